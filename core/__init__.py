@@ -1,0 +1,1 @@
+"""See inside image networks: a numerical library without any user interface."""

@@ -1,0 +1,163 @@
+"""Weights files: reading them without running code, and fitting them to a network.
+
+Only tensors are ever read: safetensors, or ``.pth`` through ``torch.load(weights_only=True)``,
+whose unpickler refuses anything else.
+"""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from core.errors import BadCheckpoint
+
+# How training scripts commonly wrap a state dict, and what data-parallel training prefixes.
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+PREFIX = "module."
+# Heads that only training uses; torchvision's googlenet and inception_v3 checkpoints carry them.
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+# Counters that evaluation never reads and old checkpoints lack.
+COUNTERS = ".num_batches_tracked"
+# How many names a message lists before it only counts.
+LIST_AT_MOST = 4
+
+StateDict = dict[str, Tensor]
+
+
+def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
+    """Read the tensors of a weights file, and its class names where it carries them.
+
+    Class names are a JSON list under the key ``classes`` of a safetensors file's metadata.
+
+    Returns:
+        float32 (or integer) tensors by parameter name, and the class names or ``None``.
+
+    Raises:
+        BadCheckpoint: the file is missing, damaged, or holds anything but finite tensors.
+    """
+    if not path.is_file():
+        raise BadCheckpoint(f"there is no weights file {path}")
+    classes = None
+    if path.suffix == ".safetensors":
+        tensors, classes = _read_safetensors(path)
+    else:
+        tensors = _read_pth(path)
+    state = {
+        name.removeprefix(PREFIX): value.float() if value.is_floating_point() else value
+        for name, value in tensors.items()
+    }
+    state = {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
+    broken = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise BadCheckpoint(f"{path.name} has values that are no finite numbers in {_some(broken)}")
+    return state, classes
+
+
+def _read_safetensors(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        classes = json.loads(metadata["classes"]) if "classes" in metadata else None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadCheckpoint(f"{path.name} is not a readable safetensors file: {error}") from error
+    if classes is None:
+        return tensors, None
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise BadCheckpoint(f"{path.name} has class names that are no JSON list of strings")
+    return tensors, tuple(classes)
+
+
+def _read_pth(path: Path) -> StateDict:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BadCheckpoint(
+            f"{path.name} is damaged or holds more than tensors, which could run code when "
+            "loaded; save model.state_dict() alone, or as safetensors"
+        ) from error
+    # torch.load meets damaged files with whatever its zip, tar and unpickling layers raise.
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise BadCheckpoint(f"{path.name} is not a readable .pth checkpoint: {error}") from error
+    for wrapper in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise BadCheckpoint(f"{path.name} holds no state dict (tensors by parameter name)")
+    return dict(content)
+
+
+def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) -> int:
+    """Find how many classes a checkpoint of a network was trained for.
+
+    Args:
+        state: the checkpoint's tensors.
+        module: the same architecture with its usual number of classes, on any device.
+        classes: that usual number.
+
+    Returns:
+        The first size, in the checkpoint, of the last parameters that are ``classes`` long in
+        the module; ``classes`` itself if none differs.
+    """
+    for name, value in reversed(list(module.state_dict().items())):
+        theirs = state.get(name)
+        if theirs is None or value.ndim == 0 or theirs.ndim != value.ndim:
+            continue
+        if value.shape[0] == classes and theirs.shape[1:] == value.shape[1:]:
+            return int(theirs.shape[0])
+    return classes
+
+
+def fit(module: nn.Module, state: Mapping[str, Tensor], file: str, network: str) -> None:
+    """Put a checkpoint's tensors into a network in place of its own.
+
+    Raises:
+        BadCheckpoint: a tensor is missing, unexpected, or of another shape; the message lists them.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in state and not name.endswith(COUNTERS)]
+    unexpected = [name for name in state if name not in wanted]
+    misshapen = [
+        f"{name} {list(state[name].shape)} instead of {list(value.shape)}"
+        for name, value in wanted.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    problems = [
+        f"{len(names)} {what}: {_some(names)}"
+        for what, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", misshapen),
+        )
+        if names
+    ]
+    if problems:
+        raise BadCheckpoint(f"{file} does not fit {network}; tensors {'; '.join(problems)}")
+    counters = {
+        name: torch.zeros_like(wanted[name], device="cpu") for name in wanted if name not in state
+    }
+    module.load_state_dict({**state, **counters}, assign=True)
+
+
+def fingerprint(state: Mapping[str, Tensor], *settings: object) -> str:
+    """Name weights and settings by their content: 16 hexadecimal digits of a SHA-256."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _some(names: Iterable[str]) -> str:
+    """Write the first few names, and count the rest."""
+    names = list(names)
+    more = f" and {len(names) - LIST_AT_MOST} more" if len(names) > LIST_AT_MOST else ""
+    return ", ".join(names[:LIST_AT_MOST]) + more

@@ -1,0 +1,290 @@
+"""Image networks: the one that ships, torchvision's classifiers, and a user's own checkpoints."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models import WeightsEnum
+
+from core import checkpoints, layers
+from core.devices import resolve_device
+from core.errors import ExplorerError, unknown
+from core.layers import Layer
+from core.sketchnet import network as sketchnet
+
+SKETCHNET = "sketchnet"
+# torchvision's usual number of classes (ImageNet-1K) and preprocessing.
+IMAGENET_CLASSES = 1000
+# Their position embeddings and windows fit one picture size only.
+FIXED_SIZE = ("vit_", "maxvit")
+# They were published for inputs that they renormalise themselves.
+TRANSFORM_INPUT = ("googlenet", "inception_v3")
+CHANNELS_LAST = torch.channels_last
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """What the catalogue knows of a network without loading it.
+
+    Attributes:
+        name: how every command and page calls it.
+        source: ``"ships with the explorer"`` or ``"torchvision"``.
+        ready: whether it can be loaded without a download.
+        parameters: how many weights it has.
+        download_mb: size of its published weights file in megabytes; 0 if it ships.
+    """
+
+    name: str
+    source: str
+    ready: bool
+    parameters: int
+    download_mb: float
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network ready to look into: evaluation mode, no parameter takes a gradient.
+
+    Attributes:
+        name: its name in the catalogue.
+        module: the network without normalisation.
+        layers: its catalogue of layers, in order of execution.
+        labels: the names of its classes, in the order of its logits.
+        mean, std: the normalisation, by RGB channel, of images in ``[0, 1]``.
+        input_size: (height, width) that it was trained on.
+        fixed_size: whether it takes pictures of that size only; others are resized.
+        fingerprint: names weights and preprocessing by their content.
+        device: where its weights lie.
+    """
+
+    name: str
+    module: nn.Module = field(repr=False)
+    layers: tuple[Layer, ...] = field(repr=False)
+    labels: tuple[str, ...] = field(repr=False)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    input_size: tuple[int, int]
+    fixed_size: bool
+    fingerprint: str
+    device: torch.device
+
+    @property
+    def shown(self) -> tuple[Layer, ...]:
+        """The layers that a person would want, from the image to the logits."""
+        return tuple(layer for layer in self.layers if layer.shown)
+
+    def layer(self, name: str) -> Layer:
+        """Find a layer by its name, node name, or the path of a block.
+
+        Raises:
+            UnknownName: there is none; the message names the nearest.
+        """
+        return layers.find(self.layers, name, self.name)
+
+    def cut(self, names: Iterable[str], redirect_relu: bool = False) -> "Cut":
+        """Cut the network off below the deepest of some layers.
+
+        Args:
+            names: of the layers whose activations are wanted.
+            redirect_relu: let gradients through closed ReLUs where nothing else comes through,
+                so that dead units can wake (see ``layers.RedirectedReLU``).
+        """
+        return Cut(self, [self.layer(name) for name in names], redirect_relu)
+
+    def activations(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """Run the cut network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
+
+        Returns:
+            Activations ``[N, C, H', W']``, or ``[N, C]`` for fully connected layers, by layer name.
+        """
+        with torch.no_grad():
+            return self.cut(names)(image.to(self.device))
+
+
+class Cut(nn.Module):
+    """A network cut off at its deepest wanted layer: images in ``[0, 1]`` to activations."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: Network, wanted: list[Layer], redirect_relu: bool = False) -> None:
+        super().__init__()
+        self.extractor = layers.extractor(
+            network.module,
+            {layer.node: layer.name for layer in wanted},
+            redirect_relu=redirect_relu,
+        )
+        self.size = network.input_size if network.fixed_size else None
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(network, name), device=network.device)
+            self.register_buffer(name, values.view(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Turn images ``[N, 3, H, W]`` in ``[0, 1]`` into activations ``[N, C, ...]`` by name."""
+        if self.size is not None and tuple(image.shape[2:]) != self.size:
+            image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
+        normalised = (image - self.mean) / self.std
+        result: dict[str, Tensor] = self.extractor(
+            normalised.contiguous(memory_format=CHANNELS_LAST)
+        )
+        return result
+
+
+def names() -> tuple[str, ...]:
+    """List every network that can be loaded: SketchNet first, then torchvision's classifiers."""
+    return (SKETCHNET, *models.list_models(module=models))
+
+
+def catalogue() -> tuple[NetworkInfo, ...]:
+    """Describe every network without loading or downloading anything."""
+    torchvision = (_torchvision_info(name) for name in names() if name != SKETCHNET)
+    return (_sketchnet_info(), *torchvision)
+
+
+def _sketchnet_info() -> NetworkInfo:
+    with torch.device("meta"):
+        module = sketchnet.SketchNet(len(sketchnet.class_names()))
+    parameters = sum(values.numel() for values in module.parameters())
+    return NetworkInfo(SKETCHNET, "ships with the explorer", True, parameters, 0.0)
+
+
+def _torchvision_info(name: str) -> NetworkInfo:
+    weights = published_weights(name)
+    return NetworkInfo(
+        name=name,
+        source="torchvision",
+        ready=weights_file(weights).is_file(),
+        parameters=int(weights.meta["num_params"]),
+        download_mb=float(weights.meta["_file_size"]),
+    )
+
+
+def published_weights(name: str) -> WeightsEnum:
+    """Find the weights that torchvision publishes as a network's default."""
+    default: WeightsEnum = models.get_model_weights(name).DEFAULT
+    return default
+
+
+def weights_file(weights: WeightsEnum) -> Path:
+    """Tell where torchvision keeps downloaded weights on this machine."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def load(name: str, weights: Path | None = None, device: str = "auto") -> Network:
+    """Load a network by its name, with published weights or a checkpoint of one's own.
+
+    Published weights are downloaded by torchvision on first use, with a progress bar on standard
+    error, and kept in its own cache.
+
+    Raises:
+        UnknownName: there is no such network or device.
+        BadCheckpoint: the weights file cannot be read or does not fit.
+        ExplorerError: published weights could not be downloaded.
+    """
+    if name not in names():
+        raise unknown("network", name, names())
+    target = resolve_device(device)
+    if name == SKETCHNET:
+        return _load_sketchnet(weights, target)
+    return _load_torchvision(name, weights, target)
+
+
+def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
+    file = path or sketchnet.WEIGHTS
+    state, classes = checkpoints.read_checkpoint(file)
+    head = state.get("logits.bias")
+    count = head.numel() if head is not None else 1
+    with torch.device("meta"):
+        module = sketchnet.SketchNet(count)
+    checkpoints.fit(module, state, file.name, SKETCHNET)
+    size = (sketchnet.SIZE, sketchnet.SIZE)
+    labels = _labels(classes or (), count)
+    return _finish(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
+
+
+def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Network:
+    published = published_weights(name)
+    preset = published.transforms()
+    if path is None:
+        state, classes = _published_state(name, published), None
+    else:
+        state, classes = checkpoints.read_checkpoint(path)
+    count = checkpoints.class_count(state, _build(name, IMAGENET_CLASSES), IMAGENET_CLASSES)
+    module = _build(name, count)
+    checkpoints.fit(module, state, path.name if path else weights_file(published).name, name)
+    labels = _labels(classes or published.meta["categories"], count)
+    crop = preset.crop_size[0]
+    return _finish(
+        name, module, labels, tuple(preset.mean), tuple(preset.std), (crop, crop), device
+    )
+
+
+def _published_state(name: str, weights: WeightsEnum) -> checkpoints.StateDict:
+    """Let torchvision download its weights where they are not here yet, and read them."""
+    file = weights_file(weights)
+    try:
+        # Only fetches (and checks the hash); the reading below is the same as for any checkpoint.
+        weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+    except (URLError, OSError) as error:
+        raise ExplorerError(
+            f"the weights of {name} are not on this machine and could not be downloaded "
+            f"({error}); go online once, or put {file.name} into {file.parent}, or name a "
+            "checkpoint with --weights FILE"
+        ) from error
+    except RuntimeError as error:
+        raise ExplorerError(
+            f"the download of {file.name} was damaged ({error}); try again"
+        ) from error
+    return checkpoints.read_checkpoint(file)[0]
+
+
+def _build(name: str, classes: int) -> nn.Module:
+    """Build a torchvision network without memory for its weights, which a checkpoint brings."""
+    options: dict[str, object] = {"num_classes": classes}
+    if name.startswith("vit_"):
+        options["image_size"] = published_weights(name).meta["min_size"][0]
+    if name in TRANSFORM_INPUT:
+        options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
+    with torch.device("meta"):
+        module: nn.Module = models.get_model(name, weights=None, **options)
+    return module
+
+
+def _labels(classes: Sequence[str], count: int) -> tuple[str, ...]:
+    """Take the class names if they are as many as the classes, else number the classes."""
+    return tuple(classes) if len(classes) == count else tuple(f"class {i}" for i in range(count))
+
+
+def _finish(
+    name: str,
+    module: nn.Module,
+    labels: tuple[str, ...],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    size: tuple[int, int],
+    device: torch.device,
+) -> Network:
+    """Freeze a loaded module and catalogue its layers."""
+    module.eval().requires_grad_(False)
+    for part in module.modules():
+        # An activation computed in place would overwrite the one before, which may be wanted.
+        if hasattr(part, "inplace"):
+            part.inplace = False
+    state = module.state_dict()
+    return Network(
+        name=name,
+        module=module.to(device, memory_format=CHANNELS_LAST),  # type: ignore[call-overload]
+        layers=layers.catalogue(module, size),
+        labels=labels,
+        mean=(mean[0], mean[1], mean[2]),
+        std=(std[0], std[1], std[2]),
+        input_size=size,
+        fixed_size=name.startswith(FIXED_SIZE),
+        fingerprint=checkpoints.fingerprint(state, name, mean, std, size),
+        device=device,
+    )

@@ -1,0 +1,164 @@
+"""Activation maximisation: the picture that each neuron wants to see, for many neurons at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core import objectives
+from core.ascent import AscentSettings, ascend
+from core.canvas import Canvas, Fourier
+from core.errors import ExplorerError
+from core.layers import Layer
+from core.networks import Network
+from core.recipes import SIZE_RANGE, NeuronRecipe, require
+from core.transforms import Wobble
+
+# More images in a batch than this no longer make a unit faster on a CPU, only previews rarer.
+BATCH = 16
+# Larger pictures climb in smaller batches, so that memory does not grow with their size.
+BATCH_PIXELS = BATCH * 128 * 128
+# A picture shows a neuron well when its receptive field fits in about three times along each side.
+FIELDS_ACROSS = 3
+# What a person can still see, and what is still quick; between them sizes go in steps.
+SUGGESTED_RANGE = (32, 128)
+SUGGESTED_STEP = 16
+# Multiplies the recipe's seed, so that the starts of different units and seeds never coincide.
+SEED_STRIDE = 1_000_003
+
+
+@dataclass(frozen=True)
+class NeuronPicture:
+    """What one neuron wants to see.
+
+    Attributes:
+        unit: its channel.
+        image: ``[3, size, size]``, RGB in ``[0, 1]``, on the CPU.
+        activation: clean activation, the mean of the channel over positions for the final,
+            unmoved image, in full precision.
+        dead: whether the neuron is zero at every position even so.
+    """
+
+    unit: int
+    image: Tensor
+    activation: float
+    dead: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the rendering of a recipe is.
+
+    Attributes:
+        done: steps behind.
+        total: steps in all.
+        pictures: all pictures of the recipe in the last record, none before.
+    """
+
+    done: int
+    total: int
+    pictures: tuple[NeuronPicture, ...] = ()
+
+
+def suggested_size(network: Network, layer: Layer) -> int:
+    """Suggest a height and width, in pixels, that show what a layer's neurons want.
+
+    Small receptive fields get small pictures, in which a person sees the edge rather than a fine
+    grain of edges; layers that see the whole picture get the size that the network knows.
+    """
+    low, high = SUGGESTED_RANGE
+    if layer.receptive_field is None:
+        return min(high, max(network.input_size))
+    wanted = FIELDS_ACROSS * max(layer.receptive_field)
+    return min(high, max(low, -(-wanted // SUGGESTED_STEP) * SUGGESTED_STEP))
+
+
+def plan(
+    network: Network,
+    layer: str,
+    units: Sequence[int] = (),
+    size: int = 128,
+    steps: int = 256,
+    seed: int = 0,
+) -> list[NeuronRecipe]:
+    """Write recipes for some neurons of a layer, each for as many as climb in one batch.
+
+    Args:
+        network: the loaded network.
+        layer: name of a layer, as ``Network.layer`` finds it.
+        units: channels; none for all of the layer.
+        size: height and width of the pictures in pixels.
+        steps: steps of ascent.
+        seed: where all chance comes from.
+
+    Raises:
+        UnknownName: there is no such layer.
+        ExplorerError: a unit or setting is out of range.
+    """
+    found = network.layer(layer)
+    for unit in units:
+        if not 0 <= unit < found.channels:
+            raise ExplorerError(
+                f"there is no unit {unit} in {found.name} of {network.name}; "
+                f"its units are 0 to {found.channels - 1}"
+            )
+    wanted = tuple(units) or tuple(range(found.channels))
+    require("size", size, SIZE_RANGE)
+    together = max(1, min(BATCH, BATCH_PIXELS // size**2))
+    return [
+        NeuronRecipe(
+            network=network.name,
+            weights=network.fingerprint,
+            seed=seed,
+            layer=found.name,
+            units=wanted[start : start + together],
+            size=size,
+            steps=steps,
+        )
+        for start in range(0, len(wanted), together)
+    ]
+
+
+def render(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
+    """Let the neurons of a recipe climb, and report every step; the last brings the pictures.
+
+    Raises:
+        ExplorerError: the recipe was written for other weights.
+    """
+    if recipe.weights != network.fingerprint:
+        raise ExplorerError(
+            f"this recipe is for weights {recipe.weights} of {recipe.network}; "
+            f"those loaded are {network.fingerprint}"
+        )
+    seeds = [recipe.seed * SEED_STRIDE + unit for unit in recipe.units]
+    canvas = Fourier((recipe.size, recipe.size), seeds, network.device)
+    steps = ascend(
+        network,
+        objectives.channels(recipe.layer, recipe.units),
+        canvas,
+        AscentSettings(steps=recipe.steps),
+        Wobble(),
+        torch.Generator().manual_seed(recipe.seed),
+    )
+    for step in steps:
+        yield Progress(step.index, step.total)
+    yield Progress(recipe.steps, recipe.steps, _look(network, recipe, canvas))
+
+
+def _look(network: Network, recipe: NeuronRecipe, canvas: Canvas) -> tuple[NeuronPicture, ...]:
+    """Look at the finished images once more, unmoved and in full precision."""
+    with torch.no_grad():
+        image = canvas()
+    seen = network.activations(image, [recipe.layer])[recipe.layer]  # [N, C, ...]
+    rows = torch.arange(len(recipe.units))
+    own = seen[rows, list(recipe.units)].reshape(len(rows), -1).float().cpu()  # [N, positions]
+    return tuple(
+        NeuronPicture(
+            unit=unit,
+            image=picture,
+            activation=float(values.mean()),
+            dead=bool((values == 0).all()),
+        )
+        for unit, picture, values in zip(recipe.units, image.cpu(), own, strict=True)
+    )

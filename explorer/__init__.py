@@ -1,0 +1,1 @@
+"""The app around ``core``: command line, store and Streamlit pages."""

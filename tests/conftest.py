@@ -1,0 +1,64 @@
+"""What many tests share: tiny networks whose axes cannot be confused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core import layers
+from core.networks import Network
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the data folder and download cache of whoever runs it."""
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+
+def tiny_module(seed: int = 0) -> nn.Sequential:
+    """A network of 5, 7 and 4 channels with random weights."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 5, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(5, 7, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(7, 4),
+    )
+
+
+def as_network(module: nn.Module, size: tuple[int, int] = (24, 20)) -> Network:
+    """Make a network of a module, as loading one does."""
+    module.eval().requires_grad_(False)
+    return Network(
+        name="tiny",
+        module=module,
+        layers=layers.catalogue(module, size),
+        labels=("one", "two", "three", "four"),
+        mean=(0.4, 0.5, 0.6),
+        std=(0.2, 0.25, 0.3),
+        input_size=size,
+        fixed_size=False,
+        fingerprint="0123456789abcdef",
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.fixture
+def tiny() -> Network:
+    return as_network(tiny_module())
+
+
+@pytest.fixture
+def photograph() -> Tensor:
+    """A smooth picture of a size with odd sides, ``[1, 3, 37, 52]`` in ``[0, 1]``."""
+    rows = torch.linspace(0, 6, 37)[:, None]
+    cols = torch.linspace(0, 9, 52)[None]
+    planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
+    return (torch.stack(planes)[None] * 0.4 + 0.5).contiguous()

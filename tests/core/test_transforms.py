@@ -1,0 +1,68 @@
+"""The wobble against known answers."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.transforms import Wobble
+
+
+def draws(seed: int) -> list[float]:
+    numbers = torch.rand(4, generator=torch.Generator().manual_seed(seed))
+    return (2 * numbers - 1).tolist()
+
+
+def test_nothing_to_do_changes_nothing(photograph: Tensor) -> None:
+    moved = Wobble(jitter=0, scale=0, rotate=0)(photograph, torch.Generator().manual_seed(0))
+    assert torch.allclose(moved, photograph, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_jitter_moves_by_pixels(photograph: Tensor, seed: int) -> None:
+    _, _, down, right = draws(seed)
+    # A jitter that makes the drawn shift 3 whole pixels down; the other axis stays fractional,
+    # so only rows are compared through a picture that is constant along rows.
+    column = photograph[:, :, :, :1].expand_as(photograph).contiguous()
+    moved = Wobble(jitter=3 / abs(down), scale=0, rotate=0)(
+        column, torch.Generator().manual_seed(seed)
+    )
+    shift = 3 if down > 0 else -3
+    inner = moved[:, :, 8:-8, 26]
+    expected = column[:, :, 8 + shift : column.shape[2] - 8 + shift, 26]
+    assert abs(right) * 3 / abs(down) < 26
+    assert torch.allclose(inner, expected, atol=1e-4)
+
+
+def test_rotation_keeps_proportions() -> None:
+    # A disc in a wide picture stays a disc under rotation; a stretched map would squash it.
+    rows, cols = torch.meshgrid(torch.arange(41.0), torch.arange(81.0), indexing="ij")
+    disc = ((rows - 20) ** 2 + (cols - 40) ** 2 < 12**2).float() / 2 + 0.5  # white on grey
+    disc = disc.expand(1, 3, 41, 81).contiguous()
+    moved = Wobble(jitter=0, scale=0, rotate=90)(disc, torch.Generator().manual_seed(3))
+    assert abs(draws(3)[0]) > 0.05
+    assert (moved - disc).abs().mean() < 0.01
+
+
+def test_scale_grows_what_is_seen() -> None:
+    rows, cols = torch.meshgrid(torch.arange(41.0), torch.arange(41.0), indexing="ij")
+    disc = ((rows - 20) ** 2 + (cols - 20) ** 2 < 10**2).float() / 2 + 0.5  # white on grey
+    disc = disc.expand(1, 3, 41, 41).contiguous()
+    for seed in range(4):
+        grow = draws(seed)[1]
+        moved = Wobble(jitter=0, scale=0.3, rotate=0)(disc, torch.Generator().manual_seed(seed))
+        ratio = float((moved - 0.5).mean() / (disc - 0.5).mean()) ** 0.5
+        assert ratio == pytest.approx(1 + 0.3 * grow, abs=0.02)
+
+
+def test_what_comes_in_from_outside_is_grey() -> None:
+    black = torch.zeros(1, 3, 20, 30)
+    moved = Wobble(jitter=19, scale=0, rotate=0)(black, torch.Generator().manual_seed(1))
+    assert float(moved.max()) == pytest.approx(0.5)
+    assert float(moved.min()) == pytest.approx(0.0)
+
+
+def test_same_seed_same_movement_and_the_input_is_left_alone(photograph: Tensor) -> None:
+    before = photograph.clone()
+    first, second = (Wobble()(photograph, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(photograph, before)
