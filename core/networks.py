@@ -92,7 +92,7 @@ class Network:
         Args:
             names: of the layers whose activations are wanted.
             redirect_relu: let gradients through closed ReLUs where nothing else comes through,
-                so that dead units can wake (see ``layers.RedirectedReLU``).
+                so that dead units can wake (see ``tracing.RedirectedReLU``).
         """
         return Cut(self, [self.layer(name) for name in names], redirect_relu)
 
@@ -114,11 +114,7 @@ class Cut(nn.Module):
 
     def __init__(self, network: Network, wanted: list[Layer], redirect_relu: bool = False) -> None:
         super().__init__()
-        self.extractor = layers.extractor(
-            network.module,
-            {layer.node: layer.name for layer in wanted},
-            redirect_relu=redirect_relu,
-        )
+        self.extractor = layers.extractor(network.module, wanted, redirect_relu)
         self.size = network.input_size if network.fixed_size else None
         for name in ("mean", "std"):
             values = torch.tensor(getattr(network, name), device=network.device)
@@ -244,13 +240,14 @@ def _published_state(name: str, weights: WeightsEnum) -> checkpoints.StateDict:
 
 
 def _build(name: str, classes: int) -> nn.Module:
-    """Build a torchvision network without memory for its weights, which a checkpoint brings."""
+    """Build a torchvision network, without memory for the weights that a checkpoint brings."""
     options: dict[str, object] = {"num_classes": classes}
     if name.startswith("vit_"):
         options["image_size"] = published_weights(name).meta["min_size"][0]
     if name in TRANSFORM_INPUT:
         options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
-    with torch.device("meta"):
+    # regnet's constructor computes with tensors, which only a real device can.
+    with torch.device("cpu" if name.startswith("regnet_") else "meta"):
         module: nn.Module = models.get_model(name, weights=None, **options)
     return module
 

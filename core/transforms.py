@@ -12,24 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Grey stands beyond the picture's edge: it excites edge detectors less than black does.
-GREY = 0.5
-
 
 @dataclass(frozen=True)
 class Wobble:
-    """Move a whole batch by one random affine map: jitter, then scale, then rotation.
+    """Move a whole batch by one random affine map: jitter, scale and rotation in one resampling.
 
-    One resampling does all three, and what comes in from outside the picture is grey. The sizes
-    follow Lucid's: jitter 8 pixels, scale 0.9 to 1.1, rotation 10 degrees.
+    The strengths are Lucid's: 8 pixels of jitter at 128 pixels, scale 0.9 to 1.1, 10 degrees.
+    Lucid surrounds the image with grey, which makes an edge that every neuron sees; here the image
+    is mirrored beyond its border, so that all of it climbs alike.
 
     Attributes:
-        jitter: largest shift along each axis, in pixels.
+        jitter: largest shift along each axis, as a fraction of the picture's shorter side.
         scale: largest relative change of size, ``0.1`` for 0.9 to 1.1.
         rotate: largest turn to either side, in degrees.
     """
 
-    jitter: float = 8.0
+    jitter: float = 1 / 16
     scale: float = 0.1
     rotate: float = 10.0
 
@@ -39,6 +37,7 @@ class Wobble:
         turn, grow, down, right = (2 * torch.rand(4, generator=generator) - 1).tolist()
         angle = math.radians(self.rotate * turn)
         zoom = 1 / (1 + self.scale * grow)
+        reach = self.jitter * min(height, width)
         # affine_grid's coordinates run from -1 to 1 along both axes, so a turn on pixels has to
         # be stretched by the picture's proportions.
         theta = torch.tensor(
@@ -46,17 +45,15 @@ class Wobble:
                 [
                     zoom * math.cos(angle),
                     -zoom * math.sin(angle) * height / width,
-                    2 * self.jitter * right / width,
+                    2 * reach * right / width,
                 ],
                 [
                     zoom * math.sin(angle) * width / height,
                     zoom * math.cos(angle),
-                    2 * self.jitter * down / height,
+                    2 * reach * down / height,
                 ],
             ]
         )
         size = [image.shape[0], image.shape[1], height, width]
         grid = F.affine_grid(theta.expand(size[0], 2, 3), size, align_corners=False)
-        # grid_sample pads with zeros; around a shifted image those are grey.
-        moved = F.grid_sample(image - GREY, grid.to(image), align_corners=False)
-        return moved + GREY
+        return F.grid_sample(image, grid.to(image), padding_mode="reflection", align_corners=False)

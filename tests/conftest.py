@@ -10,6 +10,8 @@ from core import layers
 from core.networks import Network
 
 ROOT = Path(__file__).parents[1]
+# Tiny networks gain nothing from more threads, and tests run side by side.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +22,9 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tiny_module(seed: int = 0) -> nn.Sequential:
-    """A network of 5, 7 and 4 channels with random weights."""
+    """A network of 5, 7 and 4 channels with lively random weights."""
     torch.manual_seed(seed)
-    return nn.Sequential(
+    module = nn.Sequential(
         nn.Conv2d(3, 5, 3, padding=1),
         nn.ReLU(),
         nn.Conv2d(5, 7, 3, stride=2, padding=1),
@@ -31,6 +33,11 @@ def tiny_module(seed: int = 0) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(7, 4),
     )
+    for part in module:
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight)
+            nn.init.constant_(part.bias, 0.1)  # type: ignore[arg-type]
+    return module
 
 
 def as_network(module: nn.Module, size: tuple[int, int] = (24, 20)) -> Network:

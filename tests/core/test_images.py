@@ -71,7 +71,9 @@ def test_of_an_animation_the_first_frame_is_taken() -> None:
     assert images.open_picture(gif).getpixel((2, 2)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", encoded(Image.effect_noise((64, 64), 50))[:900]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", encoded(Image.effect_noise((64, 64), 50))[:900]]
+)
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
     with pytest.raises(BadPicture, match="the upload cannot be opened"):
         images.open_picture(content)

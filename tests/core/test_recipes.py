@@ -8,7 +8,9 @@ import pytest
 from core.errors import ExplorerError
 from core.recipes import NeuronRecipe
 
-RECIPE = NeuronRecipe("tiny", "0123456789abcdef", seed=3, layer="a.b", units=(2, 5), size=64, steps=9)
+RECIPE = NeuronRecipe(
+    "tiny", "0123456789abcdef", seed=3, layer="a.b", units=(2, 5), size=64, steps=9
+)
 
 
 def changed(**settings: object) -> str:

@@ -1,0 +1,123 @@
+"""The one loop: it climbs, wakes what sleeps, stops when left, and repeats itself."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.ascent import AscentSettings, Step, ascend
+from core.canvas import Fourier, Pixels
+from core.networks import Network
+from core.objectives import channels
+from core.transforms import Wobble
+from tests.conftest import as_network, tiny_module
+
+CPU = torch.device("cpu")
+
+
+def still(image: Tensor, generator: torch.Generator) -> Tensor:
+    return image
+
+
+def climb(network: Network, layer: str, units: list[int], **settings: float) -> list[Step]:
+    canvas = Fourier((24, 20), list(range(len(units))), CPU)
+    chance = torch.Generator().manual_seed(0)
+    how = AscentSettings(**settings)  # type: ignore[arg-type]
+    return list(ascend(network, channels(layer, units), canvas, how, Wobble(), chance))
+
+
+def test_every_image_climbs(tiny: Network) -> None:
+    steps = climb(tiny, "3", [0, 3, 6], steps=60)
+    assert [step.index for step in steps] == list(range(1, 61))
+    assert all(step.total == 60 for step in steps)
+    assert (steps[-1].value > steps[0].value + 0.05).all()
+    assert all(step.image.min() >= 0 and step.image.max() <= 1 for step in steps)
+
+
+def test_the_first_step_is_adam_by_the_book(tiny: Network) -> None:
+    # x - rate * g / (|g| + damping), from g computed by hand through the uncut network.
+    canvas = Pixels((9, 11), [4], CPU)
+    start = canvas.values.detach().clone()
+    (step,) = ascend(
+        tiny,
+        channels("1", [2]),
+        canvas,
+        AscentSettings(steps=1, learning_rate=0.05, damping=0.5),
+        still,
+        torch.Generator(),
+    )
+    values = start.clone().requires_grad_()
+    mean, std = (torch.tensor(getattr(tiny, name)).view(1, 3, 1, 1) for name in ("mean", "std"))
+    convolution = tiny.module[0]  # type: ignore[index]
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = torch.relu(convolution((torch.sigmoid(values) - mean) / std))
+    (gradient,) = torch.autograd.grad(-seen[0, 2].float().mean(), values)
+    gradient = gradient / gradient.square().mean().sqrt()
+    expected = start - 0.05 * gradient / (gradient.abs() + 0.5)
+    assert torch.equal(step.image, torch.sigmoid(start))
+    assert torch.allclose(canvas.values, expected, atol=1e-3)
+
+
+def test_leaving_the_loop_stops_it(tiny: Network) -> None:
+    canvas = Pixels((24, 20), [0], CPU)
+    settings = AscentSettings(steps=1000)
+    steps = ascend(tiny, channels("1", [0]), canvas, settings, still, torch.Generator())
+    taken = list(itertools.islice(steps, 3))
+    kept = canvas.values.detach().clone()
+    steps.close()  # type: ignore[attr-defined]
+    assert len(taken) == 3 and torch.equal(canvas.values, kept)
+
+
+def test_same_seed_same_images_other_seed_others(tiny: Network) -> None:
+    first, second = (climb(tiny, "3", [1, 2], steps=12)[-1].image for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def sleepy(bias: float) -> nn.Sequential:
+    """Channel 0 of layer 1 is shut for nearly grey images, and opens for bright ones."""
+    module = tiny_module()
+    with torch.no_grad():
+        module[0].weight[0] = 0.4  # type: ignore[index,operator,union-attr]
+        module[0].bias[0] = bias  # type: ignore[index,operator,union-attr]
+    return module
+
+
+def test_a_sleeping_unit_wakes() -> None:
+    network = as_network(sleepy(bias=-4.0))
+    steps = climb(network, "1", [0, 1], steps=80)
+    assert float(steps[0].value[0]) == 0
+    assert float(steps[-1].value[0]) > 0.5
+
+
+def test_without_waking_it_sleeps_on() -> None:
+    steps = climb(as_network(sleepy(bias=-4.0)), "1", [0, 1], steps=80, wake_steps=0)
+    assert float(steps[-1].value[0]) == 0
+
+
+def test_a_dead_unit_disturbs_nobody() -> None:
+    network = as_network(sleepy(bias=-1e4))
+    both = climb(network, "1", [0, 1], steps=40)
+    canvas = Fourier((24, 20), [1], CPU)
+    chance = torch.Generator().manual_seed(0)
+    how = AscentSettings(steps=40)
+    alone = list(ascend(network, channels("1", [1]), canvas, how, Wobble(), chance))
+    assert float(both[-1].value[0]) == 0
+    assert float(both[-1].value[1]) == pytest.approx(float(alone[-1].value[0]), rel=0.05)
+
+
+def test_nothing_is_left_on_the_network(tiny: Network) -> None:
+    before = {name: value.clone() for name, value in tiny.module.state_dict().items()}
+    steps = ascend(
+        tiny,
+        channels("3", [0]),
+        Pixels((24, 20), [0], CPU),
+        AscentSettings(),
+        still,
+        torch.Generator(),
+    )
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert all(torch.equal(value, before[name]) for name, value in tiny.module.state_dict().items())
+    assert all(part.grad is None for part in tiny.module.parameters())
+    assert not any(part._forward_hooks or part._backward_hooks for part in tiny.module.modules())

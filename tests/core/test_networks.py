@@ -1,0 +1,155 @@
+"""The catalogue, and loading networks with weights that the tests make themselves."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torchvision import models
+
+from core import networks
+from core.errors import BadCheckpoint, ExplorerError, UnknownName
+
+
+def random_weights(name: str, **options: object) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return dict(models.get_model(name, weights=None, **options).state_dict())
+
+
+def saved(path: Path, state: dict[str, Tensor]) -> Path:
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
+    return path
+
+
+def test_names_start_with_sketchnet_and_hold_classifiers_only() -> None:
+    names = networks.names()
+    assert names[0] == "sketchnet"
+    assert {"alexnet", "vgg19", "squeezenet1_0", "resnet50", "vit_b_16"} <= set(names)
+    assert not {"fcn_resnet50", "raft_large", "r3d_18"} & set(names)
+
+
+def test_catalogue_knows_what_is_ready() -> None:
+    before = {info.name: info for info in networks.catalogue()}
+    assert before["sketchnet"].ready and not before["alexnet"].ready
+    file = networks.weights_file(networks.published_weights("alexnet"))
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert {info.name: info for info in networks.catalogue()}["alexnet"].ready
+    assert before["alexnet"].parameters == 61_100_840 and before["alexnet"].download_mb > 200
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("squeezenet1_1", {}),
+        ("resnet18", {"num_classes": 7}),
+        ("mobilenet_v3_small", {"num_classes": 1}),
+        ("googlenet", {"init_weights": False, "num_classes": 12}),
+        ("swin_t", {}),
+        ("shufflenet_v2_x0_5", {}),
+    ],
+)
+def test_a_checkpoint_computes_what_its_network_computed(
+    tmp_path: Path, name: str, options: dict[str, object]
+) -> None:
+    # googlenet's own auxiliary heads are in the file and have no place in the network.
+    state = random_weights(name, **options)
+    network = networks.load(name, saved(tmp_path / "own.safetensors", state), "cpu")
+    reference = models.get_model(name, weights=None, **options)
+    reference.load_state_dict(state)
+    if name == "googlenet":
+        reference.transform_input = True
+    reference.eval()
+    image = torch.rand(2, 3, 97, 83)
+    mean, std = (torch.tensor(getattr(network, part)).view(1, 3, 1, 1) for part in ("mean", "std"))
+    with torch.no_grad():
+        expected = reference((image - mean) / std)
+    last = network.shown[-1].name
+    assert torch.allclose(network.activations(image, [last])[last], expected, rtol=1e-3, atol=1e-4)
+    assert len(network.labels) == options.get("num_classes", 1000)
+    assert network.labels[0] == ("class 0" if "num_classes" in options else "tench")
+
+
+def test_pictures_of_another_size_are_fitted_where_only_one_size_fits(tmp_path: Path) -> None:
+    state = random_weights("vit_b_32")
+    network = networks.load("vit_b_32", saved(tmp_path / "own.safetensors", state), "cpu")
+    assert network.fixed_size and network.input_size == (224, 224)
+    last = network.shown[-1].name
+    assert network.activations(torch.rand(1, 3, 60, 90), [last])[last].shape == (1, 1000)
+
+
+def test_a_loaded_network_is_frozen(tmp_path: Path) -> None:
+    state = random_weights("squeezenet1_1")
+    network = networks.load("squeezenet1_1", saved(tmp_path / "own.safetensors", state), "cpu")
+    assert not network.module.training
+    assert not any(value.requires_grad for value in network.module.parameters())
+    assert not any(getattr(part, "inplace", False) for part in network.module.modules())
+    image = torch.rand(1, 3, 64, 64)
+    before = image.clone()
+    network.activations(image, ["features.3"])
+    assert torch.equal(image, before)
+
+
+def test_fingerprints_name_weights(tmp_path: Path) -> None:
+    state = random_weights("squeezenet1_1")
+    first = networks.load("squeezenet1_1", saved(tmp_path / "a.safetensors", state), "cpu")
+    again = networks.load("squeezenet1_1", saved(tmp_path / "b.safetensors", state), "cpu")
+    state["features.0.bias"][0] += 1
+    other = networks.load("squeezenet1_1", saved(tmp_path / "c.safetensors", state), "cpu")
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_an_unknown_network_is_met_with_the_nearest() -> None:
+    with pytest.raises(
+        UnknownName, match="no network 'sqeezenet1_0'; did you mean 'squeezenet1_0'"
+    ):
+        networks.load("sqeezenet1_0")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    file = saved(tmp_path / "own.safetensors", random_weights("squeezenet1_1"))
+    with pytest.raises(
+        BadCheckpoint, match=r"own\.safetensors does not fit resnet18; tensors \d+ missing"
+    ):
+        networks.load("resnet18", file)
+
+
+def test_offline_says_which_file_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    with pytest.raises(ExplorerError) as caught:
+        networks.load("squeezenet1_0")
+    message = str(caught.value)
+    assert "squeezenet1_0-b66bff10.pth" in message
+    assert "--weights FILE" in message and "could not be downloaded" in message
+    assert "\n" not in message
+
+
+def test_published_weights_come_through_torchvisions_own_download(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The download itself is replaced by one that writes the file; all else is the real path."""
+    asked = []
+
+    def download(url: str, target: str, hash_prefix: str | None, progress: bool) -> None:
+        asked.append((url.rsplit("/", 1)[-1], hash_prefix, progress))
+        torch.save(random_weights("squeezenet1_0"), target)
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    first = networks.load("squeezenet1_0")
+    second = networks.load("squeezenet1_0")
+    assert asked == [("squeezenet1_0-b66bff10.pth", "b66bff10", True)]
+    assert first.fingerprint == second.fingerprint
+    assert first.labels[281] == "tabby"
+
+
+def test_unknown_device_and_absent_device() -> None:
+    with pytest.raises(UnknownName, match="no device 'cudda'; did you mean 'cuda'"):
+        networks.load("sketchnet", device="cudda")
+    if not torch.cuda.is_available():
+        with pytest.raises(ExplorerError, match="no cuda device"):
+            networks.load("sketchnet", device="cuda")

@@ -1,0 +1,148 @@
+"""Activation maximisation: recipes into pictures."""
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from core import neurons
+from core.errors import ExplorerError
+from core.networks import Network
+from core.neurons import NeuronPicture, plan, render
+from tests.conftest import as_network, tiny_module
+
+
+def pictures(
+    network: Network, layer: str, units: list[int], **settings: int
+) -> list[NeuronPicture]:
+    recipes = plan(network, layer, units, **settings)
+    return [picture for recipe in recipes for picture in list(render(network, recipe))[-1].pictures]
+
+
+def test_plan_splits_a_layer_into_batches(tiny: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neurons, "BATCH", 3)
+    monkeypatch.setattr(neurons, "BATCH_PIXELS", 3 * 128 * 128)
+    assert [it.units for it in plan(tiny, "3")] == [(0, 1, 2), (3, 4, 5), (6,)]
+    assert [it.units for it in plan(tiny, "3", [5, 1], size=200)] == [(5,), (1,)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "units", "settings", "message"),
+    [
+        ("33", [], {}, "no layer '33' in tiny"),
+        ("3", [7], {}, "there is no unit 7 in 3 of tiny; its units are 0 to 6"),
+        ("3", [-1], {}, "there is no unit -1"),
+        ("3", [0], {"size": 0}, "size is 0"),
+        ("3", [0], {"size": 100_000}, "size is 100000"),
+        ("3", [0], {"steps": 0}, "steps is 0"),
+        ("3", [0], {"seed": -1}, "seed is -1"),
+    ],
+)
+def test_what_is_refused(
+    tiny: Network, layer: str, units: list[int], settings: dict[str, int], message: str
+) -> None:
+    with pytest.raises(ExplorerError, match=message):
+        plan(tiny, layer, units, **settings)
+
+
+def test_a_recipe_of_other_weights_is_refused(tiny: Network) -> None:
+    (recipe,) = plan(tiny, "3", [0], steps=2)
+    with pytest.raises(ExplorerError, match="weights ffff of tiny"):
+        next(render(tiny, dataclasses.replace(recipe, weights="ffff")))
+
+
+def test_progress_counts_steps_and_brings_pictures_last(tiny: Network) -> None:
+    (recipe,) = plan(tiny, "3", [4, 2], size=24, steps=5)
+    records = list(render(tiny, recipe))
+    assert [it.done for it in records] == [1, 2, 3, 4, 5, 5]
+    assert all(it.total == 5 for it in records)
+    assert [len(it.pictures) for it in records] == [0, 0, 0, 0, 0, 2]
+    assert [it.unit for it in records[-1].pictures] == [4, 2]
+    assert records[-1].pictures[0].image.shape == (3, 24, 24)
+
+
+def test_same_recipe_same_picture_bit_for_bit(tiny: Network) -> None:
+    first, second = (pictures(tiny, "3", [0, 6], size=32, steps=20, seed=5) for _ in range(2))
+    other = pictures(tiny, "3", [0, 6], size=32, steps=20, seed=6)
+    for one, two, three in zip(first, second, other, strict=True):
+        assert torch.equal(one.image, two.image) and one.activation == two.activation
+        assert not torch.equal(one.image, three.image)
+
+
+def test_a_batch_finds_what_single_units_find(tiny: Network) -> None:
+    together = pictures(tiny, "3", [0, 3, 6], size=32, steps=30)
+    for picture in together:
+        (alone,) = pictures(tiny, "3", [picture.unit], size=32, steps=30)
+        assert alone.activation == pytest.approx(picture.activation, rel=0.05)
+
+
+def test_clean_activation_is_the_mean_of_the_still_picture(tiny: Network) -> None:
+    (picture,) = pictures(tiny, "3", [2], size=32, steps=20)
+    mean, std = (torch.tensor(getattr(tiny, name)).view(1, 3, 1, 1) for name in ("mean", "std"))
+    seen = tiny.module[:4]((picture.image[None] - mean) / std)  # type: ignore[index]
+    assert picture.activation == pytest.approx(float(seen[0, 2].mean()), rel=1e-5)
+
+
+def test_logits_climb_too(tiny: Network) -> None:
+    name = tiny.shown[-1].name
+    (before,), (after,) = (pictures(tiny, name, [1], size=32, steps=n) for n in (1, 60))
+    assert after.activation > before.activation and not after.dead
+
+
+def test_dead_units_are_reported() -> None:
+    module = tiny_module()
+    with torch.no_grad():
+        module[2].bias[3] = -1e6  # type: ignore[index,operator,union-attr]
+    assert [it.dead for it in pictures(as_network(module), "3", [2, 3], size=32, steps=40)] == [
+        False,
+        True,
+    ]
+
+
+def gabor(angle: float, side: int = 11, wavelength: float = 5.0) -> torch.Tensor:
+    """A grey Gabor filter ``[3, side, side]``; its waves run along ``angle`` from the row."""
+    reach = torch.arange(side) - side // 2
+    rows, cols = torch.meshgrid(reach, reach, indexing="ij")
+    along = cols * torch.cos(torch.tensor(angle)) + rows * torch.sin(torch.tensor(angle))
+    waves = torch.cos(2 * torch.pi * along / wavelength)
+    envelope = torch.exp(-(rows**2 + cols**2) / (2 * (side / 5) ** 2))
+    filtered = waves * envelope
+    return (filtered - filtered.mean()).expand(3, side, side)
+
+
+def test_known_answer_a_gabor_unit_gets_its_stripes() -> None:
+    angles = [0.0, torch.pi / 4, torch.pi / 2]
+    convolution = nn.Conv2d(3, 3, 11, bias=False)
+    with torch.no_grad():
+        convolution.weight.copy_(torch.stack([gabor(angle) for angle in angles]))
+    network = as_network(nn.Sequential(convolution, nn.ReLU()), (48, 48))
+    for angle, picture in zip(angles, pictures(network, "1", [0, 1, 2], size=48), strict=True):
+        spectrum = torch.fft.fft2(picture.image.mean(0) - picture.image.mean()).abs()
+        spectrum[24:] = 0  # a real picture's other half says the same
+        spectrum[:3, [-2, -1, 0, 1, 2]] = 0  # the dim border, which no filter sees whole
+        row, col = divmod(int(spectrum.argmax()), 48)
+        col = col - 48 if col > 24 else col
+        found = torch.atan2(torch.tensor(float(row)), torch.tensor(float(col))) % torch.pi
+        apart = abs(float(found) - angle) % torch.pi
+        assert min(apart, torch.pi - apart) < 0.2, (angle, row, col)
+        assert 48 / (row**2 + col**2) ** 0.5 == pytest.approx(5.0, rel=0.25)
+
+
+def test_known_answer_a_colour_unit_gets_its_colour() -> None:
+    convolution = nn.Conv2d(3, 3, 1, bias=False)
+    with torch.no_grad():
+        convolution.weight.copy_(1.5 * torch.eye(3).view(3, 3, 1, 1) - 0.5)
+    network = as_network(nn.Sequential(convolution, nn.ReLU()), (32, 32))
+    for unit, picture in enumerate(pictures(network, "1", [0, 1, 2], size=32, steps=500)):
+        red_green_blue = picture.image.mean((1, 2))
+        assert int(red_green_blue.argmax()) == unit
+        assert (red_green_blue[torch.arange(3) != unit] < red_green_blue[unit] - 0.3).all()
+
+
+def test_suggested_sizes_follow_the_receptive_field(tiny: Network) -> None:
+    sizes = {layer.name: neurons.suggested_size(tiny, layer) for layer in tiny.shown}
+    assert sizes["1"] == 32  # sees 3 pixels
+    assert list(itertools.islice(sizes.values(), 1)) == [32]
+    assert sizes[tiny.shown[-1].name] == 24  # sees all: the size that the network knows
