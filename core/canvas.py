@@ -89,7 +89,8 @@ def _inverse_frequency(size: tuple[int, int]) -> Tensor:
 def _colour_matrix() -> Tensor:
     """Turn uncorrelated directions into RGB, ``[3, 3]``, with a largest column norm of 1."""
     matrix = torch.tensor(COLOUR_CORRELATION)
-    return matrix / matrix.norm(dim=0).max()
+    largest: Tensor = torch.linalg.vector_norm(matrix, dim=0).max()
+    return matrix / largest
 
 
 def _normal(shape: tuple[int, ...], seeds: Sequence[int]) -> Tensor:

@@ -5,7 +5,8 @@
     ├── BadPicture          a file that is not a picture we can or want to open
     └── BadCheckpoint       a weights file that does not fit its network
 
-Library code raises these at its boundary; only the command line and the pages turn them into messages.
+Library code raises these at its boundary; only the command line and the pages turn them into
+messages.
 """
 
 from collections.abc import Iterable

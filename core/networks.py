@@ -16,6 +16,7 @@ from core.devices import resolve_device
 from core.errors import ExplorerError, unknown
 from core.layers import Layer
 from core.sketchnet import network as sketchnet
+from core.sketchnet import world as sketchworld
 
 SKETCHNET = "sketchnet"
 # torchvision's usual number of classes (ImageNet-1K) and preprocessing.
@@ -103,7 +104,8 @@ class Network:
             Activations ``[N, C, H', W']``, or ``[N, C]`` for fully connected layers, by layer name.
         """
         with torch.no_grad():
-            return self.cut(names)(image.to(self.device))
+            activations: dict[str, Tensor] = self.cut(names)(image.to(self.device))
+        return activations
 
 
 class Cut(nn.Module):
@@ -168,7 +170,8 @@ def published_weights(name: str) -> WeightsEnum:
 
 def weights_file(weights: WeightsEnum) -> Path:
     """Tell where torchvision keeps downloaded weights on this machine."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+    name: str = weights.url.rsplit("/", 1)[-1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
 def load(name: str, weights: Path | None = None, device: str = "auto") -> Network:
@@ -198,7 +201,7 @@ def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
     with torch.device("meta"):
         module = sketchnet.SketchNet(count)
     checkpoints.fit(module, state, file.name, SKETCHNET)
-    size = (sketchnet.SIZE, sketchnet.SIZE)
+    size = (sketchworld.SIZE, sketchworld.SIZE)
     labels = _labels(classes or (), count)
     return _finish(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
 
@@ -271,7 +274,7 @@ def _finish(
     for part in module.modules():
         # An activation computed in place would overwrite the one before, which may be wanted.
         if hasattr(part, "inplace"):
-            part.inplace = False
+            setattr(part, "inplace", False)  # noqa: B010 - modules take any attribute, unchecked
     state = module.state_dict()
     return Network(
         name=name,

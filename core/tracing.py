@@ -258,11 +258,17 @@ class RedirectedReLU(torch.autograd.Function):
         """Redirect the gradient of the loss."""
         (x,) = ctx.saved_tensors
         (gradient,) = gradients
-        ordinary = gradient.masked_fill((x <= 0) | (x >= ctx.ceiling), 0.0)
-        pushed_away = ((x < 0) & (gradient > 0)) | ((x > ctx.ceiling) & (gradient < 0))
-        redirected = gradient.masked_fill(pushed_away, 0.0)
-        dead = (ordinary == 0).flatten(1).all(1).view(-1, *[1] * (x.dim() - 1))
-        return torch.where(dead, redirected, ordinary), None
+        if ctx.ceiling == float("inf"):
+            ordinary = torch.ops.aten.threshold_backward(gradient, x, 0.0)
+        else:
+            ordinary = torch.ops.aten.hardtanh_backward(gradient, x, 0.0, ctx.ceiling)
+        # abs().amax() is several times faster than any() on a CPU.
+        dead = (ordinary.abs().amax(tuple(range(1, x.dim()))) == 0).nonzero()[:, 0]
+        if len(dead) == 0:
+            return ordinary, None
+        shut, push = x[dead], gradient[dead]
+        away = ((shut < 0) & (push > 0)) | ((shut > ctx.ceiling) & (push < 0))
+        return ordinary.index_copy(0, dead, push.masked_fill(away, 0.0)), None
 
 
 def redirected_relu(x: Tensor, ceiling: float = float("inf")) -> Tensor:

@@ -49,6 +49,7 @@ def test_catalogue_knows_what_is_ready() -> None:
         ("googlenet", {"init_weights": False, "num_classes": 12}),
         ("swin_t", {}),
         ("shufflenet_v2_x0_5", {}),
+        ("regnet_y_400mf", {}),
     ],
 )
 def test_a_checkpoint_computes_what_its_network_computed(

@@ -1,0 +1,162 @@
+"""The command line, run as people run it where that matters, and in process elsewhere."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+from torchvision import models
+from typer.testing import CliRunner
+
+from core.errors import ExplorerError
+from core.recipes import NeuronRecipe
+from explorer import cli
+from explorer.cli import parse_units
+from tests.conftest import ROOT, as_network, tiny_module
+
+RUNNER = CliRunner()
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "explorer", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "own.safetensors"
+    save_file(models.squeezenet1_1(weights=None, num_classes=3).state_dict(), path)
+    return path
+
+
+def test_networks_as_json() -> None:
+    done = run("networks", "--json")
+    assert done.returncode == 0 and done.stderr == ""
+    rows = json.loads(done.stdout)
+    assert rows[0]["name"] == "sketchnet" and rows[0]["ready"]
+    assert {"name", "source", "ready", "parameters", "download_mb"} == set(rows[0])
+
+
+def test_layers_as_json(weights: Path) -> None:
+    shown = run("layers", "squeezenet1_1", "--weights", str(weights), "--json")
+    every = run("layers", "squeezenet1_1", "--weights", str(weights), "--json", "--all")
+    rows = {row["name"]: row for row in json.loads(shown.stdout)}
+    assert rows["features.3"]["channels"] == 128 and rows["features.3"]["stride"] == [4, 4]
+    assert rows["features.1"]["receptive_field"] == [3, 3]
+    assert len(json.loads(every.stdout)) > len(rows) > 8
+    assert list(rows)[-1] == "logits" and rows["logits"]["channels"] == 3
+
+
+def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) -> None:
+    out = tmp_path / "grid.png"
+    command = ["neurons", "squeezenet1_1", "features.3", "--weights", str(weights)]
+    command += ["--units", "0-2,7", "--size", "32", "--steps", "3", "--out", str(out), "--json"]
+    first = run(*command)
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)
+    assert [unit["unit"] for unit in report["units"]] == [0, 1, 2, 7]
+    assert all(set(unit) == {"unit", "activation", "dead"} for unit in report["units"])
+    assert report["rendered"] == 4 and report["seconds"] > 0
+    assert "rendering neurons" in first.stderr
+    with Image.open(out) as picture:
+        assert picture.size == (2 * 36 + 4, 2 * 36 + 4)
+        (recipe,) = json.loads(picture.text["recipe"])  # type: ignore[attr-defined]
+    assert NeuronRecipe.from_json(json.dumps(recipe)).units == (0, 1, 2, 7)
+
+    before = out.read_bytes()
+    second = json.loads(run(*command).stdout)
+    assert second == {**report, "rendered": 0}
+    fresh = json.loads(run(*command, "--fresh").stdout)
+    assert fresh["rendered"] == 4 and fresh["units"] == report["units"]
+    assert out.read_bytes() == before  # the same recipe, the same picture, bit for bit
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["layers", "sketchnett"], "no network 'sketchnett'; did you mean 'sketchnet'?"),
+        (["layers", "resnet18", "--weights", "{weights}"], "does not fit resnet18"),
+        (["layers", "resnet18", "--weights", "gone.pth"], "there is no weights file gone.pth"),
+        (["neurons", "{net}", "fetures.3"], "did you mean 'features.3'?"),
+        (["neurons", "{net}", "features.3", "--units", "128"], "its units are 0 to 127"),
+        (["neurons", "{net}", "features.3", "--units", "0-99999999999"], "its units are 0 to 127"),
+        (["neurons", "{net}", "features.3", "--units", "a-b"], "write them like 0-15,40"),
+        (["neurons", "{net}", "features.3", "--units", "5-3"], "write 3-5"),
+        (["neurons", "{net}", "features.3", "--size", "0"], "size is 0"),
+        (["neurons", "{net}", "features.3", "--size", "99999"], "size is 99999"),
+        (["neurons", "{net}", "features.3", "--steps", "0"], "steps is 0"),
+        (["neurons", "{net}", "features.3", "--seed", "-1"], "seed is -1"),
+        (["neurons", "{net}", "features.3", "--device", "tpu"], "no device 'tpu'"),
+        (["neurons", "{net}", "features.3", "--out", "a.jpg"], "must end in .png"),
+        (["neurons", "{net}", "features.3", "--out", "no/such/a.png"], "no folder no/such"),
+    ],
+)
+def test_what_is_refused(
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    filled = [part.format(weights=weights, net="squeezenet1_1") for part in arguments]
+    if "{net}" in arguments:
+        filled += ["--weights", str(weights)]
+    monkeypatch.setattr(sys, "argv", ["explorer", *filled])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    captured = capsys.readouterr()
+    assert left.value.code == 1
+    assert captured.out == ""
+    assert message in captured.err
+    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
+
+
+def test_an_unwritable_store_is_one_sentence(tmp_path: Path, weights: Path) -> None:
+    (tmp_path / "file").write_text("")
+    command = ["neurons", "squeezenet1_1", "features.3", "--weights", str(weights), "--steps", "1"]
+    done = run(*command, "--size", "32", "--units", "0", EXPLORER_HOME=str(tmp_path / "file"))
+    assert done.returncode == 1 and done.stdout == ""
+    assert "cannot be opened" in done.stderr and "EXPLORER_HOME" in done.stderr
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["neurons"], ["layers", "x", "--size", "3"]])
+def test_misspelt_commands_exit_with_2(arguments: list[str]) -> None:
+    assert RUNNER.invoke(cli.cli, arguments).exit_code == 2
+
+
+def test_every_command_explains_itself() -> None:
+    for command in cli.cli.registered_commands:
+        assert command.callback is not None
+        name = command.callback.__name__
+        shown = RUNNER.invoke(cli.cli, [name, "--help"])
+        assert (
+            shown.exit_code == 0 and (command.callback.__doc__ or "").split(".")[0] in shown.output
+        )
+
+
+def test_units_keep_their_order_and_come_once() -> None:
+    network = as_network(tiny_module())
+    layer = network.layer("3")
+    assert parse_units("5, 0-2,1,5", network, layer) == [5, 0, 1, 2]
+    assert parse_units("", network, layer) == []
+    for text in ("-1", "1-", "1,,2", "²", "0x1"):
+        with pytest.raises(ExplorerError, match="cannot be read"):
+            parse_units(text, network, layer)
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for command in cli.cli.registered_commands:
+        name = getattr(command.callback, "__name__", "")
+        assert name and (f"`{name}`" in readme or f"explorer {name}" in readme), name

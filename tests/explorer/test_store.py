@@ -1,0 +1,163 @@
+"""The store: whole results or none, many processes, and what happens to those killed for real."""
+
+import dataclasses
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import ExplorerError
+from core.recipes import NeuronRecipe
+from explorer import store as stores
+from explorer.store import Store, StoredPicture
+
+RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2, 5), size=64, steps=9)
+PICTURES = [
+    StoredPicture(2, b"\x89PNG two", {"activation": 1.5, "dead": False}),
+    StoredPicture(5, b"\x89PNG five", {"activation": 0.0, "dead": True}),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "deep" / "er" / "a.sqlite3", shipped=None)
+
+
+def test_there_and_back(store: Store) -> None:
+    assert store.get(RECIPE.key) is None
+    store.put(RECIPE, PICTURES, seconds=1.25)
+    result = store.get(RECIPE.key)
+    assert result is not None and result.seconds == 1.25
+    assert NeuronRecipe.from_json(result.recipe) == RECIPE
+    assert [result.pictures[2], result.pictures[5]] == PICTURES
+    assert result.created.tzinfo is not None
+
+
+def test_another_process_sees_it_and_a_later_one_too(store: Store) -> None:
+    store.put(RECIPE, PICTURES, 1.0)
+    again = Store(store.path, shipped=None)
+    assert again.get(RECIPE.key) == store.get(RECIPE.key)
+
+
+def test_an_equal_recipe_replaces_the_whole_result(store: Store) -> None:
+    store.put(RECIPE, PICTURES, 1.0)
+    store.put(RECIPE, PICTURES[:1], 2.0)
+    result = store.get(RECIPE.key)
+    assert result is not None and list(result.pictures) == [2] and result.seconds == 2.0
+
+
+def test_a_failed_write_leaves_nothing_half_done(store: Store) -> None:
+    store.put(RECIPE, PICTURES, 1.0)
+    twice = [PICTURES[0], PICTURES[0]]
+    with pytest.raises(ExplorerError, match="cannot be written"):
+        store.put(RECIPE, twice, 2.0)
+    result = store.get(RECIPE.key)
+    assert result is not None and len(result.pictures) == 2 and result.seconds == 1.0
+
+
+def test_shipped_results_are_found_and_never_written(tmp_path: Path, store: Store) -> None:
+    shipped = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    shipped.put(RECIPE, PICTURES, 1.0)
+    shipped.close()
+    with sqlite3.connect(tmp_path / "shipped.sqlite3") as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    before = (tmp_path / "shipped.sqlite3").read_bytes()
+    both = Store(store.path, shipped=tmp_path / "shipped.sqlite3")
+    found = both.get(RECIPE.key)
+    assert found is not None and list(found.pictures.values()) == PICTURES
+    other = dataclasses.replace(RECIPE, seed=1)
+    both.put(other, PICTURES, 3.0)
+    both.put(RECIPE, PICTURES[:1], 3.0)
+    own = both.get(RECIPE.key)
+    assert own is not None and list(own.pictures) == [2]  # one's own comes first
+    assert (tmp_path / "shipped.sqlite3").read_bytes() == before
+
+
+def test_the_home_is_where_the_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "elsewhere"))
+    assert Store().path == tmp_path / "elsewhere" / "explorer.sqlite3"
+    monkeypatch.delenv("EXPLORER_HOME")
+    assert "neuron-explorer" in str(stores.home())
+
+
+def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(ExplorerError, match=r"cannot be opened .* set EXPLORER_HOME"):
+        Store(tmp_path / "file" / "a.sqlite3")
+
+
+def test_a_file_that_is_no_store_is_explained_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    path.write_bytes(b"precious notes, no database at all" * 40)
+    before = path.read_bytes()
+    with pytest.raises(ExplorerError, match="cannot be opened"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_store_of_another_version_is_refused_and_kept(store: Store) -> None:
+    store.put(RECIPE, PICTURES, 1.0)
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(ExplorerError, match="has version 99"):
+        Store(store.path)
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("SELECT count(*) FROM results").fetchone() == (1,)
+
+
+WRITER = """
+    import dataclasses, sys
+    from pathlib import Path
+    from tests.explorer.test_store import PICTURES, RECIPE
+    from explorer.store import Store
+    store = Store(Path(sys.argv[1]), shipped=None)
+    for seed in range(int(sys.argv[2]), int(sys.argv[3])):
+        store.put(dataclasses.replace(RECIPE, seed=seed), PICTURES, 1.0)
+        print(seed, flush=True)
+"""
+
+
+def writer(path: Path, first: int, last: int) -> subprocess.Popen[str]:
+    code = textwrap.dedent(WRITER)
+    command = [sys.executable, "-c", code, str(path), str(first), str(last)]
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+
+
+def test_two_processes_write_at_once(store: Store) -> None:
+    writers = [writer(store.path, 0, 40), writer(store.path, 40, 80)]
+    assert [process.wait(60) for process in writers] == [0, 0]
+    for process in writers:
+        assert process.stdout is not None
+        process.stdout.close()
+    for seed in range(80):
+        result = store.get(dataclasses.replace(RECIPE, seed=seed).key)
+        assert result is not None and len(result.pictures) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is for POSIX systems")
+def test_a_killed_writer_loses_nothing_that_it_reported(store: Store) -> None:
+    for round_ in range(3):
+        process = writer(store.path, round_ * 10_000, (round_ + 1) * 10_000)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.05 * round_)
+        process.send_signal(signal.SIGKILL)
+        reported = [round_ * 10_000, *(int(line) for line in process.stdout if line.endswith("\n"))]
+        process.wait()
+        process.stdout.close()
+        for seed in reported:
+            result = store.get(dataclasses.replace(RECIPE, seed=seed).key)
+            assert result is not None and len(result.pictures) == 2
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        orphans = "SELECT count(*) FROM results WHERE key NOT IN (SELECT key FROM pictures)"
+        assert connection.execute(orphans).fetchone() == (0,)
