@@ -230,10 +230,11 @@ def _published_state(name: str, weights: WeightsEnum) -> checkpoints.StateDict:
         # Only fetches (and checks the hash); the reading below is the same as for any checkpoint.
         weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:
+        why = getattr(error, "reason", error)
         raise ExplorerError(
-            f"the weights of {name} are not on this machine and could not be downloaded "
-            f"({error}); go online once, or put {file.name} into {file.parent}, or name a "
-            "checkpoint with --weights FILE"
+            f"the weights of {name} are not on this machine and could not be downloaded ({why}); "
+            f"go online once, or put {file.name} into {file.parent}, or name a checkpoint with "
+            "--weights FILE"
         ) from error
     except RuntimeError as error:
         raise ExplorerError(

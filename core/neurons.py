@@ -24,6 +24,8 @@ FIELDS_ACROSS = 3
 # What a person can still see, and what is still quick; between them sizes go in steps.
 SUGGESTED_RANGE = (32, 128)
 SUGGESTED_STEP = 16
+# How much larger than the pictures it was trained on a network's neurons are drawn at most.
+BEYOND_KNOWN = 1.5
 # Multiplies the recipe's seed, so that the starts of different units and seeds never coincide.
 SEED_STRIDE = 1_000_003
 
@@ -68,8 +70,11 @@ def suggested_size(network: Network, layer: Layer) -> int:
     grain of edges; layers that see the whole picture get the size that the network knows.
     """
     low, high = SUGGESTED_RANGE
+    known = max(network.input_size)
     if layer.receptive_field is None:
-        return min(high, max(network.input_size))
+        return min(high, known)
+    # Beyond what the network knows, deep neurons only repeat themselves.
+    high = min(high, max(low, round(BEYOND_KNOWN * known)))
     wanted = FIELDS_ACROSS * max(layer.receptive_field)
     return min(high, max(low, -(-wanted // SUGGESTED_STEP) * SUGGESTED_STEP))
 

@@ -4,9 +4,11 @@ It exits with 0 when all went well, 1 with one sentence when something is refuse
 command itself is misspelt. PyTorch takes seconds to import, so commands import what they need.
 """
 
+import importlib
 import json
-import subprocess
+import os
 import sys
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -65,16 +67,16 @@ def app(
     ] = None,
 ) -> None:
     """Start the app in the browser."""
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "explorer" / "app.py")]
-    command += ["--server.address", host]
-    if port is not None:
-        command += ["--server.port", str(port)]
+    from streamlit.web.cli import main_run
+
+    # PyTorch takes seconds to import; meanwhile the server starts and the browser opens.
+    threading.Thread(target=importlib.import_module, args=["core.networks"], daemon=True).start()
     # Streamlit reads its settings from the folder it is started in.
-    try:
-        code = subprocess.run(command, cwd=ROOT).returncode
-    except KeyboardInterrupt:
-        code = 0
-    raise typer.Exit(code)
+    os.chdir(ROOT)
+    arguments = [str(ROOT / "explorer" / "app.py"), "--server.address", host]
+    if port is not None:
+        arguments += ["--server.port", str(port)]
+    main_run.main(arguments, standalone_mode=False)
 
 
 @cli.command()

@@ -71,7 +71,7 @@ def test_a_meter_rests_between_redraws_and_tells_the_time_left(
 
 
 def test_every_saved_picture_is_a_png_with_its_recipe() -> None:
-    recipe = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1_1", units=(3,))
+    recipe = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,))
     saved = closeup.png(StoredPicture(3, encoded("WEBP"), {}), recipe)
     picture = Image.open(io.BytesIO(saved))
     assert picture.format == "PNG"

@@ -1,0 +1,31 @@
+"""SketchNet, a network of our own, and SketchWorld, the pictures that it was trained on."""
+
+from core.sketchnet.network import (
+    MEAN,
+    STD,
+    WEIGHTS,
+    SketchNet,
+    class_names,
+    fold,
+    load,
+    normalise,
+    parameter_count,
+)
+from core.sketchnet.world import CLASSES, SIZE, Drawing, batch, draw
+
+__all__ = [
+    "CLASSES",
+    "MEAN",
+    "SIZE",
+    "STD",
+    "WEIGHTS",
+    "Drawing",
+    "SketchNet",
+    "batch",
+    "class_names",
+    "draw",
+    "fold",
+    "load",
+    "normalise",
+    "parameter_count",
+]

@@ -1,0 +1,135 @@
+"""How good a SketchNet is: on unseen drawings, under attack, and how many units never fire.
+
+`python -m core.sketchnet.evaluate` prints the shipped network's numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core.sketchnet.attacks import logits, pgd
+from core.sketchnet.network import SketchNet, load, normalise
+from core.sketchnet.pictures import as_tensor
+from core.sketchnet.world import batch
+
+UNSEEN_SEED = 1_000_003  # of the world that no training draws from
+BATCH = 100
+DEAD_COUNT = 2000  # drawings on which a unit must be zero everywhere to count as dead
+
+
+def drawings(seed: int, count: int) -> tuple[Tensor, Tensor]:
+    """Return drawings float32 [N, 3, 64, 64] in [0, 1], channels-last, and labels int64 [N]."""
+    images, labels = batch(seed, range(count))
+    return as_tensor(images), torch.from_numpy(labels)
+
+
+def _batches(images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True)
+
+
+@torch.no_grad()
+def accuracy(model: SketchNet, images: Tensor, labels: Tensor, half: bool = False) -> float:
+    """Return the share of images that the model names right."""
+    right = 0
+    for some, truth in _batches(images, labels):
+        right += int((logits(model, some, half).argmax(1) == truth).sum())
+    return right / len(labels)
+
+
+def robust_accuracy(
+    model: SketchNet, images: Tensor, labels: Tensor, eps: float, seed: int = 0, half: bool = False
+) -> float:
+    """Return the share of images still named right after PGD-20 with L2 radius `eps`."""
+    generator = torch.Generator().manual_seed(seed)
+    right = 0
+    for some, truth in _batches(images, labels):
+        misled = pgd(model, some, truth, eps, generator, half=half)
+        with torch.no_grad():
+            right += int((logits(model, misled, half).argmax(1) == truth).sum())
+    return right / len(labels)
+
+
+@torch.no_grad()
+def dead_units(model: SketchNet, images: Tensor) -> dict[str, float]:
+    """Return, for each ReLU, the share of its channels that are zero everywhere on every image."""
+    alive: dict[str, Tensor] = {}
+    for some in torch.split(images, BATCH):
+        values = normalise(some)
+        for name, module in model.named_children():
+            values = module(values)
+            if isinstance(module, nn.ReLU):
+                fires = (values > 0).any(dim=0).flatten(1).any(dim=1)
+                alive[name] = alive[name] | fires if name in alive else fires
+    return {name: 1.0 - float(fires.float().mean()) for name, fires in alive.items()}
+
+
+def evaluate(
+    model: SketchNet,
+    seed: int = UNSEEN_SEED,
+    count: int = 1000,
+    attacked: int = 300,
+    eps: Sequence[float] = (1.0,),
+    dead_count: int = DEAD_COUNT,
+    half: bool = False,
+) -> dict[str, object]:
+    """Return the numbers of a folded network in eval mode: JSON values, shares between 0 and 1.
+
+    `count` drawings of world `seed` for accuracy, the first `attacked` of them for accuracy under
+    PGD-20 at each `eps`, the first `dead_count` for dead units.
+    """
+    images, labels = drawings(seed, max(count, attacked, dead_count))
+    robust = {
+        str(e): robust_accuracy(model, images[:attacked], labels[:attacked], e, half=half)
+        for e in eps
+    }
+    return {
+        "seed": seed,
+        "drawings": count,
+        "accuracy": accuracy(model, images[:count], labels[:count], half),
+        "attacked_drawings": attacked,
+        "pgd20_accuracy": robust,
+        "dead_drawings": dead_count,
+        "dead_share": dead_units(model, images[:dead_count]),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print how good a SketchNet is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core.sketchnet.evaluate", description=main.__doc__
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="a safetensors file; the shipped one if not given"
+    )
+    parser.add_argument("--seed", type=int, default=UNSEEN_SEED, help="which world to draw from")
+    parser.add_argument("--count", type=int, default=1000, help="drawings for accuracy")
+    parser.add_argument("--attacked", type=int, default=300, help="drawings to attack")
+    parser.add_argument(
+        "--attack-eps", type=float, nargs="*", default=[1.0], help="L2 radii in [0, 1] units"
+    )
+    parser.add_argument(
+        "--dead-count", type=int, default=DEAD_COUNT, help="drawings to count dead units on"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    chosen = parser.parse_args(arguments)
+    found = evaluate(
+        load(chosen.weights),
+        chosen.seed,
+        chosen.count,
+        chosen.attacked,
+        chosen.attack_eps,
+        chosen.dead_count,
+    )
+    lines = [f"{name}: {value}" for name, value in found.items()]
+    sys.stdout.write((json.dumps(found, indent=2) if chosen.json else "\n".join(lines)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

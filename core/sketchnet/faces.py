@@ -1,0 +1,216 @@
+"""What looks back: eye, face, cat and owl.
+
+Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
+fills about the unit circle, `u` to the right and `v` down.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.sketchnet import patterns, shapes
+from core.sketchnet.colours import INK_GAP, distinct, lift, luma, rgb
+from core.sketchnet.marks import (
+    BLACK,
+    WHITE,
+    dark_line,
+    patch,
+    round_eye,
+    spot,
+    stroke,
+)
+from core.sketchnet.painter import Painter
+from core.sketchnet.shapes import Array, cut, meet
+
+
+def eye(p: Painter) -> None:
+    """Paint one large eye with iris, pupil and glint, often with lashes and a brow."""
+    down = p.uniform(0.5, 0.66)
+    iris = p.uniform(0.38, 0.46)
+    look = (p.uniform(-0.12, 0.12), p.uniform(-0.04, 0.06))
+    ink = dark_line(p.palette)
+    if luma(p.palette.ground) < 0.3:
+        ink = p.palette.main
+    if p.chance(0.6):
+        for k in range(-3, 4):
+            lean = k * 0.26
+            base = (0.78 * math.sin(lean), -0.05 - (down - 0.02) * math.cos(lean * 1.5))
+            tip = (base[0] + 0.26 * math.sin(lean * 1.3), base[1] - 0.26 * math.cos(lean))
+            stroke(p, "lash", [base, tip], 0.07, ink)
+    p.part("eye", lambda u, v: shapes.almond(u, v, 0.98, down), WHITE, line=max(p.light.line, 0.05))
+
+    def inside(u: Array, v: Array, radius: float) -> Array:
+        return meet(
+            shapes.disc(u - look[0], v - look[1], radius), shapes.almond(u, v, 0.95, down - 0.03)
+        )
+
+    colour = distinct(p.palette.accent, WHITE, 0.5)
+    rays = p.count(9, 15)
+    p.part(
+        "iris",
+        lambda u, v: inside(u, v, iris),
+        colour,
+        reach=0.7,
+        pattern=lambda u, v: shapes.pinwheel(u - look[0], v - look[1], iris * 0.92, rays),
+        ink=lift(colour, 0.3),
+        line=min(p.light.line, 0.04),
+    )
+    pupil = iris * p.uniform(0.42, 0.58)
+    p.part("pupil", lambda u, v: inside(u, v, pupil), BLACK, reach=0.5, line=0.0)
+    spot(p, "glint", (look[0] - 0.13, look[1] - 0.15), 0.085, WHITE)
+    stroke(p, "lid", shapes.curve((-0.98, 0.0), (0.0, -2 * down), (0.98, 0.0), 8), 0.09, ink)
+
+
+def face(p: Painter) -> None:
+    """Paint a smiling face, round or long, often with hair and cheeks."""
+    skin = p.tint(0.07, 0.45, 0.9)
+    across, down = p.uniform(0.74, 0.88), p.uniform(0.84, 0.92)
+    ink = dark_line(p.palette)
+    hair = distinct(p.palette.second, skin, INK_GAP)
+    has_hair = p.chance(0.6)
+    if has_hair:
+        p.part(
+            "hair",
+            lambda u, v: shapes.ellipse(u, v, across + 0.1, 0.85),
+            hair,
+            at=(0.0, -0.12),
+            reach=1.0,
+        )
+    p.part("face", lambda u, v: shapes.ellipse(u, v, across, down), skin, shadow=not has_hair)
+    if has_hair:
+        p.part(
+            "hair",
+            lambda u, v: cut(
+                shapes.ellipse(u, v, across + 0.02, down + 0.03),
+                shapes.ellipse(u - 0.1, v - 0.55, 0.95, 1.0),
+            ),
+            hair,
+            line=0.0,
+        )
+    gap, level, size = p.uniform(0.28, 0.36), p.uniform(-0.18, -0.06), p.uniform(0.13, 0.18)
+    for side in (-1, 1):
+        round_eye(p, (side * gap, level), size)
+        if p.chance(0.5):
+            spot(p, "cheek", (side * 0.5, 0.25), 0.13, lift(rgb(0.97, 0.6, 0.95), 0.1))
+    stroke(p, "nose", [(0.0, 0.05), (0.05, 0.2), (-0.04, 0.2)], 0.055, ink)
+    smile = p.uniform(0.32, 0.42)
+    width = p.uniform(0.06, 0.1)
+    p.part(
+        "mouth",
+        lambda u, v: shapes.arc(u, v, smile, 1.0, width),
+        rgb(0.98, 0.8, 0.55),
+        at=(0.0, 0.16),
+        reach=0.55,
+        line=0.0,
+    )
+
+
+def cat(p: Painter) -> None:
+    """Paint the head of a cat: pointed ears, slit eyes, whiskers."""
+    fur = p.tint(0.08, 0.55, 0.75)
+    ink = dark_line(p.palette)
+    _cat_ears(p, fur)
+    bars = p.chance(0.4)
+    p.part(
+        "cat",
+        lambda u, v: shapes.ellipse(u, v, 0.88, 0.7),
+        fur,
+        at=(0.0, 0.2),
+        reach=0.9,
+        pattern=(lambda u, v: meet(patterns.stripes(u / 0.2, v, 0.45) * 0.2, v + 0.36))
+        if bars
+        else None,
+        ink=lift(fur, -0.4),
+    )
+    iris = rgb(p.uniform(0.12, 0.4), 0.75, 0.9)
+    for side in (-1, 1):
+        round_eye(p, (side * 0.36, 0.05), p.uniform(0.17, 0.2), iris, slit=True)
+    p.part(
+        "muzzle",
+        lambda u, v: shapes.disc(np.abs(u) - 0.15, v, 0.2),
+        lift(fur, 0.55),
+        at=(0.0, 0.48),
+        reach=0.36,
+        line=0.0,
+    )
+    p.part(
+        "nose",
+        lambda u, v: shapes.convex(u, v, [(-0.12, -0.08), (0.12, -0.08), (0.0, 0.09)]),
+        rgb(0.96, 0.55, 0.8),
+        at=(0.0, 0.35),
+        reach=0.16,
+        line=0.0,
+    )
+    stroke(p, "mouth", [(-0.16, 0.58), (0.0, 0.5), (0.16, 0.58)], 0.05, ink)
+    whisker = ink if luma(fur) > 0.35 else WHITE
+    for side in (-1, 1):
+        for rise in (-0.08, 0.06, 0.2):
+            stroke(
+                p,
+                "whisker",
+                [(side * 0.32, 0.46 + rise * 0.3), (side * 1.02, 0.42 + rise)],
+                0.035,
+                whisker,
+            )
+
+
+def _cat_ears(p: Painter, fur: Array) -> None:
+    """Paint two pointed ears, rosy inside."""
+    inner = lift(rgb(0.97, 0.4, 0.9), 0.1)
+    for side in (-1.0, 1.0):
+        corners = [(0.2, -0.42), (0.72, -1.0), (0.82, -0.05)]
+        ear = [(side * a, b) for a, b in corners]
+        small = [(side * (0.2 + a * 0.66), -0.1 + b * 0.72) for a, b in corners]
+        if side < 0:
+            ear.reverse()
+            small.reverse()
+        patch(p, "ear", ear, fur, reach=1.3, rounding=0.03)
+        patch(p, "ear", small, inner, 0.0, reach=1.0)
+
+
+def owl(p: Painter) -> None:
+    """Paint an owl on a branch: two great eyes, beak, wings and a speckled belly."""
+    feather = p.tint(0.08, 0.5, 0.55)
+    ink = lift(feather, -0.45)
+    belly = lift(feather, 0.55)
+    stroke(p, "branch", [(-1.05, 0.86), (1.05, 0.8)], 0.12, p.shown(rgb(0.07, 0.6, 0.35)))
+    for side in (-1.0, 1.0):
+        tuft = [(side * 0.1, -0.6), (side * 0.58, -1.0), (side * 0.6, -0.4)]
+        if side < 0:
+            tuft.reverse()
+        patch(p, "ear", tuft, feather, reach=1.1)
+    p.part("owl", lambda u, v: shapes.ellipse(u, v, 0.64, 0.86), feather, reach=0.9, shadow=True)
+    p.part(
+        "belly",
+        lambda u, v: shapes.ellipse(u, v, 0.4, 0.5),
+        belly,
+        at=(0.0, 0.32),
+        reach=0.5,
+        line=0.0,
+        pattern=lambda u, v: patterns.scales(u / 0.24, v / 0.24, 0.22) * 0.24,
+        ink=feather,
+    )
+    for side in (-1, 1):
+        p.part(
+            "wing",
+            lambda u, v: shapes.ellipse(u, v, 0.17, 0.5),
+            lift(feather, -0.25),
+            at=(side * 0.56, 0.22),
+            reach=0.5,
+            turn=side * -0.15,
+        )
+        spot(p, "eye", (side * 0.28, -0.36), 0.29, lift(feather, 0.6))
+        round_eye(p, (side * 0.27, -0.36), 0.21, rgb(p.uniform(0.1, 0.16), 0.85, 0.98))
+        stroke(p, "foot", [(side * 0.2, 0.78), (side * 0.2, 0.9)], 0.12, rgb(0.1, 0.8, 0.9))
+    p.part(
+        "beak",
+        lambda u, v: shapes.convex(u, v, [(-0.1, -0.1), (0.1, -0.1), (0.0, 0.16)]),
+        rgb(0.1, 0.85, 0.95),
+        at=(0.0, -0.17),
+        reach=0.2,
+        line=min(p.light.line, 0.03),
+    )
+    if p.chance(0.5):
+        stroke(p, "brow", [(-0.5, -0.66), (0.0, -0.45), (0.5, -0.66)], 0.07, ink)

@@ -1,0 +1,161 @@
+"""Marks that many subjects share: strokes, spots, bars, small eyes, wheels and windows.
+
+All places and sizes are in the figure's own coordinates, `u` to the right and `v` down.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.sketchnet import shapes
+from core.sketchnet.colours import Palette, luma, rgb
+from core.sketchnet.painter import Painter
+from core.sketchnet.shapes import Array, Point
+
+WHITE = rgb(0.0, 0.0, 0.98)
+
+
+BLACK = rgb(0.0, 0.0, 0.06)
+
+
+THIN_LINE = 0.045  # an outline, in scene units, that leaves thin things their colour
+
+
+def stroke(
+    p: Painter, concept: str, points: list[Point], width: float, colour: Array, alpha: float = 1.0
+) -> None:
+    """Paint an open stroke through points of the figure, without an outline."""
+    middle = (sum(q[0] for q in points) / len(points), sum(q[1] for q in points) / len(points))
+    local = [(q[0] - middle[0], q[1] - middle[1]) for q in points]
+    reach = max(math.hypot(*q) for q in local) + width
+    p.part(
+        concept,
+        lambda u, v: shapes.path(u, v, local, width / 2),
+        colour,
+        at=middle,
+        reach=reach,
+        line=0.0,
+        alpha=alpha,
+        shade=0.0,
+    )
+
+
+def spot(
+    p: Painter, concept: str, at: Point, radius: float, colour: Array, line: float | None = 0.0
+) -> None:
+    """Paint a small disc."""
+    p.part(concept, lambda u, v: shapes.disc(u, v, radius), colour, at=at, reach=radius, line=line)
+
+
+def round_eye(
+    p: Painter, at: Point, radius: float, iris: Array | None = None, slit: bool = False
+) -> None:
+    """Paint a small round eye: white or iris, pupil, glint."""
+    spot(p, "eye", at, radius, WHITE if iris is None else iris, min(p.light.line, 0.04))
+    if slit:
+        p.part(
+            "pupil",
+            lambda u, v: shapes.almond(v, u, radius * 0.9, radius * 0.4),
+            BLACK,
+            at=at,
+            reach=radius,
+            line=0.0,
+        )
+    else:
+        spot(p, "pupil", at, radius * 0.55, BLACK)
+    spot(p, "glint", (at[0] - radius * 0.2, at[1] - radius * 0.28), radius * 0.2, WHITE)
+
+
+def dark_line(palette: Palette) -> Array:
+    """Return a dark stroke colour that suits the palette."""
+    return palette.line if luma(palette.line) < 0.4 else BLACK
+
+
+def bar(
+    p: Painter,
+    concept: str,
+    at: Point,
+    half: Point,
+    colour: Array,
+    line: float | None = None,
+    turn: float = 0.0,
+    corner: float = 0.0,
+) -> None:
+    """Paint a box with the given half sides."""
+    p.part(
+        concept,
+        lambda u, v: shapes.box(u, v, half[0], half[1], corner),
+        colour,
+        at=at,
+        reach=math.hypot(*half),
+        line=line,
+        turn=turn,
+    )
+
+
+def patch(
+    p: Painter,
+    concept: str,
+    corners: list[Point],
+    colour: Array,
+    line: float | None = None,
+    reach: float | None = None,
+    rounding: float = 0.0,
+) -> None:
+    """Paint a convex polygon, its corners clockwise on screen."""
+    p.part(
+        concept,
+        lambda u, v: shapes.convex(u, v, corners) - rounding,
+        colour,
+        reach=max(math.hypot(*q) for q in corners) if reach is None else reach,
+        line=line,
+    )
+
+
+def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None:
+    """Paint a small window: frame, glass and one cross of bars."""
+    bar(p, "window", at, (half[0] + 0.03, half[1] + 0.03), frame, 0.0)
+    p.part(
+        "window",
+        lambda u, v: shapes.box(u, v, half[0], half[1]),
+        glass,
+        at=at,
+        reach=max(half) * 1.5,
+        line=0.0,
+        pattern=lambda u, v: np.minimum(np.abs(u), np.abs(v)) - 0.03,
+        ink=frame,
+    )
+
+
+def glass_colour(p: Painter) -> Array:
+    """Draw the colour of window glass: sky by day, lamplight, or dark."""
+    hue, saturation, value = ((0.56, 0.35, 0.95), (0.14, 0.6, 1.0), (0.6, 0.5, 0.3))[p.count(0, 2)]
+    return rgb(hue, saturation, value)
+
+
+def wheel_at(
+    p: Painter, at: Point, radius: float, spokes: int, tyre: Array, rim: Array, thin: float = 0.2
+) -> None:
+    """Paint a wheel with a tyre, spokes and a hub; `thin` is the tyre's share of the radius."""
+    width = radius * thin
+    p.part(
+        "wheel",
+        lambda u, v: shapes.ring(u, v, radius - width / 2, width),
+        tyre,
+        at=at,
+        reach=radius,
+        line=0.0,
+    )
+    step = math.pi / spokes
+    half = radius * 0.05 + 0.012
+
+    def spoke(u: Array, v: Array) -> Array:
+        far = np.hypot(u, v)
+        angle = np.arctan2(v, u)
+        off = np.abs(np.sin(angle * (math.pi / (2 * step)))) * far * (2 * step / math.pi)
+        return np.maximum(off - half, far - (radius - width / 2))
+
+    p.part("spoke", spoke, rim, at=at, reach=radius, turn=p.uniform(0.0, step), line=0.0)
+    spot(p, "hub", at, radius * 0.17 + 0.02, rim)

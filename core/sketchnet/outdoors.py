@@ -1,0 +1,206 @@
+"""Sky, buildings and what moves about between them.
+
+Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
+fills about the unit circle, `u` to the right and `v` down.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.sketchnet import patterns, shapes
+from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
+from core.sketchnet.marks import (
+    WHITE,
+    bar,
+    glass_colour,
+    pane,
+    patch,
+    spot,
+    stroke,
+)
+from core.sketchnet.painter import Painter
+from core.sketchnet.shapes import Array, cut, meet, union
+
+
+def cloud(p: Painter) -> None:
+    """Paint a cloud with a flat foot."""
+    fill = p.shown(lift(p.palette.main, 0.75)) if p.chance(0.6) else p.palette.main
+    left, right, top = p.uniform(0.32, 0.4), p.uniform(0.34, 0.44), p.uniform(0.48, 0.56)
+
+    def puffs(u: Array, v: Array) -> Array:
+        parts = union(
+            shapes.disc(u + 0.55, v - 0.15, left),
+            shapes.disc(u + 0.08, v + 0.1, top),
+            shapes.disc(u - 0.52, v - 0.1, right),
+            shapes.box(u, v - 0.3, 0.6, 0.25),
+        )
+        return cut(parts, 0.45 - v)
+
+    p.part("cloud", puffs, fill, reach=1.0, shadow=True)
+
+
+def rainbow(p: Painter) -> None:
+    """Paint half rings of many colours, one within the other."""
+    bands = p.count(4, 6)
+    width = p.uniform(0.09, 0.13)
+    natural = p.chance(0.7)
+    start = 0.0 if natural else p.uniform(0.0, 1.0)
+    for band in range(bands):
+        radius = 0.92 - band * width
+        hue = start + 0.78 * band / (bands - 1)
+        fill = rgb(hue, 0.85, 0.95)
+
+        def bow(u: Array, v: Array, radius: float = radius) -> Array:
+            return np.maximum(shapes.ring(u, v, radius - width / 2, width * 1.06), v)
+
+        p.part("rainbow", bow, fill, at=(0.0, 0.4), line=0.0)
+    if p.chance(0.35):
+        for side in (-0.7, 0.7):
+            p.part(
+                "cloud",
+                lambda u, v: shapes.ellipse(u, v, 0.34, 0.18),
+                p.shown(lift(p.palette.second, 0.8)),
+                at=(side, 0.45),
+                reach=0.36,
+                line=0.0,
+            )
+
+
+def sun(p: Painter) -> None:
+    """Paint the sun with pointed or straight rays."""
+    gold = p.tint(0.13, 0.85, 0.98)
+    count, core = p.count(8, 13), p.uniform(0.48, 0.58)
+    step = math.pi / count
+    pointed = p.chance(0.5)
+
+    def rays(u: Array, v: Array) -> Array:
+        far = np.hypot(u, v)
+        angle = np.arctan2(v, u)
+        angle = np.abs(angle - np.rint(angle / (2 * step)) * (2 * step))
+        off = angle * far
+        if pointed:
+            return np.maximum(off - (0.98 - far) * 0.42, core + 0.02 - far) * 0.9
+        return np.maximum(np.maximum(off - 0.055, far - 0.98), core + 0.12 - far)
+
+    p.part("ray", rays, lift(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
+    p.part("sun", lambda u, v: shapes.disc(u, v, core), gold, reach=core)
+
+
+def house(p: Painter) -> None:
+    """Paint a house: wall, roof, door, windows, chimney."""
+    wall = p.palette.main
+    roof = p.shown(distinct(p.tint(0.02, 0.7, 0.65, p.palette.second), wall, INK_GAP))
+    door = distinct(p.palette.accent, wall, INK_GAP)
+    wide, eaves = p.uniform(0.64, 0.76), p.uniform(-0.2, -0.08)
+    if p.chance(0.7):
+        bar(p, "chimney", (0.42, -0.6), (0.1, 0.28), lift(roof, -0.3))
+    brick = p.chance(0.35)
+    half = (0.86 - eaves) / 2
+    p.part(
+        "wall",
+        lambda u, v: shapes.box(u, v, wide, half),
+        wall,
+        at=(0.0, eaves + half),
+        reach=math.hypot(wide, half),
+        shadow=True,
+        pattern=(lambda u, v: patterns.bricks(u / 0.36, v / 0.36, 0.8) * 0.36) if brick else None,
+        ink=lift(wall, -0.22),
+    )
+    patch(p, "roof", [(0.0, -0.98), (wide + 0.2, eaves), (-wide - 0.2, eaves)], roof)
+    side = -1.0 if p.chance(0.5) else 1.0
+    bar(p, "door", (side * 0.3, 0.56), (0.16, 0.3), door)
+    spot(p, "knob", (side * 0.3 + 0.08, 0.58), 0.04, rgb(0.13, 0.7, 0.95))
+    pane(p, (-side * 0.28, 0.34), (0.19, 0.19), distinct(WHITE, wall, 0.3), glass_colour(p))
+    if p.chance(0.5):
+        spot(p, "window", (0.0, eaves - 0.3), 0.13, glass_colour(p), None)
+
+
+def window(p: Painter) -> None:
+    """Paint a window: frame, panes, sill, often curtains."""
+    frame = p.palette.main
+    glass = distinct(glass_colour(p), frame, 0.35, LUMA_GAP)
+    wide, high = p.uniform(0.6, 0.74), p.uniform(0.72, 0.86)
+    bars = p.uniform(0.055, 0.08)
+    p.part(
+        "frame",
+        lambda u, v: shapes.box(u, v, wide + 0.14, high + 0.14),
+        frame,
+        reach=1.25,
+        shadow=True,
+    )
+    third = p.chance(0.4)
+
+    def cross(u: Array, v: Array) -> Array:
+        level = np.abs(np.abs(v) - high / 3) if third else np.abs(v)
+        return np.minimum(np.abs(u), level) - bars
+
+    p.part(
+        "window",
+        lambda u, v: shapes.box(u, v, wide, high),
+        glass,
+        reach=1.1,
+        pattern=cross,
+        ink=frame,
+        line=min(p.light.line, 0.03),
+        shade=1.5,
+    )
+    for a, b in ((-0.3, -0.35), (0.34, 0.4)):
+        stroke(p, "glint", [(a - 0.1, b + 0.12), (a + 0.1, b - 0.12)], 0.05, lift(glass, 0.6))
+    if p.chance(0.4):
+        cloth = distinct(p.palette.accent, glass, INK_GAP)
+        for side in (-1, 1):
+            corners = [
+                (side * wide, -high),
+                (side * 0.05, -high),
+                (side * (wide - 0.14), high * 0.2),
+                (side * wide, high * 0.9),
+            ]
+            if side > 0:
+                corners.reverse()
+            patch(p, "curtain", corners, cloth, 0.0)
+    bar(p, "sill", (0.0, high + 0.17), (wide + 0.26, 0.08), lift(frame, -0.15))
+
+
+def castle(p: Painter) -> None:
+    """Paint a castle: two towers with battlements, a gate, flags."""
+    stone = p.palette.main
+    dark = lift(stone, -0.65) if luma(stone) > 0.3 else lift(stone, 0.7)
+    roof = p.shown(distinct(p.palette.accent, stone, INK_GAP))
+    pointed = p.chance(0.5)
+    period = p.uniform(0.2, 0.24)
+
+    def battlement(u: Array, v: Array, half: float, high: float) -> Array:
+        return cut(
+            shapes.box(u, v, half, high),
+            meet(patterns.stripes(u / period, v, 0.5) * period, v + high - 0.14),
+        )
+
+    p.part("wall", lambda u, v: battlement(u, v, 0.5, 0.6), stone, at=(0.0, 0.4), reach=0.8)
+    for side in (-1, 1):
+        p.part(
+            "tower",
+            lambda u, v: battlement(u, v, 0.27, 0.75),
+            stone,
+            at=(side * 0.66, 0.24),
+            reach=0.85,
+        )
+        if pointed:
+            corners = [
+                (side * 0.66, -1.05),
+                (side * 0.66 + 0.34, -0.46),
+                (side * 0.66 - 0.34, -0.46),
+            ]
+            patch(p, "roof", corners, roof)
+        else:
+            stroke(p, "pole", [(side * 0.66, -0.5), (side * 0.66, -0.98)], 0.05, dark)
+            flag = [(side * 0.66, -1.0), (side * 0.66 + 0.3, -0.87), (side * 0.66, -0.74)]
+            patch(p, "flag", flag, roof, 0.0)
+        bar(p, "slit", (side * 0.66, 0.0), (0.06, 0.14), dark, 0.0)
+
+    def gate(u: Array, v: Array) -> Array:
+        return union(shapes.disc(u, v, 0.22), shapes.box(u, v - 0.25, 0.22, 0.25))
+
+    p.part("gate", gate, dark, at=(0.0, 0.5), reach=0.5, line=0.0)

@@ -1,0 +1,122 @@
+"""Endless patterns: signed distances to stripes, dots, scales and their like.
+
+As in `shapes`, `u` and `v` are float32 coordinates and the result is negative on the pattern's ink.
+Every pattern repeats with period 1 along `u`; `ink` is the ink's share of a period, between 0 and
+1, unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from core.sketchnet.shapes import Array, disc, union
+
+Pattern = Callable[[Array, Array, float], Array]
+
+ROOT3 = math.sqrt(3.0)
+
+
+def _centred(values: Array) -> Array:
+    """Return the offset of each value from the nearest whole number."""
+    return values - np.rint(values)
+
+
+def stripes(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to upright stripes."""
+    return np.abs(_centred(u)) - ink / 2 + 0.0 * v
+
+
+def checks(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to the dark squares of a chessboard; at `ink` 0.5 half of it is dark."""
+    a = np.abs(_centred(u)) - ink / 2
+    b = np.abs(_centred(v)) - ink / 2
+    return np.maximum(np.minimum(a, b), -np.maximum(a, b))
+
+
+def dots(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to dots in staggered rows; `ink` is a dot's diameter."""
+    row = np.rint(v * (2 / ROOT3))
+    shift = 0.5 * np.mod(row, 2.0)
+    return disc(_centred(u + shift), v - row * (ROOT3 / 2), ink / 2)
+
+
+def grid(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to the lines of a square grid."""
+    return np.minimum(np.abs(_centred(u)), np.abs(_centred(v))) - ink / 2
+
+
+def scales(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to the rims of overlapping round scales, each one half a period high."""
+    row = np.floor(v * 2.0)
+    here = disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, 0.5)
+    above = disc(_centred(u + 0.5 * np.mod(row + 1.0, 2.0)), v - 0.5 * row + 0.5, 0.5)
+    return np.minimum(np.abs(here), np.abs(above)) - ink / 2
+
+
+def scale_tips(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to the inner half discs of the scales."""
+    row = np.floor(v * 2.0)
+    return disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, ink / 2)
+
+
+def bricks(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to the bricks of a wall, half as high as wide; `ink` is their share."""
+    row = np.floor(v * 2.0)
+    across: Array = np.abs(_centred(u + 0.5 * np.mod(row, 2.0) + 0.5)) - 0.25 - ink / 4
+    down = np.abs(v * 2.0 - row - 0.5) * 0.5 - ink / 4
+    away: Array = np.maximum(across, down)
+    return away
+
+
+def waves(u: Array, v: Array, ink: float, swing: float = 0.22) -> Array:
+    """Return an estimate of the distance to stripes that rise and fall by `swing` once a period."""
+    turn = 2 * math.pi
+    slope = turn * swing * np.cos(u * turn)
+    lift = v * 1.6 + swing * 1.6 * np.sin(u * turn)
+    away: Array = (np.abs(_centred(lift)) - ink / 2) / (1.6 * np.sqrt(1.0 + slope * slope))
+    return away
+
+
+def zigzag(u: Array, v: Array, ink: float, swing: float = 1.0) -> Array:
+    """Return the distance to stripes that go up and down in straight strokes of slope `swing`."""
+    lift = v * 1.6 + swing * 1.6 * np.abs(_centred(u))
+    away: Array = (np.abs(_centred(lift)) - ink / 2) / (1.6 * math.sqrt(1.0 + swing * swing))
+    return away
+
+
+def honeycomb(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to hexagonal cells; `ink` is what the walls leave of a cell."""
+
+    def cell(a: Array, b: Array) -> Array:
+        a, b = np.abs(a), np.abs(b)
+        return np.maximum(a, a * 0.5 + b * (ROOT3 / 2)) - 0.5 * ink
+
+    first = cell(_centred(u), _centred(v / ROOT3) * ROOT3)
+    second = cell(_centred(u + 0.5), _centred(v / ROOT3 + 0.5) * ROOT3)
+    return np.minimum(first, second)
+
+
+def triangles(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to rows of upright triangles; `ink` scales each of them."""
+    height = ROOT3 / 2
+    row = np.floor(v / height)
+    a = np.abs(_centred(u + 0.5 * np.mod(row, 2.0)))
+    b = v - row * height
+    away: Array = np.maximum(a * height - b * 0.5, b - height) + (1.0 - ink) * 0.25
+    return away
+
+
+def diamonds(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to slim diamonds side by side; `ink` scales each of them."""
+    a, b = np.abs(_centred(u)), np.abs(_centred(v / 1.6))
+    away: Array = (a + b - 0.5 * ink) * 0.8
+    return away
+
+
+def hatching(u: Array, v: Array, ink: float) -> Array:
+    """Return the distance to two sets of slanting lines that cross."""
+    rising, falling = (u + v) * math.sqrt(0.5), (u - v) * math.sqrt(0.5)
+    return union(np.abs(_centred(rising)), np.abs(_centred(falling))) - ink / 2

@@ -1,0 +1,114 @@
+"""What surrounds a subject: how it stands, its light, and the ground behind it."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from core.sketchnet import patterns, shapes
+from core.sketchnet.colours import lift
+from core.sketchnet.figures import EVERYWHERE
+from core.sketchnet.painter import Frame, Light, Painter
+from core.sketchnet.subjects import FREE, UPRIGHT, Subject
+
+WHOLE = Frame()  # the scene itself
+
+# Grounds, as growing shares of all drawings; the rest is flat.
+GRADIENT, BLOBS, PATTERN = 0.40, 0.60, 0.80
+
+
+def frame(rng: np.random.Generator, subject: Subject) -> Frame:
+    """Draw how the subject stands: its place, size, lean and facing."""
+    scale = float(rng.uniform(0.56, 0.90))
+    room = max(0.0, 0.97 - scale)
+    centre = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
+    turn = float(rng.uniform(-subject.tilt, subject.tilt))
+    stretch = float(rng.uniform(0.86, 1.16))
+    mirror = subject.mirror and bool(rng.random() < 0.5)
+    if subject.fills:  # a texture chooses its own place, angle and period
+        return WHOLE
+    return Frame(centre, scale, turn, stretch, mirror)
+
+
+def light(rng: np.random.Generator) -> Light:
+    """Draw the light and the manner of drawing: shading, outlines, shadows."""
+    direction = float(rng.uniform(-math.pi, 0.0))  # from above, somewhere
+    strength = float(rng.uniform(0.0, 0.16))
+    line = float(rng.uniform(0.035, 0.085)) if rng.random() < 0.6 else 0.0
+    shadow = float(rng.uniform(0.15, 0.45)) if rng.random() < 0.4 else 0.0
+    return Light(direction, strength, line, shadow)
+
+
+def ground(painter: Painter, subject: Subject) -> None:
+    """Paint what is behind the subject: gradient, blobs, faint pattern, horizon, stray marks."""
+    colours = painter.palette
+    style = painter.rng.random()
+    image, axis = painter.image, painter.axis
+    far = (colours.far - colours.ground)[:, None, None]
+    if style < GRADIENT:
+        angle = painter.uniform(-math.pi, math.pi)
+        across, down = np.float32(math.cos(angle)), np.float32(math.sin(angle))
+        ramp = axis[None, :] * across + axis[:, None] * down
+        image += far * np.clip(ramp * np.float32(0.4) + np.float32(0.5), 0.0, 1.0)
+    elif style < BLOBS:
+        for _ in range(painter.count(2, 3)):
+            right = axis[None, :] - np.float32(painter.uniform(-1.0, 1.0))
+            down = axis[:, None] - np.float32(painter.uniform(-1.0, 1.0))
+            width = np.float32(-1.0 / painter.uniform(0.1, 0.5))
+            image += far * (np.exp(right * right * width) * np.exp(down * down * width))
+    if subject.fills:
+        return
+    if BLOBS <= style < PATTERN:
+        _faint_pattern(painter)
+    if subject.tilt == UPRIGHT and painter.chance(0.3):
+        level = painter.uniform(0.35, 0.75)
+        painter.part(
+            "horizon",
+            lambda u, v: level - v,
+            colours.far,
+            reach=EVERYWHERE,
+            line=0.0,
+            frame=WHOLE,
+        )
+    if painter.chance(0.5):
+        _stray_marks(painter)
+
+
+def _faint_pattern(painter: Painter) -> None:
+    """Paint a weak pattern over the ground, too weak to be a texture of its own."""
+    kinds = (patterns.stripes, patterns.dots, patterns.grid, patterns.checks)
+    kind = kinds[painter.count(0, len(kinds) - 1)]
+    period = painter.uniform(0.2, 0.6)
+    ink = 0.15 if kind is patterns.grid else 0.5
+    tone = lift(painter.palette.ground, painter.uniform(-0.14, 0.14))
+    painter.part(
+        "ground",
+        lambda u, v: kind(u / period, v / period, ink) * period,
+        tone,
+        reach=EVERYWHERE,
+        turn=painter.uniform(-FREE, FREE),
+        line=0.0,
+        shade=0.0,
+        frame=WHOLE,
+    )
+
+
+def _stray_marks(painter: Painter) -> None:
+    """Paint a few small, pale marks that mean nothing."""
+    for _ in range(painter.count(1, 4)):
+        at = (painter.uniform(-1.0, 1.0), painter.uniform(-1.0, 1.0))
+        radius = painter.uniform(0.05, 0.14)
+        tone = lift(painter.palette.ground, painter.uniform(-0.35, 0.35))
+        half = painter.uniform(0.0, 0.25)
+        painter.part(
+            "mark",
+            partial(shapes.capsule, start=(-half, 0.0), stop=(half, 0.0), radius=radius),
+            tone,
+            at=at,
+            reach=radius + half,
+            turn=painter.uniform(-FREE, FREE),
+            line=0.0,
+            frame=WHOLE,
+        )

@@ -1,0 +1,216 @@
+"""Signed distances of the plain shapes that every drawing is put together from.
+
+Each function takes the coordinates `u` (to the right) and `v` (down) of points in the shape's own
+frame, float32 arrays that broadcast together, and returns the signed distance to the shape's edge
+in the same unit: negative inside, zero on the edge, positive outside. Formulas without another
+source are those of Inigo Quilez, "2D distance functions"; where an exact distance would cost much,
+an estimate serves that is exact on the edge.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating[Any]]
+Point = tuple[float, float]
+
+TINY = 1e-6  # keeps divisions finite at a shape's centre
+
+
+def union(*parts: Array) -> Array:
+    """Return the distance to several shapes taken together."""
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = np.minimum(joined, part)
+    return joined
+
+
+def meet(*parts: Array) -> Array:
+    """Return the distance to what several shapes have in common."""
+    common = parts[0]
+    for part in parts[1:]:
+        common = np.maximum(common, part)
+    return common
+
+
+def cut(shape: Array, hole: Array) -> Array:
+    """Return the distance to a shape with a hole taken out."""
+    return np.maximum(shape, -hole)
+
+
+def melt(first: Array, second: Array, radius: float) -> Array:
+    """Return the distance to two shapes joined with a soft fillet of about `radius`."""
+    near = np.maximum(radius - np.abs(first - second), 0.0)
+    return np.minimum(first, second) - near * near * (0.25 / radius)
+
+
+def disc(u: Array, v: Array, radius: float) -> Array:
+    """Return the distance to a disc about the origin."""
+    return np.hypot(u, v) - radius
+
+
+def ring(u: Array, v: Array, radius: float, width: float) -> Array:
+    """Return the distance to a ring whose middle line has `radius`."""
+    return np.abs(np.hypot(u, v) - radius) - width / 2
+
+
+def ellipse(u: Array, v: Array, across: float, down: float) -> Array:
+    """Return an estimate of the distance to an ellipse with the given half axes."""
+    a, b = u / across, v / down
+    scaled = np.hypot(a, b)
+    slope = np.hypot(a / across, b / down)
+    away: Array = scaled * (scaled - 1.0) / (slope + TINY)
+    return away
+
+
+def box(u: Array, v: Array, across: float, down: float, corner: float = 0.0) -> Array:
+    """Return the distance to a box with the given half sides and corner radius."""
+    a, b = np.abs(u) - (across - corner), np.abs(v) - (down - corner)
+    outside = np.hypot(np.maximum(a, 0.0), np.maximum(b, 0.0))
+    return outside + np.minimum(np.maximum(a, b), 0.0) - corner
+
+
+def capsule(u: Array, v: Array, start: Point, stop: Point, radius: float) -> Array:
+    """Return the distance to a straight stroke with round ends."""
+    du, dv = stop[0] - start[0], stop[1] - start[1]
+    a, b = u - start[0], v - start[1]
+    along = np.clip((a * du + b * dv) / (du * du + dv * dv + TINY), 0.0, 1.0)
+    return np.hypot(a - along * du, b - along * dv) - radius
+
+
+def path(u: Array, v: Array, points: Sequence[Point], radius: float) -> Array:
+    """Return the distance to a stroke through `points` with round ends."""
+    pairs = itertools.pairwise(points)
+    return union(*(capsule(u, v, a, b, radius) for a, b in pairs))
+
+
+def curve(start: Point, bend: Point, stop: Point, pieces: int = 6) -> list[Point]:
+    """Return points along a quadratic Bezier curve."""
+    points = []
+    for piece in range(pieces + 1):
+        t = piece / pieces
+        a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t * t
+        points.append(
+            (
+                a * start[0] + b * bend[0] + c * stop[0],
+                a * start[1] + b * bend[1] + c * stop[1],
+            )
+        )
+    return points
+
+
+def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
+    """Return an estimate of the distance to a convex polygon, its corners clockwise on screen."""
+    sides = []
+    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
+        length = math.hypot(u1 - u0, v1 - v0) + TINY
+        nu, nv = (v1 - v0) / length, -(u1 - u0) / length
+        sides.append(u * nu + v * nv - (u0 * nu + v0 * nv))
+    return meet(*sides)
+
+
+def polygon(u: Array, v: Array, points: Sequence[Point]) -> Array:
+    """Return the distance to any polygon that does not cross itself."""
+    nearest: Array | None = None
+    inside: npt.NDArray[np.bool_] | None = None
+    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
+        edge = capsule(u, v, (u0, v0), (u1, v1), 0.0)
+        above = (v0 > v) != (v1 > v)
+        crossing = above & (u < (u1 - u0) * (v - v0) / (v1 - v0 if v1 != v0 else TINY) + u0)
+        nearest = edge if nearest is None else np.minimum(nearest, edge)
+        inside = crossing if inside is None else inside ^ crossing
+    if nearest is None or inside is None:
+        raise ValueError("a polygon needs points")
+    return np.where(inside, -nearest, nearest)
+
+
+def regular(u: Array, v: Array, sides: int, radius: float) -> Array:
+    """Return an estimate of the distance to a regular polygon with a corner at the top."""
+    corners = [
+        (radius * math.sin(2 * math.pi * k / sides), -radius * math.cos(2 * math.pi * k / sides))
+        for k in range(sides)
+    ]
+    return convex(u, v, corners)
+
+
+def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:
+    """Return an estimate of the distance to a star with a point at the top.
+
+    `inner` is the radius of the notches, as a fraction of `radius`.
+    """
+    step = math.pi / points
+    angle = np.abs(np.mod(np.arctan2(u, -v) + step, 2 * step) - step)
+    far = np.hypot(u, v)
+    a, b = far * np.sin(angle), far * np.cos(angle)  # folded: b towards the point
+    notch = (inner * radius * math.sin(step), inner * radius * math.cos(step))
+    du, dv = notch[0], notch[1] - radius
+    length = math.hypot(du, dv)
+    return (-a * dv + (b - radius) * du) / length
+
+
+def arc(u: Array, v: Array, radius: float, half: float, width: float) -> Array:
+    """Return the distance to a round-ended arc, `half` radians to either side of straight down."""
+    a = np.abs(u)
+    end_u, end_v = radius * math.sin(half), radius * math.cos(half)
+    beyond = math.cos(half) * a > math.sin(half) * v
+    away = np.where(beyond, np.hypot(a - end_u, v - end_v), np.abs(np.hypot(a, v) - radius))
+    return away - width / 2
+
+
+def almond(u: Array, v: Array, across: float, down: float) -> Array:
+    """Return the distance to a lens with points at left and right, as an eye or a leaf has."""
+    radius = (across * across + down * down) / (2 * down)
+    return np.hypot(u, np.abs(v) + (radius - down)) - radius
+
+
+def crescent(u: Array, v: Array, radius: float, bite: float, offset: float) -> Array:
+    """Return the distance to a disc with another disc, `offset` to the right, bitten out."""
+    return cut(disc(u, v, radius), disc(u - offset, v, bite))
+
+
+def drop(u: Array, v: Array, radius: float, height: float) -> Array:
+    """Return an estimate of the distance to a drop: a disc with a point `height` above."""
+    a = np.abs(u)
+    slope = radius / height
+    rise = math.sqrt(1.0 - slope * slope)
+    cone = a * rise - (v + height) * slope
+    touch_v = -radius * slope
+    return np.where(v > touch_v, np.hypot(a, v) - radius, np.maximum(cone, -(v + height)))
+
+
+def heart(u: Array, v: Array, radius: float) -> Array:
+    """Return the distance to a heart about the origin that reaches about `radius` on every side."""
+    # The formula's heart is one unit wide and 1.1 high, its point at the origin.
+    scale = radius * 1.55
+    a, b = np.abs(u) / scale, 0.52 - v / scale
+    upper = np.hypot(a - 0.25, b - 0.75) - math.sqrt(2.0) / 4
+    slide = 0.5 * np.maximum(a + b, 0.0)
+    lower = np.minimum(np.hypot(a, b - 1.0), np.hypot(a - slide, b - slide))
+    away: Array = scale * np.where(a + b > 1.0, upper, lower * np.sign(a - b))
+    return away
+
+
+def spiral(u: Array, v: Array, radius: float, turns: float, thick: float) -> Array:
+    """Return an estimate of the distance to an Archimedean spiral band.
+
+    `thick` is the band's share of the gap between two turns.
+    """
+    far = np.hypot(u, v)
+    pitch = radius / turns
+    phase = far / pitch - np.arctan2(v, u) * (0.5 / math.pi)
+    band = (np.abs(phase - np.floor(phase) - 0.5) - thick / 2) * pitch
+    return np.maximum(band, far - radius)
+
+
+def pinwheel(u: Array, v: Array, radius: float, blades: int, twist: float = 0.0) -> Array:
+    """Return an estimate of the distance to every other one of `2 * blades` sectors of a disc."""
+    far = np.hypot(u, v)
+    angle = np.arctan2(v, u) + twist * far
+    edge = np.sin(angle * blades) * far * (1.0 / blades)
+    return np.maximum(edge, far - radius)

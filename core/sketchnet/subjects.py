@@ -1,0 +1,112 @@
+"""The classes of SketchWorld: what there is to draw, who paints it and how it may stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.sketchnet import animals, faces, figures, outdoors, patterns, plants, things, vehicles
+from core.sketchnet.painter import Painter
+
+FREE = math.pi  # may stand at any angle
+LEAN = 0.22  # may lean a little either way
+UPRIGHT = 0.10
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One class of pictures: its name, who paints it and how it may stand."""
+
+    name: str
+    paint: Callable[[Painter], None]
+    tilt: float = UPRIGHT  # radians either way
+    mirror: bool = True  # may face either side
+    fills: bool = False  # a texture: covers the whole picture
+
+
+QUARTER = math.pi / 4
+EVEN = (0.38, 0.62, 3.0, 7.0)  # ink from/to, periods from/to: stripes about as wide as gaps
+
+
+def _texture(
+    name: str,
+    pattern: patterns.Pattern,
+    ink: tuple[float, float, float, float],
+    turn: float = 0.0,
+    tilt: float = 0.12,
+) -> Subject:
+    return Subject(name, figures.texture(name, pattern, ink, turn, tilt), mirror=False, fills=True)
+
+
+SUBJECTS: tuple[Subject, ...] = (
+    _texture("vertical stripes", patterns.stripes, EVEN),
+    _texture("horizontal stripes", patterns.stripes, EVEN, 2 * QUARTER),
+    _texture("rising stripes", patterns.stripes, EVEN, QUARTER, 0.25),
+    _texture("falling stripes", patterns.stripes, EVEN, -QUARTER, 0.25),
+    _texture("checks", patterns.checks, (0.5, 0.5, 2.0, 4.5)),
+    _texture("diamonds", patterns.diamonds, (0.72, 0.98, 2.5, 4.5)),
+    _texture("triangles", patterns.triangles, (0.75, 0.92, 2.2, 4.5)),
+    _texture("dots", patterns.dots, (0.45, 0.70, 2.5, 5.5), tilt=FREE),
+    _texture("grid", patterns.grid, (0.14, 0.26, 2.8, 5.5)),
+    _texture("hatching", patterns.hatching, (0.14, 0.26, 2.8, 5.5)),
+    Subject("plaid", figures.plaid, mirror=False, fills=True),
+    Subject("scales", figures.scales, mirror=False, fills=True),
+    _texture("bricks", patterns.bricks, (0.72, 0.86, 2.0, 3.6)),
+    _texture("waves", patterns.waves, (0.38, 0.60, 1.6, 3.2)),
+    _texture("zigzag", patterns.zigzag, (0.38, 0.60, 1.8, 3.4)),
+    _texture("honeycomb", patterns.honeycomb, (0.74, 0.88, 2.4, 4.5), tilt=0.5),
+    Subject("disc", figures.disc, FREE),
+    Subject("ring", figures.ring, FREE),
+    Subject("concentric rings", figures.concentric_rings, FREE),
+    Subject("spiral", figures.spiral, FREE),
+    Subject("right angle", figures.right_angle, FREE),
+    Subject("triangle", figures.triangle, FREE),
+    Subject("square", figures.square, FREE),
+    Subject("star", figures.star, FREE),
+    Subject("cross", figures.cross, FREE),
+    Subject("crescent", figures.crescent, FREE),
+    Subject("heart", figures.heart, LEAN),
+    Subject("arrow", figures.arrow, FREE),
+    Subject("drop", figures.drop, LEAN),
+    Subject("lightning", figures.lightning, LEAN),
+    Subject("pinwheel", figures.pinwheel, FREE),
+    Subject("snowflake", figures.snowflake, FREE),
+    Subject("cloud", outdoors.cloud),
+    Subject("rainbow", outdoors.rainbow),
+    Subject("sun", outdoors.sun, FREE),
+    Subject("eye", faces.eye),
+    Subject("face", faces.face, LEAN),
+    Subject("cat", faces.cat, LEAN),
+    Subject("owl", faces.owl),
+    Subject("fish", animals.fish, LEAN),
+    Subject("bird", animals.bird),
+    Subject("butterfly", animals.butterfly, FREE),
+    Subject("ladybird", animals.ladybird, FREE),
+    Subject("snail", animals.snail),
+    Subject("flower", plants.flower),
+    Subject("leaf", plants.leaf, FREE),
+    Subject("tree", plants.tree),
+    Subject("fir", plants.fir),
+    Subject("mushroom", plants.mushroom, LEAN),
+    Subject("apple", plants.apple, LEAN),
+    Subject("cactus", plants.cactus),
+    Subject("house", outdoors.house),
+    Subject("window", outdoors.window),
+    Subject("castle", outdoors.castle),
+    Subject("boat", vehicles.boat),
+    Subject("car", vehicles.car),
+    Subject("bicycle", vehicles.bicycle),
+    Subject("wheel", vehicles.wheel, FREE),
+    Subject("rocket", vehicles.rocket, 0.7),
+    Subject("balloon", vehicles.balloon),
+    Subject("umbrella", things.umbrella, LEAN),
+    Subject("cup", things.cup),
+    Subject("key", things.key, FREE),
+    Subject("clock", things.clock),
+    Subject("ice cream", things.ice_cream, LEAN),
+    Subject("crown", things.crown, LEAN),
+    Subject("anchor", things.anchor, LEAN),
+)
+
+CLASSES: tuple[str, ...] = tuple(subject.name for subject in SUBJECTS)

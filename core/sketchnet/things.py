@@ -1,0 +1,224 @@
+"""Things about the house, and an anchor.
+
+Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
+fills about the unit circle, `u` to the right and `v` down.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.sketchnet import patterns, shapes
+from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
+from core.sketchnet.marks import (
+    BLACK,
+    THIN_LINE,
+    WHITE,
+    bar,
+    dark_line,
+    spot,
+    stroke,
+)
+from core.sketchnet.painter import Painter
+from core.sketchnet.shapes import Array, cut, meet, union
+
+
+def umbrella(p: Painter) -> None:
+    """Paint an open umbrella with a crook."""
+    cloth = p.palette.main
+    other = distinct(p.palette.second, cloth, INK_GAP)
+    stick = p.shown(dark_line(p.palette))
+    stroke(p, "stick", [(0.0, -0.98), (0.0, 0.72)], 0.08, stick)
+    p.part(
+        "handle",
+        lambda u, v: shapes.arc(u, v, 0.16, math.pi / 2, 0.09),
+        stick,
+        at=(-0.16, 0.72),
+        reach=0.25,
+        line=0.0,
+    )
+    lobes = 4
+    lobe = 0.95 / lobes
+
+    def canopy(u: Array, v: Array) -> Array:
+        dome = meet(shapes.ellipse(u, v, 0.97, 0.9), v - 0.02)
+        middle = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # of the nearest lobe
+        notch = shapes.ellipse(u - middle, v, lobe, 0.15)
+        return cut(dome, notch)
+
+    def gore(u: Array, v: Array) -> Array:
+        room = np.sqrt(np.maximum(1.0 - (v / 0.9) ** 2, 0.02)) * lobe * 2
+        return patterns.stripes(u / room / 2 + 0.25, v, 0.5) * 0.4
+
+    p.part(
+        "umbrella", canopy, cloth, at=(0.0, 0.05), reach=1.0, pattern=gore, ink=other, shadow=True
+    )
+
+
+def cup(p: Painter) -> None:
+    """Paint a cup on a saucer, often steaming."""
+    china = p.palette.main
+    p.part(
+        "handle",
+        lambda u, v: shapes.ring(u, v, 0.24, 0.13),
+        china,
+        at=(0.62, 0.16),
+        reach=0.32,
+    )
+    bowl = [(-0.66, -0.3), (0.66, -0.3), (0.44, 0.66), (-0.44, 0.66)]
+    band = p.chance(0.5)
+    p.part(
+        "cup",
+        lambda u, v: shapes.convex(u, v, bowl) - 0.04,
+        china,
+        reach=0.9,
+        shadow=True,
+        pattern=(lambda u, v: np.abs(v - 0.15) - 0.13) if band else None,
+        ink=distinct(p.palette.accent, china, INK_GAP),
+    )
+    p.part(
+        "rim",
+        lambda u, v: shapes.ellipse(u, v, 0.68, 0.14),
+        lift(china, 0.4),
+        at=(0.0, -0.3),
+        reach=0.7,
+    )
+    p.part(
+        "drink",
+        lambda u, v: shapes.ellipse(u, v, 0.56, 0.08),
+        rgb(0.06, 0.7, 0.28),
+        at=(0.0, -0.29),
+        reach=0.6,
+        line=0.0,
+    )
+    p.part(
+        "saucer",
+        lambda u, v: shapes.ellipse(u, v, 0.92, 0.12),
+        p.shown(distinct(p.palette.second, china, INK_GAP)),
+        at=(0.0, 0.78),
+        reach=0.92,
+    )
+    if p.chance(0.75):
+        steam = p.shown(lift(p.palette.ground, 0.5))
+        for a in (-0.28, 0.02, 0.32):
+            points = [(a, -0.52), (a + 0.1, -0.66), (a - 0.04, -0.82), (a + 0.07, -0.98)]
+            stroke(p, "steam", points, 0.065, steam)
+
+
+def key(p: Painter) -> None:
+    """Paint a key: bow, shaft, bit."""
+    metal = p.tint(0.13, 0.65, 0.85)
+    bow, teeth = p.uniform(0.26, 0.32), p.count(2, 3)
+
+    def whole(u: Array, v: Array) -> Array:
+        parts = [
+            shapes.ring(u + 0.62, v, bow, 0.17),
+            shapes.box(u - 0.28, v, 0.66, 0.08),
+        ]
+        for k in range(teeth):
+            parts.append(shapes.box(u - (0.85 - 0.23 * k), v - 0.2, 0.065, 0.2 - 0.04 * (k % 2)))
+        return union(*parts)
+
+    p.part("key", whole, metal, reach=1.05, shadow=True, line=min(p.light.line, THIN_LINE))
+
+
+def clock(p: Painter) -> None:
+    """Paint a clock face with twelve marks and two hands."""
+    rim = p.palette.main
+    dial = distinct(lift(p.palette.second, 0.75), rim, INK_GAP, LUMA_GAP)
+    ink = BLACK if luma(dial) > 0.4 else WHITE
+    p.part("rim", lambda u, v: shapes.disc(u, v, 0.96), rim, shadow=True)
+    p.part("clock", lambda u, v: shapes.disc(u, v, 0.8), dial, reach=0.8, line=0.0)
+    for hour in range(12):
+        angle = hour * math.pi / 6
+        inner = 0.58 if hour % 3 == 0 else 0.64
+        a, b = math.sin(angle), -math.cos(angle)
+        stroke(
+            p,
+            "mark",
+            [(inner * a, inner * b), (0.72 * a, 0.72 * b)],
+            0.07 if hour % 3 == 0 else 0.05,
+            ink,
+        )
+    minute = p.uniform(0.0, 2 * math.pi)
+    hour_angle = p.uniform(0.0, 2 * math.pi)
+    hand = distinct(p.palette.accent, dial, 0.5)
+    stroke(
+        p,
+        "hand",
+        [(0.0, 0.0), (0.36 * math.sin(hour_angle), -0.36 * math.cos(hour_angle))],
+        0.12,
+        ink,
+    )
+    stroke(p, "hand", [(0.0, 0.0), (0.56 * math.sin(minute), -0.56 * math.cos(minute))], 0.08, hand)
+    spot(p, "hub", (0.0, 0.0), 0.08, ink)
+
+
+def ice_cream(p: Painter) -> None:
+    """Paint an ice cream: a waffle cone and one to three scoops."""
+    waffle = p.shown(rgb(0.09, p.uniform(0.5, 0.7), p.uniform(0.7, 0.9)))
+    cone = [(-0.44, 0.0), (0.44, 0.0), (0.0, 1.0)]
+    p.part(
+        "cone",
+        lambda u, v: shapes.convex(u, v, cone),
+        waffle,
+        reach=1.05,
+        pattern=lambda u, v: patterns.hatching(u / 0.2, v / 0.2, 0.22) * 0.2,
+        ink=lift(waffle, -0.4),
+    )
+    scoops = p.count(1, 3)
+    flavours = [p.palette.main, p.shown(p.palette.second), p.shown(p.palette.accent)]
+    places = {
+        1: [(0.0, -0.2)],
+        2: [(-0.22, -0.16), (0.22, -0.2)],
+        3: [(-0.26, -0.1), (0.26, -0.1), (0.0, -0.5)],
+    }
+    radius = 0.5 if scoops == 1 else 0.35
+    for at, flavour in zip(places[scoops], flavours, strict=False):
+        spot(p, "scoop", at, radius, flavour, None)
+    if p.chance(0.5):
+        top = -0.68 if scoops == 1 else (-0.52 if scoops == 2 else -0.84)
+        spot(p, "cherry", (0.0, top), 0.12, rgb(0.98, 0.85, 0.8), None)
+
+
+def crown(p: Painter) -> None:
+    """Paint a crown with jewels."""
+    gold = p.tint(0.13, 0.75, 0.92)
+    peaks = [
+        (-0.86, -0.42),
+        (-0.42, 0.05),
+        (0.0, -0.66),
+        (0.42, 0.05),
+        (0.86, -0.42),
+        (0.68, 0.62),
+        (-0.68, 0.62),
+    ]
+    p.part("crown", lambda u, v: shapes.polygon(u, v, peaks), gold, reach=1.05, shadow=True)
+    jewel = distinct(p.palette.accent, gold, 0.45)
+    for at in ((-0.86, -0.5), (0.0, -0.74), (0.86, -0.5)):
+        spot(p, "jewel", at, 0.12, p.shown(jewel))
+    bar(p, "band", (0.0, 0.56), (0.7, 0.11), lift(gold, -0.25))
+    for a in (-0.36, 0.0, 0.36):
+        spot(p, "jewel", (a, 0.3), 0.1, jewel)
+
+
+def anchor(p: Painter) -> None:
+    """Paint an anchor: ring, shank, stock, arms with flukes."""
+    iron = p.palette.main
+    width = p.uniform(0.1, 0.14)
+
+    def whole(u: Array, v: Array) -> Array:
+        a = np.abs(u)
+        arms = shapes.arc(u, v - 0.08, 0.72, 1.15, width * 1.25)
+        fluke = shapes.convex(a, v, [(0.46, 0.34), (0.86, 0.06), (0.9, 0.5)])
+        return union(
+            arms,
+            fluke,
+            shapes.ring(u, v + 0.78, 0.16, width * 0.9),
+            shapes.box(u, v - 0.1, width / 2, 0.72),
+            shapes.capsule(a, v + 0.36, (0.0, 0.0), (0.4, 0.0), width / 2),
+        )
+
+    p.part("anchor", whole, iron, reach=1.1, shadow=True, line=min(p.light.line, THIN_LINE))

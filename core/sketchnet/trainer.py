@@ -1,0 +1,161 @@
+"""One training run of SketchNet: a step forward, checkpoints, and the average that ships."""
+
+from __future__ import annotations
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.sketchnet import pictures
+from core.sketchnet.attacks import logits, one_step
+from core.sketchnet.checkpoint import State, read_state, write_state
+from core.sketchnet.network import SketchNet, blank, fold
+from core.sketchnet.settings import Settings
+from core.sketchnet.world import CLASSES
+
+
+class Trainer:
+    """A run: model, running average, optimiser and the step it has reached."""
+
+    def __init__(self, settings: Settings, data: pictures.DrawingSet) -> None:
+        """Start a run at step 0."""
+        self.settings = settings
+        self.data = data
+        with torch.random.fork_rng(devices=[]):  # leaves the caller's generator as it was
+            torch.manual_seed(settings.seed)
+            self.model = SketchNet(len(CLASSES), batch_norm=True, widths=settings.widths)
+        self.model = self.model.to(memory_format=torch.channels_last)
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.replicas = [self.model, *(_replica(self.model) for _ in range(settings.parts - 1))]
+        self.pool = ThreadPoolExecutor(settings.parts, initializer=lambda: torch.set_num_threads(1))
+        self.optimiser = sgd(self.model, settings)
+        self.step = 0
+        self.seconds = 0.0
+        self.reports: list[dict[str, object]] = []
+        self.schedules: list[dict[str, object]] = []  # what was asked for, and from which step on
+
+    def advance(self) -> float:
+        """Take one step and return its loss."""
+        settings = self.settings
+        images, labels = self._batch(self.step)
+        pieces = zip(images.chunk(settings.parts), labels.chunk(settings.parts), strict=True)
+        jobs = [
+            self.pool.submit(self._gradients, part, some, truth)
+            for part, (some, truth) in enumerate(pieces)
+        ]
+        found = [job.result() for job in jobs]
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.rate_at(self.step)
+        for place, parameter in enumerate(self.model.parameters()):
+            gradients = [gradient[place] for _, gradient in found]
+            parameter.grad = torch.stack(gradients).mean(dim=0).to(parameter.dtype)
+        self.optimiser.step()
+        self._share_statistics()
+        self._take_average()
+        self.step += 1
+        return sum(loss for loss, _ in found) / len(found)
+
+    def _gradients(self, part: int, images: Tensor, labels: Tensor) -> tuple[float, list[Tensor]]:
+        """Return one part's loss and gradients, on one thread of its own.
+
+        Two threads that share every operation wait for each other thousands of times a step, which
+        costs most of the time on a machine that others use too; two parts wait once.
+        """
+        settings, model = self.settings, self.replicas[part]
+        (own,) = np.random.SeedSequence([settings.seed, self.step, part]).generate_state(1)
+        generator = torch.Generator().manual_seed(int(own))
+        small = pictures.resize(images, settings.side_at(self.step))
+        small = pictures.augment(small, generator)
+        eps = settings.eps_at(self.step)
+        if eps > 0.0:
+            model.eval()  # the attack sees the network as it will be used
+            small = one_step(model, small, labels, eps, generator)
+        model.train()
+        loss = F.cross_entropy(logits(model, small), labels)
+        return float(loss.detach()), list(torch.autograd.grad(loss, list(model.parameters())))
+
+    @torch.no_grad()
+    def _share_statistics(self) -> None:
+        """Give every replica the mean of their normalisation statistics."""
+        for same in zip(*(replica.buffers() for replica in self.replicas), strict=True):
+            if same[0].is_floating_point():
+                mean = torch.stack(list(same)).mean(dim=0)
+                for buffer in same:
+                    buffer.copy_(mean)
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the pictures of a step: a stretch of its epoch's own shuffle."""
+        epoch, place = divmod(step, self.settings.epoch_steps)
+        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data))
+        chosen = np.sort(order[place * self.settings.batch : (place + 1) * self.settings.batch])
+        labels = torch.from_numpy(self.data.labels[chosen])
+        return pictures.as_tensor(self.data.images[chosen]), labels
+
+    @torch.no_grad()
+    def _take_average(self) -> None:
+        """Move the running average towards the weights; it trusts them fully at first."""
+        share = 1.0 - min(self.settings.average, (1 + self.step) / (10 + self.step))
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, share)
+
+    def averaged(self) -> SketchNet:
+        """Return the running average as a folded network in eval mode."""
+        model = blank(len(CLASSES), batch_norm=True, widths=self.settings.widths)
+        model.load_state_dict(self.average)
+        folded: SketchNet = fold(model).to(memory_format=torch.channels_last)
+        return folded
+
+    def write(self, path: Path) -> None:
+        """Write a checkpoint."""
+        momenta = {
+            name: self.optimiser.state[value]["momentum_buffer"]
+            for name, value in self.model.named_parameters()
+            if value in self.optimiser.state
+        }
+        notes = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "reports": self.reports,
+            "schedules": self.schedules,
+        }
+        write_state(path, State(dict(self.model.state_dict()), self.average, momenta, notes))
+
+    def read(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = read_state(path)
+        for replica in self.replicas:
+            replica.load_state_dict(state.model)
+        self.average = state.average
+        for name, value in self.model.named_parameters():
+            if name in state.momenta:
+                buffer = torch.empty_like(value).copy_(state.momenta[name])
+                self.optimiser.state[value]["momentum_buffer"] = buffer
+        self.step = int(state.notes["step"])
+        self.seconds = float(state.notes["seconds"])
+        self.reports = list(state.notes["reports"])
+        self.schedules = list(state.notes.get("schedules", []))
+
+
+def _replica(model: SketchNet) -> SketchNet:
+    """Return a network on the same parameters with normalisation statistics of its own."""
+    replica = copy.deepcopy(model)
+    for own, shared in zip(replica.parameters(), model.parameters(), strict=True):
+        own.data = shared.data
+    return replica
+
+
+def sgd(model: SketchNet, settings: Settings) -> torch.optim.SGD:
+    """Return SGD that decays weights only: decayed biases and normalisation make dead units."""
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    free = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": settings.decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=True)

@@ -1,0 +1,153 @@
+"""What rolls, sails and flies.
+
+Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
+fills about the unit circle, `u` to the right and `v` down.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.sketchnet import patterns, shapes
+from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
+from core.sketchnet.marks import (
+    BLACK,
+    bar,
+    dark_line,
+    glass_colour,
+    patch,
+    spot,
+    stroke,
+    wheel_at,
+)
+from core.sketchnet.painter import Painter
+from core.sketchnet.shapes import Array, meet
+
+
+def wheel(p: Painter) -> None:
+    """Paint a spoked wheel."""
+    tyre = p.shown(dark_line(p.palette)) if p.chance(0.4) else p.palette.main
+    rim = p.shown(distinct(p.palette.second, tyre, INK_GAP))
+    if p.chance(0.5):
+        p.part("disc", lambda u, v: shapes.disc(u, v, 0.93), lift(p.palette.ground, 0.25), line=0.0)
+    wheel_at(p, (0.0, 0.0), 0.95, p.count(5, 10), tyre, rim, p.uniform(0.16, 0.3))
+
+
+def car(p: Painter) -> None:
+    """Paint a car from the side."""
+    paint = p.palette.main
+    glass = distinct(glass_colour(p), paint, INK_GAP)
+    roof, back = p.uniform(-0.62, -0.5), p.uniform(-0.75, -0.55)
+    cabin = [(back + 0.12, roof), (0.22, roof), (0.58, -0.08), (back, -0.08)]
+    patch(p, "cabin", cabin, paint)
+    for corners in (
+        [(back + 0.2, roof + 0.1), (-0.15, roof + 0.1), (-0.15, -0.1), (back + 0.12, -0.1)],
+        [(-0.06, roof + 0.1), (0.19, roof + 0.1), (0.43, -0.1), (-0.06, -0.1)],
+    ):
+        patch(p, "window", corners, glass, 0.0)
+    p.part(
+        "body",
+        lambda u, v: shapes.box(u, v, 0.98, 0.24, 0.14),
+        paint,
+        at=(0.0, 0.14),
+        reach=1.0,
+        shadow=True,
+    )
+    bar(p, "lamp", (0.9, 0.06), (0.07, 0.07), rgb(0.14, 0.5, 1.0), 0.0)
+    stroke(p, "door", [(-0.1, -0.06), (-0.1, 0.32)], 0.04, lift(paint, -0.45))
+    tyre = p.shown(BLACK) if luma(p.palette.ground) < 0.2 else BLACK
+    for side in (-0.55, 0.55):
+        spot(p, "wheel", (side, 0.4), 0.27, tyre)
+        spot(p, "hub", (side, 0.4), 0.13, rgb(0.0, 0.0, 0.8))
+
+
+def bicycle(p: Painter) -> None:
+    """Paint a bicycle from the side."""
+    frame = p.palette.main
+    tyre = p.shown(dark_line(p.palette))
+    spoke = p.shown(lift(p.palette.ground, 0.3))
+    radius = p.uniform(0.40, 0.44)
+    back, front = (-0.58, 0.32), (0.58, 0.32)
+    for at in (back, front):
+        wheel_at(p, at, radius, 5, tyre, spoke, 0.22)
+    seat, crank, head = (-0.26, -0.3), (-0.06, 0.3), (0.4, -0.32)
+    width = p.uniform(0.08, 0.11)
+    stroke(p, "frame", [back, crank, head, seat, back], width, frame)
+    stroke(p, "frame", [crank, (-0.3, -0.44)], width, frame)
+    stroke(p, "frame", [front, (0.36, -0.56)], width, frame)
+    stroke(p, "saddle", [(-0.46, -0.48), (-0.16, -0.48)], 0.13, tyre)
+    stroke(p, "handlebar", [(0.2, -0.6), (0.38, -0.6), (0.52, -0.48)], 0.09, tyre)
+
+
+def boat(p: Painter) -> None:
+    """Paint a sailing boat on waves."""
+    hull = p.palette.main
+    sail = p.shown(lift(p.palette.second, 0.5))
+    mast = p.shown(rgb(0.07, 0.6, 0.3))
+    stroke(p, "mast", [(0.0, -0.98), (0.0, 0.4)], 0.08, mast)
+    patch(p, "sail", [(0.08, -0.9), (0.78, 0.22), (0.08, 0.22)], sail)
+    if p.chance(0.7):
+        patch(p, "sail", [(-0.08, -0.7), (-0.08, 0.22), (-0.6, 0.22)], lift(sail, -0.15))
+    patch(p, "hull", [(-0.88, 0.34), (0.95, 0.34), (0.6, 0.8), (-0.58, 0.8)], hull)
+    if p.chance(0.6):
+        patch(p, "flag", [(0.0, -1.02), (-0.26, -0.92), (0.0, -0.82)], p.palette.accent, 0.0)
+    water = p.shown(rgb(0.57, 0.7, 0.7))
+    for level in (0.78, 0.95):
+        points = [(-1.1 + 0.22 * k, level + (0.05 if k % 2 else -0.05)) for k in range(11)]
+        stroke(p, "wave", points, 0.075, water)
+
+
+def rocket(p: Painter) -> None:
+    """Paint a rocket: body, nose, fins, porthole, flame."""
+    body = p.shown(lift(p.palette.main, 0.45)) if p.chance(0.5) else p.palette.main
+    trim = p.shown(distinct(p.palette.accent, body, INK_GAP))
+    for corners, hue in (
+        ([(-0.2, 0.55), (0.2, 0.55), (0.0, 1.08)], 0.06),
+        ([(-0.11, 0.55), (0.11, 0.55), (0.0, 0.88)], 0.14),
+    ):
+        patch(p, "flame", corners, rgb(hue, 0.9, 1.0), 0.0)
+    for side in (-1.0, 1.0):
+        fin = [(side * 0.2, 0.1), (side * 0.66, 0.72), (side * 0.2, 0.56)]
+        if side < 0:
+            fin.reverse()
+        patch(p, "fin", fin, trim)
+    wide = p.uniform(0.34, 0.42)
+
+    def hull(u: Array, v: Array) -> Array:
+        return meet(shapes.almond(v, u, 1.1, wide), v - 0.5)
+
+    p.part(
+        "rocket",
+        hull,
+        body,
+        at=(0.0, 0.1),
+        reach=1.1,
+        pattern=lambda u, v: v + 0.55,
+        ink=trim,
+    )
+    spot(p, "porthole", (0.0, -0.12), 0.19, trim)
+    spot(p, "porthole", (0.0, -0.12), 0.13, glass_colour(p))
+
+
+def balloon(p: Painter) -> None:
+    """Paint a hot-air balloon with gores and a basket."""
+    cloth = p.palette.main
+    other = distinct(p.palette.second, cloth, INK_GAP, LUMA_GAP)
+    gores = p.uniform(2.0, 3.2)
+    rope = p.shown(dark_line(p.palette))
+    for side in (-1, 1):
+        stroke(p, "rope", [(side * 0.34, 0.2), (side * 0.13, 0.76)], 0.04, rope)
+
+    def envelope(u: Array, v: Array) -> Array:
+        return shapes.melt(
+            shapes.disc(u, v + 0.32, 0.66),
+            shapes.convex(u, v, [(-0.5, 0.0), (0.5, 0.0), (0.16, 0.5), (-0.16, 0.5)]),
+            0.1,
+        )
+
+    def gore(u: Array, v: Array) -> Array:
+        room = np.sqrt(np.maximum(0.5 - (v + 0.32) ** 2, 0.04))
+        return patterns.stripes(np.arcsin(np.clip(u / room, -1.0, 1.0)) * (gores / 2), v, 0.5) * 0.4
+
+    p.part("balloon", envelope, cloth, reach=1.0, pattern=gore, ink=other, shadow=True)
+    bar(p, "basket", (0.0, 0.85), (0.17, 0.13), p.shown(rgb(0.08, 0.6, 0.5)))

@@ -1,0 +1,121 @@
+"""SketchWorld: pictures that the project draws itself, each with one named subject.
+
+`draw(seed, index)` gives the same picture every time and the same scene at every size: all choices
+come from a generator of its own, in scene coordinates, and only the pixel noise depends on the
+size. `python -m core.sketchnet.world --sheet F.png` writes a contact sheet of every class.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import ExplorerError
+from core.sketchnet import scene
+from core.sketchnet.colours import palette
+from core.sketchnet.painter import Painter
+from core.sketchnet.subjects import CLASSES, SUBJECTS
+
+__all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]
+
+SIZE = 64  # the side in pixels that SketchNet was trained at
+SMALLEST, LARGEST = 8, 2048
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture: `image` uint8 [size, size, 3], RGB; `label`, its class's index in `CLASSES`."""
+
+    image: npt.NDArray[np.uint8]
+    label: int
+
+
+def draw(seed: int, index: int, size: int = SIZE, label: int | None = None) -> Drawing:
+    """Draw picture number `index` of the world `seed`, `size` x `size` pixels.
+
+    The subject is drawn by chance unless `label`, an index into `CLASSES`, says what it is. Raises
+    ExplorerError when a size, a seed, an index or a label is out of range.
+    """
+    if not SMALLEST <= size <= LARGEST:
+        raise ExplorerError(f"a drawing of {size} px; the size must be {SMALLEST} to {LARGEST}")
+    if seed < 0 or index < 0:
+        raise ExplorerError(f"drawing {index} of world {seed}; both numbers must be 0 or more")
+    if label is not None and not 0 <= label < len(CLASSES):
+        raise ExplorerError(f"no class {label} in SketchWorld; there are 0 to {len(CLASSES) - 1}")
+    rng = np.random.Generator(np.random.PCG64([seed, index]))
+    drawn = int(rng.integers(len(CLASSES)))
+    label = drawn if label is None else label
+    subject = SUBJECTS[label]
+    painter = Painter(size, rng, palette(rng), scene.light(rng), scene.frame(rng, subject))
+    scene.ground(painter, subject)
+    subject.paint(painter)
+    return Drawing(_finish(painter), label)
+
+
+def batch(
+    seed: int, indices: Sequence[int], size: int = SIZE
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Draw several pictures: uint8 [N, size, size, 3] and their labels, int64 [N]."""
+    images = np.empty((len(indices), size, size, 3), dtype=np.uint8)
+    labels = np.empty(len(indices), dtype=np.int64)
+    for row, index in enumerate(indices):
+        drawing = draw(seed, int(index), size)
+        images[row], labels[row] = drawing.image, drawing.label
+    return images, labels
+
+
+def _finish(painter: Painter) -> npt.NDArray[np.uint8]:
+    """Return the picture as uint8 [size, size, 3], with its last light and a little noise."""
+    rng, image = painter.rng, painter.image
+    gain = painter.axis * np.float32(rng.uniform(-0.08, 0.08)) + np.float32(rng.uniform(0.92, 1.04))
+    image *= gain[None, :, None]
+    noise = np.float32(rng.uniform(0.0, 0.022)) if rng.random() < 0.6 else np.float32(0.0)
+    if noise > 0.0:
+        image += noise * rng.standard_normal(image.shape, dtype=np.float32)
+    np.clip(image, 0.0, 1.0, out=image)
+    return np.ascontiguousarray(
+        (image * np.float32(255.0) + np.float32(0.5)).astype(np.uint8).transpose(1, 2, 0)
+    )
+
+
+def contact_sheet(path: Path, seed: int = 0, examples: int = 8, size: int = SIZE) -> None:
+    """Write a labelled PNG with several examples of each class."""
+    from PIL import Image, ImageDraw
+
+    columns, label_width, gap = 2, 120, 4
+    per_column = math.ceil(len(CLASSES) / columns)
+    block = label_width + examples * (size + gap)
+    sheet = Image.new("RGB", (columns * block, per_column * (size + gap)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for label, name in enumerate(CLASSES):
+        left = (label // per_column) * block
+        top = (label % per_column) * (size + gap)
+        pen.text((left + gap, top + size // 2 - 6), name, fill="black")
+        for example in range(examples):
+            drawing = draw(seed, label * examples + example, size, label)
+            place = (left + label_width + example * (size + gap), top)
+            sheet.paste(Image.fromarray(drawing.image), place)
+    sheet.save(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write a contact sheet of SketchWorld."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core.sketchnet.world", description=main.__doc__
+    )
+    parser.add_argument("--sheet", type=Path, required=True, help="the PNG to write")
+    parser.add_argument("--seed", type=int, default=0, help="which world")
+    parser.add_argument("--examples", type=int, default=8, help="pictures of each class")
+    parser.add_argument("--size", type=int, default=SIZE, help="side of a picture in pixels")
+    chosen = parser.parse_args(arguments)
+    contact_sheet(chosen.sheet, chosen.seed, chosen.examples, chosen.size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+// A grid of pictures. Every call brings the whole state; the grid is patched in place, so that
+// pictures that stay are not loaded again and nothing jumps.
+
+const DIGEST = new WeakMap();
+
+function make() {
+  const tile = document.createElement("button");
+  tile.type = "button";
+  tile.className = "tile";
+  const frame = tile.appendChild(span("frame"));
+  frame.appendChild(span("tag")).append(span("title"), span("note"));
+  tile.appendChild(span("caption"));
+  return tile;
+}
+
+function span(name) {
+  const element = document.createElement("span");
+  element.className = name;
+  return element;
+}
+
+function patch(tile, state) {
+  const before = DIGEST.get(tile);
+  const waiting = !state.picture;
+  tile.dataset.id = state.id;
+  tile.disabled = waiting;
+  tile.setAttribute("aria-label", state.label);
+  tile.classList.toggle("waiting", waiting);
+  tile.classList.toggle("dead", state.dead);
+  tile.querySelector(".title").textContent = state.title;
+  tile.querySelector(".note").textContent = state.note;
+  tile.querySelector(".caption").textContent = state.caption;
+  if (before !== state.picture) {
+    tile.classList.toggle("arrived", before === null && !waiting);
+    show(tile.querySelector(".frame"), state.picture);
+  }
+  DIGEST.set(tile, state.picture);
+}
+
+function show(frame, picture) {
+  const old = frame.querySelector("img");
+  if (!picture) return void old?.remove();
+  const image = old ?? document.createElement("img");
+  image.alt = ""; // the button says what it is
+  image.draggable = false;
+  image.src = picture;
+  if (!old) frame.prepend(image);
+}
+
+// One tile is in the tab order; the arrow keys go from tile to tile.
+function enter(grid, tile) {
+  for (const each of grid.children) each.tabIndex = -1;
+  if (tile) tile.tabIndex = 0;
+}
+
+function move(grid, event) {
+  const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  const tiles = [...grid.children];
+  const here = tiles.indexOf(event.target.closest(".tile"));
+  const next = tiles[here + step];
+  if (!step || here < 0) return;
+  event.preventDefault();
+  if (next && !next.disabled) {
+    enter(grid, next);
+    next.focus();
+  }
+}
+
+// A dialog that a tile opened takes the focus; when it has closed, the tile has it again.
+function returnTo(tile) {
+  let opened = false;
+  const watch = new MutationObserver(() => {
+    const dialog = document.querySelector('[role="dialog"]');
+    opened ||= Boolean(dialog);
+    if (!opened || dialog) return;
+    watch.disconnect();
+    if (tile.isConnected) tile.focus({ preventScroll: true });
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const grid = parentElement.querySelector(".tiles");
+  grid.setAttribute("aria-label", data.label);
+  grid.classList.toggle("few", data.tiles.length <= 8);
+  if (grid.dataset.set !== data.set) {
+    grid.replaceChildren();
+    grid.dataset.set = data.set;
+  }
+  while (grid.children.length > data.tiles.length) grid.lastElementChild.remove();
+  data.tiles.forEach((state, place) => {
+    patch(grid.children[place] ?? grid.appendChild(make()), state);
+  });
+  if (!grid.querySelector('.tile[tabindex="0"]:enabled')) {
+    enter(grid, grid.querySelector(".tile:enabled"));
+  }
+  grid.onkeydown = (event) => move(grid, event);
+  grid.onclick = (event) => {
+    const tile = event.target.closest(".tile");
+    if (!tile || tile.disabled) return;
+    enter(grid, tile);
+    returnTo(tile);
+    setTriggerValue("open", tile.dataset.id);
+  };
+}

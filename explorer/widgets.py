@@ -1,0 +1,290 @@
+"""The few pieces that several pages share: grid of pictures, ladder of layers, progress, style.
+
+Nothing here needs PyTorch, so that a page can show its frame while that is still being imported.
+"""
+
+import base64
+import functools
+import importlib
+import io
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+FRONTEND = Path(__file__).parent / "frontend"
+# The mark, alone for the browser tab and with the name for the page's head.
+MARK = FRONTEND / "mark.svg"
+LOGO = FRONTEND / "logo.svg"
+# From the image to the logits, as light fades under water; legible on the light and dark theme.
+DEPTH_COLOURS = ((111, 199, 183), (76, 140, 201), (118, 92, 190))
+# A picture drawn in 32 pixels is enlarged well here rather than carelessly by the browser.
+THUMBNAIL_QUALITY = 88
+# Previews and progress are redrawn at most this often.
+REDRAW_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a grid.
+
+    Attributes:
+        id: what a click returns.
+        label: what a screen reader says.
+        picture: a URL, mostly ``thumbnail(...)``; None where there is none yet.
+        title, note: shown on the picture's edge while it is looked at, at the left and right.
+        caption: always shown beneath; may be empty.
+        dead: whether the neuron is dead.
+    """
+
+    id: str
+    label: str
+    picture: str | None = None
+    title: str = ""
+    note: str = ""
+    caption: str = ""
+    dead: bool = False
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One layer on the ladder.
+
+    Attributes:
+        name: of the layer, which a click returns.
+        count: how many neurons, and how far apart: ``96 neurons, step 4``.
+        sees: its receptive field in words.
+        colour: ``depth_colour(layer.depth)``.
+        pictures: URLs of up to four sample neurons.
+    """
+
+    name: str
+    count: str
+    sees: str
+    colour: str
+    pictures: tuple[str, ...] = ()
+
+
+def tile_grid(
+    tiles: Sequence[Tile],
+    key: str,
+    label: str,
+    on_open: Callable[[str], None] | None = None,
+) -> str | None:
+    """Show a grid of square pictures that open with a click.
+
+    Args:
+        tiles: what to show; the grid patches itself when they change under the same label.
+        key: the widget's key.
+        label: names the set of pictures, such as ``sketchnet relu3b, page 1``.
+        on_open: called with the id of a clicked tile before the page runs again.
+
+    Returns:
+        The id of the tile that was clicked just now, or None.
+    """
+    data = {"set": label, "label": label, "tiles": [asdict(tile) for tile in tiles]}
+    html = '<div class="tiles" role="group"></div>'
+    return _mount("tiles", html, key, data, "open", on_open)
+
+
+def ladder(
+    rungs: Sequence[Rung],
+    selected: str,
+    key: str,
+    label: str,
+    on_pick: Callable[[str], None] | None = None,
+) -> str | None:
+    """Show the layers of a network from image to logits, each with a few of its neurons.
+
+    Args:
+        rungs: the layers, from the image.
+        selected: name of the layer that is looked at.
+        key: the widget's key.
+        label: the network's name.
+        on_pick: called with the name of a clicked layer before the page runs again.
+
+    Returns:
+        The name of the layer that was clicked just now, or None.
+    """
+    html = (
+        '<nav class="ladder" aria-label="Layers">'
+        '<span class="end">the picture goes in</span>'
+        '<span class="end bottom">the answer comes out</span></nav>'
+    )
+    data = {"set": label, "selected": selected, "rungs": [asdict(rung) for rung in rungs]}
+    return _mount("ladder", html, key, data, "pick", on_pick)
+
+
+def _mount(
+    name: str,
+    html: str,
+    key: str,
+    data: dict[str, Any],
+    event: str,
+    callback: Callable[[str], None] | None,
+) -> str | None:
+    """Show one of the components of ``frontend/``, and tell what its event brought."""
+
+    def clicked() -> None:
+        value = st.session_state[key][event]
+        if callback is not None and value is not None:
+            callback(str(value))
+
+    result = _component(name, html)(key=key, data=data, **{f"on_{event}_change": clicked})
+    value = result[event]
+    return None if value is None else str(value)
+
+
+def _component(name: str, html: str) -> Any:
+    # Registering an equal component again does nothing; it must be known to the server that runs.
+    css, js = _source(f"{name}.css"), _source(f"{name}.js")
+    return st.components.v2.component(f"explorer_{name}", html=html, css=css, js=js)
+
+
+@functools.cache
+def _source(file: str) -> str:
+    return (FRONTEND / file).read_text("utf-8")
+
+
+def depth_colour(depth: float) -> str:
+    """Give the colour of a depth between 0 (image) and 1 (logits), as ``#rrggbb``."""
+    place = min(max(depth, 0.0), 1.0) * (len(DEPTH_COLOURS) - 1)
+    index = min(int(place), len(DEPTH_COLOURS) - 2)
+    pairs = zip(DEPTH_COLOURS[index], DEPTH_COLOURS[index + 1], strict=True)
+    mixed = [round(low + (high - low) * (place - index)) for low, high in pairs]
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def thumbnail(image: bytes, pixels: int) -> str:
+    """Turn an encoded square picture into a small WebP of about the size it is shown at.
+
+    Args:
+        image: PNG or WebP.
+        pixels: height and width; a smaller picture is enlarged smoothly.
+
+    Returns:
+        A ``data:`` URL.
+    """
+    picture = Image.open(io.BytesIO(image)).convert("RGB")
+    picture = picture.resize((pixels, pixels), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+class Meter:
+    """One line of progress over many neurons, with the time left.
+
+    Attributes:
+        pace: seconds a neuron, None while it is not known.
+    """
+
+    def __init__(
+        self,
+        slot: DeltaGenerator,
+        done: int,
+        total: int,
+        pace: float | None = None,
+        quiet: str = "",
+    ) -> None:
+        """Begin.
+
+        Args:
+            slot: an ``st.empty()`` to draw in.
+            done, total: neurons behind, and in all.
+            pace: what a neuron took before.
+            quiet: say only this, small, and the time left.
+        """
+        self.slot = slot
+        self.done = done
+        self.total = total
+        self.pace = pace
+        self.quiet = quiet
+        self._started = time.monotonic()
+        self._drawn = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Tell for how long this has been going on."""
+        return time.monotonic() - self._started
+
+    def show(self, batch: int, fraction: float) -> None:
+        """Show that a batch of neurons is done up to a fraction; the line rests between redraws."""
+        done = self.done + batch * fraction
+        if fraction > SETTLED:
+            self.pace = self.seconds / (batch * fraction)
+        if self.seconds - self._drawn < REDRAW_SECONDS:
+            return
+        self._drawn = self.seconds
+        left = "" if self.pace is None else f", {about((self.total - done) * self.pace)} left"
+        if self.quiet:
+            self.slot.caption(self.quiet + left)
+            return
+        words = f"{int(done)} of {self.total} {'neuron' if self.total == 1 else 'neurons'}{left}"
+        self.slot.progress(min(done / self.total, 1.0), words)
+
+
+# The first steps of a batch are slower than the rest and foretell nothing.
+SETTLED = 0.05
+
+
+def about(seconds: float) -> str:
+    """Write a duration as a person would: ``about 12 s``, ``about 3 min``."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min"
+
+
+def heading(title: str, text: str, colour: str) -> None:
+    """Show a heading with a dot in the colour of its depth, and a line beneath."""
+    st.html(
+        f'<div class="heading"><h2><i style="background:{escape(colour)}"></i>{escape(title)}</h2>'
+        f"<p>{escape(text)}</p></div>"
+    )
+
+
+def facts(words: str, rows: Mapping[str, str]) -> str:
+    """Write a sentence and a list of names and values as HTML, for ``st.html``."""
+    pairs = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
+    return f'<p class="closeup-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
+
+
+def large_picture(url: str, alt: str, dead: bool = False) -> str:
+    """Write a picture that fills its column as HTML, for ``st.html``."""
+    kind = "large-picture dead" if dead else "large-picture"
+    return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
+
+
+def page_style() -> None:
+    """Give a page the house style; the theme itself stands in ``.streamlit/config.toml``."""
+    st.html(FRONTEND / "page.css")
+
+
+def skeleton(words: str, whole: bool = False) -> None:
+    """Show the shape of a grid before there are pictures.
+
+    Args:
+        words: what is being waited for.
+        whole: leave room for a ladder at the left.
+    """
+    kind = "skeleton whole" if whole else "skeleton"
+    cells = "<i></i>" * 64
+    st.html(f'<div class="{kind}"><p role="status">{escape(words)}</p><div>{cells}</div></div>')
+
+
+def warm_up() -> None:
+    """Import PyTorch behind a skeleton: once in a server's life it takes some seconds."""
+    slot = st.empty()
+    if "core.networks" not in sys.modules:
+        with slot:
+            skeleton("Starting ...", whole=True)
+        importlib.import_module("core.networks")
+        slot.empty()

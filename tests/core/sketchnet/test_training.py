@@ -1,0 +1,202 @@
+"""Training: it learns, it goes on where it stopped, and its parts do what they promise."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.errors import ExplorerError
+from core.sketchnet import attacks, evaluate, pictures, train, trainer
+from core.sketchnet.network import SketchNet, fold, load
+from core.sketchnet.settings import Settings
+from core.sketchnet.trainer import Trainer
+from core.sketchnet.world import CLASSES, draw
+
+TINY = Settings(
+    drawings=256, epochs=2, batch=32, small_side=16, plain=0.2, ramp=0.5, widths=(4, 5, 6, 7, 9)
+)
+WIDE = (12, 16, 24, 32, 40)
+NO_REPORT = (0, 0, 0)
+
+
+def weights(run: Trainer) -> dict[str, Tensor]:
+    return {**run.model.state_dict(), **{f"average {k}": v for k, v in run.average.items()}}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainer, Path]:
+    out = tmp_path_factory.mktemp("run")
+    return train.train(TINY, out, workers=1, report_size=NO_REPORT), out
+
+
+def test_a_resumed_run_ends_with_the_same_bits(
+    finished: tuple[Trainer, Path], tmp_path: Path
+) -> None:
+    whole, _ = finished
+    train.train(TINY, tmp_path, workers=1, stop_after=9, report_size=NO_REPORT)
+    torch.manual_seed(99)  # what else happens in the process must not matter
+    resumed = train.train(TINY, tmp_path, resume=True, workers=1, report_size=NO_REPORT)
+    assert resumed.step == whole.step == TINY.steps
+    expected, found = weights(whole), weights(resumed)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_run_leaves_weights_that_load_and_its_schedule(
+    finished: tuple[Trainer, Path],
+) -> None:
+    run, out = finished
+    model = load(out / "sketchnet.safetensors")
+    images = torch.rand(2, 3, 32, 40)
+    torch.testing.assert_close(model(images), run.averaged()(images))
+    assert [entry["from_step"] for entry in run.schedules] == [0]
+    found = train.record(run, "a test", count=20, attacked=10)
+    assert json.loads(json.dumps(found)) == found
+    assert found["command"] == "a test"
+
+
+def test_a_started_training_is_not_overwritten(finished: tuple[Trainer, Path]) -> None:
+    with pytest.raises(ExplorerError, match="--resume"):
+        train.train(TINY, finished[1], workers=1, report_size=NO_REPORT)
+
+
+def test_the_callers_random_numbers_are_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train.train(TINY, tmp_path, workers=1, stop_after=2, report_size=NO_REPORT)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def few_classes(seed: int, count: int) -> pictures.DrawingSet:
+    """Draw only classes that a tiny network can tell apart in seconds."""
+    names = ("vertical stripes", "horizontal stripes", "dots", "disc", "eye")
+    labels = np.array([CLASSES.index(names[index % 5]) for index in range(count)])
+    images = [draw(seed, index, label=int(label)).image for index, label in enumerate(labels)]
+    return pictures.DrawingSet(np.stack(images), labels)
+
+
+def test_a_few_seconds_of_training_learn() -> None:
+    settings = replace(
+        TINY, drawings=320, epochs=10, small_side=32, small=2.0, eps=0.2, average=0.9, widths=WIDE
+    )
+    run = Trainer(settings, few_classes(0, 320))
+    losses = [run.advance() for _ in range(settings.steps)]
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+    unseen = few_classes(1, 100)
+    images = pictures.resize(pictures.as_tensor(unseen.images), 32)
+    share = evaluate.accuracy(run.averaged(), images, torch.from_numpy(unseen.labels))
+    assert share > 0.6  # five classes: 0.2 by chance
+
+
+def test_replicas_share_parameters_but_not_statistics(finished: tuple[Trainer, Path]) -> None:
+    first, second = finished[0].replicas
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert one.data_ptr() == other.data_ptr()
+    for one, other in zip(first.buffers(), second.buffers(), strict=True):
+        assert one.data_ptr() != other.data_ptr()
+
+
+def test_schedules_start_gently_and_end_at_nothing() -> None:
+    settings = Settings(drawings=12_800, epochs=10, batch=128)
+    rates = [settings.rate_at(step) for step in range(settings.steps)]
+    assert rates[0] < 0.05 * settings.rate
+    assert max(rates) == pytest.approx(settings.rate, rel=0.01)
+    assert rates[-1] == pytest.approx(0.0, abs=1e-6)
+    eps = [settings.eps_at(step) for step in range(settings.steps)]
+    assert eps[0] == 0.0
+    assert eps[-1] == settings.eps
+    assert settings.side_at(0) == settings.small_side
+    assert settings.side_at(settings.steps - 1) == 64
+    assert eps[settings.steps // 2] == settings.eps * settings.side_at(settings.steps // 2) / 64
+
+
+def test_biases_and_normalisation_do_not_decay() -> None:
+    model = SketchNet(4, batch_norm=True, widths=TINY.widths)
+    optimiser = trainer.sgd(model, TINY)
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            assert (group["weight_decay"] > 0) == (parameter.ndim > 1)
+    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(
+        list(model.parameters())
+    )
+
+
+def test_augmented_pictures_stay_pictures_and_follow_their_generator() -> None:
+    images = torch.rand(6, 3, 20, 20).contiguous(memory_format=torch.channels_last)
+    before = images.clone()
+    first, again, other = (
+        pictures.augment(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(images, before)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.shape == images.shape
+    assert 0.0 <= float(first.min()) <= float(first.max()) <= 1.0
+
+
+def test_drawing_sets_are_those_of_the_world_and_are_kept(tmp_path: Path) -> None:
+    assert sum(pictures.prepare(tmp_path, 8, 12, workers=1)) == 12
+    assert list(pictures.prepare(tmp_path, 8, 12, workers=1)) == [], "already there"
+    found = pictures.open_set(tmp_path)
+    images, labels = pictures.batch(8, range(12))
+    np.testing.assert_array_equal(found.images, images)
+    np.testing.assert_array_equal(found.labels, labels)
+    assert sum(pictures.prepare(tmp_path, 9, 12, workers=1)) == 12, "another seed, another set"
+
+
+@pytest.fixture
+def victim() -> tuple[SketchNet, Tensor, Tensor]:
+    torch.manual_seed(1)
+    model = SketchNet(5, widths=TINY.widths).eval()
+    return model, torch.rand(4, 3, 24, 17), torch.tensor([0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("attack", [attacks.one_step, attacks.pgd])
+def test_attacks_stay_in_the_ball_and_raise_the_loss(
+    attack: object, victim: tuple[SketchNet, Tensor, Tensor]
+) -> None:
+    model, images, labels = victim
+    before = images.clone()
+    misled = attack(model, images, labels, 0.5, torch.Generator().manual_seed(0))  # type: ignore[operator]
+    assert torch.equal(images, before)
+    assert float(attacks.norms(misled - images).max()) <= 0.5 + 1e-5
+    assert 0.0 <= float(misled.min()) <= float(misled.max()) <= 1.0
+    assert not misled.requires_grad
+    loss = nn.functional.cross_entropy
+    clean = loss(attacks.logits(model, images, half=False), labels)
+    assert loss(attacks.logits(model, misled, half=False), labels) > clean
+
+
+def test_projection_moves_only_what_is_outside() -> None:
+    change = torch.randn(3, 3, 4, 5)
+    change[0] *= 0.01
+    near = attacks.project(change, 1.0)
+    torch.testing.assert_close(near[0], change[0])
+    torch.testing.assert_close(attacks.norms(near[1:]), torch.ones(2, 1, 1, 1))
+
+
+def test_dead_units_are_counted_by_layer() -> None:
+    model = fold(SketchNet(4, batch_norm=True, widths=(4, 5, 6, 7, 9)))
+    bias = model.get_parameter("conv2a.bias")
+    with torch.no_grad():
+        bias[:2] = -1e6
+    found = evaluate.dead_units(model, torch.rand(3, 3, 20, 24))
+    assert list(found)[:4] == ["relu1a", "relu1b", "relu2a", "relu2b"]
+    assert found["relu2a"] == pytest.approx(0.4)
+
+
+def test_the_evaluation_prints_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from core.sketchnet.network import save
+
+    path = tmp_path / "net.safetensors"
+    save(fold(SketchNet(len(CLASSES), widths=TINY.widths)), CLASSES, path)
+    few = ["--count", "10", "--attacked", "5", "--dead-count", "10"]
+    evaluate.main(["--weights", str(path), "--json", *few])
+    found = json.loads(capsys.readouterr().out)
+    assert found["drawings"] == 10
+    assert set(found["pgd20_accuracy"]) == {"1.0"}

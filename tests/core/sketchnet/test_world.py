@@ -1,0 +1,103 @@
+"""SketchWorld: the same picture for the same numbers, at every size, of every class."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import ExplorerError
+from core.sketchnet import world
+from core.sketchnet.world import CLASSES, SIZE, batch, draw
+
+EVERY_CLASS = pytest.mark.parametrize("label", range(len(CLASSES)), ids=CLASSES)
+
+
+def test_there_are_enough_classes_and_no_two_share_a_name() -> None:
+    assert len(CLASSES) >= 48
+    assert len(set(CLASSES)) == len(CLASSES)
+
+
+def test_same_numbers_same_drawing() -> None:
+    first, again = draw(3, 14), draw(3, 14)
+    assert first.label == again.label
+    np.testing.assert_array_equal(first.image, again.image)
+
+
+def test_seed_and_index_both_matter() -> None:
+    usual = draw(3, 14).image
+    assert not np.array_equal(usual, draw(4, 14).image)
+    assert not np.array_equal(usual, draw(3, 15).image)
+    assert not np.array_equal(draw(3, 14).image, draw(14, 3).image)
+
+
+def test_a_drawing_does_not_depend_on_its_batch() -> None:
+    images, labels = batch(5, [40, 2, 17], 32)
+    assert images.shape == (3, 32, 32, 3)
+    assert images.dtype == np.uint8
+    assert labels.dtype == np.int64
+    for row, index in enumerate((40, 2, 17)):
+        alone = draw(5, index, 32)
+        np.testing.assert_array_equal(images[row], alone.image)
+        assert labels[row] == alone.label
+
+
+def test_labels_do_not_depend_on_the_size() -> None:
+    np.testing.assert_array_equal(batch(5, range(30), 8)[1], batch(5, range(30), 24)[1])
+
+
+def test_every_class_comes_up_about_as_often() -> None:
+    counts = np.bincount(batch(6, range(4000), 8)[1], minlength=len(CLASSES))
+    expected = 4000 / len(CLASSES)
+    assert counts.min() > expected / 2
+    assert counts.max() < expected * 2
+
+
+@EVERY_CLASS
+def test_a_class_is_drawn_and_not_blank(label: int) -> None:
+    for index in range(3):
+        drawing = draw(1, index, label=label)
+        assert drawing.label == label
+        assert drawing.image.shape == (SIZE, SIZE, 3)
+        assert drawing.image.dtype == np.uint8
+        spread = np.ptp(drawing.image.astype(np.float32), axis=(0, 1))
+        assert spread.max() > 40, "something stands out from the ground"
+
+
+@EVERY_CLASS
+def test_every_size_shows_the_same_scene(label: int) -> None:
+    small = draw(2, 5, SIZE, label).image.astype(np.float32)
+    large = draw(2, 5, 2 * SIZE, label).image.astype(np.float32)
+    halved = large.reshape(SIZE, 2, SIZE, 2, 3).mean(axis=(1, 3))
+    other = draw(2, 6, SIZE, label).image.astype(np.float32)
+    assert np.abs(halved - small).mean() < 6.0  # of 255: noise and edges
+    assert np.abs(halved - small).mean() < 0.3 * np.abs(other - small).mean()
+
+
+def test_two_drawings_of_a_class_differ_everywhere() -> None:
+    images = np.stack([draw(7, index, label=0).image for index in range(40)]).astype(np.float32)
+    assert images.std(axis=0).min() > 25, "no pixel gives a class away"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"size": 7}, "7 px"),
+        ({"size": 2049}, "2049 px"),
+        ({"label": len(CLASSES)}, "no class"),
+        ({"label": -1}, "no class"),
+        ({"seed": -1}, "0 or more"),
+        ({"index": -1}, "0 or more"),
+    ],
+)
+def test_bad_numbers_are_refused(numbers: dict[str, int], message: str) -> None:
+    with pytest.raises(ExplorerError, match=message):
+        draw(**{"seed": 0, "index": 0, **numbers})
+
+
+def test_contact_sheet_shows_every_class(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    world.main(["--sheet", str(path), "--examples", "1", "--size", "16"])
+    with Image.open(path) as sheet:
+        assert sheet.height >= 16 * len(CLASSES) // 2
+        assert np.asarray(sheet).std() > 10

@@ -1,0 +1,205 @@
+"""The Layers page, run without a browser on a tiny network that stands in for SketchNet."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from core import networks, neurons
+from core.errors import ExplorerError
+from core.layers import Layer
+from core.networks import Network, NetworkInfo
+from core.neurons import Progress
+from core.recipes import NeuronRecipe
+from explorer import rendering, shared
+from tests.conftest import ROOT, as_network, tiny_module
+
+SIZE, STEPS = 16, 3
+TIMEOUT = 60
+
+
+class Studio:
+    """The stand-in network, and every recipe that was rendered in it."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.network = replace(as_network(module), name=networks.SKETCHNET)
+        self.rendered: list[NeuronRecipe] = []
+
+    def load(self, name: str) -> Network:
+        if name != networks.SKETCHNET:
+            raise ExplorerError(f"the weights of {name} are not on this machine")
+        return self.network
+
+    def plan(
+        self,
+        network: Network,
+        layer: str,
+        units: Sequence[int] = (),
+        size: int = SIZE,
+        steps: int = STEPS,
+        seed: int = 0,
+    ) -> list[NeuronRecipe]:
+        return PLAN(network, layer, units, size, steps, seed)
+
+    def render(self, network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
+        self.rendered.append(recipe)
+        return RENDER(network, recipe)
+
+
+PLAN, RENDER = neurons.plan, neurons.render
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    yield from _open(Studio(tiny_module()), monkeypatch)
+
+
+@pytest.fixture
+def wide_studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    """One whose first layer fills more than one page."""
+    wide = nn.Sequential(
+        nn.Conv2d(3, 70, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(70, 4)
+    )
+    yield from _open(Studio(wide), monkeypatch)
+
+
+def _open(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    infos = (
+        NetworkInfo(networks.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
+        NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
+    )
+
+    def small(network: Network, layer: Layer) -> int:
+        return SIZE
+
+    monkeypatch.setattr(networks, "catalogue", lambda: infos)
+    monkeypatch.setattr(networks, "load", studio.load)
+    monkeypatch.setattr(neurons, "plan", studio.plan)
+    monkeypatch.setattr(neurons, "render", studio.render)
+    monkeypatch.setattr(neurons, "suggested_size", small)
+    st.cache_resource.clear()
+    yield studio
+    st.cache_resource.clear()
+
+
+def visit(**query: str) -> AppTest:
+    """Open the app at a link, and wait until all is drawn."""
+    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=TIMEOUT)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def query(app: AppTest) -> dict[str, str]:
+    """The query of the URL, one value a name."""
+    values = app.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in values}
+
+
+def html(app: AppTest) -> str:
+    """All HTML that the page wrote by itself."""
+    return "".join(it.proto.body for it in app.get("html"))
+
+
+def test_first_visit_draws_the_grid_and_every_rung(studio: Studio) -> None:
+    app = visit()
+    drawn = [recipe.layer for recipe in studio.rendered]
+    assert sorted(drawn) == sorted(layer.name for layer in studio.network.shown)
+    assert not app.warning
+    assert not app.error
+
+
+def test_the_layer_that_is_looked_at_comes_first(studio: Studio) -> None:
+    last = studio.network.shown[-1].name
+    visit(layer=last)
+    assert studio.rendered[0].layer == last
+
+
+def test_second_visit_draws_nothing(studio: Studio) -> None:
+    visit()
+    count = len(studio.rendered)
+    visit()
+    assert count > 0
+    assert len(studio.rendered) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("network", "sketchnot", "did you mean 'sketchnet'?"),
+        ("layer", "9", "no layer '9'"),
+        ("page", "99", "page is 99"),
+        ("page", "two", "page is 'two'"),
+        ("unit", "-1", "unit is '-1'"),
+        ("unit", "1000", "unit is 1000"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence_and_the_usual_page(
+    studio: Studio, name: str, value: str, words: str
+) -> None:
+    app = visit(**{name: value})
+    assert len(app.warning) == 1
+    assert words in app.warning[0].value
+    assert studio.rendered
+
+
+def test_a_large_layer_has_pages(wide_studio: Studio) -> None:
+    first = wide_studio.network.shown[0].name
+    app = visit(layer=first)
+    assert any("0 to 63 of 70" in text.value for text in app.markdown)
+    assert {unit for it in wide_studio.rendered if it.layer == first for unit in it.units} == set(
+        range(64)
+    )
+    app.button(key="Next").click().run()
+    assert query(app) == {"network": "sketchnet", "layer": first, "page": "2"}
+    assert any("64 to 69 of 70" in text.value for text in app.markdown)
+    assert wide_studio.rendered[-1].units == tuple(range(64, 70))
+    assert app.button(key="Next").disabled
+
+
+def test_a_link_opens_a_neuron_and_draws_it(studio: Studio) -> None:
+    last = studio.network.shown[-1].name
+    app = visit(layer=last, unit="2")
+    page = html(app)
+    assert "large-picture" in page
+    assert "Receptive field" in page
+    # Nothing else is drawn while it is open.
+    assert [recipe.layer for recipe in studio.rendered] == [last]
+
+
+def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> None:
+    layer = studio.network.shown[0].name
+    app = visit(layer=layer, unit="1")
+    who = f"sketchnet {layer} 1"
+    app.number_input(key=f"seed {who}").set_value(7).run()
+    assert len(studio.rendered) == 1
+    app.button(key=f"draw {who}").click().run()
+    assert studio.rendered[-1].units == (1,)
+    assert studio.rendered[-1].seed == 7
+    assert "seed 7" in html(app)
+    stored = rendering.stored_neurons(shared.store(), studio.rendered[-1:])
+    assert set(stored) == {1}
+
+
+def test_the_next_neuron_is_one_click_away(studio: Studio) -> None:
+    layer = studio.network.shown[0].name
+    app = visit(layer=layer, unit="1")
+    app.button(key="go 2").click().run()
+    assert query(app)["unit"] == "2"
+
+
+def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(studio: Studio) -> None:
+    app = visit(network="resnet18")
+    assert not app.error
+    assert any("45 MB" in text.value for text in app.markdown)
+    app.button(key="download").click().run()
+    assert [it.value for it in app.error] == ["the weights of resnet18 are not on this machine"]
+    app.selectbox(key="network").set_value("sketchnet").run()
+    assert not app.error
+    assert query(app) == {"network": "sketchnet"}
+    assert studio.rendered
