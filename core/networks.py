@@ -141,14 +141,9 @@ def names() -> tuple[str, ...]:
 def catalogue() -> tuple[NetworkInfo, ...]:
     """Describe every network without loading or downloading anything."""
     torchvision = (_torchvision_info(name) for name in names() if name != SKETCHNET)
-    return (_sketchnet_info(), *torchvision)
-
-
-def _sketchnet_info() -> NetworkInfo:
-    with torch.device("meta"):
-        module = sketchnet.SketchNet(len(sketchnet.class_names()))
-    parameters = sum(values.numel() for values in module.parameters())
-    return NetworkInfo(SKETCHNET, "ships with the explorer", True, parameters, 0.0)
+    parameters = sketchnet.parameter_count()
+    own = NetworkInfo(SKETCHNET, "ships with the explorer", True, parameters, 0.0)
+    return (own, *torchvision)
 
 
 def _torchvision_info(name: str) -> NetworkInfo:
@@ -196,13 +191,9 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
 def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
     file = path or sketchnet.WEIGHTS
     state, classes = checkpoints.read_checkpoint(file)
-    head = state.get("logits.bias")
-    count = head.numel() if head is not None else 1
-    with torch.device("meta"):
-        module = sketchnet.SketchNet(count)
-    checkpoints.fit(module, state, file.name, SKETCHNET)
+    module = sketchnet.from_state(state, file.name)
     size = (sketchworld.SIZE, sketchworld.SIZE)
-    labels = _labels(classes or (), count)
+    labels = _labels(classes or (), module.classes)
     return _finish(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
 
 

@@ -10,16 +10,16 @@ picture of 16 pixels and more fits.
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.errors import BadCheckpoint
+from core.checkpoints import StateDict, fit, read_checkpoint
 
 MEAN = (0.53, 0.53, 0.53)  # of SketchWorld, rounded; images are RGB in [0, 1]
 STD = (0.28, 0.28, 0.28)
@@ -94,43 +94,32 @@ def fold(model: SketchNet) -> SketchNet:
 def save(model: SketchNet, classes: tuple[str, ...], path: Path = WEIGHTS) -> None:
     """Write a folded network with its class names as safetensors, in one piece or not at all."""
     tensors = {name: tensor.contiguous().float() for name, tensor in model.state_dict().items()}
-    metadata = {"classes": json.dumps(classes), "widths": json.dumps(model.widths)}
+    metadata = {"classes": json.dumps(classes)}
     partial = path.with_suffix(".part")
     save_file(tensors, partial, metadata)
     partial.replace(path)
 
 
-def load(path: Path | None = None) -> SketchNet:
+def load(path: Path = WEIGHTS) -> SketchNet:
     """Return SketchNet in eval mode with the shipped weights, or those of a file that `save` wrote.
 
     Raises BadCheckpoint when there is no such file or it does not fit.
     """
-    path = WEIGHTS if path is None else path
-    if not path.is_file():
-        raise BadCheckpoint(
-            f"no SketchNet weights at {path}; train them with python -m core.sketchnet.train"
-        )
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        widths = tuple(json.loads(metadata["widths"]))
-        model = blank(len(json.loads(metadata["classes"])), widths=widths)
-        model.load_state_dict(tensors)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise BadCheckpoint(f"{path} does not hold a SketchNet: {error}") from error
+    return from_state(read_checkpoint(path)[0], path.name)
+
+
+def from_state(state: StateDict, file: str) -> SketchNet:
+    """Return a folded SketchNet in eval mode with the weights of a file, as wide as they are.
+
+    Raises BadCheckpoint when they are not a SketchNet's.
+    """
+    stages = [name for name in sorted(state) if re.fullmatch(r"conv\d+b\.bias", name)]
+    widths = tuple(len(state[name]) for name in stages) or WIDTHS
+    head = state.get("logits.bias")
+    with torch.device("meta"):
+        model = SketchNet(len(head) if head is not None else 1, widths=widths)
+    fit(model, state, file, "sketchnet")
     return model.eval()
-
-
-def class_names(path: Path | None = None) -> tuple[str, ...]:
-    """Return the names of the classes that the weights were trained on."""
-    path = WEIGHTS if path is None else path
-    if not path.is_file():
-        raise BadCheckpoint(
-            f"no SketchNet weights at {path}; train them with python -m core.sketchnet.train"
-        )
-    with safe_open(path, "pt") as file:
-        return tuple(json.loads((file.metadata() or {})["classes"]))
 
 
 def parameter_count(classes: int | None = None) -> int:
