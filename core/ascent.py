@@ -28,7 +28,7 @@ class AscentSettings:
         damping: Adam's epsilon. Adam by itself moves every parameter by as much, also those whose
             gradient is nothing but chance, and so paints noise; with a damping of 1, parameters
             move in proportion to their gradient where it is below the average. Pictures become
-            cleaner and activations higher (see ``benchmarks/damping.py``).
+            cleaner at about the same activation (``python -m benchmarks.damping`` shows both).
         wake_steps: while any value of the batch is exactly zero, gradients pass closed ReLUs where
             nothing else comes through, so that dead units can wake; at most for so many steps
             (Lucid does it for the first 16, whether needed or not).
