@@ -148,8 +148,7 @@ def neurons(
     started = time.monotonic()
     rendered = _render_missing(store, loaded, recipes, fresh)
     wall = time.monotonic() - started
-    results = [result for recipe in recipes if (result := store.get(recipe.key)) is not None]
-    pictures = [picture for result in results for picture in result.pictures.values()]
+    pictures, seconds = _collect(store, recipes)
     if out is not None:
         _write_montage(out, recipes, pictures)
     report = {
@@ -159,7 +158,7 @@ def neurons(
         "size": size,
         "steps": steps,
         "seed": seed,
-        "seconds": sum(result.seconds for result in results),
+        "seconds": seconds,
         "rendered": rendered,
         "out": str(out) if out is not None else None,
         "units": [{"unit": picture.part, **picture.facts} for picture in pictures],
@@ -167,11 +166,7 @@ def neurons(
     if as_json:
         print_json(report)
         return
-    table = Table("unit", "clean activation", "")
-    for picture in pictures:
-        remark = "dead" if picture.facts["dead"] else ""
-        table.add_row(str(picture.part), f"{picture.facts['activation']:.4g}", remark)
-    Console().print(table)
+    Console().print(_neuron_table(pictures))
     kept = f"; {len(pictures) - rendered} came from the store" if rendered < len(pictures) else ""
     Console(stderr=True).print(f"{rendered} rendered in {wall:.1f} s{kept}")
 
@@ -202,6 +197,25 @@ def _render_missing(
                 bar.update(task, completed=behind + progress.done * len(recipe.units))
             behind += recipe.steps * len(recipe.units)
     return units
+
+
+def _collect(store: "Store", recipes: list["NeuronRecipe"]) -> tuple[list["StoredPicture"], float]:
+    """Get the pictures of recipes that are in the store, in their order, and what they took."""
+    pictures, seconds = [], 0.0
+    for recipe in recipes:
+        result = store.get(recipe.key)
+        if result is not None:
+            pictures += [result.pictures[unit] for unit in recipe.units]
+            seconds += result.seconds
+    return pictures, seconds
+
+
+def _neuron_table(pictures: list["StoredPicture"]) -> Table:
+    table = Table("unit", "clean activation", "")
+    for picture in pictures:
+        remark = "dead" if picture.facts["dead"] else ""
+        table.add_row(str(picture.part), f"{picture.facts['activation']:.4g}", remark)
+    return table
 
 
 def _write_montage(

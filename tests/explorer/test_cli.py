@@ -60,18 +60,18 @@ def test_layers_as_json(weights: Path) -> None:
 def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) -> None:
     out = tmp_path / "grid.png"
     command = ["neurons", "squeezenet1_1", "features.3", "--weights", str(weights)]
-    command += ["--units", "0-2,7", "--size", "32", "--steps", "3", "--out", str(out), "--json"]
+    command += ["--units", "7,0-2", "--size", "32", "--steps", "3", "--out", str(out), "--json"]
     first = run(*command)
     assert first.returncode == 0, first.stderr
     report = json.loads(first.stdout)
-    assert [unit["unit"] for unit in report["units"]] == [0, 1, 2, 7]
+    assert [unit["unit"] for unit in report["units"]] == [7, 0, 1, 2]
     assert all(set(unit) == {"unit", "activation", "dead"} for unit in report["units"])
     assert report["rendered"] == 4 and report["seconds"] > 0
     assert "rendering neurons" in first.stderr
     with Image.open(out) as picture:
         assert picture.size == (2 * 36 + 4, 2 * 36 + 4)
         (recipe,) = json.loads(picture.text["recipe"])  # type: ignore[attr-defined]
-    assert NeuronRecipe.from_json(json.dumps(recipe)).units == (0, 1, 2, 7)
+    assert NeuronRecipe.from_json(json.dumps(recipe)).units == (7, 0, 1, 2)
 
     before = out.read_bytes()
     second = json.loads(run(*command).stdout)
