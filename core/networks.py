@@ -200,13 +200,11 @@ def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
 def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Network:
     published = published_weights(name)
     preset = published.transforms()
-    if path is None:
-        state, classes = _published_state(name, published), None
-    else:
-        state, classes = checkpoints.read_checkpoint(path)
+    file = path or _fetch(name, published)
+    state, classes = checkpoints.read_checkpoint(file)
     count = checkpoints.class_count(state, _build(name, IMAGENET_CLASSES), IMAGENET_CLASSES)
     module = _build(name, count)
-    checkpoints.fit(module, state, path.name if path else weights_file(published).name, name)
+    checkpoints.fit(module, state, file.name, name)
     labels = _labels(classes or published.meta["categories"], count)
     crop = preset.crop_size[0]
     return _finish(
@@ -214,11 +212,13 @@ def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Net
     )
 
 
-def _published_state(name: str, weights: WeightsEnum) -> checkpoints.StateDict:
-    """Let torchvision download its weights where they are not here yet, and read them."""
+def _fetch(name: str, weights: WeightsEnum) -> Path:
+    """Let torchvision download its weights where they are not here yet, and tell where they are."""
     file = weights_file(weights)
+    if file.is_file():
+        return file
     try:
-        # Only fetches (and checks the hash); the reading below is the same as for any checkpoint.
+        # Fetches and checks the hash; what it reads is read again as any checkpoint is, this once.
         weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:
         why = getattr(error, "reason", error)
@@ -231,7 +231,7 @@ def _published_state(name: str, weights: WeightsEnum) -> checkpoints.StateDict:
         raise ExplorerError(
             f"the download of {file.name} was damaged ({error}); try again"
         ) from error
-    return checkpoints.read_checkpoint(file)[0]
+    return file
 
 
 def _build(name: str, classes: int) -> nn.Module:

@@ -1,11 +1,9 @@
 """One neuron, large: what it is, and its picture drawn anew with settings of one's own."""
 
-import io
 from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
-from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core import images, neurons
@@ -158,5 +156,5 @@ def png(stored: StoredPicture, recipe: NeuronRecipe) -> bytes:
     """Give a stored picture as a PNG that carries its recipe."""
     if stored.image.startswith(PNG_SIGNATURE):
         return stored.image
-    picture = Image.open(io.BytesIO(stored.image)).convert("RGB")
+    picture = images.open_picture(stored.image)
     return images.encode_png(picture, {rendering.RECIPE_CHUNK: recipe.to_json()})

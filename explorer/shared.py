@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import networks
 from core.networks import Network, NetworkInfo
-from explorer.store import Store, home
+from explorer.store import FILE_NAME, Store, home
 
 # Loaded networks stay in memory until this many others have been asked for.
 NETWORKS_AT_MOST = 4
@@ -19,7 +19,7 @@ def store() -> Store:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _store(folder: Path) -> Store:
-    return Store(folder / "explorer.sqlite3")
+    return Store(folder / FILE_NAME)
 
 
 @st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)

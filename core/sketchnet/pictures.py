@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.images import from_bytes
 from core.sketchnet.world import CLASSES, SIZE, batch
 
 CHUNK = 2000  # drawings that a process draws in one go
@@ -83,7 +84,7 @@ def open_set(folder: Path) -> DrawingSet:
 
 def as_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
     """Return uint8 [N, H, W, 3] as float32 [N, 3, H, W] in [0, 1], channels-last."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255.0
+    return from_bytes(torch.from_numpy(np.ascontiguousarray(images)))
 
 
 def resize(images: Tensor, side: int) -> Tensor:
