@@ -28,7 +28,7 @@ from benchmarks.sides import LUCENT_SIZE, Side, Task, clean_activations, schedul
 from core import networks
 from core.devices import has_fast_bfloat16
 from core.errors import ExplorerError
-from explorer.cli import parse_units
+from explorer.cli.neurons import parse_units
 
 # The clocks that are read, by the fields of ``Timing``.
 CLOCKS = ("seconds", "cpu_seconds")

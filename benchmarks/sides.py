@@ -90,7 +90,8 @@ class Explorer:
     @staticmethod
     def _plan(task: Task, steps: int) -> list[NeuronRecipe]:
         units = task.units
-        return neurons.plan(task.network, task.layer, units, task.size, steps, task.seed)
+        whole = neurons.plan(task.network, task.layer, units, task.size, steps, task.seed)
+        return list(whole.parts())
 
     def warm(self) -> None:
         """Climb two steps."""

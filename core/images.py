@@ -3,6 +3,7 @@
 An image tensor is float32 ``[N, 3, H, W]``, RGB, in ``[0, 1]``; value ranges change nowhere else.
 """
 
+import hashlib
 import io
 import math
 import warnings
@@ -92,6 +93,15 @@ def to_picture(image: Tensor) -> Image.Image:
     if batch.shape[0] != 1:
         raise ValueError(f"one image is wanted, not {batch.shape[0]}; montage() joins several")
     return Image.fromarray(to_bytes(batch)[0].numpy())
+
+
+def fingerprint(picture: Image.Image) -> str:
+    """Name a picture by its pixels: 32 hexadecimal digits, the same whatever file they come from.
+
+    The SHA-256 of width and height, each as four big-endian bytes, and the RGB bytes row by row.
+    """
+    shape = b"".join(side.to_bytes(4, "big") for side in picture.size)
+    return hashlib.sha256(shape + picture.convert("RGB").tobytes()).hexdigest()[:32]
 
 
 def encode_png(picture: Image.Image, text: Mapping[str, str] | None = None) -> bytes:

@@ -1,24 +1,21 @@
 """Activation maximisation: the picture that each neuron wants to see, for many neurons at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from core import objectives
-from core.ascent import AscentSettings, ascend
+from core.ascent import AscentSettings, Step, ascend
 from core.canvas import Canvas, Fourier
 from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network
-from core.recipes import SIZE_RANGE, NeuronRecipe, require
+from core.progress import Progress
+from core.recipes import NeuronRecipe
 from core.transforms import Wobble
 
-# More images in a batch than this no longer make a unit faster on a CPU, only previews rarer.
-BATCH = 16
-# Larger pictures climb in smaller batches, so that memory does not grow with their size.
-BATCH_PIXELS = BATCH * 128 * 128
 # A picture shows a neuron well when its receptive field fits in about three times along each side.
 FIELDS_ACROSS = 3
 # What a person can still see, and what is still quick; between them sizes go in steps.
@@ -47,20 +44,15 @@ class NeuronPicture:
     activation: float
     dead: bool
 
+    @property
+    def part(self) -> int:
+        """Which of the recipe's pictures it is: the unit."""
+        return self.unit
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the rendering of a recipe is.
-
-    Attributes:
-        done: steps behind.
-        total: steps in all.
-        pictures: all pictures of the recipe in the last record, none before.
-    """
-
-    done: int
-    total: int
-    pictures: tuple[NeuronPicture, ...] = ()
+    @property
+    def facts(self) -> Mapping[str, float | bool | str]:
+        """What was measured of it."""
+        return {"activation": self.activation, "dead": self.dead}
 
 
 def suggested_size(network: Network, layer: Layer) -> int:
@@ -86,8 +78,8 @@ def plan(
     size: int = 128,
     steps: int = 256,
     seed: int = 0,
-) -> list[NeuronRecipe]:
-    """Write recipes for some neurons of a layer, each for as many as climb in one batch.
+) -> NeuronRecipe:
+    """Write the recipe for pictures of some neurons of a layer.
 
     Args:
         network: the loaded network.
@@ -101,6 +93,20 @@ def plan(
         UnknownName: there is no such layer.
         ExplorerError: a unit or setting is out of range.
     """
+    found = _checked(network, layer, units)
+    return NeuronRecipe(
+        network=network.name,
+        weights=network.fingerprint,
+        seed=seed,
+        layer=found.name,
+        units=tuple(units) or tuple(range(found.channels)),
+        size=size,
+        steps=steps,
+    )
+
+
+def _checked(network: Network, layer: str, units: Sequence[int]) -> Layer:
+    """Find a layer that has all these units."""
     found = network.layer(layer)
     for unit in units:
         if not 0 <= unit < found.channels:
@@ -108,37 +114,42 @@ def plan(
                 f"there is no unit {unit} in {found.name} of {network.name}; "
                 f"its units are 0 to {found.channels - 1}"
             )
-    wanted = tuple(units) or tuple(range(found.channels))
-    require("size", size, SIZE_RANGE)
-    together = max(1, min(BATCH, BATCH_PIXELS // size**2))
-    return [
-        NeuronRecipe(
-            network=network.name,
-            weights=network.fingerprint,
-            seed=seed,
-            layer=found.name,
-            units=wanted[start : start + together],
-            size=size,
-            steps=steps,
-        )
-        for start in range(0, len(wanted), together)
-    ]
+    return found
 
 
 def render(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
-    """Let the neurons of a recipe climb, and report every step; the last brings the pictures.
+    """Let the neurons of a recipe climb, batch by batch, and report every step.
+
+    Each batch's last record brings its pictures, a ``NeuronPicture`` for each unit; ``done`` and
+    ``total`` count steps of single units.
 
     Raises:
-        ExplorerError: the recipe was written for other weights.
+        ExplorerError: the recipe was written for other weights, or names what the network lacks.
     """
     if recipe.weights != network.fingerprint:
         raise ExplorerError(
             f"this recipe is for weights {recipe.weights} of {recipe.network}; "
             f"those loaded are {network.fingerprint}"
         )
-    seeds = [recipe.seed * SEED_STRIDE + unit for unit in recipe.units]
-    canvas = Fourier((recipe.size, recipe.size), seeds, network.device)
-    steps = ascend(
+    _checked(network, recipe.layer, recipe.units)
+    total = recipe.steps * len(recipe.units)
+    behind = 0
+    for part in recipe.parts():
+        canvas = Fourier((part.size, part.size), _seeds(part), network.device)
+        for step in _climb(network, part, canvas):
+            done = behind + step.index * len(part.units)
+            yield Progress(done, total, dict(zip(part.units, step.image, strict=True)))
+        behind += part.steps * len(part.units)
+        yield Progress(behind, total, {}, _look(network, part, canvas))
+
+
+def _seeds(recipe: NeuronRecipe) -> list[int]:
+    return [recipe.seed * SEED_STRIDE + unit for unit in recipe.units]
+
+
+def _climb(network: Network, recipe: NeuronRecipe, canvas: Canvas) -> Iterator[Step]:
+    """Let one batch climb."""
+    return ascend(
         network,
         objectives.channels(recipe.layer, recipe.units),
         canvas,
@@ -146,9 +157,6 @@ def render(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
         Wobble(),
         torch.Generator().manual_seed(recipe.seed),
     )
-    for step in steps:
-        yield Progress(step.index, step.total)
-    yield Progress(recipe.steps, recipe.steps, _look(network, recipe, canvas))
 
 
 def _look(network: Network, recipe: NeuronRecipe, canvas: Canvas) -> tuple[NeuronPicture, ...]:

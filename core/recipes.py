@@ -1,6 +1,8 @@
 """Recipes: everything that decides how a picture comes out, as frozen settings with a name.
 
 A recipe goes to JSON and back, and its key (a hash of that JSON) names its result in the store.
+Large recipes are made of smaller ones, their parts, each of which has a result of its own: what is
+finished of a large piece of work is found again, whoever asks for it.
 """
 
 import dataclasses
@@ -18,6 +20,10 @@ SIZE_RANGE = (16, 1024)
 STEPS_RANGE = (1, 10_000)
 SEED_RANGE = (0, 2**31 - 1)
 UNITS_AT_MOST = 4096
+# More images in a batch than this no longer make a unit faster on a CPU, only previews rarer.
+BATCH = 16
+# Larger pictures climb in smaller batches, so that memory does not grow with their size.
+BATCH_PIXELS = BATCH * 128 * 128
 
 R = TypeVar("R", bound="Recipe")
 
@@ -45,6 +51,15 @@ class Recipe:
                 raise ExplorerError(f"{field.name} is {value!r}; it must be a text")
         require("seed", self.seed, SEED_RANGE)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Fingerprints of the pictures that it starts from, as ``core.images`` takes them."""
+        return ()
+
+    def parts(self) -> tuple["Recipe", ...]:
+        """Split it into the recipes that are worked on one after the other; itself if small."""
+        return (self,)
+
     def to_json(self) -> str:
         """Write the recipe as JSON with sorted keys, the same for equal recipes."""
         content = {"kind": self.kind, "version": VERSION, **dataclasses.asdict(self)}
@@ -58,11 +73,8 @@ class Recipe:
             ExplorerError: it is no recipe of this kind and version, or a field is unknown,
                 missing, of the wrong type or out of range.
         """
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise ExplorerError(f"a recipe must be JSON: {error}") from error
-        if not isinstance(content, dict) or content.pop("kind", None) != cls.kind:
+        content = _content(text)
+        if content.pop("kind", None) != cls.kind:
             raise ExplorerError(f"this is no {cls.kind} recipe")
         version = content.pop("version", None)
         if version != VERSION:
@@ -88,7 +100,7 @@ class NeuronRecipe(Recipe):
 
     Attributes:
         layer: name of the layer.
-        units: channels of the layer, one picture each; they climb in one batch.
+        units: channels of the layer, one picture each.
         size: height and width of the pictures in pixels.
         steps: steps of ascent.
     """
@@ -114,6 +126,49 @@ class NeuronRecipe(Recipe):
             )
         for unit in self.units:
             require("unit", unit, (0, 2**31 - 1))
+
+    @property
+    def together(self) -> int:
+        """How many units climb in one batch."""
+        return max(1, min(BATCH, BATCH_PIXELS // self.size**2))
+
+    def parts(self) -> tuple["NeuronRecipe", ...]:
+        """Split it into recipes of as many units as climb in one batch."""
+        starts = range(0, len(self.units), self.together)
+        return tuple(
+            dataclasses.replace(self, units=self.units[start : start + self.together])
+            for start in starts
+        )
+
+
+# Every kind of work there is, by its name in JSON.
+KINDS: dict[str, type[Recipe]] = {kind.kind: kind for kind in (NeuronRecipe,)}
+
+
+def read(text: str) -> Recipe:
+    """Read a recipe of any kind that ``to_json`` wrote.
+
+    Raises:
+        UnknownName: there is no such kind.
+        ExplorerError: as ``Recipe.from_json``.
+    """
+    kind = _content(text).get("kind")
+    if not isinstance(kind, str):
+        raise ExplorerError("this is no recipe; it does not say of which kind it is")
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS, "recipes")
+    return KINDS[kind].from_json(text)
+
+
+def _content(text: str) -> dict[str, Any]:
+    """Read JSON that must be an object."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ExplorerError(f"a recipe must be JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ExplorerError("a recipe must be a JSON object")
+    return content
 
 
 def require(name: str, value: Any, bounds: tuple[int, int]) -> None:

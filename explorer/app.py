@@ -11,17 +11,24 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.errors import ExplorerError  # noqa: E402
-from explorer import widgets  # noqa: E402
+from explorer import dropping, links, shared, widgets  # noqa: E402
 
 st.set_page_config(page_title="Neuron explorer", page_icon=str(widgets.MARK), layout="wide")
 st.logo(widgets.LOGO)
 page = st.navigation(
-    [st.Page(ROOT / "pages" / "layers.py", title="Layers", icon=":material/layers:", default=True)],
+    [
+        st.Page(links.LAYERS, title="Layers", icon=":material/layers:", default=True),
+        st.Page(links.GALLERY, title="Gallery", icon=":material/photo_library:"),
+    ],
     position="top",
 )
 widgets.page_style()
 widgets.warm_up()
 try:
+    dropping.target()
     page.run()
 except ExplorerError as error:
     st.error(str(error))
+finally:
+    # Only now, so that no starting worker takes processor time from the first page.
+    shared.work()

@@ -1,15 +1,31 @@
-"""What all visitors of the app share: the store and the loaded networks."""
+"""What all visitors of the app share: the store, the queue of work and the loaded networks.
 
+PyTorch is imported where networks are asked for, as ``explorer.widgets`` shows a frame before.
+"""
+
+import hashlib
+import itertools
+import secrets
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import networks
-from core.networks import Network, NetworkInfo
+from explorer.jobs import Jobs
 from explorer.store import FILE_NAME, Store, home
+
+if TYPE_CHECKING:
+    from core.networks import Network, NetworkInfo
+    from explorer.engine import Engine
 
 # Loaded networks stay in memory until this many others have been asked for.
 NETWORKS_AT_MOST = 4
+# Streamlit gives each browser this cookie; by it a visitor is known again after a reload.
+COOKIE = "_streamlit_xsrf"
+# What works on the jobs of each data folder; a server has one, tests have many.
+_ENGINES: "dict[Path, Engine]" = {}
+_STARTING = threading.Lock()
 
 
 def store() -> Store:
@@ -22,18 +38,59 @@ def _store(folder: Path) -> Store:
     return Store(folder / FILE_NAME)
 
 
+def jobs() -> Jobs:
+    """Give the queue of work, which the workers of this server see to."""
+    return Jobs(store())
+
+
+def work() -> None:
+    """Start the workers of this server, once for all."""
+    from explorer import engine
+
+    with _STARTING:
+        if home() not in _ENGINES:
+            _ENGINES[home()] = engine.start(Store(home() / FILE_NAME))
+            _ENGINES[home()].start()
+
+
+def visitor() -> str:
+    """Name the visitor, the same in every tab of a browser."""
+    cookie = st.context.cookies.get(COOKIE)
+    if isinstance(cookie, str):
+        return hashlib.sha256(_token(cookie)).hexdigest()[:16]
+    name: str = st.session_state.setdefault("visitor", secrets.token_hex(8))
+    return name
+
+
+def _token(cookie: str) -> bytes:
+    """Give what stays the same in a cookie that is masked anew for every page.
+
+    It reads ``version|mask|masked token|time``, both in hexadecimal digits.
+    """
+    try:
+        _, mask, masked, _ = cookie.split("|")
+        pairs = zip(bytes.fromhex(masked), itertools.cycle(bytes.fromhex(mask)), strict=False)
+    except ValueError:
+        return cookie.encode()
+    return bytes(byte ^ over for byte, over in pairs)
+
+
 @st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)
-def network(name: str) -> Network:
+def network(name: str) -> "Network":
     """Load a network once for all; it is frozen, and every ascent cuts a copy of its own.
 
     Raises:
         ExplorerError: it does not exist, or its weights are not here and cannot be fetched.
     """
+    from core import networks
+
     return networks.load(name)
 
 
-def catalogue() -> dict[str, NetworkInfo]:
+def catalogue() -> dict[str, "NetworkInfo"]:
     """List the networks by name: SketchNet, those whose weights are here, and then the others."""
+    from core import networks
+
     infos = networks.catalogue()
     ordered = sorted(infos, key=lambda info: (info.name != networks.SKETCHNET, not info.ready))
     return {info.name: info for info in ordered}

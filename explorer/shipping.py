@@ -16,9 +16,8 @@ from rich.progress import track
 
 from core import images, networks, neurons
 from core.networks import Network
-from core.neurons import NeuronPicture
+from core.progress import Picture
 from core.recipes import NeuronRecipe
-from explorer.rendering import facts
 from explorer.store import SHIPPED, Store, StoredPicture
 
 # Lossy, to keep the project small; no difference is seen at the size of a tile.
@@ -28,9 +27,11 @@ WEBP_QUALITY = 88
 def recipes(network: Network) -> list[NeuronRecipe]:
     """Write the recipes of every neuron of every layer that a person wants to see."""
     return [
-        recipe
+        part
         for layer in network.shown
-        for recipe in neurons.plan(network, layer.name, size=neurons.suggested_size(network, layer))
+        for part in neurons.plan(
+            network, layer.name, size=neurons.suggested_size(network, layer)
+        ).parts()
     ]
 
 
@@ -55,12 +56,12 @@ def ship(path: Path) -> None:
     partial.replace(path)
 
 
-def encode(picture: NeuronPicture) -> StoredPicture:
+def encode(picture: Picture) -> StoredPicture:
     """Encode one neuron's picture as WebP."""
     buffer = io.BytesIO()
     shown: Image.Image = images.to_picture(picture.image)
     shown.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)
-    return StoredPicture(picture.unit, buffer.getvalue(), facts(picture))
+    return StoredPicture(picture.part, buffer.getvalue(), picture.facts)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Everything made so far, in one SQLite file that any number of processes may share.
+"""Everything made so far, and all that waits to be made, in one SQLite file for many processes.
 
 The file lies in the data folder: ``EXPLORER_HOME``, or else the platform's own place for user data.
 Writes are transactions in write-ahead mode, so readers see a result whole or not at all, also
@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,33 +20,13 @@ import platformdirs
 
 from core.errors import ExplorerError
 from core.recipes import Recipe
+from explorer.schema import SCHEMA, VERSION
 
 HOME_VARIABLE = "EXPLORER_HOME"
 FILE_NAME = "explorer.sqlite3"
 SHIPPED = Path(__file__).parent / "assets" / "sketchnet.sqlite3"
-# Rises when tables change; a file of another version is refused rather than misread.
-SCHEMA_VERSION = 1
 # How long a writer waits for another to finish.
 BUSY_SECONDS = 30.0
-
-SCHEMA = """
-CREATE TABLE results (
-    key     TEXT PRIMARY KEY,  -- the recipe's key
-    kind    TEXT NOT NULL,     -- the recipe's kind, network and layer, to search by
-    network TEXT NOT NULL,
-    layer   TEXT NOT NULL,
-    recipe  TEXT NOT NULL,     -- JSON
-    created TEXT NOT NULL,     -- ISO 8601, UTC
-    seconds REAL NOT NULL      -- what it took
-) STRICT;
-CREATE TABLE pictures (
-    key   TEXT NOT NULL REFERENCES results (key) ON DELETE CASCADE,
-    part  INTEGER NOT NULL,    -- which picture of the result: for neurons the unit
-    image BLOB NOT NULL,       -- an encoded picture, PNG or WebP
-    facts TEXT NOT NULL,       -- JSON: what was measured of it
-    PRIMARY KEY (key, part)
-) STRICT, WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True)
@@ -108,17 +88,70 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._set_up()
 
-    def get(self, key: str) -> StoredResult | None:
-        """Find a finished result, or ``None``."""
+    def get(self, key: str, shipped: bool = True) -> StoredResult | None:
+        """Find a finished result, or ``None``.
+
+        Args:
+            key: of its recipe.
+            shipped: whether to look at those that came with the project, whose pictures are lossy.
+        """
         with self._explained("read"):
-            for connection in self._readers():
+            for connection in self._readers(shipped):
                 result = _read(connection, key)
                 if result is not None:
                     return result
         return None
 
+    def pictures(self, recipe: Recipe) -> dict[int, StoredPicture]:
+        """Find the finished pictures of a recipe, by part, also while others are missing."""
+        found: dict[int, StoredPicture] = {}
+        for part in recipe.parts():
+            result = self.get(part.key)
+            if result is not None:
+                found.update(result.pictures)
+        return found
+
+    def samples(self, key: str, count: int) -> list[StoredPicture]:
+        """Get a few pictures of a result, those of dead neurons last; none if it is not there."""
+        statement = (
+            "SELECT part, image, facts FROM pictures WHERE key = ? "
+            "ORDER BY coalesce(json_extract(facts, '$.dead'), 0), part LIMIT ?"
+        )
+        with self._explained("read"):
+            for connection in self._readers():
+                rows = connection.execute(statement, (key, count)).fetchall()
+                if rows:
+                    return [StoredPicture(part, it, json.loads(facts)) for part, it, facts in rows]
+        return []
+
+    def present(self, keys: Iterable[str], shipped: bool = True) -> set[str]:
+        """Tell which of some keys have a finished result.
+
+        Args:
+            keys: of recipes.
+            shipped: whether results that came with the project count.
+        """
+        wanted = json.dumps(list(keys))
+        statement = "SELECT key FROM results WHERE key IN (SELECT value FROM json_each(?))"
+        found: set[str] = set()
+        with self._explained("read"):
+            for connection in self._readers(shipped):
+                found.update(key for (key,) in connection.execute(statement, (wanted,)))
+        return found
+
     def put(self, recipe: Recipe, pictures: Sequence[StoredPicture], seconds: float) -> None:
         """Keep a finished result, all of it or nothing; an equal recipe's result is replaced."""
+        with self.transaction() as connection:
+            self.write(connection, recipe, pictures, seconds)
+
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        recipe: Recipe,
+        pictures: Sequence[StoredPicture],
+        seconds: float,
+    ) -> None:
+        """Keep a finished result as ``put`` does, as a piece of a larger transaction."""
         row = (
             recipe.key,
             recipe.kind,
@@ -129,11 +162,48 @@ class Store:
             seconds,
         )
         rows = [(recipe.key, it.part, it.image, json.dumps(dict(it.facts))) for it in pictures]
+        connection.execute("DELETE FROM results WHERE key = ?", (recipe.key,))
+        connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", rows)
+
+    def put_input(self, fingerprint: str, image: bytes) -> None:
+        """Keep a picture that recipes start from: its fingerprint and its PNG."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (fingerprint, image))
+
+    def input(self, fingerprint: str) -> bytes | None:
+        """Get the PNG of a picture that recipes start from, ``None`` if it is not there."""
+        statement = "SELECT image FROM inputs WHERE fingerprint = ?"
+        with self.reading() as connection:
+            found = connection.execute(statement, (fingerprint,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def remember_checkpoint(self, network: str, weights: str, path: Path) -> None:
+        """Remember the file of weights of one's own, so that recipes for them can be worked on."""
+        row = (weights, network, str(path.resolve()))
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", row)
+
+    def checkpoint(self, weights: str) -> Path | None:
+        """Tell where the file of some weights of one's own lay, ``None`` if none was used."""
+        statement = "SELECT path FROM checkpoints WHERE weights = ?"
+        with self.reading() as connection:
+            found = connection.execute(statement, (weights,)).fetchone()
+        return None if found is None else Path(found[0])
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread's connection, to read one state of the store."""
+        with self._explained("read"), self._connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread's connection for writes that happen together, or not at all."""
         with self._explained("written"), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM results WHERE key = ?", (recipe.key,))
-            connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", rows)
+            yield connection
 
     def close(self) -> None:
         """Close this thread's connections."""
@@ -149,15 +219,15 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in SCHEMA.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            if version > VERSION:
                 raise ExplorerError(
                     f"the store {self.path} has version {version}, and this explorer reads "
-                    f"{SCHEMA_VERSION}; set {HOME_VARIABLE} to a new folder"
+                    f"{VERSION}; set {HOME_VARIABLE} to a new folder"
                 )
+            for added in range(version + 1, VERSION + 1):
+                for statement in SCHEMA[added].split(";\n"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
@@ -182,10 +252,10 @@ class Store:
                 connection.execute("ROLLBACK")
             raise
 
-    def _readers(self) -> Iterator[sqlite3.Connection]:
+    def _readers(self, shipped: bool = True) -> Iterator[sqlite3.Connection]:
         with self._connection() as connection:
             yield connection
-        if self._shipped is not None:
+        if shipped and self._shipped is not None:
             if not hasattr(self._local, "shipped"):
                 # Immutable: an installed package may lie in a folder without write permission.
                 uri = f"{self._shipped.resolve().as_uri()}?mode=ro&immutable=1"

@@ -1,4 +1,4 @@
-"""The few pieces that several pages share: grid of pictures, ladder of layers, progress, style.
+"""The few pieces that several pages share: grid of pictures, ladder of layers, style.
 
 Nothing here needs PyTorch, so that a page can show its frame while that is still being imported.
 """
@@ -7,8 +7,8 @@ import base64
 import functools
 import importlib
 import io
+import string
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -17,7 +17,6 @@ from typing import Any
 
 import streamlit as st
 from PIL import Image
-from streamlit.delta_generator import DeltaGenerator
 
 FRONTEND = Path(__file__).parent / "frontend"
 # The mark, alone for the browser tab and with the name for the page's head.
@@ -27,8 +26,6 @@ LOGO = FRONTEND / "logo.svg"
 DEPTH_COLOURS = ((111, 199, 183), (76, 140, 201), (118, 92, 190))
 # A picture drawn in 32 pixels is enlarged well here rather than carelessly by the browser.
 THUMBNAIL_QUALITY = 88
-# Previews and progress are redrawn at most this often.
-REDRAW_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,7 @@ class Tile:
         picture: a URL, mostly ``thumbnail(...)``; None where there is none yet.
         title, note: shown on the picture's edge while it is looked at, at the left and right.
         caption: always shown beneath; may be empty.
+        sketch: whether the picture is unfinished; it cannot be opened then.
         dead: whether the neuron is dead.
     """
 
@@ -50,6 +48,7 @@ class Tile:
     title: str = ""
     note: str = ""
     caption: str = ""
+    sketch: bool = False
     dead: bool = False
 
 
@@ -70,6 +69,26 @@ class Rung:
     sees: str
     colour: str
     pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """One entry of the gallery.
+
+    Attributes:
+        id: what a click tells.
+        name: what it is.
+        note: a few words on it, beneath the name.
+        pictures: its cover: URLs, each with ``""``, ``"dead"`` or ``"sketch"``.
+        starred, chosen: what was done to it.
+    """
+
+    id: str
+    name: str
+    note: str
+    pictures: tuple[tuple[str, str], ...]
+    starred: bool = False
+    chosen: bool = False
 
 
 def tile_grid(
@@ -122,6 +141,52 @@ def ladder(
     return _mount("ladder", html, key, data, "pick", on_pick)
 
 
+def card_grid(
+    cards: Sequence[Card], key: str, label: str, on_act: Callable[[str], None]
+) -> str | None:
+    """Show a grid of cards that open, are starred and are chosen with a click.
+
+    Args:
+        cards: what to show.
+        key: the widget's key.
+        label: names the set of cards.
+        on_act: called with ``open``, ``star`` or ``choose``, a space and the id of a card before
+            the page runs again.
+
+    Returns:
+        What was done just now, as ``on_act`` gets it, or None.
+    """
+    shown = [
+        {**asdict(card), "pictures": [{"url": url, "kind": kind} for url, kind in card.pictures]}
+        for card in cards
+    ]
+    html = '<div class="cards" role="group"></div>'
+    return _mount("cards", html, key, {"label": label, "cards": shown}, "act", on_act)
+
+
+def drop_target(key: str) -> str | None:
+    """Take a picture that is dropped anywhere on the page.
+
+    Args:
+        key: the widget's key.
+
+    Returns:
+        JSON of what was dropped just now: its ``name``, and the text chunks ``recipe`` and ``part``
+        inside it or the ``problem`` with it; None if nothing was.
+    """
+    html = (
+        '<div class="drop" popover="manual"><b>Drop a picture made here</b>'
+        "<span>It opens with the settings that it was made with.</span></div>"
+    )
+    return _mount("drop", html, key, {}, "drop", None)
+
+
+def start_at_top(key: str) -> None:
+    """Scroll to the top of the page when it is shown anew."""
+    with st.container(key=key):
+        _mount("top", "<span></span>", f"{key} mark", {}, "nothing", None)
+
+
 def _mount(
     name: str,
     html: str,
@@ -162,7 +227,7 @@ def depth_colour(depth: float) -> str:
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
+@functools.lru_cache(maxsize=4096)
 def thumbnail(image: bytes, pixels: int) -> str:
     """Turn an encoded square picture into a small WebP of about the size it is shown at.
 
@@ -177,63 +242,12 @@ def thumbnail(image: bytes, pixels: int) -> str:
     picture = picture.resize((pixels, pixels), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return encoded(buffer.getvalue())
 
 
-class Meter:
-    """One line of progress over many neurons, with the time left.
-
-    Attributes:
-        pace: seconds a neuron, None while it is not known.
-    """
-
-    def __init__(
-        self,
-        slot: DeltaGenerator,
-        done: int,
-        total: int,
-        pace: float | None = None,
-        quiet: str = "",
-    ) -> None:
-        """Begin.
-
-        Args:
-            slot: an ``st.empty()`` to draw in.
-            done, total: neurons behind, and in all.
-            pace: what a neuron took before.
-            quiet: say only this, small, and the time left.
-        """
-        self.slot = slot
-        self.done = done
-        self.total = total
-        self.pace = pace
-        self.quiet = quiet
-        self._started = time.monotonic()
-        self._drawn = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Tell for how long this has been going on."""
-        return time.monotonic() - self._started
-
-    def show(self, batch: int, fraction: float) -> None:
-        """Show that a batch of neurons is done up to a fraction; the line rests between redraws."""
-        done = self.done + batch * fraction
-        if fraction > SETTLED:
-            self.pace = self.seconds / (batch * fraction)
-        if self.seconds - self._drawn < REDRAW_SECONDS:
-            return
-        self._drawn = self.seconds
-        left = "" if self.pace is None else f", {about((self.total - done) * self.pace)} left"
-        if self.quiet:
-            self.slot.caption(self.quiet + left)
-            return
-        words = f"{int(done)} of {self.total} {'neuron' if self.total == 1 else 'neurons'}{left}"
-        self.slot.progress(min(done / self.total, 1.0), words)
-
-
-# The first steps of a batch are slower than the rest and foretell nothing.
-SETTLED = 0.05
+def encoded(webp: bytes) -> str:
+    """Turn a WebP as it is into a ``data:`` URL."""
+    return "data:image/webp;base64," + base64.b64encode(webp).decode()
 
 
 def about(seconds: float) -> str:
@@ -241,6 +255,11 @@ def about(seconds: float) -> str:
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     return f"about {round(seconds / 60)} min"
+
+
+def plain(text: str) -> str:
+    """Write a text that others wrote so that Markdown shows it as it is."""
+    return "".join(f"\\{it}" if it in string.punctuation else it for it in " ".join(text.split()))
 
 
 def heading(title: str, text: str, colour: str) -> None:
@@ -261,6 +280,13 @@ def large_picture(url: str, alt: str, dead: bool = False) -> str:
     """Write a picture that fills its column as HTML, for ``st.html``."""
     kind = "large-picture dead" if dead else "large-picture"
     return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
+
+
+def large_sketch(webp: bytes | None, alt: str) -> str:
+    """Write an unfinished picture that fills its column as HTML; its place while there is none."""
+    if webp is None:
+        return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'
+    return f'<img class="large-picture sketch" src="{encoded(webp)}" alt="{escape(alt)}">'
 
 
 def page_style() -> None:

@@ -1,28 +1,28 @@
 """Layers: a network as a ladder, and what every neuron of a layer wants to see."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core import networks
 from core.errors import ExplorerError, unknown
 from core.layers import Layer
 from core.networks import Network
-from core.recipes import NeuronRecipe
-from explorer import closeup, gallery, links, rendering, shared, widgets, words
-from explorer.store import StoredPicture
+from explorer import closeup, following, grid, links, shared, widgets, words
+from explorer.jobs import UNASKED, Job
 
 # Visitors start past the middle, where neurons want textures and parts that can be named.
 FIRST_DEPTH = 0.6
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
 FILL_SECONDS = 60.0
+FILL_POLL_SECONDS = 2.0
 HINT = "Each picture is what one neuron wants to see most. Click one to see it large."
 
 
 def main() -> None:
-    """Read the URL, show the ladder and one layer's neurons, and draw what is missing."""
+    """Read the URL, and show the ladder and one layer's neurons, drawing what is missing."""
     problems: list[str] = []
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
@@ -33,26 +33,15 @@ def main() -> None:
         if network is None:
             tell(problems)
             return
-        layer, page, unit = place(network, problems)
-        with ladder:
-            gallery.ladder(network, layer, lambda it: links.go(network=network.name, layer=it))
+        layer, page, unit, settings = place(network, problems)
         widgets.heading(layer.name, words.describe(layer), widgets.depth_colour(layer.depth))
         tell(problems)
-        with st.container(key="status"):
-            status = st.empty()
-        status.caption(HINT)
-        here = partial(links.go, network=network.name, layer=layer.name)
-        recipes = gallery.plan(network, layer, page)
-        found = rendering.stored_neurons(shared.store(), recipes)
-        gallery.grid(network, layer, page, found, lambda it: here(page=page, unit=it))
-        show_pager(layer, page, here)
+        complete = show_neurons(network, layer, page)
+        show_pager(layer, page, partial(links.go, network=network.name, layer=layer.name))
+    with ladder.container():
+        show_ladder(network, layer, complete)
     if unit is not None:
-        # An open neuron has the processor to itself; the rest goes on when it is closed.
-        closeup.show(network, layer, unit, recipes)
-    elif len(found) < len(gallery.units_of(layer, page)):
-        draw_next(network, layer, recipes, found, status)
-    else:
-        fill_ladder(network, status)
+        closeup.show(network, layer, unit, grid.plan(network, layer, page), settings)
 
 
 def choose_network(problems: list[str]) -> str:
@@ -101,17 +90,18 @@ def open_network(name: str) -> Network | None:
     return network
 
 
-def place(network: Network, problems: list[str]) -> tuple[Layer, int, int | None]:
-    """Tell which layer, page and unit the URL asks for, with defaults for what does not exist."""
+def place(network: Network, problems: list[str]) -> tuple[Layer, int, int | None, dict[str, int]]:
+    """Tell which layer, page, unit and settings the URL asks for; the usual where it is wrong."""
     layer = min(network.shown, key=lambda each: abs(each.depth - FIRST_DEPTH))
-    page, unit = 1, None
+    page, unit, settings = 1, None, {}
     try:
         layer = network.layer(st.query_params.get("layer", layer.name))
-        page = links.number("page", (1, gallery.pages_of(layer))) or page
+        page = links.number("page", (1, grid.pages_of(layer))) or page
         unit = links.number("unit", (0, layer.channels - 1))
+        settings = links.settings()
     except ExplorerError as error:
         problems.append(str(error))
-    return layer, page if unit is None else unit // gallery.PER_PAGE + 1, unit
+    return layer, page if unit is None else unit // grid.PER_PAGE + 1, unit, settings
 
 
 def tell(problems: Sequence[str]) -> None:
@@ -122,10 +112,10 @@ def tell(problems: Sequence[str]) -> None:
 
 def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
     """Show where in a large layer the page is, with a step back and one on."""
-    last = gallery.pages_of(layer)
+    last = grid.pages_of(layer)
     if last == 1:
         return
-    units = gallery.units_of(layer, page)
+    units = grid.units_of(layer, page)
     steps = ("Previous", page - 1, page == 1), ("Next", page + 1, page == last)
     with st.container(key="pager", horizontal=True, vertical_alignment="center"):
         for label, to, stuck in steps:
@@ -133,45 +123,71 @@ def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
         st.markdown(f"neurons {units[0]} to {units[-1]} of {layer.channels}")
 
 
-def draw_next(
-    network: Network,
-    layer: Layer,
-    recipes: Sequence[NeuronRecipe],
-    found: Mapping[int, StoredPicture],
-    status: DeltaGenerator,
-) -> None:
-    """Draw the first neurons that are missing, and run the page again, which shows them."""
-    missing = next(recipe for recipe in recipes if not found.keys() >= set(recipe.units))
-    total = sum(len(recipe.units) for recipe in recipes)
-    pace = f"pace of {network.name} {layer.name}"
-    meter = widgets.Meter(status, len(found), total, st.session_state.get(pace))
-    try:
-        gallery.draw(network, missing, meter)
-    except ExplorerError as error:
-        status.error(str(error))
-        return
-    st.session_state[pace] = meter.pace
-    st.rerun()
+def show_neurons(network: Network, layer: Layer, page: int) -> bool:
+    """Show a page of neurons, follow those that are being drawn, and tell whether all are there."""
+    recipe = grid.plan(network, layer, page)
+    store, jobs = shared.store(), shared.jobs()
+    keys = {part.key for part in recipe.parts()}
+    complete = store.present(keys) == keys
+    job = None if complete else following.ask(recipe)
+    looks = itertools.count()
+
+    def body() -> None:
+        if isinstance(job, str) and next(looks):
+            st.rerun()  # So many jobs waited; perhaps there is room now.
+        found = store.pictures(recipe)
+        now = job if not isinstance(job, Job) else jobs.get(job.key)
+        with st.container(key="status"):
+            if isinstance(now, Job) and len(found) < len(recipe.units):
+                jobs.watch(now.key, shared.visitor())
+                following.show(now, partial(_so_many, len(recipe.units)), "page")
+            else:
+                st.caption(now if isinstance(now, str) else HINT)
+        sketches = {} if job is None else jobs.sketches(recipe.key)
+        opened = grid.tiles(network, layer, page, found, sketches, open_neuron)
+        if opened or (isinstance(job, Job) and isinstance(now, Job) and now.open != job.open):
+            st.rerun()  # The dialog opens, or there is nothing to follow any more.
+
+    def open_neuron(unit: str) -> None:
+        links.go(network=network.name, layer=layer.name, page=page, unit=unit)
+
+    st.fragment(body, run_every=following.pace(job))()
+    return complete
 
 
-def fill_ladder(network: Network, status: DeltaGenerator) -> None:
-    """Draw samples for the first rung of the ladder that has none, and run the page again."""
-    enough = f"enough of {network.name}"
-    if st.session_state.get(enough):
-        return
+def _so_many(total: int, fraction: float) -> str:
+    """Say how many of some neurons are drawn."""
+    return f"{int(total * fraction)} of {total} {'neuron' if total == 1 else 'neurons'}"
+
+
+def show_ladder(network: Network, selected: Layer, complete: bool) -> None:
+    """Show the ladder, and have samples drawn one rung after the other while nothing else is."""
+    filling = fill_next(network) if complete else None
+
+    def body() -> None:
+        picked = grid.ladder(network, selected, lambda it: links.go(network=network.name, layer=it))
+        job = None if filling is None else shared.jobs().get(filling)
+        if picked or (job is not None and not job.open):
+            st.rerun()
+
+    st.fragment(body, run_every=None if filling is None else FILL_POLL_SECONDS)()
+
+
+def fill_next(network: Network) -> str | None:
+    """Have the first rung without samples drawn, and give its job's key; None if all is well."""
+    jobs = shared.jobs()
     for layer in network.shown:
-        recipe = gallery.sample_recipe(network, layer)
-        if shared.store().get(recipe.key) is not None:
+        recipe = grid.samples(network, layer)
+        if shared.store().present([recipe.key]):
             continue
-        quiet = f"{HINT} Filling the ladder: {layer.name}"
-        meter = widgets.Meter(status, 0, len(recipe.units), quiet=quiet)
-        try:
-            gallery.draw(network, recipe, meter)
-            st.session_state[enough] = meter.seconds > FILL_SECONDS
-        except ExplorerError:
-            # Samples that nobody asked for; whoever opens the layer is told.
-            st.session_state[enough] = True
-        st.rerun()
+        job = jobs.get(recipe.key)
+        if job is None:
+            job = following.ask(recipe, UNASKED)
+        if isinstance(job, str) or job.spent > FILL_SECONDS:
+            return None
+        if job.open:
+            return job.key
+    return None
 
 
 main()

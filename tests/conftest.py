@@ -16,7 +16,8 @@ torch.set_num_threads(1)
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the data folder and download cache of whoever runs it."""
+    """Keep every test away from the data of whoever runs it, and start no workers unasked."""
+    monkeypatch.setenv("EXPLORER_WORKERS", "0")
     monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 

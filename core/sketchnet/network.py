@@ -9,6 +9,7 @@ picture of 16 pixels and more fits.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from copy import deepcopy
@@ -122,6 +123,7 @@ def from_state(state: StateDict, file: str) -> SketchNet:
     return model.eval()
 
 
+@functools.cache
 def parameter_count(classes: int | None = None) -> int:
     """Return how many numbers the network learns, for SketchWorld's classes or another count."""
     if classes is None:

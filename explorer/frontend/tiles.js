@@ -23,9 +23,10 @@ function patch(tile, state) {
   const before = DIGEST.get(tile);
   const waiting = !state.picture;
   tile.dataset.id = state.id;
-  tile.disabled = waiting;
+  tile.disabled = waiting || state.sketch;
   tile.setAttribute("aria-label", state.label);
   tile.classList.toggle("waiting", waiting);
+  tile.classList.toggle("sketch", state.sketch);
   tile.classList.toggle("dead", state.dead);
   tile.querySelector(".title").textContent = state.title;
   tile.querySelector(".note").textContent = state.note;

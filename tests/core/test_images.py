@@ -1,6 +1,8 @@
 """Pictures on the way in and on the way out."""
 
+import hashlib
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +110,19 @@ def test_montage_places_each_tile() -> None:
         top, left = 2 + row * 8, 2 + col * 6
         assert torch.equal(sheet[0, :, top : top + 6, left : left + 4], tiles[place])
     assert (sheet[0, :, 10:, 14:] == images.PAPER).all()  # the sixth place stays empty
+
+
+def test_a_fingerprint_names_the_pixels_and_their_shape(tmp_path: Path) -> None:
+    pixels = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
+    picture = Image.fromarray(pixels)
+    name = images.fingerprint(picture)
+    # Taken by hand: width and height as four big-endian bytes, then RGB row by row.
+    by_hand = hashlib.sha256(struct.pack(">II", 4, 6) + bytes(range(72))).hexdigest()
+    assert name == by_hand[:32]
+    for ending in ("png", "bmp", "tiff"):
+        file = tmp_path / f"a.{ending}"
+        picture.save(file)
+        assert images.fingerprint(images.open_picture(file)) == name
+    assert images.fingerprint(Image.fromarray(pixels.reshape(4, 6, 3))) != name
+    pixels[0, 0, 0] += 1
+    assert images.fingerprint(Image.fromarray(pixels)) != name

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from core import neurons
+from core import neurons, recipes
 from core.errors import ExplorerError
 from core.networks import Network
 from core.neurons import NeuronPicture, plan, render
@@ -17,15 +17,13 @@ from tests.conftest import as_network, tiny_module
 def pictures(
     network: Network, layer: str, units: list[int], **settings: int
 ) -> list[NeuronPicture]:
-    recipes = plan(network, layer, units, **settings)
-    return [picture for recipe in recipes for picture in list(render(network, recipe))[-1].pictures]
+    steps = render(network, plan(network, layer, units, **settings))
+    return [picture for step in steps for picture in step.pictures]
 
 
-def test_plan_splits_a_layer_into_batches(tiny: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neurons, "BATCH", 3)
-    monkeypatch.setattr(neurons, "BATCH_PIXELS", 3 * 128 * 128)
-    assert [it.units for it in plan(tiny, "3")] == [(0, 1, 2), (3, 4, 5), (6,)]
-    assert [it.units for it in plan(tiny, "3", [5, 1], size=200)] == [(5,), (1,)]
+def test_plan_takes_the_units_asked_for_or_all(tiny: Network) -> None:
+    assert plan(tiny, "3").units == (0, 1, 2, 3, 4, 5, 6)
+    assert plan(tiny, "3", [5, 1]).units == (5, 1)
 
 
 @pytest.mark.parametrize(
@@ -48,19 +46,48 @@ def test_what_is_refused(
 
 
 def test_a_recipe_of_other_weights_is_refused(tiny: Network) -> None:
-    (recipe,) = plan(tiny, "3", [0], steps=2)
+    recipe = plan(tiny, "3", [0], steps=2)
     with pytest.raises(ExplorerError, match="weights ffff of tiny"):
         next(render(tiny, dataclasses.replace(recipe, weights="ffff")))
 
 
-def test_progress_counts_steps_and_brings_pictures_last(tiny: Network) -> None:
-    (recipe,) = plan(tiny, "3", [4, 2], size=24, steps=5)
+@pytest.mark.parametrize(("layer", "units"), [("3", (0, 7)), ("33", (0,))])
+def test_a_recipe_that_names_what_is_not_there_is_refused(
+    tiny: Network, layer: str, units: tuple[int, ...]
+) -> None:
+    recipe = dataclasses.replace(plan(tiny, "3", [0], steps=2), layer=layer, units=units)
+    with pytest.raises(ExplorerError, match=r"there is no unit 7|no layer '33'"):
+        next(render(tiny, recipe))
+
+
+def test_progress_counts_steps_of_units_and_brings_each_batch_when_it_is_done(
+    tiny: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "BATCH", 2)
+    recipe = plan(tiny, "3", [4, 2, 0], size=24, steps=3)
     records = list(render(tiny, recipe))
-    assert [it.done for it in records] == [1, 2, 3, 4, 5, 5]
-    assert all(it.total == 5 for it in records)
-    assert [len(it.pictures) for it in records] == [0, 0, 0, 0, 0, 2]
-    assert [it.unit for it in records[-1].pictures] == [4, 2]
-    assert records[-1].pictures[0].image.shape == (3, 24, 24)
+    assert [it.done for it in records] == [2, 4, 6, 6, 7, 8, 9, 9]
+    assert {it.total for it in records} == {9}
+    assert [[it.unit for it in record.pictures] for record in records] == [
+        *[[]] * 3,
+        [4, 2],
+        *[[]] * 3,
+        [0],
+    ]
+    assert [sorted(it.sketches) for it in records] == [*[[2, 4]] * 3, [], *[[0]] * 3, []]
+    assert records[-1].pictures[0].image.shape == records[0].sketches[4].shape == (3, 24, 24)
+
+
+def test_parts_give_what_the_whole_gives(tiny: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "BATCH", 2)
+    recipe = plan(tiny, "3", size=24, steps=5)
+    whole = [it for record in render(tiny, recipe) for it in record.pictures]
+    parts = [
+        it for part in recipe.parts() for record in render(tiny, part) for it in record.pictures
+    ]
+    assert len(recipe.parts()) == 4
+    assert [it.unit for it in whole] == [it.unit for it in parts] == list(range(7))
+    assert all(torch.equal(a.image, b.image) for a, b in zip(whole, parts, strict=True))
 
 
 def test_same_recipe_same_picture_bit_for_bit(tiny: Network) -> None:

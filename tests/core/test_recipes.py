@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from core import recipes
 from core.errors import ExplorerError
 from core.recipes import NeuronRecipe
 
@@ -39,7 +40,8 @@ def test_key_is_stable() -> None:
     ("text", "message"),
     [
         ("{", "must be JSON"),
-        ("[]", "no neurons recipe"),
+        ("[]", "must be a JSON object"),
+        ("[" * 100_000, "must be JSON"),
         (changed(kind="dream"), "no neurons recipe"),
         (changed(version=99), "has version 99"),
         (changed(sise=64), "no setting 'sise' in a neurons recipe; did you mean 'size'"),
@@ -60,3 +62,36 @@ def test_key_is_stable() -> None:
 def test_what_is_refused(text: str, message: str) -> None:
     with pytest.raises(ExplorerError, match=message):
         NeuronRecipe.from_json(text)
+
+
+def test_any_kind_is_read_by_its_name() -> None:
+    assert recipes.read(RECIPE.to_json()) == RECIPE
+    for text, message in (
+        ("{", "must be JSON"),
+        ("[]", "must be a JSON object"),
+        ("{}", "does not say of which kind"),
+        (changed(kind=["neurons"]), "does not say of which kind"),
+        (changed(kind="neuron"), "no kind 'neuron' in recipes; did you mean 'neurons'?"),
+        (changed(size=0), "size is 0"),
+    ):
+        with pytest.raises(ExplorerError, match=message):
+            recipes.read(text)
+
+
+def test_a_large_recipe_has_parts_of_as_many_units_as_climb_together() -> None:
+    large = dataclasses.replace(RECIPE, units=tuple(range(40)))
+    parts = large.parts()
+    assert [it.units for it in parts] == [
+        tuple(range(16)),
+        tuple(range(16, 32)),
+        tuple(range(32, 40)),
+    ]
+    assert {dataclasses.replace(part, units=large.units) for part in parts} == {large}
+    assert parts[0].parts() == (parts[0],) and RECIPE.parts() == (RECIPE,)
+    # Four times the pixels, a quarter of the units.
+    assert [
+        it.units for it in dataclasses.replace(large, size=256, units=(5, 1, 3, 0, 7)).parts()
+    ] == [
+        (5, 1, 3, 0),
+        (7,),
+    ]

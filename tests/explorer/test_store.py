@@ -79,6 +79,45 @@ def test_shipped_results_are_found_and_never_written(tmp_path: Path, store: Stor
     assert (tmp_path / "shipped.sqlite3").read_bytes() == before
 
 
+def test_a_recipe_is_found_as_far_as_its_parts_are_there(store: Store) -> None:
+    large = dataclasses.replace(RECIPE, units=tuple(range(40)))
+    first, second, third = large.parts()
+    store.put(first, [StoredPicture(unit, b"a", {}) for unit in first.units], 1.0)
+    store.put(third, [StoredPicture(unit, b"c", {}) for unit in third.units], 1.0)
+    assert store.present([first.key, second.key, third.key]) == {first.key, third.key}
+    assert set(store.pictures(large)) == {*range(16), *range(32, 40)}
+
+
+def test_samples_are_few_and_alive_where_they_can_be(store: Store) -> None:
+    dead = [StoredPicture(unit, b"dead", {"dead": True}) for unit in range(4)]
+    alive = [StoredPicture(unit, b"alive", {"dead": False}) for unit in range(4, 6)]
+    store.put(RECIPE, [*dead, *alive], 1.0)
+    assert [it.part for it in store.samples(RECIPE.key, 3)] == [4, 5, 0]
+    assert store.samples("f" * 32, 3) == []
+
+
+def test_inputs_and_checkpoints_are_remembered(store: Store, tmp_path: Path) -> None:
+    assert store.input("ab" * 16) is None and store.checkpoint("cd") is None
+    for _ in range(2):
+        store.put_input("ab" * 16, b"\x89PNG input")
+    assert store.input("ab" * 16) == b"\x89PNG input"
+    store.remember_checkpoint("resnet18", "cd", tmp_path / "a" / ".." / "old.safetensors")
+    store.remember_checkpoint("resnet18", "cd", tmp_path / "own.safetensors")
+    assert store.checkpoint("cd") == tmp_path / "own.safetensors"
+
+
+def test_shipped_results_can_be_left_out(tmp_path: Path, store: Store) -> None:
+    shipped = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    shipped.put(RECIPE, PICTURES, 1.0)
+    shipped.close()
+    both = Store(store.path, shipped=tmp_path / "shipped.sqlite3")
+    assert both.get(RECIPE.key, shipped=False) is None
+    assert both.present([RECIPE.key]) == {RECIPE.key}
+    assert both.present([RECIPE.key], shipped=False) == set()
+    assert [it.part for it in both.samples(RECIPE.key, 1)] == [2]
+    both.close()
+
+
 def test_the_home_is_where_the_variable_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,15 @@
 """The Layers page, run without a browser on a tiny network that stands in for SketchNet."""
 
+import io
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import streamlit as st
+import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
@@ -12,9 +17,12 @@ from core import networks, neurons
 from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network, NetworkInfo
-from core.neurons import Progress
+from core.progress import Progress
 from core.recipes import NeuronRecipe
-from explorer import rendering, shared
+from explorer import grid, jobs, shared, work
+from explorer.claims import Claims
+from explorer.store import Store, StoredPicture
+from explorer.worker import Worker
 from tests.conftest import ROOT, as_network, tiny_module
 
 SIZE, STEPS = 16, 3
@@ -28,7 +36,7 @@ class Studio:
         self.network = replace(as_network(module), name=networks.SKETCHNET)
         self.rendered: list[NeuronRecipe] = []
 
-    def load(self, name: str) -> Network:
+    def load(self, name: str, weights: Path | None = None, device: str = "auto") -> Network:
         if name != networks.SKETCHNET:
             raise ExplorerError(f"the weights of {name} are not on this machine")
         return self.network
@@ -41,7 +49,7 @@ class Studio:
         size: int = SIZE,
         steps: int = STEPS,
         seed: int = 0,
-    ) -> list[NeuronRecipe]:
+    ) -> NeuronRecipe:
         return PLAN(network, layer, units, size, steps, seed)
 
     def render(self, network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
@@ -80,13 +88,31 @@ def _open(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setattr(neurons, "plan", studio.plan)
     monkeypatch.setattr(neurons, "render", studio.render)
     monkeypatch.setattr(neurons, "suggested_size", small)
+    work._network.cache_clear()
     st.cache_resource.clear()
     yield studio
     st.cache_resource.clear()
+    work._network.cache_clear()
+
+
+def work_off(app: AppTest) -> AppTest:
+    """Do the work that the page has asked for, as a worker does, and look again."""
+    worker = Worker(shared.store(), "test", work.updates)
+    while worker.turn():
+        while worker.turn():
+            pass
+        app.run()
+    assert not app.exception
+    return app
 
 
 def visit(**query: str) -> AppTest:
     """Open the app at a link, and wait until all is drawn."""
+    return work_off(open_at(**query))
+
+
+def open_at(**query: str) -> AppTest:
+    """Open the app at a link."""
     app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=TIMEOUT)
     for name, value in query.items():
         app.query_params[name] = value
@@ -157,6 +183,7 @@ def test_a_large_layer_has_pages(wide_studio: Studio) -> None:
     )
     app.button(key="Next").click().run()
     assert query(app) == {"network": "sketchnet", "layer": first, "page": "2"}
+    work_off(app)
     assert any("64 to 69 of 70" in text.value for text in app.markdown)
     assert wide_studio.rendered[-1].units == tuple(range(64, 70))
     assert app.button(key="Next").disabled
@@ -164,26 +191,85 @@ def test_a_large_layer_has_pages(wide_studio: Studio) -> None:
 
 def test_a_link_opens_a_neuron_and_draws_it(studio: Studio) -> None:
     last = studio.network.shown[-1].name
-    app = visit(layer=last, unit="2")
-    page = html(app)
+    page = html(visit(layer=last, unit="2"))
     assert "large-picture" in page
     assert "Receptive field" in page
-    # Nothing else is drawn while it is open.
-    assert [recipe.layer for recipe in studio.rendered] == [last]
+    assert studio.rendered[0].layer == last
 
 
 def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> None:
     layer = studio.network.shown[0].name
     app = visit(layer=layer, unit="1")
-    who = f"sketchnet {layer} 1"
-    app.number_input(key=f"seed {who}").set_value(7).run()
-    assert len(studio.rendered) == 1
-    app.button(key=f"draw {who}").click().run()
-    assert studio.rendered[-1].units == (1,)
-    assert studio.rendered[-1].seed == 7
-    assert "seed 7" in html(app)
-    stored = rendering.stored_neurons(shared.store(), studio.rendered[-1:])
-    assert set(stored) == {1}
+    count = len(studio.rendered)
+    (seed,) = app.number_input
+    seed.set_value(7).run()
+    assert len(studio.rendered) == count
+    app.button(key="draw").click().run()
+    assert query(app)["seed"] == "7"
+    assert "unfinished" in html(app)
+    work_off(app)
+    drawn = studio.rendered[count:]
+    assert [(it.units, it.seed) for it in drawn] == [((1,), 7)]
+    assert "seed 7" in html(app) and "unfinished" not in html(app)
+    assert set(shared.store().pictures(drawn[0])) == {1}
+
+
+def test_a_link_with_settings_shows_a_neuron_drawn_so(studio: Studio) -> None:
+    layer = studio.network.shown[0].name
+    page = html(visit(layer=layer, unit="1", size="32", steps="5", seed="3"))
+    assert "32 px, 5 steps, seed 3" in page
+    assert ((1,), 32, 5, 3) in [(it.units, it.size, it.steps, it.seed) for it in studio.rendered]
+
+
+def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
+    layer = studio.network.shown[0]
+    app = open_at(layer=layer.name)
+    assert any("Starting" in text.value for text in app.markdown)
+    queue, claims = shared.jobs(), Claims(shared.store())
+    (job,) = queue.open()
+    claim = claims.claim("test")
+    assert claim is not None and claim.job == job.key
+    claims.report(claim, 1, 2, {0: b"half a picture"})
+    app.run()
+    assert f"{layer.channels // 2} of {layer.channels} neurons" in app.get("progress")[0].proto.text
+    app.button(key=f"stop page {job.key}").click().run()
+    stopped = queue.get(job.key)
+    assert stopped is not None and stopped.state == "cancelled"
+    claims.release(claim)
+    app.run()
+    assert any(text.value.startswith("Stopped;") for text in app.markdown)
+    app.button(key=f"go on page {job.key}").click().run()
+    work_off(app)
+    assert not app.get("progress")
+    assert set(range(layer.channels)) == {
+        unit for it in studio.rendered if it.layer == layer.name for unit in it.units
+    }
+
+
+def test_a_job_that_failed_says_why_and_can_be_tried_again(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
+        raise ExplorerError("the disk of the moon is full")
+
+    layer = studio.network.shown[0].name
+    with monkeypatch.context() as patch:
+        patch.setattr(neurons, "render", broken)
+        app = visit(layer=layer)
+    assert any("The disk of the moon is full" in text.value for text in app.markdown)
+    (button,) = [it for it in app.button if it.label == "Go on"]
+    button.click().run()
+    work_off(app)
+    assert not any("moon" in text.value for text in app.markdown)
+
+
+def test_a_full_queue_says_so_and_the_page_stays(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "OPEN_AT_MOST", 0)
+    app = open_at()
+    assert any("busy" in text.value for text in app.caption)
+    assert not app.error
 
 
 def test_the_next_neuron_is_one_click_away(studio: Studio) -> None:
@@ -200,6 +286,36 @@ def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(studio: Studio)
     app.button(key="download").click().run()
     assert [it.value for it in app.error] == ["the weights of resnet18 are not on this machine"]
     app.selectbox(key="network").set_value("sketchnet").run()
+    work_off(app)
     assert not app.error
     assert query(app) == {"network": "sketchnet"}
     assert studio.rendered
+
+
+def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    layer = studio.network.shown[0]
+    recipe = grid.plan(studio.network, layer, 1)
+    lossy = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    facts = {"activation": 1.0, "dead": False}
+    webp = work.sketch(torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)))
+    lossy.put(recipe, [StoredPicture(unit, webp, facts) for unit in recipe.units], 1.0)
+    lossy.close()
+    with sqlite3.connect(lossy.path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    store = Store(shipped=lossy.path)
+    monkeypatch.setattr(shared, "store", lambda: store)
+    app = visit(layer=layer.name, unit="1")
+    assert layer.name not in {it.layer for it in studio.rendered}
+    assert not app.get("download_button")
+    app.button(key="prepare").click().run()
+    work_off(app)
+    assert [it.units for it in studio.rendered if it.layer == layer.name] == [recipe.units]
+    assert len(app.get("download_button")) == 1
+    found = store.pictures(recipe)[1].image
+    with Image.open(io.BytesIO(found)) as picture:
+        assert picture.format == "PNG"
+        assert (picture.info["recipe"], picture.info["part"]) == (recipe.to_json(), "1")
+    store.close()

@@ -1,0 +1,276 @@
+"""Whether anything is lost, late or leaking when work is long: kills, crowds and many jobs.
+
+``python -m benchmarks.endurance kills|crowd|memory`` runs the real app, prints what it found and
+writes it as JSON. It exits with 1 if anything was lost. Linux only, as it looks into ``/proc``.
+"""
+
+import asyncio
+import io
+import json
+import os
+import random
+import signal
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from PIL import Image
+from rich.console import Console
+
+from benchmarks.server import Server, Visitor, resident
+from core import networks, neurons
+from core.recipes import NeuronRecipe
+from explorer.claims import Claims
+from explorer.jobs import Job, Jobs
+from explorer.store import FILE_NAME, Store
+
+LAYER = "relu2a"
+SETTLE_SECONDS = 60.0
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what was found here.")]
+Engine = Annotated[str, typer.Option(help="local or ray.")]
+
+console = Console(stderr=True)
+cli = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
+
+
+class Witness:
+    """Looks at a store from outside, and remembers every result that it has seen finished."""
+
+    def __init__(self, home: Path) -> None:
+        self.store = Store(home / FILE_NAME)
+        self.jobs = Jobs(self.store)
+        self._seen: dict[str, int] = {}
+
+    def check(self) -> list[str]:
+        """List what is wrong: results lost, changed or half written, a damaged file."""
+        wrong = []
+        with self.store.reading() as connection:
+            (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
+            found = dict(connection.execute("SELECT key, recipe FROM results").fetchall())
+        if integrity != "ok":
+            wrong.append(f"integrity: {integrity}")
+        wrong += [f"{key} was finished and is gone" for key in self._seen.keys() - found.keys()]
+        for key in found.keys() - self._seen.keys():
+            wrong += self._half_written(key, found[key])
+            self._seen[key] = 1
+        return wrong
+
+    def _half_written(self, key: str, recipe: str) -> list[str]:
+        result = self.store.get(key, shipped=False)
+        if result is None:
+            return [f"{key} is there and cannot be read"]
+        missing = set(NeuronRecipe.from_json(recipe).units) - result.pictures.keys()
+        if missing:
+            return [f"{key} misses {sorted(missing)}"]
+        for picture in result.pictures.values():
+            Image.open(io.BytesIO(picture.image)).load()
+        return []
+
+    def stopped(self) -> list[Job]:
+        """List the jobs that neither run nor are done."""
+        return self.jobs.select("WHERE state NOT IN ('open', 'done')")
+
+    @property
+    def finished(self) -> int:
+        """How many results have been seen."""
+        return len(self._seen)
+
+
+def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
+    """Write a recipe for SketchNet."""
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    return neurons.plan(network, LAYER, range(units), size=size, steps=steps, seed=seed)
+
+
+@cli.command()
+def kills(
+    rounds: int = 50, engine: Engine = "local", workers: int = 1, json_file: JsonFile = None
+) -> None:
+    """Kill worker or server at random moments, again and again, and count what is lost."""
+    chance = random.Random(0)
+    wrong: list[str] = []
+    counts = {"worker": 0, "server": 0, "resumed": 0}
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
+        asyncio.run(_open(server))
+        witness = Witness(server.home)
+        seed = 0
+        for number in range(rounds):
+            while len(witness.jobs.open()) < 3:
+                seed += 1
+                witness.jobs.submit(plan(32, 32, 40, seed), f"visitor {seed % 3}")
+            _until(lambda: bool(Claims(witness.store).claims()), "no worker began")
+            time.sleep(chance.uniform(0.0, 4.0))
+            victim = _kill(server, chance)
+            counts[victim] += 1
+            if victim == "server":
+                server.start()
+                asyncio.run(_open(server))
+            _until(lambda: _settled(witness), "claims of dead workers stayed")
+            wrong += witness.check()
+            for job in witness.stopped():
+                if not job.message:
+                    wrong.append(f"{job.id} is {job.state} and does not say why")
+                witness.jobs.resume(job.key, "visitor 0")
+                counts["resumed"] += 1
+            console.print(f"round {number + 1}: killed the {victim}; {witness.finished} finished")
+        _until(lambda: _all_done(witness), "jobs were left over", 600.0)
+        wrong += witness.check()
+        done = len(witness.jobs.select("WHERE state = 'done'"))
+        witness.store.close()
+    found = {"rounds": rounds, "engine": engine, "workers": workers, **counts}
+    _report({**found, "jobs": seed, "done": done, "wrong": wrong}, json_file)
+    raise typer.Exit(1 if wrong or done != seed else 0)
+
+
+def _kill(server: Server, chance: random.Random) -> str:
+    """Kill a worker, or every third time the server, and say which."""
+    pids = server.workers()
+    if pids and chance.random() < 2 / 3:
+        os.kill(chance.choice(pids), signal.SIGKILL)
+        return "worker"
+    server.kill()
+    return "server"
+
+
+def _settled(witness: Witness) -> bool:
+    """Whether every claim belongs to a worker that lives, or there is none."""
+    from explorer.worker import absent
+
+    return not absent(witness.store, [name for name, _ in Claims(witness.store).claims()])
+
+
+def _all_done(witness: Witness) -> bool:
+    for job in witness.stopped():
+        witness.jobs.resume(job.key)
+    return not witness.jobs.open()
+
+
+def _until(met: Any, otherwise: str, seconds: float = SETTLE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{otherwise} after {seconds:.0f} s")
+        time.sleep(0.05)
+
+
+async def _open(server: Server) -> None:
+    async with Visitor(server.port, "first") as visitor:
+        await visitor.look("")
+
+
+@cli.command()
+def crowd(
+    visitors: int = 20,
+    pause: Annotated[float, typer.Option(help="Seconds between two reruns of a visitor.")] = 2.0,
+    engine: Engine = "local",
+    workers: int = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """Let many visitors ask for work at once, and time their pages until all have it."""
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
+        asyncio.run(_open(server))
+        witness = Witness(server.home)
+        started = time.monotonic()
+        seconds, waited = asyncio.run(_crowd(server, witness, visitors, pause))
+        wall = time.monotonic() - started
+        states = [job.state for job in witness.jobs.select("WHERE rank = 0")]
+        witness.store.close()
+    found = {
+        "visitors": visitors,
+        "done": states.count("done"),
+        "told to wait": waited,
+        "seconds until all were done": round(wall, 1),
+        "reruns": len(seconds),
+        "rerun median ms": round(1000 * statistics.median(seconds), 1),
+        "rerun 95% ms": round(1000 * statistics.quantiles(seconds, n=20)[-1], 1),
+        "rerun worst ms": round(1000 * max(seconds), 1),
+    }
+    _report(found, json_file)
+    raise typer.Exit(0 if states.count("done") == len(states) == visitors else 1)
+
+
+async def _crowd(
+    server: Server, witness: Witness, count: int, pause: float
+) -> tuple[list[float], int]:
+    """Let visitors look until their jobs are done; give their reruns and how many had to wait."""
+    seconds: list[float] = []
+    waited: set[int] = set()
+
+    async def one(number: int) -> None:
+        recipe = neurons.plan(
+            networks.load(networks.SKETCHNET, device="cpu"), LAYER, [number], 64, 128, number
+        )
+        query = f"layer={LAYER}&unit={number}&size=64&steps=128&seed={number}"
+        async with Visitor(server.port, f"visitor {number}") as visitor:
+            await visitor.look("layer=relu1a")
+            while True:
+                seconds.append(await visitor.look(query))
+                job = witness.jobs.get(recipe.key)
+                if job is None:
+                    raise RuntimeError(f"the page of visitor {number} asked for nothing")
+                if job.state == "waiting" and job.before:
+                    waited.add(number)
+                if not job.open:
+                    return
+                await asyncio.sleep(pause)
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+    return seconds, len(waited)
+
+
+@cli.command()
+def memory(
+    jobs: int = 200, warm_up: int = 40, engine: Engine = "local", json_file: JsonFile = None
+) -> None:
+    """Do many jobs by way of the page, and watch the memory of server and worker."""
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine) as server:
+        asyncio.run(_open(server))
+        witness = Witness(server.home)
+        curve = asyncio.run(_many(server, witness, jobs))
+        witness.store.close()
+    found: dict[str, Any] = {"jobs": jobs, "warm up": warm_up, "curve MiB": curve}
+    grown = {}
+    for who in ("server", "worker"):
+        settled = [at[who] for at in curve if at["jobs"] >= warm_up]
+        grown[who] = settled[-1] / settled[0] - 1
+        found[f"{who} grew by"] = f"{grown[who]:+.1%}"
+    _report(found, json_file)
+    raise typer.Exit(0 if max(grown.values()) <= 0.10 else 1)
+
+
+async def _many(server: Server, witness: Witness, count: int) -> list[dict[str, float]]:
+    """Do jobs one after the other; give the memory in MiB after every tenth."""
+    curve = []
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    layers = [layer.name for layer in network.shown]
+    async with Visitor(server.port, "somebody") as visitor:
+        for number in range(count):
+            layer = layers[number % len(layers)]
+            recipe = neurons.plan(network, layer, [number % 24], 48, 16, number + 1)
+            query = f"layer={layer}&unit={number % 24}&size=48&steps=16&seed={number + 1}"
+            await visitor.look(query)
+            while (job := witness.jobs.get(recipe.key)) is None or job.open:
+                await asyncio.sleep(0.05)
+            await visitor.look(query)
+            if (number + 1) % 10 == 0:
+                at = {"jobs": float(number + 1), "server": resident(server.process.pid)}
+                at["worker"] = sum(resident(pid) for pid in server.workers())
+                curve.append({name: round(value, 1) for name, value in at.items()})
+                console.print(curve[-1])
+    return curve
+
+
+def _report(found: dict[str, Any], json_file: Path | None) -> None:
+    """Print what was found, and write it as JSON if asked to."""
+    for name, value in found.items():
+        if name != "curve MiB":
+            print(f"{name:28} {value}")
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,137 @@
+"""The app as a process that a benchmark may kill, and visitors who speak its protocol."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90.0
+# How processes that work on jobs are known, for either engine.
+WORKER_MARKS = ("explorer.worker", "ray::")
+
+
+class Server:
+    """The app, started as a user starts it, with a data folder of its own."""
+
+    def __init__(self, home: Path, engine: str = "local", workers: int = 1) -> None:
+        self.home = home
+        self._arguments = ["--engine", engine] if engine != "local" else []
+        self._environment = {
+            **os.environ,
+            "EXPLORER_HOME": str(home),
+            "EXPLORER_WORKERS": str(workers),
+            "STREAMLIT_SERVER_HEADLESS": "true",
+        }
+        home.mkdir(parents=True, exist_ok=True)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        command = [sys.executable, "-m", "explorer", "app", "--port", str(self.port)]
+        with (self.home / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [*command, *self._arguments],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health"):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        raise RuntimeError(f"the server did not answer; see {self.home / 'server.log'}")
+
+    def kill(self) -> None:
+        """Kill it as the system does when memory is short."""
+        self.process.kill()
+        self.process.wait()
+
+    def workers(self) -> list[int]:
+        """List the processes below it that work on jobs."""
+        return [pid for pid in _descendants(self.process.pid) if _is_worker(pid)]
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+
+class Visitor:
+    """One open page: asks for reruns and waits until they are over, as a browser does."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self._url = f"ws://127.0.0.1:{port}/_stcore/stream"
+        self._cookie = {"Cookie": f"_streamlit_xsrf={name}"}
+
+    async def __aenter__(self) -> "Visitor":
+        self._socket = await websockets.connect(
+            self._url, subprotocols=["streamlit"], max_size=None, additional_headers=self._cookie
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._socket.close()
+
+    async def look(self, query: str) -> float:
+        """Open the app at a query, and tell how many seconds that took."""
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        started = time.perf_counter()
+        await self._socket.send(message.SerializeToString())
+        while True:
+            answer = ForwardMsg()
+            answer.ParseFromString(await self._socket.recv())
+            if answer.WhichOneof("type") == "script_finished":
+                return time.perf_counter() - started
+
+
+def resident(pid: int) -> float:
+    """Tell how much memory a process has in use, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _descendants(pid: int) -> list[int]:
+    """List the processes that a process started, and those that they started."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(child) for child in task.read_text().split()]
+        except OSError:
+            continue
+        for child in children:
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return False
+    return any(mark in line for mark in WORKER_MARKS)

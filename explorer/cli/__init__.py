@@ -1,0 +1,25 @@
+"""The command line: results on standard output, progress on standard error.
+
+It exits with 0 when all went well, 1 with one sentence when something is refused, 2 when the
+command itself is misspelt, and 130 when it was interrupted. PyTorch takes seconds to import, so
+commands import what they need.
+"""
+
+import sys
+
+from rich.console import Console
+
+from core.errors import ExplorerError
+from explorer.cli import app, jobs, networks, neurons, replay
+from explorer.cli.common import cli
+
+__all__ = ["app", "cli", "jobs", "main", "networks", "neurons", "replay"]
+
+
+def main() -> None:
+    """Run the command line, and turn what is refused into one sentence and exit code 1."""
+    try:
+        cli()
+    except ExplorerError as error:
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", markup=False, highlight=False)
+        sys.exit(1)

@@ -1,0 +1,117 @@
+"""The command that makes a saved picture again."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from core.errors import ExplorerError
+from explorer.cli.common import (
+    AsJson,
+    DeviceName,
+    WeightsFile,
+    check_writable,
+    cli,
+    print_json,
+    write,
+)
+
+if TYPE_CHECKING:
+    from core.recipes import Recipe
+    from explorer.replay import Comparison
+    from explorer.store import Store
+    from explorer.work import Update
+
+
+@cli.command()
+def replay(
+    picture: Annotated[Path, typer.Argument(help="A PNG that the explorer saved.")],
+    out: Annotated[Path | None, typer.Option(help="Write what comes out, a PNG.")] = None,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Make a saved picture again from nothing, and tell whether it is the same."""
+    from explorer import replay as replaying
+
+    if out is not None:
+        check_writable(out)
+    original = _read(picture, replaying.BYTES_AT_MOST)
+    recipe, part = replaying.read_chunks(original)
+    made = _again(recipe, part, weights, device)
+    if out is not None:
+        write(out, made)
+    found = replaying.compare(original, made)
+    before, now = replaying.software(original), replaying.software(made)
+    if as_json:
+        print_json(
+            {
+                "recipe": json.loads(recipe.to_json()),
+                "part": part,
+                "identical": found.identical,
+                "pixels": found.pixels,
+                "differing": found.differing,
+                "levels": found.levels,
+                "made_with": before,
+                "replayed_with": now,
+                "out": str(out) if out is not None else None,
+            }
+        )
+        return
+    Console(soft_wrap=True).print(_verdict(found, before, now), highlight=False, markup=False)
+
+
+def _read(file: Path, at_most: int) -> bytes:
+    """Read a file that is not too large."""
+    try:
+        if file.stat().st_size > at_most:
+            raise ExplorerError(f"{file} is larger than {at_most // 2**20} MB")
+        return file.read_bytes()
+    except OSError as error:
+        raise ExplorerError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
+    """Make the picture again, with a bar on standard error."""
+    from explorer import naming
+    from explorer import replay as replaying
+    from explorer.cli.working import bar
+    from explorer.store import Store
+
+    store = Store()
+    checkpoint = weights or store.checkpoint(recipe.weights)
+    inputs = {name: _input(store, name) for name in recipe.inputs}
+    with bar() as shown:
+        task = shown.add_task(naming.describe(recipe), total=1.0)
+
+        def notice(update: "Update") -> None:
+            shown.update(task, completed=update.done / max(update.total, 1))
+
+        return replaying.again(recipe, part, checkpoint, inputs, device, notice)
+
+
+def _input(store: "Store", fingerprint: str) -> bytes:
+    image = store.input(fingerprint)
+    if image is None:
+        raise ExplorerError(
+            f"the picture {fingerprint} that this one starts from is not here; "
+            "open it in the app once, and try again"
+        )
+    return image
+
+
+def _verdict(found: "Comparison", before: str, now: str) -> str:
+    """Say in a sentence how the replay compares, and what with."""
+    words = "identical, bit for bit"
+    if not found.identical:
+        words = (
+            f"differs in {found.differing} of {found.pixels} pixels, "
+            f"by at most {found.levels} of 255 levels"
+        )
+    if before != now:
+        return f"{words}; made with {before or 'unknown software'}, here {now}"
+    if found.identical:
+        return words
+    return f"{words}, with the same software: it was changed since, or made on another processor"

@@ -1,0 +1,106 @@
+"""Working on a job in this very process, with a bar on standard error."""
+
+import _thread
+import contextlib
+import functools
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from core.errors import ExplorerError
+from explorer import naming, work, worker
+from explorer.jobs import Job, Jobs
+from explorer.store import Store
+from explorer.supervisor import PATIENCE_SECONDS
+
+INTERRUPTED = 130
+# How often the bar moves.
+FOLLOW_SECONDS = 0.2
+
+
+def visitor() -> str:
+    """Name this process among those who ask for work."""
+    return f"command line {os.getpid()}"
+
+
+def bar() -> Progress:
+    """Make a bar with the time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def work_on(store: Store, job: Job, device: str = "auto") -> None:
+    """Work on a job until it is done, beside whoever else does.
+
+    Raises:
+        ExplorerError: it failed, or somebody stopped it.
+        typer.Exit: it was interrupted here; what is finished is kept.
+    """
+    queue = Jobs(store)
+    name = worker.new_name()
+    made = worker.Worker(store, name, functools.partial(work.updates, device=device))
+    try:
+        with worker.present(store, name), _followed(queue, job):
+            while (job := queue.find(job.key)).open:
+                if not made.turn(only=job.key):
+                    # Others have claimed what is left; if they were killed, it is ours.
+                    worker.sweep(store)
+                    if queue.find(job.key).state == "interrupted":
+                        queue.resume(job.key, visitor())
+                    time.sleep(worker.IDLE_SECONDS)
+    except KeyboardInterrupt:
+        job = queue.find(job.key)
+        if job.open:
+            _leave(queue.cancel(job.key, visitor()))
+    if job.state == "cancelled":
+        raise ExplorerError(f"this was stopped; `resume {job.id}` goes on with what is left")
+    if job.state != "done":
+        raise ExplorerError(job.message)
+
+
+def _leave(job: Job) -> None:
+    """Say what becomes of a job that was interrupted here, and exit."""
+    words = f"stopped at {job.fraction:.0%}; `resume {job.id}` goes on with what is left"
+    if job.open:
+        words = "left; somebody else waits for this, so it goes on"
+    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    raise typer.Exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _followed(queue: Jobs, job: Job) -> Iterator[None]:
+    """Show how far a job is, from a thread."""
+    over = threading.Event()
+    with bar() as shown:
+        follow = threading.Thread(target=_follow, args=(queue, job, shown, over))
+        follow.start()
+        try:
+            yield
+        finally:
+            over.set()
+            follow.join()
+
+
+def _follow(queue: Jobs, job: Job, shown: Progress, over: threading.Event) -> None:
+    task = shown.add_task(naming.describe(job.recipe), total=1.0, completed=job.fraction)
+    stopped: float | None = None
+    # What is wrong with the store, the worker meets too, and says.
+    with contextlib.suppress(ExplorerError), contextlib.closing(queue.store):
+        while not over.wait(FOLLOW_SECONDS):
+            queue.watch(job.key, visitor())
+            job = queue.find(job.key)
+            shown.update(task, completed=job.fraction)
+            if job.open:
+                stopped = None
+            elif stopped is None:
+                stopped = time.monotonic()
+            elif time.monotonic() - stopped > PATIENCE_SECONDS:
+                # A worker in the middle of a long step hears of a cancel late.
+                _thread.interrupt_main()
+                return
+        shown.update(task, completed=queue.find(job.key).fraction)

@@ -1,0 +1,87 @@
+"""What a visitor sees of a job while it waits, runs or has stopped: the same on every page."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.recipes import Recipe
+from explorer import shared, widgets
+from explorer.jobs import ASKED, Busy, Job
+
+# How often a page looks at a job that is not over.
+POLL_SECONDS = 0.6
+# How often it asks again where so many jobs wait that one more was refused.
+RETRY_SECONDS = 3.0
+
+
+def ask(recipe: Recipe, rank: int = ASKED) -> Job | str:
+    """Ask for something unless it stopped before, and say that somebody looks at it.
+
+    Returns:
+        The job, or why there is none: so many wait already.
+    """
+    jobs, visitor = shared.jobs(), shared.visitor()
+    job = jobs.get(recipe.key)
+    if job is not None and job.state != "done":
+        jobs.watch(job.key, visitor)
+        return job
+    try:
+        return jobs.submit(recipe, visitor, rank)
+    except Busy as busy:
+        return str(busy)
+
+
+def pace(job: Job | str | None) -> float | None:
+    """Tell how often to look at what ``ask`` gave, in seconds; None if nothing will change."""
+    if isinstance(job, Job):
+        return POLL_SECONDS if job.open else None
+    return None if job is None else RETRY_SECONDS
+
+
+def show(job: Job, doing: Callable[[float], str], where: str) -> None:
+    """Show how far a job is, with a button to stop it, or to go on with it.
+
+    Args:
+        job: which is not done.
+        doing: says in words what the fraction means, such as ``5 of 64 neurons``.
+        where: names the place, as the same job may be shown in several.
+    """
+    key = f"{where} {job.key}"
+    with st.container(key=f"job {key}", horizontal=True, vertical_alignment="center"):
+        if job.state == "running":
+            st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{left(job)}")
+        elif job.state == "waiting":
+            st.markdown(waits(job))
+        else:
+            stopped = "Stopped" if job.state == "cancelled" else str(job.message).capitalize()
+            st.markdown(f"{stopped}; {doing(job.fraction)} finished.")
+        if job.open:
+            st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
+        else:
+            st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
+
+
+def left(job: Job) -> str:
+    """Say how long a job still takes, as the end of a sentence; nothing while that is unknown."""
+    return "" if job.seconds_left is None else f", {widgets.about(job.seconds_left)} left"
+
+
+def waits(job: Job) -> str:
+    """Say what a job that does not run yet waits for."""
+    if job.before == 0:
+        return "Starting ..."
+    first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
+    return f"Waiting: {first} first{left(job)}."
+
+
+def _stop(key: str) -> None:
+    if shared.jobs().cancel(key, shared.visitor()).open:
+        st.toast("Somebody else is watching this too, so it goes on.")
+
+
+def _go_on(key: str) -> None:
+    try:
+        shared.jobs().resume(key, shared.visitor())
+    except ExplorerError as error:
+        st.toast(str(error))

@@ -1,0 +1,9 @@
+// Scrolls to the top of the page, once.
+
+const DONE = new WeakSet();
+
+export default function ({ parentElement }) {
+  if (DONE.has(parentElement)) return;
+  DONE.add(parentElement);
+  document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+}

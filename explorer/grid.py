@@ -1,0 +1,114 @@
+"""A network's neurons: the ladder of its layers, and a grid of the neurons of one layer."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from core import neurons
+from core.layers import Layer
+from core.networks import Network
+from core.recipes import NeuronRecipe
+from explorer import shared, widgets, words
+from explorer.store import StoredPicture
+
+PER_PAGE = 64
+# Large enough for the widest tile on a common screen, and for a ladder's sample on a sharp one.
+TILE_PIXELS = 128
+SAMPLE_PIXELS = 64
+SAMPLES = 4
+
+
+def pages_of(layer: Layer) -> int:
+    """Tell how many pages a layer's neurons fill."""
+    return math.ceil(layer.channels / PER_PAGE)
+
+
+def units_of(layer: Layer, page: int) -> range:
+    """Tell which units stand on a page, counted from 1."""
+    return range((page - 1) * PER_PAGE, min(page * PER_PAGE, layer.channels))
+
+
+def plan(network: Network, layer: Layer, page: int) -> NeuronRecipe:
+    """Write the recipe of one page of a layer's neurons."""
+    size = neurons.suggested_size(network, layer)
+    return neurons.plan(network, layer.name, units_of(layer, page), size=size)
+
+
+def samples(network: Network, layer: Layer) -> NeuronRecipe:
+    """Give the recipe of a layer's samples: the grid's first part, so that none is drawn twice."""
+    return plan(network, layer, 1).parts()[0]
+
+
+def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) -> str | None:
+    """Show the network's layers, with samples of those that have been drawn.
+
+    Args:
+        network: whose layers.
+        selected: the layer that is looked at.
+        on_pick: called with the name of a clicked layer before the page runs again.
+
+    Returns:
+        The name of the layer that was clicked just now, or None.
+    """
+    rungs = [_rung(network, layer) for layer in network.shown]
+    return widgets.ladder(rungs, selected.name, "ladder", network.name, on_pick)
+
+
+def _rung(network: Network, layer: Layer) -> widgets.Rung:
+    found = shared.store().samples(samples(network, layer).key, SAMPLES)
+    return widgets.Rung(
+        name=layer.name,
+        count=words.count(layer),
+        sees=words.sees(layer),
+        colour=widgets.depth_colour(layer.depth),
+        pictures=tuple(widgets.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
+    )
+
+
+def tiles(
+    network: Network,
+    layer: Layer,
+    page: int,
+    found: Mapping[int, StoredPicture],
+    sketches: Mapping[int, bytes],
+    on_open: Callable[[str], None],
+) -> str | None:
+    """Show a page of neurons; those not begun yet shimmer.
+
+    Args:
+        network, layer, page: which neurons.
+        found: those that are in the store, by unit.
+        sketches: unfinished pictures, by unit.
+        on_open: called with the unit of a clicked picture before the page runs again.
+
+    Returns:
+        The unit of the picture that was clicked just now, or None.
+    """
+    units: Sequence[int] = units_of(layer, page)
+    pictures = [
+        _tile(words.class_name(network, layer, unit), unit, found.get(unit), sketches.get(unit))
+        for unit in units
+    ]
+    return widgets.tile_grid(
+        pictures, "tiles", f"{network.name} {layer.name}, page {page}", on_open
+    )
+
+
+def _tile(
+    name: str, unit: int, picture: StoredPicture | None, sketch: bytes | None
+) -> widgets.Tile:
+    who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    if picture is None and sketch is not None:
+        url = widgets.encoded(sketch)
+        return widgets.Tile(str(unit), f"{who}, unfinished", url, caption=name, sketch=True)
+    if picture is None:
+        return widgets.Tile(str(unit), f"{who}, not drawn yet", caption=name)
+    dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
+    return widgets.Tile(
+        id=str(unit),
+        label=f"{who}, {'dead' if dead else f'activation {activation:.3g}'}",
+        picture=widgets.thumbnail(picture.image, TILE_PIXELS),
+        title=str(unit),
+        note="" if dead else f"{activation:.3g}",
+        caption=name,
+        dead=dead,
+    )

@@ -1,0 +1,92 @@
+"""The tables of the store, version by version.
+
+A file of an older version gets what it lacks when it is opened; one of a newer version is refused
+rather than misread.
+"""
+
+VERSION = 2
+
+# What each version added to the one before; a new file gets all of them.
+SCHEMA = {
+    1: """
+CREATE TABLE results (
+    key     TEXT PRIMARY KEY,  -- the recipe's key
+    kind    TEXT NOT NULL,     -- the recipe's kind, network and layer, to search by
+    network TEXT NOT NULL,
+    layer   TEXT NOT NULL,
+    recipe  TEXT NOT NULL,     -- JSON
+    created TEXT NOT NULL,     -- ISO 8601, UTC
+    seconds REAL NOT NULL      -- what it took
+) STRICT;
+CREATE TABLE pictures (
+    key   TEXT NOT NULL REFERENCES results (key) ON DELETE CASCADE,
+    part  INTEGER NOT NULL,    -- which picture of the result: for neurons the unit
+    image BLOB NOT NULL,       -- an encoded picture, PNG or WebP
+    facts TEXT NOT NULL,       -- JSON: what was measured of it
+    PRIMARY KEY (key, part)
+) STRICT, WITHOUT ROWID;
+""",
+    2: """
+CREATE TABLE inputs (
+    fingerprint TEXT PRIMARY KEY,  -- of the pixels, as core.images takes it
+    image       BLOB NOT NULL      -- PNG
+) STRICT;
+CREATE TABLE checkpoints (
+    weights TEXT PRIMARY KEY,      -- fingerprint of the weights
+    network TEXT NOT NULL,
+    path    TEXT NOT NULL          -- where the file lay when it was last used
+) STRICT;
+CREATE TABLE jobs (
+    key     TEXT PRIMARY KEY,      -- the recipe's key: an equal recipe is the same job
+    kind    TEXT NOT NULL,
+    network TEXT NOT NULL,
+    layer   TEXT NOT NULL,
+    recipe  TEXT NOT NULL,         -- JSON
+    state   TEXT NOT NULL CHECK
+            (state IN ('open', 'done', 'cancelled', 'failed', 'interrupted')),
+    rank    INTEGER NOT NULL,      -- smaller comes first
+    visitor TEXT NOT NULL,         -- in whose turns it is worked on
+    message TEXT NOT NULL,         -- why it failed or stopped
+    queued  REAL NOT NULL,         -- when it was last asked for; times are seconds since 1970
+    ended   REAL,
+    spent   REAL NOT NULL,         -- seconds that workers gave to it since it was queued
+    title   TEXT NOT NULL,         -- a name that somebody gave it
+    starred INTEGER NOT NULL,
+    deleted REAL                   -- when it went into the bin
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state, rank, queued);
+CREATE TABLE parts (
+    job      TEXT NOT NULL REFERENCES jobs (key) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    result   TEXT NOT NULL,        -- key of the part's own recipe, and of its result
+    done     INTEGER NOT NULL,
+    todo     INTEGER NOT NULL,     -- whether it was still to be done when the job was queued
+    PRIMARY KEY (job, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parts_by_result ON parts (result, done);
+CREATE TABLE claims (
+    result TEXT PRIMARY KEY,       -- what is being worked on
+    job    TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    since  REAL NOT NULL,
+    done   INTEGER NOT NULL,       -- as core.progress counts
+    total  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE sketches (
+    result TEXT NOT NULL,          -- unfinished pictures of a part, as far as they came
+    part   INTEGER NOT NULL,
+    image  BLOB NOT NULL,
+    PRIMARY KEY (result, part)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE watchers (
+    job     TEXT NOT NULL REFERENCES jobs (key) ON DELETE CASCADE,
+    visitor TEXT NOT NULL,
+    seen    REAL NOT NULL,         -- when the visitor last looked
+    PRIMARY KEY (job, visitor)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE turns (
+    visitor TEXT PRIMARY KEY,
+    served  REAL NOT NULL          -- when a worker last began something for the visitor
+) STRICT;
+""",
+}

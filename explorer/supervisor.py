@@ -1,0 +1,185 @@
+"""The supervisor: keeps the app's worker processes running, and says what became of lost jobs.
+
+It lives in a thread of the server. A worker that dies fails the one job it was at; jobs that a
+killed server left behind are found by the next one and marked as interrupted.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ExplorerError
+from explorer import worker
+from explorer.claims import Claims
+from explorer.store import Store
+
+WORKERS_VARIABLE = "EXPLORER_WORKERS"
+WORKERS_AT_MOST = 64
+POLL_SECONDS = 0.1
+# A worker in the middle of a long step hears of a cancel late; then its process is ended.
+PATIENCE_SECONDS = 0.6
+# How often workers of other processes are looked at, which may have been killed.
+SWEEP_SECONDS = 2.0
+# A worker that dies at once, again and again, is started ever more rarely.
+RESTART_SECONDS = 30.0
+# The folder that holds the packages, from which a new process can import them.
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def worker_count() -> int:
+    """Tell how many workers to run: ``EXPLORER_WORKERS``, 1 if it is not set.
+
+    Raises:
+        ExplorerError: the variable is no whole number, or too large.
+    """
+    text = os.environ.get(WORKERS_VARIABLE, "1")
+    if not text.isdecimal() or int(text) > WORKERS_AT_MOST:
+        raise ExplorerError(
+            f"{WORKERS_VARIABLE} is {text!r}; it must be a whole number from 0 to {WORKERS_AT_MOST}"
+        )
+    return int(text)
+
+
+@dataclass
+class Place:
+    """A place for one worker process.
+
+    Attributes:
+        process: the one that runs now, if any.
+        name: its worker's name.
+        started: when, on the monotonic clock.
+        failures: how many workers in a row died soon after they began.
+        unwanted: since when the worker has been at something that nobody wants any more.
+        stopped: whether we ended it, so that its death is no failure.
+    """
+
+    process: "subprocess.Popen[bytes] | None" = None
+    name: str = ""
+    started: float = 0.0
+    failures: int = 0
+    unwanted: float | None = None
+    stopped: bool = False
+
+
+class Supervisor:
+    """Runs worker processes for as long as it is not stopped."""
+
+    def __init__(self, store: Store, count: int | None = None) -> None:
+        """Prepare.
+
+        Args:
+            store: with the queue.
+            count: how many workers; by default what ``worker_count`` tells.
+        """
+        self._store = store
+        self._claims = Claims(store)
+        self._places = [Place() for _ in range(worker_count() if count is None else count)]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start the workers and watch over them, in a thread."""
+        if self._places:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the workers; what they were at is interrupted."""
+        self._stop.set()
+        if self._places:
+            self._thread.join()
+        for place in self._places:
+            if place.process is not None:
+                place.process.kill()
+                place.process.wait()
+                _close(place.process)
+                place.process = None
+        self._sweep()
+
+    @property
+    def processes(self) -> list[int]:
+        """The process ids of the workers that run."""
+        return [it.process.pid for it in self._places if it.process is not None]
+
+    def _run(self) -> None:
+        swept = -SWEEP_SECONDS
+        while not self._stop.is_set():
+            try:
+                if time.monotonic() - swept >= SWEEP_SECONDS:
+                    self._sweep()
+                    swept = time.monotonic()
+                for place in self._places:
+                    self._keep_running(place)
+                self._end_unwanted()
+            except ExplorerError:
+                # The store may be locked for long, or its disk full; work goes on when it is back.
+                traceback.print_exc()
+            self._stop.wait(POLL_SECONDS)
+
+    def _keep_running(self, place: Place) -> None:
+        """Start a worker where none runs, and say why the last one died."""
+        now = time.monotonic()
+        if place.process is not None:
+            code = place.process.poll()
+            if code is None:
+                return
+            if place.stopped:
+                self._claims.lose([place.name])
+            else:
+                self._claims.lose([place.name], "failed", _death(code))
+            soon = now - place.started < RESTART_SECONDS and not place.stopped
+            place.failures = place.failures + 1 if soon else 0
+            _close(place.process)
+            place.process = None
+        if now - place.started < min(2.0**place.failures - 1, RESTART_SECONDS):
+            return
+        self._start(place)
+
+    def _start(self, place: Place) -> None:
+        place.name, place.started = worker.new_name(), time.monotonic()
+        place.unwanted, place.stopped = None, False
+        threads = max(1, (os.cpu_count() or 1) // len(self._places))
+        command = [sys.executable, "-m", "explorer.worker", place.name, str(self._store.path)]
+        # Threads of several workers on the same processors make each of them many times slower.
+        command += ["--threads", str(threads)] if len(self._places) > 1 else []
+        # The pipe ends when this process does, however it ends, and the worker follows.
+        place.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
+
+    def _end_unwanted(self) -> None:
+        """End the process of a worker that does not hear that its part was cancelled."""
+        now = time.monotonic()
+        unwanted = {name for name, wanted in self._claims.claims() if not wanted}
+        for place in self._places:
+            if place.name not in unwanted:
+                place.unwanted = None
+            elif place.unwanted is None:
+                place.unwanted = now
+            elif now - place.unwanted > PATIENCE_SECONDS and place.process is not None:
+                place.stopped = True
+                place.process.kill()
+
+    def _sweep(self) -> None:
+        """Find jobs whose workers were killed together with their server."""
+        running = [it.name for it in self._places if it.process is not None]
+        worker.sweep(self._store, running)
+
+
+def _death(code: int) -> str:
+    """Say why a worker process ended."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return (
+            f"the worker was killed ({name}), perhaps for want of memory; "
+            "what was finished is kept: go on, or try a smaller size"
+        )
+    return f"the worker stopped with exit code {code}; what was finished is kept: go on from there"
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin is not None:
+        process.stdin.close()

@@ -1,0 +1,134 @@
+"""From a recipe to encoded pictures, whoever asked for them and wherever they go.
+
+The one place that knows how each kind of recipe is worked on. It knows nothing of jobs: it yields
+how far it is, and whoever leaves the loop stops it.
+"""
+
+import functools
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from PIL import Image
+from torch import Tensor
+
+from core import images, networks, neurons
+from core.devices import resolve_device
+from core.networks import Network
+from core.progress import Picture, Progress
+from core.recipes import NeuronRecipe, Recipe
+from explorer.store import StoredPicture
+
+# The keys of the text chunks inside a PNG: its recipe, which of the recipe's pictures it is (none
+# for all of them together), and what it was made with.
+RECIPE_CHUNK = "recipe"
+PART_CHUNK = "part"
+SOFTWARE_CHUNK = "software"
+# Unfinished pictures are encoded at most this often, and no larger than this along a side.
+SKETCH_SECONDS = 0.5
+SKETCH_PIXELS = 512
+SKETCH_QUALITY = 80
+# A worker keeps so many networks loaded.
+NETWORKS_AT_MOST = 2
+
+Compute = Callable[[Network, Any, Mapping[str, Image.Image]], Iterator[Progress]]
+
+
+def _neurons(
+    network: Network, recipe: NeuronRecipe, inputs: Mapping[str, Image.Image]
+) -> Iterator[Progress]:
+    return neurons.render(network, recipe)
+
+
+# How each kind of recipe is worked on, with the pictures that it starts from.
+COMPUTE: dict[str, Compute] = {NeuronRecipe.kind: _neurons}
+
+
+@dataclass(frozen=True)
+class Update:
+    """How far the work on a recipe is, in plain bytes that travel anywhere.
+
+    Attributes:
+        done, total: as ``core.progress.Progress`` counts.
+        sketches: unfinished pictures, WebP, by part; mostly none, as they are throttled.
+        pictures: those that were finished just now.
+    """
+
+    done: int
+    total: int
+    sketches: Mapping[int, bytes] = field(default_factory=dict)
+    pictures: tuple[StoredPicture, ...] = ()
+
+
+def updates(
+    recipe: Recipe,
+    checkpoint: Path | None = None,
+    inputs: Mapping[str, bytes] | None = None,
+    device: str = "auto",
+) -> Iterator[Update]:
+    """Work on a recipe.
+
+    Args:
+        recipe: of any kind.
+        checkpoint: the file of its weights, if they are not the published ones.
+        inputs: the pictures that it starts from, encoded, by their fingerprints.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        ExplorerError: the recipe cannot be worked on here.
+    """
+    network = _network(recipe.network, recipe.weights, checkpoint, device)
+    opened = {name: images.open_picture(data) for name, data in (inputs or {}).items()}
+    sketched = time.monotonic()
+    for progress in COMPUTE[recipe.kind](network, recipe, opened):
+        sketches: Mapping[int, bytes] = {}
+        if progress.sketches and time.monotonic() - sketched >= SKETCH_SECONDS:
+            sketches = {part: sketch(image) for part, image in progress.sketches.items()}
+            sketched = time.monotonic()
+        pictures = tuple(encode(recipe, it, network.device) for it in progress.pictures)
+        yield Update(progress.done, progress.total, sketches, pictures)
+
+
+@functools.lru_cache(maxsize=NETWORKS_AT_MOST)
+def _network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
+    """Load a network; the weights' fingerprint is there to tell checkpoints apart."""
+    return networks.load(name, checkpoint, device)
+
+
+def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPicture:
+    """Encode one picture of a recipe as a PNG that says how it was made."""
+    text = chunks(recipe, picture.part, device)
+    png = images.encode_png(images.to_picture(picture.image), text)
+    return StoredPicture(picture.part, png, picture.facts)
+
+
+def sheet(recipe: Recipe, pictures: Sequence[StoredPicture], device: str = "auto") -> bytes:
+    """Lay all pictures of a recipe out as one PNG that says how they were made."""
+    tiles = torch.cat([images.to_tensor(images.open_picture(it.image)) for it in pictures])
+    text = chunks(recipe, None, resolve_device(device))
+    return images.encode_png(images.to_picture(images.montage(tiles)), text)
+
+
+def chunks(recipe: Recipe, part: int | None, device: torch.device) -> dict[str, str]:
+    """Write the text chunks of a picture: its recipe, which part it is, what it was made with."""
+    text = {RECIPE_CHUNK: recipe.to_json(), SOFTWARE_CHUNK: software(device)}
+    return text if part is None else {**text, PART_CHUNK: str(part)}
+
+
+def software(device: torch.device) -> str:
+    """Name what decides the last bits of a picture: libraries and the kind of device."""
+    return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
+
+
+def sketch(image: Tensor) -> bytes:
+    """Encode an unfinished picture ``[3, H, W]`` as a small WebP."""
+    picture = images.to_picture(image)
+    picture.thumbnail((SKETCH_PIXELS, SKETCH_PIXELS))
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=SKETCH_QUALITY, method=0)
+    return buffer.getvalue()

@@ -1,0 +1,205 @@
+"""The worker: claims parts of jobs, works on them and writes down how far they are.
+
+``python -m explorer.worker`` is what the app starts, once or several times; the command line works
+on its own jobs in its own process, with the same class. A worker holds a lock on a file of its name
+for as long as it lives, so that others see at once when it was killed.
+"""
+
+import argparse
+import contextlib
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from core.errors import ExplorerError
+from core.recipes import Recipe
+from explorer.claims import Claim, Claims
+from explorer.store import Store, StoredPicture
+
+if TYPE_CHECKING:
+    from explorer.work import Update
+
+    Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
+
+# How often the store is asked for work, and told how far it is.
+IDLE_SECONDS = 0.1
+REPORT_SECONDS = 0.2
+# Pages answer first: a worker takes what processor time they leave.
+NICENESS = 10
+INTERRUPTED = "the explorer was closed while this was being made; what was finished is kept"
+
+
+class Worker:
+    """Works on parts of jobs, one after the other.
+
+    Attributes:
+        name: tells it from every other worker.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        compute: "Compute",
+        notice: "Callable[[Claim, Update], None] | None" = None,
+    ) -> None:
+        """Begin.
+
+        Args:
+            store: with the queue.
+            name: as ``new_name`` makes it.
+            compute: works on a recipe, as ``explorer.work.updates`` does.
+            notice: is told of every update, to show it.
+        """
+        self.name = name
+        self._store = store
+        self._claims = Claims(store)
+        self._compute = compute
+        self._notice = notice
+
+    def turn(self, only: str | None = None) -> bool:
+        """Work on the next part there is, and tell whether there was one.
+
+        Args:
+            only: key of the one job to work on.
+        """
+        claim = self._claims.claim(self.name, only)
+        if claim is None:
+            return False
+        try:
+            self._work(claim)
+        except ExplorerError as error:
+            self._claims.fail(claim, str(error))
+        except MemoryError:
+            self._claims.fail(claim, "there is not enough memory for this; try a smaller size")
+        except Exception as error:
+            traceback.print_exc()
+            self._claims.fail(claim, _unexpected(error))
+        except BaseException:
+            self._claims.release(claim)
+            raise
+        return True
+
+    def _work(self, claim: Claim) -> None:
+        """Work on a part until it is finished, or no longer wanted."""
+        started = reported = time.monotonic()
+        pictures: list[StoredPicture] = []
+        recipe = claim.recipe
+        inputs = {it: self._store.input(it) or b"" for it in recipe.inputs}
+        updates = self._compute(recipe, self._store.checkpoint(recipe.weights), inputs)
+        with contextlib.closing(updates):  # type: ignore[type-var]
+            for update in updates:
+                pictures += update.pictures
+                if self._notice is not None:
+                    self._notice(claim, update)
+                now = time.monotonic()
+                if now - reported < REPORT_SECONDS and not update.sketches:
+                    continue
+                reported = now
+                self._claims.report(claim, update.done, update.total, update.sketches)
+                if not self._claims.wanted(claim):
+                    self._claims.release(claim)
+                    return
+        self._claims.finish(claim, pictures, time.monotonic() - started)
+
+
+def _unexpected(error: Exception) -> str:
+    """Say in a sentence what went wrong where nothing should."""
+    words = str(error).strip().splitlines()
+    what = f"{type(error).__name__}: {words[0]}" if words else type(error).__name__
+    if "out of memory" in what.lower() or "can't allocate memory" in what.lower():
+        return f"there is not enough memory for this ({what}); try a smaller size"
+    return f"this went wrong inside the explorer ({what}); its log says where"
+
+
+def new_name() -> str:
+    """Make up a name for a worker, with the machine and process that it runs in."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+@contextlib.contextmanager
+def present(store: Store, name: str) -> Iterator[None]:
+    """Hold the lock that says that a worker lives."""
+    lock = filelock.FileLock(_lock_file(store, name))
+    with lock.acquire(timeout=0):
+        yield
+    _lock_file(store, name).unlink(missing_ok=True)
+
+
+def absent(store: Store, names: Iterable[str]) -> list[str]:
+    """List which of some workers live no more."""
+    return [name for name in names if _is_absent(_lock_file(store, name))]
+
+
+def sweep(store: Store, alive: Collection[str] = ()) -> None:
+    """Mark jobs as interrupted whose workers were killed together with what looked after them.
+
+    Args:
+        store: with the queue.
+        alive: names of workers that the caller looks after.
+    """
+    claims = Claims(store)
+    gone = absent(store, {name for name, _ in claims.claims()}.difference(alive))
+    if gone:
+        claims.lose(gone, "interrupted", INTERRUPTED)
+
+
+def _is_absent(file: Path) -> bool:
+    if not file.exists():
+        return True
+    try:
+        with filelock.FileLock(file).acquire(timeout=0):
+            pass
+    except filelock.Timeout:
+        return False
+    file.unlink(missing_ok=True)
+    return True
+
+
+def _lock_file(store: Store, name: str) -> Path:
+    folder = store.path.parent / "workers"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{name}.lock"
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that started it is no more, however that ended."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    """Work until the process that started this one ends."""
+    parser = argparse.ArgumentParser(prog="python -m explorer.worker", description=main.__doc__)
+    parser.add_argument("name", help="tells this worker from every other")
+    parser.add_argument("store", type=Path, help="the store's file")
+    parser.add_argument("--threads", type=int, default=0, help="processors to use; 0 for all")
+    chosen = parser.parse_args()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    store = Store(chosen.store)
+    with present(store, chosen.name):
+        import torch
+
+        from explorer import work
+
+        if chosen.threads:
+            torch.set_num_threads(chosen.threads)
+        worker = Worker(store, chosen.name, work.updates)
+        while True:
+            if not worker.turn():
+                time.sleep(IDLE_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,330 @@
+"""Gallery: everything made so far, and what is being made."""
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from explorer import (
+    captions,
+    comparing,
+    dropping,
+    exporting,
+    following,
+    gallery,
+    links,
+    replay,
+    shared,
+    viewing,
+    widgets,
+)
+from explorer.gallery import Gallery, Search
+from explorer.jobs import Job
+
+COVER = 4
+COVER_PIXELS = 128
+THUMBNAIL_PIXELS = 64
+COMPARABLE = range(2, 5)
+# What is being made stands above; more of it than this would push everything else away.
+UNFINISHED_AT_MOST = 4
+# What a browser may send as a file, in megabytes.
+LARGEST_FILE = 20
+FILTERS = ("kind", "network", "layer")
+EVERY = {"kind": "Every kind", "network": "Every network", "layer": "Every layer"}
+
+
+def main() -> None:
+    """Read the URL, and show one entry, some side by side, or all."""
+    st.html(widgets.FRONTEND / "gallery.css")
+    found = Gallery(shared.jobs())
+    found.purge()
+    show_undo(found)
+    try:
+        if "open" in st.query_params:
+            viewing.entry(found, found.find(st.query_params["open"]))
+            return
+        if "compare" in st.query_params:
+            comparing.compare(found, compared(found, st.query_params["compare"]))
+            return
+    except ExplorerError as error:
+        st.warning(f"This link does not fit: {widgets.plain(str(error))}")
+    show_all(found)
+
+
+def compared(found: Gallery, text: str) -> list[Job]:
+    """Find the entries that a link compares."""
+    keys = text.split(",")[: COMPARABLE.stop]
+    jobs = list({job.key: job for job in map(found.find, keys)}.values())
+    if len(jobs) not in COMPARABLE:
+        raise ExplorerError("two, three or four entries can be compared")
+    return jobs
+
+
+def show_undo(found: Gallery) -> None:
+    """Say what was deleted just now, and offer to take it back."""
+    keys: list[str] = st.session_state.get("deleted", [])
+    if not keys:
+        return
+
+    def forget() -> None:
+        del st.session_state["deleted"]
+
+    def undo() -> None:
+        found.restore(keys)
+        forget()
+
+    with st.container(key="undo", horizontal=True, vertical_alignment="center"):
+        job = found.jobs.get(keys[0])
+        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else gallery.name(job)
+        st.markdown(f"{widgets.plain(what)} deleted.")
+        st.button("Undo", key="take back", on_click=undo)
+        st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
+
+
+def show_all(found: Gallery) -> None:
+    """Show what is being made, and then the entries that the URL asks for."""
+    head, tools = st.columns([5, 2], vertical_alignment="bottom")
+    with head:
+        words = "Everything made so far, newest first."
+        widgets.heading("Gallery", words, widgets.depth_colour(0.5))
+    with tools:
+        show_opener()
+    show_unfinished(found)
+    search = read_search()
+    count = found.count(search)
+    if count or search != Search():
+        show_filters(found, search)
+    if not count:
+        show_nothing(search)
+        return
+    show_tools(found, search, count)
+    room = st.container()
+    page = viewing.pager("page", count, gallery.PER_PAGE)
+    with room:
+        show_cards(found, found.entries(search, page), page)
+
+
+def show_opener() -> None:
+    """Offer to open a picture that was saved from here."""
+    with st.popover("Open a picture made here", icon=":material/image_search:", width="stretch"):
+        st.caption("Or drop it anywhere on the page. It opens with the settings it was made with.")
+        file = st.file_uploader(
+            "A PNG that was saved here",
+            "png",
+            key="file",
+            max_upload_size=LARGEST_FILE,
+            label_visibility="collapsed",
+        )
+        if file is None or st.session_state.get("opened file") == file.file_id:
+            return
+        st.session_state["opened file"] = file.file_id
+        try:
+            dropping.go(*replay.read_chunks(file.getvalue()))
+        except ExplorerError as error:
+            dropping.complain(error)
+
+
+def show_unfinished(found: Gallery) -> None:
+    """Show what waits, runs or was interrupted, and follow it."""
+    before, total = found.unfinished(UNFINISHED_AT_MOST)
+    active = any(job.open for job in before)
+
+    def body() -> None:
+        jobs, count = found.unfinished(UNFINISHED_AT_MOST)
+        if [job.key for job in jobs] != [job.key for job in before] or count != total:
+            st.rerun()  # Something is finished, and stands among the entries now.
+        for job in jobs:
+            show_row(found, job)
+        if count > len(jobs):
+            st.caption(f"and {count - len(jobs)} more")
+
+    if before:
+        with st.container(key="unfinished"):
+            st.fragment(body, run_every=following.POLL_SECONDS if active else None)()
+
+
+def show_row(found: Gallery, job: Job) -> None:
+    """Show one job that is not done, with what it has to show by now."""
+    pictures = found.cover(job, 1)
+    with st.container(key=f"row-{job.key}", horizontal=True, vertical_alignment="center"):
+        st.html(
+            thumbnail(pictures[0]) if pictures else '<div class="row-picture"></div>',
+            width="content",
+        )
+        with st.container(gap=None):
+            st.button(
+                widgets.plain(gallery.name(job)),
+                key=f"look-{job.key}",
+                type="tertiary",
+                on_click=links.change,
+                kwargs={"open": job.id},
+            )
+            following.show(job, lambda fraction: f"{fraction:.0%}", "gallery")
+
+
+def thumbnail(shown: gallery.Shown) -> str:
+    """Write the small picture of a row as HTML."""
+    if shown.place.finished:
+        url = widgets.thumbnail(shown.image, THUMBNAIL_PIXELS)
+    else:
+        url = widgets.encoded(shown.image)
+    return f'<img class="row-picture" alt="" src="{url}">'
+
+
+def read_search() -> Search:
+    """Read from the URL what is looked for."""
+    query = st.query_params
+    return Search(
+        **{name: query.get(name, "") for name in FILTERS},
+        starred=query.get("starred") == "1",
+        text=query.get("text", ""),
+    )
+
+
+def show_filters(found: Gallery, search: Search) -> None:
+    """Show what can be searched by, as it is looked for."""
+    choices = found.choices()
+    with st.container(key="filters", horizontal=True, vertical_alignment="center"):
+        st.session_state["text"] = search.text
+        st.text_input(
+            "Search",
+            key="text",
+            placeholder="Search by name",
+            icon=":material/search:",
+            label_visibility="collapsed",
+            max_chars=gallery.TITLE_AT_MOST,
+            on_change=lambda: filter_by("text", st.session_state["text"]),
+        )
+        for name in FILTERS:
+            show_choice(name, getattr(search, name), choices[name])
+        st.session_state["starred"] = search.starred
+        st.toggle(
+            "Starred",
+            key="starred",
+            on_change=lambda: filter_by("starred", "1" if st.session_state["starred"] else ""),
+        )
+
+
+def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Show one filter, unless there is nothing to choose."""
+    if len(choices) < 2 and not value:
+        return
+    st.session_state[name] = value
+    st.selectbox(
+        name.capitalize(),
+        ["", *dict.fromkeys([*choices, value] if value else choices)],
+        key=name,
+        format_func=lambda it: it or EVERY[name],
+        label_visibility="collapsed",
+        on_change=lambda: filter_by(name, st.session_state[name]),
+    )
+
+
+def filter_by(name: str, value: str) -> None:
+    """Look for something else, from the first page."""
+    links.change(**{name: value or None}, page=None)
+
+
+def show_nothing(search: Search) -> None:
+    """Say why nothing is there, and what to do."""
+    if search != Search():
+        st.html('<div class="nothing"><h3>Nothing fits</h3><p>Look for less at once.</p></div>')
+        with st.container(horizontal_alignment="center"):
+            st.button("Show everything", key="everything", on_click=links.go)
+        return
+    st.html(
+        '<div class="nothing"><i></i><h3>Nothing made yet</h3>'
+        "<p>Open a layer whose neurons are not drawn yet, or draw one neuron with settings of your "
+        "own: whatever you make stands here, with how it was made.</p></div>"
+    )
+    with st.container(horizontal_alignment="center"):
+        st.page_link(links.LAYERS, label="Go to the layers", icon=":material/layers:")
+
+
+def show_tools(found: Gallery, search: Search, count: int) -> None:
+    """Offer what can be done with the chosen entries, or with all of them."""
+    chosen = st.session_state.setdefault("chosen", [])
+    jobs = [job for job in map(found.jobs.get, chosen) if job is not None and job.deleted is None]
+    with st.container(key="tools", horizontal=True, vertical_alignment="center"):
+        total = "1 entry" if count == 1 else f"{count} entries"
+        st.markdown(f"**{len(jobs)} chosen** of {total}" if jobs else total)
+        st.button(
+            "Compare",
+            icon=":material/compare:",
+            key="compare",
+            disabled=len(jobs) not in COMPARABLE,
+            help="Choose two, three or four." if len(jobs) not in COMPARABLE else None,
+            on_click=links.change,
+            kwargs={"compare": ",".join(job.id for job in jobs)},
+        )
+        everything = [] if jobs else found.entries(search, 1, exporting.ENTRIES_AT_MOST + 1)
+        viewing.save(found, jobs or everything, "Save as zip" if jobs else "Save all as zip")
+        if jobs:
+            st.button(
+                "Delete",
+                icon=":material/delete:",
+                key="delete",
+                on_click=viewing.delete,
+                args=(found, [job.key for job in jobs]),
+            )
+            st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
+
+
+def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
+    """Show a page of entries."""
+    chosen: list[str] = st.session_state["chosen"]
+    path = str(found.jobs.store.path)
+    cards = [
+        widgets.Card(
+            id=job.key,
+            name=gallery.name(job),
+            note=note(job),
+            pictures=cover(found, path, job.key, job.state, job.ended),
+            starred=job.starred,
+            chosen=job.key in chosen,
+        )
+        for job in jobs
+    ]
+
+    def act(what: str) -> None:
+        verb, _, key = what.partition(" ")
+        if verb == "open":
+            links.change(open=key[: len(jobs[0].id)])
+        elif verb == "star":
+            job = found.jobs.get(key)
+            if job is not None:
+                found.star(key, not job.starred)
+        elif key in chosen:
+            chosen.remove(key)
+        else:
+            chosen.append(key)
+
+    widgets.card_grid(cards, "cards", f"Gallery, page {page}", act)
+
+
+def note(job: Job) -> str:
+    """Say when an entry was made, and whether it is whole."""
+    when = captions.ago(time.time() - (job.ended or job.queued))
+    return f"{captions.STATES[job.state]} · {when}" if job.state in captions.STATES else when
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def cover(
+    _found: Gallery, path: str, key: str, state: str, ended: float | None
+) -> tuple[tuple[str, str], ...]:
+    """Make the cover of an entry, which stays the same until it is worked on again."""
+    job = _found.jobs.get(key)
+    pictures = [] if job is None else _found.cover(job, COVER)
+    if len(pictures) < COVER:
+        pictures = pictures[:1]
+    return tuple(
+        (
+            widgets.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
+            "dead" if it.dead else "" if it.place.finished else "sketch",
+        )
+        for it in pictures
+    )
+
+
+main()

@@ -1,0 +1,55 @@
+"""Long work in a real browser: it goes on while nobody looks, and stops when told to."""
+
+import re
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect, Page = playwright.expect, playwright.Page
+
+pytestmark = pytest.mark.browser
+
+BEGUN = 90_000  # milliseconds; a worker imports PyTorch first
+STOPPED = 20_000  # a second to stop, and what a busy machine takes to show it
+# So large and so many steps that it does not end while it is looked at.
+LONG = "/?layer=relu2b&unit=7&size=512&steps=1024&seed=11"
+SKETCH = ".large-picture.sketch"
+
+
+def percent(page: Page) -> int:
+    """How far the neuron that is open is drawn."""
+    words = page.get_by_role("dialog").get_by_test_id("stProgress").inner_text()
+    found = re.search(r"(\d+)%", words)
+    assert found is not None, words
+    return int(found[1])
+
+
+def test_a_long_render_outlives_its_page_and_keeps_what_is_there(page: Page) -> None:
+    page.goto(LONG)
+    expect(page.locator(SKETCH)).to_be_visible(timeout=BEGUN)
+    first = page.locator(SKETCH).get_attribute("src")
+    begun = percent(page)
+
+    page.goto("/gallery")
+    row = page.locator('[class*="st-key-row-"]')
+    expect(row).to_contain_text("neuron 7", timeout=BEGUN)
+    expect(row.get_by_test_id("stProgress")).to_be_visible()
+    page.reload()
+    expect(row).to_contain_text("neuron 7", timeout=BEGUN)
+
+    page.goto(LONG)
+    expect(page.locator(SKETCH)).to_be_visible(timeout=BEGUN)
+    assert percent(page) >= begun
+    page.wait_for_function(
+        "before => document.querySelector('.large-picture.sketch')?.src !== before", arg=first
+    )
+
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Stop").click()
+    expect(dialog).to_contain_text("Stopped;", timeout=STOPPED)
+    expect(dialog.get_by_role("button", name="Go on")).to_be_visible()
+    expect(page.locator(SKETCH)).to_be_visible()
+    kept = page.locator(SKETCH).get_attribute("src")
+    page.reload()
+    expect(page.locator(SKETCH)).to_have_attribute("src", kept or "", timeout=BEGUN)
+    expect(page.get_by_role("dialog")).to_contain_text("Stopped;")

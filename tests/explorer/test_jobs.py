@@ -1,0 +1,335 @@
+"""Jobs and claims: joined, answered, shared out in turns, cancelled, lost; by our own clock."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import ExplorerError
+from core.recipes import BATCH, NeuronRecipe
+from explorer import jobs as queue
+from explorer.claims import Claim, Claims
+from explorer.jobs import ASKED, UNASKED, Busy, Jobs
+from explorer.store import Store, StoredPicture
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "a.sqlite3", shipped=None)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def jobs(store: Store, clock: Clock) -> Jobs:
+    return Jobs(store, clock)
+
+
+@pytest.fixture
+def claims(store: Store, clock: Clock) -> Claims:
+    return Claims(store, clock)
+
+
+def recipe(parts: int = 1, seed: int = 0) -> NeuronRecipe:
+    """A recipe of so many parts, each of as many units as climb together."""
+    units = tuple(range(parts * BATCH))
+    return NeuronRecipe("tiny", "0123456789abcdef", seed, layer="3", units=units, size=16, steps=2)
+
+
+def pictures(part: NeuronRecipe) -> list[StoredPicture]:
+    return [StoredPicture(unit, b"\x89PNG", {"activation": 1.0}) for unit in part.units]
+
+
+def finish(claims: Claims, claim: Claim | None, seconds: float = 1.0) -> None:
+    assert claim is not None and isinstance(claim.recipe, NeuronRecipe)
+    claims.finish(claim, pictures(claim.recipe), seconds)
+
+
+def work_off(claims: Claims) -> list[str]:
+    """Finish all there is, and list the jobs in the order in which their parts were worked on."""
+    order = []
+    while (claim := claims.claim("w")) is not None:
+        order.append(claim.job)
+        finish(claims, claim)
+    return order
+
+
+def test_a_job_from_asking_to_the_last_part(jobs: Jobs, claims: Claims, clock: Clock) -> None:
+    asked = recipe(parts=2)
+    job = jobs.submit(asked, "me")
+    assert (job.state, job.fraction, job.seconds_left) == ("waiting", 0.0, None)
+    first = claims.claim("w")
+    assert first is not None and first.recipe == asked.parts()[0]
+    clock.now += 10
+    claims.report(first, 50, 100, {3: b"half"})
+    job = jobs.get(asked.key)
+    assert job is not None
+    # Half of one of two parts took 10 seconds, so the other three halves take 30.
+    assert (job.state, job.fraction, job.seconds_left) == ("running", 0.25, 30.0)
+    assert jobs.sketches(asked.key) == {3: b"half"}
+    clock.now += 10
+    finish(claims, first)
+    job = jobs.get(asked.key)
+    assert job is not None
+    assert (job.state, job.fraction, job.spent) == ("waiting", 0.5, 20.0)
+    assert jobs.sketches(asked.key) == {}
+    assert set(jobs.store.pictures(asked)) == set(range(BATCH))
+    finish(claims, claims.claim("w"))
+    job = jobs.get(asked.key)
+    assert job is not None and (job.state, job.fraction, job.ended) == ("done", 1.0, clock.now)
+    assert claims.claim("w") is None
+    assert set(jobs.store.pictures(asked)) == set(range(2 * BATCH))
+
+
+def test_an_equal_recipe_joins_and_is_answered(jobs: Jobs, claims: Claims, clock: Clock) -> None:
+    first = jobs.submit(recipe(), "me")
+    clock.now += 5
+    second = jobs.submit(recipe(), "you")
+    assert (second.key, second.queued) == (first.key, first.queued)
+    assert work_off(claims) == [first.key]
+    ended = clock.now
+    clock.now += 5
+    answered = jobs.submit(recipe(), "you")
+    assert (answered.state, answered.ended) == ("done", ended)
+    assert claims.claim("w") is None
+    assert jobs.submit(recipe(), "me", fresh=True).state == "waiting"
+    assert work_off(claims) == [first.key]
+
+
+def test_what_parts_share_is_made_once(jobs: Jobs, claims: Claims) -> None:
+    large, small = recipe(parts=2), recipe(parts=1)
+    assert large.parts()[0] == small
+    jobs.submit(small)
+    jobs.submit(large)
+    claim = claims.claim("w")
+    assert claim is not None and claim.job == small.key
+    other = claims.claim("v")
+    assert other is not None and other.recipe == large.parts()[1]
+    finish(claims, other)
+    finish(claims, claim)
+    assert [it.state for it in jobs.select("ORDER BY queued")] == ["done", "done"]
+
+
+def test_a_result_that_is_there_already_counts(jobs: Jobs, claims: Claims) -> None:
+    large = recipe(parts=3)
+    jobs.store.put(large.parts()[1], pictures(large.parts()[1]), 1.0)
+    job = jobs.submit(large)
+    assert job.fraction == pytest.approx(1 / 3)
+    assert len(work_off(claims)) == 2
+    jobs.store.put(recipe(seed=9), pictures(recipe()), 1.0)
+    assert jobs.submit(recipe(seed=9)).state == "done"
+
+
+def test_visitors_take_turns_part_by_part(jobs: Jobs, claims: Claims, clock: Clock) -> None:
+    long, short, other = recipe(4, seed=1), recipe(1, seed=2), recipe(2, seed=3)
+    jobs.submit(long, "greedy")
+    clock.now += 1
+    jobs.submit(other, "greedy")
+    order = []
+    for step in range(7):
+        clock.now += 1
+        if step == 1:
+            jobs.submit(short, "late")
+        claim = claims.claim("w")
+        assert claim is not None
+        order.append(claim.job)
+        finish(claims, claim)
+    # Whoever was never served comes first, and of one visitor's jobs the older one.
+    assert order == [long.key, short.key, *[long.key] * 3, *[other.key] * 2]
+
+
+def test_two_long_jobs_alternate(jobs: Jobs, claims: Claims, clock: Clock) -> None:
+    a, b = recipe(3, seed=1), recipe(3, seed=2)
+    jobs.submit(a, "a")
+    jobs.submit(b, "b")
+    order = []
+    for _ in range(6):
+        clock.now += 1
+        claim = claims.claim("w")
+        assert claim is not None
+        order.append(claim.job)
+        finish(claims, claim)
+    assert order == [a.key, b.key] * 3
+
+
+def test_what_nobody_asked_for_gives_way(jobs: Jobs, claims: Claims) -> None:
+    filling, asked = recipe(2, seed=1), recipe(1, seed=2)
+    jobs.submit(filling, "me", UNASKED)
+    claim = claims.claim("w")
+    assert claim is not None and claims.wanted(claim)
+    jobs.submit(asked, "me", ASKED)
+    assert not claims.wanted(claim)
+    claims.release(claim)
+    assert work_off(claims) == [asked.key, filling.key, filling.key]
+    # Whoever asks for it later makes it as urgent as any.
+    jobs.submit(recipe(seed=3), "me", UNASKED)
+    assert jobs.submit(recipe(seed=3), "you", ASKED).rank == ASKED
+
+
+def test_a_cancelled_job_keeps_what_is_there(jobs: Jobs, claims: Claims) -> None:
+    asked = recipe(parts=3)
+    jobs.submit(asked, "me")
+    finish(claims, claims.claim("w"))
+    claim = claims.claim("w")
+    assert claim is not None and claims.wanted(claim)
+    claims.report(claim, 1, 2, {BATCH: b"half"})
+    assert jobs.cancel(asked.key, "me").state == "cancelled"
+    assert not claims.wanted(claim)
+    assert claims.claims() == [("w", False)]
+    claims.release(claim)
+    assert claims.claim("w") is None
+    assert set(jobs.store.pictures(asked)) == set(range(BATCH))
+    assert jobs.sketches(asked.key) == {BATCH: b"half"}
+    assert jobs.submit(recipe(seed=1)).before == 0
+    assert jobs.resume(asked.key).state == "waiting"
+    assert sorted(work_off(claims)) == sorted([asked.key, asked.key, recipe(seed=1).key])
+
+
+def test_a_job_that_others_watch_goes_on(jobs: Jobs, clock: Clock) -> None:
+    key = jobs.submit(recipe(), "me").key
+    jobs.submit(recipe(), "you")
+    assert jobs.cancel(key, "me").state == "waiting"
+    assert jobs.cancel(key, "you").state == "cancelled"
+    jobs.resume(key, "me")
+    jobs.watch(key, "you")
+    clock.now += queue.WATCHING_SECONDS + 1
+    assert jobs.cancel(key, "me").state == "cancelled"  # you have not looked for long
+    jobs.resume(key, "me")
+    jobs.watch(key, "you")
+    assert jobs.cancel(key).state == "cancelled"  # for everybody
+    with pytest.raises(ExplorerError, match="no job"):
+        jobs.cancel("ffff", "me")
+
+
+def test_a_shared_part_goes_on_for_the_job_that_still_wants_it(jobs: Jobs, claims: Claims) -> None:
+    jobs.submit(recipe(1), "me")
+    jobs.submit(recipe(2), "you")
+    claim = claims.claim("w")
+    assert claim is not None and claim.job == recipe(1).key
+    jobs.cancel(recipe(1).key)
+    assert claims.wanted(claim)
+    jobs.cancel(recipe(2).key)
+    assert not claims.wanted(claim)
+
+
+def test_a_failure_ends_its_job_and_no_other(jobs: Jobs, claims: Claims) -> None:
+    jobs.submit(recipe(2, seed=1), "me")
+    jobs.submit(recipe(1, seed=2), "you")
+    claim = claims.claim("w")
+    assert claim is not None
+    claims.fail(claim, "there is no layer '3'")
+    failed = jobs.get(claim.job)
+    assert failed is not None
+    assert (failed.state, failed.message) == ("failed", "there is no layer '3'")
+    assert work_off(claims) == [recipe(1, seed=2).key]
+    assert jobs.resume(failed.key).message == ""
+
+
+def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
+    keys = [jobs.submit(recipe(2, seed=seed)).key for seed in range(3)]
+    lost = [claims.claim(worker) for worker in ("a", "b")]
+    claims.lose(["a"], "interrupted", "closed")
+    claims.lose(["b"])
+    states = {it.key: (it.state, it.message) for it in jobs.select("")}
+    assert lost[0] is not None and lost[1] is not None
+    assert states[lost[0].job] == ("interrupted", "closed")
+    assert claims.claims() == []
+    assert [states[key][0] for key in keys].count("waiting") == 2
+    # What a lost worker still says is not heard.
+    claims.report(lost[0], 9, 10, {0: b"late"})
+    assert jobs.sketches(lost[0].job) == {}
+    assert not claims.wanted(lost[0])
+
+
+def test_a_long_queue_says_busy(jobs: Jobs, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "OPEN_AT_MOST", 3)
+    for seed in range(3):
+        clock.now += 1
+        assert jobs.submit(recipe(seed=seed), f"v{seed}").before == seed
+    with pytest.raises(Busy, match="busy: 3 jobs wait already"):
+        jobs.submit(recipe(seed=3), "v3")
+    assert jobs.get(recipe(seed=3).key) is None
+    assert jobs.submit(recipe(seed=1), "v3").before == 1  # joining needs no room
+
+
+def test_a_job_is_found_by_its_first_digits(jobs: Jobs) -> None:
+    job = jobs.submit(recipe())
+    assert jobs.find(job.id).key == job.key
+    assert jobs.find(job.key).key == job.key
+    for wrong in ("", "zz", "%"):
+        with pytest.raises(ExplorerError, match="there is no job"):
+            jobs.find(wrong)
+    others = [jobs.submit(recipe(seed=seed)).key for seed in range(1, 18)]
+    digit = max("0123456789abcdef", key=lambda it: sum(key[0] == it for key in others))
+    with pytest.raises(ExplorerError, match="write more digits"):
+        jobs.find(digit)
+
+
+def test_inputs_must_be_in_the_store(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NeuronRecipe, "inputs", property(lambda self: ("ab" * 16,)))
+    with pytest.raises(ExplorerError, match="starts from is not here"):
+        jobs.submit(recipe())
+    jobs.store.put_input("ab" * 16, b"\x89PNG")
+    assert jobs.submit(recipe()).state == "waiting"
+
+
+def test_many_workers_never_claim_the_same_part(store: Store, jobs: Jobs) -> None:
+    for seed in range(6):
+        jobs.submit(recipe(5, seed=seed), f"visitor {seed % 3}")
+    claimed: list[str] = []
+
+    def work(name: str) -> None:
+        claims = Claims(store)
+        while (claim := claims.claim(name)) is not None:
+            claimed.append(claim.recipe.key)
+            finish(claims, claim)
+        store.close()
+
+    threads = [threading.Thread(target=work, args=(f"w{it}",)) for it in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len(set(claimed)) == 30
+    assert {it.state for it in jobs.select("")} == {"done"}
+
+
+def test_a_store_of_the_first_version_gets_its_queue(tmp_path: Path) -> None:
+    old = Store(tmp_path / "old.sqlite3", shipped=None)
+    old.put(recipe(), pictures(recipe()), 1.0)
+    old.close()
+    with sqlite3.connect(old.path) as connection:
+        tables = [
+            "jobs",
+            "parts",
+            "claims",
+            "sketches",
+            "watchers",
+            "turns",
+            "inputs",
+            "checkpoints",
+        ]
+        for table in tables:
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    new = Store(old.path, shipped=None)
+    assert Jobs(new).submit(recipe()).state == "done"
+    new.close()

@@ -1,0 +1,48 @@
+"""Links: where a recipe is looked at, and with which settings."""
+
+import pytest
+
+from core.errors import ExplorerError
+from core.recipes import NeuronRecipe, Recipe
+from explorer import links
+from tests.conftest import ROOT
+
+
+def recipe(*units: int) -> NeuronRecipe:
+    weights = "0123456789abcdef"
+    return NeuronRecipe("tiny", weights, 7, layer="features.3", units=units, size=96, steps=64)
+
+
+def test_a_neuron_is_opened_with_its_settings() -> None:
+    page, query = links.of(recipe(3, 5), 5)
+    assert page == str(ROOT / "pages" / "layers.py")
+    assert query == {
+        "network": "tiny",
+        "layer": "features.3",
+        "unit": "5",
+        "size": "96",
+        "steps": "64",
+        "seed": "7",
+    }
+
+
+def test_a_recipe_for_one_neuron_is_that_neuron() -> None:
+    assert links.of(recipe(5)) == links.of(recipe(5), 5)
+
+
+def test_many_neurons_are_opened_as_the_page_where_they_begin() -> None:
+    _, query = links.of(recipe(64, 65, 66))
+    assert query == {"network": "tiny", "layer": "features.3", "page": "2"}
+
+
+def test_a_picture_that_the_recipe_does_not_make_is_refused() -> None:
+    with pytest.raises(ExplorerError, match="does not make neuron 9"):
+        links.of(recipe(3, 5), 9)
+
+
+def test_a_kind_without_a_page_is_refused() -> None:
+    class Other(Recipe):
+        kind = "other"
+
+    with pytest.raises(ExplorerError, match="no page shows recipes of the kind 'other'"):
+        links.of(Other("tiny", "0123456789abcdef"))

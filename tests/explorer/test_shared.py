@@ -1,0 +1,27 @@
+"""What visitors share, and how they are told apart."""
+
+import os
+
+import pytest
+from streamlit.web.server.starlette import starlette_app_utils
+
+from explorer import shared
+
+
+def test_a_visitor_is_the_same_however_the_cookie_is_masked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def name(cookie: str) -> str:
+        monkeypatch.setattr(
+            type(shared.st.context), "cookies", property(lambda self: {shared.COOKIE: cookie})
+        )
+        return shared.visitor()
+
+    one, other = os.urandom(16), os.urandom(16)
+    generate = starlette_app_utils.generate_xsrf_token_string
+    cookies = [generate(one, 1_700_000_000) for _ in range(3)]
+    assert len(set(cookies)) == 3
+    assert len({name(cookie) for cookie in cookies}) == 1
+    assert name(generate(other, 1_700_000_000)) != name(cookies[0])
+    # Whatever else it may become, it still tells visitors apart.
+    assert len({name(cookie) for cookie in ("a", "b", "2|zz|00|1", "2|00|zz|1")}) == 4

@@ -1,0 +1,274 @@
+"""Workers: what becomes of a part in their hands, and of the worker processes that are killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from core import networks, neurons
+from core.errors import ExplorerError
+from core.recipes import BATCH, NeuronRecipe, Recipe
+from explorer import supervisor, work, worker
+from explorer.jobs import Job, Jobs
+from explorer.store import Store, StoredPicture
+from explorer.supervisor import Supervisor
+from explorer.work import Update
+from explorer.worker import Worker
+from tests.conftest import ROOT
+
+# A worker process imports PyTorch first, on a machine that does much else.
+PATIENCE = 90.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "a.sqlite3", shipped=None)
+    yield store
+    store.close()
+
+
+def recipe(parts: int = 1, seed: int = 0) -> NeuronRecipe:
+    units = tuple(range(parts * BATCH))
+    return NeuronRecipe("tiny", "0123456789abcdef", seed, layer="3", units=units, size=16, steps=2)
+
+
+def until(jobs: Jobs, key: str, met: Callable[[Job], bool]) -> Job:
+    """Wait until a job is as wanted."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        job = jobs.get(key)
+        if job is not None and met(job):
+            return job
+        time.sleep(0.02)
+    raise AssertionError(f"still {jobs.get(key)}")
+
+
+def painted(asked: Recipe) -> tuple[StoredPicture, ...]:
+    assert isinstance(asked, NeuronRecipe)
+    return tuple(StoredPicture(unit, b"\x89PNG", {}) for unit in asked.units)
+
+
+def calm(asked: Recipe, checkpoint: Path | None, inputs: Mapping[str, bytes]) -> Iterator[Update]:
+    yield Update(1, 2, {0: b"half"})
+    yield Update(2, 2, {}, painted(asked))
+
+
+def test_a_worker_does_all_parts_and_tells_what_it_does(store: Store) -> None:
+    key = Jobs(store).submit(recipe(2)).key
+    told: list[int] = []
+    made = Worker(store, "w", calm, lambda claim, update: told.append(update.done))
+    assert made.turn() and made.turn() and not made.turn()
+    job = Jobs(store).get(key)
+    assert job is not None and job.state == "done"
+    assert told == [1, 2, 1, 2]
+    assert set(store.pictures(recipe(2))) == set(range(2 * BATCH))
+
+
+def test_inputs_and_checkpoint_reach_the_work(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NeuronRecipe, "inputs", property(lambda self: ("ab" * 16,)))
+    store.put_input("ab" * 16, b"\x89PNG input")
+    store.remember_checkpoint("tiny", "0123456789abcdef", tmp_path / "own.safetensors")
+    Jobs(store).submit(recipe())
+    seen: list[object] = []
+
+    def note(
+        asked: Recipe, checkpoint: Path | None, inputs: Mapping[str, bytes]
+    ) -> Iterator[Update]:
+        seen.extend([checkpoint, dict(inputs)])
+        return calm(asked, checkpoint, inputs)
+
+    assert Worker(store, "w", note).turn()
+    assert seen == [tmp_path / "own.safetensors", {"ab" * 16: b"\x89PNG input"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ExplorerError("no layer '3' in tiny"), "^no layer '3' in tiny$"),
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough memory"),
+        (
+            ZeroDivisionError("one by none"),
+            r"inside the explorer \(ZeroDivisionError: one by none\)",
+        ),
+    ],
+)
+def test_a_part_that_cannot_be_made_fails_its_job(
+    store: Store, error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = Jobs(store).submit(recipe(2)).key
+
+    def broken(*_: object) -> Iterator[Update]:
+        yield Update(1, 2)
+        raise error
+
+    assert Worker(store, "w", broken).turn()
+    job = Jobs(store).get(key)
+    assert job is not None and job.state == "failed"
+    assert re.search(words, job.message)
+    assert not Worker(store, "w", broken).turn()
+
+
+def test_a_cancel_stops_between_two_steps_and_closes_the_work(store: Store) -> None:
+    jobs = Jobs(store)
+    key = jobs.submit(recipe()).key
+    steps: list[int] = []
+    closed: list[bool] = []
+
+    def long(*_: object) -> Iterator[Update]:
+        try:
+            for step in range(1000):
+                steps.append(step)
+                if step == 2:
+                    jobs.cancel(key)
+                time.sleep(worker.REPORT_SECONDS / 2)
+                yield Update(step, 1000, {0: b"sketch"})
+        finally:
+            closed.append(True)
+
+    assert Worker(store, "w", long).turn()
+    assert len(steps) <= 5 and closed == [True]
+    job = jobs.get(key)
+    assert job is not None and job.state == "cancelled"
+    assert jobs.sketches(key) == {0: b"sketch"}
+    assert store.present([key]) == set()
+
+
+def test_an_interrupt_lets_go_of_the_part(store: Store) -> None:
+    key = Jobs(store).submit(recipe()).key
+
+    def interrupted(*_: object) -> Iterator[Update]:
+        yield Update(1, 2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Worker(store, "w", interrupted).turn()
+    job = Jobs(store).get(key)
+    assert job is not None and job.state == "waiting"
+
+
+def test_the_living_are_told_from_the_dead(store: Store) -> None:
+    with worker.present(store, "alive"):
+        assert worker.absent(store, ["alive", "dead"]) == ["dead"]
+    assert worker.absent(store, ["alive"]) == ["alive"]
+
+
+@pytest.mark.parametrize("text", ["two", "-1", "1000", "1.5"])
+def test_a_bad_number_of_workers_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPLORER_WORKERS", text)
+    with pytest.raises(ExplorerError, match="EXPLORER_WORKERS is"):
+        supervisor.worker_count()
+
+
+def test_updates_throttle_sketches_and_end_with_replayable_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    asked = neurons.plan(network, "relu1a", [3, 1], size=16, steps=6)
+    monkeypatch.setattr(work, "SKETCH_SECONDS", 0.0)
+    every = list(work.updates(asked))
+    assert [sorted(it.sketches) for it in every] == [[1, 3]] * 6 + [[]]
+    assert [it.part for it in every[-1].pictures] == [3, 1]
+    monkeypatch.setattr(work, "SKETCH_SECONDS", 1000.0)
+    assert not any(it.sketches for it in work.updates(asked))
+
+
+def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    return neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is for POSIX systems")
+def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "RESTART_SECONDS", 0.1)
+    jobs = Jobs(store)
+    doomed = jobs.submit(plan(16, 64, 2000)).key
+    running = Supervisor(store, 1)
+    running.start()
+    try:
+        until(jobs, doomed, lambda job: job.fraction > 0)
+        quick = jobs.submit(plan(2, 16, 3)).key
+        os.kill(running.processes[0], signal.SIGKILL)
+        failed = until(jobs, doomed, lambda job: not job.open)
+        assert failed.state == "failed" and "the worker was killed (SIGKILL)" in failed.message
+        assert until(jobs, quick, lambda job: not job.open).state == "done"
+        # A step of a picture this large takes longer than a visitor waits for a cancel.
+        slow = jobs.submit(plan(1, 1024, 1000)).key
+        until(jobs, slow, lambda job: job.state == "running")
+        time.sleep(0.5)
+        pressed = time.monotonic()
+        jobs.cancel(slow)
+        while running.processes and worker.Claims(store).claims():
+            assert time.monotonic() - pressed < 1.5  # a second, and a busy machine
+            time.sleep(0.02)
+        again = jobs.submit(plan(2, 16, 3, seed=1)).key
+        assert until(jobs, again, lambda job: not job.open).state == "done"
+        stopped = jobs.get(slow)
+        assert stopped is not None and stopped.state == "cancelled"
+    finally:
+        running.stop()
+    assert running.processes == []
+
+
+SERVER = """
+    import sys, time
+    from pathlib import Path
+    from explorer.store import Store
+    from explorer.supervisor import Supervisor
+    supervisor = Supervisor(Store(Path(sys.argv[1]), shipped=None), 1)
+    supervisor.start()
+    while not supervisor.processes:
+        time.sleep(0.01)
+    print(supervisor.processes[0], flush=True)
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is for POSIX systems")
+def test_a_killed_server_takes_its_worker_along_and_the_next_one_offers_to_go_on(
+    store: Store,
+) -> None:
+    jobs = Jobs(store)
+    key = jobs.submit(plan(32, 32, 300)).key
+    waiting = jobs.submit(plan(1, 16, 2, seed=9), "other").key
+    command = [sys.executable, "-c", textwrap.dedent(SERVER), str(store.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        assert server.stdout is not None
+        pid = int(server.stdout.readline())
+        until(jobs, key, lambda job: job.fraction > 0.5)
+        kept = store.present(jobs.parts(key))
+        server.kill()
+    deadline = time.monotonic() + PATIENCE
+    while _alive(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    following = Supervisor(store, 1)
+    following.start()
+    try:
+        stopped = until(jobs, key, lambda job: not job.open)
+        assert stopped.state == "interrupted" and "was closed" in stopped.message
+        assert until(jobs, waiting, lambda job: not job.open).state == "done"
+        assert len(kept) == 1 and store.present(jobs.parts(key)) == kept
+        jobs.resume(key)
+        assert until(jobs, key, lambda job: not job.open).state == "done"
+    finally:
+        following.stop()
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that ended but was not waited for does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

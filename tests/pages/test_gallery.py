@@ -1,0 +1,301 @@
+"""The Gallery page, run without a browser; a worker in this process finishes what it shows."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core import images, networks
+from core.errors import ExplorerError
+from core.networks import Network, NetworkInfo
+from core.recipes import BATCH, NeuronRecipe, Recipe
+from explorer import dropping, links, shared
+from explorer.gallery import Gallery, Search
+from explorer.jobs import Job, Jobs
+from explorer.store import StoredPicture
+from explorer.work import Update
+from explorer.worker import Worker
+from tests.conftest import ROOT, as_network, tiny_module
+
+TIMEOUT = 60
+LAYER = "1"
+
+
+@pytest.fixture(autouse=True)
+def _small_house(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One tiny network that stands in for SketchNet."""
+    network = replace(as_network(tiny_module()), name=networks.SKETCHNET)
+    infos = (
+        NetworkInfo(networks.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
+        NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
+    )
+
+    def load(name: str, weights: Path | None = None) -> Network:
+        return network
+
+    monkeypatch.setattr(networks, "catalogue", lambda: infos)
+    monkeypatch.setattr(networks, "load", load)
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def recipe(*units: int, seed: int = 0, layer: str = LAYER) -> NeuronRecipe:
+    name, weights = networks.SKETCHNET, "0123456789abcdef"
+    return NeuronRecipe(name, weights, seed, layer, units or (0, 1), size=16, steps=2)
+
+
+def compute(
+    asked: Recipe, checkpoint: Path | None, inputs: Mapping[str, bytes]
+) -> Iterator[Update]:
+    """Make plain pictures at once; the seed 13 brings bad luck."""
+    assert isinstance(asked, NeuronRecipe)
+    if asked.seed == 13:
+        raise ExplorerError("there is not enough memory for *this*")
+    text = {"recipe": asked.to_json()}
+    pictures = []
+    for unit in asked.units:
+        plain = Image.new("RGB", (16, 16), (40 * unit % 256, 90, 160))
+        png = images.encode_png(plain, {**text, "part": str(unit)})
+        pictures.append(StoredPicture(unit, png, {"activation": 1.5, "dead": False}))
+    yield Update(1, 1, pictures=tuple(pictures))
+
+
+def make(asked: NeuronRecipe) -> Job:
+    """Ask for something, and finish it."""
+    jobs = Jobs(shared.store())
+    jobs.submit(asked, "me")
+    Worker(shared.store(), "test", compute).turn(asked.key)
+    job = jobs.get(asked.key)
+    assert job is not None
+    return job
+
+
+def open_gallery(**query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=TIMEOUT)
+    app.run()
+    app.switch_page("../pages/gallery.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def query(app: AppTest) -> dict[str, str]:
+    values = app.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in values}
+
+
+def html(app: AppTest) -> str:
+    return "".join(it.proto.body for it in app.get("html"))
+
+
+def unescaped(markdown: str) -> str:
+    return markdown.replace("\\", "")
+
+
+def cards(app: AppTest) -> list[str]:
+    """The names of the cards that are shown."""
+    return [
+        card["name"]
+        for element in app.get("bidi_component")
+        if "cards" in (data := json.loads(element.proto.json))
+        for card in data["cards"]
+    ]
+
+
+def test_an_empty_gallery_says_what_to_do() -> None:
+    app = open_gallery()
+    assert "Nothing made yet" in html(app)
+    assert not app.warning
+
+
+def test_it_shows_what_was_made() -> None:
+    make(recipe(seed=1))
+    make(recipe(seed=2, layer="3"))
+    app = open_gallery()
+    assert len(cards(app)) == 2
+    assert any("2 entries" in it.value for it in app.markdown)
+
+
+def test_filters_stand_in_the_url() -> None:
+    make(recipe(seed=1))
+    make(recipe(seed=2, layer="3"))
+    app = open_gallery()
+    app.selectbox(key="layer").set_value("3").run()
+    assert query(app) == {"layer": "3"}
+    assert len(cards(app)) == 1
+    app.toggle(key="starred").set_value(True).run()
+    assert query(app) == {"layer": "3", "starred": "1"}
+    assert "Nothing fits" in html(app)
+    app.button(key="everything").click().run()
+    assert query(app) == {}
+    assert len(cards(app)) == 2
+    assert len(cards(open_gallery(text="sketch", layer="3"))) == 1
+    assert len(cards(open_gallery(layer="nowhere"))) == 0
+
+
+def test_an_entry_is_renamed_and_starred() -> None:
+    job = make(recipe())
+    app = open_gallery(open=job.id)
+    app.text_input(key=f"title {job.key}").set_value("*Zebra* <b>").run()
+    app.button(key="star").click().run()
+    assert not app.exception
+    found = Gallery(shared.jobs()).entries(Search(starred=True))
+    assert [it.title for it in found] == ["*Zebra* <b>"]
+    assert "*Zebra* &lt;b&gt;" in html(app)
+
+
+def test_deleting_goes_back_and_can_be_undone() -> None:
+    job = make(recipe())
+    app = open_gallery(open=job.id)
+    app.button(key="delete").click().run()
+    assert query(app) == {}
+    assert "Nothing made yet" in html(app)
+    app.button(key="take back").click().run()
+    assert len(cards(app)) == 1
+    assert not [it for it in app.button if it.key == "take back"]
+
+
+def test_one_picture_of_several_is_shown_large() -> None:
+    job = make(recipe(0, 4))
+    app = open_gallery(open=job.id, picture="4")
+    assert "large-picture" in html(app)
+    assert "Activation" in html(app)
+    assert not app.warning
+
+
+def test_what_differs_stands_out() -> None:
+    first, second = make(recipe(0, 1, seed=1)), make(recipe(1, 2, seed=2))
+    page = html(open_gallery(compare=f"{first.id},{second.id}"))
+    assert page.count('class="mosaic"') == 2
+    # Both show the one neuron that they have in common.
+    assert page.count('title="1"') == 2
+    assert 'title="0"' not in page
+    assert '<dd class="differs">2</dd>' in page
+    assert '<dd class="">16 px</dd>' in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"open": "ffffffff"}, "there is nothing 'ffffffff'"),
+        ({"open": ""}, "there is nothing ''"),
+        ({"compare": "ffffffff,eeeeeeee"}, "there is nothing 'ffffffff'"),
+        ({"page": "99"}, "page is 99"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence_and_all_entries(asked: dict[str, str], words: str) -> None:
+    make(recipe())
+    app = open_gallery(**asked)
+    assert [words in unescaped(it.value) for it in app.warning] == [True]
+    assert len(cards(app)) == 1
+
+
+def test_one_entry_cannot_be_compared_with_itself() -> None:
+    job = make(recipe())
+    app = open_gallery(compare=f"{job.id},{job.key}")
+    assert "two, three or four" in unescaped(app.warning[0].value)
+
+
+def test_what_waits_stands_above_and_can_be_stopped() -> None:
+    asked = recipe(*range(2 * BATCH))
+    Jobs(shared.store()).submit(asked, "somebody")
+    Worker(shared.store(), "test", compute).turn(asked.key)
+    app = open_gallery()
+    assert not cards(app)
+    app.button(key=f"stop gallery {asked.key}").click().run()
+    stopped = shared.jobs().get(asked.key)
+    assert stopped is not None
+    # Somebody else asked for it just now, so it goes on.
+    assert stopped.open
+    shared.jobs().cancel(asked.key)
+    app.run()
+    assert len(cards(app)) == 1
+
+
+def test_what_failed_says_why_and_goes_on() -> None:
+    job = make(recipe(seed=13))
+    assert job.state == "failed"
+    app = open_gallery()
+    assert any("not enough memory" in it.value for it in app.markdown)
+    app.button(key=f"go on gallery {job.key}").click().run()
+    again = shared.jobs().get(job.key)
+    assert again is not None
+    assert again.state == "waiting"
+
+
+def test_a_large_gallery_has_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.gallery.PER_PAGE", 2)
+    for seed in range(1, 4):
+        make(recipe(seed=seed))
+    app = open_gallery()
+    assert any("1 to 2 of 3" in it.value for it in app.markdown)
+    app.button(key="page Next").click().run()
+    assert query(app) == {"page": "2"}
+    assert app.button(key="page Next").disabled
+
+
+def dropped(asked: Recipe, **other: str) -> str:
+    return json.dumps({"name": "a.png", "recipe": asked.to_json(), **other})
+
+
+def test_what_the_browser_found_is_read() -> None:
+    assert dropping.read(dropped(recipe(3))) == (recipe(3), None)
+    assert dropping.read(dropped(recipe(3), part="3")) == (recipe(3), 3)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"problem": "it is no PNG"}, "it is no PNG"),
+        ({"recipe": "{"}, "must be JSON"),
+        ({"recipe": "[" * 100_000}, "must be JSON"),
+        ({"recipe": "x" * 300_000}, "too long"),
+        ({"recipe": '{"kind":"neurons","version":1,"network":"\\ud800"}'}, "incomplete"),
+        ({"recipe": recipe().to_json(), "part": "-1"}, "which picture"),
+        ({"recipe": recipe().to_json(), "part": "9" * 10_000}, "which picture"),
+    ],
+)
+def test_a_hostile_picture_gets_one_sentence(sent: dict[str, str], words: str) -> None:
+    with pytest.raises(ExplorerError, match=words):
+        dropping.read(json.dumps(sent))
+
+
+def test_a_recipe_must_fit_the_network_that_is_here() -> None:
+    dropping.check(recipe(0))
+    with pytest.raises(ExplorerError, match="did you mean 'sketchnet'"):
+        dropping.check(replace(recipe(), network="sketchnat"))
+    with pytest.raises(ExplorerError, match="other weights"):
+        dropping.check(replace(recipe(), weights="f" * 16))
+    with pytest.raises(ExplorerError, match="no layer"):
+        dropping.check(recipe(layer="nowhere"))
+    with pytest.raises(ExplorerError, match="no unit 999"):
+        dropping.check(recipe(999))
+    # What is not on this machine is fetched first; its page offers that.
+    dropping.check(replace(recipe(), network="resnet18"))
+
+
+def test_a_saved_picture_opens_its_neuron() -> None:
+    png = next(compute(recipe(2, seed=5), None, {})).pictures[0].image
+    app = open_gallery()
+    app.file_uploader(key="file").set_value(("a.png", png, "image/png")).run()
+    assert not app.error
+    assert query(app) == links.of(recipe(2, seed=5), 2)[1]
+
+
+def test_a_file_without_a_recipe_gets_one_sentence() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG")
+    app = open_gallery()
+    app.file_uploader(key="file").set_value(("a.png", buffer.getvalue(), "image/png")).run()
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "cannot be opened" in app.error[0].value
