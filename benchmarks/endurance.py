@@ -204,6 +204,7 @@ async def _crowd(
             networks.load(networks.SKETCHNET, device="cpu"), LAYER, [number], 64, 128, number
         )
         query = f"layer={LAYER}&unit={number}&size=64&steps=128&seed={number}"
+        chance = random.Random(number)
         async with Visitor(server.port, f"visitor {number}") as visitor:
             await visitor.look("layer=relu1a")
             while True:
@@ -215,7 +216,8 @@ async def _crowd(
                     waited.add(number)
                 if not job.open:
                     return
-                await asyncio.sleep(pause)
+                # People do not click in step with each other.
+                await asyncio.sleep(pause * chance.uniform(0.5, 1.5))
 
     await asyncio.gather(*(one(number) for number in range(count)))
     return seconds, len(waited)

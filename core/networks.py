@@ -1,5 +1,6 @@
 """Image networks: the one that ships, torchvision's classifiers, and a user's own checkpoints."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +158,7 @@ def _torchvision_info(name: str) -> NetworkInfo:
     )
 
 
+@functools.cache
 def published_weights(name: str) -> WeightsEnum:
     """Find the weights that torchvision publishes as a network's default."""
     default: WeightsEnum = models.get_model_weights(name).DEFAULT

@@ -101,7 +101,7 @@ def read_text(data: bytes) -> dict[str, str]:
         BadPicture: it is no PNG, damaged, or too large.
     """
     with _opened(data) as picture:
-        text: Mapping[str, str] = picture.text  # type: ignore[attr-defined]
+        text: Mapping[str, str] = picture.text
     if any(len(value) > TEXT_AT_MOST for value in text.values()):
         raise BadPicture("what this picture says of how it was made is too long to be read")
     return {str(key): str(value) for key, value in text.items()}

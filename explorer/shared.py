@@ -3,6 +3,8 @@
 PyTorch is imported where networks are asked for, as ``explorer.widgets`` shows a frame before.
 """
 
+import functools
+import gc
 import hashlib
 import itertools
 import secrets
@@ -33,7 +35,7 @@ def store() -> Store:
     return _store(home())
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@functools.lru_cache(maxsize=4)
 def _store(folder: Path) -> Store:
     return Store(folder / FILE_NAME)
 
@@ -51,6 +53,10 @@ def work() -> None:
         if home() not in _ENGINES:
             _ENGINES[home()] = engine.start(Store(home() / FILE_NAME))
             _ENGINES[home()].start()
+            # Streamlit collects garbage after every run of a page. What has been imported by now
+            # stays for good, and looking through it each time took longer than most pages do.
+            gc.collect()
+            gc.freeze()
 
 
 def visitor() -> str:

@@ -108,7 +108,7 @@ def tile_grid(
     Returns:
         The id of the tile that was clicked just now, or None.
     """
-    data = {"set": label, "label": label, "tiles": [asdict(tile) for tile in tiles]}
+    data = {"set": label, "label": label, "tiles": [vars(tile) for tile in tiles]}
     html = '<div class="tiles" role="group"></div>'
     return _mount("tiles", html, key, data, "open", on_open)
 
@@ -137,7 +137,7 @@ def ladder(
         '<span class="end">the picture goes in</span>'
         '<span class="end bottom">the answer comes out</span></nav>'
     )
-    data = {"set": label, "selected": selected, "rungs": [asdict(rung) for rung in rungs]}
+    data = {"set": label, "selected": selected, "rungs": [vars(rung) for rung in rungs]}
     return _mount("ladder", html, key, data, "pick", on_pick)
 
 

@@ -178,7 +178,7 @@ def read_search() -> Search:
     return Search(
         **{name: query.get(name, "") for name in FILTERS},
         starred=query.get("starred") == "1",
-        text=query.get("text", ""),
+        text=query.get("text", "")[: gallery.TITLE_AT_MOST],
     )
 
 

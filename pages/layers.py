@@ -1,7 +1,7 @@
 """Layers: a network as a ladder, and what every neuron of a layer wants to see."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -9,7 +9,7 @@ import streamlit as st
 from core import networks
 from core.errors import ExplorerError, unknown
 from core.layers import Layer
-from core.networks import Network
+from core.networks import Network, NetworkInfo
 from explorer import closeup, following, grid, links, shared, widgets, words
 from explorer.jobs import UNASKED, Job
 
@@ -26,10 +26,11 @@ def main() -> None:
     problems: list[str] = []
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
-        name = choose_network(problems)
+        infos = shared.catalogue()
+        name = choose_network(infos, problems)
         ladder = st.empty()
     with room:
-        network = open_network(name)
+        network = open_network(infos[name])
         if network is None:
             tell(problems)
             return
@@ -44,9 +45,8 @@ def main() -> None:
         closeup.show(network, layer, unit, grid.plan(network, layer, page), settings)
 
 
-def choose_network(problems: list[str]) -> str:
+def choose_network(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     """Let the visitor choose a network, and tell which one it is."""
-    infos = shared.catalogue()
     name = st.query_params.get("network", networks.SKETCHNET)
     if name not in infos:
         problems.append(str(unknown("network", name, infos)))
@@ -68,9 +68,9 @@ def choose_network(problems: list[str]) -> str:
     return name
 
 
-def open_network(name: str) -> Network | None:
+def open_network(info: NetworkInfo) -> Network | None:
     """Load the network, after a click where that means a download; None if it is not to be had."""
-    info = shared.catalogue()[name]
+    name = info.name
     slot = st.empty()
     if not info.ready:
         with slot.container():

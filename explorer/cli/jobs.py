@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from core.errors import ExplorerError
 from explorer import worker
@@ -37,7 +38,7 @@ def jobs(as_json: AsJson = False) -> None:
         return
     table = Table("id", "what", "state", "done", "")
     for job in listed:
-        table.add_row(job.id, name(job), job.state, f"{job.fraction:.0%}", _remark(job))
+        table.add_row(job.id, Text(name(job)), job.state, f"{job.fraction:.0%}", Text(_remark(job)))
     Console().print(table)
 
 
@@ -64,7 +65,7 @@ def gallery(
         row = _made(found, job)
         when = datetime.fromisoformat(row["when"]).astimezone().strftime("%Y-%m-%d %H:%M")
         star = "\N{BLACK STAR}" if job.starred else ""
-        table.add_row(job.id, star, name(job), when, str(row["pictures"]))
+        table.add_row(job.id, star, Text(name(job)), when, str(row["pictures"]))
     Console().print(table)
 
 

@@ -44,23 +44,31 @@ def work_on(store: Store, job: Job, device: str = "auto") -> None:
     queue = Jobs(store)
     name = worker.new_name()
     made = worker.Worker(store, name, functools.partial(work.updates, device=device))
-    try:
-        with worker.present(store, name), _followed(queue, job):
-            while (job := queue.find(job.key)).open:
-                if not made.turn(only=job.key):
-                    # Others have claimed what is left; if they were killed, it is ours.
-                    worker.sweep(store)
-                    if queue.find(job.key).state == "interrupted":
-                        queue.resume(job.key, visitor())
-                    time.sleep(worker.IDLE_SECONDS)
-    except KeyboardInterrupt:
-        job = queue.find(job.key)
-        if job.open:
-            _leave(queue.cancel(job.key, visitor()))
+    pressed = False
+    with worker.present(store, name):
+        try:
+            with _followed(queue, job):
+                while queue.find(job.key).open:
+                    if not made.turn(only=job.key):
+                        _wait(store, job.key)
+        except KeyboardInterrupt:
+            pressed = True
+    job = queue.find(job.key)
+    if pressed and job.open:
+        _leave(queue.cancel(job.key, visitor()))
     if job.state == "cancelled":
         raise ExplorerError(f"this was stopped; `resume {job.id}` goes on with what is left")
     if job.state != "done":
         raise ExplorerError(job.message)
+
+
+def _wait(store: Store, key: str) -> None:
+    """Let others finish what they have claimed of a job; if they were killed, it is ours."""
+    worker.sweep(store)
+    queue = Jobs(store)
+    if queue.find(key).state == "interrupted":
+        queue.resume(key, visitor())
+    time.sleep(worker.IDLE_SECONDS)
 
 
 def _leave(job: Job) -> None:
@@ -87,7 +95,7 @@ def _followed(queue: Jobs, job: Job) -> Iterator[None]:
 
 
 def _follow(queue: Jobs, job: Job, shown: Progress, over: threading.Event) -> None:
-    task = shown.add_task(naming.describe(job.recipe), total=1.0, completed=job.fraction)
+    task = shown.add_task(naming.describe(job.recipe), total=1.0)
     stopped: float | None = None
     # What is wrong with the store, the worker meets too, and says.
     with contextlib.suppress(ExplorerError), contextlib.closing(queue.store):

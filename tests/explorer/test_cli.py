@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from typer.testing import CliRunner
 from core.errors import ExplorerError
 from core.recipes import NeuronRecipe
 from explorer import cli
-from explorer.cli import parse_units
+from explorer.cli.neurons import parse_units
 from tests.conftest import ROOT, as_network, tiny_module
 
 RUNNER = CliRunner()
@@ -67,11 +70,11 @@ def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) ->
     assert [unit["unit"] for unit in report["units"]] == [7, 0, 1, 2]
     assert all(set(unit) == {"unit", "activation", "dead"} for unit in report["units"])
     assert report["rendered"] == 4 and report["seconds"] > 0
-    assert "rendering neurons" in first.stderr
+    assert "squeezenet1_1 features.3, neurons 7, 0-2" in first.stderr
     with Image.open(out) as picture:
         assert picture.size == (2 * 36 + 4, 2 * 36 + 4)
-        (recipe,) = json.loads(picture.text["recipe"])  # type: ignore[attr-defined]
-    assert NeuronRecipe.from_json(json.dumps(recipe)).units == (7, 0, 1, 2)
+        text = dict(picture.text)  # type: ignore[attr-defined]
+    assert NeuronRecipe.from_json(text["recipe"]).units == (7, 0, 1, 2) and "part" not in text
 
     before = out.read_bytes()
     second = json.loads(run(*command).stdout)
@@ -99,6 +102,7 @@ def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) ->
         (["neurons", "{net}", "features.3", "--device", "tpu"], "no device 'tpu'"),
         (["neurons", "{net}", "features.3", "--out", "a.jpg"], "must end in .png"),
         (["neurons", "{net}", "features.3", "--out", "no/such/a.png"], "no folder no/such"),
+        (["neurons", "{net}", "features.3", "--size", "1024", "--out", "a.png"], "is too large"),
     ],
 )
 def test_what_is_refused(
@@ -135,14 +139,19 @@ def test_misspelt_commands_exit_with_2(arguments: list[str]) -> None:
     assert RUNNER.invoke(cli.cli, arguments).exit_code == 2
 
 
-def test_every_command_explains_itself() -> None:
-    for command in cli.cli.registered_commands:
-        assert command.callback is not None
-        name = command.callback.__name__
-        shown = RUNNER.invoke(cli.cli, [name, "--help"])
-        assert (
-            shown.exit_code == 0 and (command.callback.__doc__ or "").split(".")[0] in shown.output
-        )
+def commands() -> dict[str, Callable[..., None]]:
+    """Every command there is, by its name."""
+    found = [command.callback for command in cli.cli.registered_commands]
+    return {callback.__name__: callback for callback in found if callback is not None}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_explains_itself(name: str) -> None:
+    (command,) = (
+        it for it in cli.cli.registered_commands if getattr(it.callback, "__name__", "") == name
+    )
+    shown = RUNNER.invoke(cli.cli, [name, "--help"])
+    assert shown.exit_code == 0 and (command.callback.__doc__ or "").split(".")[0] in shown.output
 
 
 def test_units_keep_their_order_and_come_once() -> None:
@@ -155,8 +164,37 @@ def test_units_keep_their_order_and_come_once() -> None:
             parse_units(text, network, layer)
 
 
-def test_the_readme_names_every_command() -> None:
+def readme_commands() -> list[list[str]]:
+    """Every call of the command line that stands in the README, without its options' values."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    for command in cli.cli.registered_commands:
-        name = getattr(command.callback, "__name__", "")
-        assert name and (f"`{name}`" in readme or f"explorer {name}" in readme), name
+    return [
+        shlex.split(it, comments=True) for it in re.findall(r"python -m explorer ([^`\n]+)", readme)
+    ]
+
+
+def test_the_readme_names_every_command() -> None:
+    assert set(commands()) <= {words[0] for words in readme_commands()}
+
+
+def test_the_readme_names_only_options_that_there_are() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = readme.split("## The command line")[1].split("\n## ")[0]
+    options = set(re.findall(r"`(--[a-z]+)", section))
+    for words in readme_commands():
+        assert words[0] in commands(), words
+        options |= {word for word in words if word.startswith("--")}
+        shown = RUNNER.invoke(cli.cli, [words[0], "--help"], env={"COLUMNS": "200"}).output
+        missing = [word for word in words if word.startswith("--") and word not in shown]
+        assert missing == [], words
+    every = "".join(RUNNER.invoke(cli.cli, [name, "--help"]).output for name in commands())
+    assert [it for it in options if it not in every] == []
+
+
+def test_the_readme_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    code = readme.split("## In Python")[1].split("```python\n")[1].split("```")[0]
+    quick = code.replace("size=96", "size=16, steps=2")
+    assert quick != code
+    monkeypatch.chdir(tmp_path)
+    exec(quick, {})
+    assert sorted(it.name for it in tmp_path.glob("*.png")) == ["0.png", "1.png", "2.png", "3.png"]

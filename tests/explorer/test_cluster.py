@@ -34,8 +34,8 @@ needs_ray = pytest.mark.skipif(
 # Ray and PyTorch take long to start where many tests share few processors.
 START_SECONDS = 120
 TURN_SECONDS = 60
-# So many steps take seconds, and so many are done at once.
-LONG, SHORT = 2500, 20
+# So many steps are done at once, so many take seconds, and so many are not waited for.
+SHORT, LONG, ENDLESS = 20, 2000, 10_000
 
 
 @pytest.fixture
@@ -85,10 +85,10 @@ def moving(jobs: Jobs, key: str, seconds: float = TURN_SECONDS) -> None:
     assert state(jobs, key).open, state(jobs, key).message
 
 
-def tasks(ancestor: int) -> list[int]:
-    """List the processes below one that work on a Ray task just now."""
+def processes(ancestor: int, what: str) -> list[int]:
+    """List the processes below one whose command line holds some words."""
     listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     parents = {int(row[0]): int(row[1]) for row in rows}
@@ -98,8 +98,7 @@ def tasks(ancestor: int) -> list[int]:
             process = parents[process]
         return process == ancestor
 
-    working = [int(row[0]) for row in rows if len(row) > 2 and row[2].startswith("ray::_work")]
-    return [process for process in working if below(process)]
+    return [int(row[0]) for row in rows if what in row[-1] and below(int(row[0]))]
 
 
 @contextmanager
@@ -119,11 +118,13 @@ def test_jobs_on_this_machine(
     monkeypatch.setenv("EXPLORER_WORKERS", "2")
     jobs = Jobs(store)
     with running(store) as supervisor:
+        beside = jobs.submit(recipe(8)).key  # so that both workers have loaded the network
         _same_as_here(jobs, recipe(1))
+        assert finished(jobs, beside, START_SECONDS).state == "done"
         _own_checkpoint(jobs, tmp_path / "own.safetensors")
         _progress_and_cancel(jobs)
         _one_of_two_killed(jobs, supervisor)
-        stopped = jobs.submit(recipe(7, LONG)).key
+        stopped = jobs.submit(recipe(7, ENDLESS)).key
         moving(jobs, stopped)
     assert state(jobs, stopped).state == "interrupted"
     assert "closed" in state(jobs, stopped).message
@@ -156,7 +157,7 @@ def _own_checkpoint(jobs: Jobs, path: Path) -> None:
 
 def _progress_and_cancel(jobs: Jobs) -> None:
     """A job is seen to go on, stops within a second, and what is there stays."""
-    key = jobs.submit(recipe(2, LONG)).key
+    key = jobs.submit(recipe(2, ENDLESS)).key
     wait(lambda: jobs.sketches(key))
     assert 0 < state(jobs, key).fraction < 1
     assert set(jobs.sketches(key)) == {0, 1}
@@ -171,10 +172,11 @@ def _one_of_two_killed(jobs: Jobs, supervisor: RaySupervisor) -> None:
     assert supervisor.process is not None
     first = jobs.submit(recipe(3, LONG)).key
     moving(jobs, first)
-    (victim,) = tasks(supervisor.process)
+    (victim,) = processes(supervisor.process, "ray::_work")
     second = jobs.submit(recipe(4, LONG)).key
     third = jobs.submit(recipe(5)).key
     moving(jobs, second)
+    moving(jobs, first)
     os.kill(victim, signal.SIGKILL)
     failed = finished(jobs, first)
     assert failed.state == "failed" and "killed" in failed.message
@@ -228,12 +230,13 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = _free_port()
+    monkeypatch.delenv("EXPLORER_WORKERS")
     monkeypatch.setattr(cluster, "RETRY_SECONDS", 1.0)
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "3")
     monkeypatch.setenv(engine.ENGINE_VARIABLE, engine.RAY)
     monkeypatch.setenv(engine.ADDRESS_VARIABLE, f"127.0.0.1:{port}")
     jobs = Jobs(store)
-    key = jobs.submit(recipe(1, LONG)).key
+    key = jobs.submit(recipe(1, ENDLESS)).key
     with ExitStack() as stack:
         cluster_process = stack.enter_context(head(port))
         _kill_server(jobs, key)
@@ -246,9 +249,12 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
         assert jobs.resume(key).open
         moving(jobs, key, START_SECONDS)
 
-        cluster_process.terminate()
+        speaker = server.process
+        (control,) = processes(cluster_process.pid, "gcs_server")
+        os.kill(control, signal.SIGKILL)
         failed = finished(jobs, key)
         assert failed.state == "failed" and "lost; what was finished is kept" in failed.message
+        wait(lambda: server.process != speaker)
         late = finished(jobs, jobs.submit(recipe(2)).key, START_SECONDS)
         assert late.state == "failed" and "no Ray cluster answers at 127.0.0.1" in late.message
 

@@ -140,6 +140,7 @@ def test_filters_stand_in_the_url() -> None:
     assert len(cards(app)) == 2
     assert len(cards(open_gallery(text="sketch", layer="3"))) == 1
     assert len(cards(open_gallery(layer="nowhere"))) == 0
+    assert "Nothing fits" in html(open_gallery(text="x" * 1000))
 
 
 def test_an_entry_is_renamed_and_starred() -> None:
