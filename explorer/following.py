@@ -54,12 +54,18 @@ def show(job: Job, doing: Callable[[float], str], where: str) -> None:
         elif job.state == "waiting":
             st.markdown(waits(job))
         else:
-            stopped = "Stopped" if job.state == "cancelled" else str(job.message).capitalize()
-            st.markdown(f"{stopped}; {doing(job.fraction)} finished.")
+            st.markdown(f"{stopped(job)} ({doing(job.fraction)} finished)")
         if job.open:
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
         else:
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
+
+
+def stopped(job: Job) -> str:
+    """Say why a job has stopped."""
+    if job.state == "cancelled":
+        return "Stopped"
+    return widgets.plain(job.message[:1].upper() + job.message[1:])
 
 
 def left(job: Job) -> str:

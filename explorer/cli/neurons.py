@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -67,21 +67,7 @@ def neurons(
     if out is not None:
         write(out, work.sheet(recipe, pictures, device))
     if as_json:
-        results = [store.get(part.key) for part in recipe.parts()]
-        print_json(
-            {
-                "network": loaded.name,
-                "weights": loaded.fingerprint,
-                "layer": found.name,
-                "size": size,
-                "steps": steps,
-                "seed": seed,
-                "seconds": sum(it.seconds for it in results if it),
-                "rendered": rendered,
-                "out": str(out) if out is not None else None,
-                "units": [{"unit": it.part, **it.facts} for it in pictures],
-            }
-        )
+        print_json(_report(store, recipe, pictures, rendered, out))
         return
     Console().print(_neuron_table(pictures))
     kept = f"; {len(pictures) - rendered} came from the store" if rendered < len(pictures) else ""
@@ -110,6 +96,25 @@ def _make(store: "Store", recipe: "NeuronRecipe", fresh: bool, exact: bool, devi
     if job.open:
         work_on(store, job, device)
     return sum(len(it.units) for it in parts if it.key not in there)
+
+
+def _report(
+    store: "Store",
+    recipe: "NeuronRecipe",
+    pictures: list["StoredPicture"],
+    rendered: int,
+    out: Path | None,
+) -> dict[str, Any]:
+    """Sum up what was made, as JSON values."""
+    names = ("network", "weights", "layer", "size", "steps", "seed")
+    results = [store.get(part.key) for part in recipe.parts()]
+    return {
+        **{name: getattr(recipe, name) for name in names},
+        "seconds": sum(it.seconds for it in results if it),
+        "rendered": rendered,
+        "out": str(out) if out is not None else None,
+        "units": [{"unit": it.part, **it.facts} for it in pictures],
+    }
 
 
 def _neuron_table(pictures: list["StoredPicture"]) -> Table:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,11 +47,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(autouse=True)
-def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ray see two processors, and keep its token out of the home of whoever runs the test."""
+def _two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let Ray see two processors, and keep what it writes away from whoever runs the test."""
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", json.dumps({"CPU": 2}))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    # The paths of Ray's sockets must be short; its last processes end a little after the rest.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        yield
 
 
 def recipe(seed: int, steps: int = SHORT, path: Path | None = None) -> NeuronRecipe:

@@ -237,7 +237,7 @@ def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
     assert stopped is not None and stopped.state == "cancelled"
     claims.release(claim)
     app.run()
-    assert any(text.value.startswith("Stopped;") for text in app.markdown)
+    assert any(text.value.startswith("Stopped (") for text in app.markdown)
     app.button(key=f"go on page {job.key}").click().run()
     work_off(app)
     assert not app.get("progress")
