@@ -129,7 +129,7 @@ def render(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
     if recipe.weights != network.fingerprint:
         raise ExplorerError(
             f"this recipe is for weights {recipe.weights} of {recipe.network}; "
-            f"those loaded are {network.fingerprint}"
+            f"those loaded are {network.fingerprint}; name their file with --weights"
         )
     _checked(network, recipe.layer, recipe.units)
     total = recipe.steps * len(recipe.units)

@@ -151,7 +151,7 @@ def again(
         pictures += update.pictures
     if part is not None:
         raise ExplorerError(f"the recipe in this picture does not make part {part}")
-    return work.sheet(recipe, pictures, device)
+    return work.sheet(recipe, pictures)
 
 
 def check_montage(recipe: Recipe) -> None:

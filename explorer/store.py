@@ -185,11 +185,11 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", row)
 
     def checkpoint(self, weights: str) -> Path | None:
-        """Tell where the file of some weights of one's own lay, ``None`` if none was used."""
+        """Tell where the file of some weights of one's own lies, ``None`` if that is not known."""
         statement = "SELECT path FROM checkpoints WHERE weights = ?"
         with self.reading() as connection:
             found = connection.execute(statement, (weights,)).fetchone()
-        return None if found is None else Path(found[0])
+        return Path(found[0]) if found is not None and Path(found[0]).is_file() else None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

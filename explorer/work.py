@@ -18,10 +18,10 @@ from PIL import Image
 from torch import Tensor
 
 from core import images, networks, neurons
-from core.devices import resolve_device
 from core.networks import Network
 from core.progress import Picture, Progress
 from core.recipes import NeuronRecipe, Recipe
+from explorer import replay
 from explorer.store import StoredPicture
 
 # The keys of the text chunks inside a PNG: its recipe, which of the recipe's pictures it is (none
@@ -107,17 +107,19 @@ def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPict
     return StoredPicture(picture.part, png, picture.facts)
 
 
-def sheet(recipe: Recipe, pictures: Sequence[StoredPicture], device: str = "auto") -> bytes:
+def sheet(recipe: Recipe, pictures: Sequence[StoredPicture]) -> bytes:
     """Lay all pictures of a recipe out as one PNG that says how they were made."""
     tiles = torch.cat([images.to_tensor(images.open_picture(it.image)) for it in pictures])
-    text = chunks(recipe, None, resolve_device(device))
+    # Pictures out of the store may have been made with other software than is here now.
+    made_with = " and ".join(sorted({replay.software(it.image) for it in pictures}))
+    text = {RECIPE_CHUNK: recipe.to_json(), SOFTWARE_CHUNK: made_with}
     return images.encode_png(images.to_picture(images.montage(tiles)), text)
 
 
-def chunks(recipe: Recipe, part: int | None, device: torch.device) -> dict[str, str]:
+def chunks(recipe: Recipe, part: int, device: torch.device) -> dict[str, str]:
     """Write the text chunks of a picture: its recipe, which part it is, what it was made with."""
-    text = {RECIPE_CHUNK: recipe.to_json(), SOFTWARE_CHUNK: software(device)}
-    return text if part is None else {**text, PART_CHUNK: str(part)}
+    made_with = software(device)
+    return {RECIPE_CHUNK: recipe.to_json(), PART_CHUNK: str(part), SOFTWARE_CHUNK: made_with}
 
 
 def software(device: torch.device) -> str:

@@ -129,10 +129,12 @@ def new_name() -> str:
 @contextlib.contextmanager
 def present(store: Store, name: str) -> Iterator[None]:
     """Hold the lock that says that a worker lives."""
-    lock = filelock.FileLock(_lock_file(store, name))
-    with lock.acquire(timeout=0):
-        yield
-    _lock_file(store, name).unlink(missing_ok=True)
+    file = _lock_file(store, name)
+    try:
+        with filelock.FileLock(file).acquire(timeout=0):
+            yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def absent(store: Store, names: Iterable[str]) -> list[str]:

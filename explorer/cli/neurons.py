@@ -65,7 +65,7 @@ def neurons(
     by_unit = store.pictures(recipe)
     pictures = [by_unit[unit] for unit in recipe.units]
     if out is not None:
-        write(out, work.sheet(recipe, pictures, device))
+        write(out, work.sheet(recipe, pictures))
     if as_json:
         print_json(_report(store, recipe, pictures, rendered, out))
         return

@@ -149,7 +149,7 @@ def test_own_weights_are_found_again_or_named(tmp_path: Path) -> None:
     moved = weights.rename(tmp_path / "moved.safetensors")
     work._network.cache_clear()
     code, words = run(first)
-    assert code == 1 and "own.safetensors" in words
+    assert code == 1 and "name their file with --weights" in words
     assert run(first, "--weights", moved) == (0, "identical, bit for bit\n")
     code, words = run(save(tmp_path, _with_weights(first, "00"), "stranger.png"))
     assert code == 1 and "weights" in words

@@ -102,8 +102,12 @@ def test_inputs_and_checkpoints_are_remembered(store: Store, tmp_path: Path) -> 
         store.put_input("ab" * 16, b"\x89PNG input")
     assert store.input("ab" * 16) == b"\x89PNG input"
     store.remember_checkpoint("resnet18", "cd", tmp_path / "a" / ".." / "old.safetensors")
-    store.remember_checkpoint("resnet18", "cd", tmp_path / "own.safetensors")
-    assert store.checkpoint("cd") == tmp_path / "own.safetensors"
+    own = tmp_path / "own.safetensors"
+    own.touch()
+    store.remember_checkpoint("resnet18", "cd", own)
+    assert store.checkpoint("cd") == own
+    own.unlink()
+    assert store.checkpoint("cd") is None
 
 
 def test_shipped_results_can_be_left_out(tmp_path: Path, store: Store) -> None:

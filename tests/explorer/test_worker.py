@@ -76,6 +76,7 @@ def test_inputs_and_checkpoint_reach_the_work(
 ) -> None:
     monkeypatch.setattr(NeuronRecipe, "inputs", property(lambda self: ("ab" * 16,)))
     store.put_input("ab" * 16, b"\x89PNG input")
+    (tmp_path / "own.safetensors").touch()
     store.remember_checkpoint("tiny", "0123456789abcdef", tmp_path / "own.safetensors")
     Jobs(store).submit(recipe())
     seen: list[object] = []
