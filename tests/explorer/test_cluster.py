@@ -34,7 +34,7 @@ needs_ray = pytest.mark.skipif(
 )
 # Ray and PyTorch take long to start where many tests share few processors.
 START_SECONDS = 120
-TURN_SECONDS = 60
+TURN_SECONDS = 90
 # So many steps are done at once, so many take seconds, and so many are not waited for.
 SHORT, LONG, ENDLESS = 20, 1000, 10_000
 
@@ -271,9 +271,11 @@ def _kill_server(jobs: Jobs, key: str) -> None:
     command = [sys.executable, "-c", SERVER, str(jobs.store.path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         assert server.stdout is not None
-        speaker = next(int(line) for line in server.stdout if line.strip())
-        moving(jobs, key, START_SECONDS)
-        server.kill()
+        try:
+            speaker = next(int(line) for line in server.stdout if line.strip())
+            moving(jobs, key, START_SECONDS)
+        finally:
+            server.kill()
         os.kill(speaker, signal.SIGKILL)
     (name,) = {name for name, _ in Claims(jobs.store).claims()}
     wait(lambda: worker.absent(jobs.store, [name]))
