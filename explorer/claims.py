@@ -8,7 +8,7 @@ worker has died tells that its job was interrupted.
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core import recipes
 from core.recipes import Recipe
@@ -44,6 +44,22 @@ class Claim:
     recipe: Recipe
     worker: str
     since: float
+
+
+@dataclass(frozen=True)
+class Update:
+    """How far the work on a recipe is, in plain bytes that travel anywhere.
+
+    Attributes:
+        done, total: as ``core.progress.Progress`` counts.
+        sketches: unfinished pictures, WebP, by part; mostly none, as they are throttled.
+        pictures: those that were finished just now.
+    """
+
+    done: int
+    total: int
+    sketches: Mapping[int, bytes] = field(default_factory=dict)
+    pictures: tuple[StoredPicture, ...] = ()
 
 
 class Claims:

@@ -26,12 +26,11 @@ from ray import exceptions
 from core import recipes
 from core.errors import ExplorerError
 from core.recipes import NeuronRecipe, Recipe
-from explorer import work, worker
-from explorer.claims import Claims
+from explorer import worker
+from explorer.claims import Claims, Update
 from explorer.cluster import Share, share
 from explorer.store import Store, home
 from explorer.supervisor import PATIENCE_SECONDS, POLL_SECONDS, ROOT
-from explorer.work import Update
 
 # Kinds of recipe that a GPU makes faster; the others get processors only.
 ON_GPU = frozenset({NeuronRecipe.kind})
@@ -206,6 +205,8 @@ def _work(
 ) -> Iterator[Update]:
     """Work on a recipe, on a machine of the cluster."""
     import torch
+
+    from explorer import work
 
     torch.set_num_threads(threads)
     sent = -math.inf

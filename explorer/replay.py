@@ -21,7 +21,7 @@ from core.recipes import NeuronRecipe, Recipe
 from explorer.store import StoredPicture
 
 if TYPE_CHECKING:
-    from explorer.work import Update
+    from explorer.claims import Update
 
 # No picture that the project writes is larger.
 BYTES_AT_MOST = 256 * 2**20

@@ -8,7 +8,6 @@ import functools
 import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from core.networks import Network
 from core.progress import Picture, Progress
 from core.recipes import NeuronRecipe, Recipe
 from explorer import replay
+from explorer.claims import Update
 from explorer.store import StoredPicture
 
 # The keys of the text chunks inside a PNG: its recipe, which of the recipe's pictures it is (none
@@ -47,22 +47,6 @@ def _neurons(
 
 # How each kind of recipe is worked on, with the pictures that it starts from.
 COMPUTE: dict[str, Compute] = {NeuronRecipe.kind: _neurons}
-
-
-@dataclass(frozen=True)
-class Update:
-    """How far the work on a recipe is, in plain bytes that travel anywhere.
-
-    Attributes:
-        done, total: as ``core.progress.Progress`` counts.
-        sketches: unfinished pictures, WebP, by part; mostly none, as they are throttled.
-        pictures: those that were finished just now.
-    """
-
-    done: int
-    total: int
-    sketches: Mapping[int, bytes] = field(default_factory=dict)
-    pictures: tuple[StoredPicture, ...] = ()
 
 
 def updates(

@@ -16,19 +16,16 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import filelock
 
 from core.errors import ExplorerError
 from core.recipes import Recipe
-from explorer.claims import Claim, Claims
+from explorer.claims import Claim, Claims, Update
 from explorer.store import Store, StoredPicture
 
-if TYPE_CHECKING:
-    from explorer.work import Update
-
-    Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
+# Works on a recipe, with the file of its weights and the pictures that it starts from.
+Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
 
 # How often the store is asked for work, and told how far it is.
 IDLE_SECONDS = 0.1
@@ -49,8 +46,8 @@ class Worker:
         self,
         store: Store,
         name: str,
-        compute: "Compute",
-        notice: "Callable[[Claim, Update], None] | None" = None,
+        compute: Compute,
+        notice: Callable[[Claim, Update], None] | None = None,
     ) -> None:
         """Begin.
 

@@ -26,10 +26,17 @@ def app(
         int | None, typer.Option(help="Port; by default 8501 or the next free one.")
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="What works on jobs: local (this machine) or ray (a cluster).")
+        str,
+        typer.Option(
+            envvar="EXPLORER_ENGINE",
+            help="What works on jobs: local (this machine) or ray (a cluster).",
+        ),
     ] = "local",
     address: Annotated[
-        str | None, typer.Option(help="Of a Ray cluster, such as 10.0.0.1:6379 or auto.")
+        str | None,
+        typer.Option(
+            envvar="EXPLORER_RAY_ADDRESS", help="Of a Ray cluster, such as 10.0.0.1:6379 or auto."
+        ),
     ] = None,
 ) -> None:
     """Start the app in the browser."""

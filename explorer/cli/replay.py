@@ -20,9 +20,9 @@ from explorer.cli.common import (
 
 if TYPE_CHECKING:
     from core.recipes import Recipe
+    from explorer.claims import Update
     from explorer.replay import Comparison
     from explorer.store import Store
-    from explorer.work import Update
 
 
 @cli.command()

@@ -16,10 +16,10 @@ from core import networks, neurons
 from core.errors import ExplorerError
 from core.recipes import BATCH, NeuronRecipe, Recipe
 from explorer import supervisor, work, worker
+from explorer.claims import Update
 from explorer.jobs import Job, Jobs
 from explorer.store import Store, StoredPicture
 from explorer.supervisor import Supervisor
-from explorer.work import Update
 from explorer.worker import Worker
 from tests.conftest import ROOT
 

@@ -16,10 +16,10 @@ from core.errors import ExplorerError
 from core.networks import Network, NetworkInfo
 from core.recipes import BATCH, NeuronRecipe, Recipe
 from explorer import dropping, links, shared
+from explorer.claims import Update
 from explorer.gallery import Gallery, Search
 from explorer.jobs import Job, Jobs
 from explorer.store import StoredPicture
-from explorer.work import Update
 from explorer.worker import Worker
 from tests.conftest import ROOT, as_network, tiny_module
 
