@@ -70,3 +70,18 @@ def photograph() -> Tensor:
     cols = torch.linspace(0, 9, 52)[None]
     planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
     return (torch.stack(planes)[None] * 0.4 + 0.5).contiguous()
+
+
+class Clock:
+    """Stands still until it is moved; seconds since 1970."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

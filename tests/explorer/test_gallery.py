@@ -18,23 +18,9 @@ from explorer.claims import Claims
 from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs import UNASKED, Job, Jobs
 from explorer.store import Store, StoredPicture
+from tests.conftest import Clock
 
 EVERYTHING = Search()
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -13,21 +13,7 @@ from explorer import jobs as queue
 from explorer.claims import Claim, Claims
 from explorer.jobs import ASKED, UNASKED, Busy, Jobs
 from explorer.store import Store, StoredPicture
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.conftest import Clock
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from explorer.gallery import Gallery, Search
 from explorer.jobs import Job, Jobs
 from explorer.store import StoredPicture
 from explorer.worker import Worker
-from tests.conftest import ROOT, as_network, tiny_module
+from tests.conftest import as_network, tiny_module
+from tests.pages.app import html, open_at, query
 
-TIMEOUT = 60
 LAYER = "1"
 
 
@@ -78,23 +78,7 @@ def make(asked: NeuronRecipe) -> Job:
 
 
 def open_gallery(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=TIMEOUT)
-    app.run()
-    app.switch_page("../pages/gallery.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def query(app: AppTest) -> dict[str, str]:
-    values = app.query_params.items()
-    return {name: value if isinstance(value, str) else value[0] for name, value in values}
-
-
-def html(app: AppTest) -> str:
-    return "".join(it.proto.body for it in app.get("html"))
+    return open_at("gallery", **query)
 
 
 def unescaped(markdown: str) -> str:

@@ -23,10 +23,10 @@ from explorer import grid, jobs, shared, work
 from explorer.claims import Claims
 from explorer.store import Store, StoredPicture
 from explorer.worker import Worker
-from tests.conftest import ROOT, as_network, tiny_module
+from tests.conftest import as_network, tiny_module
+from tests.pages.app import html, open_at, query
 
 SIZE, STEPS = 16, 3
-TIMEOUT = 60
 
 
 class Studio:
@@ -109,27 +109,6 @@ def work_off(app: AppTest) -> AppTest:
 def visit(**query: str) -> AppTest:
     """Open the app at a link, and wait until all is drawn."""
     return work_off(open_at(**query))
-
-
-def open_at(**query: str) -> AppTest:
-    """Open the app at a link."""
-    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=TIMEOUT)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def query(app: AppTest) -> dict[str, str]:
-    """The query of the URL, one value a name."""
-    values = app.query_params.items()
-    return {name: value if isinstance(value, str) else value[0] for name, value in values}
-
-
-def html(app: AppTest) -> str:
-    """All HTML that the page wrote by itself."""
-    return "".join(it.proto.body for it in app.get("html"))
 
 
 def test_first_visit_draws_the_grid_and_every_rung(studio: Studio) -> None:
