@@ -7,6 +7,7 @@ for as long as it lives, so that others see at once when it was killed.
 
 import argparse
 import contextlib
+import ctypes
 import os
 import secrets
 import socket
@@ -176,6 +177,13 @@ def _leave_with_parent() -> None:
     os._exit(0)
 
 
+def _give_back_memory() -> None:
+    """Return memory that is free to the system, which the C library of Linux (glibc) keeps."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def main() -> None:
     """Work until the process that started this one ends."""
     parser = argparse.ArgumentParser(prog="python -m explorer.worker", description=main.__doc__)
@@ -196,7 +204,9 @@ def main() -> None:
             torch.set_num_threads(chosen.threads)
         worker = Worker(store, chosen.name, work.updates)
         while True:
-            if not worker.turn():
+            if worker.turn():
+                _give_back_memory()
+            else:
                 time.sleep(IDLE_SECONDS)
 
 
