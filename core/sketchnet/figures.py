@@ -13,10 +13,19 @@ import numpy as np
 
 from core.sketchnet import patterns, shapes
 from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift
-from core.sketchnet.painter import Painter
+from core.sketchnet.painter import Distance, Painter
 from core.sketchnet.shapes import Array, meet, union
 
 EVERYWHERE = 3.0  # a reach beyond every corner of the scene
+CLOTH = 0.35  # share of the simple shapes that have a texture on them
+# textures fit for cloth, with their share of ink
+CLOTHS: tuple[tuple[str, patterns.Pattern, float], ...] = (
+    ("stripes", patterns.stripes, 0.45),
+    ("dots", patterns.dots, 0.52),
+    ("checks", patterns.checks, 0.5),
+    ("grid", patterns.grid, 0.2),
+    ("scales", patterns.scales, 0.2),
+)
 
 
 def texture(
@@ -115,21 +124,60 @@ def plaid(p: Painter) -> None:
 
 
 def _plain(
-    p: Painter, concept: str, shape: Callable[[Array, Array], Array], turn: float = 0.0
+    p: Painter, concept: str, shape: Distance, turn: float = 0.0, also: tuple[str, ...] = ()
 ) -> None:
-    """Paint a simple shape, now and then with a pattern of its own kind of cloth."""
-    p.part(concept, shape, p.palette.main, turn=turn, shadow=True)
+    """Paint a simple shape, now and then cut from a patterned cloth."""
+    _cut_from_cloth(p, concept, shape, p.palette.main, turn, also=also)
+
+
+def _cut_from_cloth(
+    p: Painter,
+    concept: str,
+    shape: Distance,
+    fill: Array,
+    turn: float = 0.0,
+    reach: float = 1.0,
+    also: tuple[str, ...] = (),
+) -> None:
+    """Paint a part, now and then with a texture on it, at any angle."""
+    if not p.chance(CLOTH):
+        p.part(concept, shape, fill, turn=turn, reach=reach, shadow=True, also=also)
+        return
+    name, pattern, share = CLOTHS[p.count(0, len(CLOTHS) - 1)]
+    period, angle = p.uniform(0.26, 0.42), p.uniform(-math.pi, math.pi)
+    across, down = math.cos(angle) / period, math.sin(angle) / period
+
+    def woven(u: Array, v: Array) -> Array:
+        return pattern(u * across + v * down, v * across - u * down, share) * period
+
+    p.part(
+        concept,
+        shape,
+        fill,
+        turn=turn,
+        reach=reach,
+        shadow=True,
+        pattern=woven,
+        ink=distinct(p.palette.second, fill, INK_GAP, LUMA_GAP / 2),
+        also=(name, *also),
+    )
 
 
 def disc(p: Painter) -> None:
     """Paint a full disc."""
-    _plain(p, "disc", lambda u, v: shapes.disc(u, v, 0.85))
+    _plain(p, "disc", lambda u, v: shapes.disc(u, v, 0.85), also=("circle",))
 
 
 def ring(p: Painter) -> None:
     """Paint one open ring."""
     width = p.uniform(0.14, 0.36)
-    _plain(p, "ring", lambda u, v: shapes.ring(u, v, 0.92 - width / 2, width))
+    p.part(
+        "ring",
+        lambda u, v: shapes.ring(u, v, 0.92 - width / 2, width),
+        p.palette.main,
+        shadow=True,
+        also=("circle",),
+    )
 
 
 def concentric_rings(p: Painter) -> None:
@@ -209,7 +257,7 @@ def crescent(p: Painter) -> None:
 def heart(p: Painter) -> None:
     """Paint a heart."""
     fill = p.tint(0.98, 0.85, 0.85)
-    p.part("heart", lambda u, v: shapes.heart(u, v, 0.88), fill, reach=1.1, shadow=True)
+    _cut_from_cloth(p, "heart", lambda u, v: shapes.heart(u, v, 0.88), fill, reach=1.1)
 
 
 def arrow(p: Painter) -> None:

@@ -8,8 +8,9 @@ paints.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +22,7 @@ Distance = Callable[[Array, Array], Array]
 STRETCHED = 1.2  # a stretched figure reaches this much farther at most
 SHADOW_LENGTH, SHADOW_BLUR = 0.09, 0.16  # in scene units
 LINE_SHARE = 0.30  # an outline is never wider than this share of its part's reach
+LINED = 0.6  # a figure smaller than this has its outlines made thinner in proportion
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,23 @@ class Painter:
         """Return the colour, moved until it stands out from the ground."""
         return distinct(colour, self.palette.ground, GROUND_GAP, LUMA_GAP)
 
+    @contextmanager
+    def figure(
+        self, name: str, frame: Frame | None = None, palette: Palette | None = None
+    ) -> Iterator[None]:
+        """Paint another thing: inside the `with`, marks are its own, in its frame and colours."""
+        before = (self.frame, self.palette, self.light)
+        if frame is not None:
+            self.frame = frame
+            thin = min(1.0, frame.scale / LINED)
+            self.light = replace(self.light, line=self.light.line * thin)
+        if palette is not None:
+            self.palette = palette
+        try:
+            yield
+        finally:
+            self.frame, self.palette, self.light = before
+
     def part(
         self,
         concept: str,
@@ -146,6 +165,7 @@ class Painter:
         shadow: bool = False,
         shade: float = 1.0,
         frame: Frame | None = None,
+        also: tuple[str, ...] = (),
     ) -> None:
         """Paint one named part.
 
@@ -153,7 +173,7 @@ class Painter:
         coordinates), turned by `turn` radians, and is negative only within `reach` of that origin.
         `fill` is float32 [3]; where `pattern` is negative the part has the colour `ink` instead.
         `line` is the outline's width in scene units (the scene's own if None); `alpha` the part's
-        opacity; `shade` scales the scene's light.
+        opacity; `shade` scales the scene's light; `also` names what else the part shows ("circle").
         """
         place = Place(self.frame if frame is None else frame, at, turn, reach)
         if shadow and self.light.shadow > 0.0:

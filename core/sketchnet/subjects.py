@@ -6,7 +6,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.sketchnet import animals, faces, figures, outdoors, patterns, plants, things, vehicles
+from core.sketchnet import (
+    animals,
+    faces,
+    figures,
+    outdoors,
+    patterns,
+    plants,
+    things,
+    vehicles,
+    views,
+)
 from core.sketchnet.painter import Painter
 
 FREE = math.pi  # may stand at any angle
@@ -22,7 +32,8 @@ class Subject:
     paint: Callable[[Painter], None]
     tilt: float = UPRIGHT  # radians either way
     mirror: bool = True  # may face either side
-    fills: bool = False  # a texture: covers the whole picture
+    fills: bool = False  # covers the whole picture, as textures and views do
+    view: bool = False  # a picture of many things
 
 
 QUARTER = math.pi / 4
@@ -37,6 +48,10 @@ def _texture(
     tilt: float = 0.12,
 ) -> Subject:
     return Subject(name, figures.texture(name, pattern, ink, turn, tilt), mirror=False, fills=True)
+
+
+def _view(name: str, paint: Callable[[Painter], None]) -> Subject:
+    return Subject(name, paint, mirror=False, fills=True, view=True)
 
 
 SUBJECTS: tuple[Subject, ...] = (
@@ -107,6 +122,11 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("ice cream", things.ice_cream, LEAN),
     Subject("crown", things.crown, LEAN),
     Subject("anchor", things.anchor, LEAN),
+    _view("night sky", views.night_sky),
+    _view("sea", views.sea),
+    _view("meadow", views.meadow),
+    _view("village", views.village),
+    _view("forest", views.forest),
 )
 
 CLASSES: tuple[str, ...] = tuple(subject.name for subject in SUBJECTS)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ExplorerError
-from core.sketchnet import scene
+from core.sketchnet import company, scene
 from core.sketchnet.colours import palette
 from core.sketchnet.painter import Painter
 from core.sketchnet.subjects import CLASSES, SUBJECTS
@@ -54,7 +54,7 @@ def draw(seed: int, index: int, size: int = SIZE, label: int | None = None) -> D
     subject = SUBJECTS[label]
     painter = Painter(size, rng, palette(rng), scene.light(rng), scene.frame(rng, subject))
     scene.ground(painter, subject)
-    subject.paint(painter)
+    company.paint(painter, subject)
     return Drawing(_finish(painter), label)
 
 
