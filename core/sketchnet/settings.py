@@ -8,24 +8,26 @@ from dataclasses import dataclass
 from core.sketchnet.network import WIDTHS
 from core.sketchnet.world import SIZE
 
+REPORTS = 8  # how often a run is measured
+
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides what a training run ends with."""
 
     seed: int = 0
-    drawings: int = 150_000
-    epochs: float = 3.0
+    drawings: int = 200_000
+    epochs: float = 3.2
     batch: int = 128
     parts: int = 2  # of a batch, each on one thread with normalisation statistics of its own
     rate: float = 0.1  # peak learning rate of SGD with Nesterov momentum
     momentum: float = 0.9
     decay: float = 5e-4  # of convolution and linear weights only
     average: float = 0.998  # decay of the running average of the weights, which is what ships
-    eps: float = 1.0  # L2 radius at 64 pixels; shrinks with the side of the picture
+    eps: float = 1.5  # L2 radius at 64 pixels; shrinks with the side of the picture
     warm_up: float = 0.04  # these four: shares of all steps
     plain: float = 0.10  # until then no adversarial examples
-    ramp: float = 0.25  # until then eps grows
+    ramp: float = 0.30  # until then eps grows
     small: float = 0.60  # until then pictures of `small_side`
     small_side: int = 48
     widths: tuple[int, ...] = WIDTHS
@@ -39,6 +41,11 @@ class Settings:
     def steps(self) -> int:
         """Return the steps of the whole run."""
         return round(self.epochs * self.epoch_steps)
+
+    @property
+    def report_steps(self) -> set[int]:
+        """Return the steps after which the run is measured."""
+        return {round(self.steps * (part + 1) / REPORTS) for part in range(REPORTS)}
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate: a linear warm-up, then half a cosine down to nothing."""

@@ -23,13 +23,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from core.errors import ExplorerError
 from core.sketchnet import pictures
+from core.sketchnet.curve import draw_curve
 from core.sketchnet.evaluate import UNSEEN_SEED, evaluate
 from core.sketchnet.network import WEIGHTS, save
 from core.sketchnet.settings import Settings
 from core.sketchnet.trainer import Trainer
 from core.sketchnet.world import CLASSES
 
-RECORD_EPS = (0.25, 0.5, 1.0, 2.0)
+RECORD_EPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+CURVE = "curve.png"
 STATE = "state.safetensors"  # the checkpoint's name
 SAVE_EVERY = 100  # steps between two checkpoints
 
@@ -45,10 +47,10 @@ def train(
     """Run a training, or what is left of it, and return it.
 
     Writes into `out`: the drawings, `state.safetensors` (checkpoint), `sketchnet.safetensors`
-    (folded average, at every checkpoint), `log.txt`. `stop_after` ends the run early at that step,
-    checkpointed; `report_size` gives the drawings for accuracy, for the attack and for dead units
-    at the end of each epoch (nothing is reported if the first is 0). Raises ExplorerError when the
-    folder holds a training and `resume` is false.
+    (folded average, at every checkpoint), `log.txt`, and `curve.png` at each report. `stop_after`
+    ends the run early at that step, checkpointed; `report_size` gives the drawings for accuracy,
+    for the attack and for dead units at each report (none is made if the first is 0). Raises
+    ExplorerError when the folder holds a training and `resume` is false.
     """
     out.mkdir(parents=True, exist_ok=True)
     with _progress() as progress:
@@ -59,20 +61,19 @@ def train(
         run = _start(settings, out, resume)
         last = settings.steps if stop_after is None else min(stop_after, settings.steps)
         bar = progress.add_task("training", total=settings.steps, completed=run.step)
-        mean_loss = 0.0
         while run.step < last:
             started = time.perf_counter()
-            loss = run.advance()
+            run.advance()
             run.seconds += time.perf_counter() - started
-            mean_loss = loss if mean_loss == 0.0 else mean_loss + 0.02 * (loss - mean_loss)
-            progress.update(bar, completed=run.step, description=f"training, loss {mean_loss:.3f}")
-            if run.step % settings.epoch_steps == 0 or run.step == settings.steps:
-                _end_epoch(run, out, mean_loss, report_size)
+            told = f"training, loss {run.mean_loss:.3f}"
+            progress.update(bar, completed=run.step, description=told)
+            if run.step in settings.report_steps:
+                _report(run, out, report_size)
             if run.step % SAVE_EVERY == 0 or run.step == last:
                 run.write(out / STATE)
                 save(run.averaged(), CLASSES, out / WEIGHTS.name)
                 at = f"step {run.step}/{settings.steps} after {run.seconds:.0f} s"
-                _log(out, f"{at}: loss {mean_loss:.4f}")
+                _log(out, f"{at}: loss {run.mean_loss:.4f}")
     return run
 
 
@@ -106,17 +107,19 @@ def _start(settings: Settings, out: Path, resume: bool) -> Trainer:
     return run
 
 
-def _end_epoch(run: Trainer, out: Path, loss: float, sizes: tuple[int, int, int]) -> None:
-    """Measure the averaged weights and log a line about them."""
+def _report(run: Trainer, out: Path, sizes: tuple[int, int, int]) -> None:
+    """Measure the averaged weights, log a line about them and draw the learning curve."""
     count, attacked, dead = sizes
     if count == 0:
         return
     model = run.averaged()
     # A world of its own: the record's drawings stay unseen by whoever tunes the training.
     found = evaluate(model, UNSEEN_SEED + 1, count, attacked, dead_count=dead, half=True)
-    found["step"], found["loss"], found["seconds"] = run.step, loss, round(run.seconds)
+    found["step"], found["loss"], found["seconds"] = run.step, run.mean_loss, round(run.seconds)
     run.reports.append(found)
     _log(out, json.dumps(found))
+    settings = run.settings
+    draw_curve(out / CURVE, run.losses, run.reports, settings.steps, settings.eps)
 
 
 def _log(out: Path, line: str) -> None:
@@ -140,7 +143,7 @@ def record(run: Trainer, command: str, count: int = 4000, attacked: int = 300) -
         "parameters": sum(p.numel() for p in run.averaged().parameters()),
         "seconds": round(run.seconds),
         "measured": evaluate(run.averaged(), UNSEEN_SEED, count, attacked, RECORD_EPS),
-        "epochs": run.reports,
+        "reports": run.reports,
     }
 
 

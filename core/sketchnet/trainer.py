@@ -18,6 +18,9 @@ from core.sketchnet.network import SketchNet, blank, fold
 from core.sketchnet.settings import Settings
 from core.sketchnet.world import CLASSES
 
+LOSS_SHARE = 0.02  # of a new loss in the running mean
+LOSS_EVERY = 20  # steps between two points of the learning curve
+
 
 class Trainer:
     """A run: model, running average, optimiser and the step it has reached."""
@@ -36,6 +39,8 @@ class Trainer:
         self.optimiser = sgd(self.model, settings)
         self.step = 0
         self.seconds = 0.0
+        self.mean_loss = 0.0  # running
+        self.losses: list[tuple[int, float]] = []  # the running mean now and then, by step
         self.reports: list[dict[str, object]] = []
         self.schedules: list[dict[str, object]] = []  # what was asked for, and from which step on
 
@@ -58,7 +63,16 @@ class Trainer:
         self._share_statistics()
         self._take_average()
         self.step += 1
-        return sum(loss for loss, _ in found) / len(found)
+        loss = sum(loss for loss, _ in found) / len(found)
+        self._keep(loss)
+        return loss
+
+    def _keep(self, loss: float) -> None:
+        """Note the loss of a step for the learning curve."""
+        first = self.step == 1
+        self.mean_loss = loss if first else self.mean_loss + LOSS_SHARE * (loss - self.mean_loss)
+        if first or self.step % LOSS_EVERY == 0:
+            self.losses.append((self.step, self.mean_loss))
 
     def _gradients(self, part: int, images: Tensor, labels: Tensor) -> tuple[float, list[Tensor]]:
         """Return one part's loss and gradients, on one thread of its own.
@@ -121,6 +135,8 @@ class Trainer:
         notes = {
             "step": self.step,
             "seconds": self.seconds,
+            "mean_loss": self.mean_loss,
+            "losses": self.losses,
             "reports": self.reports,
             "schedules": self.schedules,
         }
@@ -138,8 +154,10 @@ class Trainer:
                 self.optimiser.state[value]["momentum_buffer"] = buffer
         self.step = int(state.notes["step"])
         self.seconds = float(state.notes["seconds"])
+        self.mean_loss = float(state.notes["mean_loss"])
+        self.losses = [(int(step), float(loss)) for step, loss in state.notes["losses"]]
         self.reports = list(state.notes["reports"])
-        self.schedules = list(state.notes.get("schedules", []))
+        self.schedules = list(state.notes["schedules"])
 
 
 def _replica(model: SketchNet) -> SketchNet:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import ExplorerError
 from core.sketchnet import attacks, evaluate, pictures, train, trainer
+from core.sketchnet.curve import LEFT, WIDTH, draw_curve
 from core.sketchnet.network import SketchNet, fold, load
 from core.sketchnet.settings import Settings
 from core.sketchnet.trainer import Trainer
@@ -44,6 +46,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
     expected, found = weights(whole), weights(resumed)
     assert expected.keys() == found.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert resumed.losses == whole.losses
 
 
 def test_a_run_leaves_weights_that_load_and_its_schedule(
@@ -57,6 +60,32 @@ def test_a_run_leaves_weights_that_load_and_its_schedule(
     found = train.record(run, "a test", count=20, attacked=10)
     assert json.loads(json.dumps(found)) == found
     assert found["command"] == "a test"
+
+
+def test_reports_come_with_a_learning_curve(tmp_path: Path) -> None:
+    settings = replace(TINY, drawings=64, epochs=1)
+    run = train.train(settings, tmp_path, workers=1, report_size=(20, 10, 20))
+    assert [report["step"] for report in run.reports] == sorted(settings.report_steps - {0})
+    with Image.open(tmp_path / train.CURVE) as curve:
+        assert len(curve.getcolors(1 << 16) or ()) > 5, "more than one colour"
+
+
+def test_a_learning_curve_shows_its_lines(tmp_path: Path) -> None:
+    def drawn(losses: list[tuple[float, float]], accuracy: float) -> np.ndarray:
+        report = {"step": 50, "accuracy": accuracy, "pgd20_accuracy": {"1.0": accuracy / 2}}
+        draw_curve(tmp_path / "curve.png", losses, [report], 100, 1.5)
+        return np.asarray(Image.open(tmp_path / "curve.png").convert("RGB")).astype(int)
+
+    falling = drawn([(0, 4.0), (50, 0.4), (100, 0.04)], 0.9)
+    blue = (falling[:, :WIDTH, 2] - falling[:, :WIDTH, 0]) > 60
+    rows = [np.nonzero(blue[:, col])[0].mean() for col in (LEFT + 20, WIDTH // 2, WIDTH - 40)]
+    assert rows == sorted(rows) and rows[0] < rows[-1] - 100, "down from left to right"
+    red = (falling[:, WIDTH:, 0] - falling[:, WIDTH:, 2]) > 60
+    lower = drawn([], 0.2)
+    assert (
+        np.nonzero(red)[0].min()
+        < np.nonzero((lower[:, WIDTH:, 0] - lower[:, WIDTH:, 2]) > 60)[0].min()
+    ), "less accuracy stands lower"
 
 
 def test_a_started_training_is_not_overwritten(finished: tuple[Trainer, Path]) -> None:

@@ -1,0 +1,135 @@
+"""The learning curve of a training run as a picture: its loss, and its accuracy on unseen drawings.
+
+Drawn with Pillow alone, so that training needs nothing that the explorer does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+Points = Sequence[tuple[float, float]]
+
+WIDTH, HEIGHT = 560, 360  # of one panel, in pixels of the finished picture
+FINE = 2  # drawn this many times larger, for smooth lines
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 52
+TEXT, THIN, THICK = 15, 1, 3
+INK, PALE = "#333333", "#dddddd"
+BLUE, RED, ORANGE = "#2166ac", "#b2182b", "#e08214"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a panel: its name, colour, points (x, y), and whether each point is marked."""
+
+    name: str
+    colour: str
+    points: Points
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot: what it shows, and its lines over steps; `top` and `foot` bound the y axis."""
+
+    title: str
+    lines: tuple[Line, ...]
+    steps: int
+    foot: float
+    top: float
+    ticks: tuple[float, ...]
+    log: bool = False
+
+    def height_of(self, y: float) -> float:
+        """Return how high a value stands between foot (0) and top (1)."""
+        if self.log:
+            foot, top, y = math.log(self.foot), math.log(self.top), math.log(max(y, self.foot))
+        else:
+            foot, top = self.foot, self.top
+        return min(max((y - foot) / (top - foot), 0.0), 1.0)
+
+
+def draw_curve(
+    path: Path, losses: Points, reports: Sequence[dict[str, Any]], steps: int, eps: float
+) -> None:
+    """Write the learning curve of a run as PNG.
+
+    `losses` holds pairs of a step and the training loss; `reports` what `evaluate` found, each with
+    its `step`; `steps` is the length of the whole run, `eps` the radius of its attack.
+    """
+    clean = [(float(r["step"]), 100.0 * float(r["accuracy"])) for r in reports]
+    lines = [Line("clean", BLUE, clean, marked=True)]
+    radii = list(reports[-1]["pgd20_accuracy"]) if reports else []
+    for radius, colour in zip(radii, (RED, ORANGE), strict=False):
+        found = [
+            (float(r["step"]), 100.0 * float(r["pgd20_accuracy"][radius]))
+            for r in reports
+            if radius in r["pgd20_accuracy"]
+        ]
+        lines.append(Line(f"attacked, eps {radius}", colour, found, marked=True))
+    panels = (
+        Panel(
+            f"training loss, adversarial to eps {eps:g}",
+            (Line("loss", BLUE, losses),),
+            steps,
+            foot=0.02,
+            top=5.0,
+            ticks=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+            log=True,
+        ),
+        Panel(
+            "unseen drawings named right, %",
+            tuple(lines),
+            steps,
+            foot=0.0,
+            top=100.0,
+            ticks=(0.0, 20.0, 40.0, 60.0, 80.0, 100.0),
+        ),
+    )
+    sheet = Image.new("RGB", (len(panels) * WIDTH * FINE, HEIGHT * FINE), "white")
+    for place, panel in enumerate(panels):
+        _draw_panel(ImageDraw.Draw(sheet), panel, place * WIDTH * FINE)
+    sheet.resize((len(panels) * WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(path)
+
+
+def _draw_panel(pen: ImageDraw.ImageDraw, panel: Panel, left: int) -> None:
+    """Draw one panel whose left edge is at `left`."""
+    font = ImageFont.load_default(TEXT * FINE)
+    wide, high = (WIDTH - LEFT - RIGHT) * FINE, (HEIGHT - TOP - BOTTOM) * FINE
+    x0, y0 = left + LEFT * FINE, TOP * FINE + high
+
+    def at(step: float, value: float) -> tuple[float, float]:
+        return x0 + wide * step / max(panel.steps, 1), y0 - high * panel.height_of(value)
+
+    pen.text((x0, TOP * FINE // 2), panel.title, INK, font, "lm")
+    for tick in panel.ticks:
+        pen.line([at(0, tick), at(panel.steps, tick)], PALE, THIN * FINE)
+        x, y = at(0, tick)
+        pen.text((x - 8 * FINE, y), f"{tick:g}", INK, font, "rm")
+    for step in _round_steps(panel.steps):
+        x, y = at(step, panel.foot)
+        pen.text((x, y + 8 * FINE), f"{step:,}", INK, font, "mt")
+    pen.text((x0 + wide, y0 + 30 * FINE), "steps", INK, font, "rt")
+    for place, line in enumerate(panel.lines):
+        points = [at(*point) for point in line.points]
+        if len(points) > 1:
+            pen.line(points, line.colour, THICK * FINE, joint="curve")
+        for x, y in points if line.marked else ():
+            radius = THICK * FINE
+            pen.ellipse([x - radius, y - radius, x + radius, y + radius], line.colour)
+        if len(panel.lines) > 1:
+            beside = (x0 + wide - 8 * FINE, y0 - (14 + 20 * place) * FINE)
+            pen.text(beside, line.name, line.colour, font, "rm")
+
+
+def _round_steps(steps: int) -> range:
+    """Return four to ten round numbers from 0 to `steps`."""
+    apart = 10 ** max(math.floor(math.log10(max(steps, 1))), 0)
+    while steps / apart < 4 and apart > 1:
+        apart //= 2
+    return range(0, steps + 1, apart)
