@@ -61,6 +61,7 @@ def fish(p: Painter) -> None:
         reach=0.85,
         pattern=pattern,
         ink=lift(body, -0.45) if luma(body) > 0.4 else lift(body, 0.5),
+        also=(("scales",), ("stripes",), ())[style],
     )
     stroke(
         p, "gill", shapes.curve((0.38, -0.28), (0.52, 0.0), (0.38, 0.28), 4), 0.05, lift(body, -0.5)
@@ -152,7 +153,7 @@ def butterfly(p: Painter) -> None:
             0.045,
             ink,
         )
-    p.part("body", lambda u, v: shapes.ellipse(u, v, 0.09, 0.58), ink, reach=0.58, line=0.0)
+    p.part("abdomen", lambda u, v: shapes.ellipse(u, v, 0.09, 0.58), ink, reach=0.58, line=0.0)
 
 
 def ladybird(p: Painter) -> None:
@@ -191,7 +192,13 @@ def snail(p: Painter) -> None:
     p.part("foot", foot, skin, reach=1.1)
     turns = p.uniform(2.0, 2.8)
     p.part(
-        "shell", lambda u, v: shapes.disc(u, v, 0.6), shell, at=(-0.16, 0.0), reach=0.6, shadow=True
+        "shell",
+        lambda u, v: shapes.disc(u, v, 0.6),
+        shell,
+        at=(-0.16, 0.0),
+        reach=0.6,
+        shadow=True,
+        also=("circle",),
     )
     ink = lift(shell, -0.55) if luma(shell) > 0.35 else lift(shell, 0.6)
     p.part(

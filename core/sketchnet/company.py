@@ -36,7 +36,7 @@ def paint(p: Painter, subject: Subject) -> None:
     if companion is not None and _near(p.frame, companion[1]):
         _paint_companion(p, *companion)
         companion = None
-    with p.figure(subject.name):
+    with p.figure(subject.name, everywhere=subject.fills):
         subject.paint(p)
     if companion is not None:
         _paint_companion(p, *companion)

@@ -191,6 +191,7 @@ def owl(p: Painter) -> None:
         line=0.0,
         pattern=lambda u, v: patterns.scales(u / 0.24, v / 0.24, 0.22) * 0.24,
         ink=feather,
+        also=("scales",),
     )
     for side in (-1, 1):
         p.part(

@@ -75,7 +75,7 @@ def scales(p: Painter) -> None:
     angle, at = p.uniform(-0.12, 0.12), (p.uniform(0.0, period), p.uniform(0.0, period))
     if p.chance(0.6):
         p.part(
-            "scale",
+            "scales",
             lambda u, v: patterns.scale_tips(u / period, v / period, tip) * period,
             distinct(p.palette.second, p.palette.ground, INK_GAP),
             at=at,
@@ -84,7 +84,7 @@ def scales(p: Painter) -> None:
             line=0.0,
         )
     p.part(
-        "scale",
+        "scales",
         lambda u, v: patterns.scales(u / period, v / period, rim) * period,
         p.palette.main,
         at=at,
@@ -165,7 +165,7 @@ def _cut_from_cloth(
 
 def disc(p: Painter) -> None:
     """Paint a full disc."""
-    _plain(p, "disc", lambda u, v: shapes.disc(u, v, 0.85), also=("circle",))
+    _plain(p, "disc", lambda u, v: shapes.disc(u, v, 0.85))
 
 
 def ring(p: Painter) -> None:
@@ -176,7 +176,6 @@ def ring(p: Painter) -> None:
         lambda u, v: shapes.ring(u, v, 0.92 - width / 2, width),
         p.palette.main,
         shadow=True,
-        also=("circle",),
     )
 
 

@@ -46,7 +46,15 @@ def spot(
     p: Painter, concept: str, at: Point, radius: float, colour: Array, line: float | None = 0.0
 ) -> None:
     """Paint a small disc."""
-    p.part(concept, lambda u, v: shapes.disc(u, v, radius), colour, at=at, reach=radius, line=line)
+    p.part(
+        concept,
+        lambda u, v: shapes.disc(u, v, radius),
+        colour,
+        at=at,
+        reach=radius,
+        line=line,
+        also=("circle",),
+    )
 
 
 def round_eye(

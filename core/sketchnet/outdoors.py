@@ -86,7 +86,7 @@ def sun(p: Painter) -> None:
         return np.maximum(np.maximum(off - 0.055, far - 0.98), core + 0.12 - far)
 
     p.part("ray", rays, lift(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
-    p.part("sun", lambda u, v: shapes.disc(u, v, core), gold, reach=core)
+    p.part("sun", lambda u, v: shapes.disc(u, v, core), gold, reach=core, also=("circle",))
 
 
 def house(p: Painter) -> None:
@@ -108,6 +108,7 @@ def house(p: Painter) -> None:
         shadow=True,
         pattern=(lambda u, v: patterns.bricks(u / 0.36, v / 0.36, 0.8) * 0.36) if brick else None,
         ink=lift(wall, -0.22),
+        also=("bricks",) if brick else (),
     )
     patch(p, "roof", [(0.0, -0.98), (wide + 0.2, eaves), (-wide - 0.2, eaves)], roof)
     side = -1.0 if p.chance(0.5) else 1.0

@@ -1,8 +1,8 @@
 """The painter: puts named parts onto a picture, with antialiased edges, only where each can be.
 
 Every mark on a drawing goes through `Painter.part`, which knows the part's concept ("eye", "wheel",
-"petal") and its exact coverage, so that a mask per concept can be had from the same call that
-paints.
+"petal") and its exact coverage, so that the masks of all concepts come from the very calls that
+paint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.sketchnet.annotation import COVERED, Annotation
 from core.sketchnet.colours import GROUND_GAP, LUMA_GAP, Palette, distinct, rgb
+from core.sketchnet.concepts import OUTLINE
 from core.sketchnet.shapes import Array, Point
 
 Distance = Callable[[Array, Array], Array]
@@ -90,14 +92,24 @@ class Painter:
     """A picture in the making."""
 
     def __init__(
-        self, size: int, rng: np.random.Generator, palette: Palette, light: Light, frame: Frame
+        self,
+        size: int,
+        rng: np.random.Generator,
+        palette: Palette,
+        light: Light,
+        frame: Frame,
+        annotation: Annotation | None = None,
     ) -> None:
-        """Start with a picture of `size` x `size` pixels in the ground's colour."""
+        """Start with a picture of `size` x `size` pixels in the ground's colour.
+
+        `annotation`, if there is one, is told what every mark covers; the picture is the same.
+        """
         self.size = size
         self.rng = rng
         self.palette = palette
         self.light = light
         self.frame = frame
+        self.annotation = annotation
         self.pixel = 2.0 / size
         self.axis = ((np.arange(size, dtype=np.float32) + 0.5) * self.pixel - 1.0).astype(
             np.float32
@@ -134,9 +146,16 @@ class Painter:
 
     @contextmanager
     def figure(
-        self, name: str, frame: Frame | None = None, palette: Palette | None = None
+        self,
+        name: str,
+        frame: Frame | None = None,
+        palette: Palette | None = None,
+        everywhere: bool = False,
     ) -> Iterator[None]:
-        """Paint another thing: inside the `with`, marks are its own, in its frame and colours."""
+        """Paint another thing: inside the `with`, marks are its own, in its frame and colours.
+
+        With `everywhere` the whole picture shows it, whatever its marks cover.
+        """
         before = (self.frame, self.palette, self.light)
         if frame is not None:
             self.frame = frame
@@ -144,9 +163,13 @@ class Painter:
             self.light = replace(self.light, line=self.light.line * thin)
         if palette is not None:
             self.palette = palette
+        if self.annotation is not None:
+            self.annotation.enter(name, everywhere)
         try:
             yield
         finally:
+            if self.annotation is not None:
+                self.annotation.leave()
             self.frame, self.palette, self.light = before
 
     def part(
@@ -194,15 +217,16 @@ class Painter:
             stroke = self.palette.line[:, None, None]
             colour = stroke + (colour - stroke) * np.clip(0.5 - half - away, 0.0, 1.0)
         cover = np.clip(0.5 + half - away, 0.0, 1.0)
-        self._lay(concept, window, cover * np.float32(alpha) if alpha < 1.0 else cover, colour)
-
-    def _lay(self, concept: str, window: Window, cover: Array, colour: Array) -> None:
-        """Lay colour [3, h, w] over a window of the picture by its coverage [h, w].
-
-        The one place where a concept meets its pixels.
-        """
+        if alpha < 1.0:
+            cover = cover * np.float32(alpha)
         under = self.image[:, window.rows, window.cols]
         under += cover * (colour - under)
+        if self.annotation is not None:
+            covered = cover >= COVERED
+            self.annotation.lay((concept, *also), window.rows, window.cols, covered)
+            if width > 0.0:
+                lined = covered & (away >= -half)
+                self.annotation.lay((concept, *also, OUTLINE), window.rows, window.cols, lined)
 
     def _shadow(self, shape: Distance, place: Place) -> None:
         """Darken the picture behind a part, away from the light, softly."""

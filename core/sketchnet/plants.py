@@ -90,7 +90,7 @@ def tree(p: Painter) -> None:
     def leaves(u: Array, v: Array) -> Array:
         return union(*(shapes.disc(u - a, v - b, r) for a, b, r in puffs))
 
-    p.part("crown", leaves, crown, reach=1.05, shadow=True)
+    p.part("foliage", leaves, crown, reach=1.05, shadow=True)
     fruit = p.chance(0.35)
     colour = distinct(p.palette.accent, crown, 0.45)
     for at in ((-0.4, -0.3), (0.05, -0.62), (0.38, -0.2), (-0.05, -0.08)):
@@ -98,7 +98,7 @@ def tree(p: Painter) -> None:
             spot(p, "fruit", at, 0.1, colour)
         else:
             p.part(
-                "crown",
+                "foliage",
                 lambda u, v: shapes.arc(u, v, 0.15, 0.8, 0.055),
                 lift(crown, -0.3),
                 at=at,

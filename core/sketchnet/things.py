@@ -129,8 +129,9 @@ def clock(p: Painter) -> None:
     rim = p.palette.main
     dial = distinct(lift(p.palette.second, 0.75), rim, INK_GAP, LUMA_GAP)
     ink = BLACK if luma(dial) > 0.4 else WHITE
-    p.part("rim", lambda u, v: shapes.disc(u, v, 0.96), rim, shadow=True)
-    p.part("clock", lambda u, v: shapes.disc(u, v, 0.8), dial, reach=0.8, line=0.0)
+    round_ = ("circle",)
+    p.part("rim", lambda u, v: shapes.disc(u, v, 0.96), rim, shadow=True, also=round_)
+    p.part("dial", lambda u, v: shapes.disc(u, v, 0.8), dial, reach=0.8, line=0.0, also=round_)
     for hour in range(12):
         angle = hour * math.pi / 6
         inner = 0.58 if hour % 3 == 0 else 0.64
@@ -167,6 +168,7 @@ def ice_cream(p: Painter) -> None:
         reach=1.05,
         pattern=lambda u, v: patterns.hatching(u / 0.2, v / 0.2, 0.22) * 0.2,
         ink=lift(waffle, -0.4),
+        also=("hatching",),
     )
     scoops = p.count(1, 3)
     flavours = [p.palette.main, p.shown(p.palette.second), p.shown(p.palette.accent)]

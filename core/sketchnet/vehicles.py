@@ -46,7 +46,7 @@ def car(p: Painter) -> None:
     ):
         patch(p, "window", corners, glass, 0.0)
     p.part(
-        "body",
+        "car body",
         lambda u, v: shapes.box(u, v, 0.98, 0.24, 0.14),
         paint,
         at=(0.0, 0.14),
@@ -72,9 +72,9 @@ def bicycle(p: Painter) -> None:
         wheel_at(p, at, radius, 5, tyre, spoke, 0.22)
     seat, crank, head = (-0.26, -0.3), (-0.06, 0.3), (0.4, -0.32)
     width = p.uniform(0.08, 0.11)
-    stroke(p, "frame", [back, crank, head, seat, back], width, frame)
-    stroke(p, "frame", [crank, (-0.3, -0.44)], width, frame)
-    stroke(p, "frame", [front, (0.36, -0.56)], width, frame)
+    stroke(p, "bicycle frame", [back, crank, head, seat, back], width, frame)
+    stroke(p, "bicycle frame", [crank, (-0.3, -0.44)], width, frame)
+    stroke(p, "bicycle frame", [front, (0.36, -0.56)], width, frame)
     stroke(p, "saddle", [(-0.46, -0.48), (-0.16, -0.48)], 0.13, tyre)
     stroke(p, "handlebar", [(0.2, -0.6), (0.38, -0.6), (0.52, -0.48)], 0.09, tyre)
 

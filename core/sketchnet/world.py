@@ -2,15 +2,17 @@
 
 `draw(seed, index)` gives the same picture every time and the same scene at every size: all choices
 come from a generator of its own, in scene coordinates, and only the pixel noise depends on the
-size. `python -m core.sketchnet.world --sheet F.png` writes a contact sheet of every class.
+size. Another platform draws the same; where its sines round the last bit otherwise, a pixel may
+differ by one level of 255. `python -m core.sketchnet.world --sheet F.png` writes a contact sheet of
+every class.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy.typing as npt
 
 from core.errors import ExplorerError
 from core.sketchnet import company, scene
+from core.sketchnet.annotation import Annotation, Mask, colours, edges
 from core.sketchnet.colours import palette
 from core.sketchnet.painter import Painter
 from core.sketchnet.subjects import CLASSES, SUBJECTS
@@ -30,16 +33,26 @@ SMALLEST, LARGEST = 8, 2048
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture: `image` uint8 [size, size, 3], RGB; `label`, its class's index in `CLASSES`."""
+    """One picture: `image` uint8 [size, size, 3], RGB; `label`, its class's index in `CLASSES`.
+
+    If asked for, its ground truth, each a mask bool [size, size]: `masks` of the concepts that show
+    (`concepts.CONCEPTS`: edges, textures, shapes, parts, objects, scenes; several may have the same
+    pixel) and of the named `colours` (each pixel has one).
+    """
 
     image: npt.NDArray[np.uint8]
     label: int
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    colours: Mapping[str, Mask] = field(default_factory=dict)
 
 
-def draw(seed: int, index: int, size: int = SIZE, label: int | None = None) -> Drawing:
+def draw(
+    seed: int, index: int, size: int = SIZE, label: int | None = None, masks: bool = False
+) -> Drawing:
     """Draw picture number `index` of the world `seed`, `size` x `size` pixels.
 
-    The subject is drawn by chance unless `label`, an index into `CLASSES`, says what it is. Raises
+    The subject is drawn by chance unless `label`, an index into `CLASSES`, says what it is. With
+    `masks` the same drawing comes with its ground truth, in a few times as long. Raises
     ExplorerError when a size, a seed, an index or a label is out of range.
     """
     if not SMALLEST <= size <= LARGEST:
@@ -52,10 +65,14 @@ def draw(seed: int, index: int, size: int = SIZE, label: int | None = None) -> D
     drawn = int(rng.integers(len(CLASSES)))
     label = drawn if label is None else label
     subject = SUBJECTS[label]
-    painter = Painter(size, rng, palette(rng), scene.light(rng), scene.frame(rng, subject))
+    truth = Annotation(size) if masks else None
+    painter = Painter(size, rng, palette(rng), scene.light(rng), scene.frame(rng, subject), truth)
     scene.ground(painter, subject)
     company.paint(painter, subject)
-    return Drawing(_finish(painter), label)
+    image = _finish(painter)
+    if truth is None:
+        return Drawing(image, label)
+    return Drawing(image, label, {**edges(image), **truth.masks()}, colours(image))
 
 
 def batch(

@@ -1,5 +1,7 @@
 """SketchWorld: the same picture for the same numbers, at every size, of every class."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,16 @@ from PIL import Image
 from core.errors import ExplorerError
 from core.sketchnet import world
 from core.sketchnet.world import CLASSES, SIZE, batch, draw
+from tests.conftest import ROOT
+
+# the subjects of `drawings.png`: the first drawings of world 2026, at 32 pixels
+STORED = "cup snail square fish disc horizontal stripes zigzag fir ladybird fir village bird"
 
 EVERY_CLASS = pytest.mark.parametrize("label", range(len(CLASSES)), ids=CLASSES)
 
 
 def test_there_are_enough_classes_and_no_two_share_a_name() -> None:
-    assert len(CLASSES) >= 48
+    assert len(CLASSES) >= 64
     assert len(set(CLASSES)) == len(CLASSES)
 
 
@@ -22,6 +28,25 @@ def test_same_numbers_same_drawing() -> None:
     first, again = draw(3, 14), draw(3, 14)
     assert first.label == again.label
     np.testing.assert_array_equal(first.image, again.image)
+
+
+def test_drawings_are_those_stored() -> None:
+    """Every platform draws the same, up to how its sines and exponentials round the last bit."""
+    with Image.open(Path(__file__).with_name("drawings.png")) as sheet:
+        expected = np.asarray(sheet.convert("RGB"))
+    images, labels = batch(2026, range(12), 32)
+    assert " ".join(CLASSES[label] for label in labels) == STORED
+    away = np.abs(np.concatenate(list(images), axis=1).astype(int) - expected)
+    assert (away <= 1).mean() > 0.999  # of 255 levels
+    assert away.mean() < 0.01
+
+
+def test_a_command_of_its_own_runs_without_a_warning() -> None:
+    command = [sys.executable, "-W", "error", "-m", "core.sketchnet.world", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0
+    assert "--sheet" in done.stdout
+    assert done.stderr == ""
 
 
 def test_seed_and_index_both_matter() -> None:

@@ -1,0 +1,118 @@
+"""What can be seen in SketchWorld: every concept with its kind, from colours to whole scenes.
+
+A mark's name (`Painter.part`), a figure's name (`Painter.figure`) and what a finished picture shows
+by itself (colours and edges) are concepts if they stand in `CONCEPTS`; other marks only hide what
+is under them.
+"""
+
+from __future__ import annotations
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+COLOURS = _names(
+    "black, grey, white, red, orange, brown, yellow, green, turquoise, blue, violet, pink"
+)
+
+# An edge by the line along which it runs, then by the side that is lighter.
+EDGES = {
+    "vertical edge": ("vertical edge, lighter right", "vertical edge, lighter left"),
+    "rising edge": ("rising edge, lighter below", "rising edge, lighter above"),
+    "horizontal edge": ("horizontal edge, lighter below", "horizontal edge, lighter above"),
+    "falling edge": ("falling edge, lighter below", "falling edge, lighter above"),
+}
+OUTLINE = "outline"
+
+TEXTURES = _names(
+    "vertical stripes, horizontal stripes, rising stripes, falling stripes, stripes, checks, "
+    "diamonds, triangles, dots, grid, hatching, plaid, scales, bricks, waves, zigzag, honeycomb"
+)
+SHAPES = _names(
+    "circle, disc, ring, concentric rings, spiral, right angle, triangle, square, star, cross, "
+    "crescent, heart, arrow, drop, lightning, pinwheel, snowflake"
+)
+PARTS = _names(
+    # of faces and animals
+    "eye, iris, pupil, glint, lash, lid, brow, hair, mouth, nose, cheek, ear, muzzle, whisker, "
+    "beak, wing, tail, fin, gill, belly, foot, leg, feeler, head, shell, horn, abdomen, spot, "
+    # of plants
+    "petal, heart of flower, stem, leaf, vein, trunk, foliage, tier, fruit, cap, rib, pot, stalk, "
+    # of buildings
+    "wall, roof, door, window, chimney, tower, gate, slit, frame, curtain, sill, flag, "
+    # of what rolls, sails and flies
+    "wheel, spoke, hub, bicycle frame, saddle, handlebar, cabin, car body, lamp, mast, sail, hull, "
+    "wave, porthole, flame, rope, basket, ray, "
+    # of things about the house
+    "stick, handle, rim, drink, saucer, steam, hand, cone, scoop, cherry, jewel, band, dial, "
+    # of views
+    "sky, hill, grass, water, moon, road"
+)
+OBJECTS = _names(
+    "cloud, rainbow, sun, face, cat, owl, fish, bird, butterfly, ladybird, snail, flower, tree, "
+    "fir, mushroom, apple, cactus, house, castle, boat, car, bicycle, rocket, balloon, umbrella, "
+    "cup, key, clock, ice cream, crown, anchor"
+)
+SCENES = _names("night sky, sea, meadow, village, forest")
+
+# Every concept with its kind, from what is seen in a few pixels to what fills a picture.
+CONCEPTS: dict[str, str] = {
+    name: kind
+    for kind, names in (
+        ("colour", COLOURS),
+        ("edge", (*EDGES, *(side for sides in EDGES.values() for side in sides), OUTLINE)),
+        ("texture", TEXTURES),
+        ("shape", SHAPES),
+        ("part", PARTS),
+        ("object", OBJECTS),
+        ("scene", SCENES),
+    )
+    for name in names
+}
+KINDS = tuple(dict.fromkeys(CONCEPTS.values()))
+
+# What else a mark or a figure of this name is.
+ALSO: dict[str, tuple[str, ...]] = {
+    "vertical stripes": ("stripes",),
+    "horizontal stripes": ("stripes",),
+    "rising stripes": ("stripes",),
+    "falling stripes": ("stripes",),
+    "disc": ("circle",),
+    "ring": ("circle",),
+    "concentric rings": ("circle",),
+    "pinwheel": ("circle",),
+    "wheel": ("circle",),
+}
+
+# A mark hides what is under it, unless it is a detail of it: a pupil leaves its eye an eye.
+DETAILS: dict[str, frozenset[str]] = {
+    whole: frozenset(_names(details))
+    for whole, details in {
+        "eye": "iris, pupil, glint, lid",
+        "iris": "pupil, glint",
+        "pupil": "glint",
+        "muzzle": "nose, mouth, whisker",
+        "head": "eye, pupil, glint",
+        "wing": "spot",
+        "shell": "spiral",
+        "leaf": "vein",
+        "foliage": "fruit",
+        "cap": "spot",
+        "wheel": "spoke, hub",
+        "spoke": "hub",
+        "wall": "door, window, knob, gate, slit",
+        "tower": "slit",
+        "door": "knob",
+        "frame": "window, glint, curtain",
+        "window": "glint, curtain",
+        "rim": "drink",
+        "dial": "mark, hand, hub",
+        "car body": "lamp, door, wheel, hub",
+        "cabin": "window",
+        "hull": "wave",
+        "band": "jewel",
+        "grass": "road",
+        "water": "wave",
+    }.items()
+}
