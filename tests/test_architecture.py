@@ -22,6 +22,7 @@ FLOORS = [
     {"core.objectives", "core.canvas", "core.transforms"},
     {"core.ascent"},
     {"core.neurons"},
+    {"core.portraits"},
     {"explorer"},
     {"pages"},
 ]

@@ -1,0 +1,248 @@
+"""A judge of SketchNet's pictures: a network of another kind that learnt from other drawings.
+
+Whoever maximises a network's answer may find noise that only this network likes. So the picture
+that maximises each class of SketchNet is shown to a judge that shares nothing with it: another
+architecture (residual, depthwise, maximum pooling, SiLU), another world, ordinary training without
+any attack, and strong augmentation instead. The measure is the share of classes that the judge
+names right at its first guess.
+
+`python -m benchmarks.judge train` trains it, `python -m benchmarks.judge` judges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from rich.console import Console
+from rich.progress import Progress
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.strange import strange
+from core import images, networks
+from core.portraits import pictures as portray
+from core.sketchnet.pictures import as_tensor, resize
+from core.sketchnet.world import CLASSES, SIZE, batch
+
+WEIGHTS = Path(__file__).with_name("judge.safetensors")
+WIDTHS = (32, 64, 112, 176)
+WORLD = 7_000_003  # the judge's own world; SketchNet learnt from world 0
+UNSEEN = 7_000_004
+DRAWINGS, EPOCHS, BATCH = 40_000, 6, 64
+RATE, DECAY, SMOOTHING = 2e-3, 0.02, 0.05
+SIDE = 128  # of the pictures judged: the project's default
+PAPER_GAP, TILE, TEXT = 6, 96, 13
+
+
+class Block(nn.Module):
+    """A depthwise 5 x 5 convolution and a wide pointwise one, beside the way straight through."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.SiLU(),
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        out: Tensor = values + self.body(values)
+        return out
+
+
+class Judge(nn.Sequential):
+    """Takes images in [0, 1], float32 [N, 3, 64, 64], and returns logits [N, classes]."""
+
+    def __init__(self, classes: int = len(CLASSES), widths: Sequence[int] = WIDTHS) -> None:
+        parts: list[nn.Module] = [
+            nn.Conv2d(3, widths[0], 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.SiLU(),
+            Block(widths[0]),
+        ]
+        for before, width in pairwise(widths):
+            parts += [
+                nn.MaxPool2d(2),
+                nn.Conv2d(before, width, 1, bias=False),
+                nn.BatchNorm2d(width),
+                Block(width),
+                Block(width),
+            ]
+        parts += [
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(0.1),
+            nn.Linear(widths[-1], classes),
+        ]
+        super().__init__(*parts)
+
+    def forward(self, values: Tensor) -> Tensor:
+        out: Tensor = super().forward(values * 4.0 - 2.0)
+        return out
+
+
+def train(
+    out: Path,
+    drawings: int = DRAWINGS,
+    epochs: int = EPOCHS,
+    widths: Sequence[int] = WIDTHS,
+    seed: int = 1,
+) -> Judge:
+    """Train a judge from nothing and write its weights.
+
+    Whatever is random comes from `seed`; the caller's random numbers are left alone.
+    """
+    drawn, labels = batch(WORLD, range(drawings))
+    with torch.random.fork_rng(devices=[]):  # dropout has no generator of its own
+        torch.manual_seed(seed)
+        judge = Judge(widths=widths).to(memory_format=torch.channels_last)
+        _learn(judge, drawn, labels, epochs, torch.Generator().manual_seed(seed))
+    judge.eval()
+    tensors = {name: value.contiguous() for name, value in judge.state_dict().items()}
+    save_file(tensors, out, {"classes": json.dumps(CLASSES), "widths": json.dumps(list(widths))})
+    return judge
+
+
+def _learn(
+    judge: Judge,
+    drawn: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    epochs: int,
+    generator: torch.Generator,
+) -> None:
+    """Train a judge on drawings, each time made strange in another way."""
+    steps_each = max(len(drawn) // BATCH, 1)
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps_each * epochs)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("training", total=steps_each * epochs)
+        for _ in range(epochs):
+            order = torch.randperm(len(drawn), generator=generator)
+            for chosen in order.split(BATCH)[:steps_each]:
+                seen = strange(as_tensor(drawn[chosen.numpy()]), generator)
+                truth = torch.from_numpy(labels[chosen.numpy()])
+                with torch.autocast("cpu", torch.bfloat16):
+                    answer = judge(seen)
+                loss = F.cross_entropy(answer.float(), truth, label_smoothing=SMOOTHING)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                told = f"training, loss {float(loss.detach()):.2f}"
+                progress.update(bar, advance=1, description=told)
+
+
+def load(path: Path = WEIGHTS) -> Judge:
+    """Return the judge whose weights `train` wrote, in eval mode."""
+    state = load_file(path)
+    widths = [len(value) for name, value in state.items() if value.ndim == 4 and value.shape[1] > 1]
+    firsts = dict.fromkeys(widths)  # the width of each stage, in order
+    judge = Judge(len(state[max(state, key=_place)]), sorted(firsts))
+    judge.load_state_dict(state)
+    return judge.eval()
+
+
+def _place(name: str) -> int:
+    """Return the place in the judge of the part that a tensor belongs to."""
+    return int(name.split(".")[0])
+
+
+@torch.no_grad()
+def answers(judge: Judge, shown: Tensor) -> Tensor:
+    """Return the judge's first guess for images [N, 3, H, W] in [0, 1], made 64 pixels large."""
+    return torch.cat([judge(resize(some, SIZE)).argmax(dim=1) for some in shown.split(BATCH)])
+
+
+def accuracy(judge: Judge, count: int = 2000) -> float:
+    """Return the share of drawings of an unseen world that the judge names right."""
+    drawn, labels = batch(UNSEEN, range(count))
+    return float((answers(judge, as_tensor(drawn)) == torch.from_numpy(labels)).float().mean())
+
+
+def class_pictures(weights: Path | None, size: int = SIDE, seed: int = 0) -> Tensor:
+    """Draw what every class neuron of a SketchNet wants to see, [classes, 3, size, size]."""
+    network = networks.load("sketchnet", weights)
+    layer = network.layer("logits")
+    return torch.stack(portray(network, layer, range(layer.channels), seed, size))
+
+
+def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
+    """Show every class's picture, with the judge's answer where it is another."""
+    columns = 12
+    cell = (TILE + PAPER_GAP, TILE + 2 * TEXT + 2 * PAPER_GAP)
+    rows = -(-len(shown) // columns)
+    paper = Image.new("RGB", (columns * cell[0] + PAPER_GAP, rows * cell[1] + PAPER_GAP), "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(TEXT)
+    for place, (picture, guess) in enumerate(zip(shown, guesses.tolist(), strict=True)):
+        left = PAPER_GAP + (place % columns) * cell[0]
+        top = PAPER_GAP + (place // columns) * cell[1]
+        tile = images.to_picture(picture).resize((TILE, TILE), Image.Resampling.LANCZOS)
+        paper.paste(tile, (left, top))
+        pen.text((left, top + TILE + 2), CLASSES[place], "#222222", font)
+        if guess != place:
+            pen.text((left, top + TILE + 2 + TEXT), f"not {CLASSES[guess]}", "#b2182b", font)
+    return paper
+
+
+def judge_network(
+    judge: Judge, weights: Path | None, size: int, seed: int, sheet: Path | None
+) -> dict[str, object]:
+    """Return how many of a SketchNet's class pictures the judge names right, and which not."""
+    shown = class_pictures(weights, size, seed)
+    guesses = answers(judge, shown)
+    wrong = {
+        CLASSES[place]: CLASSES[guess]
+        for place, guess in enumerate(guesses.tolist())
+        if place != guess
+    }
+    if sheet is not None:
+        verdict_sheet(shown, guesses).save(sheet, optimize=True)
+    return {
+        "classes": len(CLASSES),
+        "recognised": len(CLASSES) - len(wrong),
+        "share": round(1 - len(wrong) / len(CLASSES), 4),
+        "size": size,
+        "seed": seed,
+        "mistaken": wrong,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Judge the picture that maximises each class of SketchNet, or train the judge."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.judge", description=main.__doc__)
+    parser.add_argument("task", nargs="?", choices=("judge", "train"), default="judge")
+    parser.add_argument("--judge", type=Path, default=WEIGHTS, help="the judge's weights")
+    parser.add_argument("--weights", type=Path, help="a SketchNet; the shipped one if not given")
+    parser.add_argument("--size", type=int, default=SIDE, help="side of the pictures in pixels")
+    parser.add_argument("--seed", type=int, default=0, help="of the pictures")
+    parser.add_argument("--sheet", type=Path, help="a PNG of pictures and answers to write")
+    parser.add_argument("--drawings", type=int, default=DRAWINGS, help="to train on")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    chosen = parser.parse_args(arguments)
+    if chosen.task == "train":
+        judge = train(chosen.judge, chosen.drawings, chosen.epochs)
+        found: dict[str, object] = {}
+    else:
+        judge = load(chosen.judge)
+        found = judge_network(judge, chosen.weights, chosen.size, chosen.seed, chosen.sheet)
+    found["judge_accuracy"] = round(accuracy(judge), 4)
+    lines = [f"{name}: {value}" for name, value in found.items()]
+    sys.stdout.write((json.dumps(found, indent=2) if chosen.json else "\n".join(lines)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Portraits: the best labels, the drawings that excite a unit most, and their sheet."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import networks, portraits
+from core.networks import Network
+from core.sketchnet import labels as sketch_labels
+from core.sketchnet.labels import Label, Labels
+from core.sketchnet.network import SketchNet, save
+from core.sketchnet.pictures import as_tensor
+from core.sketchnet.world import CLASSES, batch
+
+TINY = (3, 5, 4, 6, 7)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    path = tmp_path_factory.mktemp("net") / "sketchnet.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        save(SketchNet(len(CLASSES), widths=TINY).eval(), CLASSES, path)
+    return networks.load("sketchnet", path, "cpu")
+
+
+def test_the_best_labels_are_chosen_but_no_concept_too_often() -> None:
+    row = [
+        Label("relu1a", unit, concept, "edge", iou)
+        for unit, (concept, iou) in enumerate(
+            [("a", 0.1), ("b", 0.9), ("b", 0.8), ("b", 0.7), ("c", 0.2), ("a", 0.3)]
+        )
+    ]
+    assert [label.unit for label in portraits.best_labelled(row, 4)] == [1, 2, 5, 4]
+
+
+def test_the_best_drawings_are_those_of_a_search_one_by_one(network: Network) -> None:
+    chosen = {"relu2a": [4, 1], "relu5b": [0]}
+    found = portraits.best_drawings(network, chosen, seed=4, count=9)
+    for layer, units in chosen.items():
+        for unit, spots in zip(units, found[layer], strict=True):
+            peaks = []
+            for index in range(9):
+                image = as_tensor(batch(4, [index])[0])
+                values = network.activations(image, [layer])[layer][0, unit]
+                at = int(values.argmax())
+                peaks.append((float(values.max()), index, divmod(at, values.shape[1])))
+            peaks.sort(key=lambda peak: -peak[0])
+            assert len(spots) == portraits.BEST
+            assert [index for index, _, _ in spots] == [index for _, index, _ in peaks[:4]]
+            assert [(row, col) for _, row, col in spots] == [at for *_, at in peaks[:4]]
+
+
+def test_a_crop_is_what_a_place_sees(network: Network) -> None:
+    image = torch.arange(3 * 64 * 64, dtype=torch.float32).view(3, 64, 64)
+    layer = network.layer("relu3a")
+    top, left, bottom, right = layer.field_of(7, 8)
+    found = portraits.crop(layer, image, 7, 8)
+    assert torch.equal(found, image[:, top:bottom, left:right])
+    corner = portraits.crop(layer, image, 0, 15)
+    assert corner.shape == found.shape
+    assert torch.equal(corner[:, 0, -1], image[:, 0, -1])
+    small = portraits.crop(network.layer("relu1a"), image, 30, 20)
+    assert small.shape == (3, portraits.LEAST_CROP, portraits.LEAST_CROP)
+    assert portraits.crop(network.layer("relu5b"), image, 0, 0).shape == image.shape
+
+
+def test_the_command_writes_a_sheet_a_layer(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {
+        layer: tuple(
+            Label(layer, unit, "circle", "shape", 0.1 * unit)
+            for unit in range(network.layer(layer).channels)
+        )
+        for layer in ("relu1a", "relu4b")
+    }
+    known = Labels(network.fingerprint, 4, 9, 0.01, rows)
+    monkeypatch.setattr(sketch_labels, "load", lambda: known)
+    monkeypatch.setattr(networks, "load", lambda name: network)
+    monkeypatch.setattr(
+        portraits, "pictures", lambda net, layer, units: [torch.rand(3, 40, 40) for _ in units]
+    )
+    portraits.main(["--out", str(tmp_path), "--count", "9"])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "neurons-relu1a.png",
+        "neurons-relu4b.png",
+    }
