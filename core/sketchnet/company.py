@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from core.sketchnet import shapes
 from core.sketchnet.colours import INK_GAP, distinct, lift, rgb
-from core.sketchnet.figures import EVERYWHERE
 from core.sketchnet.painter import Frame, Painter
 from core.sketchnet.scene import WHOLE
 from core.sketchnet.shapes import Point
 from core.sketchnet.subjects import SUBJECTS, Subject
+from core.sketchnet.textures import EVERYWHERE
 
 ACCOMPANIED = 0.25  # share of the drawings of single things
 COVERED = 0.16  # share of all drawings but views
@@ -143,4 +143,5 @@ def _bar(p: Painter, at: Point, half: float, angle: float) -> None:
             turn=angle,
             line=min(p.light.line, 0.04),
             shade=0.0,
+            also=("line",),
         )

@@ -24,14 +24,15 @@ EDGES = {
     "falling edge": ("falling edge, lighter below", "falling edge, lighter above"),
 }
 OUTLINE = "outline"
+RIGHT_ANGLE = "right angle"
 
 TEXTURES = _names(
     "vertical stripes, horizontal stripes, rising stripes, falling stripes, stripes, checks, "
     "diamonds, triangles, dots, grid, hatching, plaid, scales, bricks, waves, zigzag, honeycomb"
 )
 SHAPES = _names(
-    "circle, disc, ring, concentric rings, spiral, right angle, triangle, square, star, cross, "
-    "crescent, heart, arrow, drop, lightning, pinwheel, snowflake"
+    "line, circle, rectangle, triangle, right angle, disc, ring, concentric rings, spiral, square, "
+    "star, cross, crescent, heart, arrow, drop, lightning, pinwheel, snowflake"
 )
 PARTS = _names(
     # of faces and animals
@@ -83,6 +84,11 @@ ALSO: dict[str, tuple[str, ...]] = {
     "concentric rings": ("circle",),
     "pinwheel": ("circle",),
     "wheel": ("circle",),
+    "square": ("rectangle",),
+    "roof": ("triangle",),
+    "tier": ("triangle",),
+    "sail": ("triangle",),
+    "cone": ("triangle",),
 }
 
 # A mark hides what is under it, unless it is a detail of it: a pupil leaves its eye an eye.

@@ -1,4 +1,4 @@
-"""The plain subjects of SketchWorld: textures that fill the picture and simple shapes on a ground.
+"""The plain subjects of SketchWorld: simple shapes on a ground.
 
 Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
 fills about the unit circle.
@@ -7,160 +7,20 @@ fills about the unit circle.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from core.sketchnet import patterns, shapes
 from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift
+from core.sketchnet.marks import right_angles
 from core.sketchnet.painter import Distance, Painter
-from core.sketchnet.shapes import Array, meet, union
-
-EVERYWHERE = 3.0  # a reach beyond every corner of the scene
-CLOTH = 0.35  # share of the simple shapes that have a texture on them
-# textures fit for cloth, with their share of ink
-CLOTHS: tuple[tuple[str, patterns.Pattern, float], ...] = (
-    ("stripes", patterns.stripes, 0.45),
-    ("dots", patterns.dots, 0.52),
-    ("checks", patterns.checks, 0.5),
-    ("grid", patterns.grid, 0.2),
-    ("scales", patterns.scales, 0.2),
-)
+from core.sketchnet.shapes import Array, Point, meet, union
+from core.sketchnet.textures import cut_from_cloth
 
 
-def texture(
-    concept: str,
-    pattern: patterns.Pattern,
-    ink: tuple[float, float, float, float],
-    turn: float = 0.0,
-    tilt: float = 0.12,
-) -> Callable[[Painter], None]:
-    """Return a painter of a pattern over the whole picture, turned by `turn` +- `tilt` radians.
-
-    `ink` holds bounds of the pattern's share of ink, then bounds of its periods across the picture.
-    """
-
-    def paint(p: Painter) -> None:
-        share = p.uniform(ink[0], ink[1])
-        period = 2.0 / p.uniform(ink[2], ink[3])
-        angle = turn + p.uniform(-tilt, tilt)
-        phase = (p.uniform(0.0, period), p.uniform(0.0, period))
-        bend = p.uniform(0.0, 0.05) if p.chance(0.5) else 0.0
-        wave = p.uniform(1.5, 3.0)
-
-        def shape(u: Array, v: Array) -> Array:
-            if bend > 0.0:
-                u, v = u + bend * np.sin(v * wave), v + bend * np.sin(u * wave)
-            return pattern(u * (1.0 / period), v * (1.0 / period), share) * period
-
-        p.part(
-            concept,
-            shape,
-            p.palette.main,
-            at=phase,
-            reach=EVERYWHERE,
-            turn=angle,
-            line=0.0,
-            shade=1.5,
-        )
-
-    return paint
-
-
-def scales(p: Painter) -> None:
-    """Paint fish scales: rims, and often a tinted heart in each scale."""
-    period = 2.0 / p.uniform(2.6, 5.0)
-    rim = p.uniform(0.10, 0.20)
-    tip = p.uniform(0.45, 0.7)
-    angle, at = p.uniform(-0.12, 0.12), (p.uniform(0.0, period), p.uniform(0.0, period))
-    if p.chance(0.6):
-        p.part(
-            "scales",
-            lambda u, v: patterns.scale_tips(u / period, v / period, tip) * period,
-            distinct(p.palette.second, p.palette.ground, INK_GAP),
-            at=at,
-            reach=EVERYWHERE,
-            turn=angle,
-            line=0.0,
-        )
-    p.part(
-        "scales",
-        lambda u, v: patterns.scales(u / period, v / period, rim) * period,
-        p.palette.main,
-        at=at,
-        reach=EVERYWHERE,
-        turn=angle,
-        line=0.0,
-    )
-
-
-def plaid(p: Painter) -> None:
-    """Paint a tartan: see-through bands both ways, with thin bright threads."""
-    period = 2.0 / p.uniform(2.2, 4.5)
-    band = p.uniform(0.4, 0.55)
-    angle, at = p.uniform(-0.12, 0.12), (p.uniform(0.0, period), p.uniform(0.0, period))
-    thread = distinct(p.palette.accent, p.palette.ground, INK_GAP, LUMA_GAP)
-    for turn in (angle, angle + math.pi / 2):
-        p.part(
-            "plaid",
-            lambda u, v: patterns.stripes(u / period, v, band) * period,
-            p.palette.main,
-            at=at,
-            reach=EVERYWHERE,
-            turn=turn,
-            line=0.0,
-            alpha=0.6,
-        )
-    for turn in (angle, angle + math.pi / 2):
-        p.part(
-            "plaid",
-            lambda u, v: patterns.stripes(u / period + 0.5, v, 0.10) * period,
-            thread,
-            at=at,
-            reach=EVERYWHERE,
-            turn=turn,
-            line=0.0,
-        )
-
-
-def _plain(
-    p: Painter, concept: str, shape: Distance, turn: float = 0.0, also: tuple[str, ...] = ()
-) -> None:
+def _plain(p: Painter, concept: str, shape: Distance, corners: tuple[Point, ...] = ()) -> None:
     """Paint a simple shape, now and then cut from a patterned cloth."""
-    _cut_from_cloth(p, concept, shape, p.palette.main, turn, also=also)
-
-
-def _cut_from_cloth(
-    p: Painter,
-    concept: str,
-    shape: Distance,
-    fill: Array,
-    turn: float = 0.0,
-    reach: float = 1.0,
-    also: tuple[str, ...] = (),
-) -> None:
-    """Paint a part, now and then with a texture on it, at any angle."""
-    if not p.chance(CLOTH):
-        p.part(concept, shape, fill, turn=turn, reach=reach, shadow=True, also=also)
-        return
-    name, pattern, share = CLOTHS[p.count(0, len(CLOTHS) - 1)]
-    period, angle = p.uniform(0.26, 0.42), p.uniform(-math.pi, math.pi)
-    across, down = math.cos(angle) / period, math.sin(angle) / period
-
-    def woven(u: Array, v: Array) -> Array:
-        return pattern(u * across + v * down, v * across - u * down, share) * period
-
-    p.part(
-        concept,
-        shape,
-        fill,
-        turn=turn,
-        reach=reach,
-        shadow=True,
-        pattern=woven,
-        ink=distinct(p.palette.second, fill, INK_GAP, LUMA_GAP / 2),
-        also=(name, *also),
-    )
+    cut_from_cloth(p, concept, shape, p.palette.main, corners=corners)
 
 
 def disc(p: Painter) -> None:
@@ -228,7 +88,9 @@ def triangle(p: Painter) -> None:
 
 def square(p: Painter) -> None:
     """Paint a square."""
-    _plain(p, "square", lambda u, v: shapes.box(u, v, 0.7, 0.7))
+    half = (0.7, 0.7)
+    corners = right_angles(half)
+    _plain(p, "square", lambda u, v: shapes.box(u, v, *half), corners=corners)
 
 
 def star(p: Painter) -> None:
@@ -256,7 +118,7 @@ def crescent(p: Painter) -> None:
 def heart(p: Painter) -> None:
     """Paint a heart."""
     fill = p.tint(0.98, 0.85, 0.85)
-    _cut_from_cloth(p, "heart", lambda u, v: shapes.heart(u, v, 0.88), fill, reach=1.1)
+    cut_from_cloth(p, "heart", lambda u, v: shapes.heart(u, v, 0.88), fill, reach=1.1)
 
 
 def arrow(p: Painter) -> None:

@@ -39,6 +39,7 @@ def stroke(
         line=0.0,
         alpha=alpha,
         shade=0.0,
+        also=("line",),
     )
 
 
@@ -81,6 +82,11 @@ def dark_line(palette: Palette) -> Array:
     return palette.line if luma(palette.line) < 0.4 else BLACK
 
 
+def right_angles(half: Point) -> tuple[Point, ...]:
+    """Return the corners of a box with the given half sides."""
+    return tuple((a * half[0], b * half[1]) for a in (-1, 1) for b in (-1, 1))
+
+
 def bar(
     p: Painter,
     concept: str,
@@ -100,6 +106,8 @@ def bar(
         reach=math.hypot(*half),
         line=line,
         turn=turn,
+        also=("rectangle",),
+        corners=right_angles(half) if corner == 0.0 else (),
     )
 
 
@@ -134,6 +142,7 @@ def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None
         line=0.0,
         pattern=lambda u, v: np.minimum(np.abs(u), np.abs(v)) - 0.03,
         ink=frame,
+        also=("rectangle",),
     )
 
 

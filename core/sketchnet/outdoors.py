@@ -18,6 +18,7 @@ from core.sketchnet.marks import (
     glass_colour,
     pane,
     patch,
+    right_angles,
     spot,
     stroke,
 )
@@ -109,6 +110,7 @@ def house(p: Painter) -> None:
         pattern=(lambda u, v: patterns.bricks(u / 0.36, v / 0.36, 0.8) * 0.36) if brick else None,
         ink=lift(wall, -0.22),
         also=("bricks",) if brick else (),
+        corners=right_angles((wide, half)),
     )
     patch(p, "roof", [(0.0, -0.98), (wide + 0.2, eaves), (-wide - 0.2, eaves)], roof)
     side = -1.0 if p.chance(0.5) else 1.0
@@ -131,6 +133,8 @@ def window(p: Painter) -> None:
         frame,
         reach=1.25,
         shadow=True,
+        also=("rectangle",),
+        corners=right_angles((wide + 0.14, high + 0.14)),
     )
     third = p.chance(0.4)
 
@@ -147,6 +151,8 @@ def window(p: Painter) -> None:
         ink=frame,
         line=min(p.light.line, 0.03),
         shade=1.5,
+        also=("rectangle",),
+        corners=right_angles((wide, high)),
     )
     for a, b in ((-0.3, -0.35), (0.34, 0.4)):
         stroke(p, "glint", [(a - 0.1, b + 0.12), (a + 0.1, b - 0.12)], 0.05, lift(glass, 0.6))

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.sketchnet.annotation import COVERED, Annotation
+from core.sketchnet.annotation import COVERED, Annotation, Mask
 from core.sketchnet.colours import GROUND_GAP, LUMA_GAP, Palette, distinct, rgb
-from core.sketchnet.concepts import OUTLINE
+from core.sketchnet.concepts import OUTLINE, RIGHT_ANGLE
 from core.sketchnet.shapes import Array, Point
 
 Distance = Callable[[Array, Array], Array]
@@ -24,6 +24,7 @@ Distance = Callable[[Array, Array], Array]
 STRETCHED = 1.2  # a stretched figure reaches this much farther at most
 SHADOW_LENGTH, SHADOW_BLUR = 0.09, 0.16  # in scene units
 LINE_SHARE = 0.30  # an outline is never wider than this share of its part's reach
+CORNER = 0.16  # a right angle is what lies so near its corner, in scene units
 LINED = 0.6  # a figure smaller than this has its outlines made thinner in proportion
 
 
@@ -86,6 +87,13 @@ class Window:
     u: Array
     v: Array
     tone: Array
+
+    def near(self, points: tuple[Point, ...], radius: float) -> Mask:
+        """Return which pixels are within a radius of any of some points of the part."""
+        found = np.zeros(self.tone.shape, dtype=np.bool_)
+        for a, b in points:
+            found |= np.hypot(self.u - np.float32(a), self.v - np.float32(b)) <= radius
+        return found
 
 
 class Painter:
@@ -189,6 +197,7 @@ class Painter:
         shade: float = 1.0,
         frame: Frame | None = None,
         also: tuple[str, ...] = (),
+        corners: tuple[Point, ...] = (),
     ) -> None:
         """Paint one named part.
 
@@ -196,7 +205,8 @@ class Painter:
         coordinates), turned by `turn` radians, and is negative only within `reach` of that origin.
         `fill` is float32 [3]; where `pattern` is negative the part has the colour `ink` instead.
         `line` is the outline's width in scene units (the scene's own if None); `alpha` the part's
-        opacity; `shade` scales the scene's light; `also` names what else the part shows ("circle").
+        opacity; `shade` scales the scene's light; `also` names what else the part shows ("circle"),
+        and `corners` says where it has right angles.
         """
         place = Place(self.frame if frame is None else frame, at, turn, reach)
         if shadow and self.light.shadow > 0.0:
@@ -222,11 +232,13 @@ class Painter:
         under = self.image[:, window.rows, window.cols]
         under += cover * (colour - under)
         if self.annotation is not None:
-            covered = cover >= COVERED
-            self.annotation.lay((concept, *also), window.rows, window.cols, covered)
-            if width > 0.0:
-                lined = covered & (away >= -half)
-                self.annotation.lay((concept, *also, OUTLINE), window.rows, window.cols, lined)
+            covered, names = cover >= COVERED, (concept, *also)
+            self.annotation.lay(names, window.rows, window.cols, covered)
+            for name, where in (
+                (OUTLINE, (away >= -half) & (width > 0.0)),
+                (RIGHT_ANGLE, window.near(corners, CORNER / place.frame.scale)),
+            ):
+                self.annotation.lay((*names, name), window.rows, window.cols, covered & where)
 
     def _shadow(self, shape: Distance, place: Place) -> None:
         """Darken the picture behind a part, away from the light, softly."""

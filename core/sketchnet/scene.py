@@ -9,9 +9,9 @@ import numpy as np
 
 from core.sketchnet import patterns, shapes
 from core.sketchnet.colours import lift
-from core.sketchnet.figures import EVERYWHERE
 from core.sketchnet.painter import Frame, Light, Painter
 from core.sketchnet.subjects import FREE, UPRIGHT, Subject
+from core.sketchnet.textures import EVERYWHERE
 
 WHOLE = Frame()  # the scene itself
 

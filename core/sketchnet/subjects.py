@@ -13,6 +13,7 @@ from core.sketchnet import (
     outdoors,
     patterns,
     plants,
+    textures,
     things,
     vehicles,
     views,
@@ -47,7 +48,7 @@ def _texture(
     turn: float = 0.0,
     tilt: float = 0.12,
 ) -> Subject:
-    return Subject(name, figures.texture(name, pattern, ink, turn, tilt), mirror=False, fills=True)
+    return Subject(name, textures.texture(name, pattern, ink, turn, tilt), mirror=False, fills=True)
 
 
 def _view(name: str, paint: Callable[[Painter], None]) -> Subject:
@@ -65,8 +66,8 @@ SUBJECTS: tuple[Subject, ...] = (
     _texture("dots", patterns.dots, (0.45, 0.70, 2.5, 5.5), tilt=FREE),
     _texture("grid", patterns.grid, (0.14, 0.26, 2.8, 5.5)),
     _texture("hatching", patterns.hatching, (0.14, 0.26, 2.8, 5.5)),
-    Subject("plaid", figures.plaid, mirror=False, fills=True),
-    Subject("scales", figures.scales, mirror=False, fills=True),
+    Subject("plaid", textures.plaid, mirror=False, fills=True),
+    Subject("scales", textures.scales, mirror=False, fills=True),
     _texture("bricks", patterns.bricks, (0.72, 0.86, 2.0, 3.6)),
     _texture("waves", patterns.waves, (0.38, 0.60, 1.6, 3.2)),
     _texture("zigzag", patterns.zigzag, (0.38, 0.60, 1.8, 3.4)),

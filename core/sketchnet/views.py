@@ -15,10 +15,10 @@ import numpy as np
 
 from core.sketchnet import outdoors, plants, shapes, vehicles
 from core.sketchnet.colours import GROUND_GAP, LUMA_GAP, Palette, distinct, lift, rgb
-from core.sketchnet.figures import EVERYWHERE
 from core.sketchnet.marks import WHITE, spot, stroke
 from core.sketchnet.painter import Frame, Painter
 from core.sketchnet.shapes import Array, Point
+from core.sketchnet.textures import EVERYWHERE
 
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:

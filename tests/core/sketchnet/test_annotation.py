@@ -9,8 +9,8 @@ from core.sketchnet import annotation, shapes
 from core.sketchnet.annotation import Annotation, Mask
 from core.sketchnet.colours import palette, rgb
 from core.sketchnet.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES, KINDS
-from core.sketchnet.marks import spot
-from core.sketchnet.painter import Frame, Light, Painter
+from core.sketchnet.marks import bar, spot
+from core.sketchnet.painter import CORNER, Frame, Light, Painter
 from core.sketchnet.world import CLASSES, draw
 
 EVERY_CLASS = pytest.mark.parametrize("label", range(len(CLASSES)), ids=CLASSES)
@@ -92,6 +92,19 @@ def test_outlines_are_the_lines_around_parts() -> None:
     assert found["outline"][inner].all()
     assert not found["outline"][~outer].any()
     assert found["disc"][far < 0.68].all()
+
+
+def test_right_angles_are_at_the_corners_of_boxes() -> None:
+    painter = flat_painter(size=81)
+    with painter.figure("house"):
+        bar(painter, "door", (0.1, 0.0), (0.3, 0.6), RED)
+    found = truth(painter)
+    right, down = np.meshgrid(painter.axis - 0.1, painter.axis)
+    box = (np.abs(right) <= 0.3) & (np.abs(down) <= 0.6)
+    near = np.hypot(np.abs(right) - 0.3, np.abs(down) - 0.6) <= CORNER
+    np.testing.assert_array_equal(found["right angle"], box & near)
+    np.testing.assert_array_equal(found["rectangle"], box)
+    assert "outline" not in found
 
 
 @EVERY_CLASS
