@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from core.sketchnet.world import batch
 
 UNSEEN_SEED = 1_000_003  # of the world that no training draws from
 BATCH = 100
-DEAD_COUNT = 2000  # drawings on which a unit must be zero everywhere to count as dead
+DEAD_COUNT = 10_000  # drawings on which a unit must be zero everywhere to count as dead
 
 
 def drawings(seed: int, count: int) -> tuple[Tensor, Tensor]:
@@ -57,11 +57,11 @@ def robust_accuracy(
 
 
 @torch.no_grad()
-def dead_units(model: SketchNet, images: Tensor) -> dict[str, float]:
+def dead_units(model: SketchNet, batches: Iterable[Tensor]) -> dict[str, float]:
     """Return, for each ReLU, the share of its channels that are zero everywhere on every image."""
     alive: dict[str, Tensor] = {}
-    for some in torch.split(images, BATCH):
-        values = normalise(some)
+    for images in batches:
+        values = normalise(images)
         for name, module in model.named_children():
             values = module(values)
             if isinstance(module, nn.ReLU):
@@ -84,7 +84,11 @@ def evaluate(
     `count` drawings of world `seed` for accuracy, the first `attacked` of them for accuracy under
     PGD-20 at each `eps`, the first `dead_count` for dead units.
     """
-    images, labels = drawings(seed, max(count, attacked, dead_count))
+    images, labels = drawings(seed, max(count, attacked))
+    all_drawn = (
+        as_tensor(batch(seed, range(start, min(start + BATCH, dead_count)))[0])
+        for start in range(0, dead_count, BATCH)
+    )
     robust = {
         str(e): robust_accuracy(model, images[:attacked], labels[:attacked], e, half=half)
         for e in eps
@@ -96,7 +100,7 @@ def evaluate(
         "attacked_drawings": attacked,
         "pgd20_accuracy": robust,
         "dead_drawings": dead_count,
-        "dead_share": dead_units(model, images[:dead_count]),
+        "dead_share": dead_units(model, all_drawn),
     }
 
 

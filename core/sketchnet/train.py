@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from core.errors import ExplorerError
 from core.sketchnet import pictures
 from core.sketchnet.curve import draw_curve
-from core.sketchnet.evaluate import UNSEEN_SEED, evaluate
+from core.sketchnet.evaluate import DEAD_COUNT, UNSEEN_SEED, evaluate
 from core.sketchnet.network import WEIGHTS, save
 from core.sketchnet.settings import Settings
 from core.sketchnet.trainer import Trainer
@@ -129,7 +129,9 @@ def _log(out: Path, line: str) -> None:
         file.write(f"{now} {line}\n")
 
 
-def record(run: Trainer, command: str, count: int = 4000, attacked: int = 300) -> dict[str, object]:
+def record(
+    run: Trainer, command: str, count: int = 4000, attacked: int = 500, dead: int = DEAD_COUNT
+) -> dict[str, object]:
     """Return what is worth knowing about a finished run, as JSON values."""
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -142,7 +144,7 @@ def record(run: Trainer, command: str, count: int = 4000, attacked: int = 300) -
         "classes": len(CLASSES),
         "parameters": sum(p.numel() for p in run.averaged().parameters()),
         "seconds": round(run.seconds),
-        "measured": evaluate(run.averaged(), UNSEEN_SEED, count, attacked, RECORD_EPS),
+        "measured": evaluate(run.averaged(), UNSEEN_SEED, count, attacked, RECORD_EPS, dead),
         "reports": run.reports,
     }
 

@@ -57,7 +57,7 @@ def test_a_run_leaves_weights_that_load_and_its_schedule(
     images = torch.rand(2, 3, 32, 40)
     torch.testing.assert_close(model(images), run.averaged()(images))
     assert [entry["from_step"] for entry in run.schedules] == [0]
-    found = train.record(run, "a test", count=20, attacked=10)
+    found = train.record(run, "a test", count=20, attacked=10, dead=20)
     assert json.loads(json.dumps(found)) == found
     assert found["command"] == "a test"
 
@@ -214,7 +214,7 @@ def test_dead_units_are_counted_by_layer() -> None:
     bias = model.get_parameter("conv2a.bias")
     with torch.no_grad():
         bias[:2] = -1e6
-    found = evaluate.dead_units(model, torch.rand(3, 3, 20, 24))
+    found = evaluate.dead_units(model, torch.rand(3, 3, 20, 24).split(2))
     assert list(found)[:4] == ["relu1a", "relu1b", "relu2a", "relu2b"]
     assert found["relu2a"] == pytest.approx(0.4)
 
