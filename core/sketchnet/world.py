@@ -30,6 +30,10 @@ __all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]
 SIZE = 64  # the side in pixels that SketchNet was trained at
 SMALLEST, LARGEST = 8, 2048
 
+# of the contact sheet: pictures of a class, classes side by side, and pixels
+EXAMPLES, COLUMNS = 3, 4
+TEXT, SLIT, GAP = 14, 2, 12
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -101,24 +105,23 @@ def _finish(painter: Painter) -> npt.NDArray[np.uint8]:
     )
 
 
-def contact_sheet(path: Path, seed: int = 0, examples: int = 8, size: int = SIZE) -> None:
-    """Write a labelled PNG with several examples of each class."""
-    from PIL import Image, ImageDraw
+def contact_sheet(path: Path, seed: int = 0, examples: int = EXAMPLES, size: int = SIZE) -> None:
+    """Write a PNG with several examples of each class, its name above them."""
+    from PIL import Image, ImageDraw, ImageFont
 
-    columns, label_width, gap = 2, 120, 4
-    per_column = math.ceil(len(CLASSES) / columns)
-    block = label_width + examples * (size + gap)
-    sheet = Image.new("RGB", (columns * block, per_column * (size + gap)), "white")
+    font = ImageFont.load_default(TEXT)
+    wide, high = examples * (size + SLIT) + GAP, TEXT + 2 * SLIT + size + GAP
+    rows = math.ceil(len(CLASSES) / COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * wide + GAP, rows * high + GAP), "white")
     pen = ImageDraw.Draw(sheet)
     for label, name in enumerate(CLASSES):
-        left = (label // per_column) * block
-        top = (label % per_column) * (size + gap)
-        pen.text((left + gap, top + size // 2 - 6), name, fill="black")
+        left, top = GAP + (label // rows) * wide, GAP + (label % rows) * high
+        pen.text((left, top), name, "#222222", font)
         for example in range(examples):
             drawing = draw(seed, label * examples + example, size, label)
-            place = (left + label_width + example * (size + gap), top)
+            place = (left + example * (size + SLIT), top + TEXT + 2 * SLIT)
             sheet.paste(Image.fromarray(drawing.image), place)
-    sheet.save(path)
+    sheet.save(path, optimize=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--sheet", type=Path, required=True, help="the PNG to write")
     parser.add_argument("--seed", type=int, default=0, help="which world")
-    parser.add_argument("--examples", type=int, default=8, help="pictures of each class")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="pictures of each class")
     parser.add_argument("--size", type=int, default=SIZE, help="side of a picture in pixels")
     chosen = parser.parse_args(arguments)
     contact_sheet(chosen.sheet, chosen.seed, chosen.examples, chosen.size)
