@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from core import networks
 from core.checkpoints import read_checkpoint
-from core.sketchnet import evaluate, network
+from core.sketchnet import dissect, dissection, evaluate, labels, network
 from core.sketchnet.world import CLASSES
 
 RECORD = network.WEIGHTS.with_name("record.json")
@@ -33,7 +34,7 @@ def test_unseen_drawings_are_named_right_as_the_record_says(record: dict[str, An
         424_242, 1000
     )  # a world that neither training nor record saw
     share = evaluate.accuracy(model, images, labels)
-    assert share >= 0.98
+    assert share >= 0.985  # a thousand drawings of 99 %
     assert share == pytest.approx(record["measured"]["accuracy"], abs=0.015)
 
 
@@ -41,11 +42,58 @@ def test_attacked_drawings_are_named_right_as_the_record_says(record: dict[str, 
     model = network.load()
     images, labels = evaluate.drawings(424_242, 100)
     share = evaluate.robust_accuracy(model, images, labels, 1.0)
-    assert share == pytest.approx(record["measured"]["pgd20_accuracy"]["1.0"], abs=0.12)
+    assert share >= 0.85
+    assert share == pytest.approx(record["measured"]["pgd20_accuracy"]["1.0"], abs=0.08)
 
 
 def test_few_units_are_dead(record: dict[str, Any]) -> None:
     images, _ = evaluate.drawings(424_242, 300)
     dead = evaluate.dead_units(network.load(), images.split(100))
     assert dead.keys() == record["measured"]["dead_share"].keys()
-    assert max(dead.values()) < 0.1
+    assert max(dead.values()) < 0.1  # on few drawings; the record has those on ten thousand
+    assert record["measured"]["dead_drawings"] == 10_000
+    assert max(record["measured"]["dead_share"].values()) < 0.02
+
+
+def test_every_neuron_has_a_label_measured_on_these_weights() -> None:
+    model, known = network.load(), labels.load()
+    assert known.weights == labels.fingerprint_of(model) == networks.load("sketchnet").fingerprint
+    shown = {layer.name: layer.channels for layer in networks.load("sketchnet").shown}
+    for layer, row in known.layers.items():
+        assert shown[layer] == len(row)
+        assert [label.unit for label in row] == list(range(len(row)))
+    assert set(known.layers) == {name for name, _ in model.named_children() if "relu" in name}
+
+
+def test_labels_show_the_hierarchy() -> None:
+    known = labels.load()
+    assert dissect.share_of_last_stages(known.layers) >= 0.6
+    counts = dissect.summary(known.layers)
+
+    def share(layer: str, *kinds: str) -> float:
+        return sum(counts[layer].kinds.get(kind, 0) for kind in kinds) / counts[layer].clear
+
+    assert share("relu1a", "colour", "edge") > 0.9
+    assert share("relu4b", "texture") > share("relu2b", "texture")
+    deep = ("texture", "shape", "part", "object", "scene")
+    assert share("relu5b", *deep) == 1.0
+    assert share("relu5b", "object", "part", "scene") > share("relu4a", "object", "part", "scene")
+
+
+def test_labels_hold_on_other_drawings() -> None:
+    known = labels.load()
+    found = dissection.dissect(network.load(), 424_242, 150, [known.quantile])[known.quantile]
+    pairs = [
+        (label.iou, float(found[layer].iou[label.unit, dissection.NAMES.index(label.concept)]))
+        for layer in ("relu1b", "relu5b")
+        for label in known.layers[layer]
+        if label.iou >= labels.CLEAR
+    ]
+    away = [abs(here - there) for here, there in pairs]
+    assert sum(away) / len(away) < 0.08
+
+
+def test_the_right_neurons_are_found_by_name() -> None:
+    known = labels.load()
+    assert known.search("eye")[0].layer in ("relu4b", "relu5a", "relu5b")
+    assert known.search("edge")[0].layer in ("relu1a", "relu1b")
