@@ -23,7 +23,7 @@ from core.sketchnet.world import CLASSES
 
 UNSEEN_SEED = 1_000_033  # of a world that neither training nor its record draws from
 COUNT = 2000
-QUANTILE = 0.01
+QUANTILE = 0.014
 TOP_CONCEPTS = 6  # named of each layer
 LAST_STAGES = ("relu4a", "relu4b", "relu5a", "relu5b")
 
