@@ -117,11 +117,9 @@ def pictures(
     By default as large as suits the layer.
     """
     size = neurons.suggested_size(network, layer) if size is None else size
-    found: list[Tensor] = []
-    for recipe in neurons.plan(network, layer.name, units=list(units), size=size, seed=seed):
-        *_, last = neurons.render(network, recipe)
-        found += [picture.image for picture in last.pictures]
-    return found
+    recipe = neurons.plan(network, layer.name, units=list(units), size=size, seed=seed)
+    steps = neurons.render(network, recipe)
+    return [picture.image for step in steps for picture in step.pictures]
 
 
 def portraits(

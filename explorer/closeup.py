@@ -9,7 +9,7 @@ from core import neurons
 from core.layers import Layer
 from core.networks import Network
 from core.recipes import SEED_RANGE, NeuronRecipe
-from explorer import following, grid, links, shared, widgets, words
+from explorer import following, grid, labelling, links, shared, widgets, words
 from explorer.jobs import Busy, Job
 from explorer.store import StoredPicture
 
@@ -39,7 +39,7 @@ def show(
         page: the recipe that draws its usual picture, among others.
         settings: other sizes, steps or seed than the usual ones, by name.
     """
-    name = words.class_name(network, layer, unit)
+    name = words.meaning(network, layer, unit)
     title = f"{name} · neuron {unit} of {layer.name}" if name else f"Neuron {unit} of {layer.name}"
     dialog = st.dialog(title, width="large", on_dismiss=partial(_close, unit))
     dialog(_body)(network, layer, unit, page, settings)
@@ -61,7 +61,7 @@ def _body(
     stored = shared.store().pictures(shown).get(unit)
     left, right = st.columns([6, 5], gap="large")
     with right:
-        _facts(layer, shown, stored)
+        _facts(network, layer, unit, shown, stored)
         _choose(network, layer, unit, usual, shown)
     job: Job | str | None = None
     if stored is None:
@@ -148,7 +148,9 @@ def _picture(
     st.fragment(body, run_every=follow)()
 
 
-def _facts(layer: Layer, recipe: NeuronRecipe, stored: StoredPicture | None) -> None:
+def _facts(
+    network: Network, layer: Layer, unit: int, recipe: NeuronRecipe, stored: StoredPicture | None
+) -> None:
     """Tell what is known of a picture, in as many lines before it is there."""
     dead = stored is not None and bool(stored.facts["dead"])
     pixels = words.times((recipe.size, recipe.size))
@@ -162,6 +164,9 @@ def _facts(layer: Layer, recipe: NeuronRecipe, stored: StoredPicture | None) -> 
     elif stored is not None:
         activation = f"{float(stored.facts['activation']):.4g}"
         rows["Activation"] = activation + (", mean over the picture" if layer.size else "")
+    label = labelling.clear_label(network, layer.name, unit)
+    if label is not None:
+        rows["Picks out"] = f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"
     st.html(widgets.facts(DEAD if dead else STORY, rows))
 
 

@@ -85,7 +85,7 @@ def tiles(
     """
     units: Sequence[int] = units_of(layer, page)
     pictures = [
-        _tile(words.class_name(network, layer, unit), unit, found.get(unit), sketches.get(unit))
+        tile(unit, words.meaning(network, layer, unit), found.get(unit), sketches.get(unit))
         for unit in units
     ]
     return widgets.tile_grid(
@@ -93,18 +93,32 @@ def tiles(
     )
 
 
-def _tile(
-    name: str, unit: int, picture: StoredPicture | None, sketch: bytes | None
+def tile(
+    unit: int,
+    name: str,
+    picture: StoredPicture | None,
+    sketch: bytes | None = None,
+    place: str = "",
 ) -> widgets.Tile:
+    """Make the tile of one neuron.
+
+    Args:
+        unit: the neuron.
+        name: what it stands for; may be empty.
+        picture: its picture, if it is drawn.
+        sketch: its picture as it is drawn just now.
+        place: what a click returns; the unit if empty.
+    """
     who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    place = place or str(unit)
     if picture is None and sketch is not None:
         url = widgets.encoded(sketch)
-        return widgets.Tile(str(unit), f"{who}, unfinished", url, caption=name, sketch=True)
+        return widgets.Tile(place, f"{who}, unfinished", url, caption=name, sketch=True)
     if picture is None:
-        return widgets.Tile(str(unit), f"{who}, not drawn yet", caption=name)
+        return widgets.Tile(place, f"{who}, not drawn yet", caption=name)
     dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
     return widgets.Tile(
-        id=str(unit),
+        id=place,
         label=f"{who}, {'dead' if dead else f'activation {activation:.3g}'}",
         picture=widgets.thumbnail(picture.image, TILE_PIXELS),
         title=str(unit),

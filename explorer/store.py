@@ -111,6 +111,16 @@ class Store:
                 found.update(result.pictures)
         return found
 
+    def picture(self, key: str, part: int) -> StoredPicture | None:
+        """Get one picture of a result, ``None`` if it is not there."""
+        statement = "SELECT part, image, facts FROM pictures WHERE key = ? AND part = ?"
+        with self._explained("read"):
+            for connection in self._readers():
+                row = connection.execute(statement, (key, part)).fetchone()
+                if row is not None:
+                    return StoredPicture(row[0], row[1], json.loads(row[2]))
+        return None
+
     def samples(self, key: str, count: int) -> list[StoredPicture]:
         """Get a few pictures of a result, those of dead neurons last; none if it is not there."""
         statement = (

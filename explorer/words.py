@@ -2,12 +2,15 @@
 
 from core.layers import Layer
 from core.networks import Network
+from explorer import labelling
 
 
-def class_name(network: Network, layer: Layer, unit: int) -> str:
-    """Name the class that a neuron stands for; empty for all but the logits."""
-    logits = layer == network.shown[-1] and layer.channels == len(network.labels)
-    return network.labels[unit] if logits else ""
+def meaning(network: Network, layer: Layer, unit: int) -> str:
+    """Name what a neuron stands for: its class, or the concept that it clearly picks out."""
+    if layer == network.shown[-1] and layer.channels == len(network.labels):
+        return network.labels[unit]
+    label = labelling.clear_label(network, layer.name, unit)
+    return "" if label is None else label.concept
 
 
 def sees(layer: Layer) -> str:

@@ -10,7 +10,7 @@ from core import networks
 from core.errors import ExplorerError, unknown
 from core.layers import Layer
 from core.networks import Network, NetworkInfo
-from explorer import closeup, following, grid, links, shared, widgets, words
+from explorer import closeup, finding, following, grid, links, shared, widgets, words
 from explorer.jobs import UNASKED, Job
 
 # Visitors start past the middle, where neurons want textures and parts that can be named.
@@ -28,13 +28,21 @@ def main() -> None:
     with rail, st.container(key="rail"):
         infos = shared.catalogue()
         name = choose_network(infos, problems)
-        ladder = st.empty()
+        finder, ladder = st.empty(), st.empty()
     with room:
         network = open_network(infos[name])
         if network is None:
             tell(problems)
             return
+        with finder.container():
+            finding.box(network)
         layer, page, unit, settings = place(network, problems)
+        text = st.query_params.get("find", "").strip()[: finding.TEXT_AT_MOST]
+        if text:
+            finding.show(network, text)
+            with ladder.container():
+                show_ladder(network, layer, complete=False)
+            return
         widgets.heading(layer.name, words.describe(layer), widgets.depth_colour(layer.depth))
         tell(problems)
         complete = show_neurons(network, layer, page)

@@ -1,10 +1,12 @@
 """The Layers page, run without a browser on a tiny network that stands in for SketchNet."""
 
 import io
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -19,7 +21,8 @@ from core.layers import Layer
 from core.networks import Network, NetworkInfo
 from core.progress import Progress
 from core.recipes import NeuronRecipe
-from explorer import grid, jobs, shared, work
+from core.sketchnet.labels import Label, Labels
+from explorer import grid, jobs, labelling, shared, work
 from explorer.claims import Claims
 from explorer.store import Store, StoredPicture
 from explorer.worker import Worker
@@ -298,3 +301,43 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
         assert picture.format == "PNG"
         assert (picture.info["recipe"], picture.info["part"]) == (recipe.to_json(), "1")
     store.close()
+
+
+def test_neurons_are_found_by_what_they_stand_for(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (layer.name for layer in studio.network.shown[:2])
+    rows = {
+        first: [("red", 0.3), ("eye", 0.2), ("red", 0.05), ("disc", 0.4), ("red", 0.1)],
+        second: [("eye", 0.5), *[("leaf", 0.2)] * 6],
+    }
+    known = Labels(
+        studio.network.fingerprint,
+        0,
+        10,
+        0.01,
+        {
+            layer: tuple(Label(layer, unit, concept, "part", iou) for unit, (concept, iou) in row)
+            for layer, row in ((name, list(enumerate(row))) for name, row in rows.items())
+        },
+    )
+    monkeypatch.setattr(labelling, "_shipped", lambda: known)
+    app = visit(layer=first)
+    assert [it["caption"] for it in grid_tiles(app)] == ["red", "eye", "", "disc", "red"]
+    app.text_input(key="find").set_value("eye").run()
+    assert query(app) == {"network": "sketchnet", "find": "eye"}
+    assert "2 neurons pick this out, in 2 layers." in html(app)
+    assert [it["id"] for it in grid_tiles(app)] == [f"{second} 0", f"{first} 1"]
+    nothing = visit(find="unicorn")
+    assert "No neuron picks this out clearly." in html(nothing)
+    nothing.button(key="try eye").click().run()
+    assert query(nothing)["find"] == "eye"
+    page = html(visit(layer=second, unit="0"))
+    assert "eye (part), IoU 0.50" in page
+
+
+def grid_tiles(app: AppTest) -> list[dict[str, Any]]:
+    """The tiles of the grid that is shown."""
+    data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    (tiles,) = (it["tiles"] for it in data if "tiles" in it)
+    return list(tiles)

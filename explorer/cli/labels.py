@@ -1,0 +1,43 @@
+"""The command that tells what neurons stand for, as measured."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import ExplorerError
+from explorer.cli.common import AsJson, NetworkName, cli, print_json
+
+
+@cli.command()
+def labels(
+    network: NetworkName,
+    search: Annotated[str, typer.Option(help="Only these, such as eye, stripes or texture.")] = "",
+    least: Annotated[
+        float, typer.Option(help="Leave out labels with an IoU below this.", min=0.0, max=1.0)
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """List the concept that each neuron picks out best, with their overlap (IoU)."""
+    from core import networks
+    from explorer.labelling import labels_of
+
+    known = labels_of(networks.load(network, device="cpu"))
+    if known is None:
+        raise ExplorerError(
+            f"there are no labels for {network}: they are measured in a world whose every pixel "
+            f"is known, so only {networks.SKETCHNET} has them"
+        )
+    found = known.search(search, least)
+    if as_json:
+        print_json([asdict(label) for label in found])
+        return
+    if not found:
+        Console(stderr=True).print(f"no neuron picks out {search!r}")
+        return
+    table = Table("layer", "unit", "concept", "kind", "IoU")
+    for label in found:
+        table.add_row(label.layer, str(label.unit), label.concept, label.kind, f"{label.iou:.2f}")
+    Console().print(table)

@@ -1,0 +1,28 @@
+"""What neurons stand for: the labels that a network has, if its concepts can be known."""
+
+import functools
+
+from core.networks import SKETCHNET, Network
+from core.sketchnet import labels
+from core.sketchnet.labels import CLEAR, Label, Labels
+
+
+@functools.cache
+def _shipped() -> Labels:
+    return labels.load()
+
+
+def labels_of(network: Network) -> Labels | None:
+    """Give a network's labels; ``None`` for all but SketchNet with the weights that ship."""
+    if network.name != SKETCHNET or _shipped().weights != network.fingerprint:
+        return None
+    return _shipped()
+
+
+def clear_label(network: Network, layer: str, unit: int) -> Label | None:
+    """Give what one neuron stands for, if that is clear."""
+    known = labels_of(network)
+    if known is None or layer not in known.layers:
+        return None
+    label = known.layers[layer][unit]
+    return label if label.iou >= CLEAR else None
