@@ -81,7 +81,8 @@ def test_labels_show_the_hierarchy() -> None:
         return sum(counts[layer].kinds.get(kind, 0) for kind in kinds) / counts[layer].clear
 
     assert share("relu1a", "colour", "edge") > 0.9
-    assert share("relu4b", "texture") > share("relu2b", "texture")
+    assert share("relu3a", "texture") > share("relu2b", "texture")
+    assert share("relu3a", "texture") > share("relu5b", "texture")
     deep = ("texture", "shape", "part", "object", "scene")
     assert share("relu5b", *deep) == 1.0
     assert share("relu5b", "object", "part", "scene") > share("relu4a", "object", "part", "scene")
@@ -89,20 +90,19 @@ def test_labels_show_the_hierarchy() -> None:
 
 @LABELLED
 def test_labels_hold_on_other_drawings() -> None:
-    known = labels.load()
+    known, layer = labels.load(), "relu1b"  # so few drawings show each thing only twice
     found = dissection.dissect(network.load(), 424_242, 150, [known.quantile])[known.quantile]
     pairs = [
         (label.iou, float(found[layer].iou[label.unit, dissection.NAMES.index(label.concept)]))
-        for layer in ("relu1b", "relu5b")
         for label in known.layers[layer]
         if label.iou >= labels.CLEAR
     ]
     away = [abs(here - there) for here, there in pairs]
-    assert sum(away) / len(away) < 0.08
+    assert sum(away) / len(away) < 0.05
 
 
 @LABELLED
 def test_the_right_neurons_are_found_by_name() -> None:
     known = labels.load()
     assert known.search("eye")[0].layer in ("relu4b", "relu5a", "relu5b")
-    assert known.search("edge")[0].layer in ("relu1a", "relu1b")
+    assert known.search("edge")[0].layer in ("relu1a", "relu1b", "relu2a", "relu2b")
