@@ -97,13 +97,18 @@ def page(
     tab = context.new_page()
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("requestfailed", lambda failed: problems.append(f"not fetched: {failed.url}"))
+    tab.on("requestfailed", lambda failed: problems.extend(_not_fetched(failed)))
     yield tab
     if getattr(request.node, "failed", False) or problems:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         tab.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
     context.close()
     assert not problems
+
+
+def _not_fetched(failed: "playwright.Request") -> list[str]:
+    """Say what could not be fetched; what a page gave up because it was left is no failure."""
+    return [] if failed.failure == "net::ERR_ABORTED" else [f"not fetched: {failed.url}"]
 
 
 @pytest.hookimpl(wrapper=True)

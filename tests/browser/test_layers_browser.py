@@ -43,7 +43,8 @@ def test_from_the_ladder_to_a_saved_picture(
 
     tile = page.locator(".tile:enabled").nth(2)
     expect(tile).to_be_visible(timeout=DRAWN)
-    expect(tile).to_have_attribute("aria-label", re.compile(r"neuron \d+, (activation|dead)"))
+    named = re.compile(r"neuron \d+, (.+, )?(activation|dead)")
+    expect(tile).to_have_attribute("aria-label", named)
     unit = tile.get_attribute("data-id")
     tile.click()
     large = page.locator(".large-picture")

@@ -1,5 +1,6 @@
 """The command line on jobs, as people run it: real processes that are stopped and killed."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -240,15 +241,16 @@ def test_two_processes_share_a_job_and_one_leaves_it_to_the_other(store: Store) 
     assert job is not None and job.state == "cancelled"
 
 
-def test_a_job_that_fails_is_one_sentence(store: Store, tmp_path: Path) -> None:
-    """Its weights are gone when it goes on."""
-    key = Jobs(store).submit(plan(units=1, size=16, steps=3)).key
-    store.remember_checkpoint("sketchnet", plan().weights, tmp_path / "gone.safetensors")
+def test_a_job_that_fails_is_one_sentence(store: Store) -> None:
+    """Its weights are not to be had when it goes on."""
+    stranger = dataclasses.replace(plan(units=1, size=16, steps=3), weights="0" * 16)
+    key = Jobs(store).submit(stranger).key
     done = run("resume", key[:8])
     assert done.returncode == 1 and done.stdout == ""
-    assert "error: there is no weights file" in done.stderr and "Traceback" not in done.stderr
+    assert "error: this recipe is for weights 0000000000000000" in done.stderr
+    assert "Traceback" not in done.stderr
     (row,) = json.loads(run("jobs", "--json").stdout)
-    assert row["state"] == "failed" and "gone.safetensors" in row["message"]
+    assert row["state"] == "failed" and "name their file with --weights" in row["message"]
 
 
 def test_commands_that_only_look_do_not_wait_for_pytorch(store: Store) -> None:

@@ -159,7 +159,7 @@ def _other_weights() -> bytes:
     """SketchNet's weights, every one of them a little smaller."""
     from safetensors.torch import load_file, save
 
-    from core import sketchnet
+    from core.sketchnet import network as sketchnet
 
     state = load_file(sketchnet.WEIGHTS)
     return save({name: value * 0.9 for name, value in state.items()})
