@@ -56,7 +56,9 @@ def test_from_the_ladder_to_a_saved_picture(
     page.get_by_label("Seed").fill("5")
     page.get_by_label("Seed").press("Enter")
     page.get_by_role("button", name="Draw with these settings").click()
-    expect(page.locator("dl.facts")).to_contain_text("seed 5", timeout=DRAWN)
+    facts = page.locator("dl.facts")
+    expect(facts).to_contain_text("seed 5", timeout=DRAWN)
+    expect(facts).not_to_contain_text("measured when it is finished", timeout=DRAWN)
     assert large.get_attribute("src") != usual
 
     with page.expect_download() as download:
