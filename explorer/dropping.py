@@ -51,7 +51,7 @@ def read(dropped: str) -> tuple[Recipe, int | None]:
     text, part = str(content["recipe"]), str(content.get("part", ""))
     if len(text) > replay.TEXT_AT_MOST:
         raise ExplorerError("what it says of how it was made is too long")
-    if part and not (part.isascii() and part.isdigit() and len(part) <= replay.PART_DIGITS):
+    if part and not replay.is_part(part):
         raise ExplorerError("it does not say which picture of its recipe it is")
     return recipes.read(text), int(part) if part else None
 

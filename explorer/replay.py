@@ -87,11 +87,16 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
     recipe, part = recipes.read(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
     if part is None:
         return recipe, None
-    if not (part.isascii() and part.isdecimal() and len(part) <= PART_DIGITS):
+    if not is_part(part):
         raise ExplorerError("this picture does not say which one of its recipe it is")
     if isinstance(recipe, NeuronRecipe) and int(part) not in recipe.units:
         raise ExplorerError(f"the recipe in this picture does not make neuron {int(part)}")
     return recipe, int(part)
+
+
+def is_part(text: str) -> bool:
+    """Tell whether a text can say which picture of a recipe is meant."""
+    return text.isascii() and text.isdecimal() and len(text) <= PART_DIGITS
 
 
 def read_text(data: bytes) -> dict[str, str]:
