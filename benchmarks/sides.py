@@ -102,7 +102,7 @@ class Explorer:
         """Draw one batch of units."""
         recipe = self.recipes[turn % self.pieces]
         for progress in neurons.render(self.network, recipe):
-            self.pictures |= {each.unit: each.image for each in progress.pictures}
+            self.pictures |= {each.part: each.image for each in progress.pictures}
         return len(recipe.units)
 
 

@@ -4,6 +4,7 @@ Activation maximisation, dreams, style transfer and reconstructions all iterate 
 consumes its steps draws progress, keeps previews, stops early (by leaving the loop) or saves.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,9 +14,12 @@ from torch import Tensor
 from core.canvas import Canvas
 from core.devices import autocast
 from core.networks import Cut, Network
-from core.objectives import Objective
+from core.objectives import IMAGE, Objective
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
+
+# Less gain than this from one stretch of steps to the next is not worth waiting for.
+CONVERGED = 0.01
 
 
 @dataclass(frozen=True)
@@ -23,20 +27,29 @@ class AscentSettings:
     """How to climb.
 
     Attributes:
-        steps: how many steps of Adam.
-        learning_rate: Adam's step size, for gradients whose root mean square is 1 in each image.
-        damping: Adam's epsilon. Adam by itself moves every parameter by as much, also those whose
-            gradient is nothing but chance, and so paints noise; with a damping of 1, parameters
-            move in proportion to their gradient where it is below the average. Pictures become
-            cleaner at about the same activation (``python -m benchmarks.damping`` shows both).
+        steps: how many steps of Adam, at most.
+        learning_rate: Adam's step size, for gradients whose root mean square is 1 in each image;
+            none for what suits the canvas.
+        damping: Adam's epsilon; none for what suits the canvas. Adam by itself moves every
+            parameter by as much, also those whose gradient is nothing but chance, and so paints
+            noise; with a damping of 1, parameters move in proportion to their gradient where it is
+            below the average. Pictures become cleaner at about the same activation
+            (``python -m benchmarks.damping`` shows both).
+        settling: the last steps, as a fraction of all, over which the step size falls to zero along
+            half a cosine: large steps find the way, small ones smooth what they left.
+        patience: if no image of the batch gained anything worth mentioning over so many steps,
+            the ascent settles early; 0 for never. Images are compared by the mean of their values
+            over as many steps, since every step sees them moved otherwise.
         wake_steps: while any value of the batch is exactly zero, gradients pass closed ReLUs where
             nothing else comes through, so that dead units can wake; at most for so many steps
             (Lucid does it for the first 16, whether needed or not).
     """
 
-    steps: int = 256
-    learning_rate: float = 0.1
-    damping: float = 1.0
+    steps: int = 64
+    learning_rate: float | None = None
+    damping: float | None = None
+    settling: float = 0.5
+    patience: int = 64
     wake_steps: int = 32
 
 
@@ -75,32 +88,80 @@ def ascend(
         transform: moves the images before the network sees them.
         generator: the only source of chance.
     """
-    names = sorted(objective.layers)
-    cut = network.cut(names)
+    names = sorted(objective.layers - {IMAGE})
+    cut = network.cut(names, for_gradients=True)
     waking: Cut | None = None
     asleep, wake_steps = False, settings.wake_steps
-    optimiser = torch.optim.Adam(
-        canvas.parameters(), lr=settings.learning_rate, eps=settings.damping, fused=True
-    )
-    for index in range(1, settings.steps + 1):
+    rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
+    damping = canvas.damping if settings.damping is None else settings.damping
+    optimiser = torch.optim.Adam(canvas.parameters(), lr=rate, eps=damping, fused=True)
+    pace = _Pace(settings)
+    while not pace.over:
         image = canvas()
         if asleep and waking is None:
-            waking = network.cut(names, redirect_relu=True)
-        value = _value(waking if asleep and waking else cut, objective, transform(image, generator))
+            waking = network.cut(names, redirect_relu=True, for_gradients=True)
+        seeing = waking if asleep and waking else cut
+        value = _value(seeing, objective, image, transform(image, generator))
         optimiser.zero_grad()
         (-value.sum()).backward()  # type: ignore[no-untyped-call]
         _normalise_gradients(canvas)
+        optimiser.param_groups[0]["lr"] = rate * pace.rate
         optimiser.step()
         wake_steps -= asleep
         asleep = wake_steps > 0 and bool((value == 0).any())
-        yield Step(index, settings.steps, value.detach(), image.detach())
+        pace.step(value.detach())
+        yield Step(pace.index, pace.total, value.detach(), image.detach())
 
 
-def _value(cut: Cut, objective: Objective, image: Tensor) -> Tensor:
-    """See images ``[N, 3, H, W]`` through the cut network, give their values ``[N]``."""
+class _Pace:
+    """How large the next step is, and when it is the last.
+
+    Attributes:
+        index: steps taken.
+        total: steps in all, as it looks now.
+    """
+
+    def __init__(self, settings: AscentSettings) -> None:
+        self.index, self.total = 0, settings.steps
+        self._settling = max(1, round(settings.steps * settings.settling))
+        self._patience = settings.patience
+        self._sum: Tensor | None = None
+        self._before: Tensor | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether that was the last step."""
+        return self.index >= self.total
+
+    @property
+    def rate(self) -> float:
+        """The size of the next step, as a fraction of the largest."""
+        left = (self.total - self.index) / self._settling
+        return 1.0 if left >= 1 else (1 - math.cos(math.pi * left)) / 2
+
+    def step(self, value: Tensor) -> None:
+        """Count a step that gave each image this value ``[N]``."""
+        self.index += 1
+        settles = self.index > self.total - self._settling
+        if not self._patience or settles:
+            return
+        self._sum = value if self._sum is None else self._sum + value
+        if self.index % self._patience == 0:
+            if self._before is not None and _converged(self._before, self._sum):
+                self.total = self.index + self._settling
+            self._before, self._sum = self._sum, None
+
+
+def _converged(before: Tensor, now: Tensor) -> bool:
+    """Tell whether no image gained more than a little from one stretch of steps to the next."""
+    return bool((now - before <= CONVERGED * before.abs()).all())
+
+
+def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:
+    """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
     with autocast(image.device):
-        activations = cut(image)
-    return objective(activations)
+        activations = cut(moved)
+    return objective({**activations, IMAGE: image})
 
 
 def _normalise_gradients(canvas: Canvas) -> None:

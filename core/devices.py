@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from core.errors import ExplorerError, unknown
 
@@ -47,3 +48,11 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     if has_fast_bfloat16(device):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
+
+
+def working_precision(image: Tensor) -> torch.dtype:
+    """Tell in which precision convolutions of an image run just now: autocast's, or its own."""
+    kind = image.device.type
+    if torch.is_autocast_enabled(kind) and image.dtype == torch.float32:
+        return torch.get_autocast_dtype(kind)
+    return image.dtype

@@ -76,6 +76,13 @@ def to_tensor(picture: Image.Image) -> Tensor:
     return from_bytes(torch.from_numpy(pixels)[None])
 
 
+def scaled(picture: Image.Image, longer: int) -> Image.Image:
+    """Scale a picture so that its longer side has so many pixels."""
+    scale = longer / max(picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
 def from_bytes(pixels: Tensor) -> Tensor:
     """Turn uint8 ``[N, H, W, 3]`` into an image tensor, float32 ``[N, 3, H, W]`` in ``[0, 1]``."""
     return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255)

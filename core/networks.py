@@ -8,13 +8,14 @@ from urllib.error import URLError
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
 from core import checkpoints, layers
-from core.devices import resolve_device
+from core.devices import resolve_device, working_precision
 from core.errors import ExplorerError, unknown
+from core.folding import fold
 from core.layers import Layer
 from core.sketchnet import network as sketchnet
 from core.sketchnet import world as sketchworld
@@ -88,15 +89,19 @@ class Network:
         """
         return layers.find(self.layers, name, self.name)
 
-    def cut(self, names: Iterable[str], redirect_relu: bool = False) -> "Cut":
+    def cut(
+        self, names: Iterable[str], redirect_relu: bool = False, for_gradients: bool = False
+    ) -> "Cut":
         """Cut the network off below the deepest of some layers.
 
         Args:
             names: of the layers whose activations are wanted.
             redirect_relu: let gradients through closed ReLUs where nothing else comes through,
                 so that dead units can wake (see ``tracing.RedirectedReLU``).
+            for_gradients: compute the first convolution in a way whose gradient is fast; the last
+                bits of activations then differ.
         """
-        return Cut(self, [self.layer(name) for name in names], redirect_relu)
+        return Cut(self, [self.layer(name) for name in names], redirect_relu, for_gradients)
 
     def activations(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Run the cut network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
@@ -115,9 +120,17 @@ class Cut(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: Network, wanted: list[Layer], redirect_relu: bool = False) -> None:
+    def __init__(
+        self,
+        network: Network,
+        wanted: list[Layer],
+        redirect_relu: bool = False,
+        for_gradients: bool = False,
+    ) -> None:
         super().__init__()
         self.extractor = layers.extractor(network.module, wanted, redirect_relu)
+        if for_gradients and isinstance(self.extractor, fx.GraphModule):
+            self.extractor = fold(self.extractor)
         self.size = network.input_size if network.fixed_size else None
         for name in ("mean", "std"):
             values = torch.tensor(getattr(network, name), device=network.device)
@@ -128,8 +141,10 @@ class Cut(nn.Module):
         if self.size is not None and tuple(image.shape[2:]) != self.size:
             image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
         normalised = (image - self.mean) / self.std
+        # Half precision is taken on at once, where it will be anyway, as it moves faster.
+        dtype = working_precision(image)
         result: dict[str, Tensor] = self.extractor(
-            normalised.contiguous(memory_format=CHANNELS_LAST)
+            normalised.to(dtype=dtype, memory_format=CHANNELS_LAST)
         )
         return result
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from core import objectives
-from core.ascent import AscentSettings, Step, ascend
-from core.canvas import Canvas, Fourier
+from core import images, spectra
+from core.ascent import AscentSettings, Step, Transform, ascend
+from core.canvas import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network
 from core.progress import Progress
-from core.recipes import NeuronRecipe
-from core.transforms import Wobble
+from core.recipes import OF_EACH, STEPS, NeuronRecipe
+from core.reliability import fineness
+from core.transforms import Crops, Wobble
+from core.wishes import Wish, wish
 
 # A picture shows a neuron well when its receptive field fits in about three times along each side.
 FIELDS_ACROSS = 3
@@ -23,36 +26,33 @@ SUGGESTED_RANGE = (32, 128)
 SUGGESTED_STEP = 16
 # How much larger than the pictures it was trained on a network's neurons are drawn at most.
 BEYOND_KNOWN = 1.5
-# Multiplies the recipe's seed, so that the starts of different units and seeds never coincide.
+# Multiplies the recipe's seed, so that the starts of different pictures and seeds never coincide.
 SEED_STRIDE = 1_000_003
 
 
 @dataclass(frozen=True)
 class NeuronPicture:
-    """What one neuron wants to see.
+    """What one neuron, or several together, want to see.
 
     Attributes:
-        unit: its channel.
-        image: ``[3, size, size]``, RGB in ``[0, 1]``, on the CPU.
-        activation: clean activation, the mean of the channel over positions for the final,
-            unmoved image, in full precision.
+        part: which of the recipe's pictures it is; with one picture a unit, the unit.
+        image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
+        activation: what was climbed, for the final, unmoved image, in full precision: for a channel
+            its mean over positions. What was descended counts as it is, not turned round.
         dead: whether the neuron is zero at every position even so.
+        fineness: how much of the image is in its finest grain, see ``reliability.fineness``.
     """
 
-    unit: int
+    part: int
     image: Tensor
     activation: float
     dead: bool
-
-    @property
-    def part(self) -> int:
-        """Which of the recipe's pictures it is: the unit."""
-        return self.unit
+    fineness: float
 
     @property
     def facts(self) -> Mapping[str, float | bool | str]:
         """What was measured of it."""
-        return {"activation": self.activation, "dead": self.dead}
+        return {"activation": self.activation, "dead": self.dead, "fineness": self.fineness}
 
 
 def suggested_size(network: Network, layer: Layer) -> int:
@@ -76,32 +76,36 @@ def plan(
     layer: str,
     units: Sequence[int] = (),
     size: int = 128,
-    steps: int = 256,
+    steps: int = STEPS,
     seed: int = 0,
+    **other: Any,
 ) -> NeuronRecipe:
     """Write the recipe for pictures of some neurons of a layer.
 
     Args:
         network: the loaded network.
         layer: name of a layer, as ``Network.layer`` finds it.
-        units: channels; none for all of the layer.
+        units: channels; none for all of the layer, where the objective is of each.
         size: height and width of the pictures in pixels.
-        steps: steps of ascent.
+        steps: steps of ascent, at most.
         seed: where all chance comes from.
+        other: further settings of ``NeuronRecipe``.
 
     Raises:
-        UnknownName: there is no such layer.
+        UnknownName: there is no such layer, objective or canvas.
         ExplorerError: a unit or setting is out of range.
     """
     found = _checked(network, layer, units)
+    every = other.get("objective", OF_EACH[0]) in OF_EACH
     return NeuronRecipe(
         network=network.name,
         weights=network.fingerprint,
         seed=seed,
         layer=found.name,
-        units=tuple(units) or tuple(range(found.channels)),
+        units=tuple(units) or (tuple(range(found.channels)) if every else ()),
         size=size,
         steps=steps,
+        **other,
     )
 
 
@@ -117,14 +121,22 @@ def _checked(network: Network, layer: str, units: Sequence[int]) -> Layer:
     return found
 
 
-def render(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
+def render(
+    network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes] | None = None
+) -> Iterator[Progress]:
     """Let the neurons of a recipe climb, batch by batch, and report every step.
 
-    Each batch's last record brings its pictures, a ``NeuronPicture`` for each unit; ``done`` and
-    ``total`` count steps of single units.
+    Each batch's last record brings its pictures, a ``NeuronPicture`` each; ``done`` and ``total``
+    count steps of single pictures.
+
+    Args:
+        network: the loaded network.
+        recipe: what to draw.
+        inputs: what the recipe's ``inputs`` name: an encoded picture, a spectrum.
 
     Raises:
-        ExplorerError: the recipe was written for other weights, or names what the network lacks.
+        ExplorerError: the recipe was written for other weights, or names what the network or the
+            inputs lack.
     """
     if recipe.weights != network.fingerprint:
         raise ExplorerError(
@@ -132,46 +144,94 @@ def render(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
             f"those loaded are {network.fingerprint}; name their file with --weights"
         )
     _checked(network, recipe.layer, recipe.units)
-    total = recipe.steps * len(recipe.units)
+    inputs = inputs or {}
+    picture = _picture(recipe, inputs)
+    total = recipe.steps * len(recipe.pictures)
     behind = 0
     for part in recipe.parts():
-        canvas = Fourier((part.size, part.size), _seeds(part), network.device)
-        for step in _climb(network, part, canvas):
-            done = behind + step.index * len(part.units)
-            yield Progress(done, total, dict(zip(part.units, step.image, strict=True)))
-        behind += part.steps * len(part.units)
-        yield Progress(behind, total, {}, _look(network, part, canvas))
+        wanted = wish(network, part, picture)
+        canvas = _canvas(network, part, picture, inputs)
+        count = len(part.pictures)
+        for step in _climb(network, part, wanted, canvas):
+            # An ascent that settles early is that much further.
+            done = behind + count * round(part.steps * step.index / step.total)
+            yield Progress(done, total, dict(zip(part.pictures, step.image, strict=True)))
+        behind += part.steps * count
+        yield Progress(behind, total, {}, _look(network, part, wanted, canvas))
 
 
-def _seeds(recipe: NeuronRecipe) -> list[int]:
-    return [recipe.seed * SEED_STRIDE + unit for unit in recipe.units]
+def _picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None:
+    """Open the picture that a recipe starts from, ``[1, 3, H, W]``, its longer side as asked."""
+    if not recipe.image:
+        return None
+    opened = images.open_picture(_input(inputs, recipe.image, "picture"))
+    return images.to_tensor(images.scaled(opened, recipe.size))
 
 
-def _climb(network: Network, recipe: NeuronRecipe, canvas: Canvas) -> Iterator[Step]:
+def _input(inputs: Mapping[str, bytes], fingerprint: str, what: str) -> bytes:
+    if fingerprint not in inputs:
+        raise ExplorerError(f"the {what} {fingerprint} that this recipe starts from is not here")
+    return inputs[fingerprint]
+
+
+def _canvas(
+    network: Network, recipe: NeuronRecipe, picture: Tensor | None, inputs: Mapping[str, bytes]
+) -> Canvas:
+    """Set up what climbs: from noise, or from a picture where nothing else is done with it."""
+    size = (recipe.size, recipe.size) if picture is None else _shape(picture)
+    seeds = [recipe.seed * SEED_STRIDE + number for number in recipe.pictures]
+    canvas: Canvas
+    if recipe.canvas == "maco":
+        spectrum = spectra.photographs()
+        if recipe.spectrum:
+            spectrum = spectra.Spectrum.from_bytes(_input(inputs, recipe.spectrum, "spectrum"))
+        canvas = MagnitudeConstrained(spectrum.at(size).to(network.device), size[1], seeds)
+    else:
+        kind = Pixels if recipe.canvas == "pixels" else Fourier
+        canvas = kind(size, seeds, network.device)
+    if picture is not None and recipe.starts_from_image:
+        canvas.copy(picture.to(network.device))
+    return canvas
+
+
+def _shape(image: Tensor) -> tuple[int, int]:
+    return image.shape[2], image.shape[3]
+
+
+def _climb(network: Network, recipe: NeuronRecipe, wanted: Wish, canvas: Canvas) -> Iterator[Step]:
     """Let one batch climb."""
+    transform: Transform = Crops() if recipe.canvas == "maco" else Wobble()
     return ascend(
         network,
-        objectives.channels(recipe.layer, recipe.units),
+        wanted.climbed,
         canvas,
         AscentSettings(steps=recipe.steps),
-        Wobble(),
+        transform,
         torch.Generator().manual_seed(recipe.seed),
     )
 
 
-def _look(network: Network, recipe: NeuronRecipe, canvas: Canvas) -> tuple[NeuronPicture, ...]:
+def _look(
+    network: Network, recipe: NeuronRecipe, wanted: Wish, canvas: Canvas
+) -> tuple[NeuronPicture, ...]:
     """Look at the finished images once more, unmoved and in full precision."""
     with torch.no_grad():
         image = canvas()
-    seen = network.activations(image, [recipe.layer])[recipe.layer]  # [N, C, ...]
-    rows = torch.arange(len(recipe.units))
-    own = seen[rows, list(recipe.units)].reshape(len(rows), -1).float().cpu()  # [N, positions]
+    seen = network.activations(image, {*wanted.measured.layers, recipe.layer})
+    values, fine = wanted.measured(seen), fineness(image)
+    dead = torch.zeros(len(image), dtype=torch.bool)
+    if recipe.objective in OF_EACH:
+        units = [unit for unit in recipe.units for _ in range(recipe.count)]
+        own = seen[recipe.layer][torch.arange(len(image)), units]  # [N, ...]
+        dead = (own.reshape(len(image), -1) == 0).all(1)
     return tuple(
-        NeuronPicture(
-            unit=unit,
-            image=picture,
-            activation=float(values.mean()),
-            dead=bool((values == 0).all()),
+        NeuronPicture(*facts)
+        for facts in zip(
+            recipe.pictures,
+            image.cpu(),
+            values.float().tolist(),
+            dead.tolist(),
+            fine.tolist(),
+            strict=True,
         )
-        for unit, picture, values in zip(recipe.units, image.cpu(), own, strict=True)
     )

@@ -1,8 +1,12 @@
 """What an image climbs: objectives over activations, which add, subtract and scale.
 
 An objective declares the layers it reads, so that the network can be cut below them, and gives one
-value an image, always to be maximised. Images of a batch climb independently: the gradient of the
-summed values with respect to image ``n`` is the gradient of value ``n``.
+value an image, always to be maximised. Images of a batch climb independently, since the gradient of
+the summed values with respect to image ``n`` is the gradient of value ``n``; only ``diversity``
+lets them see each other.
+
+Beside layers an objective may read the image itself, which stands among the activations under
+``IMAGE``: what ``core.penalties`` holds against it.
 """
 
 from __future__ import annotations
@@ -11,9 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Activations = Mapping[str, Tensor]
+# Under this name, which no layer can have, stands the image itself, ``[N, 3, H, W]``, unmoved.
+IMAGE = "(image)"
+# A cosine below this counts as this, so that what looks the wrong way still gets a gradient.
+LEAST_COSINE = 0.1
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -41,12 +51,17 @@ class Objective:
         return self + -1.0 * other
 
     def __neg__(self) -> Objective:
-        """Descend."""
+        """Descend: what excites a neuron least."""
         return -1.0 * self
 
-    def __mul__(self, weight: float) -> Objective:
-        """Weigh against the others of a sum."""
-        return Objective(self.layers, lambda seen: weight * self(seen))
+    def __mul__(self, weight: float | Tensor) -> Objective:
+        """Weigh against the others of a sum: all images alike, or image ``n`` by ``weight[n]``."""
+
+        def value(seen: Activations) -> Tensor:
+            own = self(seen)
+            return own * (weight.to(own) if isinstance(weight, Tensor) else weight)
+
+        return Objective(self.layers, value)
 
     __rmul__ = __mul__
 
@@ -64,10 +79,161 @@ def channels(layer: str, units: Sequence[int]) -> Objective:
     wanted = torch.as_tensor(list(units))
 
     def value(activations: Activations) -> Tensor:
-        seen = activations[layer]  # [N, C, ...]
-        own = seen[torch.arange(seen.shape[0]), wanted.expand(seen.shape[0])]  # [N, ...]
-        # Summing thousands of positions in bfloat16 would lose most digits.
-        precise = torch.promote_types(own.dtype, torch.float32)
-        return own.reshape(own.shape[0], -1).mean(1, dtype=precise)
+        return _places(_channel(activations[layer], wanted)).mean(1)
 
     return Objective(frozenset({layer}), value)
+
+
+def positions(
+    layer: str, units: Sequence[int], place: tuple[float, float] = (0.5, 0.5)
+) -> Objective:
+    """Climb one channel at one position an image, Lucid's ``neuron``.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, H, W]``; one without positions will do.
+        units: N channels, or a single one for all images.
+        place: row and column as fractions of the layer's height and width, ``0.0 .. 1.0``.
+    """
+    wanted = torch.as_tensor(list(units))
+
+    def value(activations: Activations) -> Tensor:
+        own = _channel(activations[layer], wanted)  # [N, ...]
+        for fraction, side in zip(place, own.shape[1:3], strict=False):
+            own = own.select(1, min(side - 1, int(fraction * side)))
+        return _precise(own)
+
+    return Objective(frozenset({layer}), value)
+
+
+def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
+    """Climb a direction in the space of a layer's channels.
+
+    At each position the value is ``<a, v> * max(0.1, cos(a, v)) ** power`` for the activations
+    ``a``; their mean over positions counts. The dot product alone, at a power of 0, is content with
+    anything strong; the cosine asks for nothing but this direction (Carter et al., "Activation
+    Atlas", Distill 2019).
+
+    Args:
+        layer: name of a layer with activations ``[N, C, ...]``.
+        vector: ``[C]``, or ``[N, C]`` with one for each image.
+        power: of the cosine, at least 0.
+    """
+
+    def value(activations: Activations) -> Tensor:
+        seen = _precise(
+            activations[layer].flatten(2)
+            if _has_places(activations[layer])
+            else activations[layer][..., None]
+        )  # [N, C, P]
+        towards = vector.to(seen).expand(seen.shape[0], -1)[..., None]
+        return _dot_cosine(seen, towards, power).mean(1)
+
+    return Objective(frozenset({layer}), value)
+
+
+def likeness(layer: str, target: Tensor, power: float = 1.0) -> Objective:
+    """Climb towards what a layer sees in a picture, position by position.
+
+    With a power of 0 or 1 whatever is there grows without bound, which gives a caricature of the
+    picture; with higher powers the direction at each position counts more than its strength, which
+    gives back what the layer knows of the picture (feature inversion as in Lucid's
+    ``dot_compare``). The formula is that of ``direction``, with the picture's own activations, at
+    each position, as the vector, and divided by their mean square, so that the picture itself
+    has a value of 1.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, ...]``.
+        target: ``[1, C, ...]``, the picture's; resized where the images' layer is of another size.
+        power: of the cosine, at least 0.
+    """
+
+    def value(activations: Activations) -> Tensor:
+        seen = _precise(activations[layer])
+        wanted = target.to(seen)
+        if seen.shape[2:] != wanted.shape[2:]:
+            wanted = F.interpolate(wanted, seen.shape[2:], mode="bilinear", antialias=True)
+        if not _has_places(seen):
+            seen, wanted = seen[..., None], wanted[..., None]
+        seen, wanted = seen.flatten(2), wanted.flatten(2).expand(seen.shape[0], -1, -1)
+        strength = wanted.square().sum(1).mean(1).clamp(min=TINY)
+        return _dot_cosine(seen, wanted, power).mean(1) / strength
+
+    return Objective(frozenset({layer}), value)
+
+
+def energy(layer: str) -> Objective:
+    """Climb everything a layer sees at once: the mean of squares, DeepDream's objective.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, ...]``.
+    """
+    return Objective(
+        frozenset({layer}), lambda seen: _precise(seen[layer].flatten(1)).square().mean(1)
+    )
+
+
+def diversity(layer: str, together: int) -> Objective:
+    """Let the images of a group differ in which channels of a layer they excite together.
+
+    Value ``n`` is minus the mean cosine between image ``n``'s Gram matrix and those of the others
+    in its group (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017), between
+    -1 and 1.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, ...]``.
+        together: images in a group, at least 2; each run of so many in the batch is one.
+    """
+
+    def value(activations: Activations) -> Tensor:
+        seen = _precise(activations[layer])
+        seen = seen.flatten(2) if _has_places(seen) else seen[..., None]  # [N, C, P]
+        gram = F.normalize((seen @ seen.mT).flatten(1), dim=1)  # [N, C * C]
+        groups = gram.reshape(-1, together, gram.shape[1])  # [groups, together, C * C]
+        alike = groups @ groups.mT  # [groups, together, together]
+        others = alike.sum(2) - alike.diagonal(dim1=1, dim2=2)
+        worth: Tensor = -others.flatten() / (together - 1)
+        return worth
+
+    return Objective(frozenset({layer}), value)
+
+
+def in_proportion(objective: Objective, base: Objective) -> Objective:
+    """Scale an objective by how large another one is just now.
+
+    Activations of one network are a thousand times those of another; what is added to them has
+    to keep step. The scale itself is not climbed.
+    """
+    return Objective(
+        objective.layers | base.layers,
+        lambda seen: objective(seen) * base(seen).detach().abs(),
+    )
+
+
+def _channel(seen: Tensor, units: Tensor) -> Tensor:
+    """Take channel ``units[n]`` of image ``n``: ``[N, C, ...]`` to ``[N, ...]``."""
+    count = seen.shape[0]
+    return seen[torch.arange(count), units.expand(count)]
+
+
+def _has_places(seen: Tensor) -> bool:
+    return seen.ndim > 2
+
+
+def _places(own: Tensor) -> Tensor:
+    """Lay the positions of one channel out: ``[N, ...]`` to ``[N, P]``."""
+    return _precise(own.reshape(own.shape[0], -1))
+
+
+def _precise(values: Tensor) -> Tensor:
+    """Take on float32, if it is less: sums of thousands in bfloat16 would lose most digits."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _dot_cosine(seen: Tensor, towards: Tensor, power: float) -> Tensor:
+    """Give ``<a, v> * max(0.1, cos(a, v)) ** power`` over channels: ``[N, C, P]`` to ``[N, P]``."""
+    dot = (seen * towards).sum(1)
+    if power == 0:
+        return dot
+    lengths = seen.square().sum(1) * towards.square().sum(1)
+    cosine = dot / lengths.clamp(min=TINY).sqrt()
+    return dot * cosine.clamp(min=LEAST_COSINE) ** power

@@ -36,8 +36,10 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
     """
     if not isinstance(recipe, NeuronRecipe):
         raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
-    if part is not None and part not in recipe.units:
-        raise ExplorerError(f"the recipe of this picture does not make neuron {part}")
+    if part is not None and part not in recipe.pictures:
+        raise ExplorerError(f"the recipe of this picture does not make picture {part}")
+    if not recipe.plain:
+        raise ExplorerError(f"no page shows pictures of the objective {recipe.objective!r} yet")
     query = {"network": recipe.network, "layer": recipe.layer}
     if part is None and len(recipe.units) > 1:
         from explorer import grid  # It needs PyTorch, which not every page waits for.

@@ -89,8 +89,8 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
         return recipe, None
     if not is_part(part):
         raise ExplorerError("this picture does not say which one of its recipe it is")
-    if isinstance(recipe, NeuronRecipe) and int(part) not in recipe.units:
-        raise ExplorerError(f"the recipe in this picture does not make neuron {int(part)}")
+    if isinstance(recipe, NeuronRecipe) and int(part) not in recipe.pictures:
+        raise ExplorerError(f"the recipe in this picture does not make picture {int(part)}")
     return recipe, int(part)
 
 
@@ -165,10 +165,10 @@ def check_montage(recipe: Recipe) -> None:
     Raises:
         ExplorerError: it would.
     """
-    if isinstance(recipe, NeuronRecipe) and len(recipe.units) * recipe.size**2 > MONTAGE_PIXELS:
+    if isinstance(recipe, NeuronRecipe) and len(recipe.pictures) * recipe.size**2 > MONTAGE_PIXELS:
         raise ExplorerError(
-            f"a montage of {len(recipe.units)} pictures of {recipe.size} x {recipe.size} pixels is "
-            f"too large; take fewer units or a smaller size, "
+            f"a montage of {len(recipe.pictures)} pictures of {recipe.size} x {recipe.size} "
+            f"pixels is too large; take fewer units or a smaller size, "
             f"{MONTAGE_PIXELS // 1_000_000} megapixels in all at most"
         )
 

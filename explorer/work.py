@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 import torchvision
-from PIL import Image
 from torch import Tensor
 
 from core import images, networks, neurons
@@ -36,16 +35,16 @@ SKETCH_QUALITY = 80
 # A worker keeps so many networks loaded.
 NETWORKS_AT_MOST = 2
 
-Compute = Callable[[Network, Any, Mapping[str, Image.Image]], Iterator[Progress]]
+Compute = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
 
 
 def _neurons(
-    network: Network, recipe: NeuronRecipe, inputs: Mapping[str, Image.Image]
+    network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    return neurons.render(network, recipe)
+    return neurons.render(network, recipe, inputs)
 
 
-# How each kind of recipe is worked on, with the pictures that it starts from.
+# How each kind of recipe is worked on, with the encoded pictures that it starts from.
 COMPUTE: dict[str, Compute] = {NeuronRecipe.kind: _neurons}
 
 
@@ -67,9 +66,8 @@ def updates(
         ExplorerError: the recipe cannot be worked on here.
     """
     network = _network(recipe.network, recipe.weights, checkpoint, device)
-    opened = {name: images.open_picture(data) for name, data in (inputs or {}).items()}
     sketched = time.monotonic()
-    for progress in COMPUTE[recipe.kind](network, recipe, opened):
+    for progress in COMPUTE[recipe.kind](network, recipe, inputs or {}):
         sketches: Mapping[int, bytes] = {}
         if progress.sketches and time.monotonic() - sketched >= SKETCH_SECONDS:
             sketches = {part: sketch(image) for part, image in progress.sketches.items()}

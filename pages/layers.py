@@ -146,7 +146,7 @@ def show_neurons(network: Network, layer: Layer, page: int) -> bool:
         found = store.pictures(recipe)
         now = job if not isinstance(job, Job) else jobs.get(job.key)
         with st.container(key="status"):
-            if isinstance(now, Job) and len(found) < len(recipe.units):
+            if isinstance(now, Job) and len(found) < len(recipe.pictures):
                 jobs.watch(now.key, shared.visitor())
                 following.show(now, partial(_so_many, len(recipe.units)), "page")
             else:

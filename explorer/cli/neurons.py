@@ -1,6 +1,9 @@
 """The command that renders what neurons want to see."""
 
+import contextlib
+import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import ExplorerError
+from core.recipes import CANVASES, OBJECTIVES, SIZE_RANGE, STEPS
 from explorer.cli.common import (
     AsJson,
     DeviceName,
@@ -21,10 +25,15 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from core.layers import Layer
     from core.networks import Network
     from core.recipes import NeuronRecipe
     from explorer.store import Store, StoredPicture
+
+# Another name for a channel of the last layer.
+LOGIT = "logit"
 
 
 @cli.command()
@@ -33,8 +42,31 @@ def neurons(
     layer: Annotated[str, typer.Argument(help="A layer's name; `layers` lists them.")],
     units: Annotated[str, typer.Option(help="Such as 0-15,40; all by default.")] = "",
     size: Annotated[int, typer.Option(help="Height and width of each picture in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(help="Steps of ascent.")] = 256,
+    steps: Annotated[int, typer.Option(help="Steps of ascent, at most.")] = STEPS,
     seed: Annotated[int, typer.Option(help="Where all chance comes from.")] = 0,
+    objective: Annotated[
+        str, typer.Option(help=f"What to climb: {', '.join((*OBJECTIVES, LOGIT))}.")
+    ] = OBJECTIVES[0],
+    canvas: Annotated[str, typer.Option(help=f"What is free: {', '.join(CANVASES)}.")] = CANVASES[
+        0
+    ],
+    diversity: Annotated[
+        int, typer.Option(help="Pictures of each neuron, made to differ.", min=1)
+    ] = 1,
+    negative: Annotated[
+        bool, typer.Option("--negative", help="What the neurons want least.")
+    ] = False,
+    from_image: Annotated[
+        Path | None,
+        typer.Option(help="Start from this picture; a caricature or inversion is made of it."),
+    ] = None,
+    spectrum: Annotated[
+        Path | None,
+        typer.Option(help="A folder of pictures whose frequencies the canvas maco keeps to."),
+    ] = None,
+    total_variation: Annotated[float, typer.Option(help="How much differences cost.")] = 0.0,
+    l2: Annotated[float, typer.Option("--l2", help="How much contrast costs.")] = 0.0,
+    blur: Annotated[float, typer.Option(help="How much sharpness costs.")] = 0.0,
     weights: WeightsFile = None,
     out: Annotated[Path | None, typer.Option(help="Write one montage, a PNG.")] = None,
     fresh: Annotated[
@@ -53,25 +85,87 @@ def neurons(
         check_writable(out)
     loaded = load(network, weights, device)
     found = loaded.layer(layer)
-    recipe = plan(loaded, layer, parse_units(units, loaded, found), size, steps, seed)
+    store = Store()
+    recipe = plan(
+        loaded,
+        layer,
+        parse_units(units, loaded, found),
+        size,
+        steps,
+        seed,
+        objective=_objective(objective, loaded, found),
+        canvas=canvas,
+        count=diversity,
+        negative=negative,
+        image=_keep_picture(store, from_image),
+        spectrum=_keep_spectrum(store, spectrum),
+        total_variation=total_variation,
+        l2=l2,
+        blur=blur,
+    )
     if out is not None:
         replay.check_montage(recipe)
-    store = Store()
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     started = time.monotonic()
     rendered = _make(store, recipe, fresh, out is not None, device)
     wall = time.monotonic() - started
-    by_unit = store.pictures(recipe)
-    pictures = [by_unit[unit] for unit in recipe.units]
+    by_number = store.pictures(recipe)
+    pictures = [by_number[number] for number in recipe.pictures]
     if out is not None:
         write(out, work.sheet(recipe, pictures))
     if as_json:
         print_json(_report(store, recipe, pictures, rendered, out))
         return
-    Console().print(_neuron_table(pictures))
+    Console().print(_neuron_table(recipe, pictures))
     kept = f"; {len(pictures) - rendered} came from the store" if rendered < len(pictures) else ""
     Console(stderr=True).print(f"{rendered} rendered in {wall:.1f} s{kept}")
+
+
+def _objective(name: str, network: "Network", layer: "Layer") -> str:
+    """Take ``logit`` for what it is: a channel of the layer that gives the classes' scores."""
+    if name != LOGIT:
+        return name
+    if layer != network.shown[-1]:
+        raise ExplorerError(
+            f"logits are in {network.shown[-1].name}, not in {layer.name}; "
+            "name that layer, or take the objective channel"
+        )
+    return OBJECTIVES[0]
+
+
+def _keep_picture(store: "Store", path: Path | None) -> str:
+    """Keep the picture that an ascent starts from, and give its fingerprint."""
+    from core import images
+
+    if path is None:
+        return ""
+    picture = images.open_picture(path)
+    if max(picture.size) > SIZE_RANGE[1]:
+        picture = images.scaled(picture, SIZE_RANGE[1])
+    fingerprint = images.fingerprint(picture)
+    store.put_input(fingerprint, images.encode_png(picture))
+    return fingerprint
+
+
+def _keep_spectrum(store: "Store", folder: Path | None) -> str:
+    """Measure and keep the spectrum of a folder of pictures, and give its fingerprint."""
+    from core import images, spectra
+    from core.errors import BadPicture
+
+    if folder is None:
+        return ""
+    if not folder.is_dir():
+        raise ExplorerError(f"there is no folder {folder}")
+
+    def pictures() -> "Iterator[Image]":
+        for path in sorted(it for it in folder.rglob("*") if it.is_file()):
+            with contextlib.suppress(BadPicture):
+                yield images.open_picture(path)
+
+    found = spectra.measure(pictures())
+    store.put_input(found.fingerprint, found.to_bytes())
+    return found.fingerprint
 
 
 def _make(store: "Store", recipe: "NeuronRecipe", fresh: bool, exact: bool, device: str) -> int:
@@ -85,7 +179,7 @@ def _make(store: "Store", recipe: "NeuronRecipe", fresh: bool, exact: bool, devi
         device: where to compute.
 
     Returns:
-        How many units were rendered.
+        How many pictures were rendered.
     """
     from explorer.cli.working import visitor, work_on
     from explorer.jobs import Jobs
@@ -95,7 +189,7 @@ def _make(store: "Store", recipe: "NeuronRecipe", fresh: bool, exact: bool, devi
     job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=not exact)
     if job.open:
         work_on(store, job, device)
-    return sum(len(it.units) for it in parts if it.key not in there)
+    return sum(len(it.pictures) for it in parts if it.key not in there)
 
 
 def _report(
@@ -106,22 +200,35 @@ def _report(
     out: Path | None,
 ) -> dict[str, Any]:
     """Sum up what was made, as JSON values."""
-    names = ("network", "weights", "layer", "size", "steps", "seed")
+    settings = {
+        name: value
+        for name, value in json.loads(recipe.to_json()).items()
+        if name not in ("kind", "version", "units")
+    }
     results = [store.get(part.key) for part in recipe.parts()]
     return {
-        **{name: getattr(recipe, name) for name in names},
+        **settings,
         "seconds": sum(it.seconds for it in results if it),
         "rendered": rendered,
         "out": str(out) if out is not None else None,
-        "units": [{"unit": it.part, **it.facts} for it in pictures],
+        "units": [{**_place(recipe, it.part), **it.facts} for it in pictures],
     }
 
 
-def _neuron_table(pictures: list["StoredPicture"]) -> Table:
-    table = Table("unit", "clean activation", "")
+def _place(recipe: "NeuronRecipe", number: int) -> dict[str, int]:
+    """Tell of which unit a picture is, and which one where it has several."""
+    unit = recipe.unit_of(number)
+    place = {} if unit is None else {"unit": unit}
+    return place if len(recipe.pictures) == len(recipe.units) else {**place, "picture": number}
+
+
+def _neuron_table(recipe: "NeuronRecipe", pictures: list["StoredPicture"]) -> Table:
+    each = recipe.unit_of(pictures[0].part) is not None
+    table = Table("unit" if each else "picture", "clean activation", "")
     for picture in pictures:
         remark = "dead" if picture.facts["dead"] else ""
-        table.add_row(str(picture.part), f"{picture.facts['activation']:.4g}", remark)
+        name = recipe.unit_of(picture.part) if each else picture.part
+        table.add_row(str(name), f"{picture.facts['activation']:.4g}", remark)
     return table
 
 

@@ -56,6 +56,28 @@ def work_on(store: Store, job: Job, device: str = "auto") -> None:
     job = queue.find(job.key)
     if pressed and job.open:
         _leave(queue.cancel(job.key, visitor()))
+    _end(job)
+
+
+def wait_for(store: Store, job: Job) -> None:
+    """Show how far a job is that others work on, until it is done.
+
+    Raises:
+        ExplorerError: it failed, or somebody stopped it.
+        typer.Exit: it was interrupted here; what is finished is kept.
+    """
+    queue = Jobs(store)
+    try:
+        with _followed(queue, job):
+            while queue.find(job.key).open:
+                time.sleep(worker.IDLE_SECONDS)
+    except KeyboardInterrupt:
+        _leave(queue.cancel(job.key, visitor()))
+    _end(queue.find(job.key))
+
+
+def _end(job: Job) -> None:
+    """Say why a job that is over is not done."""
     if job.state == "cancelled":
         raise ExplorerError(f"this was stopped; `resume {job.id}` goes on with what is left")
     if job.state != "done":

@@ -1,15 +1,16 @@
 """The one loop: it climbs, wakes what sleeps, stops when left, and repeats itself."""
 
 import itertools
+import math
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from core.ascent import AscentSettings, Step, ascend
+from core.ascent import AscentSettings, Step, _Pace, ascend
 from core.canvas import Fourier, Pixels
 from core.networks import Network
-from core.objectives import channels
+from core.objectives import IMAGE, Activations, Objective, channels
 from core.transforms import Wobble
 from tests.conftest import as_network, tiny_module
 
@@ -121,3 +122,60 @@ def test_nothing_is_left_on_the_network(tiny: Network) -> None:
     assert all(torch.equal(value, before[name]) for name, value in tiny.module.state_dict().items())
     assert all(part.grad is None for part in tiny.module.parameters())
     assert not any(part._forward_hooks or part._backward_hooks for part in tiny.module.modules())
+
+
+def test_large_steps_first_and_then_ever_smaller_ones() -> None:
+    pace = _Pace(AscentSettings(steps=10, settling=0.4))
+    rates = []
+    while not pace.over:
+        rates.append(pace.rate)
+        pace.step(torch.zeros(2))
+    assert len(rates) == 10 and rates[:7] == [1.0] * 7
+    expected = [(1 - math.cos(math.pi * left / 4)) / 2 for left in (3, 2, 1)]
+    assert rates[7:] == pytest.approx(expected)
+
+
+def values_of(image: int, steps: int) -> float:
+    """Image 0 climbs for 20 steps and then stays; image 1 goes on climbing for 60."""
+    return float(min(steps, (20, 60)[image]))
+
+
+@pytest.mark.parametrize(("images", "taken"), [([0], 40), ([1], 80), ([0, 1], 80)])
+def test_who_gains_nothing_more_settles_early(images: list[int], taken: int) -> None:
+    # Over stretches of 10 steps: image 0 stays from its third on, so the fourth shows it, and then
+    # 10 steps of settling follow; image 1 reaches 60 in its sixth stretch.
+    pace = _Pace(AscentSettings(steps=1000, settling=0.01, patience=10))
+    while not pace.over:
+        pace.step(torch.tensor([values_of(image, pace.index) for image in images]))
+    assert pace.index == pace.total == taken + 10
+
+
+def test_without_patience_all_steps_are_taken() -> None:
+    pace = _Pace(AscentSettings(steps=50, patience=0))
+    while not pace.over:
+        pace.step(torch.zeros(1))
+    assert pace.index == 50
+
+
+def test_a_penalty_reads_the_image_before_it_is_moved(tiny: Network) -> None:
+    canvas = Pixels((24, 20), [0], CPU)
+    seen: list[Tensor] = []
+
+    def value(activations: Activations) -> Tensor:
+        seen.append(activations[IMAGE].detach())
+        return activations[IMAGE].flatten(1).mean(1)
+
+    lighter = Objective(frozenset({IMAGE}), value)
+    settings = AscentSettings(steps=30)
+    steps = list(
+        ascend(
+            tiny,
+            0.0 * channels("1", [0]) + lighter,
+            canvas,
+            settings,
+            Wobble(),
+            torch.Generator().manual_seed(0),
+        )
+    )
+    assert all(torch.equal(step.image, it) for step, it in zip(steps, seen, strict=True))
+    assert float(canvas().detach().mean()) > 0.65

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.canvas import Canvas, Fourier, Pixels
+from core.canvas import DARKEST, LIGHTEST, Canvas, Fourier, MagnitudeConstrained, Pixels
 
 CPU = torch.device("cpu")
 
@@ -87,6 +87,66 @@ def test_fits_a_photograph(kind: type[Pixels | Fourier], rate: float, photograph
     assert error.item() < 1e-3
 
 
+def constrained(size: tuple[int, int], seeds: list[int]) -> MagnitudeConstrained:
+    """A canvas whose magnitudes fall with the frequency, and differ between colours."""
+    rows = torch.fft.fftfreq(size[0], 1 / size[0]).abs()[:, None]
+    cols = torch.arange(size[1] // 2 + 1)[None]
+    falling = 6 / (1 + rows + 2 * cols)
+    return MagnitudeConstrained(torch.stack([falling, falling / 2, falling / 3]), size[1], seeds)
+
+
+@pytest.mark.parametrize("size", [(6, 10), (7, 9)])
+def test_constrained_is_a_sum_of_waves(size: tuple[int, int]) -> None:
+    canvas = constrained(size, [3])
+    with torch.no_grad():
+        image = canvas()[0]
+        # The reference scales by 1 / frequency, and draws only what a real picture can hold.
+        spectrum = torch.polar(canvas.magnitude, canvas.phase[0])
+        spectrum = torch.fft.rfft2(torch.fft.irfft2(spectrum, s=size, norm="ortho"), norm="ortho")
+        scaled = spectrum / Fourier(size, [0], CPU).scale
+        scaled[:, 1:, 0] *= 2  # it sums both of a pair, where the real transform sums one
+        half = torch.view_as_real(scaled).clone()
+        half[:, size[0] // 2 + 1 :, 0] = 0
+        half[:, size[0] // 2, 0] /= 1 + (size[0] % 2 == 0)
+        if size[1] % 2 == 0:
+            half[:, 1:, -1] *= 2
+            half[:, size[0] // 2 + 1 :, -1] = 0
+            half[:, size[0] // 2, -1] /= 1 + (size[0] % 2 == 0)
+    assert torch.allclose(image.double(), slow_fourier(half, size), atol=1e-5)
+
+
+def test_constrained_keeps_its_magnitudes_however_it_is_changed() -> None:
+    canvas = constrained((16, 20), [0, 1])
+    with torch.no_grad():
+        canvas.phase.add_(torch.randn_like(canvas.phase))
+        light = torch.logit(canvas())
+        colours = torch.einsum("ij,njhw->nihw", torch.linalg.inv(canvas.colours), light)
+    found = torch.fft.rfft2(colours, norm="ortho").abs()
+    # Waves that are their own mirror image are real: of those only a part is drawn.
+    assert torch.allclose(
+        found[..., 1:8, 1:10], canvas.magnitude[..., 1:8, 1:10].expand(2, -1, -1, -1), rtol=1e-2
+    )
+
+
+def test_constrained_starts_from_its_own_seed_only() -> None:
+    both = constrained((8, 9), [5, 6])()
+    assert torch.equal(constrained((8, 9), [6])()[0], both[1])
+    assert not torch.equal(both[0], both[1])
+
+
+@pytest.mark.parametrize("kind", ["pixels", "fourier", "maco"])
+def test_copies_a_picture(kind: str, photograph: Tensor) -> None:
+    canvases: dict[str, Canvas] = {
+        "pixels": Pixels((37, 52), [0, 1], CPU),
+        "fourier": Fourier((37, 52), [0, 1], CPU),
+        "maco": constrained((37, 52), [0, 1]),
+    }
+    canvas = canvases[kind]
+    canvas.copy(photograph)
+    soft = photograph.clamp(DARKEST, LIGHTEST).expand(2, -1, -1, -1)
+    assert torch.allclose(canvas(), soft, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", [Pixels, Fourier])
 def test_gradcheck(kind: type[Pixels | Fourier]) -> None:
     canvas = kind((5, 6), [0], CPU).double()
@@ -99,3 +159,28 @@ def test_gradcheck(kind: type[Pixels | Fourier]) -> None:
         return image
 
     assert torch.autograd.gradcheck(draw, (start,))
+
+
+def test_gradcheck_of_phases() -> None:
+    canvas = constrained((5, 6), [0]).double()
+
+    def draw(phase: Tensor) -> Tensor:
+        image: Tensor = torch.func.functional_call(canvas, {"phase": phase}, ())
+        return image
+
+    assert torch.autograd.gradcheck(draw, (canvas.phase.detach().double().requires_grad_(),))
+
+
+def test_phases_fit_a_photograph_whose_magnitudes_they_have(photograph: Tensor) -> None:
+    canvas = constrained((37, 52), [0])
+    canvas.copy(photograph)
+    with torch.no_grad():
+        canvas.phase.add_(0.7 * torch.randn(canvas.phase.shape, generator=torch.manual_seed(0)))
+        before = float((canvas() - photograph).square().mean())
+    optimiser = torch.optim.Adam(canvas.parameters(), lr=0.05)
+    for _ in range(300):
+        error = (canvas() - photograph).square().mean()
+        optimiser.zero_grad()
+        error.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    assert before > 0.01 and error.item() < 1e-3

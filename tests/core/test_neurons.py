@@ -68,7 +68,7 @@ def test_progress_counts_steps_of_units_and_brings_each_batch_when_it_is_done(
     records = list(render(tiny, recipe))
     assert [it.done for it in records] == [2, 4, 6, 6, 7, 8, 9, 9]
     assert {it.total for it in records} == {9}
-    assert [[it.unit for it in record.pictures] for record in records] == [
+    assert [[it.part for it in record.pictures] for record in records] == [
         *[[]] * 3,
         [4, 2],
         *[[]] * 3,
@@ -86,7 +86,7 @@ def test_parts_give_what_the_whole_gives(tiny: Network, monkeypatch: pytest.Monk
         it for part in recipe.parts() for record in render(tiny, part) for it in record.pictures
     ]
     assert len(recipe.parts()) == 4
-    assert [it.unit for it in whole] == [it.unit for it in parts] == list(range(7))
+    assert [it.part for it in whole] == [it.part for it in parts] == list(range(7))
     assert all(torch.equal(a.image, b.image) for a, b in zip(whole, parts, strict=True))
 
 
@@ -101,7 +101,7 @@ def test_same_recipe_same_picture_bit_for_bit(tiny: Network) -> None:
 def test_a_batch_finds_what_single_units_find(tiny: Network) -> None:
     together = pictures(tiny, "3", [0, 3, 6], size=32, steps=30)
     for picture in together:
-        (alone,) = pictures(tiny, "3", [picture.unit], size=32, steps=30)
+        (alone,) = pictures(tiny, "3", [picture.part], size=32, steps=30)
         assert alone.activation == pytest.approx(picture.activation, rel=0.05)
 
 
@@ -128,12 +128,14 @@ def test_dead_units_are_reported() -> None:
     ]
 
 
-def gabor(angle: float, side: int = 11, wavelength: float = 5.0) -> torch.Tensor:
+def gabor(
+    angle: float, side: int = 11, wavelength: float = 5.0, shift: float = 0.0
+) -> torch.Tensor:
     """A grey Gabor filter ``[3, side, side]``; its waves run along ``angle`` from the row."""
     reach = torch.arange(side) - side // 2
     rows, cols = torch.meshgrid(reach, reach, indexing="ij")
     along = cols * torch.cos(torch.tensor(angle)) + rows * torch.sin(torch.tensor(angle))
-    waves = torch.cos(2 * torch.pi * along / wavelength)
+    waves = torch.cos(2 * torch.pi * along / wavelength + shift)
     envelope = torch.exp(-(rows**2 + cols**2) / (2 * (side / 5) ** 2))
     filtered = waves * envelope
     return (filtered - filtered.mean()).expand(3, side, side)
@@ -146,15 +148,33 @@ def test_known_answer_a_gabor_unit_gets_its_stripes() -> None:
         convolution.weight.copy_(torch.stack([gabor(angle) for angle in angles]))
     network = as_network(nn.Sequential(convolution, nn.ReLU()), (48, 48))
     for angle, picture in zip(angles, pictures(network, "1", [0, 1, 2], size=48), strict=True):
-        spectrum = torch.fft.fft2(picture.image.mean(0) - picture.image.mean()).abs()
-        spectrum[24:] = 0  # a real picture's other half says the same
-        spectrum[:3, [-2, -1, 0, 1, 2]] = 0  # the dim border, which no filter sees whole
-        row, col = divmod(int(spectrum.argmax()), 48)
-        col = col - 48 if col > 24 else col
-        found = torch.atan2(torch.tensor(float(row)), torch.tensor(float(col))) % torch.pi
-        apart = abs(float(found) - angle) % torch.pi
-        assert min(apart, torch.pi - apart) < 0.2, (angle, row, col)
-        assert 48 / (row**2 + col**2) ** 0.5 == pytest.approx(5.0, rel=0.25)
+        inner = picture.image.mean(0)[9:39, 9:39]  # no filter sees the border whole
+        spectrum = torch.fft.fft2(inner - inner.mean()).abs().square()
+        spectrum[15:] = 0  # a real picture's other half says the same
+        rows = torch.arange(30.0)[:, None]
+        cols = torch.fft.fftfreq(30, 1 / 30)[None]
+        waves = torch.sqrt(rows**2 + cols**2)
+        assert float((waves * spectrum).sum() / spectrum.sum()) == pytest.approx(30 / 5, rel=0.25)
+        # The mean direction, of angles that mean the same half a turn further.
+        doubled = 2 * torch.atan2(rows, cols.expand(30, 30))
+        down, right = ((it * spectrum).sum() for it in (torch.sin(doubled), torch.cos(doubled)))
+        apart = abs(float(torch.atan2(down, right) / 2) - angle) % torch.pi
+        assert min(apart, torch.pi - apart) < 0.2
+
+
+@pytest.mark.parametrize("shift", [0.0, torch.pi / 2, torch.pi])
+def test_known_answer_a_gabor_at_one_place_gets_its_phase(shift: float) -> None:
+    convolution = nn.Conv2d(3, 1, 15, bias=False)
+    filtered = gabor(0.7, side=15, wavelength=9.0, shift=shift)
+    with torch.no_grad():
+        convolution.weight[0] = filtered
+    network = as_network(nn.Sequential(convolution, nn.ReLU()), (15, 15))
+    recipe = plan(network, "1", [0], size=24, objective="neuron")
+    (picture,) = (it for step in render(network, recipe) for it in step.pictures)
+    # Of 10 x 10 places it is the one at 5, 5, where the filter's corner lies.
+    seen = picture.image[:, 5:20, 5:20].flatten()
+    both = torch.corrcoef(torch.stack([seen, filtered.flatten()]))
+    assert float(both[0, 1]) > 0.55
 
 
 def test_known_answer_a_colour_unit_gets_its_colour() -> None:

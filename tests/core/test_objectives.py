@@ -1,9 +1,20 @@
 """Objectives against plain loops, and their gradients in double precision."""
 
+import math
+
 import pytest
 import torch
 
-from core.objectives import Objective, channels
+from core.objectives import (
+    Objective,
+    channels,
+    direction,
+    diversity,
+    energy,
+    in_proportion,
+    likeness,
+    positions,
+)
 
 
 @pytest.fixture
@@ -62,3 +73,134 @@ def test_gradcheck(seen: dict[str, torch.Tensor]) -> None:
         assert torch.autograd.gradcheck(of, inputs)
 
     squared(channels("a", [4, 0, 2]) + 0.5 * channels("b", [1]))
+
+
+def test_a_weight_for_each_image(seen: dict[str, torch.Tensor]) -> None:
+    weights = torch.tensor([0.0, 0.5, 2.0])
+    values = (weights * channels("a", [1]))(seen)
+    assert torch.allclose(values, channels("a", [1])(seen) * weights)
+
+
+@pytest.mark.parametrize("place", [(0.5, 0.5), (0.0, 1.0), (0.99, 0.2)])
+def test_a_position_is_one_place_of_a_channel(
+    seen: dict[str, torch.Tensor], place: tuple[float, float]
+) -> None:
+    values = positions("a", [4, 0, 2], place)(seen)
+    row, col = min(3, int(place[0] * 4)), min(5, int(place[1] * 6))
+    expected = [float(seen["a"][n, unit, row, col]) for n, unit in enumerate([4, 0, 2])]
+    assert values.tolist() == pytest.approx(expected)
+    assert torch.equal(positions("b", [6, 1, 3])(seen), seen["b"][range(3), [6, 1, 3]])
+
+
+def slow_direction(seen: torch.Tensor, towards: torch.Tensor, power: float) -> float:
+    """One image's mean over positions of dot product times cosine, by plain loops.
+
+    Args:
+        seen: ``[C, H, W]``.
+        towards: the same.
+        power: of the cosine.
+    """
+    total, (channels_, height, width) = 0.0, seen.shape
+    for row in range(height):
+        for col in range(width):
+            a = [float(seen[c, row, col]) for c in range(channels_)]
+            v = [float(towards[c, row, col]) for c in range(channels_)]
+            dot = sum(x * y for x, y in zip(a, v, strict=True))
+            lengths = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(y * y for y in v))
+            total += dot * max(0.1, dot / lengths) ** power
+    return total / (height * width)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 4.0])
+def test_direction_against_loops(seen: dict[str, torch.Tensor], power: float) -> None:
+    vector = torch.tensor([0.5, -1.0, 0.0, 2.0, 1.0], dtype=torch.float64)
+    values = direction("a", vector, power)(seen)
+    field = vector[:, None, None].expand(5, 4, 6)
+    expected = [slow_direction(image, field, power) for image in seen["a"]]
+    assert values.tolist() == pytest.approx(expected)
+    flat = direction("b", torch.arange(7.0), power)(seen)
+    wanted = torch.arange(7.0)[:, None, None]
+    expected = [slow_direction(image[:, None, None], wanted, power) for image in seen["b"]]
+    assert flat.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("power", [0.0, 2.0])
+def test_likeness_against_loops(seen: dict[str, torch.Tensor], power: float) -> None:
+    target = seen["a"][1:2].roll(1, 3) + 0.5
+    values = likeness("a", target, power)(seen)
+    strength = float(target.square().sum(1).mean())
+    expected = [slow_direction(image, target[0], power) / strength for image in seen["a"]]
+    assert values.tolist() == pytest.approx(expected)
+
+
+def test_a_picture_is_as_like_itself_as_can_be(seen: dict[str, torch.Tensor]) -> None:
+    own = likeness("a", seen["a"][:1], 4.0)(seen)
+    assert float(own[0]) == pytest.approx(1.0) and (own[1:] < 0.5).all()
+
+
+def test_likeness_to_a_layer_of_another_size(seen: dict[str, torch.Tensor]) -> None:
+    target = torch.ones(1, 5, 8, 12, dtype=torch.float64)
+    same = torch.ones(1, 5, 4, 6, dtype=torch.float64)
+    assert torch.allclose(likeness("a", target)(seen), likeness("a", same)(seen))
+
+
+def test_energy_is_the_mean_of_squares(seen: dict[str, torch.Tensor]) -> None:
+    values = energy("a")(seen)
+    squares = [float(value) ** 2 for value in seen["a"][2].flatten()]
+    assert float(values[2]) == pytest.approx(sum(squares) / len(squares))
+
+
+def test_diversity_against_loops() -> None:
+    generator = torch.Generator().manual_seed(4)
+    seen = torch.randn(4, 3, 2, 5, generator=generator, dtype=torch.float64)
+    grams = []
+    for image in seen:
+        flat = image.reshape(3, 10)
+        gram = [
+            sum(float(flat[i, p] * flat[j, p]) for p in range(10))
+            for i in range(3)
+            for j in range(3)
+        ]
+        length = math.sqrt(sum(value * value for value in gram))
+        grams.append([value / length for value in gram])
+
+    def cosine(one: int, other: int) -> float:
+        return sum(a * b for a, b in zip(grams[one], grams[other], strict=True))
+
+    values = diversity("a", 2)({"a": seen})
+    assert values.tolist() == pytest.approx([-cosine(0, 1)] * 2 + [-cosine(2, 3)] * 2)
+    values = diversity("a", 4)({"a": seen})
+    expected = [-sum(cosine(n, m) for m in range(4) if m != n) / 3 for n in range(4)]
+    assert values.tolist() == pytest.approx(expected)
+    assert diversity("a", 2)({"a": seen[[0, 0, 1, 1]]}).tolist() == pytest.approx([-1.0] * 4)
+
+
+def test_in_proportion_keeps_step_and_does_not_climb_the_scale(
+    seen: dict[str, torch.Tensor],
+) -> None:
+    base, other = channels("a", [1]), channels("b", [2])
+    scaled = in_proportion(other, base)
+    assert scaled.layers == {"a", "b"}
+    assert torch.allclose(scaled(seen), other(seen) * base(seen).abs())
+    activations = seen["a"].requires_grad_()
+    (0.0 * base(seen) + scaled(seen)).sum().backward()
+    assert activations.grad is not None and not activations.grad.any()
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        positions("a", [4, 0, 2], (0.2, 0.7)),
+        direction("a", torch.arange(1.0, 6.0), 2.0),
+        likeness("a", torch.linspace(-1, 1, 120).reshape(1, 5, 4, 6), 2.0),
+        energy("a"),
+        diversity("a", 3),
+        torch.tensor([0.2, 0.5, 1.0]) * channels("a", [1]) - energy("b"),
+    ],
+    ids=["position", "direction", "likeness", "energy", "diversity", "interpolation"],
+)
+def test_every_gradient(seen: dict[str, torch.Tensor], objective: Objective) -> None:
+    def of(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return objective({"a": a, "b": b})
+
+    assert torch.autograd.gradcheck(of, (seen["a"].requires_grad_(), seen["b"].requires_grad_()))

@@ -23,17 +23,36 @@ def test_there_and_back() -> None:
 
 
 def test_key_depends_on_every_field_and_on_nothing_else() -> None:
-    others = {"network": "x", "weights": "y", "seed": 4, "layer": "c", "units": (5, 2), "size": 65}
-    keys = {dataclasses.replace(RECIPE, **{name: value}).key for name, value in others.items()}
-    keys |= {dataclasses.replace(RECIPE, steps=10).key, RECIPE.key}
-    assert len(keys) == len(dataclasses.fields(NeuronRecipe)) + 1
+    others: list[dict[str, object]] = [
+        {"network": "x"},
+        {"weights": "y"},
+        {"seed": 4},
+        {"layer": "c"},
+        {"units": (5, 2)},
+        {"size": 65},
+        {"steps": 10},
+        {"objective": "neuron"},
+        {"negative": True},
+        {"count": 2},
+        {"canvas": "maco"},
+        {"image": "ab" * 16},
+        {"total_variation": 0.1},
+        {"l2": 0.1},
+        {"blur": 0.1},
+        {"canvas": "maco", "spectrum": "cd" * 16},
+    ]
+    assert {name for each in others for name in each} == {
+        field.name for field in dataclasses.fields(NeuronRecipe)
+    }
+    keys = {dataclasses.replace(RECIPE, **each).key for each in others} | {RECIPE.key}
+    assert len(keys) == len(others) + 1
     shuffled = dict(reversed(json.loads(RECIPE.to_json()).items()))
     assert NeuronRecipe.from_json(json.dumps(shuffled)).key == RECIPE.key
 
 
 def test_key_is_stable() -> None:
     # Keys name results in stores that people have; a change of this one orphans them all.
-    assert RECIPE.key == "688ee9e14c76f4b0d47a68b802eda79f"
+    assert RECIPE.key == "3028d746bcd6da30ad455f4c7fc2ed03"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +62,7 @@ def test_key_is_stable() -> None:
         ("[]", "must be a JSON object"),
         ("[" * 100_000, "must be JSON"),
         (changed(kind="dream"), "no neurons recipe"),
-        (changed(version=99), "has version 99"),
+        (changed(version=1), "has version 1; this program reads 2"),
         (changed(sise=64), "no setting 'sise' in a neurons recipe; did you mean 'size'"),
         (changed(size=0), "size is 0; it must be a whole number from 16 to 1024"),
         (changed(size=10**9), "size is 1000000000"),
@@ -56,7 +75,21 @@ def test_key_is_stable() -> None:
         (changed(units=3), "units"),
         (changed(layer=7), "layer"),
         (changed(units=[0] * 5000), "5000 units are too many"),
-        ('{"kind":"neurons","version":1,"network":"tiny"}', "incomplete"),
+        (changed(objective="chanel"), "no objective 'chanel'; did you mean 'channel'"),
+        (changed(objective=["channel"]), "objective is"),
+        (changed(objective="energy"), "energy is of a whole layer; name no units"),
+        (changed(objective="caricature", units=[]), "caricature looks at a picture; name one"),
+        (changed(objective="interpolation"), "an interpolation leads from one unit to another"),
+        (changed(objective="interpolation", units=[1], count=4), "name two units"),
+        (changed(canvas="oil"), "no canvas 'oil'"),
+        (changed(count=0), "count is 0; it must be a whole number from 1 to 16"),
+        (changed(count=5, size=256), "count is 5; it must be a whole number from 1 to 4"),
+        (changed(negative=1), "negative is 1"),
+        (changed(image="../../etc/passwd"), "must be a fingerprint"),
+        (changed(spectrum="ab" * 16), "only the canvas maco keeps to a spectrum"),
+        (changed(blur=-0.5), "blur is -0.5; it must be a number from 0.0 to 1000.0"),
+        (changed(l2=float("nan")), "l2 is nan"),
+        ('{"kind":"neurons","version":2,"network":"tiny"}', "incomplete"),
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:
@@ -95,3 +128,27 @@ def test_a_large_recipe_has_parts_of_as_many_units_as_climb_together() -> None:
         (5, 1, 3, 0),
         (7,),
     ]
+
+
+def test_pictures_are_numbered_by_unit_and_then_by_place() -> None:
+    varied = dataclasses.replace(RECIPE, units=(3, 0, 7), count=3)
+    assert varied.pictures == (9, 10, 11, 0, 1, 2, 21, 22, 23)
+    assert [varied.unit_of(it) for it in varied.pictures] == [3, 3, 3, 0, 0, 0, 7, 7, 7]
+    assert RECIPE.pictures == RECIPE.units and RECIPE.plain and not varied.plain
+    together = dataclasses.replace(RECIPE, objective="joint", count=2)
+    assert together.pictures == (0, 1) and together.unit_of(1) is None
+
+
+def test_pictures_of_one_unit_climb_in_one_batch() -> None:
+    varied = dataclasses.replace(RECIPE, units=tuple(range(7)), count=6)
+    assert [part.units for part in varied.parts()] == [(0, 1), (2, 3), (4, 5), (6,)]
+    assert sum((part.pictures for part in varied.parts()), ()) == varied.pictures
+
+
+def test_inputs_are_the_picture_and_the_spectrum() -> None:
+    both = dataclasses.replace(RECIPE, canvas="maco", image="ab" * 16, spectrum="cd" * 16)
+    assert both.inputs == ("ab" * 16, "cd" * 16) and both.starts_from_image
+    looked_at = dataclasses.replace(
+        RECIPE, units=(), objective="caricature", image="ab" * 16, count=1
+    )
+    assert looked_at.inputs == ("ab" * 16,) and not looked_at.starts_from_image

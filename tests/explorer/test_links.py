@@ -36,7 +36,7 @@ def test_many_neurons_are_opened_as_the_page_where_they_begin() -> None:
 
 
 def test_a_picture_that_the_recipe_does_not_make_is_refused() -> None:
-    with pytest.raises(ExplorerError, match="does not make neuron 9"):
+    with pytest.raises(ExplorerError, match="does not make picture 9"):
         links.of(recipe(3, 5), 9)
 
 

@@ -37,7 +37,7 @@ def test_some_of_them_drawn_anew_are_the_same(network: Network, tmp_path: Path, 
     *_, last = neurons.render(network, recipe)
     apart, strangers = [], []
     for index, picture in enumerate(last.pictures):
-        stored = result.pictures[picture.unit]
+        stored = result.pictures[picture.part]
         shipped = images.to_tensor(images.open_picture(stored.image))[0]
         stranger = last.pictures[index - 1].image
         assert stored.facts["dead"] == picture.dead

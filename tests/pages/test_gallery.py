@@ -244,7 +244,7 @@ def test_what_the_browser_found_is_read() -> None:
         ({"recipe": "{"}, "must be JSON"),
         ({"recipe": "[" * 100_000}, "must be JSON"),
         ({"recipe": "x" * 300_000}, "too long"),
-        ({"recipe": '{"kind":"neurons","version":1,"network":"\\ud800"}'}, "incomplete"),
+        ({"recipe": '{"kind":"neurons","version":2,"network":"\\ud800"}'}, "incomplete"),
         ({"recipe": recipe().to_json(), "part": "-1"}, "which picture"),
         ({"recipe": recipe().to_json(), "part": "9" * 10_000}, "which picture"),
     ],

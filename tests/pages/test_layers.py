@@ -3,7 +3,7 @@
 import io
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,11 @@ class Studio:
     ) -> NeuronRecipe:
         return PLAN(network, layer, units, size, steps, seed)
 
-    def render(self, network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
+    def render(
+        self, network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes]
+    ) -> Iterator[Progress]:
         self.rendered.append(recipe)
-        return RENDER(network, recipe)
+        return RENDER(network, recipe, inputs)
 
 
 PLAN, RENDER = neurons.plan, neurons.render
@@ -231,7 +233,7 @@ def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
 def test_a_job_that_failed_says_why_and_can_be_tried_again(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(network: Network, recipe: NeuronRecipe) -> Iterator[Progress]:
+    def broken(network: Network, recipe: NeuronRecipe, inputs: object) -> Iterator[Progress]:
         raise ExplorerError("the disk of the moon is full")
 
     layer = studio.network.shown[0].name

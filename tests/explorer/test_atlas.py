@@ -1,0 +1,108 @@
+"""The atlas: every neuron in the store, whatever it was killed at, and nothing drawn twice."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import neurons
+from core.networks import load
+from explorer import grid
+from explorer.store import FILE_NAME, Store
+from tests.conftest import ROOT
+
+COMMAND = [sys.executable, "-m", "explorer", "atlas", "sketchnet", "--seed", "5"]
+
+
+def atlas(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *options],
+        cwd=ROOT,
+        env={**os.environ, "EXPLORER_HOME": str(home), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def rows(home: Path) -> dict[str, int]:
+    """The results in a store, each with the number of its row, which changes when it is written."""
+    file = home / FILE_NAME
+    if not file.exists():
+        return {}
+    with sqlite3.connect(file) as connection:
+        return dict(connection.execute("SELECT key, rowid FROM results").fetchall())
+
+
+def test_an_atlas_is_there_and_is_not_drawn_again(tmp_path: Path) -> None:
+    first = atlas(tmp_path, "--layers", "relu1a,relu1b", "--json")
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)
+    assert [(it["layer"], it["neurons"], it["rendered"]) for it in report["layers"]] == [
+        ("relu1a", 24, 24),
+        ("relu1b", 24, 24),
+    ]
+    before = rows(tmp_path)
+    again = json.loads(atlas(tmp_path, "--layers", "relu1a,relu1b", "--resume", "--json").stdout)
+    assert [it["rendered"] for it in again["layers"]] == [0, 0] and rows(tmp_path) == before
+    anew = json.loads(atlas(tmp_path, "--layers", "relu1a", "--fresh", "--json").stdout)
+    assert [it["rendered"] for it in anew["layers"]] == [24]
+
+
+def test_the_page_asks_for_what_an_atlas_makes(tmp_path: Path) -> None:
+    network = load("sketchnet", device="cpu")
+    for layer in network.shown:
+        whole = neurons.plan(network, layer.name, size=neurons.suggested_size(network, layer))
+        pages = [grid.plan(network, layer, page + 1) for page in range(grid.pages_of(layer))]
+        assert {it.key for it in whole.parts()} == {it.key for page in pages for it in page.parts()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_atlas_goes_on(tmp_path: Path) -> None:
+    layers = ("--layers", "relu2a,relu2b")
+    for wanted in (1, 3):
+        victim = subprocess.Popen(
+            [*COMMAND, *layers],
+            cwd=ROOT,
+            env={**os.environ, "EXPLORER_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 120
+        while len(rows(tmp_path)) < wanted and time.monotonic() < deadline:
+            time.sleep(0.02)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+    before = rows(tmp_path)
+    assert len(before) >= 3
+    done = atlas(tmp_path, *layers, "--json")
+    assert done.returncode == 0, done.stderr
+    after = rows(tmp_path)
+    assert len(after) == 6 and {key: after[key] for key in before} == before
+    report = json.loads(done.stdout)["layers"]
+    assert sum(it["rendered"] for it in report) == 96 - 16 * len(before)
+    store = Store(tmp_path / FILE_NAME)
+    network = load("sketchnet", device="cpu")
+    for name in ("relu2a", "relu2b"):
+        layer = network.layer(name)
+        size = neurons.suggested_size(network, layer)
+        assert len(store.pictures(neurons.plan(network, name, size=size, seed=5))) == 48
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--layers", "relu9"), "no layer 'relu9' in sketchnet"),
+        (("--engine", "spark"), "no engine 'spark'"),
+        (("--address", "auto"), "choose the engine ray"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    done = atlas(tmp_path, *options)
+    assert done.returncode == 1 and words in done.stderr and not done.stdout
