@@ -24,10 +24,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.sides import LUCENT_SIZE, Side, Task, clean_activations, schedule, sides
+from benchmarks.sides import (
+    LUCENT_SIZE,
+    LUCENT_STEPS,
+    Side,
+    Task,
+    clean_activations,
+    schedule,
+    sides,
+)
 from core import networks
 from core.devices import has_fast_bfloat16
 from core.errors import ExplorerError
+from core.recipes import STEPS
 from explorer.cli.neurons import parse_units
 
 # The clocks that are read, by the fields of ``Timing``.
@@ -126,6 +135,7 @@ def report(task: Task, all_sides: list[Side], timings: dict[str, list[Timing]]) 
         "layer": task.layer,
         "size": task.size,
         "steps": task.steps,
+        "lucent_steps": task.lucent_steps,
         "seed": task.seed,
         "shared_units": shared,
         "enlarged_to": enlarged,
@@ -160,8 +170,9 @@ def show(result: dict[str, Any]) -> None:
     machine, small, large = result["machine"], result["size"], result["enlarged_to"]
     console = Console(width=TABLE_WIDTH, highlight=False)
     console.print(
-        f"{result['network']} {result['layer']}, {small} px, {result['steps']} steps, on "
-        f"{machine['device']} with {machine['threads']} threads, torch {machine['torch']}"
+        f"{result['network']} {result['layer']}, {small} px, torch-lucent with "
+        f"{result['lucent_steps']} steps, on {machine['device']} with "
+        f"{machine['threads']} threads, torch {machine['torch']}"
     )
     table = Table("", "units drawn")
     for heading in ("s a unit", "x explorer", "CPU s a unit", "x explorer"):
@@ -175,8 +186,8 @@ def show(result: dict[str, Any]) -> None:
         table.add_row(name, str(len(row["units"]) or ""), *times, *activations)
     console.print(table)
     console.print(
-        "x explorer: median over rounds, with the least and the most; for the limits it is the "
-        "share of the explorer's time that the bare network needs. "
+        "x explorer: compared with the first row, median over rounds, with the least and the most; "
+        "for the limits it is the share of its time that the bare network needs. "
         f"clean: the mean of the channel for the finished, unmoved picture as seen at that size, "
         f"median over the {len(result['shared_units'])} units that all sides drew. torch-lucent "
         f"climbs at {large} px; its frugal side and the explorer at {small} px."
@@ -205,7 +216,13 @@ def main(
     ),
     units: Annotated[str, typer.Option(help="Such as 0-15,40; empty for all.")] = "0-63",
     size: Annotated[int, typer.Option(help="Height and width of the pictures.", min=16)] = 128,
-    steps: Annotated[int, typer.Option(help="Steps of ascent.", min=1)] = 256,
+    steps: Annotated[int, typer.Option(help="Steps of the explorer and the limit.", min=1)] = STEPS,
+    other_steps: Annotated[
+        str, typer.Option(help="With how many steps the explorer works besides, such as 32,128.")
+    ] = "32,128",
+    lucent_steps: Annotated[
+        int, typer.Option(help="Steps of torch-lucent, whose default it is.", min=1)
+    ] = LUCENT_STEPS,
     rounds: Annotated[int, typer.Option(help="How often every side has its turns.", min=1)] = 3,
     lucent_units: Annotated[
         int, typer.Option(help="Units that torch-lucent draws in a round: it is slow.", min=1)
@@ -227,8 +244,9 @@ def main(
     loaded = networks.load(network, weights, "cuda" if torch.cuda.is_available() else "cpu")
     found = loaded.layer(layer)
     chosen = tuple(parse_units(units, loaded, found) or range(found.channels))
-    task = Task(loaded, found.name, chosen, size, steps, seed)
-    all_sides = sides(task, lucent_units, rounds)
+    task = Task(loaded, found.name, chosen, size, steps, lucent_steps, seed)
+    others = [int(each) for each in other_steps.split(",") if each]
+    all_sides = sides(task, lucent_units, rounds, others)
     machine = describe_machine(loaded.device)
     timings = measure(all_sides, rounds, loaded.device)
     result = {"machine": machine, **report(task, all_sides, timings)}

@@ -1,6 +1,7 @@
 """What is measured side by side: the explorer, torch-lucent, and the limit that the network sets.
 
-All sides see the same network, layer, units, picture size and number of steps. A side does its work
+All sides see the same network, layer, units and picture size. torch-lucent takes as many steps as
+its defaults do, the explorer as few as its own, and a few numbers besides. A side does its work
 in pieces, so that pieces of different sides can alternate and share the machine's good and bad
 moments.
 """
@@ -30,6 +31,8 @@ LIMIT_STEPS = 12
 WARM_STEPS = 2
 # render_vis shows every picture below this height and width to the network at this size.
 LUCENT_SIZE = 224
+# How many steps it takes if not told otherwise.
+LUCENT_STEPS = 512
 # The normalisation that render_vis assumes.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -43,7 +46,8 @@ class Task:
         layer: name of a layer that is the output of a module.
         units: its channels.
         size: height and width of the pictures in pixels.
-        steps: steps of ascent.
+        steps: steps of the explorer's ascent, and of the limit.
+        lucent_steps: steps of torch-lucent's.
         seed: where all chance comes from.
     """
 
@@ -52,6 +56,7 @@ class Task:
     units: tuple[int, ...]
     size: int
     steps: int
+    lucent_steps: int
     seed: int
 
 
@@ -78,11 +83,10 @@ class Side(Protocol):
 class Explorer:
     """This project: all units, many in a batch. A round draws each once."""
 
-    name = "neuron explorer"
-
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, steps: int) -> None:
+        self.name = f"neuron explorer, {steps} steps"
         self.network = task.network
-        self.recipes = self._plan(task, task.steps)
+        self.recipes = self._plan(task, steps)
         self.short = self._plan(task, WARM_STEPS)[0]
         self.pieces = len(self.recipes)
         self.pictures: dict[int, Tensor] = {}
@@ -138,7 +142,7 @@ class Lucent:
     def work(self, turn: int) -> float:
         """Draw one unit."""
         unit = self.units[turn % len(self.units)]
-        self.pictures[unit] = self._draw(unit, self.task.steps)
+        self.pictures[unit] = self._draw(unit, self.task.lucent_steps)
         return 1
 
     def _draw(self, unit: int, steps: int) -> Tensor:
@@ -203,13 +207,16 @@ class Limit:
         return len(self.image) * LIMIT_STEPS / self.task.steps
 
 
-def sides(task: Task, lucent_units: int, rounds: int) -> list[Side]:
+def sides(
+    task: Task, lucent_units: int, rounds: int, other_steps: Sequence[int] = ()
+) -> list[Side]:
     """Set up all sides.
 
     Args:
         task: what to do.
         lucent_units: how many units each side of torch-lucent draws in a round.
         rounds: how many rounds there will be; torch-lucent draws other units in each.
+        other_steps: with how many steps the explorer works besides.
 
     Raises:
         ExplorerError: torch-lucent is not installed, or cannot name the layer.
@@ -218,7 +225,8 @@ def sides(task: Task, lucent_units: int, rounds: int) -> list[Side]:
     spread = [task.units[index * len(task.units) // count] for index in range(count)]
     lucents = [Lucent(task, spread, lucent_units, frugal) for frugal in (False, True)]
     limits = [Limit(task, precision) for precision in (torch.bfloat16, torch.float32)]
-    return [Explorer(task), *lucents, *limits]
+    explorers = [Explorer(task, steps) for steps in (task.steps, *other_steps)]
+    return [*explorers, *lucents, *limits]
 
 
 def schedule(all_sides: Sequence[Side]) -> list[int]:

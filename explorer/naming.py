@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from core.recipes import NeuronRecipe, Recipe
+from core.recipes import OF_LAYER, NeuronRecipe, Recipe
 
 # More runs of numbers than this are counted rather than listed.
 RUNS_AT_MOST = 4
@@ -12,9 +12,34 @@ RUNS_AT_MOST = 4
 def describe(recipe: Recipe) -> str:
     """Say in a few words what a recipe makes: ``sketchnet relu3b, neurons 0-63``."""
     if isinstance(recipe, NeuronRecipe):
-        noun = "neuron" if len(recipe.units) == 1 else "neurons"
-        return f"{recipe.network} {recipe.layer}, {noun} {spans(recipe.units)}"
+        subject = ", ".join([_subject(recipe), *_manner(recipe)])
+        return f"{recipe.network} {recipe.layer}, {subject}"
     return f"{recipe.network}, {recipe.kind}"
+
+
+def _subject(recipe: NeuronRecipe) -> str:
+    """Name what is drawn: ``neuron 3``, ``from neuron 3 to neuron 7``, ``caricature``."""
+    noun = "neuron" if len(recipe.units) == 1 else "neurons"
+    if recipe.objective in OF_LAYER:
+        return recipe.objective
+    if recipe.objective == "interpolation":
+        return "from neuron {} to neuron {}".format(*recipe.units)
+    words = {"neuron": " at one place", "joint": " together", "direction": " as a direction"}
+    return f"{noun} {spans(recipe.units)}{words.get(recipe.objective, '')}"
+
+
+def _manner(recipe: NeuronRecipe) -> list[str]:
+    """Name what is not as usual."""
+    words = []
+    if recipe.negative:
+        words.append("negative")
+    if recipe.count > 1 and recipe.objective != "interpolation":
+        words.append(f"{recipe.count} different ones")
+    if recipe.canvas != "fourier":
+        words.append(recipe.canvas)
+    if recipe.starts_from_image:
+        words.append("from a picture")
+    return words
 
 
 def spans(numbers: Sequence[int]) -> str:

@@ -36,42 +36,51 @@ if TYPE_CHECKING:
 LOGIT = "logit"
 
 
+Units = Annotated[str, typer.Option(help="Such as 0-15,40; all by default.")]
+Size = Annotated[int, typer.Option(help="Height and width of each picture in pixels.")]
+Steps = Annotated[int, typer.Option(help="Steps of ascent, at most.")]
+Seed = Annotated[int, typer.Option(help="Where all chance comes from.")]
+ObjectiveName = Annotated[
+    str, typer.Option(help=f"What to climb: {', '.join((*OBJECTIVES, LOGIT))}.")
+]
+CanvasName = Annotated[str, typer.Option(help=f"What is free: {', '.join(CANVASES)}.")]
+Diversity = Annotated[int, typer.Option(help="Pictures of each neuron, made to differ.", min=1)]
+Negative = Annotated[bool, typer.Option("--negative", help="What the neurons want least.")]
+FromImage = Annotated[
+    Path | None,
+    typer.Option(help="Start from this picture; a caricature or inversion is made of it."),
+]
+SpectrumOf = Annotated[
+    Path | None,
+    typer.Option(help="A folder of pictures whose frequencies the canvas maco keeps to."),
+]
+TotalVariation = Annotated[float, typer.Option(help="How much differences cost.")]
+L2 = Annotated[float, typer.Option("--l2", help="How much contrast costs.")]
+Blur = Annotated[float, typer.Option(help="How much sharpness costs.")]
+Out = Annotated[Path | None, typer.Option(help="Write one montage, a PNG.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Render anew what is in the store.")]
+
+
 @cli.command()
 def neurons(
     network: NetworkName,
     layer: Annotated[str, typer.Argument(help="A layer's name; `layers` lists them.")],
-    units: Annotated[str, typer.Option(help="Such as 0-15,40; all by default.")] = "",
-    size: Annotated[int, typer.Option(help="Height and width of each picture in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(help="Steps of ascent, at most.")] = STEPS,
-    seed: Annotated[int, typer.Option(help="Where all chance comes from.")] = 0,
-    objective: Annotated[
-        str, typer.Option(help=f"What to climb: {', '.join((*OBJECTIVES, LOGIT))}.")
-    ] = OBJECTIVES[0],
-    canvas: Annotated[str, typer.Option(help=f"What is free: {', '.join(CANVASES)}.")] = CANVASES[
-        0
-    ],
-    diversity: Annotated[
-        int, typer.Option(help="Pictures of each neuron, made to differ.", min=1)
-    ] = 1,
-    negative: Annotated[
-        bool, typer.Option("--negative", help="What the neurons want least.")
-    ] = False,
-    from_image: Annotated[
-        Path | None,
-        typer.Option(help="Start from this picture; a caricature or inversion is made of it."),
-    ] = None,
-    spectrum: Annotated[
-        Path | None,
-        typer.Option(help="A folder of pictures whose frequencies the canvas maco keeps to."),
-    ] = None,
-    total_variation: Annotated[float, typer.Option(help="How much differences cost.")] = 0.0,
-    l2: Annotated[float, typer.Option("--l2", help="How much contrast costs.")] = 0.0,
-    blur: Annotated[float, typer.Option(help="How much sharpness costs.")] = 0.0,
+    units: Units = "",
+    size: Size = 128,
+    steps: Steps = STEPS,
+    seed: Seed = 0,
+    objective: ObjectiveName = OBJECTIVES[0],
+    canvas: CanvasName = CANVASES[0],
+    diversity: Diversity = 1,
+    negative: Negative = False,
+    from_image: FromImage = None,
+    spectrum: SpectrumOf = None,
+    total_variation: TotalVariation = 0.0,
+    l2: L2 = 0.0,
+    blur: Blur = 0.0,
     weights: WeightsFile = None,
-    out: Annotated[Path | None, typer.Option(help="Write one montage, a PNG.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Render anew what is in the store.")
-    ] = False,
+    out: Out = None,
+    fresh: Fresh = False,
     device: DeviceName = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -86,23 +95,15 @@ def neurons(
     loaded = load(network, weights, device)
     found = loaded.layer(layer)
     store = Store()
-    recipe = plan(
-        loaded,
-        layer,
-        parse_units(units, loaded, found),
-        size,
-        steps,
-        seed,
-        objective=_objective(objective, loaded, found),
-        canvas=canvas,
-        count=diversity,
-        negative=negative,
-        image=_keep_picture(store, from_image),
-        spectrum=_keep_spectrum(store, spectrum),
-        total_variation=total_variation,
-        l2=l2,
-        blur=blur,
-    )
+    settings = {"count": diversity, "negative": negative, "canvas": canvas}
+    penalties = {"total_variation": total_variation, "l2": l2, "blur": blur}
+    inputs = {
+        "image": _keep_picture(store, from_image),
+        "spectrum": _keep_spectrum(store, spectrum),
+    }
+    settings |= {"objective": _objective(objective, loaded, found), **penalties, **inputs}
+    chosen = parse_units(units, loaded, found)
+    recipe = plan(loaded, layer, chosen, size, steps, seed, **settings)
     if out is not None:
         replay.check_montage(recipe)
     if weights is not None:

@@ -85,6 +85,38 @@ def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("options", "report"),
+    [
+        (["--objective", "logit", "--units", "2"], [{"unit": 2}]),
+        (["--units", "1", "--diversity", "2"], [{"unit": 1, "picture": n} for n in (2, 3)]),
+        (["--units", "0,2", "--objective", "interpolation", "--diversity", "3"], 3),
+        (["--units", "0,2", "--objective", "direction", "--negative"], 1),
+        (["--objective", "inversion", "--from-image", "{picture}"], 1),
+        (["--units", "1", "--from-image", "{picture}", "--canvas", "pixels"], [{"unit": 1}]),
+        (["--units", "1", "--canvas", "maco", "--spectrum", "{folder}", "--l2", "0.5"], 1),
+    ],
+    ids=["logit", "diversity", "interpolation", "direction", "inversion", "accentuation", "maco"],
+)
+def test_every_kind_of_picture(
+    tmp_path: Path, weights: Path, options: list[str], report: list[dict[str, int]] | int
+) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "out.png"
+    folder.mkdir()
+    Image.effect_noise((90, 60), 60).convert("RGB").save(folder / "a.png")
+    (folder / "b.txt").write_text("no picture")
+    filled = [it.format(picture=folder / "a.png", folder=folder) for it in options]
+    command = ["neurons", "squeezenet1_1", "logits", "--weights", str(weights), *filled]
+    done = run(*command, "--size", "40", "--steps", "2", "--out", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["units"]
+    places = [{name: it[name] for name in it if name in ("unit", "picture")} for it in rows]
+    assert len(rows) == report if isinstance(report, int) else places == report
+    # Whatever it started from is in the store, so it can be made again.
+    again = run("replay", str(out), "--json")
+    assert again.returncode == 0 and json.loads(again.stdout)["identical"], again.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["layers", "sketchnett"], "no network 'sketchnett'; did you mean 'sketchnet'?"),
@@ -103,6 +135,20 @@ def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) ->
         (["neurons", "{net}", "features.3", "--out", "a.jpg"], "must end in .png"),
         (["neurons", "{net}", "features.3", "--out", "no/such/a.png"], "no folder no/such"),
         (["neurons", "{net}", "features.3", "--size", "1024", "--out", "a.png"], "is too large"),
+        (["neurons", "{net}", "features.3", "--objective", "chanel"], "did you mean 'channel'?"),
+        (["neurons", "{net}", "features.3", "--objective", "logit"], "logits are in logits, not"),
+        (["neurons", "{net}", "features.3", "--objective", "caricature"], "looks at a picture"),
+        (["neurons", "{net}", "features.3", "--objective", "energy", "--units", "1"], "no units"),
+        (["neurons", "{net}", "features.3", "--objective", "joint"], "no units are named"),
+        (["neurons", "{net}", "features.3", "--canvas", "oil"], "no canvas 'oil'"),
+        (["neurons", "{net}", "features.3", "--diversity", "17"], "count is 17"),
+        (["neurons", "{net}", "features.3", "--from-image", "gone.png"], "there is no file gone"),
+        (["neurons", "{net}", "features.3", "--spectrum", "gone"], "there is no folder gone"),
+        (
+            ["neurons", "{net}", "features.3", "--canvas", "maco", "--spectrum", "tests"],
+            "are no pic",
+        ),
+        (["neurons", "{net}", "features.3", "--blur", "-1"], "blur is -1.0"),
     ],
 )
 def test_what_is_refused(

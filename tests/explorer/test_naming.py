@@ -1,5 +1,7 @@
 """Plain words for what a recipe makes."""
 
+from typing import Any
+
 import pytest
 
 from core.recipes import NeuronRecipe
@@ -19,3 +21,23 @@ from explorer import naming
 def test_neurons_are_named_briefly(units: tuple[int, ...], words: str) -> None:
     recipe = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu3b", units=units)
     assert naming.describe(recipe) == f"sketchnet relu3b, {words}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"objective": "neuron"}, "neurons 3, 8 at one place"),
+        ({"objective": "joint"}, "neurons 3, 8 together"),
+        ({"objective": "interpolation", "count": 5}, "from neuron 3 to neuron 8"),
+        ({"objective": "energy", "units": ()}, "energy"),
+        ({"negative": True, "canvas": "maco"}, "neurons 3, 8, negative, maco"),
+        ({"count": 4, "image": "ab" * 16}, "neurons 3, 8, 4 different ones, from a picture"),
+        (
+            {"objective": "caricature", "units": (), "image": "ab" * 16, "canvas": "pixels"},
+            "caricature, pixels",
+        ),
+    ],
+)
+def test_what_is_not_as_usual_is_named(settings: dict[str, Any], words: str) -> None:
+    recipe = NeuronRecipe("net", "w", layer="a.1", **{"units": (3, 8), **settings})
+    assert naming.describe(recipe) == f"net a.1, {words}"
