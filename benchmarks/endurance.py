@@ -1,16 +1,19 @@
 """Whether anything is lost, late or leaking when work is long: kills, crowds and many jobs.
 
-``python -m benchmarks.endurance kills|crowd|memory`` runs the real app, prints what it found and
-writes it as JSON. It exits with 1 if anything was lost. Linux only, as it looks into ``/proc``.
+``python -m benchmarks.endurance kills|atlas|crowd|memory`` runs the real app, prints what it found
+and writes it as JSON. It exits with 1 if anything was lost. Linux only, as it looks into ``/proc``.
 """
 
 import asyncio
+import contextlib
 import io
 import json
 import os
 import random
 import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +31,8 @@ from explorer.jobs import Job, Jobs
 from explorer.store import FILE_NAME, Store
 
 LAYER = "relu2a"
+# Enough that ten rounds do not finish them.
+ATLAS = "relu2a,relu2b,relu3a,relu3b,relu4a,relu4b,relu5a"
 SETTLE_SECONDS = 60.0
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what was found here.")]
 Engine = Annotated[str, typer.Option(help="local or ray.")]
@@ -123,6 +128,52 @@ def kills(
     found = {"rounds": rounds, "engine": engine, "workers": workers, **counts}
     _report({**found, "jobs": seed, "done": done, "wrong": wrong}, json_file)
     raise typer.Exit(1 if wrong or done != seed else 0)
+
+
+@cli.command()
+def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> None:
+    """Kill an atlas at random moments, start it again, and count what is lost or made twice."""
+    chance = random.Random(0)
+    wrong: list[str] = []
+    command = [sys.executable, "-m", "explorer", "atlas", networks.SKETCHNET]
+    # Another seed than that of the pictures that ship.
+    command += ["--layers", layers, "--seed", "1", "--json"]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "EXPLORER_HOME": folder}
+        witness, rows = Witness(Path(folder)), dict[str, int]()
+        for number in range(rounds):
+            victim = subprocess.Popen(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            # From before its start-up is over until it has drawn for a while.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                victim.wait(chance.uniform(2.0, 12.0))
+            victim.kill()
+            victim.wait()
+            wrong += witness.check()
+            now = _rows(witness.store)
+            wrong += [f"{key} was made twice" for key in rows if now.get(key) != rows[key]]
+            rows = now
+            console.print(f"round {number + 1}: {len(rows)} batches are there")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        after = _rows(witness.store)
+        wrong += witness.check()
+        wrong += [f"{key} was made twice" for key in rows if after.get(key) != rows[key]]
+        if done.returncode:
+            wrong.append(f"the last start failed: {done.stderr.strip()}")
+        witness.store.close()
+    report = [] if done.returncode else json.loads(done.stdout)["layers"]
+    found = {"rounds": rounds, "batches": len(after), "wrong": wrong}
+    for name in ("neurons", "rendered"):  # the latter is what was left for the last start
+        found[name] = sum(it[name] for it in report)
+    _report(found, json_file)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _rows(store: Store) -> dict[str, int]:
+    """List results with the numbers of their rows, which change when they are made again."""
+    with store.reading() as connection:
+        return dict(connection.execute("SELECT key, rowid FROM results").fetchall())
 
 
 def _kill(server: Server, chance: random.Random) -> str:

@@ -50,7 +50,7 @@ class AscentSettings:
     damping: float | None = None
     settling: float = 0.5
     patience: int = 64
-    wake_steps: int = 32
+    wake_steps: int = 16
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,11 @@ def _move(image: Tensor, theta: Tensor) -> Tensor:
 
     The map leads from places of the result to places of the image; both run from -1 to 1.
     """
-    height, width = image.shape[2:]
-    grid = F.affine_grid(theta[None], [1, 1, height, width], align_corners=False)
-    # Images move as channels of a single one, which saves computing the weights of the four
-    # neighbours anew for each.
-    stacked = image.reshape(1, -1, height, width)
+    count, _, height, width = image.shape
+    # Images move as channels of one, which saves computing the weights of the four neighbours
+    # anew for each; or of as many as there are threads, each of which takes one.
+    groups = math.gcd(count, torch.get_num_threads())
+    grid = F.affine_grid(theta.expand(groups, 2, 3), [groups, 1, height, width], False)
+    stacked = image.reshape(groups, -1, height, width)
     moved = F.grid_sample(stacked, grid.to(image), padding_mode="reflection", align_corners=False)
     return moved.view_as(image)

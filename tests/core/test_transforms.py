@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.transforms import Wobble
+from core.transforms import Crops, Wobble
 
 
 def draws(seed: int) -> list[float]:
@@ -74,3 +74,49 @@ def test_same_seed_same_movement_and_the_input_is_left_alone(photograph: Tensor)
     first, second = (Wobble()(photograph, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(photograph, before)
+
+
+def test_a_crop_shows_a_part_enlarged(photograph: Tensor) -> None:
+    still = Crops(smallest=0.5, largest=0.5, centre=0, noise=0)
+    shown = still(photograph, torch.Generator().manual_seed(0))
+    height, width = photograph.shape[2:]
+    middle = photograph[..., height // 4 : height - height // 4, width // 4 : width - width // 4]
+    enlarged = torch.nn.functional.interpolate(middle, (height, width), mode="bilinear")
+    assert shown.shape == photograph.shape
+    assert (shown - enlarged).abs().mean() < 0.02 < (shown - photograph).abs().mean()
+
+
+def test_crops_are_within_their_bounds_and_differ() -> None:
+    # A picture whose colours are its places tells where a crop is from.
+    rows, cols = torch.meshgrid(torch.arange(40.0), torch.arange(60.0), indexing="ij")
+    places = torch.stack([rows / 39, cols / 59, torch.zeros(40, 60)])[None]
+    generator = torch.Generator().manual_seed(0)
+    sides, middles = [], []
+    for _ in range(40):
+        shown = Crops(noise=0, centre=0.02)(places, generator)[0]
+        sides.append(float(shown[0, -1, 30] - shown[0, 0, 30]))
+        middles.append(float(shown[1, 20, 30]))
+    assert 0.35 < min(sides) < 0.5 and 0.8 < max(sides) < 0.95
+    assert 0.3 < min(middles) < max(middles) < 0.7
+
+
+def test_noise_is_as_strong_as_it_says() -> None:
+    grey = torch.full((4, 3, 50, 50), 0.5)
+    noisy = Crops(noise=0.1)(grey, torch.Generator().manual_seed(0)) - 0.5
+    # A normal and a uniform part, whose variances add: 0.1 ** 2 * (1 + 1 / 12).
+    assert float(noisy.std()) == pytest.approx(0.1 * (13 / 12) ** 0.5, rel=0.03)
+    assert abs(float(noisy.mean())) < 0.01
+
+
+@pytest.mark.parametrize("transform", [Wobble(), Crops()])
+def test_the_same_whatever_the_threads(transform: Wobble | Crops) -> None:
+    image = torch.rand(4, 3, 20, 30).requires_grad_()
+    found = []
+    threads = torch.get_num_threads()
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        moved = transform(image, torch.Generator().manual_seed(1))
+        (gradient,) = torch.autograd.grad(moved.square().sum(), image)
+        found.append((moved.detach(), gradient))
+    torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for it in found for a, b in zip(it, found[0], strict=True))

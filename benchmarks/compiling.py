@@ -1,0 +1,78 @@
+"""Whether compiling pays: ``python -m benchmarks.compiling`` gives ``torch.compile`` a fair trial.
+
+The same steps of the same ascent's costly part (forward and backward through the cut network), as
+they are and compiled, in turns; and how long compiling takes, which has to be won back.
+"""
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from torch import Tensor, nn
+
+from core import networks
+from core.devices import autocast
+from core.errors import ExplorerError
+from core.recipes import BATCH, STEPS
+
+
+def step(cut: nn.Module, image: Tensor, layer: str) -> float:
+    """Pass forward and backward once, and tell how many seconds it took."""
+    began = time.perf_counter()
+    with autocast(image.device):
+        value = cut(image)[layer].float().mean()
+    torch.autograd.grad(value, image)
+    if image.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def main(
+    network: Annotated[str, typer.Option(help="Its name.")] = "sketchnet",
+    layer: Annotated[str, typer.Option(help="One of its layers.")] = "relu4b",
+    weights: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    size: Annotated[int, typer.Option(help="Height and width of the pictures.", min=16)] = 64,
+    rounds: Annotated[int, typer.Option(help="Steps of each side.", min=1)] = 30,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
+) -> None:
+    """Time both sides, and say after how many pictures compiling has paid for itself."""
+    loaded = networks.load(network, weights)
+    name = loaded.layer(layer).name
+    plain = loaded.cut([name], for_gradients=True)
+    compiled = torch.compile(loaded.cut([name], for_gradients=True))
+    image = torch.rand(BATCH, 3, size, size, device=loaded.device).requires_grad_()
+    first_plain, first_compiled = step(plain, image, name), step(compiled, image, name)
+    times = [(step(plain, image, name), step(compiled, image, name)) for _ in range(rounds)]
+    slow, fast = (statistics.median(side) for side in zip(*times, strict=True))
+    cost = first_compiled - first_plain
+    won = (slow - fast) * STEPS / BATCH  # for each picture
+    report = {
+        "network": network,
+        "layer": name,
+        "size": size,
+        "batch": BATCH,
+        "plain_seconds": slow,
+        "compiled_seconds": fast,
+        "compiling_seconds": cost,
+        "pictures_to_pay": cost / won if won > 0 else None,
+    }
+    Console().print(
+        f"a step of {BATCH} pictures: {slow * 1e3:.1f} ms as it is, {fast * 1e3:.1f} ms compiled; "
+        f"compiling takes {cost:.0f} s"
+        + (f", the gain of {cost / won:.0f} pictures" if won > 0 else " and gains nothing")
+    )
+    if json_file is not None:
+        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except ExplorerError as error:
+        sys.exit(f"error: {error}")
