@@ -40,7 +40,6 @@ WORLD = 7_000_003  # the judge's own world; SketchNet learnt from world 0
 UNSEEN = 7_000_004
 DRAWINGS, EPOCHS, BATCH = 40_000, 6, 64
 RATE, DECAY, SMOOTHING = 2e-3, 0.02, 0.05
-SIDE = 128  # of the pictures judged: the project's default
 PAPER_GAP, TILE, TEXT = 6, 96, 13
 
 
@@ -172,7 +171,7 @@ def accuracy(judge: Judge, count: int = 2000) -> float:
     return float((answers(judge, as_tensor(drawn)) == torch.from_numpy(labels)).float().mean())
 
 
-def class_pictures(weights: Path | None, size: int = SIDE, seed: int = 0) -> Tensor:
+def class_pictures(weights: Path | None, size: int | None = None, seed: int = 0) -> Tensor:
     """Draw what every class neuron of a SketchNet wants to see, [classes, 3, size, size]."""
     network = networks.load("sketchnet", weights)
     layer = network.layer("logits")
@@ -198,7 +197,7 @@ def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
 
 
 def judge_network(
-    judge: Judge, weights: Path | None, size: int, seed: int, sheet: Path | None
+    judge: Judge, weights: Path | None, size: int | None, seed: int, sheet: Path | None
 ) -> dict[str, object]:
     """Return how many of a SketchNet's class pictures the judge names right, and which not."""
     shown = class_pictures(weights, size, seed)
@@ -214,7 +213,7 @@ def judge_network(
         "classes": len(CLASSES),
         "recognised": len(CLASSES) - len(wrong),
         "share": round(1 - len(wrong) / len(CLASSES), 4),
-        "size": size,
+        "size": shown.shape[-1],
         "seed": seed,
         "mistaken": wrong,
     }
@@ -226,7 +225,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("task", nargs="?", choices=("judge", "train"), default="judge")
     parser.add_argument("--judge", type=Path, default=WEIGHTS, help="the judge's weights")
     parser.add_argument("--weights", type=Path, help="a SketchNet; the shipped one if not given")
-    parser.add_argument("--size", type=int, default=SIDE, help="side of the pictures in pixels")
+    parser.add_argument(
+        "--size", type=int, help="side of the pictures in pixels; the project's default"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the pictures")
     parser.add_argument("--sheet", type=Path, help="a PNG of pictures and answers to write")
     parser.add_argument("--drawings", type=int, default=DRAWINGS, help="to train on")

@@ -75,7 +75,7 @@ def plan(
     network: Network,
     layer: str,
     units: Sequence[int] = (),
-    size: int = 128,
+    size: int | None = None,
     steps: int = STEPS,
     seed: int = 0,
     **other: Any,
@@ -86,7 +86,7 @@ def plan(
         network: the loaded network.
         layer: name of a layer, as ``Network.layer`` finds it.
         units: channels; none for all of the layer, where the objective is of each.
-        size: height and width of the pictures in pixels.
+        size: height and width of the pictures in pixels; by default ``suggested_size``.
         steps: steps of ascent, at most.
         seed: where all chance comes from.
         other: further settings of ``NeuronRecipe``.
@@ -103,7 +103,7 @@ def plan(
         seed=seed,
         layer=found.name,
         units=tuple(units) or (tuple(range(found.channels)) if every else ()),
-        size=size,
+        size=suggested_size(network, found) if size is None else size,
         steps=steps,
         **other,
     )

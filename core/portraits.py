@@ -116,7 +116,6 @@ def pictures(
 
     By default as large as suits the layer.
     """
-    size = neurons.suggested_size(network, layer) if size is None else size
     recipe = neurons.plan(network, layer.name, units=list(units), size=size, seed=seed)
     steps = neurons.render(network, recipe)
     return [picture.image for step in steps for picture in step.pictures]

@@ -29,8 +29,7 @@ def units_of(layer: Layer, page: int) -> range:
 
 def plan(network: Network, layer: Layer, page: int) -> NeuronRecipe:
     """Write the recipe of one page of a layer's neurons."""
-    size = neurons.suggested_size(network, layer)
-    return neurons.plan(network, layer.name, units_of(layer, page), size=size)
+    return neurons.plan(network, layer.name, units_of(layer, page))
 
 
 def samples(network: Network, layer: Layer) -> NeuronRecipe:

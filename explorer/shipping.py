@@ -26,13 +26,7 @@ WEBP_QUALITY = 88
 
 def recipes(network: Network) -> list[NeuronRecipe]:
     """Write the recipes of every neuron of every layer that a person wants to see."""
-    return [
-        part
-        for layer in network.shown
-        for part in neurons.plan(
-            network, layer.name, size=neurons.suggested_size(network, layer)
-        ).parts()
-    ]
+    return [part for layer in network.shown for part in neurons.plan(network, layer.name).parts()]
 
 
 def ship(path: Path) -> None:

@@ -32,7 +32,9 @@ TEXTURES = _names(
 )
 SHAPES = _names(
     "line, circle, rectangle, triangle, right angle, disc, ring, concentric rings, spiral, square, "
-    "star, cross, crescent, heart, arrow, drop, lightning, pinwheel, snowflake"
+    "star, cross, crescent, heart, arrow, drop, lightning, pinwheel, snowflake, "
+    # what several shapes, parts and things have in common
+    "arch, bulb, curl, spikes"
 )
 PARTS = _names(
     # of faces and animals
@@ -53,7 +55,9 @@ PARTS = _names(
 OBJECTS = _names(
     "cloud, rainbow, sun, face, cat, owl, fish, bird, butterfly, ladybird, snail, flower, tree, "
     "fir, mushroom, apple, cactus, house, castle, boat, car, bicycle, rocket, balloon, umbrella, "
-    "cup, key, clock, ice cream, crown, anchor"
+    "cup, key, clock, ice cream, crown, anchor, "
+    # families of them
+    "animal, plant, building, vehicle"
 )
 SCENES = _names("night sky, sea, meadow, village, forest")
 
@@ -73,22 +77,25 @@ CONCEPTS: dict[str, str] = {
 }
 KINDS = tuple(dict.fromkeys(CONCEPTS.values()))
 
+# What has in common that it is ..., by the name of what.
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "stripes": _names("vertical stripes, horizontal stripes, rising stripes, falling stripes"),
+    "circle": _names("disc, ring, concentric rings, pinwheel, wheel"),
+    "rectangle": ("square",),
+    "triangle": _names("roof, tier, sail, cone"),
+    "arch": _names("rainbow, umbrella, crescent, handle, gate"),
+    "bulb": _names("balloon, drop, apple, heart, scoop, cherry"),
+    "curl": _names("spiral, concentric rings, snail"),
+    "spikes": _names("star, snowflake, lightning, sun, pinwheel"),
+    "animal": _names("cat, owl, fish, bird, butterfly, ladybird, snail"),
+    "plant": _names("flower, tree, fir, mushroom, cactus, apple, leaf"),
+    "building": _names("house, castle"),
+    "vehicle": _names("car, bicycle, boat, rocket, balloon"),
+}
 # What else a mark or a figure of this name is.
 ALSO: dict[str, tuple[str, ...]] = {
-    "vertical stripes": ("stripes",),
-    "horizontal stripes": ("stripes",),
-    "rising stripes": ("stripes",),
-    "falling stripes": ("stripes",),
-    "disc": ("circle",),
-    "ring": ("circle",),
-    "concentric rings": ("circle",),
-    "pinwheel": ("circle",),
-    "wheel": ("circle",),
-    "square": ("rectangle",),
-    "roof": ("triangle",),
-    "tier": ("triangle",),
-    "sail": ("triangle",),
-    "cone": ("triangle",),
+    name: tuple(family for family, members in _FAMILIES.items() if name in members)
+    for name in dict.fromkeys(name for members in _FAMILIES.values() for name in members)
 }
 
 # A mark hides what is under it, unless it is a detail of it: a pupil leaves its eye an eye.

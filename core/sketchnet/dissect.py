@@ -23,7 +23,7 @@ from core.sketchnet.world import CLASSES
 
 UNSEEN_SEED = 1_000_033  # of a world that neither training nor its record draws from
 COUNT = 2000
-QUANTILE = 0.014
+QUANTILE = 0.016  # the best of 0.012 to 0.018 on another world, 1000077
 TOP_CONCEPTS = 6  # named of each layer
 LAST_STAGES = ("relu4a", "relu4b", "relu5a", "relu5b")
 

@@ -69,15 +69,12 @@ def atlas(
 
 def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]":
     """Write a recipe for each layer, whose parts are those that the Layers page asks for."""
-    from core.neurons import plan, suggested_size
+    from core.neurons import plan
 
     chosen = list(network.shown)
     if layers:
         chosen = [network.layer(name.strip()) for name in layers.split(",")]
-    return [
-        plan(network, layer.name, size=suggested_size(network, layer), seed=seed)
-        for layer in chosen
-    ]
+    return [plan(network, layer.name, seed=seed) for layer in chosen]
 
 
 @contextlib.contextmanager

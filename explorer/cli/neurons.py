@@ -37,7 +37,10 @@ LOGIT = "logit"
 
 
 Units = Annotated[str, typer.Option(help="Such as 0-15,40; all by default.")]
-Size = Annotated[int, typer.Option(help="Height and width of each picture in pixels.")]
+Size = Annotated[
+    int | None,
+    typer.Option(help="Height and width in pixels; by default what suits the layer."),
+]
 Steps = Annotated[int, typer.Option(help="Steps of ascent, at most.")]
 Seed = Annotated[int, typer.Option(help="Where all chance comes from.")]
 ObjectiveName = Annotated[
@@ -66,7 +69,7 @@ def neurons(
     network: NetworkName,
     layer: Annotated[str, typer.Argument(help="A layer's name; `layers` lists them.")],
     units: Units = "",
-    size: Size = 128,
+    size: Size = None,
     steps: Steps = STEPS,
     seed: Seed = 0,
     objective: ObjectiveName = OBJECTIVES[0],

@@ -43,7 +43,8 @@ def test_a_parts_mask_is_where_its_colour_is() -> None:
     found = truth(painter)
     np.testing.assert_array_equal(found["ear"], mostly(painter, RED))
     np.testing.assert_array_equal(found["cat"], found["ear"])
-    assert found.keys() == {"ear", "cat"}
+    np.testing.assert_array_equal(found["animal"], found["cat"])
+    assert found.keys() == {"ear", "cat", "animal"}
 
 
 def test_other_figures_hide_and_details_do_not() -> None:
