@@ -67,6 +67,10 @@ class Frame:
         cols = _interval(first_col, left, right, self.scale, reach, self.picture[1])
         return rows[0], cols[0], rows[1], cols[1]
 
+    def reach(self, pixels: int) -> int:
+        """Tell how many of an endless picture's pixels so many of the input's depend on, a side."""
+        return math.ceil((pixels - 1) * self.scale + 2 * SUPPORT * max(self.scale, 1.0))
+
 
 def _interval(
     first: float, start: int, stop: int, scale: float, reach: float, extent: int
