@@ -201,6 +201,10 @@ class Index:
         """
         return self.source.open(self.source.find(name))[0]
 
+    def table(self, name: str, rows: slice) -> Array:
+        """Read some rows of one of the file's tables, as ``core.indexfile`` names them."""
+        return self._read(name, rows.start, rows.stop)
+
     def _named(self, picture: int) -> tuple[str, tuple[int, int]]:
         """Tell the name and size of a picture by its id."""
         pictures, sizes, text, ends = self._names
