@@ -265,28 +265,44 @@ class Eye:
         # A group is always full, so that the same kernels run.
         bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group - count))
         activations = self._cut(images.from_bytes(bytes_.to(self._device)))
-        flat = [
-            activations[layer.name][:count].reshape(count, layer.channels, -1)
-            for layer in self._plan.layers
-        ]  # [n, C, positions]
-        found = [it.amax(2) for it in flat]
+        maps = [_as_map(activations[layer.name][:count]) for layer in self._plan.layers]
+        # [n, H, C]: the maximum of each row of positions.
+        rows = [it.amax(2) for it in maps]
+        found = [it.amax(1) for it in rows]
         if "mean" in self._plan.by:
-            found += [it.mean(2) for it in flat]
+            found += [it.mean((1, 2)) for it in maps]
         values[:] = torch.cat(found, 1).float().cpu().numpy()
         beaten = np.logical_or.reduce([bar.beaten(pictures, values) for bar in bars])
         beaten = beaten.reshape(count, len(self._plan.by), self._plan.units).any(1)  # [n, units]
         by_unit = places.reshape(count, len(self._plan.by), self._plan.units)
         start = 0
-        for it in flat:
-            stop = start + it.shape[1]
-            rows, units = np.nonzero(beaten[:, start:stop])
-            if len(rows):
-                by_unit[rows, :, start + units] = _places(it, rows, units)[:, None]
+        for each, row in zip(maps, rows, strict=True):
+            stop = start + each.shape[3]
+            at, units = np.nonzero(beaten[:, start:stop])
+            if len(at):
+                by_unit[at, :, start + units] = _places(each, row, at, units)[:, None]
             start = stop
 
 
-def _places(flat: Tensor, rows: Array, units: Array) -> Places:
-    """Find where some units are highest, first come first: ``flat: [n, C, positions]``."""
-    chosen = flat[torch.from_numpy(rows), torch.from_numpy(units)]  # [chosen, positions]
-    result: Places = chosen.argmax(1).int().cpu().numpy()
-    return result
+def _as_map(activation: Tensor) -> Tensor:
+    """View an activation ``[n, C, ...]`` as ``[n, H, W, C]``, in which it lies in memory."""
+    count, channels = activation.shape[:2]
+    shape = activation.shape[2:] if activation.ndim == 4 else (1, -1)
+    return activation.reshape(count, channels, *shape).permute(0, 2, 3, 1)
+
+
+def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Places:
+    """Find where some units are highest, the first of several places.
+
+    Looking for the row first, then along it, reads far less than looking everywhere.
+
+    Args:
+        maps: activations ``[n, H, W, C]``.
+        rows: the maximum of each row, ``[n, H, C]``.
+        at, units: which pictures and units, ``[chosen]`` each.
+    """
+    picture, unit = torch.from_numpy(at), torch.from_numpy(units)
+    row = rows[picture, :, unit].argmax(1)
+    col = maps[picture, row, :, unit].argmax(1)
+    places: Places = (row * maps.shape[2] + col).int().cpu().numpy()
+    return places
