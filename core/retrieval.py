@@ -18,18 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from core import images
 from core.entries import Entry, Source
-from core.errors import BadPicture, ExplorerError, unknown
-from core.framing import Frame
-from core.indexfile import Array
+from core.errors import ExplorerError, unknown
+from core.eye import Eye
 from core.networks import Network
 from core.plans import LayerPlan, Plan
 from core.progress import Progress
-from core.ranking import NOWHERE, Bar, Floats, Ids, Places, picture_id
+from core.ranking import picture_id
 from core.recipes import require
 from core.tally import Look, Tally
 
@@ -37,9 +33,6 @@ STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
 # Pictures that one thread takes on at a time: more only makes the first answer late.
 BATCH = 16
-# On a CPU one picture alone is as fast as many; a GPU wants many, always as many, so that it
-# always chooses the same kernels.
-GPU_GROUP = 32
 # Batches that wait for each thread, so that none ever does: a bound on memory.
 AHEAD = 1
 # How often what was found is written down: a killed process loses no more than this.
@@ -213,96 +206,3 @@ def _exact_arithmetic() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-class Eye:
-    """A network that looks at pictures."""
-
-    def __init__(self, network: Network, plan: Plan, source: Source) -> None:
-        self._cut = network.cut([layer.name for layer in plan.layers])
-        self._device = network.device
-        self._plan = plan
-        self._source = source
-        self._group = 1 if network.device.type == "cpu" else GPU_GROUP
-
-    def look(self, entries: Sequence[Entry], bars: tuple[Bar, ...]) -> Look:
-        """Look at some pictures.
-
-        Args:
-            entries: the pictures.
-            bars: what must be beaten for a place to matter.
-        """
-        names, sizes, pixels, skipped = [], [], [], {}
-        for entry in entries:
-            try:
-                picture, size = self._source.open(entry, self._plan.input_size)
-                pixels.append(Frame(size, self._plan.input_size).see(picture))
-            except BadPicture as error:
-                skipped[entry.name] = str(error)
-                continue
-            names.append(entry.name)
-            sizes.append(size)
-        pictures = np.array([picture_id(name) for name in names], np.int64)
-        values = np.empty((len(names), self._plan.rows), np.float32)
-        places = np.full(values.shape, NOWHERE, np.int32)
-        for start in range(0, len(names), self._group):
-            some = slice(start, start + self._group)
-            self._measure(pixels[some], pictures[some], bars, values[some], places[some])
-        return Look(pictures, names, sizes, values, places, skipped)
-
-    @torch.inference_mode()
-    def _measure(
-        self,
-        pixels: list[Array],
-        pictures: Ids,
-        bars: tuple[Bar, ...],
-        values: Floats,
-        places: Places,
-    ) -> None:
-        """Compute one group of pictures, uint8 ``[H, W, 3]`` each, into ``[n, rows]`` tables."""
-        count = len(pixels)
-        bytes_ = torch.from_numpy(np.stack(pixels))
-        # A group is always full, so that the same kernels run.
-        bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group - count))
-        activations = self._cut(images.from_bytes(bytes_.to(self._device)))
-        maps = [_as_map(activations[layer.name][:count]) for layer in self._plan.layers]
-        # [n, H, C]: the maximum of each row of positions.
-        rows = [it.amax(2) for it in maps]
-        found = [it.amax(1) for it in rows]
-        if "mean" in self._plan.by:
-            found += [it.mean((1, 2)) for it in maps]
-        values[:] = torch.cat(found, 1).float().cpu().numpy()
-        beaten = np.logical_or.reduce([bar.beaten(pictures, values) for bar in bars])
-        beaten = beaten.reshape(count, len(self._plan.by), self._plan.units).any(1)  # [n, units]
-        by_unit = places.reshape(count, len(self._plan.by), self._plan.units)
-        start = 0
-        for each, row in zip(maps, rows, strict=True):
-            stop = start + each.shape[3]
-            at, units = np.nonzero(beaten[:, start:stop])
-            if len(at):
-                by_unit[at, :, start + units] = _places(each, row, at, units)[:, None]
-            start = stop
-
-
-def _as_map(activation: Tensor) -> Tensor:
-    """View an activation ``[n, C, ...]`` as ``[n, H, W, C]``, in which it lies in memory."""
-    count, channels = activation.shape[:2]
-    shape = activation.shape[2:] if activation.ndim == 4 else (1, -1)
-    return activation.reshape(count, channels, *shape).permute(0, 2, 3, 1)
-
-
-def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Places:
-    """Find where some units are highest, the first of several places.
-
-    Looking for the row first, then along it, reads far less than looking everywhere.
-
-    Args:
-        maps: activations ``[n, H, W, C]``.
-        rows: the maximum of each row, ``[n, H, C]``.
-        at, units: which pictures and units, ``[chosen]`` each.
-    """
-    picture, unit = torch.from_numpy(at), torch.from_numpy(units)
-    row = rows[picture, :, unit].argmax(1)
-    col = maps[picture, row, :, unit].argmax(1)
-    places: Places = (row * maps.shape[2] + col).int().cpu().numpy()
-    return places

@@ -23,6 +23,7 @@ FLOORS = [
     {"core.networks"},
     {"core.plans", "core.sources"},
     {"core.tally"},
+    {"core.eye"},
     {"core.retrieval", "core.indexes"},
     {"core.objectives", "core.canvas", "core.transforms"},
     {"core.ascent"},

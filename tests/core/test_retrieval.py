@@ -10,6 +10,7 @@ from torchvision import models
 
 from core import images, indexes, networks, retrieval, sources
 from core.errors import ExplorerError, UnknownName
+from core.eye import Eye
 from core.framing import Frame
 from core.networks import Network
 from core.tally import Tally
@@ -122,9 +123,9 @@ def test_what_is_added_is_all_that_is_looked_at(
     assert build(network, folder, out).count == 20
     fill(folder, COUNT - 20, first=20)
     looked: list[str] = []
-    look = retrieval.Eye.look
+    look = Eye.look
     monkeypatch.setattr(
-        retrieval.Eye,
+        Eye,
         "look",
         lambda eye, entries, bars: (
             looked.extend(it.name for it in entries) or look(eye, entries, bars)
