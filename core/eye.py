@@ -17,8 +17,9 @@ from core.plans import Plan
 from core.ranking import NOWHERE, Bar, Floats, Ids, Places, picture_id
 from core.tally import Look
 
-# On a CPU one picture alone is as fast as many; a GPU wants many, always as many, so that it
-# always chooses the same kernels.
+# Pictures that are computed together, by kind of device. On a CPU one alone is as fast as many; a
+# GPU wants many, always as many, so that it always chooses the same kernels.
+GROUPS = {"cpu": 1}
 GPU_GROUP = 32
 
 
@@ -31,7 +32,7 @@ class Eye:
         self._device = network.device
         self._plan = plan
         self._source = source
-        self._group = 1 if network.device.type == "cpu" else GPU_GROUP
+        self._group = GROUPS.get(network.device.type, GPU_GROUP)
 
     def look(self, entries: Sequence[Entry], bars: tuple[Bar, ...]) -> Look:
         """Look at some pictures.
@@ -131,7 +132,7 @@ def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Places:
         rows: the maximum of each row, ``[n, H, C]``.
         at, units: which pictures and units, ``[chosen]`` each.
     """
-    picture, unit = torch.from_numpy(at), torch.from_numpy(units)
+    picture, unit = (torch.from_numpy(it).to(maps.device) for it in (at, units))
     row = rows[picture, :, unit].argmax(1)
     col = maps[picture, row, :, unit].argmax(1)
     places: Places = (row * maps.shape[2] + col).int().cpu().numpy()

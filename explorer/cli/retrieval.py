@@ -1,7 +1,10 @@
 """Commands that find which pictures excite neurons, and which neurons a picture excites."""
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,16 +110,35 @@ def _follow(steps: "Iterator[Progress]", what: str, tally: "Tally", out: Path) -
     """Show how far an index is; keep what was found when that is interrupted."""
     from explorer.cli.working import INTERRUPTED, bar
 
-    with bar() as shown:
+    with bar() as shown, _asked_to_stop() as stop:
         task = shown.add_task(what, total=None)
-        try:
-            for step in steps:
-                shown.update(task, completed=step.done, total=max(step.total, 1))
-        except KeyboardInterrupt:
-            tally.save(out)
-            words = f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there"
-            shown.console.print(words, highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
+        for step in steps:
+            shown.update(task, completed=step.done, total=max(step.total, 1))
+            if stop.is_set():
+                break
+        else:
+            return
+        tally.save(out)
+    words = f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there"
+    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """Notice Ctrl-C between steps, where what was found is whole; a second one stops at once."""
+    asked = threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def notice(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, usual)
+
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _index_facts(out: Path, tally: "Tally", before: int, seconds: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision import models
 
-from core import images, indexes, networks, retrieval, sources
+from core import eye, images, indexes, networks, retrieval, sources
 from core.errors import ExplorerError, UnknownName
 from core.eye import Eye
 from core.framing import Frame
@@ -114,6 +114,21 @@ def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_pat
     assert (tmp_path / "merged").read_bytes() == whole.read_bytes()
 
 
+def test_groups_as_a_gpu_computes_them_give_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = squeezenet()
+    alone = build(network, folder, tmp_path / "alone")
+    monkeypatch.setitem(eye.GROUPS, "cpu", 5)
+    together = build(network, folder, tmp_path / "together", workers=2, batch=7)
+    for layer in network.shown:
+        for unit in range(0, layer.channels, 5):
+            for one, other in zip(
+                alone.top(layer.name, unit), together.top(layer.name, unit), strict=True
+            ):
+                assert other.value == pytest.approx(one.value, rel=1e-4, abs=1e-5)
+
+
 def test_what_is_added_is_all_that_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,8 +142,8 @@ def test_what_is_added_is_all_that_is_looked_at(
     monkeypatch.setattr(
         Eye,
         "look",
-        lambda eye, entries, bars: (
-            looked.extend(it.name for it in entries) or look(eye, entries, bars)
+        lambda own, entries, bars: (
+            looked.extend(it.name for it in entries) or look(own, entries, bars)
         ),
     )
     assert build(network, folder, out, resume=True).count == COUNT

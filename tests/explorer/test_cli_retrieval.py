@@ -162,6 +162,28 @@ def test_killed_at_random_moments_it_gives_the_same_in_the_end(tmp_path: Path) -
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
+def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
+    options = ["index", "sketchnet", "--images", "sketchworld:3000:2", "--layers", "relu2a"]
+    out = tmp_path / "index"
+    process = subprocess.Popen(
+        command(*options, "--out", out, "--batch", "4"),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FORCE_COLOR": "1"},
+    )
+    with process:
+        assert process.stderr is not None
+        # Until the bar shows that it works.
+        while "%" not in process.stderr.read(1):
+            pass
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+        assert process.wait(60) == 130 and "--resume goes on from there" in told
+    assert 0 < indexes.open(out).count < 3000 and not indexes.open(out).complete
+
+
 @pytest.fixture
 def _ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let Ray see two processors, and keep what it writes away from whoever runs the test."""
