@@ -6,16 +6,22 @@ it is smaller. Of layers that see everything the crop is the whole picture, in w
 field can be outlined: where most of the activation's gradient is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from core import evidence, images
+from core.errors import unknown
 from core.framing import Box, Frame
 from core.indexes import Hit, Index
 from core.networks import Network
+
+HEAT = "heat"
+EVIDENCE = (HEAT, *evidence.PROJECTIONS)
+# Of the light where a unit is silent: enough to see what is there.
+DARKEST = 0.2
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,52 @@ def _within(
     reach = max(frame.reach(full), length)
     # At the upper or left border the beginning is missing, at the other the end.
     return (reach - length if start == 0 and stop < full else 0), reach
+
+
+def evidence_of(
+    index: Index, network: Network, layer: str, unit: int, hit: Hit, how: str = HEAT
+) -> Crop:
+    """Show in a hit's crop what excites the unit there.
+
+    Args:
+        index: the index that the hit is from.
+        network: its network.
+        layer, unit: the neuron.
+        hit: one of its pictures.
+        how: ``heat`` leaves bright what excites the unit and darkens the rest, in proportion to its
+            activation there; ``guided`` and ``deconvolution`` draw ``evidence.project`` around a
+            middle grey, at the resolution that the network sees.
+
+    Raises:
+        UnknownName: there is no such evidence.
+        ExplorerError: as ``crop`` and ``evidence.project``.
+    """
+    if how not in EVIDENCE:
+        raise unknown("evidence", how, EVIDENCE)
+    part = crop(index, layer, hit, (network, unit))
+    index.require(network)
+    original = index.picture(hit.picture)
+    frame = Frame(hit.size, index.plan.input_size)
+    image = as_seen(original, frame)
+    if how == HEAT:
+        heat = evidence.heatmap(network, image, layer, unit).clamp(min=0)
+        heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
+        light = _unseen(frame, images.to_picture(heat.expand(3, -1, -1)), DARKEST)
+        drawn = ImageChops.multiply(original, light)
+    else:
+        signal = evidence.project(network, image, layer, unit, hit.row, hit.col, how)
+        signal = signal / signal.abs().max().clamp(min=torch.finfo().tiny)
+        drawn = _unseen(frame, images.to_picture(0.5 + signal / 2), 0.5)
+    top, left, bottom, right = part.box
+    return replace(part, picture=drawn.crop((left, top, right, bottom)), outline=None)
+
+
+def _unseen(frame: Frame, seen: Image.Image, level: float) -> Image.Image:
+    """Lay what a network sees back onto a picture's full size; elsewhere a level of grey."""
+    paper = Image.new("RGB", frame.picture[::-1], (round(255 * level),) * 3)
+    top, left, bottom, right = map(round, frame.window)
+    paper.paste(seen.resize((right - left, bottom - top), Image.Resampling.BICUBIC), (left, top))
+    return paper
 
 
 def as_seen(original: Image.Image, frame: Frame) -> torch.Tensor:

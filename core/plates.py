@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from core import images, neurons
-from core.crops import Crop, crop
+from core.crops import Crop, crop, evidence_of
 from core.indexes import Index
 from core.networks import Network
 
@@ -59,6 +59,7 @@ def grid(
     count: int | None = None,
     by: str = "max",
     least: bool = False,
+    how: str = "",
 ) -> Image.Image:
     """Draw the crops that excite a unit most as a grid, the best first, row by row.
 
@@ -70,6 +71,7 @@ def grid(
         count: how many crops; by default all that the index has.
         by: the statistic.
         least: draw those that excite it least.
+        how: which evidence to show in the crops, one of ``crops.EVIDENCE``, with the network.
 
     Raises:
         ExplorerError: as ``Index.top`` and ``crops.crop``.
@@ -79,7 +81,10 @@ def grid(
     down = math.ceil(max(len(hits), 1) / across)
     paper = Image.new("RGB", (across * (side + SLIT) - SLIT, down * (side + SLIT) - SLIT), "white")
     for at, hit in enumerate(hits):
-        part = crop(index, layer, hit, None if network is None else (network, unit))
+        if network is not None and how:
+            part = evidence_of(index, network, layer, unit, hit, how)
+        else:
+            part = crop(index, layer, hit, None if network is None else (network, unit))
         row, col = divmod(at, across)
         paper.paste(tile(part, side), (col * (side + SLIT), row * (side + SLIT)))
     return paper

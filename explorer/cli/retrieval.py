@@ -178,19 +178,30 @@ def top(
     out: Annotated[Path | None, typer.Option(help="Write the crops as a grid, a PNG.")] = None,
     least: Annotated[bool, typer.Option("--least", help="Those that excite it least.")] = False,
     by: Annotated[str, typer.Option(help="max, or mean if it was indexed.")] = "max",
+    show: Annotated[
+        str, typer.Option(help="Evidence in the grid: heat, guided or deconvolution.")
+    ] = "",
+    outline: Annotated[
+        bool, typer.Option("--outline", help="Outline what matters where all is seen.")
+    ] = False,
+    weights: WeightsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
-    from core import indexes, plates
+    from core import images, indexes, networks, plates
 
     if out is not None:
         check_writable(out)
+    elif show or outline:
+        raise ExplorerError("evidence is drawn into a grid; name its file with --out")
     opened = indexes.open(index)
     hits = opened.least(layer, unit, by) if least else opened.top(layer, unit, by)
     if out is not None:
-        from core import images
-
-        write(out, images.encode_png(plates.grid(opened, layer, unit, by=by, least=least)))
+        # Only evidence needs the network.
+        needed = bool(show or outline)
+        network = networks.load(opened.plan.network, weights) if needed else None
+        grid = plates.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
+        write(out, images.encode_png(grid))
     labels = _labels(opened, hits)
     if as_json:
         rows = [{**asdict(hit), "label": label} for hit, label in zip(hits, labels, strict=True)]

@@ -144,3 +144,20 @@ def test_the_field_at_a_border_is_smaller(made: tuple[Network, Index]) -> None:
     corner = index.box("features.3", 0, 0, size)
     height, width = inner[2] - inner[0], inner[3] - inner[1]
     assert corner[2] - corner[0] < height and corner[3] - corner[1] < width
+
+
+def test_evidence_lies_where_the_unit_is_excited(made: tuple[Network, Index]) -> None:
+    network, index = made
+    for layer in ("features.3", "logits"):
+        hit = index.top(layer, 1)[0]
+        plain = crops.crop(index, layer, hit)
+        for how in crops.EVIDENCE:
+            part = crops.evidence_of(index, network, layer, 1, hit, how)
+            assert part.box == plain.box and part.picture.size == plain.picture.size
+        lit = np.asarray(crops.evidence_of(index, network, layer, 1, hit).picture, float)
+        assert (lit <= np.asarray(plain.picture)).all()
+    hit = index.top("features.3", 1)[0]
+    drawn = np.asarray(crops.evidence_of(index, network, "features.3", 1, hit, "guided").picture)
+    assert (drawn != 128).any()
+    with pytest.raises(UnknownName, match="no evidence 'magic'"):
+        crops.evidence_of(index, network, "features.3", 1, hit, "magic")

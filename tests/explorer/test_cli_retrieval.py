@@ -84,12 +84,14 @@ def test_top_lists_pictures_and_draws_their_crops(
     assert first["box"] == list(hits[0].box) and first["label"] in ("cats", "dogs", "")
     with Image.open(grid) as picture:
         assert picture.size == (226, 226)
-    assert run("top", out, "relu3b", 5, "--least", "--by", "mean").returncode == 0
+    options = ("--least", "--by", "mean", "--show", "heat", "--out", grid)
+    assert run("top", out, "relu3b", 5, *options).returncode == 0
     for arguments, words in (
         ((out, "relu3c", 5), "did you mean 'relu3b'"),
         ((out, "relu3b", 96), "its units are 0 to 95"),
         ((tmp_path, "relu3b", 5), "there is no index"),
         ((out, "relu3b", 5, "--by", "median"), "no statistic 'median'"),
+        ((out, "relu3b", 5, "--show", "heat"), "name its file with --out"),
     ):
         refused = run("top", *arguments)
         assert refused.returncode == 1 and words in refused.stderr
