@@ -21,7 +21,9 @@ from core.networks import Network
 HEAT = "heat"
 EVIDENCE = (HEAT, *evidence.PROJECTIONS)
 # Of the light where a unit is silent: enough to see what is there.
-DARKEST = 0.2
+DARKEST = 0.3
+# Share of a projection's values below full contrast: a few would outshine all others.
+STRONGEST = 0.999
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def evidence_of(
         drawn = ImageChops.multiply(original, light)
     else:
         signal = evidence.project(network, image, layer, unit, hit.row, hit.col, how)
-        signal = signal / signal.abs().max().clamp(min=torch.finfo().tiny)
+        most = signal.abs().flatten().quantile(STRONGEST)
+        signal = (signal / most.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
         drawn = _unseen(frame, images.to_picture(0.5 + signal / 2), 0.5)
     top, left, bottom, right = part.box
     return replace(part, picture=drawn.crop((left, top, right, bottom)), outline=None)
