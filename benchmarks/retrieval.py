@@ -49,6 +49,7 @@ def speed(
     count: Annotated[int, typer.Option(help="Pictures in a round.", min=1)] = 300,
     rounds: Annotated[int, typer.Option(help="Turns of every side.", min=1)] = 5,
     workers: Annotated[int, typer.Option(help="Threads of every side.", min=1)] = 2,
+    crp: Annotated[bool, typer.Option(help="Whether zennit-crp takes part.")] = True,
     json_file: JsonFile = None,
 ) -> None:
     """Measure pictures a second, side by side."""
@@ -57,7 +58,7 @@ def speed(
     plan = retrieval.plan(loaded, source)
     task = Task(loaded, plan, Some(source, count), workers)
     warm = Task(loaded, plan, Some(source, 2 * workers), workers)
-    with_crp = find_spec("crp") is not None
+    with_crp = crp and find_spec("crp") is not None
     for side in sides(warm, with_crp).values():
         side()
     all_sides = sides(task, with_crp)

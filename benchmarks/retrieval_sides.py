@@ -87,6 +87,8 @@ def sides(task: Task, with_crp: bool) -> dict[str, Side]:
     for batch in LIMIT_BATCHES:
         name = f"bare forward, {task.workers} threads on batches of {batch}"
         made[name] = lambda batch=batch: forward(task, decoded, batch)  # type: ignore[misc]
+    name = f"bare forward, one batch of {LIMIT_BATCHES[-1]} on {task.workers} threads"
+    made[name] = lambda: forward(task, decoded, LIMIT_BATCHES[-1], split=False)
     made["bare decoding"] = lambda: decode(task)
     if with_crp:
         made["zennit-crp"] = lambda: crp(task, frugal=False)
@@ -113,15 +115,25 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def forward(task: Task, decoded: Sequence[torch.Tensor], batch: int) -> None:
-    """The bare network on decoded pictures, split between as many threads of one core each."""
+def forward(task: Task, decoded: Sequence[torch.Tensor], batch: int, split: bool = True) -> None:
+    """The bare network, with its normalisation, on decoded pictures.
+
+    Batches are split between threads of one core each, or all threads work on one batch.
+    """
     starts = range(0, len(decoded), batch)
+    mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (task.network.mean, task.network.std))
 
     @torch.inference_mode()
     def run(start: int) -> None:
         image = images.from_bytes(torch.stack(list(decoded[start : start + batch])))
+        image = (image - mean) / std
         task.network.module(image.contiguous(memory_format=torch.channels_last))
 
+    if not split:
+        with _threads(task.workers):
+            for start in starts:
+                run(start)
+        return
     with _threads(1), ThreadPoolExecutor(task.workers) as pool:
         list(pool.map(run, starts))
 
