@@ -1,10 +1,15 @@
 """Reading an index of pictures: what excites each neuron, and how high any value stands.
 
     index = indexes.open("photos.index")
-    for hit in index.top("features.7", 12):
-        hit.picture, hit.value, hit.row, hit.col
-    index.percentile("features.7", 12, 31.5)  # of all pictures, how many excite it less, in percent
-    picture = index.picture(hit.picture)      # the original, from where it was
+    for hit in index.top("features.7", 12):      # or index.least(...)
+        hit.picture, hit.value, hit.row, hit.col, hit.box
+    index.percentile("features.7", 12, 31.5)     # of all pictures, percent that excite it less
+    index.percentiles("features.7", values)      # the same for all units of a layer at once
+    index.picture(hit.picture)                   # the original, from where it was
+    index.label(hit.picture)                     # what it is said to show
+    index.box("features.7", 3, 5, (480, 640))    # what one position sees of a picture of that size
+    crops.crop(index, "features.7", hit)         # that, cut out; `plates` lays crops out as grids
+    probing.probe(network, picture, index)       # which units another picture excites unusually
 
 Opening reads a header; tables stay on disk, mapped, and only what is asked for is read. An index
 may be read by several threads at once, and while another process writes a newer one.
@@ -204,6 +209,14 @@ class Index:
     def table(self, name: str, rows: slice) -> Array:
         """Read some rows of one of the file's tables, as ``core.indexfile`` names them."""
         return self._read(name, rows.start, rows.stop)
+
+    def label(self, name: str) -> str:
+        """Tell what a picture is said to show; nothing if that is not known.
+
+        Raises:
+            ExplorerError: the collection is not where it was.
+        """
+        return self.source.label(name)
 
     def _named(self, picture: int) -> tuple[str, tuple[int, int]]:
         """Tell the name and size of a picture by its id."""

@@ -109,13 +109,20 @@ class Plan:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Plan":
-        """Read it from a JSON object."""
-        known = {name: _frozen(value) for name, value in content.items() if name != "layers"}
-        layers = tuple(
-            LayerPlan(**{name: _frozen(value) for name, value in layer.items()})
-            for layer in content["layers"]
-        )
-        return cls(layers=layers, **known)
+        """Read it from a JSON object.
+
+        Raises:
+            ExplorerError: it is no plan.
+        """
+        try:
+            known = {name: _frozen(value) for name, value in content.items() if name != "layers"}
+            layers = tuple(
+                LayerPlan(**{name: _frozen(value) for name, value in layer.items()})
+                for layer in content["layers"]
+            )
+            return cls(layers=layers, **known)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ExplorerError(f"the plan of an index cannot be read: {error}") from error
 
     def require_same(self, other: "Plan", what: str) -> None:
         """Refuse to mix with another plan.

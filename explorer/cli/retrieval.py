@@ -218,7 +218,7 @@ def top(
 def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
     """Tell what pictures show; the index can still be read when they are gone."""
     try:
-        return [index.source.label(hit.picture) for hit in hits]
+        return [index.label(hit.picture) for hit in hits]
     except ExplorerError:
         return [""] * len(hits)
 
