@@ -35,7 +35,7 @@ def configure(engine: str, address: str | None = None) -> None:
     Raises:
         ExplorerError: there is no such engine, or it cannot be used as asked.
     """
-    _check(engine, address)
+    check(engine, address)
     os.environ[ENGINE_VARIABLE] = engine
     os.environ.pop(ADDRESS_VARIABLE, None)
     if address is not None:
@@ -50,7 +50,7 @@ def start(store: Store) -> Engine:
     """
     engine = os.environ.get(ENGINE_VARIABLE, LOCAL)
     address = os.environ.get(ADDRESS_VARIABLE)
-    _check(engine, address)
+    check(engine, address)
     if engine == RAY:
         from explorer.cluster import RaySupervisor
 
@@ -60,7 +60,12 @@ def start(store: Store) -> Engine:
     return Supervisor(store)
 
 
-def _check(engine: str, address: str | None) -> None:
+def check(engine: str, address: str | None) -> None:
+    """Refuse an engine that is not there, or that cannot be used as asked.
+
+    Raises:
+        ExplorerError: it says why.
+    """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     if engine == RAY and importlib.util.find_spec("ray") is None:

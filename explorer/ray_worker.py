@@ -98,7 +98,7 @@ class Cluster:
         shared = self.share()
         gpu = shared.gpus > 0 and recipe.kind in ON_GPU
         cpus = 1 if gpu else shared.cpus
-        lent = None if checkpoint is None else _lend(recipe.weights, checkpoint)
+        lent = None if checkpoint is None else lend(recipe.weights, checkpoint)
         task = self._task.options(num_cpus=cpus, num_gpus=int(gpu))
         yield from _follow(task.remote(recipe.to_json(), dict(inputs), lent, cpus))
 
@@ -146,10 +146,10 @@ def _follow(task: Any) -> Iterator[Update]:
         # What the task raised, such as an ExplorerError with its sentence.
         raise error.cause from error
     except exceptions.RayError as error:
-        raise ExplorerError(_loss(error)) from error
+        raise ExplorerError(loss(error)) from error
 
 
-def _loss(error: Exception) -> str:
+def loss(error: Exception) -> str:
     """Say why a task was lost."""
     for kind, what in LOSSES.items():
         if isinstance(error, kind):
@@ -191,7 +191,7 @@ class Lent:
 
 
 @functools.lru_cache(maxsize=CHECKPOINTS_AT_MOST)
-def _lend(weights: str, path: Path) -> Lent:
+def lend(weights: str, path: Path) -> Lent:
     """Put a checkpoint into Ray's object store."""
     try:
         data = path.read_bytes()

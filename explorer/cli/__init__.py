@@ -10,10 +10,21 @@ import sys
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli import app, atlas, jobs, labels, networks, neurons, replay
+from explorer.cli import app, atlas, jobs, labels, networks, neurons, replay, retrieval
 from explorer.cli.common import cli
 
-__all__ = ["app", "atlas", "cli", "jobs", "labels", "main", "networks", "neurons", "replay"]
+__all__ = [
+    "app",
+    "atlas",
+    "cli",
+    "jobs",
+    "labels",
+    "main",
+    "networks",
+    "neurons",
+    "replay",
+    "retrieval",
+]
 
 
 def main() -> None:

@@ -1,0 +1,197 @@
+"""Is an index right? Beside storing all activations and sorting, however the index comes about."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core import crops, images, indexes, networks, retrieval, sources
+from core.framing import Frame
+from core.indexes import Index
+from core.networks import Network
+
+NINE = 9
+# Values may differ by so much where pictures are computed in batches, as the plain way does.
+RELATIVE = 1e-4
+BATCH = 10
+KILLS = 10
+# Saves often, so that kills come at all stages.
+EAGER = """
+from core import retrieval
+from explorer.cli import main
+
+retrieval.SAVE_SECONDS = 0.3
+main()
+"""
+
+
+def check_all(
+    name: str, weights: Path | None, folder: Path, layers: list[str], count: int
+) -> dict[str, Any]:
+    """Check everything on the first pictures of a folder; tells what was found."""
+    with tempfile.TemporaryDirectory() as place:
+        room = Path(place)
+        pictures = room / "pictures"
+        pictures.mkdir()
+        files = sorted(it for it in folder.iterdir() if it.is_file())[:count]
+        for file in files:
+            shutil.copy(file, pictures)
+        network = networks.load(name, weights, "cpu")
+        whole = room / "whole"
+        _build(network, pictures, layers, whole, 1, 16)
+        index = indexes.open(whole)
+        result = {"pictures": index.count, "layers": layers, **_against_sorting(network, index)}
+        result |= _in_other_ways(network, pictures, layers, whole)
+        result |= _from_the_command_line(name, weights, pictures, layers, whole)
+        result |= _half_and_half(network, pictures, files, layers, whole)
+        return result | _crops(network, index)
+
+
+def _build(
+    network: Network, pictures: Path, layers: list[str], out: Path, workers: int, batch: int
+) -> None:
+    source = sources.find(str(pictures))
+    plan = retrieval.plan(network, source, layers)
+    tally = retrieval.begin(plan, source, out, resume=True)
+    for _ in retrieval.build(network, source, tally, out, workers, batch):
+        pass
+
+
+def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
+    """Store all activations of a layer, sort, and compare every unit's nine."""
+    names = [entry.name for entry in index.source.entries()]
+    pixels = []
+    for name in names:
+        picture = index.picture(name)
+        frame = Frame((picture.height, picture.width), network.input_size)
+        pixels.append(torch.from_numpy(np.array(frame.see(picture))))
+    same = tied = wrong = 0
+    for layer in index.plan.layers:
+        stored = []
+        for start in range(0, len(pixels), BATCH):
+            image = images.from_bytes(torch.stack(pixels[start : start + BATCH]))
+            value = network.activations(image, [layer.name])[layer.name]
+            stored.append(value.reshape(*value.shape, *[1] * (4 - value.ndim)))
+        everything = torch.cat(stored).numpy()  # [N, C, H, W]
+        for unit in range(layer.channels):
+            own = everything[:, unit].reshape(len(names), -1)
+            best = own.max(axis=1)
+            order = np.argsort(-best, kind="stable")[:NINE]
+            width = everything.shape[3]
+            plain = [(names[at], *divmod(int(own[at].argmax()), width)) for at in order]
+            hits = index.top(layer.name, unit)
+            found = [(hit.picture, hit.row, hit.col) for hit in hits]
+            values = np.array([hit.value for hit in hits])
+            close = np.allclose(values, best[order], rtol=RELATIVE, atol=1e-6)
+            if found == plain and close:
+                same += 1
+            elif close and all(_as_high(own, names, hit) for hit in hits):
+                tied += 1
+            else:
+                wrong += 1
+    return {
+        "units_as_sorted": same,
+        "units_with_ties_within_1e-4_in_another_order": tied,
+        "units_that_differ": wrong,
+    }
+
+
+def _as_high(own: Any, names: list[str], hit: indexes.Hit) -> bool:
+    """Tell whether a hit's value is its picture's maximum, also there where it says."""
+    values = own[names.index(hit.picture)]
+    return bool(np.isclose(values.max(), hit.value, rtol=RELATIVE, atol=1e-6))
+
+
+def _in_other_ways(
+    network: Network, pictures: Path, layers: list[str], whole: Path
+) -> dict[str, Any]:
+    """Index at other batch sizes and with other numbers of threads."""
+    equal = {}
+    for workers in (1, 2):
+        for batch in (1, 7, 64):
+            out = whole.with_name("other")
+            _build(network, pictures, layers, out, workers, batch)
+            equal[f"same_file_with_{workers}_workers_and_batches_of_{batch}"] = _same(out, whole)
+            out.unlink()
+    return equal
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.read_bytes() == other.read_bytes()
+
+
+def _from_the_command_line(
+    name: str, weights: Path | None, pictures: Path, layers: list[str], whole: Path
+) -> dict[str, Any]:
+    """Index on Ray, and after being killed again and again."""
+    out = whole.with_name("killed")
+    options = ["index", name, "--images", str(pictures), "--layers", ",".join(layers)]
+    options += [] if weights is None else ["--weights", str(weights)]
+    result: dict[str, Any] = {}
+    chance = random.Random(0)
+    killed = 0
+    while killed < KILLS:
+        command = [sys.executable, "-c", EAGER, *options, "--out", str(out), "--resume"]
+        with subprocess.Popen([*command, "--batch", "2"], stderr=subprocess.DEVNULL) as process:
+            # Anything from its first imports to some way into the pictures.
+            time.sleep(chance.uniform(0.5, 7))
+            killed += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+        if process.returncode == 0:
+            out.unlink()  # It was done before it could be killed.
+    left = indexes.open(out).count if out.exists() else 0
+    result["pictures_known_after_the_last_kill"] = left
+    last = [sys.executable, "-m", "explorer", *options, "--out", str(out), "--resume"]
+    subprocess.run(last, check=True, stderr=subprocess.DEVNULL)
+    result[f"same_file_after_{KILLS}_kills"] = _same(out, whole)
+    if find_spec("ray") is not None:
+        out = whole.with_name("ray")
+        command = [sys.executable, "-m", "explorer", *options, "--out", str(out)]
+        subprocess.run([*command, "--engine", "ray"], check=True, stderr=subprocess.DEVNULL)
+        result["same_file_on_ray"] = _same(out, whole)
+    return result
+
+
+def _half_and_half(
+    network: Network, pictures: Path, files: list[Path], layers: list[str], whole: Path
+) -> dict[str, Any]:
+    """Index every other picture, then add the rest."""
+    out = whole.with_name("half")
+    for file in files[1::2]:
+        (pictures / file.name).unlink()
+    _build(network, pictures, layers, out, 2, 16)
+    for file in files[1::2]:
+        shutil.copy(file, pictures)
+    _build(network, pictures, layers, out, 2, 16)
+    return {"same_file_after_adding_half": _same(out, whole)}
+
+
+def _crops(network: Network, index: Index) -> dict[str, Any]:
+    """Fill what is outside of each unit's best crop with grey, and look again."""
+    worst, count, partial = 0.0, 0, 0
+    for layer in index.plan.layers:
+        for unit in range(layer.channels):
+            hit = index.top(layer.name, unit)[0]
+            part = crops.crop(index, layer.name, hit)
+            grey = Image.new("RGB", hit.size[::-1], (128, 128, 128))
+            grey.paste(part.picture, (part.box[1], part.box[0]))
+            image = crops.as_seen(grey, Frame(hit.size, network.input_size))
+            own = network.activations(image, [layer.name])[layer.name][0, unit]
+            value = float(own[hit.row, hit.col] if own.ndim else own)
+            worst = max(worst, abs(value - hit.value) / max(abs(hit.value), 1e-6))
+            count, partial = count + 1, partial + (not part.whole)
+    return {
+        "crops_with_grey_around": count,
+        "of_which_smaller_than_the_picture": partial,
+        "largest_relative_change": worst,
+    }

@@ -1,0 +1,87 @@
+"""The file of an index of pictures: one safetensors file, written in one piece or not at all.
+
+Units are counted through all layers of the plan, layer by layer; there are R of them, once for
+each statistic (``by``). With N pictures in all, M of which are named, and S in the sample:
+
+    top/values, top/pictures, top/places        float32, int64, int32 [R, k], the best first
+    least/values, least/pictures, least/places  the same, the lowest first
+    sample/pictures, sample/values              int64 [S] and float32 [R, S]
+    pictures                                    int64 [N], ascending: the ids of all pictures seen
+    named/pictures                              int64 [M], ascending: those that stand above
+    named/sizes                                 int32 [M, 2], height and width at full size
+    named/names, named/ends                     uint8, the names' UTF-8 end to end; int64 [M]
+
+A place counts a layer's positions row by row. Where fewer than k pictures are known, the id is
+2^63 - 1 and the place -1. The metadata's ``manifest`` is JSON: ``format``, ``version``, ``plan``
+(``core.plans.Plan``), ``source`` (where the pictures are), ``complete`` (whether all of it has been
+seen) and ``skipped`` (what could not be opened, and why).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from core.errors import ExplorerError
+
+FORMAT, VERSION = "neuron-explorer index", 1
+
+Array = npt.NDArray[Any]
+
+
+def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any]) -> None:
+    """Write the file, in one piece or not at all.
+
+    Raises:
+        ExplorerError: it cannot be written.
+    """
+    content = {"format": FORMAT, "version": VERSION, **manifest}
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(save(dict(tensors), {"manifest": json.dumps(content)}))
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise ExplorerError(f"{path} cannot be written: {error}") from error
+
+
+def read(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Open the file by memory map: safetensors' handle, and the manifest.
+
+    Raises:
+        ExplorerError: it is missing, damaged, or no index of this version.
+    """
+    if not path.is_file():
+        raise ExplorerError(f"there is no index {path}; `index` makes one")
+    try:
+        file: Any = safe_open(path, framework="np")
+        manifest = json.loads((file.metadata() or {})["manifest"])
+        kind, version = manifest["format"], manifest["version"]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ExplorerError(f"{path} is no index of pictures, or it is damaged") from error
+    if kind != FORMAT or version != VERSION:
+        raise ExplorerError(
+            f"{path} is a {kind} of version {version}; this program reads version {VERSION} of "
+            f"{FORMAT}: make it anew"
+        )
+    return file, manifest
+
+
+def pack_names(names: list[str]) -> tuple[Array, Array]:
+    """Lay names end to end: uint8, and where each ends, int64."""
+    encoded = [name.encode("utf-8", "surrogateescape") for name in names]
+    ends = np.cumsum([len(it) for it in encoded], dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), np.uint8), ends
+
+
+def unpack_name(text: Array, ends: Array, at: int) -> str:
+    """Read one of the names that ``pack_names`` laid out."""
+    start = int(ends[at - 1]) if at else 0
+    return bytes(text[start : int(ends[at])]).decode("utf-8", "surrogateescape")

@@ -1,0 +1,190 @@
+"""Collections of pictures to search: a folder, SketchWorld, a torchvision dataset, a tar or a zip.
+
+``find`` turns what a person writes into a source. A source lists its pictures one after the other,
+without holding the list, and opens each whenever it is wanted, from any thread:
+
+    photos/                  a folder and all below it; labels from folder names, or from files
+                             named ``wnid_label.jpg`` as in ImageNet
+    sketchworld:5000         the first 5,000 drawings of the world that training never saw;
+                             ``sketchworld:5000:3`` is another world
+    torchvision:CIFAR10      a dataset of torchvision; ``torchvision:SVHN:test`` names a split
+    shard.tar, photos.zip    an archive, read where it is; in a WebDataset tar ``x.cls`` or
+                             ``x.txt`` beside ``x.jpg`` is its label
+
+What a file is, its content tells, not its name; hidden files are left out.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torchvision import datasets
+
+from core import images
+from core.archives import archive
+from core.entries import Entry, Source, word_label
+from core.errors import BadPicture, ExplorerError, unknown
+from core.sketchnet.dissect import UNSEEN_SEED
+from core.sketchnet.world import CLASSES, draw
+
+SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
+
+
+def find(text: str) -> Source:
+    """Turn what a person writes, as the module's description shows, into a source.
+
+    Raises:
+        ExplorerError: there is no such collection, or it cannot be read.
+    """
+    kind, colon, rest = text.partition(":")
+    if colon and kind == SKETCHWORLD:
+        return Drawings.parse(rest)
+    if colon and kind == TORCHVISION:
+        name, _, split = rest.partition(":")
+        return Dataset(name, split)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return Folder(path)
+    if path.is_file():
+        return archive(path)
+    raise ExplorerError(
+        f"there is no folder or archive {text}; name one, or sketchworld:5000, or torchvision:NAME"
+    )
+
+
+class Folder:
+    """The files of a folder and of all folders below it; links to folders are not followed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.text = str(self.path)
+        self.identity = f"folder {self.path}"
+
+    def entries(self) -> Iterator[Entry]:
+        """List the files, folder by folder, by name."""
+        for folder, below, files in os.walk(self.path):
+            below[:] = sorted(it for it in below if not it.startswith("."))
+            inner = Path(folder).relative_to(self.path)
+            for name in sorted(files):
+                if not name.startswith("."):
+                    yield Entry((inner / name).as_posix())
+
+    def find(self, name: str) -> Entry:
+        """Find a file by its path below the folder."""
+        if not (self.path / name).is_file():
+            raise BadPicture(f"there is no file {name} in {self.path} any more")
+        return Entry(name)
+
+    def label(self, name: str) -> str:
+        """Read it from the name."""
+        return word_label(name)
+
+    def open(
+        self, entry: Entry, least: tuple[int, int] | None = None
+    ) -> tuple[Image.Image, tuple[int, int]]:
+        """Open a file."""
+        return images.open_reduced(self.path / entry.name, least, entry.name)
+
+
+class Drawings:
+    """The first drawings of a SketchWorld."""
+
+    def __init__(self, count: int, seed: int = UNSEEN_SEED) -> None:
+        self.count, self.seed = count, seed
+        self.text = f"{SKETCHWORLD}:{count}:{seed}"
+        self.identity = f"{SKETCHWORLD} {seed}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Drawings":
+        """Read how many, and of which world, such as ``5000`` or ``5000:3``."""
+        count, colon, seed = text.partition(":")
+        if not count.isdecimal() or int(count) < 1 or (colon and not seed.isdecimal()):
+            raise ExplorerError(
+                f"drawings {text!r} cannot be read; write sketchworld:5000, or sketchworld:5000:3 "
+                "for the world with seed 3"
+            )
+        return cls(int(count), int(seed) if colon else UNSEEN_SEED)
+
+    def entries(self) -> Iterator[Entry]:
+        """List the drawings by their number."""
+        return (Entry(str(index)) for index in range(self.count))
+
+    def find(self, name: str) -> Entry:
+        """Find a drawing by its number."""
+        if not name.isdecimal() or int(name) >= self.count:
+            raise BadPicture(f"there is no drawing {name} among the first {self.count}")
+        return Entry(name)
+
+    def label(self, name: str) -> str:
+        """Tell its class."""
+        return CLASSES[draw(self.seed, int(name)).label]
+
+    def open(
+        self, entry: Entry, least: tuple[int, int] | None = None
+    ) -> tuple[Image.Image, tuple[int, int]]:
+        """Draw it."""
+        picture = Image.fromarray(draw(self.seed, int(entry.name)).image)
+        return picture, (picture.height, picture.width)
+
+
+class Dataset:
+    """One split of a torchvision dataset that pairs pictures with classes."""
+
+    def __init__(self, name: str, split: str = "") -> None:
+        known = [it for it in datasets.__all__ if it not in ("ImageFolder", "DatasetFolder")]
+        if name not in known:
+            raise unknown("dataset", name, known, TORCHVISION)
+        self.text = f"{TORCHVISION}:{name}:{split}".rstrip(":")
+        self.identity = self.text
+        self._data = _fetch(name, split)
+        self._labels = tuple(getattr(self._data, "classes", ()))
+
+    def entries(self) -> Iterator[Entry]:
+        """List the pictures by their number."""
+        return (Entry(str(index)) for index in range(len(self._data)))
+
+    def find(self, name: str) -> Entry:
+        """Find a picture by its number."""
+        if not name.isdecimal() or int(name) >= len(self._data):
+            raise BadPicture(f"there is no picture {name} in {self.identity}")
+        return Entry(name)
+
+    def label(self, name: str) -> str:
+        """Tell its class."""
+        target = self._data[int(name)][1]
+        if isinstance(target, int | torch.Tensor) and 0 <= int(target) < len(self._labels):
+            return str(self._labels[int(target)])
+        return str(target) if isinstance(target, str | int) else ""
+
+    def open(
+        self, entry: Entry, least: tuple[int, int] | None = None
+    ) -> tuple[Image.Image, tuple[int, int]]:
+        """Take it from the dataset."""
+        picture = self._data[int(entry.name)][0]
+        if not isinstance(picture, Image.Image):
+            raise BadPicture(f"number {entry.name} of {self.identity} is no picture")
+        upright = images.upright_rgb(picture)
+        return upright, (upright.height, upright.width)
+
+
+def _fetch(name: str, split: str) -> Any:
+    """Make a dataset, downloaded on first use where its class can do that."""
+    kind: Callable[..., Any] = getattr(datasets, name)
+    accepted = kind.__init__.__code__.co_varnames
+    options: dict[str, Any] = {}
+    if "root" in accepted:
+        options["root"] = str(Path(torch.hub.get_dir()).parent / "datasets")
+    if "download" in accepted:
+        options["download"] = True
+    if split and "train" in accepted:
+        options["train"] = split == "train"
+    elif split:
+        options["split"] = split
+    try:
+        return kind(**options)
+    except Exception as error:
+        # Each dataset has settings, files and servers of its own, and raises what it likes.
+        raise ExplorerError(f"torchvision's {name} cannot be had: {error}") from error

@@ -1,0 +1,163 @@
+"""What a winning neuron saw: exact crops, and evidence against plain references."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from core import crops, evidence, indexes, networks, retrieval, sources
+from core.errors import ExplorerError, UnknownName
+from core.framing import Frame
+from core.indexes import Hit, Index
+from core.networks import Network
+from tests.core.picture_folders import fill
+from tests.core.test_retrieval import squeezenet
+
+
+def indexed(network: Network, place: str, out: Path) -> Index:
+    source = sources.find(place)
+    tally = retrieval.begin(retrieval.plan(network, source), source, out)
+    list(retrieval.build(network, source, tally, out))
+    return indexes.open(out)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, Index]:
+    folder = tmp_path_factory.mktemp("crops")
+    network = squeezenet()
+    return network, indexed(network, str(fill(folder / "pictures", 25)), folder / "index")
+
+
+def value_at(network: Network, image: torch.Tensor, layer: str, unit: int, hit: Hit) -> float:
+    own = network.activations(image, [layer])[layer][0, unit]
+    return float(own[hit.row, hit.col] if own.ndim else own)
+
+
+def test_grey_outside_of_the_crop_changes_nothing(made: tuple[Network, Index]) -> None:
+    network, index = made
+    partial = 0
+    for layer in network.shown:
+        for unit in range(0, layer.channels, max(1, layer.channels // 6)):
+            for hit in index.top(layer.name, unit)[:3]:
+                original = index.picture(hit.picture)
+                assert hit.size == (original.height, original.width)
+                cut = crops.crop(index, layer.name, hit)
+                top, left, bottom, right = cut.box
+                pixels = np.array(original)
+                frame = Frame(hit.size, index.plan.input_size)
+                grey = np.full_like(pixels, 128)
+                grey[top:bottom, left:right] = np.array(cut.picture)
+                before, after = (crops.as_seen(Image.fromarray(it), frame) for it in (pixels, grey))
+                # JPEGs may have been decoded at a half for the index, so compare these two.
+                was = value_at(network, before, layer.name, unit, hit)
+                now = value_at(network, after, layer.name, unit, hit)
+                assert now == pytest.approx(was, rel=1e-3, abs=1e-5)
+                assert was == pytest.approx(hit.value, rel=0.2, abs=0.5)
+                partial += not cut.whole
+                if not cut.whole:
+                    assert bottom - top + cut.offset[0] <= cut.reach[0]
+                    assert right - left + cut.offset[1] <= cut.reach[1]
+    assert partial > 50
+
+
+def test_where_all_is_seen_the_effective_field_is_outlined(made: tuple[Network, Index]) -> None:
+    network, index = made
+    hit = index.top("logits", 2)[0]
+    cut = crops.crop(index, "logits", hit, (network, 2))
+    assert cut.whole and cut.box == (0, 0, *hit.size) and cut.outline is not None
+    top, left, bottom, right = cut.outline
+    assert 0 <= top < bottom <= hit.size[0] and 0 <= left < right <= hit.size[1]
+    assert crops.crop(index, "logits", hit).outline is None
+    assert (
+        crops.crop(index, "features.3", index.top("features.3", 0)[0], (network, 0)).outline is None
+    )
+    other = networks.load("sketchnet", device="cpu")
+    with pytest.raises(ExplorerError, match="was made with weights"):
+        crops.crop(index, "logits", hit, (other, 2))
+
+
+def test_the_effective_field_is_where_the_gradient_is(tiny: Network) -> None:
+    image = torch.rand(1, 3, 24, 20)
+    row, col = 5, 4
+    top, left, bottom, right = evidence.effective_field(tiny, image, "3", 2, row, col)
+    exact = tiny.layer("3").field_of(row, col)
+    assert exact[0] <= top < bottom <= exact[2] and exact[1] <= left < right <= exact[3]
+
+
+def test_a_heatmap_puts_each_position_where_it_looks(tiny: Network) -> None:
+    image = torch.zeros(1, 3, 24, 20)
+    image[..., 14:17, 4:7] = 1
+    for layer in ("1", "3"):
+        difference = evidence.heatmap(tiny, image, layer, 1) - evidence.heatmap(
+            tiny, torch.zeros_like(image), layer, 1
+        )
+        if float(difference.abs().max()) == 0:
+            continue
+        strength = difference.abs()
+        rows = (strength.sum(1) * (torch.arange(24) + 0.5)).sum() / strength.sum()
+        cols = (strength.sum(0) * (torch.arange(20) + 0.5)).sum() / strength.sum()
+        assert abs(float(rows) - 15.5) < 1.5 and abs(float(cols) - 5.5) < 1.5
+    flat = evidence.heatmap(tiny, image, "6", 1)
+    assert flat.shape == (24, 20) and flat.min() == flat.max()
+
+
+@pytest.mark.parametrize("how", evidence.PROJECTIONS)
+def test_projections_are_those_of_the_papers(tiny: Network, how: str) -> None:
+    """Written out for conv, ReLU, conv, ReLU with transposed convolutions."""
+    image = torch.rand(1, 3, 24, 20)
+    first, second = (tiny.module[at] for at in (0, 2))  # type: ignore[index]
+    assert isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d)
+    mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (tiny.mean, tiny.std))
+    a = first((image - mean) / std)
+    b = second(a.relu())
+    for unit in range(7):
+        row, col = divmod(int(b[0, unit].argmax()), b.shape[3])
+        signal = torch.zeros_like(b)
+        signal[0, unit, row, col] = 1
+        if how == "guided":
+            signal = signal * (b > 0)
+        signal = nn.functional.conv_transpose2d(
+            signal, second.weight, stride=2, padding=1, output_padding=1
+        ).clamp(min=0)
+        if how == "guided":
+            signal = signal * (a > 0)
+        signal = nn.functional.conv_transpose2d(signal, first.weight, padding=1) / std
+        found = evidence.project(tiny, image, "3", unit, row, col, how)
+        torch.testing.assert_close(found, signal[0], rtol=1e-4, atol=1e-5)
+
+
+def test_evidence_refuses_what_is_not_there(tiny: Network) -> None:
+    image = torch.rand(1, 3, 24, 20)
+    with pytest.raises(UnknownName, match="no projection 'magic'"):
+        evidence.project(tiny, image, "3", 0, 0, 0, "magic")
+    with pytest.raises(ExplorerError, match="no unit 9"):
+        evidence.heatmap(tiny, image, "3", 9)
+
+
+def test_the_field_at_a_border_is_smaller(made: tuple[Network, Index]) -> None:
+    _, index = made
+    size = (61, 37)
+    inner = index.box("features.3", 5, 5, size)
+    corner = index.box("features.3", 0, 0, size)
+    height, width = inner[2] - inner[0], inner[3] - inner[1]
+    assert corner[2] - corner[0] < height and corner[3] - corner[1] < width
+
+
+def test_evidence_lies_where_the_unit_is_excited(made: tuple[Network, Index]) -> None:
+    network, index = made
+    for layer in ("features.3", "logits"):
+        hit = index.top(layer, 1)[0]
+        plain = crops.crop(index, layer, hit)
+        for how in crops.EVIDENCE:
+            part = crops.evidence_of(index, network, layer, 1, hit, how)
+            assert part.box == plain.box and part.picture.size == plain.picture.size
+        lit = np.asarray(crops.evidence_of(index, network, layer, 1, hit).picture, float)
+        assert (lit <= np.asarray(plain.picture)).all()
+    hit = index.top("features.3", 1)[0]
+    drawn = np.asarray(crops.evidence_of(index, network, "features.3", 1, hit, "guided").picture)
+    assert (drawn != 128).any()
+    with pytest.raises(UnknownName, match="no evidence 'magic'"):
+        crops.evidence_of(index, network, "features.3", 1, hit, "magic")

@@ -1,0 +1,254 @@
+"""The index: equal to storing everything and sorting, and the same however it comes about."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchvision import models
+
+from core import eye, images, indexes, networks, retrieval, sources
+from core.errors import ExplorerError, UnknownName
+from core.eye import Eye
+from core.framing import Frame
+from core.networks import Network
+from core.tally import Tally
+from tests.conftest import as_network
+from tests.core.picture_folders import fill
+
+COUNT = 37
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("pictures"), COUNT)
+
+
+def squeezenet() -> Network:
+    """SqueezeNet with made-up weights, at a small size with height and width that differ."""
+    torch.manual_seed(1)
+    module = models.squeezenet1_0(weights=None, num_classes=4)
+    for part in module.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight)
+    return as_network(module, (72, 56))
+
+
+def build(network: Network, folder: Path | str, out: Path, **options: object) -> indexes.Index:
+    how = {name: options.pop(name) for name in ("workers", "batch", "resume") if name in options}
+    source = sources.find(str(folder))
+    plan = retrieval.plan(network, source, **options)  # type: ignore[arg-type]
+    tally = retrieval.begin(plan, source, out, bool(how.pop("resume", False)))
+    steps = list(retrieval.build(network, source, tally, out, **how))  # type: ignore[arg-type]
+    assert steps[0].total == steps[-1].done == steps[-1].total
+    return indexes.open(out)
+
+
+def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch.Tensor]]:
+    """The plain way: all activations ``[C, H, W]`` of all pictures, by layer and picture."""
+    source = sources.find(str(place))
+    stored: dict[str, dict[str, torch.Tensor]] = {layer.name: {} for layer in network.shown}
+    for entry in source.entries():
+        picture, size = source.open(entry, network.input_size)
+        pixels = Frame(size, network.input_size).see(picture)
+        image = images.from_bytes(torch.from_numpy(np.array(pixels))[None])
+        for name, value in network.activations(image, list(stored)).items():
+            stored[name][entry.name] = value[0].reshape(*value.shape[1:], *[1] * (4 - value.ndim))
+    return stored
+
+
+@pytest.mark.parametrize("kind", ["squeezenet", "sketchnet"])
+def test_it_is_what_storing_and_sorting_everything_gives(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    network = squeezenet() if kind == "squeezenet" else networks.load("sketchnet", device="cpu")
+    place = folder if kind == "squeezenet" else "sketchworld:40:5"
+    index = build(network, place, tmp_path / "a", by=("max", "mean"), k=5)
+    stored = everything(network, place)
+    assert index.count == len(stored[network.shown[0].name]) and index.complete
+    for layer in network.shown[::2] + network.shown[-1:]:
+        names = list(stored[layer.name])
+        whole = torch.stack([stored[layer.name][name] for name in names])  # [N, C, H, W]
+        width = whole.shape[3]
+        for by, values in (("max", whole.amax((2, 3))), ("mean", whole.mean((2, 3)))):
+            for unit in range(layer.channels):
+                for sign, hits in (
+                    (-1, index.top(layer.name, unit, by)),
+                    (1, index.least(layer.name, unit, by)),
+                ):
+                    column = values[:, unit].numpy()
+                    best = np.sort(sign * column)[:5] * sign
+                    np.testing.assert_allclose([it.value for it in hits], best, 1e-4, 1e-5)
+                    for hit in hits:
+                        at = names.index(hit.picture)
+                        own = whole[at, unit]
+                        np.testing.assert_allclose(hit.value, column[at], 1e-4, 1e-5)
+                        # The first of the positions that have the maximum.
+                        first = int(own.flatten().argmax())
+                        assert (hit.row, hit.col) == divmod(first, width)
+
+
+def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_path: Path) -> None:
+    network = squeezenet()
+    whole = tmp_path / "whole"
+    build(network, folder, whole, workers=1, batch=16)
+    for number, (workers, batch) in enumerate([(1, 1), (2, 7), (2, 64)]):
+        out = tmp_path / f"{number}"
+        build(network, folder, out, workers=workers, batch=batch)
+        assert out.read_bytes() == whole.read_bytes()
+    source = sources.find(str(folder))
+    plan = retrieval.plan(network, source)
+    # In three parts, merged backwards.
+    entries = list(source.entries())
+    parts = []
+    for start in (0, 1, 2):
+        part = Tally.empty(plan, source.text)
+        list(retrieval.scan(network, source, part, entries[start::3], workers=1, batch=5))
+        parts.append(part)
+    last, middle, first = parts
+    middle.merge(last)
+    first.merge(middle)
+    first.complete = True
+    first.save(tmp_path / "merged")
+    assert (tmp_path / "merged").read_bytes() == whole.read_bytes()
+
+
+def test_groups_as_a_gpu_computes_them_give_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = squeezenet()
+    alone = build(network, folder, tmp_path / "alone")
+    monkeypatch.setitem(eye.GROUPS, "cpu", 5)
+    together = build(network, folder, tmp_path / "together", workers=2, batch=7)
+    for layer in network.shown:
+        for unit in range(0, layer.channels, 5):
+            for one, other in zip(
+                alone.top(layer.name, unit), together.top(layer.name, unit), strict=True
+            ):
+                assert other.value == pytest.approx(one.value, rel=1e-4, abs=1e-5)
+
+
+def test_what_is_added_is_all_that_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = squeezenet()
+    folder = fill(tmp_path / "pictures", 20)
+    out = tmp_path / "index"
+    assert build(network, folder, out).count == 20
+    fill(folder, COUNT - 20, first=20)
+    looked: list[str] = []
+    look = Eye.look
+    monkeypatch.setattr(
+        Eye,
+        "look",
+        lambda own, entries, bars: (
+            looked.extend(it.name for it in entries) or look(own, entries, bars)
+        ),
+    )
+    assert build(network, folder, out, resume=True).count == COUNT
+    assert len(looked) == COUNT - 20
+    build(network, folder, tmp_path / "whole")
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_run_that_stopped_anywhere_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "SAVE_SECONDS", 0.0)
+    network = squeezenet()
+    source = sources.find(str(folder))
+    plan = retrieval.plan(network, source)
+    out = tmp_path / "index"
+    for _ in range(4):
+        tally = retrieval.begin(plan, source, out, resume=True)
+        steps = retrieval.build(network, source, tally, out, workers=2, batch=3)
+        for _, _ in zip(range(4), steps, strict=False):
+            pass
+        steps.close()  # type: ignore[attr-defined]
+    assert not indexes.open(out).complete and 20 < indexes.open(out).count < COUNT
+    build(network, folder, out, resume=True)
+    build(network, folder, tmp_path / "whole")
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_other_weights_layers_settings_and_collections_do_not_mix(
+    folder: Path, tmp_path: Path, tiny: Network
+) -> None:
+    out = tmp_path / "index"
+    build(tiny, folder, out, layers=["1", "3"], k=3)
+    with pytest.raises(ExplorerError, match="is there already; --resume"):
+        build(tiny, folder, out, layers=["1", "3"], k=3)
+    with pytest.raises(ExplorerError, match="k 3, not 4"):
+        build(tiny, folder, out, layers=["1", "3"], k=4, resume=True)
+    with pytest.raises(ExplorerError, match="layers 1, 3, not 3"):
+        build(tiny, folder, out, layers=["3"], k=3, resume=True)
+    with pytest.raises(ExplorerError, match="weights 0123456789abcdef, not other"):
+        other = replace(tiny, fingerprint="other")
+        build(other, folder, out, layers=["1", "3"], k=3, resume=True)
+    with pytest.raises(ExplorerError, match="collection"):
+        build(tiny, folder / "cats", out, layers=["1", "3"], k=3, resume=True)
+    with pytest.raises(UnknownName, match="no layer '9'"):
+        build(tiny, folder, out, layers=["9"])
+    with pytest.raises(UnknownName, match="no statistic 'median'"):
+        build(tiny, folder, out, by=["median"])
+    with pytest.raises(ExplorerError, match="k is 101"):
+        build(tiny, folder, out, k=101)
+
+
+def test_ties_break_by_the_pictures_id(tmp_path: Path, tiny: Network) -> None:
+    folder = fill(tmp_path / "pictures", 1)
+    (file,) = (it for it in folder.rglob("*.jpg"))
+    for number in range(12):
+        (folder / f"copy {number}.jpg").write_bytes(file.read_bytes())
+    index = build(tiny, folder, tmp_path / "index", k=4)
+    from core.ranking import picture_id
+
+    names = sorted((it.name for it in sources.find(str(folder)).entries()), key=picture_id)
+    for hits in (index.top("3", 2), index.least("3", 2)):
+        assert [it.picture for it in hits] == names[:4]
+
+
+def test_percentiles_are_exact_in_a_small_collection_and_at_the_ends(
+    folder: Path, tmp_path: Path, tiny: Network
+) -> None:
+    index = build(tiny, folder, tmp_path / "index", k=5)
+    stored = everything(tiny, folder)["3"]
+    values = np.array([it.amax((1, 2)).numpy() for it in stored.values()])  # [N, C]
+    for unit in range(7):
+        for value in (*values[::4, unit], values.max() + 1, values.min() - 1):
+            exact = 100 * (values[:, unit] < value).mean()
+            assert index.percentile("3", unit, float(value)) == pytest.approx(exact, abs=3)
+    middle = values[3] * 0.999
+    assert index.percentiles("3", middle) == pytest.approx(100 * (values < middle).mean(0))
+    with pytest.raises(UnknownName, match="no layer 'relu'"):
+        index.percentile("relu", 0, 1.0)
+    with pytest.raises(ExplorerError, match="no unit 7 in 3 of tiny"):
+        index.top("3", 7)
+    with pytest.raises(UnknownName, match="no statistic 'mean'"):
+        index.top("3", 1, by="mean")
+
+
+def test_a_sample_estimates_percentiles_within_its_error(tmp_path: Path, tiny: Network) -> None:
+    source = sources.find("sketchworld:400:3")
+    plan = replace(retrieval.plan(tiny, source), sample=100)
+    tally = retrieval.begin(plan, source, tmp_path / "index")
+    list(retrieval.build(tiny, source, tally, tmp_path / "index"))
+    index = indexes.open(tmp_path / "index")
+    stored = everything(tiny, "sketchworld:400:3")["3"]
+    values = np.array([it.amax((1, 2)).numpy() for it in stored.values()])
+    errors = []
+    for share in (0.01, 0.25, 0.5, 0.75, 0.99):
+        at = np.quantile(values, share, axis=0).astype(np.float32)
+        error = index.percentiles("3", at) - 100 * (values < at).mean(0)
+        errors.append(np.abs(error).max())
+    # Four standard errors of a sample of 100; the ends are exact.
+    assert errors[0] == errors[-1] == 0 and max(errors) < 400 * np.sqrt(0.25 / 100)
+
+
+def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExplorerError, match="there is no index"):
+        indexes.open(tmp_path / "gone")
+    (tmp_path / "text").write_text("no index")
+    with pytest.raises(ExplorerError, match="is no index of pictures"):
+        indexes.open(tmp_path / "text")

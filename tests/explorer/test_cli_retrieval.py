@@ -1,0 +1,232 @@
+"""The commands `index`, `top`, `probe` and `figure`, as people run them."""
+
+import importlib.util
+import json
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core import indexes
+from tests.conftest import ROOT
+from tests.core.picture_folders import fill
+from tests.explorer.test_cluster import processes
+
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None,
+    reason="ray is not installed: pip install -r requirements-cluster.txt",
+)
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "explorer", *map(str, arguments)]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, cwd=ROOT, timeout=240
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, object]]:
+    """A folder of pictures, one of them broken, its index, and what the command said."""
+    folder = tmp_path_factory.mktemp("made")
+    pictures = fill(folder / "pictures", 30)
+    (pictures / "broken.jpg").write_bytes(b"")
+    out = folder / "index"
+    layers = "relu1b,relu3b,logits"
+    options = ("--out", out, "--layers", layers, "--mean", "--k", "4", "--json")
+    done = run("index", "sketchnet", "--images", pictures, *options)
+    assert done.returncode == 0, done.stderr
+    return pictures, out, json.loads(done.stdout)
+
+
+def test_index_says_what_it_found_and_what_it_skipped(
+    made: tuple[Path, Path, dict[str, object]],
+) -> None:
+    pictures, out, told = made
+    assert told["pictures"] == told["added"] == 30 and told["by"] == ["max", "mean"]
+    assert [it["picture"] for it in told["skipped"]] == ["broken.jpg"]  # type: ignore[attr-defined]
+    again = run("index", "sketchnet", "--images", pictures, "--out", out)
+    assert again.returncode == 1 and again.stdout == ""
+    assert "is there already; --resume goes on" in again.stderr
+    other = run("index", "sketchnet", "--images", pictures, "--out", out, "--resume")
+    assert other.returncode == 1 and "do not mix" in other.stderr
+    gone = run("index", "sketchnet", "--images", "nowhere", "--out", out)
+    assert gone.returncode == 1 and gone.stderr.startswith("error: there is no folder or archive")
+    lost = run("index", "sketchnet", "--images", pictures, "--out", pictures / "no" / "index")
+    assert lost.returncode == 1 and "there is no folder" in lost.stderr
+
+
+def test_top_lists_pictures_and_draws_their_crops(
+    made: tuple[Path, Path, dict[str, object]], tmp_path: Path
+) -> None:
+    _, out, _ = made
+    grid = tmp_path / "grid.png"
+    done = run("top", out, "relu3b", 5, "--out", grid, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    hits = indexes.open(out).top("relu3b", 5)
+    assert [it["picture"] for it in told["hits"]] == [hit.picture for hit in hits]
+    first = told["hits"][0]
+    assert first["rank"] == 1 and first["value"] == hits[0].value
+    assert (first["row"], first["col"]) == (hits[0].row, hits[0].col)
+    assert first["box"] == list(hits[0].box) and first["label"] in ("cats", "dogs", "")
+    with Image.open(grid) as picture:
+        assert picture.size == (226, 226)
+    options = ("--least", "--by", "mean", "--show", "heat", "--out", grid)
+    assert run("top", out, "relu3b", 5, *options).returncode == 0
+    for arguments, words in (
+        ((out, "relu3c", 5), "did you mean 'relu3b'"),
+        ((out, "relu3b", 96), "its units are 0 to 95"),
+        ((tmp_path, "relu3b", 5), "there is no index"),
+        ((out, "relu3b", 5, "--by", "median"), "no statistic 'median'"),
+        ((out, "relu3b", 5, "--show", "heat"), "name its file with --out"),
+    ):
+        refused = run("top", *arguments)
+        assert refused.returncode == 1 and words in refused.stderr
+
+
+def test_probe_names_classes_and_unusual_neurons(
+    made: tuple[Path, Path, dict[str, object]],
+) -> None:
+    pictures, out, _ = made
+    image = next(iter(sorted(pictures.rglob("*.png"))))
+    done = run("probe", "sketchnet", image, "--index", out, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert len(told["classes"]) == 5 and set(told["layers"]) == {"relu1b", "relu3b", "logits"}
+    assert {"unit", "value", "percentile", "row", "col"} == set(told["layers"]["relu3b"][0])
+    plain = run("probe", "sketchnet", image)
+    assert plain.returncode == 0 and "relu4a" in plain.stdout
+    refused = run("probe", "sketchnet", pictures / "broken.jpg")
+    assert refused.returncode == 1 and "cannot be opened as a picture" in refused.stderr
+
+
+def test_figure_draws_what_neurons_want_and_find(
+    made: tuple[Path, Path, dict[str, object]], tmp_path: Path
+) -> None:
+    _, out, _ = made
+    drawn = tmp_path / "figure.png"
+    options = ("--layers", "relu1b,logits", "--units", 2, "--steps", 2, "--json")
+    done = run("figure", out, "--out", drawn, *options)
+    assert done.returncode == 0, done.stderr
+    assert {name: len(units) for name, units in json.loads(done.stdout)["units"].items()} == {
+        "relu1b": 2,
+        "logits": 2,
+    }
+    with Image.open(drawn) as picture:
+        assert picture.format == "PNG" and picture.width > 800
+
+
+# Starts the command with a first save after every batch, so that kills hit all stages.
+EAGER = """
+from core import retrieval
+from explorer.cli import main
+
+retrieval.SAVE_SECONDS = 0.0
+main()
+"""
+
+
+def test_killed_at_random_moments_it_gives_the_same_in_the_end(tmp_path: Path) -> None:
+    options = ["index", "sketchnet", "--images", "sketchworld:400:2", "--layers", "relu2a,relu4b"]
+    chance = random.Random(4)
+    out = tmp_path / "killed"
+    for _ in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", EAGER, *options, "--out", str(out), "--resume", "--batch", "4"],
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+        )
+        with process:
+            began = time.monotonic()
+            size = out.stat().st_mtime_ns if out.exists() else None
+            while process.poll() is None and time.monotonic() - began < 60:
+                now = out.stat().st_mtime_ns if out.exists() else None
+                if now != size:  # It works: a moment later it dies.
+                    time.sleep(chance.uniform(0, 0.3))
+                    break
+                time.sleep(0.005)
+            process.send_signal(signal.SIGKILL)
+    assert run(*options, "--out", out, "--resume").returncode == 0
+    assert run(*options, "--out", tmp_path / "whole").returncode == 0
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
+    options = ["index", "sketchnet", "--images", "sketchworld:3000:2", "--layers", "relu2a"]
+    out = tmp_path / "index"
+    process = subprocess.Popen(
+        command(*options, "--out", out, "--batch", "4"),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FORCE_COLOR": "1"},
+    )
+    with process:
+        assert process.stderr is not None
+        # Until the bar shows that it works.
+        while "%" not in process.stderr.read(1):
+            pass
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+        assert process.wait(60) == 130 and "--resume goes on from there" in told
+    assert 0 < indexes.open(out).count < 3000 and not indexes.open(out).complete
+
+
+@pytest.fixture
+def _ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let Ray see two processors, and keep what it writes away from whoever runs the test."""
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", json.dumps({"CPU": 2}))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        yield
+
+
+@needs_ray
+@pytest.mark.usefixtures("_ray")
+def test_on_ray_it_is_the_same_even_if_a_worker_is_killed(tmp_path: Path) -> None:
+    options = ["index", "sketchnet", "--images", "sketchworld:700:2", "--layers", "relu2a,relu4b"]
+    out = tmp_path / "ray"
+    killed = 0
+    process = subprocess.Popen(
+        command(*options, "--out", out, "--engine", "ray"),
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        began = time.monotonic()
+        while process.poll() is None and time.monotonic() - began < 200:
+            for worker in processes(process.pid, "ray::_look") if not killed else ():
+                time.sleep(0.3)
+                os.kill(worker, signal.SIGKILL)
+                killed += 1
+                break
+            time.sleep(0.02)
+        assert process.wait(200) == 0, process.stderr and process.stderr.read()
+    assert killed == 1
+    assert run(*options, "--out", tmp_path / "local").returncode == 0
+    assert out.read_bytes() == (tmp_path / "local").read_bytes()
+
+
+def test_an_engine_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    options = ("--images", "sketchworld:3", "--out", tmp_path / "index")
+    refused = run("index", "sketchnet", *options, "--engine", "rey")
+    assert refused.returncode == 1 and "did you mean 'ray'" in refused.stderr
