@@ -144,7 +144,7 @@ def test_every_kind_of_picture(
         (["neurons", "{net}", "features.3", "--diversity", "17"], "count is 17"),
         (["neurons", "{net}", "features.3", "--from-image", "gone.png"], "there is no file gone"),
         (["neurons", "{net}", "features.3", "--spectrum", "gone"], "there is no folder gone"),
-        (["neurons", "{net}", "features.3", "--canvas", "maco", "--spectrum", ".ci"], "no pictures"),
+        (["neurons", "{net}", "features.3", "--canvas", "maco", "--spectrum", ".ci"], "no pict"),
         (["neurons", "{net}", "features.3", "--blur", "-1"], "blur is -1.0"),
     ],
 )
