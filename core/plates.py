@@ -16,6 +16,7 @@ from core import images, neurons
 from core.crops import Crop, crop, evidence_of
 from core.indexes import Index
 from core.networks import Network
+from core.recipes import STEPS
 
 # What lies outside of the picture, behind crops from its border.
 OUTSIDE = (232, 232, 232)
@@ -118,7 +119,7 @@ def figure(
     network: Network,
     index: Index,
     units: Mapping[str, Sequence[int]],
-    steps: int = 256,
+    steps: int = STEPS,
     columns: int = 4,
     listen: Callable[[float], None] = lambda share: None,
 ) -> Image.Image:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
+from core.recipes import STEPS
 from explorer.cli.common import (
     AsJson,
     DeviceName,
@@ -275,7 +276,7 @@ def figure(
     out: Annotated[Path, typer.Option(help="The figure to write, a PNG.")],
     layers: LayerNames = "",
     units: Annotated[int, typer.Option(help="Neurons of each layer.", min=1, max=64)] = 4,
-    steps: Annotated[int, typer.Option(help="Steps of ascent for each picture.")] = 256,
+    steps: Annotated[int, typer.Option(help="Steps of ascent for each picture.")] = STEPS,
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
