@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core import recipes
+from core.errors import ExplorerError
 from core.recipes import Recipe
 from explorer.jobs import ASKED, end
 from explorer.store import Store, StoredPicture
@@ -91,10 +92,16 @@ class Claims:
                 return None
             job, text, visitor, position, result = row
             now = self._clock()
+            try:
+                part = recipes.read(text).parts()[position]
+            except ExplorerError as error:
+                # It waited since before a newer version; the queue goes on without it.
+                end(connection, job, "failed", str(error), now)
+                return None
             claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
             connection.execute(claim, (result, job, worker, now))
             connection.execute("INSERT OR REPLACE INTO turns VALUES (?, ?)", (visitor, now))
-        return Claim(job, recipes.read(text).parts()[position], worker, now)
+        return Claim(job, part, worker, now)
 
     def report(
         self, claim: Claim, done: int, total: int, sketches: Mapping[int, bytes] | None = None

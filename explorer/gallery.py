@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import ExplorerError
+from core.recipes import OF_EACH
 from explorer import naming
 from explorer.jobs import Job, Jobs
 from explorer.store import StoredPicture
@@ -322,5 +323,9 @@ def settings(job: Job) -> dict[str, Any]:
 
 def _order(job: Job) -> dict[int, int]:
     """Tell in which order a recipe names its pictures, where it does."""
-    units = settings(job).get("units", [])
-    return {unit: place for place, unit in enumerate(units)}
+    made = settings(job)
+    count = made.get("count", 1)
+    if made.get("objective", OF_EACH[0]) not in OF_EACH:
+        return {}
+    numbers = [unit * count + number for unit in made.get("units", []) for number in range(count)]
+    return {number: place for place, number in enumerate(numbers)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ExplorerError
-from core.recipes import BATCH, NeuronRecipe
+from core.recipes import BATCH, VERSION, NeuronRecipe
 from explorer import jobs as queue
 from explorer.claims import Claim, Claims
 from explorer.jobs import ASKED, UNASKED, Busy, Jobs
@@ -226,6 +226,18 @@ def test_a_failure_ends_its_job_and_no_other(jobs: Jobs, claims: Claims) -> None
     assert (failed.state, failed.message) == ("failed", "there is no layer '3'")
     assert work_off(claims) == [recipe(1, seed=2).key]
     assert jobs.resume(failed.key).message == ""
+
+
+def test_a_recipe_of_an_older_version_stops_nothing_else(jobs: Jobs, claims: Claims) -> None:
+    old = jobs.submit(recipe(1, seed=1), "me")
+    jobs.submit(recipe(1, seed=2), "you")
+    with jobs.store.transaction() as connection:
+        aged = old.json.replace(f'"version":{VERSION}', '"version":1')
+        connection.execute("UPDATE jobs SET recipe = ? WHERE key = ?", (aged, old.key))
+    assert claims.claim("w") is None
+    failed = jobs.get(old.key)
+    assert failed is not None and failed.state == "failed" and "has version 1" in failed.message
+    assert work_off(claims) == [recipe(1, seed=2).key]
 
 
 def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
