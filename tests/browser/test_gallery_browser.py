@@ -149,7 +149,7 @@ def test_a_compressed_recipe_is_read_and_a_bomb_is_not(page: Page) -> None:
 
 
 def test_long_work_is_followed_and_stopped(page: Page, layer: str) -> None:
-    page.goto(f"/?layer={layer}&unit=1&size=64&steps=10000&seed=3")
+    page.goto(f"/?layer={layer}&unit=1&size=512&steps=10000&seed=3")
     expect(page.get_by_role("dialog").get_by_role("progressbar")).to_be_visible(timeout=DRAWN)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
