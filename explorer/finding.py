@@ -45,13 +45,11 @@ def show(network: Network, text: str) -> None:
         return
     st.caption("Each caption names a layer, and how well the neuron picks it out (IoU).")
 
-    def open_neuron(place: str) -> None:
-        layer, unit = place.rsplit(" ", 1)
-        links.go(network=network.name, layer=layer, unit=unit)
-
     tiles = [_tile(network, label) for label in found[:AT_MOST]]
-    if widgets.tile_grid(tiles, "found", f"{network.name} {text}", open_neuron):
-        st.rerun()
+    opened = widgets.tile_grid(tiles, "found", f"{network.name} {text}")
+    if opened:
+        layer, unit = opened.rsplit(" ", 1)
+        links.neuron(network.name, layer, int(unit))
 
 
 def _words(found: list[Label]) -> str:
@@ -67,8 +65,6 @@ def _words(found: list[Label]) -> str:
 
 def _tile(network: Network, label: Label) -> widgets.Tile:
     layer = network.layer(label.layer)
-    page = grid.plan(network, layer, label.unit // grid.PER_PAGE + 1)
-    part = next(it for it in page.parts() if label.unit in it.units)
-    picture = shared.store().picture(part.key, label.unit)
+    picture = shared.store().picture(grid.part_of(network, layer, label.unit).key, label.unit)
     name = f"{label.layer} \N{MIDDLE DOT} {label.iou:.2f}"
     return grid.tile(label.unit, name, picture, place=f"{label.layer} {label.unit}")

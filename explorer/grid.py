@@ -32,6 +32,17 @@ def plan(network: Network, layer: Layer, page: int) -> NeuronRecipe:
     return neurons.plan(network, layer.name, units_of(layer, page))
 
 
+def part_of(network: Network, layer: Layer, unit: int) -> NeuronRecipe:
+    """Give the part of a page's recipe that draws one neuron among others."""
+    parts = plan(network, layer, page_of(unit)).parts()
+    return next(part for part in parts if unit in part.units)
+
+
+def page_of(unit: int) -> int:
+    """Tell on which page a unit stands."""
+    return unit // PER_PAGE + 1
+
+
 def samples(network: Network, layer: Layer) -> NeuronRecipe:
     """Give the recipe of a layer's samples: the grid's first part, so that none is drawn twice."""
     return plan(network, layer, 1).parts()[0]
@@ -69,7 +80,6 @@ def tiles(
     page: int,
     found: Mapping[int, StoredPicture],
     sketches: Mapping[int, bytes],
-    on_open: Callable[[str], None],
 ) -> str | None:
     """Show a page of neurons; those not begun yet shimmer.
 
@@ -77,7 +87,6 @@ def tiles(
         network, layer, page: which neurons.
         found: those that are in the store, by unit.
         sketches: unfinished pictures, by unit.
-        on_open: called with the unit of a clicked picture before the page runs again.
 
     Returns:
         The unit of the picture that was clicked just now, or None.
@@ -87,9 +96,7 @@ def tiles(
         tile(unit, words.meaning(network, layer, unit), found.get(unit), sketches.get(unit))
         for unit in units
     ]
-    return widgets.tile_grid(
-        pictures, "tiles", f"{network.name} {layer.name}, page {page}", on_open
-    )
+    return widgets.tile_grid(pictures, "tiles", f"{network.name} {layer.name}, page {page}")
 
 
 def tile(
@@ -98,6 +105,7 @@ def tile(
     picture: StoredPicture | None,
     sketch: bytes | None = None,
     place: str = "",
+    pixels: int = TILE_PIXELS,
 ) -> widgets.Tile:
     """Make the tile of one neuron.
 
@@ -107,6 +115,7 @@ def tile(
         picture: its picture, if it is drawn.
         sketch: its picture as it is drawn just now.
         place: what a click returns; the unit if empty.
+        pixels: height and width that are enough where it is shown.
     """
     who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
     place = place or str(unit)
@@ -119,7 +128,7 @@ def tile(
     return widgets.Tile(
         id=place,
         label=f"{who}, {'dead' if dead else f'activation {activation:.3g}'}",
-        picture=widgets.thumbnail(picture.image, TILE_PIXELS),
+        picture=widgets.thumbnail(picture.image, pixels),
         title=str(unit),
         note="" if dead else f"{activation:.3g}",
         caption=name,

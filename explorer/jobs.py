@@ -7,7 +7,7 @@ it runs and answered from the store once it is done. What the workers do with it
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -274,6 +274,23 @@ class Jobs:
         if found is None:
             raise ExplorerError(f"there is no job {key!r}")
         return found
+
+    def withdraw(self, keys: Iterable[str], visitor: str) -> None:
+        """Forget what would only fill a page that a visitor has left.
+
+        What somebody asked for, what is being worked on, and what others look at stays.
+        """
+        leave = "DELETE FROM watchers WHERE job = ? AND visitor = ?"
+        forget = (
+            "DELETE FROM jobs WHERE key = ? AND state = 'open' AND rank = ? AND NOT EXISTS "
+            "(SELECT 1 FROM watchers WHERE job = jobs.key AND seen > ?) AND NOT EXISTS "
+            "(SELECT 1 FROM parts JOIN claims USING (result) WHERE parts.job = jobs.key)"
+        )
+        lately = self._clock() - WATCHING_SECONDS
+        with self.store.transaction() as connection:
+            for key in keys:
+                connection.execute(leave, (key, visitor))
+                connection.execute(forget, (key, UNASKED, lately))
 
     def resume(self, key: str, visitor: str = "") -> Job:
         """Go on with a job that stopped; what it has finished stays.

@@ -1,17 +1,31 @@
 """Links: the page's URL says what is looked at, so that it can be shared and reloaded."""
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from core.errors import ExplorerError
-from core.recipes import SEED_RANGE, SIZE_RANGE, STEPS_RANGE, NeuronRecipe, Recipe, require
+from core.errors import ExplorerError, unknown
+from core.recipes import (
+    CANVASES,
+    SEED_RANGE,
+    SIZE_RANGE,
+    STEPS_RANGE,
+    NeuronRecipe,
+    Recipe,
+    require,
+)
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-LAYERS, GALLERY = (str(PAGES / name) for name in ("layers.py", "gallery.py"))
+LAYERS, NEURON, GALLERY = (str(PAGES / name) for name in ("layers.py", "neuron.py", "gallery.py"))
 
 # What a link may say of how a neuron is drawn, and between which bounds.
 SETTINGS = {"size": SIZE_RANGE, "steps": STEPS_RANGE, "seed": SEED_RANGE}
+# The pictures of a neuron that its page shows: what it wants most, if the link names none; one of
+# several that were made to differ; what it wants least.
+DIVERSE = 4
+NEGATIVE = "negative"
+VIEWS = (*(str(number + 1) for number in range(DIVERSE)), NEGATIVE)
 
 
 def go(**place: str | int | None) -> None:
@@ -24,6 +38,12 @@ def change(**place: str | int | None) -> None:
     go(**{**st.query_params.to_dict(), **place})
 
 
+def neuron(network: str, layer: str, unit: int) -> None:
+    """Go to the page of a neuron."""
+    query = {"network": network, "layer": layer, "unit": str(unit)}
+    st.switch_page(NEURON, query_params=query)
+
+
 def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
     """Tell where a recipe is looked at: the page, and the query that brings its settings.
 
@@ -32,22 +52,41 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
         part: one of its pictures; None for all of them.
 
     Raises:
-        ExplorerError: the recipe has no such picture, or no page shows its kind.
+        ExplorerError: the recipe has no such picture, or no page shows what it makes.
     """
     if not isinstance(recipe, NeuronRecipe):
         raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
     if part is not None and part not in recipe.pictures:
         raise ExplorerError(f"the recipe of this picture does not make picture {part}")
-    if not recipe.plain:
-        raise ExplorerError(f"no page shows pictures of the objective {recipe.objective!r} yet")
     query = {"network": recipe.network, "layer": recipe.layer}
     if part is None and len(recipe.units) > 1:
+        if not recipe.plain:
+            raise ExplorerError("no page shows pictures like these of several neurons at once")
         from explorer import grid  # It needs PyTorch, which not every page waits for.
 
         return LAYERS, {**query, "page": str(recipe.units[0] // grid.PER_PAGE + 1)}
-    settings = {name: str(getattr(recipe, name)) for name in SETTINGS}
-    unit = recipe.units[0] if part is None else part
-    return LAYERS, {**query, "unit": str(unit), **settings}
+    _check(recipe)
+    part = recipe.pictures[0] if part is None else part
+    query = {**query, "unit": str(recipe.unit_of(part))}
+    if recipe.count > 1:
+        query["view"] = str(part % recipe.count + 1)
+    elif recipe.negative:
+        query["view"] = NEGATIVE
+    query |= {name: str(getattr(recipe, name)) for name in SETTINGS}
+    if recipe.canvas != CANVASES[0]:
+        query["canvas"] = recipe.canvas
+    return NEURON, query
+
+
+def _check(recipe: NeuronRecipe) -> None:
+    """Refuse a recipe whose pictures are none of those that a neuron's page shows."""
+    settings = ("network", "weights", "seed", "layer", "units", "size", "steps", "canvas")
+    same = {name: getattr(recipe, name) for name in settings}
+    shown: tuple[dict[str, Any], ...] = ({}, {"count": DIVERSE}, {"negative": True})
+    if recipe not in [NeuronRecipe(**same, **manner) for manner in shown]:
+        raise ExplorerError(
+            f"no page shows pictures of the objective {recipe.objective!r} made like this"
+        )
 
 
 def number(name: str, bounds: tuple[int, int]) -> int | None:
@@ -71,3 +110,27 @@ def settings() -> dict[str, int]:
     """
     named = {name: number(name, bounds) for name, bounds in SETTINGS.items()}
     return {name: value for name, value in named.items() if value is not None}
+
+
+def canvas() -> str:
+    """Read from the URL's query on which canvas a neuron is to be drawn.
+
+    Raises:
+        ExplorerError: there is no such canvas.
+    """
+    name = st.query_params.get("canvas", CANVASES[0])
+    if name not in CANVASES:
+        raise unknown("canvas", name, CANVASES)
+    return name
+
+
+def view() -> str:
+    """Read from the URL's query which picture of a neuron is large; "" for what it wants most.
+
+    Raises:
+        ExplorerError: there is no such picture.
+    """
+    name = st.query_params.get("view", "")
+    if name and name not in VIEWS:
+        raise unknown("view", name, VIEWS)
+    return name

@@ -17,6 +17,11 @@ TILE_PIXELS = 192
 # Up to so many stand four in a row, rather than eight.
 FEW = 16
 LARGE_PIXELS = 768
+# How the way to the page that shows something is written.
+PAGES = {
+    links.LAYERS: ("Open in Layers", ":material/layers:"),
+    links.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
+}
 
 
 def entry(found: Gallery, job: Job) -> None:
@@ -174,7 +179,8 @@ def _link(job: Job, part: int | None) -> None:
         page, query = links.of(job.recipe, part)
     except ExplorerError:
         return
-    st.page_link(page, label="Open in Layers", icon=":material/layers:", query_params=query)
+    label, icon = PAGES[page]
+    st.page_link(page, label=label, icon=icon, query_params=query)
 
 
 def _change(found: Gallery, job: Job) -> None:

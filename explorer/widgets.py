@@ -40,6 +40,7 @@ class Tile:
         caption: always shown beneath; may be empty.
         sketch: whether the picture is unfinished; it cannot be opened then.
         dead: whether the neuron is dead.
+        chosen: whether it is the one that is looked at.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Tile:
     caption: str = ""
     sketch: bool = False
     dead: bool = False
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def tile_grid(
     key: str,
     label: str,
     on_open: Callable[[str], None] | None = None,
+    columns: int = 0,
 ) -> str | None:
     """Show a grid of square pictures that open with a click.
 
@@ -104,11 +107,14 @@ def tile_grid(
         key: the widget's key.
         label: names the set of pictures, such as ``sketchnet relu3b, page 1``.
         on_open: called with the id of a clicked tile before the page runs again.
+        columns: how many stand in a row where there is room, of tiles that fill one row; 0 for
+            a grid of many rows.
 
     Returns:
         The id of the tile that was clicked just now, or None.
     """
-    data = {"set": label, "label": label, "tiles": [vars(tile) for tile in tiles]}
+    shown = [vars(tile) for tile in tiles]
+    data = {"set": label, "label": label, "columns": columns, "tiles": shown}
     html = '<div class="tiles" role="group"></div>'
     return _mount("tiles", html, key, data, "open", on_open)
 
@@ -273,7 +279,7 @@ def heading(title: str, text: str, colour: str) -> None:
 def facts(words: str, rows: Mapping[str, str]) -> str:
     """Write a sentence and a list of names and values as HTML, for ``st.html``."""
     pairs = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
-    return f'<p class="closeup-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
+    return f'<p class="fact-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
 
 
 def large_picture(url: str, alt: str, dead: bool = False) -> str:

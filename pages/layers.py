@@ -1,20 +1,17 @@
 """Layers: a network as a ladder, and what every neuron of a layer wants to see."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
 
-from core import networks
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network, NetworkInfo
-from explorer import closeup, finding, following, grid, links, shared, widgets, words
+from explorer import finding, following, grid, links, opening, shared, widgets, words
 from explorer.jobs import UNASKED, Job
 
-# Visitors start past the middle, where neurons want textures and parts that can be named.
-FIRST_DEPTH = 0.6
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
 FILL_SECONDS = 60.0
 FILL_POLL_SECONDS = 2.0
@@ -23,6 +20,9 @@ HINT = "Each picture is what one neuron wants to see most. Click one to see it l
 
 def main() -> None:
     """Read the URL, and show the ladder and one layer's neurons, drawing what is missing."""
+    if "unit" in st.query_params:
+        # Links to a neuron led here once.
+        st.switch_page(links.NEURON, query_params=st.query_params.to_dict())
     problems: list[str] = []
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
@@ -30,13 +30,13 @@ def main() -> None:
         name = choose_network(infos, problems)
         finder, ladder = st.empty(), st.empty()
     with room:
-        network = open_network(infos[name])
+        network = opening.network(infos[name])
         if network is None:
-            tell(problems)
+            opening.tell(problems)
             return
         with finder.container():
             finding.box(network)
-        layer, page, unit, settings = place(network, problems)
+        layer, page = place(network, problems)
         text = st.query_params.get("find", "").strip()[: finding.TEXT_AT_MOST]
         if text:
             finding.show(network, text)
@@ -44,21 +44,16 @@ def main() -> None:
                 show_ladder(network, layer, complete=False)
             return
         widgets.heading(layer.name, words.describe(layer), widgets.depth_colour(layer.depth))
-        tell(problems)
+        opening.tell(problems)
         complete = show_neurons(network, layer, page)
         show_pager(layer, page, partial(links.go, network=network.name, layer=layer.name))
     with ladder.container():
         show_ladder(network, layer, complete)
-    if unit is not None:
-        closeup.show(network, layer, unit, grid.plan(network, layer, page), settings)
 
 
 def choose_network(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     """Let the visitor choose a network, and tell which one it is."""
-    name = st.query_params.get("network", networks.SKETCHNET)
-    if name not in infos:
-        problems.append(str(unknown("network", name, infos)))
-        name = networks.SKETCHNET
+    name = opening.named(infos, problems)
 
     def caption(name: str) -> str:
         info = infos[name]
@@ -76,46 +71,15 @@ def choose_network(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str
     return name
 
 
-def open_network(info: NetworkInfo) -> Network | None:
-    """Load the network, after a click where that means a download; None if it is not to be had."""
-    name = info.name
-    slot = st.empty()
-    if not info.ready:
-        with slot.container():
-            st.markdown(f"**{name}** is not on this machine yet: {info.download_mb:.0f} MB, once.")
-            if not st.button("Download it", type="primary", key="download"):
-                return None
-    if st.session_state.get("opened") != name:
-        with slot:
-            widgets.skeleton(f"Opening {name} ..." if info.ready else f"Fetching {name} ...")
-    try:
-        network = shared.network(name)
-    except ExplorerError as error:
-        slot.error(str(error))
-        return None
-    slot.empty()
-    st.session_state["opened"] = name
-    return network
-
-
-def place(network: Network, problems: list[str]) -> tuple[Layer, int, int | None, dict[str, int]]:
-    """Tell which layer, page, unit and settings the URL asks for; the usual where it is wrong."""
-    layer = min(network.shown, key=lambda each: abs(each.depth - FIRST_DEPTH))
-    page, unit, settings = 1, None, {}
+def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
+    """Tell which layer and page the URL asks for; the usual where it is wrong."""
+    layer, page = opening.first_layer(network), 1
     try:
         layer = network.layer(st.query_params.get("layer", layer.name))
         page = links.number("page", (1, grid.pages_of(layer))) or page
-        unit = links.number("unit", (0, layer.channels - 1))
-        settings = links.settings()
     except ExplorerError as error:
         problems.append(str(error))
-    return layer, page if unit is None else unit // grid.PER_PAGE + 1, unit, settings
-
-
-def tell(problems: Sequence[str]) -> None:
-    """Say what in the link does not exist, the first thing only."""
-    for problem in problems[:1]:
-        st.warning(f"This link does not fit: {problem}")
+    return layer, page
 
 
 def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
@@ -152,12 +116,11 @@ def show_neurons(network: Network, layer: Layer, page: int) -> bool:
             else:
                 st.caption(now if isinstance(now, str) else HINT)
         sketches = {} if job is None else jobs.sketches(recipe.key)
-        opened = grid.tiles(network, layer, page, found, sketches, open_neuron)
-        if opened or (isinstance(job, Job) and isinstance(now, Job) and now.open != job.open):
-            st.rerun()  # The dialog opens, or there is nothing to follow any more.
-
-    def open_neuron(unit: str) -> None:
-        links.go(network=network.name, layer=layer.name, page=page, unit=unit)
+        opened = grid.tiles(network, layer, page, found, sketches)
+        if opened:
+            links.neuron(network.name, layer.name, int(opened))
+        if isinstance(job, Job) and isinstance(now, Job) and now.open != job.open:
+            st.rerun()  # There is nothing to follow any more.
 
     st.fragment(body, run_every=following.pace(job))()
     return complete

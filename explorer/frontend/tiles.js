@@ -28,6 +28,9 @@ function patch(tile, state) {
   tile.classList.toggle("waiting", waiting);
   tile.classList.toggle("sketch", state.sketch);
   tile.classList.toggle("dead", state.dead);
+  tile.classList.toggle("open", state.chosen);
+  if (state.chosen) tile.setAttribute("aria-current", "true");
+  else tile.removeAttribute("aria-current");
   tile.querySelector(".title").textContent = state.title;
   tile.querySelector(".note").textContent = state.note;
   tile.querySelector(".caption").textContent = state.caption;
@@ -74,8 +77,8 @@ function returnTo(tile) {
   const watch = new MutationObserver(() => {
     const dialog = document.querySelector('[role="dialog"]');
     opened ||= Boolean(dialog);
-    if (!opened || dialog) return;
-    watch.disconnect();
+    if (tile.isConnected && (!opened || dialog)) return;
+    watch.disconnect(); // the tile may have led to another page instead
     if (tile.isConnected) tile.focus({ preventScroll: true });
   });
   watch.observe(document.body, { childList: true, subtree: true });
@@ -84,7 +87,9 @@ function returnTo(tile) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".tiles");
   grid.setAttribute("aria-label", data.label);
-  grid.classList.toggle("few", data.tiles.length <= 8);
+  grid.classList.toggle("few", !data.columns && data.tiles.length <= 8);
+  grid.classList.toggle("row", data.columns > 0);
+  grid.style.setProperty("--across", data.columns);
   if (grid.dataset.set !== data.set) {
     grid.replaceChildren();
     grid.dataset.set = data.set;

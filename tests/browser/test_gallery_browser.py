@@ -40,7 +40,7 @@ def layer() -> str:
 
 def make(page: Page, layer: str, unit: int, seed: int, folder: Path | None = None) -> bytes:
     """Draw a neuron, small and quickly, and give the PNG that a visitor saves."""
-    page.goto(f"/?layer={layer}&unit={unit}&size=32&steps=4&seed={seed}")
+    page.goto(f"/neuron?layer={layer}&unit={unit}&size=32&steps=4&seed={seed}")
     save = page.get_by_role("button", name="Save as PNG")
     expect(save).to_be_visible(timeout=DRAWN)
     if folder is None:
@@ -112,7 +112,7 @@ def test_a_picture_that_is_dropped_opens_with_its_settings(
     png = make(page, layer, 5, 9, tmp_path)
     show(page, layer)
     drop(page, "saved.png", png)
-    expect(page).to_have_url(re.compile(r"/\?.*unit=5.*seed=9"), timeout=DRAWN)
+    expect(page).to_have_url(re.compile(r"/neuron\?.*unit=5.*seed=9"), timeout=DRAWN)
     expect(page.locator("dl.facts")).to_contain_text("seed 9", timeout=DRAWN)
     # Once more, where it is open already.
     drop(page, "saved.png", png)
@@ -149,10 +149,9 @@ def test_a_compressed_recipe_is_read_and_a_bomb_is_not(page: Page) -> None:
 
 
 def test_long_work_is_followed_and_stopped(page: Page, layer: str) -> None:
-    page.goto(f"/?layer={layer}&unit=1&size=512&steps=10000&seed=3")
-    expect(page.get_by_role("dialog").get_by_role("progressbar")).to_be_visible(timeout=DRAWN)
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.goto(f"/neuron?layer={layer}&unit=1&size=512&steps=10000&seed=3")
+    portrait = page.locator(".st-key-portrait")
+    expect(portrait.get_by_role("progressbar")).to_be_visible(timeout=DRAWN)
     page.get_by_role("link", name="Gallery").click()
     row = page.locator(".st-key-unfinished")
     expect(row.get_by_role("progressbar")).to_be_visible(timeout=DRAWN)

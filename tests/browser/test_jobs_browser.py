@@ -12,13 +12,14 @@ pytestmark = pytest.mark.browser
 BEGUN = 90_000  # milliseconds; a worker imports PyTorch first
 STOPPED = 20_000  # a second to stop, and what a busy machine takes to show it
 # So large and so many steps that it does not end while it is looked at.
-LONG = "/?layer=relu2b&unit=7&size=512&steps=1024&seed=11"
+LONG = "/neuron?layer=relu2b&unit=7&size=512&steps=1024&seed=11"
+PORTRAIT = ".st-key-portrait"
 SKETCH = ".large-picture.sketch"
 
 
 def percent(page: Page) -> int:
     """How far the neuron that is open is drawn."""
-    words = page.get_by_role("dialog").get_by_test_id("stProgress").inner_text()
+    words = page.locator(PORTRAIT).get_by_test_id("stProgress").inner_text()
     found = re.search(r"(\d+)%", words)
     assert found is not None, words
     return int(found[1])
@@ -44,10 +45,10 @@ def test_a_long_render_outlives_its_page_and_keeps_what_is_there(page: Page) -> 
         "before => document.querySelector('.large-picture.sketch')?.src !== before", arg=first
     )
 
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Stop").click()
-    expect(dialog).to_contain_text("Stopped (", timeout=STOPPED)
-    expect(dialog.get_by_role("button", name="Go on")).to_be_visible()
+    portrait = page.locator(PORTRAIT)
+    portrait.get_by_role("button", name="Stop").click()
+    expect(portrait).to_contain_text("Stopped (", timeout=STOPPED)
+    expect(portrait.get_by_role("button", name="Go on")).to_be_visible()
     expect(page.locator(SKETCH)).to_be_visible()
     # The worker's last word may come after the page's last look.
     page.reload()
@@ -55,4 +56,4 @@ def test_a_long_render_outlives_its_page_and_keeps_what_is_there(page: Page) -> 
     kept = page.locator(SKETCH).get_attribute("src")
     page.reload()
     expect(page.locator(SKETCH)).to_have_attribute("src", kept or "", timeout=BEGUN)
-    expect(page.get_by_role("dialog")).to_contain_text("Stopped (")
+    expect(page.locator(PORTRAIT)).to_contain_text("Stopped (")

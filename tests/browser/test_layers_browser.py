@@ -49,12 +49,13 @@ def test_from_the_ladder_to_a_saved_picture(
     tile.click()
     large = page.locator(".large-picture")
     expect(large).to_be_visible(timeout=DRAWN)
-    expect(page).to_have_url(re.compile(f"unit={unit}"))
+    expect(page).to_have_url(re.compile(f"/neuron.*unit={unit}"))
     assert large.bounding_box()["width"] >= 480
     usual = large.get_attribute("src")
 
-    page.get_by_label("Seed").fill("5")
-    page.get_by_label("Seed").press("Enter")
+    page.get_by_role("button", name="Draw it differently").click()
+    page.get_by_role("spinbutton", name="Seed").fill("5")
+    page.get_by_role("spinbutton", name="Seed").press("Enter")
     page.get_by_role("button", name="Draw with these settings").click()
     facts = page.locator("dl.facts")
     expect(facts).to_contain_text("seed 5", timeout=DRAWN)
@@ -68,8 +69,8 @@ def test_from_the_ladder_to_a_saved_picture(
     recipe = json.loads(picture.info["recipe"])
     assert (recipe["layer"], recipe["units"], recipe["seed"]) == (second, [int(unit)], 5)
 
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("link", name=second).click()
+    expect(page.get_by_role("heading", name=second, exact=True)).to_be_visible(timeout=DRAWN)
     expect(page).not_to_have_url(re.compile("unit="))
 
 
@@ -84,9 +85,9 @@ def test_the_keyboard_opens_a_neuron_and_comes_back(page: Page, layers: tuple[st
     page.keyboard.press("Enter")
     expect(page.locator(".large-picture")).to_be_visible(timeout=DRAWN)
     expect(page).to_have_url(re.compile("unit=1"))
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    page.wait_for_function(IN_TILE)
+    page.go_back()
+    expect(page.locator(".tile img").first).to_be_visible(timeout=DRAWN)
+    expect(page).to_have_url(re.compile(f"layer={layers[0]}"))
 
 
 def test_a_phone_has_the_ladder_above_the_grid(page: Page, layers: tuple[str, ...]) -> None:

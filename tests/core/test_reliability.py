@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.reliability import agreement, fineness
+from core.reliability import agreement, fineness, signature, verdict
 
 
 def wave(period: float, along: int) -> Tensor:
@@ -41,3 +41,23 @@ def test_agreement_is_the_mean_cosine() -> None:
     third = (0 + math.sqrt(0.5) + math.sqrt(0.5)) / 3
     assert agreement(torch.tensor([[1.0, 0], [0, 1], [1, 1]])) == pytest.approx(third)
     assert agreement(torch.tensor([[1.0, 2]])) == 1
+
+
+def test_a_signature_is_the_mean_over_positions() -> None:
+    seen = torch.rand(2, 3, 5, 4)
+    assert torch.allclose(signature(seen), seen.mean((2, 3)))
+    assert torch.equal(signature(seen[..., 0, 0]), seen[..., 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("dead", "grain", "alike", "word"),
+    [
+        (True, 0.9, 1.0, "dead"),
+        (False, 0.3, 1.0, "grainy"),
+        (False, 0.1, 0.95, "alike"),
+        (False, 0.1, 0.6, "related"),
+        (False, 0.1, 0.1, "unlike"),
+    ],
+)
+def test_the_worst_that_is_known_decides(dead: bool, grain: float, alike: float, word: str) -> None:
+    assert verdict(dead, grain, alike) == word

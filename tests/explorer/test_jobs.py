@@ -204,6 +204,23 @@ def test_a_job_that_others_watch_goes_on(jobs: Jobs, clock: Clock) -> None:
         jobs.cancel("ffff", "me")
 
 
+def test_what_only_filled_a_page_is_forgotten_when_its_visitor_leaves(
+    jobs: Jobs, claims: Claims, clock: Clock
+) -> None:
+    asked = jobs.submit(recipe(1, seed=1), "me").key
+    watched = jobs.submit(recipe(1, seed=2), "me", UNASKED).key
+    jobs.watch(watched, "you")
+    begun = jobs.submit(recipe(1, seed=3), "me", UNASKED).key
+    assert claims.claim("w", begun) is not None
+    left = jobs.submit(recipe(1, seed=4), "me", UNASKED).key
+    jobs.withdraw([asked, watched, begun, left], "me")
+    assert {job.key for job in jobs.open()} == {asked, watched, begun}
+    clock.now += queue.WATCHING_SECONDS + 1
+    jobs.withdraw([watched], "me")
+    assert {job.key for job in jobs.open()} == {asked, begun}
+    assert jobs.submit(recipe(1, seed=4), "me", UNASKED).state == "waiting"
+
+
 def test_a_shared_part_goes_on_for_the_job_that_still_wants_it(jobs: Jobs, claims: Claims) -> None:
     jobs.submit(recipe(1), "me")
     jobs.submit(recipe(2), "you")

@@ -60,3 +60,13 @@ def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
     for label in known.layers["relu5b"]:
         named = words.meaning(network, layer, label.unit)
         assert named == (label.concept if label.iou >= CLEAR else "")
+
+
+def test_the_clearest_neuron_of_a_layer_is_known() -> None:
+    network = networks.load("sketchnet", device="cpu")
+    unit = labelling.clearest(network, "relu3b")
+    known = labelling.labels_of(network)
+    assert known is not None and unit is not None
+    assert known.layers["relu3b"][unit].iou == max(it.iou for it in known.layers["relu3b"])
+    other = dataclasses.replace(network, fingerprint="0" * 16)
+    assert labelling.clearest(other, "relu3b") is None

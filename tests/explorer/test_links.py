@@ -1,5 +1,8 @@
 """Links: where a recipe is looked at, and with which settings."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from core.errors import ExplorerError
@@ -15,7 +18,7 @@ def recipe(*units: int) -> NeuronRecipe:
 
 def test_a_neuron_is_opened_with_its_settings() -> None:
     page, query = links.of(recipe(3, 5), 5)
-    assert page == str(ROOT / "pages" / "layers.py")
+    assert page == str(ROOT / "pages" / "neuron.py")
     assert query == {
         "network": "tiny",
         "layer": "features.3",
@@ -28,6 +31,37 @@ def test_a_neuron_is_opened_with_its_settings() -> None:
 
 def test_a_recipe_for_one_neuron_is_that_neuron() -> None:
     assert links.of(recipe(5)) == links.of(recipe(5), 5)
+
+
+@pytest.mark.parametrize(
+    ("manner", "part", "view", "canvas"),
+    [
+        ({"count": 4}, 21, "2", None),
+        ({"count": 4}, None, "1", None),
+        ({"negative": True}, 5, "negative", None),
+        ({"canvas": "maco"}, 5, None, "maco"),
+    ],
+)
+def test_every_picture_of_a_neurons_page_leads_there(
+    manner: dict[str, Any], part: int | None, view: str | None, canvas: str | None
+) -> None:
+    page, query = links.of(replace(recipe(5), **manner), part)
+    assert page == links.NEURON
+    assert (query["unit"], query.get("view"), query.get("canvas")) == ("5", view, canvas)
+
+
+@pytest.mark.parametrize(
+    "manner", [{"count": 3}, {"objective": "joint"}, {"blur": 1.0}, {"negative": True, "count": 4}]
+)
+def test_pictures_that_no_page_shows_are_refused(manner: dict[str, Any]) -> None:
+    with pytest.raises(ExplorerError, match="no page shows"):
+        links.of(replace(recipe(5), **manner))
+
+
+def test_unusual_pictures_of_several_neurons_have_no_page() -> None:
+    with pytest.raises(ExplorerError, match="several neurons at once"):
+        links.of(replace(recipe(3, 5), negative=True))
+    assert links.of(replace(recipe(3, 5), negative=True), 5)[1]["unit"] == "5"
 
 
 def test_many_neurons_are_opened_as_the_page_where_they_begin() -> None:

@@ -11,7 +11,6 @@ def open_at(page: str | None = None, /, **query: str) -> AppTest:
     """Open a page, the first one by default, at a link."""
     app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=TIMEOUT)
     if page is not None:
-        app.run()
         app.switch_page(f"../pages/{page}.py")
     for name, value in query.items():
         app.query_params[name] = value

@@ -1,73 +1,29 @@
 """The Layers page, run without a browser on a tiny network that stands in for SketchNet."""
 
-import io
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import streamlit as st
-import torch
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core import networks, neurons
+from core import neurons
 from core.errors import ExplorerError
-from core.layers import Layer
-from core.networks import Network, NetworkInfo
+from core.networks import Network
 from core.progress import Progress
 from core.recipes import NeuronRecipe
 from core.sketchnet.labels import Label, Labels
-from explorer import grid, jobs, labelling, shared, work
+from explorer import jobs, labelling, shared
 from explorer.claims import Claims
-from explorer.store import Store, StoredPicture
-from explorer.worker import Worker
-from tests.conftest import as_network, tiny_module
+from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
-
-SIZE, STEPS = 16, 3
-
-
-class Studio:
-    """The stand-in network, and every recipe that was rendered in it."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.network = replace(as_network(module), name=networks.SKETCHNET)
-        self.rendered: list[NeuronRecipe] = []
-
-    def load(self, name: str, weights: Path | None = None, device: str = "auto") -> Network:
-        if name != networks.SKETCHNET:
-            raise ExplorerError(f"the weights of {name} are not on this machine")
-        return self.network
-
-    def plan(
-        self,
-        network: Network,
-        layer: str,
-        units: Sequence[int] = (),
-        size: int = SIZE,
-        steps: int = STEPS,
-        seed: int = 0,
-    ) -> NeuronRecipe:
-        return PLAN(network, layer, units, size, steps, seed)
-
-    def render(
-        self, network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes]
-    ) -> Iterator[Progress]:
-        self.rendered.append(recipe)
-        return RENDER(network, recipe, inputs)
-
-
-PLAN, RENDER = neurons.plan, neurons.render
+from tests.pages.studio import Studio, open_studio, visit, work_off
 
 
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    yield from _open(Studio(tiny_module()), monkeypatch)
+    yield from open_studio(Studio(tiny_module()), monkeypatch)
 
 
 @pytest.fixture
@@ -76,44 +32,7 @@ def wide_studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     wide = nn.Sequential(
         nn.Conv2d(3, 70, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(70, 4)
     )
-    yield from _open(Studio(wide), monkeypatch)
-
-
-def _open(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    infos = (
-        NetworkInfo(networks.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
-        NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
-    )
-
-    def small(network: Network, layer: Layer) -> int:
-        return SIZE
-
-    monkeypatch.setattr(networks, "catalogue", lambda: infos)
-    monkeypatch.setattr(networks, "load", studio.load)
-    monkeypatch.setattr(neurons, "plan", studio.plan)
-    monkeypatch.setattr(neurons, "render", studio.render)
-    monkeypatch.setattr(neurons, "suggested_size", small)
-    work._network.cache_clear()
-    st.cache_resource.clear()
-    yield studio
-    st.cache_resource.clear()
-    work._network.cache_clear()
-
-
-def work_off(app: AppTest) -> AppTest:
-    """Do the work that the page has asked for, as a worker does, and look again."""
-    worker = Worker(shared.store(), "test", work.updates)
-    while worker.turn():
-        while worker.turn():
-            pass
-        app.run()
-    assert not app.exception
-    return app
-
-
-def visit(**query: str) -> AppTest:
-    """Open the app at a link, and wait until all is drawn."""
-    return work_off(open_at(**query))
+    yield from open_studio(Studio(wide), monkeypatch)
 
 
 def test_first_visit_draws_the_grid_and_every_rung(studio: Studio) -> None:
@@ -145,8 +64,6 @@ def test_second_visit_draws_nothing(studio: Studio) -> None:
         ("layer", "9", "no layer '9'"),
         ("page", "99", "page is 99"),
         ("page", "two", "page is 'two'"),
-        ("unit", "-1", "unit is '-1'"),
-        ("unit", "1000", "unit is 1000"),
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_the_usual_page(
@@ -154,7 +71,7 @@ def test_a_bad_link_gets_one_sentence_and_the_usual_page(
 ) -> None:
     app = visit(**{name: value})
     assert len(app.warning) == 1
-    assert words in app.warning[0].value
+    assert words in app.warning[0].value.replace("\\", "")
     assert studio.rendered
 
 
@@ -171,38 +88,6 @@ def test_a_large_layer_has_pages(wide_studio: Studio) -> None:
     assert any("64 to 69 of 70" in text.value for text in app.markdown)
     assert wide_studio.rendered[-1].units == tuple(range(64, 70))
     assert app.button(key="Next").disabled
-
-
-def test_a_link_opens_a_neuron_and_draws_it(studio: Studio) -> None:
-    last = studio.network.shown[-1].name
-    page = html(visit(layer=last, unit="2"))
-    assert "large-picture" in page
-    assert "Receptive field" in page
-    assert studio.rendered[0].layer == last
-
-
-def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> None:
-    layer = studio.network.shown[0].name
-    app = visit(layer=layer, unit="1")
-    count = len(studio.rendered)
-    (seed,) = app.number_input
-    seed.set_value(7).run()
-    assert len(studio.rendered) == count
-    app.button(key="draw").click().run()
-    assert query(app)["seed"] == "7"
-    assert "unfinished" in html(app)
-    work_off(app)
-    drawn = studio.rendered[count:]
-    assert [(it.units, it.seed) for it in drawn] == [((1,), 7)]
-    assert "seed 7" in html(app) and "unfinished" not in html(app)
-    assert set(shared.store().pictures(drawn[0])) == {1}
-
-
-def test_a_link_with_settings_shows_a_neuron_drawn_so(studio: Studio) -> None:
-    layer = studio.network.shown[0].name
-    page = html(visit(layer=layer, unit="1", size="32", steps="5", seed="3"))
-    assert "32 px, 5 steps, seed 3" in page
-    assert ((1,), 32, 5, 3) in [(it.units, it.size, it.steps, it.seed) for it in studio.rendered]
 
 
 def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
@@ -256,13 +141,6 @@ def test_a_full_queue_says_so_and_the_page_stays(
     assert not app.error
 
 
-def test_the_next_neuron_is_one_click_away(studio: Studio) -> None:
-    layer = studio.network.shown[0].name
-    app = visit(layer=layer, unit="1")
-    app.button(key="go 2").click().run()
-    assert query(app)["unit"] == "2"
-
-
 def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(studio: Studio) -> None:
     app = visit(network="resnet18")
     assert not app.error
@@ -274,35 +152,6 @@ def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(studio: Studio)
     assert not app.error
     assert query(app) == {"network": "sketchnet"}
     assert studio.rendered
-
-
-def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    layer = studio.network.shown[0]
-    recipe = grid.plan(studio.network, layer, 1)
-    lossy = Store(tmp_path / "shipped.sqlite3", shipped=None)
-    facts = {"activation": 1.0, "dead": False}
-    webp = work.sketch(torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)))
-    lossy.put(recipe, [StoredPicture(unit, webp, facts) for unit in recipe.units], 1.0)
-    lossy.close()
-    with sqlite3.connect(lossy.path) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
-    connection.close()
-    store = Store(shipped=lossy.path)
-    monkeypatch.setattr(shared, "store", lambda: store)
-    app = visit(layer=layer.name, unit="1")
-    assert layer.name not in {it.layer for it in studio.rendered}
-    assert not app.get("download_button")
-    app.button(key="prepare").click().run()
-    work_off(app)
-    assert [it.units for it in studio.rendered if it.layer == layer.name] == [recipe.units]
-    assert len(app.get("download_button")) == 1
-    found = store.pictures(recipe)[1].image
-    with Image.open(io.BytesIO(found)) as picture:
-        assert picture.format == "PNG"
-        assert (picture.info["recipe"], picture.info["part"]) == (recipe.to_json(), "1")
-    store.close()
 
 
 def test_neurons_are_found_by_what_they_stand_for(
@@ -334,8 +183,6 @@ def test_neurons_are_found_by_what_they_stand_for(
     assert "No neuron picks this out clearly." in html(nothing)
     nothing.button(key="try eye").click().run()
     assert query(nothing)["find"] == "eye"
-    page = html(visit(layer=second, unit="0"))
-    assert "eye (part), IoU 0.50" in page
 
 
 def grid_tiles(app: AppTest) -> list[dict[str, Any]]:

@@ -1,0 +1,56 @@
+"""Opening what a link names: the network, which may have to be fetched first, and its layer."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core import networks
+from core.errors import ExplorerError, unknown
+from core.layers import Layer
+from core.networks import Network, NetworkInfo
+from explorer import shared, widgets
+
+# Visitors start past the middle, where neurons want textures and parts that can be named.
+FIRST_DEPTH = 0.6
+
+
+def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
+    """Tell which network the URL asks for; SketchNet where there is no such network."""
+    name = st.query_params.get("network", networks.SKETCHNET)
+    if name in infos:
+        return name
+    problems.append(str(unknown("network", name, infos)))
+    return networks.SKETCHNET
+
+
+def network(info: NetworkInfo) -> Network | None:
+    """Load the network, after a click where that means a download; None if it is not to be had."""
+    name = info.name
+    slot = st.empty()
+    if not info.ready:
+        with slot.container():
+            st.markdown(f"**{name}** is not on this machine yet: {info.download_mb:.0f} MB, once.")
+            if not st.button("Download it", type="primary", key="download"):
+                return None
+    if st.session_state.get("opened") != name:
+        with slot:
+            widgets.skeleton(f"Opening {name} ..." if info.ready else f"Fetching {name} ...")
+    try:
+        network = shared.network(name)
+    except ExplorerError as error:
+        slot.error(str(error))
+        return None
+    slot.empty()
+    st.session_state["opened"] = name
+    return network
+
+
+def first_layer(network: Network) -> Layer:
+    """Choose the layer that is shown where a link names none."""
+    return min(network.shown, key=lambda each: abs(each.depth - FIRST_DEPTH))
+
+
+def tell(problems: Sequence[str]) -> None:
+    """Say what in the link does not exist, the first thing only."""
+    for problem in problems[:1]:
+        st.warning(f"This link does not fit: {widgets.plain(problem)}")

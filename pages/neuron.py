@@ -1,0 +1,198 @@
+"""Neuron: what one neuron wants to see, how far that can be trusted, and which it is akin to."""
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.layers import Layer
+from core.networks import Network
+from explorer import (
+    grid,
+    judging,
+    labelling,
+    likeness,
+    links,
+    opening,
+    portrait,
+    rows,
+    shared,
+    widgets,
+    words,
+)
+from explorer.jobs import Job
+from explorer.likeness import Drawn
+from explorer.rows import Wanted
+from explorer.store import StoredPicture
+from explorer.takes import Neuron
+
+STORIES = {
+    "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
+    "strongly: it shows what the neuron looks for.",
+    links.NEGATIVE: "This picture was changed so that the neuron answers less and less: it shows "
+    "what the neuron wants least.",
+}
+VARIANT = (
+    "One of four pictures that all excite the neuron, and were made to differ from one another."
+)
+
+
+def main() -> None:
+    """Read the URL, and show one neuron."""
+    st.html(widgets.FRONTEND / "neuron.css")
+    problems: list[str] = []
+    infos = shared.catalogue()
+    name = opening.named(infos, problems)
+    network = opening.network(infos[name])
+    if network is None:
+        return
+    try:
+        layer, unit, neuron, view = place(network)
+    except ExplorerError as error:
+        problems.append(str(error))
+    if problems:
+        lost(network, problems)
+        return
+    widgets.start_at_top(f"top {network.name} {layer.name} {unit}")
+    show_way(network, layer, unit)
+    show(neuron, view)
+
+
+def place(network: Network) -> tuple[Layer, int, Neuron, str]:
+    """Tell which neuron the URL asks for, and how it is to be shown.
+
+    Raises:
+        ExplorerError: it does not exist.
+    """
+    layer = network.layer(st.query_params.get("layer", opening.first_layer(network).name))
+    unit = links.number("unit", (0, layer.channels - 1))
+    if unit is None:
+        unit = labelling.clearest(network, layer.name) or 0
+    neuron = Neuron(network, layer, unit, **links.settings(), canvas=links.canvas())
+    return layer, unit, neuron, links.view()
+
+
+def lost(network: Network, problems: list[str]) -> None:
+    """Say what in the link does not exist, with a way on."""
+    opening.tell(problems)
+    query = {"network": network.name}
+    try:
+        layer = network.layer(st.query_params.get("layer", ""))
+        query["layer"] = layer.name
+    except ExplorerError:
+        pass
+    where = query.get("layer", network.name)
+    label = f"Look at all neurons of {where}"
+    st.page_link(links.LAYERS, label=label, icon=":material/layers:", query_params=query)
+
+
+def show_way(network: Network, layer: Layer, unit: int) -> None:
+    """Show the way back to the layer, and to the neurons beside this one."""
+    query = {"network": network.name, "layer": layer.name, "page": str(grid.page_of(unit))}
+    with st.container(key="way", horizontal=True, vertical_alignment="center"):
+        icon = ":material/arrow_back:"
+        st.page_link(links.LAYERS, label=layer.name, icon=icon, query_params=query)
+        for arrow, other in (("arrow_back_ios_new", unit - 1), ("arrow_forward_ios", unit + 1)):
+            there = 0 <= other < layer.channels
+            st.button(
+                f"neuron {other}" if there else "none",
+                icon=f":material/{arrow}:",
+                icon_position="left" if other < unit else "right",
+                disabled=not there,
+                type="tertiary",
+                key="previous" if other < unit else "next",
+                on_click=links.go,
+                kwargs={"network": network.name, "layer": layer.name, "unit": other},
+            )
+
+
+def show(neuron: Neuron, view: str) -> None:
+    """Show the neuron: its large picture first, then what takes longer to find out."""
+    wanted = Wanted()
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        portrait.show(neuron, view, portrait.ask(neuron.large(view)))
+    with right, st.container(key="about"):
+        stored = neuron.large(view).find()
+        show_title(neuron, view)
+        badge = st.container(key="badge")
+        st.html(widgets.facts("", facts(neuron, view, stored)))
+        ruler = st.container(key="ruler")
+    rows.views(neuron, view, wanted)
+    checking = wanted.ask([take.recipe for take in neuron.others()])
+    # From here on the network itself is asked, which takes a moment where it is asked first.
+    drawn = known(neuron)
+    best = neuron.small("").find()
+    with badge:
+        show_badge(neuron, best, checking, drawn)
+    with ruler:
+        show_ruler(neuron, stored, drawn)
+    rows.similar(neuron, drawn, best, wanted)
+    rows.listens(neuron, wanted)
+    wanted.settle()
+
+
+def show_title(neuron: Neuron, view: str) -> None:
+    """Name the neuron, and say what its large picture is."""
+    layer, unit = neuron.layer, neuron.unit
+    name = words.meaning(neuron.network, layer, unit)
+    where = f"of {layer.name} in {neuron.network.name}"
+    title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
+    widgets.heading(title, line, widgets.depth_colour(layer.depth))
+    st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
+
+
+def facts(neuron: Neuron, view: str, stored: StoredPicture | None) -> dict[str, str]:
+    """List what is known of the large picture, in as many lines before it is there."""
+    layer, settings = neuron.layer, neuron.settings
+    rows = {"Activation": "measured when it is finished"}
+    if stored is not None:
+        where = ", mean over the picture" if layer.size else ""
+        rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
+        if stored.facts["dead"] and view != links.NEGATIVE:
+            rows["Activation"] = "0, nothing that was tried excites this neuron"
+    label = labelling.clear_label(neuron.network, layer.name, neuron.unit)
+    if label is not None:
+        rows["Picks out"] = f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"
+    rows["Receptive field"] = words.sees(layer)
+    canvas = "" if settings.canvas == neuron.usual.canvas else f", canvas {settings.canvas}"
+    pixels = words.times((settings.size, settings.size))
+    rows["Drawn with"] = f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
+    return rows
+
+
+def known(neuron: Neuron) -> Drawn | None:
+    """Look at the layer's pictures, once those of the neuron's own page are there."""
+    network, layer = neuron.network, neuron.layer
+    keys = {part.key for part in grid.plan(network, layer, grid.page_of(neuron.unit)).parts()}
+    if shared.store().present(keys) != keys:
+        return None
+    return likeness.drawn(network, layer)
+
+
+def show_badge(
+    neuron: Neuron,
+    best: StoredPicture | None,
+    checking: list[Job | str],
+    drawn: Drawn | None,
+) -> None:
+    """Say how far the picture can be trusted, once it is drawn from other noise too."""
+
+    def body(_: rows.Sketches) -> None:
+        others = [it for take in neuron.others() if (it := take.find()) is not None]
+        st.html(judging.badge(neuron, best, others, drawn))
+
+    rows.grow("badge", checking, None, body)
+
+
+def show_ruler(neuron: Neuron, stored: StoredPicture | None, drawn: Drawn | None) -> None:
+    """Show how strongly the large picture excites, beside the layer's other neurons and theirs."""
+    others = []
+    if drawn is not None:
+        values = zip(drawn.units, drawn.values.tolist(), strict=True)
+        others = [value for unit, value in values if unit != neuron.unit]
+    value = None if stored is None else float(stored.facts["activation"])
+    sentence = judging.rank(value, others) if value is not None and others else "\N{EN SPACE}"
+    colour = widgets.depth_colour(neuron.layer.depth)
+    st.html(judging.ruler(value, others, colour) + f'<p class="ruler-words">{sentence}</p>')
+
+
+main()

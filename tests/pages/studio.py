@@ -1,0 +1,95 @@
+"""A tiny network that stands in for SketchNet, and a worker in this process, for tests of pages."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from core import networks, neurons
+from core.errors import ExplorerError
+from core.layers import Layer
+from core.networks import Network, NetworkInfo
+from core.progress import Progress
+from core.recipes import NeuronRecipe
+from explorer import shared, work
+from explorer.worker import Worker
+from tests.conftest import as_network
+from tests.pages.app import open_at
+
+SIZE, STEPS = 16, 3
+
+
+class Studio:
+    """The stand-in network, and every recipe that was rendered in it."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.network = replace(as_network(module), name=networks.SKETCHNET)
+        self.rendered: list[NeuronRecipe] = []
+
+    def load(self, name: str, weights: Path | None = None, device: str = "auto") -> Network:
+        if name != networks.SKETCHNET:
+            raise ExplorerError(f"the weights of {name} are not on this machine")
+        return self.network
+
+    def plan(
+        self,
+        network: Network,
+        layer: str,
+        units: Sequence[int] = (),
+        size: int = SIZE,
+        steps: int = STEPS,
+        seed: int = 0,
+        **other: Any,
+    ) -> NeuronRecipe:
+        return PLAN(network, layer, units, size, steps, seed, **other)
+
+    def render(
+        self, network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes]
+    ) -> Iterator[Progress]:
+        self.rendered.append(recipe)
+        return RENDER(network, recipe, inputs)
+
+
+PLAN, RENDER = neurons.plan, neurons.render
+
+
+def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    infos = (
+        NetworkInfo(networks.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
+        NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
+    )
+
+    def small(network: Network, layer: Layer) -> int:
+        return SIZE
+
+    monkeypatch.setattr(networks, "catalogue", lambda: infos)
+    monkeypatch.setattr(networks, "load", studio.load)
+    monkeypatch.setattr(neurons, "plan", studio.plan)
+    monkeypatch.setattr(neurons, "render", studio.render)
+    monkeypatch.setattr(neurons, "suggested_size", small)
+    work._network.cache_clear()
+    st.cache_resource.clear()
+    yield studio
+    st.cache_resource.clear()
+    work._network.cache_clear()
+
+
+def work_off(app: AppTest) -> AppTest:
+    """Do the work that the page has asked for, as a worker does, and look again."""
+    worker = Worker(shared.store(), "test", work.updates)
+    while worker.turn():
+        while worker.turn():
+            pass
+        app.run()
+    assert not app.exception
+    return app
+
+
+def visit(page: str | None = None, /, **query: str) -> AppTest:
+    """Open a page at a link, and wait until all is drawn."""
+    return work_off(open_at(page, **query))

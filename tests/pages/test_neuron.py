@@ -1,0 +1,242 @@
+"""The Neuron page, run without a browser on a tiny network that stands in for SketchNet."""
+
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from core import networks
+from core.sketchnet.labels import Label, Labels
+from explorer import grid, labelling, links, shared, work
+from explorer.jobs import UNASKED
+from explorer.store import Store, StoredPicture
+from explorer.takes import Neuron
+from tests.conftest import tiny_module
+from tests.pages.app import html, open_at, query
+from tests.pages.studio import SIZE, STEPS, Studio, open_studio, visit, work_off
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    yield from open_studio(Studio(tiny_module()), monkeypatch)
+
+
+def see(**query: str) -> AppTest:
+    """Open the page of a neuron, and wait until all is drawn."""
+    return visit("neuron", **query)
+
+
+def tiles(app: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The rows of pictures, by the first word of what names each."""
+    data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    return {it["label"].split()[0]: it["tiles"] for it in data if "tiles" in it}
+
+
+def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(studio: Studio) -> None:
+    layer = studio.network.shown[1]
+    app = see(layer=layer.name, unit="2")
+    page = html(app)
+    assert "large-picture" in page and "unfinished" not in page
+    for words in ("Receptive field", "seeds agree", "Seen from several sides", "Similar neurons"):
+        assert words in page
+    rows = tiles(app)
+    assert set(rows) == {"sketchnet", "similar", "Excited", "Inhibited"}
+    assert len(rows["sketchnet"]) == 1 + links.DIVERSE + 1
+    assert len(rows["similar"]) <= layer.channels - 1
+    every = [tile for row in rows.values() for tile in row]
+    assert all(tile["picture"] and not tile["sketch"] for tile in every)
+    assert not app.warning and not app.error
+
+
+def test_what_is_looked_at_first_is_asked_for_first(studio: Studio) -> None:
+    layer = studio.network.shown[1].name
+    see(layer=layer, unit="2")
+    first = studio.rendered[:5]
+    assert [(it.count, it.negative, it.seed) for it in first] == [
+        (1, False, 0),
+        (links.DIVERSE, False, 0),
+        (1, True, 0),
+        (1, False, 1),
+        (1, False, 2),
+    ]
+    assert {it.units for it in first} == {(2,)}
+    # The visitor asked for the neuron alone; all else only fills its page.
+    asked = shared.jobs().select("WHERE rank < :it", {"it": UNASKED})
+    assert [job.key for job in asked] == [first[0].key]
+
+
+def test_a_second_visit_draws_nothing(studio: Studio) -> None:
+    layer = studio.network.shown[1].name
+    see(layer=layer, unit="2")
+    count = len(studio.rendered)
+    see(layer=layer, unit="2")
+    assert len(studio.rendered) == count
+
+
+def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> None:
+    layer = studio.network.shown[0].name
+    app = see(layer=layer, unit="1")
+    count = len(studio.rendered)
+    (seed,) = app.number_input
+    seed.set_value(7).run()
+    assert len(studio.rendered) == count
+    app.selectbox[0].set_value("pixels").run()
+    app.button(key="draw").click().run()
+    asked = query(app)
+    assert (asked["seed"], asked["canvas"]) == ("7", "pixels")
+    assert "size" not in asked
+    assert "unfinished" in html(app)
+    work_off(app)
+    drawn = studio.rendered[count]
+    assert (drawn.units, drawn.seed, drawn.canvas) == ((1,), 7, "pixels")
+    assert "seed 7, canvas pixels" in html(app) and "unfinished" not in html(app)
+    assert set(shared.store().pictures(drawn)) == {1}
+    app.button(key="usual").click().run()
+    assert set(query(app)) == {"layer", "unit"}
+
+
+def test_a_large_picture_leaves_the_small_ones_as_quick_as_usual(studio: Studio) -> None:
+    layer = studio.network.shown[0].name
+    page = html(see(layer=layer, unit="1", size="32", steps="5", seed="3"))
+    assert "32 px, 5 steps, seed 3" in page
+    large, *others = [it for it in studio.rendered if it.units == (1,)]
+    assert (large.size, large.steps, large.seed) == (32, 5, 3)
+    assert {(it.size, it.steps) for it in others} == {(SIZE, STEPS)}
+    assert [it.seed for it in others] == [3, 3, 3, 0, 1]
+
+
+@pytest.mark.parametrize(("view", "words"), [("negative", "wants least"), ("3", "One of four")])
+def test_another_picture_of_the_neuron_is_large(studio: Studio, view: str, words: str) -> None:
+    app = see(layer=studio.network.shown[0].name, unit="1", view=view)
+    assert words in html(app)
+    (chosen,) = [it for it in tiles(app)["sketchnet"] if it["chosen"]]
+    assert chosen["id"] == f"view {view}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("network", "sketchnot", "did you mean 'sketchnet'?"),
+        ("layer", "nope", "no layer 'nope'"),
+        ("unit", "9999", "unit is 9999"),
+        ("unit", "-1", "unit is '-1'"),
+        ("size", "9999", "size is 9999"),
+        ("canvas", "wall", "no canvas 'wall'"),
+        ("view", "9", "no view '9'"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence_and_a_way_on(
+    studio: Studio, name: str, value: str, words: str
+) -> None:
+    app = see(**{"layer": studio.network.shown[0].name, "unit": "1", name: value})
+    assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
+    assert not app.error
+    assert len(app.get("page_link")) == 1
+    assert not studio.rendered
+
+
+def test_without_a_link_some_neuron_is_shown(studio: Studio) -> None:
+    assert "large-picture" in html(see())
+
+
+def test_an_old_link_to_a_neuron_leads_to_its_page(studio: Studio) -> None:
+    layer = studio.network.shown[0].name
+    app = visit(layer=layer, unit="1", seed="3")
+    assert "Neuron 1" in html(app)
+    assert query(app) == {"layer": layer, "unit": "1", "seed": "3"}
+
+
+def test_the_next_neuron_is_one_click_away_and_what_waits_for_this_one_is_dropped(
+    studio: Studio,
+) -> None:
+    layer = studio.network.shown[0].name
+    app = open_at("neuron", layer=layer, unit="1")
+    waiting = {job.recipe.units for job in shared.jobs().open() if job.rank == UNASKED}
+    assert (1,) in waiting
+    app.button(key="next").click().run()
+    assert query(app)["unit"] == "2"
+    left = [job.recipe.units for job in shared.jobs().open() if job.rank == UNASKED]
+    assert (1,) not in left and (2,) in left
+    app.button(key="previous").click().run()
+    assert query(app)["unit"] == "1"
+    work_off(app)
+    assert "unfinished" not in html(app)
+
+
+def test_a_dead_neuron_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tiny_module()
+    first = module[0]
+    assert isinstance(first, nn.Conv2d) and first.bias is not None
+    first.weight[3].data.zero_()
+    first.bias[3].data.fill_(-1.0)
+    for studio in open_studio(Studio(module), monkeypatch):
+        app = see(layer=studio.network.shown[0].name, unit="3")
+        page = html(app)
+        assert 'class="badge poor"' in page and "Nothing that was tried excites" in page
+        assert any("no kin" in it.value for it in app.caption)
+        assert "similar" not in tiles(app)
+
+
+def test_the_first_layer_listens_to_no_neuron(studio: Studio) -> None:
+    assert set(tiles(see(layer=studio.network.shown[0].name, unit="0"))) == {"sketchnet", "similar"}
+
+
+def test_seeds_are_others_than_the_one_that_is_shown(studio: Studio) -> None:
+    layer = studio.network.shown[0]
+    for seed, others in ((0, [1, 2]), (1, [0, 2]), (9, [0, 1])):
+        found = Neuron(studio.network, layer, 1, seed=seed).others()
+        assert [it.recipe.seed for it in found] == others
+
+
+def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    layer = studio.network.shown[0]
+    recipe = grid.plan(studio.network, layer, 1)
+    lossy = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    facts = {"activation": 1.0, "dead": False, "fineness": 0.1}
+    webp = work.sketch(torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)))
+    lossy.put(recipe, [StoredPicture(unit, webp, facts) for unit in recipe.units], 1.0)
+    lossy.close()
+    with sqlite3.connect(lossy.path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    store = Store(shipped=lossy.path)
+    monkeypatch.setattr(shared, "store", lambda: store)
+    app = see(layer=layer.name, unit="1")
+    own = Neuron(studio.network, layer, 1).large("").recipe
+    assert own not in studio.rendered
+    assert not app.get("download_button")
+    app.button(key="prepare").click().run()
+    work_off(app)
+    assert studio.rendered[-1] == own
+    assert len(app.get("download_button")) == 1
+    found = store.pictures(own)[1].image
+    with Image.open(io.BytesIO(found)) as picture:
+        assert picture.format == "PNG"
+        assert (picture.info["recipe"], picture.info["part"]) == (own.to_json(), "1")
+    store.close()
+
+
+def test_what_a_neuron_stands_for_is_its_title(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = studio.network.shown[0]
+    row = tuple(
+        Label(layer.name, unit, concept, "part", iou)
+        for unit, (concept, iou) in enumerate([("eye", 0.5), ("red", 0.6), *[("disc", 0.01)] * 3])
+    )
+    known = Labels(studio.network.fingerprint, 0, 10, 0.01, {layer.name: row})
+    monkeypatch.setattr(labelling, "_shipped", lambda: known)
+    assert studio.network.name == networks.SKETCHNET
+    page = html(see(layer=layer.name, unit="0"))
+    assert "eye</h2>" in page and "eye (part), IoU 0.50" in page
+    assert "red</h2>" in html(see(layer=layer.name))
