@@ -130,11 +130,10 @@ def _choose(neuron: Neuron, view: str) -> None:
             args=(neuron, chosen, view),
         ):
             st.rerun()  # Of the whole page, where this stands in a part that runs by itself.
-        if now != usual:
-            if st.button(
-                "Back to the usual ones", key="usual", on_click=go, args=(neuron, usual, view)
-            ):
-                st.rerun()
+        if now != usual and st.button(
+            "Back to the usual ones", key="usual", on_click=go, args=(neuron, usual, view)
+        ):
+            st.rerun()
 
 
 def go(neuron: Neuron, settings: Settings, view: str) -> None:
