@@ -15,6 +15,7 @@ from core.canvas import Canvas
 from core.devices import autocast
 from core.networks import Cut, Network
 from core.objectives import IMAGE, Objective
+from core.tiles import Tiles
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -43,6 +44,7 @@ class AscentSettings:
         wake_steps: while any value of the batch is exactly zero, gradients pass closed ReLUs where
             nothing else comes through, so that dead units can wake; at most for so many steps
             (Lucid does it for the first 16, whether needed or not).
+        tiles: how the images are cut up where the network cannot see them at once; none if it can.
     """
 
     steps: int = 64
@@ -51,6 +53,7 @@ class AscentSettings:
     settling: float = 0.5
     patience: int = 64
     wake_steps: int = 16
+    tiles: Tiles | None = None
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,23 @@ def ascend(
     asleep, wake_steps = False, settings.wake_steps
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
     damping = canvas.damping if settings.damping is None else settings.damping
-    optimiser = torch.optim.Adam(canvas.parameters(), lr=rate, eps=damping, fused=True)
+    optimiser = canvas.optimiser(rate, damping)
     pace = _Pace(settings)
     while not pace.over:
         image = canvas()
         if asleep and waking is None:
             waking = network.cut(names, redirect_relu=True, for_gradients=True)
         seeing = waking if asleep and waking else cut
-        value = _value(seeing, objective, image, transform(image, generator))
         optimiser.zero_grad()
-        (-value.sum()).backward()  # type: ignore[no-untyped-call]
-        _normalise_gradients(canvas)
+        if settings.tiles is None:
+            value = _value(seeing, objective, image, transform(image, generator))
+            (-value.sum()).backward()  # type: ignore[no-untyped-call]
+        else:
+            value = _by_tiles(seeing, objective, image, transform, generator, settings.tiles)
+        canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * pace.rate
         optimiser.step()
+        canvas.settle()
         wake_steps -= asleep
         asleep = wake_steps > 0 and bool((value == 0).any())
         pace.step(value.detach())
@@ -157,18 +164,38 @@ def _converged(before: Tensor, now: Tensor) -> bool:
     return bool((now - before <= CONVERGED * before.abs()).all())
 
 
+def _by_tiles(
+    cut: Cut,
+    objective: Objective,
+    image: Tensor,
+    transform: Transform,
+    generator: torch.Generator,
+    tiles: Tiles,
+) -> Tensor:
+    """Pull at images ``[N, 3, H, W]`` tile by tile, and give their values ``[N]``.
+
+    Each tile is looked at with its surroundings, and only its own pixels take the gradient, so
+    that every pixel is pulled at once. Values, which are means over places, count by area. Memory
+    holds the activations of one tile.
+    """
+    still = image.detach()
+    pull = torch.zeros_like(still)
+    total = torch.zeros(len(still), device=still.device)
+    for tile in tiles.cover((still.shape[2], still.shape[3]), generator):
+        seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+        value = _value(cut, objective, seen, transform(seen, generator))
+        (gradient,) = torch.autograd.grad(value.sum(), seen)
+        # The mean over a tile's places, turned into its part of the sum over the picture's.
+        pull[..., tile.own[0], tile.own[1]] -= gradient[..., tile.within[0], tile.within[1]].mul_(
+            tile.area
+        )
+        total += value.detach() * tile.share
+    image.backward(pull)  # type: ignore[no-untyped-call]
+    return total
+
+
 def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:
     """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
     with autocast(image.device):
         activations = cut(moved)
     return objective({**activations, IMAGE: image})
-
-
-def _normalise_gradients(canvas: Canvas) -> None:
-    """Give each image's gradient a root mean square of 1; one that is zero stays zero."""
-    for parameter in canvas.parameters():
-        gradient = parameter.grad
-        if gradient is not None:
-            axes = tuple(range(1, gradient.ndim))
-            size = gradient.square().mean(axes, keepdim=True).sqrt()
-            gradient.div_(size.clamp(min=torch.finfo(size.dtype).tiny))

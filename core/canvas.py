@@ -49,6 +49,22 @@ class Canvas(nn.Module):
         """
         raise NotImplementedError
 
+    def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
+        """Make what moves its parameters along their gradients: Adam, its epsilon the damping."""
+        return torch.optim.Adam(self.parameters(), lr=learning_rate, eps=damping, fused=True)
+
+    def refine_gradients(self) -> None:
+        """Give each image's gradient a root mean square of 1; one that is zero stays zero."""
+        for parameter in self.parameters():
+            gradient = parameter.grad
+            if gradient is not None:
+                axes = tuple(range(1, gradient.ndim))
+                size = gradient.square().mean(axes, keepdim=True).sqrt()
+                gradient.div_(size.clamp(min=torch.finfo(size.dtype).tiny))
+
+    def settle(self) -> None:
+        """Put right, after each step, what the step must not have moved; here nothing."""
+
 
 class Pixels(Canvas):
     """The plain canvas: one free number behind each colour value, squashed by a sigmoid."""

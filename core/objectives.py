@@ -161,15 +161,54 @@ def likeness(layer: str, target: Tensor, power: float = 1.0) -> Objective:
     return Objective(frozenset({layer}), value)
 
 
-def energy(layer: str) -> Objective:
+def energy(layer: str, units: Sequence[int] = ()) -> Objective:
     """Climb everything a layer sees at once: the mean of squares, DeepDream's objective.
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
+        units: only these channels; none for all of them.
     """
-    return Objective(
-        frozenset({layer}), lambda seen: _precise(seen[layer].flatten(1)).square().mean(1)
-    )
+
+    def value(activations: Activations) -> Tensor:
+        seen = activations[layer]
+        own = seen[:, list(units)] if units else seen
+        return _precise(own).square().flatten(1).mean(1)
+
+    return Objective(frozenset({layer}), value)
+
+
+def total(layer: str, units: Sequence[int]) -> Objective:
+    """Climb several channels of every image at once: the sum of their means over positions.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, ...]``.
+        units: channels in ``0 .. C - 1``.
+    """
+
+    def value(activations: Activations) -> Tensor:
+        own = _precise(activations[layer][:, list(units)])
+        return own.flatten(2).mean(2).sum(1) if _has_places(own) else own.sum(1)
+
+    return Objective(frozenset({layer}), value)
+
+
+def resemblance(layer: str, features: Tensor) -> Objective:
+    """Climb towards whichever of some features each position resembles most already.
+
+    The value is the mean over positions of the largest ``<a, f_k>`` over features ``f_k``, for the
+    activations ``a``: the guided dream of Google's notebook (Mordvintsev et al. 2015).
+
+    Args:
+        layer: name of a layer with activations ``[N, C, ...]``.
+        features: ``[K, C]``, what a guide picture shows at its positions.
+    """
+
+    def value(activations: Activations) -> Tensor:
+        seen = _precise(activations[layer])
+        seen = seen.flatten(2) if _has_places(seen) else seen[..., None]  # [N, C, P]
+        return (features.to(seen) @ seen).amax(1).mean(1)
+
+    return Objective(frozenset({layer}), value)
 
 
 def diversity(layer: str, together: int) -> Objective:

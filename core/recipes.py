@@ -1,36 +1,23 @@
-"""Recipes: everything that decides how a picture comes out, as frozen settings with a name.
-
-A recipe goes to JSON and back, and its key (a hash of that JSON) names its result in the store.
-Large recipes are made of smaller ones, their parts, each of which has a result of its own: what is
-finished of a large piece of work is found again, whoever asks for it.
-"""
+"""The kinds of recipes: what can be made, with every setting that decides how it comes out."""
 
 import dataclasses
-import hashlib
-import json
-import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
+from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
+from core.recipe import Recipe, content, require, require_fingerprint, require_number
 
-# Rises when the same settings start to give another picture.
-VERSION = 2
 # Below, a network's pooling leaves nothing of a picture; above, a batch exhausts common memory.
 SIZE_RANGE = (16, 1024)
 STEPS_RANGE = (1, 10_000)
 # Enough for a clear picture; further ones only sharpen it.
 STEPS = 64
-SEED_RANGE = (0, 2**31 - 1)
 UNITS_AT_MOST = 4096
 # More images in a batch than this no longer make a unit faster on a CPU, only previews rarer.
 BATCH = 16
 # Larger pictures climb in smaller batches, so that memory does not grow with their size.
 BATCH_PIXELS = BATCH * 128 * 128
-
-# How strongly a penalty may be held against a picture.
-WEIGHT_RANGE = (0.0, 1000.0)
-FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 # What a picture can be drawn to climb, by the name in recipes: ``core.neurons`` tells each one's
 # formula. Those of the first kind make pictures of each unit, those of the second one subject of
@@ -42,74 +29,6 @@ OBJECTIVES = (*OF_EACH, *OF_ALL, *OF_LAYER)
 # Those that look at a picture; other objectives can start from one.
 OF_PICTURE = ("caricature", "inversion")
 CANVASES = ("fourier", "pixels", "maco")
-
-R = TypeVar("R", bound="Recipe")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What every kind of work has in common.
-
-    Attributes:
-        network: name of the network.
-        weights: the network's fingerprint.
-        seed: where all chance comes from.
-    """
-
-    kind: ClassVar[str]
-
-    network: str
-    weights: str
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type is str and not isinstance(value, str):
-                raise ExplorerError(f"{field.name} is {value!r}; it must be a text")
-        require("seed", self.seed, SEED_RANGE)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of the pictures that it starts from, as ``core.images`` takes them."""
-        return ()
-
-    def parts(self) -> tuple["Recipe", ...]:
-        """Split it into the recipes that are worked on one after the other; itself if small."""
-        return (self,)
-
-    def to_json(self) -> str:
-        """Write the recipe as JSON with sorted keys, the same for equal recipes."""
-        content = {"kind": self.kind, "version": VERSION, **dataclasses.asdict(self)}
-        return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls: type[R], text: str) -> R:
-        """Read a recipe that ``to_json`` wrote.
-
-        Raises:
-            ExplorerError: it is no recipe of this kind and version, or a field is unknown,
-                missing, of the wrong type or out of range.
-        """
-        content = _content(text)
-        if content.pop("kind", None) != cls.kind:
-            raise ExplorerError(f"this is no {cls.kind} recipe")
-        version = content.pop("version", None)
-        if version != VERSION:
-            raise ExplorerError(f"this recipe has version {version}; this program reads {VERSION}")
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for name in content:
-            if name not in fields:
-                raise unknown("setting", name, fields, f"a {cls.kind} recipe")
-        try:
-            return cls(**{name: _frozen(value) for name, value in content.items()})
-        except TypeError as error:
-            raise ExplorerError(f"this {cls.kind} recipe is incomplete: {error}") from error
-
-    @property
-    def key(self) -> str:
-        """The recipe's name: 32 hexadecimal digits of the SHA-256 of its JSON."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -161,7 +80,7 @@ class NeuronRecipe(Recipe):
         if not isinstance(self.negative, bool):
             raise ExplorerError(f"negative is {self.negative!r}; it must be true or false")
         for name in ("total_variation", "l2", "blur"):
-            _require_weight(name, getattr(self, name))
+            require_number(name, getattr(self, name))
         require("count", self.count, (1, self.together))
         self._check_units()
         self._check_pictures()
@@ -187,9 +106,7 @@ class NeuronRecipe(Recipe):
 
     def _check_pictures(self) -> None:
         for name in ("image", "spectrum"):
-            value = getattr(self, name)
-            if value and not FINGERPRINT.fullmatch(value):
-                raise ExplorerError(f"{name} is {value!r}; it must be a fingerprint")
+            require_fingerprint(name, getattr(self, name))
         if self.objective in OF_PICTURE and not self.image:
             raise ExplorerError(f"{self.objective} looks at a picture; name one")
         if self.spectrum and self.canvas != "maco":
@@ -243,7 +160,7 @@ class NeuronRecipe(Recipe):
 
 
 # Every kind of work there is, by its name in JSON.
-KINDS: dict[str, type[Recipe]] = {kind.kind: kind for kind in (NeuronRecipe,)}
+KINDS: dict[str, type[Recipe]] = {kind.kind: kind for kind in (NeuronRecipe, DreamRecipe)}
 
 
 def read(text: str) -> Recipe:
@@ -253,38 +170,9 @@ def read(text: str) -> Recipe:
         UnknownName: there is no such kind.
         ExplorerError: as ``Recipe.from_json``.
     """
-    kind = _content(text).get("kind")
+    kind = content(text).get("kind")
     if not isinstance(kind, str):
         raise ExplorerError("this is no recipe; it does not say of which kind it is")
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS, "recipes")
     return KINDS[kind].from_json(text)
-
-
-def _content(text: str) -> dict[str, Any]:
-    """Read JSON that must be an object."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ExplorerError(f"a recipe must be JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ExplorerError("a recipe must be a JSON object")
-    return content
-
-
-def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
-    """Refuse a setting that is no whole number within its bounds, both included."""
-    low, high = bounds
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ExplorerError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
-
-
-def _require_weight(name: str, value: Any) -> None:
-    low, high = WEIGHT_RANGE
-    if not isinstance(value, float) or not low <= value <= high:
-        raise ExplorerError(f"{name} is {value!r}; it must be a number from {low} to {high}")
-
-
-def _frozen(value: Any) -> Any:
-    """JSON knows only lists; recipes hold tuples."""
-    return tuple(value) if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from core import recipes
 from core.errors import ExplorerError
-from core.recipes import Recipe
+from core.recipe import Recipe
 from explorer.jobs import ASKED, end
 from explorer.store import Store, StoredPicture
 

@@ -10,7 +10,8 @@ import streamlit as st
 
 from core import recipes
 from core.errors import ExplorerError, unknown
-from core.recipes import NeuronRecipe, Recipe
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
 from explorer import links, replay, shared, widgets
 
 # A hostile recipe could put very long words into an error.

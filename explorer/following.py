@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.recipes import Recipe
+from core.recipe import Recipe
 from explorer import shared, widgets
 from explorer.jobs import ASKED, Busy, Job
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from core import recipes
 from core.errors import ExplorerError
-from core.recipes import Recipe
+from core.recipe import Recipe
 from explorer.store import Store
 
 # Ranks: what somebody waits for comes before what fills a page unasked.

@@ -6,15 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core.errors import ExplorerError, unknown
-from core.recipes import (
-    CANVASES,
-    SEED_RANGE,
-    SIZE_RANGE,
-    STEPS_RANGE,
-    NeuronRecipe,
-    Recipe,
-    require,
-)
+from core.recipe import SEED_RANGE, Recipe, require
+from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 LAYERS, NEURON, GALLERY = (str(PAGES / name) for name in ("layers.py", "neuron.py", "gallery.py"))

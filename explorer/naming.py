@@ -3,7 +3,9 @@
 import itertools
 from collections.abc import Sequence
 
-from core.recipes import OF_LAYER, NeuronRecipe, Recipe
+from core.dream_recipes import DreamRecipe
+from core.recipe import Recipe
+from core.recipes import OF_LAYER, NeuronRecipe
 
 # More runs of numbers than this are counted rather than listed.
 RUNS_AT_MOST = 4
@@ -14,6 +16,8 @@ def describe(recipe: Recipe) -> str:
     if isinstance(recipe, NeuronRecipe):
         subject = ", ".join([_subject(recipe), *_manner(recipe)])
         return f"{recipe.network} {recipe.layer}, {subject}"
+    if isinstance(recipe, DreamRecipe):
+        return ", ".join([f"{recipe.network} {recipe.layer}", *_dreamt(recipe)])
     return f"{recipe.network}, {recipe.kind}"
 
 
@@ -26,6 +30,17 @@ def _subject(recipe: NeuronRecipe) -> str:
         return "from neuron {} to neuron {}".format(*recipe.units)
     words = {"neuron": " at one place", "joint": " together", "direction": " as a direction"}
     return f"{noun} {spans(recipe.units)}{words.get(recipe.objective, '')}"
+
+
+def _dreamt(recipe: DreamRecipe) -> list[str]:
+    """Name what a dream is of, and what is not as usual."""
+    words = ["dream" if recipe.frames == 1 else f"dream of {recipe.frames} frames"]
+    if recipe.units:
+        words.append(f"neurons {spans(recipe.units)}")
+    words += [word for word in ("guide", "mask") if getattr(recipe, word)]
+    if recipe.strength != 1:
+        words.append(f"strength {recipe.strength:g}")
+    return words
 
 
 def _manner(recipe: NeuronRecipe) -> list[str]:

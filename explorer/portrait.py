@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core.recipes import CANVASES, SEED_RANGE
+from core.recipe import SEED_RANGE
+from core.recipes import CANVASES
 from explorer import following, links, shared, takes, widgets
 from explorer.jobs import Busy, Job
 from explorer.store import StoredPicture

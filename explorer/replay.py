@@ -17,7 +17,8 @@ from PIL import Image
 
 from core import recipes
 from core.errors import BadPicture, ExplorerError
-from core.recipes import NeuronRecipe, Recipe
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
 from explorer.store import StoredPicture
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
         return recipe, None
     if not is_part(part):
         raise ExplorerError("this picture does not say which one of its recipe it is")
-    if isinstance(recipe, NeuronRecipe) and int(part) not in recipe.pictures:
+    if int(part) not in recipe.pictures:
         raise ExplorerError(f"the recipe in this picture does not make picture {int(part)}")
     return recipe, int(part)
 

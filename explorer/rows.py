@@ -7,7 +7,8 @@ import streamlit as st
 from core import neurons, wiring
 from core.layers import Layer
 from core.networks import Network
-from core.recipes import NeuronRecipe, Recipe
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
 from core.wiring import Feed
 from explorer import following, grid, likeness, links, shared, widgets, words
 from explorer.jobs import UNASKED, Job

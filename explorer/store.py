@@ -19,7 +19,7 @@ from pathlib import Path
 import platformdirs
 
 from core.errors import ExplorerError
-from core.recipes import Recipe
+from core.recipe import Recipe
 from explorer.schema import SCHEMA, VERSION
 
 HOME_VARIABLE = "EXPLORER_HOME"

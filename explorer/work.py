@@ -15,10 +15,12 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import images, networks, neurons
+from core import dreams, images, networks, neurons
+from core.dream_recipes import DreamRecipe
 from core.networks import Network
 from core.progress import Picture, Progress
-from core.recipes import NeuronRecipe, Recipe
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
 from explorer import replay
 from explorer.claims import Update
 from explorer.store import StoredPicture
@@ -44,8 +46,14 @@ def _neurons(
     return neurons.render(network, recipe, inputs)
 
 
+def _dream(
+    network: Network, recipe: DreamRecipe, inputs: Mapping[str, bytes]
+) -> Iterator[Progress]:
+    return dreams.render(network, recipe, inputs)
+
+
 # How each kind of recipe is worked on, with the encoded pictures that it starts from.
-COMPUTE: dict[str, Compute] = {NeuronRecipe.kind: _neurons}
+COMPUTE: dict[str, Compute] = {NeuronRecipe.kind: _neurons, DreamRecipe.kind: _dream}
 
 
 def updates(

@@ -21,7 +21,7 @@ from pathlib import Path
 import filelock
 
 from core.errors import ExplorerError
-from core.recipes import Recipe
+from core.recipe import Recipe
 from explorer.claims import Claim, Claims, Update
 from explorer.store import Store, StoredPicture
 

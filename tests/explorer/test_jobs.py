@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import ExplorerError
-from core.recipes import BATCH, VERSION, NeuronRecipe
+from core.recipe import VERSION
+from core.recipes import BATCH, NeuronRecipe
 from explorer import jobs as queue
 from explorer.claims import Claim, Claims
 from explorer.jobs import ASKED, UNASKED, Busy, Jobs

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from core.errors import ExplorerError
-from core.recipes import NeuronRecipe, Recipe
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
 from explorer import links
 from tests.conftest import ROOT
 

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from core import images, networks
 from core.errors import ExplorerError
 from core.networks import Network, NetworkInfo
-from core.recipes import BATCH, NeuronRecipe, Recipe
+from core.recipe import Recipe
+from core.recipes import BATCH, NeuronRecipe
 from explorer import dropping, links, shared
 from explorer.claims import Update
 from explorer.gallery import Gallery, Search

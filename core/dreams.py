@@ -1,0 +1,272 @@
+"""Dreams: a picture in which the network is made to see more of what it sees already.
+
+A picture climbs the energy of some layers, at several sizes one after the other, small ones first:
+what was dreamt at one size is enlarged and laid onto the untouched picture of the next, so that
+creatures of all sizes appear and the picture stays sharp (Mordvintsev, Olah and Tyka,
+"Inceptionism", 2015).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core import images, objectives
+from core.ascent import AscentSettings, ascend
+from core.dream_recipes import DreamRecipe
+from core.errors import ExplorerError
+from core.networks import Network
+from core.objectives import Objective
+from core.progress import Progress
+from core.retouch import Retouch, strength, with_colours_of
+from core.tiles import Tiles
+from core.transforms import Shift
+
+# The change that a strength of 1 makes: its root mean square, in units of the full range.
+USUAL_STRENGTH = 0.12
+# Smaller than this along its shorter side a picture holds nothing that a network knows.
+SMALLEST_SIDE = 48
+# Places of a guide that are compared with every place of the picture, at most.
+GUIDE_PLACES = 1024
+# What a dream reached is measured on a picture no larger than this along its longer side.
+MEASURED_SIDE = 512
+
+
+@dataclass(frozen=True)
+class DreamPicture:
+    """A finished dream.
+
+    Attributes:
+        part: the frame's number; 0 for a single dream.
+        image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
+        facts: ``activation``, what was climbed, relative to the untouched picture, where it is 1;
+            ``change``, the root mean square of the difference to it.
+    """
+
+    part: int
+    image: Tensor
+    facts: Mapping[str, float | bool | str] = field(default_factory=dict)
+
+
+def plan(
+    network: Network, layers: Sequence[str], image: str, seed: int = 0, **settings: Any
+) -> DreamRecipe:
+    """Write the recipe of a dream.
+
+    Args:
+        network: the loaded network.
+        layers: names of layers, as ``Network.layer`` finds them.
+        image: fingerprint of the picture.
+        seed: where all chance comes from.
+        settings: further ones of ``DreamRecipe``.
+
+    Raises:
+        UnknownName: there is no such layer.
+        ExplorerError: a unit or setting is out of range.
+    """
+    found = [network.layer(name) for name in layers]
+    recipe = DreamRecipe(
+        network=network.name,
+        weights=network.fingerprint,
+        seed=seed,
+        layers=tuple(it.name for it in found),
+        image=image,
+        **settings,
+    )
+    check(network, recipe)
+    return recipe
+
+
+def check(network: Network, recipe: DreamRecipe) -> None:
+    """Refuse a recipe of other weights, or whose layers or units the network lacks."""
+    if recipe.weights != network.fingerprint:
+        raise ExplorerError(
+            f"this recipe is for weights {recipe.weights} of {recipe.network}; "
+            f"those loaded are {network.fingerprint}; name their file with --weights"
+        )
+    for name in recipe.layers:
+        layer = network.layer(name)
+        for unit in recipe.units:
+            if unit >= layer.channels:
+                raise ExplorerError(
+                    f"there is no unit {unit} in {layer.name} of {network.name}; "
+                    f"its units are 0 to {layer.channels - 1}"
+                )
+
+
+def render(
+    network: Network, recipe: DreamRecipe, inputs: Mapping[str, bytes]
+) -> Iterator[Progress]:
+    """Dream, and report every step; the last record brings the picture, or each frame's its own.
+
+    ``done`` and ``total`` count pixels times steps.
+
+    Args:
+        network: the loaded network.
+        recipe: what to dream.
+        inputs: the encoded pictures that ``recipe.inputs`` name.
+
+    Raises:
+        ExplorerError: the recipe was written for other weights, or names what is not there.
+    """
+    check(network, recipe)
+    base = _opened(inputs, recipe.image, recipe.size).to(network.device)
+    mask = _mask(inputs, recipe, base)
+    wish = _wish(network, recipe, inputs, base)
+    each = sum(recipe.steps * height * width for height, width in octaves(base, recipe))
+    total = each * recipe.frames
+    for frame in range(recipe.frames):
+        if frame:
+            base = zoomed(finished, recipe.zoom, recipe.turn)
+        behind = frame * each
+        for done, image in _dream(network, recipe, wish, base, mask, recipe.seed + frame):
+            yield Progress(behind + done, total, {frame: image[0]})
+        finished = with_colours_of(image, base) if recipe.keep_colours else image
+        facts = _facts(network, wish, base, finished)
+        picture = DreamPicture(frame, finished[0].cpu(), facts)
+        yield Progress(behind + each, total, {}, (picture,))
+
+
+def _dream(
+    network: Network,
+    recipe: DreamRecipe,
+    wish: Objective,
+    base: Tensor,
+    mask: Tensor | None,
+    seed: int,
+) -> Iterator[tuple[int, Tensor]]:
+    """Dream one picture; yield the pixels times steps behind, and the picture as it is."""
+    generator = torch.Generator().manual_seed(seed)
+    loudness = recipe.strength * USUAL_STRENGTH
+    sizes = octaves(base, recipe)
+    detail: Tensor | None = None
+    done = 0
+    for number, size in enumerate(sizes):
+        fresh = resized(base, size)
+        canvas = Retouch(
+            fresh,
+            None if detail is None else resized(detail, size),
+            None if mask is None else resized(mask, size),
+            (loudness * number / len(sizes), loudness * (number + 1) / len(sizes)),
+            recipe.steps,
+        )
+        tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
+        settings = AscentSettings(steps=recipe.steps, settling=0, patience=0, tiles=tiles)
+        for _ in ascend(network, wish, canvas, settings, Shift(), generator):
+            done += size[0] * size[1]
+            yield done, canvas.values.detach()
+        # An untouched picture's own detail is there again at full size; only the dream is carried.
+        detail = canvas.detail if number + 1 < len(sizes) else None
+
+
+def octaves(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
+    """List the (height, width) of the octaves of a picture ``[1, 3, H, W]``, small ones first."""
+    height, width = base.shape[2:]
+    sizes = [(height, width)]
+    for number in range(1, recipe.octaves):
+        scale = recipe.octave_scale**-number
+        size = (round(height * scale), round(width * scale))
+        if min(size) < SMALLEST_SIDE:
+            break
+        sizes.append(size)
+    return sizes[::-1]
+
+
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale images ``[N, C, H, W]`` without creating a pattern that was not there."""
+    if tuple(image.shape[2:]) == size:
+        return image
+    return F.interpolate(image, list(size), mode="bicubic", antialias=True, align_corners=False)
+
+
+def zoomed(image: Tensor, zoom: float, turn: float) -> Tensor:
+    """Enlarge the middle of a picture ``[1, 3, H, W]`` and turn it, mirrored beyond its border.
+
+    Args:
+        image: in ``[0, 1]``; so is the result.
+        zoom: at least 1.
+        turn: degrees, counter-clockwise.
+    """
+    height, width = image.shape[2:]
+    angle = torch.deg2rad(torch.tensor(turn))
+    cosine, sine = float(angle.cos()) / zoom, float(angle.sin()) / zoom
+    # Coordinates run from -1 to 1 along both axes, so turning needs the picture's proportions.
+    theta = [[cosine, sine * -height / width, 0.0], [sine * width / height, cosine, 0.0]]
+    places = F.affine_grid(torch.tensor([theta]), [1, 3, height, width], align_corners=False)
+    moved = F.grid_sample(
+        image, places.to(image), "bicubic", padding_mode="reflection", align_corners=False
+    )
+    return moved.clamp(0, 1)
+
+
+def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
+    """Open a picture, ``[1, 3, H, W]``, its longer side as asked."""
+    if fingerprint not in inputs:
+        raise ExplorerError(f"the picture {fingerprint} that this dream needs is not here")
+    return images.to_tensor(images.scaled(images.open_picture(inputs[fingerprint]), size))
+
+
+def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:
+    """Open the mask, ``[1, 1, H, W]`` in ``[0, 1]``."""
+    if not recipe.mask:
+        return None
+    opened = _opened(inputs, recipe.mask, recipe.size).mean(1, keepdim=True)
+    mask = resized(opened, (base.shape[2], base.shape[3])).clamp(0, 1)
+    if not bool(mask.any()):
+        raise ExplorerError("the mask is black everywhere; paint white where dreams may come")
+    return mask.to(base.device)
+
+
+def _wish(
+    network: Network, recipe: DreamRecipe, inputs: Mapping[str, bytes], base: Tensor
+) -> Objective:
+    """Compose what a dream climbs: each layer relative to what it sees in the untouched picture.
+
+    Energies of layers differ by powers of ten; so scaled, equal shares pull alike.
+    """
+    guide = None
+    if recipe.guide:
+        guide = network.activations(
+            _opened(inputs, recipe.guide, max(network.input_size)), recipe.layers
+        )
+    terms = []
+    shares = recipe.shares or (1.0,) * len(recipe.layers)
+    for name, share in zip(recipe.layers, shares, strict=True):
+        if guide is not None:
+            term = objectives.resemblance(name, _places(guide[name]))
+        elif network.layer(name).size is None and recipe.units:
+            term = objectives.total(name, recipe.units)
+        else:
+            term = objectives.energy(name, recipe.units)
+        terms.append(share / max(abs(_measure(network, term, base)), objectives.TINY) * term)
+    first, *rest = terms
+    return sum(rest, first)
+
+
+def _places(seen: Tensor) -> Tensor:
+    """List what a layer sees at the places of a guide: ``[1, C, ...]`` to ``[P, C]``, P bounded."""
+    places = seen.flatten(2)[0].T if seen.ndim > 2 else seen
+    stride = -(-len(places) // GUIDE_PLACES)
+    return places[::stride]
+
+
+def _measure(network: Network, wish: Objective, image: Tensor) -> float:
+    """Give what is climbed its value for a picture ``[1, 3, H, W]``, small enough to look at."""
+    scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
+    size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
+    seen = network.activations(resized(image, size), wish.layers)
+    return float(wish(seen))
+
+
+def _facts(
+    network: Network, wish: Objective, base: Tensor, image: Tensor
+) -> Mapping[str, float | bool | str]:
+    before = _measure(network, wish, base)
+    after = _measure(network, wish, image)
+    return {
+        "activation": after / before if before else after,
+        "change": strength(image - base),
+    }

@@ -1,0 +1,79 @@
+"""Large pictures in small pieces: tiles that together cover a picture exactly once.
+
+Where their borders run is drawn anew at every step, so that no border is ever seen twice in one
+place; and each tile is looked at with its surroundings, so that there is nothing to see even once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One piece of a picture, as (rows, columns).
+
+    Attributes:
+        own: the pixels that only this tile has.
+        seen: these with their surroundings.
+        within: the own pixels inside those that are seen.
+        share: its own pixels as a fraction of the picture's.
+        area: pixels seen.
+    """
+
+    own: Box
+    seen: Box
+    within: Box
+    share: float
+    area: int
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """How to cut pictures up.
+
+    Attributes:
+        side: pixels along each side of what is seen of a tile, at most.
+        margin: pixels around a tile that are seen beside its own.
+    """
+
+    side: int = 1024
+    margin: int = 64
+
+    def cover(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:
+        """Cut a picture of (height, width) up, at borders drawn at random.
+
+        Every tile of a side that is no shorter than ``side`` is seen at exactly that length, so
+        that all of them cost the same and the network meets only one shape.
+        """
+        rows, cols = (list(self._spans(side, generator)) for side in size)
+        for own_rows, seen_rows in rows:
+            for own_cols, seen_cols in cols:
+                own, seen = (own_rows, own_cols), (seen_rows, seen_cols)
+                within = (_inside(own_rows, seen_rows), _inside(own_cols, seen_cols))
+                yield Tile(own, seen, within, _area(own) / (size[0] * size[1]), _area(seen))
+
+    def _spans(self, length: int, generator: torch.Generator) -> Iterator[tuple[slice, slice]]:
+        """Cut one side up: what is a tile's own, and what is seen of it."""
+        if length <= self.side:
+            yield slice(0, length), slice(0, length)
+            return
+        step = self.side - 2 * self.margin
+        first = int(torch.randint(1, step + 1, (), generator=generator))
+        borders = [0, *range(first, length, step), length]
+        for start, stop in zip(borders[:-1], borders[1:], strict=True):
+            middle = (start + stop) // 2
+            begin = min(max(0, middle - self.side // 2), length - self.side)
+            yield slice(start, stop), slice(begin, begin + self.side)
+
+
+def _inside(own: slice, seen: slice) -> slice:
+    return slice(own.start - seen.start, own.stop - seen.start)
+
+
+def _area(box: Box) -> int:
+    rows, cols = box
+    return int((rows.stop - rows.start) * (cols.stop - cols.start))
