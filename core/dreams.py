@@ -118,9 +118,9 @@ def render(
     wish = _wish(network, recipe, inputs, base)
     each = sum(recipe.steps * height * width for height, width in octaves(base, recipe))
     total = each * recipe.frames
+    finished = base
     for frame in range(recipe.frames):
-        if frame:
-            base = zoomed(finished, recipe.zoom, recipe.turn)
+        base = zoomed(finished, recipe.zoom, recipe.turn) if frame else base
         behind = frame * each
         for done, image in _dream(network, recipe, wish, base, mask, recipe.seed + frame):
             yield Progress(behind + done, total, {frame: image[0]})

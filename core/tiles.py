@@ -4,6 +4,7 @@ Where their borders run is drawn anew at every step, so that no border is ever s
 place; and each tile is looked at with its surroundings, so that there is nothing to see even once.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ class Tiles:
         step = self.side - 2 * self.margin
         first = int(torch.randint(1, step + 1, (), generator=generator))
         borders = [0, *range(first, length, step), length]
-        for start, stop in zip(borders[:-1], borders[1:], strict=True):
+        for start, stop in itertools.pairwise(borders):
             middle = (start + stop) // 2
             begin = min(max(0, middle - self.side // 2), length - self.side)
             yield slice(start, stop), slice(begin, begin + self.side)
