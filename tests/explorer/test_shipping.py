@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from core import images, networks, neurons
 from core.networks import Network
 from explorer import shipping
 from explorer.store import SHIPPED, Store
 
-# A lossy file and another processor's rounding change a picture so much; another picture, far more.
-LIKE = 0.06
-UNLIKE = 0.15
+# A lossy file and another processor's rounding, which many steps amplify in deep layers, leave a
+# picture this much nearer to itself than to others (0.05 to 0.34 measured).
+NEARER = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +36,16 @@ def test_some_of_them_drawn_anew_are_the_same(network: Network, tmp_path: Path, 
     result = Store(tmp_path / "own.sqlite3").get(recipe.key)
     assert result is not None
     *_, last = neurons.render(network, recipe)
-    apart, strangers = [], []
-    for index, picture in enumerate(last.pictures):
+    drawn = [picture for picture in last.pictures if not picture.dead]
+    shipped = []
+    for picture in last.pictures:
         stored = result.pictures[picture.part]
-        shipped = images.to_tensor(images.open_picture(stored.image))[0]
-        stranger = last.pictures[index - 1].image
         assert stored.facts["dead"] == picture.dead
         if not picture.dead:
             assert picture.activation == pytest.approx(stored.facts["activation"], rel=0.1)
-            apart.append(float((shipped - picture.image).abs().mean()))
-            strangers.append(float((shipped - stranger).abs().mean()))
-    assert sorted(apart)[len(apart) // 2] < LIKE
-    assert sorted(strangers)[len(strangers) // 2] > UNLIKE  # the comparison can tell them apart
+            shipped.append(images.to_tensor(images.open_picture(stored.image))[0])
+    differences = torch.stack([it.image for it in drawn])[:, None] - torch.stack(shipped)
+    apart = differences.abs().mean((2, 3, 4))  # [drawn, shipped]
+    own = torch.eye(len(drawn), dtype=torch.bool)
+    assert apart.argmin(1).tolist() == list(range(len(drawn)))
+    assert apart[own].median() < NEARER * apart[~own].median()
