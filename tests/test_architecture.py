@@ -30,7 +30,7 @@ FLOORS = [
     {"core.layers"},
     {"core.sketchnet"},
     {"core.networks"},
-    {"core.wiring", "core.plans", "core.sources"},
+    {"core.wiring", "core.plans", "core.sources", "core.samples"},
     {"core.tally"},
     {"core.eye"},
     {"core.retrieval", "core.indexes"},

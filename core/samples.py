@@ -1,0 +1,76 @@
+"""Pictures that are always at hand: scenes of SketchWorld, and scikit-image's photographs.
+
+The photographs lie inside scikit-image, all of them free to use, so nothing is fetched.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from PIL import Image
+
+from core.errors import unknown
+from core.sketchnet.dissect import UNSEEN_SEED
+from core.sketchnet.world import CLASSES, draw
+
+# Side of the scenes in pixels: large enough to dream in, and drawn in a few hundredths of a second.
+SCENE_PIXELS = 512
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture.
+
+    Attributes:
+        title: what it shows, in a word or two.
+        open: draws or reads it, upright RGB.
+    """
+
+    title: str
+    open: Callable[[], Image.Image]
+
+
+def _scene(subject: str, index: int) -> Callable[[], Image.Image]:
+    """Draw one scene, from the world that no training draws from."""
+
+    def paint() -> Image.Image:
+        label = CLASSES.index(subject)
+        return Image.fromarray(draw(UNSEEN_SEED, index, SCENE_PIXELS, label).image)
+
+    return paint
+
+
+def _photograph(function: str) -> Callable[[], Image.Image]:
+    """Read one photograph, by the name of scikit-image's function."""
+
+    def read() -> Image.Image:
+        import skimage.data
+
+        return Image.fromarray(getattr(skimage.data, function)())
+
+    return read
+
+
+# By name, which never changes: links have it.
+SAMPLES: Mapping[str, Sample] = {
+    "village": Sample("village", _scene("village", 4)),
+    "meadow": Sample("meadow", _scene("meadow", 3)),
+    "sea": Sample("sea", _scene("sea", 1)),
+    "astronaut": Sample("astronaut", _photograph("astronaut")),
+    "cat": Sample("cat", _photograph("chelsea")),
+    "coffee": Sample("coffee", _photograph("coffee")),
+    "rocket": Sample("rocket", _photograph("rocket")),
+    "galaxies": Sample("galaxies", _photograph("hubble_deep_field")),
+}
+
+
+@functools.lru_cache(maxsize=len(SAMPLES))
+def picture(name: str) -> Image.Image:
+    """Give a sample, upright RGB; it is shared, so nobody may change it.
+
+    Raises:
+        UnknownName: there is none of this name.
+    """
+    if name not in SAMPLES:
+        raise unknown("sample", name, SAMPLES)
+    return SAMPLES[name].open()

@@ -1,0 +1,188 @@
+"""Choosing a picture: one of the samples, a file of one's own, or one from the camera.
+
+The URL names the choice: a sample by its name, a picture of one's own by the fingerprint of its
+pixels, under which the store keeps it. So the link can be reloaded, and a visitor names no file of
+this machine.
+
+    chosen = choosing.choose("picture", "village", problems)
+    chosen.picture, chosen.fingerprint, chosen.title
+    recipe = DreamRecipe(image=choosing.keep(chosen), ...)
+"""
+
+import functools
+import io
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from core import images, samples
+from core.errors import BadPicture, ExplorerError, unknown
+from core.samples import SAMPLES
+from explorer import links, shared, widgets
+
+# What a browser may send, in megabytes; ``.streamlit/config.toml`` has the same for the server.
+LARGEST_FILE = 20
+# Longer side in pixels of what is kept; a larger picture of one's own is made smaller first.
+LONGEST = 2048
+TILE_PIXELS = 128
+KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+OWN = "your picture"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A picture that was chosen.
+
+    Attributes:
+        name: what the URL calls it.
+        title: what people call it.
+        picture: upright RGB; it may be shared, so nobody may change it.
+    """
+
+    name: str
+    title: str
+    picture: Image.Image
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Of its pixels, as ``core.images`` takes it."""
+        return images.fingerprint(self.picture)
+
+
+def choose(name: str, default: str, problems: list[str], label: str = "Picture") -> Chosen | None:
+    """Show what can be chosen, and give what the URL says was.
+
+    Args:
+        name: the name in the URL's query, and the widgets' key.
+        default: the sample that is chosen where the URL names none; "" for none at all, and then
+            what was chosen can be given up again.
+        problems: gets a sentence where the URL names no picture.
+        label: what the picture is for.
+
+    Returns:
+        The picture; None only where the default is none.
+    """
+    found = chosen(name, default, problems)
+    here = "" if found is None else found.name
+    tiles = [_tile(it, here) for it in SAMPLES]
+    if found is not None and here not in SAMPLES:
+        tiles.append(_own(found))
+    with st.container(key=f"choose {name}"):
+        clicked = widgets.tile_grid(
+            tiles,
+            f"{name} tiles",
+            f"{label}: samples",
+            lambda it: links.change(**{name: it}),
+            columns=len(tiles),
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _take(name, label)
+            if found is not None and not default:
+                st.button(
+                    "Use none",
+                    key=f"{name} none",
+                    type="tertiary",
+                    on_click=links.change,
+                    kwargs={name: None},
+                )
+    if clicked:
+        st.rerun()
+    return found
+
+
+def chosen(name: str, default: str, problems: list[str]) -> Chosen | None:
+    """Read from the URL which picture is chosen; the default where there is none such."""
+    wanted = st.query_params.get(name, default)
+    try:
+        return find(wanted) if wanted else None
+    except ExplorerError as error:
+        problems.append(str(error))
+    return find(default) if default else None
+
+
+def find(name: str) -> Chosen:
+    """Find a picture by what the URL calls it.
+
+    Raises:
+        UnknownName: there is neither a sample nor a picture in the store of this name.
+    """
+    if name in SAMPLES:
+        return Chosen(name, SAMPLES[name].title, samples.picture(name))
+    stored = shared.store().input(name)
+    if stored is None:
+        raise unknown("picture", name, SAMPLES)
+    return Chosen(name, OWN, images.open_picture(stored))
+
+
+def keep(picture: Chosen) -> str:
+    """Keep a picture in the store, for work that starts from it, and give its fingerprint."""
+    if shared.store().input(picture.fingerprint) is None:
+        shared.store().put_input(picture.fingerprint, images.encode_png(picture.picture))
+    return picture.fingerprint
+
+
+def accept(content: bytes) -> Chosen:
+    """Open and keep a picture that a visitor sent, made smaller where it is very large.
+
+    Raises:
+        BadPicture: it is no picture, damaged or too large.
+    """
+    opened = images.open_picture(content)
+    if max(opened.size) > LONGEST:
+        opened = images.scaled(opened, LONGEST)
+    own = Chosen(images.fingerprint(opened), OWN, opened)
+    keep(own)
+    return own
+
+
+def _take(name: str, label: str) -> None:
+    """Take a picture of one's own."""
+    # With a new number the place for files is closed and empty again.
+    number: int = st.session_state.setdefault(f"{name} taken", 0)
+    with st.popover("Your own picture", icon=":material/add_a_photo:", key=f"{name} own {number}"):
+        sent = st.file_uploader(
+            f"{label}: a file of at most {LARGEST_FILE} MB",
+            KINDS,
+            key=f"{name} file {number}",
+            max_upload_size=LARGEST_FILE,
+        )
+        if st.toggle("Use the camera", key=f"{name} camera {number}"):
+            photo = st.camera_input(
+                "Camera", key=f"{name} photo {number}", label_visibility="collapsed"
+            )
+            sent = photo or sent
+        if sent is None:
+            return
+        try:
+            own = accept(sent.getvalue())
+        except BadPicture as error:
+            st.error(f"This picture cannot be used: {widgets.plain(str(error))}")
+            return
+    st.session_state[f"{name} taken"] = number + 1
+    links.change(**{name: own.name})
+    st.rerun()
+
+
+def _tile(sample: str, here: str) -> widgets.Tile:
+    title = SAMPLES[sample].title
+    return widgets.Tile(sample, title, thumbnail(sample), caption=title, chosen=sample == here)
+
+
+def _own(own: Chosen) -> widgets.Tile:
+    return widgets.Tile(own.name, OWN, _square(own.picture), caption=OWN, chosen=True)
+
+
+@functools.lru_cache(maxsize=len(SAMPLES))
+def thumbnail(sample: str) -> str:
+    """Give a sample's small picture as a URL."""
+    return _square(samples.picture(sample))
+
+
+def _square(picture: Image.Image) -> str:
+    """Cut a square from the middle, as a small picture's URL."""
+    side = min(picture.size)
+    left, top = ((length - side) // 2 for length in picture.size)
+    buffer = io.BytesIO()
+    picture.crop((left, top, left + side, top + side)).save(buffer, "PNG")
+    return widgets.thumbnail(buffer.getvalue(), TILE_PIXELS)

@@ -1,0 +1,24 @@
+"""The pictures that are always at hand."""
+
+import pytest
+
+from core import samples
+from core.errors import UnknownName
+
+
+@pytest.mark.parametrize("name", samples.SAMPLES)
+def test_every_sample_opens_upright_in_colour(name: str) -> None:
+    picture = samples.picture(name)
+    assert picture.mode == "RGB" and min(picture.size) >= 300
+    assert len(set(picture.resize((16, 16)).get_flattened_data())) > 50
+
+
+def test_a_sample_is_the_same_every_time() -> None:
+    first = samples.picture("village").tobytes()
+    samples.picture.cache_clear()
+    assert samples.picture("village").tobytes() == first
+
+
+def test_an_unknown_sample_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'village'"):
+        samples.picture("vilage")

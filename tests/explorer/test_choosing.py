@@ -1,0 +1,112 @@
+"""Choosing a picture: samples, one's own, and what a link may say."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops
+from streamlit.testing.v1 import AppTest
+
+from core import images, samples
+from core.errors import BadPicture, UnknownName
+from explorer import choosing, shared
+
+SCRIPT = """
+from explorer import choosing
+import streamlit as st
+problems = []
+found = choosing.choose("picture", {default!r}, problems)
+st.text("nothing" if found is None else f"{{found.name}} {{found.picture.size}}")
+for problem in problems:
+    st.warning(problem)
+"""
+
+
+def png(picture: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.effect_noise((width, height), 80).convert("RGB")
+
+
+def open_page(default: str = "village", **query: str) -> AppTest:
+    app = AppTest.from_string(SCRIPT.format(default=default))
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_default_is_chosen_and_a_link_chooses_another() -> None:
+    assert open_page().text[0].value == "village (512, 512)"
+    assert open_page(picture="cat").text[0].value == "cat (451, 300)"
+    assert open_page(default="").text[0].value == "nothing"
+
+
+def test_a_link_to_no_picture_falls_back_and_says_so() -> None:
+    for name in ("../../etc/passwd", "0" * 32, "vilage"):
+        app = open_page(picture=name)
+        assert app.text[0].value == "village (512, 512)"
+        assert "no picture" in app.warning[0].value
+
+
+def test_a_picture_of_ones_own_is_chosen_kept_and_found_again() -> None:
+    picture = noise(120, 80)
+    app = open_page()
+    app.file_uploader[0].upload("mine.png", png(picture), "image/png")
+    app.run()
+    assert not app.exception and not app.error
+    name = images.fingerprint(picture)
+    assert app.query_params["picture"] in (name, [name])
+    assert app.text[0].value == f"{name} (120, 80)"
+    # Another visitor with the link sees it too.
+    assert open_page(picture=name).text[0].value == f"{name} (120, 80)"
+    again = choosing.find(name).picture
+    assert ImageChops.difference(again, picture).getbbox() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda: b"", "cannot be opened"),
+        (lambda: png(noise(64, 64), "JPEG")[:900], "cannot be opened"),
+        (lambda: b"GIF89a and then nothing", "cannot be opened"),
+        (lambda: png(Image.new("1", (9000, 9000))), "megapixels"),
+    ],
+    ids=["empty", "truncated", "no picture", "bomb"],
+)
+def test_what_is_no_picture_is_refused_in_one_sentence(
+    content: Callable[[], bytes], words: str
+) -> None:
+    with pytest.raises(BadPicture, match=words):
+        choosing.accept(content())
+    app = open_page(picture="cat")
+    app.file_uploader[0].upload("bad.jpg", content() or b"\0", "image/jpeg")
+    app.run()
+    assert not app.exception
+    assert words in app.error[0].value.replace("\\", "")
+    assert app.text[0].value == "cat (451, 300)"
+
+
+def test_a_very_large_picture_is_made_smaller() -> None:
+    own = choosing.accept(png(noise(choosing.LONGEST + 1000, 300)))
+    assert own.picture.width == choosing.LONGEST
+    assert shared.store().input(own.fingerprint) is not None
+
+
+def test_keeping_a_sample_lets_work_start_from_it(tmp_path: Path) -> None:
+    chosen = choosing.find("coffee")
+    content = shared.store().input(choosing.keep(chosen))
+    assert content is not None
+    assert images.fingerprint(images.open_picture(content)) == chosen.fingerprint
+
+
+def test_samples_and_pictures_do_not_share_names() -> None:
+    assert all(len(name) < 32 for name in samples.SAMPLES)
+    with pytest.raises(UnknownName):
+        choosing.find("nothing of this name")
