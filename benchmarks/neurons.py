@@ -33,7 +33,7 @@ from benchmarks.sides import (
     schedule,
     sides,
 )
-from core import networks
+from core import memory, networks
 from core.devices import has_fast_bfloat16
 from core.errors import ExplorerError
 from core.recipes import STEPS
@@ -240,6 +240,7 @@ def main(
         raise ExplorerError(f"there is no folder {json_file.parent} to write {json_file.name} into")
     if threads is not None:
         torch.set_num_threads(threads)
+    memory.keep()  # for all sides alike
     # torch-lucent chooses by itself, so all sides use what it would.
     loaded = networks.load(network, weights, "cuda" if torch.cuda.is_available() else "cpu")
     found = loaded.layer(layer)

@@ -15,7 +15,7 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import dreams, images, networks, neurons
+from core import dreams, images, memory, networks, neurons
 from core.dream_recipes import DreamRecipe
 from core.networks import Network
 from core.progress import Picture, Progress
@@ -87,6 +87,8 @@ def updates(
 @functools.lru_cache(maxsize=NETWORKS_AT_MOST)
 def _network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
     """Load a network; the weights' fingerprint is there to tell checkpoints apart."""
+    # Whoever loads one here is about to climb with it.
+    memory.keep()
     return networks.load(name, checkpoint, device)
 
 

@@ -7,7 +7,6 @@ for as long as it lives, so that others see at once when it was killed.
 
 import argparse
 import contextlib
-import ctypes
 import os
 import secrets
 import socket
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import filelock
 
+from core import memory
 from core.errors import ExplorerError
 from core.recipe import Recipe
 from explorer.claims import Claim, Claims, Update
@@ -177,13 +177,6 @@ def _leave_with_parent() -> None:
     os._exit(0)
 
 
-def _give_back_memory() -> None:
-    """Return memory that is free to the system, which the C library of Linux (glibc) keeps."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
-
-
 def main() -> None:
     """Work until the process that started this one ends."""
     parser = argparse.ArgumentParser(prog="python -m explorer.worker", description=main.__doc__)
@@ -205,7 +198,7 @@ def main() -> None:
         worker = Worker(store, chosen.name, work.updates)
         while True:
             if worker.turn():
-                _give_back_memory()
+                memory.give_back()
             else:
                 time.sleep(IDLE_SECONDS)
 

@@ -19,6 +19,7 @@ FLOORS = [
         "core.dream_recipes",
         "core.devices",
         "core.fields",
+        "core.memory",
         "core.progress",
         "core.reliability",
     },
