@@ -75,15 +75,27 @@ def probe(
     last = network.shown[-1]
     image = as_seen(picture, Frame((picture.height, picture.width), network.input_size))
     seen = network.activations(image, {*(it.name for it in chosen), last.name})
-    likely = seen[last.name][0].float().flatten(1 if seen[last.name].ndim > 2 else 0)
-    likely = torch.softmax(likely.mean(1) if likely.ndim > 1 else likely, 0)
-    best = likely.topk(min(CLASSES, len(likely)))
     return Probe(
-        classes=tuple(
-            (network.labels[at] if at < len(network.labels) else f"class {at}", float(share))
-            for share, at in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-        ),
+        classes=likeliest(network, seen[last.name][0]),
         layers={it.name: _rank(it, seen[it.name][0], index, count) for it in chosen},
+    )
+
+
+def likeliest(
+    network: Network, logits: torch.Tensor, count: int = CLASSES
+) -> tuple[tuple[str, float], ...]:
+    """Name the likeliest classes and their probabilities, the likeliest first.
+
+    Args:
+        network: whose classes.
+        logits: ``[C]``, or ``[C, ...]``, which are averaged over their positions.
+        count: how many, at most.
+    """
+    scores = logits.float().flatten(1).mean(1) if logits.ndim > 1 else logits.float()
+    best = torch.softmax(scores, 0).topk(min(count, len(scores)))
+    return tuple(
+        (network.labels[at] if at < len(network.labels) else f"class {at}", float(share))
+        for share, at in zip(best.values.tolist(), best.indices.tolist(), strict=True)
     )
 
 

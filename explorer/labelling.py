@@ -34,3 +34,10 @@ def clearest(network: Network, layer: str) -> int | None:
     if known is None or layer not in known.layers:
         return None
     return max(known.layers[layer], key=lambda label: label.iou).unit
+
+
+def clear_labels(network: Network) -> tuple[Label, ...]:
+    """List what all neurons stand for of which that is clear; nothing where it is not known."""
+    known = labels_of(network)
+    rows = () if known is None else known.layers.values()
+    return tuple(label for row in rows for label in row if label.iou >= CLEAR)

@@ -47,7 +47,7 @@ FLOORS = [
     {"core.neurons", "core.evidence", "core.dreams"},
     {"core.crops"},
     {"core.plates", "core.probing"},
-    {"core.portraits"},
+    {"core.portraits", "core.depths"},
     {"explorer"},
     {"pages"},
 ]

@@ -10,13 +10,14 @@ import sys
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli import app, atlas, jobs, labels, networks, neurons, replay, retrieval
+from explorer.cli import app, atlas, depths, jobs, labels, networks, neurons, replay, retrieval
 from explorer.cli.common import cli
 
 __all__ = [
     "app",
     "atlas",
     "cli",
+    "depths",
     "jobs",
     "labels",
     "main",

@@ -1,0 +1,137 @@
+"""The command that dreams one picture at several depths, and tells what is seen in each."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.dream_recipes import DREAM_SIZES, STRENGTH_RANGE
+from core.errors import ExplorerError
+from explorer.cli.common import (
+    AsJson,
+    DeviceName,
+    NetworkName,
+    WeightsFile,
+    check_writable,
+    cli,
+    print_json,
+    write,
+)
+
+if TYPE_CHECKING:
+    from core.dream_recipes import DreamRecipe
+    from core.layers import Layer
+    from core.networks import Network
+    from explorer.depths import Told
+    from explorer.store import Store
+
+# As on the page.
+SIZE, GROWN = 384, 5
+
+
+@cli.command("dream-depths")
+def dream_depths(
+    network: NetworkName,
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    out: Annotated[Path, typer.Option(help="The labelled row to write, a PNG.")],
+    layers: Annotated[
+        str, typer.Option(help="2 to 8 layers, such as relu2b,relu4b; evenly chosen by default.")
+    ] = "",
+    size: Annotated[
+        int, typer.Option(help="Longer side of each dream.", min=DREAM_SIZES[0], max=2048)
+    ] = SIZE,
+    strength: Annotated[
+        float, typer.Option(help="1 for the usual.", min=STRENGTH_RANGE[0], max=STRENGTH_RANGE[1])
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Where all chance comes from.")] = 0,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Dream one picture at several depths, and tell what the network sees in each."""
+    from core import images, networks
+    from explorer import depths
+    from explorer.store import Store
+
+    check_writable(out)
+    picture = images.open_picture(image)
+    loaded = networks.load(network, weights, device)
+    chosen = _layers(loaded, layers)
+    store = Store()
+    fingerprint = images.fingerprint(picture)
+    store.put_input(fingerprint, images.encode_png(picture))
+    if weights is not None:
+        store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
+    recipes = depths.plan(loaded, chosen, fingerprint, size, strength, seed)
+    dreamt = [_dream(store, recipe, device) for recipe in recipes]
+    told = depths.tell(loaded, store.input(fingerprint) or b"", recipes, dreamt)
+    titles = [f"{layer.name}, depth {layer.depth:.2f}" for layer in chosen]
+    write(out, _row(dreamt, titles, told))
+    if as_json:
+        files = {"network": loaded.name, "image": str(image), "out": str(out)}
+        settings = {"size": size, "strength": strength, "seed": seed}
+        rows = [
+            _report(layer, recipe, it)
+            for layer, recipe, it in zip(chosen, recipes, told, strict=True)
+        ]
+        print_json({**files, **settings, "depths": rows})
+        return
+    table = Table("layer", "depth", "seen in the dream", "labels whose neurons grew most")
+    for layer, it in zip(chosen, told, strict=True):
+        table.add_row(layer.name, f"{layer.depth:.2f}", _classes(it), ", ".join(_grown(it)))
+    Console().print(table)
+
+
+def _layers(network: "Network", text: str) -> "list[Layer]":
+    """Read the layers that are named, each once, from shallow to deep; some by default."""
+    from core import depths
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        return depths.spread(network)
+    found = {network.layer(name).name: network.layer(name) for name in names}
+    low, high = depths.DEPTHS
+    if not low <= len(found) <= high:
+        raise ExplorerError(f"{len(found)} layers are named; name {low} to {high} different ones")
+    return sorted(found.values(), key=lambda layer: layer.index)
+
+
+def _dream(store: "Store", recipe: "DreamRecipe", device: str) -> bytes:
+    """Dream what the store lacks, as a job, and give the PNG."""
+    from explorer.cli.working import visitor, work_on
+    from explorer.jobs import Jobs
+
+    job = Jobs(store).submit(recipe, visitor(), shipped=False)
+    if job.open:
+        work_on(store, job, device)
+    return store.pictures(recipe)[0].image
+
+
+def _row(dreamt: list[bytes], titles: list[str], told: "list[Told]") -> bytes:
+    from core import depths, images
+
+    words = [[f"sees: {_classes(it, 2)}", *_grown(it)] for it in told]
+    drawn = depths.row([images.open_picture(it) for it in dreamt], titles, words)
+    return images.encode_png(drawn)
+
+
+def _classes(told: "Told", count: int = 3) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in told.classes[:count])
+
+
+def _grown(told: "Told") -> list[str]:
+    return [f"{it.concept} {2**it.value:.1f} times" for it in told.grown[:GROWN]]
+
+
+def _report(layer: "Layer", recipe: "DreamRecipe", told: "Told") -> dict[str, Any]:
+    """Sum up one depth as JSON values."""
+    return {
+        "layer": layer.name,
+        "depth": layer.depth,
+        "job": recipe.key,
+        "classes": [{"label": name, "probability": share} for name, share in told.classes],
+        "grown": [asdict(it) for it in told.grown],
+    }

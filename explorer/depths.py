@@ -1,0 +1,72 @@
+"""One picture dreamt at several depths: its recipes, and what the network sees in each dream."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core import depths, dreams, images
+from core.depths import Growth
+from core.dream_recipes import DreamRecipe
+from core.layers import Layer
+from core.networks import Network
+from explorer import labelling
+
+# Longer side in pixels: a row of them fills a page.
+SIZE = 384
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of one dream.
+
+    Attributes:
+        classes: the likeliest classes and their probabilities.
+        grown: the labels whose neurons grew, all of them, the most first; none where neurons have
+            no labels.
+    """
+
+    classes: tuple[tuple[str, float], ...]
+    grown: tuple[Growth, ...]
+
+
+def plan(
+    network: Network,
+    layers: Sequence[Layer],
+    image: str,
+    size: int = SIZE,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> list[DreamRecipe]:
+    """Write a recipe for each depth; all else is the same.
+
+    Raises:
+        ExplorerError: a setting is out of range.
+    """
+    return [
+        dreams.plan(network, [layer.name], image, seed, size=size, strength=strength)
+        for layer in layers
+    ]
+
+
+def tell(
+    network: Network, before: bytes, recipes: Sequence[DreamRecipe], after: Sequence[bytes]
+) -> list[Told]:
+    """Look at dreams beside the picture that they began with.
+
+    Args:
+        network: which dreamt.
+        before: the picture, encoded.
+        recipes: of the dreams.
+        after: the dreams, encoded.
+    """
+    labels = labelling.clear_labels(network)
+    layers = sorted({label.layer for label in labels})
+    picture = images.open_picture(before)
+    untouched = depths.see(
+        network, images.to_tensor(images.scaled(picture, recipes[0].size)), layers
+    )
+    told = []
+    for recipe, dream in zip(recipes, after, strict=True):
+        seen = depths.see(network, images.to_tensor(images.open_picture(dream)), layers)
+        grown = depths.growth(untouched, seen, labels, recipe.layer)
+        told.append(Told(seen.classes, grown))
+    return told
