@@ -99,6 +99,8 @@ def ascend(
     damping = canvas.damping if settings.damping is None else settings.damping
     optimiser = canvas.optimiser(rate, damping)
     pace = _Pace(settings)
+    # Where tiles lie must not change how images are moved: that is as it would be without them.
+    borders = torch.Generator().manual_seed(generator.initial_seed())
     while not pace.over:
         image = canvas()
         if asleep and waking is None:
@@ -109,7 +111,9 @@ def ascend(
             value = _value(seeing, objective, image, transform(image, generator))
             (-value.sum()).backward()  # type: ignore[no-untyped-call]
         else:
-            value = _by_tiles(seeing, objective, image, transform, generator, settings.tiles)
+            value = _by_tiles(
+                seeing, objective, image, transform, generator, settings.tiles, borders
+            )
         canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * pace.rate
         optimiser.step()
@@ -171,17 +175,20 @@ def _by_tiles(
     transform: Transform,
     generator: torch.Generator,
     tiles: Tiles,
+    borders: torch.Generator,
 ) -> Tensor:
     """Pull at images ``[N, 3, H, W]`` tile by tile, and give their values ``[N]``.
 
     Each tile is looked at with its surroundings, and only its own pixels take the gradient, so
     that every pixel is pulled at once. Values, which are means over places, count by area. Memory
-    holds the activations of one tile.
+    holds the activations of one tile. All tiles of a step are moved alike.
     """
     still = image.detach()
     pull = torch.zeros_like(still)
     total = torch.zeros(len(still), device=still.device)
-    for tile in tiles.cover((still.shape[2], still.shape[3]), generator):
+    chance = generator.get_state()
+    for tile in tiles.cover((still.shape[2], still.shape[3]), borders):
+        generator.set_state(chance)
         seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
         value = _value(cut, objective, seen, transform(seen, generator))
         (gradient,) = torch.autograd.grad(value.sum(), seen)

@@ -15,7 +15,10 @@ from core.canvas import Canvas
 # Bands of detail that a gradient is taken apart into; coarser ones come from the octaves.
 BANDS = 4
 # Each coarser band weighs so much more: natural pictures hold more of it.
-COARSER = 1.0
+COARSER = 1.4
+# Colour counts for less than light, as natural pictures differ more in light than in colour; else
+# dreams turn to neon.
+COLOUR = 0.4
 # A step is so much longer than the change may grow by, as steps do not all lead the same way.
 EAGERNESS = 1.5
 # Weights of red, green and blue in light (ITU-R BT.601).
@@ -75,6 +78,7 @@ class Retouch(Canvas):
         """Let every band of detail count the same, and nothing outside the mask."""
         if self.values.grad is not None:
             equalise_bands(self.values.grad)
+            calm_colours(self.values.grad)
             if self.mask is not None:
                 self.values.grad.mul_(self.mask)
 
@@ -114,6 +118,16 @@ def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
     _to_unit(gradient)
     equalise_bands(coarser, bands - 1)
     gradient.add_(_enlarged(coarser, gradient), alpha=COARSER)
+
+
+def calm_colours(gradient: Tensor) -> None:
+    """Weaken what differs between the colours of a gradient ``[1, 3, H, W]``, in place.
+
+    The mean over red, green and blue stays; each colour's difference to it is multiplied by
+    ``COLOUR``.
+    """
+    grey = gradient.mean(1, keepdim=True)
+    gradient.mul_(COLOUR).add_(grey, alpha=1 - COLOUR)
 
 
 def _enlarged(image: Tensor, like: Tensor) -> Tensor:

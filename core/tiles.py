@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
+# What is seen begins at multiples of so many pixels, so that layers that look at every second or
+# sixteenth of them look at the same ones as without tiles.
+GRID = 32
+
 Box = tuple[slice, slice]
 
 
@@ -38,7 +42,8 @@ class Tiles:
 
     Attributes:
         side: pixels along each side of what is seen of a tile, at most.
-        margin: pixels around a tile that are seen beside its own.
+        margin: pixels around a tile that are seen beside its own, give or take half of ``GRID``;
+            less than half of ``side``.
     """
 
     side: int = 1024
@@ -67,7 +72,8 @@ class Tiles:
         borders = [0, *range(first, length, step), length]
         for start, stop in itertools.pairwise(borders):
             middle = (start + stop) // 2
-            begin = min(max(0, middle - self.side // 2), length - self.side)
+            begin = round((middle - self.side / 2) / GRID) * GRID
+            begin = min(max(0, begin), length - self.side)
             yield slice(start, stop), slice(begin, begin + self.side)
 
 

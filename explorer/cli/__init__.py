@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli import app, atlas, depths, jobs, labels, networks, neurons, replay, retrieval
+from explorer.cli import app, atlas, depths, dreams, jobs, labels, networks, neurons, replay, retrieval
 from explorer.cli.common import cli
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "atlas",
     "cli",
     "depths",
+    "dreams",
     "jobs",
     "labels",
     "main",

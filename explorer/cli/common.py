@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.errors import ExplorerError
+
+if TYPE_CHECKING:
+    from explorer.store import Store
 
 cli = typer.Typer(
     help="See inside an image network: neurons, dreams and style at every depth.",
@@ -28,10 +31,10 @@ def print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
-def check_writable(out: Path) -> None:
+def check_writable(out: Path, endings: tuple[str, ...] = (".png",)) -> None:
     """Refuse, before any work, a file that could not be written."""
-    if out.suffix.lower() != ".png":
-        raise ExplorerError(f"{out} must end in .png")
+    if out.suffix.lower() not in endings:
+        raise ExplorerError(f"{out} must end in {' or '.join(endings)}")
     if not out.parent.is_dir():
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
 
@@ -42,3 +45,23 @@ def write(out: Path, data: bytes) -> None:
         out.write_bytes(data)
     except OSError as error:
         raise ExplorerError(f"{out} cannot be written: {error}") from error
+
+
+def keep_picture(store: "Store", path: Path | None, longest: int) -> str:
+    """Keep the picture that work starts from, and give its fingerprint; none for no file.
+
+    Args:
+        store: where it is kept.
+        path: of the picture's file.
+        longest: its longer side in pixels at most; a larger one is made smaller.
+    """
+    from core import images
+
+    if path is None:
+        return ""
+    picture = images.open_picture(path)
+    if max(picture.size) > longest:
+        picture = images.scaled(picture, longest)
+    fingerprint = images.fingerprint(picture)
+    store.put_input(fingerprint, images.encode_png(picture))
+    return fingerprint

@@ -20,6 +20,7 @@ from explorer.cli.common import (
     WeightsFile,
     check_writable,
     cli,
+    keep_picture,
     print_json,
     write,
 )
@@ -101,7 +102,7 @@ def neurons(
     settings = {"count": diversity, "negative": negative, "canvas": canvas}
     penalties = {"total_variation": total_variation, "l2": l2, "blur": blur}
     inputs = {
-        "image": _keep_picture(store, from_image),
+        "image": keep_picture(store, from_image, SIZE_RANGE[1]),
         "spectrum": _keep_spectrum(store, spectrum),
     }
     settings |= {"objective": _objective(objective, loaded, found), **penalties, **inputs}
@@ -136,20 +137,6 @@ def _objective(name: str, network: "Network", layer: "Layer") -> str:
             "name that layer, or take the objective channel"
         )
     return OBJECTIVES[0]
-
-
-def _keep_picture(store: "Store", path: Path | None) -> str:
-    """Keep the picture that an ascent starts from, and give its fingerprint."""
-    from core import images
-
-    if path is None:
-        return ""
-    picture = images.open_picture(path)
-    if max(picture.size) > SIZE_RANGE[1]:
-        picture = images.scaled(picture, SIZE_RANGE[1])
-    fingerprint = images.fingerprint(picture)
-    store.put_input(fingerprint, images.encode_png(picture))
-    return fingerprint
 
 
 def _keep_spectrum(store: "Store", folder: Path | None) -> str:

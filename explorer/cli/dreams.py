@@ -1,0 +1,223 @@
+"""The commands that dream: over one picture, or deeper and deeper into it as a film."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from core.dream_recipes import DREAM_SIZES, DreamRecipe
+from core.errors import ExplorerError
+from explorer.cli.common import (
+    AsJson,
+    DeviceName,
+    NetworkName,
+    WeightsFile,
+    check_writable,
+    cli,
+    keep_picture,
+    print_json,
+    write,
+)
+
+if TYPE_CHECKING:
+    from core.networks import Network
+    from explorer.store import Store, StoredPicture
+
+FILMS = (".mp4", ".gif")
+
+# What both commands take.
+LayerNames = Annotated[
+    str,
+    typer.Argument(
+        help="A layer's name, or several with what each has to say: relu3b:1,relu5b:0.5."
+    ),
+]
+ImageFile = Annotated[Path, typer.Argument(help="The picture to dream over.")]
+Units = Annotated[
+    str, typer.Option(help="Dream with these neurons alone, such as 0-15,40; all by default.")
+]
+Octaves = Annotated[int, typer.Option(help="Sizes at which it is dreamt, small ones first.")]
+OctaveScale = Annotated[float, typer.Option(help="How much larger each is than the one before.")]
+Steps = Annotated[int, typer.Option(help="Steps of ascent at each size.")]
+Strength = Annotated[
+    float, typer.Option(help="How much the picture is changed, 0 to 4; the same at every depth.")
+]
+Guide = Annotated[Path | None, typer.Option(help="Dream of what this picture shows.")]
+Mask = Annotated[Path | None, typer.Option(help="Dream only where this picture is bright.")]
+KeepColours = Annotated[bool, typer.Option("--keep-colours", help="Change nothing but light.")]
+Size = Annotated[int, typer.Option(help="Longer side of the result in pixels.")]
+Seed = Annotated[int, typer.Option(help="Where all chance comes from.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Dream anew what is in the store.")]
+
+
+@cli.command()
+def dream(
+    network: NetworkName,
+    layer: LayerNames,
+    image: ImageFile,
+    out: Annotated[Path, typer.Option(help="Where the dream goes, a PNG.")],
+    units: Units = "",
+    octaves: Octaves = DreamRecipe.octaves,
+    octave_scale: OctaveScale = DreamRecipe.octave_scale,
+    steps: Steps = DreamRecipe.steps,
+    strength: Strength = DreamRecipe.strength,
+    guide: Guide = None,
+    mask: Mask = None,
+    keep_colours: KeepColours = False,
+    size: Size = DreamRecipe.size,
+    seed: Seed = DreamRecipe.seed,
+    weights: WeightsFile = None,
+    fresh: Fresh = False,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Let a network see more of what it sees already in a picture."""
+    check_writable(out)
+    settings = {
+        "octaves": octaves,
+        "octave_scale": octave_scale,
+        "steps": steps,
+        "strength": strength,
+        "size": size,
+        "seed": seed,
+        "keep_colours": keep_colours,
+    }
+    files = {"image": image, "guide": guide, "mask": mask}
+    recipe, pictures, seconds = _make(
+        network, layer, units, files, settings, weights, fresh, device
+    )
+    write(out, pictures[0].image)
+    _tell(recipe, pictures, seconds, out, as_json)
+
+
+@cli.command()
+def dream_zoom(
+    network: NetworkName,
+    layer: LayerNames,
+    image: ImageFile,
+    out: Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")],
+    frames: Annotated[int, typer.Option(help="How many pictures the film has.")] = 60,
+    zoom: Annotated[
+        float, typer.Option(help="How much larger each frame shows the middle of the last.")
+    ] = 1.04,
+    turn: Annotated[float, typer.Option(help="Degrees, counter-clockwise, between frames.")] = 0.5,
+    rate: Annotated[int, typer.Option(help="Frames a second.", min=1, max=60)] = 15,
+    units: Units = "",
+    octaves: Octaves = 3,
+    octave_scale: OctaveScale = DreamRecipe.octave_scale,
+    steps: Steps = 4,
+    strength: Strength = 0.5,
+    keep_colours: KeepColours = False,
+    size: Size = 256,
+    seed: Seed = DreamRecipe.seed,
+    weights: WeightsFile = None,
+    fresh: Fresh = False,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Fall into a picture: each frame enlarges and turns the last, and dreams a little more."""
+    from explorer import films
+
+    check_writable(out, FILMS)
+    settings = {
+        "octaves": octaves,
+        "octave_scale": octave_scale,
+        "steps": steps,
+        "strength": strength,
+        "size": size,
+        "seed": seed,
+        "keep_colours": keep_colours,
+        "frames": frames,
+        "zoom": zoom,
+        "turn": turn,
+    }
+    recipe, pictures, seconds = _make(
+        network, layer, units, {"image": image}, settings, weights, fresh, device
+    )
+    write(out, films.encode([it.image for it in pictures], out.suffix.lower(), rate))
+    _tell(recipe, pictures, seconds, out, as_json)
+
+
+def _make(
+    name: str,
+    layer: str,
+    units: str,
+    files: Mapping[str, Path | None],
+    settings: Mapping[str, Any],
+    weights: Path | None,
+    fresh: bool,
+    device: str,
+) -> "tuple[DreamRecipe, list[StoredPicture], float]":
+    """Dream as a job; give its recipe, its pictures in order, and the seconds it took."""
+    from core import dreams
+    from core.networks import load
+    from explorer.cli.working import visitor, work_on
+    from explorer.jobs import Jobs
+    from explorer.store import Store
+
+    network = load(name, weights, device)
+    names, shares = parse_layers(layer)
+    store = Store()
+    recipe = dreams.plan(
+        network,
+        names,
+        units=_units(network, names, units),
+        shares=shares,
+        **{what: keep_picture(store, path, DREAM_SIZES[1]) for what, path in files.items()},
+        **settings,
+    )
+    if weights is not None:
+        store.remember_checkpoint(network.name, network.fingerprint, weights)
+    started = time.monotonic()
+    job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
+    if job.open:
+        work_on(store, job, device)
+    found = store.pictures(recipe)
+    pictures = [found[number] for number in recipe.pictures]
+    return recipe, pictures, time.monotonic() - started
+
+
+def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
+    """Read names of layers such as ``relu3b:1,relu5b:0.5``, with their shares.
+
+    Returns:
+        The names, and a share for each; no shares where none is given.
+
+    Raises:
+        ExplorerError: a share is no number.
+    """
+    names, shares = [], []
+    for piece in text.split(","):
+        name, colon, share = piece.strip().partition(":")
+        try:
+            shares.append(float(share) if colon else 1.0)
+        except ValueError:
+            raise ExplorerError(
+                f"{share!r} of {piece.strip()!r} is no number; write layers like relu3b:1,relu5b:0.5"
+            ) from None
+        names.append(name)
+    return names, tuple(shares) if ":" in text else ()
+
+
+def _units(network: "Network", names: list[str], text: str) -> tuple[int, ...]:
+    from explorer.cli.neurons import parse_units
+
+    return tuple(parse_units(text, network, network.layer(names[0]))) if text else ()
+
+
+def _tell(
+    recipe: DreamRecipe, pictures: "list[StoredPicture]", seconds: float, out: Path, as_json: bool
+) -> None:
+    """Say what was dreamt, how far it went, and where it is."""
+    facts = pictures[-1].facts
+    if as_json:
+        settings = {**json.loads(recipe.to_json()), **facts}
+        print_json({**settings, "seconds": seconds, "out": str(out)})
+        return
+    words = f"{out}: {recipe.layer} sees {float(facts['activation']):.3g} times as much as before"
+    Console(soft_wrap=True).print(words, highlight=False, markup=False)
+    Console(stderr=True).print(f"{seconds:.1f} s")

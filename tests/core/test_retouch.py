@@ -1,0 +1,137 @@
+"""The canvas of dreams, against slow references."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.retouch import (
+    BANDS,
+    COARSER,
+    COLOUR,
+    Retouch,
+    calm_colours,
+    equalise_bands,
+    strength,
+    with_colours_of,
+)
+
+
+def halved(image: Tensor) -> Tensor:
+    """The mean of two by two pixels, pixel by pixel; of fewer at an odd border."""
+    height, width = image.shape[2:]
+    small = torch.zeros(1, 3, -(-height // 2), -(-width // 2), dtype=image.dtype)
+    for row in range(small.shape[2]):
+        for col in range(small.shape[3]):
+            own = image[..., 2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
+            small[..., row, col] = own.mean((2, 3))
+    return small
+
+
+def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear interpolation, pixel by pixel."""
+    large = torch.zeros(1, 3, *size, dtype=image.dtype)
+    for row in range(size[0]):
+        for col in range(size[1]):
+            places = []
+            for at, length, small in zip((row, col), size, image.shape[2:], strict=True):
+                where = max((at + 0.5) * small / length - 0.5, 0.0)
+                low = min(int(where), small - 1)
+                places.append((low, min(low + 1, small - 1), where - low))
+            (top, bottom, down), (left, right, along) = places
+            above = (1 - along) * image[..., top, left] + along * image[..., top, right]
+            below = (1 - along) * image[..., bottom, left] + along * image[..., bottom, right]
+            large[..., row, col] = (1 - down) * above + down * below
+    return large
+
+
+def slow_bands(gradient: Tensor, bands: int) -> Tensor:
+    """Take the pyramid apart band by band, and add the bands up again at full size."""
+    levels = [gradient]
+    for _ in range(bands - 1):
+        levels.append(halved(levels[-1]))
+    found = []
+    for fine, coarse in zip(levels, levels[1:], strict=False):
+        found.append(fine - enlarged(coarse, (fine.shape[2], fine.shape[3])))
+    found.append(levels[-1])
+    found = [band / band.square().mean().sqrt() for band in found]
+    whole = found[-1]
+    for band in reversed(found[:-1]):
+        whole = band + COARSER * enlarged(whole, (band.shape[2], band.shape[3]))
+    return whole
+
+
+@pytest.mark.parametrize("size", [(16, 24), (17, 21)])
+def test_every_band_counts_the_same(size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    gradient = torch.randn(1, 3, *size, generator=generator, dtype=torch.float64)
+    # Fine grain that drowns everything else must not do so afterwards.
+    gradient += 100 * (torch.arange(size[1]) % 2)
+    wanted = slow_bands(gradient, BANDS)
+    equalise_bands(gradient)
+    assert torch.allclose(gradient, wanted, atol=1e-9)
+
+
+def test_a_gradient_of_nothing_stays_nothing() -> None:
+    gradient = torch.zeros(1, 3, 8, 8)
+    equalise_bands(gradient)
+    assert not gradient.any()
+
+
+def test_colours_are_calmed_and_light_is_not() -> None:
+    gradient = torch.tensor([3.0, 0.0, -6.0]).view(1, 3, 1, 1)
+    calm_colours(gradient)
+    assert gradient.flatten().tolist() == pytest.approx(
+        [-1 + COLOUR * 4, -1 + COLOUR * 1, -1 - COLOUR * 5]
+    )
+
+
+def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
+    photograph = photograph * 0.5 + 0.25  # nothing may leave the range, where it is cut off
+    before = photograph.clone()
+    canvas = Retouch(photograph, None, None, (0.0, 0.06), steps=3)
+    generator = torch.Generator().manual_seed(2)
+    optimiser = canvas.optimiser(canvas.learning_rate, canvas.damping)
+    for step in range(3):
+        canvas.values.grad = torch.randn(canvas.values.shape, generator=generator)
+        canvas.refine_gradients()
+        optimiser.step()
+        canvas.settle()
+        change = canvas.values - photograph
+        wanted = 0.02 * (step + 1)
+        assert math.sqrt(float(change.square().mean())) == pytest.approx(wanted, rel=0.01)
+        assert 0 <= float(canvas.values.min()) and float(canvas.values.max()) <= 1
+    assert torch.equal(photograph, before)
+
+
+def test_nothing_changes_outside_the_mask(photograph: Tensor) -> None:
+    mask = torch.zeros(1, 1, *photograph.shape[2:])
+    mask[..., :20] = 1
+    canvas = Retouch(photograph, None, mask, (0.0, 0.1), steps=1)
+    optimiser = canvas.optimiser(canvas.learning_rate, canvas.damping)
+    canvas.values.grad = torch.randn(canvas.values.shape)
+    canvas.refine_gradients()
+    optimiser.step()
+    canvas.settle()
+    assert torch.equal(canvas.values[..., 20:], photograph[..., 20:])
+    inside = (canvas.values - photograph)[..., :20].square().mean().sqrt()
+    assert float(inside.detach()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_strength_is_measured_where_the_mask_lets_it_be() -> None:
+    detail = torch.full((1, 3, 4, 4), 0.5)
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2] = 1
+    assert strength(detail) == pytest.approx(0.5)
+    assert strength(detail * mask, mask) == pytest.approx(0.5)
+
+
+def test_only_light_is_taken_where_colours_stay(photograph: Tensor) -> None:
+    light = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    base = 0.3 + 0.4 * photograph
+    image = base + 0.1 * torch.tensor([1.0, 0.0, -0.5]).view(1, 3, 1, 1)
+    kept = with_colours_of(image, base)
+    difference = kept - base
+    assert torch.allclose(difference[:, 0], difference[:, 2], atol=1e-6)
+    assert torch.allclose((kept * light).sum(1), (image * light).sum(1), atol=1e-6)
