@@ -5,7 +5,7 @@ consumes its steps draws progress, keeps previews, stops early (by leaving the l
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from core.canvas import Canvas
 from core.devices import autocast
 from core.networks import Cut, Network
 from core.objectives import IMAGE, Objective
-from core.tiles import Tiles
+from core.tiles import Tile, Tiles
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -111,9 +111,8 @@ def ascend(
             value = _value(seeing, objective, image, transform(image, generator))
             (-value.sum()).backward()  # type: ignore[no-untyped-call]
         else:
-            value = _by_tiles(
-                seeing, objective, image, transform, generator, settings.tiles, borders
-            )
+            tiles = settings.tiles.cover((image.shape[2], image.shape[3]), borders)
+            value = _by_tiles(seeing, objective, image, transform, generator, tiles)
         canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * pace.rate
         optimiser.step()
@@ -174,8 +173,7 @@ def _by_tiles(
     image: Tensor,
     transform: Transform,
     generator: torch.Generator,
-    tiles: Tiles,
-    borders: torch.Generator,
+    tiles: Iterable[Tile],
 ) -> Tensor:
     """Pull at images ``[N, 3, H, W]`` tile by tile, and give their values ``[N]``.
 
@@ -187,7 +185,7 @@ def _by_tiles(
     pull = torch.zeros_like(still)
     total = torch.zeros(len(still), device=still.device)
     chance = generator.get_state()
-    for tile in tiles.cover((still.shape[2], still.shape[3]), borders):
+    for tile in tiles:
         generator.set_state(chance)
         seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
         value = _value(cut, objective, seen, transform(seen, generator))

@@ -14,8 +14,8 @@ SCALE_RANGE = (1.05, 4.0)
 DREAM_STEPS = (1, 1000)
 # A strength of 1 is what a person calls a dream; at 4 nothing of the picture is left.
 STRENGTH_RANGE = (0.0, 4.0)
-# Smaller tiles would be mostly margin.
-TILE_RANGE = (256, 2048)
+# In smaller tiles deep layers would see too little of what is around.
+TILE_RANGE = (384, 2048)
 FRAMES_RANGE = (1, 600)
 LAYERS_AT_MOST = 16
 

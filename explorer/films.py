@@ -1,11 +1,11 @@
 """Films: pictures one after the other, as MP4 or GIF."""
 
 import io
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from core.errors import ExplorerError
@@ -13,6 +13,8 @@ from core.images import open_picture
 
 # Seconds that the last picture of a GIF stands before it begins again.
 PAUSE_SECONDS = 1.0
+# Of H.264, from 0 (all there is) to 51: at 18 nobody sees a loss.
+QUALITY = 18
 
 
 def encode(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
@@ -50,15 +52,20 @@ def _gif(pictures: Sequence[bytes], rate: int) -> bytes:
 
 def _mp4(pictures: Sequence[bytes], rate: int) -> bytes:
     """Write an MP4; its codec wants even sides, so a last odd row or column is left out."""
-    import imageio.v2 as imageio
+    import imageio_ffmpeg
 
+    width, height = (length - length % 2 for length in open_picture(pictures[0]).size)
+    read = f"-f rawvideo -pixel_format rgb24 -video_size {width}x{height} -framerate {rate} -i -"
+    # What begins to play before all of it has come, in the colours that every browser knows.
+    made = f"-c:v libx264 -crf {QUALITY} -pix_fmt yuv420p -movflags +faststart -loglevel error"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        with imageio.get_writer(
-            path, fps=rate, codec="libx264", quality=8, macro_block_size=2, pixelformat="yuv420p"
-        ) as film:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), *read.split(), *made.split(), str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
             for each in pictures:
-                frame = np.asarray(open_picture(each))
-                height, width = (length - length % 2 for length in frame.shape[:2])
-                film.append_data(frame[:height, :width])
+                ffmpeg.stdin.write(  # type: ignore[union-attr]
+                    open_picture(each).crop((0, 0, width, height)).tobytes()
+                )
+        if ffmpeg.returncode:
+            raise ExplorerError("the film could not be written; try .gif")
         return path.read_bytes()

@@ -10,7 +10,18 @@ import sys
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli import app, atlas, depths, dreams, jobs, labels, networks, neurons, replay, retrieval
+from explorer.cli import (
+    app,
+    atlas,
+    depths,
+    dreams,
+    jobs,
+    labels,
+    networks,
+    neurons,
+    replay,
+    retrieval,
+)
 from explorer.cli.common import cli
 
 __all__ = [

@@ -25,7 +25,7 @@ from explorer.cli.common import (
 
 if TYPE_CHECKING:
     from core.networks import Network
-    from explorer.store import Store, StoredPicture
+    from explorer.store import StoredPicture
 
 FILMS = (".mp4", ".gif")
 
@@ -162,14 +162,11 @@ def _make(
     network = load(name, weights, device)
     names, shares = parse_layers(layer)
     store = Store()
-    recipe = dreams.plan(
-        network,
-        names,
-        units=_units(network, names, units),
-        shares=shares,
-        **{what: keep_picture(store, path, DREAM_SIZES[1]) for what, path in files.items()},
-        **settings,
-    )
+    inputs: dict[str, Any] = {
+        what: keep_picture(store, path, DREAM_SIZES[1]) for what, path in files.items()
+    }
+    chosen = _units(network, names, units)
+    recipe = dreams.plan(network, names, units=chosen, shares=shares, **inputs, **settings)
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
@@ -197,7 +194,7 @@ def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
             shares.append(float(share) if colon else 1.0)
         except ValueError:
             raise ExplorerError(
-                f"{share!r} of {piece.strip()!r} is no number; write layers like relu3b:1,relu5b:0.5"
+                f"{share!r} in {piece.strip()!r} is no number; write relu3b:1,relu5b:0.5"
             ) from None
         names.append(name)
     return names, tuple(shares) if ":" in text else ()

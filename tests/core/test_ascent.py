@@ -1,5 +1,6 @@
 """The one loop: it climbs, wakes what sleeps, stops when left, and repeats itself."""
 
+import contextlib
 import itertools
 import math
 
@@ -7,11 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core import ascent, networks, objectives
 from core.ascent import AscentSettings, Step, _Pace, ascend
 from core.canvas import Fourier, Pixels
 from core.networks import Network
 from core.objectives import IMAGE, Activations, Objective, channels
-from core.transforms import Wobble
+from core.tiles import Tiles
+from core.transforms import Shift, Wobble
 from tests.conftest import as_network, tiny_module
 
 CPU = torch.device("cpu")
@@ -179,3 +182,29 @@ def test_a_penalty_reads_the_image_before_it_is_moved(tiny: Network) -> None:
     )
     assert all(torch.equal(step.image, it) for step, it in zip(steps, seen, strict=True))
     assert float(canvas().detach().mean()) > 0.65
+
+
+@pytest.mark.parametrize("layer", ["relu2b", "relu4b"])
+def test_tiles_give_the_gradient_of_the_whole(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ascent, "autocast", lambda device: contextlib.nullcontext())
+    network = networks.load("sketchnet", device="cpu")
+    cut = network.cut([layer], for_gradients=True)
+    rows, cols = torch.linspace(0, 40, 288)[:, None], torch.linspace(0, 60, 448)[None]
+    image = torch.stack([rows.sin() * cols.cos(), (rows + cols).sin(), (rows * cols / 30).cos()])
+    image = image[None] * 0.4 + 0.5
+    found = []
+    for tiles in (None, Tiles(256, 96)):
+        free = image.clone().requires_grad_()
+        chance = torch.Generator().manual_seed(4)
+        wanted = objectives.energy(layer)
+        if tiles is None:
+            value = ascent._value(cut, wanted, free, Shift()(free, chance))
+            (-value.sum()).backward()
+        else:
+            cover = tiles.cover((288, 448), torch.Generator().manual_seed(5))
+            ascent._by_tiles(cut, wanted, free, Shift(), chance, cover)
+        assert free.grad is not None
+        found.append(free.grad / free.grad.square().mean().sqrt())
+    whole, pieces = found
+    # Sides are multiples of the grid here, so every tile looks at the same pixels as the whole.
+    assert float((whole - pieces).square().mean().sqrt()) < 1e-4

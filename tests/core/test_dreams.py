@@ -1,6 +1,7 @@
 """Dreams: each of what a recipe may ask for, on a tiny network whose axes cannot be confused."""
 
 import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_a_dream_sees_more(tiny: Network, pictures: Pictures, scene: Tensor) -> 
     *_, last = dreams.render(tiny, recipe, pictures.inputs)
     (picture,) = last.pictures
     assert picture.image.shape == scene.shape
-    assert 0 <= float(picture.image.min()) and float(picture.image.max()) <= 1
+    assert float(picture.image.min()) >= 0 and float(picture.image.max()) <= 1
     before, after = (
         float(tiny.activations(it[None], ["3"])["3"].square().mean())
         for it in (scene, picture.image)
@@ -173,14 +174,14 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
     network = networks.load("sketchnet", device="cpu")
     photograph = images.to_tensor(samples.picture("astronaut"))[0]
     whole = dreams.plan(
-        network, [layer], pictures.keep(photograph), size=384, octaves=2, steps=6, tile=1024
+        network, [layer], pictures.keep(photograph), size=512, octave_scale=1.2, tile=1024
     )
-    tiled = dataclasses.replace(whole, tile=256)
+    tiled = dataclasses.replace(whole, tile=384)
     (one,), (pieces,) = dreamt(network, whole, pictures), dreamt(network, tiled, pictures)
     (other,) = dreamt(network, dataclasses.replace(whole, seed=1), pictures)
+    # Rounding, which every step amplifies, is all that differs; other chance differs more.
     apart = float((one - pieces).abs().mean())
-    assert 0 < apart < 0.02
-    assert apart < float((one - other).abs().mean()) / 4  # the comparison can tell dreams apart
+    assert 0 < apart < min(0.02, float((one - other).abs().mean()) / 2)
     # Across the borders of tiles the picture changes no more than it does there without tiles.
     for axis in (1, 2):
         steps, usual = (
@@ -230,7 +231,7 @@ def test_a_film_carries_its_dream_on(tiny: Network, pictures: Pictures, scene: T
     recipe = small(tiny, pictures.keep(scene), frames=3, zoom=1.1, turn=2.0, strength=0.5)
     frames = dreamt(tiny, recipe, pictures)
     assert len(frames) == 3 and recipe.pictures == (0, 1, 2)
-    for before, after in zip(frames, frames[1:], strict=False):
+    for before, after in itertools.pairwise(frames):
         moved = dreams.zoomed(before[None], 1.1, 2.0)[0]
         assert float((after - moved).square().mean().sqrt()) < 0.08
         assert float((after - before).square().mean().sqrt()) > 0.08
@@ -260,7 +261,7 @@ def test_other_weights_and_missing_pictures_are_refused(
     tiny: Network, pictures: Pictures, scene: Tensor
 ) -> None:
     recipe = small(tiny, pictures.keep(scene))
-    with pytest.raises(ExplorerError, match="other|these weights|weights"):
+    with pytest.raises(ExplorerError, match="recipe is for weights"):
         list(dreams.render(tiny, dataclasses.replace(recipe, weights="f" * 16), pictures.inputs))
     with pytest.raises(ExplorerError, match="is not here"):
         list(dreams.render(tiny, recipe, {}))

@@ -14,6 +14,8 @@ from core.objectives import (
     in_proportion,
     likeness,
     positions,
+    resemblance,
+    total,
 )
 
 
@@ -204,3 +206,54 @@ def test_every_gradient(seen: dict[str, torch.Tensor], objective: Objective) -> 
         return objective({"a": a, "b": b})
 
     assert torch.autograd.gradcheck(of, (seen["a"].requires_grad_(), seen["b"].requires_grad_()))
+
+
+def test_energy_of_some_units_is_a_mean_of_squares(seen: dict[str, torch.Tensor]) -> None:
+    values = energy("a", [1, 3])(seen)
+    for image in range(3):
+        squares = [
+            float(seen["a"][image, unit, row, col]) ** 2
+            for unit in (1, 3)
+            for row in range(4)
+            for col in range(6)
+        ]
+        assert float(values[image]) == pytest.approx(sum(squares) / len(squares))
+
+
+def test_total_adds_the_means_of_units(seen: dict[str, torch.Tensor]) -> None:
+    for layer in ("a", "b"):
+        values = total(layer, [0, 2, 4])(seen)
+        for image in range(3):
+            means = [float(seen[layer][image, unit].mean()) for unit in (0, 2, 4)]
+            assert float(values[image]) == pytest.approx(sum(means))
+
+
+def test_resemblance_is_to_the_nearest_feature(seen: dict[str, torch.Tensor]) -> None:
+    generator = torch.Generator().manual_seed(8)
+    features = torch.randn(9, 5, generator=generator, dtype=torch.float64)
+    values = resemblance("a", features)(seen)
+    for image in range(3):
+        best = [
+            max(
+                sum(float(features[k, c] * seen["a"][image, c, row, col]) for c in range(5))
+                for k in range(9)
+            )
+            for row in range(4)
+            for col in range(6)
+        ]
+        assert float(values[image]) == pytest.approx(sum(best) / len(best))
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        energy("a", [1, 3]),
+        total("a", [0, 2]),
+        total("b", [0, 2]),
+        resemblance("a", torch.eye(5, dtype=torch.float64)),
+    ],
+)
+def test_gradients_of_dreams(objective: Objective, seen: dict[str, torch.Tensor]) -> None:
+    free = {name: value.clone().requires_grad_() for name, value in seen.items()}
+    (layer,) = objective.layers
+    assert torch.autograd.gradcheck(lambda it: objective({**free, layer: it}), free[layer])

@@ -1,0 +1,97 @@
+"""Dreaming on the command line."""
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+from typer.testing import CliRunner
+
+from core import samples
+from core.errors import ExplorerError
+from explorer import cli
+from explorer.cli.dreams import parse_layers
+
+RUNNER = CliRunner()
+FAST = ("--size", "128", "--octaves", "2", "--steps", "2")
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    path = tmp_path / "cat.png"
+    samples.picture("cat").resize((160, 106)).save(path)
+    return path
+
+
+def run(*arguments: str) -> str:
+    done = RUNNER.invoke(cli.cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_dream_carries_its_recipe_and_replays(cat: Path, tmp_path: Path) -> None:
+    out = tmp_path / "dream.png"
+    told = json.loads(
+        run("dream", "sketchnet", "relu4b", str(cat), "--out", str(out), *FAST, "--json")
+    )
+    assert told["layers"] == ["relu4b"] and told["size"] == 128 and told["out"] == str(out)
+    assert told["activation"] > 1.2 and told["change"] == pytest.approx(0.12, rel=0.1)
+    with Image.open(out) as picture:
+        assert picture.size == (128, 85)
+    again = json.loads(run("replay", str(out), "--json"))
+    assert again["identical"] and again["recipe"]["kind"] == "dream"
+
+
+def test_what_was_dreamt_is_kept(cat: Path, tmp_path: Path) -> None:
+    words = ("dream", "sketchnet", "relu3b:1,relu5b:0.5", str(cat), *FAST, "--json", "--out")
+    first = json.loads(run(*words, str(tmp_path / "one.png")))
+    assert first["layers"] == ["relu3b", "relu5b"] and first["shares"] == [1.0, 0.5]
+    run(*words, str(tmp_path / "two.png"))
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_a_zoom_becomes_a_film(cat: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / f"zoom.{kind}"
+    run("dream-zoom", "sketchnet", "relu4b", str(cat), "--out", str(out), "--frames", "4", *FAST)
+    if kind == "gif":
+        frames = list(ImageSequence.Iterator(Image.open(io.BytesIO(out.read_bytes()))))
+    else:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(out)]
+        command += ["-pix_fmt", "rgb24", "-f", "rawvideo", "-"]
+        played = subprocess.run(command, capture_output=True, check=True).stdout
+        frames = list(np.frombuffer(played, np.uint8).reshape(-1, 84, 128, 3))
+    assert len(frames) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("relu9b", "{cat}"), "no layer 'relu9b'"),
+        (("relu4b:loud", "{cat}"), "is no number"),
+        (("relu4b", "{folder}/none.png"), "none.png"),
+        (("relu4b", "{cat}", "--units", "400"), "no unit 400"),
+        (("relu3b,relu4b", "{cat}", "--units", "3"), "only that"),
+        (("relu4b", "{cat}", "--strength", "50"), "strength"),
+        (("relu4b", "{cat}", "--size", "5"), "size"),
+        (("relu4b", "{cat}", "--out", "{folder}/a.jpg"), r".png"),
+    ],
+)
+def test_refusals_are_one_sentence(
+    cat: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    filled = [it.format(cat=cat, folder=tmp_path) for it in arguments]
+    out = () if "--out" in filled else ("--out", str(tmp_path / "a.png"))
+    with pytest.raises(ExplorerError) as caught:
+        RUNNER.invoke(cli.cli, ["dream", "sketchnet", *filled, *out], catch_exceptions=False)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_layers_and_their_shares() -> None:
+    assert parse_layers("a") == (["a"], ())
+    assert parse_layers("a, b") == (["a", "b"], ())
+    assert parse_layers("a:2,b") == (["a", "b"], (2.0, 1.0))

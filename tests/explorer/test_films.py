@@ -1,0 +1,58 @@
+"""Films are read back by another program: every frame is there, and looks as it did."""
+
+import io
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from core.errors import ExplorerError
+from explorer import films
+
+
+@pytest.fixture
+def pictures() -> list[bytes]:
+    """Ten frames of odd sides: a bright column that wanders over a slope of colours."""
+    found = []
+    for frame in range(10):
+        pixels = np.zeros((67, 91, 3), np.uint8)
+        pixels[..., 0] = np.linspace(0, 200, 91)
+        pixels[..., 1] = np.linspace(50, 150, 67)[:, None]
+        pixels[:, 8 * frame : 8 * frame + 8] = 255
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        found.append(buffer.getvalue())
+    return found
+
+
+def test_an_mp4_plays(pictures: list[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(films.encode(pictures, ".mp4", 12))
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)]
+    told = subprocess.run(command, capture_output=True, text=True).stderr
+    assert "h264" in told and "90x66" in told and "12 fps" in told
+    raw = [*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    played = subprocess.run(raw, capture_output=True, check=True).stdout
+    frames = np.frombuffer(played, np.uint8).reshape(-1, 66, 90, 3)
+    assert len(frames) == 10
+    for number, frame in enumerate(frames):
+        assert frame[:, 8 * number + 2 : 8 * number + 6].mean() > 220
+        others = np.delete(frame, np.s_[max(0, 8 * number - 4) : 8 * number + 12], axis=1)
+        assert others.mean() < 120
+
+
+def test_a_gif_plays_for_ever(pictures: list[bytes]) -> None:
+    film = Image.open(io.BytesIO(films.encode(pictures, ".gif", 10)))
+    frames = [it.convert("RGB") for it in ImageSequence.Iterator(film)]
+    assert len(frames) == 10 and film.info["loop"] == 0
+    for number, frame in enumerate(frames):
+        original = np.asarray(Image.open(io.BytesIO(pictures[number])), np.int16)
+        assert np.abs(np.asarray(frame, np.int16) - original).mean() < 6
+
+
+def test_other_endings_are_refused(pictures: list[bytes]) -> None:
+    with pytest.raises(ExplorerError, match=r"\.mp4 or \.gif"):
+        films.encode(pictures, ".avi", 10)
