@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, fx
 
@@ -45,13 +46,16 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
 
 def _spread(span: Span, places: int) -> Tensor:
     """Interpolate linearly between the centres of what places see: ``[extent, places]``."""
-    if span.window is None or span.stride is None:
-        centres = np.array([(a + b) / 2 for a, b in zip(span.starts, span.stops, strict=True)])
-    else:
-        centres = sum(span.window) / 2 + span.stride * np.arange(places)
     pixels = np.arange(span.extent) + 0.5
-    weights = [np.interp(pixels, centres, row) for row in np.eye(places)]
+    weights = [np.interp(pixels, centres(span)[:places], row) for row in np.eye(places)]
     return torch.from_numpy(np.stack(weights, axis=1)).float()
+
+
+def centres(span: Span) -> npt.NDArray[np.float64]:
+    """Tell around which pixel each place of a layer sees, along one side."""
+    if span.window is None or span.stride is None:
+        return np.array([(a + b) / 2 for a, b in zip(span.starts, span.stops, strict=True)])
+    return np.arange(len(span), dtype=np.float64) * span.stride + sum(span.window) / 2
 
 
 def effective_field(

@@ -7,6 +7,8 @@
     index.percentiles("features.7", values)      # the same for all units of a layer at once
     index.picture(hit.picture)                   # the original, from where it was
     index.label(hit.picture)                     # what it is said to show
+    index.values("features.7", 12)               # how much a sample of the pictures excites it
+    index.between("features.7", 12, [50, 90])    # pictures of that sample at these percentiles
     index.box("features.7", 3, 5, (480, 640))    # what one position sees of a picture of that size
     crops.crop(index, "features.7", hit)         # that, cut out; `plates` lays crops out as grids
     probing.probe(network, picture, index)       # which units another picture excites unusually
@@ -17,6 +19,7 @@ may be read by several threads at once, and while another process writes a newer
 
 import functools
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +58,21 @@ class Hit:
     col: int
     size: tuple[int, int]
     box: Box
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One of a random sample of the pictures.
+
+    Attributes:
+        picture: its name in the collection.
+        value: how much it excites a unit, as in ``Hit``.
+        size: (height, width) of the original picture.
+    """
+
+    picture: str
+    value: float
+    size: tuple[int, int]
 
 
 class Index:
@@ -196,6 +214,43 @@ class Index:
         below = np.where(values > top[:, -1], high, below)
         shares: npt.NDArray[np.float64] = 100 * below / max(self.count, 1)
         return shares
+
+    def values(self, layer: str, unit: int, by: str = "max") -> npt.NDArray[np.float32]:
+        """Give the values of a random sample of the pictures, ascending, at most ``plan.sample``.
+
+        Raises:
+            UnknownName, ExplorerError: as ``top``.
+        """
+        row = self._row(layer, unit, by)
+        ordered: npt.NDArray[np.float32] = np.sort(self._read("sample/values", row, row + 1)[0])
+        return ordered
+
+    def between(
+        self, layer: str, unit: int, shares: Sequence[float], by: str = "max"
+    ) -> tuple[Sampled, ...]:
+        """Find pictures of the sample at some percentiles, each of them once.
+
+        Args:
+            layer, unit, by: as ``top``.
+            shares: percentiles, from 0 to 100; of the sample, as ``percentiles`` estimates them.
+
+        Raises:
+            UnknownName, ExplorerError: as ``top``.
+        """
+        row = self._row(layer, unit, by)
+        values = self._read("sample/values", row, row + 1)[0]
+        with self._lock:
+            pictures = self._file.get_tensor("sample/pictures")
+        # Ties by the picture's id, so that the answer never depends on the order of the sample.
+        order = np.lexsort((pictures, values))
+        chosen = (
+            [order[round(share / 100 * (len(order) - 1))] for share in shares] if len(order) else []
+        )
+        found = []
+        for at in dict.fromkeys(chosen):
+            name, size = self._named(int(pictures[at]))
+            found.append(Sampled(name, float(values[at]), size))
+        return tuple(found)
 
     def picture(self, name: str) -> Image.Image:
         """Open an original picture, upright RGB, at full size.

@@ -1,15 +1,18 @@
 """What a network makes of one picture: its classes, and the neurons that it excites unusually."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
 
 from core.crops import as_seen
+from core.evidence import centres
 from core.framing import Frame
-from core.indexes import Index
+from core.indexes import Hit, Index, Sampled
 from core.layers import Layer
 from core.networks import Network
 
@@ -22,9 +25,9 @@ class Answer:
 
     Attributes:
         unit: the neuron.
-        value: its raw activation, the maximum over the picture's positions.
+        value: its raw activation, the maximum over the picture's positions, or at one place.
         percentile: how many of an index's pictures excite it less, from 0 to 100; None without.
-        row, col: the position of the maximum, the first of several.
+        row, col: the position of the maximum, the first of several; or the place.
     """
 
     unit: int
@@ -47,42 +50,77 @@ class Probe:
     layers: dict[str, tuple[Answer, ...]]
 
 
-def probe(
-    network: Network,
-    picture: Image.Image,
-    index: Index | None = None,
-    layers: Sequence[str] = (),
-    count: int = 9,
-) -> Probe:
-    """Show a picture to a network, as the index's pictures were shown.
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What a network sees of a picture.
 
-    Args:
-        network: the loaded network.
-        picture: upright RGB.
-        index: what to compare with. With one, neurons are ranked by their percentile, and where
-            that is equal by their value as a share of the highest known; without by their value.
-        layers: names of layers; none for those of the index, or those a person would want.
-        count: neurons to name of each layer.
-
-    Raises:
-        UnknownName: there is no such layer.
-        ExplorerError: the index was made with other weights.
+    Attributes:
+        network: which one.
+        image: what it is shown, ``[1, 3, H, W]`` in ``[0, 1]``.
+        activations: by the name of the layer, raw, ``[C, ...]`` on the CPU.
     """
-    if index is not None:
-        index.require(network)
-    known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
-    chosen = [network.layer(name) for name in layers or known]
-    last = network.shown[-1]
-    image = as_seen(picture, Frame((picture.height, picture.width), network.input_size))
-    seen = network.activations(image, {*(it.name for it in chosen), last.name})
-    return Probe(
-        classes=likeliest(network, seen[last.name][0]),
-        layers={it.name: _rank(it, seen[it.name][0], index, count) for it in chosen},
-    )
+
+    network: Network
+    image: Tensor
+    activations: Mapping[str, Tensor]
+
+    @property
+    def classes(self) -> tuple[tuple[str, float], ...]:
+        """The likeliest classes and their probabilities, the likeliest first."""
+        return likeliest(self.network, self.activations[self.network.shown[-1].name])
+
+    def answers(
+        self,
+        layer: Layer,
+        index: Index | None = None,
+        count: int = 9,
+        at: tuple[int, int] | None = None,
+    ) -> tuple[Answer, ...]:
+        """Rank the units of a layer, those that stand out most first.
+
+        Args:
+            layer: one that was looked at.
+            index: with one, units are ranked by their percentile, and where that is equal by
+                their value as a share of the highest known; without by their value.
+            count: how many units to name.
+            at: (row, col) in the image's pixels: rank by what they answer there, compared with
+                the maxima of the index's pictures; None for their own maxima.
+        """
+        activation = self.activations[layer.name]
+        flat = activation.reshape(layer.channels, -1)
+        width = activation.shape[-1] if activation.ndim == 3 else flat.shape[1]
+        if at is None:
+            values, places = flat.amax(1).numpy(), flat.argmax(1).tolist()
+        else:
+            row, col = position(layer, *at)
+            values = flat[:, row * width + col].numpy()
+            places = [row * width + col] * layer.channels
+        shares, order = _order(layer, values, index)
+        return tuple(
+            Answer(
+                unit,
+                float(values[unit]),
+                None if shares is None else float(shares[unit]),
+                *divmod(places[unit], width),
+            )
+            for unit in order[:count].tolist()
+        )
+
+
+def _order(
+    layer: Layer, values: npt.NDArray[np.float32], index: Index | None
+) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.intp]]:
+    """Give the percentiles of units' values ``[C]``, if there is an index, and their order."""
+    if index is None:
+        return None, np.argsort(-values, kind="stable")
+    shares = index.percentiles(layer.name, values)
+    highest = index.table("top/values", index.plan.rows_of(layer.name))[:, 0]
+    relative = values / np.where(highest > 0, highest, np.inf)
+    return shares, np.lexsort((-relative, -shares))
 
 
 def likeliest(
-    network: Network, logits: torch.Tensor, count: int = CLASSES
+    network: Network, logits: Tensor, count: int = CLASSES
 ) -> tuple[tuple[str, float], ...]:
     """Name the likeliest classes and their probabilities, the likeliest first.
 
@@ -99,27 +137,77 @@ def likeliest(
     )
 
 
-def _rank(
-    layer: Layer, activation: torch.Tensor, index: Index | None, count: int
-) -> tuple[Answer, ...]:
-    """Rank the units of a layer, given its activation ``[C, ...]``."""
-    flat = activation.float().cpu().reshape(layer.channels, -1)
-    values = flat.amax(1).numpy()
-    places = flat.argmax(1).tolist()
-    width = activation.shape[-1] if activation.ndim == 3 else flat.shape[1]
-    if index is None:
-        shares, order = None, np.argsort(-values, kind="stable")
-    else:
-        shares = index.percentiles(layer.name, values)
-        highest = index.table("top/values", index.plan.rows_of(layer.name))[:, 0]
-        relative = values / np.where(highest > 0, highest, np.inf)
-        order = np.lexsort((-relative, -shares))
-    return tuple(
-        Answer(
-            unit,
-            float(values[unit]),
-            None if shares is None else float(shares[unit]),
-            *divmod(places[unit], width),
-        )
-        for unit in order[:count].tolist()
-    )
+def position(layer: Layer, row: int, col: int) -> tuple[int, int]:
+    """Find the position of a layer whose field has its centre nearest to a pixel of the image.
+
+    Of a layer whose units have no positions it is (0, 0).
+    """
+    if layer.spans is None:
+        return 0, 0
+    found = [
+        int(np.abs(centres(span) - (pixel + 0.5)).argmin())
+        for span, pixel in zip(layer.spans, (row, col), strict=True)
+    ]
+    return found[0], found[1]
+
+
+def look(
+    network: Network, picture: Image.Image, index: Index | None = None, layers: Sequence[str] = ()
+) -> Sight:
+    """Show a picture to a network, as an index's pictures were shown.
+
+    Args:
+        network: the loaded network.
+        picture: upright RGB.
+        index: what to compare with later.
+        layers: names of layers; none for those of the index, or those a person would want.
+
+    Raises:
+        UnknownName: there is no such layer.
+        ExplorerError: the index was made with other weights.
+    """
+    if index is not None:
+        index.require(network)
+    known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
+    names = {network.layer(name).name for name in layers or known}
+    image = as_seen(picture, Frame((picture.height, picture.width), network.input_size))
+    seen = network.activations(image, {*names, network.shown[-1].name})
+    return Sight(network, image, {name: it[0].float().cpu() for name, it in seen.items()})
+
+
+def probe(
+    network: Network,
+    picture: Image.Image,
+    index: Index | None = None,
+    layers: Sequence[str] = (),
+    count: int = 9,
+) -> Probe:
+    """Show a picture to a network, and tell what it makes of it.
+
+    Args:
+        network, picture, index, layers: as ``look``.
+        count: neurons to name of each layer, ranked as ``Sight.answers`` does.
+
+    Raises:
+        UnknownName, ExplorerError: as ``look``.
+    """
+    sight = look(network, picture, index, layers)
+    known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
+    chosen = [network.layer(name) for name in layers or known]
+    answers = {it.name: sight.answers(it, index, count) for it in chosen}
+    return Probe(sight.classes, answers)
+
+
+def locate(index: Index, network: Network, layer: str, unit: int, sampled: Sampled) -> Hit:
+    """Find where in a picture of an index's sample a unit answers most: as ``Index.top`` tells it.
+
+    Raises:
+        BadPicture: the original is gone or cannot be opened any more.
+        ExplorerError: the collection is not where it was, or the network has other weights.
+    """
+    index.require(network)
+    image = as_seen(index.picture(sampled.picture), Frame(sampled.size, index.plan.input_size))
+    own = network.activations(image, [layer])[layer][0, unit].float().cpu().flatten()
+    row, col = index.layer(layer).position(int(own.argmax()))
+    box = index.box(layer, row, col, sampled.size)
+    return Hit(0, sampled.picture, sampled.value, row, col, sampled.size, box)

@@ -101,10 +101,11 @@ def build(
     out: Path,
     workers: int | None = None,
     batch: int = BATCH,
+    save_seconds: float | None = None,
 ) -> Iterator[Progress]:
     """Look at all pictures that a tally has not seen, and write the index.
 
-    What was found is also written every ``SAVE_SECONDS``, so that a killed process can go on.
+    What was found is also written now and then, so that a killed process can go on.
 
     Args:
         network: the network of the tally's plan.
@@ -113,6 +114,7 @@ def build(
         out: the index file.
         workers: threads; by default one for each processor.
         batch: pictures that a thread takes on at a time. Neither changes the result.
+        save_seconds: how often what was found is written; by default every ``SAVE_SECONDS``.
 
     Returns:
         How many pictures are done, of how many; those skipped count too.
@@ -123,7 +125,7 @@ def build(
     total = sum(1 for _ in source.entries())
     done = len(tally.pictures)
     yield Progress(done, total, {})
-    saver = Saver(tally, out)
+    saver = Saver(tally, out, save_seconds)
     for looked in scan(network, source, tally, unseen(source, tally), workers, batch):
         done += looked
         saver.tick()
@@ -136,14 +138,15 @@ def build(
 class Saver:
     """Writes a tally down now and then."""
 
-    def __init__(self, tally: Tally, out: Path) -> None:
+    def __init__(self, tally: Tally, out: Path, seconds: float | None = None) -> None:
         self._tally, self._out = tally, out
+        self._seconds = SAVE_SECONDS if seconds is None else seconds
         self._saved = time.monotonic()
 
     def tick(self) -> None:
         """Write if it is time; whatever that takes, it stays a small share of all."""
         now = time.monotonic()
-        if now - self._saved >= SAVE_SECONDS:
+        if now - self._saved >= self._seconds:
             self._tally.save(self._out)
             self._saved = time.monotonic()
 
