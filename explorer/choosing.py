@@ -11,7 +11,7 @@ this machine.
 
 import functools
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 from PIL import Image
@@ -42,7 +42,7 @@ class Chosen:
 
     name: str
     title: str
-    picture: Image.Image
+    picture: Image.Image = field(compare=False, repr=False)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -128,7 +128,11 @@ def accept(content: bytes) -> Chosen:
     Raises:
         BadPicture: it is no picture, damaged or too large.
     """
-    opened = images.open_picture(content)
+    return take(images.open_picture(content))
+
+
+def take(opened: Image.Image) -> Chosen:
+    """Keep a picture, upright RGB, made smaller where it is very large."""
     if max(opened.size) > LONGEST:
         opened = images.scaled(opened, LONGEST)
     own = Chosen(images.fingerprint(opened), OWN, opened)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from core import neurons
 from core.layers import Layer
 from core.networks import Network
 from core.recipes import NeuronRecipe
-from explorer import shared, widgets, words
+from explorer import links, shared, widgets, words
 from explorer.store import StoredPicture
 
 PER_PAGE = 64
@@ -80,6 +81,8 @@ def tiles(
     page: int,
     found: Mapping[int, StoredPicture],
     sketches: Mapping[int, bytes],
+    show: str = "",
+    crops: Mapping[int, str] | None = None,
 ) -> str | None:
     """Show a page of neurons; those not begun yet shimmer.
 
@@ -87,16 +90,37 @@ def tiles(
         network, layer, page: which neurons.
         found: those that are in the store, by unit.
         sketches: unfinished pictures, by unit.
+        show: what of each, one of ``links.SHOWN``; "" for what it wants to see.
+        crops: URLs of what excites each most, by unit.
 
     Returns:
         The unit of the picture that was clicked just now, or None.
     """
     units: Sequence[int] = units_of(layer, page)
-    pictures = [
-        tile(unit, words.meaning(network, layer, unit), found.get(unit), sketches.get(unit))
-        for unit in units
-    ]
-    return widgets.tile_grid(pictures, "tiles", f"{network.name} {layer.name}, page {page}")
+    pictures = []
+    for unit in units:
+        name, seen = words.meaning(network, layer, unit), (crops or {}).get(unit)
+        if show == links.CROPS:
+            pictures.append(crops_tile(unit, name, seen))
+        else:
+            own = tile(unit, name, found.get(unit), sketches.get(unit))
+            pictures.append(replace(own, beside=seen))
+    label = f"{network.name} {layer.name}, page {page} {show}".rstrip()
+    return widgets.tile_grid(pictures, "tiles", label, pairs=show == links.BOTH)
+
+
+def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> widgets.Tile:
+    """Make the tile of one neuron's crops.
+
+    Args:
+        unit: the neuron.
+        name: what it stands for; may be empty.
+        crops: their URL, if they are there.
+        place: what a click returns; the unit if empty.
+    """
+    who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    what = "what excites it most" if crops else "not cut out yet"
+    return widgets.Tile(place or str(unit), f"{who}, {what}", crops, str(unit), caption=name)
 
 
 def tile(

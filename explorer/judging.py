@@ -89,24 +89,32 @@ def _others(neuron: Neuron, others: Sequence[StoredPicture]) -> str:
     return f'<div class="badge-others">{"".join(cells)}</div>'
 
 
-def ruler(value: float | None, others: Sequence[float], colour: str) -> str:
+def ruler(
+    value: float | None,
+    others: Sequence[float],
+    colour: str,
+    named: Mapping[str, float] | None = None,
+) -> str:
     """Write a value on a ruler with those of others as HTML.
 
     Args:
         value: the activation; None while it is not measured.
-        others: what the layer's other neurons reach with pictures of their own.
+        others: what it is compared with, such as what the layer's other neurons reach with
+            pictures of their own.
         colour: of the mark.
+        named: values with words beneath; by default the least, the median and the most.
     """
     if value is None or not others:
         return '<div class="ruler"><div class="ruler-track"></div></div>'
-    low, high = min(*others, value), max(*others, value)
+    every = [*others, *(named or {}).values(), value]
+    low, high = min(every), max(every)
 
     def at(it: float) -> float:
         return 100 * (it - low) / (high - low) if high > low else 50.0
 
     ticks = "".join(f'<i style="left:{at(it):.1f}%"></i>' for it in others)
     median = float(torch.tensor(others).median())
-    marks = _marks({"least": low, "median": median, "most": high}, at)
+    marks = _marks(named or {"least": low, "median": median, "most": high}, at)
     words = f"{value:.3g} on a ruler from {low:.3g} to {high:.3g}; the median is {median:.3g}"
     return (
         f'<div class="ruler" role="img" aria-label="{escape(words)}"><div class="ruler-track">'

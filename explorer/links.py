@@ -1,5 +1,6 @@
 """Links: the page's URL says what is looked at, so that it can be shared and reloaded."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from core.recipe import SEED_RANGE, Recipe, require
 from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-LAYERS, NEURON, GALLERY = (str(PAGES / name) for name in ("layers.py", "neuron.py", "gallery.py"))
+LAYERS, NEURON, PROBE, GALLERY = (
+    str(PAGES / f"{name}.py") for name in ("layers", "neuron", "probe", "gallery")
+)
 
 # What a link may say of how a neuron is drawn, and between which bounds.
 SETTINGS = {"size": SIZE_RANGE, "steps": STEPS_RANGE, "seed": SEED_RANGE}
@@ -19,6 +22,12 @@ SETTINGS = {"size": SIZE_RANGE, "steps": STEPS_RANGE, "seed": SEED_RANGE}
 DIVERSE = 4
 NEGATIVE = "negative"
 VIEWS = (*(str(number + 1) for number in range(DIVERSE)), NEGATIVE)
+# What is shown of each neuron of many: what it wants to see, if the link names nothing; the crops
+# that excite it most; or both.
+CROPS, BOTH = "crops", "both"
+SHOWN = (CROPS, BOTH)
+# What stays as it was chosen when a visitor goes from layer to layer.
+STAYS = ("show", "index")
 
 
 def go(**place: str | int | None) -> None:
@@ -31,9 +40,16 @@ def change(**place: str | int | None) -> None:
     go(**{**st.query_params.to_dict(), **place})
 
 
+def move(**place: str | int | None) -> None:
+    """Go to another place, as ``go``, and keep how it is looked at."""
+    go(**{name: st.query_params.get(name) for name in STAYS}, **place)
+
+
 def neuron(network: str, layer: str, unit: int) -> None:
     """Go to the page of a neuron."""
     query = {"network": network, "layer": layer, "unit": str(unit)}
+    if "index" in st.query_params:
+        query["index"] = st.query_params["index"]
     st.switch_page(NEURON, query_params=query)
 
 
@@ -117,13 +133,22 @@ def canvas() -> str:
     return name
 
 
+def one_of(name: str, known: Sequence[str]) -> str:
+    """Read one of some words from the URL's query; "" if it is not there.
+
+    Raises:
+        ExplorerError: it is another word.
+    """
+    word = st.query_params.get(name, "")
+    if word and word not in known:
+        raise unknown(name, word, known)
+    return word
+
+
 def view() -> str:
     """Read from the URL's query which picture of a neuron is large; "" for what it wants most.
 
     Raises:
         ExplorerError: there is no such picture.
     """
-    name = st.query_params.get("view", "")
-    if name and name not in VIEWS:
-        raise unknown("view", name, VIEWS)
-    return name
+    return one_of("view", VIEWS)

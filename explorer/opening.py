@@ -8,7 +8,7 @@ from core import networks
 from core.errors import ExplorerError, unknown
 from core.layers import Layer
 from core.networks import Network, NetworkInfo
-from explorer import shared, widgets
+from explorer import links, shared, widgets
 
 # Visitors start past the middle, where neurons want textures and parts that can be named.
 FIRST_DEPTH = 0.6
@@ -21,6 +21,29 @@ def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
         return name
     problems.append(str(unknown("network", name, infos)))
     return networks.SKETCHNET
+
+
+def choose(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
+    """Let the visitor choose a network, and tell which one it is."""
+    name = named(infos, problems)
+
+    def caption(name: str) -> str:
+        info = infos[name]
+        return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
+
+    st.session_state["network"] = name
+    st.selectbox(
+        "Network",
+        list(infos),
+        format_func=caption,
+        key="network",
+        label_visibility="collapsed",
+        on_change=lambda: links.go(
+            network=st.session_state["network"],
+            **{it: st.query_params.get(it) for it in ("show", "picture")},
+        ),
+    )
+    return name
 
 
 def network(info: NetworkInfo) -> Network | None:

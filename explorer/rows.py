@@ -99,8 +99,7 @@ def grow(
 def views(neuron: Neuron, view: str, wanted: Wanted) -> None:
     """Show the neuron's other pictures; a click makes one large."""
     takes = {name: neuron.small(name) for name in ("", *links.VIEWS)}
-    missing = [take.recipe for take in takes.values() if take.find() is None]
-    asked = wanted.ask(missing)
+    asked = wanted.ask([take.recipe for take in takes.values() if take.find() is None])
 
     def show(sketches: Sketches) -> None:
         tiles = [
@@ -194,7 +193,7 @@ def listens(neuron: Neuron, wanted: Wanted) -> None:
     excite = [it for it in found if it.weight > 0][:INPUTS]
     inhibit = [it for it in found if it.weight < 0][:INPUTS]
     source = network.layer(found[0].layer)
-    recipe, missing = _missing(network, source, [*excite, *inhibit])
+    recipe, lacking = missing(network, source, [it.unit for it in (*excite, *inhibit)])
     asked = [] if recipe is None else wanted.ask([recipe])
     _section(
         f"Listens to {source.name}",
@@ -216,7 +215,7 @@ def listens(neuron: Neuron, wanted: Wanted) -> None:
                         source,
                         it.unit,
                         f"{it.weight / most:+.2f}".replace("-", "\N{MINUS SIGN}"),
-                        recipe if it.unit in missing else None,
+                        recipe if it.unit in lacking else None,
                         None if recipe is None else sketches.get((recipe.key, it.unit)),
                     )
                     for it in some
@@ -236,17 +235,17 @@ def feeds(_network: Network, weights: str, layer: str, unit: int) -> tuple[Feed,
     return wiring.feeds(_network, _network.layer(layer), unit)
 
 
-def _missing(
-    network: Network, layer: Layer, some: Sequence[Feed]
+def missing(
+    network: Network, layer: Layer, units: Sequence[int]
 ) -> tuple[NeuronRecipe | None, set[int]]:
     """Write the recipe for those neurons that the layer's own pages have not drawn yet."""
-    parts = {it.unit: grid.part_of(network, layer, it.unit).key for it in some}
+    parts = {unit: grid.part_of(network, layer, unit).key for unit in units}
     here = shared.store().present(parts.values())
-    missing = sorted(unit for unit, key in parts.items() if key not in here)
-    if not missing:
+    lacking = sorted(unit for unit, key in parts.items() if key not in here)
+    if not lacking:
         return None, set()
-    usual = grid.part_of(network, layer, missing[0])
-    return neurons.plan(network, layer.name, missing, usual.size, usual.steps), set(missing)
+    usual = grid.part_of(network, layer, lacking[0])
+    return neurons.plan(network, layer.name, lacking, usual.size, usual.steps), set(lacking)
 
 
 def _kin(

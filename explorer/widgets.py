@@ -41,6 +41,7 @@ class Tile:
         sketch: whether the picture is unfinished; it cannot be opened then.
         dead: whether the neuron is dead.
         chosen: whether it is the one that is looked at.
+        beside: a URL of a second picture, in a grid of pairs; None where there is none yet.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Tile:
     sketch: bool = False
     dead: bool = False
     chosen: bool = False
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def tile_grid(
     label: str,
     on_open: Callable[[str], None] | None = None,
     columns: int = 0,
+    pairs: bool = False,
 ) -> str | None:
     """Show a grid of square pictures that open with a click.
 
@@ -109,12 +112,13 @@ def tile_grid(
         on_open: called with the id of a clicked tile before the page runs again.
         columns: how many stand in a row where there is room, of tiles that fill one row; 0 for
             a grid of many rows.
+        pairs: whether a second picture stands beside each.
 
     Returns:
         The id of the tile that was clicked just now, or None.
     """
     shown = [vars(tile) for tile in tiles]
-    data = {"set": label, "label": label, "columns": columns, "tiles": shown}
+    data = {"set": label, "label": label, "columns": columns, "pairs": pairs, "tiles": shown}
     html = '<div class="tiles" role="group"></div>'
     return _mount("tiles", html, key, data, "open", on_open)
 
@@ -185,6 +189,44 @@ def drop_target(key: str) -> str | None:
         "<span>It opens with the settings that it was made with.</span></div>"
     )
     return _mount("drop", html, key, {}, "drop", None)
+
+
+def pick(
+    picture: str,
+    size: tuple[int, int],
+    key: str,
+    label: str,
+    on_pick: Callable[[str], None],
+    place: tuple[float, float] | None = None,
+    field: tuple[float, float, float, float] | None = None,
+) -> str | None:
+    """Show a picture in which a place can be chosen with a click.
+
+    Args:
+        picture: a URL.
+        size: its (height, width); only their proportion matters.
+        key: the widget's key.
+        label: what a screen reader says.
+        on_pick: called with what is returned, before the page runs again.
+        place: the (row, col) that is chosen, as shares of the height and width.
+        field: a box that is outlined: (top, left, bottom, right), as such shares.
+
+    Returns:
+        The row and the column of the place that was chosen just now, as shares, parted by a
+        space; None if none was.
+    """
+    html = (
+        '<div class="pick" tabindex="0" role="application"><img alt="" draggable="false">'
+        '<span class="field" hidden></span><span class="place" hidden></span></div>'
+    )
+    data = {
+        "picture": picture,
+        "proportion": f"{size[1]} / {size[0]}",
+        "label": label,
+        "place": place,
+        "field": field,
+    }
+    return _mount("pick", html, key, data, "pick", on_pick)
 
 
 def start_at_top(key: str) -> None:

@@ -171,7 +171,7 @@ def _lock_file(store: Store, name: str) -> Path:
     return folder / f"{name}.lock"
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
     """End this process when the one that started it is no more, however that ended."""
     sys.stdin.buffer.read()
     os._exit(0)
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("store", type=Path, help="the store's file")
     parser.add_argument("--threads", type=int, default=0, help="processors to use; 0 for all")
     chosen = parser.parse_args()
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     store = Store(chosen.store)

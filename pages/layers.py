@@ -1,21 +1,42 @@
 """Layers: a network as a ladder, and what every neuron of a layer wants to see."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
 from core.errors import ExplorerError
+from core.indexes import Index
 from core.layers import Layer
-from core.networks import Network, NetworkInfo
-from explorer import finding, following, grid, links, opening, shared, widgets, words
+from core.networks import Network
+from explorer import (
+    cropping,
+    finding,
+    following,
+    grid,
+    indexed,
+    links,
+    opening,
+    shared,
+    widgets,
+    words,
+)
 from explorer.jobs import UNASKED, Job
 
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
 FILL_SECONDS = 60.0
 FILL_POLL_SECONDS = 2.0
-HINT = "Each picture is what one neuron wants to see most. Click one to see it large."
+# What can be shown of each neuron, by its word in the URL: its name, and what it means.
+SHOWN = {
+    "": ("What they want", "Each picture is what one neuron wants to see most."),
+    links.CROPS: (
+        "What they find",
+        "Each square has the nine crops of {} that excite one neuron most.",
+    ),
+    links.BOTH: ("Both", "What each neuron wants to see, and what of {} excites it most."),
+}
+CLICK = "Click one to see it large."
 
 
 def main() -> None:
@@ -27,7 +48,7 @@ def main() -> None:
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
         infos = shared.catalogue()
-        name = choose_network(infos, problems)
+        name = opening.choose(infos, problems)
         finder, ladder = st.empty(), st.empty()
     with room:
         network = opening.network(infos[name])
@@ -43,32 +64,20 @@ def main() -> None:
             with ladder.container():
                 show_ladder(network, layer, complete=False)
             return
-        widgets.heading(layer.name, words.describe(layer), widgets.depth_colour(layer.depth))
+        head = st.container(key="layer-head", horizontal=True, vertical_alignment="center")
+        with head:
+            widgets.heading(layer.name, words.describe(layer), widgets.depth_colour(layer.depth))
+            show = choose_shown(problems)
+        index = indexed.chosen(network, problems) if show else None
         opening.tell(problems)
-        complete = show_neurons(network, layer, page)
-        show_pager(layer, page, partial(links.go, network=network.name, layer=layer.name))
+        if show and index is None:
+            indexed.missing(network, "layers", "the pictures that excite each neuron most")
+        if show:
+            indexed.choose(network)
+        complete = show_neurons(network, layer, page, show if index else "", index)
+        show_pager(layer, page, partial(links.move, network=network.name, layer=layer.name))
     with ladder.container():
         show_ladder(network, layer, complete)
-
-
-def choose_network(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
-    """Let the visitor choose a network, and tell which one it is."""
-    name = opening.named(infos, problems)
-
-    def caption(name: str) -> str:
-        info = infos[name]
-        return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
-
-    st.session_state["network"] = name
-    st.selectbox(
-        "Network",
-        list(infos),
-        format_func=caption,
-        key="network",
-        label_visibility="collapsed",
-        on_change=lambda: links.go(network=st.session_state["network"]),
-    )
-    return name
 
 
 def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
@@ -95,35 +104,80 @@ def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
         st.markdown(f"neurons {units[0]} to {units[-1]} of {layer.channels}")
 
 
-def show_neurons(network: Network, layer: Layer, page: int) -> bool:
-    """Show a page of neurons, follow those that are being drawn, and tell whether all are there."""
+def choose_shown(problems: list[str]) -> str:
+    """Let the visitor choose what is shown of each neuron."""
+    show = ""
+    try:
+        show = links.one_of("show", links.SHOWN)
+    except ExplorerError as error:
+        problems.append(str(error))
+    st.session_state["show"] = show
+    st.segmented_control(
+        "Show",
+        list(SHOWN),
+        format_func=lambda it: SHOWN[it][0],
+        key="show",
+        label_visibility="collapsed",
+        required=True,
+        on_change=lambda: links.change(show=st.session_state["show"] or None),
+    )
+    return show
+
+
+def show_neurons(network: Network, layer: Layer, page: int, show: str, index: Index | None) -> bool:
+    """Show a page of neurons, follow those that are being drawn, and tell whether all are there.
+
+    Args:
+        network, layer, page: which neurons.
+        show: what of each, a key of ``SHOWN``.
+        index: what knows their crops, if these are shown.
+    """
     recipe = grid.plan(network, layer, page)
     store, jobs = shared.store(), shared.jobs()
     keys = {part.key for part in recipe.parts()}
     complete = store.present(keys) == keys
-    job = None if complete else following.ask(recipe)
+    job = None if complete or show == links.CROPS else following.ask(recipe)
+    hint = SHOWN[show][1].format("" if index is None else indexed.words(index)) + " " + CLICK
+    cut = cutter(index, layer, page)
+    _, all_cut, _ = cut()
     looks = itertools.count()
 
     def body() -> None:
         if isinstance(job, str) and next(looks):
             st.rerun()  # So many jobs waited; perhaps there is room now.
         found = store.pictures(recipe)
+        crops, all_there, problem = cut()
         now = job if not isinstance(job, Job) else jobs.get(job.key)
         with st.container(key="status"):
             if isinstance(now, Job) and len(found) < len(recipe.pictures):
                 jobs.watch(now.key, shared.visitor())
                 following.show(now, partial(_so_many, len(recipe.units)), "page")
+            elif problem:
+                st.caption(f"Some pictures cannot be shown: {widgets.plain(problem)}")
             else:
-                st.caption(now if isinstance(now, str) else HINT)
+                st.caption(now if isinstance(now, str) else hint)
         sketches = {} if job is None else jobs.sketches(recipe.key)
-        opened = grid.tiles(network, layer, page, found, sketches)
+        opened = grid.tiles(network, layer, page, found, sketches, show, crops)
         if opened:
             links.neuron(network.name, layer.name, int(opened))
-        if isinstance(job, Job) and isinstance(now, Job) and now.open != job.open:
+        over = isinstance(job, Job) and isinstance(now, Job) and now.open != job.open
+        if over or all_there != all_cut:
             st.rerun()  # There is nothing to follow any more.
 
-    st.fragment(body, run_every=following.pace(job))()
+    pace = following.pace(job) if all_cut else cropping.POLL_SECONDS
+    st.fragment(body, run_every=pace)()
     return complete
+
+
+def cutter(
+    index: Index | None, layer: Layer, page: int
+) -> Callable[[], tuple[dict[int, str], bool, str]]:
+    """Give what cuts out the crops of a page's neurons, some more at every call."""
+    if index is None or layer.name not in [it.name for it in index.plan.layers]:
+        return lambda: ({}, True, "")
+    units = grid.units_of(layer, page)
+    makers = {unit: partial(cropping.sheet, index, layer.name, unit) for unit in units}
+    return lambda: cropping.make(makers)
 
 
 def _so_many(total: int, fraction: float) -> str:
@@ -136,7 +190,9 @@ def show_ladder(network: Network, selected: Layer, complete: bool) -> None:
     filling = fill_next(network) if complete else None
 
     def body() -> None:
-        picked = grid.ladder(network, selected, lambda it: links.go(network=network.name, layer=it))
+        picked = grid.ladder(
+            network, selected, lambda it: links.move(network=network.name, layer=it)
+        )
         job = None if filling is None else shared.jobs().get(filling)
         if picked or (job is not None and not job.open):
             st.rerun()

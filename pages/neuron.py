@@ -6,7 +6,9 @@ from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network
 from explorer import (
+    excited,
     grid,
+    indexed,
     judging,
     labelling,
     likeness,
@@ -106,7 +108,7 @@ def show_way(network: Network, layer: Layer, unit: int) -> None:
 
 def show(neuron: Neuron, view: str) -> None:
     """Show the neuron: its large picture first, then what takes longer to find out."""
-    wanted = Wanted()
+    wanted, told = Wanted(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
         portrait.show(neuron, view, portrait.ask(neuron.large(view)))
@@ -116,6 +118,9 @@ def show(neuron: Neuron, view: str) -> None:
         badge = st.container(key="badge")
         st.html(widgets.facts("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
+    problems: list[str] = []
+    index = indexed.chosen(neuron.network, problems)
+    excited.show(neuron, index, problems)
     rows.views(neuron, view, wanted)
     checking = wanted.ask([take.recipe for take in neuron.others()])
     # From here on the network itself is asked, which takes a moment where it is asked first.
@@ -125,6 +130,8 @@ def show(neuron: Neuron, view: str) -> None:
         show_badge(neuron, best, checking, drawn)
     with ruler:
         show_ruler(neuron, stored, drawn)
+    with told:
+        opening.tell(problems)
     rows.similar(neuron, drawn, best, wanted)
     rows.listens(neuron, wanted)
     wanted.settle()

@@ -38,6 +38,10 @@ def app(
             envvar="EXPLORER_RAY_ADDRESS", help="Of a Ray cluster, such as 10.0.0.1:6379 or auto."
         ),
     ] = None,
+    index: Annotated[
+        list[Path] | None,
+        typer.Option(help="An index that pages look things up in; may be given several times."),
+    ] = None,
 ) -> None:
     """Start the app in the browser."""
     from streamlit.web.cli import main_run
@@ -45,6 +49,10 @@ def app(
     from explorer.engine import configure
 
     configure(engine, address)
+    if index:
+        from explorer import indexed
+
+        indexed.configure(index)
     threading.Thread(target=_warm_up, daemon=True).start()
     # Streamlit reads its settings from the folder it is started in.
     os.chdir(ROOT)

@@ -2,6 +2,7 @@
 // pictures that stay are not loaded again and nothing jumps.
 
 const DIGEST = new WeakMap();
+const BESIDE = new WeakMap();
 
 function make() {
   const tile = document.createElement("button");
@@ -36,15 +37,18 @@ function patch(tile, state) {
   tile.querySelector(".caption").textContent = state.caption;
   if (before !== state.picture) {
     tile.classList.toggle("arrived", before === null && !waiting);
-    show(tile.querySelector(".frame"), state.picture);
+    show(tile.querySelector(".frame"), state.picture, "own");
   }
   DIGEST.set(tile, state.picture);
+  if (BESIDE.get(tile) !== state.beside) show(tile.querySelector(".frame"), state.beside, "beside");
+  BESIDE.set(tile, state.beside);
 }
 
-function show(frame, picture) {
-  const old = frame.querySelector("img");
+function show(frame, picture, kind) {
+  const old = frame.querySelector(`img.${kind}`);
   if (!picture) return void old?.remove();
   const image = old ?? document.createElement("img");
+  image.className = kind;
   image.alt = ""; // the button says what it is
   image.draggable = false;
   image.src = picture;
@@ -87,6 +91,7 @@ function returnTo(tile) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".tiles");
   grid.setAttribute("aria-label", data.label);
+  grid.classList.toggle("pairs", data.pairs);
   grid.classList.toggle("few", !data.columns && data.tiles.length <= 8);
   grid.classList.toggle("row", data.columns > 0);
   grid.style.setProperty("--across", data.columns);

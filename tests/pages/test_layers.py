@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from explorer import jobs, labelling, shared
 from explorer.claims import Claims
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
+from tests.pages.collection import index_of
 from tests.pages.studio import Studio, open_studio, visit, work_off
 
 
@@ -190,3 +192,46 @@ def grid_tiles(app: AppTest) -> list[dict[str, Any]]:
     data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
     (tiles,) = (it["tiles"] for it in data if "tiles" in it)
     return list(tiles)
+
+
+def shown_grid(app: AppTest) -> dict[str, Any]:
+    """All that the grid of neurons shows."""
+    data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    return next(it for it in data if "tiles" in it)
+
+
+def test_crops_stand_in_place_of_pictures_or_beside_them(studio: Studio, tmp_path: Path) -> None:
+    index_of(studio.network, tmp_path)
+    layer = studio.network.shown[1].name
+    crops = shown_grid(open_at(layer=layer, show="crops"))
+    assert not studio.rendered and not crops["pairs"]
+    assert all(tile["picture"] and tile["beside"] is None for tile in crops["tiles"])
+    both = shown_grid(visit(layer=layer, show="both"))
+    assert both["pairs"]
+    for tile, crop in zip(both["tiles"], crops["tiles"], strict=True):
+        assert tile["beside"] == crop["picture"] != tile["picture"]
+
+
+def test_what_is_shown_is_chosen_and_stays_from_layer_to_layer(
+    studio: Studio, tmp_path: Path
+) -> None:
+    index_of(studio.network, tmp_path)
+    app = open_at(layer=studio.network.shown[1].name)
+    app.button_group(key="show").set_value("crops").run()
+    assert query(app)["show"] == "crops"
+    assert any("nine crops of 20 pictures of photos" in it.value for it in app.caption)
+
+
+def test_an_index_is_chosen_among_several(studio: Studio, tmp_path: Path) -> None:
+    index_of(studio.network, tmp_path, "birds")
+    index_of(studio.network, tmp_path, "photos")
+    app = open_at(show="crops")
+    assert app.selectbox(key="index").value == "birds"
+    app.selectbox(key="index").set_value("photos").run()
+    assert query(app)["index"] == "photos"
+
+
+def test_without_an_index_crops_are_not_shown_and_it_is_said_why(studio: Studio) -> None:
+    app = visit(show="both")
+    assert any("explorer index" in it.value for it in app.caption)
+    assert not shown_grid(app)["pairs"]

@@ -15,12 +15,13 @@ from torch import nn
 
 from core import networks
 from core.sketchnet.labels import Label, Labels
-from explorer import grid, labelling, links, shared, work
+from explorer import choosing, grid, labelling, links, shared, work
 from explorer.jobs import UNASKED
 from explorer.store import Store, StoredPicture
 from explorer.takes import Neuron
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
+from tests.pages.collection import index_of
 from tests.pages.studio import SIZE, STEPS, Studio, open_studio, visit, work_off
 
 
@@ -240,3 +241,70 @@ def test_what_a_neuron_stands_for_is_its_title(
     page = html(see(layer=layer.name, unit="0"))
     assert "eye</h2>" in page and "eye (part), IoU 0.50" in page
     assert "red</h2>" in html(see(layer=layer.name))
+
+
+def test_the_pictures_that_excite_it_most_least_and_between(studio: Studio, tmp_path: Path) -> None:
+    index = index_of(studio.network, tmp_path)
+    layer = studio.network.shown[1].name
+    hits = index.top(layer, 2)
+    app = see(layer=layer, unit="2")
+    labels = [tile["label"] for tile in tiles(app)["crops"]]
+    assert labels == [f"{hit.picture}, activation {hit.value:.3g}" for hit in hits]
+    assert all(tile["picture"] for tile in tiles(app)["crops"])
+    least = tiles(see(layer=layer, unit="2", pictures="least"))["crops"]
+    assert least[0]["label"].startswith(index.least(layer, 2)[0].picture)
+    between = tiles(see(layer=layer, unit="2", pictures="between"))["crops"]
+    values = [float(tile["note"]) for tile in between]
+    assert values == sorted(values, reverse=True) and len(set(values)) > 3
+
+
+def test_evidence_is_shown_on_request(studio: Studio, tmp_path: Path) -> None:
+    index_of(studio.network, tmp_path)
+    layer = studio.network.shown[1].name
+    seen = {}
+    for how in ("", "heat", "guided", "deconvolution"):
+        app = see(layer=layer, unit="2", **({"evidence": how} if how else {}))
+        assert not app.warning
+        seen[how] = tiles(app)["crops"][0]["picture"]
+    assert None not in seen.values() and len(set(seen.values())) == 4
+
+
+def test_the_spread_over_the_collection_the_labels_and_the_ruler(
+    studio: Studio, tmp_path: Path
+) -> None:
+    index = index_of(studio.network, tmp_path)
+    layer = studio.network.shown[1].name
+    app = see(layer=layer, unit="2")
+    assert app.get("plotly_chart")
+    page = html(app)
+    assert "What its best" in page and "cats" in page
+    own = shared.store().picture(grid.part_of(studio.network, studio.network.shown[1], 2).key, 2)
+    assert own is not None
+    best = index.top(layer, 2, "mean")[0].value
+    ratio = float(own.facts["activation"]) / best
+    assert (f"{ratio:.1f} times the best" if ratio > 1 else "Less than the best") in page
+    assert "mean over the picture" in page
+
+
+def test_an_index_without_the_mean_compares_the_highest_places(
+    studio: Studio, tmp_path: Path
+) -> None:
+    index_of(studio.network, tmp_path, mean=False)
+    page = html(see(layer=studio.network.shown[1].name, unit="2"))
+    assert "at the highest place" in page
+
+
+def test_a_crop_leads_to_the_probe_of_its_picture(studio: Studio, tmp_path: Path) -> None:
+    index = index_of(studio.network, tmp_path)
+    own = choosing.take(index.picture(index.top("1", 0)[0].picture))
+    assert choosing.find(own.name).picture.size == own.picture.size
+
+
+@pytest.mark.parametrize("link", [{"pictures": "best"}, {"evidence": "dna"}, {"index": "no"}])
+def test_a_bad_link_to_its_pictures_says_so(
+    studio: Studio, tmp_path: Path, link: dict[str, str]
+) -> None:
+    index_of(studio.network, tmp_path)
+    app = see(layer=studio.network.shown[1].name, unit="2", **link)
+    assert "This link does not fit" in app.warning[0].value
+    assert tiles(app)["crops"]

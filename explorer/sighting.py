@@ -1,0 +1,96 @@
+"""What a network sees of one picture, for the page that probes it."""
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+
+import streamlit as st
+import torch
+from PIL import Image, ImageChops
+
+from core import evidence, images, probing
+from core.crops import DARKEST, as_seen
+from core.framing import Frame
+from core.indexes import Index
+from core.layers import Layer
+from core.networks import Network
+from core.probing import Answer, Sight
+from explorer import widgets
+from explorer.choosing import Chosen
+
+# Activations of one picture may take a hundred megabytes.
+SIGHTS_AT_MOST = 4
+# Longer side of the picture on the page, sharp on a common screen.
+SHOWN_PIXELS = 768
+QUALITY = 88
+
+
+def look(network: Network, chosen: Chosen, index: Index | None) -> Sight:
+    """Show a picture to a network, once for all."""
+    layers = "" if index is None else index.plan.fingerprint
+    return _look(network, chosen.picture, index, network.fingerprint, chosen.fingerprint, layers)
+
+
+@st.cache_resource(max_entries=SIGHTS_AT_MOST, show_spinner=False)
+def _look(
+    _network: Network,
+    _picture: Image.Image,
+    _index: Index | None,
+    weights: str,
+    picture: str,
+    layers: str,
+) -> Sight:
+    return probing.look(_network, _picture, _index)
+
+
+def layers(network: Network, index: Index | None) -> Sequence[Layer]:
+    """List the layers that are shown, from the answer back to the picture."""
+    known = {it.name for it in index.plan.layers} if index else None
+    return [it for it in reversed(network.shown) if known is None or it.name in known]
+
+
+def answer(
+    sight: Sight, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
+) -> Answer:
+    """Tell what one neuron answers to a picture, or to one place of it."""
+    every = sight.answers(layer, index, layer.channels, at)
+    return next(it for it in every if it.unit == unit)
+
+
+@lru_cache(maxsize=64)
+def shown(network: Network, chosen: Chosen, lit_by: tuple[str, int] | None) -> str:
+    """Draw what the network sees of a picture as a URL.
+
+    Args:
+        network: which one.
+        chosen: the picture.
+        lit_by: name of a layer and a neuron: bright is left what excites it.
+    """
+    picture = chosen.picture
+    frame = Frame((picture.height, picture.width), network.input_size)
+    top, left, bottom, right = frame.window
+    scale = min(SHOWN_PIXELS / max(bottom - top, right - left), 4.0)
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
+    if lit_by is not None:
+        image = as_seen(picture, frame)
+        heat = evidence.heatmap(network, image, *lit_by).clamp(min=0)
+        heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
+        light = images.to_picture(heat.expand(3, -1, -1)).resize(size, Image.Resampling.BICUBIC)
+        seen = ImageChops.multiply(seen, light)
+    buffer = io.BytesIO()
+    seen.save(buffer, "WEBP", quality=QUALITY, method=2)
+    return widgets.encoded(buffer.getvalue())
+
+
+def field(
+    network: Network, layer: Layer, found: Answer
+) -> tuple[float, float, float, float] | None:
+    """Give what a neuron sees at its position, as shares of the picture; None if that is all."""
+    if layer.spans is None:
+        return None
+    height, width = network.input_size
+    top, left, bottom, right = layer.field_of(found.row, found.col)
+    if (top, left, bottom, right) == (0, 0, height, width):
+        return None
+    return top / height, left / width, bottom / height, right / width

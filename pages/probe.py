@@ -1,0 +1,279 @@
+"""Probe: which neurons know a picture, and where in it."""
+
+from dataclasses import replace
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.indexes import Index
+from core.layers import Layer
+from core.networks import Network
+from core.probing import Answer, Sight
+from core.recipes import NeuronRecipe
+from explorer import (
+    choosing,
+    cropping,
+    grid,
+    indexed,
+    links,
+    opening,
+    rows,
+    shared,
+    sighting,
+    widgets,
+    words,
+)
+from explorer.choosing import Chosen
+from explorer.rows import Wanted
+
+SAMPLE = "village"
+# Neurons of each layer: pairs of pictures in one row of a wide page.
+COUNT = 4
+PIXELS = 192
+# Above so many percent of a collection a percentile says no more than this.
+ALL = 99.95
+# A probability below this is as good as none.
+LEAST = 0.001
+
+
+def main() -> None:
+    """Read the URL, and show the picture, and beside it the neurons that know it."""
+    st.html(widgets.FRONTEND / "probe.css")
+    problems: list[str] = []
+    infos = shared.catalogue()
+    left, right = st.columns([2, 3], gap="large")
+    with left, st.container(key="probe-rail"):
+        name = opening.choose(infos, problems)
+        room = st.container()
+    with right:
+        network = opening.network(infos[name])
+        if network is None:
+            opening.tell(problems)
+            return
+        index = indexed.chosen(network, problems)
+        with room:
+            stage = st.container(key="stage")
+            chosen = choosing.choose("picture", SAMPLE, problems) or choosing.find(SAMPLE)
+        at, layer, unit = place(network, index, problems)
+        sight = sighting.look(network, chosen, index)
+        with stage:
+            show_picture(network, chosen, sight, index, at, layer, unit)
+        opening.tell(problems)
+        show_neurons(network, chosen, sight, index, at, (layer, unit))
+
+
+def place(
+    network: Network, index: Index | None, problems: list[str]
+) -> tuple[tuple[int, int] | None, Layer | None, int]:
+    """Tell which place of the picture and which neuron the URL asks for, if any."""
+    at, layer, unit = None, None, 0
+    try:
+        row, col = (
+            links.number(name, (0, side - 1))
+            for name, side in zip(("row", "col"), network.input_size, strict=True)
+        )
+        at = None if row is None or col is None else (row, col)
+        if "layer" in st.query_params:
+            layer = network.layer(st.query_params["layer"])
+            if layer not in sighting.layers(network, index):
+                raise ExplorerError(f"{layer.name} is not among the layers that are shown here")
+            unit = links.number("unit", (0, layer.channels - 1)) or 0
+    except ExplorerError as error:
+        problems.append(str(error))
+        layer = None
+    return at, layer, unit
+
+
+def show_picture(
+    network: Network,
+    chosen: Chosen,
+    sight: Sight,
+    index: Index | None,
+    at: tuple[int, int] | None,
+    layer: Layer | None,
+    unit: int,
+) -> None:
+    """Show what the network sees of the picture, and what it takes it for."""
+    height, width = network.input_size
+
+    def pick(text: str) -> None:
+        row, col = (
+            int(float(it) * side) for it, side in zip(text.split(), (height, width), strict=True)
+        )
+        links.change(row=row, col=col)
+
+    found = None if layer is None else sighting.answer(sight, layer, index, unit, at)
+    middle = None if at is None else ((at[0] + 0.5) / height, (at[1] + 0.5) / width)
+    widgets.pick(
+        sighting.shown(network, chosen, None if layer is None else (layer.name, unit)),
+        network.input_size,
+        "pick",
+        f"{chosen.title}, as {network.name} sees it: choose a place",
+        pick,
+        middle,
+        None if layer is None or found is None else sighting.field(network, layer, found),
+    )
+    with st.container(key="pick-status", horizontal=True, vertical_alignment="center"):
+        if layer is None or found is None:
+            st.caption(
+                "Click a place to see which neurons fire there."
+                if at is None
+                else "Ranked by what they answer at the mark."
+            )
+        else:
+            st.html(answer_words(network, layer, found, index))
+        show_ways(network, layer, unit, at)
+    if layer is None:
+        st.html(f'<h4 class="side">{escape(network.name)} takes it for</h4>{classes(sight)}')
+
+
+def answer_words(network: Network, layer: Layer, found: Answer, index: Index | None) -> str:
+    """Say how much a neuron is excited, as HTML."""
+    name = words.meaning(network, layer, found.unit)
+    who = f"<b>Neuron {found.unit}</b> of {escape(layer.name)}"
+    who += f", {escape(name)}" if name else ""
+    much = f"excited to {found.value:.3g}"
+    if found.percentile is not None and index is not None:
+        much += f", {above(found.percentile)} of {escape(indexed.words(index))}"
+    return f'<p class="answer">{who}: {much}.</p>'
+
+
+def above(percentile: float) -> str:
+    """Write a percentile in words: ``more than 99.2 %``."""
+    share = f"more than {percentile:.1f}\N{NO-BREAK SPACE}%"
+    return "more than all" if percentile >= ALL else share
+
+
+def show_ways(network: Network, layer: Layer | None, unit: int, at: tuple[int, int] | None) -> None:
+    """Offer the neuron's own page, and the way back to the whole picture."""
+    if layer is not None:
+        query = {"network": network.name, "layer": layer.name, "unit": str(unit)}
+        if "index" in st.query_params:
+            query["index"] = st.query_params["index"]
+        icon = ":material/center_focus_strong:"
+        st.page_link(links.NEURON, label="Open this neuron", icon=icon, query_params=query)
+    if layer is not None or at is not None:
+        st.button(
+            "Whole picture",
+            key="whole",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=links.change,
+            kwargs={"row": None, "col": None, "layer": None, "unit": None},
+        )
+
+
+def classes(sight: Sight) -> str:
+    """Write the likeliest classes as bars in HTML."""
+    written = [
+        f'<dt>{escape(name)}</dt><dd><i style="width:{88 * share:.1f}%"></i>{likely(share)}</dd>'
+        for name, share in sight.classes
+    ]
+    return f'<dl class="counts">{"".join(written)}</dl>'
+
+
+def likely(share: float) -> str:
+    """Write a probability."""
+    return f"{share:.1%}" if share >= LEAST else f"under {LEAST:.1%}"
+
+
+def show_neurons(
+    network: Network,
+    chosen: Chosen,
+    sight: Sight,
+    index: Index | None,
+    at: tuple[int, int] | None,
+    selected: tuple[Layer | None, int],
+) -> None:
+    """Show for each layer the neurons that stand out most, with their pictures."""
+    where = "know this picture" if at is None else "fire at the mark"
+    order = "their activation" if index is None else f"how few of {indexed.words(index)} do better"
+    line = f"Ranked by {order}; from the answer back to the picture."
+    widgets.heading(f"Neurons that {where}", line, widgets.depth_colour(0.5))
+    if index is None:
+        indexed.missing(network, "probe", "how unusual an activation is, and the crops beside")
+    indexed.choose(network)
+    layers = [it for it in sighting.layers(network, index) if at is None or it.spans is not None]
+    found = {it: sight.answers(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
+    sheets, complete, problem = {}, True, ""
+    if index is not None:
+        sheets, complete, problem = cropping.make(
+            {
+                (it.name, one.unit): partial(cropping.sheet, index, it.name, one.unit)
+                for it, some in found.items()
+                for one in some
+            }
+        )
+    if problem:
+        st.caption(f"Some pictures cannot be shown: {widgets.plain(problem)}")
+    wanted = Wanted()
+    recipes = {it: rows.missing(network, it, [one.unit for one in found[it]]) for it in layers}
+    asked = wanted.ask([recipe for recipe, _ in recipes.values() if recipe is not None])
+
+    def show(sketches: rows.Sketches) -> None:
+        for layer, answers in found.items():
+            recipe, lacking = recipes[layer]
+            st.html(layer_words(layer))
+            tiles = [
+                replace(
+                    tile(
+                        network,
+                        layer,
+                        one,
+                        recipe if one.unit in lacking else None,
+                        None if recipe is None else sketches.get((recipe.key, one.unit)),
+                    ),
+                    beside=sheets.get((layer.name, one.unit)),
+                    chosen=selected == (layer, one.unit),
+                )
+                for one in answers
+            ]
+            here = f"{network.name} {layer.name} {chosen.name} {at}"
+            if widgets.tile_grid(
+                tiles, f"known {layer.name}", here, select, len(tiles), pairs=index is not None
+            ):
+                st.rerun()
+
+    rows.grow("known", asked, "{:.0%}".format, show)
+    if not complete:
+        cropping.go_on()
+    wanted.settle()
+
+
+def layer_words(layer: Layer) -> str:
+    """Write a layer's name, in the colour of its depth, as HTML."""
+    colour = widgets.depth_colour(layer.depth)
+    return (
+        f'<h4 class="layer"><i style="background:{colour}"></i>{escape(layer.name)}'
+        f"<span>{escape(words.sees(layer))}</span></h4>"
+    )
+
+
+def tile(
+    network: Network,
+    layer: Layer,
+    found: Answer,
+    recipe: NeuronRecipe | None,
+    sketch: bytes | None,
+) -> widgets.Tile:
+    """Make the tile of one neuron that answers to the picture."""
+    key = (recipe or grid.part_of(network, layer, found.unit)).key
+    picture = shared.store().picture(key, found.unit)
+    caption = words.meaning(network, layer, found.unit) or f"neuron {found.unit}"
+    if found.percentile is not None:
+        share = "top" if found.percentile >= ALL else f"{found.percentile:.1f} %"
+        caption = f"{caption} \N{MIDDLE DOT} {share}"
+    made = grid.tile(found.unit, caption, picture, sketch, f"{layer.name} {found.unit}", PIXELS)
+    # It can be asked where it fires before its picture is drawn.
+    return replace(made, note=f"{found.value:.3g}", dead=False)
+
+
+def select(tile_id: str) -> None:
+    """Look at one neuron's answer."""
+    layer, unit = tile_id.rsplit(" ", 1)
+    links.change(layer=layer, unit=unit)
+
+
+main()

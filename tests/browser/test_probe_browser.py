@@ -1,0 +1,84 @@
+"""The Probe page in a real browser, with SketchNet's index being made meanwhile."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect, Page = playwright.expect, playwright.Page
+
+pytestmark = pytest.mark.browser
+
+DRAWN = 60_000  # milliseconds
+INDEXED = 150_000
+
+
+def send(page: Page, name: str, kind: str, content: bytes) -> None:
+    """Choose a file of one's own."""
+    page.get_by_role("button", name="Your own picture").click()
+    page.locator('input[type="file"]').last.set_input_files(
+        {"name": name, "mimeType": kind, "buffer": content}
+    )
+
+
+def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
+    page.goto("/probe")
+    picture = page.locator(".pick")
+    expect(page.locator(".pick img")).to_be_visible(timeout=DRAWN)
+    expect(page.locator(".tile:enabled img").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("takes it for")).to_be_visible()
+    plain = page.locator(".pick img").get_attribute("src")
+
+    box = picture.bounding_box()
+    picture.click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
+    expect(page).to_have_url(re.compile(r"row=48\b.*col=16\b"))
+    expect(page.get_by_role("heading", name="Neurons that fire at the mark")).to_be_visible()
+    expect(page.locator(".pick .place")).to_be_visible()
+
+    tile = page.locator('.tile[data-id^="relu4b "]').first
+    tile.click()
+    expect(page).to_have_url(re.compile("layer=relu4b&unit="))
+    expect(page.locator(".pick .field")).to_be_visible()
+    assert page.locator(".pick img").get_attribute("src") != plain
+    expect(page.locator(".answer")).to_contain_text("of relu4b")
+
+    # The index is ready by and by, and the crops stand beside the pictures.
+    expect(page.locator(".answer")).to_contain_text("5,000 drawings", timeout=INDEXED)
+    expect(page.locator(".tiles.pairs img.beside").first).to_be_visible(timeout=DRAWN)
+
+    page.get_by_role("button", name="Whole picture").click()
+    expect(page.get_by_role("heading", name="Neurons that know this picture")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("row="))
+    page.go_back()
+    expect(page).to_have_url(re.compile("layer=relu4b"))
+
+
+def test_the_keyboard_chooses_a_place(page: Page) -> None:
+    page.goto("/probe?picture=sea")
+    picture = page.locator(".pick")
+    expect(picture.locator("img")).to_be_visible(timeout=DRAWN)
+    picture.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"row=28\b.*col=28\b"), timeout=DRAWN)
+
+
+def test_a_file_of_ones_own_and_one_that_is_no_picture(page: Page) -> None:
+    page.goto("/probe")
+    expect(page.locator(".pick img")).to_be_visible(timeout=DRAWN)
+    send(page, "cat.jpg", "image/jpeg", b"\xff\xd8\xff\xe0 and no more")
+    expect(page.get_by_text("This picture cannot be used")).to_be_visible(timeout=DRAWN)
+    expect(page).not_to_have_url(re.compile("picture="))
+    expect(page.locator(".pick img")).to_be_visible()
+
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").convert("RGB").save(buffer, "JPEG")
+    page.locator('input[type="file"]').last.set_input_files(
+        {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+    )
+    expect(page).to_have_url(re.compile("picture=[0-9a-f]{32}"), timeout=DRAWN)
+    expect(page.locator('.tile[aria-label="your picture"]')).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("This picture cannot be used")).not_to_be_visible()

@@ -1,0 +1,165 @@
+"""SketchNet's own index, and those that pages use: made in the background, found, chosen."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import indexes, networks, retrieval, sources
+from core.errors import ExplorerError
+from core.networks import Network
+from explorer import excited, indexed, ready
+from explorer.ready import Making
+from tests.conftest import ROOT
+from tests.core.picture_folders import fill
+
+FEW = "sketchworld:300"
+PATIENCE = 60.0
+
+
+def wait(making: Making) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while making.open and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not making.open
+    time.sleep(0.2)  # for its last words
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process that makes the index take few drawings, and write often."""
+    code = (
+        "import sys; from explorer import ready; "
+        f"ready.DRAWINGS, ready.SAVE_SECONDS = {FEW!r}, 0.0; "
+        "sys.argv = ['ready', sys.argv[-1]]; ready.main()"
+    )
+    start = subprocess.Popen
+
+    def popen(command: list[str], **options: object) -> "subprocess.Popen[str]":
+        return start([command[0], "-c", code, command[-1]], **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(ready.subprocess, "Popen", popen)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_path: Path) -> None:
+    out = tmp_path / "indexes" / "sketchnet.index"
+    killed = 0
+    for _ in range(20):
+        making = Making(out)
+        deadline = time.monotonic() + PATIENCE
+        before = making.done
+        while making.open and making.done <= before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not making.open:
+            break
+        making._process.kill()
+        wait(making)
+        killed += 1
+        assert "what was found is kept" in making.problem
+        if killed == 3:
+            break
+    making = Making(out)
+    wait(making)
+    assert making.problem == "" and making.done == making.total == 300
+    assert killed > 0
+    network, source = networks.load(networks.SKETCHNET), sources.find(FEW)
+    plan = retrieval.plan(network, source, k=ready.KEPT, by=retrieval.STATISTICS)
+    plain = tmp_path / "plain.index"
+    for _ in retrieval.build(network, source, retrieval.begin(plan, source, plain), plain):
+        pass
+    assert out.read_bytes() == plain.read_bytes()
+    assert indexes.open(out).complete
+
+
+def test_stopped_it_says_so_and_a_damaged_file_is_made_anew(few: None, tmp_path: Path) -> None:
+    out = tmp_path / "indexes" / "sketchnet.index"
+    making = Making(out)
+    making.stop()
+    wait(making)
+    assert making.problem.startswith("Stopped")
+    out.parent.mkdir(exist_ok=True)
+    out.write_bytes(b"no index")
+    making = Making(out)
+    wait(making)
+    assert making.problem == "" and indexes.open(out).count == 300
+
+
+def test_it_ends_with_the_process_that_wants_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from explorer.ready import Making\n"
+        "making = Making(Path(sys.argv[1])); print(making._process.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "indexes" / "sketchnet.index")]
+    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + PATIENCE
+    while _lives(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(child)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process that nobody has waited for yet is there, and does nothing.
+    return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
+
+
+def made(network: Network, folder: Path, out: Path) -> None:
+    source = sources.find(str(folder))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    plan = retrieval.plan(network, source)
+    for _ in retrieval.build(network, source, retrieval.begin(plan, source, out), out):
+        pass
+
+
+def test_pages_find_finished_indexes_of_their_network_only(
+    tiny: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home" / ready.FOLDER
+    photos = fill(tmp_path / "photos", 6)
+    made(tiny, photos, home / "mine.index")
+    made(tiny, photos, tmp_path / "named.index")
+    (home / "broken.index").write_bytes(b"nothing")
+    source = sources.find(str(photos))
+    tally = retrieval.begin(retrieval.plan(tiny, source), source, home / "half.index")
+    tally.save(home / "half.index")
+    assert list(indexed.known(tiny)) == ["mine"]
+    indexed.configure([tmp_path / "named.index"])
+    monkeypatch.setenv(indexed.VARIABLE, os.environ[indexed.VARIABLE])
+    assert list(indexed.known(tiny)) == ["named", "mine"]
+    assert indexed.words(indexed.known(tiny)["mine"]) == "6 pictures of photos"
+    assert indexed.known(networks.load(networks.SKETCHNET)) == {}
+
+
+def test_the_app_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:
+    with pytest.raises(ExplorerError, match="there is no index"):
+        indexed.configure([tmp_path / "nothing.index"])
+
+
+@pytest.mark.parametrize(
+    ("own", "best", "median", "words"),
+    [
+        (6.2, 2.0, 0.5, "3.1 times the best of them, and 12 times the median drawing."),
+        (6.2, 2.0, 0.0, "3.1 times the best of them."),
+        (1.0, 2.0, 0.5, "Less than the best of them: 50% of it."),
+        (1.0, 0.0, 0.0, "More than any of them."),
+        (0.0, 0.0, 0.0, "Less than the best of them."),
+        (-1.0, 2.0, 0.5, "Less than the best of them."),
+    ],
+)
+def test_a_neurons_own_picture_is_compared_in_words(
+    own: float, best: float, median: float, words: str
+) -> None:
+    assert excited.compare(own, best, median, "drawing", "them") == words

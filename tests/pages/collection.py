@@ -1,0 +1,24 @@
+"""An index for the tiny network of the pages' tests, where the server's owner would put it."""
+
+from pathlib import Path
+
+from core import indexes, retrieval, sources
+from core.indexes import Index
+from core.networks import Network
+from explorer.ready import ENDING, FOLDER
+from explorer.store import home
+from tests.core.picture_folders import fill
+
+COUNT = 20
+
+
+def index_of(network: Network, folder: Path, name: str = "photos", mean: bool = True) -> Index:
+    """Index some made-up pictures of two labels."""
+    source = sources.find(str(fill(folder / name, COUNT)))
+    out = home() / FOLDER / f"{name}{ENDING}"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    plan = retrieval.plan(network, source, by=("max", "mean") if mean else ("max",))
+    tally = retrieval.begin(plan, source, out)
+    for _ in retrieval.build(network, source, tally, out):
+        pass
+    return indexes.open(out)

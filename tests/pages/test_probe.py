@@ -1,0 +1,141 @@
+"""The Probe page, run without a browser on a tiny network that stands in for SketchNet."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import images, probing
+from explorer import choosing, shared
+from explorer.jobs import UNASKED
+from tests.conftest import tiny_module
+from tests.core.picture_folders import photograph
+from tests.pages.app import html, open_at, query
+from tests.pages.collection import index_of
+from tests.pages.studio import Studio, open_studio, visit
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    yield from open_studio(Studio(tiny_module()), monkeypatch)
+
+
+def components(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(element.proto.json) for element in app.get("bidi_component")]
+
+
+def tiles(app: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The tiles of each layer, by the layer's name."""
+    found = [it for it in components(app) if "tiles" in it and not it["label"].startswith("Pict")]
+    return {it["label"].split()[1]: it["tiles"] for it in found}
+
+
+def picture(app: AppTest) -> dict[str, Any]:
+    (found,) = (it for it in components(app) if "proportion" in it)
+    return found
+
+
+def test_there_is_something_to_see_before_any_click(studio: Studio, tmp_path: Path) -> None:
+    index = index_of(studio.network, tmp_path)
+    app = visit("probe")
+    assert not app.warning and not app.error
+    assert picture(app)["picture"].startswith("data:image/webp")
+    assert picture(app)["place"] is None and picture(app)["field"] is None
+    page = html(app)
+    assert "takes it for" in page and all(name in page for name in studio.network.labels)
+    found = tiles(app)
+    assert list(found) == [layer.name for layer in reversed(studio.network.shown)]
+    sight = probing.look(studio.network, choosing.find("village").picture, index)
+    for layer in studio.network.shown:
+        ranked = sight.answers(layer, index, 4)
+        assert [tile["id"] for tile in found[layer.name]] == [
+            f"{layer.name} {it.unit}" for it in ranked
+        ]
+        assert all(tile["picture"] and tile["beside"] for tile in found[layer.name])
+    # Nobody asked for these neurons; they only fill the page.
+    assert not shared.jobs().select("WHERE rank < :it", {"it": UNASKED})
+
+
+def test_without_an_index_it_ranks_by_activation_and_says_how_to_have_one(studio: Studio) -> None:
+    app = visit("probe")
+    assert "Ranked by their activation" in html(app)
+    assert any("explorer index" in it.value for it in app.caption)
+    assert all(tile["beside"] is None for some in tiles(app).values() for tile in some)
+    assert all(tile["picture"] for some in tiles(app).values() for tile in some)
+
+
+def test_a_place_ranks_the_neurons_that_fire_there(studio: Studio, tmp_path: Path) -> None:
+    index = index_of(studio.network, tmp_path)
+    app = visit("probe", row="13", col="4")
+    assert "fire at the mark" in html(app)
+    height, width = studio.network.input_size
+    assert picture(app)["place"] == pytest.approx([13.5 / height, 4.5 / width])
+    sight = probing.look(studio.network, choosing.find("village").picture, index)
+    placed = [layer for layer in studio.network.shown if layer.spans is not None]
+    assert set(tiles(app)) == {layer.name for layer in placed}
+    for layer in placed:
+        ranked = sight.answers(layer, index, 4, (13, 4))
+        ids = [tile["id"] for tile in tiles(app)[layer.name]]
+        assert ids == [f"{layer.name} {it.unit}" for it in ranked]
+
+
+def test_a_neuron_lights_up_where_it_fires(studio: Studio, tmp_path: Path) -> None:
+    index_of(studio.network, tmp_path)
+    layer = studio.network.shown[1]
+    plain = picture(visit("probe"))["picture"]
+    app = visit("probe", layer=layer.name, unit="2")
+    lit = picture(app)
+    assert lit["picture"] != plain and lit["field"] is not None
+    assert f"<b>Neuron 2</b> of {layer.name}" in html(app)
+    assert "20 pictures of photos" in html(app)
+    chosen = [tile["id"] for tile in tiles(app)[layer.name] if tile["chosen"]]
+    assert chosen in ([], [f"{layer.name} 2"])
+    app.button(key="whole").click().run()
+    assert query(app) == {}
+    assert picture(app)["picture"] == plain
+
+
+def test_a_picture_of_ones_own_is_probed(studio: Studio, tmp_path: Path) -> None:
+    app = visit("probe")
+    buffer = io.BytesIO()
+    photograph(3).save(buffer, "PNG")
+    app.file_uploader[0].upload("mine.png", buffer.getvalue(), "image/png")
+    app.run()
+    assert not app.exception and not app.error
+    assert query(app) == {"picture": images.fingerprint(photograph(3))}
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"row": "99", "col": "1"},
+        {"row": "x", "col": "1"},
+        {"layer": "nothing"},
+        {"layer": "1", "unit": "99"},
+        {"picture": "../secret.png"},
+        {"index": "/etc/passwd"},
+        {"network": "nonet"},
+    ],
+    ids=lambda link: next(iter(link)),
+)
+def test_a_bad_link_says_so_and_shows_the_usual(studio: Studio, link: dict[str, str]) -> None:
+    app = visit("probe", **link)
+    assert "This link does not fit" in app.warning[0].value
+    assert picture(app)["picture"] and tiles(app)
+
+
+def test_a_network_that_is_not_here_is_offered_for_download(studio: Studio) -> None:
+    app = open_at("probe", network="resnet18")
+    assert any("not on this machine yet" in it.value for it in app.markdown)
+
+
+def test_a_collection_that_is_gone_is_told_once(studio: Studio, tmp_path: Path) -> None:
+    index_of(studio.network, tmp_path)
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    app = visit("probe")
+    assert [it.value for it in app.caption if "cannot be shown" in it.value]
+    assert not app.error
