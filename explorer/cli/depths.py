@@ -17,6 +17,7 @@ from explorer.cli.common import (
     WeightsFile,
     check_writable,
     cli,
+    keep_picture,
     print_json,
     write,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 SIZE, GROWN = 384, 5
 
 
-@cli.command("dream-depths")
+@cli.command()
 def dream_depths(
     network: NetworkName,
     image: Annotated[Path, typer.Argument(help="A picture.")],
@@ -52,17 +53,15 @@ def dream_depths(
     as_json: AsJson = False,
 ) -> None:
     """Dream one picture at several depths, and tell what the network sees in each."""
-    from core import images, networks
+    from core import networks
     from explorer import depths
     from explorer.store import Store
 
     check_writable(out)
-    picture = images.open_picture(image)
     loaded = networks.load(network, weights, device)
     chosen = _layers(loaded, layers)
     store = Store()
-    fingerprint = images.fingerprint(picture)
-    store.put_input(fingerprint, images.encode_png(picture))
+    fingerprint = keep_picture(store, image, DREAM_SIZES[1])
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     recipes = depths.plan(loaded, chosen, fingerprint, size, strength, seed)
