@@ -1,0 +1,127 @@
+"""How fast dreams are: ``python -m benchmarks.dream --weights FILE``.
+
+In turns over the same picture, octaves and steps: this project; the classic loop, as Google's
+DeepDream notebook of 2015 has it, written plainly in PyTorch (the whole network, plain layout, full
+precision); and the limit, the bare forward and backward pass of the cut network over the same
+pixels. All in megapixel-steps a second; what is compared is compared round by round.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from core import dreams, images, memory, networks, objectives, samples
+from core.devices import autocast
+from core.dream_recipes import DreamRecipe
+from core.networks import Network
+
+# Of the classic loop.
+JITTER, STEP_SIZE = 32, 1.5 / 255
+Side = Callable[[Network, DreamRecipe, bytes], None]
+
+
+def explorer(network: Network, recipe: DreamRecipe, png: bytes) -> None:
+    """Dream as the project does, with everything that belongs to it."""
+    for _ in dreams.render(network, recipe, {recipe.image: png}):
+        pass
+
+
+def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
+    """Dream as the notebook does: roll, climb the energy of a layer, carry the detail on."""
+    base = images.to_tensor(images.scaled(images.open_picture(png), recipe.size))
+    generator = torch.Generator().manual_seed(recipe.seed)
+    module = network.module.to(memory_format=torch.contiguous_format)
+    seen: list[Tensor] = []
+    place = module.get_submodule(recipe.layers[0])
+    handle = place.register_forward_hook(lambda _, __, output: seen.append(output))
+    mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (network.mean, network.std))
+    detail = torch.zeros_like(base)
+    try:
+        for size in dreams.octaves(base, recipe):
+            fresh = dreams.resized(base, size)
+            picture = fresh + dreams.resized(detail, size)
+            for _ in range(recipe.steps):
+                shift = torch.randint(-JITTER, JITTER + 1, (2,), generator=generator).tolist()
+                picture = picture.roll(shift, (2, 3)).detach().requires_grad_()
+                seen.clear()
+                module((picture - mean) / std)
+                (gradient,) = torch.autograd.grad(seen[0].square().sum() / 2, picture)
+                picture = picture.detach() + STEP_SIZE * gradient / gradient.abs().mean()
+                picture = picture.clamp(0, 1).roll([-it for it in shift], (2, 3))
+            detail = picture - fresh
+    finally:
+        handle.remove()
+
+
+def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
+    """Pass forward and backward through the cut network, and do nothing else."""
+    base = images.to_tensor(images.scaled(images.open_picture(png), recipe.size))
+    cut = network.cut(list(recipe.layers), for_gradients=True)
+    climbed = objectives.energy(recipe.layers[0])
+    for size in dreams.octaves(base, recipe):
+        picture = dreams.resized(base, size).requires_grad_()
+        for _ in range(recipe.steps):
+            with autocast(picture.device):
+                seen = cut(picture)
+            torch.autograd.grad(climbed(seen).sum(), picture)
+
+
+SIDES: dict[str, Side] = {
+    "neuron explorer": explorer,
+    "the classic loop": classic,
+    "the limit": limit,
+}
+
+
+def main(
+    network: Annotated[str, typer.Option(help="Its name.")] = "squeezenet1_0",
+    layers: Annotated[
+        str, typer.Option(help="Layers that are outputs of modules.")
+    ] = "features.5,features.8,features.12",
+    weights: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    size: Annotated[int, typer.Option(help="Longer side of the picture.", min=64)] = 512,
+    rounds: Annotated[int, typer.Option(help="Dreams of each side.", min=1)] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
+) -> None:
+    """Time all sides in turns."""
+    memory.keep()
+    loaded = networks.load(network, weights, "cpu")
+    photograph = samples.picture("astronaut")
+    name, png = images.fingerprint(photograph), images.encode_png(photograph)
+    table = Table("layer", "side", "megapixel-steps a second", "explorer is so many times as fast")
+    found: dict[str, dict[str, list[float]]] = {}
+    for layer in layers.split(","):
+        recipe = dreams.plan(loaded, [layer.strip()], name, size=size)
+        base = images.to_tensor(images.scaled(photograph, size))
+        work = recipe.steps * sum(rows * cols for rows, cols in dreams.octaves(base, recipe)) / 1e6
+        paces: dict[str, list[float]] = {side: [] for side in SIDES}
+        for number in range(rounds + 1):
+            for side, run in SIDES.items():
+                started = time.perf_counter()
+                run(loaded, recipe, png)
+                if number:  # the first round only warms up
+                    paces[side].append(work / (time.perf_counter() - started))
+        ours = paces["neuron explorer"]
+        for side, values in paces.items():
+            ratios = [one / other for one, other in zip(ours, values, strict=True)]
+            low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
+            words = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+            table.add_row(recipe.layer, side, f"{statistics.median(values):.2f}", words)
+        found[recipe.layer] = paces
+    Console().print(f"{network}, {size} px, {torch.get_num_threads()} threads, medians")
+    Console().print(table)
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
