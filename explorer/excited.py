@@ -95,15 +95,16 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         at: partial(cropping.crop, index, network, layer, unit, hit, how)
         for at, (hit, _) in enumerate(found)
     }
-    _, before, _ = cropping.make(makers)
+    looked = [cropping.make(makers)]
+    before = looked[0].complete
 
     def body() -> None:
-        made, now, problem = cropping.make(makers)
+        made = looked.pop() if looked else cropping.make(makers)
         tiles = [
             widgets.Tile(
                 str(at),
                 f"{hit.picture}, activation {hit.value:.3g}",
-                made.get(at),
+                made.pictures.get(at),
                 title=words,
                 note=f"{hit.value:.3g}",
                 caption=words,
@@ -112,10 +113,10 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         ]
         here = f"crops {network.name} {layer} {unit} {which} {how}"
         clicked = widgets.tile_grid(tiles, "crops tiles", here, columns=3)
-        st.caption(widgets.plain(problem) if problem else STORIES[how])
+        st.caption(widgets.plain(made.problem) if made.problem else STORIES[how])
         if clicked is not None:
             look_closer(neuron, index, found[int(clicked)][0])
-        if now != before:
+        if made.complete != before:
             st.rerun()
 
     st.fragment(body, run_every=None if before else cropping.POLL_SECONDS)()
