@@ -17,7 +17,6 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from core import networks
-from core.devices import autocast
 from core.errors import ExplorerError
 from core.recipes import BATCH, STEPS
 
@@ -25,8 +24,7 @@ from core.recipes import BATCH, STEPS
 def step(cut: nn.Module, image: Tensor, layer: str) -> float:
     """Pass forward and backward once, and tell how many seconds it took."""
     began = time.perf_counter()
-    with autocast(image.device):
-        value = cut(image)[layer].float().mean()
+    value = cut(image)[layer].float().mean()
     torch.autograd.grad(value, image)
     if image.device.type == "cuda":
         torch.cuda.synchronize()

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from core.canvas import Canvas
-from core.devices import autocast
 from core.networks import Cut, Network
 from core.objectives import IMAGE, Objective
 from core.tiles import Tile, Tiles
@@ -201,6 +200,4 @@ def _by_tiles(
 
 def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:
     """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
-    with autocast(image.device):
-        activations = cut(moved)
-    return objective({**activations, IMAGE: image})
+    return objective({**cut(moved), IMAGE: image})

@@ -8,6 +8,7 @@ phase is free, that is, where things are (Fel et al., "Unlocking Feature Visuali
 Networks with MAgnitude Constrained Optimization", NeurIPS 2023).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -59,7 +60,8 @@ class Canvas(nn.Module):
             gradient = parameter.grad
             if gradient is not None:
                 axes = tuple(range(1, gradient.ndim))
-                size = gradient.square().mean(axes, keepdim=True).sqrt()
+                length = torch.linalg.vector_norm(gradient, dim=axes, keepdim=True)
+                size = length / math.sqrt(gradient[0].numel())
                 gradient.div_(size.clamp(min=torch.finfo(size.dtype).tiny))
 
     def settle(self) -> None:
@@ -108,7 +110,7 @@ class Fourier(Canvas):
 
     def forward(self) -> Tensor:
         """Draw the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        spectrum = torch.view_as_complex(self.spectrum * self.scale[..., None])
+        spectrum = torch.view_as_complex(self.spectrum) * self.scale
         return _develop(spectrum, self.size, self.colours)
 
     def copy(self, image: Tensor) -> None:

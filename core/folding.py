@@ -5,7 +5,6 @@ are made for networks in training, where nobody asks for it. With the pixels of 
 into channels, the same sums become a convolution without stride, for which they are fast.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
@@ -17,7 +16,7 @@ class FoldedConvolution(nn.Module):
     """A convolution with stride ``s`` as one with stride 1 over ``s * s`` times as many channels.
 
     The kernel, ``[K, C, k, k]``, is filled up with zeros to a multiple of the stride and folded as
-    the image is: ``[K, C * s * s, ceil(k / s), ceil(k / s)]``. Values agree up to the rounding of
+    the image is: ``[K, s * s * C, ceil(k / s), ceil(k / s)]``. Values agree up to the rounding of
     another order of summation.
     """
 
@@ -31,8 +30,8 @@ class FoldedConvolution(nn.Module):
         self.kernel_size = convolution.kernel_size
         weight = convolution.weight.detach()
         down, right = (-side % self.stride for side in self.kernel_size)
-        folded = F.pixel_unshuffle(F.pad(weight, (0, right, 0, down)), self.stride)
-        self.register_buffer("weight", folded.contiguous(memory_format=torch.channels_last))
+        folded = _folded(F.pad(weight, (0, right, 0, down)), self.stride)
+        self.register_buffer("weight", folded)
         self.register_buffer("bias", convolution.bias)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -48,10 +47,20 @@ class FoldedConvolution(nn.Module):
             around.append((padding, reach - side - padding))
         (above, below), (left, right) = around
         padded = F.pad(image, (left, right, above, below))
-        folded = F.pixel_unshuffle(padded, stride)
-        return F.conv2d(
-            folded.contiguous(memory_format=torch.channels_last), self.weight, self.bias
-        )
+        return F.conv2d(_folded(padded, stride), self.weight, self.bias)
+
+
+def _folded(image: Tensor, stride: int) -> Tensor:
+    """Fold the pixels of each stride into channels: ``[N, C, H, W]`` to ``[N, s * s * C, H', W']``.
+
+    In channels-last memory, where neighbours in a row and their colours already stand in line, this
+    is half as slow as ``pixel_unshuffle``, whose order of channels is another.
+    """
+    count, channels, height, width = image.shape
+    rows, cols = height // stride, width // stride
+    lines = image.permute(0, 2, 3, 1).reshape(count, rows, stride, cols, stride * channels)
+    folded = lines.transpose(2, 3).reshape(count, rows, cols, stride * stride * channels)
+    return folded.permute(0, 3, 1, 2)
 
 
 def can_fold(part: object) -> bool:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -13,10 +14,11 @@ from torchvision import models
 from torchvision.models import WeightsEnum
 
 from core import checkpoints, layers
-from core.devices import resolve_device, working_precision
+from core.devices import autocast, has_fast_bfloat16, resolve_device, working_precision
 from core.errors import ExplorerError, unknown
 from core.folding import fold
 from core.layers import Layer
+from core.rewriting import in_half, pool_first
 from core.sketchnet import network as sketchnet
 from core.sketchnet import world as sketchworld
 
@@ -98,8 +100,8 @@ class Network:
             names: of the layers whose activations are wanted.
             redirect_relu: let gradients through closed ReLUs where nothing else comes through,
                 so that dead units can wake (see ``tracing.RedirectedReLU``).
-            for_gradients: compute the first convolution in a way whose gradient is fast; the last
-                bits of activations then differ.
+            for_gradients: compute in ways whose gradient is fast, in half precision where that is
+                fast; activations are then a little less exact.
         """
         return Cut(self, [self.layer(name) for name in names], redirect_relu, for_gradients)
 
@@ -117,8 +119,8 @@ class Network:
 class Cut(nn.Module):
     """A network cut off at its deepest wanted layer: images in ``[0, 1]`` to activations."""
 
-    mean: Tensor
-    std: Tensor
+    shift: Tensor
+    scale: Tensor
 
     def __init__(
         self,
@@ -130,22 +132,30 @@ class Cut(nn.Module):
         super().__init__()
         self.extractor = layers.extractor(network.module, wanted, redirect_relu)
         if for_gradients and isinstance(self.extractor, fx.GraphModule):
-            self.extractor = fold(self.extractor)
+            self.extractor = pool_first(fold(self.extractor))
+            if has_fast_bfloat16(network.device):
+                self.extractor = in_half(self.extractor)
+        self.fast = for_gradients
         self.size = network.input_size if network.fixed_size else None
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(network, name), device=network.device)
-            self.register_buffer(name, values.view(1, 3, 1, 1))
+        mean, std = (
+            torch.tensor(values, device=network.device).view(1, 3, 1, 1)
+            for values in (network.mean, network.std)
+        )
+        self.register_buffer("shift", -mean / std)
+        self.register_buffer("scale", 1 / std)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Turn images ``[N, 3, H, W]`` in ``[0, 1]`` into activations ``[N, C, ...]`` by name."""
         if self.size is not None and tuple(image.shape[2:]) != self.size:
             image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
-        normalised = (image - self.mean) / self.std
-        # Half precision is taken on at once, where it will be anyway, as it moves faster.
-        dtype = working_precision(image)
-        result: dict[str, Tensor] = self.extractor(
-            normalised.to(dtype=dtype, memory_format=CHANNELS_LAST)
-        )
+        # (image - mean) / std, in one pass.
+        normalised = torch.addcmul(self.shift, image, self.scale)
+        with autocast(image.device) if self.fast else nullcontext():
+            # Half precision is taken on at once, where it will be anyway, as it moves faster.
+            working = normalised.to(working_precision(image))
+            result: dict[str, Tensor] = self.extractor(
+                working.contiguous(memory_format=CHANNELS_LAST)
+            )
         return result
 
 

@@ -251,7 +251,9 @@ def in_proportion(objective: Objective, base: Objective) -> Objective:
 def _channel(seen: Tensor, units: Tensor) -> Tensor:
     """Take channel ``units[n]`` of image ``n``: ``[N, C, ...]`` to ``[N, ...]``."""
     count = seen.shape[0]
-    return seen[torch.arange(count), units.expand(count)]
+    # With channels last, as they are in memory, so that the gradient comes in the same layout and
+    # does not slow every operation on its way back.
+    return seen.movedim(1, -1)[torch.arange(count), ..., units.expand(count)]
 
 
 def _has_places(seen: Tensor) -> bool:

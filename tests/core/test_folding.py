@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from core import devices, networks
 from core.folding import FoldedConvolution, can_fold
 from core.networks import Network
 from tests.conftest import as_network
@@ -57,7 +58,9 @@ def strided() -> Network:
     )
 
 
-def test_a_cut_network_is_folded_and_the_network_is_not() -> None:
+def test_a_cut_network_is_folded_and_the_network_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_fast_bfloat16", lambda device: False)
+    monkeypatch.setattr(networks, "has_fast_bfloat16", lambda device: False)
     network = strided()
     image = torch.rand(2, 3, 24, 20)
     plain, fast = network.cut(["3"]), network.cut(["3"], for_gradients=True)
