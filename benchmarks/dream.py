@@ -20,7 +20,6 @@ from rich.table import Table
 from torch import Tensor
 
 from core import dreams, images, memory, networks, objectives, samples
-from core.devices import autocast
 from core.dream_recipes import DreamRecipe
 from core.networks import Network
 
@@ -70,9 +69,7 @@ def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     for size in dreams.octaves(base, recipe):
         picture = dreams.resized(base, size).requires_grad_()
         for _ in range(recipe.steps):
-            with autocast(picture.device):
-                seen = cut(picture)
-            torch.autograd.grad(climbed(seen).sum(), picture)
+            torch.autograd.grad(climbed(cut(picture)).sum(), picture)
 
 
 SIDES: dict[str, Side] = {
