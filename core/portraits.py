@@ -128,11 +128,11 @@ def portraits(
     known = sketch_labels.load()
     rows = {layer: best_labelled(known.layers[layer]) for layer in layers}
     chosen = {layer: [label.unit for label in row] for layer, row in rows.items()}
-    liked = best_drawings(network, chosen, known.seed, count)
+    liked = best_drawings(network, chosen, known.measured_on.seed, count)
     for name, row in rows.items():
         layer = network.layer(name)
         drawn = pictures(network, layer, chosen[name])
-        crops = [_crops(layer, known.seed, spots) for spots in liked[name]]
+        crops = [_crops(layer, known.measured_on.seed, spots) for spots in liked[name]]
         yield name, [Portrait(*each) for each in zip(row, drawn, crops, strict=True)]
 
 

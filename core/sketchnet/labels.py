@@ -1,50 +1,57 @@
 """What each neuron of SketchNet stands for, as measured: the labels that ship with its weights.
 
-Made by `python -m core.sketchnet.dissect`.
+Made by `python -m core.sketchnet.dissect`. The concept and the activation from which on a neuron
+counts as firing were chosen on some drawings; their overlap was measured on others.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.checkpoints import fingerprint
 from core.errors import ExplorerError
 from core.sketchnet.concepts import CONCEPTS
-from core.sketchnet.dissection import NAMES, Overlap
+from core.sketchnet.dissection import NAMES, Choice, World
 from core.sketchnet.network import MEAN, STD, WEIGHTS, SketchNet
 from core.sketchnet.world import SIZE
 
 LABELS = WEIGHTS.with_name("labels.json")
 CLEAR = 0.1  # a label with less IoU than this says little
 DIGITS = 4  # of an IoU in the file
+COLUMNS = ("concept", "iou", "threshold")  # of a neuron's row in the file
 
 
 @dataclass(frozen=True)
 class Label:
-    """The concept that one neuron picks out best, its kind, and how well: IoU from 0 to 1."""
+    """The concept that one neuron picks out best, its kind, and how well: IoU from 0 to 1.
+
+    The neuron's pixels are those where its enlarged activation is `threshold` or more.
+    """
 
     layer: str
     unit: int
     concept: str
     kind: str
     iou: float
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True)
 class Labels:
     """The labels of a network: of each layer one for every neuron, in order.
 
-    `weights` is the fingerprint of the network that was dissected, the same as its `Network` has;
-    `seed`, `drawings` and `quantile` say how.
+    `weights` is the fingerprint of the network that was dissected, the same as its `Network` has.
+    Concepts and thresholds are the best of those drawings that were `chosen_on`, thresholds out of
+    those that `quantiles` of all positions there reach; IoUs are of the drawings `measured_on`.
     """
 
     weights: str
-    seed: int
-    drawings: int
-    quantile: float
+    chosen_on: World
+    quantiles: tuple[float, ...]
+    measured_on: World
     layers: Mapping[str, tuple[Label, ...]]
 
     def search(self, text: str, least: float = 0.0) -> list[Label]:
@@ -64,14 +71,16 @@ class Labels:
         return sorted(found, key=lambda label: (-label.iou, label.layer, label.unit))
 
 
-def best(found: Mapping[str, Overlap]) -> dict[str, tuple[Label, ...]]:
-    """Return the best concept of every unit, by layer."""
+def named(found: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
+    """Return what was chosen for every unit as labels, by layer."""
     layers = {}
-    for layer, overlap in found.items():
-        ious, places = overlap.iou.max(dim=1)
+    for layer, choice in found.items():
+        columns = zip(
+            choice.concepts.tolist(), choice.iou.tolist(), choice.limits.tolist(), strict=True
+        )
         layers[layer] = tuple(
-            Label(layer, unit, NAMES[place], CONCEPTS[NAMES[place]], round(iou, DIGITS))
-            for unit, (place, iou) in enumerate(zip(places.tolist(), ious.tolist(), strict=True))
+            Label(layer, unit, NAMES[at], CONCEPTS[NAMES[at]], round(iou, DIGITS), threshold)
+            for unit, (at, iou, threshold) in enumerate(columns)
         )
     return layers
 
@@ -85,14 +94,15 @@ def write(labels: Labels, path: Path = LABELS) -> None:
     """Write labels as JSON, a line for each neuron, in one piece or not at all."""
     head = {
         "weights": labels.weights,
-        "seed": labels.seed,
-        "drawings": labels.drawings,
-        "quantile": labels.quantile,
+        "chosen_on": asdict(labels.chosen_on),
+        "quantiles": labels.quantiles,
+        "measured_on": asdict(labels.measured_on),
+        "columns": COLUMNS,
     }
     lines = [f" {json.dumps(name)}: {json.dumps(value)}," for name, value in head.items()]
     layers = [
         f"  {json.dumps(layer)}: [\n"
-        + ",\n".join(f"   {json.dumps([label.concept, label.iou])}" for label in row)
+        + ",\n".join(f"   {json.dumps([getattr(label, c) for c in COLUMNS])}" for label in row)
         + "\n  ]"
         for layer, row in labels.layers.items()
     ]
@@ -111,16 +121,16 @@ def load(path: Path = LABELS) -> Labels:
         content = json.loads(path.read_text(encoding="utf-8"))
         layers = {
             layer: tuple(
-                Label(layer, unit, concept, CONCEPTS[concept], float(iou))
-                for unit, (concept, iou) in enumerate(row)
+                Label(layer, unit, concept, CONCEPTS[concept], float(iou), float(threshold))
+                for unit, (concept, iou, threshold) in enumerate(row)
             )
             for layer, row in content["layers"].items()
         }
         return Labels(
             str(content["weights"]),
-            int(content["seed"]),
-            int(content["drawings"]),
-            float(content["quantile"]),
+            World(**content["chosen_on"]),
+            tuple(content["quantiles"]),
+            World(**content["measured_on"]),
             layers,
         )
     except FileNotFoundError:

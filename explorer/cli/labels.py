@@ -1,5 +1,6 @@
 """The command that tells what neurons stand for, as measured."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -18,10 +19,14 @@ def labels(
     least: Annotated[
         float, typer.Option(help="Leave out labels with an IoU below this.", min=0.0, max=1.0)
     ] = 0.0,
+    count: Annotated[
+        bool, typer.Option("--count", help="Count clear labels by layer, kind and concept.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the concept that each neuron picks out best, with their overlap (IoU)."""
     from core import networks
+    from core.sketchnet import counts
     from explorer.labelling import labels_of
 
     known = labels_of(networks.load(network, device="cpu"))
@@ -30,6 +35,14 @@ def labels(
             f"there are no labels for {network}: they are measured in a world whose every pixel "
             f"is known, so only {networks.SKETCHNET} has them"
         )
+    if count:
+        if search or least:
+            raise ExplorerError("--count counts every clear label; leave out --search and --least")
+        if as_json:
+            print_json({name: asdict(it) for name, it in counts.summary(known.layers).items()})
+        else:
+            sys.stdout.write(counts.told(known.layers) + "\n")
+        return
     found = known.search(search, least)
     if as_json:
         print_json([asdict(label) for label in found])

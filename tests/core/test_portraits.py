@@ -8,6 +8,7 @@ import torch
 from core import networks, portraits
 from core.networks import Network
 from core.sketchnet import labels as sketch_labels
+from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
 from core.sketchnet.network import SketchNet, save
 from core.sketchnet.pictures import as_tensor
@@ -76,7 +77,7 @@ def test_the_command_writes_a_sheet_a_layer(
         )
         for layer in ("relu1a", "relu4b")
     }
-    known = Labels(network.fingerprint, 4, 9, 0.01, rows)
+    known = Labels(network.fingerprint, World(3, 9), (0.01,), World(4, 9), rows)
     monkeypatch.setattr(sketch_labels, "load", lambda: known)
     monkeypatch.setattr(networks, "load", lambda name: network)
     monkeypatch.setattr(

@@ -32,6 +32,18 @@ def test_labels_as_json_and_by_search() -> None:
     assert {it["iou"] >= 0.2 for it in json.loads(clear)} == {True}
 
 
+def test_labels_are_counted() -> None:
+    every = json.loads(RUNNER.invoke(cli, ["labels", "sketchnet", "--json"]).stdout)
+    counted = json.loads(RUNNER.invoke(cli, ["labels", "sketchnet", "--count", "--json"]).stdout)
+    for layer, found in counted.items():
+        clear = [it for it in every if it["layer"] == layer and it["iou"] >= CLEAR]
+        assert found["clear"] == len(clear) == sum(found["concepts"].values())
+    table = RUNNER.invoke(cli, ["labels", "sketchnet", "--count"]).stdout
+    assert f"{counted['relu5b']['clear']}/{counted['relu5b']['units']}" in table
+    refused = RUNNER.invoke(cli, ["labels", "sketchnet", "--count", "--search", "eye"])
+    assert isinstance(refused.exception, ExplorerError)
+
+
 def test_a_search_that_finds_nothing_says_so() -> None:
     done = RUNNER.invoke(cli, ["labels", "sketchnet", "--search", "unicorn"])
     assert done.exit_code == 0 and done.stdout == ""

@@ -14,6 +14,7 @@ from core.errors import ExplorerError
 from core.networks import Network
 from core.progress import Progress
 from core.recipes import NeuronRecipe
+from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
 from explorer import jobs, labelling, shared
 from explorer.claims import Claims
@@ -166,9 +167,9 @@ def test_neurons_are_found_by_what_they_stand_for(
     }
     known = Labels(
         studio.network.fingerprint,
-        0,
-        10,
-        0.01,
+        World(0, 10),
+        (0.01,),
+        World(1, 10),
         {
             layer: tuple(Label(layer, unit, concept, "part", iou) for unit, (concept, iou) in row)
             for layer, row in ((name, list(enumerate(row))) for name, row in rows.items())

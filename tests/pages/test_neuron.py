@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from core import networks
+from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
 from explorer import choosing, grid, labelling, links, shared, work
 from explorer.jobs import UNASKED
@@ -235,7 +236,9 @@ def test_what_a_neuron_stands_for_is_its_title(
         Label(layer.name, unit, concept, "part", iou)
         for unit, (concept, iou) in enumerate([("eye", 0.5), ("red", 0.6), *[("disc", 0.01)] * 3])
     )
-    known = Labels(studio.network.fingerprint, 0, 10, 0.01, {layer.name: row})
+    known = Labels(
+        studio.network.fingerprint, World(0, 10), (0.01,), World(1, 10), {layer.name: row}
+    )
     monkeypatch.setattr(labelling, "_shipped", lambda: known)
     assert studio.network.name == networks.SKETCHNET
     page = html(see(layer=layer.name, unit="0"))

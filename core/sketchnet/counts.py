@@ -1,0 +1,64 @@
+"""How many neurons of each layer have a clear label, and what those labels say."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.sketchnet.concepts import KINDS
+from core.sketchnet.labels import CLEAR, Label
+
+LAST_STAGES = ("relu4a", "relu4b", "relu5a", "relu5b")
+WIDTH = 100  # of a line of text
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The labels of one layer: its units, how many labels are clear, and those by what they say."""
+
+    units: int
+    clear: int
+    mean_iou: float
+    kinds: dict[str, int]
+    concepts: dict[str, int]
+
+
+def summary(layers: Mapping[str, Sequence[Label]]) -> dict[str, Counted]:
+    """Count, for each layer, the units whose label is clear, by kind and by concept."""
+    found = {}
+    for layer, row in layers.items():
+        clear = [label for label in row if label.iou >= CLEAR]
+        kinds = Counter(label.kind for label in clear)
+        concepts = Counter(label.concept for label in clear)
+        found[layer] = Counted(
+            units=len(row),
+            clear=len(clear),
+            mean_iou=round(sum(label.iou for label in row) / len(row), 4),
+            kinds={kind: kinds[kind] for kind in KINDS if kinds[kind]},
+            concepts=dict(concepts.most_common()),
+        )
+    return found
+
+
+def share_of_last_stages(layers: Mapping[str, Sequence[Label]]) -> float:
+    """Return the share of the last two stages' units whose label is clear."""
+    last = [label for layer in LAST_STAGES for label in layers.get(layer, ())]
+    return sum(label.iou >= CLEAR for label in last) / max(len(last), 1)
+
+
+def told(layers: Mapping[str, Sequence[Label]]) -> str:
+    """Tell the counts in plain text: a table by layer and kind, then every layer's concepts."""
+    counts = summary(layers)
+    lines = [f"{'layer':8}{'clear/units':>12}" + "".join(f"{kind:>9}" for kind in KINDS)]
+    for layer, counted in counts.items():
+        share = f"{counted.clear}/{counted.units}"
+        kinds = "".join(f"{counted.kinds.get(kind, ''):>9}" for kind in KINDS)
+        lines.append(f"{layer:8}{share:>12}{kinds}")
+    for layer, counted in counts.items():
+        often = "; ".join(f"{name} {count}" for name, count in counted.concepts.items()) or "none"
+        lines += ["", *textwrap.wrap(f"{layer}: {often}", WIDTH, subsequent_indent="  ")]
+    share = f"{share_of_last_stages(layers):.1%}"
+    lines += ["", f"{share} of the neurons of the last two stages have IoU {CLEAR} or more"]
+    return "\n".join(lines)
