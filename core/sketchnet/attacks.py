@@ -38,11 +38,15 @@ def project(change: Tensor, eps: float) -> Tensor:
 
 
 def within(change: Tensor, eps: float, generator: torch.Generator) -> Tensor:
-    """Draw a change in the ball of radius `eps`: any direction, any norm up to `eps`."""
-    noise = torch.randn(change.shape, generator=generator).contiguous(
+    """Draw a change in the ball of radius `eps`: any direction, any norm up to `eps`.
+
+    The generator is one of the device where `change` is.
+    """
+    where = change.device
+    noise = torch.randn(change.shape, generator=generator, device=where).contiguous(
         memory_format=torch.channels_last
     )
-    radius = eps * torch.rand((len(change), 1, 1, 1), generator=generator)
+    radius = eps * torch.rand((len(change), 1, 1, 1), generator=generator, device=where)
     return noise * (radius / norms(noise).clamp_min(TINY))
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.sketchnet.attacks import logits, pgd
-from core.sketchnet.network import SketchNet, load, normalise
+from core.sketchnet.network import SketchNet, device_of, load, normalise
 from core.sketchnet.pictures import as_tensor
 from core.sketchnet.world import batch
 
@@ -30,15 +30,18 @@ def drawings(seed: int, count: int) -> tuple[Tensor, Tensor]:
     return as_tensor(images), torch.from_numpy(labels)
 
 
-def _batches(images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    return zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True)
+def _batches(model: SketchNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield images and labels in batches, on the model's device."""
+    where = device_of(model)
+    for some, truth in zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True):
+        yield some.to(where), truth.to(where)
 
 
 @torch.no_grad()
 def accuracy(model: SketchNet, images: Tensor, labels: Tensor, half: bool = False) -> float:
     """Return the share of images that the model names right."""
     right = 0
-    for some, truth in _batches(images, labels):
+    for some, truth in _batches(model, images, labels):
         right += int((logits(model, some, half).argmax(1) == truth).sum())
     return right / len(labels)
 
@@ -47,9 +50,9 @@ def robust_accuracy(
     model: SketchNet, images: Tensor, labels: Tensor, eps: float, seed: int = 0, half: bool = False
 ) -> float:
     """Return the share of images still named right after PGD-20 with L2 radius `eps`."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device_of(model)).manual_seed(seed)
     right = 0
-    for some, truth in _batches(images, labels):
+    for some, truth in _batches(model, images, labels):
         misled = pgd(model, some, truth, eps, generator, half=half)
         with torch.no_grad():
             right += int((logits(model, misled, half).argmax(1) == truth).sum())
@@ -61,7 +64,7 @@ def dead_units(model: SketchNet, batches: Iterable[Tensor]) -> dict[str, float]:
     """Return, for each ReLU, the share of its channels that are zero everywhere on every image."""
     alive: dict[str, Tensor] = {}
     for images in batches:
-        values = normalise(images)
+        values = normalise(images.to(device_of(model)))
         for name, module in model.named_children():
             values = module(values)
             if isinstance(module, nn.ReLU):

@@ -72,6 +72,11 @@ def blank(classes: int, batch_norm: bool = False, widths: tuple[int, ...] = WIDT
         return SketchNet(classes, batch_norm, widths)
 
 
+def device_of(model: SketchNet) -> torch.device:
+    """Return where a network's weights are."""
+    return next(model.parameters()).device
+
+
 def normalise(images: Tensor) -> Tensor:
     """Return images [N, 3, H, W] in [0, 1] as SketchNet wants them."""
     mean = torch.tensor(MEAN, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)

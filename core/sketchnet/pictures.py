@@ -97,28 +97,31 @@ def resize(images: Tensor, side: int) -> Tensor:
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     """Return images [N, 3, H, W] in [0, 1], shifted, recoloured, a little noisy, some with a hole.
 
-    Never turned or mirrored: the direction of its stripes makes a picture's class.
+    Never turned or mirrored: the direction of its stripes makes a picture's class. The generator is
+    one of the device where the images are.
     """
     count, _, height, width = images.shape
+    where = images.device
 
     def between(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator) * (high - low) + low
+        return torch.rand(shape, generator=generator, device=where) * (high - low) + low
 
-    shift = torch.randint(-SHIFT, SHIFT + 1, (2, count, 1), generator=generator)
-    rows = (torch.arange(height) + shift[0]).clamp(0, height - 1)
-    cols = (torch.arange(width) + shift[1]).clamp(0, width - 1)
+    def whole(low: int, high: int, *shape: int) -> Tensor:
+        return torch.randint(low, high, shape, generator=generator, device=where)
+
+    down, across = torch.arange(height, device=where), torch.arange(width, device=where)
+    shift = whole(-SHIFT, SHIFT + 1, 2, count, 1)
+    rows = (down + shift[0]).clamp(0, height - 1)
+    cols = (across + shift[1]).clamp(0, width - 1)
     pixels = images.permute(0, 2, 3, 1)  # [N, H, W, 3]: channels-last, so that this is a view
-    which = torch.arange(count)[:, None, None]
+    which = torch.arange(count, device=where)[:, None, None]
     images = pixels[which, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
     gain = between(1 - GAIN, 1 + GAIN, count, 1, 1, 1) * between(1 - GAIN, 1 + GAIN, count, 3, 1, 1)
     images = (images - 0.5) * gain + 0.5 + between(-BIAS, BIAS, count, 1, 1, 1)
-    noise = torch.randn(images.shape, generator=generator)
+    noise = torch.randn(images.shape, generator=generator, device=where)
     images = images + noise * between(0.0, NOISE, count, 1, 1, 1)
-    top = torch.randint(
-        -CUT, 2 * height - CUT, (count, 1), generator=generator
-    )  # half are beyond the picture
-    left = torch.randint(-CUT // 2, width - CUT // 2, (count, 1), generator=generator)
-    down, across = torch.arange(height), torch.arange(width)
+    top = whole(-CUT, 2 * height - CUT, count, 1)  # half are beyond the picture
+    left = whole(-CUT // 2, width - CUT // 2, count, 1)
     in_rows = (down >= top) & (down < top + CUT)
     in_cols = (across >= left) & (across < left + CUT)
     hole = (in_rows[:, :, None] & in_cols[:, None, :])[:, None]

@@ -1,8 +1,8 @@
 """Training SketchNet from nothing: `python -m core.sketchnet.train --out DIR`.
 
 First plain, on pictures made smaller; then with ever stronger one-step adversarial examples; then
-the same at full size. A killed run goes on with `--resume` and ends with the very same weights:
-everything random comes from (seed, step).
+the same at full size. A killed run goes on with `--resume` and, on a CPU, ends with the very same
+weights: everything random comes from (seed, step).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import platform
 import sys
 import time
@@ -21,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from core.devices import DEVICES, resolve_device
 from core.errors import ExplorerError
 from core.sketchnet import pictures
 from core.sketchnet.curve import draw_curve
@@ -43,22 +45,25 @@ def train(
     workers: int = 2,
     stop_after: int | None = None,
     report_size: tuple[int, int, int] = (1000, 200, 2000),
+    device: str = "cpu",
 ) -> Trainer:
     """Run a training, or what is left of it, and return it.
 
     Writes into `out`: the drawings, `state.safetensors` (checkpoint), `sketchnet.safetensors`
     (folded average, at every checkpoint), `log.txt`, and `curve.png` at each report. `stop_after`
     ends the run early at that step, checkpointed; `report_size` gives the drawings for accuracy,
-    for the attack and for dead units at each report (none is made if the first is 0). Raises
-    ExplorerError when the folder holds a training and `resume` is false.
+    for the attack and for dead units at each report (none is made if the first is 0); `device` is
+    one of `core.devices.DEVICES`. Raises ExplorerError when the folder holds a training and
+    `resume` is false, or when there is no such device.
     """
+    where = resolve_device(device)
     out.mkdir(parents=True, exist_ok=True)
     with _progress() as progress:
         drawing = progress.add_task("drawing", total=settings.drawings)
         for done in pictures.prepare(out, settings.seed, settings.drawings, workers):
             progress.advance(drawing, done)
         progress.update(drawing, completed=settings.drawings)
-        run = _start(settings, out, resume)
+        run = _start(settings, out, resume, where)
         last = settings.steps if stop_after is None else min(stop_after, settings.steps)
         bar = progress.add_task("training", total=settings.steps, completed=run.step)
         while run.step < last:
@@ -91,9 +96,9 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, disable=quiet, speed_estimate_period=120)
 
 
-def _start(settings: Settings, out: Path, resume: bool) -> Trainer:
+def _start(settings: Settings, out: Path, resume: bool, device: torch.device) -> Trainer:
     """Return a new run, or the one that the folder's checkpoint holds."""
-    run = Trainer(settings, pictures.open_set(out))
+    run = Trainer(settings, pictures.open_set(out), device)
     state = out / STATE
     if state.is_file() and not resume:
         raise ExplorerError(
@@ -112,7 +117,7 @@ def _report(run: Trainer, out: Path, sizes: tuple[int, int, int]) -> None:
     count, attacked, dead = sizes
     if count == 0:
         return
-    model = run.averaged()
+    model = run.averaged().to(run.device)
     # A world of its own: the record's drawings stay unseen by whoever tunes the training.
     found = evaluate(model, UNSEEN_SEED + 1, count, attacked, dead_count=dead, half=True)
     found["step"], found["loss"], found["seconds"] = run.step, run.mean_loss, round(run.seconds)
@@ -129,22 +134,31 @@ def _log(out: Path, line: str) -> None:
         file.write(f"{now} {line}\n")
 
 
+def _hardware(device: torch.device) -> str:
+    """Name what a run computes on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads, ability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
+    cpu = f"{platform.machine()} CPU, {threads} threads, {ability}"
+    return cpu if device.type == "cpu" else f"{device.type} of a machine with {cpu}"
+
+
 def record(
     run: Trainer, command: str, count: int = 4000, attacked: int = 500, dead: int = DEAD_COUNT
 ) -> dict[str, object]:
     """Return what is worth knowing about a finished run, as JSON values."""
+    model = run.averaged().to(run.device)
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "command": command,
-        "hardware": f"{platform.machine()} CPU, {torch.get_num_threads()} threads, "
-        f"{torch.backends.cpu.get_cpu_capability()}",
+        "hardware": _hardware(run.device),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "schedules": run.schedules,
         "classes": len(CLASSES),
-        "parameters": sum(p.numel() for p in run.averaged().parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(run.seconds),
-        "measured": evaluate(run.averaged(), UNSEEN_SEED, count, attacked, RECORD_EPS, dead),
+        "measured": evaluate(model, UNSEEN_SEED, count, attacked, RECORD_EPS, dead),
         "reports": run.reports,
     }
 
@@ -159,7 +173,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--out", type=Path, default=Path("sketchnet-run"), help="folder for everything written"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    parser.add_argument(
+        "--device", choices=DEVICES, default="auto", help="a GPU if there is one, else the CPU"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes that draw"
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     for name in ("seed", "drawings", "epochs", "batch", "rate", "eps", "small"):
         value = getattr(usual, name)
@@ -170,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(chosen.threads)
     names = {field.name for field in dataclasses.fields(Settings)}
     settings = Settings(**{name: value for name, value in vars(chosen).items() if name in names})
-    run = train(settings, chosen.out, chosen.resume, chosen.workers)
+    run = train(settings, chosen.out, chosen.resume, chosen.workers, device=chosen.device)
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = " ".join(["python -m core.sketchnet.train", *words])
     (chosen.out / "record.json").write_text(json.dumps(record(run, command), indent=2) + "\n")

@@ -25,14 +25,20 @@ LOSS_EVERY = 20  # steps between two points of the learning curve
 class Trainer:
     """A run: model, running average, optimiser and the step it has reached."""
 
-    def __init__(self, settings: Settings, data: pictures.DrawingSet) -> None:
-        """Start a run at step 0."""
+    def __init__(
+        self,
+        settings: Settings,
+        data: pictures.DrawingSet,
+        device: torch.device = torch.device("cpu"),  # noqa: B008
+    ) -> None:
+        """Start a run at step 0 on a device."""
         self.settings = settings
         self.data = data
+        self.device = device
         with torch.random.fork_rng(devices=[]):  # leaves the caller's generator as it was
             torch.manual_seed(settings.seed)
             self.model = SketchNet(len(CLASSES), batch_norm=True, widths=settings.widths)
-        self.model = self.model.to(memory_format=torch.channels_last)
+        self.model = self.model.to(device).to(memory_format=torch.channels_last)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.replicas = [self.model, *(_replica(self.model) for _ in range(settings.parts - 1))]
         self.pool = ThreadPoolExecutor(settings.parts, initializer=lambda: torch.set_num_threads(1))
@@ -82,7 +88,7 @@ class Trainer:
         """
         settings, model = self.settings, self.replicas[part]
         (own,) = np.random.SeedSequence([settings.seed, self.step, part]).generate_state(1)
-        generator = torch.Generator().manual_seed(int(own))
+        generator = torch.Generator(self.device).manual_seed(int(own))
         small = pictures.resize(images, settings.side_at(self.step))
         small = pictures.augment(small, generator)
         eps = settings.eps_at(self.step)
@@ -108,7 +114,8 @@ class Trainer:
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data))
         chosen = np.sort(order[place * self.settings.batch : (place + 1) * self.settings.batch])
         labels = torch.from_numpy(self.data.labels[chosen])
-        return pictures.as_tensor(self.data.images[chosen]), labels
+        images = pictures.as_tensor(self.data.images[chosen])
+        return images.to(self.device), labels.to(self.device)
 
     @torch.no_grad()
     def _take_average(self) -> None:
@@ -119,7 +126,7 @@ class Trainer:
                 self.average[name].lerp_(value, share)
 
     def averaged(self) -> SketchNet:
-        """Return the running average as a folded network in eval mode."""
+        """Return the running average as a folded network in eval mode, on the CPU."""
         model = blank(len(CLASSES), batch_norm=True, widths=self.settings.widths)
         model.load_state_dict(self.average)
         folded: SketchNet = fold(model).to(memory_format=torch.channels_last)
@@ -147,7 +154,7 @@ class Trainer:
         state = read_state(path)
         for replica in self.replicas:
             replica.load_state_dict(state.model)
-        self.average = state.average
+        self.average = {name: value.to(self.device) for name, value in state.average.items()}
         for name, value in self.model.named_parameters():
             if name in state.momenta:
                 buffer = torch.empty_like(value).copy_(state.momenta[name])

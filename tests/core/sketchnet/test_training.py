@@ -122,6 +122,30 @@ def test_a_few_seconds_of_training_learn() -> None:
     assert share > 0.6  # five classes: 0.2 by chance
 
 
+def test_a_step_stays_on_its_device() -> None:
+    """A tensor that is made elsewhere than on the run's device would now be on none."""
+    settings = replace(TINY, plain=0.0, ramp=0.0, small=0.0)
+    data = few_classes(0, 64)
+    expected, found = Trainer(settings, data), Trainer(settings, data)
+    loss = expected.advance()
+    with torch.device("meta"):
+        images, labels = found._batch(0)
+        parts = [
+            found._gradients(part, some, truth)
+            for part, (some, truth) in enumerate(zip(images.chunk(2), labels.chunk(2), strict=True))
+        ]
+        misled = evaluate.robust_accuracy(found.model.eval(), images, labels, 1.0)
+    assert 0.0 <= misled <= 1.0
+    assert sum(each for each, _ in parts) / 2 == loss
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(ExplorerError, match="no cuda device"):
+        train.train(TINY, tmp_path, workers=1, report_size=NO_REPORT, device="cuda")
+
+
 def test_replicas_share_parameters_but_not_statistics(finished: tuple[Trainer, Path]) -> None:
     first, second = finished[0].replicas
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
