@@ -31,7 +31,7 @@ def test_a_row_is_written_and_told_as_json(cat: Path, tmp_path: Path) -> None:
     for row in told["depths"]:
         assert len(row["classes"]) == 5
         assert {"concept", "kind", "neurons", "value"} == set(row["grown"][0])
-        assert {"eye", "iris"} <= {it["concept"] for it in row["grown"]}
+        assert {"iris", "ladybird"} <= {it["concept"] for it in row["grown"]}
     with Image.open(out) as drawn:
         assert drawn.width > 2 * 96
         assert len(set(drawn.convert("L").tobytes())) > 100

@@ -103,7 +103,7 @@ def test_deep_neurons_have_clear_labels_that_an_untrained_network_has_not() -> N
         for model in (dissect.random_network(), network.load())
     )
     shares = [counts.share_of_last_stages(labels.named(found)) for found in (untrained, trained)]
-    assert shares[0] < 0.1 < 0.5 < shares[1]
+    assert shares[0] < 0.1 < 0.3 < shares[1]
 
 
 @LABELLED
