@@ -186,7 +186,8 @@ def test_a_penalty_reads_the_image_before_it_is_moved(tiny: Network) -> None:
 
 @pytest.mark.parametrize("layer", ["relu2b", "relu4b"])
 def test_tiles_give_the_gradient_of_the_whole(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ascent, "autocast", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr(networks, "has_fast_bfloat16", lambda device: False)
+    monkeypatch.setattr(networks, "autocast", lambda device: contextlib.nullcontext())
     network = networks.load("sketchnet", device="cpu")
     cut = network.cut([layer], for_gradients=True)
     rows, cols = torch.linspace(0, 40, 288)[:, None], torch.linspace(0, 60, 448)[None]
