@@ -116,7 +116,7 @@ def evidence_of(
     """
     if how not in EVIDENCE:
         raise unknown("evidence", how, EVIDENCE)
-    part = crop(index, layer, hit, (network, unit))
+    part = crop(index, layer, hit)
     index.require(network)
     original = index.picture(hit.picture)
     frame = Frame(hit.size, index.plan.input_size)
@@ -132,7 +132,7 @@ def evidence_of(
         signal = (signal / most.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
         drawn = _unseen(frame, images.to_picture(0.5 + signal / 2), 0.5)
     top, left, bottom, right = part.box
-    return replace(part, picture=drawn.crop((left, top, right, bottom)), outline=None)
+    return replace(part, picture=drawn.crop((left, top, right, bottom)))
 
 
 def _unseen(frame: Frame, seen: Image.Image, level: float) -> Image.Image:

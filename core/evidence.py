@@ -1,5 +1,6 @@
 """Evidence of what in a picture excites a neuron: heat-maps, effective fields and projections."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ GUIDED, DECONVOLUTION = "guided", "deconvolution"
 PROJECTIONS = (GUIDED, DECONVOLUTION)
 # Share of the gradient that lies inside the effective field, along each side.
 EFFECTIVE = 0.9
+# Cut networks that are kept at hand; they share their network's weights.
+CUTS_AT_MOST = 8
 
 
 def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
@@ -37,7 +40,9 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
         UnknownName, ExplorerError: there is no such layer or unit.
     """
     found = _checked(network, layer, unit)
-    own = network.activations(image, [found.name])[found.name][0, unit].float().cpu()
+    with torch.no_grad():
+        seen: Tensor = _cut(network, found.name)(image.to(network.device))[found.name]
+    own = seen[0, unit].float().cpu()
     if found.spans is None or own.ndim != 2:
         return own.mean().expand(*image.shape[2:]).clone()
     down, across = (_spread(span, len(span)) for span in found.spans)
@@ -75,7 +80,7 @@ def effective_field(
     Returns:
         (top, left, bottom, right), half open; all of the image where nothing has a gradient.
     """
-    cut = network.cut([_checked(network, layer, unit).name])
+    cut = _cut(network, _checked(network, layer, unit).name)
     strength = _gradient(cut, network, image, unit, row, col).abs().sum(0)  # [H, W]
     if float(strength.sum()) == 0:
         return (0, 0, *image.shape[2:])
@@ -122,7 +127,20 @@ def project(
     """
     if how not in PROJECTIONS:
         raise unknown("projection", how, PROJECTIONS)
-    cut = network.cut([_checked(network, layer, unit).name])
+    cut = _cut(network, _checked(network, layer, unit).name, how)
+    return _gradient(cut, network, image, unit, row, col)
+
+
+@functools.lru_cache(maxsize=CUTS_AT_MOST)
+def _cut(network: Network, layer: str, how: str = "") -> Cut:
+    """Cut a network off at a layer, once for many pictures; with a projection's own ReLUs.
+
+    Raises:
+        ExplorerError: the network cannot be traced, so nothing can be projected in it.
+    """
+    cut = network.cut([layer])
+    if not how:
+        return cut
     graph = cut.extractor
     if not isinstance(graph, fx.GraphModule):
         raise ExplorerError(f"{network.name} cannot be traced, so nothing can be projected in it")
@@ -133,7 +151,7 @@ def project(
             node.op, node.target = "call_function", _relu(how == GUIDED)
             node.args, node.kwargs = (node.all_input_nodes[0], ceiling), {}
     graph.recompile()
-    return _gradient(cut, network, image, unit, row, col)
+    return cut
 
 
 def _relu(guided: bool) -> Callable[[Tensor, float], Tensor]:

@@ -5,7 +5,8 @@ import io
 import itertools
 import time
 from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import streamlit as st
 from PIL import Image
@@ -30,15 +31,26 @@ QUALITY = 86
 Name = TypeVar("Name", bound=Hashable)
 
 
-def make(makers: Mapping[Name, Callable[[], str]]) -> tuple[dict[Name, str], bool, str]:
+@dataclass(frozen=True)
+class Made(Generic[Name]):
+    """Pictures as far as they are made.
+
+    Attributes:
+        pictures: URLs, by what names them.
+        complete: whether nothing more will come.
+        problem: what was wrong with one that is not there; mostly empty.
+    """
+
+    pictures: dict[Name, str]
+    complete: bool
+    problem: str
+
+
+def make(makers: Mapping[Name, Callable[[], str]]) -> Made[Name]:
     """Make pictures for as long as a visitor waits gladly, at least one.
 
     Args:
         makers: make each of them, or remember it.
-
-    Returns:
-        Those that are there by now, whether that is all of them, and what was wrong with one that
-        is not.
     """
     until = time.monotonic() + PATIENCE_SECONDS
     made: dict[Name, str] = {}
@@ -50,10 +62,10 @@ def make(makers: Mapping[Name, Callable[[], str]]) -> tuple[dict[Name, str], boo
             problem = problem or str(error)
             if not made:
                 # Where the collection is gone, each one would fail.
-                return made, True, problem
+                return Made(made, True, problem)
         if time.monotonic() > until:
-            return made, len(made) == len(makers), problem
-    return made, True, problem
+            return Made(made, len(made) == len(makers), problem)
+    return Made(made, True, problem)
 
 
 def go_on() -> None:
@@ -74,7 +86,7 @@ def sheet(index: Index, layer: str, unit: int) -> str:
     Raises:
         ExplorerError: as ``plates.grid``.
     """
-    return _encode(plates.grid(index, layer, unit, SMALL_PIXELS, count=NINE))
+    return _encode(plates.grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True))
 
 
 @functools.lru_cache(maxsize=CROPS_AT_MOST)
@@ -92,7 +104,7 @@ def crop(index: Index, network: Network, layer: str, unit: int, hit: Hit, how: s
         part = crops.evidence_of(index, network, layer, unit, hit, how)
     else:
         part = crops.crop(index, layer, hit, (network, unit))
-    return _encode(plates.tile(part, PIXELS))
+    return _encode(plates.tile(part, PIXELS, clear=True))
 
 
 def _encode(picture: Image.Image) -> str:

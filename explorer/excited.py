@@ -95,15 +95,16 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         at: partial(cropping.crop, index, network, layer, unit, hit, how)
         for at, (hit, _) in enumerate(found)
     }
-    _, before, _ = cropping.make(makers)
+    looked = [cropping.make(makers)]
+    before = looked[0].complete
 
     def body() -> None:
-        made, now, problem = cropping.make(makers)
+        made = looked.pop() if looked else cropping.make(makers)
         tiles = [
             widgets.Tile(
                 str(at),
                 f"{hit.picture}, activation {hit.value:.3g}",
-                made.get(at),
+                made.pictures.get(at),
                 title=words,
                 note=f"{hit.value:.3g}",
                 caption=words,
@@ -112,10 +113,10 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         ]
         here = f"crops {network.name} {layer} {unit} {which} {how}"
         clicked = widgets.tile_grid(tiles, "crops tiles", here, columns=3)
-        st.caption(widgets.plain(problem) if problem else STORIES[how])
+        st.caption(widgets.plain(made.problem) if made.problem else STORIES[how])
         if clicked is not None:
             look_closer(neuron, index, found[int(clicked)][0])
-        if now != before:
+        if made.complete != before:
             st.rerun()
 
     st.fragment(body, run_every=None if before else cropping.POLL_SECONDS)()
@@ -173,7 +174,7 @@ def _spread(neuron: Neuron, index: Index) -> None:
     best, values = index.top(layer.name, unit), index.values(layer.name, unit)
     noun = indexed.noun(index)
     median = float(np.median(values)) if len(values) else 0.0
-    st.html(f'<h4 class="side">How much {noun} excite it</h4>')
+    st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
     marks = {"median": median, **({"best": best[0].value} if best else {})}
     st.plotly_chart(
         figures.histogram(values, marks, colour, noun),
@@ -189,8 +190,11 @@ def _spread(neuron: Neuron, index: Index) -> None:
 
 
 def _labels(named: list[str], colour: str) -> str:
-    """Write how often each label occurs, as bars in HTML."""
+    """Write how often each label occurs, as bars in HTML; only some where none comes twice."""
     counted = Counter(named).most_common(LABELS_AT_MOST)
+    if len(named) > 1 and counted[0][1] == 1:
+        some = ", ".join(name for name, _ in counted)
+        return f'<p class="fact-words">Each something else: {escape(some)} ...</p>'
     rows = [
         f"<dt>{escape(name)}</dt>"
         f'<dd><i style="width:{100 * count / len(named):.1f}%;background:{colour}"></i>{count}</dd>'

@@ -22,6 +22,7 @@ from explorer import (
     widgets,
     words,
 )
+from explorer.cropping import Made
 from explorer.jobs import UNASKED, Job
 
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
@@ -139,29 +140,30 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
     job = None if complete or show == links.CROPS else following.ask(recipe)
     hint = SHOWN[show][1].format("" if index is None else indexed.words(index)) + " " + CLICK
     cut = cutter(index, layer, page)
-    _, all_cut, _ = cut()
+    looked = [cut()]
+    all_cut = looked[0].complete
     looks = itertools.count()
 
     def body() -> None:
         if isinstance(job, str) and next(looks):
             st.rerun()  # So many jobs waited; perhaps there is room now.
         found = store.pictures(recipe)
-        crops, all_there, problem = cut()
+        crops = looked.pop() if looked else cut()
         now = job if not isinstance(job, Job) else jobs.get(job.key)
         with st.container(key="status"):
             if isinstance(now, Job) and len(found) < len(recipe.pictures):
                 jobs.watch(now.key, shared.visitor())
                 following.show(now, partial(_so_many, len(recipe.units)), "page")
-            elif problem:
-                st.caption(f"Some pictures cannot be shown: {widgets.plain(problem)}")
+            elif crops.problem:
+                st.caption(f"Some pictures cannot be shown: {widgets.plain(crops.problem)}")
             else:
                 st.caption(now if isinstance(now, str) else hint)
         sketches = {} if job is None else jobs.sketches(recipe.key)
-        opened = grid.tiles(network, layer, page, found, sketches, show, crops)
+        opened = grid.tiles(network, layer, page, found, sketches, show, crops.pictures)
         if opened:
             links.neuron(network.name, layer.name, int(opened))
         over = isinstance(job, Job) and isinstance(now, Job) and now.open != job.open
-        if over or all_there != all_cut:
+        if over or crops.complete != all_cut:
             st.rerun()  # There is nothing to follow any more.
 
     pace = following.pace(job) if all_cut else cropping.POLL_SECONDS
@@ -169,12 +171,10 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
     return complete
 
 
-def cutter(
-    index: Index | None, layer: Layer, page: int
-) -> Callable[[], tuple[dict[int, str], bool, str]]:
+def cutter(index: Index | None, layer: Layer, page: int) -> Callable[[], Made[int]]:
     """Give what cuts out the crops of a page's neurons, some more at every call."""
     if index is None or layer.name not in [it.name for it in index.plan.layers]:
-        return lambda: ({}, True, "")
+        return lambda: Made({}, True, "")
     units = grid.units_of(layer, page)
     makers = {unit: partial(cropping.sheet, index, layer.name, unit) for unit in units}
     return lambda: cropping.make(makers)

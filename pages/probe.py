@@ -197,17 +197,16 @@ def show_neurons(
     indexed.choose(network)
     layers = [it for it in sighting.layers(network, index) if at is None or it.spans is not None]
     found = {it: sight.answers(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
-    sheets, complete, problem = {}, True, ""
+    makers = {}
     if index is not None:
-        sheets, complete, problem = cropping.make(
-            {
-                (it.name, one.unit): partial(cropping.sheet, index, it.name, one.unit)
-                for it, some in found.items()
-                for one in some
-            }
-        )
-    if problem:
-        st.caption(f"Some pictures cannot be shown: {widgets.plain(problem)}")
+        makers = {
+            (it.name, one.unit): partial(cropping.sheet, index, it.name, one.unit)
+            for it, some in found.items()
+            for one in some
+        }
+    sheets = cropping.make(makers)
+    if sheets.problem:
+        st.caption(f"Some pictures cannot be shown: {widgets.plain(sheets.problem)}")
     wanted = Wanted()
     recipes = {it: rows.missing(network, it, [one.unit for one in found[it]]) for it in layers}
     asked = wanted.ask([recipe for recipe, _ in recipes.values() if recipe is not None])
@@ -225,7 +224,7 @@ def show_neurons(
                         recipe if one.unit in lacking else None,
                         None if recipe is None else sketches.get((recipe.key, one.unit)),
                     ),
-                    beside=sheets.get((layer.name, one.unit)),
+                    beside=sheets.pictures.get((layer.name, one.unit)),
                     chosen=selected == (layer, one.unit),
                 )
                 for one in answers
@@ -237,7 +236,7 @@ def show_neurons(
                 st.rerun()
 
     rows.grow("known", asked, "{:.0%}".format, show)
-    if not complete:
+    if not sheets.complete:
         cropping.go_on()
     wanted.settle()
 
