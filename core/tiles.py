@@ -10,10 +10,6 @@ from dataclasses import dataclass
 
 import torch
 
-# What is seen begins at multiples of so many pixels, so that layers that look at every second or
-# sixteenth of them look at the same ones as without tiles.
-GRID = 32
-
 Box = tuple[slice, slice]
 
 
@@ -41,19 +37,22 @@ class Tiles:
     """How to cut pictures up.
 
     Attributes:
-        side: pixels along each side of what is seen of a tile, at most.
-        margin: pixels around a tile that are seen beside its own, give or take half of ``GRID``;
-            less than half of ``side``.
+        side: pixels along each side of what is seen of a tile, at most; more than two margins and
+            a grid.
+        margin: pixels around a tile that are seen beside its own, a multiple of ``grid``.
+        grid: what is seen of a tile begins at a multiple of it, so that a network, which looks at
+            every second, fourth or 32nd pixel, looks at the same ones as in the whole picture.
     """
 
     side: int = 1024
     margin: int = 64
+    grid: int = 32
 
     def cover(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:
         """Cut a picture of (height, width) up, at borders drawn at random.
 
-        Every tile of a side that is no shorter than ``side`` is seen at exactly that length, so
-        that all of them cost the same and the network meets only one shape.
+        Of all tiles but the last along a side that is longer than ``side``, exactly so much is
+        seen, so that they cost the same and the network hardly meets another shape.
         """
         rows, cols = (list(self._spans(side, generator)) for side in size)
         for own_rows, seen_rows in rows:
@@ -67,14 +66,15 @@ class Tiles:
         if length <= self.side:
             yield slice(0, length), slice(0, length)
             return
-        step = self.side - 2 * self.margin
-        first = int(torch.randint(1, step + 1, (), generator=generator))
-        borders = [0, *range(first, length, step), length]
+        cells = (self.side - 2 * self.margin) // self.grid
+        first = self.grid * int(torch.randint(1, cells + 1, (), generator=generator))
+        borders = [0, *range(first, length, cells * self.grid), length]
         for start, stop in itertools.pairwise(borders):
-            middle = (start + stop) // 2
-            begin = round((middle - self.side / 2) / GRID) * GRID
-            begin = min(max(0, begin), length - self.side)
-            yield slice(start, stop), slice(begin, begin + self.side)
+            begin = max(0, start - self.margin)
+            if begin + self.side > length:
+                # As far into the picture as fits, on the grid.
+                begin = -(-(length - self.side) // self.grid) * self.grid
+            yield slice(start, stop), slice(begin, min(begin + self.side, length))
 
 
 def _inside(own: slice, seen: slice) -> slice:

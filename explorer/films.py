@@ -1,20 +1,82 @@
-"""Films: pictures one after the other, as MP4 or GIF."""
+"""Films: pictures one after the other, from and to MP4 and GIF."""
 
 import io
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
-from core.errors import ExplorerError
-from core.images import open_picture
+from core.errors import BadPicture, ExplorerError
+from core.images import MAX_PIXELS, open_picture, upright_rgb
 
 # Seconds that the last picture of a GIF stands before it begins again.
 PAUSE_SECONDS = 1.0
 # Of H.264, from 0 (all there is) to 51: at 18 nobody sees a loss.
 QUALITY = 18
+# Pictures a second of a GIF that does not say; browsers take as many.
+USUAL_RATE = 10.0
+
+
+def read(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+    """Open a film: its pictures, upright RGB, one after the other, and how many come a second.
+
+    Args:
+        path: of a GIF, or of any film that ffmpeg knows.
+        at_most: further pictures are not read.
+
+    Raises:
+        BadPicture: it is missing, damaged or no film; also while its pictures are read.
+    """
+    if not path.is_file():
+        raise BadPicture(f"there is no file {path}")
+    if path.suffix.lower() in (".gif", ".png", ".webp"):
+        return _animation(path, at_most)
+    return _video(path, at_most)
+
+
+def _animation(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+    try:
+        opened = Image.open(path)
+    except Exception as error:
+        raise BadPicture(f"{path} cannot be opened as a film: {error}") from error
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise BadPicture(f"{path} is larger than {MAX_PIXELS // 1_000_000} megapixels")
+    pause = opened.info.get("duration") or 1000 / USUAL_RATE
+
+    def pictures() -> Iterator[Image.Image]:
+        try:
+            with opened:
+                for number, picture in enumerate(ImageSequence.Iterator(opened)):
+                    if number == at_most:
+                        return
+                    yield upright_rgb(picture)
+        except Exception as error:
+            raise BadPicture(f"{path} is damaged: {error}") from error
+
+    return pictures(), 1000 / float(pause)
+
+
+def _video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+    import imageio_ffmpeg
+
+    frames = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")
+    try:
+        about = next(frames)
+    except Exception as error:
+        raise BadPicture(f"{path} cannot be opened as a film") from error
+
+    def pictures() -> Iterator[Image.Image]:
+        with closing(frames):
+            for number, pixels in enumerate(frames):
+                if number == at_most:
+                    return
+                yield Image.frombytes("RGB", about["size"], pixels)
+
+    return pictures(), float(about["fps"])
 
 
 def encode(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:

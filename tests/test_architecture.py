@@ -41,6 +41,7 @@ FLOORS = [
         "core.canvas",
         "core.spectra",
         "core.transforms",
+        "core.motion",
         "core.tiles",
     },
     {"core.ascent", "core.wishes", "core.retouch"},

@@ -10,6 +10,8 @@ import typer
 from core.errors import ExplorerError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from explorer.store import Store
 
 cli = typer.Typer(
@@ -62,6 +64,13 @@ def keep_picture(store: "Store", path: Path | None, longest: int) -> str:
     picture = images.open_picture(path)
     if max(picture.size) > longest:
         picture = images.scaled(picture, longest)
+    return keep(store, picture)
+
+
+def keep(store: "Store", picture: "Image.Image") -> str:
+    """Keep a picture that work starts from, upright RGB, and give its fingerprint."""
+    from core import images
+
     fingerprint = images.fingerprint(picture)
     store.put_input(fingerprint, images.encode_png(picture))
     return fingerprint
