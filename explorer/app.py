@@ -20,6 +20,8 @@ page = st.navigation(
         st.Page(links.LAYERS, title="Layers", icon=":material/layers:", default=True),
         st.Page(links.NEURON, title="Neuron", icon=":material/center_focus_strong:"),
         st.Page(links.PROBE, title="Probe", icon=":material/colorize:"),
+        st.Page(links.DREAM, title="Dream", icon=":material/bedtime:"),
+        st.Page(links.DEPTHS, title="Depths", icon=":material/view_column:"),
         st.Page(links.GALLERY, title="Gallery", icon=":material/photo_library:"),
     ],
     position="top",

@@ -9,6 +9,7 @@ import textwrap
 import streamlit as st
 
 from core import recipes
+from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
@@ -74,8 +75,14 @@ def check(recipe: Recipe) -> None:
     Raises:
         ExplorerError: there is no such network, it has other weights, or lacks what is drawn.
     """
-    from core import neurons  # Needs PyTorch, which a page may still be importing.
+    from core import dreams, neurons  # Needs PyTorch, which a page may still be importing.
 
+    for fingerprint in recipe.inputs if isinstance(recipe, DreamRecipe) else ():
+        if shared.store().input(fingerprint) is None:
+            raise ExplorerError(
+                "the picture that this dream began with is not here; "
+                "choose it on the Dream page first, and open this one again"
+            )
     infos = shared.catalogue()
     if recipe.network not in infos:
         raise unknown("network", recipe.network, infos)
@@ -89,3 +96,5 @@ def check(recipe: Recipe) -> None:
         )
     if isinstance(recipe, NeuronRecipe):
         neurons.plan(network, recipe.layer, recipe.units)
+    if isinstance(recipe, DreamRecipe):
+        dreams.check(network, recipe)

@@ -1,6 +1,6 @@
 """Plotly figures, in the colours of the page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 
 BINS = 48
 HEIGHT = 260
+# Of one row of a table, in pixels.
+ROW_HEIGHT = 30
 # Grey that is legible on light and on dark paper.
 QUIET = "rgba(128, 128, 128, 0.75)"
 
@@ -62,4 +64,53 @@ def histogram(
     figure.update_yaxes(
         title=f"{what}, %", type="log", fixedrange=True, dtick=1, gridcolor="rgba(128,128,128,0.2)"
     )
+    return figure
+
+
+def heat(
+    values: Mapping[str, Sequence[float | None]],
+    columns: Sequence[str],
+    written: Callable[[float], str],
+    colour: str,
+    top: float,
+) -> go.Figure:
+    """Draw a table whose cells are the darker the larger they are.
+
+    Args:
+        values: by the name of the row, one for each column; None where there is none.
+        columns: their names.
+        written: writes a value into its cell.
+        colour: of the largest, as ``#rrggbb``; values of 0 and less have no colour.
+        top: the value that has the full colour.
+    """
+    names = list(values)[::-1]  # Plotly draws from below.
+    cells = [list(values[name]) for name in names]
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    figure = go.Figure(
+        go.Heatmap(
+            x=list(columns),
+            y=names,
+            z=cells,
+            text=[["" if it is None else written(it) for it in row] for row in cells],
+            texttemplate="%{text}",
+            hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+            zmin=0,
+            zmax=top,
+            colorscale=[
+                [0, f"rgba({red}, {green}, {blue}, 0.04)"],
+                [1, f"rgba({red}, {green}, {blue}, 0.75)"],
+            ],
+            showscale=False,
+            xgap=3,
+            ygap=3,
+        )
+    )
+    figure.update_layout(
+        height=ROW_HEIGHT * len(names) + ROW_HEIGHT,
+        margin={"l": 0, "r": 0, "t": ROW_HEIGHT, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(side="top", fixedrange=True, showgrid=False, title=None)
+    figure.update_yaxes(fixedrange=True, showgrid=False, title=None)
     return figure

@@ -6,17 +6,29 @@ from typing import Any
 
 import streamlit as st
 
+from core.dream_recipes import DREAM_SIZES, DREAM_STEPS, OCTAVES_RANGE, DreamRecipe
 from core.errors import ExplorerError, unknown
 from core.recipe import SEED_RANGE, Recipe, require
 from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-LAYERS, NEURON, PROBE, GALLERY = (
-    str(PAGES / f"{name}.py") for name in ("layers", "neuron", "probe", "gallery")
+LAYERS, NEURON, PROBE, DREAM, DEPTHS, GALLERY = (
+    str(PAGES / f"{name}.py")
+    for name in ("layers", "neuron", "probe", "dream", "depths", "gallery")
 )
 
 # What a link may say of how a neuron is drawn, and between which bounds.
 SETTINGS = {"size": SIZE_RANGE, "steps": STEPS_RANGE, "seed": SEED_RANGE}
+# The same of a dream, and what else its page can set.
+DREAM_NUMBERS = {
+    "size": DREAM_SIZES,
+    "octaves": OCTAVES_RANGE,
+    "steps": DREAM_STEPS,
+    "seed": SEED_RANGE,
+}
+DREAM_OTHERS = ("strength", "keep_colours", "units", "image", "guide")
+# What a link says where a dream keeps the picture's colours.
+KEPT = "kept"
 # The pictures of a neuron that its page shows: what it wants most, if the link names none; one of
 # several that were made to differ; what it wants least.
 DIVERSE = 4
@@ -63,6 +75,8 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
     Raises:
         ExplorerError: the recipe has no such picture, or no page shows what it makes.
     """
+    if isinstance(recipe, DreamRecipe):
+        return DREAM, dream(recipe)
     if not isinstance(recipe, NeuronRecipe):
         raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
     if part is not None and part not in recipe.pictures:
@@ -85,6 +99,30 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
     if recipe.canvas != CANVASES[0]:
         query["canvas"] = recipe.canvas
     return NEURON, query
+
+
+def dream(recipe: DreamRecipe) -> dict[str, str]:
+    """Write a dream's settings as the query of its page; what is usual is left out.
+
+    Raises:
+        ExplorerError: it is none of those that the page shows.
+    """
+    query = {"network": recipe.network, "layer": recipe.layer, "picture": recipe.image}
+    if recipe.units:
+        query["unit"] = ",".join(map(str, recipe.units))
+    if recipe.guide:
+        query["guide"] = recipe.guide
+    for name in (*DREAM_NUMBERS, "strength"):
+        value = getattr(recipe, name)
+        if value != getattr(DreamRecipe, name):
+            query[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    if recipe.keep_colours:
+        query["colours"] = KEPT
+    shown = {name: getattr(recipe, name) for name in (*DREAM_NUMBERS, *DREAM_OTHERS)}
+    usual = DreamRecipe(recipe.network, recipe.weights, layers=recipe.layers[:1], **shown)
+    if recipe != usual:
+        raise ExplorerError("no page shows films, masks or dreams of several layers")
+    return query
 
 
 def _check(recipe: NeuronRecipe) -> None:

@@ -21,6 +21,7 @@ LARGE_PIXELS = 768
 PAGES = {
     links.LAYERS: ("Open in Layers", ":material/layers:"),
     links.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
+    links.DREAM: ("Open in Dream", ":material/bedtime:"),
 }
 
 

@@ -76,6 +76,25 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """One layer on the slider of depths.
+
+    Attributes:
+        name: of the layer.
+        words: what a screen reader says of it.
+        colour: ``depth_colour(layer.depth)``.
+        example: whether there is room for an example of it.
+        picture: the example's URL, None while there is none.
+    """
+
+    name: str
+    words: str
+    colour: str
+    example: bool = True
+    picture: str | None = None
+
+
+@dataclass(frozen=True)
 class Card:
     """One entry of the gallery.
 
@@ -229,6 +248,60 @@ def pick(
     return _mount("pick", html, key, data, "pick", on_pick)
 
 
+def compare(
+    before: str, after: str | None, size: tuple[int, int], key: str, label: str, place: str
+) -> None:
+    """Show a picture over what became of it; a slider uncovers one or the other.
+
+    Args:
+        before, after: URLs; None while nothing has become of it, and it is seen alone.
+        size: the (height, width); only their proportion matters.
+        key: the widget's key.
+        label: what a screen reader says of the later picture.
+        place: names what is looked at: under another name the slider begins anew.
+    """
+    html = (
+        '<div class="compare"><img class="after" alt="" draggable="false">'
+        '<img class="before" alt="" draggable="false"><span class="line"></span>'
+        '<span class="tag left">before</span><span class="tag right">dream</span>'
+        '<input type="range" min="0" max="100" aria-label="Before and after"></div>'
+    )
+    height, width = size
+    data = {
+        "set": place,
+        "before": before,
+        "after": after,
+        "label": label,
+        "proportion": f"{width} / {height}",
+        "widest": f"calc(max(20rem, 100dvh - 24.75rem) * {width / height:.4f})",
+    }
+    _mount("compare", html, key, data, "nothing", None)
+
+
+def depth_slider(
+    stops: Sequence[Stop], selected: int, key: str, label: str, on_pick: Callable[[str], None]
+) -> str | None:
+    """Show a slider over the layers of a network, with examples of what they paint.
+
+    Args:
+        stops: the layers, from the image.
+        selected: which of them is chosen.
+        key: the widget's key.
+        label: the network's name.
+        on_pick: called with the name of the layer that was chosen before the page runs again.
+
+    Returns:
+        The name of the layer that was chosen just now, or None.
+    """
+    html = (
+        '<div class="depth"><div class="examples" aria-hidden="true"></div><div class="track">'
+        '<input type="range" min="0" step="1" aria-label="Depth"></div>'
+        '<div class="ends" aria-hidden="true"><span>shallow</span><span>deep</span></div></div>'
+    )
+    data = {"set": label, "selected": selected, "stops": [vars(stop) for stop in stops]}
+    return _mount("depth", html, key, data, "pick", on_pick)
+
+
 def start_at_top(key: str) -> None:
     """Scroll to the top of the page when it is shown anew."""
     with st.container(key=key):
@@ -277,17 +350,19 @@ def depth_colour(depth: float) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def thumbnail(image: bytes, pixels: int) -> str:
-    """Turn an encoded square picture into a small WebP of about the size it is shown at.
+    """Turn an encoded picture into a small WebP of about the size it is shown at.
 
     Args:
         image: PNG or WebP.
-        pixels: height and width; a smaller picture is enlarged smoothly.
+        pixels: its shorter side; a smaller picture is enlarged smoothly.
 
     Returns:
         A ``data:`` URL.
     """
     picture = Image.open(io.BytesIO(image)).convert("RGB")
-    picture = picture.resize((pixels, pixels), Image.Resampling.LANCZOS)
+    scale = pixels / min(picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
     return encoded(buffer.getvalue())

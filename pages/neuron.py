@@ -115,6 +115,13 @@ def show(neuron: Neuron, view: str) -> None:
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
+        query = {"network": neuron.network.name, "layer": neuron.layer.name}
+        st.page_link(
+            links.DREAM,
+            label="Dream with this neuron",
+            icon=":material/bedtime:",
+            query_params={**query, "unit": str(neuron.unit)},
+        )
         badge = st.container(key="badge")
         st.html(widgets.facts("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")

@@ -1,0 +1,193 @@
+"""What the Dream page shows: a dream as the URL describes it, and what each depth paints."""
+
+import functools
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from core import dreams, images, samples
+from core.dream_recipes import STRENGTH_RANGE, DreamRecipe
+from core.errors import ExplorerError
+from core.layers import Layer
+from core.networks import Network
+from core.recipe import require, require_number
+from explorer import choosing, following, links, shared, widgets
+from explorer.choosing import Chosen
+from explorer.gallery import Gallery
+from explorer.jobs import ASKED, UNASKED, Job
+
+# The picture and the layer that are dreamt where a link names none.
+SAMPLE = "astronaut"
+FIRST_DEPTH = 0.5
+# The examples: small dreams of this sample, at as many depths as fit above the slider.
+EXAMPLE, EXAMPLE_PIXELS, EXAMPLES_AT_MOST = "cat", 144, 12
+THUMBNAIL_PIXELS = 128
+# The picture takes most of a wide page; larger ones are saved whole.
+LARGE_PIXELS = 1024
+# A dream that was left so soon for another one is not worth keeping.
+SOON_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Dream:
+    """A dream that the page shows.
+
+    Attributes:
+        layer: which dreams.
+        picture: what it begins with.
+        recipe: how it is made.
+        asked: whether the visitor chose anything of it.
+    """
+
+    layer: Layer
+    picture: Chosen
+    recipe: DreamRecipe
+    asked: bool
+
+
+def first_layer(network: Network) -> Layer:
+    """Choose the layer that dreams where a link names none."""
+    return min(network.shown, key=lambda it: abs(it.depth - FIRST_DEPTH))
+
+
+def read(network: Network, picture: Chosen, guide: Chosen | None) -> Dream:
+    """Read from the URL which dream is asked for.
+
+    Raises:
+        ExplorerError: something in the link does not exist or is out of bounds.
+    """
+    layer = network.layer(st.query_params.get("layer", first_layer(network).name))
+    settings: dict[str, int | float | bool | str | tuple[int, ...]] = {}
+    for name, bounds in links.DREAM_NUMBERS.items():
+        value = links.number(name, bounds)
+        if value is not None:
+            settings[name] = value
+    settings["strength"] = strength()
+    settings["keep_colours"] = st.query_params.get("colours") == links.KEPT
+    settings["units"] = units(layer) if guide is None else ()
+    if guide is not None:
+        settings["guide"] = choosing.keep(guide)
+    recipe = dreams.plan(
+        network,
+        [layer.name],
+        choosing.keep(picture),
+        int(settings.pop("seed", 0)),  # type: ignore[arg-type]
+        **settings,
+    )
+    asked = bool(set(st.query_params) - {"network"})
+    return Dream(layer, picture, recipe, asked)
+
+
+def units(layer: Layer) -> tuple[int, ...]:
+    """Read from the URL which neurons dream; none for all."""
+    text = st.query_params.get("unit", "")
+    found = []
+    for piece in text.split(",") if text else ():
+        number = int(piece) if piece.isascii() and piece.isdigit() else piece
+        require("unit", number, (0, layer.channels - 1))
+        found.append(int(number))
+    return tuple(found)
+
+
+def strength() -> float:
+    """Read from the URL how strongly a picture is changed."""
+    text = st.query_params.get("strength")
+    if text is None:
+        return DreamRecipe.strength
+    try:
+        value: float | str = float(text)
+    except ValueError:
+        value = text
+    require_number("strength", value, STRENGTH_RANGE)
+    return float(value)
+
+
+def ask(dream: Dream) -> Job | str | None:
+    """Ask for a dream that is not there, and give up the one that was looked at before."""
+    recipe = dream.recipe
+    before = st.session_state.get("dreaming")
+    st.session_state["dreaming"] = recipe.key
+    if before is not None and before != recipe.key:
+        leave(before)
+    if shared.store().present([recipe.key]) and not dream.asked:
+        return None
+    return following.ask(recipe, ASKED if dream.asked else UNASKED)
+
+
+def leave(key: str) -> None:
+    """Stop a dream that is looked at no more; what hardly began does not stay in the gallery."""
+    jobs, visitor = shared.jobs(), shared.visitor()
+    job = jobs.get(key)
+    if job is None or not job.open:
+        return
+    if time.time() - job.queued < SOON_SECONDS:
+        Gallery(jobs).delete([key], visitor)
+    else:
+        jobs.cancel(key, visitor)
+
+
+def deeper(key: str) -> None:
+    """Let a dream be the picture that the next one begins with."""
+    stored = shared.store().picture(key, 0)
+    if stored is not None:
+        links.change(picture=choosing.accept(stored.image).name)
+
+
+def example(network: Network, layer: Layer) -> DreamRecipe:
+    """Write the recipe of the small dream that shows what a layer paints."""
+    return dreams.plan(network, [layer.name], _example_picture(), size=EXAMPLE_PIXELS)
+
+
+def _example_picture() -> str:
+    """Keep the picture of the examples in the store, and give its fingerprint."""
+    return choosing.keep(Chosen(EXAMPLE, EXAMPLE, _small()))
+
+
+@functools.cache
+def _small() -> Image.Image:
+    return images.scaled(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
+
+
+def examples(network: Network) -> list[Layer]:
+    """Choose the layers of which there is room for an example."""
+    every = network.shown
+    count = min(len(every), EXAMPLES_AT_MOST)
+    return [every[round(at * (len(every) - 1) / max(count - 1, 1))] for at in range(count)]
+
+
+def stops(network: Network) -> list[widgets.Stop]:
+    """Describe every layer for the slider, with the examples that are there."""
+    shown = {it.name for it in examples(network)}
+    found = []
+    for layer in network.shown:
+        picture = None
+        if layer.name in shown:
+            stored = shared.store().picture(example(network, layer).key, 0)
+            if stored is not None:
+                picture = widgets.thumbnail(stored.image, THUMBNAIL_PIXELS)
+        words = f"{layer.name}, depth {layer.depth:.0%}"
+        colour = widgets.depth_colour(layer.depth)
+        found.append(widgets.Stop(layer.name, words, colour, layer.name in shown, picture))
+    return found
+
+
+def before(dream: Dream) -> str:
+    """Give the picture that a dream begins with as a URL, as large as it is shown."""
+    return _before(dream.recipe.image, min(dream.recipe.size, LARGE_PIXELS))
+
+
+@functools.lru_cache(maxsize=64)
+def _before(fingerprint: str, pixels: int) -> str:
+    stored = shared.store().input(fingerprint)
+    if stored is None:
+        raise ExplorerError(f"the picture {fingerprint} is not here any more")
+    return shown(stored, pixels)
+
+
+def shown(image: bytes, pixels: int = LARGE_PIXELS) -> str:
+    """Give an encoded picture as a URL, its longer side of so many pixels at most."""
+    picture = images.open_picture(image)
+    scale = min(1.0, pixels / max(picture.size))
+    return widgets.thumbnail(image, max(1, round(min(picture.size) * scale)))

@@ -1,0 +1,40 @@
+// A picture and what became of it, one over the other. Patched in place, so that the slider stays
+// where it is while the picture changes.
+
+const FIRST = 25;
+// Nearer to an edge than this, in percent, a word would cover what is left of its picture.
+const ROOM = 14;
+
+function show(image, url) {
+  image.hidden = !url;
+  if (url && image.getAttribute("src") !== url) image.src = url;
+}
+
+export default function ({ data, parentElement }) {
+  const box = parentElement.querySelector(".compare");
+  const slider = box.querySelector("input");
+  if (box.dataset.set !== data.set) {
+    box.dataset.set = data.set;
+    slider.value = FIRST;
+  }
+  box.style.aspectRatio = data.proportion;
+  box.style.setProperty("--widest", data.widest);
+  show(box.querySelector(".before"), data.before);
+  show(box.querySelector(".after"), data.after);
+  box.querySelector(".after").alt = data.label;
+  box.dataset.state = data.state;
+  const place = () => {
+    const at = Number(slider.value);
+    box.style.setProperty("--at", `${at}%`);
+    slider.setAttribute("aria-valuetext", `${at} percent of the picture before`);
+    box.querySelector(".left").style.opacity = at < ROOM ? 0 : 1;
+    box.querySelector(".right").style.opacity = at > 100 - ROOM ? 0 : 1;
+  };
+  // Before there is a dream, the picture is seen whole.
+  for (const part of [".line", ".tag.left", ".tag.right", "input"]) {
+    box.querySelector(part).hidden = !data.after;
+  }
+  slider.oninput = place;
+  place();
+  if (!data.after) box.style.setProperty("--at", "100%");
+}

@@ -1,0 +1,62 @@
+// A slider over the layers of a network, with examples above it.
+
+function make(stop) {
+  const example = document.createElement("span");
+  example.className = "example";
+  example.append(document.createElement("span"), document.createElement("span"));
+  example.children[0].className = "frame";
+  example.children[1].className = "name";
+  example.children[1].textContent = stop.name;
+  example.dataset.name = stop.name;
+  example.title = stop.words;
+  example.style.setProperty("--colour", stop.colour);
+  return example;
+}
+
+function paint(example, picture) {
+  const frame = example.querySelector(".frame");
+  if (!picture || frame.querySelector("img")?.getAttribute("src") === picture) return;
+  const image = document.createElement("img");
+  image.alt = ""; // the slider says where it is
+  image.draggable = false;
+  image.src = picture;
+  frame.replaceChildren(image);
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector(".depth");
+  const row = box.querySelector(".examples");
+  const slider = box.querySelector("input");
+  const stops = data.stops;
+  const shown = stops.filter((stop) => stop.example);
+  if (box.dataset.set !== data.set) {
+    box.dataset.set = data.set;
+    row.replaceChildren(...shown.map(make));
+    slider.max = stops.length - 1;
+    slider.value = data.selected;
+  }
+  if (box.dataset.selected !== String(data.selected)) slider.value = data.selected;
+  box.dataset.selected = data.selected;
+  shown.forEach((stop, at) => paint(row.children[at], stop.picture));
+  box.style.setProperty("--count", shown.length);
+  box.style.setProperty("--rail", `linear-gradient(90deg, ${stops.map((it) => it.colour).join(", ")})`);
+  const look = () => {
+    const stop = stops[Number(slider.value)];
+    slider.setAttribute("aria-valuetext", stop.words);
+    box.style.setProperty("--colour", stop.colour);
+    for (const each of row.children) each.classList.toggle("chosen", each.dataset.name === stop.name);
+  };
+  const pick = () => {
+    look();
+    setTriggerValue("pick", stops[Number(slider.value)].name);
+  };
+  slider.oninput = look;
+  slider.onchange = pick;
+  row.onclick = (event) => {
+    const example = event.target.closest(".example");
+    if (!example) return;
+    slider.value = stops.findIndex((stop) => stop.name === example.dataset.name);
+    pick();
+  };
+  look();
+}

@@ -1,0 +1,246 @@
+"""Dream: a picture in which the network is made to see more of what it sees already."""
+
+import streamlit as st
+
+from core.dream_recipes import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
+from core.errors import ExplorerError
+from core.networks import Network
+from core.recipe import SEED_RANGE
+from explorer import (
+    choosing,
+    dreaming,
+    following,
+    links,
+    opening,
+    rows,
+    shared,
+    widgets,
+    words,
+)
+from explorer.dreaming import Dream
+from explorer.jobs import Job
+from explorer.rows import Wanted
+from explorer.store import StoredPicture
+
+SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
+STEPS = (5, 10, 20, 40)
+# Dreams are quick, so they are looked at more often than other work.
+POLL_SECONDS = 0.25
+SETTINGS = (*links.DREAM_NUMBERS, "strength", "colours", "guide")
+
+
+def main() -> None:
+    """Read the URL, and show one dream."""
+    st.html(widgets.FRONTEND / "dream.css")
+    problems: list[str] = []
+    infos = shared.catalogue()
+    rail, room = st.columns([2, 5], gap="large")
+    with rail, st.container(key="dream-rail"):
+        name = opening.choose(infos, problems)
+        chooser = st.container()
+    with room:
+        network = opening.network(infos[name])
+        if network is None:
+            opening.tell(problems)
+            return
+        with chooser:
+            picture = choosing.choose("picture", dreaming.SAMPLE, problems)
+        guide = choosing.chosen("guide", "", problems)
+        try:
+            dream = dreaming.read(network, picture or choosing.find(dreaming.SAMPLE), guide)
+        except ExplorerError as error:
+            problems.append(str(error))
+            links.go(**{it: st.query_params.get(it) for it in ("network", "picture")})
+            dream = dreaming.read(network, picture or choosing.find(dreaming.SAMPLE), None)
+        with chooser:
+            show_more(dream)
+        show_head(network, dream)
+        opening.tell(problems)
+        slider = st.container(key="depth")
+        job = dreaming.ask(dream)
+        show_dream(network, dream, job)
+        with slider:
+            show_depths(network, dream)
+
+
+def show_head(network: Network, dream: Dream) -> None:
+    """Name what dreams."""
+    layer, recipe = dream.layer, dream.recipe
+    line = f"{words.describe(layer)}; the picture is changed so that they all see more"
+    if recipe.guide:
+        line = "The picture is changed towards what the layer sees in the guide"
+    elif recipe.units:
+        line = f"Only {', '.join(called(network, dream))} dreams"
+    with st.container(key="dream-head", horizontal=True, vertical_alignment="center"):
+        widgets.heading(f"Dream of {layer.name}", line, widgets.depth_colour(layer.depth))
+        if recipe.units:
+            st.button(
+                "Let all neurons dream", key="all", on_click=links.change, kwargs={"unit": None}
+            )
+
+
+def called(network: Network, dream: Dream) -> list[str]:
+    """Name the neurons that dream."""
+    found = []
+    for unit in dream.recipe.units:
+        name = words.meaning(network, dream.layer, unit)
+        found.append(f"neuron {unit} ({name})" if name else f"neuron {unit}")
+    return found
+
+
+def show_depths(network: Network, dream: Dream) -> None:
+    """Show the slider of depths, and have its examples dreamt while nothing else is."""
+    wanted = Wanted()
+    layers = network.shown
+    asked = wanted.ask([dreaming.example(network, it) for it in dreaming.examples(network)])
+
+    def show(_: rows.Sketches) -> None:
+        stops = dreaming.stops(network)
+        at = [it.name for it in layers].index(dream.layer.name)
+        if widgets.depth_slider(stops, at, "depth slider", network.name, pick):
+            st.rerun()
+
+    rows.grow("depth", asked, None, show)
+    wanted.settle()
+
+
+def pick(layer: str) -> None:
+    """Dream with another layer."""
+    links.change(layer=layer, unit=None)
+
+
+def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
+    """Show the dream over its picture, follow it as it grows, and offer what can be done."""
+    key = dream.recipe.key
+    stored = shared.store().picture(key, 0)
+
+    def body() -> None:
+        now = shared.jobs().get(key) if isinstance(job, Job) else job
+        found = stored or shared.store().picture(key, 0)
+        sketch = None if found else shared.jobs().sketches(key).get(0)
+        after = dreaming.shown(found.image) if found else sketch and widgets.encoded(sketch)
+        width, height = dream.picture.picture.size
+        label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
+        label += "" if found else ", unfinished"
+        place = f"{dream.recipe.image} {network.name}"
+        widgets.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
+        with st.container(key="dream-status", horizontal=True, vertical_alignment="center"):
+            if isinstance(now, str):
+                st.caption(now)
+            elif now is not None and now.state != "done":
+                shared.jobs().watch(key, shared.visitor())
+                following.show(now, "{:.0%} dreamt".format, "dream")
+                if not now.open and sketch is not None:
+                    show_save(dream, sketch, "webp", "Save it as it is")
+            elif found is not None:
+                show_tools(network, dream, found)
+        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
+        if over or (stored is None and found is not None):
+            st.rerun()
+
+    pace = following.pace(job)
+    with st.container(key="stage"):
+        st.fragment(body, run_every=None if pace is None else min(pace, POLL_SECONDS))()
+
+
+def show_tools(network: Network, dream: Dream, stored: StoredPicture) -> None:
+    """Offer what can be done with a finished dream."""
+    st.button(
+        "Dream deeper from here",
+        key="deeper",
+        type="primary",
+        icon=":material/bedtime:",
+        on_click=dreaming.deeper,
+        args=(dream.recipe.key,),
+        help="The dream becomes the picture that the next one begins with.",
+    )
+    show_save(dream, stored.image, "png", "Save as PNG")
+    query = {"network": network.name, "picture": dream.picture.name}
+    for name in ("strength", "seed"):
+        if name in st.query_params:
+            query[name] = st.query_params[name]
+    icon = ":material/view_column:"
+    st.page_link(links.DEPTHS, label="All depths side by side", icon=icon, query_params=query)
+
+
+def show_save(dream: Dream, image: bytes, kind: str, label: str) -> None:
+    """Offer a picture as a file."""
+    title = dream.picture.title.replace(" ", "-")
+    name = f"dream-{title}-{dream.recipe.network}-{dream.layer.name}.{kind}"
+    icon = ":material/download:"
+    st.download_button(
+        label, image, name, f"image/{kind}", key="save", icon=icon, on_click="ignore"
+    )
+
+
+def show_more(dream: Dream) -> None:
+    """Let the visitor choose how it is dreamt; the address changes at once."""
+    recipe = dream.recipe
+    key = recipe.key
+
+    def put(name: str, usual: object) -> None:
+        value = st.session_state[f"{name} {key}"]
+        links.change(**{name: None if value == usual else f"{value}"})
+
+    def colours() -> None:
+        links.change(colours=links.KEPT if st.session_state[f"colours {key}"] else None)
+
+    with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
+        st.slider(
+            "Strength: how far it leaves the picture",
+            *STRENGTH_RANGE,
+            recipe.strength,
+            0.25,
+            key=f"strength {key}",
+            on_change=put,
+            args=("strength", DreamRecipe.strength),
+        )
+        st.slider(
+            "Octaves: at how many sizes, so how large the largest forms are",
+            OCTAVES_RANGE[0],
+            max(8, recipe.octaves),
+            recipe.octaves,
+            key=f"octaves {key}",
+            on_change=put,
+            args=("octaves", DreamRecipe.octaves),
+        )
+        for name, title, choices in (
+            ("steps", "Steps at each size", STEPS),
+            ("size", "Longer side in pixels", SIZES),
+        ):
+            now = getattr(recipe, name)
+            st.select_slider(
+                title,
+                sorted({*choices, now}),
+                now,
+                key=f"{name} {key}",
+                on_change=put,
+                args=(name, getattr(DreamRecipe, name)),
+            )
+        st.number_input(
+            "Seed: another one dreams otherwise",
+            *SEED_RANGE,
+            recipe.seed,
+            key=f"seed {key}",
+            on_change=put,
+            args=("seed", DreamRecipe.seed),
+        )
+        st.toggle(
+            "Keep the picture's colours",
+            recipe.keep_colours,
+            key=f"colours {key}",
+            on_change=colours,
+        )
+        if set(SETTINGS) & set(st.query_params):
+            st.button(
+                "Back to the usual",
+                key="usual",
+                on_click=links.change,
+                kwargs=dict.fromkeys(SETTINGS),
+            )
+    with st.expander("Dream of another picture", expanded=bool(recipe.guide), key="guided"):
+        st.caption("A guide: the dream goes towards what the layer sees in that picture.")
+        choosing.choose("guide", "", [], "Guide")
+
+
+main()
