@@ -21,6 +21,7 @@ from explorer.cli import (
     neurons,
     replay,
     retrieval,
+    style,
 )
 from explorer.cli.common import cli
 
@@ -37,6 +38,7 @@ __all__ = [
     "neurons",
     "replay",
     "retrieval",
+    "style",
 ]
 
 
