@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core import whole
 from core.canvas import Canvas
 from core.networks import Cut, Network
 from core.objectives import IMAGE, Objective
+from core.style_losses import Costs
 from core.tiles import Tile, Tiles
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
@@ -109,12 +111,16 @@ def ascend(
         if settings.tiles is None:
             value = _value(seeing, objective, image, transform(image, generator))
             (-value.sum()).backward()  # type: ignore[no-untyped-call]
+        elif isinstance(objective, Costs):
+            value = whole.pull(network, seeing, objective, image, settings.tiles)
         else:
             tiles = settings.tiles.cover((image.shape[2], image.shape[3]), borders)
             value = _by_tiles(seeing, objective, image, transform, generator, tiles)
         canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * pace.rate
-        optimiser.step()
+        # Only L-BFGS asks for the loss.
+        loss = -value.detach().sum()
+        optimiser.step(lambda loss=loss: loss)  # type: ignore[misc]
         canvas.settle()
         wake_steps -= asleep
         asleep = wake_steps > 0 and bool((value == 0).any())

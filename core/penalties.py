@@ -30,6 +30,22 @@ def total_variation() -> Objective:
     return Objective(frozenset({IMAGE}), value)
 
 
+def squared_variation() -> Objective:
+    """Count differences between neighbours: the mean of their squares, down plus to the right.
+
+    Beside the total variation it minds edges more and faint grain less, and has a gradient that
+    falls to zero with the difference, so that large steps do not make grain of it.
+    """
+
+    def value(activations: Activations) -> Tensor:
+        image = activations[IMAGE]
+        down = image.diff(dim=2).square().flatten(1).mean(1)
+        right = image.diff(dim=3).square().flatten(1).mean(1)
+        return down + right
+
+    return Objective(frozenset({IMAGE}), value)
+
+
 def contrast() -> Objective:
     """Count distance from grey: the mean of ``(image - 0.5) ** 2``, the L2 penalty."""
     return Objective(

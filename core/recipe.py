@@ -3,7 +3,7 @@
 A recipe goes to JSON and back, and its key (a hash of that JSON) names its result in the store.
 Large recipes are made of smaller ones, their parts, each of which has a result of its own: what is
 finished of a large piece of work is found again, whoever asks for it. The kinds of recipes stand
-in ``core.recipes`` and ``core.dream_recipes``.
+in ``core.recipes``, ``core.dream_recipes`` and ``core.style_recipes``.
 """
 
 import dataclasses

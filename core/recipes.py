@@ -7,6 +7,7 @@ from typing import ClassVar
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
 from core.recipe import Recipe, content, require, require_fingerprint, require_number
+from core.style_recipes import StyleRecipe
 
 # Below, a network's pooling leaves nothing of a picture; above, a batch exhausts common memory.
 SIZE_RANGE = (16, 1024)
@@ -160,7 +161,9 @@ class NeuronRecipe(Recipe):
 
 
 # Every kind of work there is, by its name in JSON.
-KINDS: dict[str, type[Recipe]] = {kind.kind: kind for kind in (NeuronRecipe, DreamRecipe)}
+KINDS: dict[str, type[Recipe]] = {
+    kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe)
+}
 
 
 def read(text: str) -> Recipe:

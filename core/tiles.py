@@ -62,6 +62,24 @@ class Tiles:
                 within = (_inside(own_rows, seen_rows), _inside(own_cols, seen_cols))
                 yield Tile(own, seen, within, _area(own) / (size[0] * size[1]), _area(seen))
 
+    def grid(self, size: tuple[int, int]) -> Iterator[Tile]:
+        """Cut a picture of (height, width) up at borders that stay, all of them on the ``GRID``."""
+        rows, cols = (list(self._fixed(side)) for side in size)
+        for own_rows, seen_rows in rows:
+            for own_cols, seen_cols in cols:
+                own, seen = (own_rows, own_cols), (seen_rows, seen_cols)
+                within = (_inside(own_rows, seen_rows), _inside(own_cols, seen_cols))
+                yield Tile(own, seen, within, _area(own) / (size[0] * size[1]), _area(seen))
+
+    def _fixed(self, length: int) -> Iterator[tuple[slice, slice]]:
+        margin = -(-self.margin // GRID) * GRID
+        step = max(GRID, (self.side - 2 * margin) // GRID * GRID)
+        if length <= self.side:
+            step = length
+        for start in range(0, length, step):
+            stop = min(start + step, length)
+            yield slice(start, stop), slice(max(0, start - margin), min(length, stop + margin))
+
     def _spans(self, length: int, generator: torch.Generator) -> Iterator[tuple[slice, slice]]:
         """Cut one side up: what is a tile's own, and what is seen of it."""
         if length <= self.side:

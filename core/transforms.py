@@ -13,6 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def stay(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Leave images where they are: what is compared with another picture must not move."""
+    return image
+
+
 @dataclass(frozen=True)
 class Wobble:
     """Move a whole batch by one random affine map: jitter, scale and rotation in one resampling.

@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+from torch import Tensor
 
 BINS = 48
 HEIGHT = 260
 # Of one row of a table, in pixels.
 ROW_HEIGHT = 30
+# Neurons that are named along each side of a square.
+TICKS = 48
 # Grey that is legible on light and on dark paper.
 QUIET = "rgba(128, 128, 128, 0.75)"
 
@@ -113,4 +116,45 @@ def heat(
     )
     figure.update_xaxes(side="top", fixedrange=True, showgrid=False, title=None)
     figure.update_yaxes(fixedrange=True, showgrid=False, title=None)
+    return figure
+
+
+def together(
+    cosines: Tensor, order: Sequence[int], names: Sequence[str], side: int = 760
+) -> go.Figure:
+    """Draw which neurons fire together, as a square in which like company stands together.
+
+    Args:
+        cosines: ``[C, C]``, from 0 to 1.
+        order: neurons from the upper left corner on; those left out are not drawn.
+        names: of all C neurons.
+        side: of the figure in pixels.
+    """
+    wanted = list(order)
+    shown = [names[unit] for unit in wanted]
+    heat = go.Heatmap(
+        z=cosines[wanted][:, wanted].numpy().round(3),
+        x=list(range(len(wanted))),
+        y=list(range(len(wanted))),
+        customdata=[[f"{one}<br>{other}" for other in shown] for one in shown],
+        hovertemplate="%{customdata}<br>together %{z:.2f}<extra></extra>",
+        colorscale="Magma",
+        zmin=0,
+        zmax=1,
+        colorbar={"title": {"text": "cosine"}, "thickness": 12, "outlinewidth": 0},
+    )
+    figure = go.Figure(heat)
+    every = max(1, len(shown) // TICKS)
+    ticks = {
+        "tickvals": list(range(0, len(shown), every)),
+        "ticktext": shown[::every],
+        "tickfont": {"size": 10},
+        "showgrid": False,
+        "zeroline": False,
+    }
+    figure.update_xaxes(**ticks, tickangle=-90, constrain="domain")
+    figure.update_yaxes(**ticks, autorange="reversed", scaleanchor="x", constrain="domain")
+    figure.update_layout(
+        width=side, height=side, margin={"l": 10, "r": 10, "t": 60, "b": 10}, font={"size": 13}
+    )
     return figure

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from core.dream_recipes import DreamRecipe
 from core.recipe import Recipe
 from core.recipes import OF_LAYER, NeuronRecipe
+from core.style_recipes import StyleRecipe
 
 # More runs of numbers than this are counted rather than listed.
 RUNS_AT_MOST = 4
@@ -18,6 +19,8 @@ def describe(recipe: Recipe) -> str:
         return f"{recipe.network} {recipe.layer}, {subject}"
     if isinstance(recipe, DreamRecipe):
         return ", ".join([f"{recipe.network} {recipe.layer}", *_dreamt(recipe)])
+    if isinstance(recipe, StyleRecipe):
+        return ", ".join([recipe.network, *_styled(recipe)])
     return f"{recipe.network}, {recipe.kind}"
 
 
@@ -41,6 +44,26 @@ def _dreamt(recipe: DreamRecipe) -> list[str]:
     if recipe.strength != 1:
         words.append(f"strength {recipe.strength:g}")
     return words
+
+
+def _styled(recipe: StyleRecipe) -> list[str]:
+    """Name which depths speak for style and for content, and what is not as usual."""
+    words = []
+    if recipe.styles:
+        noun = "style" if recipe.content else "texture"
+        words.append(f"{noun} of {_run(recipe.style_layers)}")
+    if recipe.content:
+        words.append(f"content of {_run(recipe.content_layers)}")
+    if recipe.loss != "gram":
+        words.append(recipe.loss)
+    if recipe.colours != "style":
+        words.append("own colours")
+    return words
+
+
+def _run(layers: Sequence[str]) -> str:
+    """Name layers by the first and the last of them."""
+    return layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
 
 
 def _manner(recipe: NeuronRecipe) -> list[str]:

@@ -28,6 +28,7 @@ from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
+from core.style_recipes import StyleRecipe
 from explorer import worker
 from explorer.claims import Claims, Update
 from explorer.cluster import Share, share
@@ -35,7 +36,7 @@ from explorer.store import Store, home
 from explorer.supervisor import PATIENCE_SECONDS, POLL_SECONDS, ROOT
 
 # Kinds of recipe that a GPU makes faster; the others get processors only.
-ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind})
+ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
 # What a machine of the cluster needs to have of the project; pictures that ship stay here.
 PACKAGES = [str(ROOT / "core"), str(ROOT / "explorer")]
 NOT_SENT = ["__pycache__/", "assets/"]

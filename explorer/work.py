@@ -15,12 +15,13 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import dreams, images, memory, networks, neurons
+from core import dreams, images, memory, networks, neurons, styles
 from core.dream_recipes import DreamRecipe
 from core.networks import Network
 from core.progress import Picture, Progress
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
+from core.style_recipes import StyleRecipe
 from explorer import replay
 from explorer.claims import Update
 from explorer.store import StoredPicture
@@ -52,8 +53,18 @@ def _dream(
     return dreams.render(network, recipe, inputs)
 
 
+def _style(
+    network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes]
+) -> Iterator[Progress]:
+    return styles.render(network, recipe, inputs)
+
+
 # How each kind of recipe is worked on, with the encoded pictures that it starts from.
-COMPUTE: dict[str, Compute] = {NeuronRecipe.kind: _neurons, DreamRecipe.kind: _dream}
+COMPUTE: dict[str, Compute] = {
+    NeuronRecipe.kind: _neurons,
+    DreamRecipe.kind: _dream,
+    StyleRecipe.kind: _style,
+}
 
 
 def updates(

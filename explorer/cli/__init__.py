@@ -15,12 +15,14 @@ from explorer.cli import (
     atlas,
     depths,
     dreams,
+    gram,
     jobs,
     labels,
     networks,
     neurons,
     replay,
     retrieval,
+    style,
 )
 from explorer.cli.common import cli
 
@@ -30,6 +32,7 @@ __all__ = [
     "cli",
     "depths",
     "dreams",
+    "gram",
     "jobs",
     "labels",
     "main",
@@ -37,6 +40,7 @@ __all__ = [
     "neurons",
     "replay",
     "retrieval",
+    "style",
 ]
 
 

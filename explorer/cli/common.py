@@ -10,6 +10,8 @@ import typer
 from core.errors import ExplorerError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from explorer.store import Store
 
 cli = typer.Typer(
@@ -47,6 +49,30 @@ def write(out: Path, data: bytes) -> None:
         raise ExplorerError(f"{out} cannot be written: {error}") from error
 
 
+def open_named(text: str) -> "Image":
+    """Open the picture of a file, or one of those that are always at hand, by its name.
+
+    Raises:
+        ExplorerError: there is neither.
+    """
+    from core import images, paintings, samples
+
+    path = Path(text)
+    if path.is_file():
+        return images.open_picture(path)
+    if text in samples.SAMPLES:
+        return samples.picture(text)
+    if text in paintings.PAINTINGS:
+        return paintings.picture(text)
+    known = ", ".join((*samples.SAMPLES, *paintings.PAINTINGS))
+    raise ExplorerError(f"there is no file {text}; name one, or one of ours: {known}")
+
+
+def keep_named(store: "Store", text: str, longest: int) -> str:
+    """Keep the picture that ``open_named`` opens, and give its fingerprint."""
+    return _keep(store, open_named(text), longest)
+
+
 def keep_picture(store: "Store", path: Path | None, longest: int) -> str:
     """Keep the picture that work starts from, and give its fingerprint; none for no file.
 
@@ -57,9 +83,12 @@ def keep_picture(store: "Store", path: Path | None, longest: int) -> str:
     """
     from core import images
 
-    if path is None:
-        return ""
-    picture = images.open_picture(path)
+    return "" if path is None else _keep(store, images.open_picture(path), longest)
+
+
+def _keep(store: "Store", picture: "Image", longest: int) -> str:
+    from core import images
+
     if max(picture.size) > longest:
         picture = images.scaled(picture, longest)
     fingerprint = images.fingerprint(picture)

@@ -1,0 +1,69 @@
+"""Colours of one picture on another: what style transfer needs to keep a photograph's own.
+
+Gatys, Bethge, Hertzmann and Shechtman, "Preserving Color in Neural Artistic Style
+Transfer" (2016) name the two ways: paint only the light, or with a painting whose colours are the
+photograph's.
+"""
+
+import torch
+from torch import Tensor
+
+from core.retouch import LIGHT
+
+# Added to variances of colours, in units of the range squared: a grey picture has none.
+LEAST_VARIANCE = 1e-5
+
+
+def grey(image: Tensor) -> Tensor:
+    """Take the light alone: ``[N, 3, H, W]`` to the same shape, all three colours alike."""
+    weights = torch.tensor(LIGHT, device=image.device).view(1, 3, 1, 1)
+    return (image * weights).sum(1, keepdim=True).expand_as(image).contiguous()
+
+
+def grey_as(painting: Tensor, content: Tensor) -> Tensor:
+    """Take a painting's light, as bright and as rich in contrast as the content's.
+
+    Args:
+        painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
+
+    Returns:
+        The painting in grey, its mean and standard deviation those of the content's light.
+    """
+    own, wanted = grey(painting), grey(content)
+    spread = own.std().clamp(min=LEAST_VARIANCE**0.5)
+    return ((own - own.mean()) / spread * wanted.std() + wanted.mean()).clamp(0, 1)
+
+
+def matched(painting: Tensor, content: Tensor) -> Tensor:
+    """Give a painting the colours of the content: their mean and covariance.
+
+    The linear map of colours that moves them least on the whole, between normal distributions
+    (Monge and Kantorovich; Pitie and Kokaram 2007): ``x -> T (x - m) + n`` with
+    ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` for the painting's mean m and covariance K and the
+    content's n and L.
+
+    Args:
+        painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
+    """
+    mean, own = _colours(painting)
+    wanted_mean, wanted = _colours(content)
+    root = _power(own, 0.5)
+    back = _power(own, -0.5)
+    change = back @ _power(root @ wanted @ root, 0.5) @ back
+    pixels = painting[0].flatten(1).double()  # [3, P]
+    moved = change @ (pixels - mean[:, None]) + wanted_mean[:, None]
+    return moved.to(painting).reshape_as(painting).clamp(0, 1)
+
+
+def _colours(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Measure the mean ``[3]`` and covariance ``[3, 3]`` of colours."""
+    pixels = image[0].flatten(1).double()
+    spread = torch.cov(pixels, correction=0)
+    return pixels.mean(1), spread + LEAST_VARIANCE * torch.eye(3).to(spread)
+
+
+def _power(matrix: Tensor, exponent: float) -> Tensor:
+    """Raise a symmetric positive matrix to a power."""
+    values, vectors = torch.linalg.eigh(matrix)
+    power: Tensor = (vectors * values.clamp(min=1e-12) ** exponent) @ vectors.mT
+    return power

@@ -1,0 +1,129 @@
+"""The canvas of style transfer: a picture whose pixels are free, and the momentum of its painting.
+
+Adam as in K. Crowson's style-transfer-pytorch (2021): its moments are carried from one size to the
+next, so that it does not begin anew each time, and what counts is not where the last step happened
+to lead but an average over the steps, which is free of the steps' own noise.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.canvas import Canvas
+
+# Memory of Adam: of the gradient, and of its square; and of the average over steps.
+BETAS = (0.9, 0.99)
+AVERAGE = 0.99
+# Steps that L-BFGS remembers, as in Gatys' code and in the tutorial of PyTorch.
+HISTORY = 100
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Where Adam was heading: its two moments, ``[1, 3, H, W]`` each, after so many steps."""
+
+    steps: Tensor
+    first: Tensor
+    second: Tensor
+
+    def resized(self, size: tuple[int, int]) -> "Momentum":
+        """Carry it over to a picture of (height, width)."""
+        first = F.interpolate(self.first, size, mode="bicubic", align_corners=False)
+        second = F.interpolate(self.second, size, mode="bilinear", align_corners=False)
+        return Momentum(self.steps.clone(), first, second.clamp_(min=0))
+
+
+class Easel(Canvas):
+    """One picture whose pixels are free, kept in ``[0, 1]``.
+
+    Attributes:
+        values: ``[1, 3, H, W]``.
+    """
+
+    # In units of how strongly a cost pulls at a pixel in the beginning. Without it, Adam moves what
+    # the network hardly sees, such as the last row, as far as all else: bright dots at the border.
+    damping = 0.1
+
+    def __init__(
+        self,
+        image: Tensor,
+        learning_rate: float,
+        method: str = "adam",
+        momentum: Momentum | None = None,
+        base: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> None:
+        """Begin.
+
+        Args:
+            image: ``[1, 3, H, W]`` in ``[0, 1]``.
+            learning_rate: in units of the range for Adam; of its own step for L-BFGS.
+            method: ``adam`` or ``lbfgs``.
+            momentum: of Adam at the size before, already of this size; none to begin anew.
+            base: ``[1, 3, H, W]``, what is seen where the mask is black.
+            mask: ``[1, 1, H, W]`` in ``[0, 1]``, where there is painted; none for everywhere.
+        """
+        super().__init__()
+        # Optimisers read pixels, gradients and moments as rows of memory: all must lie alike.
+        self.values = nn.Parameter(image.clone(memory_format=torch.contiguous_format))
+        self.learning_rate, self.method, self.base, self.mask = learning_rate, method, base, mask
+        self._momentum = momentum
+        self._average = torch.zeros_like(self.values, requires_grad=False)
+        self._steps = 0
+        self._adam: torch.optim.Optimizer | None = None
+
+    def forward(self) -> Tensor:
+        """Draw the picture, ``[1, 3, H, W]`` in ``[0, 1]``."""
+        return self._shown(self.values)
+
+    def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
+        """Make Adam, with the momentum that it had, or L-BFGS."""
+        if self.method == "lbfgs":
+            # One iteration a step, without line search; torch keeps its memory between steps.
+            return torch.optim.LBFGS(
+                self.parameters(), lr=learning_rate, max_iter=1, history_size=HISTORY
+            )
+        adam = torch.optim.Adam(
+            self.parameters(), lr=learning_rate, betas=BETAS, eps=damping, fused=True
+        )
+        if self._momentum is not None:
+            adam.state[self.values] = {
+                "step": self._momentum.steps.clone(),
+                "exp_avg": self._momentum.first.clone(memory_format=torch.contiguous_format),
+                "exp_avg_sq": self._momentum.second.clone(memory_format=torch.contiguous_format),
+            }
+        self._adam = adam
+        return adam
+
+    def refine_gradients(self) -> None:
+        """Leave them as they are: how they shrink tells how far there is to go."""
+
+    def settle(self) -> None:
+        """Keep colours in their range, and remember the average over steps."""
+        with torch.no_grad():
+            self.values.clamp_(0, 1)
+            self._average.lerp_(self.values, 1 - AVERAGE)
+        self._steps += 1
+
+    @property
+    def painted(self) -> Tensor:
+        """The picture so far, ``[1, 3, H, W]`` in ``[0, 1]``: for Adam the average over steps."""
+        if self.method == "lbfgs" or not self._steps:
+            return self._shown(self.values.detach())
+        # As for Adam's own moments: the average began at nothing.
+        average = self._average / (1 - AVERAGE**self._steps)
+        return self._shown(average.clamp(0, 1))
+
+    @property
+    def momentum(self) -> Momentum | None:
+        """Where Adam is heading."""
+        state = self._adam.state[self.values] if self._adam is not None else None
+        return Momentum(state["step"], state["exp_avg"], state["exp_avg_sq"]) if state else None
+
+    def _shown(self, values: Tensor) -> Tensor:
+        if self.mask is None or self.base is None:
+            return values
+        shown: Tensor = torch.lerp(self.base, values, self.mask)
+        return shown

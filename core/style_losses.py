@@ -1,0 +1,293 @@
+"""What style transfer holds against a picture: costs of content and of style, by layer.
+
+Write ``F`` for what a layer sees in the picture, ``[C, P]`` with C channels at P places, and ``S``
+for what it sees in the painting. Content is ``F`` itself; style is how channels fire together,
+wherever they do:
+
+    content    mean over channels and places of (F - T)^2, for the photograph's T
+    Gram       G = F F^T / P, [C, C];  the sum over entries of (G - A)^2, for the painting's A
+    Wasserstein  mean m = F 1 / P, [C], covariance K = G - m m^T, [C, C]; the squared distance of
+               the normal distributions N(m, K) and N(n, L):
+               |m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)
+
+The first two are Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural
+Networks" (CVPR 2016); with ``G' = P G`` their style cost of a layer is
+``1 / (4 C^2 P^2) |G' - A'|^2``, which is ours but for the factor ``1 / (4 C^2)``. The third is
+Olkin and Pukelsheim (1982), as style first in K. Crowson's style-transfer-pytorch (2021).
+
+Layers differ by powers of ten in how much they see, so every cost is divided by the energy of its
+target: ``mean T^2``, ``|A|^2``, and ``trace(L) + |n|^2``. A picture in which the layer sees nothing
+then costs 1 in each of them, and weights mean the same in every layer of every network.
+
+All of them are functions of sums over places, so they can be had exactly of a picture that is
+looked at tile by tile: sums add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.objectives import IMAGE, TINY, Activations, Objective
+
+Sums = tuple[Tensor, ...]
+Box = tuple[slice, slice]
+EVERYWHERE: Box = (slice(None), slice(None))
+# Added to the diagonal of covariances, in units of their mean variance: channels that never fire
+# have none, and the root of nothing has no gradient.
+JITTER = 1e-4
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which places of a layer are counted, where a picture is looked at in pieces.
+
+    Attributes:
+        within: (rows, columns) of what is seen.
+        whole: the same places, as (rows, columns) of what is seen of the whole picture.
+    """
+
+    within: Box = EVERYWHERE
+    whole: Box = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is held against what one layer sees.
+
+    Attributes:
+        name: names it among others: ``content relu3b`` or ``style relu1a``.
+        layer: name of the layer.
+        sums: from activations ``[N, C, H, W]``, and which of their places count, to tensors
+            ``[N, ...]`` that add up over pieces of a picture.
+        worth: from these sums to costs ``[N]``.
+    """
+
+    name: str
+    layer: str
+    sums: Callable[[Tensor, Window], Sums]
+    worth: Callable[[Sums], Tensor]
+
+
+@dataclass(frozen=True)
+class Costs(Objective):
+    """Costs of several layers at once, to be climbed downwards: the value is minus their sum.
+
+    Attributes:
+        costs: each of them with its weight.
+        penalty: what is held against the image itself; may be none.
+        latest: what each cost was, without its weight, at the last look, ``[N]`` by name.
+    """
+
+    costs: tuple[tuple[float, Cost], ...] = ()
+    penalty: Objective | None = None
+    latest: dict[str, Tensor] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, costs: Sequence[tuple[float, Cost]], penalty: Objective | None = None) -> Costs:
+        """Join costs with their weights."""
+        layers = frozenset(cost.layer for _, cost in costs)
+        beside = frozenset() if penalty is None else penalty.layers
+        return cls(layers | beside, _never, tuple(costs), penalty)
+
+    def __call__(self, activations: Activations) -> Tensor:
+        """Give minus the sum of all costs, ``[N]``."""
+        return self.judge(self.add_up(activations), activations.get(IMAGE))
+
+    def add_up(
+        self, activations: Activations, windows: Mapping[str, Window] | None = None
+    ) -> tuple[Sums, ...]:
+        """Give each cost's sums over the places that count, all places by default."""
+        windows = windows or {}
+        return tuple(
+            cost.sums(activations[cost.layer], windows.get(cost.layer, Window()))
+            for _, cost in self.costs
+        )
+
+    def judge(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
+        """Give minus the sum of all costs, ``[N]``, from each one's sums and the image."""
+        total: Tensor | None = None
+        for (weight, cost), own in zip(self.costs, sums, strict=True):
+            worth = cost.worth(own)
+            self.latest[cost.name] = worth.detach()
+            total = weight * worth if total is None else total + weight * worth
+        if self.penalty is not None and image is not None:
+            beside = self.penalty({IMAGE: image})
+            total = beside if total is None else total + beside
+        if total is None:
+            raise ValueError("there is nothing to judge by")
+        return -total
+
+
+def _never(activations: Activations) -> Tensor:
+    raise NotImplementedError
+
+
+def content(layer: str, target: Tensor) -> Cost:
+    """Cost what a layer sees elsewhere than in the photograph: ``mean (F - T)^2 / mean T^2``.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, H, W]``, or ``[N, C]``.
+        target: ``[1, C, H, W]`` or ``[1, C]``, what it sees in the photograph.
+    """
+    energy = _precise(target).square().mean().clamp(min=TINY)
+
+    def sums(seen: Tensor, window: Window) -> Sums:
+        own, wanted = _own(seen, window.within), _own(target, window.whole)
+        apart = _precise(own) - _precise(wanted)
+        return (apart.square().flatten(1).sum(1),)
+
+    def worth(own: Sums) -> Tensor:
+        return own[0] / target[0].numel() / energy
+
+    return Cost(f"content {layer}", layer, sums, worth)
+
+
+def moments(seen: Tensor, weight: Tensor | None = None) -> Sums:
+    """Sum what fires together over places.
+
+    Args:
+        seen: ``[N, C, H, W]``, or ``[N, C]`` for a layer without places.
+        weight: ``[H, W]``, how much each place counts; all of them 1 by default.
+
+    Returns:
+        ``sum w f f^T`` as ``[N, C, C]``, ``sum w f`` as ``[N, C]`` and ``sum w`` as ``[N]``.
+    """
+    if seen.ndim == 2:
+        seen = seen[..., None, None]
+    # Channels last in memory, so that this is no copy.
+    places = seen.permute(0, 2, 3, 1).flatten(1, 2)  # [N, P, C]
+    if weight is None:
+        together = _Together.apply(places, places.detach())
+        sums = _precise(places).sum(1)
+        count = torch.full_like(sums[:, 0], places.shape[1])
+    else:
+        each = weight.to(places).flatten()[:, None]  # [P, 1]
+        together = _Together.apply(places, places.detach() * each)
+        sums = _precise(places * each).sum(1)
+        count = torch.full_like(sums[:, 0], float(weight.sum()))
+    return _precise(together), sums, count
+
+
+class _Together(torch.autograd.Function):
+    """``X^T W X`` for ``X: [N, P, C]`` and diagonal W, at one product backwards instead of two."""
+
+    @staticmethod
+    def forward(ctx: Any, places: Tensor, weighted: Tensor) -> Tensor:
+        """Multiply ``X^T`` and ``W X``, ``[N, P, C]`` both, to ``[N, C, C]``."""
+        ctx.save_for_backward(weighted)
+        return places.mT @ weighted
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Give ``W X (D + D^T)`` for the gradient ``D``."""
+        (weighted,) = ctx.saved_tensors
+        return weighted @ (gradient + gradient.mT), None
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the channels of a layer fire together in some paintings.
+
+    Attributes:
+        gram: ``[C, C]``.
+        mean: ``[C]``.
+    """
+
+    gram: Tensor
+    mean: Tensor
+
+    @classmethod
+    def of(cls, sums: Sums) -> Style:
+        """Take it from the ``moments`` of one picture."""
+        together, firing, count = sums
+        return cls(together[0] / count[0], firing[0] / count[0])
+
+    @classmethod
+    def mixed(cls, styles: Sequence[Style], shares: Sequence[float]) -> Style:
+        """Mix styles: the statistics of a wall that shows each painting on so much of it."""
+        total = sum(shares)
+        pairs = list(zip(styles, shares, strict=True))
+        gram = sum((it.gram * (share / total) for it, share in pairs), torch.zeros(()))
+        mean = sum((it.mean * (share / total) for it, share in pairs), torch.zeros(()))
+        return cls(gram, mean)
+
+
+def gram(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -> Cost:
+    """Cost channels that fire together otherwise than in the painting: ``|G - A|^2 / |A|^2``.
+
+    Args:
+        layer: name of a layer with activations ``[N, C, H, W]``, or ``[N, C]``.
+        style: the painting's.
+        mask: ``[H, W]`` at the places of the whole layer, how much each counts.
+        name: what it is called; by default after the layer.
+    """
+    energy = style.gram.square().sum().clamp(min=TINY)
+
+    def worth(own: Sums) -> Tensor:
+        together, _, count = own
+        apart = together / count[:, None, None] - style.gram.to(together)
+        return apart.square().flatten(1).sum(1) / energy
+
+    return Cost(name or f"style {layer}", layer, _masked(mask), worth)
+
+
+def wasserstein(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -> Cost:
+    """Cost another mean and covariance than the painting's: the squared Wasserstein-2 distance.
+
+    That of the module's description, divided by ``trace(L) + |n|^2``. The trace of the root is the
+    sum of the roots of eigenvalues, whose gradient needs no gaps between them. To both covariances
+    ``JITTER`` times the painting's mean variance is added.
+
+    Args:
+        layer, style, mask, name: as ``gram`` takes them.
+    """
+    spread = style.gram - torch.outer(style.mean, style.mean)
+    identity = torch.eye(len(spread)).to(spread)
+    jitter = JITTER * spread.diagonal().mean().clamp(min=TINY) * identity
+    spread = spread + jitter
+    values, vectors = torch.linalg.eigh(spread)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.mT
+    size = spread.trace()
+    energy = (style.gram.trace()).clamp(min=TINY)
+
+    def worth(own: Sums) -> Tensor:
+        together, firing, count = own
+        mean = firing / count[:, None]
+        covariance = together / count[:, None, None] - mean[:, :, None] * mean[:, None] + jitter
+        between = torch.linalg.eigvalsh(root @ covariance @ root)
+        least = torch.finfo(between.dtype).eps * values[-1].square()
+        trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
+        apart = (mean - style.mean).square().sum(1)
+        costs: Tensor = apart + trace + size - 2 * between.clamp(min=least).sqrt().sum(1)
+        return costs / energy
+
+    return Cost(name or f"style {layer}", layer, _masked(mask), worth)
+
+
+def at_places(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale a mask ``[1, 1, H, W]`` to the places of a layer: ``[h, w]`` in ``[0, 1]``."""
+    there = F.interpolate(mask, size, mode="bilinear", antialias=True, align_corners=False)
+    return there[0, 0].clamp(0, 1)
+
+
+def _masked(mask: Tensor | None) -> Callable[[Tensor, Window], Sums]:
+    def sums(seen: Tensor, window: Window) -> Sums:
+        weight = None if mask is None else mask[window.whole[0], window.whole[1]]
+        return moments(_own(seen, window.within), weight)
+
+    return sums
+
+
+def _own(seen: Tensor, box: Box) -> Tensor:
+    return seen[..., box[0], box[1]] if seen.ndim == 4 else seen
+
+
+def _precise(values: Tensor) -> Tensor:
+    """Take on float32, if it is less: sums of thousands in bfloat16 would lose most digits."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -1,0 +1,183 @@
+"""The recipe of a style transfer: whose content, whose style, at which depths, and how."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from core.errors import ExplorerError, unknown
+from core.recipe import Recipe, require, require_fingerprint, require_number
+
+# Longer side in pixels.
+STYLE_SIZES = (32, 4096)
+STYLE_STEPS = (1, 5000)
+LAYERS_AT_MOST = 16
+STYLES_AT_MOST = 8
+# How much content has to say beside style; beyond, one of them is not heard.
+BALANCE_RANGE = (0.0, 1000.0)
+SHARE_RANGE = (0.0, 1000.0)
+STYLE_SCALES = (0.1, 4.0)
+RATE_RANGE = (1e-4, 10.0)
+# In smaller tiles there would be little of a picture's own between their surroundings.
+TILE_RANGE = (512, 4096)
+
+LOSSES = ("gram", "wasserstein")
+METHODS = ("adam", "lbfgs")
+INITS = ("content", "noise", "picture")
+COLOURS = ("style", "light", "matched")
+POOLINGS = ("own", "average", "max")
+
+
+@dataclass(frozen=True)
+class StyleRecipe(Recipe):
+    """A picture with the content of one and the style of others.
+
+    Without a style it is a reconstruction of content, without content a texture.
+
+    Attributes:
+        content: fingerprint of the picture whose content is kept; none for a texture.
+        styles: fingerprints of the pictures whose style is taken; none for a reconstruction.
+        style_shares: how much each of them has to say; none for all the same.
+        masks: fingerprint of a picture for each style that is bright where it is painted, or
+            empty for everywhere; none at all for everywhere.
+        content_layers, style_layers: names of the layers that speak for each.
+        content_weights, style_weights: how much each layer has to say beside the others of its
+            kind; none for all the same.
+        balance: how much content has to say beside style.
+        loss: what style is, one of ``LOSSES``.
+        size: longer side of the picture in pixels; both sides of a texture.
+        smallest: longer side that it begins with.
+        scale: how much larger each size is than the one before.
+        steps: at each size.
+        method: how it climbs, one of ``METHODS``.
+        rate: how far a step leads.
+        variation: how much differences between neighbours cost.
+        init: what it starts from, one of ``INITS``.
+        start: fingerprint of the picture that it starts from, where it does.
+        style_scale: size of the paintings beside the picture's.
+        colours: whose they are: the painting's (``style``), or the content's, by painting only its
+            light (``light``) or with a painting of its colours (``matched``).
+        pooling: of the network: its ``own``, ``average`` or ``max``.
+        tile: side of the tiles, in pixels, that a larger picture is painted in; it bounds memory.
+    """
+
+    kind: ClassVar[str] = "style"
+
+    content: str = ""
+    styles: tuple[str, ...] = ()
+    style_shares: tuple[float, ...] = ()
+    masks: tuple[str, ...] = ()
+    content_layers: tuple[str, ...] = ()
+    style_layers: tuple[str, ...] = ()
+    content_weights: tuple[float, ...] = ()
+    style_weights: tuple[float, ...] = ()
+    balance: float = 1.0
+    loss: str = "gram"
+    size: int = 512
+    smallest: int = 128
+    scale: float = 2**0.5
+    steps: int = 100
+    method: str = "adam"
+    rate: float = 0.02
+    variation: float = 0.0
+    init: str = "content"
+    start: str = ""
+    style_scale: float = 1.0
+    colours: str = "style"
+    pooling: str = "own"
+    tile: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_texts()
+        self._check_pictures()
+        self._check_layers()
+        require("size", self.size, STYLE_SIZES)
+        require("smallest", self.smallest, STYLE_SIZES)
+        require_number("scale", self.scale, (1.1, 4.0))
+        require("steps", self.steps, STYLE_STEPS)
+        require_number("balance", self.balance, BALANCE_RANGE)
+        require_number("rate", self.rate, RATE_RANGE)
+        require_number("variation", self.variation)
+        require_number("style_scale", self.style_scale, STYLE_SCALES)
+        require("tile", self.tile, TILE_RANGE)
+
+    def _check_texts(self) -> None:
+        lists = ("styles", "style_shares", "masks", "content_layers", "style_layers")
+        for name in (*lists, "content_weights", "style_weights"):
+            if not isinstance(getattr(self, name), tuple):
+                raise ExplorerError(f"{name} is {getattr(self, name)!r}; it must be a list")
+        for name, known in (
+            ("loss", LOSSES),
+            ("method", METHODS),
+            ("init", INITS),
+            ("colours", COLOURS),
+            ("pooling", POOLINGS),
+        ):
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
+
+    def _check_pictures(self) -> None:
+        if not self.content and not self.styles:
+            raise ExplorerError("name a picture for content, or one for style, or both")
+        if len(self.styles) > STYLES_AT_MOST:
+            raise ExplorerError(f"at most {STYLES_AT_MOST} paintings can be mixed")
+        if not all(self.styles):
+            raise ExplorerError("a painting has no fingerprint")
+        _require_as_many("shares", self.style_shares, self.styles, "paintings")
+        _require_as_many("masks", self.masks, self.styles, "paintings")
+        if any(self.masks) and not self.content:
+            raise ExplorerError("masks are regions of a picture; name one for content")
+        for fingerprint in (self.content, self.start, *self.styles, *self.masks):
+            require_fingerprint("a picture", fingerprint)
+        if self.init == "content" and not self.content:
+            raise ExplorerError("without content, start from noise or from a picture")
+        if (self.init == "picture") != bool(self.start):
+            raise ExplorerError("name the picture to start from, and the init picture")
+        if self.colours != "style" and not (self.content and self.styles):
+            raise ExplorerError("colours can be kept where there is content and style")
+
+    def _check_layers(self) -> None:
+        for what, layers, pictures in (
+            ("content", self.content_layers, self.content),
+            ("style", self.style_layers, self.styles),
+        ):
+            if bool(layers) != bool(pictures):
+                raise ExplorerError(f"{what} needs both a picture and layers, or neither")
+            if len(layers) > LAYERS_AT_MOST or len(set(layers)) < len(layers):
+                raise ExplorerError(f"name at most {LAYERS_AT_MOST} layers for {what}, each once")
+        for weights, layers in (
+            (self.content_weights, self.content_layers),
+            (self.style_weights, self.style_layers),
+        ):
+            _require_as_many("weights", weights, layers, "layers")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Fingerprints of all pictures that it starts from, each once."""
+        named = (self.content, *self.styles, *self.masks, self.start)
+        return tuple(dict.fromkeys(it for it in named if it))
+
+    @property
+    def layer(self) -> str:
+        """All layers in one word, to search by."""
+        return " + ".join(dict.fromkeys((*self.style_layers, *self.content_layers)))
+
+    @property
+    def subject(self) -> str:
+        """What it is: ``style``, ``texture`` or ``reconstruction``."""
+        if not self.content:
+            return "texture"
+        return "style" if self.styles else "reconstruction"
+
+
+def _require_as_many(what: str, values: tuple[Any, ...], of: tuple[str, ...], kind: str) -> None:
+    """Refuse a list that has neither one value for each nor none at all."""
+    if values and len(values) != len(of):
+        raise ExplorerError(
+            f"there are {len(of)} {kind} and {len(values)} {what}; give one for each, or none"
+        )
+    if what == "masks":
+        return
+    for value in values:
+        require_number(f"one of the {what}", value, SHARE_RANGE)
+    if values and not any(values):
+        raise ExplorerError(f"all {what} are 0; let one of them speak")

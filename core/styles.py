@@ -1,0 +1,233 @@
+"""Style transfer: a picture climbs towards the content of one picture and the style of others.
+
+Content is what a layer sees, and style is how its channels fire together (Gatys, Ecker and Bethge,
+"Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; ``core.style_losses`` has the
+formulas). The picture grows: it is painted small first, where strokes span what they should span
+and steps cost little, and what was painted is enlarged and painted on. Either part alone makes a
+texture (style only, from noise) or a reconstruction (content only, from noise).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core import colours, images, whole
+from core.ascent import AscentSettings, ascend
+from core.dreams import resized
+from core.easel import Easel, Momentum
+from core.errors import ExplorerError
+from core.networks import Network
+from core.pooling import pooled
+from core.progress import Progress
+from core.retouch import with_colours_of
+from core.style_costs import Subjects, costs_at, noise, pulls, tiles_of
+from core.style_losses import Costs
+from core.style_recipes import StyleRecipe
+from core.style_settings import usual
+from core.transforms import stay
+
+# What rounding may take off a size.
+NEARLY = 0.99
+# A curve of losses has at most so many points.
+CURVE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class StylePicture:
+    """A finished picture.
+
+    Attributes:
+        part: 0.
+        image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
+        facts: ``losses``, JSON: each cost by its name, as ``start`` and ``end`` at full size and
+            ``curve``, its course over all steps.
+    """
+
+    part: int
+    image: Tensor
+    facts: Mapping[str, float | bool | str] = field(default_factory=dict)
+
+
+def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
+    """Write the recipe of a style transfer, a texture or a reconstruction.
+
+    Layers, balance and what else is not named, or None, are the usual ones of the network.
+
+    Args:
+        network: the loaded network.
+        seed: where all chance comes from.
+        settings: of ``StyleRecipe``.
+
+    Raises:
+        UnknownName: there is no such layer.
+        ExplorerError: a setting is out of range.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    chosen = {**usual(network), **given}
+    if not chosen.get("styles"):
+        chosen["style_layers"] = ()
+    if not chosen.get("content"):
+        chosen["content_layers"] = ()
+    for name in ("content_layers", "style_layers"):
+        found = [network.layer(it).name for it in chosen[name]]
+        chosen[name] = tuple(dict.fromkeys(found))
+    recipe = StyleRecipe(network=network.name, weights=network.fingerprint, seed=seed, **chosen)
+    check(network, recipe)
+    return recipe
+
+
+def check(network: Network, recipe: StyleRecipe) -> None:
+    """Refuse a recipe of other weights, or whose layers the network lacks."""
+    if recipe.weights != network.fingerprint:
+        raise ExplorerError(
+            f"this recipe is for weights {recipe.weights} of {recipe.network}; "
+            f"those loaded are {network.fingerprint}; name their file with --weights"
+        )
+    for name in (*recipe.content_layers, *recipe.style_layers):
+        if network.layer(name).size is None:
+            raise ExplorerError(f"layer {name} of {network.name} has no places; choose another")
+
+
+def render(
+    network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes]
+) -> Iterator[Progress]:
+    """Paint, and report every step; the last record brings the picture.
+
+    ``done`` and ``total`` count pixels times steps.
+
+    Args:
+        network: the loaded network.
+        recipe: what to paint.
+        inputs: the encoded pictures that ``recipe.inputs`` name.
+
+    Raises:
+        ExplorerError: the recipe was written for other weights, or names what is not there.
+    """
+    check(network, recipe)
+    network = pooled(network, recipe.pooling)
+    subjects = opened(recipe, inputs, network.device)
+    strength = pulls(network, recipe, subjects)
+    sizes = scales(recipe, subjects.size)
+    total = recipe.steps * sum(height * width for height, width in sizes)
+    image = begun(recipe, subjects, sizes[0])
+    momentum: Momentum | None = None
+    curves: dict[str, list[float]] = defaultdict(list)
+    done, generator = 0, torch.Generator().manual_seed(recipe.seed)
+    for size in sizes:
+        costs = costs_at(network, recipe, subjects, size, strength)
+        easel = _easel(recipe, subjects, resized(image, size).clamp(0, 1), momentum)
+        for _ in ascend(network, costs, easel, _settings(network, recipe, size), stay, generator):
+            done += size[0] * size[1]
+            for name, value in costs.latest.items():
+                curves[name].append(float(value[0]))
+            yield Progress(done, total, {0: easel.painted[0]})
+        image, momentum = easel.painted, easel.momentum
+    start = losses(network, recipe, costs, begun(recipe, subjects, sizes[-1]))
+    end = losses(network, recipe, costs, image)
+    told = {
+        name: {"start": start[name], "end": end[name], "curve": _thinned(curves[name])}
+        for name in end
+    }
+    finished = image
+    if recipe.colours == "light" and subjects.photograph is not None:
+        finished = with_colours_of(image, subjects.photograph)
+    picture = StylePicture(0, finished[0].cpu(), {"losses": json.dumps(told)})
+    yield Progress(total, total, {}, (picture,))
+
+
+def scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """List the (height, width) that a picture of a size is painted at, small ones first."""
+    longer = max(size)
+    factors = [1.0]
+    while longer * factors[-1] / recipe.scale > recipe.smallest * NEARLY:
+        factors.append(factors[-1] / recipe.scale)
+    return [
+        (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+        for factor in reversed(factors)
+    ]
+
+
+def begun(recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]) -> Tensor:
+    """Give what a picture of (height, width) starts from, ``[1, 3, H, W]`` in ``[0, 1]``."""
+    picture = subjects.content if recipe.init == "content" else subjects.start
+    if picture is not None:
+        return resized(picture, size).clamp(0, 1)
+    return noise(recipe.seed, size).to(subjects.device)
+
+
+def losses(network: Network, recipe: StyleRecipe, costs: Costs, image: Tensor) -> dict[str, float]:
+    """Measure each cost of a picture ``[1, 3, H, W]``, by its name."""
+    layers = [cost.layer for _, cost in costs.costs]
+    cut = network.cut(layers, for_gradients=True)
+    cover = whole.pieces(
+        network, layers, tiles_of(network, recipe), (image.shape[2], image.shape[3])
+    )
+    costs.judge(whole.add_up(cut, costs, image, cover), image)
+    return {name: float(value[0]) for name, value in costs.latest.items()}
+
+
+def opened(recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.device) -> Subjects:
+    """Open the pictures that a recipe names, the paintings in the colours that are wanted.
+
+    Raises:
+        ExplorerError: one of them is missing.
+    """
+
+    def open_one(fingerprint: str, longer: int | None) -> Tensor:
+        if fingerprint not in inputs:
+            raise ExplorerError(f"the picture {fingerprint} that this one needs is not here")
+        picture = images.open_picture(inputs[fingerprint])
+        scaled = picture if longer is None else images.scaled(picture, longer)
+        return images.to_tensor(scaled).to(device)
+
+    photograph = open_one(recipe.content, recipe.size) if recipe.content else None
+    size = (recipe.size, recipe.size) if photograph is None else _size(photograph)
+    start = resized(open_one(recipe.start, None), size).clamp(0, 1) if recipe.start else None
+    paintings = [open_one(it, None) for it in recipe.styles]
+    content = photograph
+    if photograph is not None and recipe.colours == "matched":
+        paintings = [colours.matched(it, photograph) for it in paintings]
+    if photograph is not None and recipe.colours == "light":
+        paintings = [colours.grey_as(it, photograph) for it in paintings]
+        content = colours.grey(photograph)
+    masks = [
+        resized(open_one(it, None).mean(1, keepdim=True), size).clamp(0, 1) if it else None
+        for it in recipe.masks
+    ]
+    if any(it is not None and not bool(it.any()) for it in masks):
+        raise ExplorerError("a mask is black everywhere; paint white where its style belongs")
+    return Subjects(photograph, content, tuple(paintings), tuple(masks), start, size, device)
+
+
+def _easel(
+    recipe: StyleRecipe, subjects: Subjects, image: Tensor, momentum: Momentum | None
+) -> Easel:
+    size = _size(image)
+    base = mask = None
+    if subjects.mask is not None and subjects.content is not None:
+        base = resized(subjects.content, size).clamp(0, 1)
+        mask = resized(subjects.mask, size).clamp(0, 1)
+    carried = None if momentum is None else momentum.resized(size)
+    return Easel(image, recipe.rate, recipe.method, carried, base, mask)
+
+
+def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:
+    tiles = tiles_of(network, recipe) if max(size) > recipe.tile else None
+    return AscentSettings(recipe.steps, settling=0, patience=0, wake_steps=0, tiles=tiles)
+
+
+def _thinned(curve: list[float]) -> list[float]:
+    """Take evenly spaced points of a curve, its ends among them."""
+    if len(curve) <= CURVE_POINTS:
+        return curve
+    last = len(curve) - 1
+    return [curve[round(at * last / (CURVE_POINTS - 1))] for at in range(CURVE_POINTS)]
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    return image.shape[2], image.shape[3]

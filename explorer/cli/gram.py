@@ -1,0 +1,87 @@
+"""The command that shows which neurons fire together in a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from explorer.cli.common import (
+    AsJson,
+    DeviceName,
+    NetworkName,
+    WeightsFile,
+    check_writable,
+    cli,
+    open_named,
+    print_json,
+    write,
+)
+
+if TYPE_CHECKING:
+    from core.correlations import Correlations
+    from core.layers import Layer
+    from core.networks import Network
+
+# Pairs in the table; JSON has more.
+SHOWN, LISTED = 10, 100
+
+
+@cli.command()
+def gram(
+    network: NetworkName,
+    image: Annotated[str, typer.Argument(help="A picture's file, or the name of a sample.")],
+    layer: Annotated[str, typer.Argument(help="A layer's name; `layers` lists them.")],
+    out: Annotated[Path, typer.Option(help="Where the heat-map goes, .html.")],
+    size: Annotated[
+        int, typer.Option(help="Longer side at which it is looked at.", min=32, max=2048)
+    ] = 512,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Show which neurons of a layer fire together in a picture: its style there."""
+    from core import correlations, images, networks
+    from explorer import figures
+
+    check_writable(out, (".html",))
+    loaded = networks.load(network, weights, device)
+    picture = images.to_tensor(images.scaled(open_named(image), size))
+    found = correlations.correlations(loaded, picture, layer)
+    names = _names(loaded, loaded.layer(layer))
+    figure = figures.together(found.cosines, found.order(), names)
+    title = f"{loaded.name} {found.layer}: who fires together in {Path(image).name}"
+    figure.update_layout(title=title)
+    write(out, figure.to_html(include_plotlyjs=True).encode())
+    if as_json:
+        print_json(_report(found, names, image, out))
+        return
+    table = Table("neuron", "neuron", "cosine")
+    for one, other, cosine in found.pairs(SHOWN):
+        table.add_row(names[one], names[other], f"{cosine:.3f}")
+    Console().print(table)
+
+
+def _names(network: "Network", layer: "Layer") -> list[str]:
+    """Name neurons by their numbers, and by what they stand for where that is known."""
+    from explorer import words
+
+    return [
+        f"{unit} {words.meaning(network, layer, unit)}".strip() for unit in range(layer.channels)
+    ]
+
+
+def _report(found: "Correlations", names: list[str], image: str, out: Path) -> dict[str, Any]:
+    return {
+        "image": image,
+        "layer": found.layer,
+        "channels": len(found.gram),
+        "silent": int((~found.alive).sum()),
+        "order": found.order(),
+        "pairs": [
+            {"neurons": [one, other], "names": [names[one], names[other]], "cosine": cosine}
+            for one, other, cosine in found.pairs(LISTED)
+        ],
+        "out": str(out),
+    }

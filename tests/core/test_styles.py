@@ -1,0 +1,292 @@
+"""Style transfer: each of what a recipe may ask for, on a tiny network."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from core import devices, images, networks, recipes, style_costs, styles
+from core.errors import ExplorerError, UnknownName
+from core.networks import Network
+from core.style_recipes import StyleRecipe
+from tests.conftest import as_network, tiny_module
+
+
+class Pictures:
+    """Encoded pictures by their fingerprints."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, bytes] = {}
+
+    def keep(self, image: Tensor) -> str:
+        picture = images.to_picture(image)
+        fingerprint = images.fingerprint(picture)
+        self.inputs[fingerprint] = images.encode_png(picture)
+        return fingerprint
+
+
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in float32 on every processor: half precision rounds by the order of sums."""
+    for module in (devices, networks):
+        monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    return Pictures()
+
+
+@pytest.fixture
+def scene() -> Tensor:
+    """A picture of waves and edges, ``[3, 60, 86]``."""
+    rows = torch.linspace(0, 9, 60)[:, None]
+    cols = torch.linspace(0, 13, 86)[None]
+    planes = [torch.sin(rows * 2 + cols), torch.cos(rows * cols / 4), (rows + cols).frac() - 0.5]
+    return (torch.stack(planes) * 0.35 + 0.5).clamp(0, 1)
+
+
+@pytest.fixture
+def painting() -> Tensor:
+    """Slanted stripes of two colours, ``[3, 70, 64]``."""
+    rows = torch.arange(70.0)[:, None]
+    cols = torch.arange(64.0)[None]
+    stripe = ((rows + 2 * cols) % 12 < 6).float()
+    one, other = torch.tensor([0.9, 0.7, 0.2]), torch.tensor([0.1, 0.2, 0.6])
+    return one.view(3, 1, 1) * stripe + other.view(3, 1, 1) * (1 - stripe)
+
+
+def small(network: Network, **given: Any) -> StyleRecipe:
+    settings: dict[str, Any] = {
+        "size": 80,
+        "smallest": 40,
+        "steps": 15,
+        "content_layers": ("3",),
+        "style_layers": ("1", "3"),
+    }
+    return styles.plan(network, **{**settings, **given})
+
+
+def painted(network: Network, recipe: StyleRecipe, pictures: Pictures) -> styles.StylePicture:
+    found = []
+    for progress in styles.render(network, recipe, pictures.inputs):
+        assert 0 <= progress.done <= progress.total
+        found += progress.pictures
+    assert progress.done == progress.total and len(found) == 1
+    assert isinstance(found[0], styles.StylePicture)
+    return found[0]
+
+
+def losses(picture: styles.StylePicture) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(str(picture.facts["losses"]))
+    return told
+
+
+def test_every_cost_of_style_falls_and_content_stays(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
+    found = painted(tiny, recipe, pictures)
+    assert found.image.shape == (3, 56, 80)
+    assert float(found.image.min()) >= 0 and float(found.image.max()) <= 1
+    told = losses(found)
+    assert list(told) == ["content 3", "style 1", "style 3"]
+    for name in ("style 1", "style 3"):
+        assert told[name]["end"] < 0.5 * told[name]["start"]
+    assert told["content 3"]["start"] == pytest.approx(0, abs=1e-3) and told["content 3"]["end"] < 1
+    assert len(told["style 1"]["curve"]) == 45
+
+
+def test_the_same_recipe_gives_the_same_picture(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
+    recipe = small(tiny, init="noise", seed=3, **named)
+    one, other = painted(tiny, recipe, pictures), painted(tiny, recipe, pictures)
+    assert torch.equal(one.image, other.image)
+    assert not torch.equal(
+        one.image, painted(tiny, dataclasses.replace(recipe, seed=4), pictures).image
+    )
+
+
+@pytest.mark.parametrize("method", ["adam"])
+@pytest.mark.parametrize("loss", ["gram", "wasserstein"])
+def test_a_texture_comes_from_noise(
+    tiny: Network, pictures: Pictures, painting: Tensor, loss: str, method: str
+) -> None:
+    rate = 1.0 if method == "lbfgs" else 0.03
+    named = {"styles": (pictures.keep(painting),), "init": "noise", "loss": loss}
+    recipe = small(tiny, **named, method=method, rate=rate, steps=30)
+    assert recipe.subject == "texture" and recipe.content_layers == ()
+    found = painted(tiny, recipe, pictures)
+    assert found.image.shape == (3, 80, 80)
+    assert all(it["end"] < 0.3 * it["start"] for it in losses(found).values())
+
+
+def test_content_is_reconstructed_from_noise(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    recipe = small(
+        tiny, content=pictures.keep(scene), content_layers=("1",), init="noise", steps=60
+    )
+    assert recipe.subject == "reconstruction" and recipe.style_layers == ()
+    found = painted(tiny, recipe, pictures)
+    assert losses(found)["content 1"]["end"] < 0.1 * losses(found)["content 1"]["start"]
+    target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
+    alike = torch.corrcoef(torch.stack([found.image.flatten(), target.flatten()]))[0, 1]
+    assert float(alike) > 0.7
+
+
+def test_light_alone_keeps_colours(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
+    found = painted(tiny, small(tiny, colours="light", **named), pictures)
+    target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
+    apart = found.image - target
+    inside = ((found.image > 0.004) & (found.image < 0.996)).all(0)
+    assert float((apart[0] - apart[2]).abs()[inside].max()) < 1e-5
+    assert float(apart.abs().mean()) > 0.01
+
+
+def test_matched_colours_are_the_contents(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
+    recipe = small(tiny, colours="matched", **named)
+    opened = styles.opened(recipe, pictures.inputs, torch.device("cpu"))
+    means = [it[0].flatten(1).mean(1) for it in (opened.styles[0], scene[None])]
+    torch.testing.assert_close(means[0], means[1], atol=0.03, rtol=0)
+
+
+def test_outside_its_mask_nothing_is_painted(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    mask = torch.zeros(3, 60, 86)
+    mask[..., 43:] = 1
+    named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
+    found = painted(tiny, small(tiny, masks=(pictures.keep(mask),), **named), pictures)
+    target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
+    apart = (found.image - target).abs().mean(0)
+    assert float(apart[:, :37].max()) < 1e-4 and float(apart[:, 44:].mean()) > 0.03
+
+
+def test_two_regions_take_two_styles(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    left = torch.zeros(3, 60, 86)
+    left[..., :43] = 1
+    other = painting.flip(0) * 0.8
+    recipe = small(
+        tiny,
+        content=pictures.keep(scene),
+        styles=(pictures.keep(painting), pictures.keep(other)),
+        masks=(pictures.keep(left), pictures.keep(1 - left)),
+        steps=40,
+        balance=0.01,
+    )
+    found = painted(tiny, recipe, pictures)
+    assert list(losses(found))[1:3] == ["style 1 in region 1", "style 3 in region 1"]
+    means = [half.flatten(1).mean(1) for half in (found.image[..., :36], found.image[..., 44:])]
+    wanted = [it.flatten(1).mean(1) for it in (painting, other)]
+    for at in range(2):
+        own, others = ((means[at] - wanted[it]).norm() for it in (at, 1 - at))
+        assert own < others
+
+
+def test_shares_lean_towards_one_painting(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    named = (pictures.keep(painting), pictures.keep(painting.flip(0) * 0.8))
+    recipe = small(tiny, content=pictures.keep(scene), styles=named, style_shares=(1.0, 0.0))
+    alone = small(tiny, content=pictures.keep(scene), styles=named[:1])
+    found, wanted = (painted(tiny, it, pictures).image for it in (recipe, alone))
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_large_pictures_come_out_the_same_in_tiles(
+    pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    network = as_network(tiny_module()[:4])  # type: ignore[arg-type]
+    named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
+    settings = {"size": 700, "smallest": 700, "steps": 2, "style_scale": 0.5}
+    recipe = small(network, **named, **settings)
+    tiled = dataclasses.replace(recipe, tile=512)
+    apart = painted(network, recipe, pictures).image - painted(network, tiled, pictures).image
+    assert 0 < styles.scales(recipe, (494, 700))[0][1] == 700
+    assert float(apart.abs().max()) < 1e-3
+
+
+def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
+    recipe = small(tiny, content=pictures.keep(scene), init="noise", size=512, smallest=128)
+    assert styles.scales(recipe, (256, 512)) == [
+        (64, 128),
+        (91, 181),
+        (128, 256),
+        (181, 362),
+        (256, 512),
+    ]
+    assert styles.scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [(256, 512)]
+
+
+def test_layers_pull_alike_at_every_size(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
+    opened = styles.opened(recipe, pictures.inputs, torch.device("cpu"))
+    for size in ((28, 40), (56, 80)):
+        costs = style_costs.costs_at(tiny, recipe, opened, size)
+        weights = {cost.name: weight / (size[0] * size[1]) for weight, cost in costs.costs}
+        assert weights == pytest.approx(
+            {"content 3": recipe.balance, "style 1": 0.5, "style 3": 0.5}
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"style_layers": ("9",)}, "no layer '9'"),
+        ({"style_layers": ("6",)}, "no places"),
+        ({"loss": "cubic"}, "no loss 'cubic'"),
+        ({"balance": -1.0}, "balance"),
+        ({"styles": ()}, None),
+        ({"style_shares": (1.0, 2.0)}, "1 paintings and 2 shares"),
+        ({"style_weights": (0.0, 0.0)}, "let one of them speak"),
+        ({"init": "picture"}, "to start from"),
+        ({"size": 9}, "size"),
+    ],
+)
+def test_refusals_are_one_sentence(
+    tiny: Network,
+    pictures: Pictures,
+    scene: Tensor,
+    painting: Tensor,
+    given: dict[str, Any],
+    words: str | None,
+) -> None:
+    named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
+    if words is None:
+        assert small(tiny, **{**named, **given}).subject == "reconstruction"
+        return
+    with pytest.raises((ExplorerError, UnknownName)) as caught:
+        small(tiny, **{**named, **given})
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_recipe_goes_to_json_and_back(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
+    recipe = small(tiny, content=pictures.keep(scene), styles=("0" * 32,), content_weights=(2.0,))
+    assert recipes.read(recipe.to_json()) == recipe
+    assert recipe.inputs == (recipe.content, "0" * 32)
+    with pytest.raises(ExplorerError, match="that this one needs is not here"):
+        painted(tiny, recipe, pictures)
+
+
+def test_a_recipe_of_other_weights_is_refused(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    recipe = small(tiny, content=pictures.keep(scene))
+    with pytest.raises(ExplorerError, match="for weights"):
+        painted(tiny, dataclasses.replace(recipe, weights="f" * 16), pictures)

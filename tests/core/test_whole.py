@@ -1,0 +1,108 @@
+"""Costs of a picture that is looked at in tiles, against the same picture in one piece."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core import devices, networks, penalties, style_losses, whole
+from core.errors import ExplorerError
+from core.networks import Network
+from core.objectives import IMAGE
+from core.style_losses import Costs, Style
+from core.tiles import Tiles
+from tests.conftest import as_network
+
+TILES = Tiles(96, 32)
+
+
+def network() -> Network:
+    """Three depths, as networks have them: stride 2 without padding, and pooling that rounds up."""
+    torch.manual_seed(1)
+    return as_network(
+        nn.Sequential(
+            nn.Conv2d(3, 5, 5, stride=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2, ceil_mode=True),
+            nn.Conv2d(5, 4, 3, padding=1),
+            nn.ReLU(),
+        )
+    )
+
+
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in float32 on every processor: half precision rounds by the order of sums."""
+    for module in (devices, networks):
+        monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
+
+
+@pytest.fixture
+def picture() -> Tensor:
+    """Larger than a tile, with sides that are no multiple of anything."""
+    rows = torch.linspace(0, 21, 143)[:, None]
+    cols = torch.linspace(0, 17, 217)[None]
+    planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
+    generator = torch.Generator().manual_seed(2)
+    return (
+        torch.stack(planes)[None] * 0.3
+        + 0.5
+        + 0.05 * torch.randn(1, 3, 143, 217, generator=generator)
+    )
+
+
+def test_every_place_is_one_tiles_own(picture: Tensor) -> None:
+    found = network()
+    names = ["1", "2", "4"]
+    in_tiles = whole.activations(found, picture, names, TILES)
+    at_once = found.activations(picture, names)
+    for name in names:
+        torch.testing.assert_close(in_tiles[name], at_once[name], rtol=1e-4, atol=1e-4)
+
+
+def test_places_are_counted_without_the_picture() -> None:
+    found = network()
+    counted = whole.places(found, ["1", "2", "4"], (143, 217))
+    seen = found.activations(torch.zeros(1, 3, 143, 217), ["1", "2", "4"])
+    assert counted == {name: (it.shape[2], it.shape[3]) for name, it in seen.items()}
+
+
+def test_moments_add_up(picture: Tensor) -> None:
+    found = network()
+    in_tiles = whole.moments(found, picture, ["1", "4"], TILES)
+    for name, seen in found.activations(picture, ["1", "4"]).items():
+        for one, other in zip(in_tiles[name], style_losses.moments(seen), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["gram", "wasserstein"])
+def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -> None:
+    found = network()
+    other = picture.flip(3) * 0.7
+    seen = found.activations(other, ["1", "4"])
+    mask = style_losses.at_places(
+        torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
+    )
+    cost = getattr(style_losses, kind)
+    costs = Costs.of(
+        [
+            (1.0, cost("1", Style.of(style_losses.moments(seen["1"])))),
+            (0.7, cost("4", Style.of(style_losses.moments(seen["4"])), mask)),
+            (2.0, style_losses.content("4", seen["4"])),
+        ],
+        0.5 * penalties.squared_variation(),
+    )
+    cut = found.cut(["1", "4"], for_gradients=True)
+    one, tiled = (picture.clone().requires_grad_() for _ in range(2))
+    value = costs({**cut(one), IMAGE: one})
+    (-value.sum()).backward()  # type: ignore[no-untyped-call]
+    in_tiles = whole.pull(found, cut, costs, tiled, TILES)
+    torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
+    assert one.grad is not None and tiled.grad is not None
+    scale = float(one.grad.abs().max())
+    torch.testing.assert_close(tiled.grad / scale, one.grad / scale, rtol=1e-3, atol=1e-4)
+
+
+def test_a_layer_that_sees_everything_needs_everything(tiny: Network) -> None:
+    with pytest.raises(ExplorerError, match="sees the whole picture"):
+        whole.pieces(tiny, ["4"], TILES, (143, 217))
+    assert len(whole.pieces(tiny, ["4"], TILES, (90, 90))) == 1

@@ -1,0 +1,106 @@
+"""Style on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from core import samples
+from core.errors import ExplorerError
+from explorer import cli
+
+RUNNER = CliRunner()
+FAST = ("--size", "96", "--steps", "3")
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    path = tmp_path / "cat.png"
+    samples.picture("cat").resize((160, 106)).save(path)
+    return path
+
+
+def run(*arguments: str) -> str:
+    done = RUNNER.invoke(cli.cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_transfer_carries_its_recipe_and_replays(cat: Path, tmp_path: Path) -> None:
+    out = tmp_path / "style.png"
+    words = ("style", "sketchnet", str(cat), "swirls", "--out", str(out), *FAST, "--json")
+    told = json.loads(
+        run(*words, "--content-layers", "relu2b", "--style-layers", "relu1a:2,relu2a")
+    )
+    assert told["content_layers"] == ["relu2b"] and told["style_weights"] == [2.0, 1.0]
+    assert set(told["losses"]) == {"content relu2b", "style relu1a", "style relu2a"}
+    assert told["losses"]["style relu1a"]["end"] < told["losses"]["style relu1a"]["start"]
+    assert told["seconds"] > 0 and told["out"] == str(out)
+    with Image.open(out) as picture:
+        assert picture.size == (96, 64)
+    again = json.loads(run("replay", str(out), "--json"))
+    assert again["identical"] and again["recipe"]["kind"] == "style"
+
+
+def test_several_paintings_masks_and_colours(cat: Path, tmp_path: Path) -> None:
+    mask = tmp_path / "mask.png"
+    Image.new("L", (40, 30), 200).save(mask)
+    out = tmp_path / "style.png"
+    words = ("style", "sketchnet", str(cat), "dots", "--and", "glass", "--shares", "2,1")
+    masks = ("--mask", str(mask), "--mask", str(mask), "--keep-colours", "--loss", "wasserstein")
+    told = json.loads(run(*words, *masks, "--out", str(out), *FAST, "--json"))
+    assert len(told["styles"]) == len(told["masks"]) == 2 and told["style_shares"] == [2.0, 1.0]
+    assert (told["colours"], told["loss"]) == ("light", "wasserstein")
+
+
+def test_textures_and_reconstructions(cat: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    run("texture", "sketchnet", "mosaic", "relu1a,relu2a", "--out", str(out), *FAST)
+    with Image.open(out) as picture:
+        assert picture.size == (96, 96)
+    told = json.loads(
+        run("reconstruct", "sketchnet", str(cat), "relu3b", "--out", str(out), *FAST, "--json")
+    )
+    assert list(told["losses"]) == ["content relu3b"]
+    assert json.loads(run("replay", str(out), "--json"))["identical"]
+
+
+def test_what_fires_together_becomes_a_heat_map(cat: Path, tmp_path: Path) -> None:
+    out = tmp_path / "gram.html"
+    words = ("gram", "sketchnet", str(cat), "relu2b", "--out", str(out), "--size", "128")
+    told = json.loads(run(*words, "--json"))
+    assert told["channels"] == 48
+    assert sorted(told["order"]) == sorted(set(told["order"]))
+    assert len(told["order"]) + told["silent"] == 48
+    cosines = [it["cosine"] for it in told["pairs"]]
+    assert cosines == sorted(cosines, reverse=True) and 0 <= cosines[-1] <= cosines[0] <= 1.0001
+    page = out.read_text("utf-8")
+    assert "Plotly.newPlot" in page and "fires together in cat.png" in page
+    assert "cdn.plot.ly" not in page.split("Plotly.newPlot")[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("style", "{cat}", "{folder}/none.jpg"), "there is no file"),
+        (("style", "{cat}", "swirls", "--style-layers", "relu9"), "no layer 'relu9'"),
+        (("style", "{cat}", "swirls", "--loss", "cubic"), "no loss 'cubic'"),
+        (("style", "{cat}", "swirls", "--init", "picture"), "to start from"),
+        (("style", "{cat}", "swirls", "--shares", "much"), "cannot be read"),
+        (("style", "{cat}", "swirls", "--size", "9"), "size"),
+        (("style", "{cat}", "swirls", "--out", "{folder}/a.jpg"), ".png"),
+        (("texture", "swirls", "logits"), "no places"),
+        (("reconstruct", "{cat}", "relu"), "no layer"),
+        (("gram", "{cat}", "relu9b", "--out", "{folder}/a.html"), "no layer"),
+    ],
+)
+def test_refusals_are_one_sentence(
+    cat: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    command, *rest = (it.format(cat=cat, folder=tmp_path) for it in arguments)
+    out = () if "--out" in rest else ("--out", str(tmp_path / "a.png"))
+    with pytest.raises(ExplorerError) as caught:
+        RUNNER.invoke(cli.cli, [command, "sketchnet", *rest, *out], catch_exceptions=False)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
