@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import dreams, images, memory, networks, objectives, samples
+from core import dreams, images, memory, motion, networks, objectives, samples
 from core.dream_recipes import DreamRecipe
 from core.networks import Network
 
@@ -46,8 +46,8 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     detail = torch.zeros_like(base)
     try:
         for size in dreams.octaves(base, recipe):
-            fresh = dreams.resized(base, size)
-            picture = fresh + dreams.resized(detail, size)
+            fresh = motion.resized(base, size)
+            picture = fresh + motion.resized(detail, size)
             for _ in range(recipe.steps):
                 shift = torch.randint(-JITTER, JITTER + 1, (2,), generator=generator).tolist()
                 picture = picture.roll(shift, (2, 3)).detach().requires_grad_()
@@ -67,7 +67,7 @@ def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     cut = network.cut(list(recipe.layers), for_gradients=True)
     climbed = objectives.energy(recipe.layers[0])
     for size in dreams.octaves(base, recipe):
-        picture = dreams.resized(base, size).requires_grad_()
+        picture = motion.resized(base, size).requires_grad_()
         for _ in range(recipe.steps):
             torch.autograd.grad(climbed(cut(picture)).sum(), picture)
 

@@ -66,12 +66,15 @@ class Step:
         total: how many there will be.
         value: what the objective gave each image of the batch, ``[N]``.
         image: the batch before this step, ``[N, 3, H, W]`` in ``[0, 1]``.
+        behind: how much of the step is behind; below 1 between two tiles, where the value is not
+            known yet, but who wants to leave need not wait.
     """
 
     index: int
     total: int
     value: Tensor
     image: Tensor
+    behind: float = 1.0
 
 
 def ascend(
@@ -82,7 +85,7 @@ def ascend(
     transform: Transform,
     generator: torch.Generator,
 ) -> Iterator[Step]:
-    """Let the images of a canvas climb an objective, and yield every step.
+    """Let the images of a canvas climb an objective; yield every step, and between its tiles.
 
     Args:
         network: in whose activations the objective is read; it is cut below what is read.
@@ -115,7 +118,9 @@ def ascend(
             value = whole.pull(network, seeing, objective, image, settings.tiles)
         else:
             tiles = settings.tiles.cover((image.shape[2], image.shape[3]), borders)
-            value = _by_tiles(seeing, objective, image, transform, generator, tiles)
+            value = torch.zeros(len(image), device=image.device)
+            for behind in _by_tiles(seeing, objective, image, transform, generator, tiles, value):
+                yield Step(pace.index + 1, pace.total, value, image.detach(), behind)
         canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * pace.rate
         # Only L-BFGS asks for the loss.
@@ -179,16 +184,18 @@ def _by_tiles(
     transform: Transform,
     generator: torch.Generator,
     tiles: Iterable[Tile],
-) -> Tensor:
-    """Pull at images ``[N, 3, H, W]`` tile by tile, and give their values ``[N]``.
+    values: Tensor,
+) -> Iterator[float]:
+    """Pull at images ``[N, 3, H, W]`` tile by tile, and yield how much of them is behind.
 
     Each tile is looked at with its surroundings, and only its own pixels take the gradient, so
-    that every pixel is pulled at once. Values, which are means over places, count by area. Memory
-    holds the activations of one tile. All tiles of a step are moved alike.
+    that every pixel is pulled once. Their values, which are means over places, are added to
+    ``values`` ``[N]`` by area. Memory holds the activations of one tile. All tiles of a step are
+    moved alike.
     """
     still = image.detach()
-    pull = torch.zeros_like(still)
-    total = torch.zeros(len(still), device=still.device)
+    pull = torch.empty_like(still)
+    behind = 0.0
     chance = generator.get_state()
     for tile in tiles:
         generator.set_state(chance)
@@ -196,12 +203,12 @@ def _by_tiles(
         value = _value(cut, objective, seen, transform(seen, generator))
         (gradient,) = torch.autograd.grad(value.sum(), seen)
         # The mean over a tile's places, turned into its part of the sum over the picture's.
-        pull[..., tile.own[0], tile.own[1]] -= gradient[..., tile.within[0], tile.within[1]].mul_(
-            tile.area
-        )
-        total += value.detach() * tile.share
+        own = gradient[..., tile.within[0], tile.within[1]].mul_(-tile.area)
+        pull[..., tile.own[0], tile.own[1]] = own
+        values += value.detach() * tile.share
+        behind += tile.share
+        yield behind
     image.backward(pull)  # type: ignore[no-untyped-call]
-    return total
 
 
 def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:

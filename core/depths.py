@@ -12,8 +12,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from core.dreams import MEASURED_SIDE, resized
+from core.dreams import MEASURED_SIDE
 from core.layers import Layer
+from core.motion import resized
 from core.networks import Network
 from core.plates import INK, PALE
 from core.probing import likeliest

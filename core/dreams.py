@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core import images, objectives
 from core.ascent import AscentSettings, ascend
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
+from core.motion import carried, resized, toned, zoomed
 from core.networks import Network
 from core.objectives import Objective
 from core.progress import Progress
@@ -27,6 +27,10 @@ from core.transforms import Shift
 
 # The change that a strength of 1 makes: its root mean square, in units of the full range.
 USUAL_STRENGTH = 0.12
+# What each further frame of a zoom adds to what it shows already, of the usual strength.
+FRAME_SHARE = 0.35
+# How strong a dream stands in the next frame of a clip before anything is added to it.
+CARRIED = 0.8
 # Smaller than this along its shorter side a picture holds nothing that a network knows.
 SMALLEST_SIDE = 48
 # Places of a guide that are compared with every place of the picture, at most.
@@ -102,64 +106,126 @@ def render(
 ) -> Iterator[Progress]:
     """Dream, and report every step; the last record brings the picture, or each frame's its own.
 
+    A frame of a film goes on from the one before: it is zoomed and turned, or moved along with the
+    things of a clip. Where that one is not among the inputs, it is dreamt as well. Every frame is
+    rounded to 8 bits, as files are, so that it makes no difference which.
+
     ``done`` and ``total`` count pixels times steps.
 
     Args:
         network: the loaded network.
         recipe: what to dream.
-        inputs: the encoded pictures that ``recipe.inputs`` name.
+        inputs: the encoded pictures that ``recipe.inputs`` name; or those of
+            ``recipe.inputs_after`` and the frame before, under the key of ``recipe.before``.
 
     Raises:
         ExplorerError: the recipe was written for other weights, or names what is not there.
     """
     check(network, recipe)
-    base = _opened(inputs, recipe.image, recipe.size).to(network.device)
-    mask = _mask(inputs, recipe, base)
-    wish = _wish(network, recipe, inputs, base)
-    each = sum(recipe.steps * height * width for height, width in octaves(base, recipe))
-    total = each * recipe.frames
-    finished = base
-    for frame in range(recipe.frames):
-        base = zoomed(finished, recipe.zoom, recipe.turn) if frame else base
-        behind = frame * each
-        for done, image in _dream(network, recipe, wish, base, mask, recipe.seed + frame):
-            yield Progress(behind + done, total, {frame: image[0]})
-        finished = with_colours_of(image, base) if recipe.keep_colours else image
-        facts = _facts(network, wish, base, finished)
-        picture = DreamPicture(frame, finished[0].cpu(), facts)
-        yield Progress(behind + each, total, {}, (picture,))
+    untouched = _opened(inputs, recipe.image, recipe.size).to(network.device)
+    mask = _mask(inputs, recipe, untouched)
+    wish = _wish(network, recipe, inputs, untouched)
+    start, finished = 0, untouched
+    if recipe.before is not None and recipe.before.key in inputs:
+        start = recipe.first
+        finished = images.to_tensor(images.open_picture(inputs[recipe.before.key]))
+        finished = finished.to(network.device)
+    each = sum(recipe.steps * height * width for height, width in octaves(untouched, recipe))
+    total = each * (recipe.pictures[-1] + 1 - start)
+    for frame in range(start, recipe.pictures[-1] + 1):
+        behind = (frame - start) * each
+        scene = _scene(recipe, inputs, untouched, finished, frame)
+        seed = recipe.seed + frame
+        for done, image in _dream(network, recipe, wish, scene, mask, seed):
+            yield Progress(behind + round(done), total, {max(frame, recipe.first): image[0]})
+        finished = with_colours_of(image, scene.base) if recipe.keep_colours else image
+        finished = images.from_bytes(images.to_bytes(finished)).to(network.device)
+        if frame in recipe.pictures:
+            facts = _facts(network, wish, scene.base, finished)
+            picture = DreamPicture(frame, finished[0].cpu(), facts)
+            yield Progress(behind + each, total, {}, (picture,))
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What one frame is dreamt on.
+
+    Attributes:
+        base: ``[1, 3, H, W]`` in ``[0, 1]``, without what is dreamt in this frame.
+        detail: the same shape, what was dreamt in it before; none for nothing.
+        share: of the usual strength, how much this frame may add.
+    """
+
+    base: Tensor
+    detail: Tensor | None = None
+    share: float = 1.0
+
+
+def _scene(
+    recipe: DreamRecipe,
+    inputs: Mapping[str, bytes],
+    untouched: Tensor,
+    finished: Tensor,
+    frame: int,
+) -> _Scene:
+    """Set the scene of a frame, from the untouched picture and the finished frame before."""
+    if frame == 0:
+        return _Scene(untouched)
+    if recipe.clip:
+        pictures = (recipe.image, *recipe.clip)[frame - 1 : frame + 1]
+        before, now = (_opened(inputs, it, recipe.size).to(untouched) for it in pictures)
+        if now.shape != untouched.shape:
+            raise ExplorerError("the pictures of a clip are of different shapes; cut them alike")
+        return _Scene(now, carried(finished - before, before, now))
+    change = recipe.strength * USUAL_STRENGTH
+    moved = zoomed(finished, recipe.zoom, recipe.turn)
+    return _Scene(toned(moved, untouched, change), share=FRAME_SHARE)
 
 
 def _dream(
     network: Network,
     recipe: DreamRecipe,
     wish: Objective,
-    base: Tensor,
+    scene: _Scene,
     mask: Tensor | None,
     seed: int,
-) -> Iterator[tuple[int, Tensor]]:
+) -> Iterator[tuple[float, Tensor]]:
     """Dream one picture; yield the pixels times steps behind, and the picture as it is."""
     generator = torch.Generator().manual_seed(seed)
-    loudness = recipe.strength * USUAL_STRENGTH
-    sizes = octaves(base, recipe)
-    detail: Tensor | None = None
+    loudness = recipe.strength * USUAL_STRENGTH * scene.share
+    begun = 0.0 if scene.detail is None else CARRIED
+    sizes = octaves(scene.base, recipe)
+    detail = None if scene.detail is None else resized(scene.detail, sizes[0])
     done = 0
     for number, size in enumerate(sizes):
-        fresh = resized(base, size)
+        quiet, loud = (
+            loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
+        )
         canvas = Retouch(
-            fresh,
-            None if detail is None else resized(detail, size),
+            resized(scene.base, size),
+            detail,
             None if mask is None else resized(mask, size),
-            (loudness * number / len(sizes), loudness * (number + 1) / len(sizes)),
+            (quiet, loud),
             recipe.steps,
         )
         tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
         settings = AscentSettings(steps=recipe.steps, settling=0, patience=0, tiles=tiles)
-        for _ in ascend(network, wish, canvas, settings, Shift(), generator):
-            done += size[0] * size[1]
-            yield done, canvas.values.detach()
-        # An untouched picture's own detail is there again at full size; only the dream is carried.
-        detail = canvas.detail if number + 1 < len(sizes) else None
+        for step in ascend(network, wish, canvas, settings, Shift(), generator):
+            behind = step.index - 1 + step.behind
+            yield done + behind * size[0] * size[1], canvas.values.detach()
+        done += recipe.steps * size[0] * size[1]
+        if number + 1 < len(sizes):
+            detail = _grown(canvas.detail, scene.detail, size, sizes[number + 1])
+
+
+def _grown(
+    dreamt: Tensor, brought: Tensor | None, size: tuple[int, int], larger: tuple[int, int]
+) -> Tensor:
+    """Enlarge what was dreamt at one size to the next, where what was brought along is finer."""
+    grown = resized(dreamt, larger)
+    if brought is None:
+        return grown
+    return grown + resized(brought, larger) - resized(resized(brought, size), larger)
 
 
 def octaves(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
@@ -173,33 +239,6 @@ def octaves(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
             break
         sizes.append(size)
     return sizes[::-1]
-
-
-def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale images ``[N, C, H, W]`` without creating a pattern that was not there."""
-    if tuple(image.shape[2:]) == size:
-        return image
-    return F.interpolate(image, list(size), mode="bicubic", antialias=True, align_corners=False)
-
-
-def zoomed(image: Tensor, zoom: float, turn: float) -> Tensor:
-    """Enlarge the middle of a picture ``[1, 3, H, W]`` and turn it, mirrored beyond its border.
-
-    Args:
-        image: in ``[0, 1]``; so is the result.
-        zoom: at least 1.
-        turn: degrees, counter-clockwise.
-    """
-    height, width = image.shape[2:]
-    angle = torch.deg2rad(torch.tensor(turn))
-    cosine, sine = float(angle.cos()) / zoom, float(angle.sin()) / zoom
-    # Coordinates run from -1 to 1 along both axes, so turning needs the picture's proportions.
-    theta = [[cosine, sine * -height / width, 0.0], [sine * width / height, cosine, 0.0]]
-    places = F.affine_grid(torch.tensor([theta]), [1, 3, height, width], align_corners=False)
-    moved = F.grid_sample(
-        image, places.to(image), "bicubic", padding_mode="reflection", align_corners=False
-    )
-    return moved.clamp(0, 1)
 
 
 def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
@@ -237,6 +276,10 @@ def _wish(
     for name, share in zip(recipe.layers, shares, strict=True):
         if guide is not None:
             term = objectives.resemblance(name, _places(guide[name]))
+        elif recipe.towards:
+            vector = torch.zeros(network.layer(name).channels)
+            vector[list(recipe.units)] = torch.tensor(recipe.towards)
+            term = objectives.direction(name, vector / vector.norm())
         elif network.layer(name).size is None and recipe.units:
             term = objectives.total(name, recipe.units)
         else:

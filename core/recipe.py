@@ -36,6 +36,8 @@ class Recipe:
     """
 
     kind: ClassVar[str]
+    # Whether each part goes on from the one before, so that they are made one after the other.
+    in_order: ClassVar[bool] = False
 
     network: str
     weights: str
@@ -57,6 +59,16 @@ class Recipe:
     def pictures(self) -> tuple[int, ...]:
         """The numbers of the pictures that it makes."""
         return (0,)
+
+    @property
+    def before(self) -> "Recipe | None":
+        """The recipe whose picture this one goes on from; none where it begins by itself."""
+        return None
+
+    @property
+    def inputs_after(self) -> tuple[str, ...]:
+        """Those of the inputs that are needed where the picture of ``before`` is at hand."""
+        return self.inputs
 
     def parts(self) -> tuple["Recipe", ...]:
         """Split it into the recipes that are worked on one after the other; itself if small."""

@@ -41,9 +41,9 @@ class Tiles:
     """How to cut pictures up.
 
     Attributes:
-        side: pixels along each side of what is seen of a tile, at most.
-        margin: pixels around a tile that are seen beside its own, give or take half of ``GRID``;
-            less than half of ``side``.
+        side: pixels along each side of what is seen of a tile, at most; more than two margins and
+            a ``GRID``.
+        margin: pixels around a tile that are seen beside its own, at least.
     """
 
     side: int = 1024
@@ -52,8 +52,9 @@ class Tiles:
     def cover(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:
         """Cut a picture of (height, width) up, at borders drawn at random.
 
-        Every tile of a side that is no shorter than ``side`` is seen at exactly that length, so
-        that all of them cost the same and the network meets only one shape.
+        Along a side that is longer than ``side`` exactly so much is seen of every tile, but for
+        less than a ``GRID`` at the end: all cost the same, and the network hardly meets another
+        shape.
         """
         rows, cols = (list(self._spans(side, generator)) for side in size)
         for own_rows, seen_rows in rows:
@@ -85,14 +86,15 @@ class Tiles:
         if length <= self.side:
             yield slice(0, length), slice(0, length)
             return
-        step = self.side - 2 * self.margin
-        first = int(torch.randint(1, step + 1, (), generator=generator))
-        borders = [0, *range(first, length, step), length]
+        margin = -(-self.margin // GRID) * GRID
+        cells = max(1, (self.side - 2 * margin) // GRID)
+        first = GRID * int(torch.randint(1, cells + 1, (), generator=generator))
+        borders = [0, *range(first, length, cells * GRID), length]
         for start, stop in itertools.pairwise(borders):
-            middle = (start + stop) // 2
-            begin = round((middle - self.side / 2) / GRID) * GRID
-            begin = min(max(0, begin), length - self.side)
-            yield slice(start, stop), slice(begin, begin + self.side)
+            # As far into the picture as fits; there the last tile may see a little less.
+            furthest = -(-(length - self.side) // GRID) * GRID
+            begin = min(max(0, start - margin), furthest)
+            yield slice(start, stop), slice(begin, min(begin + self.side, length))
 
 
 def _inside(own: slice, seen: slice) -> slice:

@@ -16,11 +16,16 @@ from core.recipe import Recipe
 from explorer.jobs import ASKED, end
 from explorer.store import Store, StoredPicture
 
+# Kinds of recipes whose parts are made one after the other.
+IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in recipes.KINDS.items() if recipe.in_order)
 # A part that somebody waits for and nobody works on.
-CLAIMABLE = """
+CLAIMABLE = f"""
 FROM jobs JOIN parts ON parts.job = jobs.key LEFT JOIN turns USING (visitor)
 WHERE jobs.state = 'open' AND NOT parts.done
       AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.result = parts.result)
+      AND (jobs.kind NOT IN ({IN_ORDER}) OR NOT EXISTS
+           (SELECT 1 FROM parts AS earlier WHERE earlier.job = parts.job
+            AND earlier.position < parts.position AND NOT earlier.done))
 """
 # Of the jobs that a result belongs to, those that miss nothing any more.
 COMPLETE = """

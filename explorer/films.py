@@ -1,20 +1,100 @@
-"""Films: pictures one after the other, as MP4 or GIF."""
+"""Films: pictures one after the other, from and to MP4 and GIF."""
 
 import io
+import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
-from core.errors import ExplorerError
-from core.images import open_picture
+from core.errors import BadPicture, ExplorerError
+from core.images import MAX_PIXELS, open_picture, upright_rgb
 
 # Seconds that the last picture of a GIF stands before it begins again.
 PAUSE_SECONDS = 1.0
 # Of H.264, from 0 (all there is) to 51: at 18 nobody sees a loss.
 QUALITY = 18
+# Pictures a second of a GIF that does not say; browsers take as many.
+USUAL_RATE = 10.0
+
+
+def read(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+    """Open a film: its pictures, upright RGB, one after the other, and how many come a second.
+
+    Args:
+        path: of a GIF, or of any film that ffmpeg knows.
+        at_most: further pictures are not read.
+
+    Raises:
+        BadPicture: it is missing, damaged or no film; also while its pictures are read.
+    """
+    if not path.is_file():
+        raise BadPicture(f"there is no file {path}")
+    if path.suffix.lower() in (".gif", ".png", ".webp"):
+        return _animation(path, at_most)
+    return _video(path, at_most)
+
+
+def _animation(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+    try:
+        opened = Image.open(path)
+    except Exception as error:
+        raise BadPicture(f"{path} cannot be opened as a film: {error}") from error
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise BadPicture(f"{path} is larger than {MAX_PIXELS // 1_000_000} megapixels")
+    pause = opened.info.get("duration") or 1000 / USUAL_RATE
+
+    def pictures() -> Iterator[Image.Image]:
+        try:
+            with opened:
+                for number, picture in enumerate(ImageSequence.Iterator(opened)):
+                    if number == at_most:
+                        return
+                    yield upright_rgb(picture)
+        except Exception as error:
+            raise BadPicture(f"{path} is damaged: {error}") from error
+
+    return pictures(), 1000 / float(pause)
+
+
+def _video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+    import imageio_ffmpeg
+
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    told = subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True)
+    rate = re.search(rb"Video:.*?([\d.]+) fps", told.stderr)
+    if rate is None:
+        raise BadPicture(f"{path} cannot be opened as a film")
+    # Pictures in a row, each of which tells its own size.
+    wanted = f"-frames:v {at_most} -f image2pipe -c:v ppm -loglevel error -"
+    command = [ffmpeg, "-i", str(path), *wanted.split()]
+
+    def pictures() -> Iterator[Image.Image]:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as played:
+            try:
+                while picture := _ppm(played.stdout):  # type: ignore[arg-type]
+                    yield picture
+            finally:
+                played.kill()
+
+    return pictures(), float(rate[1])
+
+
+def _ppm(stream: IO[bytes]) -> Image.Image | None:
+    """Read the next picture of a row of binary PPMs, as ffmpeg writes them."""
+    if stream.readline() != b"P6\n":
+        return None
+    width, height = map(int, stream.readline().split())
+    if width * height > MAX_PIXELS:
+        raise BadPicture(f"this film is larger than {MAX_PIXELS // 1_000_000} megapixels")
+    stream.readline()
+    pixels = stream.read(3 * width * height)
+    whole = len(pixels) == 3 * width * height
+    return Image.frombytes("RGB", (width, height), pixels) if whole else None
 
 
 def encode(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:

@@ -38,8 +38,14 @@ def _subject(recipe: NeuronRecipe) -> str:
 def _dreamt(recipe: DreamRecipe) -> list[str]:
     """Name what a dream is of, and what is not as usual."""
     words = ["dream" if recipe.frames == 1 else f"dream of {recipe.frames} frames"]
+    if recipe.first:
+        words = [f"frame {recipe.first} of a dream"]
     if recipe.units:
         words.append(f"neurons {spans(recipe.units)}")
+    if recipe.towards:
+        words.append("as a direction")
+    if recipe.clip:
+        words.append("over a clip")
     words += [word for word in ("guide", "mask") if getattr(recipe, word)]
     if recipe.strength != 1:
         words.append(f"strength {recipe.strength:g}")

@@ -92,7 +92,7 @@ class Worker:
         started = reported = time.monotonic()
         pictures: list[StoredPicture] = []
         recipe = claim.recipe
-        inputs = {it: self._store.input(it) or b"" for it in recipe.inputs}
+        inputs = gather(self._store, recipe)
         updates = self._compute(recipe, self._store.checkpoint(recipe.weights), inputs)
         with contextlib.closing(updates):  # type: ignore[type-var]
             for update in updates:
@@ -108,6 +108,17 @@ class Worker:
                     self._claims.release(claim)
                     return
         self._claims.finish(claim, pictures, time.monotonic() - started)
+
+
+def gather(store: Store, recipe: Recipe) -> dict[str, bytes]:
+    """Fetch the pictures that a recipe starts from, and the one it goes on from if that is made."""
+    made: dict[str, bytes] = {}
+    before = recipe.before
+    if before is not None:
+        found = store.picture(before.key, before.pictures[-1])
+        made = {} if found is None else {before.key: found.image}
+    names = recipe.inputs_after if made else recipe.inputs
+    return {**made, **{it: store.input(it) or b"" for it in names}}
 
 
 def _unexpected(error: Exception) -> str:

@@ -49,6 +49,7 @@ FLOORS = [
         "core.canvas",
         "core.spectra",
         "core.transforms",
+        "core.motion",
         "core.tiles",
     },
     {"core.style_losses", "core.retouch", "core.colours", "core.easel"},

@@ -91,6 +91,13 @@ def _keep(store: "Store", picture: "Image", longest: int) -> str:
 
     if max(picture.size) > longest:
         picture = images.scaled(picture, longest)
+    return keep(store, picture)
+
+
+def keep(store: "Store", picture: "Image") -> str:
+    """Keep a picture that work starts from, upright RGB, and give its fingerprint."""
+    from core import images
+
     fingerprint = images.fingerprint(picture)
     store.put_input(fingerprint, images.encode_png(picture))
     return fingerprint

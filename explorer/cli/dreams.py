@@ -1,4 +1,4 @@
-"""The commands that dream: over one picture, or deeper and deeper into it as a film."""
+"""The commands that dream: over one picture, deeper and deeper into it, or over a film."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from core.dream_recipes import DREAM_SIZES, DreamRecipe
+from core.dream_recipes import DREAM_SIZES, FRAMES_RANGE, DreamRecipe
 from core.errors import ExplorerError
 from explorer.cli.common import (
     AsJson,
@@ -38,7 +38,10 @@ LayerNames = Annotated[
 ]
 ImageFile = Annotated[Path, typer.Argument(help="The picture to dream over.")]
 Units = Annotated[
-    str, typer.Option(help="Dream with these neurons alone, such as 0-15,40; all by default.")
+    str,
+    typer.Option(
+        help="Dream with these neurons alone, such as 0-15,40, or a direction: 3:1,40:-0.5."
+    ),
 ]
 Octaves = Annotated[int, typer.Option(help="Sizes at which it is dreamt, small ones first.")]
 OctaveScale = Annotated[float, typer.Option(help="How much larger each is than the one before.")]
@@ -110,7 +113,7 @@ def dream_zoom(
     octaves: Octaves = 3,
     octave_scale: OctaveScale = DreamRecipe.octave_scale,
     steps: Steps = 4,
-    strength: Strength = 0.5,
+    strength: Strength = DreamRecipe.strength,
     keep_colours: KeepColours = False,
     size: Size = 256,
     seed: Seed = DreamRecipe.seed,
@@ -142,6 +145,67 @@ def dream_zoom(
     _tell(recipe, pictures, seconds, out, as_json)
 
 
+@cli.command()
+def dream_film(
+    network: NetworkName,
+    layer: LayerNames,
+    clip: Annotated[Path, typer.Argument(help="The film to dream over: GIF, MP4 or alike.")],
+    out: Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")],
+    frames: Annotated[
+        int, typer.Option(help="Pictures to take of it at most.", min=1, max=FRAMES_RANGE[1])
+    ] = 120,
+    rate: Annotated[
+        int | None, typer.Option(help="Frames a second; its own by default.", min=1, max=60)
+    ] = None,
+    units: Units = "",
+    octaves: Octaves = DreamRecipe.octaves,
+    octave_scale: OctaveScale = DreamRecipe.octave_scale,
+    steps: Steps = 6,
+    strength: Strength = DreamRecipe.strength,
+    guide: Guide = None,
+    mask: Mask = None,
+    keep_colours: KeepColours = False,
+    size: Size = 320,
+    seed: Seed = DreamRecipe.seed,
+    weights: WeightsFile = None,
+    fresh: Fresh = False,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Dream over a film, picture by picture; what was dreamt moves along with its things."""
+    from core import images
+    from explorer import films
+    from explorer.cli.common import keep
+    from explorer.store import Store
+
+    check_writable(out, FILMS)
+    store = Store()
+    found, own_rate = films.read(clip, frames)
+    # Pictures are kept no larger than they are dreamt: a film has many.
+    kept = [keep(store, images.scaled(it, size)) for it in found]
+    if not kept:
+        raise ExplorerError(f"there is no picture in {clip}")
+    settings = {
+        "image": kept[0],
+        "clip": tuple(kept[1:]),
+        "frames": len(kept),
+        "octaves": octaves,
+        "octave_scale": octave_scale,
+        "steps": steps,
+        "strength": strength,
+        "size": size,
+        "seed": seed,
+        "keep_colours": keep_colours,
+    }
+    files = {"guide": guide, "mask": mask}
+    recipe, pictures, seconds = _make(
+        network, layer, units, files, settings, weights, fresh, device
+    )
+    rate = rate or min(60, max(1, round(own_rate)))
+    write(out, films.encode([it.image for it in pictures], out.suffix.lower(), rate))
+    _tell(recipe, pictures, seconds, out, as_json)
+
+
 def _make(
     name: str,
     layer: str,
@@ -165,8 +229,9 @@ def _make(
     inputs: dict[str, Any] = {
         what: keep_picture(store, path, DREAM_SIZES[1]) for what, path in files.items()
     }
-    chosen = _units(network, names, units)
-    recipe = dreams.plan(network, names, units=chosen, shares=shares, **inputs, **settings)
+    chosen, towards = _units(network, names, units)
+    subject: dict[str, Any] = {"units": chosen, "towards": towards, "shares": shares}
+    recipe = dreams.plan(network, names, **subject, **inputs, **settings)
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
@@ -200,10 +265,35 @@ def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
     return names, tuple(shares) if ":" in text else ()
 
 
-def _units(network: "Network", names: list[str], text: str) -> tuple[int, ...]:
+def _units(
+    network: "Network", names: list[str], text: str
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Read units such as ``0-15,40``, or a direction such as ``3:1,40:-0.5``.
+
+    Returns:
+        The units, and a number for each where it is a direction.
+
+    Raises:
+        ExplorerError: it is misspelt, or a unit is not in the layer.
+    """
     from explorer.cli.neurons import parse_units
 
-    return tuple(parse_units(text, network, network.layer(names[0]))) if text else ()
+    if not text:
+        return (), ()
+    layer = network.layer(names[0])
+    if ":" not in text:
+        return tuple(parse_units(text, network, layer)), ()
+    units, numbers = [], []
+    for piece in text.replace(" ", "").split(","):
+        unit, _, number = piece.partition(":")
+        try:
+            numbers.append(float(number))
+        except ValueError:
+            raise ExplorerError(
+                f"{piece!r} is no part of a direction; write a number for each unit: 3:1,40:-0.5"
+            ) from None
+        units += parse_units(unit, network, layer)
+    return tuple(units), tuple(numbers)
 
 
 def _tell(

@@ -200,7 +200,7 @@ def test_tiles_give_the_gradient_of_the_whole(layer: str) -> None:
             (-value.sum()).backward()
         else:
             cover = tiles.cover((288, 448), torch.Generator().manual_seed(5))
-            ascent._by_tiles(cut, wanted, free, Shift(), chance, cover)
+            list(ascent._by_tiles(cut, wanted, free, Shift(), chance, cover, torch.zeros(1)))
         assert free.grad is not None
         found.append(free.grad / free.grad.square().mean().sqrt())
     whole, pieces = found

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams, images, networks, samples
+from core import dreams, images, motion, networks, samples
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.networks import Network
@@ -191,6 +191,40 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
         assert float((steps / usual.clamp(min=0.01)).max()) < 1.2
 
 
+@pytest.mark.parametrize("layer", ["relu1b", "relu2b", "relu3b", "relu4b", "relu5b", "logits"])
+def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) -> None:
+    network = networks.load("sketchnet", device="cpu")
+    photograph = images.to_tensor(images.scaled(samples.picture("cat"), 128))[0]
+    recipe = dreams.plan(network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4)
+    (image,) = dreamt(network, recipe, pictures)
+    change = float((image - photograph).square().mean().sqrt())
+    assert change == pytest.approx(dreams.USUAL_STRENGTH, rel=0.05)
+
+
+def test_a_direction_is_climbed_and_its_opposite_sinks(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    name = pictures.keep(scene)
+
+    def lean(towards: tuple[float, float]) -> float:
+        recipe = small(tiny, name, units=(1, 4), towards=towards)
+        (image,) = dreamt(tiny, recipe, pictures)
+        means = tiny.activations(image[None], ["3"])["3"][0].mean((1, 2))
+        return float(means[1] - means[4])
+
+    untouched = tiny.activations(scene[None], ["3"])["3"][0].mean((1, 2))
+    assert lean((1.0, -1.0)) > float(untouched[1] - untouched[4]) > lean((-1.0, 1.0))
+
+
+def test_a_step_over_tiles_can_be_left_between_them(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    recipe = small(tiny, pictures.keep(scene), size=900, octaves=1, steps=2, tile=384)
+    done = [it.done / it.total for it in dreams.render(tiny, recipe, pictures.inputs)]
+    assert done == sorted(done) and len(done) > 2 * 6
+    assert max(later - before for before, later in itertools.pairwise(done)) < 0.3
+
+
 def test_octaves_grow_to_the_full_size() -> None:
     recipe = DreamRecipe(
         "tiny", "0" * 16, layers=("3",), image="0" * 32, octaves=4, octave_scale=2.0
@@ -207,7 +241,7 @@ def test_octaves_grow_to_the_full_size() -> None:
 
 def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
     height, width = photograph.shape[2:]
-    zoomed = dreams.zoomed(photograph, 1.25, 0.0)
+    zoomed = motion.zoomed(photograph, 1.25, 0.0)
     for row, col in ((5, 7), (18, 26), (30, 44)):
         at_row = (row + 0.5 - height / 2) / 1.25 + height / 2 - 0.5
         at_col = (col + 0.5 - width / 2) / 1.25 + width / 2 - 0.5
@@ -218,7 +252,7 @@ def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
 def test_turning_is_counter_clockwise_and_keeps_proportions() -> None:
     image = torch.zeros(1, 3, 41, 81)
     image[..., 20, 60:75] = 1  # a bar to the right of the middle
-    turned = dreams.zoomed(image, 1.0, 45.0)[0, 0]
+    turned = motion.zoomed(image, 1.0, 45.0)[0, 0]
     rows, cols = torch.nonzero(turned > 0.3, as_tuple=True)
     angles = [
         math.degrees(math.atan2(20 - row, col - 40))
@@ -232,7 +266,7 @@ def test_a_film_carries_its_dream_on(tiny: Network, pictures: Pictures, scene: T
     frames = dreamt(tiny, recipe, pictures)
     assert len(frames) == 3 and recipe.pictures == (0, 1, 2)
     for before, after in itertools.pairwise(frames):
-        moved = dreams.zoomed(before[None], 1.1, 2.0)[0]
+        moved = motion.zoomed(before[None], 1.1, 2.0)[0]
         assert float((after - moved).square().mean().sqrt()) < 0.08
         assert float((after - before).square().mean().sqrt()) > 0.08
 
@@ -248,6 +282,10 @@ def test_a_film_carries_its_dream_on(tiny: Network, pictures: Pictures, scene: T
         ({"shares": (1.0, 2.0)}, "shares"),
         ({"tile": 4}, "tile"),
         ({"guide": "nonsense"}, "fingerprint"),
+        ({"units": (1,), "towards": (1.0, 2.0)}, "give a number for each unit"),
+        ({"units": (1,), "towards": (0.0,)}, "nothing to dream"),
+        ({"shares": (0.0,)}, "nothing to dream"),
+        ({"strength": math.nan}, "strength is nan"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(

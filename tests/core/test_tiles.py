@@ -1,43 +1,45 @@
-"""Tiles cover every pixel once, whatever the size."""
+"""Tiles cover every pixel once, whatever the size, and see what is around them."""
 
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from core.tiles import GRID, Tiles
 
 
-@pytest.mark.parametrize("size", [(50, 41), (128, 128), (260, 129), (701, 390)])
-def test_every_pixel_is_one_tiles_own(size: tuple[int, int]) -> None:
-    generator = torch.Generator().manual_seed(3)
-    for _ in range(5):
-        counted = torch.zeros(size)
-        share = 0.0
-        for tile in Tiles(128, 32).cover(size, generator):
-            counted[tile.own] += 1
-            share += tile.share
-            seen = counted[tile.seen]
-            assert seen.shape == tuple(min(128, length) for length in size)
-            assert tile.area == seen.numel()
-            # What lies within the seen part is what the tile owns.
-            rows, cols = tile.seen
-            row, col = tile.within
-            assert rows.start + row.start == tile.own[0].start
-            assert cols.start + col.stop == tile.own[1].stop
-        assert bool((counted == 1).all())
-        assert share == pytest.approx(1)
-
-
-def test_a_tile_sees_its_surroundings() -> None:
-    generator = torch.Generator().manual_seed(0)
-    for tile in Tiles(128, 32).cover((700, 128), generator):
-        own, seen = tile.own[0], tile.seen[0]
-        assert seen.start == 0 or own.start - seen.start >= 32 - GRID // 2
-        assert seen.start % GRID == 0 or seen.stop == 700
-        assert seen.stop == 700 or seen.stop - own.stop >= 32 - GRID // 2
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    side=st.integers(97, 200),
+    margin=st.sampled_from([0, 20, 32]),
+    seed=st.integers(0, 99),
+)
+@example((701, 390), 128, 32, 3)
+def test_every_pixel_is_one_tiles_own(
+    size: tuple[int, int], side: int, margin: int, seed: int
+) -> None:
+    counted, share = torch.zeros(size), 0.0
+    numbered = torch.arange(size[0] * size[1]).view(size)
+    for tile in Tiles(side, margin).cover(size, torch.Generator().manual_seed(seed)):
+        counted[tile.own] += 1
+        share += tile.share
+        assert tile.area == counted[tile.seen].numel()
+        # What is its own lies inside what is seen, and `within` finds it there.
+        assert torch.equal(numbered[tile.seen][tile.within], numbered[tile.own])
+        for own, seen, whole in zip(tile.own, tile.seen, size, strict=True):
+            assert seen.start % GRID == 0
+            # All are of one length; only at the end of the picture a little shorter.
+            least, length = min(side, whole), seen.stop - seen.start
+            assert length == least or (seen.stop == whole and least - GRID < length < least)
+            assert seen.start == 0 or own.start - seen.start >= margin
+            assert seen.stop == whole or seen.stop - own.stop >= margin
+    assert bool((counted == 1).all())
+    assert share == pytest.approx(1)
 
 
 def test_borders_move() -> None:
     generator = torch.Generator().manual_seed(0)
-    tiles = Tiles(128, 32)
-    first = {next(tiles.cover((700, 128), generator)).own[0].stop for _ in range(20)}
+    tiles = Tiles(768, 64)
+    first = {next(tiles.cover((2000, 128), generator)).own[0].stop for _ in range(40)}
     assert len(first) > 10

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.transforms import Crops, Wobble
+from core.transforms import Crops, Shift, Wobble
 
 
 def draws(seed: int) -> list[float]:
@@ -120,3 +120,35 @@ def test_the_same_whatever_the_threads(transform: Wobble | Crops) -> None:
         found.append((moved.detach(), gradient))
     torch.set_num_threads(threads)
     assert all(torch.equal(a, b) for it in found for a, b in zip(it, found[0], strict=True))
+
+
+def test_a_shift_is_by_whole_pixels_and_mirrored(photograph: Tensor) -> None:
+    height, width = photograph.shape[2:]
+    before = photograph.clone()
+    seen = set()
+    for seed in range(30):
+        moved = Shift(reach=5)(photograph, torch.Generator().manual_seed(seed))
+        down, right = torch.randint(
+            -5, 6, (2,), generator=torch.Generator().manual_seed(seed)
+        ).tolist()
+        seen |= {down, right}
+        for row in (0, 3, 17, height - 1):
+            for col in (0, 2, 25, width - 1):
+                there = (row - down, col - right)
+                # Beyond the border it goes back again; the outermost pixel is not repeated.
+                mirrored = [
+                    -at if at < 0 else 2 * (side - 1) - at if at >= side else at
+                    for at, side in zip(there, (height, width), strict=True)
+                ]
+                assert torch.equal(moved[..., row, col], photograph[..., mirrored[0], mirrored[1]])
+    assert seen == set(range(-5, 6))
+    assert torch.equal(photograph, before)
+
+
+def test_a_tiny_picture_is_shifted_no_further_than_it_is_wide() -> None:
+    tiny = torch.rand(1, 3, 3, 2, generator=torch.Generator().manual_seed(0))
+    for seed in range(9):
+        moved = Shift(reach=16)(tiny, torch.Generator().manual_seed(seed))
+        assert moved.shape == tiny.shape and set(moved.flatten().tolist()) <= set(
+            tiny.flatten().tolist()
+        )

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageSequence
 from typer.testing import CliRunner
 
-from core import samples
+from core import images, samples
 from core.errors import ExplorerError
-from explorer import cli
+from explorer import cli, films
 from explorer.cli.dreams import parse_layers
 
 RUNNER = CliRunner()
@@ -68,6 +68,27 @@ def test_a_zoom_becomes_a_film(cat: Path, tmp_path: Path, kind: str) -> None:
     assert len(frames) == 4
 
 
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_a_film_is_dreamt_over(tmp_path: Path, kind: str) -> None:
+    clip, out = tmp_path / f"clip.{kind}", tmp_path / "film.gif"
+    cat = samples.picture("cat").crop((0, 0, 320, 240))
+    frames = [cat.crop((8 * at, 0, 8 * at + 256, 240)).resize((128, 120)) for at in range(4)]
+    clip.write_bytes(films.encode([images.encode_png(it) for it in frames], f".{kind}", 12))
+    words = ("dream-film", "sketchnet", "relu3b", str(clip), "--out", str(out), *FAST, "--json")
+    told = json.loads(run(*words, "--frames", "3"))
+    assert told["frames"] == 3 and len(told["clip"]) == 2
+    assert told["change"] == pytest.approx(0.12, rel=0.1)
+    made = Image.open(io.BytesIO(out.read_bytes()))
+    assert made.n_frames == 3 and made.size == (128, 120)  # type: ignore[attr-defined]
+    assert made.info["duration"] == pytest.approx(1000 / 12, abs=10)
+
+
+def test_a_direction_of_neurons(cat: Path, tmp_path: Path) -> None:
+    words = ("dream", "sketchnet", "relu4b", str(cat), *FAST, "--json", "--out")
+    told = json.loads(run(*words, str(tmp_path / "a.png"), "--units", "3:1, 40:-0.5"))
+    assert told["units"] == [3, 40] and told["towards"] == [1.0, -0.5]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -75,6 +96,7 @@ def test_a_zoom_becomes_a_film(cat: Path, tmp_path: Path, kind: str) -> None:
         (("relu4b:loud", "{cat}"), "is no number"),
         (("relu4b", "{folder}/none.png"), "none.png"),
         (("relu4b", "{cat}", "--units", "400"), "no unit 400"),
+        (("relu4b", "{cat}", "--units", "4:1,7"), "is no part of a direction"),
         (("relu3b,relu4b", "{cat}", "--units", "3"), "only that"),
         (("relu4b", "{cat}", "--strength", "50"), "strength"),
         (("relu4b", "{cat}", "--size", "5"), "size"),

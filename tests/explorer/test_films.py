@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from core.errors import ExplorerError
+from core.errors import BadPicture, ExplorerError
 from explorer import films
 
 
@@ -56,3 +56,33 @@ def test_a_gif_plays_for_ever(pictures: list[bytes]) -> None:
 def test_other_endings_are_refused(pictures: list[bytes]) -> None:
     with pytest.raises(ExplorerError, match=r"\.mp4 or \.gif"):
         films.encode(pictures, ".avi", 10)
+
+
+@pytest.mark.parametrize("kind", [".gif", ".mp4"])
+def test_a_film_is_read_as_it_was_written(pictures: list[bytes], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"film{kind}"
+    path.write_bytes(films.encode(pictures, kind, 10))
+    found, rate = films.read(path, 600)
+    frames = list(found)
+    assert rate == pytest.approx(10) and len(frames) == 10
+    for frame, picture in zip(frames, pictures, strict=True):
+        old = Image.open(io.BytesIO(picture)).crop((0, 0, *frame.size))
+        apart = np.abs(np.asarray(frame, np.int16) - np.asarray(old))
+        assert apart.mean() < 6
+    some, _ = films.read(path, 3)
+    assert len(list(some)) == 3
+    # Who stops reading leaves nothing running.
+    few, _ = films.read(path, 600)
+    next(few)
+    few.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["none.mp4", "none.gif", "text.mp4", "text.gif"])
+def test_what_is_no_film_is_one_sentence(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.startswith("text"):
+        path.write_text("no film")
+    with pytest.raises(BadPicture) as refused:
+        found, _ = films.read(path, 10)
+        list(found)
+    assert name in str(refused.value) and "\n" not in str(refused.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.recipe import VERSION
 from core.recipes import BATCH, NeuronRecipe
@@ -14,7 +15,10 @@ from explorer import jobs as queue
 from explorer.claims import Claim, Claims
 from explorer.jobs import ASKED, UNASKED, Busy, Jobs
 from explorer.store import Store, StoredPicture
+from explorer.worker import gather
 from tests.conftest import Clock
+
+PNG = "ab" * 16  # the fingerprint of a picture
 
 
 @pytest.fixture
@@ -122,6 +126,47 @@ def test_a_result_that_is_there_already_counts(jobs: Jobs, claims: Claims) -> No
     assert len(work_off(claims)) == 2
     jobs.store.put(recipe(seed=9), pictures(recipe()), 1.0)
     assert jobs.submit(recipe(seed=9)).state == "done"
+
+
+def film(frames: int, seed: int = 0) -> DreamRecipe:
+    return DreamRecipe("tiny", "0123456789abcdef", seed, layers=("3",), image=PNG, frames=frames)
+
+
+def test_frames_are_made_one_after_the_other(jobs: Jobs, claims: Claims) -> None:
+    jobs.store.put_input(PNG, b"picture")
+    asked = film(3)
+    jobs.submit(asked)
+    parts = asked.parts()
+    for number, part in enumerate(parts):
+        claim = claims.claim("w")
+        assert claim is not None and claim.recipe == part
+        assert claims.claim("v") is None  # nobody can make the next one yet
+        given = gather(jobs.store, part)
+        before = {parts[number - 1].key: b"frame %d" % (number - 1)} if number else {}
+        assert given == {PNG: b"picture", **before}
+        claims.finish(claim, [StoredPicture(number, b"frame %d" % number, {})], 1.0)
+    done = jobs.get(asked.key)
+    assert done is not None and done.state == "done"
+
+
+def test_frames_that_are_there_are_kept(jobs: Jobs, claims: Claims) -> None:
+    jobs.store.put_input(PNG, b"picture")
+    asked = film(3)
+    jobs.submit(asked)
+    claim = claims.claim("w")
+    assert claim is not None
+    claims.finish(claim, [StoredPicture(0, b"frame 0", {})], 1.0)
+    assert claims.claim("w") is not None
+    jobs.cancel(asked.key)
+    claims.lose(["w"])
+    assert set(jobs.store.pictures(asked)) == {0}
+    jobs.resume(asked.key)
+    again = claims.claim("w")
+    assert again is not None and again.recipe == asked.parts()[1]
+    # Another film goes on meanwhile.
+    jobs.submit(film(2, seed=1))
+    other = claims.claim("v")
+    assert other is not None and other.recipe == film(2, seed=1).parts()[0]
 
 
 def test_visitors_take_turns_part_by_part(jobs: Jobs, claims: Claims, clock: Clock) -> None:

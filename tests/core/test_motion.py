@@ -1,0 +1,92 @@
+"""How dreams move from frame to frame, against known answers."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.motion import carried, resized, toned, zoomed
+
+
+def disc(height: int, width: int, row: float, col: float, radius: float) -> Tensor:
+    rows, cols = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    inside = ((rows - row) ** 2 + (cols - col) ** 2).sqrt() < radius
+    return inside.float().expand(1, 3, height, width).contiguous()
+
+
+def centre(image: Tensor) -> tuple[float, float]:
+    light = image[0, 0]
+    rows, cols = torch.meshgrid(*(torch.arange(side) for side in light.shape), indexing="ij")
+    return float((light * rows).sum() / light.sum()), float((light * cols).sum() / light.sum())
+
+
+@pytest.mark.parametrize("turn", [0.0, 30.0, -40.0])
+@pytest.mark.parametrize("zoom", [1.0, 1.5])
+def test_things_move_as_geometry_says(zoom: float, turn: float) -> None:
+    # A wide picture, so that swapped axes or stretched coordinates are seen.
+    height, width, radius = 61, 121, 5.0
+    down, right = 6.0, 10.0
+    image = disc(height, width, 30 + down, 60 + right, radius)
+    moved = zoomed(image, zoom, turn)
+    angle = math.radians(turn)
+    # Counter-clockwise, with rows counted downwards.
+    wanted = (
+        30 + zoom * (math.cos(angle) * down - math.sin(angle) * right),
+        60 + zoom * (math.sin(angle) * down + math.cos(angle) * right),
+    )
+    assert centre(moved) == pytest.approx(wanted, abs=0.6)
+    assert float(moved[0, 0].sum() / image[0, 0].sum()) == pytest.approx(zoom**2, rel=0.1)
+    assert moved.min() >= 0 and moved.max() <= 1
+
+
+def test_without_zoom_and_turn_nothing_moves(photograph: Tensor) -> None:
+    before = photograph.clone()
+    assert torch.allclose(zoomed(photograph, 1.0, 0.0), photograph, atol=1e-5)
+    assert torch.equal(photograph, before)
+
+
+def test_a_larger_picture_has_the_same_means(photograph: Tensor) -> None:
+    height, width = photograph.shape[2:]
+    for size in ((height // 2, width // 2), (2 * height, 2 * width)):
+        there = resized(photograph, size)
+        assert tuple(there.shape[2:]) == size
+        assert float(there.mean()) == pytest.approx(float(photograph.mean()), abs=0.01)
+    assert resized(photograph, (height, width)) is photograph
+
+
+def test_light_and_contrast_return_to_where_they_were() -> None:
+    generator = torch.Generator().manual_seed(0)
+    like = 0.4 + 0.1 * torch.randn(1, 3, 40, 50, generator=generator)
+    loud = 0.6 + 0.2 * torch.randn(1, 3, 40, 50, generator=generator)
+    calm = toned(loud.clamp(0, 1), like.clamp(0, 1), change=0.05)
+    assert torch.allclose(calm.mean((2, 3)), like.mean((2, 3)), atol=0.01)
+    wanted = (like.var((2, 3)) + 0.05**2).sqrt()
+    assert torch.allclose(calm.std((2, 3)), wanted, rtol=0.05)
+    # What is quieter than it may be is left as it is.
+    quiet = like.clamp(0, 1)
+    assert torch.allclose(toned(quiet, quiet, 0.05), quiet, atol=1e-5)
+
+
+def test_a_dream_moves_with_its_things() -> None:
+    generator = torch.Generator().manual_seed(3)
+    # A textured ground that moves 4 pixels down and 6 to the right.
+    ground = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 20, 26, generator=generator), size=(120, 156), mode="bicubic"
+    ).clamp(0, 1)
+    before = ground[..., 10:106, 10:138]
+    now = ground[..., 6:102, 4:132]
+    detail = torch.zeros_like(before)
+    detail[..., 40:50, 60:74] = 0.3
+    moved = carried(detail, before, now)
+    row, col = centre(moved.abs())
+    assert (row, col) == pytest.approx((44.5 + 4, 66.5 + 6), abs=1.5)
+
+
+def test_a_dream_fades_where_something_else_is_seen() -> None:
+    before = torch.zeros(1, 3, 48, 64)
+    now = torch.zeros(1, 3, 48, 64)
+    now[..., 32:] = 1  # something has come in from the right
+    moved = carried(torch.full((1, 3, 48, 64), 0.2), before, now)
+    assert float(moved[..., 40:56].abs().max()) < 0.02
+    assert float(moved[..., 4:20].mean()) == pytest.approx(0.2, abs=0.02)
