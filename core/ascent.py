@@ -208,7 +208,10 @@ def _by_tiles(
         values += value.detach() * tile.share
         behind += tile.share
         yield behind
-    image.backward(pull)  # type: ignore[no-untyped-call]
+    if image.is_leaf:
+        image.grad = pull  # as it is: backward would copy it, and pictures in tiles are large
+    else:
+        image.backward(pull)  # type: ignore[no-untyped-call]
 
 
 def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:

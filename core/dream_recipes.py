@@ -65,7 +65,7 @@ class DreamRecipe(Recipe):
     steps: int = 10
     strength: float = 1.0
     keep_colours: bool = False
-    tile: int = 1024
+    tile: int = 768
     frames: int = 1
     zoom: float = 1.0
     turn: float = 0.0

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import images, objectives
+from core import images, memory, objectives
 from core.ascent import AscentSettings, ascend
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
@@ -47,7 +47,8 @@ class DreamPicture:
         part: the frame's number; 0 for a single dream.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
         facts: ``activation``, what was climbed, relative to the untouched picture, where it is 1;
-            ``change``, the root mean square of the difference to it.
+            ``change``, the root mean square of the difference to it, for a frame of a zoom to what
+            the frame before became.
     """
 
     part: int
@@ -138,10 +139,13 @@ def render(
         seed = recipe.seed + frame
         for done, image in _dream(network, recipe, wish, scene, mask, seed):
             yield Progress(behind + round(done), total, {max(frame, recipe.first): image[0]})
+        memory.give_back()
         finished = with_colours_of(image, scene.base) if recipe.keep_colours else image
         finished = images.from_bytes(images.to_bytes(finished)).to(network.device)
         if frame in recipe.pictures:
-            facts = _facts(network, wish, scene.base, finished)
+            # What a zoom begins a frame with is dreamt already.
+            before = scene.base if recipe.clip else untouched
+            facts = _facts(network, wish, before, scene.base, finished)
             picture = DreamPicture(frame, finished[0].cpu(), facts)
             yield Progress(behind + each, total, {}, (picture,))
 
@@ -198,6 +202,8 @@ def _dream(
     detail = None if scene.detail is None else resized(scene.detail, sizes[0])
     done = 0
     for number, size in enumerate(sizes):
+        # What one size leaves behind does not fit the next, and would only lie there.
+        memory.give_back()
         quiet, loud = (
             loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
         )
@@ -305,9 +311,9 @@ def _measure(network: Network, wish: Objective, image: Tensor) -> float:
 
 
 def _facts(
-    network: Network, wish: Objective, base: Tensor, image: Tensor
+    network: Network, wish: Objective, untouched: Tensor, base: Tensor, image: Tensor
 ) -> Mapping[str, float | bool | str]:
-    before = _measure(network, wish, base)
+    before = _measure(network, wish, untouched)
     after = _measure(network, wish, image)
     return {
         "activation": after / before if before else after,

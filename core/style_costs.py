@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core import penalties, style_losses, whole
-from core.dreams import resized
+from core.motion import resized
 from core.networks import Network
 from core.style_losses import Cost, Costs, Style, Window
 from core.style_recipes import StyleRecipe

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from core import colours, images, whole
 from core.ascent import AscentSettings, ascend
-from core.dreams import resized
 from core.easel import Easel, Momentum
 from core.errors import ExplorerError
+from core.motion import resized
 from core.networks import Network
 from core.pooling import pooled
 from core.progress import Progress

@@ -46,7 +46,7 @@ class Tiles:
         margin: pixels around a tile that are seen beside its own, at least.
     """
 
-    side: int = 1024
+    side: int = 768
     margin: int = 64
 
     def cover(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:

@@ -1,0 +1,51 @@
+"""What a large dream takes: ``python -m benchmarks.large_dream --size 4096``.
+
+Memory at its highest beyond what the process takes with the network loaded, up to the encoded PNG;
+and the longest while between two reports, in which nobody could stop it.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import dreams, images, memory, networks, samples
+
+PAGE_KIB = resource.getpagesize() / 1024
+
+
+def main(
+    network: Annotated[str, typer.Option(help="Its name.")] = "sketchnet",
+    layer: Annotated[str, typer.Option(help="The layer that dreams.")] = "relu3b",
+    weights: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    size: Annotated[int, typer.Option(help="Height and width of the dream.")] = 4096,
+    steps: Annotated[int, typer.Option(help="Steps at each of four sizes.")] = 2,
+) -> None:
+    """Dream once, and print what it took."""
+    if sys.platform != "linux":
+        raise SystemExit("error: memory is read as Linux tells it")
+    memory.keep()
+    loaded = networks.load(network, weights, "cpu")
+    photograph = samples.picture("astronaut")
+    name, png = images.fingerprint(photograph), images.encode_png(photograph)
+    recipe = dreams.plan(loaded, [layer], name, size=size, steps=steps)
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KIB
+    started = last = time.perf_counter()
+    longest = 0.0
+    for progress in dreams.render(loaded, recipe, {name: png}):
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+        for picture in progress.pictures:
+            images.encode_png(images.to_picture(picture.image))
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {"size": size, "steps": steps, "tile": recipe.tile, "seconds": seconds}
+    print(json.dumps({**found, "peak_mib": (peak - before) / 1024, "longest_pause": longest}))
+
+
+if __name__ == "__main__":
+    typer.run(main)
