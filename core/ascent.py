@@ -115,7 +115,8 @@ def ascend(
             value = _value(seeing, objective, image, transform(image, generator))
             (-value.sum()).backward()  # type: ignore[no-untyped-call]
         elif isinstance(objective, Costs):
-            value = whole.pull(network, seeing, objective, image, settings.tiles)
+            moved = transform(image, generator)
+            value = whole.pull(network, seeing, objective, image, moved, settings.tiles)
         else:
             tiles = settings.tiles.cover((image.shape[2], image.shape[3]), borders)
             value = torch.zeros(len(image), device=image.device)

@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.canvas import Canvas
+from core.lbfgs import Lbfgs
 
 # Memory of Adam: of the gradient, and of its square; and of the average over steps.
 BETAS = (0.9, 0.99)
 AVERAGE = 0.99
-# Steps that L-BFGS remembers, as in Gatys' code and in the tutorial of PyTorch.
-HISTORY = 100
+# How far Adam moves a pixel in a step, in units of the range.
+ADAM_RATE = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Easel(Canvas):
     def __init__(
         self,
         image: Tensor,
-        learning_rate: float,
-        method: str = "adam",
+        rate: float = 1.0,
+        method: str = "lbfgs",
         momentum: Momentum | None = None,
         base: Tensor | None = None,
         mask: Tensor | None = None,
@@ -59,7 +60,7 @@ class Easel(Canvas):
 
         Args:
             image: ``[1, 3, H, W]`` in ``[0, 1]``.
-            learning_rate: in units of the range for Adam; of its own step for L-BFGS.
+            rate: how far a step leads, 1 for the usual.
             method: ``adam`` or ``lbfgs``.
             momentum: of Adam at the size before, already of this size; none to begin anew.
             base: ``[1, 3, H, W]``, what is seen where the mask is black.
@@ -68,11 +69,13 @@ class Easel(Canvas):
         super().__init__()
         # Optimisers read pixels, gradients and moments as rows of memory: all must lie alike.
         self.values = nn.Parameter(image.clone(memory_format=torch.contiguous_format))
-        self.learning_rate, self.method, self.base, self.mask = learning_rate, method, base, mask
+        self.learning_rate = rate * (ADAM_RATE if method == "adam" else 1.0)
+        self.method, self.base, self.mask = method, base, mask
         self._momentum = momentum
         self._average = torch.zeros_like(self.values, requires_grad=False)
         self._steps = 0
         self._adam: torch.optim.Optimizer | None = None
+        self._descent: Lbfgs | None = None
 
     def forward(self) -> Tensor:
         """Draw the picture, ``[1, 3, H, W]`` in ``[0, 1]``."""
@@ -81,10 +84,8 @@ class Easel(Canvas):
     def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
         """Make Adam, with the momentum that it had, or L-BFGS."""
         if self.method == "lbfgs":
-            # One iteration a step, without line search; torch keeps its memory between steps.
-            return torch.optim.LBFGS(
-                self.parameters(), lr=learning_rate, max_iter=1, history_size=HISTORY
-            )
+            self._descent = Lbfgs(self.values, learning_rate)
+            return self._descent
         adam = torch.optim.Adam(
             self.parameters(), lr=learning_rate, betas=BETAS, eps=damping, fused=True
         )
@@ -109,8 +110,13 @@ class Easel(Canvas):
 
     @property
     def painted(self) -> Tensor:
-        """The picture so far, ``[1, 3, H, W]`` in ``[0, 1]``: for Adam the average over steps."""
-        if self.method == "lbfgs" or not self._steps:
+        """The picture so far, ``[1, 3, H, W]`` in ``[0, 1]``.
+
+        For Adam the average over steps, for L-BFGS the best one that was looked at.
+        """
+        if self._descent is not None:
+            return self._shown(self._descent.best)
+        if not self._steps:
             return self._shown(self.values.detach())
         # As for Adam's own moments: the average began at nothing.
         average = self._average / (1 - AVERAGE**self._steps)

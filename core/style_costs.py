@@ -12,6 +12,7 @@ from core.networks import Network
 from core.style_losses import Cost, Costs, Style, Window
 from core.style_recipes import StyleRecipe
 from core.tiles import GRID, Tiles
+from core.transforms import Frame
 
 # Contrast of the noise that a picture starts from: as much as a soft photograph has.
 NOISE = 0.15
@@ -19,6 +20,9 @@ NOISE = 0.15
 PULL_SIDE = 256
 # No cost is taken to pull less than this share of the strongest.
 LEAST_PULL = 1e-4
+
+# What the network sees around the picture.
+FRAME = Frame()
 
 COSTS = {"gram": style_losses.gram, "wasserstein": style_losses.wasserstein}
 
@@ -97,7 +101,7 @@ def pulls(network: Network, recipe: StyleRecipe, subjects: Subjects) -> dict[str
     for start, kind in ((subjects.content, "style"), (painting, "content")):
         image = noise(recipe.seed, size) if start is None else resized(start, size).clamp(0, 1)
         image = image.to(subjects.device).requires_grad_()
-        seen = cut(image)
+        seen = cut(FRAME(image))
         for _, cost in costs.costs:
             if cost.name.startswith(kind):
                 worth = cost.worth(cost.sums(seen[cost.layer], Window())).sum()
@@ -132,7 +136,7 @@ def _contents(
 ) -> list[tuple[float, Cost]]:
     if subjects.content is None:
         return []
-    image = resized(subjects.content, size).clamp(0, 1)
+    image = FRAME(resized(subjects.content, size).clamp(0, 1))
     names = list(recipe.content_layers)
     says = recipe.balance if recipe.styles else 1.0
     weights = dict(zip(names, _parts(recipe.content_weights, len(names)), strict=True))
@@ -159,18 +163,24 @@ def _styles(
     opened = subjects.masks or (None,) * len(recipe.styles)
     regions = list(dict.fromkeys(masks))
     areas = [_area(opened[masks.index(region)]) for region in regions]
-    places = whole.places(network, names, size) if any(masks) else {}
+    around = (size[0] + 2 * FRAME.width, size[1] + 2 * FRAME.width)
+    places = whole.places(network, names, around) if any(masks) else {}
     found = []
     for number, region in enumerate(regions):
         members = [at for at, mask in enumerate(masks) if mask == region]
         mask = opened[members[0]]
         for name, weight in zip(names, weights, strict=True):
             style = Style.mixed([seen[at][name] for at in members], [shares[at] for at in members])
-            own = None if mask is None else style_losses.at_places(mask, places[name])
+            own = None if mask is None else _at_places(mask, size, places[name])
             title = f"style {name}" + (f" in region {number + 1}" if len(regions) > 1 else "")
             cost = COSTS[recipe.loss](name, style, own, title)
             found.append((weight * areas[number] / sum(areas), cost))
     return found
+
+
+def _at_places(mask: Tensor, size: tuple[int, int], places: tuple[int, int]) -> Tensor:
+    """Scale a mask to a picture of a size, and that with its frame to the places of a layer."""
+    return style_losses.at_places(FRAME(resized(mask, size)), places)
 
 
 def _seen(

@@ -15,12 +15,12 @@ STYLES_AT_MOST = 8
 BALANCE_RANGE = (0.0, 1000.0)
 SHARE_RANGE = (0.0, 1000.0)
 STYLE_SCALES = (0.1, 4.0)
-RATE_RANGE = (1e-4, 10.0)
+RATE_RANGE = (0.01, 10.0)
 # In smaller tiles there would be little of a picture's own between their surroundings.
 TILE_RANGE = (512, 4096)
 
 LOSSES = ("gram", "wasserstein")
-METHODS = ("adam", "lbfgs")
+METHODS = ("lbfgs", "adam")
 INITS = ("content", "noise", "picture")
 COLOURS = ("style", "light", "matched")
 POOLINGS = ("own", "average", "max")
@@ -48,7 +48,7 @@ class StyleRecipe(Recipe):
         scale: how much larger each size is than the one before.
         steps: at each size.
         method: how it climbs, one of ``METHODS``.
-        rate: how far a step leads.
+        rate: how far a step leads, 1 for the usual.
         variation: how much differences between neighbours cost.
         init: what it starts from, one of ``INITS``.
         start: fingerprint of the picture that it starts from, where it does.
@@ -69,15 +69,15 @@ class StyleRecipe(Recipe):
     style_layers: tuple[str, ...] = ()
     content_weights: tuple[float, ...] = ()
     style_weights: tuple[float, ...] = ()
-    balance: float = 1.0
+    balance: float = 0.02
     loss: str = "gram"
     size: int = 512
     smallest: int = 128
     scale: float = 2**0.5
-    steps: int = 100
-    method: str = "adam"
-    rate: float = 0.02
-    variation: float = 0.0
+    steps: int = 40
+    method: str = "lbfgs"
+    rate: float = 1.0
+    variation: float = 0.02
     init: str = "content"
     start: str = ""
     style_scale: float = 1.0

@@ -25,11 +25,10 @@ from core.networks import Network
 from core.pooling import pooled
 from core.progress import Progress
 from core.retouch import with_colours_of
-from core.style_costs import Subjects, costs_at, noise, pulls, tiles_of
+from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
 from core.style_losses import Costs
 from core.style_recipes import StyleRecipe
 from core.style_settings import usual
-from core.transforms import stay
 
 # What rounding may take off a size.
 NEARLY = 0.99
@@ -121,7 +120,7 @@ def render(
     for size in sizes:
         costs = costs_at(network, recipe, subjects, size, strength)
         easel = _easel(recipe, subjects, resized(image, size).clamp(0, 1), momentum)
-        for _ in ascend(network, costs, easel, _settings(network, recipe, size), stay, generator):
+        for _ in ascend(network, costs, easel, _settings(network, recipe, size), FRAME, generator):
             done += size[0] * size[1]
             for name, value in costs.latest.items():
                 curves[name].append(float(value[0]))
@@ -164,10 +163,9 @@ def losses(network: Network, recipe: StyleRecipe, costs: Costs, image: Tensor) -
     """Measure each cost of a picture ``[1, 3, H, W]``, by its name."""
     layers = [cost.layer for _, cost in costs.costs]
     cut = network.cut(layers, for_gradients=True)
-    cover = whole.pieces(
-        network, layers, tiles_of(network, recipe), (image.shape[2], image.shape[3])
-    )
-    costs.judge(whole.add_up(cut, costs, image, cover), image)
+    seen = FRAME(image)
+    cover = whole.pieces(network, layers, tiles_of(network, recipe), _size(seen))
+    costs.judge(whole.add_up(cut, costs, seen, cover), image)
     return {name: float(value[0]) for name, value in costs.latest.items()}
 
 

@@ -13,9 +13,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def stay(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Leave images where they are: what is compared with another picture must not move."""
-    return image
+@dataclass(frozen=True)
+class Frame:
+    """Mirror images beyond their border, always by as much, and move them no further.
+
+    What is compared with another picture must not move. But networks see what lies at the border
+    less than all else, or not at all where a convolution has no padding.
+
+    Attributes:
+        width: pixels on each side.
+    """
+
+    width: int = 8
+
+    def __call__(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Turn images ``[N, C, H, W]`` into ``[N, C, H + 2 width, W + 2 width]``."""
+        return F.pad(image, (self.width,) * 4, mode="reflect")
 
 
 @dataclass(frozen=True)

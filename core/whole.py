@@ -60,33 +60,40 @@ def pieces(
     ]
 
 
-def pull(network: Network, cut: Cut, costs: Costs, image: Tensor, tiles: Tiles) -> Tensor:
+def pull(
+    network: Network, cut: Cut, costs: Costs, image: Tensor, moved: Tensor, tiles: Tiles
+) -> Tensor:
     """Send the gradient of costs into images ``[N, 3, H, W]``, and give minus the costs, ``[N]``.
+
+    The network sees the images as moved, ``[N, 3, H', W']``.
 
     Where tiles see as far around their own places as these see, both are as without tiles.
     """
-    cover = pieces(network, (cost.layer for _, cost in costs.costs), tiles, _size(image))
-    still = image.detach().requires_grad_()
+    cover = pieces(network, (cost.layer for _, cost in costs.costs), tiles, _size(moved))
+    still = moved.detach()
     sums = add_up(cut, costs, still, cover)
     with torch.enable_grad():
         leaves = [tuple(it.requires_grad_() for it in own) for own in sums]
-        value = costs.judge(leaves, still)
+        bare = image.detach().requires_grad_()
+        value = costs.judge(leaves, bare)
         wanted = [it for own in leaves for it in own]
-        slopes = torch.autograd.grad(-value.sum(), [still, *wanted], allow_unused=True)
-    slope = torch.zeros_like(still) if slopes[0] is None else slopes[0]
+        slopes = torch.autograd.grad(-value.sum(), [bare, *wanted], allow_unused=True)
+    slope = torch.zeros_like(still)
     for piece in cover:
         rows, cols = piece.tile.seen
-        seen = still.detach()[..., rows, cols].clone().requires_grad_()
+        seen = still[..., rows, cols].clone().requires_grad_()
         own = [it for part in _sums(cut, costs, seen, piece) for it in part]
         # Sums that no cost reads, or that no pixel changes, have no slope.
-        pairs = [
+        live = [
             (it, by)
             for it, by in zip(own, slopes[1:], strict=True)
             if by is not None and it.requires_grad
         ]
-        outputs, by = [it for it, _ in pairs], [it for _, it in pairs]
+        outputs, by = [it for it, _ in live], [it for _, it in live]
         slope[..., rows, cols] += torch.autograd.grad(outputs, seen, by)[0]
-    image.backward(slope)  # type: ignore[no-untyped-call]
+    if slopes[0] is not None:
+        image.backward(slopes[0], retain_graph=True)  # type: ignore[no-untyped-call]
+    moved.backward(slope)  # type: ignore[no-untyped-call]
     return value.detach()
 
 

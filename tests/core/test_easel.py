@@ -8,7 +8,7 @@ from core.ascent import AscentSettings, ascend
 from core.easel import AVERAGE, Easel
 from core.networks import Network
 from core.objectives import IMAGE, Objective
-from core.transforms import stay
+from core.transforms import Frame
 
 
 def towards(target: Tensor) -> Objective:
@@ -24,7 +24,7 @@ def climb(network: Network, easel: Easel, target: Tensor, steps: int) -> list[fl
     settings = AscentSettings(steps, settling=0, patience=0, wake_steps=0)
     return [
         float(step.value)
-        for step in ascend(network, towards(target), easel, settings, stay, torch.Generator())
+        for step in ascend(network, towards(target), easel, settings, Frame(1), torch.Generator())
     ]
 
 
@@ -35,67 +35,52 @@ def target() -> Tensor:
 
 def test_momentum_carried_over_is_as_if_never_stopped(tiny: Network, target: Tensor) -> None:
     start = torch.full_like(target, 0.5)
-    through = Easel(start, 0.02)
+    through = Easel(start, 1.0, "adam")
     climb(tiny, through, target, 12)
-    first = Easel(start, 0.02)
+    first = Easel(start, 1.0, "adam")
     climb(tiny, first, target, 5)
-    second = Easel(first.values.detach(), 0.02, momentum=first.momentum)
+    second = Easel(first.values.detach(), 1.0, "adam", momentum=first.momentum)
     climb(tiny, second, target, 7)
     torch.testing.assert_close(second.values, through.values, rtol=1e-5, atol=1e-6)
 
 
 def test_momentum_fits_another_size(tiny: Network, target: Tensor) -> None:
-    easel = Easel(torch.full_like(target, 0.5), 0.02)
+    easel = Easel(torch.full_like(target, 0.5), 1.0, "adam")
     assert easel.momentum is None
     climb(tiny, easel, target, 3)
     assert easel.momentum is not None
     larger = easel.momentum.resized((13, 20))
     assert larger.first.shape == larger.second.shape == (1, 3, 13, 20)
     assert bool((larger.second >= 0).all()) and float(larger.steps) == 3
-    again = Easel(torch.full((1, 3, 13, 20), 0.5), 0.02, momentum=larger)
+    again = Easel(torch.full((1, 3, 13, 20), 0.5), 1.0, "adam", momentum=larger)
     climb(tiny, again, torch.zeros(1, 3, 13, 20), 2)
     assert float(easel.momentum.steps) == 3
 
 
 def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) -> None:
-    easel = Easel(torch.full_like(target, 0.5), 0.05)
+    easel = Easel(torch.full_like(target, 0.5), 2.5, "adam")
     torch.testing.assert_close(easel.painted, easel.values.detach())
     settings = AscentSettings(6, settling=0, patience=0, wake_steps=0)
     after = []
-    for _ in ascend(tiny, towards(target), easel, settings, stay, torch.Generator()):
+    for _ in ascend(tiny, towards(target), easel, settings, Frame(1), torch.Generator()):
         after.append(easel.values.detach().clone())
     weights = torch.tensor([AVERAGE ** (6 - at) for at in range(1, 7)])
     wanted = (torch.cat(after) * (weights / weights.sum()).view(-1, 1, 1, 1)).sum(0, keepdim=True)
     torch.testing.assert_close(easel.painted, wanted)
 
 
-def test_lbfgs_is_that_of_torch(tiny: Network, target: Tensor) -> None:
-    start = torch.full_like(target, 0.5)
-    easel = Easel(start, 1.0, "lbfgs")
-    values = climb(tiny, easel, target, 12)
-    free = start.clone().requires_grad_()
-    theirs = torch.optim.LBFGS([free], lr=1.0, max_iter=1, history_size=100)
-    wish = towards(target)
-    for _ in range(12):
-
-        def closure() -> Tensor:
-            theirs.zero_grad()
-            loss = -wish({IMAGE: free}).sum()
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss
-
-        theirs.step(closure)  # type: ignore[arg-type]
-        with torch.no_grad():
-            free.clamp_(0, 1)
-    torch.testing.assert_close(easel.painted, free.detach())
-    assert values[-1] > 0.01 * values[0]
+def test_lbfgs_shows_the_best_picture_that_it_saw(tiny: Network, target: Tensor) -> None:
+    easel = Easel(torch.full_like(target, 0.5))
+    values = climb(tiny, easel, target, 15)
+    found = float(towards(target)({IMAGE: easel.painted}))
+    assert found == pytest.approx(max(values)) and found > 0.001 * values[0]
 
 
 def test_nothing_changes_where_the_mask_is_black(tiny: Network, target: Tensor) -> None:
     base = torch.rand(target.shape, generator=torch.Generator().manual_seed(2))
     mask = torch.zeros(1, 1, 9, 14)
     mask[..., 4:, 3:9] = 1
-    easel = Easel(base, 0.05, base=base, mask=mask)
+    easel = Easel(base, 2.5, "adam", base=base, mask=mask)
     climb(tiny, easel, target, 20)
     apart = (easel.painted - base).abs().amax(1, keepdim=True)
     assert bool((apart[mask == 0] == 0).all()) and bool((apart[mask == 1] > 0.05).any())

@@ -10,6 +10,7 @@ from core.networks import Network
 from core.objectives import IMAGE
 from core.style_losses import Costs, Style
 from core.tiles import Tiles
+from core.transforms import Frame
 from tests.conftest import as_network
 
 TILES = Tiles(96, 32)
@@ -77,7 +78,8 @@ def test_moments_add_up(picture: Tensor) -> None:
 @pytest.mark.parametrize("kind", ["gram", "wasserstein"])
 def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -> None:
     found = network()
-    other = picture.flip(3) * 0.7
+    frame = Frame(7)
+    other = frame(picture.flip(3) * 0.7)
     seen = found.activations(other, ["1", "4"])
     mask = style_losses.at_places(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
@@ -93,9 +95,9 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     )
     cut = found.cut(["1", "4"], for_gradients=True)
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
-    value = costs({**cut(one), IMAGE: one})
+    value = costs({**cut(frame(one)), IMAGE: one})
     (-value.sum()).backward()  # type: ignore[no-untyped-call]
-    in_tiles = whole.pull(found, cut, costs, tiled, TILES)
+    in_tiles = whole.pull(found, cut, costs, tiled, frame(tiled), TILES)
     torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())

@@ -1,0 +1,150 @@
+"""L-BFGS that looks once a step, never leaps, and keeps within bounds that others set.
+
+torch's own takes every step on trust, and now and then one leads out of all sense; its line search
+looks several times a step. Here a step that turns out to lead upwards is taken back and tried
+shorter at the next look, and a picture that was clamped in between is where it is: curvature comes
+from where steps really led.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Pairs of a step and what it did to the gradient that are remembered, and bytes they may fill.
+HISTORY, HISTORY_BYTES = 20, 2**30
+# A step moves a pixel so far at most, root mean square: first, and when the way is known.
+FIRST, FARTHEST = 0.01, 0.1
+# So much of a loss may be rounding.
+ROUNDING = 1e-3
+# Steps taken back in a row, after which what is remembered of the curvature is thrown away.
+PATIENCE = 5
+# A step taken back is made shorter by between these factors.
+SHORTER = (0.1, 0.5)
+# A pair whose curvature is less than this, relative to its lengths, says nothing.
+FLAT = 1e-6
+
+
+class Lbfgs(torch.optim.Optimizer):
+    """Quasi-Newton descent of one tensor (Liu and Nocedal, 1989).
+
+    The direction is a combination of remembered steps, gradient differences and the gradient; its
+    coefficients are found from their dot products alone, and so everything that is large is read
+    only twice a step (Chen, Wang and Zhou, "Large-scale L-BFGS using MapReduce", 2014).
+
+    Attributes:
+        best: where the loss was least so far.
+    """
+
+    def __init__(self, parameter: nn.Parameter, learning_rate: float = 1.0) -> None:
+        """Begin.
+
+        Args:
+            parameter: what descends.
+            learning_rate: 1 for steps as long as the curvature says.
+        """
+        super().__init__([parameter], {"lr": learning_rate})
+        self._at = parameter
+        size = parameter.numel()
+        self._room = max(1, min(HISTORY, HISTORY_BYTES // (8 * size)))
+        # Steps, then gradient differences, then the gradient itself.
+        self._rows = parameter.new_zeros(2 * self._room + 1, size, requires_grad=False)
+        self._dots = torch.zeros(2 * self._room + 1, 2 * self._room + 1, dtype=torch.float64)
+        self._order: list[int] = []
+        self.best = parameter.detach().clone()
+        self._least = float("inf")
+        self._before: tuple[Tensor, float] | None = None
+        self._direction = torch.zeros_like(self._rows[-1])
+        self._length, self._slope, self._taken_back = 0.0, 0.0, 0
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """Go on from a loss and its gradient, which stands at the parameter already.
+
+        Args:
+            closure: gives the loss.
+        """
+        if closure is None or self._at.grad is None:
+            return
+        loss = float(closure())
+        if loss < self._least:
+            self._least = loss
+            self.best.copy_(self._at)
+        if self._before is not None:
+            place, least = self._before
+            if not loss <= least + ROUNDING * abs(least) and self._taken_back < PATIENCE:
+                self._take_back(place, least, loss)
+                return
+            if self._taken_back >= PATIENCE:
+                self._order.clear()
+            else:
+                self._remember(self._at.flatten() - place)
+        self._rows[-1].copy_(self._at.grad.flatten())
+        self._taken_back = 0
+        self._aim()
+        self._before = (self._at.flatten().clone(), loss)
+        self._at.add_(self._direction.view_as(self._at), alpha=self._length)
+
+    def _take_back(self, place: Tensor, least: float, loss: float) -> None:
+        """Go back, and from there a shorter way: to the lowest point of a parabola."""
+        self._taken_back += 1
+        rise = loss - least - self._slope * self._length
+        best = -self._slope * self._length**2 / (2 * rise) if rise > 0 else 0.0
+        low, high = (factor * self._length for factor in SHORTER)
+        self._length = min(max(best, low), high)
+        self._at.copy_((place + self._length * self._direction).view_as(self._at))
+
+    def _remember(self, moved: Tensor) -> None:
+        """Keep where the last step led, ``[n]``, and what it did to the gradient."""
+        gradient = self._at.grad
+        if gradient is None:
+            return
+        changed = gradient.flatten() - self._rows[-1]
+        curvature = float(moved @ changed)
+        if not curvature > FLAT * float(moved.norm() * changed.norm()):
+            return
+        full = len(self._order) == self._room
+        at = self._order.pop(0) if full else len(self._order)
+        self._order.append(at)
+        self._rows[at].copy_(moved)
+        self._rows[self._room + at].copy_(changed)
+
+    def _aim(self) -> None:
+        """Choose where to go, and how far."""
+        newest = [self._room * 2]
+        if self._order:
+            newest += [self._order[-1], self._room + self._order[-1]]
+        fresh = (self._rows @ self._rows[newest].T).to("cpu", torch.float64)  # [2 m + 1, 1 or 3]
+        self._dots[:, newest] = fresh
+        self._dots[newest] = fresh.T
+        parts = self._combination()
+        slope = float(parts @ self._dots[:, -1])
+        if not slope < 0:
+            self._order.clear()
+            parts = torch.zeros_like(parts)
+            parts[-1] = -1.0
+            slope = -float(self._dots[-1, -1])
+        torch.mv(self._rows.T, parts.to(self._rows), out=self._direction)
+        size = float(self._direction.norm()) / len(self._direction) ** 0.5
+        rate = self.param_groups[0]["lr"]
+        farthest = (FARTHEST if self._order else FIRST) / max(size, torch.finfo(torch.float32).tiny)
+        self._length = rate * (min(1.0, farthest) if self._order else farthest)
+        self._slope = slope
+
+    def _combination(self) -> Tensor:
+        """Find the direction in terms of all rows, by the two loops of L-BFGS: ``[2 m + 1]``."""
+        dots, room = self._dots, self._room
+        parts = torch.zeros(2 * room + 1, dtype=torch.float64)
+        parts[-1] = -1.0
+        weights: dict[int, float] = {}
+        for at in reversed(self._order):
+            weights[at] = float(parts @ dots[at]) / float(dots[at, room + at])
+            parts[room + at] -= weights[at]
+        if self._order:
+            last = self._order[-1]
+            parts *= float(dots[last, room + last] / dots[room + last, room + last])
+        for at in self._order:
+            back = float(parts @ dots[room + at]) / float(dots[at, room + at])
+            parts[at] += weights[at] - back
+        return parts
