@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from core.errors import BadPicture
@@ -81,6 +81,8 @@ def open_reduced(
     except Exception as error:
         # Damaged bytes make Pillow's many decoders raise nearly anything.
         reason = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its content is none that is known"  # Pillow names an object in memory.
         raise BadPicture(f"{name} cannot be opened as a picture: {reason}") from error
     return upright, (width, height) if on_its_side else (height, width)
 

@@ -29,12 +29,13 @@ TEXT, TITLE = 15, 22
 NINE = 3
 
 
-def tile(part: Crop, side: int) -> Image.Image:
+def tile(part: Crop, side: int, clear: bool = False) -> Image.Image:
     """Draw a crop as a square: all of a layer's crops of one picture at one scale.
 
-    What would lie outside of the picture stays light grey; an effective field is outlined.
+    What would lie outside of the picture stays light grey, or transparent if ``clear``; an
+    effective field is outlined.
     """
-    paper = Image.new("RGB", (side, side), OUTSIDE)
+    paper = _paper((side, side), OUTSIDE, clear)
     scale = side / max(part.reach)
     how = Image.Resampling.NEAREST if max(part.reach) < COARSE else Image.Resampling.LANCZOS
     width, height = (max(1, round(it * scale)) for it in part.picture.size)
@@ -51,6 +52,10 @@ def tile(part: Crop, side: int) -> Image.Image:
     return paper
 
 
+def _paper(size: tuple[int, int], colour: str | tuple[int, int, int], clear: bool) -> Image.Image:
+    return Image.new("RGBA", size) if clear else Image.new("RGB", size, colour)
+
+
 def grid(
     index: Index,
     layer: str,
@@ -61,6 +66,7 @@ def grid(
     by: str = "max",
     least: bool = False,
     how: str = "",
+    clear: bool = False,
 ) -> Image.Image:
     """Draw the crops that excite a unit most as a grid, the best first, row by row.
 
@@ -73,6 +79,7 @@ def grid(
         by: the statistic.
         least: draw those that excite it least.
         how: which evidence to show in the crops, one of ``crops.EVIDENCE``, with the network.
+        clear: whether what is between and outside of the pictures is transparent.
 
     Raises:
         ExplorerError: as ``Index.top`` and ``crops.crop``.
@@ -80,14 +87,15 @@ def grid(
     hits = (index.least if least else index.top)(layer, unit, by)[:count]
     across = math.ceil(math.sqrt(max(len(hits), 1)))
     down = math.ceil(max(len(hits), 1) / across)
-    paper = Image.new("RGB", (across * (side + SLIT) - SLIT, down * (side + SLIT) - SLIT), "white")
+    size = (across * (side + SLIT) - SLIT, down * (side + SLIT) - SLIT)
+    paper = _paper(size, "white", clear)
     for at, hit in enumerate(hits):
         if network is not None and how:
             part = evidence_of(index, network, layer, unit, hit, how)
         else:
             part = crop(index, layer, hit, None if network is None else (network, unit))
         row, col = divmod(at, across)
-        paper.paste(tile(part, side), (col * (side + SLIT), row * (side + SLIT)))
+        paper.paste(tile(part, side, clear), (col * (side + SLIT), row * (side + SLIT)))
     return paper
 
 

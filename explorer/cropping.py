@@ -86,7 +86,7 @@ def sheet(index: Index, layer: str, unit: int) -> str:
     Raises:
         ExplorerError: as ``plates.grid``.
     """
-    return _encode(plates.grid(index, layer, unit, SMALL_PIXELS, count=NINE))
+    return _encode(plates.grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True))
 
 
 @functools.lru_cache(maxsize=CROPS_AT_MOST)
@@ -104,7 +104,7 @@ def crop(index: Index, network: Network, layer: str, unit: int, hit: Hit, how: s
         part = crops.evidence_of(index, network, layer, unit, hit, how)
     else:
         part = crops.crop(index, layer, hit, (network, unit))
-    return _encode(plates.tile(part, PIXELS))
+    return _encode(plates.tile(part, PIXELS, clear=True))
 
 
 def _encode(picture: Image.Image) -> str:

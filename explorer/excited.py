@@ -174,7 +174,7 @@ def _spread(neuron: Neuron, index: Index) -> None:
     best, values = index.top(layer.name, unit), index.values(layer.name, unit)
     noun = indexed.noun(index)
     median = float(np.median(values)) if len(values) else 0.0
-    st.html(f'<h4 class="side">How much {noun} excite it</h4>')
+    st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
     marks = {"median": median, **({"best": best[0].value} if best else {})}
     st.plotly_chart(
         figures.histogram(values, marks, colour, noun),
@@ -190,8 +190,11 @@ def _spread(neuron: Neuron, index: Index) -> None:
 
 
 def _labels(named: list[str], colour: str) -> str:
-    """Write how often each label occurs, as bars in HTML."""
+    """Write how often each label occurs, as bars in HTML; only some where none comes twice."""
     counted = Counter(named).most_common(LABELS_AT_MOST)
+    if len(named) > 1 and counted[0][1] == 1:
+        some = ", ".join(name for name, _ in counted)
+        return f'<p class="fact-words">Each something else: {escape(some)} ...</p>'
     rows = [
         f"<dt>{escape(name)}</dt>"
         f'<dd><i style="width:{100 * count / len(named):.1f}%;background:{colour}"></i>{count}</dd>'

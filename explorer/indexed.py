@@ -101,7 +101,7 @@ def words(index: Index) -> str:
     kind, _, rest = index.plan.collection.partition(" ")
     if kind == SKETCHWORLD:
         return f"{index.count:,} drawings of SketchWorld"
-    return f"{index.count:,} pictures of {Path(rest).name if rest else kind}"
+    return f"{index.count:,} pictures in {Path(rest).name if rest else kind}"
 
 
 def noun(index: Index, count: int = 2) -> str:

@@ -98,3 +98,14 @@ def test_sketchnet_finds_its_own_classes(tmp_path: Path) -> None:
         right += index.source.label(index.top("logits", unit)[0].picture) == CLASSES[unit]
     assert right >= 8
     assert indexes.open(tmp_path / "index").count == 300
+
+
+def test_clear_paper_shows_what_lies_behind(tiny: Network, index: Index) -> None:
+    part = Crop(Image.new("RGB", (20, 10), "red"), (0, 0, 10, 20), (20, 20), (10, 0), False)
+    drawn = np.asarray(plates.tile(part, 40, clear=True))
+    assert (drawn[20:] == (255, 0, 0, 255)).all() and (drawn[:20, :, 3] == 0).all()
+    clear, plain = (plates.grid(index, "3", 2, side=30, clear=it) for it in (True, False))
+    assert clear.mode == "RGBA" and clear.size == plain.size
+    assert np.asarray(clear)[15, 30:32, 3].max() == 0
+    seen = np.asarray(clear)[..., 3] == 255
+    assert np.array_equal(np.asarray(clear)[seen][:, :3], np.asarray(plain)[seen])

@@ -139,7 +139,7 @@ def test_pages_find_finished_indexes_of_their_network_only(
     indexed.configure([tmp_path / "named.index"])
     monkeypatch.setenv(indexed.VARIABLE, os.environ[indexed.VARIABLE])
     assert list(indexed.known(tiny)) == ["named", "mine"]
-    assert indexed.words(indexed.known(tiny)["mine"]) == "6 pictures of photos"
+    assert indexed.words(indexed.known(tiny)["mine"]) == "6 pictures in photos"
     assert indexed.known(networks.load(networks.SKETCHNET)) == {}
 
 

@@ -220,7 +220,7 @@ def test_what_is_shown_is_chosen_and_stays_from_layer_to_layer(
     app = open_at(layer=studio.network.shown[1].name)
     app.button_group(key="show").set_value("crops").run()
     assert query(app)["show"] == "crops"
-    assert any("nine crops of 20 pictures of photos" in it.value for it in app.caption)
+    assert any("nine crops of 20 pictures in photos" in it.value for it in app.caption)
 
 
 def test_an_index_is_chosen_among_several(studio: Studio, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_neuron_lights_up_where_it_fires(studio: Studio, tmp_path: Path) -> No
     lit = picture(app)
     assert lit["picture"] != plain and lit["field"] is not None
     assert f"<b>Neuron 2</b> of {layer.name}" in html(app)
-    assert "20 pictures of photos" in html(app)
+    assert "20 pictures in photos" in html(app)
     chosen = [tile["id"] for tile in tiles(app)[layer.name] if tile["chosen"]]
     assert chosen in ([], [f"{layer.name} 2"])
     app.button(key="whole").click().run()
