@@ -6,6 +6,7 @@ how far it is, and whoever leaves the loop stops it.
 
 import functools
 import io
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ RECIPE_CHUNK = "recipe"
 PART_CHUNK = "part"
 SOFTWARE_CHUNK = "software"
 # Unfinished pictures are encoded at most this often, and no larger than this along a side.
-SKETCH_SECONDS = 0.5
+SKETCH_SECONDS = 0.3
 SKETCH_PIXELS = 512
 SKETCH_QUALITY = 80
 # A worker keeps so many networks loaded.
@@ -85,7 +86,8 @@ def updates(
         ExplorerError: the recipe cannot be worked on here.
     """
     network = _network(recipe.network, recipe.weights, checkpoint, device)
-    sketched = time.monotonic()
+    # The first comes at once, as somebody waits for it.
+    sketched = -math.inf
     for progress in COMPUTE[recipe.kind](network, recipe, inputs or {}):
         sketches: Mapping[int, bytes] = {}
         if progress.sketches and time.monotonic() - sketched >= SKETCH_SECONDS:
