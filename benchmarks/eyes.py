@@ -1,0 +1,92 @@
+"""Why so many eyes? At which depth dreams grow them: ``python -m benchmarks.eyes --json F``.
+
+Photographs that come with scikit-image are dreamt at every depth of SketchNet, and the growth of
+each label's neurons is measured as ``core.depths.growth`` defines it. Beside the dreams stands
+noise of the same strength, which tells what any change would do.
+"""
+
+import json
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core import depths, dreams, images, networks, retouch, samples
+from explorer import labelling
+
+PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
+# Of an eye as a whole, and of its coloured ring.
+ASKED = ("eye", "iris")
+NOISE = "noise"
+NAMED = 4
+
+
+def main(
+    size: Annotated[int, typer.Option(help="Longer side of the dreams.", min=64)] = 384,
+    seeds: Annotated[int, typer.Option(help="Dreams of each photograph.", min=1)] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
+) -> None:
+    """Dream, measure, and print a row for each depth."""
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    labels = labelling.clear_labels(network)
+    layers = sorted({it.layer for it in labels})
+    found: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for name in PHOTOGRAPHS:
+        picture = images.scaled(samples.picture(name), size)
+        fingerprint, png = images.fingerprint(picture), images.encode_png(picture)
+        untouched = images.to_tensor(picture)
+        before = depths.see(network, untouched, layers)
+        for seed in range(seeds):
+            generator = torch.Generator().manual_seed(seed)
+            noise = torch.randn(untouched.shape, generator=generator) * dreams.USUAL_STRENGTH
+            noisy = (untouched + noise).clamp(0, 1)
+            changed = {NOISE: noisy}
+            for layer in network.shown[:-1]:
+                recipe = dreams.plan(network, [layer.name], fingerprint, seed, size=size)
+                *_, last = dreams.render(network, recipe, {fingerprint: png})
+                changed[layer.name] = last.pictures[0].image[None]
+            for layer_name, image in changed.items():
+                after = depths.see(network, image, layers)
+                grown = depths.growth(before, after, labels, layer_name)
+                row = {it.concept: it.value for it in grown}
+                row["(change)"] = retouch.strength(image - untouched)
+                found[layer_name].append(row)
+    Console().print(table(found))
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def table(found: dict[str, list[dict[str, float]]]) -> Table:
+    """Sum up the dreams of each depth."""
+    columns = [f"{name}, place" for name in ASKED]
+    drawn = Table("dreamt by", "change", *columns, "grew most")
+    for layer, rows in found.items():
+        means = {
+            name: statistics.mean(row[name] for row in rows)
+            for name in rows[0]
+            if all(name in row for row in rows) and not name.startswith("(")
+        }
+        order = sorted(means, key=lambda name: -means[name])
+        cells = []
+        for name in ASKED:
+            if name not in means:
+                cells.append("not asked")
+                continue
+            values = [2 ** row[name] for row in rows]
+            place = f"{order.index(name) + 1} of {len(order)}"
+            cells.append(
+                f"{2 ** means[name]:.1f} ({min(values):.1f} to {max(values):.1f}), {place}"
+            )
+        most = ", ".join(f"{name} {2 ** means[name]:.1f}" for name in order[:NAMED])
+        change = statistics.mean(row["(change)"] for row in rows)
+        drawn.add_row(layer, f"{change:.3f}", *cells, most)
+    return drawn
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,165 @@
+"""The Dream and Depths pages, run without a browser on a tiny network that stands in for SketchNet."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import dreams
+from core.dream_recipes import DreamRecipe
+from core.errors import ExplorerError
+from explorer import choosing, dropping, links, shared
+from explorer.gallery import Gallery, Search
+from tests.conftest import tiny_module
+from tests.pages.app import html, open_at, query
+from tests.pages.studio import Studio, open_studio, visit, work_off
+
+# Dreams of these tests are small and quick.
+QUICK = {"size": "64", "octaves": "2", "steps": "2"}
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    monkeypatch.setattr(DreamRecipe, "steps", 1)
+    yield from open_studio(Studio(tiny_module()), monkeypatch)
+
+
+def component(app: AppTest, name: str) -> dict[str, Any]:
+    """What the page gave to one of its own components."""
+    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    return next(it for it in found if name in it)
+
+
+def recipe_of() -> DreamRecipe:
+    (entry,) = Gallery(shared.jobs()).entries(Search())
+    found = entry.recipe
+    assert isinstance(found, DreamRecipe)
+    return found
+
+
+def test_there_is_a_dream_before_the_first_click(studio: Studio) -> None:
+    app = visit("dream")
+    shown = component(app, "before")
+    assert shown["after"] and shown["after"] != shown["before"]
+    assert [it["name"] for it in component(app, "stops")["stops"]] == [
+        it.name for it in studio.network.shown
+    ]
+    assert all(it["picture"] for it in component(app, "stops")["stops"])
+    # Nobody asked for it, so it is not in the gallery.
+    assert Gallery(shared.jobs()).count(Search()) == 0
+    assert [it.label for it in app.get("download_button")] == ["Save as PNG"]
+
+
+def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
+    app = visit("dream", picture="cat", layer="3", unit="2,4", strength="1.5", seed="7", **QUICK)
+    found = recipe_of()
+    cat = choosing.find("cat").fingerprint
+    expected = dreams.plan(
+        studio.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
+    )
+    assert found == expected
+    assert "Only neuron 2, neuron 4 dreams" in html(app)
+    app.button(key="all").click().run()
+    assert "unit" not in query(app)
+
+
+def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
+    app = visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
+    found = recipe_of()
+    dropping.check(found)
+    page, asked = links.of(found, 0)
+    assert page == links.DREAM
+    again = visit("dream", **asked)
+    assert recipe_of() == found
+    assert not again.warning
+
+
+def test_settings_change_the_address(studio: Studio) -> None:
+    app = visit("dream", picture="cat", **QUICK)
+    key = recipe_of().key
+    app.slider(key=f"strength {key}").set_value(2.0).run()
+    assert query(app)["strength"] == "2.0"
+    key = next(it.key for it in app.slider if it.key.startswith("strength ")).split()[1]
+    app.toggle(key=f"colours {key}").set_value(True).run()
+    assert query(app)["colours"] == "kept"
+    app.button(key="usual").click().run()
+    assert query(app) == {"picture": "cat"}
+
+
+def test_a_dream_becomes_the_next_one_s_picture(studio: Studio) -> None:
+    app = visit("dream", picture="cat", **QUICK)
+    first = recipe_of()
+    app.button(key="deeper").click().run()
+    work_off(app)
+    then = query(app)["picture"]
+    assert then not in ("cat", first.image)
+    stored = shared.store().picture(first.key, 0)
+    assert stored is not None
+    assert choosing.accept(stored.image).name == then
+
+
+def test_a_dream_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
+    app = open_at("dream", picture="cat", layer="1", **QUICK)
+    left = st_key(app)
+    app.query_params["layer"] = "3"
+    app.run()
+    job = shared.jobs().get(left)
+    assert job is not None and job.state == "cancelled" and job.deleted is not None
+    assert st_key(app) != left
+
+
+def st_key(app: AppTest) -> str:
+    return str(app.session_state["dreaming"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"layer": "nowhere"}, "no layer"),
+        ({"unit": "99"}, "unit is 99"),
+        ({"unit": "-1"}, "unit is"),
+        ({"strength": "nan"}, "strength is"),
+        ({"strength": "9"}, "strength is"),
+        ({"octaves": "99"}, "octaves is 99"),
+        ({"size": "1000000"}, "size is"),
+        ({"picture": "f" * 32}, "no picture"),
+        ({"guide": "nobody"}, "no picture"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence_and_a_dream(
+    studio: Studio, asked: dict[str, str], words: str
+) -> None:
+    app = open_at("dream", **asked)
+    assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
+    assert component(app, "before")["before"]
+
+
+def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
+    app = visit("dream", picture="cat", **QUICK)
+    found = recipe_of()
+    with pytest.raises(ExplorerError, match="no page shows films"):
+        links.of(replace(found, frames=3))
+    with pytest.raises(ExplorerError, match="is not here"):
+        dropping.check(replace(found, image="f" * 32))
+
+
+def test_depths_are_shown_side_by_side(studio: Studio) -> None:
+    app = visit("depths", picture="cat", seed="3")
+    page = html(app)
+    shown = studio.network.shown[:-1]
+    assert page.count("<figure>") == len(shown)
+    assert page.count('alt="Dream of') == len(shown)
+    assert page.count("taken for") == len(shown)
+    # The tiny network's neurons have no labels, so there is one chart.
+    assert len(app.get("plotly_chart")) == 1
+    assert Gallery(shared.jobs()).count(Search()) == 0
+
+
+def test_a_neuron_leads_to_its_dream(studio: Studio) -> None:
+    app = visit("neuron", layer="3", unit="2")
+    links_there = [it.proto for it in app.get("page_link")]
+    there = next(it for it in links_there if it.label == "Dream with this neuron")
+    assert "unit=2" in there.query_string and "layer=3" in there.query_string
