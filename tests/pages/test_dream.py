@@ -1,4 +1,4 @@
-"""The Dream and Depths pages, run without a browser on a tiny network that stands in for SketchNet."""
+"""The Dream and Depths pages, run without a browser on a tiny stand-in for SketchNet."""
 
 import json
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
 
 
 def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
-    app = visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
+    visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
     found = recipe_of()
     dropping.check(found)
     page, asked = links.of(found, 0)
@@ -138,7 +138,7 @@ def test_a_bad_link_gets_one_sentence_and_a_dream(
 
 
 def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
-    app = visit("dream", picture="cat", **QUICK)
+    visit("dream", picture="cat", **QUICK)
     found = recipe_of()
     with pytest.raises(ExplorerError, match="no page shows films"):
         links.of(replace(found, frames=3))
