@@ -181,7 +181,8 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
     assert [sorted(it.sketches) for it in every] == [[1, 3]] * 6 + [[]]
     assert [it.part for it in every[-1].pictures] == [3, 1]
     monkeypatch.setattr(work, "SKETCH_SECONDS", 1000.0)
-    assert not any(it.sketches for it in work.updates(asked))
+    # The first comes at once.
+    assert [bool(it.sketches) for it in work.updates(asked)] == [True, *[False] * 6]
 
 
 def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:
