@@ -20,6 +20,8 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPLORER_WORKERS", "0")
     monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    # What a test of `app` leaves here must not reach the next one.
+    monkeypatch.setenv("EXPLORER_INDEXES", "")
 
 
 def tiny_module(seed: int = 0) -> nn.Sequential:
