@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.sketchnet.attacks import logits, pgd
-from core.sketchnet.network import SketchNet, device_of, load, normalise
+from core.sketchnet.network import WEIGHTS, SketchNet, device_of, load, normalise
 from core.sketchnet.pictures import as_tensor
 from core.sketchnet.world import batch
 
@@ -112,9 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m core.sketchnet.evaluate", description=main.__doc__
     )
-    parser.add_argument(
-        "--weights", type=Path, help="a safetensors file; the shipped one if not given"
-    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a safetensors file")
     parser.add_argument("--seed", type=int, default=UNSEEN_SEED, help="which world to draw from")
     parser.add_argument("--count", type=int, default=1000, help="drawings for accuracy")
     parser.add_argument("--attacked", type=int, default=300, help="drawings to attack")

@@ -54,6 +54,14 @@ def test_attacked_drawings_are_named_right_as_the_record_says(record: dict[str, 
     assert share == pytest.approx(record["measured"]["pgd20_accuracy"]["1.0"], abs=0.08)
 
 
+def test_the_command_measures_the_shipped_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--count", "40", "--attacked", "10", "--attack-eps", "0.5", "--dead-count", "20"]
+    evaluate.main([*few, "--seed", "77", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["seed"] == 77 and told["accuracy"] > 0.9
+    assert set(told["dead_share"]) == set(labels.load().layers)
+
+
 def test_few_units_are_dead(record: dict[str, Any]) -> None:
     images, _ = evaluate.drawings(424_242, 300)
     dead = evaluate.dead_units(network.load(), images.split(100))
