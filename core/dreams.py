@@ -87,19 +87,9 @@ def plan(
 
 def check(network: Network, recipe: DreamRecipe) -> None:
     """Refuse a recipe of other weights, or whose layers or units the network lacks."""
-    if recipe.weights != network.fingerprint:
-        raise ExplorerError(
-            f"this recipe is for weights {recipe.weights} of {recipe.network}; "
-            f"those loaded are {network.fingerprint}; name their file with --weights"
-        )
+    network.require(recipe)
     for name in recipe.layers:
-        layer = network.layer(name)
-        for unit in recipe.units:
-            if unit >= layer.channels:
-                raise ExplorerError(
-                    f"there is no unit {unit} in {layer.name} of {network.name}; "
-                    f"its units are 0 to {layer.channels - 1}"
-                )
+        network.layer_with(name, recipe.units)
 
 
 def render(

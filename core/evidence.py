@@ -12,7 +12,6 @@ from torch import Tensor, fx
 from core.errors import ExplorerError, unknown
 from core.fields import Span
 from core.framing import Box
-from core.layers import Layer
 from core.networks import Cut, Network
 from core.tracing import relu_ceiling
 
@@ -39,7 +38,7 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
     Raises:
         UnknownName, ExplorerError: there is no such layer or unit.
     """
-    found = _checked(network, layer, unit)
+    found = network.layer_with(layer, [unit])
     with torch.no_grad():
         seen: Tensor = _cut(network, found.name)(image.to(network.device))[found.name]
     own = seen[0, unit].float().cpu()
@@ -80,7 +79,7 @@ def effective_field(
     Returns:
         (top, left, bottom, right), half open; all of the image where nothing has a gradient.
     """
-    cut = _cut(network, _checked(network, layer, unit).name)
+    cut = _cut(network, network.layer_with(layer, [unit]).name)
     strength = _gradient(cut, network, image, unit, row, col).abs().sum(0)  # [H, W]
     if float(strength.sum()) == 0:
         return (0, 0, *image.shape[2:])
@@ -127,7 +126,7 @@ def project(
     """
     if how not in PROJECTIONS:
         raise unknown("projection", how, PROJECTIONS)
-    cut = _cut(network, _checked(network, layer, unit).name, how)
+    cut = _cut(network, network.layer_with(layer, [unit]).name, how)
     return _gradient(cut, network, image, unit, row, col)
 
 
@@ -188,13 +187,3 @@ def _gradient(cut: Cut, network: Network, image: Tensor, unit: int, row: int, co
         value = own[row, col] if own.ndim == 2 else own.reshape(-1)[col]
         (gradient,) = torch.autograd.grad(value, image)
     return gradient[0].float().cpu()
-
-
-def _checked(network: Network, layer: str, unit: int) -> Layer:
-    found = network.layer(layer)
-    if not 0 <= unit < found.channels:
-        raise ExplorerError(
-            f"there is no unit {unit} in {found.name} of {network.name}; "
-            f"its units are 0 to {found.channels - 1}"
-        )
-    return found

@@ -18,6 +18,7 @@ from core.devices import autocast, has_fast_bfloat16, resolve_device, working_pr
 from core.errors import ExplorerError, unknown
 from core.folding import fold
 from core.layers import Layer
+from core.recipe import Recipe
 from core.rewriting import in_half, pool_first
 from core.sketchnet import network as sketchnet
 from core.sketchnet import world as sketchworld
@@ -90,6 +91,34 @@ class Network:
             UnknownName: there is none; the message names the nearest.
         """
         return layers.find(self.layers, name, self.name)
+
+    def layer_with(self, name: str, units: Iterable[int]) -> Layer:
+        """Find a layer that has all these units.
+
+        Raises:
+            UnknownName: there is no such layer.
+            ExplorerError: it has fewer units.
+        """
+        found = self.layer(name)
+        for unit in units:
+            if not 0 <= unit < found.channels:
+                raise ExplorerError(
+                    f"there is no unit {unit} in {found.name} of {self.name}; "
+                    f"its units are 0 to {found.channels - 1}"
+                )
+        return found
+
+    def require(self, recipe: Recipe) -> None:
+        """Refuse a recipe that was written for other weights.
+
+        Raises:
+            ExplorerError: it was.
+        """
+        if recipe.weights != self.fingerprint:
+            raise ExplorerError(
+                f"this recipe is for weights {recipe.weights} of {recipe.network}; "
+                f"those loaded are {self.fingerprint}; name their file with --weights"
+            )
 
     def cut(
         self, names: Iterable[str], redirect_relu: bool = False, for_gradients: bool = False

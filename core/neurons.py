@@ -95,7 +95,7 @@ def plan(
         UnknownName: there is no such layer, objective or canvas.
         ExplorerError: a unit or setting is out of range.
     """
-    found = _checked(network, layer, units)
+    found = network.layer_with(layer, units)
     every = other.get("objective", OF_EACH[0]) in OF_EACH
     return NeuronRecipe(
         network=network.name,
@@ -107,18 +107,6 @@ def plan(
         steps=steps,
         **other,
     )
-
-
-def _checked(network: Network, layer: str, units: Sequence[int]) -> Layer:
-    """Find a layer that has all these units."""
-    found = network.layer(layer)
-    for unit in units:
-        if not 0 <= unit < found.channels:
-            raise ExplorerError(
-                f"there is no unit {unit} in {found.name} of {network.name}; "
-                f"its units are 0 to {found.channels - 1}"
-            )
-    return found
 
 
 def render(
@@ -138,12 +126,8 @@ def render(
         ExplorerError: the recipe was written for other weights, or names what the network or the
             inputs lack.
     """
-    if recipe.weights != network.fingerprint:
-        raise ExplorerError(
-            f"this recipe is for weights {recipe.weights} of {recipe.network}; "
-            f"those loaded are {network.fingerprint}; name their file with --weights"
-        )
-    _checked(network, recipe.layer, recipe.units)
+    network.require(recipe)
+    network.layer_with(recipe.layer, recipe.units)
     inputs = inputs or {}
     picture = _picture(recipe, inputs)
     total = recipe.steps * len(recipe.pictures)

@@ -82,11 +82,7 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
 
 def check(network: Network, recipe: StyleRecipe) -> None:
     """Refuse a recipe of other weights, or whose layers the network lacks."""
-    if recipe.weights != network.fingerprint:
-        raise ExplorerError(
-            f"this recipe is for weights {recipe.weights} of {recipe.network}; "
-            f"those loaded are {network.fingerprint}; name their file with --weights"
-        )
+    network.require(recipe)
     for name in (*recipe.content_layers, *recipe.style_layers):
         if network.layer(name).size is None:
             raise ExplorerError(f"layer {name} of {network.name} has no places; choose another")

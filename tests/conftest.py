@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import layers
+from core import images, layers
 from core.networks import Network
 
 ROOT = Path(__file__).parents[1]
@@ -87,3 +87,22 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+class Pictures:
+    """Encoded pictures by their fingerprints, as work that starts from pictures wants them."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, bytes] = {}
+
+    def keep(self, image: Tensor) -> str:
+        """Keep a picture ``[3, H, W]`` in ``[0, 1]``, and give its fingerprint."""
+        picture = images.to_picture(image)
+        fingerprint = images.fingerprint(picture)
+        self.inputs[fingerprint] = images.encode_png(picture)
+        return fingerprint
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    return Pictures()

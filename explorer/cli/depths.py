@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from core.layers import Layer
     from core.networks import Network
     from explorer.depths import Told
-    from explorer.store import Store
 
 # As on the page.
 SIZE, GROWN = 384, 5
@@ -55,6 +54,7 @@ def dream_depths(
     """Dream one picture at several depths, and tell what the network sees in each."""
     from core import networks
     from explorer import depths
+    from explorer.cli.working import make
     from explorer.store import Store
 
     check_writable(out)
@@ -65,7 +65,7 @@ def dream_depths(
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     recipes = depths.plan(loaded, chosen, fingerprint, size, strength, seed)
-    dreamt = [_dream(store, recipe, device) for recipe in recipes]
+    dreamt = [make(store, recipe, device, shipped=False)[0].image for recipe in recipes]
     told = depths.tell(loaded, store.input(fingerprint) or b"", recipes, dreamt)
     titles = [f"{layer.name}, depth {layer.depth:.2f}" for layer in chosen]
     write(out, _row(dreamt, titles, told))
@@ -96,17 +96,6 @@ def _layers(network: "Network", text: str) -> "list[Layer]":
     if not low <= len(found) <= high:
         raise ExplorerError(f"{len(found)} layers are named; name {low} to {high} different ones")
     return sorted(found.values(), key=lambda layer: layer.index)
-
-
-def _dream(store: "Store", recipe: "DreamRecipe", device: str) -> bytes:
-    """Dream what the store lacks, as a job, and give the PNG."""
-    from explorer.cli.working import visitor, work_on
-    from explorer.jobs import Jobs
-
-    job = Jobs(store).submit(recipe, visitor(), shipped=False)
-    if job.open:
-        work_on(store, job, device)
-    return store.pictures(recipe)[0].image
 
 
 def _row(dreamt: list[bytes], titles: list[str], told: "list[Told]") -> bytes:

@@ -219,8 +219,7 @@ def _make(
     """Dream as a job; give its recipe, its pictures in order, and the seconds it took."""
     from core import dreams
     from core.networks import load
-    from explorer.cli.working import visitor, work_on
-    from explorer.jobs import Jobs
+    from explorer.cli.working import make
     from explorer.store import Store
 
     network = load(name, weights, device)
@@ -235,11 +234,7 @@ def _make(
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
-    if job.open:
-        work_on(store, job, device)
-    found = store.pictures(recipe)
-    pictures = [found[number] for number in recipe.pictures]
+    pictures = make(store, recipe, device, fresh=fresh)
     return recipe, pictures, time.monotonic() - started
 
 

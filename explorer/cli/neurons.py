@@ -172,14 +172,11 @@ def _make(store: "Store", recipe: "NeuronRecipe", fresh: bool, exact: bool, devi
     Returns:
         How many pictures were rendered.
     """
-    from explorer.cli.working import visitor, work_on
-    from explorer.jobs import Jobs
+    from explorer.cli.working import make
 
     parts = recipe.parts()
     there = set() if fresh else store.present([it.key for it in parts], not exact)
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=not exact)
-    if job.open:
-        work_on(store, job, device)
+    make(store, recipe, device, fresh=fresh, shipped=not exact)
     return sum(len(it.pictures) for it in parts if it.key not in there)
 
 
@@ -237,10 +234,6 @@ def parse_units(text: str, network: "Network", layer: "Layer") -> list[int]:
         low, high = int(first), int(last) if dash else int(first)
         if low > high:
             raise ExplorerError(f"units {piece!r} run backwards; write {high}-{low}")
-        if high >= layer.channels:
-            raise ExplorerError(
-                f"there is no unit {high} in {layer.name} of {network.name}; "
-                f"its units are 0 to {layer.channels - 1}"
-            )
+        network.layer_with(layer.name, [high])
         chosen.update(dict.fromkeys(range(low, high + 1)))
     return list(chosen)

@@ -204,8 +204,7 @@ def _run(
     """Paint as a job, write the picture, and tell how each cost fell."""
     from core import styles
     from core.networks import load
-    from explorer.cli.working import visitor, work_on
-    from explorer.jobs import Jobs
+    from explorer.cli.working import make
     from explorer.store import Store
 
     network = load(name, weights, device)
@@ -215,11 +214,8 @@ def _run(
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
-    if job.open:
-        work_on(store, job, device)
+    (picture,) = make(store, recipe, device, fresh=fresh)
     seconds = time.monotonic() - started
-    picture = store.pictures(recipe)[0]
     write(out, picture.image)
     _tell(recipe, picture, seconds, out, as_json)
 

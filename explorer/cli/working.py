@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from core.errors import ExplorerError
+from core.recipe import Recipe
 from explorer import naming, work, worker
 from explorer.jobs import Job, Jobs
-from explorer.store import Store
+from explorer.store import Store, StoredPicture
 from explorer.supervisor import PATIENCE_SECONDS
 
 INTERRUPTED = 130
@@ -32,6 +33,25 @@ def bar() -> Progress:
     """Make a bar with the time left."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def make(
+    store: Store, recipe: Recipe, device: str, fresh: bool = False, shipped: bool = True
+) -> list[StoredPicture]:
+    """Make what the store lacks of a recipe, as a job, and give its pictures in order.
+
+    Args:
+        store: where the pictures go.
+        recipe: what is wanted.
+        device: where to compute.
+        fresh: make also what the store has.
+        shipped: whether pictures that came with the project, which are lossy, will do.
+    """
+    job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=shipped)
+    if job.open:
+        work_on(store, job, device)
+    found = store.pictures(recipe)
+    return [found[number] for number in recipe.pictures]
 
 
 def work_on(store: Store, job: Job, device: str = "auto") -> None:

@@ -13,24 +13,7 @@ from core import dreams, images, motion, networks, samples
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.networks import Network
-
-
-class Pictures:
-    """Encoded pictures by their fingerprints."""
-
-    def __init__(self) -> None:
-        self.inputs: dict[str, bytes] = {}
-
-    def keep(self, image: Tensor) -> str:
-        picture = images.to_picture(image)
-        fingerprint = images.fingerprint(picture)
-        self.inputs[fingerprint] = images.encode_png(picture)
-        return fingerprint
-
-
-@pytest.fixture
-def pictures() -> Pictures:
-    return Pictures()
+from tests.conftest import Pictures
 
 
 @pytest.fixture

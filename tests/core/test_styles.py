@@ -12,20 +12,7 @@ from core import devices, images, networks, recipes, style_costs, styles
 from core.errors import ExplorerError, UnknownName
 from core.networks import Network
 from core.style_recipes import StyleRecipe
-from tests.conftest import as_network, tiny_module
-
-
-class Pictures:
-    """Encoded pictures by their fingerprints."""
-
-    def __init__(self) -> None:
-        self.inputs: dict[str, bytes] = {}
-
-    def keep(self, image: Tensor) -> str:
-        picture = images.to_picture(image)
-        fingerprint = images.fingerprint(picture)
-        self.inputs[fingerprint] = images.encode_png(picture)
-        return fingerprint
+from tests.conftest import Pictures, as_network, tiny_module
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +20,6 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in float32 on every processor: half precision rounds by the order of sums."""
     for module in (devices, networks):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
-
-
-@pytest.fixture
-def pictures() -> Pictures:
-    return Pictures()
 
 
 @pytest.fixture

@@ -20,13 +20,6 @@ RUNNER = CliRunner()
 FAST = ("--size", "128", "--octaves", "2", "--steps", "2")
 
 
-@pytest.fixture
-def cat(tmp_path: Path) -> Path:
-    path = tmp_path / "cat.png"
-    samples.picture("cat").resize((160, 106)).save(path)
-    return path
-
-
 def run(*arguments: str) -> str:
     done = RUNNER.invoke(cli.cli, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -7,19 +7,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import samples
 from core.errors import ExplorerError
 from explorer import cli
 
 RUNNER = CliRunner()
 FAST = ("--size", "96", "--steps", "3")
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Path:
-    path = tmp_path / "cat.png"
-    samples.picture("cat").resize((160, 106)).save(path)
-    return path
 
 
 def run(*arguments: str) -> str:
