@@ -11,23 +11,20 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.errors import ExplorerError  # noqa: E402
-from explorer import dropping, links, shared, widgets  # noqa: E402
+from explorer import dropping, links, rooms, shared, widgets  # noqa: E402
 
 st.set_page_config(page_title="Neuron explorer", page_icon=str(widgets.MARK), layout="wide")
 st.logo(widgets.LOGO)
-page = st.navigation(
-    [
-        st.Page(links.LAYERS, title="Layers", icon=":material/layers:", default=True),
-        st.Page(links.NEURON, title="Neuron", icon=":material/center_focus_strong:"),
-        st.Page(links.PROBE, title="Probe", icon=":material/colorize:"),
-        st.Page(links.DREAM, title="Dream", icon=":material/bedtime:"),
-        st.Page(links.DEPTHS, title="Depths", icon=":material/view_column:"),
-        st.Page(links.GALLERY, title="Gallery", icon=":material/photo_library:"),
-    ],
-    position="top",
-)
+home = st.Page(links.HOME, title="Home", icon=":material/home:", default=True)
+pages = [
+    st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.path)
+    for it in rooms.ROOMS
+]
+page = st.navigation([home, *pages], position="top")
 widgets.page_style()
-widgets.warm_up()
+if page != home:
+    # The first page shows its pictures before PyTorch is there.
+    widgets.warm_up()
 try:
     dropping.target()
     page.run()

@@ -12,9 +12,9 @@ from core.recipe import SEED_RANGE, Recipe, require
 from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-LAYERS, NEURON, PROBE, DREAM, DEPTHS, GALLERY = (
+HOME, LAYERS, NEURON, PROBE, DREAM, DEPTHS, GALLERY = (
     str(PAGES / f"{name}.py")
-    for name in ("layers", "neuron", "probe", "dream", "depths", "gallery")
+    for name in ("home", "layers", "neuron", "probe", "dream", "depths", "gallery")
 )
 
 # What a link may say of how a neuron is drawn, and between which bounds.

@@ -134,6 +134,23 @@ class Store:
                     return [StoredPicture(part, it, json.loads(facts)) for part, it, facts in rows]
         return []
 
+    def exhibited(self, network: str, layer: str, units: Sequence[int]) -> list[bytes]:
+        """Get pictures of neurons that came with the project, in the order of the units.
+
+        Nothing needs to be known of the network, which a page may still be loading. Left out are
+        those that are not there.
+        """
+        statement = (
+            "SELECT part, image FROM pictures JOIN results USING (key) WHERE kind = 'neurons' "
+            "AND network = ? AND layer = ? AND part IN (SELECT value FROM json_each(?))"
+        )
+        with self._explained("read"):
+            *_, shipped = self._readers()
+            if self._shipped is None:
+                return []
+            found = dict(shipped.execute(statement, (network, layer, json.dumps(list(units)))))
+        return [found[unit] for unit in units if unit in found]
+
     def present(self, keys: Iterable[str], shipped: bool = True) -> set[str]:
         """Tell which of some keys have a finished result.
 

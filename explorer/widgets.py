@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from PIL import Image
 
-FRONTEND = Path(__file__).parent / "frontend"
+from explorer import mounting
+
+FRONTEND = mounting.FRONTEND
 # The mark, alone for the browser tab and with the name for the page's head.
 MARK = FRONTEND / "mark.svg"
 LOGO = FRONTEND / "logo.svg"
@@ -139,7 +139,7 @@ def tile_grid(
     shown = [vars(tile) for tile in tiles]
     data = {"set": label, "label": label, "columns": columns, "pairs": pairs, "tiles": shown}
     html = '<div class="tiles" role="group"></div>'
-    return _mount("tiles", html, key, data, "open", on_open)
+    return mounting.mount("tiles", html, key, data, "open", on_open)
 
 
 def ladder(
@@ -167,7 +167,7 @@ def ladder(
         '<span class="end bottom">the answer comes out</span></nav>'
     )
     data = {"set": label, "selected": selected, "rungs": [vars(rung) for rung in rungs]}
-    return _mount("ladder", html, key, data, "pick", on_pick)
+    return mounting.mount("ladder", html, key, data, "pick", on_pick)
 
 
 def card_grid(
@@ -190,7 +190,7 @@ def card_grid(
         for card in cards
     ]
     html = '<div class="cards" role="group"></div>'
-    return _mount("cards", html, key, {"label": label, "cards": shown}, "act", on_act)
+    return mounting.mount("cards", html, key, {"label": label, "cards": shown}, "act", on_act)
 
 
 def drop_target(key: str) -> str | None:
@@ -207,7 +207,7 @@ def drop_target(key: str) -> str | None:
         '<div class="drop" popover="manual"><b>Drop a picture made here</b>'
         "<span>It opens with the settings that it was made with.</span></div>"
     )
-    return _mount("drop", html, key, {}, "drop", None)
+    return mounting.mount("drop", html, key, {}, "drop", None)
 
 
 def pick(
@@ -245,7 +245,7 @@ def pick(
         "place": place,
         "field": field,
     }
-    return _mount("pick", html, key, data, "pick", on_pick)
+    return mounting.mount("pick", html, key, data, "pick", on_pick)
 
 
 def compare(
@@ -275,7 +275,7 @@ def compare(
         "proportion": f"{width} / {height}",
         "widest": f"calc(max(20rem, 100dvh - 24.75rem) * {width / height:.4f})",
     }
-    _mount("compare", html, key, data, "nothing", None)
+    mounting.mount("compare", html, key, data, "nothing", None)
 
 
 def depth_slider(
@@ -299,44 +299,13 @@ def depth_slider(
         '<div class="ends" aria-hidden="true"><span>shallow</span><span>deep</span></div></div>'
     )
     data = {"set": label, "selected": selected, "stops": [vars(stop) for stop in stops]}
-    return _mount("depth", html, key, data, "pick", on_pick)
+    return mounting.mount("depth", html, key, data, "pick", on_pick)
 
 
 def start_at_top(key: str) -> None:
     """Scroll to the top of the page when it is shown anew."""
     with st.container(key=key):
-        _mount("top", "<span></span>", f"{key} mark", {}, "nothing", None)
-
-
-def _mount(
-    name: str,
-    html: str,
-    key: str,
-    data: dict[str, Any],
-    event: str,
-    callback: Callable[[str], None] | None,
-) -> str | None:
-    """Show one of the components of ``frontend/``, and tell what its event brought."""
-
-    def clicked() -> None:
-        value = st.session_state[key][event]
-        if callback is not None and value is not None:
-            callback(str(value))
-
-    result = _component(name, html)(key=key, data=data, **{f"on_{event}_change": clicked})
-    value = result[event]
-    return None if value is None else str(value)
-
-
-def _component(name: str, html: str) -> Any:
-    # Registering an equal component again does nothing; it must be known to the server that runs.
-    css, js = _source(f"{name}.css"), _source(f"{name}.js")
-    return st.components.v2.component(f"explorer_{name}", html=html, css=css, js=js)
-
-
-@functools.cache
-def _source(file: str) -> str:
-    return (FRONTEND / file).read_text("utf-8")
+        mounting.mount("top", "<span></span>", f"{key} mark", {}, "nothing", None)
 
 
 def depth_colour(depth: float) -> str:

@@ -39,7 +39,7 @@ def wide_studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
 
 
 def test_first_visit_draws_the_grid_and_every_rung(studio: Studio) -> None:
-    app = visit()
+    app = visit("layers")
     drawn = [recipe.layer for recipe in studio.rendered]
     assert sorted(drawn) == sorted(layer.name for layer in studio.network.shown)
     assert not app.warning
@@ -53,9 +53,9 @@ def test_the_layer_that_is_looked_at_comes_first(studio: Studio) -> None:
 
 
 def test_second_visit_draws_nothing(studio: Studio) -> None:
-    visit()
+    visit("layers")
     count = len(studio.rendered)
-    visit()
+    visit("layers")
     assert count > 0
     assert len(studio.rendered) == count
 
@@ -139,7 +139,7 @@ def test_a_full_queue_says_so_and_the_page_stays(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "OPEN_AT_MOST", 0)
-    app = open_at()
+    app = open_at("layers")
     assert any("busy" in text.value for text in app.caption)
     assert not app.error
 

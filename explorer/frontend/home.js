@@ -1,0 +1,61 @@
+// The front of the house: neurons from shallow to deep, and a door to every room. Both are links,
+// so they can be opened in tabs of their own; a plain click stays in the app.
+
+function element(kind, name, parent, text) {
+  const made = document.createElement(kind);
+  made.className = name;
+  if (text) made.textContent = text;
+  return parent ? parent.appendChild(made) : made;
+}
+
+function image(parent, url, alt) {
+  const made = element("img", "", parent);
+  made.alt = alt;
+  made.draggable = false;
+  made.src = url;
+  return made;
+}
+
+function link(name, state, parent) {
+  const made = element("a", name, parent);
+  made.href = state.href;
+  made.dataset.id = state.id;
+  return made;
+}
+
+function column(state, parent) {
+  const made = element("div", "column", parent);
+  made.style.setProperty("--colour", state.colour);
+  for (const each of state.pictures) image(link("neuron", each, made), each.url, each.label);
+  element("span", "layer", made, state.name);
+}
+
+function door(state, parent) {
+  const made = link("door", state, parent);
+  const frame = element("span", "cover", made);
+  if (state.url) image(frame, state.url, "");
+  element("b", "", made, state.title);
+  element("small", "", made, state.line);
+}
+
+const SHOWN = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const home = parentElement.querySelector(".home");
+  const digest = JSON.stringify(data);
+  if (SHOWN.get(home) !== digest) {
+    SHOWN.set(home, digest);
+    const exhibit = home.querySelector(".columns");
+    const doors = home.querySelector(".doors");
+    exhibit.replaceChildren();
+    doors.replaceChildren();
+    for (const each of data.columns) column(each, exhibit);
+    for (const each of data.doors) door(each, doors);
+  }
+  home.onclick = (event) => {
+    const chosen = event.target.closest("a");
+    if (!chosen || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    setTriggerValue("go", chosen.dataset.id);
+  };
+}

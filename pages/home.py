@@ -1,0 +1,59 @@
+"""Home: what this is, what is loaded, and where to begin."""
+
+import sys
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from explorer import links, loaded, rooms, widgets
+
+# Links that say one of these led to the first page once.
+OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
+
+
+def main() -> None:
+    """Show the house from outside, and go where a visitor wants to go."""
+    if OF_LAYERS & set(st.query_params):
+        st.switch_page(links.LAYERS, query_params=st.query_params.to_dict())
+    st.html(widgets.FRONTEND / "front.css")
+    show_head()
+    clicked = rooms.front("front")
+    if clicked:
+        go(clicked)
+    show_loaded()
+
+
+def show_head() -> None:
+    """Say what this is, and where to begin."""
+    with st.container(key="front-head"):
+        st.html(
+            '<div class="front"><h1>See inside an image network</h1><p>Every neuron of a '
+            "convolutional network looks for something: an edge, a colour, a stripe, an eye. Here "
+            "you see what each one wants, ask it with pictures of your own, let it dream, and find "
+            "out what style is. These are neurons of SketchNet, which ships with the explorer; "
+            "click one.</p></div>"
+        )
+
+
+def go(clicked: str) -> None:
+    """Go to the room, or to the neuron, that was clicked."""
+    kind, _, rest = clicked.partition(" ")
+    if kind == "room":
+        st.switch_page(rooms.of(rest).page)
+    layer, unit = rest.rsplit(" ", 1)
+    links.neuron(rooms.SKETCHNET, layer, int(unit))
+
+
+def show_loaded() -> None:
+    """Say what is loaded, which needs PyTorch the first time."""
+    with st.container(key="loaded"):
+        slot = st.empty()
+        if "core.networks" not in sys.modules:
+            slot.html('<p class="loaded" role="status">Opening SketchNet ...</p>')
+        try:
+            slot.html(loaded.words())
+        except ExplorerError as error:
+            slot.error(str(error))
+
+
+main()

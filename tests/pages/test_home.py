@@ -1,0 +1,52 @@
+"""The home page, run without a browser."""
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import links, rooms
+from explorer.store import Store
+from tests.pages.app import html, open_at, query
+
+
+def front(app: AppTest) -> dict[str, Any]:
+    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    return dict(next(it for it in found if "doors" in it))
+
+
+def test_it_shows_neurons_of_every_layer_and_a_door_to_every_room() -> None:
+    app = open_at()
+    shown = front(app)
+    assert [it["name"] for it in shown["columns"]] == list(rooms.EXHIBIT)
+    assert all(it["pictures"] for it in shown["columns"])
+    assert [it["title"] for it in shown["doors"]] == [it.title for it in rooms.ROOMS]
+    assert all(it["url"].startswith("data:image/webp") for it in shown["doors"])
+    assert "See inside an image network" in html(app)
+    assert "1,176 neurons in 11 layers" in html(app)
+
+
+def test_all_neurons_of_the_exhibit_ship() -> None:
+    store = Store()
+    for layer, units in rooms.EXHIBIT.items():
+        assert len(store.exhibited("sketchnet", layer, units)) == len(units), layer
+    assert store.exhibited("sketchnet", "relu1a", (14, 99_999)) == store.exhibited(
+        "sketchnet", "relu1a", (14,)
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"layer": "relu2a"}, "relu2a"), ({"layer": "relu2a", "unit": "3"}, "Neuron 3")],
+)
+def test_old_links_lead_on(asked: dict[str, str], words: str) -> None:
+    app = open_at(**asked)
+    assert words in html(app)
+    assert query(app)["layer"] == "relu2a"
+
+
+def test_every_room_has_a_page_and_a_picture() -> None:
+    for room in rooms.ROOMS:
+        assert rooms.picture(room.name), room
+        assert room.page == str(links.PAGES / f"{room.path}.py")
