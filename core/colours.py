@@ -6,6 +6,7 @@ photograph's.
 """
 
 import torch
+from skimage import color
 from torch import Tensor
 
 from core.retouch import LIGHT
@@ -53,6 +54,29 @@ def matched(painting: Tensor, content: Tensor) -> Tensor:
     pixels = painting[0].flatten(1).double()  # [3, P]
     moved = change @ (pixels - mean[:, None]) + wanted_mean[:, None]
     return moved.to(painting).reshape_as(painting).clamp(0, 1)
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    """Tell how far apart the colours of two pictures are, wherever they stand.
+
+    The Wasserstein-2 distance of the normal distributions of their colours in CIELAB, whose unit is
+    about the least difference that is seen: ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``,
+    and the root of that.
+
+    Args:
+        one, other: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
+    """
+    (mean, own), (others_mean, others) = (_colours(_lab(it)) for it in (one, other))
+    root = _power(others, 0.5)
+    both = _power(root @ own @ root, 0.5)
+    squared = (mean - others_mean).square().sum() + (own + others - 2 * both).trace()
+    return float(squared.clamp(min=0).sqrt())
+
+
+def _lab(image: Tensor) -> Tensor:
+    """Turn ``[1, 3, H, W]`` in ``[0, 1]`` into lightness from 0 to 100, and two hues."""
+    lab = color.rgb2lab(image[0].permute(1, 2, 0).double().cpu().numpy())
+    return torch.from_numpy(lab).permute(2, 0, 1)[None]
 
 
 def _colours(image: Tensor) -> tuple[Tensor, Tensor]:

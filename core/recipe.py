@@ -3,7 +3,8 @@
 A recipe goes to JSON and back, and its key (a hash of that JSON) names its result in the store.
 Large recipes are made of smaller ones, their parts, each of which has a result of its own: what is
 finished of a large piece of work is found again, whoever asks for it. The kinds of recipes stand
-in ``core.recipes``, ``core.dream_recipes`` and ``core.style_recipes``.
+in ``core.recipes``, ``core.dream_recipes``, ``core.style_recipes`` and
+``core.style_depth_recipes``.
 """
 
 import dataclasses
@@ -59,6 +60,15 @@ class Recipe:
     def pictures(self) -> tuple[int, ...]:
         """The numbers of the pictures that it makes."""
         return (0,)
+
+    def number(self, position: int, own: int) -> int:
+        """Tell which of its pictures one of a part's pictures is.
+
+        Args:
+            position: of the part, from 0.
+            own: number of the picture in the part's recipe.
+        """
+        return own
 
     @property
     def before(self) -> "Recipe | None":

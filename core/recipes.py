@@ -7,6 +7,7 @@ from typing import ClassVar
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
 from core.recipe import Recipe, content, require, require_fingerprint, require_number
+from core.style_depth_recipes import StyleDepthsRecipe
 from core.style_recipes import StyleRecipe
 
 # Below, a network's pooling leaves nothing of a picture; above, a batch exhausts common memory.
@@ -162,7 +163,7 @@ class NeuronRecipe(Recipe):
 
 # Every kind of work there is, by its name in JSON.
 KINDS: dict[str, type[Recipe]] = {
-    kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe)
+    kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe)
 }
 
 

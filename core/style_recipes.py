@@ -9,7 +9,7 @@ from core.recipe import Recipe, require, require_fingerprint, require_number
 # Longer side in pixels.
 STYLE_SIZES = (32, 4096)
 STYLE_STEPS = (1, 5000)
-LAYERS_AT_MOST = 16
+LAYERS_AT_MOST = 24
 STYLES_AT_MOST = 8
 # How much content has to say beside style; beyond, one of them is not heard.
 BALANCE_RANGE = (0.0, 1000.0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from core.dream_recipes import DreamRecipe
 from core.recipe import Recipe
 from core.recipes import OF_LAYER, NeuronRecipe
+from core.style_depth_recipes import StyleDepthsRecipe
 from core.style_recipes import StyleRecipe
 
 # More runs of numbers than this are counted rather than listed.
@@ -21,6 +22,8 @@ def describe(recipe: Recipe) -> str:
         return ", ".join([f"{recipe.network} {recipe.layer}", *_dreamt(recipe)])
     if isinstance(recipe, StyleRecipe):
         return ", ".join([recipe.network, *_styled(recipe)])
+    if isinstance(recipe, StyleDepthsRecipe):
+        return f"{recipe.network}, style at several depths: {', '.join(recipe.shows)}"
     return f"{recipe.network}, {recipe.kind}"
 
 

@@ -157,7 +157,7 @@ def again(
         pictures += update.pictures
     if part is not None:
         raise ExplorerError(f"the recipe in this picture does not make part {part}")
-    return work.sheet(recipe, pictures)
+    return work.sheet(recipe, pictures, inputs, checkpoint, device)
 
 
 def check_montage(recipe: Recipe) -> None:

@@ -103,12 +103,13 @@ class Store:
         return None
 
     def pictures(self, recipe: Recipe) -> dict[int, StoredPicture]:
-        """Find the finished pictures of a recipe, by part, also while others are missing."""
+        """Find the finished pictures of a recipe, by number, also while others are missing."""
         found: dict[int, StoredPicture] = {}
-        for part in recipe.parts():
+        for position, part in enumerate(recipe.parts()):
             result = self.get(part.key)
             if result is not None:
-                found.update(result.pictures)
+                own = result.pictures.items()
+                found.update({recipe.number(position, number): it for number, it in own})
         return found
 
     def picture(self, key: str, part: int) -> StoredPicture | None:

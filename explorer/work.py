@@ -16,13 +16,15 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import dreams, images, memory, networks, neurons, styles
+from core import dreams, images, memory, networks, neurons, style_sheet, styles
 from core.dream_recipes import DreamRecipe
 from core.networks import Network
 from core.progress import Picture, Progress
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
+from core.style_depth_recipes import StyleDepthsRecipe
 from core.style_recipes import StyleRecipe
+from core.styles import StylePicture
 from explorer import replay
 from explorer.claims import Update
 from explorer.store import StoredPicture
@@ -60,11 +62,23 @@ def _style(
     return styles.render(network, recipe, inputs)
 
 
+def _style_depths(
+    network: Network, recipe: StyleDepthsRecipe, inputs: Mapping[str, bytes]
+) -> Iterator[Progress]:
+    """Paint one after the other, as jobs do part by part."""
+    parts = recipe.parts()
+    for at, part in enumerate(parts):
+        for it in styles.render(network, part, inputs):
+            numbered = tuple(StylePicture(at, one.image, one.facts) for one in it.pictures)
+            yield Progress(at * it.total + it.done, len(parts) * it.total, {}, numbered)
+
+
 # How each kind of recipe is worked on, with the encoded pictures that it starts from.
 COMPUTE: dict[str, Compute] = {
     NeuronRecipe.kind: _neurons,
     DreamRecipe.kind: _dream,
     StyleRecipe.kind: _style,
+    StyleDepthsRecipe.kind: _style_depths,
 }
 
 
@@ -112,12 +126,28 @@ def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPict
     return StoredPicture(picture.part, png, picture.facts)
 
 
-def sheet(recipe: Recipe, pictures: Sequence[StoredPicture]) -> bytes:
-    """Lay all pictures of a recipe out as one PNG that says how they were made."""
-    tiles = torch.cat([images.to_tensor(images.open_picture(it.image)) for it in pictures])
+def sheet(
+    recipe: Recipe,
+    pictures: Sequence[StoredPicture],
+    inputs: Mapping[str, bytes] | None = None,
+    checkpoint: Path | None = None,
+    device: str = "auto",
+) -> bytes:
+    """Lay all pictures of a recipe out as one PNG that says how they were made.
+
+    Args:
+        recipe: of all of them.
+        pictures: in the order of the recipe's numbers.
+        inputs, checkpoint, device: as ``updates`` takes them; needed where sheets have labels.
+    """
     # Pictures out of the store may have been made with other software than is here now.
     made_with = " and ".join(sorted({replay.software(it.image) for it in pictures}))
     text = {RECIPE_CHUNK: recipe.to_json(), SOFTWARE_CHUNK: made_with}
+    if isinstance(recipe, StyleDepthsRecipe):
+        network = _network(recipe.network, recipe.weights, checkpoint, device)
+        encoded = {number: it.image for number, it in enumerate(pictures)}
+        return images.encode_png(style_sheet.sheet(network, recipe, inputs or {}, encoded), text)
+    tiles = torch.cat([images.to_tensor(images.open_picture(it.image)) for it in pictures])
     return images.encode_png(images.to_picture(images.montage(tiles)), text)
 
 

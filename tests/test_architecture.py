@@ -18,6 +18,7 @@ FLOORS = [
         "core.recipes",
         "core.dream_recipes",
         "core.style_recipes",
+        "core.style_depth_recipes",
         "core.devices",
         "core.fields",
         "core.memory",
@@ -62,6 +63,7 @@ FLOORS = [
     {"core.crops"},
     {"core.plates", "core.probing"},
     {"core.portraits", "core.depths"},
+    {"core.style_depths", "core.style_sheet"},
     {"explorer"},
     {"pages"},
 ]

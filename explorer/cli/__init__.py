@@ -23,6 +23,7 @@ from explorer.cli import (
     replay,
     retrieval,
     style,
+    style_depths,
 )
 from explorer.cli.common import cli
 
@@ -41,6 +42,7 @@ __all__ = [
     "replay",
     "retrieval",
     "style",
+    "style_depths",
 ]
 
 

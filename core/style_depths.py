@@ -1,0 +1,231 @@
+"""Style at several depths, side by side: which layers to take, and what can be measured of it.
+
+What a photograph keeps of itself, what it takes from the painting, and what the network sees in it
+that was not there before: each by a number, so that the picture is not the only witness.
+"""
+
+import dataclasses
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from torch import Tensor
+
+from core import colours, depths, images, style_costs, style_settings, styles
+from core.depths import Growth, Sight
+from core.networks import Network
+from core.pooling import pooled
+from core.retouch import LIGHT
+from core.sketchnet.labels import Label
+from core.style_depth_recipes import StyleDepthsRecipe
+from core.style_losses import Costs
+from core.style_recipes import StyleRecipe
+
+# Layers of the matrix along each side, and of the rows.
+USUAL_DEPTHS, USUAL_STAGES = 4, 5
+# So many of a photograph's pixels, those with the steepest light, are its edges; an edge is kept
+# where the other picture has one within so many pixels.
+EDGES, NEARBY = 0.1, 1
+# What is flatter than this, in units of the range, is rounding.
+STEEP = 1e-6
+# What eyes are known by.
+EYES = ("eye", "iris", "pupil")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of one picture beside its photograph and its painting.
+
+    Attributes:
+        gram: by layer, how far its Gram matrix is from the painting's: ``|G - A|^2 / |A|^2``.
+        content: by layer, how far what it sees is from what it sees in the photograph:
+            ``mean (F - T)^2 / mean T^2``.
+        edges: share of the photograph's edges that are kept, as ``edges_kept`` defines it.
+        to_painting, to_photograph: how far its colours are from those of each, in CIELAB.
+        grown: labels whose neurons grew, the most first; none where neurons have no labels.
+        eyes: how much the neurons of ``EYES`` grew; None where there are none to ask.
+    """
+
+    gram: Mapping[str, float]
+    content: Mapping[str, float]
+    edges: float
+    to_painting: float
+    to_photograph: float
+    grown: tuple[Growth, ...]
+    eyes: float | None
+
+
+def plan(
+    network: Network, content: str, style: str, seed: int = 0, **settings: Any
+) -> StyleDepthsRecipe:
+    """Write the recipe of style at several depths.
+
+    Layers are spread evenly over the network's depth, the deepest among them; what else is not
+    named, or None, is usual.
+
+    Args:
+        network: the loaded network.
+        content, style: fingerprints of the photograph and of the painting.
+        seed: where all chance comes from.
+        settings: of ``StyleDepthsRecipe``.
+
+    Raises:
+        UnknownName: there is no such layer.
+        ExplorerError: a setting is out of range.
+    """
+    usual = style_settings.usual(network)
+    chosen: dict[str, Any] = {
+        "style_depths": spread(network, USUAL_DEPTHS),
+        "content_depths": spread(network, USUAL_DEPTHS),
+        "stages": spread(network, USUAL_STAGES),
+        "content_layer": usual["content_layers"][0],
+        **{name: it for name, it in usual.items() if name == "pooling"},
+        **{name: it for name, it in settings.items() if it is not None},
+    }
+    for name in ("style_depths", "content_depths", "stages"):
+        found = {network.layer(it).name: network.layer(it).index for it in chosen[name]}
+        chosen[name] = tuple(sorted(found, key=lambda it: found[it]))
+    chosen["content_layer"] = network.layer(chosen["content_layer"]).name
+    recipe = StyleDepthsRecipe(
+        network.name, network.fingerprint, seed, content=content, style=style, **chosen
+    )
+    for part in recipe.parts():
+        styles.check(network, part)
+    return recipe
+
+
+def spread(network: Network, count: int) -> tuple[str, ...]:
+    """Choose layers evenly from shallow to deep: the last of as many equal stretches."""
+    able = [it.name for it in network.shown if it.size is not None]
+    count = min(count, len(able))
+    return tuple(able[round((at + 1) * len(able) / count) - 1] for at in range(count))
+
+
+class Judge:
+    """Measures pictures beside one photograph and one painting."""
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: StyleDepthsRecipe,
+        inputs: Mapping[str, bytes],
+        labels: Sequence[Label] = (),
+    ) -> None:
+        """Look at the photograph and at the painting.
+
+        Args:
+            network: that paints.
+            recipe: of the pictures; distances are measured at all of its layers.
+            inputs: the two pictures, encoded, by their fingerprints.
+            labels: of neurons whose growth is measured.
+        """
+        self._network, self._labels = network, labels
+        self._pooled = pooled(network, recipe.pooling)
+        self._recipe = StyleRecipe(
+            network.name,
+            network.fingerprint,
+            content=recipe.content,
+            styles=(recipe.style,),
+            content_layers=recipe.layers,
+            style_layers=recipe.layers,
+            size=recipe.size,
+        )
+        subjects = styles.opened(self._recipe, inputs, network.device)
+        if subjects.content is None:
+            raise ValueError("there is no photograph to judge by")
+        self._photograph, self._painting = subjects.content, subjects.styles[0]
+        self._costs: Costs = style_costs.costs_at(
+            self._pooled, self._recipe, subjects, subjects.size
+        )
+        self._named = sorted({label.layer for label in labels})
+        self._before = depths.see(network, self._photograph, self._named)
+
+    def measure(self, picture: bytes, styled: Iterable[str] = ()) -> Measured:
+        """Measure an encoded picture of the photograph's size.
+
+        Args:
+            picture: as it was painted.
+            styled: names of the layers that spoke for style; they were told to change, so their
+                neurons are not asked what grew.
+        """
+        image = images.to_tensor(images.open_picture(picture)).to(self._network.device)
+        costs = styles.losses(self._pooled, self._recipe, self._costs, image)
+        asked = [it for it in self._labels if it.layer not in set(styled)]
+        after = depths.see(self._network, image, self._named)
+        return Measured(
+            _of_kind(costs, "style"),
+            _of_kind(costs, "content"),
+            edges_kept(self._photograph, image),
+            colours.distance(image, self._painting),
+            colours.distance(image, self._photograph),
+            depths.growth(self._before, after, asked),
+            eyes_grown(self._before, after, asked),
+        )
+
+
+def eyes_grown(before: Sight, after: Sight, labels: Sequence[Label]) -> float | None:
+    """Tell how much the neurons of eyes grew, as ``depths.growth`` defines it for one label."""
+    eyes = [
+        dataclasses.replace(it, concept=EYES[0], kind="part") for it in labels if it.concept in EYES
+    ]
+    found = depths.growth(before, after, eyes)
+    return found[0].value if found else None
+
+
+def edges_kept(photograph: Tensor, picture: Tensor) -> float:
+    """Tell which share of a photograph's edges another picture has in the same places.
+
+    Edges are the ``EDGES`` of all pixels where the light is steepest (Sobel), of each picture by
+    itself, so contrast does not matter; one is kept where the other picture has one within
+    ``NEARBY`` pixels. Some would be so by chance: as many as pixels are near the other's edges. The
+    share is of what is beyond that, ``(kept - chance) / (1 - chance)``: 1 for all, 0 for no more
+    than chance. A photograph without edges has none to lose.
+
+    Args:
+        photograph, picture: ``[1, 3, H, W]`` in ``[0, 1]``.
+    """
+    own, other = _edges(photograph), _edges(picture)
+    if not own.any():
+        return 1.0
+    near = ndimage.binary_dilation(other, np.ones((2 * NEARBY + 1,) * 2, dtype=bool))
+    kept, chance = float(near[own].mean()), float(near.mean())
+    return (kept - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+def _edges(image: Tensor) -> npt.NDArray[np.bool_]:
+    light = np.tensordot(image[0].double().cpu().numpy(), np.array(LIGHT), axes=(0, 0))  # [H, W]
+    steep = np.hypot(ndimage.sobel(light, 0), ndimage.sobel(light, 1))
+    edges: npt.NDArray[np.bool_] = (steep >= np.quantile(steep, 1 - EDGES)) & (steep > STEEP)
+    return edges
+
+
+def _of_kind(costs: Mapping[str, float], kind: str) -> dict[str, float]:
+    return {name.split(" ", 1)[1]: it for name, it in costs.items() if name.startswith(kind)}
+
+
+def averaged(measured: Sequence[Measured]) -> Measured:
+    """Average what was measured of several pictures; labels that all of them have."""
+    grown: dict[tuple[str, str], list[Growth]] = {}
+    for it in measured:
+        for one in it.grown:
+            grown.setdefault((one.concept, one.kind), []).append(one)
+    common = [
+        Growth(concept, kind, rows[0].neurons, statistics.mean(it.value for it in rows))
+        for (concept, kind), rows in grown.items()
+        if len(rows) == len(measured)
+    ]
+    eyes = [it.eyes for it in measured if it.eyes is not None]
+    first = measured[0]
+    return Measured(
+        {name: statistics.mean(it.gram[name] for it in measured) for name in first.gram},
+        {name: statistics.mean(it.content[name] for it in measured) for name in first.content},
+        statistics.mean(it.edges for it in measured),
+        statistics.mean(it.to_painting for it in measured),
+        statistics.mean(it.to_photograph for it in measured),
+        tuple(sorted(common, key=lambda it: (-it.value, it.concept))),
+        statistics.mean(eyes) if eyes else None,
+    )

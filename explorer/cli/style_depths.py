@@ -1,0 +1,176 @@
+"""The command that paints one photograph in one painting's style at several depths."""
+
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.style_depth_recipes import MATRIX, SHOWS, StyleDepthsRecipe
+from core.style_recipes import LOSSES, STYLE_SIZES
+from explorer.cli.common import (
+    AsJson,
+    DeviceName,
+    NetworkName,
+    WeightsFile,
+    check_writable,
+    cli,
+    keep_named,
+    print_json,
+    write,
+)
+from explorer.cli.style import Fresh, Picture, PngOut, Seed, StylePicture
+
+if TYPE_CHECKING:
+    from core.networks import Network
+    from core.style_depths import Measured
+    from explorer.store import Store
+
+GROWN = 3
+
+
+@cli.command()
+def style_depths(
+    network: NetworkName,
+    content: Picture,
+    style: StylePicture,
+    out: PngOut,
+    show: Annotated[str, typer.Option(help=f"Some of {', '.join(SHOWS)}; or all.")] = MATRIX,
+    style_layers: Annotated[
+        str | None, typer.Option(help="Rows of the matrix: relu1b,relu3b. Some by default.")
+    ] = None,
+    content_layers: Annotated[
+        str | None, typer.Option(help="Columns of the matrix. Some by default.")
+    ] = None,
+    stages: Annotated[
+        str | None, typer.Option(help="Layers of the other parts. Some by default.")
+    ] = None,
+    balance: Annotated[
+        float | None, typer.Option(help="How much content has to say beside style.")
+    ] = None,
+    size: Annotated[
+        int, typer.Option(help="Longer side of each picture in pixels.")
+    ] = StyleDepthsRecipe.size,
+    steps: Annotated[int | None, typer.Option(help="Steps at each size.")] = None,
+    loss: Annotated[str | None, typer.Option(help=f"Style is {' or '.join(LOSSES)}.")] = None,
+    seed: Seed = StyleDepthsRecipe.seed,
+    weights: WeightsFile = None,
+    fresh: Fresh = False,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Paint one picture by every depth of style and content, as one labelled sheet."""
+    from core import style_depths as depths
+    from core.networks import load
+    from explorer import work
+    from explorer.store import Store
+
+    check_writable(out)
+    loaded = load(network, weights, device)
+    store = Store()
+    photograph, painting = (keep_named(store, it, STYLE_SIZES[1]) for it in (content, style))
+    recipe = depths.plan(
+        loaded,
+        photograph,
+        painting,
+        seed,
+        shows=SHOWS if show == "all" else _names(show),
+        style_depths=_names(style_layers),
+        content_depths=_names(content_layers),
+        stages=_names(stages),
+        balance=balance,
+        size=size,
+        steps=steps,
+        loss=loss,
+    )
+    if weights is not None:
+        store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
+    seconds = _paint(store, recipe, device, fresh)
+    found = store.pictures(recipe)
+    pictures = [found[number] for number in recipe.pictures]
+    inputs = {it: store.input(it) or b"" for it in recipe.inputs}
+    write(out, work.sheet(recipe, pictures, inputs, store.checkpoint(recipe.weights), device))
+    encoded = {number: it.image for number, it in enumerate(pictures)}
+    _tell(loaded, recipe, inputs, encoded, seconds, out, as_json)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    if not text:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _paint(store: "Store", recipe: StyleDepthsRecipe, device: str, fresh: bool) -> float:
+    """Paint what the store lacks, as a job, and tell the seconds that it took."""
+    from explorer.cli.working import visitor, work_on
+    from explorer.jobs import Jobs
+
+    started = time.monotonic()
+    job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
+    if job.open:
+        work_on(store, job, device)
+    return time.monotonic() - started
+
+
+def _tell(
+    network: "Network",
+    recipe: StyleDepthsRecipe,
+    inputs: dict[str, bytes],
+    pictures: dict[int, bytes],
+    seconds: float,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Say what was measured: of each picture as JSON, or of each depth as a table."""
+    from explorer import style_depths as telling
+
+    told = telling.tell(telling.judge(network, recipe, inputs), recipe, pictures)
+    depths = telling.by_depth(recipe, told)
+    if as_json:
+        parts = list(recipe.parts())
+        cells = [
+            {
+                "show": cell.show,
+                "row": cell.row,
+                "column": cell.column,
+                "style_layers": cell.recipe.style_layers,
+                "content_layers": cell.recipe.content_layers,
+                "job": cell.recipe.key,
+                "measured": _plain(told.get(parts.index(cell.recipe))),
+            }
+            for cell in recipe.cells()
+        ]
+        means = {layer: _plain(it) for layer, it in depths.items()}
+        settings = json.loads(recipe.to_json())
+        print_json(
+            {**settings, "cells": cells, "depths": means, "seconds": seconds, "out": str(out)}
+        )
+        return
+    Console().print(_table(network, depths))
+    Console(stderr=True, soft_wrap=True).print(f"{out}: {seconds:.1f} s", highlight=False)
+
+
+def _plain(measured: "Measured | None") -> dict[str, Any] | None:
+    return None if measured is None else asdict(measured)
+
+
+def _table(network: "Network", depths: "Mapping[str, Measured]") -> Table:
+    """Write a row for each layer that spoke for style alone, over all depths of content."""
+    columns = ("style's distance", "edges kept", "colours to the painting's", "eyes", "grew most")
+    table = Table("style by", "depth", *columns)
+    for layer, it in depths.items():
+        eyes = "not asked" if it.eyes is None else f"{2**it.eyes:.1f} times"
+        grown = ", ".join(f"{one.concept} {2**one.value:.1f} times" for one in it.grown[:GROWN])
+        numbers = (
+            f"{statistics.mean(it.gram.values()):.2f}",
+            f"{it.edges:.0%}",
+            f"{it.to_painting:.0f}",
+        )
+        table.add_row(layer, f"{network.layer(layer).depth:.2f}", *numbers, eyes, grown)
+    return table
