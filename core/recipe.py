@@ -61,7 +61,8 @@ class Recipe:
         """The numbers of the pictures that it makes."""
         return (0,)
 
-    def number(self, position: int, own: int) -> int:
+    @classmethod
+    def number(cls, position: int, own: int) -> int:
         """Tell which of its pictures one of a part's pictures is.
 
         Args:

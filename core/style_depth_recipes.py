@@ -121,7 +121,8 @@ class StyleDepthsRecipe(Recipe):
         """The numbers of its pictures, in the order of ``parts``."""
         return tuple(range(len(self.parts())))
 
-    def number(self, position: int, own: int) -> int:
+    @classmethod
+    def number(cls, position: int, own: int) -> int:
         """Number pictures by the place of their part, as each part has one."""
         return position
 

@@ -39,16 +39,18 @@ def compare(found: Gallery, jobs: Sequence[Job]) -> None:
 def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[Place]]:
     """Choose pictures of each entry: those of the same parts, if the entries have any in common."""
     every = [found.places(job) for job in jobs]
-    common = set.intersection(*({it.part for it in places} for places in every))
-    return [[it for it in places if not common or it.part in common][:COMPARED] for places in every]
+    common = set.intersection(*({it.number for it in places} for places in every))
+    return [
+        [it for it in places if not common or it.number in common][:COMPARED] for places in every
+    ]
 
 
 def _mosaic(pictures: Sequence[Shown], name: str) -> str:
     """Write a square of pictures as HTML; each says on hovering which it is."""
     across = math.ceil(math.sqrt(max(1, len(pictures))))
     images = (
-        f'<img class="{"dead" if it.dead else ""}" title="{it.place.part}" '
-        f'alt="{escape(name)}, picture {it.place.part}" '
+        f'<img class="{"dead" if it.dead else ""}" title="{it.place.number}" '
+        f'alt="{escape(name)}, picture {it.place.number}" '
         f'src="{widgets.thumbnail(it.image, LARGE_PIXELS // across)}">'
         for it in pictures
     )

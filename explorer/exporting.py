@@ -71,8 +71,8 @@ def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
         for shown in found.look(places[start : start + BATCH]):
             path = f"{folder}/{picture_name(job, shown)}"
             _write(file, path, shown.image, made)
-            part, facts = shown.place.part, dict(shown.facts)
-            pictures.append({"file": path, "part": part, "exact": shown.exact, "facts": facts})
+            number, facts = shown.place.number, dict(shown.facts)
+            pictures.append({"file": path, "part": number, "exact": shown.exact, "facts": facts})
     return {
         "title": job.title,
         "name": gallery.name(job),
@@ -88,7 +88,7 @@ def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
 def picture_name(job: Job, shown: Shown) -> str:
     """Name the file of one picture of an entry."""
     kind = "png" if shown.exact else "webp"
-    return f"{file_name(f'{job.network} {job.layer} {job.kind}')}-{shown.place.part:04d}.{kind}"
+    return f"{file_name(f'{job.network} {job.layer} {job.kind}')}-{shown.place.number:04d}.{kind}"
 
 
 def file_name(words: str) -> str:

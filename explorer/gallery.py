@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core import recipes
 from core.errors import ExplorerError
+from core.recipe import Recipe
 from core.recipes import OF_EACH
 from explorer import naming
 from explorer.jobs import Job, Jobs
@@ -74,13 +76,15 @@ class Place:
 
     Attributes:
         result: key of the recipe that it is a result of.
-        part: which of that recipe's pictures; for neurons the unit.
+        part: which of that recipe's pictures.
         finished: whether it is more than a sketch.
+        number: which of the entry's pictures it is; for neurons the unit.
     """
 
     result: str
     part: int
     finished: bool
+    number: int
 
 
 @dataclass(frozen=True)
@@ -193,13 +197,16 @@ class Gallery:
                 finished += [(position, result, part) for part in shipped.pictures]
         there = {(result, part) for _, result, part in finished}
         order = _order(job)
+        number = recipes.KINDS.get(job.kind, Recipe).number
 
         def rank(row: tuple[int, str, int]) -> tuple[int, int]:
             return row[0], order.get(row[2], row[2])
 
-        found = [Place(result, part, True) for _, result, part in sorted(finished, key=rank)]
+        found = [
+            Place(it, own, True, number(at, own)) for at, it, own in sorted(finished, key=rank)
+        ]
         left = [row for row in sorted(sketches, key=rank) if row[1:] not in there]
-        return found + [Place(result, part, False) for _, result, part in left]
+        return found + [Place(it, own, False, number(at, own)) for at, it, own in left]
 
     def look(self, places: Sequence[Place]) -> list[Shown]:
         """Read some pictures; those that are gone meanwhile are left out."""

@@ -231,14 +231,18 @@ class Jobs:
             return [result for (result,) in rows]
 
     def sketches(self, key: str) -> dict[int, bytes]:
-        """Get a job's unfinished pictures as far as they came, encoded, by part of the picture."""
+        """Get a job's unfinished pictures as far as they came, encoded, by their numbers."""
         with self.store.reading() as connection:
             rows = connection.execute(
-                "SELECT sketches.part, image FROM parts JOIN sketches USING (result) "
-                "WHERE parts.job = ? AND NOT parts.done",
+                "SELECT kind, position, sketches.part, image "
+                "FROM jobs JOIN parts ON parts.job = jobs.key JOIN sketches USING (result) "
+                "WHERE jobs.key = ? AND NOT parts.done",
                 (key,),
             )
-            return dict(rows.fetchall())
+            return {
+                recipes.KINDS.get(kind, Recipe).number(position, part): image
+                for kind, position, part, image in rows
+            }
 
     def watch(self, key: str, visitor: str) -> None:
         """Say that a visitor looks at a job, so that nobody else's cancel stops it."""

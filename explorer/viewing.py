@@ -41,7 +41,7 @@ def entry(found: Gallery, job: Job) -> None:
             _pictures(found, job, sheet)
     part = st.query_params.get("picture")
     if part is not None and len(places) > 1:
-        wanted = [it for it in places if str(it.part) == part]
+        wanted = [it for it in places if str(it.number) == part]
         if wanted:
             dialog = st.dialog(
                 f"{captions.noun(job).capitalize()} {part}",
@@ -117,7 +117,7 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
 
 
 def _tile(job: Job, shown: Shown) -> widgets.Tile:
-    part = str(shown.place.part)
+    part = str(shown.place.number)
     who = f"{captions.noun(job)} {part}"
     if not shown.place.finished:
         url = widgets.encoded(shown.image)
@@ -145,7 +145,7 @@ def _large(found: Gallery, job: Job, place: Place) -> None:
 
 def _one(job: Job, shown: Shown) -> None:
     """Show one picture large, with its file and its page."""
-    part = shown.place.part
+    part = shown.place.number
     alt = f"{captions.noun(job).capitalize()} {part} of {gallery.name(job)}"
     if not shown.place.finished:
         st.html(widgets.large_sketch(shown.image, f"{alt}, unfinished"))

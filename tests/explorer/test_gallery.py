@@ -13,6 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from core.errors import ExplorerError
 from core.recipes import BATCH, NeuronRecipe
+from core.style_depth_recipes import StyleDepthsRecipe
 from explorer import exporting, gallery
 from explorer.claims import Claims
 from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
@@ -340,3 +341,32 @@ def test_the_gallery_needs_no_pytorch() -> None:
     code = "import explorer.exporting, sys; print({'torch', 'streamlit'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found: Gallery) -> None:
+    depths = {"style_depths": ("a", "b"), "content_depths": ("a", "c"), "stages": ("a",)}
+    names = {"content": "0" * 32, "style": "1" * 32, "content_layer": "a"}
+    asked = StyleDepthsRecipe("tiny", "0123456789abcdef", **names, **depths)
+    store, claims = found.jobs.store, Claims(found.jobs.store)
+    for fingerprint in asked.inputs:
+        store.put_input(fingerprint, b"")
+    found.jobs.submit(asked)
+    for _ in range(3):
+        claim = claims.claim("w")
+        assert claim is not None
+        claims.finish(claim, [StoredPicture(0, png(0, claim.recipe.to_json()), {})], 1.0)
+    last = claims.claim("w")
+    assert last is not None
+    claims.report(last, 1, 2, {0: b"half"})
+    assert found.jobs.sketches(asked.key) == {3: b"half"}
+    assert set(store.pictures(asked)) == {0, 1, 2}
+    found.jobs.cancel(asked.key)
+    job = found.find(asked.key)
+    places = found.places(job)
+    assert [(it.number, it.part, it.finished) for it in places] == [
+        (0, 0, True), (1, 0, True), (2, 0, True), (3, 0, False)
+    ]  # fmt: skip
+    assert [it.place.result for it in found.look(places)] == [it.key for it in asked.parts()]
+    with zipfile.ZipFile(io.BytesIO(exporting.archive(found, [job]))) as file:
+        saved = [name for name in file.namelist() if name.endswith(".png")]
+    assert [name[-8:] for name in saved] == ["0000.png", "0001.png", "0002.png"]
