@@ -1,7 +1,7 @@
 """Image networks: the one that ships, torchvision's classifiers, and a user's own checkpoints."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ IMAGENET_CLASSES = 1000
 FIXED_SIZE = ("vit_", "maxvit")
 # They were published for inputs that they renormalise themselves.
 TRANSFORM_INPUT = ("googlenet", "inception_v3")
+# A network keeps so many cuts of itself at hand.
+CUTS_AT_MOST = 4
 CHANNELS_LAST = torch.channels_last
 
 
@@ -78,6 +80,12 @@ class Network:
     fixed_size: bool
     fingerprint: str
     device: torch.device
+    _cuts: "Callable[..., Cut]" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Tracing a network takes as long as a few steps of an ascent.
+        made = functools.lru_cache(CUTS_AT_MOST)(functools.partial(Cut, self))
+        object.__setattr__(self, "_cuts", made)
 
     @property
     def shown(self) -> tuple[Layer, ...]:
@@ -131,8 +139,11 @@ class Network:
                 so that dead units can wake (see ``tracing.RedirectedReLU``).
             for_gradients: compute in ways whose gradient is fast, in half precision where that is
                 fast; activations are then a little less exact.
+
+        Returns:
+            The cut network; the same again where the same was asked for not long ago.
         """
-        return Cut(self, [self.layer(name) for name in names], redirect_relu, for_gradients)
+        return self._cuts(tuple(map(self.layer, names)), redirect_relu, for_gradients)
 
     def activations(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Run the cut network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
@@ -154,9 +165,9 @@ class Cut(nn.Module):
     def __init__(
         self,
         network: Network,
-        wanted: list[Layer],
-        redirect_relu: bool = False,
-        for_gradients: bool = False,
+        wanted: tuple[Layer, ...],
+        redirect_relu: bool,
+        for_gradients: bool,
     ) -> None:
         super().__init__()
         self.extractor = layers.extractor(network.module, wanted, redirect_relu)
