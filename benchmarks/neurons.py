@@ -1,8 +1,9 @@
 """How fast neurons are drawn, and how well: ``python -m benchmarks.neurons --weights FILE``.
 
-It runs the explorer, torch-lucent and the bare network in turns, and prints seconds a unit, their
-ratios, and how strongly the finished pictures excite their neurons. Seconds are medians over all
-pieces of work, ratios are medians over rounds, within each of which the sides alternate.
+It runs the explorer, torch-lucent, horama and the bare network in turns, and prints seconds a unit,
+their ratios, how strongly the finished pictures excite their neurons, and how long the explorer
+takes to what the others end with. Seconds are medians over all pieces of work, ratios are medians
+over rounds, within each of which the sides alternate.
 
 On a machine that does other work meanwhile, several threads wait for each other and burn time in
 doing so, small pieces of work the more. There ``--threads 1`` and CPU seconds are the fair ones.
@@ -14,6 +15,7 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,14 +26,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.others import Horama, Lucent
 from benchmarks.sides import (
     LUCENT_SIZE,
     LUCENT_STEPS,
+    Explorer,
+    Limit,
     Side,
     Task,
     clean_activations,
     schedule,
-    sides,
 )
 from core import memory, networks
 from core.devices import has_fast_bfloat16
@@ -42,8 +46,37 @@ from explorer.cli.neurons import parse_units
 # The clocks that are read, by the fields of ``Timing``.
 CLOCKS = ("seconds", "cpu_seconds")
 TABLE_WIDTH = 132
+# Of horama's defaults, 1000, a quarter.
+HORAMA_STEPS = 256
 # Programs at work, besides this one, from which on the clock on the wall says little.
 BUSY = 1.0
+
+
+def sides(
+    task: Task, others_units: int, rounds: int, other_steps: Sequence[int], horama_steps: int
+) -> list[Side]:
+    """Set up all sides.
+
+    Args:
+        task: what to do.
+        others_units: how many units each of the other libraries draws in a round.
+        rounds: how many rounds there will be; the others draw other units in each.
+        other_steps: with how many steps the explorer works besides.
+        horama_steps: steps of horama.
+
+    Raises:
+        ExplorerError: a library is not installed, or cannot name the layer.
+    """
+    count = min(len(task.units), others_units * rounds)
+    spread = [task.units[index * len(task.units) // count] for index in range(count)]
+    return [
+        *(Explorer(task, steps) for steps in (task.steps, *other_steps)),
+        *(Lucent(task, spread, others_units, frugal) for frugal in (False, True)),
+        Horama(task, spread, others_units, horama_steps),
+        Limit(task, torch.bfloat16),
+        Limit(task, torch.bfloat16, rewritten=True),
+        Limit(task, torch.float32),
+    ]
 
 
 @dataclass(frozen=True)
@@ -131,6 +164,7 @@ def report(task: Task, all_sides: list[Side], timings: dict[str, list[Timing]]) 
                 f"{clock}_against_explorer_by_round": against,
             }
     return {
+        "passed": passed(all_sides, timings, rows),
         "network": task.network.name,
         "layer": task.layer,
         "size": task.size,
@@ -141,6 +175,32 @@ def report(task: Task, all_sides: list[Side], timings: dict[str, list[Timing]]) 
         "enlarged_to": enlarged,
         "sides": rows,
     }
+
+
+def passed(
+    all_sides: list[Side], timings: dict[str, list[Timing]], rows: dict[str, Any]
+) -> dict[str, Any]:
+    """Find the least work by which the explorer excites units as much as each other library does.
+
+    Returns:
+        By library, the median clean ``activation`` that it ends with; ``by`` which of the
+        explorer's sides it is passed, ``None`` if by none; and how many ``times_faster`` that is,
+        by round.
+    """
+    ours = sorted(
+        (side.name for side in all_sides if isinstance(side, Explorer)),
+        key=lambda name: float(rows[name]["seconds_per_unit"]),
+    )
+    found: dict[str, Any] = {}
+    for side in all_sides:
+        if not isinstance(side, Lucent | Horama):
+            continue
+        goal = rows[side.name]["clean_activation"]["median"]
+        above = (name for name in ours if rows[name]["clean_activation"]["median"] >= goal)
+        by = next(above, None)
+        times = [] if by is None else ratios(timings, side.name, by, CLOCKS[0])
+        found[side.name] = {"activation": goal, "by": by, "times_faster": times}
+    return found
 
 
 def _clean(task: Task, side: Side, shared: list[int], size: int) -> dict[str, Any] | None:
@@ -162,6 +222,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "torch-lucent": version("torch-lucent"),
+        "horama": version("horama"),
     }
 
 
@@ -185,12 +246,14 @@ def show(result: dict[str, Any]) -> None:
         activations = ("" if each is None else f"{each['median']:.1f}" for each in clean)
         table.add_row(name, str(len(row["units"]) or ""), *times, *activations)
     console.print(table)
+    for name, it in result["passed"].items():
+        console.print(f"{name} ends with {it['activation']:.1f}: {_passing(it, result)}")
     console.print(
         "x explorer: compared with the first row, median over rounds, with the least and the most; "
         "for the limits it is the share of its time that the bare network needs. "
         f"clean: the mean of the channel for the finished, unmoved picture as seen at that size, "
         f"median over the {len(result['shared_units'])} units that all sides drew. torch-lucent "
-        f"climbs at {large} px; its frugal side and the explorer at {small} px."
+        f"climbs at {large} px, all others at {small} px."
     )
     busy = machine["busy_before"]
     if busy is not None and busy > BUSY:
@@ -198,6 +261,17 @@ def show(result: dict[str, Any]) -> None:
             f"Other programs kept this machine busy ({busy:.1f} at once): trust the CPU seconds, "
             "with --threads 1, for waiting threads count as busy."
         )
+
+
+def _passing(found: dict[str, Any], result: dict[str, Any]) -> str:
+    if found["by"] is None:
+        return "the explorer does not reach it; give it more steps by --other-steps"
+    row, times = result["sides"][found["by"]], found["times_faster"]
+    return (
+        f"passed by {found['by']} ({row['clean_activation']['median']:.1f}) in "
+        f"{row['seconds_per_unit']:.2f} s a unit, {statistics.median(times):.1f} times faster "
+        f"({min(times):.1f} to {max(times):.1f} by round)"
+    )
 
 
 def _cells(row: dict[str, Any], clock: str) -> tuple[str, str]:
@@ -219,14 +293,15 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps of the explorer and the limit.", min=1)] = STEPS,
     other_steps: Annotated[
         str, typer.Option(help="With how many steps the explorer works besides, such as 32,128.")
-    ] = "32,128",
+    ] = "32,128,256",
     lucent_steps: Annotated[
         int, typer.Option(help="Steps of torch-lucent, whose default it is.", min=1)
     ] = LUCENT_STEPS,
     rounds: Annotated[int, typer.Option(help="How often every side has its turns.", min=1)] = 3,
     lucent_units: Annotated[
-        int, typer.Option(help="Units that torch-lucent draws in a round: it is slow.", min=1)
+        int, typer.Option(help="Units that the others draw in a round: they are slow.", min=1)
     ] = 2,
+    horama_steps: Annotated[int, typer.Option(help="Steps of horama.", min=1)] = HORAMA_STEPS,
     threads: Annotated[
         int | None, typer.Option(help="Threads of computation; by default one a core.", min=1)
     ] = None,
@@ -235,7 +310,7 @@ def main(
         Path | None, typer.Option("--json", help="Write everything that was measured here.")
     ] = None,
 ) -> None:
-    """Measure the explorer, torch-lucent and the bare network side by side."""
+    """Measure the explorer, torch-lucent, horama and the bare network side by side."""
     if json_file is not None and not json_file.parent.is_dir():
         raise ExplorerError(f"there is no folder {json_file.parent} to write {json_file.name} into")
     if threads is not None:
@@ -247,7 +322,7 @@ def main(
     chosen = tuple(parse_units(units, loaded, found) or range(found.channels))
     task = Task(loaded, found.name, chosen, size, steps, lucent_steps, seed)
     others = [int(each) for each in other_steps.split(",") if each]
-    all_sides = sides(task, lucent_units, rounds, others)
+    all_sides = sides(task, lucent_units, rounds, others, horama_steps)
     machine = describe_machine(loaded.device)
     timings = measure(all_sides, rounds, loaded.device)
     result = {"machine": machine, **report(task, all_sides, timings)}

@@ -1,26 +1,20 @@
-"""What is measured side by side: the explorer, torch-lucent, and the limit that the network sets.
+"""What is measured side by side: here the explorer, and the limit that the network sets.
 
-All sides see the same network, layer, units and picture size. torch-lucent takes as many steps as
-its defaults do, the explorer as few as its own, and a few numbers besides. A side does its work
-in pieces, so that pieces of different sides can alternate and share the machine's good and bad
-moments.
+All sides see the same network, layer, units and picture size. The others, in ``benchmarks.others``,
+take as many steps as they are told, the explorer as few as its defaults, and a few numbers besides.
+A side does its work in pieces, so that pieces of different sides can alternate and share the
+machine's good and bad moments.
 """
 
-import copy
-import importlib
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms import Normalize
 
 from core import neurons
-from core.errors import ExplorerError
 from core.networks import Network
 from core.recipes import NeuronRecipe
 
@@ -33,8 +27,6 @@ WARM_STEPS = 2
 LUCENT_SIZE = 224
 # How many steps it takes if not told otherwise.
 LUCENT_STEPS = 512
-# The normalisation that render_vis assumes.
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
@@ -110,76 +102,22 @@ class Explorer:
         return len(recipe.units)
 
 
-class Lucent:
-    """torch-lucent's ``render_vis`` as its README shows it: one unit a call, all defaults.
-
-    Its defaults run the whole network, at 224 x 224 however small the picture, and take the
-    gradient of every weight too. ``frugal`` spares it what its arguments can spare: the weights
-    take no gradient, and the network sees the picture at its own size. Both get a copy of the
-    network of their own, in plain memory layout.
-    """
-
-    def __init__(self, task: Task, units: Sequence[int], pieces: int, frugal: bool) -> None:
-        self.name = "torch-lucent, frugal" if frugal else "torch-lucent"
-        self.task = task
-        self.units = units
-        self.pieces = pieces
-        self.pictures: dict[int, Tensor] = {}
-        self.render, self.param, self.transform = _import_lucent()
-        module = copy.deepcopy(task.network.module).to(memory_format=torch.contiguous_format)
-        self.module = module.requires_grad_(not frugal)
-        self.target = _lucent_name(task)
-        self.options: dict[str, Any] = {"fixed_image_size": task.size} if frugal else {}
-        if (task.network.mean, task.network.std) != IMAGENET:
-            own = Normalize(task.network.mean, task.network.std)
-            moves = [*self.transform.standard_transforms, own]
-            self.options |= {"preprocess": False, "transforms": moves}
-
-    def warm(self) -> None:
-        """Climb two steps."""
-        self._draw(self.units[0], WARM_STEPS)
-
-    def work(self, turn: int) -> float:
-        """Draw one unit."""
-        unit = self.units[turn % len(self.units)]
-        self.pictures[unit] = self._draw(unit, self.task.lucent_steps)
-        return 1
-
-    def _draw(self, unit: int, steps: int) -> Tensor:
-        # It takes chance from the global generators of both libraries.
-        torch.manual_seed(self.task.seed + unit)
-        np.random.seed(self.task.seed + unit)
-        (image,) = self.render.render_vis(
-            self.module,
-            f"{self.target}:{unit}",
-            param_f=lambda: self.param.image(self.task.size),
-            thresholds=(steps,),
-            progress=False,
-            show_image=False,
-            **self.options,
-        )  # [1, H, W, 3], in [0, 1]
-        for hooked in self.module.modules():
-            # Each call leaves one more hook on every module; without them no call pays for those
-            # before it.
-            hooked._forward_hooks.clear()
-        picture: Tensor = torch.from_numpy(image[0]).permute(2, 0, 1).contiguous()
-        return picture
-
-
 class Limit:
     """What no ascent on this network can beat: its bare forward and backward pass.
 
     The network is cut below the layer, channels-last, and sees a batch as large as the explorer's;
-    there is no canvas, no movement, no normalisation, no objective and no optimiser.
+    there is no canvas, no movement, no normalisation, no objective and no optimiser. Beside the
+    network as it is stands the one that ``core.rewriting`` and ``core.folding`` make of it.
     """
 
-    def __init__(self, task: Task, precision: torch.dtype) -> None:
+    def __init__(self, task: Task, precision: torch.dtype, rewritten: bool = False) -> None:
         self.name = f"limit in {str(precision).removeprefix('torch.')}"
+        self.name += ", rewritten" if rewritten else ""
         self.task = task
         self.precision = precision
         self.pieces = LIMIT_PIECES
         self.pictures: dict[int, Tensor] = {}
-        self.cut = task.network.cut([task.layer]).extractor
+        self.cut = task.network.cut([task.layer], for_gradients=rewritten).extractor
         batch = len(Explorer._plan(task, WARM_STEPS)[0].units)
         noise = torch.randn(batch, 3, task.size, task.size, device=task.network.device)
         self.image = noise.contiguous(memory_format=torch.channels_last).requires_grad_()
@@ -205,28 +143,6 @@ class Limit:
         """Pass a few times; that is worth a small part of the batch's ascents."""
         self._run(LIMIT_STEPS)
         return len(self.image) * LIMIT_STEPS / self.task.steps
-
-
-def sides(
-    task: Task, lucent_units: int, rounds: int, other_steps: Sequence[int] = ()
-) -> list[Side]:
-    """Set up all sides.
-
-    Args:
-        task: what to do.
-        lucent_units: how many units each side of torch-lucent draws in a round.
-        rounds: how many rounds there will be; torch-lucent draws other units in each.
-        other_steps: with how many steps the explorer works besides.
-
-    Raises:
-        ExplorerError: torch-lucent is not installed, or cannot name the layer.
-    """
-    count = min(len(task.units), lucent_units * rounds)
-    spread = [task.units[index * len(task.units) // count] for index in range(count)]
-    lucents = [Lucent(task, spread, lucent_units, frugal) for frugal in (False, True)]
-    limits = [Limit(task, precision) for precision in (torch.bfloat16, torch.float32)]
-    explorers = [Explorer(task, steps) for steps in (task.steps, *other_steps)]
-    return [*explorers, *lucents, *limits]
 
 
 def schedule(all_sides: Sequence[Side]) -> list[int]:
@@ -262,34 +178,3 @@ def clean_activations(task: Task, pictures: dict[int, Tensor], size: int) -> dic
         seen = task.network.activations(image, [task.layer])[task.layer]  # [1, C, ...]
         result[unit] = float(seen[0, unit].float().mean())
     return result
-
-
-def _import_lucent() -> tuple[Any, Any, Any]:
-    """Import torch-lucent, which is needed here only.
-
-    Version 0.1.8 works unchanged with current PyTorch, NumPy and Pillow; its kornia of 2020 only
-    warns that ``torch.jit.script`` is deprecated.
-    """
-    load: Callable[[str], Any] = importlib.import_module
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            names = ("render", "param", "transform")
-            render, param, transform = (load(f"lucent.optvis.{name}") for name in names)
-    except ImportError as error:
-        raise ExplorerError(
-            f"torch-lucent cannot be imported ({error}); install requirements-bench.txt"
-        ) from error
-    return render, param, transform
-
-
-def _lucent_name(task: Task) -> str:
-    """Translate the name of a layer: torch-lucent joins the parts of a module's path by ``_``."""
-    try:
-        task.network.module.get_submodule(task.layer)
-    except AttributeError as error:
-        raise ExplorerError(
-            f"{task.layer} of {task.network.name} is not the output of a module, and torch-lucent "
-            "knows no other layers; take a layer that is one"
-        ) from error
-    return task.layer.replace(".", "_")
