@@ -137,9 +137,9 @@ def _cut(network: Network, layer: str, how: str = "") -> Cut:
     Raises:
         ExplorerError: the network cannot be traced, so nothing can be projected in it.
     """
-    cut = network.cut([layer])
     if not how:
-        return cut
+        return network.cut([layer])
+    cut = Cut(network, [network.layer(layer)])  # its own, for it is changed
     graph = cut.extractor
     if not isinstance(graph, fx.GraphModule):
         raise ExplorerError(f"{network.name} cannot be traced, so nothing can be projected in it")

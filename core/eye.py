@@ -12,7 +12,7 @@ from core.entries import Entry, Source
 from core.errors import BadPicture
 from core.framing import Frame
 from core.indexfile import Array
-from core.networks import Network
+from core.networks import Cut, Network
 from core.plans import Plan
 from core.ranking import NOWHERE, Bar, Floats, Ids, Places, picture_id
 from core.tally import Look
@@ -27,7 +27,8 @@ class Eye:
     """A network that looks at pictures."""
 
     def __init__(self, network: Network, plan: Plan, source: Source) -> None:
-        self._cut = network.cut([layer.name for layer in plan.layers])
+        # Its own, for it is changed.
+        self._cut = Cut(network, [network.layer(layer.name) for layer in plan.layers])
         _reduce_early(self._cut.extractor)
         self._device = network.device
         self._plan = plan

@@ -141,7 +141,8 @@ class Network:
                 fast; activations are then a little less exact.
 
         Returns:
-            The cut network; the same again where the same was asked for not long ago.
+            The cut network; the same again where the same was asked for not long ago, so whoever
+            changes it makes a ``Cut`` of its own.
         """
         return self._cuts(tuple(map(self.layer, names)), redirect_relu, for_gradients)
 
@@ -165,9 +166,9 @@ class Cut(nn.Module):
     def __init__(
         self,
         network: Network,
-        wanted: tuple[Layer, ...],
-        redirect_relu: bool,
-        for_gradients: bool,
+        wanted: Sequence[Layer],
+        redirect_relu: bool = False,
+        for_gradients: bool = False,
     ) -> None:
         super().__init__()
         self.extractor = layers.extractor(network.module, wanted, redirect_relu)

@@ -9,8 +9,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torchvision import models
 
-from core import networks
+from core import evidence, networks, retrieval
 from core.errors import BadCheckpoint, ExplorerError, UnknownName
+from core.networks import Network
+from core.sources import Drawings
 
 
 def random_weights(name: str, **options: object) -> dict[str, Tensor]:
@@ -154,3 +156,16 @@ def test_unknown_device_and_absent_device() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ExplorerError, match="no cuda device"):
             networks.load("sketchnet", device="cuda")
+
+
+def test_a_cut_is_kept_and_nobody_changes_another_ones(tiny: Network, tmp_path: Path) -> None:
+    name = next(layer.name for layer in tiny.shown if layer.size)
+    cut = tiny.cut([name])
+    assert tiny.cut([name]) is cut and tiny.cut([name], for_gradients=True) is not cut
+    code = str(cut.extractor.code)
+    evidence.project(tiny, torch.rand(1, 3, 24, 24), name, 0, 1, 1, "guided")
+    drawings = Drawings(2)
+    wanted = retrieval.plan(tiny, drawings, [name])
+    out = tmp_path / "a.index"
+    list(retrieval.build(tiny, drawings, retrieval.begin(wanted, drawings, out), out))
+    assert tiny.cut([name]) is cut and str(cut.extractor.code) == code
