@@ -1,1 +1,1 @@
-"""A package, so that ``tests`` is this one: horama installs a package of that name beside itself."""
+"""A package, so that ``tests`` is this one: horama installs one of that name beside itself."""

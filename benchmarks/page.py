@@ -1,0 +1,69 @@
+"""How long a page of neurons takes: ``python -m benchmarks.page``.
+
+It draws the first 64 neurons of each of a network's layers at the default settings, as the Layers
+page asks for them, and prints the seconds of each, the median over rounds that go through all
+layers in turn.
+"""
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core import memory, networks, neurons
+from core.errors import ExplorerError
+from explorer.grid import PER_PAGE
+
+
+def page(network: networks.Network, layer: str, size: int) -> float:
+    """Draw one page, and tell how many seconds it took."""
+    units = range(min(PER_PAGE, network.layer(layer).channels))
+    recipe = neurons.plan(network, layer, units, size)
+    began = time.perf_counter()
+    drawn = sum(len(progress.pictures) for progress in neurons.render(network, recipe))
+    if drawn != len(units):
+        raise ExplorerError(f"{layer} has {len(units)} neurons on its page, {drawn} were drawn")
+    return time.perf_counter() - began
+
+
+def main(
+    network: Annotated[str, typer.Option(help="Its name.")] = networks.SKETCHNET,
+    weights: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    layers: Annotated[str, typer.Option(help="Some of its layers; by default all.")] = "",
+    size: Annotated[int, typer.Option(help="Height and width of the pictures.", min=16)] = 64,
+    rounds: Annotated[int, typer.Option(help="How often each page is drawn.", min=1)] = 3,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
+) -> None:
+    """Time a page of every layer."""
+    memory.keep()
+    loaded = networks.load(network, weights)
+    chosen = [loaded.layer(name) for name in layers.split(",")] if layers else loaded.shown
+    page(loaded, chosen[0].name, size)  # what is set up on first use is not timed
+    times: dict[str, list[float]] = {layer.name: [] for layer in chosen}
+    for _ in range(rounds):
+        for name, found in times.items():
+            found.append(page(loaded, name, size))
+    table = Table("layer", "neurons on the page", "seconds", "least to most")
+    for layer in chosen:
+        found = times[layer.name]
+        count = str(min(PER_PAGE, layer.channels))
+        span = f"{min(found):.2f} to {max(found):.2f}"
+        table.add_row(layer.name, count, f"{statistics.median(found):.2f}", span)
+    console = Console()
+    console.print(table)
+    console.print(f"{loaded.name}, {size} px, {rounds} rounds")
+    if json_file is not None:
+        json_file.write_text(json.dumps({"size": size, "seconds": times}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except ExplorerError as error:
+        sys.exit(f"error: {error}")
