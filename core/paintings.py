@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
+from scipy.spatial import KDTree
 
 from core.errors import unknown
 
@@ -400,14 +401,8 @@ def _glass(chance: np.random.Generator, side: int) -> Array:
     """Set pieces of coloured glass in lead, in rings around a rose, lit from behind."""
     row, col = _plane(side)
     points = _rose(chance)
-    away = np.full((2, side, side), np.inf)
-    nearest = np.zeros((side, side), np.int64)
-    for number, (at_row, at_col) in enumerate(points):
-        apart = np.hypot(row - at_row, col - at_col)
-        closer = apart < away[0]
-        away[1] = np.where(closer, away[0], np.minimum(away[1], apart))
-        away[0] = np.where(closer, apart, away[0])
-        nearest = np.where(closer, number, nearest)
+    found, which = KDTree(points).query(np.stack([row, col], -1), k=2)
+    away, nearest = np.moveaxis(found, -1, 0), which[..., 0]
     jewels = np.array(
         [
             (0.78, 0.07, 0.13),

@@ -1,5 +1,8 @@
 """Pictures that are always at hand: scenes of SketchWorld, and scikit-image's photographs.
 
+What hangs together everywhere lends its style rather than its content: that is ``STYLES``, beside
+the paintings of ``core.paintings``.
+
 The photographs lie inside scikit-image, all of them free to use, so nothing is fetched.
 """
 
@@ -46,7 +49,7 @@ def _photograph(function: str) -> Callable[[], Image.Image]:
     def read() -> Image.Image:
         import skimage.data
 
-        return Image.fromarray(getattr(skimage.data, function)())
+        return Image.fromarray(getattr(skimage.data, function)()).convert("RGB")
 
     return read
 
@@ -63,14 +66,21 @@ SAMPLES: Mapping[str, Sample] = {
     "galaxies": Sample("galaxies", _photograph("hubble_deep_field")),
 }
 
+STYLES: Mapping[str, Sample] = {
+    "tissue": Sample("stained tissue", _photograph("immunohistochemistry")),
+    "retina": Sample("veins of an eye", _photograph("retina")),
+    "gravel": Sample("gravel", _photograph("gravel")),
+}
 
-@functools.lru_cache(maxsize=len(SAMPLES))
+
+@functools.lru_cache(maxsize=len(SAMPLES) + len(STYLES))
 def picture(name: str) -> Image.Image:
     """Give a sample, upright RGB; it is shared, so nobody may change it.
 
     Raises:
         UnknownName: there is none of this name.
     """
-    if name not in SAMPLES:
-        raise unknown("sample", name, SAMPLES)
-    return SAMPLES[name].open()
+    known = {**SAMPLES, **STYLES}
+    if name not in known:
+        raise unknown("sample", name, known)
+    return known[name].open()

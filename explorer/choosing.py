@@ -11,14 +11,16 @@ this machine.
 
 import functools
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import streamlit as st
 from PIL import Image
 
-from core import images, samples
+from core import images, paintings, samples
 from core.errors import BadPicture, ExplorerError, unknown
-from core.samples import SAMPLES
+from core.paintings import PAINTINGS
+from core.samples import SAMPLES, STYLES
 from explorer import links, shared, widgets
 
 # What a browser may send, in megabytes; ``.streamlit/config.toml`` has the same for the server.
@@ -28,6 +30,13 @@ LONGEST = 2048
 TILE_PIXELS = 128
 KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
 OWN = "your picture"
+# What lends its style: paintings of our own, and what looks the same everywhere.
+PAINTED: Mapping[str, str] = {
+    **{name: it.title for name, it in PAINTINGS.items()},
+    **{name: it.title for name, it in STYLES.items()},
+}
+PHOTOGRAPHS: Mapping[str, str] = {name: it.title for name, it in SAMPLES.items()}
+TITLES = {**PHOTOGRAPHS, **PAINTED}
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,13 @@ class Chosen:
         return images.fingerprint(self.picture)
 
 
-def choose(name: str, default: str, problems: list[str], label: str = "Picture") -> Chosen | None:
+def choose(
+    name: str,
+    default: str,
+    problems: list[str],
+    label: str = "Picture",
+    among: Mapping[str, str] = PHOTOGRAPHS,
+) -> Chosen | None:
     """Show what can be chosen, and give what the URL says was.
 
     Args:
@@ -59,14 +74,15 @@ def choose(name: str, default: str, problems: list[str], label: str = "Picture")
             what was chosen can be given up again.
         problems: gets a sentence where the URL names no picture.
         label: what the picture is for.
+        among: the samples to choose from, with their titles.
 
     Returns:
         The picture; None only where the default is none.
     """
     found = chosen(name, default, problems)
     here = "" if found is None else found.name
-    tiles = [_tile(it, here) for it in SAMPLES]
-    if found is not None and here not in SAMPLES:
+    tiles = [_tile(it, here) for it in among]
+    if found is not None and here not in among:
         tiles.append(_own(found))
     with st.container(key=f"choose {name}"):
         clicked = widgets.tile_grid(
@@ -107,11 +123,13 @@ def find(name: str) -> Chosen:
     Raises:
         UnknownName: there is neither a sample nor a picture in the store of this name.
     """
-    if name in SAMPLES:
-        return Chosen(name, SAMPLES[name].title, samples.picture(name))
+    if name in PAINTINGS:
+        return Chosen(name, TITLES[name], paintings.picture(name))
+    if name in TITLES:
+        return Chosen(name, TITLES[name], samples.picture(name))
     stored = shared.store().input(name)
     if stored is None:
-        raise unknown("picture", name, SAMPLES)
+        raise unknown("picture", name, TITLES)
     return Chosen(name, OWN, images.open_picture(stored))
 
 
@@ -169,17 +187,20 @@ def _take(name: str, label: str) -> None:
 
 
 def _tile(sample: str, here: str) -> widgets.Tile:
-    title = SAMPLES[sample].title
-    return widgets.Tile(sample, title, thumbnail(sample), caption=title, chosen=sample == here)
+    title = TITLES[sample]
+    caption = sample if sample in PAINTED else title
+    return widgets.Tile(sample, title, thumbnail(sample), caption=caption, chosen=sample == here)
 
 
 def _own(own: Chosen) -> widgets.Tile:
-    return widgets.Tile(own.name, OWN, _square(own.picture), caption=OWN, chosen=True)
+    return widgets.Tile(own.name, own.title, _square(own.picture), caption=own.title, chosen=True)
 
 
-@functools.lru_cache(maxsize=len(SAMPLES))
+@functools.lru_cache(maxsize=len(TITLES))
 def thumbnail(sample: str) -> str:
     """Give a sample's small picture as a URL."""
+    if sample in PAINTINGS:  # Quickly drawn where it need not be large.
+        return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))
 
 

@@ -1,7 +1,6 @@
 """What the Dream page shows: a dream as the URL describes it, and what each depth paints."""
 
 import functools
-import time
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,11 +11,10 @@ from core.dream_recipes import STRENGTH_RANGE, DreamRecipe
 from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network
-from core.recipe import require, require_number
+from core.recipe import require
 from explorer import choosing, following, links, shared, widgets
 from explorer.choosing import Chosen
-from explorer.gallery import Gallery
-from explorer.jobs import ASKED, UNASKED, Job
+from explorer.jobs import Job
 
 # The picture and the layer that are dreamt where a link names none.
 SAMPLE = "astronaut"
@@ -26,8 +24,6 @@ EXAMPLE, EXAMPLE_PIXELS, EXAMPLES_AT_MOST = "cat", 144, 12
 THUMBNAIL_PIXELS = 128
 # The picture takes most of a wide page; larger ones are saved whole.
 LARGE_PIXELS = 1024
-# A dream that was left so soon for another one is not worth keeping.
-SOON_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -93,39 +89,13 @@ def units(layer: Layer) -> tuple[int, ...]:
 
 def strength() -> float:
     """Read from the URL how strongly a picture is changed."""
-    text = st.query_params.get("strength")
-    if text is None:
-        return DreamRecipe.strength
-    try:
-        value: float | str = float(text)
-    except ValueError:
-        value = text
-    require_number("strength", value, STRENGTH_RANGE)
-    return float(value)
+    value = links.decimal("strength", STRENGTH_RANGE)
+    return DreamRecipe.strength if value is None else value
 
 
 def ask(dream: Dream) -> Job | str | None:
     """Ask for a dream that is not there, and give up the one that was looked at before."""
-    recipe = dream.recipe
-    before = st.session_state.get("dreaming")
-    st.session_state["dreaming"] = recipe.key
-    if before is not None and before != recipe.key:
-        leave(before)
-    if shared.store().present([recipe.key]) and not dream.asked:
-        return None
-    return following.ask(recipe, ASKED if dream.asked else UNASKED)
-
-
-def leave(key: str) -> None:
-    """Stop a dream that is looked at no more; what hardly began does not stay in the gallery."""
-    jobs, visitor = shared.jobs(), shared.visitor()
-    job = jobs.get(key)
-    if job is None or not job.open:
-        return
-    if time.time() - job.queued < SOON_SECONDS:
-        Gallery(jobs).delete([key], visitor)
-    else:
-        jobs.cancel(key, visitor)
+    return following.instead(dream.recipe, "dreaming", dream.asked)
 
 
 def deeper(key: str) -> None:
@@ -175,7 +145,12 @@ def stops(network: Network) -> list[widgets.Stop]:
 
 def before(dream: Dream) -> str:
     """Give the picture that a dream begins with as a URL, as large as it is shown."""
-    return _before(dream.recipe.image, min(dream.recipe.size, LARGE_PIXELS))
+    return began(dream.recipe.image, dream.recipe.size)
+
+
+def began(fingerprint: str, pixels: int) -> str:
+    """Give a picture that is kept as a URL, its longer side of so many pixels as far as shown."""
+    return _before(fingerprint, min(pixels, LARGE_PIXELS))
 
 
 @functools.lru_cache(maxsize=64)

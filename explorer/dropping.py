@@ -13,6 +13,7 @@ from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
+from core.style_recipes import StyleRecipe
 from explorer import links, replay, shared, widgets
 
 # A hostile recipe could put very long words into an error.
@@ -75,13 +76,14 @@ def check(recipe: Recipe) -> None:
     Raises:
         ExplorerError: there is no such network, it has other weights, or lacks what is drawn.
     """
-    from core import dreams, neurons  # Needs PyTorch, which a page may still be importing.
+    from core import dreams, neurons, styles  # Needs PyTorch, which a page may still be importing.
 
-    for fingerprint in recipe.inputs if isinstance(recipe, DreamRecipe) else ():
+    page = {DreamRecipe.kind: "Dream", StyleRecipe.kind: "Style"}.get(recipe.kind)
+    for fingerprint in recipe.inputs if page else ():
         if shared.store().input(fingerprint) is None:
             raise ExplorerError(
-                "the picture that this dream began with is not here; "
-                "choose it on the Dream page first, and open this one again"
+                f"a picture that this one was made from is not here; "
+                f"choose it on the {page} page first, and open this one again"
             )
     infos = shared.catalogue()
     if recipe.network not in infos:
@@ -98,3 +100,5 @@ def check(recipe: Recipe) -> None:
         neurons.plan(network, recipe.layer, recipe.units)
     if isinstance(recipe, DreamRecipe):
         dreams.check(network, recipe)
+    if isinstance(recipe, StyleRecipe):
+        styles.check(network, recipe)

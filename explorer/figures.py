@@ -11,6 +11,8 @@ BINS = 48
 HEIGHT = 260
 # Of one row of a table, in pixels.
 ROW_HEIGHT = 30
+# A cost below this is as good as none; a logarithm knows no 0.
+LEAST_COST = 1e-6
 # Neurons that are named along each side of a square.
 TICKS = 48
 # Grey that is legible on light and on dark paper.
@@ -66,6 +68,48 @@ def histogram(
     # Most pictures excite a neuron little: on a plain scale nothing else would be seen.
     figure.update_yaxes(
         title=f"{what}, %", type="log", fixedrange=True, dtick=1, gridcolor="rgba(128,128,128,0.2)"
+    )
+    return figure
+
+
+def falling(curves: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -> go.Figure:
+    """Draw how costs fell from the first step to the last, on a scale of powers of ten.
+
+    Args:
+        curves: by the name of the cost; costs of content are dashed.
+        colours: of them.
+    """
+    figure = go.Figure()
+    for name, curve in curves.items():
+        last = max(len(curve) - 1, 1)
+        figure.add_scatter(
+            x=[100 * at / last for at in range(len(curve))],
+            y=[it if it > LEAST_COST else None for it in curve],
+            name=name,
+            mode="lines",
+            line={
+                "color": colours[name],
+                "width": 2,
+                "dash": "dash" if name.startswith("content") else "solid",
+            },
+            hovertemplate=f"{name}: %{{y:.2g}}<extra></extra>",
+        )
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        hovermode="x",
+        legend={"itemclick": False, "itemdoubleclick": False},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(fixedrange=True, showgrid=False, ticksuffix=" %", zeroline=False)
+    figure.update_yaxes(
+        title="cost",
+        type="log",
+        fixedrange=True,
+        dtick=1,
+        exponentformat="power",
+        gridcolor="rgba(128,128,128,0.2)",
     )
     return figure
 

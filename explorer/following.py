@@ -1,5 +1,6 @@
 """What a visitor sees of a job while it waits, runs or has stopped: the same on every page."""
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -7,12 +8,15 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.recipe import Recipe
 from explorer import shared, widgets
-from explorer.jobs import ASKED, Busy, Job
+from explorer.gallery import Gallery
+from explorer.jobs import ASKED, UNASKED, Busy, Job
 
 # How often a page looks at a job that is not over.
 POLL_SECONDS = 0.6
 # How often it asks again where so many jobs wait that one more was refused.
 RETRY_SECONDS = 3.0
+# What was left so soon for something else is not worth keeping.
+SOON_SECONDS = 20.0
 
 
 def ask(recipe: Recipe, rank: int = ASKED) -> Job | str:
@@ -30,6 +34,38 @@ def ask(recipe: Recipe, rank: int = ASKED) -> Job | str:
         return jobs.submit(recipe, visitor, rank)
     except Busy as busy:
         return str(busy)
+
+
+def instead(recipe: Recipe, place: str, asked: bool) -> Job | str | None:
+    """Ask for something that is not there, and give up what was looked at before.
+
+    Args:
+        recipe: of what is looked at now.
+        place: names where it is looked at: one thing at a time.
+        asked: whether the visitor chose anything of it.
+
+    Returns:
+        As ``ask``; None where it is there, and nobody has asked for it.
+    """
+    before = st.session_state.get(place)
+    st.session_state[place] = recipe.key
+    if before is not None and before != recipe.key:
+        leave(before)
+    if shared.store().present([recipe.key]) and not asked:
+        return None
+    return ask(recipe, ASKED if asked else UNASKED)
+
+
+def leave(key: str) -> None:
+    """Stop what is looked at no more; what hardly began does not stay in the gallery."""
+    jobs, visitor = shared.jobs(), shared.visitor()
+    job = jobs.get(key)
+    if job is None or not job.open:
+        return
+    if time.time() - job.queued < SOON_SECONDS:
+        Gallery(jobs).delete([key], visitor)
+    else:
+        jobs.cancel(key, visitor)
 
 
 def pace(job: Job | str | None) -> float | None:

@@ -8,13 +8,23 @@ import streamlit as st
 
 from core.dream_recipes import DREAM_SIZES, DREAM_STEPS, OCTAVES_RANGE, DreamRecipe
 from core.errors import ExplorerError, unknown
-from core.recipe import SEED_RANGE, Recipe, require
+from core.recipe import SEED_RANGE, Recipe, require, require_number
 from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
+from core.style_recipes import (
+    BALANCE_RANGE,
+    COLOURS,
+    INITS,
+    LOSSES,
+    STYLE_SCALES,
+    STYLE_SIZES,
+    STYLE_STEPS,
+    StyleRecipe,
+)
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-HOME, LAYERS, NEURON, PROBE, DREAM, DEPTHS, GALLERY = (
+HOME, LAYERS, NEURON, PROBE, DREAM, DEPTHS, STYLE, GALLERY = (
     str(PAGES / f"{name}.py")
-    for name in ("home", "layers", "neuron", "probe", "dream", "depths", "gallery")
+    for name in ("home", "layers", "neuron", "probe", "dream", "depths", "style", "gallery")
 )
 
 # What a link may say of how a neuron is drawn, and between which bounds.
@@ -27,6 +37,13 @@ DREAM_NUMBERS = {
     "seed": SEED_RANGE,
 }
 DREAM_OTHERS = ("strength", "keep_colours", "units", "image", "guide")
+# The same of a style transfer. Its page paints smaller pictures in fewer steps than the command
+# does, as somebody waits for them.
+STYLE_NUMBERS = {"size": STYLE_SIZES, "steps": STYLE_STEPS, "seed": SEED_RANGE}
+STYLE_DECIMALS = {"balance": BALANCE_RANGE, "style_scale": STYLE_SCALES}
+STYLE_WORDS = {"loss": LOSSES, "colours": COLOURS, "init": INITS[:2]}
+STYLE_LAYERS = ("content_layers", "style_layers")
+STYLE_USUAL: dict[str, Any] = {"size": 384, "steps": 20}
 # What a link says where a dream keeps the picture's colours.
 KEPT = "kept"
 # The pictures of a neuron that its page shows: what it wants most, if the link names none; one of
@@ -77,6 +94,8 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
     """
     if isinstance(recipe, DreamRecipe):
         return DREAM, dream(recipe)
+    if isinstance(recipe, StyleRecipe):
+        return STYLE, style(recipe)
     if not isinstance(recipe, NeuronRecipe):
         raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
     if part is not None and part not in recipe.pictures:
@@ -125,6 +144,34 @@ def dream(recipe: DreamRecipe) -> dict[str, str]:
     return query
 
 
+def style(recipe: StyleRecipe) -> dict[str, str]:
+    """Write a style transfer's settings as the query of its page; what is usual is left out.
+
+    Raises:
+        ExplorerError: it is none of those that the page shows.
+    """
+    from core import style_settings  # It needs PyTorch, which not every page waits for.
+
+    named = (*STYLE_NUMBERS, *STYLE_DECIMALS, *STYLE_WORDS, *STYLE_LAYERS, "content", "styles")
+    given = {name: getattr(recipe, name) for name in named}
+    pooling = style_settings.USUAL.get(recipe.network, {}).get("pooling", StyleRecipe.pooling)
+    transfer = recipe.subject == "style" and len(recipe.styles) == 1
+    if not transfer or recipe != StyleRecipe(
+        recipe.network, recipe.weights, pooling=pooling, **given
+    ):
+        raise ExplorerError(
+            "no page shows textures and reconstructions alone, mixtures of paintings, regions "
+            "or what is painted with other settings than those of the Style page"
+        )
+    query = {"network": recipe.network, "picture": recipe.content, "style": recipe.styles[0]}
+    query |= {name: ",".join(getattr(recipe, name)) for name in STYLE_LAYERS}
+    for name in (*STYLE_NUMBERS, *STYLE_DECIMALS, *STYLE_WORDS):
+        value = getattr(recipe, name)
+        if value != STYLE_USUAL.get(name, getattr(StyleRecipe, name)):
+            query[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return query
+
+
 def _check(recipe: NeuronRecipe) -> None:
     """Refuse a recipe whose pictures are none of those that a neuron's page shows."""
     settings = ("network", "weights", "seed", "layer", "units", "size", "steps", "canvas")
@@ -147,6 +194,23 @@ def number(name: str, bounds: tuple[int, int]) -> int | None:
         return None
     require(name, int(text) if text.isascii() and text.isdigit() else text, bounds)
     return int(text)
+
+
+def decimal(name: str, bounds: tuple[float, float]) -> float | None:
+    """Read a number from the URL's query, None if it is not there.
+
+    Raises:
+        ExplorerError: it is no number, or out of bounds (which are both included).
+    """
+    text = st.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        value: float | str = float(text)
+    except ValueError:
+        value = text
+    require_number(name, value, bounds)
+    return float(value)
 
 
 def settings() -> dict[str, int]:

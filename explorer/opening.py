@@ -1,8 +1,10 @@
 """Opening what a link names: the network, which may have to be fetched first, and its layer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import networks
 from core.errors import ExplorerError, unknown
@@ -12,6 +14,36 @@ from explorer import links, shared, widgets
 
 # Visitors start past the middle, where neurons want textures and parts that can be named.
 FIRST_DEPTH = 0.6
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A page on which a network works on pictures.
+
+    Attributes:
+        network: which is loaded.
+        rail: at the left, where what it works on is chosen.
+        room: at the right, where its work is shown.
+    """
+
+    network: Network
+    rail: DeltaGenerator
+    room: DeltaGenerator
+
+
+def studio(problems: list[str]) -> Studio | None:
+    """Divide a page into what is chosen and what is made; None while there is no network."""
+    infos = shared.catalogue()
+    left, room = st.columns([2, 5], gap="large")
+    with left, st.container(key="studio-rail"):
+        name = choose(infos, problems)
+        rail = st.container()
+    with room:
+        opened = network(infos[name])
+        if opened is None:
+            tell(problems)
+            return None
+    return Studio(opened, rail, room)
 
 
 def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
@@ -40,7 +72,7 @@ def choose(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
         label_visibility="collapsed",
         on_change=lambda: links.go(
             network=st.session_state["network"],
-            **{it: st.query_params.get(it) for it in ("show", "picture")},
+            **{it: st.query_params.get(it) for it in ("show", "picture", "style")},
         ),
     )
     return name

@@ -78,6 +78,13 @@ ROOMS = (
         "view_column",
     ),
     Room(
+        "style",
+        "Style",
+        "Paint a picture in the style of another, and choose who speaks.",
+        links.STYLE,
+        "palette",
+    ),
+    Room(
         "gallery",
         "Gallery",
         "Everything made so far: compare, name, save and open again.",

@@ -22,6 +22,7 @@ PAGES = {
     links.LAYERS: ("Open in Layers", ":material/layers:"),
     links.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
     links.DREAM: ("Open in Dream", ":material/bedtime:"),
+    links.STYLE: ("Open in Style", ":material/palette:"),
 }
 
 

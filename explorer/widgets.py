@@ -249,7 +249,14 @@ def pick(
 
 
 def compare(
-    before: str, after: str | None, size: tuple[int, int], key: str, label: str, place: str
+    before: str,
+    after: str | None,
+    size: tuple[int, int],
+    key: str,
+    label: str,
+    place: str,
+    word: str = "dream",
+    above: float = 24.75,
 ) -> None:
     """Show a picture over what became of it; a slider uncovers one or the other.
 
@@ -259,21 +266,24 @@ def compare(
         key: the widget's key.
         label: what a screen reader says of the later picture.
         place: names what is looked at: under another name the slider begins anew.
+        word: stands on the later picture.
+        above: what stands above and beneath it, in rem, so that all of it is seen at once.
     """
     html = (
         '<div class="compare"><img class="after" alt="" draggable="false">'
         '<img class="before" alt="" draggable="false"><span class="line"></span>'
-        '<span class="tag left">before</span><span class="tag right">dream</span>'
+        '<span class="tag left">before</span><span class="tag right"></span>'
         '<input type="range" min="0" max="100" aria-label="Before and after"></div>'
     )
     height, width = size
     data = {
         "set": place,
+        "word": word,
         "before": before,
         "after": after,
         "label": label,
         "proportion": f"{width} / {height}",
-        "widest": f"calc(max(20rem, 100dvh - 24.75rem) * {width / height:.4f})",
+        "widest": f"calc(max(20rem, 100dvh - {above}rem) * {width / height:.4f})",
     }
     mounting.mount("compare", html, key, data, "nothing", None)
 

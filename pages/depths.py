@@ -43,21 +43,16 @@ def main() -> None:
     """Read the URL, and show the row and what is seen in it."""
     st.html(widgets.FRONTEND / "dream.css")
     problems: list[str] = []
-    infos = shared.catalogue()
-    rail, room = st.columns([2, 5], gap="large")
-    with rail, st.container(key="dream-rail"):
-        name = opening.choose(infos, problems)
-        chooser = st.container()
-    with room:
-        network = opening.network(infos[name])
-        if network is None:
-            opening.tell(problems)
-            return
-        with chooser:
+    studio = opening.studio(problems)
+    if studio is None:
+        return
+    network = studio.network
+    with studio.room:
+        with studio.rail:
             chosen = choosing.choose("picture", dreaming.SAMPLE, problems)
             picture = chosen or choosing.find(dreaming.SAMPLE)
         count, strength, seed = settings(network, problems)
-        with chooser:
+        with studio.rail:
             show_settings(network, count, strength, seed)
         widgets.heading(
             "Depths side by side",

@@ -33,17 +33,12 @@ def main() -> None:
     """Read the URL, and show one dream."""
     st.html(widgets.FRONTEND / "dream.css")
     problems: list[str] = []
-    infos = shared.catalogue()
-    rail, room = st.columns([2, 5], gap="large")
-    with rail, st.container(key="dream-rail"):
-        name = opening.choose(infos, problems)
-        chooser = st.container()
-    with room:
-        network = opening.network(infos[name])
-        if network is None:
-            opening.tell(problems)
-            return
-        with chooser:
+    studio = opening.studio(problems)
+    if studio is None:
+        return
+    network = studio.network
+    with studio.room:
+        with studio.rail:
             picture = choosing.choose("picture", dreaming.SAMPLE, problems)
         guide = choosing.chosen("guide", "", problems)
         try:
@@ -52,7 +47,7 @@ def main() -> None:
             problems.append(str(error))
             links.go(**{it: st.query_params.get(it) for it in ("network", "picture")})
             dream = dreaming.read(network, picture or choosing.find(dreaming.SAMPLE), None)
-        with chooser:
+        with studio.rail:
             show_more(dream)
         show_head(network, dream)
         opening.tell(problems)

@@ -60,11 +60,11 @@ def open_named(text: str) -> "Image":
     path = Path(text)
     if path.is_file():
         return images.open_picture(path)
-    if text in samples.SAMPLES:
+    if text in samples.SAMPLES or text in samples.STYLES:
         return samples.picture(text)
     if text in paintings.PAINTINGS:
         return paintings.picture(text)
-    known = ", ".join((*samples.SAMPLES, *paintings.PAINTINGS))
+    known = ", ".join((*samples.SAMPLES, *samples.STYLES, *paintings.PAINTINGS))
     raise ExplorerError(f"there is no file {text}; name one, or one of ours: {known}")
 
 

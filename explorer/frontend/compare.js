@@ -22,6 +22,7 @@ export default function ({ data, parentElement }) {
   show(box.querySelector(".before"), data.before);
   show(box.querySelector(".after"), data.after);
   box.querySelector(".after").alt = data.label;
+  box.querySelector(".tag.right").textContent = data.word;
   box.dataset.state = data.state;
   const place = () => {
     const at = Number(slider.value);

@@ -6,11 +6,11 @@ from core import samples
 from core.errors import UnknownName
 
 
-@pytest.mark.parametrize("name", samples.SAMPLES)
+@pytest.mark.parametrize("name", {**samples.SAMPLES, **samples.STYLES})
 def test_every_sample_opens_upright_in_colour(name: str) -> None:
     picture = samples.picture(name)
     assert picture.mode == "RGB" and min(picture.size) >= 300
-    assert len(set(picture.resize((16, 16)).get_flattened_data())) > 50
+    assert len(set(picture.resize((64, 64)).get_flattened_data())) > 50
 
 
 def test_a_sample_is_the_same_every_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops
 from streamlit.testing.v1 import AppTest
 
-from core import images, samples
+from core import images
 from core.errors import BadPicture, UnknownName
 from explorer import choosing, shared
 
@@ -108,6 +108,7 @@ def test_keeping_a_sample_lets_work_start_from_it(tmp_path: Path) -> None:
 
 
 def test_samples_and_pictures_do_not_share_names() -> None:
-    assert all(len(name) < 32 for name in samples.SAMPLES)
+    assert all(len(name) < 32 for name in choosing.TITLES)
+    assert len(choosing.TITLES) == len(choosing.PHOTOGRAPHS) + len(choosing.PAINTED)
     with pytest.raises(UnknownName):
         choosing.find("nothing of this name")

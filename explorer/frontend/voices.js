@@ -1,0 +1,84 @@
+// Two sliders over the layers of a network: the depths that speak for style, and the one that
+// speaks for content. Above them stands what each depth looks for.
+
+function make(stop) {
+  const example = document.createElement("span");
+  example.className = "example";
+  example.append(document.createElement("span"), document.createElement("span"));
+  example.children[0].className = "frame";
+  example.children[1].className = "name";
+  example.children[1].textContent = stop.name;
+  example.title = stop.words;
+  example.style.setProperty("--colour", stop.colour);
+  return example;
+}
+
+function paint(example, picture) {
+  const frame = example.querySelector(".frame");
+  if (!picture || frame.querySelector("img")?.getAttribute("src") === picture) return;
+  const image = document.createElement("img");
+  image.alt = ""; // the sliders say where they are
+  image.draggable = false;
+  image.src = picture;
+  frame.replaceChildren(image);
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector(".voices");
+  const row = box.querySelector(".examples");
+  const { stops } = data;
+  const places = stops.map((_, at) => at).filter((at) => stops[at].example);
+  const [first, last, only] = ["first", "last", "only"].map((it) => box.querySelector(`.${it}`));
+  const chosen = JSON.stringify([data.style, data.content]);
+  if (box.dataset.set !== data.set) {
+    box.dataset.set = data.set;
+    row.replaceChildren(...places.map((at) => make(stops[at])));
+    for (const slider of [first, last, only]) slider.max = stops.length - 1;
+    first.setAttribute("aria-label", "Style from");
+    last.setAttribute("aria-label", "Style to");
+    only.setAttribute("aria-label", "Content at");
+    box.dataset.chosen = "";
+  }
+  if (box.dataset.chosen !== chosen) {
+    box.dataset.chosen = chosen;
+    [first.value, last.value, only.value] = [...data.style, data.content];
+  }
+  places.forEach((at, place) => paint(row.children[place], stops[at].picture));
+  box.style.setProperty("--count", places.length);
+  box.style.setProperty("--rail", `linear-gradient(90deg, ${stops.map((it) => it.colour).join(", ")})`);
+
+  const look = () => {
+    const [from, to, at] = [first, last, only].map((slider) => Number(slider.value));
+    for (const slider of [first, last, only]) {
+      const stop = stops[Number(slider.value)];
+      slider.setAttribute("aria-valuetext", stop.words);
+      slider.style.setProperty("--colour", stop.colour);
+    }
+    // Where both ends meet at the deep end, the first lies on top, as only it can move.
+    first.style.zIndex = from === to && from === stops.length - 1 ? 2 : 1;
+    const most = Math.max(stops.length - 1, 1);
+    box.style.setProperty("--from", from / most);
+    box.style.setProperty("--to", to / most);
+    const names = [...new Set([stops[from].name, stops[to].name])];
+    box.querySelector(".style .said").textContent = names.join(" to ");
+    box.querySelector(".content .said").textContent = stops[at].name;
+    places.forEach((place, it) => {
+      row.children[it].classList.toggle("styles", from <= place && place <= to);
+      row.children[it].classList.toggle("contents", place === at);
+    });
+  };
+  const style = () => setTriggerValue("pick", `style ${stops[first.value].name} ${stops[last.value].name}`);
+  first.oninput = () => {
+    if (Number(first.value) > Number(last.value)) first.value = last.value;
+    look();
+  };
+  last.oninput = () => {
+    if (Number(last.value) < Number(first.value)) last.value = first.value;
+    look();
+  };
+  only.oninput = look;
+  first.onchange = style;
+  last.onchange = style;
+  only.onchange = () => setTriggerValue("pick", `content ${stops[only.value].name}`);
+  look();
+}

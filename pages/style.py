@@ -1,0 +1,265 @@
+"""Style: a picture painted anew, with the content of one and the style of another."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import style_settings
+from core.errors import ExplorerError
+from core.networks import Network
+from core.recipe import SEED_RANGE
+from core.style_recipes import StyleRecipe
+from explorer import (
+    choosing,
+    dreaming,
+    figures,
+    following,
+    links,
+    opening,
+    shared,
+    styling,
+    widgets,
+)
+from explorer.jobs import Job
+from explorer.store import StoredPicture
+from explorer.styling import Transfer
+
+SIZES = (192, 256, 384, 512, 768, 1024)
+STEPS = (5, 10, 20, 40, 80)
+# How much content has to say, from hardly anything to nearly all.
+BALANCES = (0.001, 0.003, 0.007, StyleRecipe.balance, 0.05, 0.15, 0.5)
+STROKES = (0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0)
+LOSSES = {"gram": "who fires with whom (Gram)", "wasserstein": "mean and spread (Wasserstein)"}
+COLOURS = {
+    "style": "the painting's",
+    "light": "the picture's own: only its light is painted",
+    "matched": "the picture's own: the painting is dyed in them",
+}
+INITS = {"content": "the picture", "noise": "noise"}
+SETTINGS = (
+    *links.STYLE_NUMBERS,
+    *links.STYLE_DECIMALS,
+    *links.STYLE_WORDS,
+    *links.STYLE_LAYERS,
+)
+POLL_SECONDS = 0.3
+# What stands above and beneath the picture, in rem.
+ABOVE = 28.0
+
+
+def main() -> None:
+    """Read the URL, and show one picture being painted."""
+    st.html(widgets.FRONTEND / "style.css")
+    problems: list[str] = []
+    studio = opening.studio(problems)
+    if studio is None:
+        return
+    network = studio.network
+    with studio.room:
+        with studio.rail:
+            st.html('<p class="side-title">Content</p>')
+            content = choosing.choose("picture", styling.SAMPLE, problems, "Content")
+            st.html('<p class="side-title">Style</p>')
+            style = choosing.choose("style", styling.PAINTING, problems, "Style", choosing.PAINTED)
+        pictures = (
+            content or choosing.find(styling.SAMPLE),
+            style or choosing.find(styling.PAINTING),
+        )
+        try:
+            transfer = styling.read(network, *pictures)
+        except ExplorerError as error:
+            problems.append(str(error))
+            kept = ("network", "picture", "style")
+            links.go(**{it: st.query_params.get(it) for it in kept})
+            transfer = styling.read(network, *pictures)
+        with studio.rail:
+            show_settings(transfer)
+        show_head(network, transfer)
+        opening.tell(problems)
+        with st.container(key="voices"):
+            show_voices(network, transfer)
+        job = following.instead(transfer.recipe, "painting", transfer.asked)
+        show_transfer(network, transfer, job)
+
+
+def show_head(network: Network, transfer: Transfer) -> None:
+    """Name what is painted how."""
+    title = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
+    line = "Content is what a layer sees; style is how the neurons of layers fire together."
+    depth = network.layer(transfer.recipe.style_layers[-1]).depth
+    with st.container(key="style-head"):
+        widgets.heading(title, line, widgets.depth_colour(depth))
+
+
+def show_voices(network: Network, transfer: Transfer) -> None:
+    """Show which depths speak for content and for style."""
+    recipe = transfer.recipe
+    content = styling.nearest(network, recipe.content_layers[0])
+    ends = [styling.nearest(network, recipe.style_layers[at]) for at in (0, -1)]
+
+    def pick(chosen: str) -> None:
+        voice, *names = chosen.split()
+        usual = style_settings.usual(network)
+        layers = tuple(names) if voice == "content" else styling.between(network, *names)
+        name = f"{voice}_layers"
+        links.change(**{name: None if layers == usual[name] else ",".join(layers)})
+
+    place = (min(ends), max(ends))
+    if styling.voices(styling.stops(network), content, place, "speaking", network.name, pick):
+        st.rerun()
+
+
+def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -> None:
+    """Show the painting over its picture, follow it as it grows, and offer what can be done."""
+    key = transfer.recipe.key
+    stored = shared.store().picture(key, 0)
+
+    def body() -> None:
+        now = shared.jobs().get(key) if isinstance(job, Job) else job
+        found = stored or shared.store().picture(key, 0)
+        sketch = None if found else shared.jobs().sketches(key).get(0)
+        after = dreaming.shown(found.image) if found else sketch and widgets.encoded(sketch)
+        width, height = transfer.content.picture.size
+        label = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
+        label += "" if found else ", unfinished"
+        recipe = transfer.recipe
+        before = dreaming.began(recipe.content, recipe.size)
+        place = f"{recipe.content} {recipe.styles[0]} {network.name}"
+        widgets.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
+        with st.container(key="style-status", horizontal=True, vertical_alignment="center"):
+            if isinstance(now, str):
+                st.caption(now)
+            elif now is not None and now.state != "done":
+                shared.jobs().watch(key, shared.visitor())
+                following.show(now, "{:.0%} painted".format, "style")
+                if not now.open and sketch is not None:
+                    show_save(transfer, sketch, "webp", "Save it as it is")
+            elif found is not None:
+                show_tools(transfer, found)
+        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
+        if over or (stored is None and found is not None):
+            st.rerun()
+
+    pace = following.pace(job)
+    with st.container(key="stage"):
+        st.fragment(body, run_every=None if pace is None else min(pace, POLL_SECONDS))()
+    with st.container(key="curves"):
+        show_curves(network, stored)
+
+
+def show_curves(network: Network, stored: StoredPicture | None) -> None:
+    """Show how far each layer was from what it should be, while it was painted."""
+    curves = {} if stored is None else styling.curves(stored.facts)
+    st.html(
+        '<div class="section"><h3>How it came nearer</h3><p>What each layer still lacked, step by '
+        "step; every size begins with what the smaller one left.</p></div>"
+    )
+    if not curves:
+        st.caption("It is drawn when the picture is finished.")
+        return
+    colours = {name: widgets.depth_colour(network.layer(name.split()[1]).depth) for name in curves}
+    figure = figures.falling(curves, colours)
+    st.plotly_chart(figure, key="losses", config={"displayModeBar": False})
+
+
+def show_tools(transfer: Transfer, stored: StoredPicture) -> None:
+    """Offer what can be done with a finished picture."""
+    show_save(transfer, stored.image, "png", "Save as PNG")
+    st.button(
+        "Paint it once more",
+        key="again",
+        icon=":material/brush:",
+        on_click=again,
+        args=(transfer.recipe.key,),
+        help="The painted picture becomes the content of the next one.",
+    )
+
+
+def again(key: str) -> None:
+    """Let a painted picture be the one that the next is painted from."""
+    stored = shared.store().picture(key, 0)
+    if stored is not None:
+        links.change(picture=choosing.accept(stored.image).name)
+
+
+def show_save(transfer: Transfer, image: bytes, kind: str, label: str) -> None:
+    """Offer a picture as a file."""
+    titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
+    name = f"{titles}-{transfer.recipe.network}.{kind}"
+    icon = ":material/download:"
+    st.download_button(
+        label, image, name, f"image/{kind}", key="save", icon=icon, on_click="ignore"
+    )
+
+
+def show_settings(transfer: Transfer) -> None:
+    """Let the visitor choose how it is painted; the address changes at once."""
+    recipe = transfer.recipe
+    key = recipe.key
+
+    def put(name: str) -> None:
+        value = st.session_state[f"{name} {key}"]
+        usual = links.STYLE_USUAL.get(name, getattr(StyleRecipe, name))
+        links.change(**{name: None if value == usual else str(value)})
+
+    def slide(
+        name: str, title: str, choices: Sequence[float], words: Callable[[Any], str] = str
+    ) -> None:
+        now = getattr(recipe, name)
+        st.select_slider(
+            title,
+            sorted({*choices, now}),
+            now,
+            format_func=words,
+            key=f"{name} {key}",
+            on_change=put,
+            args=(name,),
+        )
+
+    def select(name: str, title: str, words: dict[str, str]) -> None:
+        st.selectbox(
+            title,
+            list(words),
+            list(words).index(getattr(recipe, name)),
+            format_func=words.__getitem__,
+            key=f"{name} {key}",
+            on_change=put,
+            args=(name,),
+        )
+
+    slide("balance", "Balance: from more style to more content", BALANCES, balanced)
+    with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
+        slide("style_scale", "Size of the strokes", STROKES, "\N{MULTIPLICATION SIGN} {:g}".format)
+        slide("size", "Longer side in pixels", SIZES)
+        slide("steps", "Steps at each size", STEPS)
+        select("colours", "Whose colours", COLOURS)
+        select("loss", "What style is", LOSSES)
+        select("init", "Start from", INITS)
+        st.number_input(
+            "Seed: where the chance in noise comes from",
+            *SEED_RANGE,
+            recipe.seed,
+            key=f"seed {key}",
+            on_change=put,
+            args=("seed",),
+        )
+        if set(SETTINGS) & set(st.query_params):
+            st.button(
+                "Back to the usual",
+                key="usual",
+                on_click=links.change,
+                kwargs=dict.fromkeys(SETTINGS),
+            )
+
+
+def balanced(value: float) -> str:
+    """Write a balance beside the usual one."""
+    if value == StyleRecipe.balance:
+        return "balanced"
+    if value < StyleRecipe.balance:
+        return f"style {StyleRecipe.balance / value:.2g}\N{MULTIPLICATION SIGN}"
+    return f"content {value / StyleRecipe.balance:.2g}\N{MULTIPLICATION SIGN}"
+
+
+main()

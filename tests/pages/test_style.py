@@ -1,0 +1,174 @@
+"""The Style page, run without a browser on a tiny stand-in for SketchNet."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import style_settings, styles
+from core.errors import ExplorerError
+from core.networks import SKETCHNET
+from core.style_recipes import StyleRecipe
+from explorer import choosing, dropping, links, shared, styling
+from explorer.gallery import Gallery, Search
+from tests.conftest import tiny_module
+from tests.pages.app import html, open_at, query
+from tests.pages.studio import Studio, open_studio, visit, work_off
+
+USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
+# What these tests paint is small, and soon finished.
+QUICK = {"size": "64", "steps": "2"}
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    monkeypatch.setitem(style_settings.USUAL, SKETCHNET, USUAL)
+    monkeypatch.setattr(links, "STYLE_USUAL", {"size": 48, "steps": 3})
+    monkeypatch.setattr(StyleRecipe, "smallest", 32)
+    # The quickest to draw of the paintings.
+    monkeypatch.setattr(styling, "PAINTING", "dots")
+    yield from open_studio(Studio(tiny_module()), monkeypatch)
+
+
+def component(app: AppTest, name: str) -> dict[str, Any]:
+    """What the page gave to one of its own components."""
+    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    return next(it for it in found if name in it)
+
+
+def recipe_of() -> StyleRecipe:
+    (entry,) = Gallery(shared.jobs()).entries(Search())
+    found = entry.recipe
+    assert isinstance(found, StyleRecipe)
+    return found
+
+
+def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
+    app = visit("style")
+    shown = component(app, "before")
+    assert shown["after"] and shown["after"] != shown["before"]
+    assert "Cat in a pointillist" in html(app)
+    speaking = component(app, "stops")
+    able = [it.name for it in studio.network.shown if it.size is not None]
+    assert [it["name"] for it in speaking["stops"]] == able
+    assert [able[at] for at in speaking["style"]] == ["1", "3"]
+    assert able[speaking["content"]] == "3"
+    # Its losses are drawn, and nobody asked for it, so it is not in the gallery.
+    assert len(app.get("plotly_chart")) == 1
+    assert Gallery(shared.jobs()).count(Search()) == 0
+    assert [it.label for it in app.get("download_button")] == ["Save as PNG"]
+
+
+def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
+    settings = {"balance": "0.5", "style_scale": "0.7", "loss": "wasserstein", "init": "noise"}
+    app = visit(
+        "style", picture="coffee", style="tissue", content_layers="1", style_layers="3",
+        colours="matched", seed="7", **settings, **QUICK,
+    )  # fmt: skip
+    content, style = (choosing.find(it).fingerprint for it in ("coffee", "tissue"))
+    assert recipe_of() == styles.plan(
+        studio.network, 7, content=content, styles=(style,), content_layers=("1",),
+        style_layers=("3",), balance=0.5, style_scale=0.7, loss="wasserstein", init="noise",
+        colours="matched", size=64, steps=2,
+    )  # fmt: skip
+    assert not app.warning
+
+
+def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
+    visit("style", picture="coffee", colours="light", balance="0.05", seed="7", **QUICK)
+    found = recipe_of()
+    dropping.check(found)
+    page, asked = links.of(found, 0)
+    assert page == links.STYLE
+    again = visit("style", **asked)
+    assert recipe_of() == found
+    assert not again.warning
+
+
+def test_settings_change_the_address(studio: Studio) -> None:
+    app = visit("style", picture="coffee", **QUICK)
+    key = recipe_of().key
+    app.select_slider(key=f"balance {key}").set_value(0.05).run()
+    assert query(app)["balance"] == "0.05"
+    key = next(it.key for it in app.selectbox if it.key.startswith("colours ")).split()[1]
+    app.selectbox(key=f"colours {key}").set_value("light").run()
+    assert query(app)["colours"] == "light"
+    app.button(key="usual").click().run()
+    assert query(app) == {"picture": "coffee"}
+
+
+def test_a_range_of_depths_is_the_usual_one_or_all_between(studio: Studio) -> None:
+    assert styling.between(studio.network, "1", "3") == USUAL["style_layers"]
+    assert styling.between(studio.network, "1", "1") == ("1",)
+    assert styling.nearest(studio.network, "0") == 0
+
+
+def test_a_painting_is_painted_once_more(studio: Studio) -> None:
+    app = visit("style", picture="coffee", **QUICK)
+    first = recipe_of()
+    app.button(key="again").click().run()
+    work_off(app)
+    stored = shared.store().picture(first.key, 0)
+    assert stored is not None
+    assert query(app)["picture"] == choosing.accept(stored.image).name
+
+
+def test_one_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
+    app = open_at("style", picture="coffee", **QUICK)
+    left = app.session_state["painting"]
+    app.query_params["style"] = "tissue"
+    app.run()
+    job = shared.jobs().get(left)
+    assert job is not None and job.state == "cancelled" and job.deleted is not None
+    assert app.session_state["painting"] != left
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"content_layers": "nowhere"}, "no layer"),
+        ({"style_layers": "1,,3"}, "no layer"),
+        ({"style_layers": "6"}, "has no places"),
+        ({"balance": "nan"}, "balance is"),
+        ({"balance": "a lot"}, "balance is"),
+        ({"size": "1000000"}, "size is"),
+        ({"steps": "-1"}, "steps is"),
+        ({"loss": "hinge"}, "no loss"),
+        ({"init": "picture"}, "no init"),
+        ({"picture": "f" * 32}, "no picture"),
+        ({"style": "../../etc/passwd"}, "no picture"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence_and_a_painting(
+    studio: Studio, asked: dict[str, str], words: str
+) -> None:
+    app = open_at("style", **asked)
+    assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
+    assert component(app, "before")["before"]
+
+
+@pytest.mark.parametrize("content", [b"no picture", b""], ids=["words", "empty"])
+def test_a_broken_painting_is_refused_in_one_sentence(studio: Studio, content: bytes) -> None:
+    app = visit("style", picture="coffee", **QUICK)
+    app.file_uploader[1].upload("mine.png", content or b"\0", "image/png")
+    app.run()
+    assert not app.exception
+    assert [it.value.startswith("This picture cannot be used") for it in app.error] == [True]
+    assert "style" not in query(app)
+
+
+def test_what_the_page_does_not_make_is_refused(studio: Studio) -> None:
+    visit("style", picture="coffee", **QUICK)
+    found = recipe_of()
+    for other in (
+        replace(found, content="", content_layers=(), init="noise"),
+        replace(found, styles=(), style_layers=()),
+        replace(found, variation=0.5),
+    ):
+        with pytest.raises(ExplorerError, match="no page shows"):
+            links.of(other)
+    with pytest.raises(ExplorerError, match="on the Style page"):
+        dropping.check(replace(found, content="f" * 32))
