@@ -24,6 +24,7 @@ PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
 ASKED = ("eye", "iris")
 NOISE = "noise"
 NAMED = 4
+WIDTH = 120
 
 
 def main(
@@ -56,7 +57,7 @@ def main(
                 row = {it.concept: it.value for it in grown}
                 row["(change)"] = retouch.strength(image - untouched)
                 found[layer_name].append(row)
-    Console().print(table(found))
+    Console(width=WIDTH).print(table(found))
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
@@ -75,7 +76,7 @@ def table(found: dict[str, list[dict[str, float]]]) -> Table:
         cells = []
         for name in ASKED:
             if name not in means:
-                cells.append("not asked")
+                cells.append("no neuron stands for it")
                 continue
             values = [2 ** row[name] for row in rows]
             place = f"{order.index(name) + 1} of {len(order)}"

@@ -198,8 +198,10 @@ def _dream(
     detail = None if scene.detail is None else resized(scene.detail, sizes[0])
     done = 0
     for number, size in enumerate(sizes):
-        # What one size leaves behind does not fit the next, and would only lie there.
-        memory.give_back()
+        tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
+        if tiles is not None:
+            # What one size leaves behind does not fit the next, and would only lie there.
+            memory.give_back()
         quiet, loud = (
             loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
         )
@@ -210,7 +212,6 @@ def _dream(
             (quiet, loud),
             recipe.steps,
         )
-        tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
         settings = AscentSettings(steps=recipe.steps, settling=0, patience=0, tiles=tiles)
         for step in ascend(network, wish, canvas, settings, Shift(), generator):
             behind = step.index - 1 + step.behind

@@ -172,7 +172,7 @@ def energy(layer: str, units: Sequence[int] = ()) -> Objective:
     def value(activations: Activations) -> Tensor:
         seen = activations[layer]
         own = seen[:, list(units)] if units else seen
-        return _precise(own).square().flatten(1).mean(1)
+        return _precise(own).square().mean(tuple(range(1, own.ndim)))
 
     return Objective(frozenset({layer}), value)
 

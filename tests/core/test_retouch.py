@@ -3,10 +3,12 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from core.canvas import COLOUR_CORRELATION
 from core.retouch import (
     BANDS,
     COARSER,
@@ -80,12 +82,31 @@ def test_a_gradient_of_nothing_stays_nothing() -> None:
     assert not gradient.any()
 
 
-def test_colours_are_calmed_and_light_is_not() -> None:
-    gradient = torch.tensor([3.0, 0.0, -6.0]).view(1, 3, 1, 1)
+def test_loud_colours_are_calmed_and_light_is_not() -> None:
+    gradient = torch.tensor([[3.0, 0.0, -6.0], [0.0, 9.0, 3.0]]).T.reshape(1, 3, 1, 2)
     calm_colours(gradient)
-    assert gradient.flatten().tolist() == pytest.approx(
-        [-1 + COLOUR * 4, -1 + COLOUR * 1, -1 - COLOUR * 5]
+    # By hand: means -1 and 4, differences (4, 1, -5) and (-4, 5, -1) with squares 42 and 42.
+    less = COLOUR * math.sqrt(3 * (1 + 16)) / math.sqrt(84)
+    assert gradient[0, :, 0, 0].tolist() == pytest.approx(
+        [-1 + 4 * less, -1 + 1 * less, -1 - 5 * less], abs=1e-6
     )
+    assert gradient[0, :, 0, 1].tolist() == pytest.approx(
+        [4 - 4 * less, 4 + 5 * less, 4 - 1 * less], abs=1e-6
+    )
+
+
+def test_calm_colours_stay() -> None:
+    gradient = torch.tensor([5.0, 5.5, 4.5]).view(1, 3, 1, 1)
+    calm_colours(gradient)
+    assert gradient.flatten().tolist() == pytest.approx([5.0, 5.5, 4.5])
+
+
+def test_colours_are_as_calm_as_those_of_natural_pictures() -> None:
+    root = np.array(COLOUR_CORRELATION)
+    covariance = root @ root.T
+    onto_light = np.full((3, 3), 1 / 3)
+    light = np.trace(onto_light @ covariance @ onto_light)
+    assert pytest.approx(math.sqrt(np.trace(covariance) / light - 1), abs=0.005) == COLOUR
 
 
 def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
