@@ -83,7 +83,7 @@ class Correlations:
 def correlations(network: Network, image: Tensor, layer: str) -> Correlations:
     """Measure how the neurons of a layer fire together in a picture ``[1, 3, H, W]``."""
     found = network.layer(layer)
-    together, _, count = moments(network.activations(image, [found.name])[found.name])
+    together, count, _ = moments(network.activations(image, [found.name])[found.name])
     return Correlations(found.name, (together[0] / count[0]).cpu())
 
 

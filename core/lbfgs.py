@@ -48,14 +48,14 @@ class Lbfgs(torch.optim.Optimizer):
         self._at = parameter
         size = parameter.numel()
         self._room = max(1, min(HISTORY, HISTORY_BYTES // (8 * size)))
-        # Steps, then gradient differences, then the gradient itself.
+        # The gradient, then each remembered step and what it did to the gradient.
         self._rows = parameter.new_zeros(2 * self._room + 1, size, requires_grad=False)
         self._dots = torch.zeros(2 * self._room + 1, 2 * self._room + 1, dtype=torch.float64)
         self._order: list[int] = []
         self.best = parameter.detach().clone()
         self._least = float("inf")
         self._before: tuple[Tensor, float] | None = None
-        self._direction = torch.zeros_like(self._rows[-1])
+        self._direction = torch.zeros_like(self._rows[0])
         self._length, self._slope, self._taken_back = 0.0, 0.0, 0
 
     @torch.no_grad()
@@ -80,7 +80,7 @@ class Lbfgs(torch.optim.Optimizer):
                 self._order.clear()
             else:
                 self._remember(self._at.flatten() - place)
-        self._rows[-1].copy_(self._at.grad.flatten())
+        self._rows[0].copy_(self._at.grad.flatten())
         self._taken_back = 0
         self._aim()
         self._before = (self._at.flatten().clone(), loss)
@@ -100,51 +100,60 @@ class Lbfgs(torch.optim.Optimizer):
         gradient = self._at.grad
         if gradient is None:
             return
-        changed = gradient.flatten() - self._rows[-1]
+        changed = gradient.flatten() - self._rows[0]
         curvature = float(moved @ changed)
         if not curvature > FLAT * float(moved.norm() * changed.norm()):
             return
         full = len(self._order) == self._room
         at = self._order.pop(0) if full else len(self._order)
         self._order.append(at)
-        self._rows[at].copy_(moved)
-        self._rows[self._room + at].copy_(changed)
+        self._rows[1 + 2 * at].copy_(moved)
+        self._rows[2 + 2 * at].copy_(changed)
 
     def _aim(self) -> None:
         """Choose where to go, and how far."""
-        newest = [self._room * 2]
-        if self._order:
-            newest += [self._order[-1], self._room + self._order[-1]]
-        fresh = (self._rows @ self._rows[newest].T).to("cpu", torch.float64)  # [2 m + 1, 1 or 3]
-        self._dots[:, newest] = fresh
-        self._dots[newest] = fresh.T
-        parts = self._combination()
-        slope = float(parts @ self._dots[:, -1])
+        used = 1 + 2 * len(self._order)
+        newest = [0, *(it + 2 * self._order[-1] for it in (1, 2) if self._order)]
+        rows, dots = self._rows[:used], self._dots[:used, :used]
+        fresh = (rows[newest] @ rows.T).to("cpu", torch.float64)  # [1 or 3, used]
+        dots[newest] = fresh
+        dots[:, newest] = fresh.T
+        parts = _combination(dots, self._order)
+        slope = float(parts @ dots[:, 0])
         if not slope < 0:
             self._order.clear()
             parts = torch.zeros_like(parts)
-            parts[-1] = -1.0
-            slope = -float(self._dots[-1, -1])
-        torch.mv(self._rows.T, parts.to(self._rows), out=self._direction)
+            parts[0] = -1.0
+            slope = -float(dots[0, 0])
+        torch.mv(rows.T, parts.to(rows), out=self._direction)
         size = float(self._direction.norm()) / len(self._direction) ** 0.5
         rate = self.param_groups[0]["lr"]
         farthest = (FARTHEST if self._order else FIRST) / max(size, torch.finfo(torch.float32).tiny)
         self._length = rate * (min(1.0, farthest) if self._order else farthest)
         self._slope = slope
 
-    def _combination(self) -> Tensor:
-        """Find the direction in terms of all rows, by the two loops of L-BFGS: ``[2 m + 1]``."""
-        dots, room = self._dots, self._room
-        parts = torch.zeros(2 * room + 1, dtype=torch.float64)
-        parts[-1] = -1.0
-        weights: dict[int, float] = {}
-        for at in reversed(self._order):
-            weights[at] = float(parts @ dots[at]) / float(dots[at, room + at])
-            parts[room + at] -= weights[at]
-        if self._order:
-            last = self._order[-1]
-            parts *= float(dots[last, room + last] / dots[room + last, room + last])
-        for at in self._order:
-            back = float(parts @ dots[room + at]) / float(dots[at, room + at])
-            parts[at] += weights[at] - back
-        return parts
+
+def _combination(dots: Tensor, order: list[int]) -> Tensor:
+    """Find a direction by the two loops of L-BFGS.
+
+    Args:
+        dots: ``[2 m + 1, 2 m + 1]``, products of the gradient, and of each step and what it did to
+            the gradient.
+        order: of the m steps, the oldest first.
+
+    Returns:
+        ``[2 m + 1]``, how much of each the direction has.
+    """
+    parts = torch.zeros(len(dots), dtype=torch.float64)
+    parts[0] = -1.0
+    weights: dict[int, float] = {}
+    for step in (1 + 2 * at for at in reversed(order)):
+        weights[step] = float(parts @ dots[step]) / float(dots[step, step + 1])
+        parts[step + 1] -= weights[step]
+    if order:
+        last = 1 + 2 * order[-1]
+        parts *= float(dots[last, last + 1] / dots[last + 1, last + 1])
+    for step in (1 + 2 * at for at in order):
+        back = float(parts @ dots[step + 1]) / float(dots[step, step + 1])
+        parts[step] += weights[step] - back
+    return parts

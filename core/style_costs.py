@@ -183,13 +183,18 @@ def _at_places(mask: Tensor, size: tuple[int, int], places: tuple[int, int]) -> 
     return style_losses.at_places(FRAME(resized(mask, size)), places)
 
 
+def painting_at(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale a painting to be looked at beside a picture of a size; it is never enlarged."""
+    own = (painting.shape[2], painting.shape[3])
+    height, width = _within(own, round(max(size) * recipe.style_scale))
+    return resized(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
+
+
 def _seen(
     network: Network, recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]
 ) -> dict[str, Style]:
     """Measure a painting, as large beside the picture as the recipe says, by layer."""
-    own = (painting.shape[2], painting.shape[3])
-    height, width = _within(own, round(max(size) * recipe.style_scale))
-    image = resized(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
+    image = painting_at(recipe, painting, size)
     sums = whole.moments(network, image, recipe.style_layers, tiles_of(network, recipe))
     return {name: Style.of(own) for name, own in sums.items()}
 

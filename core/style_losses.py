@@ -41,6 +41,8 @@ EVERYWHERE: Box = (slice(None), slice(None))
 # Added to the diagonal of covariances, in units of their mean variance: channels that never fire
 # have none, and the root of nothing has no gradient.
 JITTER = 1e-4
+# Sums over places are added up from so many parts.
+CHUNKS = 8
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,12 @@ def content(layer: str, target: Tensor) -> Cost:
         layer: name of a layer with activations ``[N, C, H, W]``, or ``[N, C]``.
         target: ``[1, C, H, W]`` or ``[1, C]``, what it sees in the photograph.
     """
-    energy = _precise(target).square().mean().clamp(min=TINY)
+    energy = target.to(_precision(target)).square().mean().clamp(min=TINY)
 
     def sums(seen: Tensor, window: Window) -> Sums:
         own, wanted = _own(seen, window.within), _own(target, window.whole)
-        apart = _precise(own) - _precise(wanted)
-        return (apart.square().flatten(1).sum(1),)
+        apart: Tensor = _SquaredLength.apply(own - wanted.to(own))
+        return (apart,)
 
     def worth(own: Sums) -> Tensor:
         return own[0] / target[0].numel() / energy
@@ -156,22 +158,31 @@ def moments(seen: Tensor, weight: Tensor | None = None) -> Sums:
         weight: ``[H, W]``, how much each place counts; all of them 1 by default.
 
     Returns:
-        ``sum w f f^T`` as ``[N, C, C]``, ``sum w f`` as ``[N, C]`` and ``sum w`` as ``[N]``.
+        ``sum w f f^T`` as ``[N, C, C]``, ``sum w`` as ``[N]`` and ``sum w f`` as ``[N, C]``.
     """
-    if seen.ndim == 2:
-        seen = seen[..., None, None]
-    # Channels last in memory, so that this is no copy.
-    places = seen.permute(0, 2, 3, 1).flatten(1, 2)  # [N, P, C]
-    if weight is None:
-        together = _Together.apply(places, places.detach())
-        sums = _precise(places).sum(1)
-        count = torch.full_like(sums[:, 0], places.shape[1])
-    else:
-        each = weight.to(places).flatten()[:, None]  # [P, 1]
-        together = _Together.apply(places, places.detach() * each)
-        sums = _precise(places * each).sum(1)
-        count = torch.full_like(sums[:, 0], float(weight.sum()))
-    return _precise(together), sums, count
+    together, count = _together(seen, weight)
+    places, each = _places(seen), _each(seen, weight)
+    counted = places if each is None else places * each
+    return together, count, counted.sum(1, dtype=_precision(seen))
+
+
+def _together(seen: Tensor, weight: Tensor | None) -> Sums:
+    """Give ``sum w f f^T`` as ``[N, C, C]`` and ``sum w`` as ``[N]``, as ``moments`` does."""
+    places, each = _places(seen), _each(seen, weight)
+    counted = places.detach() if each is None else places.detach() * each
+    total = float(places.shape[1]) if weight is None else float(weight.sum())
+    together: Tensor = _Together.apply(places, counted)
+    return together, together.new_full((len(together),), total)
+
+
+def _places(seen: Tensor) -> Tensor:
+    """Lay places out as rows, ``[N, P, C]``: no copy, as channels are last in memory."""
+    return seen.permute(0, 2, 3, 1).flatten(1, 2) if seen.ndim == 4 else seen[:, None]
+
+
+def _each(seen: Tensor, weight: Tensor | None) -> Tensor | None:
+    """Lay weights of places out as a column, ``[P, 1]``."""
+    return None if weight is None else weight.to(seen).flatten()[:, None]
 
 
 class _Together(torch.autograd.Function):
@@ -181,13 +192,47 @@ class _Together(torch.autograd.Function):
     def forward(ctx: Any, places: Tensor, weighted: Tensor) -> Tensor:
         """Multiply ``X^T`` and ``W X``, ``[N, P, C]`` both, to ``[N, C, C]``."""
         ctx.save_for_backward(weighted)
-        return places.mT @ weighted
+        pairs = zip(places, weighted, strict=True)
+        return torch.stack([_product(one, other) for one, other in pairs])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """Give ``W X (D + D^T)`` for the gradient ``D``."""
         (weighted,) = ctx.saved_tensors
-        return weighted @ (gradient + gradient.mT), None
+        return weighted @ (gradient + gradient.mT).to(weighted), None
+
+
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    """Multiply ``[P, C]`` and ``[P, C]`` to ``[C, C]``, in chunks of places.
+
+    Results in half precision are rounded; those of chunks, added up in full precision, are less so.
+    """
+    chunked = len(one) // CHUNKS * CHUNKS
+    parts = (it[:chunked].view(CHUNKS, -1, it.shape[1]) for it in (one, other))
+    total: Tensor = torch.matmul(next(parts).mT, next(parts)).sum(0, dtype=_precision(one))
+    if chunked < len(one):
+        total += one[chunked:].T @ other[chunked:]
+    return total
+
+
+class _SquaredLength(torch.autograd.Function):
+    """The sum of squares over all but the first axis, in full precision, without a copy in it."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        """Sum up ``[N, ...]`` to ``[N]``."""
+        ctx.save_for_backward(values)
+        axes = tuple(range(1, values.ndim))
+        length: Tensor = torch.linalg.vector_norm(values, dim=axes, dtype=_precision(values))
+        return length.square()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Give twice the values."""
+        (values,) = ctx.saved_tensors
+        factor: Tensor = (2 * gradient).to(values).view(-1, *(1,) * (values.ndim - 1))
+        slope: Tensor = values * factor
+        return slope
 
 
 @dataclass(frozen=True)
@@ -205,7 +250,7 @@ class Style:
     @classmethod
     def of(cls, sums: Sums) -> Style:
         """Take it from the ``moments`` of one picture."""
-        together, firing, count = sums
+        together, count, firing = sums
         return cls(together[0] / count[0], firing[0] / count[0])
 
     @classmethod
@@ -230,11 +275,11 @@ def gram(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -
     energy = style.gram.square().sum().clamp(min=TINY)
 
     def worth(own: Sums) -> Tensor:
-        together, _, count = own
+        together, count = own
         apart = together / count[:, None, None] - style.gram.to(together)
         return apart.square().flatten(1).sum(1) / energy
 
-    return Cost(name or f"style {layer}", layer, _masked(mask), worth)
+    return Cost(name or f"style {layer}", layer, _masked(_together, mask), worth)
 
 
 def wasserstein(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -> Cost:
@@ -257,7 +302,7 @@ def wasserstein(layer: str, style: Style, mask: Tensor | None = None, name: str 
     energy = (style.gram.trace()).clamp(min=TINY)
 
     def worth(own: Sums) -> Tensor:
-        together, firing, count = own
+        together, count, firing = own
         mean = firing / count[:, None]
         covariance = together / count[:, None, None] - mean[:, :, None] * mean[:, None] + jitter
         between = torch.linalg.eigvalsh(root @ covariance @ root)
@@ -267,7 +312,7 @@ def wasserstein(layer: str, style: Style, mask: Tensor | None = None, name: str 
         costs: Tensor = apart + trace + size - 2 * between.clamp(min=least).sqrt().sum(1)
         return costs / energy
 
-    return Cost(name or f"style {layer}", layer, _masked(mask), worth)
+    return Cost(name or f"style {layer}", layer, _masked(moments, mask), worth)
 
 
 def at_places(mask: Tensor, size: tuple[int, int]) -> Tensor:
@@ -276,10 +321,12 @@ def at_places(mask: Tensor, size: tuple[int, int]) -> Tensor:
     return there[0, 0].clamp(0, 1)
 
 
-def _masked(mask: Tensor | None) -> Callable[[Tensor, Window], Sums]:
+def _masked(
+    add_up: Callable[[Tensor, Tensor | None], Sums], mask: Tensor | None
+) -> Callable[[Tensor, Window], Sums]:
     def sums(seen: Tensor, window: Window) -> Sums:
         weight = None if mask is None else mask[window.whole[0], window.whole[1]]
-        return moments(_own(seen, window.within), weight)
+        return add_up(_own(seen, window.within), weight)
 
     return sums
 
@@ -288,6 +335,6 @@ def _own(seen: Tensor, box: Box) -> Tensor:
     return seen[..., box[0], box[1]] if seen.ndim == 4 else seen
 
 
-def _precise(values: Tensor) -> Tensor:
-    """Take on float32, if it is less: sums of thousands in bfloat16 would lose most digits."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+def _precision(values: Tensor) -> torch.dtype:
+    """Tell what to add up in: float32, if it is less, as half precision would lose most digits."""
+    return torch.promote_types(values.dtype, torch.float32)

@@ -1,0 +1,173 @@
+"""How fast and how far styles are painted: ``python -m benchmarks.style --weights FILE``.
+
+The tutorial's loop takes its steps; every other side gets the time that took. Pictures are measured
+outside of that time by one cost at the final size, in float32: the explorer's, without what is held
+against the image itself. Printed are the costs over time, when each side reached what the tutorial
+ended with, and a step of the explorer beside the bare network's forward and backward.
+"""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.style_sides import SIDES, Bare, Loss, Task, own_steps
+from core import images, memory, networks, styles
+from core.devices import has_fast_bfloat16
+from explorer.cli.common import open_named
+
+# Costs are measured at these fractions of the time.
+MARKS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.75, 1.0)
+TUTORIAL = "tutorial"
+# Rounds in which the explorer's steps and the bare network's take turns, and steps in each turn.
+ROUNDS, TURN = 7, 6
+
+Points = list[tuple[float, float]]
+
+
+def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
+    """Give the seconds that a side has worked, with each of its pictures."""
+    spent = 0.0
+    while True:
+        began = time.perf_counter()
+        try:
+            image = next(side)
+        except StopIteration:
+            return
+        spent += time.perf_counter() - began
+        yield spent, image
+
+
+def pace(task: Task, count: int) -> float:
+    """Take the tutorial's steps; tell the seconds."""
+    for number, (spent, _) in enumerate(timed(SIDES[TUTORIAL](task)), 1):
+        if number == count:
+            return spent
+    raise RuntimeError("the tutorial's loop has no end")
+
+
+def run(name: str, task: Task, loss: Loss, seconds: float, folder: Path | None) -> Points:
+    """Let a side paint for so long; give (seconds, cost) at the marks, and when it ended."""
+    marks = [seconds * it for it in MARKS]
+    points: Points = []
+    last = None
+    for spent, image in timed(SIDES[name](task)):
+        last = (spent, image)
+        if spent >= marks[0]:
+            points.append((spent, loss.measured(image)))
+            marks = [it for it in marks if it > spent]
+        if not marks:
+            break
+    if marks and last is not None:
+        points.append((last[0], loss.measured(last[1])))
+    if folder is not None and last is not None:
+        images.to_picture(last[1].clamp(0, 1)).save(folder / f"{name}.png")
+    print(f"{name}: {points[-1][1]:.5f} after {points[-1][0]:.1f} s", flush=True)
+    return points
+
+
+def step_ratio(task: Task, size: tuple[int, int]) -> dict[str, float]:
+    """Time steps of the explorer and of the bare network in turns."""
+    bare, own = Bare(task, size), own_steps(task, size)
+    for _ in range(TURN):
+        bare()
+        next(own)
+    pairs = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        for _ in range(TURN):
+            bare()
+        between = time.perf_counter()
+        for _ in range(TURN):
+            next(own)
+        pairs.append(((between - began) / TURN, (time.perf_counter() - between) / TURN))
+    return {
+        "bare": statistics.median(it for it, _ in pairs),
+        "step": statistics.median(it for _, it in pairs),
+        "ratio": statistics.median(bare / step for bare, step in pairs),
+    }
+
+
+def reached(points: Points, goal: float) -> float | None:
+    """Tell when a cost was first seen at or below a goal; None for never."""
+    return next((spent for spent, cost in points if cost <= goal), None)
+
+
+def main(
+    content: Annotated[str, typer.Option(help="A file or a sample.")] = "coffee",
+    style: Annotated[str, typer.Option(help="A file or a painting of ours.")] = "swirls",
+    network: Annotated[str, typer.Option(help="One that is a sequence of modules.")] = "sketchnet",
+    weights: Annotated[Path | None, typer.Option(help="Its checkpoint.")] = None,
+    size: Annotated[int, typer.Option(help="Longer side in pixels.")] = 512,
+    steps: Annotated[int | None, typer.Option(help="Of the explorer, at each size.")] = None,
+    smallest: Annotated[int | None, typer.Option(help="Where the explorer begins.")] = None,
+    tutorial_steps: Annotated[int, typer.Option(help="As many as the tutorial takes.")] = 300,
+    only: Annotated[str, typer.Option(help="Some sides, such as explorer,pystiche.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where the last pictures go.")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
+) -> None:
+    """Paint one picture in every way, and compare."""
+    memory.keep()
+    loaded = networks.load(network, weights)
+    pictures = [open_named(it) for it in (content, style)]
+    inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+    names = list(inputs)
+    own = {"size": size, "steps": steps, "smallest": smallest}
+    recipe = styles.plan(loaded, content=names[0], styles=(names[1],), **own)
+    task = Task(loaded, recipe, inputs)
+    loss = Loss(task, task.subjects().size)
+    seconds = pace(task, tutorial_steps)
+    sides = only.split(",") if only else list(SIDES)
+    found = {name: run(name, task, loss, seconds, folder) for name in sides}
+    ratio = step_ratio(task, loss.size)
+    report = {
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "half precision": has_fast_bfloat16(loaded.device),
+        },
+        "network": network,
+        "size": loss.size,
+        "tutorial steps": tutorial_steps,
+        "seconds": seconds,
+        "start": loss.measured(loss.subjects.content),
+        "points": found,
+        "step": ratio,
+    }
+    _print(report)
+    if out is not None:
+        out.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+
+
+def _print(report: dict[str, Any]) -> None:
+    found, seconds = report["points"], report["seconds"]
+    goal = found[TUTORIAL][-1][1] if TUTORIAL in found else None
+    table = Table("side", *(f"{seconds * it:.1f} s" for it in MARKS), "tutorial's end after")
+    for name, points in found.items():
+        cells = []
+        for mark in (seconds * it for it in MARKS):
+            later = [cost for spent, cost in points if spent <= mark * 1.1 + 0.5]
+            cells.append(f"{later[-1]:.4f}" if later else "")
+        when = None if goal is None else reached(points, goal)
+        share = "never" if when is None else f"{when:.1f} s, {when / seconds:.2f}"
+        table.add_row(name, *cells, share)
+    Console(width=150).print(table)
+    step = report["step"]
+    Console().print(
+        f"start {report['start']:.4f}; a step takes {step['step'] * 1e3:.0f} ms, the bare network "
+        f"{step['bare'] * 1e3:.0f} ms: {step['ratio']:.2f}",
+        highlight=False,
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,263 @@
+"""Ways to paint in a style, side by side: the explorer's own, and the loops of its peers.
+
+All see the same network, cut at the deepest layer in use, the same pictures, layers and size, and
+go down the same cost, the one that is measured, so that only the way down differs: the optimiser,
+sizes and precision. Loops are written anew from what each peer does by default:
+
+    tutorial      "Neural Transfer Using PyTorch": L-BFGS from the content, clamped at each call
+    neural-style  neural-style-pt 0.5.7: L-BFGS from noise without clamping
+    pystiche      1.0.1: its own criterion and default optimiser, L-BFGS from the content
+    crowsonkb     style-transfer-pytorch: Adam 0.02 over sizes that grow by sqrt 2, 1000 steps at
+                  the first and 500 at others, warm-started, averaged by 0.99
+"""
+
+import contextlib
+import importlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.transforms import Normalize
+
+from core import devices, networks, style_costs, styles
+from core.errors import ExplorerError
+from core.networks import Network
+from core.objectives import IMAGE
+from core.style_costs import Subjects
+from core.style_recipes import StyleRecipe
+
+# Of crowsonkb: steps at the first size and at others, and Adam's settings.
+CROWSONKB_STEPS = (1000, 500)
+CROWSONKB_BETAS, CROWSONKB_RATE, CROWSONKB_AVERAGE = (0.9, 0.99), 0.02, 0.99
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to paint, the same for all.
+
+    Attributes:
+        network: where layers are.
+        recipe: the explorer's; the others take pictures, layers, balance and size from it.
+        inputs: the encoded pictures that it names.
+    """
+
+    network: Network
+    recipe: StyleRecipe
+    inputs: Mapping[str, bytes]
+
+    def subjects(self) -> Subjects:
+        """Open the pictures."""
+        return styles.opened(self.recipe, self.inputs, self.network.device)
+
+
+# A side yields its picture ``[1, 3, H, W]`` after every evaluation of the network.
+Side = Callable[[Task], Iterator[Tensor]]
+
+
+def explorer(task: Task) -> Iterator[Tensor]:
+    """Paint as the explorer does by itself."""
+    for progress in styles.render(task.network, task.recipe, task.inputs):
+        if progress.sketches:
+            yield progress.sketches[0][None]
+
+
+class Loss:
+    """The cost that is measured, as peers compute it: in float32, of pictures of one size.
+
+    Attributes:
+        subjects: the pictures.
+        size: (height, width).
+        costs: each with its weight for a pixel.
+    """
+
+    def __init__(self, task: Task, size: tuple[int, int]) -> None:
+        self.subjects, self.size = task.subjects(), size
+        bare = replace(task.recipe, variation=0.0)
+        with exact():
+            strength = style_costs.pulls(task.network, bare, self.subjects)
+            self.costs = style_costs.costs_at(task.network, bare, self.subjects, size, strength)
+            self.cut = task.network.cut(sorted(self.costs.layers - {IMAGE}))
+        self.pixels = size[0] * size[1]
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Give the cost of a picture ``[1, 3, H, W]``."""
+        return -self.costs(self.cut(style_costs.FRAME(image))).sum() / self.pixels
+
+    def measured(self, image: Tensor) -> float:
+        """Give the cost of a picture of any size, enlarged."""
+        with torch.no_grad():
+            return float(self(styles.resized(image, self.size).clamp(0, 1)))
+
+
+@contextlib.contextmanager
+def exact() -> Iterator[None]:
+    """Compute in float32 within a ``with``."""
+    kept = networks.has_fast_bfloat16
+    networks.has_fast_bfloat16 = devices.has_fast_bfloat16 = lambda device: False
+    try:
+        yield
+    finally:
+        networks.has_fast_bfloat16 = devices.has_fast_bfloat16 = kept
+
+
+def tutorial(task: Task) -> Iterator[Tensor]:
+    """Paint as the tutorial of PyTorch does."""
+    loss = Loss(task, task.subjects().size)
+    image = (
+        styles.resized(loss.subjects.content, loss.size)
+        .clone(memory_format=torch.contiguous_format)
+        .requires_grad_()
+    )
+    yield from _lbfgs(loss, image, clamped=True)
+
+
+def neural_style(task: Task) -> Iterator[Tensor]:
+    """Paint as neural-style-pt does by default."""
+    loss = Loss(task, task.subjects().size)
+    generator = torch.Generator().manual_seed(task.recipe.seed)
+    # Its noise has a deviation of 0.001 in units of 0 .. 255, around the mean colour.
+    noise = torch.randn((1, 3, *loss.size), generator=generator) * 1e-3
+    mean = torch.tensor(task.network.mean).view(1, 3, 1, 1)
+    image = (noise + mean).requires_grad_()
+    yield from _lbfgs(loss, image, clamped=False)
+
+
+def pystiche(task: Task) -> Iterator[Tensor]:
+    """Paint as pystiche does: its encoder, its losses, its default optimiser."""
+    loss = Loss(task, task.subjects().size)
+    criterion, optimiser_of = _pystiche(task, loss)
+    image = styles.resized(loss.subjects.content, loss.size).clone(
+        memory_format=torch.contiguous_format
+    )
+    ours, theirs = loss.measured(image + 0.1), float(criterion(style_costs.FRAME(image + 0.1)))
+    if abs(ours - theirs) > 0.01 * ours:
+        raise ExplorerError(f"pystiche goes down another cost: {theirs} is not {ours}")
+    optimiser = optimiser_of(image)
+    while True:
+
+        def closure() -> float:
+            optimiser.zero_grad()
+            value = criterion(style_costs.FRAME(image))
+            value.backward()
+            return float(value)
+
+        optimiser.step(closure)
+        yield image.detach().clamp(0, 1)
+
+
+def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any]]:
+    """Set pystiche up for the same cost: each weight is divided by what its means leave out."""
+    for name in ("alexnet", "vgg"):
+        # It was written for a torchvision that listed addresses of weights, which it looks up.
+        module = importlib.import_module(f"torchvision.models.{name}")
+        module.__dict__.setdefault("model_urls", defaultdict(str))
+    from pystiche import enc, optim
+    from pystiche import loss as losses
+
+    body = task.network.module
+    features = body.features if hasattr(body, "features") else body
+    normalise = Normalize(task.network.mean, task.network.std)
+    encoder = enc.MultiLayerEncoder([("normalise", normalise), *features.named_children()])
+    subjects = loss.subjects
+    terms: list[tuple[str, nn.Module]] = []
+    content = style_costs.FRAME(styles.resized(subjects.content, loss.size).clamp(0, 1))
+    painting = style_costs.painting_at(task.recipe, subjects.styles[0], loss.size)
+    for weight, cost in loss.costs.costs:
+        style = cost.name.startswith("style")
+        seen = task.network.activations(painting if style else content, [cost.layer])[cost.layer]
+        rows = seen[0].flatten(1)
+        target = rows @ rows.T / rows.shape[1] if style else rows
+        share = weight / loss.pixels / float(target.square().mean())
+        kind = losses.GramLoss if style else losses.FeatureReconstructionLoss
+        term = kind(
+            encoder.extract_encoder(cost.layer.removeprefix("features.")), score_weight=share
+        )
+        term.set_target_image(painting if style else content)
+        terms.append((cost.name.replace(" ", "_").replace(".", "_"), term))
+    return losses.LossContainer(terms), optim.default_image_optimizer
+
+
+def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
+    """Go down by torch's L-BFGS as it is, a call of the network at a time."""
+    # A call of ``step`` with one iteration each is the same as one call with many.
+    endless = {"tolerance_grad": -1.0, "tolerance_change": -1.0}
+    optimiser = torch.optim.LBFGS([image], max_iter=1, **endless)
+    while True:
+
+        def closure() -> float:
+            if clamped:
+                with torch.no_grad():
+                    image.clamp_(0, 1)
+            optimiser.zero_grad()
+            value = loss(image)
+            value.backward()
+            return float(value.detach())
+
+        optimiser.step(closure)
+        yield image.detach().clamp(0, 1)
+
+
+def crowsonkb(task: Task) -> Iterator[Tensor]:
+    """Paint with the settings of style-transfer-pytorch."""
+    subjects = task.subjects()
+    sizes = styles.scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
+    image = styles.resized(subjects.content, sizes[0]).clamp(0, 1)
+    state: dict[str, Tensor] = {}
+    for number, size in enumerate(sizes):
+        loss = Loss(task, size)
+        free = styles.resized(image, size).clamp(0, 1).contiguous().requires_grad_()
+        optimiser = torch.optim.Adam([free], lr=CROWSONKB_RATE, betas=CROWSONKB_BETAS)
+        if state:
+            optimiser.state[free] = _carried(state, size)
+        average = torch.zeros_like(free)
+        for step in range(1, CROWSONKB_STEPS[min(number, 1)] + 1):
+            optimiser.zero_grad()
+            loss(free).backward()
+            optimiser.step()
+            with torch.no_grad():
+                free.clamp_(0, 1)
+                average.lerp_(free, 1 - CROWSONKB_AVERAGE)
+            image = (average / (1 - CROWSONKB_AVERAGE**step)).detach()
+            yield image
+        state = optimiser.state[free]
+
+
+def _carried(state: Mapping[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
+    first = F.interpolate(state["exp_avg"], size, mode="bicubic", align_corners=False)
+    second = F.interpolate(state["exp_avg_sq"], size, mode="bilinear", align_corners=False)
+    return {"step": state["step"], "exp_avg": first, "exp_avg_sq": second.relu()}
+
+
+SIDES: dict[str, Side] = {
+    "explorer": explorer,
+    "tutorial": tutorial,
+    "neural-style": neural_style,
+    "pystiche": pystiche,
+    "crowsonkb": crowsonkb,
+}
+
+
+class Bare:
+    """The bare network: forward, and backward from fixed slopes, as fast as the explorer may."""
+
+    def __init__(self, task: Task, size: tuple[int, int]) -> None:
+        layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
+        self.cut = task.network.cut(layers, for_gradients=True)
+        self.image = style_costs.FRAME(torch.rand(1, 3, *size)).requires_grad_()
+        self.slopes = [torch.randn_like(it) for it in self.cut(self.image).values()]
+
+    def __call__(self) -> None:
+        """Do one step."""
+        torch.autograd.grad(list(self.cut(self.image).values()), self.image, self.slopes)
+
+
+def own_steps(task: Task, size: tuple[int, int]) -> Iterator[None]:
+    """Take the explorer's own steps, at one size."""
+    recipe = replace(task.recipe, smallest=max(size), size=max(size), steps=1000)
+    for progress in styles.render(task.network, recipe, task.inputs):
+        if progress.sketches:
+            yield
