@@ -69,7 +69,7 @@ class StyleDepthsRecipe(Recipe):
     content_layer: str = ""
     shows: tuple[str, ...] = (MATRIX,)
     size: int = 192
-    smallest: int = 96
+    smallest: int = StyleRecipe.smallest
     scale: float = StyleRecipe.scale
     steps: int = StyleRecipe.steps
     balance: float = StyleRecipe.balance

@@ -69,10 +69,10 @@ class StyleRecipe(Recipe):
     style_layers: tuple[str, ...] = ()
     content_weights: tuple[float, ...] = ()
     style_weights: tuple[float, ...] = ()
-    balance: float = 0.02
-    loss: str = "gram"
+    balance: float = 0.05
+    loss: str = "wasserstein"
     size: int = 512
-    smallest: int = 128
+    smallest: int = 64
     scale: float = 2**0.5
     steps: int = 40
     method: str = "lbfgs"

@@ -115,7 +115,9 @@ def render(
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for size in sizes:
         costs = costs_at(network, recipe, subjects, size, strength)
-        easel = _easel(recipe, subjects, resized(image, size).clamp(0, 1), momentum)
+        easel = _easel(
+            recipe, subjects, enlarged(image, begun(recipe, subjects, size), recipe), momentum
+        )
         for _ in ascend(network, costs, easel, _settings(network, recipe, size), FRAME, generator):
             done += size[0] * size[1]
             for name, value in costs.latest.items():
@@ -145,6 +147,25 @@ def scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
         (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
         for factor in reversed(factors)
     ]
+
+
+def enlarged(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
+    """Enlarge a picture to the next size, and give it the detail that its start has there.
+
+    What differs between the picture and its start is enlarged and laid onto the start: a picture
+    that is merely enlarged would have to find the photograph's windows again. Noise has nothing to
+    give.
+
+    Args:
+        image: ``[1, 3, h, w]``, painted at the size before.
+        start: ``[1, 3, H, W]``, what would be started from at this size.
+        recipe: says what that is.
+    """
+    size = _size(start)
+    if recipe.init == "noise" or _size(image) == size:
+        return resized(image, size).clamp(0, 1)
+    change = resized(image, size) - resized(resized(start, _size(image)), size)
+    return (start + change).clamp(0, 1)
 
 
 def begun(recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]) -> Tensor:

@@ -47,6 +47,7 @@ def small(network: Network, **given: Any) -> StyleRecipe:
         "smallest": 40,
         "steps": 15,
         "balance": 0.05,
+        "loss": "gram",
         "content_layers": ("3",),
         "style_layers": ("1", "3"),
     }
@@ -212,6 +213,25 @@ def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tenso
         (256, 512),
     ]
     assert styles.scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [(256, 512)]
+
+
+def test_an_enlarged_picture_has_the_detail_of_its_start(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    recipe = small(tiny, content=pictures.keep(scene))
+    start = scene[None]
+    before = styles.resized(start, (30, 43))
+    # What was not painted on yet is the start itself, and a change of all of it stays one.
+    torch.testing.assert_close(styles.enlarged(before, start, recipe), start, atol=1e-5, rtol=0)
+    darker = styles.enlarged((before - 0.1).clamp(0, 1), start, recipe)
+    inside = ((start > 0.2) & (start < 0.9)).all(1, keepdim=True).expand_as(start)
+    apart = (start - darker)[inside]
+    assert float((apart - 0.1).abs().mean()) < 0.01
+    noise = dataclasses.replace(recipe, init="noise")
+    merely = styles.resized(before, (60, 86)).clamp(0, 1)
+    assert torch.equal(styles.enlarged(before, start, noise), merely)
+    # At its own size nothing is laid onto anything.
+    assert torch.equal(styles.enlarged(start * 0.5, start, recipe), start * 0.5)
 
 
 def test_layers_pull_alike_at_every_size(
