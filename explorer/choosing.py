@@ -136,7 +136,7 @@ def find(name: str) -> Chosen:
 def keep(picture: Chosen) -> str:
     """Keep a picture in the store, for work that starts from it, and give its fingerprint."""
     if shared.store().input(picture.fingerprint) is None:
-        shared.store().put_input(picture.fingerprint, images.encode_png(picture.picture))
+        shared.store().put_sent(picture.fingerprint, images.encode_png(picture.picture))
     return picture.fingerprint
 
 

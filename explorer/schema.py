@@ -4,7 +4,7 @@ A file of an older version gets what it lacks when it is opened; one of a newer 
 rather than misread.
 """
 
-VERSION = 2
+VERSION = 3
 
 # What each version added to the one before; a new file gets all of them.
 SCHEMA = {
@@ -88,5 +88,9 @@ CREATE TABLE turns (
     visitor TEXT PRIMARY KEY,
     served  REAL NOT NULL          -- when a worker last began something for the visitor
 ) STRICT;
+""",
+    3: """
+-- When a visitor sent it; null for what always stays.
+ALTER TABLE inputs ADD COLUMN sent REAL;
 """,
 }

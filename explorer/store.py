@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,23 @@ FILE_NAME = "explorer.sqlite3"
 SHIPPED = Path(__file__).parent / "assets" / "sketchnet.sqlite3"
 # How long a writer waits for another to finish.
 BUSY_SECONDS = 30.0
+# Bytes of pictures that visitors sent and from which nothing was made.
+UNUSED_BYTES = 256 * 1024**2
+PUT_INPUT = """
+INSERT INTO inputs VALUES (?, ?, NULL) ON CONFLICT DO UPDATE SET sent = NULL
+"""
+PUT_SENT = """
+INSERT INTO inputs VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET sent = excluded.sent WHERE sent IS NOT NULL
+"""
+# Other pictures of visitors from which nothing was made, the last one first.
+UNUSED = """
+SELECT fingerprint, length(image) FROM inputs
+WHERE sent IS NOT NULL AND fingerprint != ?
+AND NOT EXISTS (SELECT 1 FROM results WHERE instr(recipe, fingerprint))
+AND NOT EXISTS (SELECT 1 FROM jobs WHERE instr(recipe, fingerprint))
+ORDER BY sent DESC
+"""
 
 
 @dataclass(frozen=True)
@@ -197,7 +215,21 @@ class Store:
     def put_input(self, fingerprint: str, image: bytes) -> None:
         """Keep a picture that recipes start from: its fingerprint and its PNG."""
         with self.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (fingerprint, image))
+            connection.execute(PUT_INPUT, (fingerprint, image))
+
+    def put_sent(self, fingerprint: str, image: bytes) -> None:
+        """Keep a picture that a visitor sent, as ``put_input`` does, for as long as there is room.
+
+        Of those from which nothing was made, only the last ones stay, so that what visitors only
+        looked at does not fill the disk.
+        """
+        with self.transaction() as connection:
+            connection.execute(PUT_SENT, (fingerprint, image, time.time()))
+            held = 0
+            for each, size in connection.execute(UNUSED, (fingerprint,)).fetchall():
+                held += size
+                if held > UNUSED_BYTES:
+                    connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (each,))
 
     def input(self, fingerprint: str) -> bytes | None:
         """Get the PNG of a picture that recipes start from, ``None`` if it is not there."""

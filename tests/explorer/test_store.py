@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ import pytest
 from core.errors import ExplorerError
 from core.recipes import NeuronRecipe
 from explorer import store as stores
+from explorer.jobs import Jobs
+from explorer.schema import SCHEMA
 from explorer.store import Store, StoredPicture
 
 RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2, 5), size=64, steps=9)
@@ -108,6 +111,46 @@ def test_inputs_and_checkpoints_are_remembered(store: Store, tmp_path: Path) -> 
     assert store.checkpoint("cd") == own
     own.unlink()
     assert store.checkpoint("cd") is None
+
+
+def test_of_pictures_that_visitors_only_looked_at_the_last_ones_stay(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.store.UNUSED_BYTES", 20)
+    names = [f"{number:032x}" for number in range(1, 7)]
+    used, job, own, *looked_at = names
+    store.put(
+        dataclasses.replace(RECIPE, image=used, objective="caricature", units=()), PICTURES, 1.0
+    )
+    for name in (used, job):
+        store.put_sent(name, bytes(10))
+    Jobs(store).submit(
+        dataclasses.replace(RECIPE, image=job, objective="caricature", units=()), "visitor"
+    )
+    store.put_sent(own, bytes(10))
+    store.put_input(own, bytes(10))  # the command line wants it, too
+    store.put_sent(own, bytes(10))
+    for name in looked_at:
+        store.put_sent(name, bytes(15))
+    assert [name for name in names if store.input(name)] == [used, job, own, *looked_at[1:]]
+    store.put_sent(looked_at[0], bytes(5))
+    assert [name for name in names if store.input(name)] == [
+        *(used, job, own, looked_at[0], looked_at[2])
+    ]
+
+
+def test_a_store_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(SCHEMA[1] + SCHEMA[2])
+        old.execute("INSERT INTO inputs VALUES ('ab', x'01')")
+        old.execute("PRAGMA user_version = 2")
+        old.commit()
+    store = Store(path, shipped=None)
+    assert store.input("ab") == b"\x01"
+    store.put_sent("cd", b"2")
+    assert store.input("cd") == b"2"
+    store.close()
 
 
 def test_shipped_results_can_be_left_out(tmp_path: Path, store: Store) -> None:
