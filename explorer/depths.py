@@ -1,6 +1,6 @@
 """One picture dreamt at several depths: its recipes, and what the network sees in each dream."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core import depths, dreams, images
@@ -70,3 +70,22 @@ def tell(
         grown = depths.growth(untouched, seen, labels, recipe.layer)
         told.append(Told(seen.classes, grown))
     return told
+
+
+def grown(
+    told: Sequence[Sequence[Growth]], count: int, asked: str
+) -> Mapping[str, list[float | None]]:
+    """Tabulate the labels that grew most in any picture, as factors, and one that is asked for.
+
+    Args:
+        told: of each picture, the labels whose neurons grew.
+        count: how many labels.
+        asked: the one that is there if it is known at all.
+    """
+    tables = [{it.concept: 2**it.value for it in each} for each in told]
+    every = {name for table in tables for name in table}
+    order = sorted(every, key=lambda name: -max(table.get(name, 0.0) for table in tables))
+    chosen = order[:count]
+    if asked in every and asked not in chosen:
+        chosen = [*chosen[:-1], asked]
+    return {name: [table.get(name) for table in tables] for name in chosen}

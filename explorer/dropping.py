@@ -13,9 +13,16 @@ from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
+from core.style_depth_recipes import StyleDepthsRecipe
 from core.style_recipes import StyleRecipe
 from explorer import links, replay, shared, widgets
 
+# Pages of the recipes that start from pictures, by kind.
+STARTING = {
+    DreamRecipe.kind: "Dream",
+    StyleRecipe.kind: "Style",
+    StyleDepthsRecipe.kind: "Style depths",
+}
 # A hostile recipe could put very long words into an error.
 WORDS_AT_MOST = 400
 
@@ -78,7 +85,7 @@ def check(recipe: Recipe) -> None:
     """
     from core import dreams, neurons, styles  # Needs PyTorch, which a page may still be importing.
 
-    page = {DreamRecipe.kind: "Dream", StyleRecipe.kind: "Style"}.get(recipe.kind)
+    page = STARTING.get(recipe.kind)
     for fingerprint in recipe.inputs if page else ():
         if shared.store().input(fingerprint) is None:
             raise ExplorerError(

@@ -4,17 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import plotly.colors
 import plotly.graph_objects as go
 from torch import Tensor
 
 BINS = 48
 HEIGHT = 260
+LOW = 190
 # Of one row of a table, in pixels.
 ROW_HEIGHT = 30
+# Plotly's Magma; its first colour is darker there, but Streamlit takes that for one of its own.
+GLOW = ["#060418", *plotly.colors.sequential.Magma[1:]]
 # A cost below this is as good as none; a logarithm knows no 0.
 LEAST_COST = 1e-6
 # Neurons that are named along each side of a square.
 TICKS = 48
+# Marks a place on a dark square.
+MARK = "#6fe3ff"
 # Grey that is legible on light and on dark paper.
 QUIET = "rgba(128, 128, 128, 0.75)"
 
@@ -114,6 +120,40 @@ def falling(curves: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -
     return figure
 
 
+def columns(
+    names: Sequence[str], values: Sequence[float], colours: Sequence[str], form: str
+) -> go.Figure:
+    """Draw one value for each of some names, as columns with the values above them.
+
+    Args:
+        names: beneath the columns.
+        values: their heights.
+        colours: of them.
+        form: how values are written, as d3 has it.
+    """
+    bars = go.Bar(
+        x=list(names),
+        y=list(values),
+        marker={"color": list(colours)},
+        texttemplate=f"%{{y:{form}}}",
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    figure = go.Figure(bars)
+    figure.update_layout(
+        height=LOW,
+        margin={"l": 0, "r": 0, "t": 22, "b": 0},
+        bargap=0.35,
+        showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(fixedrange=True, showgrid=False, tickangle=0)
+    figure.update_yaxes(fixedrange=True, showgrid=False, showticklabels=False, zeroline=True)
+    return figure
+
+
 def heat(
     values: Mapping[str, Sequence[float | None]],
     columns: Sequence[str],
@@ -182,7 +222,7 @@ def together(
         y=list(range(len(wanted))),
         customdata=[[f"{one}<br>{other}" for other in shown] for one in shown],
         hovertemplate="%{customdata}<br>together %{z:.2f}<extra></extra>",
-        colorscale="Magma",
+        colorscale=GLOW,
         zmin=0,
         zmax=1,
         colorbar={"title": {"text": "cosine"}, "thickness": 12, "outlinewidth": 0},
@@ -202,3 +242,63 @@ def together(
         width=side, height=side, margin={"l": 10, "r": 10, "t": 60, "b": 10}, font={"size": 13}
     )
     return figure
+
+
+def clickable(figure: go.Figure, order: Sequence[int], pair: tuple[int, int], side: int) -> None:
+    """Let the places of a square be clicked, and mark two of them.
+
+    Heat-maps tell nobody of clicks; points do. So a square that is not seen lies over each place.
+
+    Args:
+        figure: drawn by ``together``; its names are left to the hover.
+        order: as it was drawn.
+        pair: two neurons; where both are drawn, their two places are outlined.
+        side: of the figure in pixels.
+    """
+    count = len(order)
+    places = [(row, col) for row in range(count) for col in range(count)]
+    unseen = {"marker": {"opacity": 0}}
+    figure.add_scatter(
+        x=[col for _, col in places],
+        y=[row for row, _ in places],
+        mode="markers",
+        marker={"symbol": "square", "size": max(3.0, side / max(count, 1)), "opacity": 0},
+        selected=unseen,
+        unselected=unseen,
+        customdata=[figure.data[0].customdata[row][col] for row, col in places],
+        text=[f"{figure.data[0].z[row][col]:.2f}" for row, col in places],
+        hovertemplate="%{customdata}<br>together %{text}<extra></extra>",
+        showlegend=False,
+    )
+    if set(pair) <= set(order):
+        one, other = (list(order).index(unit) for unit in pair)
+        for row, col in ((one, other), (other, one)):
+            figure.add_shape(
+                type="rect",
+                x0=col - 0.5,
+                x1=col + 0.5,
+                y0=row - 0.5,
+                y1=row + 0.5,
+                line={"color": MARK, "width": 2},
+            )
+    figure.update_traces(
+        showscale=False, hoverinfo="skip", hovertemplate=None, selector={"type": "heatmap"}
+    )
+    ends = [-0.5, count - 0.5]
+    figure.update_xaxes(showticklabels=False, ticks="", range=ends, fixedrange=True)
+    figure.update_yaxes(
+        showticklabels=False,
+        ticks="",
+        range=ends[::-1],
+        autorange=False,
+        fixedrange=True,
+        constraintoward="top",
+    )
+    figure.update_layout(
+        width=None,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        clickmode="event+select",
+        dragmode=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )

@@ -10,6 +10,7 @@ from core.dream_recipes import DREAM_SIZES, DREAM_STEPS, OCTAVES_RANGE, DreamRec
 from core.errors import ExplorerError, unknown
 from core.recipe import SEED_RANGE, Recipe, require, require_number
 from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
+from core.style_depth_recipes import MATRIX, StyleDepthsRecipe
 from core.style_recipes import (
     BALANCE_RANGE,
     COLOURS,
@@ -22,9 +23,19 @@ from core.style_recipes import (
 )
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-HOME, LAYERS, NEURON, PROBE, DREAM, DEPTHS, STYLE, GALLERY = (
+HOME, LAYERS, NEURON, PROBE, DREAM, DEPTHS, STYLE, STYLE_DEPTHS, GALLERY = (
     str(PAGES / f"{name}.py")
-    for name in ("home", "layers", "neuron", "probe", "dream", "depths", "style", "gallery")
+    for name in (
+        "home",
+        "layers",
+        "neuron",
+        "probe",
+        "dream",
+        "depths",
+        "style",
+        "style_depths",
+        "gallery",
+    )
 )
 
 # What a link may say of how a neuron is drawn, and between which bounds.
@@ -96,6 +107,8 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
         return DREAM, dream(recipe)
     if isinstance(recipe, StyleRecipe):
         return STYLE, style(recipe)
+    if isinstance(recipe, StyleDepthsRecipe):
+        return STYLE_DEPTHS, style_depths(recipe)
     if not isinstance(recipe, NeuronRecipe):
         raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
     if part is not None and part not in recipe.pictures:
@@ -168,6 +181,21 @@ def style(recipe: StyleRecipe) -> dict[str, str]:
     for name in (*STYLE_NUMBERS, *STYLE_DECIMALS, *STYLE_WORDS):
         value = getattr(recipe, name)
         if value != STYLE_USUAL.get(name, getattr(StyleRecipe, name)):
+            query[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return query
+
+
+def style_depths(recipe: StyleDepthsRecipe) -> dict[str, str]:
+    """Write what is common to pictures of style at several depths as the query of their page.
+
+    The page chooses the depths by itself, so it may show others than the recipe's.
+    """
+    query = {"network": recipe.network, "picture": recipe.content, "style": recipe.style}
+    if MATRIX not in recipe.shows:
+        query["view"] = "rows"
+    for name in ("size", "steps", "seed", "balance", "loss"):
+        value = getattr(recipe, name)
+        if value != getattr(StyleDepthsRecipe, name):
             query[name] = f"{value:g}" if isinstance(value, float) else str(value)
     return query
 

@@ -85,6 +85,13 @@ ROOMS = (
         "palette",
     ),
     Room(
+        "style_depths",
+        "Style depths",
+        "Every depth of style with every depth of content, and the wrong ones.",
+        links.STYLE_DEPTHS,
+        "grid_view",
+    ),
+    Room(
         "gallery",
         "Gallery",
         "Everything made so far: compare, name, save and open again.",

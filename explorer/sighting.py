@@ -7,6 +7,7 @@ from functools import lru_cache
 import streamlit as st
 import torch
 from PIL import Image, ImageChops
+from torch import Tensor
 
 from core import evidence, images, probing
 from core.crops import DARKEST, as_seen
@@ -74,12 +75,22 @@ def shown(network: Network, chosen: Chosen, lit_by: tuple[str, int] | None) -> s
     seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
     if lit_by is not None:
         image = as_seen(picture, frame)
-        heat = evidence.heatmap(network, image, *lit_by).clamp(min=0)
-        heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-        light = images.to_picture(heat.expand(3, -1, -1)).resize(size, Image.Resampling.BICUBIC)
-        seen = ImageChops.multiply(seen, light)
+        seen = lighted(seen, evidence.heatmap(network, image, *lit_by))
+    return encoded(seen)
+
+
+def lighted(picture: Image.Image, heat: Tensor) -> Image.Image:
+    """Leave a picture bright where something is excited, ``[h, w]``, and darken the rest."""
+    heat = heat.clamp(min=0)
+    heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
+    light = images.to_picture(heat.expand(3, -1, -1))
+    return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
+
+
+def encoded(picture: Image.Image) -> str:
+    """Give a picture as a URL."""
     buffer = io.BytesIO()
-    seen.save(buffer, "WEBP", quality=QUALITY, method=2)
+    picture.save(buffer, "WEBP", quality=QUALITY, method=2)
     return widgets.encoded(buffer.getvalue())
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -43,7 +44,7 @@ def read(network: Network, content: Chosen, style: Chosen) -> Transfer:
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
     """
-    settings: dict[str, object] = dict(links.STYLE_USUAL)
+    settings: dict[str, Any] = dict(links.STYLE_USUAL)
     for name, bounds in links.STYLE_NUMBERS.items():
         settings[name] = links.number(name, bounds) or settings.get(name)
     for name, limits in links.STYLE_DECIMALS.items():
@@ -56,12 +57,21 @@ def read(network: Network, content: Chosen, style: Chosen) -> Transfer:
     seed = settings.pop("seed") or 0
     recipe = styles.plan(
         network,
-        int(str(seed)),
+        seed,
         content=choosing.keep(content),
         styles=(choosing.keep(style),),
         **settings,
     )
     return Transfer(content, style, recipe, bool(set(st.query_params) - {"network"}))
+
+
+def choose(problems: list[str]) -> tuple[Chosen, Chosen]:
+    """Let the visitor choose what is painted, and in whose style."""
+    st.html('<p class="side-title">Content</p>')
+    content = choosing.choose("picture", SAMPLE, problems, "Content")
+    st.html('<p class="side-title">Style</p>')
+    style = choosing.choose("style", PAINTING, problems, "Style", choosing.PAINTED)
+    return content or choosing.find(SAMPLE), style or choosing.find(PAINTING)
 
 
 def able(network: Network) -> list[Layer]:

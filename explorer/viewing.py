@@ -23,6 +23,7 @@ PAGES = {
     links.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
     links.DREAM: ("Open in Dream", ":material/bedtime:"),
     links.STYLE: ("Open in Style", ":material/palette:"),
+    links.STYLE_DEPTHS: ("Open in Style depths", ":material/grid_view:"),
 }
 
 

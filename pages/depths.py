@@ -197,7 +197,13 @@ def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[Told])
             "of a label answer to the dream as to the picture, against a usual neuron of their "
             "layer. The layer that dreamt is not asked.</p></div>"
         )
-        table = figures.heat(grown(told), names, "{:.1f}".format, paint, 2**FULL)
+        table = figures.heat(
+            depths.grown([it.grown for it in told], LABELS, ASKED),
+            names,
+            "{:.1f}".format,
+            paint,
+            2**FULL,
+        )
         st.plotly_chart(table, key="grown", config={"displayModeBar": False})
         st.html(f'<p class="fact-words">{escape(answer(names, told))}</p>')
     st.html(
@@ -206,17 +212,6 @@ def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[Told])
     )
     table = figures.heat(classes(told), names, "{:.0%}".format, paint, 1.0)
     st.plotly_chart(table, key="classes", config={"displayModeBar": False})
-
-
-def grown(told: Sequence[Told]) -> Mapping[str, list[float | None]]:
-    """Tabulate the labels that grew most in any dream, as factors, and the one that is asked."""
-    tables = [{it.concept: 2**it.value for it in each.grown} for each in told]
-    every = {name for table in tables for name in table}
-    order = sorted(every, key=lambda name: -max(table.get(name, 0.0) for table in tables))
-    chosen = order[:LABELS]
-    if ASKED in every and ASKED not in chosen:
-        chosen = [*chosen[:-1], ASKED]
-    return {name: [table.get(name) for table in tables] for name in chosen}
 
 
 def classes(told: Sequence[Told]) -> Mapping[str, list[float | None]]:

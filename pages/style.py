@@ -28,9 +28,12 @@ from explorer.styling import Transfer
 SIZES = (192, 256, 384, 512, 768, 1024)
 STEPS = (5, 10, 20, 40, 80)
 # How much content has to say, from hardly anything to nearly all.
-BALANCES = (0.001, 0.003, 0.007, StyleRecipe.balance, 0.05, 0.15, 0.5)
+BALANCES = (0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0)
 STROKES = (0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0)
-LOSSES = {"gram": "who fires with whom (Gram)", "wasserstein": "mean and spread (Wasserstein)"}
+LOSSES = {
+    "wasserstein": "means and company of neurons (Wasserstein)",
+    "gram": "company of neurons alone (Gram)",
+}
 COLOURS = {
     "style": "the painting's",
     "light": "the picture's own: only its light is painted",
@@ -58,21 +61,14 @@ def main() -> None:
     network = studio.network
     with studio.room:
         with studio.rail:
-            st.html('<p class="side-title">Content</p>')
-            content = choosing.choose("picture", styling.SAMPLE, problems, "Content")
-            st.html('<p class="side-title">Style</p>')
-            style = choosing.choose("style", styling.PAINTING, problems, "Style", choosing.PAINTED)
-        pictures = (
-            content or choosing.find(styling.SAMPLE),
-            style or choosing.find(styling.PAINTING),
-        )
+            content, style = styling.choose(problems)
         try:
-            transfer = styling.read(network, *pictures)
+            transfer = styling.read(network, content, style)
         except ExplorerError as error:
             problems.append(str(error))
             kept = ("network", "picture", "style")
             links.go(**{it: st.query_params.get(it) for it in kept})
-            transfer = styling.read(network, *pictures)
+            transfer = styling.read(network, content, style)
         with studio.rail:
             show_settings(transfer)
         show_head(network, transfer)

@@ -27,7 +27,6 @@ QUICK = {"size": "64", "steps": "2"}
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setitem(style_settings.USUAL, SKETCHNET, USUAL)
     monkeypatch.setattr(links, "STYLE_USUAL", {"size": 48, "steps": 3})
-    monkeypatch.setattr(StyleRecipe, "smallest", 32)
     # The quickest to draw of the paintings.
     monkeypatch.setattr(styling, "PAINTING", "dots")
     yield from open_studio(Studio(tiny_module()), monkeypatch)
@@ -63,7 +62,7 @@ def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
 
 
 def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
-    settings = {"balance": "0.5", "style_scale": "0.7", "loss": "wasserstein", "init": "noise"}
+    settings = {"balance": "0.5", "style_scale": "0.7", "loss": "gram", "init": "noise"}
     app = visit(
         "style", picture="coffee", style="tissue", content_layers="1", style_layers="3",
         colours="matched", seed="7", **settings, **QUICK,
@@ -71,14 +70,14 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
     content, style = (choosing.find(it).fingerprint for it in ("coffee", "tissue"))
     assert recipe_of() == styles.plan(
         studio.network, 7, content=content, styles=(style,), content_layers=("1",),
-        style_layers=("3",), balance=0.5, style_scale=0.7, loss="wasserstein", init="noise",
+        style_layers=("3",), balance=0.5, style_scale=0.7, loss="gram", init="noise",
         colours="matched", size=64, steps=2,
     )  # fmt: skip
     assert not app.warning
 
 
 def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
-    visit("style", picture="coffee", colours="light", balance="0.05", seed="7", **QUICK)
+    visit("style", picture="coffee", colours="light", balance="0.25", seed="7", **QUICK)
     found = recipe_of()
     dropping.check(found)
     page, asked = links.of(found, 0)
@@ -91,8 +90,8 @@ def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
 def test_settings_change_the_address(studio: Studio) -> None:
     app = visit("style", picture="coffee", **QUICK)
     key = recipe_of().key
-    app.select_slider(key=f"balance {key}").set_value(0.05).run()
-    assert query(app)["balance"] == "0.05"
+    app.select_slider(key=f"balance {key}").set_value(0.1).run()
+    assert query(app)["balance"] == "0.1"
     key = next(it.key for it in app.selectbox if it.key.startswith("colours ")).split()[1]
     app.selectbox(key=f"colours {key}").set_value("light").run()
     assert query(app)["colours"] == "light"

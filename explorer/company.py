@@ -1,0 +1,306 @@
+"""Who fires with whom: the Gram matrices of a painting and a picture, and the pairs in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import streamlit as st
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from core import correlations, images, style_settings
+from core.correlations import Correlations
+from core.errors import ExplorerError
+from core.layers import Layer
+from core.networks import Network
+from core.recipe import require
+from core.recipes import NeuronRecipe
+from explorer import figures, grid, links, rows, shared, sighting, styling, widgets, words
+from explorer.choosing import Chosen
+from explorer.rows import Wanted
+
+# Longer side at which pictures are looked at, in pixels.
+LOOKED_PIXELS = 256
+# So many neurons can be clicked in a square of a page: those that fire most.
+LOUDEST = 40
+# Pairs in a row, and rows from which they are taken.
+PAIRS = 4
+# A neuron twice in a pair says nothing of company, and neither does one of two that are silent.
+TILE_PIXELS, MAP_PIXELS = 160, 384
+SIDE = 420
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Company:
+    """How the neurons of a layer fire together in a painting and in a picture.
+
+    Attributes:
+        layer: whose neurons.
+        style, content: both pictures.
+        painted, seen: what was measured in them.
+        order: the neurons that are shown, those of like company in the painting beside each other.
+    """
+
+    layer: Layer
+    style: Chosen
+    content: Chosen
+    painted: Correlations
+    seen: Correlations
+    order: tuple[int, ...]
+
+
+def look(network: Network, layer: Layer, content: Chosen, style: Chosen) -> Company:
+    """Measure both pictures at a layer, once for all."""
+    painted, seen = (
+        _correlations(network, it.picture, network.fingerprint, it.fingerprint, layer.name)
+        for it in (style, content)
+    )
+    energy = sum(it.energy / it.energy.sum().clamp(min=1e-12) for it in (painted, seen))
+    loud = set(torch.as_tensor(energy).topk(min(LOUDEST, layer.channels)).indices.tolist())
+    own = [it for it in painted.order() if it in loud]
+    others = [it for it in seen.order() if it in loud and it not in own]
+    return Company(layer, style, content, painted, seen, (*own, *others))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _correlations(
+    _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
+) -> Correlations:
+    image = images.to_tensor(images.scaled(_picture, LOOKED_PIXELS))
+    return correlations.correlations(_network, image, layer)
+
+
+def layer_of(network: Network, problems: list[str]) -> Layer:
+    """Read from the URL whose neurons are looked at; a middle one of those that speak for style."""
+    usual = style_settings.usual(network)["style_layers"]
+    first = network.layer(usual[len(usual) // 2])
+    try:
+        layer = network.layer(st.query_params.get("layer", first.name))
+        if layer.size is None:
+            raise ExplorerError(f"layer {layer.name} has no places to fire together in")
+    except ExplorerError as error:
+        problems.append(str(error))
+        return first
+    return layer
+
+
+def pair_of(company: Company, problems: list[str]) -> Pair:
+    """Read from the URL which two neurons are looked at; those most together by default."""
+    text = st.query_params.get("pair", "")
+    try:
+        if text:
+            numbers = [int(it) if it.isascii() and it.isdigit() else it for it in text.split(",")]
+            if len(numbers) != len({*numbers}) or len(numbers) != 2:
+                raise ExplorerError(f"pair is {text!r}; name two different neurons, such as 3,17")
+            for number in numbers:
+                require("pair", number, (0, company.layer.channels - 1))
+            return int(numbers[0]), int(numbers[1])
+    except ExplorerError as error:
+        problems.append(str(error))
+    return next(iter(standing_out(company).values()))[0]
+
+
+def show(network: Network, company: Company, pair: Pair) -> None:
+    """Show both squares, the pair that is looked at, and the pairs that stand out."""
+    names = called(network, company.layer)
+    wanted = Wanted()
+    pairs = standing_out(company)
+    units = sorted(
+        {unit for some in pairs.values() for one, other in some for unit in (one, other)}
+    )
+    recipe, _ = rows.missing(network, company.layer, sorted({*units, *pair}))
+    asked = wanted.ask([] if recipe is None else [recipe])
+    st.html(
+        '<div class="section"><h3>Style is who fires with whom</h3><p>Each square is a Gram '
+        f"matrix, of the {len(company.order)} neurons of {company.layer.name} that fire most: "
+        "bright where two of them fire in the same places. Like company stands together, in the "
+        "painting's order in both. Click a place for its two neurons.</p></div>"
+    )
+    for column, found, chosen, which in zip(
+        st.columns(2),
+        (company.painted, company.seen),
+        (company.style, company.content),
+        ("style", "content"),
+        strict=True,
+    ):
+        with column:
+            st.html(f'<h4 class="side">{which.capitalize()}: {chosen.title}</h4>')
+            _square(company, found, names, pair, f"{which} square")
+
+    def body(sketches: rows.Sketches) -> None:
+        _pair(network, company, pair, names, partial(_tile, network, company, recipe, sketches))
+        for title, some in pairs.items():
+            st.html(f'<h4 class="side">{title}</h4>')
+            tiles = [
+                _both(company, it, names, partial(_tile, network, company, recipe, sketches), pair)
+                for it in some
+            ]
+            here = f"{title} {network.name} {company.layer.name}"
+            widgets_key = f"pairs {title}"
+            if widgets.tile_grid(tiles, widgets_key, here, choose, PAIRS, pairs=True):
+                st.rerun()
+
+    rows.grow("company", asked, "{:.0%}".format, body)
+    wanted.settle()
+
+
+def called(network: Network, layer: Layer) -> list[str]:
+    """Name neurons by their numbers, and by what they stand for where that is known."""
+    return [
+        f"{unit} {words.meaning(network, layer, unit)}".strip() for unit in range(layer.channels)
+    ]
+
+
+def standing_out(company: Company) -> dict[str, list[Pair]]:
+    """Choose pairs to show: most together in the painting, and most unlike between the pictures."""
+    loud = set(company.order)
+
+    def heard(pairs: Sequence[tuple[int, int, float]], sign: int = 1) -> list[Pair]:
+        kept = [(one, other) for one, other, by in pairs if by * sign > 0 and {one, other} <= loud]
+        return kept[:PAIRS]
+
+    count = company.layer.channels**2
+    every = company.painted.apart_from(company.seen, count)
+    most, more, less = heard(company.painted.pairs(count)), heard(every), heard(every, -1)
+    found = {
+        "Most together in the painting": most,
+        "More together in the painting than in the picture": more,
+        "More together in the picture than in the painting": less,
+    }
+    return {title: some for title, some in found.items() if some}
+
+
+def choose(pair: str) -> None:
+    """Look at two neurons."""
+    links.change(pair=pair)
+
+
+def picked(company: Company, state: Mapping[str, Any]) -> Pair | None:
+    """Tell which two neurons were clicked in a square; None for none, or one twice."""
+    points = state.get("selection", {}).get("points", [])
+    if not points:
+        return None
+    row, col = (company.order[round(points[0][axis])] for axis in ("y", "x"))
+    return None if row == col else (row, col)
+
+
+def _square(
+    company: Company, found: Correlations, names: Sequence[str], pair: Pair, key: str
+) -> None:
+    figure = figures.together(found.cosines, company.order, names, SIDE)
+    figures.clickable(figure, company.order, pair, SIDE)
+    here = f"{key} {company.layer.name} {company.style.name} {company.content.name}"
+
+    def clicked() -> None:
+        chosen = picked(company, st.session_state[here])
+        if chosen is not None:
+            choose(f"{chosen[0]},{chosen[1]}")
+
+    st.plotly_chart(
+        figure,
+        key=here,
+        on_select=clicked,
+        selection_mode="points",
+        config={"displayModeBar": False},
+    )
+
+
+def _pair(network: Network, company: Company, pair: Pair, names: Sequence[str], tile: Any) -> None:
+    """Show two neurons: what each wants to see, and where both fire in both pictures."""
+    layer = company.layer
+    cosines = [float(it.cosines[pair]) for it in (company.painted, company.seen)]
+    with st.container(key="pair"):
+        widgets.heading(
+            " and ".join(names[unit] for unit in pair),
+            f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
+            "(1: always in the same places; 0: never).",
+            widgets.depth_colour(layer.depth),
+        )
+        tiles = []
+        for unit in pair:
+            tiles.append(replace(tile(unit), id=f"neuron {unit}", caption=f"neuron {unit}"))
+            for chosen, where in ((company.style, "painting"), (company.content, "picture")):
+                url = lit(network, chosen, layer.name, unit)
+                tiles.append(
+                    widgets.Tile(
+                        f"{where} {unit}",
+                        f"Where neuron {unit} fires in the {where}",
+                        url,
+                        caption=f"{unit} in the {where}",
+                    )
+                )
+        here = (
+            f"pair {network.name} {layer.name} {pair} {company.style.name} {company.content.name}"
+        )
+        clicked = widgets.tile_grid(tiles, "pair tiles", here, columns=len(tiles))
+        if clicked is not None:
+            links.neuron(network.name, layer.name, int(clicked.split()[1]))
+
+
+def _tile(
+    network: Network,
+    company: Company,
+    recipe: NeuronRecipe | None,
+    sketches: rows.Sketches,
+    unit: int,
+) -> widgets.Tile:
+    """Make the tile of a neuron's own picture."""
+    layer = company.layer
+    part = grid.part_of(network, layer, unit)
+    picture = shared.store().picture(part.key, unit)
+    if picture is None and recipe is not None:
+        picture = shared.store().picture(recipe.key, unit)
+    sketch = None if recipe is None else sketches.get((recipe.key, unit))
+    name = words.meaning(network, layer, unit)
+    made = grid.tile(unit, name, picture, sketch, str(unit), TILE_PIXELS)
+    return replace(made, caption=f"{unit} {name}".strip())
+
+
+def _both(
+    company: Company, pair: Pair, names: Sequence[str], tile: Any, here: Pair
+) -> widgets.Tile:
+    """Make the tile of two neurons side by side."""
+    one, other = (tile(unit) for unit in pair)
+    cosines = " | ".join(f"{float(it.cosines[pair]):.2f}" for it in (company.painted, company.seen))
+    label = " and ".join(names[unit] for unit in pair)
+    return widgets.Tile(
+        id=f"{pair[0]},{pair[1]}",
+        label=f"{label}: together {cosines}",
+        picture=one.picture,
+        beside=other.picture,
+        title=label,
+        caption=f"{pair[0]} and {pair[1]}: {cosines}",
+        chosen=set(pair) == set(here),
+    )
+
+
+@lru_cache(maxsize=256)
+def lit(network: Network, chosen: Chosen, layer: str, unit: int) -> str:
+    """Draw a picture as a URL, bright where a neuron fires, also where it fires little."""
+    seen = images.scaled(chosen.picture, LOOKED_PIXELS)
+    activation = network.activations(images.to_tensor(seen), [layer])[layer][:, [unit]]
+    size = (seen.height, seen.width)
+    heat = functional.interpolate(activation.float().cpu(), size, mode="bilinear")[0, 0]
+    heat = heat.clamp(min=0).sqrt()
+    return sighting.encoded(sighting.lighted(seen, heat))
+
+
+def layers(network: Network, here: Layer) -> None:
+    """Let the visitor choose whose neurons are looked at."""
+    able = {it.name: it for it in styling.able(network)}
+
+    def pick() -> None:
+        links.change(layer=st.session_state[key], pair=None)
+
+    key = f"company {network.name} {here.name}"
+    st.select_slider(
+        "Layer: shallow to deep",
+        list(able) if here.name in able else [*able, here.name],
+        here.name,
+        key=key,
+        on_change=pick,
+    )

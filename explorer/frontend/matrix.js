@@ -1,0 +1,86 @@
+// Pictures in rows and columns, each with a head. Patched in place: pictures that stay are not
+// loaded again, and nothing jumps when one more is there.
+
+function head(state, kind) {
+  const element = document.createElement("div");
+  element.className = `head ${kind}`;
+  element.style.setProperty("--colour", state.colour);
+  const name = element.appendChild(document.createElement("b"));
+  name.textContent = state.name;
+  element.appendChild(document.createElement("small")).textContent = state.words;
+  return element;
+}
+
+function build(box, data) {
+  box.replaceChildren();
+  const corner = box.appendChild(document.createElement("div"));
+  corner.className = "corner";
+  corner.textContent = data.corner;
+  for (const column of data.columns) box.appendChild(head(column, "across"));
+  for (const row of data.rows) {
+    box.appendChild(head(row, "down"));
+    for (const _ of row.cells) {
+      const cell = box.appendChild(document.createElement("button"));
+      cell.type = "button";
+      cell.className = "cell";
+    }
+  }
+}
+
+function patch(cell, state) {
+  cell.dataset.id = state.id;
+  cell.disabled = !state.picture || state.sketch;
+  cell.setAttribute("aria-label", state.label);
+  cell.classList.toggle("waiting", !state.picture);
+  cell.classList.toggle("sketch", state.sketch);
+  if (state.chosen) cell.setAttribute("aria-current", "true");
+  else cell.removeAttribute("aria-current");
+  const old = cell.querySelector("img");
+  if (!state.picture) return void old?.remove();
+  if (old?.getAttribute("src") === state.picture) return;
+  const image = old ?? document.createElement("img");
+  image.alt = ""; // the button says what it is
+  image.draggable = false;
+  image.src = state.picture;
+  if (!old) cell.append(image);
+}
+
+// One cell is in the tab order; the arrow keys go from cell to cell.
+function move(box, columns, event) {
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  const cells = [...box.querySelectorAll(".cell")];
+  const next = cells[cells.indexOf(event.target) + step];
+  if (!step || !next) return;
+  event.preventDefault();
+  if (!next.disabled) {
+    enter(box, next);
+    next.focus();
+  }
+}
+
+function enter(box, cell) {
+  for (const each of box.querySelectorAll(".cell")) each.tabIndex = -1;
+  if (cell) cell.tabIndex = 0;
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector(".matrix");
+  const shape = JSON.stringify([data.set, data.columns, data.rows.map(({ cells, ...rest }) => [rest, cells.length])]);
+  box.setAttribute("aria-label", data.label);
+  box.style.setProperty("--across", data.columns.length);
+  box.style.setProperty("--proportion", data.proportion);
+  if (box.dataset.shape !== shape) {
+    build(box, data);
+    box.dataset.shape = shape;
+  }
+  const states = data.rows.flatMap((row) => row.cells);
+  box.querySelectorAll(".cell").forEach((cell, at) => patch(cell, states[at]));
+  if (!box.querySelector('.cell[tabindex="0"]:enabled')) enter(box, box.querySelector(".cell:enabled"));
+  box.onkeydown = (event) => move(box, data.columns.length, event);
+  box.onclick = (event) => {
+    const cell = event.target.closest(".cell");
+    if (!cell || cell.disabled) return;
+    enter(box, cell);
+    setTriggerValue("open", cell.dataset.id);
+  };
+}

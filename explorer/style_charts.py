@@ -1,0 +1,106 @@
+"""What was measured of style at every depth, in charts and a sentence."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import streamlit as st
+
+from core.networks import Network
+from core.style_depth_recipes import StyleDepthsRecipe
+from core.style_depths import Measured
+from explorer import depths, figures, labelling, shared, style_depths, widgets
+
+LABELS = 10
+# This label answers the question that everybody asks, so it is always there.
+ASKED = "eye"
+# A growth of so much has the full colour, in doublings.
+FULL = 2.0
+
+
+@st.cache_data(max_entries=16, show_spinner="Measuring ...")
+def measured(_network: Network, weights: str, recipe: StyleDepthsRecipe) -> dict[str, Measured]:
+    """Measure all pictures of a finished matrix once for all, averaged by the depth of style."""
+    store = shared.store()
+    inputs = {it: store.input(it) or b"" for it in recipe.inputs}
+    images = {number: it.image for number, it in store.pictures(recipe).items()}
+    told = style_depths.tell(style_depths.judge(_network, recipe, inputs), recipe, images)
+    return style_depths.by_depth(recipe, told)
+
+
+def show(network: Network, recipe: StyleDepthsRecipe) -> None:
+    """Show what style by one depth after the other keeps, takes and brings along."""
+    told = measured(network, network.fingerprint, recipe)
+    names = list(told)
+    colours = [widgets.depth_colour(network.layer(it).depth) for it in names]
+    _section(
+        "What each depth of style does",
+        "Means over the depths of content. Shallow layers bring the painting's colours and keep "
+        "the picture's edges; deep ones paint their own things into it.",
+    )
+    charts = [
+        ("Edges kept", "of the photograph, beyond chance", "edges", ".0%"),
+        ("Colours", "distance to the painting's, in CIELAB", "colours", ".0f"),
+    ]
+    values: dict[str, list[float]] = {
+        "edges": [it.edges for it in told.values()],
+        "colours": [it.to_painting for it in told.values()],
+    }
+    eyes = [it.eyes for it in told.values() if it.eyes is not None]
+    if len(eyes) == len(told):
+        values["eyes"] = [2**it for it in eyes]
+        charts.append(("Eyes", "how much their neurons grew, times", "eyes", ".2f"))
+    for column, (title, line, name, form) in zip(st.columns(len(charts)), charts, strict=True):
+        with column:
+            st.html(f'<h4 class="side">{title}</h4><p class="quiet">{line}</p>')
+            figure = figures.columns(names, values[name], colours, form)
+            st.plotly_chart(figure, key=f"{name} chart", config={"displayModeBar": False})
+    if len(eyes) == len(told):
+        st.html(f'<p class="fact-words">{escape(answer(names, values["eyes"]))}</p>')
+    show_grams(names, told)
+    show_grown(network, names, told)
+
+
+def show_grams(names: Sequence[str], told: Mapping[str, Measured]) -> None:
+    """Show where the painting's style is reached: at the layers that were asked, and elsewhere."""
+    _section(
+        "How much of the painting's style is missing",
+        "At each layer (rows), where the layer above spoke for style: 0% where neurons fire "
+        "together exactly as in the painting.",
+    )
+    layers = list(next(iter(told.values())).gram)
+    table = {layer: [it.gram[layer] for it in told.values()] for layer in layers}
+    figure = figures.heat(table, list(names), "{:.0%}".format, _paint(), 1.0)
+    st.plotly_chart(figure, key="grams", config={"displayModeBar": False})
+
+
+def show_grown(network: Network, names: Sequence[str], told: Mapping[str, Measured]) -> None:
+    """Show which labels' neurons grew, where neurons have labels."""
+    if labelling.labels_of(network) is None:
+        return
+    _section(
+        "Whose neurons grew",
+        "How many times as much the neurons of a label answer to the painted picture as to the "
+        "photograph, against a usual neuron of their layer. The layer that spoke is not asked.",
+    )
+    table = depths.grown([it.grown for it in told.values()], LABELS, ASKED)
+    figure = figures.heat(table, list(names), "{:.1f}".format, _paint(), 2**FULL)
+    st.plotly_chart(figure, key="grown", config={"displayModeBar": False})
+
+
+def answer(names: Sequence[str], eyes: Sequence[float]) -> str:
+    """Say in a sentence whether eyes grow when deep layers speak for style."""
+    at = max(range(len(eyes)), key=eyes.__getitem__)
+    deep = eyes[-1]
+    first = (
+        f"Do eyes grow when the deepest layer is asked for style? {'Yes' if deep > 1 else 'No'}: "
+        f"{deep:.2f} times with {names[-1]}, against {eyes[0]:.2f} with {names[0]}."
+    )
+    return first if at == len(eyes) - 1 else f"{first} They grow most with {names[at]}."
+
+
+def _paint() -> str:
+    return "#" + "".join(f"{part:02x}" for part in widgets.DEPTH_COLOURS[1])
+
+
+def _section(title: str, line: str) -> None:
+    st.html(f'<div class="section"><h3>{escape(title)}</h3><p>{escape(line)}</p></div>')

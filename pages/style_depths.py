@@ -1,0 +1,215 @@
+"""Style depths: one picture painted by every depth of style and of content, and why."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.networks import Network
+from core.recipe import SEED_RANGE
+from core.style_depth_recipes import MATRIX, StyleDepthsRecipe
+from core.style_recipes import LOSSES
+from explorer import (
+    company,
+    following,
+    links,
+    opening,
+    rows,
+    style_charts,
+    styled,
+    styling,
+    widgets,
+)
+from explorer.choosing import Chosen
+from explorer.jobs import Job
+from explorer.styled import Styled
+
+VIEWS = {
+    "": "Style by content",
+    "rows": "Row by row",
+    "together": "Who fires together",
+}
+LINES = {
+    "": "Every depth of style with every depth of content, and what each of them keeps and takes.",
+    "rows": "More and more layers, one alone, and each half by itself, as Gatys and others showed.",
+    "together": "Style at a layer is a table: which of its neurons fire in the same places.",
+}
+BALANCES = (0.003, 0.015, StyleDepthsRecipe.balance, 0.15, 0.5)
+SIZES = (96, 128, 192, 256, 384)
+STEPS = (5, 10, 20, 40, 80)
+SETTINGS = ("size", "steps", "seed", "balance", "loss")
+LARGE_PIXELS = 768
+
+
+def main() -> None:
+    """Read the URL, and show one of the three views."""
+    st.html(widgets.FRONTEND / "style.css")
+    problems: list[str] = []
+    studio = opening.studio(problems)
+    if studio is None:
+        return
+    network = studio.network
+    with studio.room:
+        with studio.rail:
+            content, style = styling.choose(problems)
+        view = show_views(problems)
+        if view == "together":
+            show_company(network, content, style, problems)
+            return
+        shows = styled.ROWS if view == "rows" else (MATRIX,)
+        try:
+            found = styled.read(network, content, style, shows)
+        except ExplorerError as error:
+            problems.append(str(error))
+            links.change(**dict.fromkeys(SETTINGS))
+            found = styled.read(network, content, style, shows)
+        with studio.rail:
+            show_settings(found.recipe)
+        opening.tell(problems)
+        show_pictures(network, found)
+
+
+def show_views(problems: list[str]) -> str:
+    """Let the visitor choose what to look at, and tell what it is."""
+    try:
+        view = links.one_of("view", tuple(VIEWS)[1:])
+    except ExplorerError as error:
+        problems.append(str(error))
+        view = ""
+
+    def pick() -> None:
+        links.change(view=st.session_state["view"] or None, cell=None)
+
+    with st.container(key="style-head"):
+        widgets.heading("Style depths", LINES[view], widgets.depth_colour(0.5))
+    st.session_state["view"] = view
+    st.segmented_control(
+        "What to look at",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        key="view",
+        label_visibility="collapsed",
+        on_change=pick,
+        required=True,
+    )
+    return view
+
+
+def show_company(network: Network, content: Chosen, style: Chosen, problems: list[str]) -> None:
+    """Show which neurons of a layer fire together."""
+    layer = company.layer_of(network, problems)
+    found = company.look(network, layer, content, style)
+    pair = company.pair_of(found, problems)
+    opening.tell(problems)
+    company.layers(network, layer)
+    company.show(network, found, pair)
+
+
+def show_pictures(network: Network, found: Styled) -> None:
+    """Show the pictures of a view as they come, and what was measured once all are there."""
+    recipe = found.recipe
+    total = len(recipe.pictures)
+    job = following.instead(recipe, "style depths", found.asked)
+    done = {number: it.image for number, it in styled.pictures(recipe).items()}
+
+    def show(sketches: rows.Sketches) -> None:
+        here = done
+        if len(done) < total:
+            here = {number: it.image for number, it in styled.pictures(recipe).items()}
+        for part in recipe.shows:
+            st.html(
+                f'<div class="section"><h3>{styled.TITLES[part]}</h3>'
+                f"<p>{styled.LINES[part]}</p></div>"
+            )
+            styled.show(network, found, part, sketches, here)
+
+    def doing(fraction: float) -> str:
+        return f"{round(fraction * total)} of {total} pictures"
+
+    with st.container(key="cells"):
+        rows.grow("cells", [] if job is None else [job], doing, show)
+    if len(done) == total and MATRIX in recipe.shows:
+        style_charts.show(network, recipe)
+    show_cell(found, done, job)
+
+
+def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> None:
+    """Show one picture large, where the link names one that is there."""
+    named = st.query_params.get("cell")
+    cell = None if named is None else styled.find(found.recipe, named)
+    if cell is None:
+        return
+    image = done.get(found.recipe.parts().index(cell.recipe))
+    if image is None:
+        return
+
+    def body() -> None:
+        url = widgets.thumbnail(image, LARGE_PIXELS)
+        st.html(f'<img class="whole-picture" src="{url}" alt="{styled.describe(cell)}">')
+        with st.container(key="cell-tools", horizontal=True, vertical_alignment="center"):
+            st.download_button(
+                "Save it",
+                image,
+                f"{styled.name(cell)}-{found.recipe.network}.png",
+                "image/png",
+                key="save",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            if cell.recipe.subject == "style":
+                st.page_link(
+                    links.STYLE,
+                    label="Paint it large",
+                    icon=":material/palette:",
+                    query_params=styled.query(found, cell.recipe),
+                )
+
+    dismiss = partial(links.change, cell=None)
+    st.dialog(styled.describe(cell), width="medium", on_dismiss=dismiss)(body)()
+
+
+def show_settings(recipe: StyleDepthsRecipe) -> None:
+    """Let the visitor choose what all pictures have in common."""
+    key = recipe.key
+
+    def put(name: str) -> None:
+        value = st.session_state[f"{name} {key}"]
+        usual = getattr(StyleDepthsRecipe, name)
+        links.change(**{name: None if value == usual else str(value), "cell": None})
+
+    with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
+        for name, title, choices in (
+            ("balance", "Balance: how loudly content speaks", BALANCES),
+            ("size", "Longer side of each in pixels", SIZES),
+            ("steps", "Steps at each size", STEPS),
+        ):
+            now = getattr(recipe, name)
+            st.select_slider(
+                title,
+                sorted({*choices, now}),
+                now,
+                key=f"{name} {key}",
+                on_change=put,
+                args=(name,),
+            )
+        st.selectbox(
+            "What style is",
+            LOSSES,
+            LOSSES.index(recipe.loss),
+            key=f"loss {key}",
+            on_change=put,
+            args=("loss",),
+        )
+        st.number_input(
+            "Seed", *SEED_RANGE, recipe.seed, key=f"seed {key}", on_change=put, args=("seed",)
+        )
+        if set(SETTINGS) & set(st.query_params):
+            st.button(
+                "Back to the usual",
+                key="usual",
+                on_click=links.change,
+                kwargs=dict.fromkeys(SETTINGS),
+            )
+
+
+main()

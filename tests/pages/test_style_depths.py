@@ -1,0 +1,227 @@
+"""The Style depths page, run without a browser on a tiny stand-in for SketchNet."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core import images, style_depths, style_settings
+from core.networks import SKETCHNET, Network
+from core.recipes import NeuronRecipe
+from core.style_depth_recipes import StyleDepthsRecipe
+from explorer import choosing, company, dropping, links, shared, styled, styling
+from explorer.company import Company
+from explorer.gallery import Gallery, Search
+from tests.conftest import tiny_module
+from tests.pages.app import html, open_at, query
+from tests.pages.studio import Studio, open_studio, visit, work_off
+
+USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
+QUICK = {"size": "32", "steps": "2"}
+PLAN = style_depths.plan
+
+
+def quick(network: Network, content: str, style: str, seed: int, **settings: Any) -> Any:
+    """Plan small pictures where a link asks for no others."""
+    given = {name: it for name, it in settings.items() if it is not None}
+    small = {"size": 32, "smallest": 32, "steps": 2}
+    return PLAN(network, content, style, seed, **{**small, **given})
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    monkeypatch.setitem(style_settings.USUAL, SKETCHNET, USUAL)
+    monkeypatch.setattr(style_depths, "plan", quick)
+    # The quickest to draw of the paintings.
+    monkeypatch.setattr(styling, "PAINTING", "dots")
+    yield from open_studio(Studio(tiny_module()), monkeypatch)
+
+
+def matrices(app: AppTest) -> list[dict[str, Any]]:
+    """What the page gave to its matrices."""
+    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    return [it for it in found if "corner" in it]
+
+
+def grids(app: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """What the page gave to its grids of tiles, by their labels."""
+    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    return {it["label"]: it["tiles"] for it in found if "tiles" in it}
+
+
+def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(studio: Studio) -> None:
+    app = visit("style_depths")
+    (shown,) = matrices(app)
+    depths = style_depths.spread(studio.network, style_depths.USUAL_DEPTHS)
+    assert [it["name"] for it in shown["columns"]] == list(depths)
+    assert [it["name"] for it in shown["rows"]] == list(depths)
+    assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
+    # Edges, colours and what is missing of the style; these neurons have no labels.
+    assert len(app.get("plotly_chart")) == 3
+    assert Gallery(shared.jobs()).count(Search()) == 0
+
+
+def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
+    app = open_at("style_depths", picture="coffee", style="tissue", **QUICK)
+    (shown,) = matrices(app)
+    cells = [cell for row in shown["rows"] for cell in row["cells"]]
+    assert not any(cell["picture"] for cell in cells)
+    worker_turns(1)
+    app.run()
+    (shown,) = matrices(app)
+    cells = [cell for row in shown["rows"] for cell in row["cells"]]
+    assert [bool(cell["picture"]) for cell in cells] == [True] + [False] * (len(cells) - 1)
+    # What was painted stays when the work is stopped, and is not painted again.
+    job = shared.jobs().get(recipe_of(app).key)
+    assert job is not None
+    shared.jobs().cancel(job.key, shared.visitor())
+    first = styled.pictures(recipe_of(app))[0].image
+    work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
+    shared.jobs().resume(job.key, shared.visitor())
+    app = work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
+    (shown,) = matrices(app)
+    assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
+    assert styled.pictures(recipe_of(app))[0].image == first
+
+
+def worker_turns(count: int) -> None:
+    from explorer import work
+    from explorer.worker import Worker
+
+    worker = Worker(shared.store(), "test", work.updates)
+    for _ in range(count):
+        assert worker.turn()
+
+
+def recipe_of(app: AppTest) -> StyleDepthsRecipe:
+    found = shared.jobs().get(app.session_state["style depths"])
+    assert found is not None and isinstance(found.recipe, StyleDepthsRecipe)
+    return found.recipe
+
+
+def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
+    app = visit("style_depths", view="rows")
+    shown = matrices(app)
+    assert [it["label"].split(":")[0] for it in shown] == [
+        styled.TITLES[part].split(":")[0] for part in styled.ROWS
+    ]
+    assert all(cell["picture"] for it in shown for row in it["rows"] for cell in row["cells"])
+    assert [it["proportion"] for it in shown][2] == "1 / 1"
+
+
+def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
+    app = visit("style_depths", cell="matrix-2-1")
+    depths = style_depths.spread(studio.network, style_depths.USUAL_DEPTHS)
+    assert f"Style by {depths[1]}, content by {depths[0]}" in html(app)
+    (link,) = [it.proto for it in app.get("page_link")]
+    assert f"style_layers={depths[1]}" in link.query_string
+    assert f"content_layers={depths[0]}" in link.query_string
+    assert [it.label for it in app.get("download_button")] == ["Save it"]
+
+
+def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
+    app = visit("style_depths", picture="coffee", style="tissue", balance="0.1", seed="3", **QUICK)
+    found = recipe_of(app)
+    dropping.check(found)
+    page, asked = links.of(found)
+    assert page == links.STYLE_DEPTHS
+    assert recipe_of(visit("style_depths", **asked)) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"view": "nowhere"}, "no view"),
+        ({"size": "100000"}, "size is"),
+        ({"steps": "0.5"}, "steps is"),
+        ({"balance": "-1"}, "balance is"),
+        ({"loss": "hinge"}, "no loss"),
+        ({"style": "f" * 32}, "no picture"),
+        ({"view": "together", "layer": "nowhere"}, "no layer"),
+        ({"view": "together", "layer": "6"}, "no places"),
+        ({"view": "together", "pair": "1,99"}, "pair is"),
+        ({"view": "together", "pair": "3"}, "two different neurons"),
+        ({"view": "together", "pair": "<b>,2"}, "pair is"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence_and_a_page(
+    studio: Studio, asked: dict[str, str], words: str
+) -> None:
+    app = open_at("style_depths", **asked)
+    assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
+    assert matrices(app) or grids(app)
+
+
+def test_a_cell_that_is_not_there_is_passed_over(studio: Studio) -> None:
+    assert not visit("style_depths", cell="matrix-99-1").get("page_link")
+
+
+def test_a_broken_picture_is_refused_in_one_sentence(studio: Studio) -> None:
+    app = open_at("style_depths", view="together")
+    app.file_uploader[0].upload("mine.png", b"no picture", "image/png")
+    app.run()
+    assert not app.exception
+    assert [it.value.startswith("This picture cannot be used") for it in app.error] == [True]
+    assert "picture" not in query(app)
+
+
+def measured(studio: Studio, layer: str) -> Company:
+    found = studio.network.layer(layer)
+    return company.look(studio.network, found, choosing.find("cat"), choosing.find("dots"))
+
+
+def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None:
+    found = measured(studio, "3")
+    for chosen, told in ((found.style, found.painted), (found.content, found.seen)):
+        image = images.to_tensor(images.scaled(chosen.picture, company.LOOKED_PIXELS))
+        seen = studio.network.activations(image, ["3"])["3"][0].flatten(1).double()
+        gram = seen @ seen.T / seen.shape[1]
+        size = gram.diagonal().sqrt()
+        expected = gram / size[:, None] / size[None]
+        alive = told.alive[:, None] & told.alive[None]
+        torch.testing.assert_close(
+            told.cosines.double(), expected.where(alive, 0.0), rtol=1e-3, atol=1e-4
+        )
+    assert sorted(found.order) == sorted(set(found.order))
+
+
+def test_pairs_that_differ_most_are_listed(studio: Studio) -> None:
+    found = measured(studio, "3")
+    more = found.painted.cosines - found.seen.cosines
+    listed = list(company.standing_out(found).values())
+    best = max(more[one, other] for one in found.order for other in found.order)
+    assert float(more[listed[1][0]]) == pytest.approx(float(best))
+    worst = min(more[one, other] for one in found.order for other in found.order)
+    assert float(more[listed[2][0]]) == pytest.approx(float(worst))
+
+
+def test_a_click_in_a_square_is_a_pair_of_neurons(studio: Studio) -> None:
+    found = measured(studio, "3")
+    points = {"selection": {"points": [{"x": 2, "y": 0}]}}
+    assert company.picked(found, points) == (found.order[0], found.order[2])
+    assert company.picked(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
+    assert company.picked(found, {}) is None
+
+
+def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -> None:
+    app = visit("style_depths", view="together", layer="3", pair="4,1")
+    (tiles,) = [it for label, it in grids(app).items() if label.startswith("pair ")]
+    assert [it["id"] for it in tiles] == [
+        f"{what} {unit}" for unit in (4, 1) for what in ("neuron", "painting", "picture")
+    ]
+    assert all(it["picture"] for it in tiles)
+    assert "4 and 1" in html(app)
+    drawn = [it for it in studio.rendered if isinstance(it, NeuronRecipe)]
+    assert {4, 1} <= {unit for it in drawn for unit in it.units}
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_where_a_neuron_fires_is_where_its_map_is_bright(studio: Studio) -> None:
+    chosen = choosing.find("cat")
+    layer = studio.network.layer("3")
+    url = company.lit(studio.network, chosen, layer.name, 2)
+    other = company.lit(studio.network, chosen, layer.name, 3)
+    assert url.startswith("data:image/webp") and url != other
