@@ -14,7 +14,7 @@ from torch import Tensor
 from core import whole
 from core.canvas import Canvas
 from core.networks import Cut, Network
-from core.objectives import IMAGE, Objective
+from core.objectives import IMAGE, Few, Objective
 from core.style_losses import Costs
 from core.tiles import Tile, Tiles
 
@@ -96,7 +96,7 @@ def ascend(
         generator: the only source of chance.
     """
     names = sorted(objective.layers - {IMAGE})
-    cut = network.cut(names, for_gradients=True)
+    cut = network.cut(names, for_gradients=True, units=objective.units)
     waking: Cut | None = None
     asleep, wake_steps = False, settings.wake_steps
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
@@ -108,7 +108,7 @@ def ascend(
     while not pace.over:
         image = canvas()
         if asleep and waking is None:
-            waking = network.cut(names, redirect_relu=True, for_gradients=True)
+            waking = network.cut(names, True, for_gradients=True, units=objective.units)
         seeing = waking if asleep and waking else cut
         optimiser.zero_grad()
         if settings.tiles is None:
@@ -217,4 +217,4 @@ def _by_tiles(
 
 def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:
     """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
-    return objective({**cut(moved), IMAGE: image})
+    return objective(Few({**cut(moved), IMAGE: image}, cut.kept))

@@ -1,10 +1,11 @@
 """Image networks: the one that ships, torchvision's classifiers, and a user's own checkpoints."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from urllib.error import URLError
 
 import torch
@@ -18,6 +19,7 @@ from core.devices import autocast, has_fast_bfloat16, resolve_device, working_pr
 from core.errors import ExplorerError, unknown
 from core.folding import fold
 from core.layers import Layer
+from core.narrowing import narrow
 from core.recipe import Recipe
 from core.rewriting import in_half, pool_first
 from core.sketchnet import network as sketchnet
@@ -33,6 +35,7 @@ TRANSFORM_INPUT = ("googlenet", "inception_v3")
 # A network keeps so many cuts of itself at hand.
 CUTS_AT_MOST = 4
 CHANNELS_LAST = torch.channels_last
+NOTHING: Mapping[str, Iterable[int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,11 @@ class Network:
             )
 
     def cut(
-        self, names: Iterable[str], redirect_relu: bool = False, for_gradients: bool = False
+        self,
+        names: Iterable[str],
+        redirect_relu: bool = False,
+        for_gradients: bool = False,
+        units: Mapping[str, Iterable[int]] = NOTHING,
     ) -> "Cut":
         """Cut the network off below the deepest of some layers.
 
@@ -139,12 +146,15 @@ class Network:
                 so that dead units can wake (see ``tracing.RedirectedReLU``).
             for_gradients: compute in ways whose gradient is fast, in half precision where that is
                 fast; activations are then a little less exact.
+            units: where, by a layer's name, only these channels of it are read. The others may
+                then be left out, see ``Cut.kept``.
 
         Returns:
             The cut network; the same again where the same was asked for not long ago, so whoever
             changes it makes a ``Cut`` of its own.
         """
-        return self._cuts(tuple(map(self.layer, names)), redirect_relu, for_gradients)
+        read = tuple((name, tuple(sorted(set(own)))) for name, own in sorted(units.items()))
+        return self._cuts(tuple(map(self.layer, names)), redirect_relu, for_gradients, read)
 
     def activations(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Run the cut network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
@@ -158,7 +168,12 @@ class Network:
 
 
 class Cut(nn.Module):
-    """A network cut off at its deepest wanted layer: images in ``[0, 1]`` to activations."""
+    """A network cut off at its deepest wanted layer: images in ``[0, 1]`` to activations.
+
+    Attributes:
+        kept: the only channels that are computed of a layer, by its name; of layers that are not
+            among them all are.
+    """
 
     shift: Tensor
     scale: Tensor
@@ -169,10 +184,14 @@ class Cut(nn.Module):
         wanted: Sequence[Layer],
         redirect_relu: bool = False,
         for_gradients: bool = False,
+        units: Iterable[tuple[str, tuple[int, ...]]] = (),
     ) -> None:
         super().__init__()
         self.extractor = layers.extractor(network.module, wanted, redirect_relu)
+        self.kept: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.extractor, fx.GraphModule):
+            read = dict(units)
+            self.kept = {name: read[name] for name in narrow(self.extractor, read)}
             self.extractor = pool_first(fold(self.extractor))
             if has_fast_bfloat16(network.device):
                 self.extractor = in_half(self.extractor)

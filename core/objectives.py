@@ -12,7 +12,7 @@ Beside layers an objective may read the image itself, which stands among the act
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,18 @@ LEAST_COSINE = 0.1
 TINY = 1e-12
 
 
+class Few(dict[str, Tensor]):
+    """Activations in which some layers hold only channels that are read.
+
+    Attributes:
+        kept: those channels, in the order in which they stand, by layer name.
+    """
+
+    def __init__(self, seen: Activations, kept: Mapping[str, Sequence[int]]) -> None:
+        super().__init__(seen)
+        self.kept = kept
+
+
 @dataclass(frozen=True)
 class Objective:
     """Something to maximise.
@@ -33,10 +45,13 @@ class Objective:
     Attributes:
         layers: names of the layers it reads.
         value: from activations ``[N, C, ...]`` by layer name to values ``[N]``.
+        units: the channels that it reads of a layer, by its name; layers that are not among them
+            are read whole.
     """
 
     layers: frozenset[str]
     value: Callable[[Activations], Tensor]
+    units: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def __call__(self, activations: Activations) -> Tensor:
         """Give the value ``[N]`` of each image."""
@@ -44,7 +59,15 @@ class Objective:
 
     def __add__(self, other: Objective) -> Objective:
         """Climb both at once."""
-        return Objective(self.layers | other.layers, lambda seen: self(seen) + other(seen))
+        layers = self.layers | other.layers
+        units = {
+            layer: frozenset().union(
+                *(it.units[layer] for it in (self, other) if layer in it.units)
+            )
+            for layer in layers
+            if all(layer in it.units for it in (self, other) if layer in it.layers)
+        }
+        return Objective(layers, lambda seen: self(seen) + other(seen), units)
 
     def __sub__(self, other: Objective) -> Objective:
         """Climb this one and descend the other."""
@@ -61,7 +84,7 @@ class Objective:
             own = self(seen)
             return own * (weight.to(own) if isinstance(weight, Tensor) else weight)
 
-        return Objective(self.layers, value)
+        return Objective(self.layers, value, self.units)
 
     __rmul__ = __mul__
 
@@ -76,12 +99,11 @@ def channels(layer: str, units: Sequence[int]) -> Objective:
         layer: name of a layer with activations ``[N, C, ...]``.
         units: N channels in ``0 .. C - 1``, or a single one for all images.
     """
-    wanted = torch.as_tensor(list(units))
 
     def value(activations: Activations) -> Tensor:
-        return _places(_channel(activations[layer], wanted)).mean(1)
+        return _places(_channel(activations, layer, units)).mean(1)
 
-    return Objective(frozenset({layer}), value)
+    return Objective(frozenset({layer}), value, {layer: frozenset(units)})
 
 
 def positions(
@@ -94,15 +116,14 @@ def positions(
         units: N channels, or a single one for all images.
         place: row and column as fractions of the layer's height and width, ``0.0 .. 1.0``.
     """
-    wanted = torch.as_tensor(list(units))
 
     def value(activations: Activations) -> Tensor:
-        own = _channel(activations[layer], wanted)  # [N, ...]
+        own = _channel(activations, layer, units)  # [N, ...]
         for fraction, side in zip(place, own.shape[1:3], strict=False):
             own = own.select(1, min(side - 1, int(fraction * side)))
         return _precise(own)
 
-    return Objective(frozenset({layer}), value)
+    return Objective(frozenset({layer}), value, {layer: frozenset(units)})
 
 
 def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
@@ -170,11 +191,10 @@ def energy(layer: str, units: Sequence[int] = ()) -> Objective:
     """
 
     def value(activations: Activations) -> Tensor:
-        seen = activations[layer]
-        own = seen[:, list(units)] if units else seen
+        own = _some(activations, layer, units) if units else activations[layer]
         return _precise(own).square().mean(tuple(range(1, own.ndim)))
 
-    return Objective(frozenset({layer}), value)
+    return Objective(frozenset({layer}), value, {layer: frozenset(units)} if units else {})
 
 
 def total(layer: str, units: Sequence[int]) -> Objective:
@@ -186,10 +206,10 @@ def total(layer: str, units: Sequence[int]) -> Objective:
     """
 
     def value(activations: Activations) -> Tensor:
-        own = _precise(activations[layer][:, list(units)])
+        own = _precise(_some(activations, layer, units))
         return own.flatten(2).mean(2).sum(1) if _has_places(own) else own.sum(1)
 
-    return Objective(frozenset({layer}), value)
+    return Objective(frozenset({layer}), value, {layer: frozenset(units)})
 
 
 def resemblance(layer: str, features: Tensor) -> Objective:
@@ -245,15 +265,29 @@ def in_proportion(objective: Objective, base: Objective) -> Objective:
     return Objective(
         objective.layers | base.layers,
         lambda seen: objective(seen) * base(seen).detach().abs(),
+        (objective + base).units,
     )
 
 
-def _channel(seen: Tensor, units: Tensor) -> Tensor:
-    """Take channel ``units[n]`` of image ``n``: ``[N, C, ...]`` to ``[N, ...]``."""
+def _channel(activations: Activations, layer: str, units: Sequence[int]) -> Tensor:
+    """Take channel ``units[n]`` of image ``n``, or one for all: ``[N, C, ...]`` to ``[N, ...]``."""
+    seen = activations[layer]
     count = seen.shape[0]
+    places = torch.tensor(_places_of(activations, layer, units), device=seen.device)
     # With channels last, as they are in memory, so that the gradient comes in the same layout and
     # does not slow every operation on its way back.
-    return seen.movedim(1, -1)[torch.arange(count), ..., units.expand(count)]
+    return seen.movedim(1, -1)[torch.arange(count), ..., places.expand(count)]
+
+
+def _some(activations: Activations, layer: str, units: Sequence[int]) -> Tensor:
+    """Take some channels of every image: ``[N, C, ...]`` to ``[N, K, ...]``."""
+    return activations[layer][:, _places_of(activations, layer, units)]
+
+
+def _places_of(activations: Activations, layer: str, units: Sequence[int]) -> list[int]:
+    """Find where channels stand among those of a layer that are there."""
+    kept = activations.kept.get(layer) if isinstance(activations, Few) else None
+    return list(units) if kept is None else [kept.index(unit) for unit in units]
 
 
 def _has_places(seen: Tensor) -> bool:

@@ -95,7 +95,7 @@ class Costs(Objective):
         """Join costs with their weights."""
         layers = frozenset(cost.layer for _, cost in costs)
         beside = frozenset() if penalty is None else penalty.layers
-        return cls(layers | beside, _never, tuple(costs), penalty)
+        return cls(layers | beside, _never, costs=tuple(costs), penalty=penalty)
 
     def __call__(self, activations: Activations) -> Tensor:
         """Give minus the sum of all costs, ``[N]``."""
