@@ -110,7 +110,7 @@ def ascend(
         if asleep and waking is None:
             waking = network.cut(names, True, for_gradients=True, units=objective.units)
         seeing = waking if asleep and waking else cut
-        optimiser.zero_grad()
+        canvas.zero_grad()
         if settings.tiles is None:
             value = _value(seeing, objective, image, transform(image, generator))
             (-value.sum()).backward()  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -208,15 +209,37 @@ class Cut(nn.Module):
         """Turn images ``[N, 3, H, W]`` in ``[0, 1]`` into activations ``[N, C, ...]`` by name."""
         if self.size is not None and tuple(image.shape[2:]) != self.size:
             image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
-        # (image - mean) / std, in one pass.
-        normalised = torch.addcmul(self.shift, image, self.scale)
         with autocast(image.device) if self.fast else nullcontext():
             # Half precision is taken on at once, where it will be anyway, as it moves faster.
-            working = normalised.to(working_precision(image))
-            result: dict[str, Tensor] = self.extractor(
-                working.contiguous(memory_format=CHANNELS_LAST)
-            )
+            working = Normalised.apply(image, self.shift, self.scale, working_precision(image))
+            result: dict[str, Tensor] = self.extractor(working)
         return result
+
+
+class Normalised(torch.autograd.Function):
+    """``(image - mean) / std``, as convolutions want it, and its gradient as canvases want theirs.
+
+    By itself the gradient would keep the layout of memory in which it arrives, and be copied to the
+    other one by whatever comes next, after several passes at the price of a copy each.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, image: Tensor, shift: Tensor, scale: Tensor, precision: torch.dtype
+    ) -> Tensor:
+        """Turn ``[N, 3, H, W]`` into ``image * scale + shift``, channels last."""
+        ctx.save_for_backward(scale)
+        ctx.precision = image.dtype
+        normalised = torch.addcmul(shift, image, scale).to(precision)
+        return normalised.contiguous(memory_format=CHANNELS_LAST)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """Scale the gradient, in full precision and in rows and columns."""
+        (scale,) = ctx.saved_tensors
+        (gradient,) = gradients
+        plain = torch.empty(gradient.shape, dtype=ctx.precision, device=gradient.device)
+        return plain.copy_(gradient).mul_(scale), None, None, None
 
 
 def names() -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def _move(image: Tensor, theta: Tensor) -> Tensor:
     # Images move as channels of one, which saves computing the weights of the four neighbours
     # anew for each; or of as many as there are threads, each of which takes one.
     groups = math.gcd(count, torch.get_num_threads())
-    grid = F.affine_grid(theta.expand(groups, 2, 3), [groups, 1, height, width], False)
+    grid = F.affine_grid(theta[None], [1, 1, height, width], False).expand(groups, -1, -1, -1)
     stacked = image.reshape(groups, -1, height, width)
     moved = F.grid_sample(stacked, grid.to(image), padding_mode="reflection", align_corners=False)
     return moved.view_as(image)

@@ -169,3 +169,22 @@ def test_a_cut_is_kept_and_nobody_changes_another_ones(tiny: Network, tmp_path: 
     out = tmp_path / "a.index"
     list(retrieval.build(tiny, drawings, retrieval.begin(wanted, drawings, out), out))
     assert tiny.cut([name]) is cut and str(cut.extractor.code) == code
+
+
+def test_normalising_is_exact_and_so_is_its_gradient() -> None:
+    shift, scale = (torch.rand(1, 3, 1, 1, dtype=torch.float64) for _ in range(2))
+    image = torch.rand(2, 3, 4, 5, dtype=torch.float64).requires_grad_()
+
+    def normalised(image: Tensor) -> Tensor:
+        result: Tensor = networks.Normalised.apply(image, shift, scale, torch.float64)
+        return result
+
+    assert torch.allclose(normalised(image), image * scale + shift)
+    assert normalised(image).is_contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradcheck(normalised, image)
+    half = networks.Normalised.apply(image.float(), shift.float(), scale.float(), torch.bfloat16)
+    assert half.dtype == torch.bfloat16
+    (gradient,) = torch.autograd.grad(half.sum(), image)
+    assert gradient.dtype == torch.float64 and torch.allclose(
+        gradient, scale.expand_as(gradient), rtol=1e-6
+    )
