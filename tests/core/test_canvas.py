@@ -62,6 +62,10 @@ def test_pixels_are_sigmoids() -> None:
     with torch.no_grad():
         canvas.values.fill_(math.log(3))
     assert torch.allclose(canvas(), torch.tensor(0.75))
+    with torch.no_grad():
+        canvas.values.copy_(torch.linspace(-6, 6, 105).view(1, 3, 5, 7))
+        values, drawn = canvas.values.flatten().tolist(), canvas().flatten().tolist()
+    assert drawn == pytest.approx([1 / (1 + math.exp(-value)) for value in values], rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", [Pixels, Fourier])

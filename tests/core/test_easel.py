@@ -84,3 +84,30 @@ def test_nothing_changes_where_the_mask_is_black(tiny: Network, target: Tensor) 
     climb(tiny, easel, target, 20)
     apart = (easel.painted - base).abs().amax(1, keepdim=True)
     assert bool((apart[mask == 0] == 0).all()) and bool((apart[mask == 1] > 0.05).any())
+
+
+@pytest.mark.parametrize("method", ["adam", "lbfgs"])
+def test_fits_a_photograph(method: str, tiny: Network, photograph: Tensor) -> None:
+    easel = Easel(torch.full_like(photograph, 0.5), 1.0, method)
+    climb(tiny, easel, photograph.clamp(0, 1), 150)
+    assert float((easel.painted - photograph.clamp(0, 1)).square().mean()) < 1e-3
+
+
+def test_what_is_seen_through_a_mask_pixel_by_pixel_and_its_gradient(target: Tensor) -> None:
+    values, base = target.double(), target.flip(3).double()
+    mask = torch.rand(1, 1, 9, 14, generator=torch.Generator().manual_seed(2)).double()
+    easel = Easel(values, 1.0, "adam", base=base, mask=mask)
+    drawn = easel()
+    for row in range(9):
+        for col in range(14):
+            own = float(mask[0, 0, row, col])
+            for colour in range(3):
+                place = (0, colour, row, col)
+                expected = (1 - own) * float(base[place]) + own * float(values[place])
+                assert float(drawn[place]) == pytest.approx(expected)
+
+    def draw(free: Tensor) -> Tensor:
+        image: Tensor = torch.func.functional_call(easel, {"values": free}, ())
+        return image
+
+    assert torch.autograd.gradcheck(draw, (values.clone().requires_grad_(),))

@@ -77,6 +77,17 @@ def test_gradcheck(seen: dict[str, torch.Tensor]) -> None:
     squared(channels("a", [4, 0, 2]) + 0.5 * channels("b", [1]))
 
 
+def test_gradcheck_of_what_keeps_in_proportion(seen: dict[str, torch.Tensor]) -> None:
+    """The scale is held still, so what is differentiated is the product with a fixed number."""
+    a, b = (seen[name].clone().requires_grad_() for name in ("a", "b"))
+    scaled = in_proportion(energy("a"), channels("b", [2]))
+    found = torch.autograd.grad(scaled({"a": a, "b": b}).sum(), (a, b), allow_unused=True)
+    scale = seen["b"][:, 2].abs()
+    assert torch.autograd.gradcheck(lambda it: scale * energy("a")({"a": it}), (a,))
+    (expected,) = torch.autograd.grad((scale * energy("a")({"a": a})).sum(), a)
+    assert torch.allclose(found[0], expected) and found[1] is None
+
+
 def test_a_weight_for_each_image(seen: dict[str, torch.Tensor]) -> None:
     weights = torch.tensor([0.0, 0.5, 2.0])
     values = (weights * channels("a", [1]))(seen)

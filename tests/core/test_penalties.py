@@ -66,6 +66,42 @@ def test_sharpness_leads_to_the_blurred_image(image: Tensor) -> None:
     assert float(blurred.detach()[0, 0].std()) < float(image.detach()[0, 0].std())
 
 
-@pytest.mark.parametrize("penalty", [penalties.total_variation(), penalties.contrast()])
+@pytest.mark.parametrize(
+    "penalty",
+    [penalties.total_variation(), penalties.squared_variation(), penalties.contrast()],
+    ids=["total variation", "squared variation", "contrast"],
+)
 def test_gradcheck(image: Tensor, penalty: Objective) -> None:
     assert torch.autograd.gradcheck(lambda it: penalty({IMAGE: it}), (image.requires_grad_(),))
+
+
+def test_squared_variation(image: Tensor) -> None:
+    down = [
+        float(image[1, c, r + 1, k] - image[1, c, r, k]) ** 2
+        for c in range(3)
+        for r in range(4)
+        for k in range(7)
+    ]
+    right = [
+        float(image[1, c, r, k + 1] - image[1, c, r, k]) ** 2
+        for c in range(3)
+        for r in range(5)
+        for k in range(6)
+    ]
+    value = float(penalties.squared_variation()({IMAGE: image})[1])
+    assert value == pytest.approx(sum(down) / len(down) + sum(right) / len(right))
+
+
+def test_gradcheck_of_sharpness_with_the_blurred_image_held_still(image: Tensor) -> None:
+    """Its gradient is that of the distance to a fixed image, so that is what is differentiated."""
+    still = penalties._blurred(image)
+    moved = image.clone().requires_grad_()
+    (found,) = torch.autograd.grad(penalties.sharpness()({IMAGE: moved}).sum(), moved)
+    step = 1e-6
+    for place in [(0, 0, 0, 0), (1, 2, 4, 6), (0, 1, 2, 3)]:
+        sides = []
+        for sign in (1, -1):
+            changed = image.clone()
+            changed[place] += sign * step
+            sides.append(float((changed - still).square().flatten(1).mean(1).sum() / 2))
+        assert float(found[place]) == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4)
