@@ -97,7 +97,7 @@ def test_what_is_seen_through_a_mask_pixel_by_pixel_and_its_gradient(target: Ten
     values, base = target.double(), target.flip(3).double()
     mask = torch.rand(1, 1, 9, 14, generator=torch.Generator().manual_seed(2)).double()
     easel = Easel(values, 1.0, "adam", base=base, mask=mask)
-    drawn = easel()
+    drawn = easel().detach()
     for row in range(9):
         for col in range(14):
             own = float(mask[0, 0, row, col])
