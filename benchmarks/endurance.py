@@ -34,6 +34,7 @@ LAYER = "relu2a"
 # Enough that ten rounds do not finish them.
 ATLAS = "relu2a,relu2b,relu3a,relu3b,relu4a,relu4b,relu5a"
 SETTLE_SECONDS = 60.0
+POLL_SECONDS = 0.02
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what was found here.")]
 Engine = Annotated[str, typer.Option(help="local or ray.")]
 
@@ -145,9 +146,12 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
             victim = subprocess.Popen(
                 command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            # From before its start-up is over until it has drawn for a while.
+            # Every third is killed while it starts; the others when they have drawn for a while,
+            # however long they took to start.
+            if number % 3 < 2:
+                _await_more(witness.store, len(rows), victim)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                victim.wait(chance.uniform(2.0, 12.0))
+                victim.wait(chance.uniform(0.0, 5.0))
             victim.kill()
             victim.wait()
             wrong += witness.check()
@@ -168,6 +172,13 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
         found[name] = sum(it[name] for it in report)
     _report(found, json_file)
     raise typer.Exit(1 if wrong else 0)
+
+
+def _await_more(store: Store, count: int, maker: subprocess.Popen[bytes]) -> None:
+    """Wait until a store holds more results than so many, while their maker lives."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while len(_rows(store)) <= count and maker.poll() is None and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _rows(store: Store) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """The atlas: every neuron in the store, whatever it was killed at, and nothing drawn twice."""
 
+import importlib.util
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -94,6 +96,34 @@ def test_a_killed_atlas_goes_on(tmp_path: Path) -> None:
     network = load("sketchnet", device="cpu")
     for name in ("relu2a", "relu2b"):
         assert len(store.pictures(neurons.plan(network, name, seed=5))) == 48
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None,
+    reason="ray is not installed: pip install -r requirements-cluster.txt",
+)
+def test_ray_draws_the_same_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", json.dumps({"CPU": 2}))
+    monkeypatch.setenv("EXPLORER_WORKERS", "2")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)  # the paths of Ray's sockets must be short
+        options = ("--layers", "relu1a,relu1b", "--json", "--engine", "ray")
+        done = atlas(tmp_path / "ray", *options)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)["layers"]
+        assert [(it["neurons"], it["rendered"]) for it in report] == [(24, 24), (24, 24)]
+        before = rows(tmp_path / "ray")
+        again = json.loads(atlas(tmp_path / "ray", *options).stdout)["layers"]
+    assert [it["rendered"] for it in again] == [0, 0] and rows(tmp_path / "ray") == before
+    assert atlas(tmp_path / "here", "--layers", "relu1a,relu1b").returncode == 0
+    stores = [Store(tmp_path / name / FILE_NAME, shipped=None) for name in ("ray", "here")]
+    network = load("sketchnet", device="cpu")
+    for name in ("relu1a", "relu1b"):
+        drawn, expected = (it.pictures(neurons.plan(network, name, seed=5)) for it in stores)
+        assert len(drawn) == 24 and drawn == expected
+    for store in stores:
+        store.close()
 
 
 @pytest.mark.parametrize(
