@@ -1,0 +1,137 @@
+"""Whether fewer or smaller steps pay: ``python -m benchmarks.schedules --weights FILE``.
+
+Two ways to save steps get a fair trial beside climbing straight on. *Stopping early*: each unit
+climbs by itself and settles as soon as it gains hardly more, at best as if converged units could be
+dropped from a batch at no cost. *Coarse to fine*: the first part of the steps at half the size, a
+fourth of the pixels, then the picture enlarged, or laid side by side with its mirror images, so
+that what units look for keeps its size. Work is counted in steps of whole pictures; at the same
+work, straight steps must be beaten in clean activation.
+"""
+
+import json
+import statistics
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import torch.nn.functional as F
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from core import images, memory, networks, objectives
+from core.ascent import AscentSettings, ascend
+from core.canvas import Fourier
+from core.errors import ExplorerError
+from core.networks import Network
+from core.transforms import Wobble
+
+LAYERS = {
+    "squeezenet1_0": "features.4,features.7,features.12,logits",
+    networks.SKETCHNET: "relu3b,relu5b,logits",
+}
+# The part of all work that the coarse steps take, each a fourth of a fine one's.
+COARSE = 0.25
+PATIENCE = 32
+
+
+class Trial:
+    """Some units of one layer, which climb in different ways."""
+
+    def __init__(self, network: Network, layer: str, units: list[int], size: int) -> None:
+        self.network, self.layer, self.units, self.size = network, layer, units, size
+
+    def climb(
+        self, units: list[int], settings: AscentSettings, size: int, start: Tensor | None = None
+    ) -> tuple[Tensor, int]:
+        """Climb, and give the images ``[N, 3, size, size]`` and the steps it took."""
+        canvas = Fourier((size, size), units, self.network.device)
+        if start is not None:
+            canvas.copy(start)
+        chance = torch.Generator().manual_seed(0)
+        objective = objectives.channels(self.layer, units)
+        steps = 0
+        for _ in ascend(self.network, objective, canvas, settings, Wobble(), chance):
+            steps += 1
+        image: Tensor = canvas().detach()
+        return image, steps
+
+    def straight(self, steps: int) -> tuple[Tensor, float]:
+        """Climb so many steps."""
+        return self.climb(self.units, AscentSettings(steps, patience=0), self.size)
+
+    def stopping(self, steps: int) -> tuple[Tensor, float]:
+        """Let each unit stop by itself; the work is the mean over units."""
+        settings = AscentSettings(steps, patience=PATIENCE)
+        each = [self.climb([unit], settings, self.size) for unit in self.units]
+        return torch.cat([it for it, _ in each]), statistics.mean(taken for _, taken in each)
+
+    def coarse(self, steps: int, mirrored: bool) -> tuple[Tensor, float]:
+        """Climb at half the size for a part of the work, then at full size."""
+        settings = AscentSettings(round(4 * COARSE * steps), patience=0)
+        small, _ = self.climb(self.units, settings, self.size // 2)
+        if mirrored:
+            quarter = self.size // 4
+            start = F.pad(small, (quarter,) * 4, mode="reflect")
+        else:
+            start = F.interpolate(small, (self.size, self.size), mode="bilinear").clamp(0, 1)
+        fine = replace(settings, steps=steps - round(COARSE * steps), wake_steps=0)
+        return self.climb(self.units, fine, self.size, start)[0], float(steps)
+
+    def clean(self, image: Tensor) -> float:
+        """Give the median clean activation."""
+        seen = self.network.activations(image, [self.layer])
+        return float(objectives.channels(self.layer, self.units)(seen).median())
+
+
+def main(
+    weights: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    network: Annotated[str, typer.Option(help="The network's name.")] = "squeezenet1_0",
+    layers: Annotated[str, typer.Option(help="Its layers, separated by commas.")] = "",
+    units: Annotated[int, typer.Option(help="How many units of each.", min=1)] = 8,
+    size: Annotated[int, typer.Option(help="Height and width.", min=64)] = 128,
+    steps: Annotated[int, typer.Option(help="Steps of the straight way.", min=16)] = 64,
+    long: Annotated[int, typer.Option(help="Steps after which the patient stop.", min=64)] = 512,
+    out: Annotated[Path | None, typer.Option(help="A PNG: a row for each way.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
+) -> None:
+    """Try all ways at every layer."""
+    memory.keep()
+    loaded = networks.load(network, weights)
+    rows: list[dict[str, Any]] = []
+    tiles = []
+    for name in (layers or LAYERS[network]).split(","):
+        layer = loaded.shown[-1] if name == "logits" else loaded.layer(name)
+        trial = Trial(loaded, layer.name, [8 * unit for unit in range(units)], size)
+        ways = {
+            f"straight, {steps}": trial.straight(steps),
+            f"enlarged, {steps}": trial.coarse(steps, mirrored=False),
+            f"mirrored, {steps}": trial.coarse(steps, mirrored=True),
+        }
+        if long:
+            stopped = trial.stopping(long)
+            ways[f"stopping, {long} at most"] = stopped
+            ways["straight, as long as those"] = trial.straight(round(stopped[1]))
+            ways[f"straight, {long}"] = trial.straight(long)
+        for way, (image, work) in ways.items():
+            found = {"layer": layer.name, "way": way, "work": work, "clean": trial.clean(image)}
+            rows.append(found)
+            tiles.append(image)
+    table = Table("layer", "way", "work in steps", "clean activation")
+    for row in rows:
+        table.add_row(row["layer"], row["way"], f"{row['work']:.0f}", f"{row['clean']:.4g}")
+    Console().print(table)
+    if out is not None:
+        images.to_picture(images.montage(torch.cat(tiles), columns=units)).save(out)
+    if json_file is not None:
+        json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except ExplorerError as error:
+        sys.exit(f"error: {error}")
