@@ -7,10 +7,12 @@ ended with, and a step of the explorer beside the bare network's forward and bac
 """
 
 import json
+import math
 import platform
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,17 +20,26 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
-from benchmarks.style_sides import SIDES, Bare, Loss, Task, own_steps
+from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
 from core import images, memory, networks, styles
 from core.devices import has_fast_bfloat16
+from core.style_recipes import STYLE_STEPS
 from explorer.cli.common import open_named
 
 # Costs are measured at these fractions of the time.
-MARKS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.75, 1.0)
-TUTORIAL = "tutorial"
+MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+# Those that are printed.
+COLUMNS = (0.1, 0.2, 0.34, 0.5, 1.0)
+TUTORIAL, OWN, LONGER = "tutorial", "explorer", "explorer, longer"
+# How much content has to say beside style.
+BALANCE = 0.02
 # Rounds in which the explorer's steps and the bare network's take turns, and steps in each turn.
 ROUNDS, TURN = 7, 6
+
+# A step may end a little after a mark.
+NEARLY = 1.02
 
 Points = list[tuple[float, float]]
 
@@ -46,32 +57,55 @@ def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
         yield spent, image
 
 
-def pace(task: Task, count: int) -> float:
-    """Take the tutorial's steps; tell the seconds."""
-    for number, (spent, _) in enumerate(timed(SIDES[TUTORIAL](task)), 1):
-        if number == count:
-            return spent
-    raise RuntimeError("the tutorial's loop has no end")
+def run(
+    name: str, side: Side, task: Task, loss: Loss, seconds: float = math.inf, steps: int = 0
+) -> Points:
+    """Let a side paint, and measure on the way, which does not count as its time.
 
+    Args:
+        name: of the side.
+        side: how it paints.
+        task: what it paints.
+        loss: the cost that is measured.
+        seconds: when it is stopped.
+        steps: after how many steps it is stopped; 0 for never.
 
-def run(name: str, task: Task, loss: Loss, seconds: float, folder: Path | None) -> Points:
-    """Let a side paint for so long; give (seconds, cost) at the marks, and when it ended."""
-    marks = [seconds * it for it in MARKS]
+    Returns:
+        (seconds, cost) at each of the ``MARKS`` of that, and at the end.
+    """
+    marks = [(steps or seconds) * it for it in MARKS]
     points: Points = []
-    last = None
-    for spent, image in timed(SIDES[name](task)):
+    last: tuple[float, Tensor] | None = None
+    for number, (spent, image) in enumerate(timed(side(task)), 1):
         last = (spent, image)
-        if spent >= marks[0]:
+        passed = number if steps else spent
+        if passed >= marks[0]:
             points.append((spent, loss.measured(image)))
-            marks = [it for it in marks if it > spent]
+            marks = [it for it in marks if it > passed]
         if not marks:
             break
     if marks and last is not None:
         points.append((last[0], loss.measured(last[1])))
-    if folder is not None and last is not None:
-        images.to_picture(last[1].clamp(0, 1)).save(folder / f"{name}.png")
+    if last is not None and task.folder is not None:
+        images.to_picture(last[1].clamp(0, 1)).save(task.folder / f"{name}.png")
     print(f"{name}: {points[-1][1]:.5f} after {points[-1][0]:.1f} s", flush=True)
     return points
+
+
+def all_sides(task: Task, loss: Loss, steps: int, only: Sequence[str]) -> dict[str, Points]:
+    """Let the tutorial take its steps, and every other side the time that they took.
+
+    The explorer paints once as it does by default, and once with as many steps as there is time.
+    """
+    found = {TUTORIAL: run(TUTORIAL, SIDES[TUTORIAL], task, loss, steps=steps)}
+    seconds = found[TUTORIAL][-1][0]
+    found[OWN] = run(OWN, SIDES[OWN], task, loss, seconds)
+    more = round(task.recipe.steps * seconds / found[OWN][-1][0])
+    longer = replace(task, recipe=replace(task.recipe, steps=min(more, STYLE_STEPS[1])))
+    found[LONGER] = run(LONGER, SIDES[OWN], longer, loss, seconds)
+    for name in (it for it in SIDES if it not in found and it in only):
+        found[name] = run(name, SIDES[name], task, loss, seconds)
+    return found
 
 
 def step_ratio(task: Task, size: tuple[int, int]) -> dict[str, float]:
@@ -121,12 +155,13 @@ def main(
     inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
     names = list(inputs)
     own = {"size": size, "steps": steps, "smallest": smallest}
+    # Peers know Gram matrices, and what they hold against content by default is less.
+    own |= {"loss": "gram", "balance": BALANCE, "variation": 0.0}
     recipe = styles.plan(loaded, content=names[0], styles=(names[1],), **own)
-    task = Task(loaded, recipe, inputs)
+    task = Task(loaded, recipe, inputs, folder)
     loss = Loss(task, task.subjects().size)
-    seconds = pace(task, tutorial_steps)
-    sides = only.split(",") if only else list(SIDES)
-    found = {name: run(name, task, loss, seconds, folder) for name in sides}
+    found = all_sides(task, loss, tutorial_steps, only.split(",") if only else list(SIDES))
+    seconds = found[TUTORIAL][-1][0]
     ratio = step_ratio(task, loss.size)
     report = {
         "machine": {
@@ -150,15 +185,15 @@ def main(
 
 def _print(report: dict[str, Any]) -> None:
     found, seconds = report["points"], report["seconds"]
-    goal = found[TUTORIAL][-1][1] if TUTORIAL in found else None
-    table = Table("side", *(f"{seconds * it:.1f} s" for it in MARKS), "tutorial's end after")
+    goal = found[TUTORIAL][-1][1]
+    table = Table("side", *(f"{seconds * it:.1f} s" for it in COLUMNS), "tutorial's end after")
     for name, points in found.items():
         cells = []
-        for mark in (seconds * it for it in MARKS):
-            later = [cost for spent, cost in points if spent <= mark * 1.1 + 0.5]
-            cells.append(f"{later[-1]:.4f}" if later else "")
-        when = None if goal is None else reached(points, goal)
-        share = "never" if when is None else f"{when:.1f} s, {when / seconds:.2f}"
+        for mark in (seconds * it for it in COLUMNS):
+            earlier = [cost for spent, cost in points if spent <= mark * NEARLY]
+            cells.append(f"{earlier[-1]:.5f}" if earlier else "")
+        when = reached(points, goal)
+        share = "never" if when is None else f"{when:.1f} s, {when / seconds:.2f} of its time"
         table.add_row(name, *cells, share)
     Console(width=150).print(table)
     step = report["step"]

@@ -5,7 +5,8 @@ go down the same cost, the one that is measured, so that only the way down diffe
 sizes and precision. Loops are written anew from what each peer does by default:
 
     tutorial      "Neural Transfer Using PyTorch": L-BFGS from the content, clamped at each call
-    neural-style  neural-style-pt 0.5.7: L-BFGS from noise without clamping
+    neural-style  0.5.7: L-BFGS from noise without clamping. The package itself runs as a program
+                  that reads VGG and NIN by the names of their layers, and no other network
     pystiche      1.0.1: its own criterion and default optimiser, L-BFGS from the content
     crowsonkb     style-transfer-pytorch: Adam 0.02 over sizes that grow by sqrt 2, 1000 steps at
                   the first and 500 at others, warm-started, averaged by 0.99
@@ -16,6 +17,7 @@ import importlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -43,11 +45,13 @@ class Task:
         network: where layers are.
         recipe: the explorer's; the others take pictures, layers, balance and size from it.
         inputs: the encoded pictures that it names.
+        folder: where the last pictures go; none for nowhere.
     """
 
     network: Network
     recipe: StyleRecipe
     inputs: Mapping[str, bytes]
+    folder: Path | None = None
 
     def subjects(self) -> Subjects:
         """Open the pictures."""
@@ -87,6 +91,14 @@ class Loss:
         """Give the cost of a picture ``[1, 3, H, W]``."""
         return -self.costs(self.cut(style_costs.FRAME(image))).sum() / self.pixels
 
+    def begun(self) -> Tensor:
+        """Give the content, as what is started from."""
+        content = self.subjects.content
+        if content is None:
+            raise ExplorerError("there is no content to start from")
+        start = styles.resized(content, self.size).clamp(0, 1)
+        return start.clone(memory_format=torch.contiguous_format)
+
     def measured(self, image: Tensor) -> float:
         """Give the cost of a picture of any size, enlarged."""
         with torch.no_grad():
@@ -107,12 +119,7 @@ def exact() -> Iterator[None]:
 def tutorial(task: Task) -> Iterator[Tensor]:
     """Paint as the tutorial of PyTorch does."""
     loss = Loss(task, task.subjects().size)
-    image = (
-        styles.resized(loss.subjects.content, loss.size)
-        .clone(memory_format=torch.contiguous_format)
-        .requires_grad_()
-    )
-    yield from _lbfgs(loss, image, clamped=True)
+    yield from _lbfgs(loss, loss.begun().requires_grad_(), clamped=True)
 
 
 def neural_style(task: Task) -> Iterator[Tensor]:
@@ -130,10 +137,9 @@ def pystiche(task: Task) -> Iterator[Tensor]:
     """Paint as pystiche does: its encoder, its losses, its default optimiser."""
     loss = Loss(task, task.subjects().size)
     criterion, optimiser_of = _pystiche(task, loss)
-    image = styles.resized(loss.subjects.content, loss.size).clone(
-        memory_format=torch.contiguous_format
-    )
-    ours, theirs = loss.measured(image + 0.1), float(criterion(style_costs.FRAME(image + 0.1)))
+    image = loss.begun()
+    probe = (image + 0.1).clamp(0, 1)
+    ours, theirs = loss.measured(probe), float(criterion(style_costs.FRAME(probe)))
     if abs(ours - theirs) > 0.01 * ours:
         raise ExplorerError(f"pystiche goes down another cost: {theirs} is not {ours}")
     optimiser = optimiser_of(image)
