@@ -32,7 +32,8 @@ from explorer.cli.common import open_named
 MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # Those that are printed.
 COLUMNS = (0.1, 0.2, 0.34, 0.5, 1.0)
-TUTORIAL, OWN, LONGER = "tutorial", "explorer", "explorer, longer"
+TUTORIAL, OWN = "tutorial", "explorer"
+LONGER, LARGE = "explorer, longer", "explorer, at full size"
 # How much content has to say beside style.
 BALANCE = 0.02
 # Rounds in which the explorer's steps and the bare network's take turns, and steps in each turn.
@@ -95,14 +96,19 @@ def run(
 def all_sides(task: Task, loss: Loss, steps: int, only: Sequence[str]) -> dict[str, Points]:
     """Let the tutorial take its steps, and every other side the time that they took.
 
-    The explorer paints once as it does by default, and once with as many steps as there is time.
+    The explorer paints once as it does by default, once with as many steps as there is time, and
+    once so long at full size alone.
     """
     found = {TUTORIAL: run(TUTORIAL, SIDES[TUTORIAL], task, loss, steps=steps)}
     seconds = found[TUTORIAL][-1][0]
     found[OWN] = run(OWN, SIDES[OWN], task, loss, seconds)
     more = round(task.recipe.steps * seconds / found[OWN][-1][0])
-    longer = replace(task, recipe=replace(task.recipe, steps=min(more, STYLE_STEPS[1])))
-    found[LONGER] = run(LONGER, SIDES[OWN], longer, loss, seconds)
+    for name, settings in (
+        (LONGER, {"steps": min(more, STYLE_STEPS[1])}),
+        (LARGE, {"steps": STYLE_STEPS[1], "smallest": task.recipe.size}),
+    ):
+        changed = replace(task, recipe=replace(task.recipe, **settings))
+        found[name] = run(name, SIDES[OWN], changed, loss, seconds)
     for name in (it for it in SIDES if it not in found and it in only):
         found[name] = run(name, SIDES[name], task, loss, seconds)
     return found

@@ -105,7 +105,8 @@ class Easel(Canvas):
         """Keep colours in their range, and remember the average over steps."""
         with torch.no_grad():
             self.values.clamp_(0, 1)
-            self._average.lerp_(self.values, 1 - AVERAGE)
+            if self._descent is None:
+                self._average.lerp_(self.values, 1 - AVERAGE)
         self._steps += 1
 
     @property

@@ -1,0 +1,135 @@
+"""What each depth of style keeps and takes: ``python -m benchmarks.style_depths --json F``.
+
+Photographs that come with scikit-image are painted in the style of every painting of the project's
+own, by one depth of SketchNet at a time, all else the same, and measured as ``core.style_depths``
+does. Beside them stands the photograph itself. ``--timed`` runs the command ``style-depths`` in a
+process and a store of its own, and tells when its first picture was there and when all were.
+"""
+
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core import images, networks, paintings, samples, style_depths, styles
+from core.style_depth_recipes import SINGLE
+from core.style_depths import Measured
+from explorer import style_depths as telling
+from explorer.store import HOME_VARIABLE, Store
+
+PHOTOGRAPHS = ("astronaut", "cat", "coffee")
+UNTOUCHED = "the photograph"
+NAMED = 4
+POLL_SECONDS = 0.05
+
+
+def main(
+    photographs: Annotated[str, typer.Option(help="Some samples.")] = ",".join(PHOTOGRAPHS),
+    size: Annotated[int, typer.Option(help="Longer side in pixels.", min=64)] = 192,
+    timed: Annotated[bool, typer.Option("--timed", help="Only time the command.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
+) -> None:
+    """Paint, measure, and print a row for each depth."""
+    if timed:
+        first, total = timing()
+        print(f"4 x 4 at 192 px: first picture after {first:.1f} s, all after {total:.1f} s")
+        return
+    found = measured(photographs.split(","), size)
+    Console(width=150).print(table(found))
+    if json_file is not None:
+        rows = {name: [dataclasses.asdict(it) for it in them] for name, them in found.items()}
+        json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def timing() -> tuple[float, float]:
+    """Run the command in a store of its own; tell when its first picture was there, and the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            "style-depths",
+            networks.SKETCHNET,
+            "coffee",
+            "swirls",
+            "--out",
+            f"{folder}/a.png",
+        ]
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "explorer", *command],
+            env={**os.environ, HOME_VARIABLE: folder},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        first = float("nan")
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
+            if first != first and _count(Path(folder)):
+                first = time.monotonic() - began
+        if process.returncode:
+            raise RuntimeError("the command failed")
+        return first, time.monotonic() - began
+
+
+def _count(home: Path) -> int:
+    store = Store(home / "explorer.sqlite3", shipped=None)
+    try:
+        with store.reading() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM results").fetchone()
+        return int(count)
+    finally:
+        store.close()
+
+
+def measured(photographs: list[str], size: int) -> dict[str, list[Measured]]:
+    """Paint each photograph in each painting's style by each depth; measure them by depth."""
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    found: dict[str, list[Measured]] = {}
+    for name in photographs:
+        for style in paintings.PAINTINGS:
+            pictures = samples.picture(name), paintings.picture(style)
+            inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+            recipe = style_depths.plan(network, *inputs, size=size, shows=(SINGLE,))
+            judge = telling.judge(network, recipe, inputs)
+            untouched = images.encode_png(images.scaled(pictures[0], size))
+            found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
+            for part in recipe.parts():
+                *_, last = styles.render(network, part, inputs)
+                painted = images.encode_png(images.to_picture(last.pictures[0].image))
+                row = judge.measure(painted, part.style_layers)
+                found.setdefault(part.style_layers[0], []).append(row)
+            print(name, style, file=sys.stderr, flush=True)
+    return found
+
+
+def table(found: dict[str, list[Measured]]) -> Table:
+    """Average over all pairs; eyes with the least and the most."""
+    layers = list(found[UNTOUCHED][0].gram)
+    columns = (*(f"style at {it}" for it in layers), "edges", "colours", "eyes", "grew most")
+    drawn = Table("style by", *columns)
+    for name, rows in found.items():
+        mean = style_depths.averaged(rows)
+        eyes = [2**it.eyes for it in rows if it.eyes is not None]
+        asked = (
+            f"{2**mean.eyes:.2f} ({min(eyes):.1f} to {max(eyes):.1f})"
+            if mean.eyes is not None
+            else ""
+        )
+        grown = ", ".join(f"{it.concept} {2**it.value:.1f}" for it in mean.grown[:NAMED])
+        distances = (f"{statistics.median(it.gram[layer] for it in rows):.3f}" for layer in layers)
+        drawn.add_row(
+            name, *distances, f"{mean.edges:.0%}", f"{mean.to_painting:.0f}", asked, grown
+        )
+    return drawn
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,72 @@
+"""A woodcut: hills, a sun and clouds in lines that swell where it is dark."""
+
+import numpy as np
+
+from core.paintings.tools import Array, between, plane, smooth
+
+
+def paint(chance: np.random.Generator, side: int) -> Array:
+    """Cut hills, a sun and clouds out of wood: lines that swell where it is dark, ink on paper."""
+    row, col = plane(side)
+    sun_row, sun_col = 0.27, 0.66
+    to_sun = np.hypot(row - sun_row, col - sun_col)
+    ray = np.arctan2(row - sun_row, col - sun_col)
+    grain = 0.004 * np.sin(37 * row + 5 * np.sin(9 * col)) + 0.003 * np.sin(61 * col + 13 * row)
+    # Phases count lines; tones are how much of the paper stays white.
+    phase, tone = ray * 23 + 900 * grain * to_sun, 0.30 + 0.9 * np.exp(-to_sun * 2.6) - 0.20 * row
+    cloud = sum(
+        np.exp(-(((row - r) / 0.030) ** 2 + ((col - c) / w) ** 2))
+        for r, c, w in (
+            (0.13, 0.22, 0.16),
+            (0.19, 0.33, 0.14),
+            (0.36, 0.14, 0.13),
+            (0.10, 0.90, 0.12),
+        )
+    )
+    inside = cloud > 0.45
+    phase, tone = (
+        np.where(inside, (row + 0.03 * np.sin(20 * col)) * 70, phase),
+        np.where(inside, 0.92 - 0.25 * (cloud < 0.6), tone),
+    )
+    disc = to_sun < 0.085
+    phase, tone = np.where(disc, to_sun * 95, phase), np.where(disc, 0.96, tone)
+    ink = np.ones_like(row) * 0.0
+    shade = np.zeros((side, side, 3)) + np.array([0.09, 0.10, 0.16])
+    for number, level in enumerate((0.50, 0.60, 0.71, 0.83)):
+        bumps = chance.uniform(0, 6.3, 3)
+        ridge = (
+            level
+            - 0.075 * np.sin(3.1 * col * (1 + 0.25 * number) + bumps[0])
+            - 0.03 * np.sin(8.3 * col + bumps[1])
+            - 0.008 * np.sin(29 * col + bumps[2])
+        )
+        below = row > ridge
+        deep = (row - ridge).clip(0)
+        slope = 0.55 * np.sin(3.1 * col * (1 + 0.25 * number) + bumps[0]) + 0.9 * deep
+        direction = row * np.cos(slope) + (col if number % 2 else -col) * np.sin(slope + 0.5)
+        phase = np.where(below, (direction + grain) * (62 + 6 * number), phase)
+        tone = np.where(
+            below,
+            0.80
+            - 2.6 * deep * (1 - 0.12 * number)
+            - 0.05 * number
+            + 0.14 * np.sin(5 * col + bumps[1]),
+            tone,
+        )
+        outline = np.abs(row - ridge) < 0.0035
+        ink = np.where(below, 0.0, ink)
+        ink = np.where(outline, 1.0, ink)
+    wave = np.abs((phase % 1) * 2 - 1)
+    soft = np.abs(np.gradient(phase, axis=0)) + np.abs(np.gradient(phase, axis=1))
+    width = np.minimum(soft, 1) * 1.2 + 0.02
+    lines = smooth(wave - tone.clip(0.06, 0.97), -width, width)
+    ink = np.maximum(ink, lines)
+    ring = np.abs(to_sun - 0.085) < 0.0035
+    ink = np.where(ring, 1.0, ink)
+    fibre = 0.02 * np.sin(240 * row + 9 * np.sin(7 * col)) + chance.normal(0, 0.012, row.shape)
+    paper = np.array([0.95, 0.89, 0.76]) + fibre[..., None] * 0.6
+    warm = np.array([0.86, 0.42, 0.20])
+    tint = (0.75 * np.exp(-((to_sun / 0.20) ** 2)) * (row < 0.62))[..., None]
+    cool = (0.35 * smooth(row, 0.45, 0.95))[..., None]
+    paper = between(between(paper, warm, tint), np.array([0.55, 0.66, 0.66]), cool)
+    return between(paper, shade, ink[..., None])
