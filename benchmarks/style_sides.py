@@ -32,6 +32,10 @@ from core.objectives import IMAGE
 from core.style_costs import Subjects
 from core.style_recipes import StyleRecipe
 
+# What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is
+# below an absolute 1e-10 and stops at gradients below 1e-7, so peers that use it get a loss of the
+# size that they are made for.
+LOUD = 1e6
 # Of crowsonkb: steps at the first size and at others, and Adam's settings.
 CROWSONKB_STEPS = (1000, 500)
 CROWSONKB_BETAS, CROWSONKB_RATE, CROWSONKB_AVERAGE = (0.9, 0.99), 0.02, 0.99
@@ -147,7 +151,7 @@ def pystiche(task: Task) -> Iterator[Tensor]:
 
         def closure() -> float:
             optimiser.zero_grad()
-            value = criterion(style_costs.FRAME(image))
+            value = LOUD * criterion(style_costs.FRAME(image))
             value.backward()
             return float(value)
 
@@ -199,7 +203,7 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
                 with torch.no_grad():
                     image.clamp_(0, 1)
             optimiser.zero_grad()
-            value = loss(image)
+            value = LOUD * loss(image)
             value.backward()
             return float(value.detach())
 
