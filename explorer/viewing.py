@@ -1,7 +1,8 @@
 """One entry of the gallery: all its pictures, what is known of it, and what can be done with it."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -17,6 +18,8 @@ TILE_PIXELS = 192
 # Up to so many stand four in a row, rather than eight.
 FEW = 16
 LARGE_PIXELS = 768
+# The fact of a style that is a table of its own, in JSON.
+COSTS = "losses"
 # How the way to the page that shows something is written.
 PAGES = {
     links.LAYERS: ("Open in Layers", ":material/layers:"),
@@ -152,7 +155,7 @@ def _one(job: Job, shown: Shown) -> None:
     if not shown.place.finished:
         st.html(widgets.large_sketch(shown.image, f"{alt}, unfinished"))
         return
-    facts = {name.capitalize(): _fact(it) for name, it in shown.facts.items() if it is not False}
+    facts = told(shown.facts)
     url = widgets.thumbnail(shown.image, LARGE_PIXELS)
     with st.container(key="one picture"):
         st.html(widgets.large_picture(url, alt, shown.dead) + widgets.facts("", facts))
@@ -168,6 +171,17 @@ def _one(job: Job, shown: Shown) -> None:
             help=None if shown.exact else "It came with the explorer, made smaller with loss.",
         )
         _link(job, part)
+
+
+def told(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
+    """Write what was measured of a picture; of style's costs, what each fell from and to."""
+    rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != COSTS}
+    costs = json.loads(str(facts.get(COSTS, "{}")))
+    rows |= {
+        name: f"{it['start']:.3g} \N{RIGHTWARDS ARROW} {it['end']:.3g}"
+        for name, it in costs.items()
+    }
+    return {name.capitalize(): it for name, it in rows.items()}
 
 
 def _fact(value: float | bool | str) -> str:

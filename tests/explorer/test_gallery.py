@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from core.errors import ExplorerError
 from core.recipes import BATCH, NeuronRecipe
 from core.style_depth_recipes import StyleDepthsRecipe
-from explorer import exporting, gallery
+from explorer import exporting, gallery, viewing
 from explorer.claims import Claims
 from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs import UNASKED, Job, Jobs
@@ -370,3 +370,9 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
     with zipfile.ZipFile(io.BytesIO(exporting.archive(found, [job]))) as file:
         saved = [name for name in file.namelist() if name.endswith(".png")]
     assert [name[-8:] for name in saved] == ["0000.png", "0001.png", "0002.png"]
+
+
+def test_costs_of_style_are_told_as_rows_not_as_json() -> None:
+    costs = {"content a": {"start": 0.0, "end": 0.51234, "curve": [0, 1]}}
+    told = viewing.told({"losses": json.dumps(costs), "dead": False, "activation": 1.23456})
+    assert told == {"Activation": "1.235", "Content a": "0 \N{RIGHTWARDS ARROW} 0.512"}
