@@ -151,7 +151,7 @@ def pystiche(task: Task) -> Iterator[Tensor]:
 
         def closure() -> float:
             optimiser.zero_grad()
-            value = LOUD * criterion(style_costs.FRAME(image))
+            value = criterion(style_costs.FRAME(image)) * LOUD
             value.backward()
             return float(value)
 

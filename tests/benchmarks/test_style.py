@@ -1,0 +1,56 @@
+"""The benchmark of style: sides go down the same cost, and only their own work is timed."""
+
+import importlib.util
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks import style
+from benchmarks.style_sides import SIDES, Loss, Task
+from core import images, networks, paintings, samples, styles
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    pictures = images.scaled(samples.picture("coffee"), 64), paintings.picture("mosaic", 0, 64)
+    inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+    content, painting = inputs
+    settings = {"size": 64, "smallest": 32, "steps": 4, "loss": "gram", "variation": 0.0}
+    recipe = styles.plan(network, content=content, styles=(painting,), **settings)
+    return Task(network, recipe, inputs)
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_every_side_goes_down_the_cost_that_is_measured(task: Task, name: str) -> None:
+    if name == "pystiche" and importlib.util.find_spec("pystiche") is None:
+        pytest.skip("pystiche is not installed; requirements-bench.txt has it")
+    loss = Loss(task, task.subjects().size)
+    costs = [loss.measured(image) for image in islice(SIDES[name](task), 14)]
+    assert costs[-1] < 0.8 * costs[0]
+
+
+def test_only_the_sides_own_work_is_timed(task: Task) -> None:
+    class Slow(Loss):
+        def measured(self, image: Tensor) -> float:
+            time.sleep(0.05)
+            return float(image)
+
+    def side(task: Task) -> Iterator[Tensor]:
+        for value in range(100):
+            yield torch.tensor(float(value))
+
+    loss = Slow(task, (24, 32))
+    points = style.run("counting", side, task, loss, steps=50)
+    costs = [cost for _, cost in points]
+    assert costs == sorted(set(costs)) and (costs[0], costs[-1]) == (0.0, 49.0)
+    assert len(costs) >= len(style.MARKS) - 2
+    assert points[-1][0] < 0.05
+    assert style.reached(points, 0.0) == points[0][0]
+    assert style.reached(points, -1.0) is None
+    # What ends by itself is measured where it ended.
+    assert style.run("short", side, task, loss, seconds=1e9)[-1][1] == 99.0
