@@ -80,7 +80,7 @@ def timing() -> tuple[float, float]:
 
 
 def _count(home: Path) -> int:
-    store = Store(home / "explorer.sqlite3", shipped=None)
+    store = Store(home / "explorer.sqlite3", shipped=())
     try:
         with store.reading() as connection:
             (count,) = connection.execute("SELECT count(*) FROM results").fetchone()

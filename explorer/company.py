@@ -28,8 +28,10 @@ LOUDEST = 40
 # Pairs in a row, and rows from which they are taken.
 PAIRS = 4
 # A neuron twice in a pair says nothing of company, and neither does one of two that are silent.
-TILE_PIXELS, MAP_PIXELS = 160, 384
+TILE_PIXELS = 160
 SIDE = 420
+# What fires little is seen too: light is this power of the activation.
+FAINT = 0.7
 
 Pair = tuple[int, int]
 
@@ -75,9 +77,9 @@ def _correlations(
 
 
 def layer_of(network: Network, problems: list[str]) -> Layer:
-    """Read from the URL whose neurons are looked at; a middle one of those that speak for style."""
+    """Read from the URL whose neurons are looked at; the last but one that speaks for style."""
     usual = style_settings.usual(network)["style_layers"]
-    first = network.layer(usual[len(usual) // 2])
+    first = network.layer(usual[max(len(usual) - 2, 0)])
     try:
         layer = network.layer(st.query_params.get("layer", first.name))
         if layer.size is None:
@@ -150,9 +152,8 @@ def show(network: Network, company: Company, pair: Pair) -> None:
 
 def called(network: Network, layer: Layer) -> list[str]:
     """Name neurons by their numbers, and by what they stand for where that is known."""
-    return [
-        f"{unit} {words.meaning(network, layer, unit)}".strip() for unit in range(layer.channels)
-    ]
+    meanings = (words.meaning(network, layer, unit) for unit in range(layer.channels))
+    return [f"{unit} ({it})" if it else str(unit) for unit, it in enumerate(meanings)]
 
 
 def standing_out(company: Company) -> dict[str, list[Pair]]:
@@ -215,30 +216,22 @@ def _pair(network: Network, company: Company, pair: Pair, names: Sequence[str], 
     cosines = [float(it.cosines[pair]) for it in (company.painted, company.seen)]
     with st.container(key="pair"):
         widgets.heading(
-            " and ".join(names[unit] for unit in pair),
+            f"Neurons {' and '.join(names[unit] for unit in pair)}",
             f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
             "(1: always in the same places; 0: never).",
             widgets.depth_colour(layer.depth),
         )
-        tiles = []
-        for unit in pair:
-            tiles.append(replace(tile(unit), id=f"neuron {unit}", caption=f"neuron {unit}"))
+        for column, unit in zip(st.columns(2), pair, strict=True):
+            tiles = [replace(tile(unit), id=f"neuron {unit}", caption=f"neuron {unit}")]
             for chosen, where in ((company.style, "painting"), (company.content, "picture")):
+                label = f"Where neuron {unit} fires in the {where}"
                 url = lit(network, chosen, layer.name, unit)
-                tiles.append(
-                    widgets.Tile(
-                        f"{where} {unit}",
-                        f"Where neuron {unit} fires in the {where}",
-                        url,
-                        caption=f"{unit} in the {where}",
-                    )
-                )
-        here = (
-            f"pair {network.name} {layer.name} {pair} {company.style.name} {company.content.name}"
-        )
-        clicked = widgets.tile_grid(tiles, "pair tiles", here, columns=len(tiles))
-        if clicked is not None:
-            links.neuron(network.name, layer.name, int(clicked.split()[1]))
+                tiles.append(widgets.Tile(f"{where} {unit}", label, url, caption=f"in the {where}"))
+            here = f"neuron {unit} of {network.name} {layer.name}, {company.style.name}"
+            with column:
+                clicked = widgets.tile_grid(tiles, f"of {unit}", here, columns=len(tiles))
+            if clicked is not None:
+                links.neuron(network.name, layer.name, int(clicked.split()[1]))
 
 
 def _tile(
@@ -285,7 +278,7 @@ def lit(network: Network, chosen: Chosen, layer: str, unit: int) -> str:
     activation = network.activations(images.to_tensor(seen), [layer])[layer][:, [unit]]
     size = (seen.height, seen.width)
     heat = functional.interpolate(activation.float().cpu(), size, mode="bilinear")[0, 0]
-    heat = heat.clamp(min=0).sqrt()
+    heat = heat.clamp(min=0).pow(FAINT)
     return sighting.encoded(sighting.lighted(seen, heat))
 
 

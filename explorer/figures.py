@@ -11,6 +11,7 @@ from torch import Tensor
 BINS = 48
 HEIGHT = 260
 LOW = 190
+LEGEND_HEIGHT = 60
 # Of one row of a table, in pixels.
 ROW_HEIGHT = 30
 # Plotly's Magma; its first colour is darker there, but Streamlit takes that for one of its own.
@@ -101,10 +102,10 @@ def falling(curves: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -
             hovertemplate=f"{name}: %{{y:.2g}}<extra></extra>",
         )
     figure.update_layout(
-        height=HEIGHT,
+        height=HEIGHT + LEGEND_HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         hovermode="x",
-        legend={"itemclick": False, "itemdoubleclick": False},
+        legend={"itemclick": False, "itemdoubleclick": False, "orientation": "h", "y": -0.15},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )

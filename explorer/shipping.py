@@ -1,12 +1,14 @@
 """Make the pictures that ship with the project: ``python -m explorer.shipping``.
 
-Every neuron of SketchNet, by the recipes that the Layers page asks for, in a store of the usual
-form, which later lies beside the user's own and is only read. Run it again when the weights or the
-ascent change; a test renders some of the pictures anew and compares.
+Every neuron of SketchNet, by the recipes that the Layers page asks for, and what the Style pages
+show first; each in a store of the usual form, which later lies beside the user's own and is only
+read. ``sketchnet`` or ``styles`` behind the command makes one of the two alone. Run it again when
+the weights or the recipes change; a test renders some of the pictures anew and compares.
 """
 
 import io
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -14,11 +16,14 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from core import images, networks, neurons
+from core import images, networks, neurons, style_depths, styles
 from core.networks import Network
 from core.progress import Picture
+from core.recipe import Recipe
 from core.recipes import NeuronRecipe
-from explorer.store import SHIPPED, Store, StoredPicture
+from core.style_recipes import StyleRecipe
+from explorer import choosing, links, styling, work
+from explorer.store import ASSETS, NEURONS, STYLES, Store, StoredPicture
 
 # Lossy, to keep the project small; no difference is seen at the size of a tile.
 WEBP_QUALITY = 88
@@ -29,15 +34,34 @@ def recipes(network: Network) -> list[NeuronRecipe]:
     return [part for layer in network.shown for part in neurons.plan(network, layer.name).parts()]
 
 
-def ship(path: Path) -> None:
-    """Render SketchNet's neurons into a new store at a path, replacing the one that is there."""
+def first_styles(network: Network) -> list[StyleRecipe]:
+    """Write the recipes of what the Style pages show where a link names nothing."""
+    content, style = (choosing.find(it) for it in (styling.SAMPLE, styling.PAINTING))
+    fingerprints = content.fingerprint, style.fingerprint
+    one = styles.plan(
+        network, content=fingerprints[0], styles=fingerprints[1:], **links.STYLE_USUAL
+    )
+    matrix = style_depths.plan(network, *fingerprints)
+    return [one, *matrix.parts()]
+
+
+def style_inputs() -> dict[str, bytes]:
+    """Encode the pictures that those start from, by their fingerprints."""
+    found = [choosing.find(it) for it in (styling.SAMPLE, styling.PAINTING)]
+    return {it.fingerprint: images.encode_png(it.picture) for it in found}
+
+
+def ship(path: Path, what: str) -> None:
+    """Render pictures of SketchNet into a new store at a path, replacing the one that is there."""
     network = networks.load(networks.SKETCHNET, device="cpu")
+    every: list[Recipe] = list(recipes(network) if what == NEURONS.name else first_styles(network))
+    inputs = {} if what == NEURONS.name else style_inputs()
     partial = path.with_suffix(".part")
     partial.unlink(missing_ok=True)
-    store = Store(partial, shipped=None)
-    for recipe in track(recipes(network), "rendering", console=Console(stderr=True)):
+    store = Store(partial, shipped=())
+    for recipe in track(every, "rendering", console=Console(stderr=True)):
         started = time.monotonic()
-        *_, last = neurons.render(network, recipe)
+        *_, last = work.COMPUTE[recipe.kind](network, recipe, inputs)
         store.put(
             recipe, [encode(picture) for picture in last.pictures], time.monotonic() - started
         )
@@ -51,7 +75,7 @@ def ship(path: Path) -> None:
 
 
 def encode(picture: Picture) -> StoredPicture:
-    """Encode one neuron's picture as WebP."""
+    """Encode one picture as WebP."""
     buffer = io.BytesIO()
     shown: Image.Image = images.to_picture(picture.image)
     shown.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)
@@ -59,5 +83,7 @@ def encode(picture: Picture) -> StoredPicture:
 
 
 if __name__ == "__main__":
-    SHIPPED.parent.mkdir(exist_ok=True)
-    ship(SHIPPED)
+    ASSETS.mkdir(exist_ok=True)
+    for file in (NEURONS, STYLES):
+        if file.stem in (sys.argv[1:] or (NEURONS.stem, STYLES.stem)):
+            ship(file, file.name)

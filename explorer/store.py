@@ -25,7 +25,9 @@ from explorer.schema import SCHEMA, VERSION
 
 HOME_VARIABLE = "EXPLORER_HOME"
 FILE_NAME = "explorer.sqlite3"
-SHIPPED = Path(__file__).parent / "assets" / "sketchnet.sqlite3"
+ASSETS = Path(__file__).parent / "assets"
+# What ships: SketchNet's neurons, and what its Style pages show first.
+NEURONS, STYLES = SHIPPED = (ASSETS / "sketchnet.sqlite3", ASSETS / "styles.sqlite3")
 # How long a writer waits for another to finish.
 BUSY_SECONDS = 30.0
 # Bytes of pictures that visitors sent and from which nothing was made.
@@ -92,15 +94,15 @@ class Store:
         ExplorerError: from every method, where the file cannot be opened, read or written.
     """
 
-    def __init__(self, path: Path | None = None, shipped: Path | None = SHIPPED) -> None:
+    def __init__(self, path: Path | None = None, shipped: Sequence[Path] | None = SHIPPED) -> None:
         """Open a store, and set it up where there is none yet.
 
         Args:
             path: the SQLite file; by default ``explorer.sqlite3`` in the data folder.
-            shipped: a read-only store to look into as well, if it exists.
+            shipped: read-only stores to look into as well, as far as they exist; None for none.
         """
         self.path = path or home() / FILE_NAME
-        self._shipped = shipped if shipped is not None and shipped.is_file() else None
+        self._shipped = tuple(it for it in shipped or () if it.is_file())
         self._local = threading.local()
         with self._explained("opened"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,11 +165,10 @@ class Store:
             "SELECT part, image FROM pictures JOIN results USING (key) WHERE kind = 'neurons' "
             "AND network = ? AND layer = ? AND part IN (SELECT value FROM json_each(?))"
         )
+        found: dict[int, bytes] = {}
         with self._explained("read"):
-            *_, shipped = self._readers()
-            if self._shipped is None:
-                return []
-            found = dict(shipped.execute(statement, (network, layer, json.dumps(list(units)))))
+            for shipped in self._came_along():
+                found |= dict(shipped.execute(statement, (network, layer, json.dumps(list(units)))))
         return [found[unit] for unit in units if unit in found]
 
     def present(self, keys: Iterable[str], shipped: bool = True) -> set[str]:
@@ -267,11 +268,10 @@ class Store:
 
     def close(self) -> None:
         """Close this thread's connections."""
-        for name in ("connection", "shipped"):
-            connection = getattr(self._local, name, None)
+        for connection in (getattr(self._local, "connection", None), *self._local_shipped()):
             if connection is not None:
                 connection.close()
-                delattr(self._local, name)
+        vars(self._local).clear()
 
     def _set_up(self) -> None:
         # Once per file: write-ahead mode stays with it, tables are made by whoever comes first.
@@ -315,12 +315,21 @@ class Store:
     def _readers(self, shipped: bool = True) -> Iterator[sqlite3.Connection]:
         with self._connection() as connection:
             yield connection
-        if shipped and self._shipped is not None:
-            if not hasattr(self._local, "shipped"):
-                # Immutable: an installed package may lie in a folder without write permission.
-                uri = f"{self._shipped.resolve().as_uri()}?mode=ro&immutable=1"
-                self._local.shipped = sqlite3.connect(uri, uri=True)
-            yield self._local.shipped
+        if shipped:
+            yield from self._came_along()
+
+    def _came_along(self) -> Sequence[sqlite3.Connection]:
+        """This thread's connections to what came with the project."""
+        opened = self._local_shipped()
+        for file in self._shipped[len(opened) :]:
+            # Immutable: an installed package may lie in a folder without write permission.
+            uri = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+            opened.append(sqlite3.connect(uri, uri=True))
+        return opened
+
+    def _local_shipped(self) -> list[sqlite3.Connection]:
+        opened: list[sqlite3.Connection] = vars(self._local).setdefault("shipped", [])
+        return opened
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:

@@ -34,8 +34,8 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
     colours = [widgets.depth_colour(network.layer(it).depth) for it in names]
     _section(
         "What each depth of style does",
-        "Means over the depths of content. Shallow layers bring the painting's colours and keep "
-        "the picture's edges; deep ones paint their own things into it.",
+        "What is kept of the photograph, what is taken from the painting, and whether eyes come: "
+        "means over the depths of content.",
     )
     charts = [
         ("Edges kept", "of the photograph, beyond chance", "edges", ".0%"),

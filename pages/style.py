@@ -19,6 +19,7 @@ from explorer import (
     opening,
     shared,
     styling,
+    takes,
     widgets,
 )
 from explorer.jobs import Job
@@ -31,14 +32,16 @@ STEPS = (5, 10, 20, 40, 80)
 BALANCES = (0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0)
 STROKES = (0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0)
 LOSSES = {
-    "wasserstein": "means and company of neurons (Wasserstein)",
-    "gram": "company of neurons alone (Gram)",
+    "wasserstein": "means and company (Wasserstein)",
+    "gram": "company alone (Gram)",
 }
 COLOURS = {
     "style": "the painting's",
     "light": "the picture's own: only its light is painted",
     "matched": "the picture's own: the painting is dyed in them",
 }
+# What came with the explorer is smaller, with some loss.
+KINDS = {"png": "PNG", "webp": "WebP"}
 INITS = {"content": "the picture", "noise": "noise"}
 SETTINGS = (
     *links.STYLE_NUMBERS,
@@ -161,7 +164,8 @@ def show_curves(network: Network, stored: StoredPicture | None) -> None:
 
 def show_tools(transfer: Transfer, stored: StoredPicture) -> None:
     """Offer what can be done with a finished picture."""
-    show_save(transfer, stored.image, "png", "Save as PNG")
+    kind = "png" if takes.exact(stored) else "webp"
+    show_save(transfer, stored.image, kind, f"Save as {KINDS[kind]}")
     st.button(
         "Paint it once more",
         key="again",

@@ -21,6 +21,7 @@ from explorer import (
     widgets,
 )
 from explorer.choosing import Chosen
+from explorer.gallery import PNG_SIGNATURE
 from explorer.jobs import Job
 from explorer.styled import Styled
 
@@ -147,11 +148,13 @@ def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> N
         url = widgets.thumbnail(image, LARGE_PIXELS)
         st.html(f'<img class="whole-picture" src="{url}" alt="{styled.describe(cell)}">')
         with st.container(key="cell-tools", horizontal=True, vertical_alignment="center"):
+            # What came with the explorer is smaller, with some loss.
+            kind = "png" if image.startswith(PNG_SIGNATURE) else "webp"
             st.download_button(
                 "Save it",
                 image,
-                f"{styled.name(cell)}-{found.recipe.network}.png",
-                "image/png",
+                f"{styled.name(cell)}-{found.recipe.network}.{kind}",
+                f"image/{kind}",
                 key="save",
                 icon=":material/download:",
                 on_click="ignore",

@@ -214,7 +214,7 @@ def _run(
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
-    (picture,) = make(store, recipe, device, fresh=fresh)
+    (picture,) = make(store, recipe, device, fresh=fresh, shipped=False)
     seconds = time.monotonic() - started
     write(out, picture.image)
     _tell(recipe, picture, seconds, out, as_json)

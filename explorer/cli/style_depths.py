@@ -112,7 +112,7 @@ def _paint(store: "Store", recipe: StyleDepthsRecipe, device: str, fresh: bool) 
     from explorer.jobs import Jobs
 
     started = time.monotonic()
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
+    job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=False)
     if job.open:
         work_on(store, job, device)
     return time.monotonic() - started

@@ -38,7 +38,8 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
     square.click(position={"x": box["width"] * 0.31, "y": box["height"] * 0.82})
     expect(page).to_have_url(re.compile("pair=\\d+(,|%2C)\\d+"), timeout=PAINTED)
     one, other = re.findall(r"\d+", page.url.split("pair=")[1].replace("%2C", ","))[:2]
-    expect(pair.get_by_role("heading")).to_contain_text(re.compile(f"^{one}\\b.* and {other}\\b"))
+    heading = re.compile(f"^Neurons {one}\\b.* and {other}\\b")
+    expect(pair.get_by_role("heading")).to_contain_text(heading)
     # The pairs below lead there too.
     page.get_by_role("group", name=re.compile("More together in the picture")).get_by_role(
         "button"

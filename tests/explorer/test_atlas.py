@@ -117,7 +117,7 @@ def test_ray_draws_the_same_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         again = json.loads(atlas(tmp_path / "ray", *options).stdout)["layers"]
     assert [it["rendered"] for it in again] == [0, 0] and rows(tmp_path / "ray") == before
     assert atlas(tmp_path / "here", "--layers", "relu1a,relu1b").returncode == 0
-    stores = [Store(tmp_path / name / FILE_NAME, shipped=None) for name in ("ray", "here")]
+    stores = [Store(tmp_path / name / FILE_NAME, shipped=()) for name in ("ray", "here")]
     network = load("sketchnet", device="cpu")
     for name in ("relu1a", "relu1b"):
         drawn, expected = (it.pictures(neurons.plan(network, name, seed=5)) for it in stores)

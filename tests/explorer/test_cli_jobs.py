@@ -115,11 +115,11 @@ def test_neurons_are_a_job_that_stands_in_the_gallery(store: Store) -> None:
 def test_pictures_that_came_along_are_drawn_anew_for_a_file(store: Store, tmp_path: Path) -> None:
     shipped = ("logits", "--units", "0", "--size", "96", "--steps", "2")
     recipe = neurons.plan(networks.load("sketchnet", device="cpu"), "logits", [0], 96, 2)
-    lossy = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     lossy.put(recipe, [StoredPicture(0, b"RIFF", {"activation": 1.0, "dead": False})], 1.0)
     lossy.close()
     # The same in process, as a process of its own would look at the project's own file.
-    own = Store(tmp_path / "own.sqlite3", shipped=lossy.path)
+    own = Store(tmp_path / "own.sqlite3", shipped=[lossy.path])
     assert own.present([recipe.key]) and not own.present([recipe.key], shipped=False)
     out = tmp_path / "grid.png"
     done = run("neurons", "sketchnet", *shipped, "--out", str(out), "--json")

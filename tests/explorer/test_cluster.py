@@ -41,7 +41,7 @@ SHORT, LONG, ENDLESS = 20, 1000, 10_000
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "a.sqlite3", shipped=None)
+    store = Store(tmp_path / "a.sqlite3", shipped=())
     yield store
     store.close()
 
@@ -224,7 +224,7 @@ from pathlib import Path
 from explorer import engine
 from explorer.store import Store
 
-server = engine.start(Store(Path(sys.argv[1]), shipped=None))
+server = engine.start(Store(Path(sys.argv[1]), shipped=()))
 server.start()
 while True:
     time.sleep(0.1)

@@ -28,7 +28,7 @@ EVERYTHING = Search()
 def shipped(tmp_path: Path) -> Path:
     """A store that came with the project: one result, lossy."""
     path = tmp_path / "shipped.sqlite3"
-    store = Store(path, shipped=None)
+    store = Store(path, shipped=())
     part = recipe(seed=100)
     store.put(part, [StoredPicture(it, b"RIFFWEBP", {"dead": False}) for it in part.units], 1.0)
     with store.reading() as connection:

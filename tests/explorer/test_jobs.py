@@ -23,7 +23,7 @@ PNG = "ab" * 16  # the fingerprint of a picture
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "a.sqlite3", shipped=None)
+    store = Store(tmp_path / "a.sqlite3", shipped=())
     yield store
     store.close()
 
@@ -373,7 +373,7 @@ def test_many_workers_never_claim_the_same_part(store: Store, jobs: Jobs) -> Non
 
 
 def test_a_store_of_the_first_version_gets_its_queue(tmp_path: Path) -> None:
-    old = Store(tmp_path / "old.sqlite3", shipped=None)
+    old = Store(tmp_path / "old.sqlite3", shipped=())
     old.put(recipe(), pictures(recipe()), 1.0)
     old.close()
     with sqlite3.connect(old.path) as connection:
@@ -391,6 +391,6 @@ def test_a_store_of_the_first_version_gets_its_queue(tmp_path: Path) -> None:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
-    new = Store(old.path, shipped=None)
+    new = Store(old.path, shipped=())
     assert Jobs(new).submit(recipe()).state == "done"
     new.close()

@@ -8,7 +8,7 @@ import torch
 from core import images, networks, neurons
 from core.networks import Network
 from explorer import shipping
-from explorer.store import SHIPPED, Store
+from explorer.store import NEURONS, STYLES, Store
 
 # A lossy file and another processor's rounding, which many steps amplify in deep layers, leave a
 # picture this much nearer to itself than to others (0.05 to 0.34 measured).
@@ -26,7 +26,7 @@ def test_every_neuron_ships(network: Network, tmp_path: Path) -> None:
     assert None not in shipped, "run python -m explorer.shipping: the weights or recipes changed"
     units = sum(len(result.pictures) for result in shipped if result)
     assert units == sum(layer.channels for layer in network.shown)
-    assert SHIPPED.stat().st_size < 12_000_000
+    assert NEURONS.stat().st_size < 12_000_000
 
 
 @pytest.mark.parametrize("place", [1, 4, -1])
@@ -49,3 +49,11 @@ def test_some_of_them_drawn_anew_are_the_same(network: Network, tmp_path: Path, 
     own = torch.eye(len(drawn), dtype=torch.bool)
     assert apart.argmin(1).tolist() == list(range(len(drawn)))
     assert apart[own].median() < NEARER * apart[~own].median()
+
+
+def test_what_the_style_pages_show_first_ships(network: Network, tmp_path: Path) -> None:
+    store = Store(tmp_path / "own.sqlite3")
+    recipes = shipping.first_styles(network)
+    missing = [it for it in recipes if store.get(it.key) is None]
+    assert not missing, "run python -m explorer.shipping styles: weights or recipes changed"
+    assert STYLES.stat().st_size < 1_000_000

@@ -29,7 +29,7 @@ PICTURES = [
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "deep" / "er" / "a.sqlite3", shipped=None)
+    return Store(tmp_path / "deep" / "er" / "a.sqlite3", shipped=())
 
 
 def test_there_and_back(store: Store) -> None:
@@ -44,7 +44,7 @@ def test_there_and_back(store: Store) -> None:
 
 def test_another_process_sees_it_and_a_later_one_too(store: Store) -> None:
     store.put(RECIPE, PICTURES, 1.0)
-    again = Store(store.path, shipped=None)
+    again = Store(store.path, shipped=())
     assert again.get(RECIPE.key) == store.get(RECIPE.key)
 
 
@@ -65,13 +65,13 @@ def test_a_failed_write_leaves_nothing_half_done(store: Store) -> None:
 
 
 def test_shipped_results_are_found_and_never_written(tmp_path: Path, store: Store) -> None:
-    shipped = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    shipped = Store(tmp_path / "shipped.sqlite3", shipped=())
     shipped.put(RECIPE, PICTURES, 1.0)
     shipped.close()
     with sqlite3.connect(tmp_path / "shipped.sqlite3") as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     before = (tmp_path / "shipped.sqlite3").read_bytes()
-    both = Store(store.path, shipped=tmp_path / "shipped.sqlite3")
+    both = Store(store.path, shipped=[tmp_path / "shipped.sqlite3"])
     found = both.get(RECIPE.key)
     assert found is not None and list(found.pictures.values()) == PICTURES
     other = dataclasses.replace(RECIPE, seed=1)
@@ -113,6 +113,22 @@ def test_inputs_and_checkpoints_are_remembered(store: Store, tmp_path: Path) -> 
     assert store.checkpoint("cd") is None
 
 
+def test_all_that_came_along_is_looked_into(store: Store, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.sqlite3", "none.sqlite3", "two.sqlite3")]
+    other = dataclasses.replace(RECIPE, seed=RECIPE.seed + 1)
+    for file, recipe in ((files[0], RECIPE), (files[2], other)):
+        shipped = Store(file, shipped=())
+        shipped.put(recipe, PICTURES, 1.0)
+        shipped.close()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+    both = Store(store.path, shipped=files)
+    for _ in range(2):  # Also when its connections are opened anew.
+        assert both.present([RECIPE.key, other.key]) == {RECIPE.key, other.key}
+        assert both.picture(other.key, PICTURES[0].part) is not None
+        both.close()
+
+
 def test_of_pictures_that_visitors_only_looked_at_the_last_ones_stay(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +162,7 @@ def test_a_store_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
         old.execute("INSERT INTO inputs VALUES ('ab', x'01')")
         old.execute("PRAGMA user_version = 2")
         old.commit()
-    store = Store(path, shipped=None)
+    store = Store(path, shipped=())
     assert store.input("ab") == b"\x01"
     store.put_sent("cd", b"2")
     assert store.input("cd") == b"2"
@@ -154,10 +170,10 @@ def test_a_store_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
 
 
 def test_shipped_results_can_be_left_out(tmp_path: Path, store: Store) -> None:
-    shipped = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    shipped = Store(tmp_path / "shipped.sqlite3", shipped=())
     shipped.put(RECIPE, PICTURES, 1.0)
     shipped.close()
-    both = Store(store.path, shipped=tmp_path / "shipped.sqlite3")
+    both = Store(store.path, shipped=[tmp_path / "shipped.sqlite3"])
     assert both.get(RECIPE.key, shipped=False) is None
     assert both.present([RECIPE.key]) == {RECIPE.key}
     assert both.present([RECIPE.key], shipped=False) == set()
@@ -204,7 +220,7 @@ WRITER = """
     from pathlib import Path
     from tests.explorer.test_store import PICTURES, RECIPE
     from explorer.store import Store
-    store = Store(Path(sys.argv[1]), shipped=None)
+    store = Store(Path(sys.argv[1]), shipped=())
     for seed in range(int(sys.argv[2]), int(sys.argv[3])):
         store.put(dataclasses.replace(RECIPE, seed=seed), PICTURES, 1.0)
         print(seed, flush=True)

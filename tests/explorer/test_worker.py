@@ -30,7 +30,7 @@ PATIENCE = 90.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "a.sqlite3", shipped=None)
+    store = Store(tmp_path / "a.sqlite3", shipped=())
     yield store
     store.close()
 
@@ -229,7 +229,7 @@ SERVER = """
     from pathlib import Path
     from explorer.store import Store
     from explorer.supervisor import Supervisor
-    supervisor = Supervisor(Store(Path(sys.argv[1]), shipped=None), 1)
+    supervisor = Supervisor(Store(Path(sys.argv[1]), shipped=()), 1)
     supervisor.start()
     while not supervisor.processes:
         time.sleep(0.01)

@@ -203,7 +203,7 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
 ) -> None:
     layer = studio.network.shown[0]
     recipe = grid.plan(studio.network, layer, 1)
-    lossy = Store(tmp_path / "shipped.sqlite3", shipped=None)
+    lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     facts = {"activation": 1.0, "dead": False, "fineness": 0.1}
     webp = work.sketch(torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)))
     lossy.put(recipe, [StoredPicture(unit, webp, facts) for unit in recipe.units], 1.0)
@@ -211,7 +211,7 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
     with sqlite3.connect(lossy.path) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
-    store = Store(shipped=lossy.path)
+    store = Store(shipped=[lossy.path])
     monkeypatch.setattr(shared, "store", lambda: store)
     app = see(layer=layer.name, unit="1")
     own = Neuron(studio.network, layer, 1).large("").recipe

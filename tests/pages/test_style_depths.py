@@ -208,12 +208,13 @@ def test_a_click_in_a_square_is_a_pair_of_neurons(studio: Studio) -> None:
 
 def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -> None:
     app = visit("style_depths", view="together", layer="3", pair="4,1")
-    (tiles,) = [it for label, it in grids(app).items() if label.startswith("pair ")]
+    found = [it for label, it in grids(app).items() if label.startswith("neuron ")]
+    tiles = [tile for it in found for tile in it]
     assert [it["id"] for it in tiles] == [
         f"{what} {unit}" for unit in (4, 1) for what in ("neuron", "painting", "picture")
     ]
     assert all(it["picture"] for it in tiles)
-    assert "4 and 1" in html(app)
+    assert "Neurons 4 and 1" in html(app)
     drawn = [it for it in studio.rendered if isinstance(it, NeuronRecipe)]
     assert {4, 1} <= {unit for it in drawn for unit in it.units}
     assert len(app.get("plotly_chart")) == 2
