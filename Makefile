@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format bench pictures clean
 
 run: $(VENV)/.run
 	$(BIN)/python -m explorer app $(ARGS)
@@ -22,6 +22,24 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.neurons $(ARGS)
+
+# Every picture of the README and of the home page, by the project's own commands: some minutes on
+# two cores. The learning curve is drawn by training (core.sketchnet.train).
+PICTURES := docs
+pictures: $(VENV)/.bench
+	mkdir -p build $(PICTURES)
+	for layer in relu1b relu3b relu4b; do $(BIN)/python -m explorer neurons sketchnet $$layer \
+		--units 0-15 --out $(PICTURES)/$$layer.png || exit 1; done
+	$(BIN)/python -m explorer neurons sketchnet logits --out $(PICTURES)/logits.png
+	$(BIN)/python -m core.sketchnet.world --sheet $(PICTURES)/world.png
+	$(BIN)/python -m core.portraits --out $(PICTURES)
+	$(BIN)/python -m explorer index sketchnet --images sketchworld:5000 --out build/sketch.index --resume
+	$(BIN)/python -m explorer figure build/sketch.index --layers relu1b,relu3b,relu4b,relu5b \
+		--out $(PICTURES)/figure.png
+	$(BIN)/python -m explorer dream-depths sketchnet cat --out $(PICTURES)/depths.png
+	$(BIN)/python -m benchmarks.judge --sheet $(PICTURES)/judge.png
+	$(BIN)/python -m explorer.furnishing
+	$(BIN)/python -m benchmarks.tour --out $(PICTURES)
 
 clean:
 	rm -rf $(VENV)

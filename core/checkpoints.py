@@ -8,11 +8,12 @@ import hashlib
 import json
 import pickle
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import BadCheckpoint
@@ -96,6 +97,15 @@ def _read_pth(path: Path) -> StateDict:
     ):
         raise BadCheckpoint(f"{path.name} holds no state dict (tensors by parameter name)")
     return dict(content)
+
+
+def write_safetensors(
+    path: Path, state: Mapping[str, Tensor], classes: Sequence[str] | None = None
+) -> None:
+    """Write tensors, and class names where there are any, as ``read_checkpoint`` reads them."""
+    metadata = None if classes is None else {"classes": json.dumps(list(classes))}
+    tensors = {name: value.contiguous() for name, value in state.items()}
+    save_file(tensors, path, metadata)
 
 
 def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) -> int:

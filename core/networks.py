@@ -1,5 +1,6 @@
 """Image networks: the one that ships, torchvision's classifiers, and a user's own checkpoints."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -63,7 +64,7 @@ class Network:
     """A network ready to look into: evaluation mode, no parameter takes a gradient.
 
     Attributes:
-        name: its name in the catalogue.
+        name: its name in the catalogue, with a title where the weights are somebody's own.
         module: the network without normalisation.
         layers: its catalogue of layers, in order of execution.
         labels: the names of its classes, in the order of its logits.
@@ -90,6 +91,11 @@ class Network:
         # Tracing a network takes as long as a few steps of an ascent.
         made = functools.lru_cache(CUTS_AT_MOST)(functools.partial(Cut, self))
         object.__setattr__(self, "_cuts", made)
+
+    @property
+    def architecture(self) -> str:
+        """Its name in the catalogue, without the title of somebody's own weights."""
+        return self.name.partition(":")[0]
 
     @property
     def shown(self) -> tuple[Layer, ...]:
@@ -282,6 +288,9 @@ def weights_file(weights: WeightsEnum) -> Path:
 def load(name: str, weights: Path | None = None, device: str = "auto") -> Network:
     """Load a network by its name, with published weights or a checkpoint of one's own.
 
+    A checkpoint may have a title: ``resnet18:birds`` is torchvision's ``resnet18`` with weights
+    that somebody calls ``birds``.
+
     Published weights are downloaded by torchvision on first use, with a progress bar on standard
     error, and kept in its own cache.
 
@@ -290,12 +299,17 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
         BadCheckpoint: the weights file cannot be read or does not fit.
         ExplorerError: published weights could not be downloaded.
     """
-    if name not in names():
-        raise unknown("network", name, names())
+    architecture, colon, _ = name.partition(":")
+    if architecture not in names():
+        raise unknown("network", architecture, names())
+    if colon and weights is None:
+        raise ExplorerError(f"{name} is a checkpoint of somebody's own; name its file")
     target = resolve_device(device)
-    if name == SKETCHNET:
-        return _load_sketchnet(weights, target)
-    return _load_torchvision(name, weights, target)
+    if architecture == SKETCHNET:
+        found = _load_sketchnet(weights, target)
+    else:
+        found = _load_torchvision(architecture, weights, target)
+    return dataclasses.replace(found, name=name)
 
 
 def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
@@ -310,7 +324,7 @@ def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
 def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Network:
     published = published_weights(name)
     preset = published.transforms()
-    file = path or _fetch(name, published)
+    file = path or fetch(name)
     state, classes = checkpoints.read_checkpoint(file)
     count = checkpoints.class_count(state, _build(name, IMAGENET_CLASSES), IMAGENET_CLASSES)
     module = _build(name, count)
@@ -322,14 +336,23 @@ def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Net
     )
 
 
-def _fetch(name: str, weights: WeightsEnum) -> Path:
-    """Let torchvision download its weights where they are not here yet, and tell where they are."""
+def fetch(name: str, progress: bool = True) -> Path:
+    """Let torchvision download its weights where they are not here yet, and tell where they are.
+
+    Args:
+        name: of a network of torchvision.
+        progress: whether to draw a bar on standard error.
+
+    Raises:
+        ExplorerError: they could not be downloaded, or were damaged on the way.
+    """
+    weights = published_weights(name)
     file = weights_file(weights)
     if file.is_file():
         return file
     try:
         # Fetches and checks the hash; what it reads is read again as any checkpoint is, this once.
-        weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        weights.get_state_dict(progress=progress, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:
         why = getattr(error, "reason", error)
         raise ExplorerError(

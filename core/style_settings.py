@@ -62,8 +62,8 @@ USUAL: dict[str, dict[str, Any]] = {
 
 def usual(network: Network) -> dict[str, Any]:
     """Give the settings of a ``StyleRecipe`` that suit a network."""
-    if network.name in USUAL:
-        return dict(USUAL[network.name])
+    if network.architecture in USUAL:
+        return dict(USUAL[network.architecture])
     layers = style_layers(network)
     return {
         "style_layers": tuple(it.name for it in layers),

@@ -23,7 +23,7 @@ from core.paintings import PAINTINGS
 from core.samples import SAMPLES, STYLES
 from explorer import links, shared, widgets
 
-# What a browser may send, in megabytes; ``.streamlit/config.toml`` has the same for the server.
+# What a browser may send, in megabytes; the server would take more, for checkpoints.
 LARGEST_FILE = 20
 # Longer side in pixels of what is kept; a larger picture of one's own is made smaller first.
 LONGEST = 2048
@@ -146,6 +146,8 @@ def accept(content: bytes) -> Chosen:
     Raises:
         BadPicture: it is no picture, damaged or too large.
     """
+    if len(content) > LARGEST_FILE * 2**20:
+        raise BadPicture(f"it has more than {LARGEST_FILE} MB")
     return take(images.open_picture(content))
 
 

@@ -12,7 +12,7 @@ from core.errors import ExplorerError
 from core.indexes import Hit, Index
 from core.layers import Layer
 from core.networks import Network
-from explorer import choosing, cropping, figures, indexed, judging, links, widgets
+from explorer import charting, choosing, cropping, figures, indexed, judging, links, widgets
 from explorer.cropping import NINE
 from explorer.store import StoredPicture
 from explorer.takes import Neuron
@@ -176,10 +176,10 @@ def _spread(neuron: Neuron, index: Index) -> None:
     median = float(np.median(values)) if len(values) else 0.0
     st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
     marks = {"median": median, **({"best": best[0].value} if best else {})}
-    st.plotly_chart(
+    charting.show(
         figures.histogram(values, marks, colour, noun),
-        config={"displayModeBar": False},
-        key=f"histogram {index.path.name} {neuron.network.name} {layer.name} {unit}",
+        f"histogram {index.path.name} {neuron.network.name} {layer.name} {unit}",
+        f"{neuron.network.name}-{layer.name}-{unit}-activations",
     )
     own = neuron.small("").find() if best else None
     named = [it for it in (label(index, hit.picture) for hit in best) if it]

@@ -24,6 +24,7 @@ TICKS = 48
 MARK = "#6fe3ff"
 # Grey that is legible on light and on dark paper.
 QUIET = "rgba(128, 128, 128, 0.75)"
+PALER = "rgba(128, 128, 128, 0.45)"
 
 
 def histogram(
@@ -41,6 +42,7 @@ def histogram(
     shares = 100 * counts / max(len(values), 1)
     width = edges[1] - edges[0]
     bars = go.Bar(
+        name=f"{what}, %, by the middle of a span of activations",
         x=edges[:-1] + width / 2,
         y=shares,
         width=width,
@@ -303,3 +305,48 @@ def clickable(figure: go.Figure, order: Sequence[int], pair: tuple[int, int], si
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
+
+
+def bars(
+    values: Mapping[str, Mapping[str, float]],
+    colours: Mapping[str, str],
+    written: Callable[[float], str],
+) -> go.Figure:
+    """Draw values by layer as bars, in the colour of each layer's depth.
+
+    Args:
+        values: by what they are called, then by layer; what comes first has the colours, the
+            others are grey.
+        colours: by layer; what is no layer has the middle one.
+        written: writes a value above its bar.
+    """
+    figure = go.Figure()
+    usual = list(colours.values())[len(colours) // 2]
+    for at, (name, row) in enumerate(values.items()):
+        paint = [colours.get(it, usual) for it in row] if at == 0 else PALER
+        figure.add_bar(
+            name=name,
+            x=list(row),
+            y=list(row.values()),
+            text=[written(it) for it in row.values()],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": paint, "line": {"width": 0}},
+            hovertemplate=f"%{{x}}: %{{text}}<extra>{name}</extra>",
+        )
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 0, "r": 0, "t": 28, "b": 0},
+        bargap=0.25,
+        bargroupgap=0.05,
+        showlegend=len(values) > 1,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(title=None, fixedrange=True, showgrid=False, type="category")
+    figure.update_yaxes(
+        title=None, fixedrange=True, showgrid=False, zeroline=True, zerolinecolor=QUIET,
+        showticklabels=False,
+    )  # fmt: skip
+    return figure

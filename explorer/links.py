@@ -23,20 +23,12 @@ from core.style_recipes import (
 )
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-HOME, LAYERS, NEURON, PROBE, DREAM, DEPTHS, STYLE, STYLE_DEPTHS, GALLERY = (
-    str(PAGES / f"{name}.py")
-    for name in (
-        "home",
-        "layers",
-        "neuron",
-        "probe",
-        "dream",
-        "depths",
-        "style",
-        "style_depths",
-        "gallery",
-    )
-)
+HOME = str(PAGES / "home.py")
+LESSONS = str(PAGES / "lessons.py")
+LAYERS, NEURON, PROBE = (str(PAGES / f"{name}.py") for name in ("layers", "neuron", "probe"))
+DREAM, DEPTHS = (str(PAGES / f"{name}.py") for name in ("dream", "depths"))
+STYLE, STYLE_DEPTHS = (str(PAGES / f"{name}.py") for name in ("style", "style_depths"))
+GALLERY, LIBRARY = (str(PAGES / f"{name}.py") for name in ("gallery", "library"))
 
 # What a link may say of how a neuron is drawn, and between which bounds.
 SETTINGS = {"size": SIZE_RANGE, "steps": STEPS_RANGE, "seed": SEED_RANGE}

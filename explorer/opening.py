@@ -55,8 +55,18 @@ def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     return networks.SKETCHNET
 
 
-def choose(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
-    """Let the visitor choose a network, and tell which one it is."""
+def choose(
+    infos: Mapping[str, NetworkInfo],
+    problems: list[str],
+    keep: Sequence[str] = ("show", "picture", "style"),
+) -> str:
+    """Let the visitor choose a network, and tell which one it is.
+
+    Args:
+        infos: all networks by name.
+        problems: gets a sentence where the URL names none of them.
+        keep: names in the URL's query that stay when another network is chosen.
+    """
     name = named(infos, problems)
 
     def caption(name: str) -> str:
@@ -72,7 +82,7 @@ def choose(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
         label_visibility="collapsed",
         on_change=lambda: links.go(
             network=st.session_state["network"],
-            **{it: st.query_params.get(it) for it in ("show", "picture", "style")},
+            **{it: st.query_params.get(it) for it in keep},
         ),
     )
     return name

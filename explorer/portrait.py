@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.recipe import SEED_RANGE
 from core.recipes import CANVASES
-from explorer import following, links, shared, takes, widgets
+from explorer import following, indexed, links, offering, report, shared, takes, widgets
 from explorer.jobs import Busy, Job
 from explorer.store import StoredPicture
 from explorer.takes import Neuron, Settings, Take
@@ -81,12 +81,26 @@ def _tools(neuron: Neuron, take: Take, stored: StoredPicture) -> None:
     """Offer the picture as a file."""
     if not takes.exact(stored):
         st.button("Prepare a PNG", help=LOSSY, key="prepare", on_click=_prepare, args=(take,))
+        _offer(neuron, take, stored)
         return
     name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}.png"
     icon = ":material/download:"
     st.download_button(
         "Save as PNG", stored.image, name, "image/png", key="save", icon=icon, on_click="ignore"
     )
+    _offer(neuron, take, stored)
+
+
+def _offer(neuron: Neuron, take: Take, stored: StoredPicture) -> None:
+    """Offer the neuron's report, and the picture's Python."""
+    network, layer, unit = neuron.network, neuron.layer, neuron.unit
+    index = indexed.chosen(network, [])
+    offering.report(
+        f"{network.name}-{layer.name}-{unit}".replace(":", "-"),
+        lambda: report.of_neuron(network, layer, unit, take.recipe, stored, index),
+        "neuron",
+    )
+    offering.code(take.recipe, take.number, "neuron")
 
 
 def _prepare(take: Take) -> None:

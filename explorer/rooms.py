@@ -43,6 +43,13 @@ class Room:
 
 ROOMS = (
     Room(
+        "lessons",
+        "Lessons",
+        "Begin here: seven claims about networks, to try and to measure.",
+        links.LESSONS,
+        "school",
+    ),
+    Room(
         "layers",
         "Layers",
         "What every neuron of a layer wants to see, from edges to things.",
@@ -97,6 +104,13 @@ ROOMS = (
         "Everything made so far: compare, name, save and open again.",
         links.GALLERY,
         "photo_library",
+    ),
+    Room(
+        "library",
+        "Library",
+        "Other networks, weights of your own, and collections to ask neurons with.",
+        links.LIBRARY,
+        "local_library",
     ),
 )
 

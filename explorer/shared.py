@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import secrets
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from core.networks import Network, NetworkInfo
     from explorer.engine import Engine
 
+# Where a network comes from whose weights somebody has added.
+OWN = "added here"
 # Loaded networks stay in memory until this many others have been asked for.
 NETWORKS_AT_MOST = 4
 # Streamlit gives each browser this cookie; by it a visitor is known again after a reload.
@@ -89,14 +92,24 @@ def network(name: str) -> "Network":
         ExplorerError: it does not exist, or its weights are not here and cannot be fetched.
     """
     from core import networks
+    from explorer import library
 
-    return networks.load(name)
+    own = library.owned().get(name)
+    return networks.load(name, None if own is None else own.file)
 
 
 def catalogue() -> dict[str, "NetworkInfo"]:
     """List the networks by name: SketchNet, those whose weights are here, and then the others."""
     from core import networks
+    from explorer import library
 
     infos = networks.catalogue()
+    known = {info.name: info for info in infos}
+    own = [
+        replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
+        for name, it in library.owned().items()
+        if it.architecture in known
+    ]
+    infos = (*infos[:1], *own, *infos[1:])
     ordered = sorted(infos, key=lambda info: (info.name != networks.SKETCHNET, not info.ready))
     return {info.name: info for info in ordered}

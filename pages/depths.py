@@ -12,6 +12,7 @@ from core.layers import Layer
 from core.networks import Network
 from core.recipe import SEED_RANGE
 from explorer import (
+    charting,
     choosing,
     depths,
     dreaming,
@@ -204,14 +205,14 @@ def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[Told])
             paint,
             2**FULL,
         )
-        st.plotly_chart(table, key="grown", config={"displayModeBar": False})
+        charting.show(table, "grown", f"{network.name}-depths-labels")
         st.html(f'<p class="fact-words">{escape(answer(names, told))}</p>')
     st.html(
         '<div class="section"><h3>What the network takes each for</h3><p>The probability of its '
         "likeliest classes.</p></div>"
     )
     table = figures.heat(classes(told), names, "{:.0%}".format, paint, 1.0)
-    st.plotly_chart(table, key="classes", config={"displayModeBar": False})
+    charting.show(table, "classes", f"{network.name}-depths-classes")
 
 
 def classes(told: Sequence[Told]) -> Mapping[str, list[float | None]]:

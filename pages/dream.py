@@ -11,6 +11,7 @@ from explorer import (
     dreaming,
     following,
     links,
+    offering,
     opening,
     rows,
     shared,
@@ -150,6 +151,7 @@ def show_tools(network: Network, dream: Dream, stored: StoredPicture) -> None:
         help="The dream becomes the picture that the next one begins with.",
     )
     show_save(dream, stored.image, "png", "Save as PNG")
+    offering.code(dream.recipe, 0, "dream")
     query = {"network": network.name, "picture": dream.picture.name}
     for name in ("strength", "seed"):
         if name in st.query_params:

@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from core import neurons
 from core.errors import ExplorerError
 from core.indexes import Index
 from core.layers import Layer
@@ -17,7 +18,9 @@ from explorer import (
     grid,
     indexed,
     links,
+    offering,
     opening,
+    report,
     shared,
     widgets,
     words,
@@ -77,6 +80,8 @@ def main() -> None:
             indexed.choose(network)
         complete = show_neurons(network, layer, page, show if index else "", index)
         show_pager(layer, page, partial(links.move, network=network.name, layer=layer.name))
+        if complete:
+            show_report(network, layer)
     with ladder.container():
         show_ladder(network, layer, complete)
 
@@ -103,6 +108,21 @@ def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
         for label, to, stuck in steps:
             st.button(label, disabled=stuck, key=label, on_click=here, kwargs={"page": to})
         st.markdown(f"neurons {units[0]} to {units[-1]} of {layer.channels}")
+
+
+def show_report(network: Network, layer: Layer) -> None:
+    """Offer what is known of the layer as a file, and the Python that draws it."""
+    recipe = neurons.plan(network, layer.name)
+
+    def write() -> str:
+        pages = range(1, grid.pages_of(layer) + 1)
+        parts = [shared.store().pictures(grid.plan(network, layer, it)) for it in pages]
+        found = {unit: picture for part in parts for unit, picture in part.items()}
+        return report.of_layer(network, layer, recipe, found)
+
+    with st.container(key="layer-tools", horizontal=True):
+        offering.report(f"{network.name}-{layer.name}".replace(":", "-"), write, "layer")
+        offering.code(recipe, None, "layer")
 
 
 def choose_shown(problems: list[str]) -> str:

@@ -22,6 +22,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     # What a test of `app` leaves here must not reach the next one.
     monkeypatch.setenv("EXPLORER_INDEXES", "")
+    monkeypatch.setenv("EXPLORER_LIBRARY", "")
 
 
 def tiny_module(seed: int = 0) -> nn.Sequential:

@@ -63,7 +63,7 @@ FLOORS = [
     {"core.crops"},
     {"core.plates", "core.probing"},
     {"core.portraits", "core.depths"},
-    {"core.style_depths", "core.style_sheet"},
+    {"core.style_depths", "core.style_sheet", "core.lessons"},
     {"explorer"},
     {"pages"},
 ]

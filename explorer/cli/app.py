@@ -42,6 +42,12 @@ def app(
         list[Path] | None,
         typer.Option(help="An index that pages look things up in; may be given several times."),
     ] = None,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of collections that visitors may index; may be given several times."
+        ),
+    ] = None,
 ) -> None:
     """Start the app in the browser."""
     from streamlit.web.cli import main_run
@@ -53,6 +59,10 @@ def app(
         from explorer import indexed
 
         indexed.configure(index)
+    if library:
+        from explorer import library as collections
+
+        collections.configure(library)
     threading.Thread(target=_warm_up, daemon=True).start()
     # Streamlit reads its settings from the folder it is started in.
     os.chdir(ROOT)

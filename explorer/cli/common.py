@@ -49,6 +49,16 @@ def write(out: Path, data: bytes) -> None:
         raise ExplorerError(f"{out} cannot be written: {error}") from error
 
 
+def read(file: Path, at_most: int) -> bytes:
+    """Read a file that is not too large."""
+    try:
+        if file.stat().st_size > at_most:
+            raise ExplorerError(f"{file} is larger than {at_most // 2**20} MB")
+        return file.read_bytes()
+    except OSError as error:
+        raise ExplorerError(f"{file} cannot be read: {error.strerror}") from error
+
+
 def open_named(text: str) -> "Image":
     """Open the picture of a file, or one of those that are always at hand, by its name.
 

@@ -17,7 +17,7 @@ from explorer.cli.common import (
     WeightsFile,
     check_writable,
     cli,
-    keep_picture,
+    keep_named,
     print_json,
     write,
 )
@@ -35,7 +35,7 @@ SIZE, GROWN = 384, 5
 @cli.command()
 def dream_depths(
     network: NetworkName,
-    image: Annotated[Path, typer.Argument(help="A picture.")],
+    image: Annotated[str, typer.Argument(help="A picture, or one of ours by its name: cat.")],
     out: Annotated[Path, typer.Option(help="The labelled row to write, a PNG.")],
     layers: Annotated[
         str, typer.Option(help="2 to 8 layers, such as relu2b,relu4b; evenly chosen by default.")
@@ -61,7 +61,7 @@ def dream_depths(
     loaded = networks.load(network, weights, device)
     chosen = _layers(loaded, layers)
     store = Store()
-    fingerprint = keep_picture(store, image, DREAM_SIZES[1])
+    fingerprint = keep_named(store, image, DREAM_SIZES[1])
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     recipes = depths.plan(loaded, chosen, fingerprint, size, strength, seed)
@@ -70,7 +70,7 @@ def dream_depths(
     titles = [f"{layer.name}, depth {layer.depth:.2f}" for layer in chosen]
     write(out, _row(dreamt, titles, told))
     if as_json:
-        files = {"network": loaded.name, "image": str(image), "out": str(out)}
+        files = {"network": loaded.name, "image": image, "out": str(out)}
         settings = {"size": size, "strength": strength, "seed": seed}
         rows = [
             _report(layer, recipe, it)

@@ -15,6 +15,7 @@ from explorer.cli.common import (
     check_writable,
     cli,
     print_json,
+    read,
     write,
 )
 
@@ -38,7 +39,7 @@ def replay(
 
     if out is not None:
         check_writable(out)
-    original = _read(picture, replaying.BYTES_AT_MOST)
+    original = read(picture, replaying.BYTES_AT_MOST)
     recipe, part = replaying.read_chunks(original)
     made = _again(recipe, part, weights, device)
     if out is not None:
@@ -61,16 +62,6 @@ def replay(
         )
         return
     Console(soft_wrap=True).print(_verdict(found, before, now), highlight=False, markup=False)
-
-
-def _read(file: Path, at_most: int) -> bytes:
-    """Read a file that is not too large."""
-    try:
-        if file.stat().st_size > at_most:
-            raise ExplorerError(f"{file} is larger than {at_most // 2**20} MB")
-        return file.read_bytes()
-    except OSError as error:
-        raise ExplorerError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:

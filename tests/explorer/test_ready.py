@@ -11,7 +11,7 @@ import pytest
 from core import indexes, networks, retrieval, sources
 from core.errors import ExplorerError
 from core.networks import Network
-from explorer import excited, indexed, ready
+from explorer import errands, excited, indexed, ready
 from explorer.ready import Making
 from tests.conftest import ROOT
 from tests.core.picture_folders import fill
@@ -41,7 +41,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     def popen(command: list[str], **options: object) -> "subprocess.Popen[str]":
         return start([command[0], "-c", code, command[-1]], **options)  # type: ignore[call-overload,no-any-return]
 
-    monkeypatch.setattr(ready.subprocess, "Popen", popen)
+    monkeypatch.setattr(errands.subprocess, "Popen", popen)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 

@@ -1,0 +1,103 @@
+"""Charts with the numbers behind them: every chart of the app is shown here.
+
+Beneath each stand two quiet buttons that save what is drawn, as CSV for a spreadsheet and as JSON
+for a program.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import plotly.graph_objects as go
+import streamlit as st
+
+Value: TypeAlias = float | int | str | None
+# Rows by name, each a value by column.
+Numbers: TypeAlias = Mapping[str, Mapping[str, Value]]
+
+
+def show(figure: go.Figure, key: str, name: str) -> None:
+    """Show a chart, and offer its numbers.
+
+    Args:
+        figure: the chart, of bars, lines or a table of colours.
+        key: the widget's key.
+        name: of the files, without an ending.
+    """
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False})
+    offer(key, name, numbers_of(figure))
+
+
+def numbers_of(figure: go.Figure) -> Numbers:
+    """Read the numbers off a chart: a row for each of its series, or for each row of a table."""
+    found: dict[str, Mapping[str, Value]] = {}
+    for at, trace in enumerate(figure.data):
+        if trace.type == "heatmap":
+            columns = _names(trace.x, figure.layout.xaxis.ticktext)
+            lines = _names(trace.y, figure.layout.yaxis.ticktext)
+            for line, values in zip(lines, trace.z, strict=True):
+                found[line] = dict(zip(columns, map(_plain, values), strict=True))
+        else:
+            points = zip(_names(trace.x, None), map(_plain, trace.y), strict=True)
+            found[trace.name or f"series {at + 1}"] = dict(points)
+    return found
+
+
+def _names(places: Sequence[object], words: Sequence[str] | None) -> list[str]:
+    """Name the places of an axis: by its words, where it has one for each."""
+    if words is not None and len(words) == len(places):
+        return [str(it) for it in words]
+    return [str(_plain(it)) for it in places]
+
+
+def _plain(value: object) -> Value:
+    """Turn a number of any library into one of Python, with as many digits as mean something."""
+    if value is None or isinstance(value, str | int):
+        return value
+    number = float(value)  # type: ignore[arg-type]
+    return float(f"{number:.7g}") if math.isfinite(number) else None
+
+
+def offer(key: str, name: str, numbers: Numbers) -> None:
+    """Offer numbers as CSV and as JSON."""
+    with st.container(key=f"numbers {key}", horizontal=True, horizontal_alignment="right"):
+        for kind, write in (("csv", as_csv), ("json", as_json)):
+            st.download_button(
+                kind.upper(),
+                write(numbers),
+                f"{name}.{kind}",
+                "text/csv" if kind == "csv" else "application/json",
+                key=f"{kind} {key}",
+                type="tertiary",
+                on_click="ignore",
+                help=f"Save the numbers of this chart as {kind.upper()}",
+            )
+
+
+def as_csv(numbers: Numbers) -> str:
+    """Write rows as CSV: a column of names, then one for each value that any row has."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    columns = columns_of(numbers)
+    writer.writerow(["", *columns])
+    for name, row in numbers.items():
+        writer.writerow([_safe(name), *(row.get(column) for column in columns)])
+    return buffer.getvalue()
+
+
+def as_json(numbers: Numbers) -> str:
+    """Write rows as a JSON object of objects."""
+    return json.dumps({name: dict(row) for name, row in numbers.items()}, indent=2) + "\n"
+
+
+def columns_of(numbers: Numbers) -> Sequence[str]:
+    """List the columns of some rows, in the order in which they come."""
+    return list(dict.fromkeys(column for row in numbers.values() for column in row))
+
+
+def _safe(name: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@") else name

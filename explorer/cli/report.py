@@ -1,0 +1,67 @@
+"""Commands that write down what was found: a report, and the Python that makes a picture."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from explorer.cli.common import (
+    DeviceName,
+    NetworkName,
+    WeightsFile,
+    check_writable,
+    cli,
+    read,
+    write,
+)
+
+
+@cli.command()
+def report(
+    network: NetworkName,
+    layer: Annotated[str, typer.Argument(help="The layer, such as relu3b.")],
+    unit: Annotated[int | None, typer.Argument(help="One neuron; else the layer.")] = None,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    index: Annotated[
+        Path | None, typer.Option(help="With an index, what excites the neuron stands beside.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Of the pictures, in pixels.")] = None,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+) -> None:
+    """Write the report of a layer or a neuron: one HTML file that stands by itself."""
+    from core import indexes, networks, neurons
+    from explorer import report as reports
+    from explorer.cli.working import make
+    from explorer.store import Store
+
+    check_writable(out, (".html", ".htm"))
+    loaded = networks.load(network, weights, device)
+    found = loaded.layer(layer)
+    opened = None if index is None else indexes.open(index)
+    if opened is not None:
+        opened.require(loaded)
+    store = Store()
+    recipe = neurons.plan(loaded, found.name, [] if unit is None else [unit], size)
+    if weights is not None:
+        store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
+    pictures = {it.part: it for it in make(store, recipe, device)}
+    if unit is None:
+        text = reports.of_layer(loaded, found, recipe, pictures)
+    else:
+        text = reports.of_neuron(loaded, found, unit, recipe, pictures[unit], opened)
+    write(out, text.encode())
+    Console(stderr=True).print(f"{out}: {len(text) / 2**20:.1f} MB", highlight=False)
+
+
+@cli.command()
+def script(
+    picture: Annotated[Path, typer.Argument(help="A PNG that the explorer has saved.")],
+) -> None:
+    """Print the few lines of Python that make a saved picture again."""
+    from explorer import replay, scripting
+
+    recipe, part = replay.read_chunks(read(picture, replay.BYTES_AT_MOST))
+    sys.stdout.write(scripting.script(recipe, part))

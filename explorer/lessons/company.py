@@ -1,0 +1,144 @@
+"""Lesson 4: which neurons fire together is what tells paintings apart."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import images, lessons, paintings
+from core.correlations import Correlations, correlations
+from core.layers import Layer
+from core.networks import Network
+from core.paintings import PAINTINGS
+from explorer import figures, grid, links, rows, shared, widgets, words
+from explorer.choosing import Chosen
+from explorer.lessons import desk
+from explorer.lessons.desk import Answer, Desk, Shown
+
+ONE, OTHER = "swirls", "mosaic"
+# What a painting is looked at with, and half of which its halves are.
+SIZE = 256
+NEURONS = 24
+SQUARE_PIXELS = 300
+PLACES, TOGETHER, ALIKE = "what fires where", "what fires together", "both alike"
+CLEARLY = 0.1
+
+
+def stage(here: Desk) -> None:
+    """Show two paintings, and which neurons fire together in each."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        one = _painting(here, ONE, "painting")
+    with right:
+        other = _painting(here, OTHER, "beside")
+    able = [it for it in here.network.shown if it.size is not None]
+    layer = desk.slide(here, able, min(3, len(able) - 1))
+    found = [
+        seen(here.network, here.network.fingerprint, it.name, layer.name) for it in (one, other)
+    ]
+    energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
+    strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
+    order = [it for it in found[0].order() if it in strongest]
+    order += sorted(strongest - set(order))
+    names = [_name(here.network, layer, unit) for unit in range(layer.channels)]
+    for column, chosen, it in zip((left, right), (one, other), found, strict=True):
+        with column:
+            desk.row([Shown(chosen.title, desk.given(chosen))])
+            square = figures.together(it.cosines, order, names, SQUARE_PIXELS)
+            square.update_traces(showscale=False)
+            square.update_layout(
+                margin={"l": 0, "r": 0, "t": 0, "b": 0},
+                paper_bgcolor="rgba(0,0,0,0)",
+                plot_bgcolor="rgba(0,0,0,0)",
+            )
+            square.update_xaxes(showticklabels=False, ticks="")
+            square.update_yaxes(showticklabels=False, ticks="")
+            key = f"square {chosen.name} {here.key} {column is left}"
+            st.plotly_chart(square, key=key, config={"displayModeBar": False})
+    _pair(here, layer, found, one, other)
+
+
+def _painting(here: Desk, default: str, name: str) -> Chosen:
+    """Let the reader choose one of two paintings."""
+    chosen = desk.painted(default, name, here.problems)
+    st.session_state[name] = chosen.name
+    st.segmented_control(
+        f"Which {name}",
+        list(PAINTINGS),
+        key=name,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: links.change(**{name: st.session_state[name]}),
+    )
+    return chosen
+
+
+def _name(network: Network, layer: Layer, unit: int) -> str:
+    name = words.meaning(network, layer, unit)
+    return f"neuron {unit}, {name}" if name else f"neuron {unit}"
+
+
+def _pair(
+    here: Desk, layer: Layer, found: Sequence[Correlations], one: Chosen, other: Chosen
+) -> None:
+    """Show the two neurons whose company differs most between the paintings."""
+    pairs = found[0].apart_from(found[1], 1)
+    if not pairs or one.name == other.name:
+        st.caption("Choose two paintings that differ.")
+        return
+    first, second, more = pairs[0]
+    cosines = [float(it.cosines[first, second]) for it in found]
+    where = one.title if more > 0 else other.title
+    st.html(
+        f'<p class="fact-words lesson-pair">These two keep company most unlike: together '
+        f"{cosines[0]:.2f} in {one.title}, {cosines[1]:.2f} in {other.title}. What they want to "
+        f"see stands together in {where}.</p>"
+    )
+    recipe, lacking = rows.missing(here.network, layer, sorted({first, second}))
+
+    def show(sketches: rows.Sketches) -> None:
+        tiles = []
+        for unit in (first, second):
+            own = recipe if unit in lacking else None
+            key = (own or grid.part_of(here.network, layer, unit)).key
+            picture = shared.store().picture(key, unit)
+            sketch = None if recipe is None else sketches.get((recipe.key, unit))
+            tiles.append(grid.tile(unit, _name(here.network, layer, unit), picture, sketch))
+        widgets.tile_grid(tiles, "pair", f"{layer.name} {first} and {second}", columns=6)
+
+    desk.grow(here, "pair", [] if recipe is None else [recipe], show)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def seen(_network: Network, weights: str, painting: str, layer: str) -> Correlations:
+    """Measure once for all which neurons of a layer fire together in a painting."""
+    return correlations(_network, images.to_tensor(paintings.picture(painting, size=SIZE)), layer)
+
+
+def options(here: Desk) -> Sequence[str]:
+    """Offer both, and neither."""
+    return PLACES, TOGETHER, ALIKE
+
+
+def answer(here: Desk) -> Answer:
+    """Measure which of the two tells paintings apart, by layer."""
+    found = apart(here.network, here.network.fingerprint)
+    style = {name: both[0] for name, both in found.items()}
+    places = {name: both[1] for name, both in found.items()}
+    by_style, by_place = (sum(it.values()) / len(it) for it in (style, places))
+    right = TOGETHER if by_style > by_place else PLACES
+    if abs(by_style - by_place) < CLEARLY:
+        right = ALIKE
+    return Answer(
+        right,
+        f"By what fires together {by_style:.0%} of the halves find their own, by what fires where "
+        f"{by_place:.0%}, mean over the layers; chance would be 11 %.",
+        {TOGETHER: style, PLACES: places},
+        "{:.0%}".format,
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
+def apart(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
+    """Measure it once for all."""
+    every = [images.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
+    return lessons.told_apart(_network, every)

@@ -1,0 +1,262 @@
+"""What all lessons share: where they stand, pictures in a row, the question and its answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import streamlit as st
+from torch import Tensor
+
+from core import images
+from core.errors import ExplorerError, unknown
+from core.layers import Layer
+from core.networks import Network
+from core.paintings import PAINTINGS
+from core.recipe import Recipe
+from explorer import charting, choosing, figures, grid, labelling, links, rows, shared, widgets
+from explorer.choosing import Chosen
+from explorer.lessons.texts import Lesson
+from explorer.rows import Wanted
+
+DEPTHS = 5
+THUMBNAIL_PIXELS = 320
+EMBLEM_PIXELS = 96
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a lesson stands.
+
+    Attributes:
+        lesson: which one.
+        network: that it is about.
+        problems: get a sentence where the link does not fit.
+        wanted: what was asked of the workers.
+    """
+
+    lesson: Lesson
+    network: Network
+    problems: list[str]
+    wanted: Wanted = field(default_factory=Wanted)
+
+    @property
+    def key(self) -> str:
+        """Names the lesson with its network, for widgets."""
+        return f"lesson {self.lesson.number} {self.network.name}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was measured.
+
+    Attributes:
+        right: the answer to the question, one of its options.
+        words: the numbers in a sentence.
+        values: the numbers by what they are called, then by layer or case.
+        written: writes one of them.
+    """
+
+    right: str
+    words: str
+    values: Mapping[str, Mapping[str, float]]
+    written: Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture in a row.
+
+    Attributes:
+        title: beneath it.
+        url: None while there is none yet.
+        words: lines beneath the title.
+        colour: of the dot before the title; "" for none.
+        sketch: whether it is unfinished.
+    """
+
+    title: str
+    url: str | None
+    words: tuple[str, ...] = ()
+    colour: str = ""
+    sketch: bool = False
+
+
+def row(pictures: Sequence[Shown], proportion: tuple[int, int] = (1, 1)) -> None:
+    """Show pictures side by side, of one (height, width)."""
+    written = []
+    for it in pictures:
+        alt = escape(it.title)
+        shown = f'<div class="place" role="img" aria-label="{alt}, not there yet"></div>'
+        if it.url is not None:
+            kind = ' class="sketch"' if it.sketch else ""
+            shown = f'<img{kind} src="{it.url}" alt="{alt}">'
+        dot = f'<i style="background:{it.colour}"></i>' if it.colour else ""
+        lines = "".join(f"<small>{escape(line)}</small>" for line in it.words)
+        written.append(f"<figure>{shown}<figcaption><b>{dot}{alt}</b>{lines}</figcaption></figure>")
+    style = f"--columns: {len(pictures)}; --proportion: {proportion[1]} / {proportion[0]}"
+    st.html(f'<div class="depths lesson-row" style="{style}">{"".join(written)}</div>')
+
+
+def depths(network: Network, count: int = DEPTHS) -> list[Layer]:
+    """Choose layers with places, evenly from shallow to deep."""
+    able = [it for it in network.shown if it.size is not None] or list(network.shown)
+    count = min(count, len(able))
+    return [able[round((at + 1) * len(able) / count) - 1] for at in range(count)]
+
+
+def slide(desk: Desk, layers: Sequence[Layer], first: int) -> Layer:
+    """Let the reader choose one of some layers with the slider of depths."""
+    names = [it.name for it in layers]
+    name = st.query_params.get("layer", names[first])
+    if name not in names:
+        desk.problems.append(str(unknown("layer", name, names, desk.network.name)))
+        name = names[first]
+    stops = [
+        widgets.Stop(
+            it.name, f"{it.name}, depth {it.depth:.0%}", color(it), picture=emblem(desk.network, it)
+        )
+        for it in layers
+    ]
+    key = f"slide {desk.key}"
+    label = f"{desk.network.name} {' '.join(names)}"
+
+    def pick(layer: str) -> None:
+        links.change(layer=layer, unit=None)
+
+    if widgets.depth_slider(stops, names.index(name), key, label, pick):
+        st.rerun()
+    return layers[names.index(name)]
+
+
+def emblem(network: Network, layer: Layer) -> str | None:
+    """Give the picture of the neuron of a layer that is clearest, if it is drawn."""
+    unit = labelling.clearest(network, layer.name) or 0
+    found = shared.store().picture(grid.part_of(network, layer, unit).key, unit)
+    return None if found is None else widgets.thumbnail(found.image, EMBLEM_PIXELS)
+
+
+def color(layer: Layer) -> str:
+    """Give the colour of a layer's depth."""
+    return widgets.depth_colour(layer.depth)
+
+
+def picture(desk: Desk, default: str) -> Chosen:
+    """Let the reader choose the picture."""
+    return choosing.choose("picture", default, desk.problems) or choosing.find(default)
+
+
+def painting(desk: Desk, default: str) -> Chosen:
+    """Let the reader choose one of our paintings."""
+    chosen = painted(default, "painting", desk.problems)
+    tiles = [
+        widgets.Tile(
+            it,
+            each.title,
+            choosing.thumbnail(it),
+            caption=it,
+            chosen=it == chosen.name,
+        )
+        for it, each in PAINTINGS.items()
+    ]
+    clicked = widgets.tile_grid(
+        tiles,
+        f"paintings {desk.key}",
+        "Paintings",
+        lambda it: links.change(painting=it),
+        columns=len(tiles),
+    )
+    if clicked:
+        st.rerun()
+    return chosen
+
+
+def painted(default: str, name: str, problems: list[str]) -> Chosen:
+    """Read from the URL which painting is chosen; the default where there is none such."""
+    chosen = st.query_params.get(name, default)
+    if chosen not in PAINTINGS:
+        problems.append(str(unknown(name, chosen, PAINTINGS)))
+        chosen = default
+    return choosing.find(chosen)
+
+
+def grow(
+    desk: Desk, key: str, recipes: Sequence[Recipe], show: Callable[[rows.Sketches], None]
+) -> bool:
+    """Have pictures made, show them as they come, and tell whether all are there."""
+    asked = desk.wanted.ask(recipes)
+    ready = not asked
+    rows.grow(f"{key} {desk.key}", asked, "{:.0%} made".format, show)
+    return ready
+
+
+def made(recipe: Recipe) -> bytes | None:
+    """Find the picture that a recipe made."""
+    found = shared.store().picture(recipe.key, 0)
+    return None if found is None else found.image
+
+
+def shown(
+    recipe: Recipe, sketches: rows.Sketches, title: str, words: tuple[str, ...] = (), dot: str = ""
+) -> Shown:
+    """Show what a recipe made, or has made so far."""
+    image = made(recipe)
+    if image is not None:
+        return Shown(title, widgets.thumbnail(image, THUMBNAIL_PIXELS), words, dot)
+    sketch = sketches.get((recipe.key, 0))
+    url = None if sketch is None else widgets.encoded(sketch)
+    return Shown(title, url, words, dot, sketch is not None)
+
+
+def given(chosen: Chosen) -> str:
+    """Give a chosen picture's URL, of the size that is shown."""
+    return widgets.thumbnail(images.encode_png(chosen.picture), THUMBNAIL_PIXELS)
+
+
+def tensor(image: bytes) -> Tensor:
+    """Open an encoded picture, ``[1, 3, H, W]`` in ``[0, 1]``."""
+    return images.to_tensor(images.open_picture(image))
+
+
+def ask(desk: Desk, options: Sequence[str], answer: Callable[[], Answer | None]) -> None:
+    """Ask the question, and tell what was measured once the reader wants to know.
+
+    Args:
+        desk: where.
+        options: what the reader may think.
+        answer: measures; None while what it needs is still being made.
+    """
+    st.html(f'<div class="section lesson-question"><h3>{escape(desk.lesson.question)}</h3></div>')
+    guess = st.pills("Your guess", list(options), key=f"guess {desk.key}")
+    key = f"told {desk.key}"
+    if not st.session_state.get(key):
+        st.button(
+            "Show what was measured",
+            key=f"tell {desk.key}",
+            type="primary",
+            icon=":material/straighten:",
+            on_click=lambda: st.session_state.update({key: True}),
+        )
+        return
+    with st.container(key="lesson-answer"):
+        try:
+            found = answer()
+        except ExplorerError as error:
+            st.error(f"This cannot be measured: {widgets.plain(str(error))}")
+            return
+        if found is not None:
+            tell(desk, found, guess)
+
+
+def tell(desk: Desk, found: Answer, guess: str | None) -> None:
+    """Say what was measured, and draw it."""
+    verdict = f"Measured: {found.right}."
+    if guess is not None:
+        verdict = f"Right: {found.right}." if guess == found.right else f"Measured: {found.right}."
+    st.html(
+        f'<p class="verdict"><b>{escape(verdict)}</b> {escape(found.words)}</p>'
+        f'<p class="fact-words lesson-method">{escape(desk.lesson.method)}</p>'
+    )
+    layers = {it.name: color(it) for it in desk.network.shown}
+    chart = figures.bars(found.values, layers, found.written)
+    name = f"lesson-{desk.lesson.number}-{desk.network.name}"
+    charting.show(chart, f"chart {desk.key}", name)

@@ -1,0 +1,107 @@
+"""Lesson 7: at which depth the eyes of dreams come."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import depths, dreams, images, networks
+from core.dream_recipes import DreamRecipe
+from core.layers import Layer
+from core.networks import Network
+from core.style_depths import eyes_grown
+from explorer import choosing, labelling, links, rows, shared
+from explorer.choosing import Chosen
+from explorer.lessons import desk
+from explorer.lessons.desk import Answer, Desk, Shown
+
+SAMPLE = "cat"
+SIZE, OCTAVES = 256, 3
+
+
+def recipe(network: Network, picture: Chosen, layer: str) -> DreamRecipe:
+    """Write the recipe of a small dream."""
+    return dreams.plan(network, [layer], choosing.keep(picture), size=SIZE, octaves=OCTAVES)
+
+
+def layers_of(network: Network) -> list[Layer]:
+    """Choose the depths that dream: every second layer, so that none is far from another."""
+    return desk.depths(network, max(desk.DEPTHS, len(network.shown) // 2))
+
+
+def stage(here: Desk) -> None:
+    """Show a picture, and how one layer dreams it."""
+    picture = desk.picture(here, SAMPLE)
+    layers = layers_of(here.network)
+    layer = desk.slide(here, layers, min(1, len(layers) - 1))
+    wanted = recipe(here.network, picture, layer.name)
+    size = (picture.picture.height, picture.picture.width)
+
+    def show(sketches: rows.Sketches) -> None:
+        title = f"dreamt by {layer.name}"
+        lines: tuple[str, ...] = ("\N{NO-BREAK SPACE}",)
+        image = desk.made(wanted)
+        if image is not None:
+            value = grown(here.network, picture, [layer.name], [image])[layer.name]
+            lines = (f"eyes see {value:.1f} times as much in it",)
+        desk.row(
+            [
+                Shown(picture.title, desk.given(picture)),
+                desk.shown(wanted, sketches, title, lines, desk.color(layer)),
+            ],
+            size,
+        )
+
+    desk.grow(here, "dreamt", [wanted], show)
+    query = {"network": here.network.name, "layer": layer.name, "picture": picture.name}
+    icon = ":material/bedtime:"
+    st.page_link(links.DREAM, label="Dream on with this layer", icon=icon, query_params=query)
+
+
+def options(here: Desk) -> Sequence[str]:
+    """Name the layers."""
+    return [it.name for it in layers_of(here.network)]
+
+
+def answer(here: Desk) -> Answer | None:
+    """Measure how much more the neurons of eyes see, by the depth that dreams."""
+    picture = choosing.chosen("picture", SAMPLE, []) or choosing.find(SAMPLE)
+    layers = layers_of(here.network)
+    recipes = [recipe(here.network, picture, it.name) for it in layers]
+    if not desk.grow(here, "all dreamt", recipes, lambda _: None):
+        return None
+    made = [desk.made(it) or b"" for it in recipes]
+    values = grown(here.network, picture, [it.name for it in layers], made)
+    right = max(values, key=lambda name: values[name])
+    deepest = list(values)[-1]
+    return Answer(
+        right,
+        f"Where {right} dreams, neurons of eyes see {values[right]:.1f} times as much as usual "
+        f"ones; where {deepest} does, {values[deepest]:.1f} times.",
+        {"neurons of eyes, times as much": values},
+        "{:.1f}".format,
+    )
+
+
+def grown(
+    network: Network, picture: Chosen, layers: Sequence[str], made: Sequence[bytes]
+) -> dict[str, float]:
+    """Measure how many times as much SketchNet's neurons of eyes see in dreams, by the dreamer."""
+    return _grown(network.name, choosing.keep(picture), tuple(layers), tuple(made))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _grown(
+    network: str, fingerprint: str, layers: tuple[str, ...], made: tuple[bytes, ...]
+) -> dict[str, float]:
+    judge = shared.network(networks.SKETCHNET)
+    labels = labelling.clear_labels(judge)
+    named = sorted({it.layer for it in labels})
+    picture = images.open_picture(shared.store().input(fingerprint) or b"")
+    before = depths.see(judge, images.to_tensor(images.scaled(picture, SIZE)), named)
+    found = {}
+    for layer, image in zip(layers, made, strict=True):
+        own = layer if network == judge.name else ""
+        asked = [it for it in labels if it.layer != own]
+        value = eyes_grown(before, depths.see(judge, desk.tensor(image), named), asked)
+        found[layer] = 2 ** (value or 0.0)
+    return found

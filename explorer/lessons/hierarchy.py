@@ -1,0 +1,144 @@
+"""Lesson 1: shuffled squares upset deep layers, and hardly the shallow ones."""
+
+import functools
+from collections.abc import Sequence
+
+import streamlit as st
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core import images, lessons
+from core.crops import as_seen
+from core.errors import ExplorerError
+from core.framing import Frame
+from core.layers import Layer
+from core.networks import Network
+from explorer import grid, links, rows, shared, widgets, words
+from explorer.choosing import Chosen
+from explorer.lessons import desk
+from explorer.lessons.desk import Answer, Desk, Shown
+
+SAMPLE = "village"
+# Squares along each side.
+PARTS, USUAL_PARTS = (2, 4, 8), 4
+# Neurons that are shown of each picture.
+COUNT = 4
+SHOWN_PIXELS = 320
+HALF = 0.5
+
+
+def stage(here: Desk) -> None:
+    """Show a picture whole and shuffled, and the neurons that answer most to either."""
+    chosen = desk.picture(here, SAMPLE)
+    parts = _parts(here)
+    layers = here.network.shown
+    layer = desk.slide(here, layers, 0)
+    whole, cut = _pictures(here.network, chosen, parts)
+    title = f"{words.times((parts, parts))} squares"
+    desk.row([Shown(chosen.title, _url(whole)), Shown(title, _url(cut))])
+    with st.container(key="lesson-answers"):
+        left, right = st.columns(2, gap="medium")
+        for column, image, name in ((left, whole, "whole"), (right, cut, "shuffled")):
+            with column:
+                st.html(f'<h4 class="side">What {layer.name} says of it {name}</h4>')
+                _neurons(here, layer, image, f"{name} {chosen.name} {parts}")
+
+
+def _parts(here: Desk) -> int:
+    parts = USUAL_PARTS
+    try:
+        parts = links.number("squares", (PARTS[0], PARTS[-1])) or USUAL_PARTS
+        if parts not in PARTS:
+            raise ExplorerError(f"squares is {parts}; it can be {', '.join(map(str, PARTS))}")
+    except ExplorerError as error:
+        here.problems.append(str(error))
+        parts = USUAL_PARTS
+    st.session_state["squares"] = parts
+    st.segmented_control(
+        "Squares along each side",
+        PARTS,
+        key="squares",
+        required=True,
+        on_change=lambda: links.change(squares=st.session_state["squares"]),
+    )
+    return parts
+
+
+def _pictures(network: Network, chosen: Chosen, parts: int) -> tuple[Tensor, Tensor]:
+    """Give a picture as the network sees it, and shuffled; both of one size."""
+    picture = chosen.picture
+    image = as_seen(picture, Frame((picture.height, picture.width), network.input_size))
+    cut = lessons.shuffled(image, parts, torch.Generator().manual_seed(0))
+    return image, cut
+
+
+def _url(image: Tensor) -> str:
+    small = images.to_picture(image[0])
+    large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
+    return widgets.thumbnail(images.encode_png(large), SHOWN_PIXELS)
+
+
+def _neurons(here: Desk, layer: Layer, image: Tensor, where: str) -> None:
+    """Show the neurons of a layer that answer most unusually strongly to a picture."""
+    units = unusual(here.network, layer.name, image)
+    recipe, lacking = rows.missing(here.network, layer, units)
+
+    def show(sketches: rows.Sketches) -> None:
+        tiles = []
+        for unit in units:
+            own = recipe if unit in lacking else None
+            key = (own or grid.part_of(here.network, layer, unit)).key
+            sketch = None if recipe is None else sketches.get((recipe.key, unit))
+            name = words.meaning(here.network, layer, unit) or f"neuron {unit}"
+            found = shared.store().picture(key, unit)
+            tiles.append(grid.tile(unit, name, found, sketch, f"{layer.name} {unit}"))
+        label = f"{here.network.name} {layer.name} {where}"
+        clicked = widgets.tile_grid(tiles, f"says {where.split()[0]}", label, columns=COUNT)
+        if clicked:
+            links.neuron(here.network.name, layer.name, int(clicked.rsplit(" ", 1)[1]))
+
+    desk.grow(here, where.split()[0], [] if recipe is None else [recipe], show)
+
+
+def unusual(network: Network, layer: str, image: Tensor, count: int = COUNT) -> list[int]:
+    """Rank neurons by how far their mean activation is above what they usually have.
+
+    In units of how much it usually differs between pictures.
+    """
+    known = _usual(network)[layer]
+    own = lessons.means(network, image)[layer][0]
+    spread = known.std(0)
+    above = (own - known.mean(0)) / spread.clamp(min=float(spread.max()) * 1e-3)
+    return [int(unit) for unit in above.topk(min(count, len(above))).indices.tolist()]
+
+
+@functools.lru_cache(maxsize=4)
+def _usual(network: Network) -> dict[str, Tensor]:
+    return lessons.means(network, lessons.pictures(network))
+
+
+def options(here: Desk) -> Sequence[str]:
+    """Name the layers."""
+    return [it.name for it in here.network.shown]
+
+
+def answer(here: Desk) -> Answer:
+    """Measure how much shuffling upsets each layer."""
+    parts = int(st.session_state["squares"])
+    found = upset(here.network, here.network.fingerprint, parts)
+    right = next((name for name, value in found.items() if value >= HALF), "no layer")
+    first, last = next(iter(found.items())), list(found.items())[-1]
+    return Answer(
+        right,
+        f"In {words.times((parts, parts))} squares, {first[0]} moves {first[1]:.0%} as far as "
+        f"another picture would move it, {last[0]} {last[1]:.0%}.",
+        {"moved, as a share of another picture": found},
+        "{:.0%}".format,
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
+def upset(_network: Network, weights: str, parts: int) -> dict[str, float]:
+    """Measure it once for all."""
+    return lessons.upset(_network, lessons.pictures(_network), parts)

@@ -1,0 +1,47 @@
+"""What a page offers with a picture or a layer: its Python, and a report."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.recipe import Recipe
+from explorer import scripting, widgets
+
+
+def code(recipe: Recipe, part: int | None, key: str) -> None:
+    """Offer the few lines of Python that make a picture."""
+    try:
+        program = scripting.script(recipe, part)
+    except ExplorerError:
+        return
+    with st.popover("Python", icon=":material/code:", key=f"code {key}"):
+        st.caption("The same picture, with the library alone:")
+        st.code(program, language="python")
+
+
+def report(name: str, write: Callable[[], str], key: str) -> None:
+    """Offer a report as an HTML file that stands by itself, written when it is asked for.
+
+    Args:
+        name: of the file, without an ending.
+        write: writes it.
+        key: the widget's key.
+    """
+    st.download_button(
+        "Report",
+        lambda: _written(write),
+        f"{name}.html",
+        "text/html",
+        key=f"report {key}",
+        icon=":material/description:",
+        on_click="ignore",
+        help="One HTML file with pictures, numbers and code, which needs nothing else",
+    )
+
+
+def _written(write: Callable[[], str]) -> str:
+    try:
+        return write()
+    except ExplorerError as error:
+        return f"<!doctype html><p>{widgets.plain(str(error))}</p>"

@@ -1,0 +1,185 @@
+"""A report of a layer or a neuron: one HTML file that stands by itself.
+
+Its pictures are inside it as PNG, its numbers in tables and as JSON, and it runs no script; so it
+can be mailed, archived and printed. It is light or dark as its reader likes.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from html import escape
+
+from PIL import Image
+
+from core.errors import ExplorerError
+from core.indexes import Index
+from core.layers import Layer
+from core.networks import Network
+from core.recipe import Recipe
+from explorer import cropping, indexed, labelling, scripting, widgets, words
+from explorer.store import StoredPicture
+
+# Pictures of a layer's neurons are small; that of one neuron is as it was drawn.
+PIXELS = 128
+STYLE = """
+:root { color-scheme: light dark; --paper: #fbfaf7; --ink: #26282d; --line: #dcd7cd; }
+@media (prefers-color-scheme: dark) { :root { --paper: #15171b; --ink: #e7e5e0; --line: #343941; } }
+body { max-width: 60rem; margin: 3rem auto; padding: 0 1.25rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+h1, h2 { font-family: Georgia, serif; line-height: 1.25; text-wrap: balance; }
+h1 i { display: inline-block; width: .7em; height: .7em; margin-right: .4em; border-radius: 50%; }
+p.note, figcaption, footer { opacity: .7; font-size: .875rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: .6rem; }
+figure { margin: 0; } img { display: block; width: 100%; border-radius: .5rem; }
+.large { max-width: 28rem; } .dead img { filter: grayscale(1) contrast(.5); opacity: .3; }
+figcaption { margin-top: .2rem; overflow-wrap: anywhere; line-height: 1.3; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; }
+pre { padding: .9rem 1rem; overflow: auto; border: 1px solid var(--line); border-radius: .5rem;
+  font-size: .8125rem; } footer { margin-top: 3rem; }
+"""
+
+
+def of_layer(
+    network: Network, layer: Layer, recipe: Recipe, pictures: Mapping[int, StoredPicture]
+) -> str:
+    """Write the report of a layer.
+
+    Args:
+        network, layer: which.
+        recipe: that drew its neurons.
+        pictures: of its neurons, by unit.
+
+    Raises:
+        ExplorerError: there is no picture yet.
+    """
+    if not pictures:
+        raise ExplorerError(f"no neuron of {layer.name} is drawn yet")
+    figures, rows = [], []
+    for unit, picture in sorted(pictures.items()):
+        name = words.meaning(network, layer, unit)
+        dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
+        figures.append(_figure(_small(picture.image), f"{unit} {name}".strip(), dead))
+        label = labelling.clear_label(network, layer.name, unit)
+        overlap = "" if label is None else f"{label.iou:.2f}"
+        rows.append((str(unit), name, overlap, "dead" if dead else f"{activation:.4g}"))
+    title = f"{layer.name} of {network.name}"
+    body = [
+        f'<div class="grid">{"".join(figures)}</div>',
+        "<h2>Numbers</h2>",
+        _table(("neuron", "stands for", "IoU", "activation"), rows),
+    ]
+    numbers = [
+        {"neuron": unit, **{name: _plain(it) for name, it in picture.facts.items()}}
+        for unit, picture in sorted(pictures.items())
+    ]
+    note = f"{words.describe(layer)}. Each picture is what one neuron wants to see most."
+    return _page(title, note, layer, body, recipe, numbers)
+
+
+def of_neuron(
+    network: Network,
+    layer: Layer,
+    unit: int,
+    recipe: Recipe,
+    picture: StoredPicture,
+    index: Index | None = None,
+) -> str:
+    """Write the report of a neuron.
+
+    Args:
+        network, layer, unit: which.
+        recipe: that drew its picture.
+        picture: what it wants to see.
+        index: with one, what excites it most stands beside.
+
+    Raises:
+        ExplorerError: a picture of the index is gone.
+    """
+    name = words.meaning(network, layer, unit)
+    title = f"Neuron {unit} of {layer.name}" + (f": {name}" if name else "")
+    label = labelling.clear_label(network, layer.name, unit)
+    rows = [("Network", network.name), ("Layer", f"{layer.name}; {words.describe(layer)}")]
+    if label is not None:
+        rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))
+    rows += [(key.capitalize(), str(_plain(it))) for key, it in picture.facts.items()]
+    large = _figure(_png(picture.image), "what it wants to see", bool(picture.facts["dead"]))
+    body = [f'<div class="large">{large}</div>', _table(("", ""), rows)]
+    numbers: list[dict[str, object]] = [
+        {"neuron": unit, **{key: _plain(it) for key, it in picture.facts.items()}}
+    ]
+    if index is not None and layer.name in [it.name for it in index.plan.layers]:
+        sheet = base64.b64decode(cropping.sheet(index, layer.name, unit).partition(",")[2])
+        hits = index.top(layer.name, unit)
+        told = [(hit.picture, f"{hit.value:.4g}") for hit in hits[: cropping.NINE]]
+        body += [
+            f"<h2>What excites it most in {escape(indexed.words(index))}</h2>",
+            f'<div class="large">{_figure(_png(sheet), "cut to what it saw", False)}</div>',
+            _table(("picture", "activation"), told),
+        ]
+        numbers += [{"picture": hit.picture, "activation": hit.value} for hit in hits]
+    note = "A picture that began as noise, and was changed until the neuron answered strongly."
+    return _page(title, note, layer, body, recipe, numbers)
+
+
+def _page(
+    title: str,
+    note: str,
+    layer: Layer,
+    body: Sequence[str],
+    recipe: Recipe,
+    numbers: Sequence[Mapping[str, object]],
+) -> str:
+    made = datetime.now(timezone.utc).isoformat(timespec="minutes")
+    dot = f'<i style="background:{widgets.depth_colour(layer.depth)}"></i>'
+    code = escape(scripting.script(recipe))
+    # Inside a script element only "</" could end it.
+    data = json.dumps(list(numbers), indent=1).replace("</", "<\\/")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f'<h1>{dot}{escape(title)}</h1><p class="note">{escape(note)}</p>{"".join(body)}'
+        f"<h2>The same in Python</h2><pre>{code}</pre>"
+        f"<h2>Recipe</h2><pre>{escape(_recipe(recipe))}</pre>"
+        f'<script type="application/json" id="numbers">{data}</script>'
+        f"<footer>Neuron explorer, {made}</footer></body></html>\n"
+    )
+
+
+def _recipe(recipe: Recipe) -> str:
+    content = json.loads(recipe.to_json())
+    return "\n".join(f"{name}: {json.dumps(value)}" for name, value in content.items())
+
+
+def _figure(url: str, caption: str, dead: bool) -> str:
+    kind = ' class="dead"' if dead else ""
+    alt = escape(caption)
+    return f'<figure{kind}><img src="{url}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(it)}</th>" for it in head) if any(head) else ""
+    lines = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{top}</tr>{''.join(lines)}</table>"
+
+
+def _plain(value: float | bool | str) -> float | bool | str:
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _small(image: bytes) -> str:
+    opened = Image.open(io.BytesIO(image)).convert("RGB")
+    return _url(opened.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS))
+
+
+def _png(image: bytes) -> str:
+    return _url(Image.open(io.BytesIO(image)).convert("RGBA"))
+
+
+def _url(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

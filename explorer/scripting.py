@@ -1,0 +1,177 @@
+"""From a recipe to the few lines of Python that do the same with ``core``.
+
+What is usual is left out, so that the lines say what matters. Pictures that a recipe starts from
+are named: one that is always at hand by its name, any other by a file that a person saves beside.
+"""
+
+import dataclasses
+import functools
+import json
+from typing import Any
+
+from core import paintings, samples
+from core.dream_recipes import DreamRecipe
+from core.errors import ExplorerError
+from core.paintings import PAINTINGS
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
+from core.samples import SAMPLES
+from core.style_recipes import StyleRecipe
+
+# Fields that stand first in a call of ``plan``, or come from the network.
+COMMON = ("network", "weights", "seed")
+LONGEST_LINE = 88
+# The modules that have pictures which are always at hand.
+AT_HAND = ("paintings", "samples")
+
+
+def script(recipe: Recipe, part: int | None = None) -> str:
+    """Write a program that makes the pictures of a recipe.
+
+    Args:
+        recipe: of neurons, a dream or a style.
+        part: which of the recipe's pictures is saved; None for all of them.
+
+    Raises:
+        ExplorerError: there is no program for recipes of this kind.
+    """
+    if isinstance(recipe, NeuronRecipe):
+        module, plan = "neurons", _neurons(recipe)
+    elif isinstance(recipe, DreamRecipe):
+        module, plan = "dreams", _dream(recipe)
+    elif isinstance(recipe, StyleRecipe):
+        module, plan = "styles", _style(recipe)
+    else:
+        raise ExplorerError(f"there is no program for recipes of the kind {recipe.kind!r}")
+    given = _given(recipe)
+    said = " ".join(given.values())
+    names = sorted({"images", "networks", module, *(it for it in AT_HAND if it in said)})
+    own = ":" in recipe.network
+    lines = ["from pathlib import Path", ""] if own else []
+    lines += [f"from core import {', '.join(names)}", "", _load(recipe)]
+    lines += [f"{name} = {line}" for name, line in given.items()]
+    if given:
+        every = ", ".join(given)
+        lines.append(f"pictures = [{every}]")
+        lines.append("inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}")
+    lines += _call(f"recipe = {module}.plan", plan)
+    return "\n".join([*lines, *_rendered(recipe, module, part, bool(given))]) + "\n"
+
+
+def _rendered(recipe: Recipe, module: str, part: int | None, given: bool) -> list[str]:
+    """Write the lines that make the pictures and save them."""
+    inputs = ", inputs" if given else "" if module == "neurons" else ", {}"
+    render = f"{module}.render(network, recipe{inputs})"
+    if part is None and len(recipe.parts()) > 1:
+        return [
+            f"for step in {render}:",
+            "    for picture in step.pictures:  # each batch brings its own",
+            '        images.to_picture(picture.image).save(f"{picture.part}.png")',
+        ]
+    lines = [f"*_, last = {render}"]
+    if part is not None:
+        at = recipe.pictures.index(part)
+        return [*lines, f'images.to_picture(last.pictures[{at}].image).save("{part}.png")']
+    return [
+        *lines,
+        "for picture in last.pictures:",
+        '    images.to_picture(picture.image).save(f"{picture.part}.png")',
+    ]
+
+
+def _load(recipe: Recipe) -> str:
+    if ":" in recipe.network:
+        return f'network = networks.load({_text(recipe.network)}, Path("weights.safetensors"))'
+    return f"network = networks.load({_text(recipe.network)})"
+
+
+def _given(recipe: Recipe) -> dict[str, str]:
+    """Name the pictures that a recipe starts from, and say where they come from."""
+    names = _names(recipe)
+    own = {it: f'images.open_picture("{names[it]}.png")' for it in recipe.inputs}
+    return {names[it]: _at_hand().get(it, own[it]) for it in recipe.inputs}
+
+
+def _names(recipe: Recipe) -> dict[str, str]:
+    """Name each of the pictures by what it is for."""
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        for number, it in enumerate(value if isinstance(value, tuple) else (value,)):
+            if it in recipe.inputs and isinstance(it, str):
+                word = "painting" if field.name == "styles" else field.name
+                many = isinstance(value, tuple) and len(value) > 1
+                found.setdefault(it, f"{word}_{number + 1}" if many else word)
+    return found
+
+
+@functools.cache
+def _at_hand() -> dict[str, str]:
+    """Say how those pictures are opened that are always at hand, by their fingerprint."""
+    from core import images
+
+    known = {
+        images.fingerprint(samples.picture(it)): f"samples.picture({_text(it)})" for it in SAMPLES
+    }
+    for it in PAINTINGS:
+        known[images.fingerprint(paintings.picture(it))] = f"paintings.picture({_text(it)})"
+    return known
+
+
+def _call(function: str, arguments: list[str]) -> list[str]:
+    """Write a call, over several lines where one would be too long."""
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= LONGEST_LINE:
+        return [line]
+    return [f"{function}(", *(f"    {it}," for it in arguments), ")"]
+
+
+def _neurons(recipe: NeuronRecipe) -> list[str]:
+    plan = ["network", _text(recipe.layer)]
+    if recipe.units:
+        plan.append(f"units={_written(list(recipe.units))}")
+    # By default the size depends on the network.
+    return plan + _settings(recipe, NeuronRecipe, ("layer", "units"), always=("size",))
+
+
+def _dream(recipe: DreamRecipe) -> list[str]:
+    name = _names(recipe)[recipe.image]
+    plan = ["network", _written(list(recipe.layers)), f"images.fingerprint({name})"]
+    return plan + _settings(recipe, DreamRecipe, ("layers", "image"))
+
+
+def _style(recipe: StyleRecipe) -> list[str]:
+    # By default the pooling depends on the network, too.
+    return ["network", *_settings(recipe, StyleRecipe, (), always=("pooling",))]
+
+
+def _settings(
+    recipe: Recipe, kind: type[Any], said: tuple[str, ...], always: tuple[str, ...] = ()
+) -> list[str]:
+    """Write the settings that are not usual, and those that are never left out."""
+    names = _names(recipe)
+    written = [f"seed={recipe.seed}"] if recipe.seed else []
+    for field in dataclasses.fields(kind):
+        value = getattr(recipe, field.name)
+        if field.name in (*COMMON, *said) or (value == field.default and field.name not in always):
+            continue
+        if isinstance(value, tuple):
+            some = [_picture(it, names) for it in value]
+            written.append(f"{field.name}=({', '.join(some)}{',' if len(some) == 1 else ''})")
+        else:
+            written.append(f"{field.name}={_picture(value, names)}")
+    return written
+
+
+def _picture(value: Any, names: dict[str, str]) -> str:
+    if isinstance(value, str) and value in names:
+        return f"images.fingerprint({names[value]})"
+    return _written(value)
+
+
+def _written(value: Any) -> str:
+    return _text(value) if isinstance(value, str) else repr(value).replace("'", '"')
+
+
+def _text(value: str) -> str:
+    return json.dumps(value)

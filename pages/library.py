@@ -1,0 +1,183 @@
+"""Library: which networks are here, weights of one's own, and collections to ask neurons with."""
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.networks import NetworkInfo
+from explorer import indexed, library, links, opening, shared, widgets
+from explorer.errands import Errand
+from explorer.library import LARGEST_FILE
+
+POLL_SECONDS = 0.5
+
+
+def main() -> None:
+    """Show what is here, and what can be brought here."""
+    st.html(widgets.FRONTEND / "library.css")
+    problems: list[str] = []
+    infos = shared.catalogue()
+    name = opening.named(infos, problems)
+    opening.tell(problems)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_networks(infos)
+        show_download([it for it in infos.values() if not it.ready])
+        show_own([it.name for it in infos.values() if it.source != shared.OWN])
+    with right:
+        show_collections([it.name for it in infos.values() if it.ready], name)
+
+
+def show_networks(infos: dict[str, NetworkInfo]) -> None:
+    """List the networks that are here, with the way to their neurons."""
+    widgets.heading(
+        "Networks", "Those that are on this machine open at once.", widgets.depth_colour(0.0)
+    )
+    rows = [
+        f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
+        f"</td><td>{it.parameters / 1e6:.1f} M weights</td><td>{escape(it.source)}</td></tr>"
+        for it in infos.values()
+        if it.ready
+    ]
+    st.html(f'<table class="library">{"".join(rows)}</table>')
+
+
+def show_download(others: list[NetworkInfo]) -> None:
+    """Offer the published weights of torchvision's other networks."""
+    if not others:
+        return
+    sizes = {it.name: it.download_mb for it in others}
+    st.html('<div class="section"><h3>Published weights</h3></div>')
+    name = st.selectbox(
+        "Published weights of torchvision",
+        list(sizes),
+        format_func=lambda it: f"{it} · {sizes[it]:.0f} MB" if it in sizes else it,
+        key="published",
+        label_visibility="collapsed",
+    )
+    follow(f"fetch {name}", f"Downloading {name}", "Download", lambda: library.fetch(name))
+
+
+def show_own(architectures: list[str]) -> None:
+    """Take a checkpoint of one's own."""
+    st.html(
+        '<div class="section"><h3>Weights of your own</h3><p>A state dict for one of these '
+        "networks, also with another number of classes. Nothing in the file is run.</p></div>"
+    )
+    if added := st.session_state.pop("added", None):
+        st.success(f"{widgets.plain(added)} is here.")
+        query = {"network": added}
+        st.page_link(
+            links.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
+        )
+    with st.form("own", border=False):
+        architecture = st.selectbox("Network", architectures, key="architecture")
+        title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
+        sent = st.file_uploader(
+            f"A .safetensors or .pth file of at most {LARGEST_FILE} MB",
+            ("safetensors", "pth", "pt"),
+            key=f"weights {st.session_state.get('taken', 0)}",
+            max_upload_size=LARGEST_FILE,
+        )
+        if not st.form_submit_button("Add it", icon=":material/add:"):
+            return
+    if sent is None:
+        st.error("Choose a file first.")
+        return
+    try:
+        with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
+            st.session_state["added"] = library.add(
+                architecture, title.strip(), sent.name, sent.getvalue()
+            )
+    except ExplorerError as error:
+        st.error(f"This cannot be added: {widgets.plain(str(error))}")
+        return
+    st.session_state["taken"] = st.session_state.get("taken", 0) + 1
+    st.rerun()
+
+
+def show_collections(networks: list[str], chosen: str) -> None:
+    """Let a visitor index a collection that the owner has allowed."""
+    widgets.heading(
+        "Collections",
+        "A network looks at all pictures once; then every neuron knows its favourites.",
+        widgets.depth_colour(1.0),
+    )
+    name = st.selectbox(
+        "Network that looks",
+        networks,
+        index=networks.index(chosen) if chosen in networks else 0,
+        key="looking",
+    )
+    network = shared.network(name)
+    found = indexed.known(network)
+    rows = [
+        f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
+        f'target="_self">{escape(it)}</a></td><td>{escape(indexed.words(each))}</td></tr>'
+        for it, each in found.items()
+    ]
+    if rows:
+        st.html(f'<table class="library">{"".join(rows)}</table>')
+    else:
+        st.caption(f"{name} has looked at no collection yet.")
+    allowed = library.collections()
+    if not allowed:
+        st.caption(
+            "Whoever runs this server can allow folders of pictures: "
+            "`python -m explorer app --library FOLDER`."
+        )
+        return
+    source = st.selectbox("Collection", list(allowed), key="collection")
+    own = library.owned().get(name)
+    out = library.index_file(name, network.fingerprint, source)
+    file = None if own is None else own.file
+    if out.name.removesuffix(".index") in found:
+        st.caption(f"{name} knows {source} already.")
+        return
+
+    def start(weights: Path | None = file) -> None:
+        library.index(name, network.fingerprint, source, weights)
+
+    follow(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
+
+
+def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
+    """Offer to start an errand, show how far it is, and run the page again when it is over."""
+    before = library.errand(key)
+
+    def begin() -> None:
+        try:
+            start()
+        except ExplorerError as error:
+            st.session_state[f"refused {key}"] = str(error)
+
+    following = before is not None and before.open
+
+    def body() -> None:
+        now = library.errand(key)
+        if (now is not None and now.open) != following:
+            st.rerun()  # It has begun, or is over.
+        with st.container(key=f"errand {key}", horizontal=True, vertical_alignment="center"):
+            if now is not None and now.open:
+                st.progress(now.share, f"{doing}{left(now)}")
+                st.button("Stop", key=f"stop {key}", on_click=now.stop)
+                return
+            if now is not None and now.problem:
+                st.markdown(widgets.plain(now.problem))
+            if refused := st.session_state.pop(f"refused {key}", ""):
+                st.error(f"This cannot be done: {widgets.plain(refused)}")
+            st.button(label, key=f"start {key}", type="primary", on_click=begin)
+
+    st.fragment(body, run_every=POLL_SECONDS if following else None)()
+
+
+def left(errand: Errand) -> str:
+    """Say how long an errand still takes."""
+    seconds = errand.seconds_left
+    return " ..." if seconds is None else f", {widgets.about(seconds)} left"
+
+
+main()

@@ -1,0 +1,235 @@
+"""Networks and collections of a server: added, downloaded, indexed; and what is refused."""
+
+import functools
+import http.server
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+
+from core import networks
+from core.errors import BadCheckpoint, ExplorerError
+from explorer import errands, fetching, library, shared
+from explorer.errands import Errand
+from explorer.store import Store, home
+from tests.core.picture_folders import fill
+
+PATIENCE = 90.0
+SMALL = "squeezenet1_1"
+
+
+def checkpoint(classes: int = 5) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return dict(models.get_model(SMALL, num_classes=classes).state_dict())
+
+
+def sent(tmp_path: Path, ending: str = ".safetensors", classes: int = 5) -> bytes:
+    file = tmp_path / f"mine{ending}"
+    if ending == ".pth":
+        torch.save(checkpoint(classes), file)
+    else:
+        save_file(checkpoint(classes), file, {"classes": '["a", "b", "c", "d", "e"]'})
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
+def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str) -> None:
+    name = library.add(SMALL, "birds", f"mine{ending}", sent(tmp_path, ending))
+    assert name == f"{SMALL}:birds"
+    assert [it.name for it in (home() / library.NETWORKS).iterdir()] == [
+        f"{SMALL}--birds.safetensors"
+    ]
+    shared.network.clear()
+    network = shared.network(name)
+    assert (network.name, network.architecture) == (name, SMALL)
+    assert len(network.labels) == 5
+    assert (network.labels[0] == "a") is (ending == ".safetensors")
+    assert shared.catalogue()[name].ready
+    # Workers find the file by the weights' fingerprint.
+    kept = Store().checkpoint(network.fingerprint)
+    assert kept is not None
+    assert networks.load(name, kept).fingerprint == network.fingerprint
+    shared.network.clear()
+
+
+@pytest.mark.parametrize(
+    ("title", "file", "content", "words"),
+    [
+        ("../etc", "a.pth", b"", "a title has"),
+        ("", "a.pth", b"", "a title has"),
+        ("a:b", "a.pth", b"", "a title has"),
+        ("x" * 33, "a.pth", b"", "a title has"),
+        ("birds", "a.pth", b"no weights", "a.pth is damaged or holds more"),
+        ("birds", "a.safetensors", b"no weights", "not a readable safetensors"),
+        ("birds", "../../a.safetensors", b"", "not a readable safetensors"),
+    ],
+)
+def test_bad_checkpoints_are_refused_and_leave_nothing(
+    title: str, file: str, content: bytes, words: str
+) -> None:
+    with pytest.raises(ExplorerError, match=words):
+        library.add(SMALL, title, file, content)
+    folder = home() / library.NETWORKS
+    assert not folder.is_dir() or not list(folder.iterdir())
+
+
+def test_what_does_not_fit_is_too_large_or_there_already_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = sent(tmp_path)
+    with pytest.raises(BadCheckpoint, match="does not fit resnet18"):
+        library.add("resnet18", "birds", "a.safetensors", content)
+    library.add(SMALL, "birds", "a.safetensors", content)
+    with pytest.raises(ExplorerError, match="already"):
+        library.add(SMALL, "birds", "a.safetensors", content)
+    monkeypatch.setattr(library, "OWN_AT_MOST", 1)
+    with pytest.raises(ExplorerError, match="1 checkpoints at most"):
+        library.add(SMALL, "fish", "a.safetensors", content)
+    monkeypatch.setattr(library, "LARGEST_FILE", 1)
+    with pytest.raises(BadCheckpoint, match="more than 1 MB"):
+        library.add(SMALL, "fish", "a.safetensors", content)
+
+
+def test_a_pickle_is_never_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    torch.save({"weights": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(BadCheckpoint, match="more than tensors"):
+        library.add(SMALL, "evil", "evil.pth", (tmp_path / "evil.pth").read_bytes())
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.fixture
+def allowed(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    fill(root / "birds", 12)
+    (root / ".hidden").mkdir()
+    library.configure([root])
+    return root
+
+
+def test_collections_are_known_by_name_only(allowed: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "secret"
+    fill(outside, 3)
+    (allowed / "way-out").symlink_to(outside)
+    assert list(library.collections()) == ["photos", "photos/birds"]
+    assert library.collection("photos/birds").path == allowed / "birds"
+    for name in ("photos/way-out", "../secret", str(outside), "photos/../secret", "photos/.hidden"):
+        with pytest.raises(ExplorerError, match="no collection"):
+            library.collection(name)
+    # A link deep inside leads out, too.
+    (allowed / "birds" / "way-out.png").symlink_to(next(outside.iterdir()))
+    with pytest.raises(ExplorerError, match="leads out of it"):
+        library.collection("photos/birds")
+
+
+def test_only_folders_can_be_allowed(tmp_path: Path) -> None:
+    with pytest.raises(ExplorerError, match="there is no folder"):
+        library.configure([tmp_path / "nowhere"])
+
+
+def wait(errand: Errand | None) -> Errand:
+    assert errand is not None
+    deadline = time.monotonic() + PATIENCE
+    while errand.open and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not errand.open
+    time.sleep(0.2)  # for its last words
+    return errand
+
+
+def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path) -> None:
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    library.index(network.name, network.fingerprint, "photos/birds", None)
+    out = library.index_file(network.name, network.fingerprint, "photos/birds")
+    done = wait(library.errand(f"index {out.name}"))
+    assert (done.problem, done.done, done.total, done.share) == ("", 12, 12, 1.0)
+    from explorer import indexed
+
+    assert out.name.removesuffix(".index") in indexed.known(network)
+
+
+class Slow(http.server.SimpleHTTPRequestHandler):
+    """Serves a file bit by bit, so that progress can be seen."""
+
+    def copyfile(self, source: object, outputfile: object) -> None:
+        data = source.read()  # type: ignore[attr-defined]
+        for start in range(0, len(data), len(data) // 8 + 1):
+            outputfile.write(data[start : start + len(data) // 8 + 1])  # type: ignore[attr-defined]
+            time.sleep(0.12)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server with weights of the name and the hash that torchvision expects, in processes too."""
+    import hashlib
+
+    folder = tmp_path / "served"
+    folder.mkdir()
+    torch.save(checkpoint(1000), folder / "weights.pth")
+    digest = hashlib.sha256((folder / "weights.pth").read_bytes()).hexdigest()[:8]
+    (folder / "weights.pth").rename(folder / f"small-{digest}.pth")
+    handler = functools.partial(Slow, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/small-{digest}.pth"
+    code = (
+        "import sys; from dataclasses import replace; from core import networks\n"
+        f"weights = networks.published_weights({SMALL!r})\n"
+        f"weights._value_ = replace(weights.value, url={url!r})\n"
+        "from explorer import fetching; sys.argv = ['fetching', sys.argv[-1]]; fetching.main()"
+    )
+    start = errands.subprocess.Popen
+
+    def popen(command: list[str], **options: object) -> object:
+        return start([command[0], "-c", code, command[-1]], **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(errands.subprocess, "Popen", popen)
+    yield url
+    server.shutdown()
+    server.server_close()
+
+
+def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str) -> None:
+    library.fetch(SMALL)
+    errand = library.errand(f"fetch {SMALL}")
+    assert errand is not None
+    seen = set()
+    while errand.open:
+        seen.add(errand.done)
+        time.sleep(0.02)
+    assert wait(errand).problem == ""
+    assert errand.share == 1.0
+    assert len(seen) > 2, "progress was seen on the way"
+    file = Path(os.environ["TORCH_HOME"]) / "hub" / "checkpoints" / published.rsplit("/", 1)[1]
+    assert file.is_file()
+    assert not list(file.parent.glob("*.partial"))
+
+
+def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_leaves_nothing(
+    published: str,
+) -> None:
+    library.fetch(SMALL)
+    stopped = library.errand(f"fetch {SMALL}")
+    assert stopped is not None
+    while stopped.open and not stopped.done:
+        time.sleep(0.02)
+    stopped.stop()
+    assert "Stopped" in wait(stopped).problem
+    folder = Path(os.environ["TORCH_HOME"]) / "hub" / "checkpoints"
+    assert not list(folder.glob("*.pth"))
+    fetching.left_behind(folder / published.rsplit("/", 1)[1])
+    assert not list(folder.iterdir())
+    library.fetch("nonsense")
+    assert "no network nonsense" in wait(library.errand("fetch nonsense")).problem

@@ -1,0 +1,125 @@
+"""Python from recipes: executed, it makes the very same picture."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import dreams, images, networks, neurons, paintings, samples, styles
+from core.errors import ExplorerError
+from core.networks import Network
+from core.recipe import Recipe
+from core.recipes import NeuronRecipe
+from explorer import scripting, work
+
+
+@pytest.fixture(scope="module")
+def sketchnet() -> Network:
+    return networks.load(networks.SKETCHNET, device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    yield
+
+
+def made(recipe: Recipe, *inputs: Image.Image) -> dict[int, bytes]:
+    known = {images.fingerprint(it): images.encode_png(it) for it in inputs}
+    return {
+        picture.part: picture.image
+        for update in work.updates(recipe, None, known, "cpu")
+        for picture in update.pictures
+    }
+
+
+def same(recipe: Recipe, part: int | None, *inputs: Image.Image) -> str:
+    """Execute a recipe's program, and compare what it saves with what the app makes."""
+    program = scripting.script(recipe, part)
+    exec(compile(program, "script", "exec"), {})
+    wanted = made(recipe, *inputs)
+    for number in [part] if part is not None else recipe.pictures:
+        own = np.asarray(Image.open(f"{number}.png"))
+        other = np.asarray(Image.open(io.BytesIO(wanted[number])))
+        assert np.array_equal(own, other)
+    return program
+
+
+def test_neurons(sketchnet: Network) -> None:
+    plain = neurons.plan(sketchnet, "relu2b", [3, 5], size=24, steps=4)
+    program = same(plain, None)
+    assert 'neurons.plan(network, "relu2b", units=[3, 5], size=24, steps=4)' in program
+    assert len(program.splitlines()) <= 8
+    same(neurons.plan(sketchnet, "relu2b", [7], size=24, steps=4, count=2, seed=5), 15)
+    same(neurons.plan(sketchnet, "relu3a", [7], size=24, steps=4, negative=True, l2=0.5), 7)
+
+
+def test_many_neurons_are_saved_batch_by_batch(sketchnet: Network) -> None:
+    recipe = neurons.plan(sketchnet, "relu1a", size=16, steps=1)
+    assert len(recipe.parts()) > 1
+    same(recipe, None)
+
+
+def test_a_picture_that_is_at_hand_is_named(sketchnet: Network) -> None:
+    cat = samples.picture("cat")
+    recipe = dreams.plan(
+        sketchnet,
+        ["relu2b"],
+        images.fingerprint(cat),
+        7,
+        size=64,
+        octaves=2,
+        steps=2,
+        strength=1.5,
+        units=(2, 4),
+        keep_colours=True,
+    )
+    program = same(recipe, 0, cat)
+    assert 'image = samples.picture("cat")' in program
+    assert "open_picture" not in program
+
+
+def test_a_picture_of_one_s_own_is_a_file(sketchnet: Network) -> None:
+    own = images.scaled(samples.picture("coffee"), 70)
+    own.save("image.png")
+    recipe = dreams.plan(sketchnet, ["relu2b"], images.fingerprint(own), size=64, steps=2)
+    assert 'image = images.open_picture("image.png")' in same(recipe, 0, own)
+
+
+def test_styles(sketchnet: Network) -> None:
+    rocket, swirls = samples.picture("rocket"), paintings.picture("swirls")
+    glass = paintings.picture("glass")
+    recipe = styles.plan(
+        sketchnet,
+        content=images.fingerprint(rocket),
+        styles=(images.fingerprint(swirls), images.fingerprint(glass)),
+        style_shares=(2.0, 1.0),
+        style_layers=("relu1b",),
+        size=64,
+        steps=2,
+        colours="light",
+    )
+    program = same(recipe, 0, rocket, swirls, glass)
+    assert 'painting_2 = paintings.picture("glass")' in program
+    texture = styles.plan(
+        sketchnet, styles=(images.fingerprint(swirls),), init="noise", size=64, steps=2
+    )
+    same(texture, 0, swirls)
+
+
+def test_weights_of_one_s_own_are_named_as_a_file() -> None:
+    recipe = NeuronRecipe("resnet18:birds", "0" * 16, layer="layer1", units=(1,), size=32)
+    program = scripting.script(recipe)
+    assert 'networks.load("resnet18:birds", Path("weights.safetensors"))' in program
+    compile(program, "script", "exec")
+
+
+def test_other_kinds_are_refused() -> None:
+    class Other(Recipe):
+        kind = "other"
+
+    with pytest.raises(ExplorerError, match="no program"):
+        scripting.script(Other("a", "b"))

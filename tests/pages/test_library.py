@@ -1,0 +1,61 @@
+"""The Library page, run without a browser."""
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save
+from streamlit.testing.v1 import AppTest
+
+from explorer import library, shared
+from tests.core.picture_folders import fill
+from tests.explorer.test_library import SMALL, checkpoint
+from tests.pages.app import html, open_at
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    shared.network.clear()
+
+
+def test_it_lists_what_is_here_and_says_what_the_owner_can_do() -> None:
+    app = open_at("library")
+    assert "layers?network=sketchnet" in html(app)
+    assert any("--library FOLDER" in it.value for it in app.caption)
+    assert len(app.selectbox(key="published").options) == 80
+    assert app.button(key=next(it.key for it in app.button if it.label == "Download"))
+
+
+def add(app: AppTest, title: str, content: bytes, name: str = "mine.safetensors") -> AppTest:
+    app.selectbox(key="architecture").select(SMALL)
+    app.text_input(key="title").input(title)
+    app.get("file_uploader")[0].upload(name, content, "application/octet-stream")
+    submit = next(it for it in app.button if it.label == "Add it")
+    submit.click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_checkpoint_is_added_and_a_bad_one_gets_one_sentence() -> None:
+    app = open_at("library")
+    if not hasattr(app.get("file_uploader")[0], "upload"):
+        pytest.skip("this Streamlit cannot upload in tests; the browser's tests do")
+    add(app, "birds", b"no weights")
+    assert [it.value[:25] for it in app.error] == ["This cannot be added: min"]
+    add(app, "Birds!", save(checkpoint()))
+    assert "a title has" in app.error[0].value
+    add(app, "birds", save(checkpoint()))
+    assert not app.error
+    assert f"network={SMALL}:birds" in html(app)
+
+
+def test_collections_that_the_owner_allows_are_offered(tmp_path: Path) -> None:
+    fill(tmp_path / "photos" / "birds", 3)
+    library.configure([tmp_path / "photos"])
+    app = open_at("library")
+    assert app.selectbox(key="collection").options == ["photos", "photos/birds"]
+    assert str(tmp_path) not in html(app)
+
+
+def test_a_network_that_does_not_exist_gets_one_sentence() -> None:
+    app = open_at("library", network="nonsense")
+    assert ["no network" in it.value for it in app.warning] == [True]
