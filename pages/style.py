@@ -11,11 +11,13 @@ from core.networks import Network
 from core.recipe import SEED_RANGE
 from core.style_recipes import StyleRecipe
 from explorer import (
+    charting,
     choosing,
     dreaming,
     figures,
     following,
     links,
+    offering,
     opening,
     shared,
     styling,
@@ -159,13 +161,14 @@ def show_curves(network: Network, stored: StoredPicture | None) -> None:
         return
     colours = {name: widgets.depth_colour(network.layer(name.split()[1]).depth) for name in curves}
     figure = figures.falling(curves, colours)
-    st.plotly_chart(figure, key="losses", config={"displayModeBar": False})
+    charting.show(figure, "losses", f"{network.name}-style-losses")
 
 
 def show_tools(transfer: Transfer, stored: StoredPicture) -> None:
     """Offer what can be done with a finished picture."""
     kind = "png" if takes.exact(stored) else "webp"
     show_save(transfer, stored.image, kind, f"Save as {KINDS[kind]}")
+    offering.code(transfer.recipe, 0, "style")
     st.button(
         "Paint it once more",
         key="again",
