@@ -28,7 +28,7 @@ PICTURE = """(title) => {
   const seen = (root) => {
     for (const image of root.querySelectorAll('img')) {
       if (image.complete && image.naturalWidth > 8 && image.getBoundingClientRect().width > 24
-          && !image.closest('[data-testid="stHeader"]')) return true;
+          && !image.dataset.left && !image.closest('[data-testid="stHeader"]')) return true;
     }
     for (const host of root.querySelectorAll('*')) {
       if (host.shadowRoot && seen(host.shadowRoot)) return true;
@@ -38,17 +38,36 @@ PICTURE = """(title) => {
   const main = document.querySelector('[data-testid="stMainBlockContainer"]');
   return !!main && (!title || location.pathname.endsWith(title)) && seen(main);
 }"""
-CALM = '() => !document.querySelector(\'[data-testid="stApp"][data-test-script-state="running"]\')'
-# A control on each page whose change needs no work, as the address has it before and after.
+LEAVE = """() => {
+  const leave = (root) => {
+    for (const image of root.querySelectorAll('img')) image.dataset.left = 'yes';
+    for (const host of root.querySelectorAll('*')) if (host.shadowRoot) leave(host.shadowRoot);
+  };
+  leave(document);
+}"""
+RUNNING = '[data-testid="stApp"][data-test-script-state="running"]'
+CALM = f"() => !document.querySelector('{RUNNING}')"
+# Between two measurements, in milliseconds.
+PAUSE = 400
+# On each page two states of a control, by what is clicked, whose change needs no more work once
+# both have been seen; and the link that the page is opened at.
 CONTROLS = {
-    "layers": ("layer=relu2b", "layer=relu3b"),
-    "neuron": ("layer=relu4b&unit=56", "layer=relu4b&unit=56&view=negative"),
-    "probe": ("picture=village", "picture=village&row=30&col=30"),
-    "dream": ("picture=cat&layer=relu3a&size=256", "picture=cat&layer=relu2b&size=256"),
-    "depths": ("picture=cat", "picture=coffee"),
-    "lessons": ("lesson=1", "lesson=2"),
-    "gallery": ("", "starred=yes"),
-    "library": ("", "network=sketchnet"),
+    "layers": ("layer=relu2b", '.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]'),
+    "neuron": ("layer=relu4b&unit=56", ".st-key-next button", ".st-key-previous button"),
+    "probe": ("picture=village", '.tile[data-id="cat"]', '.tile[data-id="village"]'),
+    "dream": (
+        "picture=cat&size=256",
+        '.example[data-name="relu2b"]',
+        '.example[data-name="relu3a"]',
+    ),
+    "depths": ("picture=cat", '.tile[data-id="coffee"]', '.tile[data-id="cat"]'),
+    "style": ("", '.tile[data-id="coffee"]', '.tile[data-id="cat"]'),
+    "lessons": (
+        "lesson=1",
+        '.example[data-name="relu3b"]',
+        '.example[data-name="relu2b"]',
+    ),
+    "gallery": ("", ".st-key-starred label", ".st-key-starred label"),
 }
 
 
@@ -67,7 +86,7 @@ def first(browser: Browser, folder: Path) -> float:
 def switch(page: Page, title: str, path: str) -> float:
     """Go to a page by the navigation, and tell how soon a picture of it stands."""
     # What stands there now belongs to the page before.
-    page.evaluate("() => { for (const it of document.querySelectorAll('img')) it.remove(); }")
+    page.evaluate(LEAVE)
     link = page.locator('[data-testid="stTopNavLink"]', has_text=title).first
     started = time.perf_counter()
     link.click()
@@ -75,8 +94,29 @@ def switch(page: Page, title: str, path: str) -> float:
     return time.perf_counter() - started
 
 
+def change(page: Page, selector: str) -> float:
+    """Change a control, and tell how soon the page has run and is calm again."""
+    before = page.url
+    started = time.perf_counter()
+    page.locator(selector).first.click()
+    page.wait_for_function("(url) => location.href !== url", arg=before, polling=5)
+    page.wait_for_function(CALM, timeout=PATIENCE, polling=5)
+    return time.perf_counter() - started
+
+
+def warm(page: Page, address: str) -> None:
+    """Open every page, in both states of its control, until everything is made."""
+    for room in ROOMS:
+        query, *clicks = CONTROLS.get(room.path, ("",))
+        page.goto(f"{address}/{room.path}?{query}".rstrip("?"))
+        settle(page)
+        for selector in clicks:
+            page.locator(selector).first.click()
+            settle(page)
+
+
 def main(
-    rounds: Annotated[int, typer.Option(help="Switches to each page.", min=1)] = 5,
+    rounds: Annotated[int, typer.Option(help="Of each measurement.", min=1)] = 5,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Measure, and print medians and the slowest."""
@@ -90,23 +130,27 @@ def main(
         with Server(Path(text) / "warm") as server:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             address = f"http://127.0.0.1:{server.port}"
-            for room in ROOMS:  # So that everything is made.
-                for query in CONTROLS.get(room.path, ("",)):
+            warm(page, address)
+            for room in ROOMS:
+                query, *clicks = CONTROLS.get(room.path, ("",))
+                if clicks:
                     page.goto(f"{address}/{room.path}?{query}".rstrip("?"))
                     settle(page)
+                for number in range(rounds if clicks else 0):
+                    seconds = change(page, clicks[number % 2])
+                    found.setdefault(f"change on {room.title}", []).append(seconds)
+                    page.wait_for_timeout(PAUSE)
             page.goto(f"{address}/")
             settle(page)
             for _ in range(rounds):
-                for room in ROOMS:
-                    if room.name == "gallery":
-                        continue  # Empty at first; what it has depends on the visitor.
-                    found.setdefault(f"switch to {room.title}", []).append(
-                        switch(page, room.title, room.path)
-                    )
+                # The library has no pictures, and the gallery none at first.
+                for room in [it for it in ROOMS if it.name not in ("gallery", "library")]:
+                    seconds = switch(page, room.title, room.path)
+                    found.setdefault(f"switch to {room.title}", []).append(seconds)
                     page.wait_for_function(CALM, timeout=PATIENCE)
-                    page.wait_for_timeout(300)
+                    page.wait_for_timeout(PAUSE)
         browser.close()
-    table = Table("seconds until a picture", "median", "slowest", "of")
+    table = Table("seconds", "median", "slowest", "of")
     for name, values in found.items():
         table.add_row(
             name, f"{statistics.median(values):.2f}", f"{max(values):.2f}", str(len(values))
