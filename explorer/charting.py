@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import plotly.graph_objects as go
@@ -19,15 +19,24 @@ Value: TypeAlias = float | int | str | None
 Numbers: TypeAlias = Mapping[str, Mapping[str, Value]]
 
 
-def show(figure: go.Figure, key: str, name: str) -> None:
+def show(
+    figure: go.Figure, key: str, name: str, on_click: Callable[[], None] | None = None
+) -> None:
     """Show a chart, and offer its numbers.
 
     Args:
         figure: the chart, of bars, lines or a table of colours.
         key: the widget's key.
         name: of the files, without an ending.
+        on_click: called when a point was clicked, which then stands in the state of the widget.
     """
-    st.plotly_chart(figure, key=key, config={"displayModeBar": False})
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=on_click or "ignore",
+        selection_mode="points",
+        config={"displayModeBar": False},
+    )
     offer(key, name, numbers_of(figure))
 
 
@@ -35,6 +44,8 @@ def numbers_of(figure: go.Figure) -> Numbers:
     """Read the numbers off a chart: a row for each of its series, or for each row of a table."""
     found: dict[str, Mapping[str, Value]] = {}
     for at, trace in enumerate(figure.data):
+        if trace.type == "scatter" and trace.marker.opacity == 0:
+            continue  # It is only there to be clicked.
         if trace.type == "heatmap":
             columns = _names(trace.x, figure.layout.xaxis.ticktext)
             lines = _names(trace.y, figure.layout.yaxis.ticktext)

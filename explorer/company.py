@@ -17,7 +17,7 @@ from core.layers import Layer
 from core.networks import Network
 from core.recipe import require
 from core.recipes import NeuronRecipe
-from explorer import figures, grid, links, rows, shared, sighting, styling, widgets, words
+from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets, words
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
 
@@ -201,13 +201,8 @@ def _square(
         if chosen is not None:
             choose(f"{chosen[0]},{chosen[1]}")
 
-    st.plotly_chart(
-        figure,
-        key=here,
-        on_select=clicked,
-        selection_mode="points",
-        config={"displayModeBar": False},
-    )
+    name = f"{company.layer.name}-{key}-together".replace(" ", "-")
+    charting.show(figure, here, name, clicked)
 
 
 def _pair(network: Network, company: Company, pair: Pair, names: Sequence[str], tile: Any) -> None:

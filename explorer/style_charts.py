@@ -8,7 +8,7 @@ import streamlit as st
 from core.networks import Network
 from core.style_depth_recipes import StyleDepthsRecipe
 from core.style_depths import Measured
-from explorer import depths, figures, labelling, shared, style_depths, widgets
+from explorer import charting, depths, figures, labelling, shared, style_depths, widgets
 
 LABELS = 10
 # This label answers the question that everybody asks, so it is always there.
@@ -53,7 +53,7 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
         with column:
             st.html(f'<h4 class="side">{title}</h4><p class="quiet">{line}</p>')
             figure = figures.columns(names, values[name], colours, form)
-            st.plotly_chart(figure, key=f"{name} chart", config={"displayModeBar": False})
+            charting.show(figure, f"{name} chart", f"style-depths-{name}")
     if len(eyes) == len(told):
         st.html(f'<p class="fact-words">{escape(answer(names, values["eyes"]))}</p>')
     show_grams(names, told)
@@ -70,7 +70,7 @@ def show_grams(names: Sequence[str], told: Mapping[str, Measured]) -> None:
     layers = list(next(iter(told.values())).gram)
     table = {layer: [it.gram[layer] for it in told.values()] for layer in layers}
     figure = figures.heat(table, list(names), "{:.0%}".format, _paint(), 1.0)
-    st.plotly_chart(figure, key="grams", config={"displayModeBar": False})
+    charting.show(figure, "grams", "style-depths-missing")
 
 
 def show_grown(network: Network, names: Sequence[str], told: Mapping[str, Measured]) -> None:
@@ -84,7 +84,7 @@ def show_grown(network: Network, names: Sequence[str], told: Mapping[str, Measur
     )
     table = depths.grown([it.grown for it in told.values()], LABELS, ASKED)
     figure = figures.heat(table, list(names), "{:.1f}".format, _paint(), 2**FULL)
-    st.plotly_chart(figure, key="grown", config={"displayModeBar": False})
+    charting.show(figure, "grown", "style-depths-labels")
 
 
 def answer(names: Sequence[str], eyes: Sequence[float]) -> str:

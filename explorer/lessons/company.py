@@ -9,7 +9,7 @@ from core.correlations import Correlations, correlations
 from core.layers import Layer
 from core.networks import Network
 from core.paintings import PAINTINGS
-from explorer import figures, grid, links, rows, shared, widgets, words
+from explorer import charting, figures, grid, links, rows, shared, widgets, words
 from explorer.choosing import Chosen
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown
@@ -53,7 +53,7 @@ def stage(here: Desk) -> None:
             square.update_xaxes(showticklabels=False, ticks="")
             square.update_yaxes(showticklabels=False, ticks="")
             key = f"square {chosen.name} {here.key} {column is left}"
-            st.plotly_chart(square, key=key, config={"displayModeBar": False})
+            charting.show(square, key, f"together-{layer.name}-{chosen.name}")
     _pair(here, layer, found, one, other)
 
 

@@ -33,6 +33,9 @@ def test_squares_and_histograms_give_theirs() -> None:
     cosines = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
     square = charting.numbers_of(figures.together(cosines, [1, 0], ["one", "two"]))
     assert square == {"two": {"two": 1.0, "one": 0.25}, "one": {"two": 0.25, "one": 1.0}}
+    clickable = figures.together(cosines, [1, 0], ["one", "two"])
+    figures.clickable(clickable, [1, 0], (0, 1), 100)
+    assert charting.numbers_of(clickable) == square
     values = np.array([0.0, 0.0, 1.0, 2.0], np.float32)
     (row,) = charting.numbers_of(figures.histogram(values, {}, "#123456", "drawings")).values()
     assert len(row) == figures.BINS
