@@ -159,7 +159,7 @@ def told_apart(network: Network, paintings: Sequence[Tensor]) -> dict[str, tuple
     found = {}
     for name in layers:
         own = seen[name].float().cpu()
-        together, _, count = moments(own)
+        together, count, _ = moments(own)
         found[name] = (_paired(together / count[:, None, None]), _paired(own))
     return found
 

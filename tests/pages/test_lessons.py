@@ -1,6 +1,7 @@
 """The lessons, run without a browser: with SketchNet, by their numbers, and with any network."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -66,7 +67,9 @@ def test_4_paintings_are_told_apart_by_what_fires_together() -> None:
 def test_5_what_content_wins_style_loses() -> None:
     app = visit("lessons", lesson="5")
     assert "content costs 0%, style 100%" in html(app)
-    assert "content costs 100%, style 0%" in html(app)
+    # The painting is looked at as large as the picture, so a little of its own style is lost.
+    costs = re.findall(r"content costs 100%, style (\d+)%", html(app))
+    assert [int(it) < 5 for it in costs] == [True]
     found = reveal(app)
     assert "Measured: more." in verdict(app)
     style, content = (list(found[it].values()) for it in ("style costs", "content costs"))
