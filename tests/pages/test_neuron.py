@@ -216,11 +216,11 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
     app = see(layer=layer.name, unit="1")
     own = Neuron(studio.network, layer, 1).large("").recipe
     assert own not in studio.rendered
-    assert not app.get("download_button")
+    assert [it.label for it in app.get("download_button")] == ["Report"]
     app.button(key="prepare").click().run()
     work_off(app)
     assert studio.rendered[-1] == own
-    assert len(app.get("download_button")) == 1
+    assert [it.label for it in app.get("download_button")] == ["Save as PNG", "Report"]
     found = store.pictures(own)[1].image
     with Image.open(io.BytesIO(found)) as picture:
         assert picture.format == "PNG"

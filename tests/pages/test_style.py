@@ -58,7 +58,8 @@ def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
     # Its losses are drawn, and nobody asked for it, so it is not in the gallery.
     assert len(app.get("plotly_chart")) == 1
     assert Gallery(shared.jobs()).count(Search()) == 0
-    assert [it.label for it in app.get("download_button")] == ["Save as PNG"]
+    saved = [it.label for it in app.get("download_button")]
+    assert saved == ["Save as PNG", "CSV", "JSON"]
 
 
 def test_the_url_says_how_it_is_painted(studio: Studio) -> None:

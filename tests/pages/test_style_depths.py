@@ -119,7 +119,9 @@ def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
     (link,) = [it.proto for it in app.get("page_link")]
     assert f"style_layers={depths[1]}" in link.query_string
     assert f"content_layers={depths[0]}" in link.query_string
-    assert [it.label for it in app.get("download_button")] == ["Save it"]
+    saved = [it.label for it in app.get("download_button")]
+    assert [it for it in saved if it not in ("CSV", "JSON")] == ["Save it"]
+    assert saved.count("CSV") == saved.count("JSON") == len(app.get("plotly_chart"))
 
 
 def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
