@@ -21,6 +21,8 @@ from core.style_recipes import StyleRecipe
 # Fields that stand first in a call of ``plan``, or come from the network.
 COMMON = ("network", "weights", "seed")
 LONGEST_LINE = 88
+# Neurons that are written one by one.
+FEW = 4
 # The modules that have pictures which are always at hand.
 AT_HAND = ("paintings", "samples")
 
@@ -129,9 +131,17 @@ def _call(function: str, arguments: list[str]) -> list[str]:
 def _neurons(recipe: NeuronRecipe) -> list[str]:
     plan = ["network", _text(recipe.layer)]
     if recipe.units:
-        plan.append(f"units={_written(list(recipe.units))}")
+        plan.append(f"units={_units(recipe.units)}")
     # By default the size depends on the network.
     return plan + _settings(recipe, NeuronRecipe, ("layer", "units"), always=("size",))
+
+
+def _units(units: tuple[int, ...]) -> str:
+    """Write neurons, many in a row as a range."""
+    first, last = units[0], units[-1]
+    if len(units) > FEW and units == tuple(range(first, last + 1)):
+        return f"range({last + 1})" if first == 0 else f"range({first}, {last + 1})"
+    return _written(list(units))
 
 
 def _dream(recipe: DreamRecipe) -> list[str]:
