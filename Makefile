@@ -37,6 +37,10 @@ pictures: $(VENV)/.bench
 	$(BIN)/python -m explorer figure build/sketch.index --layers relu1b,relu3b,relu4b,relu5b \
 		--out $(PICTURES)/figure.png
 	$(BIN)/python -m explorer dream-depths sketchnet cat --out $(PICTURES)/depths.png
+	$(BIN)/python -m explorer style sketchnet cat mosaic --size 384 --out $(PICTURES)/style-cat.png
+	$(BIN)/python -m explorer style sketchnet village glass --size 384 \
+		--out $(PICTURES)/style-village.png
+	$(BIN)/python -m explorer style-depths sketchnet coffee swirls --out $(PICTURES)/style-depths.png
 	$(BIN)/python -m benchmarks.judge --sheet $(PICTURES)/judge.png
 	$(BIN)/python -m explorer.furnishing
 	$(BIN)/python -m benchmarks.tour --out $(PICTURES)

@@ -40,7 +40,7 @@ def shipped(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def found(tmp_path: Path, shipped: Path, clock: Clock) -> Iterator[Gallery]:
-    store = Store(tmp_path / "a.sqlite3", shipped)
+    store = Store(tmp_path / "a.sqlite3", [shipped])
     yield Gallery(Jobs(store, clock), clock)
     store.close()
 
