@@ -10,14 +10,18 @@ from explorer import scripting, widgets
 
 
 def code(recipe: Recipe, part: int | None, key: str) -> None:
-    """Offer the few lines of Python that make a picture."""
-    try:
-        program = scripting.script(recipe, part)
-    except ExplorerError:
-        return
-    with st.popover("Python", icon=":material/code:", key=f"code {key}"):
+    """Offer the few lines of Python that make a picture, written once somebody asks for them."""
+    name = f"code {key}"
+    with st.popover("Python", icon=":material/code:", key=name, on_change="rerun") as asked:
+        if not asked.open:
+            return
         st.caption("The same picture, with the library alone:")
-        st.code(program, language="python")
+        # It looks for the pictures among those of the project, and may have to paint these first.
+        with st.spinner("Writing it ...", show_time=True):
+            try:
+                st.code(scripting.script(recipe, part), language="python")
+            except ExplorerError as error:
+                st.caption(widgets.plain(str(error)))
 
 
 def report(name: str, write: Callable[[], str], key: str) -> None:

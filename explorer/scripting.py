@@ -91,7 +91,7 @@ def _given(recipe: Recipe) -> dict[str, str]:
     """Name the pictures that a recipe starts from, and say where they come from."""
     names = _names(recipe)
     own = {it: f'images.open_picture("{names[it]}.png")' for it in recipe.inputs}
-    return {names[it]: _at_hand().get(it, own[it]) for it in recipe.inputs}
+    return {names[it]: _at_hand(it) or own[it] for it in recipe.inputs}
 
 
 def _names(recipe: Recipe) -> dict[str, str]:
@@ -107,17 +107,22 @@ def _names(recipe: Recipe) -> dict[str, str]:
     return found
 
 
+def _at_hand(fingerprint: str) -> str | None:
+    """Say how a picture is opened that is always at hand, None if it is not."""
+    # One after the other, as paintings take seconds to be painted.
+    for module, names in (("samples", SAMPLES), ("paintings", PAINTINGS)):
+        for name in names:
+            if _fingerprint(module, name) == fingerprint:
+                return f"{module}.picture({_text(name)})"
+    return None
+
+
 @functools.cache
-def _at_hand() -> dict[str, str]:
-    """Say how those pictures are opened that are always at hand, by their fingerprint."""
+def _fingerprint(module: str, name: str) -> str:
     from core import images
 
-    known = {
-        images.fingerprint(samples.picture(it)): f"samples.picture({_text(it)})" for it in SAMPLES
-    }
-    for it in PAINTINGS:
-        known[images.fingerprint(paintings.picture(it))] = f"paintings.picture({_text(it)})"
-    return known
+    picture = samples.picture(name) if module == "samples" else paintings.picture(name)
+    return images.fingerprint(picture)
 
 
 def _call(function: str, arguments: list[str]) -> list[str]:
