@@ -10,6 +10,7 @@ from core.recipe import Recipe
 from explorer import shared, widgets
 from explorer.gallery import Gallery
 from explorer.jobs import ASKED, UNASKED, Busy, Job
+from explorer.store import StoredPicture
 
 # How often a page looks at a job that is not over.
 POLL_SECONDS = 0.6
@@ -95,6 +96,66 @@ def show(job: Job, doing: Callable[[float], str], where: str) -> None:
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
         else:
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
+
+
+def picture(
+    key: str,
+    job: Job | str | None,
+    seconds: float,
+    show: Callable[[StoredPicture | None, bytes | None, Job | str | None], None],
+) -> StoredPicture | None:
+    """Follow a picture that a page is about, and run the page again when it is finished.
+
+    Args:
+        key: of the recipe, which has one picture.
+        job: what ``instead`` gave.
+        seconds: how often to look while it grows, at least.
+        show: is given the finished picture, or the unfinished one encoded, and the job as it is.
+
+    Returns:
+        The finished picture, if it was there before.
+    """
+    stored = shared.store().picture(key, 0)
+
+    def body() -> None:
+        now = shared.jobs().get(key) if isinstance(job, Job) else job
+        found = stored or shared.store().picture(key, 0)
+        show(found, None if found else shared.jobs().sketches(key).get(0), now)
+        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
+        if over or (stored is None and found is not None):
+            st.rerun()
+
+    often = pace(job)
+    with st.container(key="stage"):
+        st.fragment(body, run_every=None if often is None else min(often, seconds))()
+    return stored
+
+
+def status(
+    job: Job | str | None,
+    doing: Callable[[float], str],
+    where: str,
+    keep: Callable[[], None],
+    tools: Callable[[], None],
+) -> None:
+    """Show beneath a picture how far it is, or what can be done with it.
+
+    Args:
+        job: as ``picture`` gives it.
+        doing, where: as ``show`` takes them.
+        keep: offers what is there of a picture that has stopped.
+        tools: offers what can be done with one that is finished.
+    """
+    with st.container(key=f"{where}-status", horizontal=True, vertical_alignment="center"):
+        if isinstance(job, str):
+            st.caption(job)
+        elif job is None or job.state == "done":
+            tools()
+        else:
+            shared.jobs().watch(job.key, shared.visitor())
+            show(job, doing, where)
+            if not job.open:
+                keep()
 
 
 def stopped(job: Job) -> str:

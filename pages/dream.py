@@ -14,7 +14,6 @@ from explorer import (
     offering,
     opening,
     rows,
-    shared,
     widgets,
     words,
 )
@@ -107,36 +106,23 @@ def pick(layer: str) -> None:
 
 def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
     """Show the dream over its picture, follow it as it grows, and offer what can be done."""
-    key = dream.recipe.key
-    stored = shared.store().picture(key, 0)
 
-    def body() -> None:
-        now = shared.jobs().get(key) if isinstance(job, Job) else job
-        found = stored or shared.store().picture(key, 0)
-        sketch = None if found else shared.jobs().sketches(key).get(0)
+    def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
         after = dreaming.shown(found.image) if found else sketch and widgets.encoded(sketch)
         width, height = dream.picture.picture.size
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
         label += "" if found else ", unfinished"
         place = f"{dream.recipe.image} {network.name}"
         widgets.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
-        with st.container(key="dream-status", horizontal=True, vertical_alignment="center"):
-            if isinstance(now, str):
-                st.caption(now)
-            elif now is not None and now.state != "done":
-                shared.jobs().watch(key, shared.visitor())
-                following.show(now, "{:.0%} dreamt".format, "dream")
-                if not now.open and sketch is not None:
-                    show_save(dream, sketch, "webp", "Save it as it is")
-            elif found is not None:
-                show_tools(network, dream, found)
-        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
-        if over or (stored is None and found is not None):
-            st.rerun()
+        following.status(
+            now,
+            "{:.0%} dreamt".format,
+            "dream",
+            lambda: show_save(dream, sketch, "webp", "Save it as it is") if sketch else None,
+            lambda: show_tools(network, dream, found) if found else None,
+        )
 
-    pace = following.pace(job)
-    with st.container(key="stage"):
-        st.fragment(body, run_every=None if pace is None else min(pace, POLL_SECONDS))()
+    following.picture(dream.recipe.key, job, POLL_SECONDS, show)
 
 
 def show_tools(network: Network, dream: Dream, stored: StoredPicture) -> None:

@@ -113,38 +113,25 @@ def show_voices(network: Network, transfer: Transfer) -> None:
 
 def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -> None:
     """Show the painting over its picture, follow it as it grows, and offer what can be done."""
-    key = transfer.recipe.key
-    stored = shared.store().picture(key, 0)
+    recipe = transfer.recipe
 
-    def body() -> None:
-        now = shared.jobs().get(key) if isinstance(job, Job) else job
-        found = stored or shared.store().picture(key, 0)
-        sketch = None if found else shared.jobs().sketches(key).get(0)
+    def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
         after = dreaming.shown(found.image) if found else sketch and widgets.encoded(sketch)
         width, height = transfer.content.picture.size
         label = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
         label += "" if found else ", unfinished"
-        recipe = transfer.recipe
         before = dreaming.began(recipe.content, recipe.size)
         place = f"{recipe.content} {recipe.styles[0]} {network.name}"
         widgets.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
-        with st.container(key="style-status", horizontal=True, vertical_alignment="center"):
-            if isinstance(now, str):
-                st.caption(now)
-            elif now is not None and now.state != "done":
-                shared.jobs().watch(key, shared.visitor())
-                following.show(now, "{:.0%} painted".format, "style")
-                if not now.open and sketch is not None:
-                    show_save(transfer, sketch, "webp", "Save it as it is")
-            elif found is not None:
-                show_tools(transfer, found)
-        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
-        if over or (stored is None and found is not None):
-            st.rerun()
+        following.status(
+            now,
+            "{:.0%} painted".format,
+            "style",
+            lambda: show_save(transfer, sketch, "webp", "Save it as it is") if sketch else None,
+            lambda: show_tools(transfer, found) if found else None,
+        )
 
-    pace = following.pace(job)
-    with st.container(key="stage"):
-        st.fragment(body, run_every=None if pace is None else min(pace, POLL_SECONDS))()
+    stored = following.picture(recipe.key, job, POLL_SECONDS, show)
     with st.container(key="curves"):
         show_curves(network, stored)
 
