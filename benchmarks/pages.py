@@ -1,30 +1,38 @@
 """How fast pages are: ``python -m benchmarks.pages``.
 
-The real app in a real browser. The first useful picture after the server is up; then, warm, how
-long a switch to each page takes until its first picture stands, and a change of a control that
-needs no work until the page is calm.
+The real app in a real browser. The first useful picture after the server is up; then, with
+everything made, how long a switch to each page takes until its first picture stands, and a change
+of a control that needs no work until the page is calm; at last the switches again while SketchNet's
+index is being made, as in the first half minute of a new data folder.
+
+Making everything that the pages show takes some minutes, once: ``--home`` keeps it for the next
+time. Whatever does not come says what was waited for.
 """
 
 import json
 import shutil
 import statistics
+import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.first_sight import ARGUMENTS, PATIENCE
+from benchmarks.first_sight import ARGUMENTS
 from benchmarks.server import Server
-from benchmarks.tour import settle
+from benchmarks.tour import unsettled
+from explorer import ready
 from explorer.rooms import ROOMS
 
-# A picture of the page proper that has been decoded, wherever it stands; and its heading.
-PICTURE = """(title) => {
+# A picture of the page proper that has been decoded, wherever it stands; or the words for which a
+# page without pictures is opened.
+SEEN = """([path, words]) => {
   const seen = (root) => {
     for (const image of root.querySelectorAll('img')) {
       if (image.complete && image.naturalWidth > 8 && image.getBoundingClientRect().width > 24
@@ -36,8 +44,10 @@ PICTURE = """(title) => {
     return false;
   };
   const main = document.querySelector('[data-testid="stMainBlockContainer"]');
-  return !!main && (!title || location.pathname.endsWith(title)) && seen(main);
+  if (!main || location.pathname !== `/${path}`) return false;
+  return words ? main.innerText.includes(words) : seen(main);
 }"""
+# What stands there now belongs to the page before.
 LEAVE = """() => {
   const leave = (root) => {
     for (const image of root.querySelectorAll('img')) image.dataset.left = 'yes';
@@ -47,28 +57,86 @@ LEAVE = """() => {
 }"""
 RUNNING = '[data-testid="stApp"][data-test-script-state="running"]'
 CALM = f"() => !document.querySelector('{RUNNING}')"
+PAINTED = "() => new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))"
+NAVIGATION = '[data-testid="stTopNavLink"]'
 # Between two measurements, in milliseconds.
 PAUSE = 400
-# On each page two states of a control, by what is clicked, whose change needs no more work once
-# both have been seen; and the link that the page is opened at.
-CONTROLS = {
-    "layers": ("layer=relu2b", '.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]'),
-    "neuron": ("layer=relu4b&unit=56", ".st-key-next button", ".st-key-previous button"),
-    "probe": ("picture=village", '.tile[data-id="cat"]', '.tile[data-id="village"]'),
-    "dream": (
-        "picture=cat&size=256",
-        '.example[data-name="relu2b"]',
-        '.example[data-name="relu3a"]',
+# How long one waits, in seconds: for what is measured; for everything that a page asks for, once.
+PATIENCE, MAKING = 15.0, 150.0
+# The goals, in seconds.
+FIRST, SWITCH, CHANGE = 3.0, 0.5, 0.3
+CONSOLE = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is measured on a page.
+
+    Attributes:
+        path: the page's place in the app's address.
+        title: in the navigation.
+        query: of the link that it is opened at.
+        turns: two states of a control, by what is clicked, whose change needs no more work once
+            both have been seen. The link shows the second.
+        words: for which a page without pictures is opened.
+    """
+
+    path: str
+    title: str
+    query: str = ""
+    turns: tuple[str, ...] = ()
+    words: str = ""
+
+    @property
+    def link(self) -> str:
+        """Where it is, in the app."""
+        return f"/{self.path}?{self.query}".rstrip("?")
+
+
+def _tile(name: str) -> str:
+    return f'.tile[data-id="{name}"]'
+
+
+def _layer(name: str) -> str:
+    return f'.example[data-name="{name}"]'
+
+
+TURNS = {
+    "layers": (
+        "layer=relu2b",
+        ('.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]'),
     ),
-    "depths": ("picture=cat", '.tile[data-id="coffee"]', '.tile[data-id="cat"]'),
-    "style": ("", '.tile[data-id="coffee"]', '.tile[data-id="cat"]'),
-    "lessons": (
-        "lesson=1",
-        '.example[data-name="relu3b"]',
-        '.example[data-name="relu2b"]',
-    ),
-    "gallery": ("", ".st-key-starred label", ".st-key-starred label"),
+    "neuron": ("layer=relu4b&unit=56", (".st-key-next button", ".st-key-previous button")),
+    "probe": ("picture=village", (_tile("cat"), _tile("village"))),
+    "dream": ("picture=cat&size=256&layer=relu3a", (_layer("relu2b"), _layer("relu3a"))),
+    "depths": ("picture=cat", (_tile("coffee"), _tile("cat"))),
+    "style": ("picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
+    "style_depths": ("view=rows", ()),
+    "lessons": ("lesson=1&layer=relu2b", (_layer("relu3b"), _layer("relu2b"))),
+    "gallery": ("", (".st-key-starred label", ".st-key-starred label")),
 }
+LOOKS = [
+    Look("", "Home"),
+    *(
+        Look(it.path, it.title, *TURNS.get(it.name, ()))
+        for it in ROOMS
+        if it.name != "library"
+    ),
+    Look("library", "Library", words="Collections"),
+]
+
+
+def wait(page: Page, script: str, what: str, arg: object = None, seconds: float = PATIENCE) -> None:
+    """Wait until a script on the page finds something.
+
+    Raises:
+        SystemExit: it did not; the message says what was not found.
+    """
+    try:
+        page.wait_for_function(script, arg=arg, timeout=1000 * seconds, polling=5)
+    except TimeoutError:
+        where = page.evaluate("location.href")
+        sys.exit(f"error: {what} did not come in {seconds:.0f} s at {where}")
 
 
 def first(browser: Browser, folder: Path) -> float:
@@ -77,46 +145,98 @@ def first(browser: Browser, folder: Path) -> float:
         started = time.perf_counter()
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"http://127.0.0.1:{server.port}/")
-        page.wait_for_function(PICTURE, arg="", timeout=PATIENCE, polling=10)
+        wait(page, SEEN, "the first picture", ["", ""])
         seconds = time.perf_counter() - started
         page.close()
     return seconds
 
 
-def switch(page: Page, title: str, path: str) -> float:
+def switch(page: Page, look: Look) -> float:
     """Go to a page by the navigation, and tell how soon a picture of it stands."""
-    # What stands there now belongs to the page before.
     page.evaluate(LEAVE)
-    link = page.locator('[data-testid="stTopNavLink"]', has_text=title).first
+    link = page.locator(NAVIGATION).get_by_text(look.title, exact=True)
     started = time.perf_counter()
-    link.click()
-    page.wait_for_function(PICTURE, arg=path, timeout=PATIENCE, polling=10)
+    link.click(timeout=1000 * PATIENCE)
+    wait(page, SEEN, f"what is to be seen on {look.title}", [look.path, look.words])
     return time.perf_counter() - started
 
 
 def change(page: Page, selector: str) -> float:
     """Change a control, and tell how soon the page has run and is calm again."""
-    before = page.url
+    before = page.evaluate("location.href")
     started = time.perf_counter()
-    page.locator(selector).first.click()
-    page.wait_for_function("(url) => location.href !== url", arg=before, polling=5)
-    page.wait_for_function(CALM, timeout=PATIENCE, polling=5)
+    page.locator(selector).first.click(timeout=1000 * PATIENCE)
+    wait(page, "(url) => location.href !== url", f"the address after {selector}", before)
+    wait(page, CALM, f"the end of the run after {selector}")
+    page.evaluate(PAINTED)
     return time.perf_counter() - started
+
+
+def settle(page: Page) -> None:
+    """Wait until a page has all that it asked for.
+
+    Raises:
+        SystemExit: it has not in a long time; the message says what is missing.
+    """
+    busy = unsettled(page, MAKING)
+    if busy:
+        where = page.evaluate("location.href")
+        sys.exit(f"error: after {MAKING:.0f} s {where} still waits for {busy}")
 
 
 def warm(page: Page, address: str) -> None:
     """Open every page, in both states of its control, until everything is made."""
-    for room in ROOMS:
-        query, *clicks = CONTROLS.get(room.path, ("",))
-        page.goto(f"{address}/{room.path}?{query}".rstrip("?"))
+    for look in LOOKS:
+        started = time.perf_counter()
+        page.goto(address + look.link)
         settle(page)
-        for selector in clicks:
-            page.locator(selector).first.click()
+        for selector in look.turns:
+            page.locator(selector).first.click(timeout=1000 * PATIENCE)
             settle(page)
+        CONSOLE.print(f"{look.title} is made after {time.perf_counter() - started:.0f} s")
+
+
+def changes(page: Page, address: str, rounds: int) -> dict[str, list[float]]:
+    """Time the change of each page's control."""
+    found: dict[str, list[float]] = {}
+    for look in [it for it in LOOKS if it.turns]:
+        page.goto(address + look.link)
+        settle(page)
+        for number in range(rounds):
+            seconds = change(page, look.turns[number % 2])
+            found.setdefault(f"change on {look.title}", []).append(seconds)
+            page.wait_for_timeout(PAUSE)
+    return found
+
+
+def switches(page: Page, address: str, rounds: int, words: str = "") -> dict[str, list[float]]:
+    """Time the switch to each page."""
+    found: dict[str, list[float]] = {}
+    page.goto(address + "/library")
+    wait(page, CALM, "the end of the library's run")
+    for _ in range(rounds):
+        for look in LOOKS:
+            found.setdefault(f"switch to {look.title}{words}", []).append(switch(page, look))
+            wait(page, CALM, f"the end of the run of {look.title}")
+            page.wait_for_timeout(PAUSE)
+    return found
+
+
+def report(found: dict[str, list[float]]) -> None:
+    """Print medians and the slowest, and which miss their goals."""
+    goals = {"first": FIRST, "switch": SWITCH, "change": CHANGE}
+    table = Table("seconds", "median", "slowest", "of", "goal")
+    for name, values in found.items():
+        goal, median = goals[name.split()[0]], statistics.median(values)
+        style = "bold red" if median > goal else ""
+        row = name, f"{median:.2f}", f"{max(values):.2f}", str(len(values)), f"{goal:g}"
+        table.add_row(*row, style=style)
+    Console().print(table)
 
 
 def main(
     rounds: Annotated[int, typer.Option(help="Of each measurement.", min=1)] = 5,
+    home: Annotated[Path | None, typer.Option(help="A data folder to keep.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Measure, and print medians and the slowest."""
@@ -124,38 +244,25 @@ def main(
     with tempfile.TemporaryDirectory() as text, sync_playwright() as started:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        folder = home or Path(text) / "warm"
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        with Server(folder) as server:
+            warm(page, f"http://127.0.0.1:{server.port}")
         found["first picture"] = [
             first(browser, Path(text) / f"home{number}") for number in range(rounds)
         ]
-        with Server(Path(text) / "warm") as server:
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
+        with Server(folder) as server:
             address = f"http://127.0.0.1:{server.port}"
-            warm(page, address)
-            for room in ROOMS:
-                query, *clicks = CONTROLS.get(room.path, ("",))
-                if clicks:
-                    page.goto(f"{address}/{room.path}?{query}".rstrip("?"))
-                    settle(page)
-                for number in range(rounds if clicks else 0):
-                    seconds = change(page, clicks[number % 2])
-                    found.setdefault(f"change on {room.title}", []).append(seconds)
-                    page.wait_for_timeout(PAUSE)
-            page.goto(f"{address}/")
-            settle(page)
-            for _ in range(rounds):
-                # The library has no pictures, and the gallery none at first.
-                for room in [it for it in ROOMS if it.name not in ("gallery", "library")]:
-                    seconds = switch(page, room.title, room.path)
-                    found.setdefault(f"switch to {room.title}", []).append(seconds)
-                    page.wait_for_function(CALM, timeout=PATIENCE)
-                    page.wait_for_timeout(PAUSE)
+            found |= changes(page, address, rounds)
+            found |= switches(page, address, rounds)
+        shutil.copytree(folder, Path(text) / "early", ignore=shutil.ignore_patterns(ready.FOLDER))
+        with Server(Path(text) / "early") as server:
+            address = f"http://127.0.0.1:{server.port}"
+            page.goto(address + "/probe")
+            wait(page, SEEN, "the first page while an index is made", ["probe", ""])
+            found |= switches(page, address, 1, ", index in the making")
         browser.close()
-    table = Table("seconds", "median", "slowest", "of")
-    for name, values in found.items():
-        table.add_row(
-            name, f"{statistics.median(values):.2f}", f"{max(values):.2f}", str(len(values))
-        )
-    Console().print(table)
+    report(found)
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

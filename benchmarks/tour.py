@@ -19,14 +19,24 @@ from benchmarks.server import Server
 from explorer.rooms import ROOMS
 
 MAIN = '[data-testid="stMainBlockContainer"]'
-# What is waited for: nothing is drawn any more, and nothing shimmers.
-SETTLED = """() => {
-  const busy = document.querySelector('[data-testid="stProgress"], .skeleton, .sketch, .place');
-  if (busy) return false;
-  for (const host of document.querySelectorAll('*')) {
-    if (host.shadowRoot?.querySelector('.sketch')) return false;
-  }
-  return !!document.querySelector('[data-testid="stMainBlockContainer"] *');
+# What is still waited for, in words, wherever it stands; "" if nothing is.
+UNSETTLED = """() => {
+  const kinds = {
+    '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.sketch': 'a picture',
+    'div.place': 'a place for a picture', '[data-test-script-state="running"]': 'the script',
+  };
+  const busy = (root) => {
+    for (const [selector, word] of Object.entries(kinds)) {
+      if (root.querySelector(selector)) return word;
+    }
+    for (const host of root.querySelectorAll('*')) {
+      const word = host.shadowRoot && busy(host.shadowRoot);
+      if (word) return word;
+    }
+    return '';
+  };
+  if (!document.querySelector('[data-testid="stMainBlockContainer"] *')) return 'anything';
+  return busy(document);
 }"""
 # Looks that stand for a while without anything to wait for.
 CALM, CALM_STEPS = 500, 4
@@ -34,14 +44,20 @@ KINDS = {"": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 8
 QUALITY = 82
 
 
-def settle(page: Page) -> None:
-    """Wait until a page has everything that it asked for, or for as long as one is patient."""
-    calm = 0
-    for _ in range(PATIENCE // CALM):
+def unsettled(page: Page, seconds: float = PATIENCE / 1000) -> str:
+    """Wait until a page has everything that it asked for, or for as long as one is patient.
+
+    Returns:
+        What it still waits for, in words; "" if all is there.
+    """
+    calm, busy = 0, ""
+    for _ in range(int(1000 * seconds) // CALM):
         page.wait_for_timeout(CALM)
-        calm = calm + 1 if page.evaluate(SETTLED) else 0
+        busy = str(page.evaluate(UNSETTLED))
+        calm = 0 if busy else calm + 1
         if calm == CALM_STEPS:
-            return
+            return ""
+    return busy
 
 
 def main(
@@ -70,7 +86,9 @@ def main(
             for name in names:
                 place = "" if name == "home" else name
                 page.goto(f"http://127.0.0.1:{server.port}/{place}?{query}".rstrip("?"))
-                settle(page)
+                busy = unsettled(page)
+                if busy:
+                    console.print(f"{name} is photographed while it waits for {busy}")
                 if whole:
                     tall = page.locator(MAIN).evaluate("it => it.scrollHeight")
                     page.set_viewport_size({"width": width, "height": int(tall) + 60})
