@@ -15,12 +15,14 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +30,6 @@ from benchmarks.first_sight import ARGUMENTS
 from benchmarks.server import Server
 from benchmarks.tour import unsettled
 from explorer import ready
-from explorer.rooms import ROOMS
 
 # A picture of the page proper that has been decoded, wherever it stands; or the words for which a
 # page without pictures is opened.
@@ -78,6 +79,7 @@ class Look:
         query: of the link that it is opened at.
         turns: two states of a control, by what is clicked, whose change needs no more work once
             both have been seen. The link shows the second.
+        control: in words, where it is not the page's first one; such a page is not switched to.
         words: for which a page without pictures is opened.
     """
 
@@ -85,6 +87,7 @@ class Look:
     title: str
     query: str = ""
     turns: tuple[str, ...] = ()
+    control: str = ""
     words: str = ""
 
     @property
@@ -101,29 +104,35 @@ def _layer(name: str) -> str:
     return f'.example[data-name="{name}"]'
 
 
-TURNS = {
-    "layers": (
-        "layer=relu2b",
-        ('.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]'),
-    ),
-    "neuron": ("layer=relu4b&unit=56", (".st-key-next button", ".st-key-previous button")),
-    "probe": ("picture=village", (_tile("cat"), _tile("village"))),
-    "dream": ("picture=cat&size=256&layer=relu3a", (_layer("relu2b"), _layer("relu3a"))),
-    "depths": ("picture=cat", (_tile("coffee"), _tile("cat"))),
-    "style": ("picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
-    "style_depths": ("view=rows", ()),
-    "lessons": ("lesson=1&layer=relu2b", (_layer("relu3b"), _layer("relu2b"))),
-    "gallery": ("", (".st-key-starred label", ".st-key-starred label")),
-}
-LOOKS = [
+def _option(words: str) -> str:
+    return f'[data-testid="stButtonGroup"] button:has-text("{words}")'
+
+
+PICTURES = (_tile("cat"), _tile("village"))
+DEEPER = (_layer("relu3b"), _layer("relu2b"))
+LOOKS = (
     Look("", "Home"),
-    *(
-        Look(it.path, it.title, *TURNS.get(it.name, ()))
-        for it in ROOMS
-        if it.name != "library"
-    ),
+    Look("lessons", "Lessons", "lesson=1&layer=relu2b", DEEPER),
+    Look("lessons", "Lessons", "lesson=2&layer=relu2b", DEEPER, "lesson 2"),
+    Look("lessons", "Lessons", "lesson=4&layer=relu4b", (_layer("relu3b"), _layer("relu4b")),
+         "lesson 4"),
+    Look("lessons", "Lessons", "lesson=7&layer=relu3b", (_layer("relu2b"), _layer("relu3b")),
+         "lesson 7"),
+    Look("layers", "Layers", "layer=relu2b",
+         ('.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]')),
+    Look("layers", "Layers", "layer=relu3b", (_option("What they find"), _option("What they want")),
+         "what is shown"),
+    Look("neuron", "Neuron", "layer=relu4b&unit=56",
+         (".st-key-next button", ".st-key-previous button")),
+    Look("probe", "Probe", "picture=village", PICTURES),
+    Look("dream", "Dream", "picture=cat&size=256&layer=relu3a",
+         (_layer("relu2b"), _layer("relu3a"))),
+    Look("depths", "Depths", "picture=cat", (_tile("coffee"), _tile("cat"))),
+    Look("style", "Style", "picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
+    Look("style_depths", "Style depths", "view=rows"),
+    Look("gallery", "Gallery", "", (".st-key-starred label", ".st-key-starred label")),
     Look("library", "Library", words="Collections"),
-]
+)  # fmt: skip
 
 
 def wait(page: Page, script: str, what: str, arg: object = None, seconds: float = PATIENCE) -> None:
@@ -134,7 +143,7 @@ def wait(page: Page, script: str, what: str, arg: object = None, seconds: float 
     """
     try:
         page.wait_for_function(script, arg=arg, timeout=1000 * seconds, polling=5)
-    except TimeoutError:
+    except TooLate:
         where = page.evaluate("location.href")
         sys.exit(f"error: {what} did not come in {seconds:.0f} s at {where}")
 
@@ -184,40 +193,51 @@ def settle(page: Page) -> None:
         sys.exit(f"error: after {MAKING:.0f} s {where} still waits for {busy}")
 
 
-def warm(page: Page, address: str) -> None:
-    """Open every page, in both states of its control, until everything is made."""
-    for look in LOOKS:
+def warm(page: Page, address: str, looks: Sequence[Look]) -> None:
+    """Open pages, in both states of their controls, until everything is made."""
+    CONSOLE.print("making everything that the pages show, once")
+    for look in looks:
         started = time.perf_counter()
         page.goto(address + look.link)
         settle(page)
         for selector in look.turns:
             page.locator(selector).first.click(timeout=1000 * PATIENCE)
             settle(page)
-        CONSOLE.print(f"{look.title} is made after {time.perf_counter() - started:.0f} s")
+        CONSOLE.print(
+            f"{look.title} {look.control} is made after {time.perf_counter() - started:.0f} s"
+        )
 
 
-def changes(page: Page, address: str, rounds: int) -> dict[str, list[float]]:
+def changes(page: Page, address: str, looks: Sequence[Look], rounds: int) -> dict[str, list[float]]:
     """Time the change of each page's control."""
     found: dict[str, list[float]] = {}
-    for look in [it for it in LOOKS if it.turns]:
+    for look in [it for it in looks if it.turns]:
         page.goto(address + look.link)
         settle(page)
+        for selector in look.turns:  # Imports and what this server remembers are not timed.
+            change(page, selector)
         for number in range(rounds):
             seconds = change(page, look.turns[number % 2])
-            found.setdefault(f"change on {look.title}", []).append(seconds)
+            found.setdefault(f"change on {look.title} {look.control}".strip(), []).append(seconds)
             page.wait_for_timeout(PAUSE)
     return found
 
 
-def switches(page: Page, address: str, rounds: int, words: str = "") -> dict[str, list[float]]:
-    """Time the switch to each page."""
+def switches(
+    page: Page, address: str, looks: Sequence[Look], rounds: int, words: str = ""
+) -> dict[str, list[float]]:
+    """Time the switch to each page: until a picture of it stands, and until it has run."""
     found: dict[str, list[float]] = {}
     page.goto(address + "/library")
     wait(page, CALM, "the end of the library's run")
     for _ in range(rounds):
-        for look in LOOKS:
+        for look in [it for it in looks if not it.control]:
+            started = time.perf_counter()
             found.setdefault(f"switch to {look.title}{words}", []).append(switch(page, look))
             wait(page, CALM, f"the end of the run of {look.title}")
+            page.evaluate(PAINTED)
+            whole = time.perf_counter() - started
+            found.setdefault(f"switch to the whole of {look.title}{words}", []).append(whole)
             page.wait_for_timeout(PAUSE)
     return found
 
@@ -234,33 +254,45 @@ def report(found: dict[str, list[float]]) -> None:
     Console().print(table)
 
 
+PARTS = ("first", "change", "switch", "early")
+
+
 def main(
     rounds: Annotated[int, typer.Option(help="Of each measurement.", min=1)] = 5,
-    home: Annotated[Path | None, typer.Option(help="A data folder to keep.")] = None,
+    home: Annotated[Path | None, typer.Option(help="A data folder that is kept.")] = None,
+    parts: Annotated[str, typer.Option(help="Some of these.")] = ",".join(PARTS),
+    pages: Annotated[str, typer.Option(help="Such as layers,neuron; all by default.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Measure, and print medians and the slowest."""
     found: dict[str, list[float]] = {}
+    looks = [it for it in LOOKS if not pages or it.path in pages.split(",")]
     with tempfile.TemporaryDirectory() as text, sync_playwright() as started:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         folder = home or Path(text) / "warm"
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        with Server(folder) as server:
-            warm(page, f"http://127.0.0.1:{server.port}")
-        found["first picture"] = [
-            first(browser, Path(text) / f"home{number}") for number in range(rounds)
-        ]
+        kept = folder.exists()
         with Server(folder) as server:
             address = f"http://127.0.0.1:{server.port}"
-            found |= changes(page, address, rounds)
-            found |= switches(page, address, rounds)
-        shutil.copytree(folder, Path(text) / "early", ignore=shutil.ignore_patterns(ready.FOLDER))
-        with Server(Path(text) / "early") as server:
-            address = f"http://127.0.0.1:{server.port}"
-            page.goto(address + "/probe")
-            wait(page, SEEN, "the first page while an index is made", ["probe", ""])
-            found |= switches(page, address, 1, ", index in the making")
+            if not kept:
+                warm(page, address, looks)
+            if "change" in parts:
+                found |= changes(page, address, looks, rounds)
+            if "switch" in parts:
+                found |= switches(page, address, looks, rounds)
+        if "first" in parts:
+            found["first picture"] = [
+                first(browser, Path(text) / f"home{number}") for number in range(rounds)
+            ]
+        if "early" in parts:
+            early = Path(text) / "early"
+            shutil.copytree(folder, early, ignore=shutil.ignore_patterns(ready.FOLDER))
+            with Server(early) as server:
+                address = f"http://127.0.0.1:{server.port}"
+                page.goto(address + "/probe")
+                wait(page, SEEN, "the first page while an index is made", ["probe", ""])
+                found |= switches(page, address, looks, 1, ", index in the making")
         browser.close()
     report(found)
     if json_file is not None:

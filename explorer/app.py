@@ -33,3 +33,4 @@ except ExplorerError as error:
 finally:
     # Only now, so that no starting worker takes processor time from the first page.
     shared.work()
+    shared.keep_imported()

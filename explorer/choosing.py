@@ -13,6 +13,7 @@ import functools
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import streamlit as st
 from PIL import Image
@@ -22,12 +23,15 @@ from core.errors import BadPicture, ExplorerError, unknown
 from core.paintings import PAINTINGS
 from core.samples import SAMPLES, STYLES
 from explorer import links, shared, widgets
+from explorer.store import home
 
 # What a browser may send, in megabytes; the server would take more, for checkpoints.
 LARGEST_FILE = 20
 # Longer side in pixels of what is kept; a larger picture of one's own is made smaller first.
 LONGEST = 2048
 TILE_PIXELS = 128
+# Opened pictures stay in memory until so many others are asked for; small ones cost hardly any.
+OPENED_AT_MOST, SMALL_AT_MOST = 24, 256
 KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
 OWN = "your picture"
 # What lends its style: paintings of our own, and what looks the same everywhere.
@@ -123,6 +127,12 @@ def find(name: str) -> Chosen:
     Raises:
         UnknownName: there is neither a sample nor a picture in the store of this name.
     """
+    return _opened(home(), name)
+
+
+@functools.lru_cache(maxsize=OPENED_AT_MOST)
+def _opened(folder: Path, name: str) -> Chosen:
+    """Open a picture once for the pages that run again and again; its store is in the folder."""
     if name in PAINTINGS:
         return Chosen(name, TITLES[name], paintings.picture(name))
     if name in TITLES:
@@ -131,6 +141,16 @@ def find(name: str) -> Chosen:
     if stored is None:
         raise unknown("picture", name, TITLES)
     return Chosen(name, OWN, images.open_picture(stored))
+
+
+def small(picture: Chosen, pixels: int) -> str:
+    """Give a chosen picture as a URL, its shorter side of so many pixels."""
+    return _small(home(), picture.name, pixels)
+
+
+@functools.lru_cache(maxsize=SMALL_AT_MOST)
+def _small(folder: Path, name: str, pixels: int) -> str:
+    return widgets.thumbnail(images.encode_png(_opened(folder, name).picture), pixels)
 
 
 def keep(picture: Chosen) -> str:

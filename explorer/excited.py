@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from html import escape
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from core import crops, evidence, images, probing
@@ -142,6 +143,16 @@ def hits(
     return tuple((hit, label(index, hit.picture)) for hit in some)
 
 
+@lru_cache(maxsize=FOUND_AT_MOST)
+def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
+    """Draw how often a neuron is excited how much, once for all."""
+    best, values = index.top(layer, unit), index.values(layer, unit)
+    marks = {"median": float(np.median(values)) if len(values) else 0.0}
+    if best:
+        marks["best"] = best[0].value
+    return figures.histogram(values, marks, colour, indexed.noun(index))
+
+
 @lru_cache(maxsize=FOUND_AT_MOST * NINE)
 def label(index: Index, picture: str) -> str:
     """Tell what a picture shows; nothing where that is not known any more."""
@@ -171,14 +182,12 @@ def _spread(neuron: Neuron, index: Index) -> None:
     """Show how often the neuron is excited how much, and the labels among its best pictures."""
     layer, unit = neuron.layer, neuron.unit
     colour = widgets.depth_colour(layer.depth)
-    best, values = index.top(layer.name, unit), index.values(layer.name, unit)
+    best = index.top(layer.name, unit)
     noun = indexed.noun(index)
-    median = float(np.median(values)) if len(values) else 0.0
     st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
-    marks = {"median": median, **({"best": best[0].value} if best else {})}
     charting.show(
-        figures.histogram(values, marks, colour, noun),
-        f"histogram {index.path.name} {neuron.network.name} {layer.name} {unit}",
+        _histogram(index, layer.name, unit, colour),
+        "histogram",  # One chart that changes is redrawn sooner than a new one is drawn.
         f"{neuron.network.name}-{layer.name}-{unit}-activations",
     )
     own = neuron.small("").find() if best else None

@@ -20,6 +20,8 @@ from explorer.store import StoredPicture
 
 # Parts of pages whose signatures stay in memory: 16 neurons each, a few kilobytes.
 PARTS_AT_MOST = 1024
+# Pictures that single neurons were asked about, so much smaller still.
+PICTURES_AT_MOST = 1024
 # The mean over fewer neurons says little of what they have in common.
 LEAST = 4
 
@@ -83,10 +85,16 @@ def drawn(network: Network, layer: Layer) -> Drawn | None:
 
 def look(network: Network, layer: Layer, pictures: Sequence[StoredPicture]) -> Tensor:
     """Give the signatures ``[N, C]`` of pictures of one size."""
-    image = torch.cat([images.to_tensor(images.open_picture(it.image)) for it in pictures])
+    return _seen(network, network.fingerprint, layer.name, tuple(it.image for it in pictures))
+
+
+@st.cache_resource(max_entries=PICTURES_AT_MOST, show_spinner=False)
+def _seen(_network: Network, weights: str, layer: str, encoded: Sequence[bytes]) -> Tensor:
+    """Look at pictures once for all: a page that runs again asks for the same."""
+    image = torch.cat([images.to_tensor(images.open_picture(it)) for it in encoded])
     starts = range(0, len(image), BATCH)
-    batches = [network.activations(image[at : at + BATCH], [layer.name]) for at in starts]
-    return torch.cat([signature(it[layer.name]).cpu() for it in batches])
+    batches = [_network.activations(image[at : at + BATCH], [layer]) for at in starts]
+    return torch.cat([signature(it[layer]).cpu() for it in batches])
 
 
 @st.cache_resource(max_entries=PARTS_AT_MOST, show_spinner=False)

@@ -99,14 +99,15 @@ def grow(
 def views(neuron: Neuron, view: str, wanted: Wanted) -> None:
     """Show the neuron's other pictures; a click makes one large."""
     takes = {name: neuron.small(name) for name in ("", *links.VIEWS)}
-    asked = wanted.ask([take.recipe for take in takes.values() if take.find() is None])
+    found = {name: take.find() for name, take in takes.items()}
+    asked = wanted.ask([takes[name].recipe for name, it in found.items() if it is None])
 
     def show(sketches: Sketches) -> None:
         tiles = [
             _view(
                 neuron,
                 name,
-                take.find(),
+                found[name] or take.find(),
                 sketches.get((take.recipe.key, take.number)),
                 name == view,
             )

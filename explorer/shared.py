@@ -8,6 +8,7 @@ import gc
 import hashlib
 import itertools
 import secrets
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,8 @@ COOKIE = "_streamlit_xsrf"
 # What works on the jobs of each data folder; a server has one, tests have many.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
+# How many modules there were when they were last set apart.
+_imported = 0
 
 
 def store() -> Store:
@@ -56,10 +59,19 @@ def work() -> None:
         if home() not in _ENGINES:
             _ENGINES[home()] = engine.start(Store(home() / FILE_NAME))
             _ENGINES[home()].start()
-            # Streamlit collects garbage after every run of a page. What has been imported by now
-            # stays for good, and looking through it each time took longer than most pages do.
-            gc.collect()
-            gc.freeze()
+
+
+def keep_imported() -> None:
+    """Spare what has been imported from the search for garbage.
+
+    Streamlit collects garbage after every run of a page. What has been imported by then stays for
+    good, and looking through it each time took longer than most pages do.
+    """
+    global _imported
+    if len(sys.modules) != _imported:
+        _imported = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 def visitor() -> str:

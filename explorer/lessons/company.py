@@ -52,7 +52,7 @@ def stage(here: Desk) -> None:
             )
             square.update_xaxes(showticklabels=False, ticks="")
             square.update_yaxes(showticklabels=False, ticks="")
-            key = f"square {chosen.name} {here.key} {column is left}"
+            key = f"square {here.key} {column is left}"
             charting.show(square, key, f"together-{layer.name}-{chosen.name}")
     _pair(here, layer, found, one, other)
 

@@ -209,7 +209,7 @@ def shown(
 
 def given(chosen: Chosen) -> str:
     """Give a chosen picture's URL, of the size that is shown."""
-    return widgets.thumbnail(images.encode_png(chosen.picture), THUMBNAIL_PIXELS)
+    return choosing.small(chosen, THUMBNAIL_PIXELS)
 
 
 def tensor(image: bytes) -> Tensor:

@@ -1,7 +1,8 @@
 """Lesson 1: shuffled squares upset deep layers, and hardly the shallow ones."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 import torch
@@ -26,6 +27,21 @@ PARTS, USUAL_PARTS = (2, 4, 8), 4
 COUNT = 4
 SHOWN_PIXELS = 320
 HALF = 0.5
+# Pictures whose means stay in memory, some kilobytes each.
+SEEN_AT_MOST = 64
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture as a network sees it.
+
+    Attributes:
+        url: small.
+        means: ``[1, C]``, each layer's activations, averaged over positions.
+    """
+
+    url: str
+    means: Mapping[str, Tensor]
 
 
 def stage(here: Desk) -> None:
@@ -34,15 +50,15 @@ def stage(here: Desk) -> None:
     parts = _parts(here)
     layers = here.network.shown
     layer = desk.slide(here, layers, 0)
-    whole, cut = _pictures(here.network, chosen, parts)
+    whole, cut = (_seen(here.network, here.network.fingerprint, chosen, it) for it in (1, parts))
     title = f"{words.times((parts, parts))} squares"
-    desk.row([Shown(chosen.title, _url(whole)), Shown(title, _url(cut))])
+    desk.row([Shown(chosen.title, whole.url), Shown(title, cut.url)])
     with st.container(key="lesson-answers"):
         left, right = st.columns(2, gap="medium")
-        for column, image, name in ((left, whole, "whole"), (right, cut, "shuffled")):
+        for column, seen, name in ((left, whole, "whole"), (right, cut, "shuffled")):
             with column:
                 st.html(f'<h4 class="side">What {layer.name} says of it {name}</h4>')
-                _neurons(here, layer, image, f"{name} {chosen.name} {parts}")
+                _neurons(here, layer, seen, f"{name} {chosen.name} {parts}")
 
 
 def _parts(here: Desk) -> int:
@@ -65,12 +81,15 @@ def _parts(here: Desk) -> int:
     return parts
 
 
-def _pictures(network: Network, chosen: Chosen, parts: int) -> tuple[Tensor, Tensor]:
-    """Give a picture as the network sees it, and shuffled; both of one size."""
+@st.cache_resource(
+    max_entries=SEEN_AT_MOST, show_spinner=False, hash_funcs={Chosen: lambda it: it.name}
+)
+def _seen(_network: Network, weights: str, chosen: Chosen, parts: int) -> Seen:
+    """Look once for all at a picture as the network sees it, in so many squares along each side."""
     picture = chosen.picture
-    image = as_seen(picture, Frame((picture.height, picture.width), network.input_size))
+    image = as_seen(picture, Frame((picture.height, picture.width), _network.input_size))
     cut = lessons.shuffled(image, parts, torch.Generator().manual_seed(0))
-    return image, cut
+    return Seen(_url(cut), lessons.means(_network, cut))
 
 
 def _url(image: Tensor) -> str:
@@ -79,9 +98,9 @@ def _url(image: Tensor) -> str:
     return widgets.thumbnail(images.encode_png(large), SHOWN_PIXELS)
 
 
-def _neurons(here: Desk, layer: Layer, image: Tensor, where: str) -> None:
+def _neurons(here: Desk, layer: Layer, seen: Seen, where: str) -> None:
     """Show the neurons of a layer that answer most unusually strongly to a picture."""
-    units = unusual(here.network, layer.name, image)
+    units = unusual(here.network, layer.name, seen.means)
     recipe, lacking = rows.missing(here.network, layer, units)
 
     def show(sketches: rows.Sketches) -> None:
@@ -101,13 +120,15 @@ def _neurons(here: Desk, layer: Layer, image: Tensor, where: str) -> None:
     desk.grow(here, where.split()[0], [] if recipe is None else [recipe], show)
 
 
-def unusual(network: Network, layer: str, image: Tensor, count: int = COUNT) -> list[int]:
+def unusual(
+    network: Network, layer: str, means: Mapping[str, Tensor], count: int = COUNT
+) -> list[int]:
     """Rank neurons by how far their mean activation is above what they usually have.
 
-    In units of how much it usually differs between pictures.
+    In units of how much it usually differs between pictures; ``means`` has theirs by layer.
     """
     known = _usual(network)[layer]
-    own = lessons.means(network, image)[layer][0]
+    own = means[layer][0]
     spread = known.std(0)
     above = (own - known.mean(0)) / spread.clamp(min=float(spread.max()) * 1e-3)
     return [int(unit) for unit in above.topk(min(count, len(above))).indices.tolist()]

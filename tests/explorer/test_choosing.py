@@ -112,3 +112,18 @@ def test_samples_and_pictures_do_not_share_names() -> None:
     assert len(choosing.TITLES) == len(choosing.PHOTOGRAPHS) + len(choosing.PAINTED)
     with pytest.raises(UnknownName):
         choosing.find("nothing of this name")
+
+
+def test_a_page_that_runs_again_opens_no_picture_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = choosing.take(noise(300, 200))
+    first = choosing.find(own.name)
+    assert first is choosing.find(own.name)
+    assert choosing.small(own, 64) == choosing.small(first, 64)
+    # Of another data folder nothing is known.
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(UnknownName):
+        choosing.find(own.name)
+    with pytest.raises(UnknownName):
+        choosing.small(own, 64)

@@ -1,6 +1,7 @@
 """What visitors share, and how they are told apart."""
 
 import os
+import sys
 
 import pytest
 from streamlit.web.server.starlette import starlette_app_utils
@@ -25,3 +26,17 @@ def test_a_visitor_is_the_same_however_the_cookie_is_masked(
     assert name(generate(other, 1_700_000_000)) != name(cookies[0])
     # Whatever else it may become, it still tells visitors apart.
     assert len({name(cookie) for cookie in ("a", "b", "2|zz|00|1", "2|00|zz|1")}) == 4
+
+
+def test_what_is_imported_is_set_apart_whenever_there_is_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(shared.gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(shared, "_imported", 0)
+    shared.keep_imported()
+    shared.keep_imported()
+    assert len(frozen) == 1
+    monkeypatch.setitem(sys.modules, "imported_later", type(sys)("imported_later"))
+    shared.keep_imported()
+    assert len(frozen) == 2
