@@ -1,6 +1,8 @@
 """A tour of the app in pictures: ``python -m benchmarks.tour --out docs``.
 
-The real app in a real browser, at its defaults, light and dark, on a wide screen and on a phone.
+The real app in a real browser, light and dark, on a wide screen and on a phone. By itself it takes
+the pictures of the README; ``--pages`` takes any others, at their defaults. Everything that they
+show is made first, which takes some minutes; ``--home`` keeps it for the next time.
 """
 
 import io
@@ -16,13 +18,13 @@ from rich.console import Console
 
 from benchmarks.first_sight import ARGUMENTS, PATIENCE
 from benchmarks.server import Server
-from explorer.rooms import ROOMS
 
 MAIN = '[data-testid="stMainBlockContainer"]'
 # What is still waited for, in words, wherever it stands; "" if nothing is.
 UNSETTLED = """() => {
   const kinds = {
     '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.sketch': 'a picture',
+    '.tile.waiting': 'a picture', '.example .frame:empty': 'an example', '.badge.wait': 'a check',
     'div.place': 'a place for a picture', '[data-test-script-state="running"]': 'the script',
   };
   const busy = (root) => {
@@ -40,8 +42,23 @@ UNSETTLED = """() => {
 }"""
 # Looks that stand for a while without anything to wait for.
 CALM, CALM_STEPS = 500, 4
-KINDS = {"": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 844, "light")}
-QUALITY = 82
+KINDS = {
+    "light": (1280, 900, "light"),
+    "dark": (1280, 900, "dark"),
+    "phone": (390, 844, "light"),
+    "darkphone": (390, 844, "dark"),
+}
+QUALITY = 86
+# The README's pictures: what is looked at, and in which light.
+TOUR = {
+    "home": ("", "light"),
+    "layers": ("layer=relu4b&show=both", "light"),
+    "neuron": ("layer=relu4a&unit=121&size=224&steps=192", "light"),
+    "dream": ("picture=cat&layer=relu3b", "dark"),
+    "style_depths": ("", "light"),
+}
+# Opened first, as several pages show what it waits for: SketchNet's index.
+FIRST = "layers?show=crops"
 
 
 def unsettled(page: Page, seconds: float = PATIENCE / 1000) -> str:
@@ -62,49 +79,55 @@ def unsettled(page: Page, seconds: float = PATIENCE / 1000) -> str:
 
 def main(
     out: Annotated[Path, typer.Option(help="A folder.")],
-    pages: Annotated[str, typer.Option(help="Such as home,layers; all by default.")] = "",
-    kinds: Annotated[str, typer.Option(help="Of: light, dark, phone.")] = "light",
+    pages: Annotated[str, typer.Option(help="Such as home,layers; by default the README's.")] = "",
+    kinds: Annotated[str, typer.Option(help=f"Of: {', '.join(KINDS)}.")] = "light",
     query: Annotated[str, typer.Option(help="Of the pages' links, such as lesson=3.")] = "",
     whole: Annotated[bool, typer.Option(help="Whole pages rather than what is seen.")] = False,
+    home: Annotated[Path | None, typer.Option(help="A data folder that is kept.")] = None,
 ) -> None:
-    """Photograph the pages."""
+    """Photograph pages."""
     out.mkdir(parents=True, exist_ok=True)
-    names = pages.split(",") if pages else ["home", *(room.path for room in ROOMS)]
+    shots = [(name, *shown) for name, shown in TOUR.items()]
+    if pages:
+        shots = [(name, query, kind) for kind in kinds.split(",") for name in pages.split(",")]
     console = Console(stderr=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Server(Path(folder)) as server,
+        Server(home or Path(folder)) as server,
         sync_playwright() as started,
     ):
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
-        for kind in kinds.split(","):
-            width, height, scheme = KINDS["" if kind == "light" else kind]
+        address = f"http://127.0.0.1:{server.port}"
+        page = browser.new_page()
+        page.goto(f"{address}/{FIRST}")
+        unsettled(page)
+        page.close()
+        for name, asked, kind in shots:
+            width, height, scheme = KINDS[kind]
             page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme
             )
-            for name in names:
-                place = "" if name == "home" else name
-                page.goto(f"http://127.0.0.1:{server.port}/{place}?{query}".rstrip("?"))
-                busy = unsettled(page)
-                if busy:
-                    console.print(f"{name} is photographed while it waits for {busy}")
-                if whole:
-                    tall = page.locator(MAIN).evaluate("it => it.scrollHeight")
-                    page.set_viewport_size({"width": width, "height": int(tall) + 60})
-                    page.wait_for_timeout(CALM)
-                file = out / f"page-{name}{'' if kind == 'light' else f'-{kind}'}.webp"
-                photograph(page, file)
-                page.set_viewport_size({"width": width, "height": height})
-                console.print(f"{file}")
+            place = "" if name == "home" else name
+            page.goto(f"{address}/{place}?{asked}".rstrip("?"))
+            busy = unsettled(page)
+            if busy:
+                console.print(f"{name} is photographed while it waits for {busy}")
+            if whole:
+                tall = page.locator(MAIN).evaluate("it => it.scrollHeight")
+                page.set_viewport_size({"width": width, "height": int(tall) + 60})
+                page.wait_for_timeout(CALM)
+            file = out / f"page-{name}{f'-{kind}' if pages and kind != 'light' else ''}.webp"
+            photograph(page, file)
             page.close()
+            console.print(f"{file}")
         browser.close()
 
 
 def photograph(page: Page, file: Path) -> None:
     """Write what a page shows as WebP."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
-        shot.convert("RGB").save(file, "WEBP", quality=QUALITY, method=6)
+        shot.convert("RGB").save(file, "WEBP", quality=QUALITY, method=6, use_sharp_yuv=True)
 
 
 if __name__ == "__main__":
