@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -205,39 +203,3 @@ def test_units_keep_their_order_and_come_once() -> None:
     for text in ("-1", "1-", "1,,2", "²", "0x1"):
         with pytest.raises(ExplorerError, match="cannot be read"):
             parse_units(text, network, layer)
-
-
-def readme_commands() -> list[list[str]]:
-    """Every call of the command line that stands in the README, without its options' values."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    return [
-        shlex.split(it, comments=True) for it in re.findall(r"python -m explorer ([^`\n]+)", readme)
-    ]
-
-
-def test_the_readme_names_every_command() -> None:
-    assert set(commands()) <= {words[0] for words in readme_commands()}
-
-
-def test_the_readme_names_only_options_that_there_are() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    section = readme.split("## The command line")[1].split("\n## ")[0]
-    options = set(re.findall(r"`(--[a-z]+)", section))
-    for words in readme_commands():
-        assert words[0] in commands(), words
-        options |= {word for word in words if word.startswith("--")}
-        shown = RUNNER.invoke(cli.cli, [words[0], "--help"], env={"COLUMNS": "200"}).output
-        missing = [word for word in words if word.startswith("--") and word not in shown]
-        assert missing == [], words
-    every = "".join(RUNNER.invoke(cli.cli, [name, "--help"]).output for name in commands())
-    assert [it for it in options if it not in every] == []
-
-
-def test_the_readme_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    code = readme.split("## In Python")[1].split("```python\n")[1].split("```")[0]
-    quick = code.replace("size=96", "size=16, steps=2")
-    assert quick != code
-    monkeypatch.chdir(tmp_path)
-    exec(quick, {})
-    assert sorted(it.name for it in tmp_path.glob("*.png")) == ["0.png", "1.png", "2.png", "3.png"]
