@@ -25,6 +25,7 @@ from torch import Tensor
 from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
 from core import images, memory, networks, styles
 from core.devices import has_fast_bfloat16
+from core.looking import looking
 from core.style_recipes import STYLE_STEPS
 from explorer.cli.common import open_named
 
@@ -156,7 +157,8 @@ def main(
 ) -> None:
     """Paint one picture in every way, and compare."""
     memory.keep()
-    loaded = networks.load(network, weights)
+    # All sides look through the same network, as the explorer does.
+    loaded = looking(networks.load(network, weights))
     pictures = [open_named(it) for it in (content, style)]
     inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
     names = list(inputs)

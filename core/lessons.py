@@ -16,10 +16,10 @@ from core import samples, styles
 from core.crops import as_seen
 from core.framing import Frame
 from core.indexes import Index
+from core.looking import looking
 from core.motion import resized
 from core.networks import Network
 from core.objectives import TINY
-from core.pooling import pooled
 from core.sketchnet.pictures import as_tensor
 from core.sketchnet.world import batch
 from core.style_costs import costs_at
@@ -186,11 +186,11 @@ def costs(
     Returns:
         For each picture its costs by their names, ``content relu3b`` or ``style relu1a``.
     """
-    looking = pooled(network, recipe.pooling)
+    eyes = looking(network, recipe.pooling)
     subjects = styles.opened(recipe, inputs, network.device)
-    held = costs_at(looking, recipe, subjects, subjects.size)
+    held = costs_at(eyes, recipe, subjects, subjects.size)
     scaled = [resized(it, subjects.size).clamp(0, 1).to(network.device) for it in shown]
-    return [styles.losses(looking, recipe, held, it) for it in scaled]
+    return [styles.losses(eyes, recipe, held, it) for it in scaled]
 
 
 def mean_of(kind: str, cost: Mapping[str, float]) -> float:

@@ -16,8 +16,6 @@ from typing import Any, ClassVar, TypeVar
 
 from core.errors import ExplorerError, unknown
 
-# Rises when the same settings start to give another picture.
-VERSION = 2
 SEED_RANGE = (0, 2**31 - 1)
 # How strongly a penalty may be held against a picture.
 WEIGHT_RANGE = (0.0, 1000.0)
@@ -37,6 +35,8 @@ class Recipe:
     """
 
     kind: ClassVar[str]
+    # Rises when the same settings start to give another picture.
+    version: ClassVar[int] = 2
     # Whether each part goes on from the one before, so that they are made one after the other.
     in_order: ClassVar[bool] = False
 
@@ -87,7 +87,7 @@ class Recipe:
 
     def to_json(self) -> str:
         """Write the recipe as JSON with sorted keys, the same for equal recipes."""
-        content = {"kind": self.kind, "version": VERSION, **dataclasses.asdict(self)}
+        content = {"kind": self.kind, "version": self.version, **dataclasses.asdict(self)}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -102,8 +102,10 @@ class Recipe:
         if found.pop("kind", None) != cls.kind:
             raise ExplorerError(f"this is no {cls.kind} recipe")
         version = found.pop("version", None)
-        if version != VERSION:
-            raise ExplorerError(f"this recipe has version {version}; this program reads {VERSION}")
+        if version != cls.version:
+            raise ExplorerError(
+                f"this recipe has version {version}; this program reads {cls.version}"
+            )
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for name in found:
             if name not in fields:

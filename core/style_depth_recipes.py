@@ -60,6 +60,7 @@ class StyleDepthsRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style-depths"
+    version: ClassVar[int] = 3
 
     content: str = ""
     style: str = ""

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from core import colours, depths, images, style_costs, style_settings, styles
 from core.depths import Growth, Sight
+from core.looking import looking
 from core.networks import Network
-from core.pooling import pooled
 from core.retouch import LIGHT
 from core.sketchnet.labels import Label
 from core.style_depth_recipes import StyleDepthsRecipe
@@ -124,7 +124,7 @@ class Judge:
             labels: of neurons whose growth is measured.
         """
         self._network, self._labels = network, labels
-        self._pooled = pooled(network, recipe.pooling)
+        self._looking = looking(network, recipe.pooling)
         self._recipe = StyleRecipe(
             network.name,
             network.fingerprint,
@@ -139,7 +139,7 @@ class Judge:
             raise ValueError("there is no photograph to judge by")
         self._photograph, self._painting = subjects.content, subjects.styles[0]
         self._costs: Costs = style_costs.costs_at(
-            self._pooled, self._recipe, subjects, subjects.size
+            self._looking, self._recipe, subjects, subjects.size
         )
         self._named = sorted({label.layer for label in labels})
         self._before = depths.see(network, self._photograph, self._named)
@@ -153,7 +153,7 @@ class Judge:
                 neurons are not asked what grew.
         """
         image = images.to_tensor(images.open_picture(picture)).to(self._network.device)
-        costs = styles.losses(self._pooled, self._recipe, self._costs, image)
+        costs = styles.losses(self._looking, self._recipe, self._costs, image)
         asked = [it for it in self._labels if it.layer not in set(styled)]
         after = depths.see(self._network, image, self._named)
         return Measured(

@@ -60,6 +60,7 @@ class StyleRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style"
+    version: ClassVar[int] = 3
 
     content: str = ""
     styles: tuple[str, ...] = ()

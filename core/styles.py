@@ -20,9 +20,9 @@ from core import colours, images, whole
 from core.ascent import AscentSettings, ascend
 from core.easel import Easel, Momentum
 from core.errors import ExplorerError
+from core.looking import looking
 from core.motion import resized
 from core.networks import Network
-from core.pooling import pooled
 from core.progress import Progress
 from core.retouch import with_colours_of
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
@@ -104,7 +104,7 @@ def render(
         ExplorerError: the recipe was written for other weights, or names what is not there.
     """
     check(network, recipe)
-    network = pooled(network, recipe.pooling)
+    network = looking(network, recipe.pooling)
     subjects = opened(recipe, inputs, network.device)
     strength = pulls(network, recipe, subjects)
     sizes = scales(recipe, subjects.size)

@@ -39,7 +39,7 @@ FLOORS = [
         "core.sources",
         "core.samples",
         "core.paintings",
-        "core.pooling",
+        "core.looking",
     },
     {"core.tally"},
     {"core.eye"},

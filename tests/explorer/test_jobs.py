@@ -9,7 +9,6 @@ import pytest
 
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
-from core.recipe import VERSION
 from core.recipes import BATCH, NeuronRecipe
 from explorer import jobs as queue
 from explorer.claims import Claim, Claims
@@ -295,7 +294,7 @@ def test_a_recipe_of_an_older_version_stops_nothing_else(jobs: Jobs, claims: Cla
     old = jobs.submit(recipe(1, seed=1), "me")
     jobs.submit(recipe(1, seed=2), "you")
     with jobs.store.transaction() as connection:
-        aged = old.json.replace(f'"version":{VERSION}', '"version":1')
+        aged = old.json.replace(f'"version":{old.recipe.version}', '"version":1')
         connection.execute("UPDATE jobs SET recipe = ? WHERE key = ?", (aged, old.key))
     assert claims.claim("w") is None
     failed = jobs.get(old.key)
