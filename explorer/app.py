@@ -15,14 +15,16 @@ from explorer import dropping, links, rooms, shared, widgets  # noqa: E402
 
 st.set_page_config(page_title="Neuron explorer", page_icon=str(widgets.MARK), layout="wide")
 st.logo(widgets.LOGO)
-home = st.Page(links.HOME, title="Home", icon=":material/home:", default=True)
+home = st.Page(links.HOME, title="Home", icon=":material/home:", url_path="front", default=True)
 pages = [
     st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.path)
     for it in rooms.ROOMS
 ]
-page = st.navigation([home, *pages], position="top")
+# Streamlit gives the first page no place of its own; who types its name comes there too.
+named = st.Page(lambda: st.switch_page(home), title="Home", url_path="home", visibility="hidden")
+page = st.navigation([home, named, *pages], position="top")
 widgets.page_style()
-if page != home:
+if page not in (home, named):
     # The first page shows its pictures before PyTorch is there.
     widgets.warm_up()
 try:

@@ -12,7 +12,7 @@ from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network
 from core.recipe import require
-from explorer import choosing, following, links, shared, widgets
+from explorer import choosing, following, layering, links, shared, widgets
 from explorer.choosing import Chosen
 from explorer.jobs import Job
 
@@ -127,7 +127,7 @@ def examples(network: Network) -> list[Layer]:
     return [every[round(at * (len(every) - 1) / max(count - 1, 1))] for at in range(count)]
 
 
-def stops(network: Network) -> list[widgets.Stop]:
+def stops(network: Network) -> list[layering.Stop]:
     """Describe every layer for the slider, with the examples that are there."""
     shown = {it.name for it in examples(network)}
     found = []
@@ -139,7 +139,7 @@ def stops(network: Network) -> list[widgets.Stop]:
                 picture = widgets.thumbnail(stored.image, THUMBNAIL_PIXELS)
         words = f"{layer.name}, depth {layer.depth:.0%}"
         colour = widgets.depth_colour(layer.depth)
-        found.append(widgets.Stop(layer.name, words, colour, layer.name in shown, picture))
+        found.append(layering.Stop(layer.name, words, colour, layer.name in shown, picture))
     return found
 
 

@@ -123,40 +123,6 @@ def falling(curves: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -
     return figure
 
 
-def columns(
-    names: Sequence[str], values: Sequence[float], colours: Sequence[str], form: str
-) -> go.Figure:
-    """Draw one value for each of some names, as columns with the values above them.
-
-    Args:
-        names: beneath the columns.
-        values: their heights.
-        colours: of them.
-        form: how values are written, as d3 has it.
-    """
-    bars = go.Bar(
-        x=list(names),
-        y=list(values),
-        marker={"color": list(colours)},
-        texttemplate=f"%{{y:{form}}}",
-        textposition="outside",
-        cliponaxis=False,
-        hoverinfo="skip",
-    )
-    figure = go.Figure(bars)
-    figure.update_layout(
-        height=LOW,
-        margin={"l": 0, "r": 0, "t": 22, "b": 0},
-        bargap=0.35,
-        showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-    )
-    figure.update_xaxes(fixedrange=True, showgrid=False, tickangle=0)
-    figure.update_yaxes(fixedrange=True, showgrid=False, showticklabels=False, zeroline=True)
-    return figure
-
-
 def heat(
     values: Mapping[str, Sequence[float | None]],
     columns: Sequence[str],
@@ -311,6 +277,7 @@ def bars(
     values: Mapping[str, Mapping[str, float]],
     colours: Mapping[str, str],
     written: Callable[[float], str],
+    height: int = HEIGHT,
 ) -> go.Figure:
     """Draw values by layer as bars, in the colour of each layer's depth.
 
@@ -319,6 +286,7 @@ def bars(
             others are grey.
         colours: by layer; what is no layer has the middle one.
         written: writes a value above its bar.
+        height: of the figure in pixels.
     """
     figure = go.Figure()
     usual = list(colours.values())[len(colours) // 2]
@@ -335,7 +303,7 @@ def bars(
             hovertemplate=f"%{{x}}: %{{text}}<extra>{name}</extra>",
         )
     figure.update_layout(
-        height=HEIGHT,
+        height=height,
         margin={"l": 0, "r": 0, "t": 28, "b": 0},
         bargap=0.25,
         bargroupgap=0.05,

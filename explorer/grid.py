@@ -8,7 +8,7 @@ from core import neurons
 from core.layers import Layer
 from core.networks import Network
 from core.recipes import NeuronRecipe
-from explorer import links, shared, widgets, words
+from explorer import layering, links, shared, widgets, words
 from explorer.store import StoredPicture
 
 PER_PAGE = 64
@@ -61,12 +61,12 @@ def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) ->
         The name of the layer that was clicked just now, or None.
     """
     rungs = [_rung(network, layer) for layer in network.shown]
-    return widgets.ladder(rungs, selected.name, "ladder", network.name, on_pick)
+    return layering.ladder(rungs, selected.name, "ladder", network.name, on_pick)
 
 
-def _rung(network: Network, layer: Layer) -> widgets.Rung:
+def _rung(network: Network, layer: Layer) -> layering.Rung:
     found = shared.store().samples(samples(network, layer).key, SAMPLES)
-    return widgets.Rung(
+    return layering.Rung(
         name=layer.name,
         count=words.count(layer),
         sees=words.sees(layer),

@@ -16,6 +16,7 @@ from core.paintings import PAINTINGS
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
 from core.samples import SAMPLES
+from core.style_depth_recipes import StyleDepthsRecipe
 from core.style_recipes import StyleRecipe
 
 # Fields that stand first in a call of ``plan``, or come from the network.
@@ -43,11 +44,14 @@ def script(recipe: Recipe, part: int | None = None) -> str:
         module, plan = "dreams", _dream(recipe)
     elif isinstance(recipe, StyleRecipe):
         module, plan = "styles", _style(recipe)
+    elif isinstance(recipe, StyleDepthsRecipe):
+        module, plan = "style_depths", _style_depths(recipe)
     else:
         raise ExplorerError(f"there is no program for recipes of the kind {recipe.kind!r}")
     given = _given(recipe)
     said = " ".join(given.values())
-    names = sorted({"images", "networks", module, *(it for it in AT_HAND if it in said)})
+    others = {"styles", "style_sheet"} if module == "style_depths" else set()
+    names = sorted({"images", "networks", module, *(it for it in AT_HAND if it in said), *others})
     own = ":" in recipe.network
     lines = ["from pathlib import Path", ""] if own else []
     lines += [f"from core import {', '.join(names)}", "", _load(recipe)]
@@ -57,6 +61,8 @@ def script(recipe: Recipe, part: int | None = None) -> str:
         lines.append(f"pictures = [{every}]")
         lines.append("inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}")
     lines += _call(f"recipe = {module}.plan", plan)
+    if isinstance(recipe, StyleDepthsRecipe):
+        return "\n".join([*lines, *_painted(recipe, part)]) + "\n"
     return "\n".join([*lines, *_rendered(recipe, module, part, bool(given))]) + "\n"
 
 
@@ -81,6 +87,24 @@ def _rendered(recipe: Recipe, module: str, part: int | None, given: bool) -> lis
     ]
 
 
+def _painted(recipe: StyleDepthsRecipe, part: int | None) -> list[str]:
+    """Write the lines that paint one picture of a sheet, or all of them and the sheet."""
+    if part is not None:
+        return [
+            f"*_, last = styles.render(network, recipe.parts()[{part}], inputs)",
+            f'images.to_picture(last.pictures[0].image).save("{part}.png")',
+        ]
+    return [
+        "painted = {}",
+        "for number, part in enumerate(recipe.parts()):",
+        "    *_, last = styles.render(network, part, inputs)",
+        "    picture = images.to_picture(last.pictures[0].image)",
+        '    picture.save(f"{number}.png")',
+        "    painted[number] = images.encode_png(picture)",
+        'style_sheet.sheet(network, recipe, inputs, painted).save("sheet.png")',
+    ]
+
+
 def _load(recipe: Recipe) -> str:
     if ":" in recipe.network:
         return f'network = networks.load({_text(recipe.network)}, Path("weights.safetensors"))'
@@ -101,7 +125,7 @@ def _names(recipe: Recipe) -> dict[str, str]:
         value = getattr(recipe, field.name)
         for number, it in enumerate(value if isinstance(value, tuple) else (value,)):
             if it in recipe.inputs and isinstance(it, str):
-                word = "painting" if field.name == "styles" else field.name
+                word = "painting" if field.name in ("style", "styles") else field.name
                 many = isinstance(value, tuple) and len(value) > 1
                 found.setdefault(it, f"{word}_{number + 1}" if many else word)
     return found
@@ -158,6 +182,15 @@ def _dream(recipe: DreamRecipe) -> list[str]:
 def _style(recipe: StyleRecipe) -> list[str]:
     # By default the pooling depends on the network, too.
     return ["network", *_settings(recipe, StyleRecipe, (), always=("pooling",))]
+
+
+def _style_depths(recipe: StyleDepthsRecipe) -> list[str]:
+    names = _names(recipe)
+    own = [_picture(it, names) for it in (recipe.content, recipe.style)]
+    # By default all of these depend on the network.
+    layers = ("style_depths", "content_depths", "stages", "content_layer", "pooling")
+    said = ("content", "style")
+    return ["network", *own, *_settings(recipe, StyleDepthsRecipe, said, always=layers)]
 
 
 def _settings(

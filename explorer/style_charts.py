@@ -31,15 +31,15 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
     """Show what style by one depth after the other keeps, takes and brings along."""
     told = measured(network, network.fingerprint, recipe)
     names = list(told)
-    colours = [widgets.depth_colour(network.layer(it).depth) for it in names]
+    colours = {it: widgets.depth_colour(network.layer(it).depth) for it in names}
     _section(
         "What each depth of style does",
         "What is kept of the photograph, what is taken from the painting, and whether eyes come: "
         "means over the depths of content.",
     )
     charts = [
-        ("Edges kept", "of the photograph, beyond chance", "edges", ".0%"),
-        ("Colours", "distance to the painting's, in CIELAB", "colours", ".0f"),
+        ("Edges kept", "of the photograph, beyond chance", "edges", "{:.0%}"),
+        ("Colours", "distance to the painting's, in CIELAB", "colours", "{:.0f}"),
     ]
     values: dict[str, list[float]] = {
         "edges": [it.edges for it in told.values()],
@@ -48,11 +48,12 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
     eyes = [it.eyes for it in told.values() if it.eyes is not None]
     if len(eyes) == len(told):
         values["eyes"] = [2**it for it in eyes]
-        charts.append(("Eyes", "how much their neurons grew, times", "eyes", ".2f"))
+        charts.append(("Eyes", "how much their neurons grew, times", "eyes", "{:.2f}"))
     for column, (title, line, name, form) in zip(st.columns(len(charts)), charts, strict=True):
         with column:
             st.html(f'<h4 class="side">{title}</h4><p class="quiet">{line}</p>')
-            figure = figures.columns(names, values[name], colours, form)
+            rows = {title: dict(zip(names, values[name], strict=True))}
+            figure = figures.bars(rows, colours, form.format, figures.LOW)
             charting.show(figure, f"{name} chart", f"style-depths-{name}")
     if len(eyes) == len(told):
         st.html(f'<p class="fact-words">{escape(answer(names, values["eyes"]))}</p>')

@@ -11,7 +11,7 @@ from core import style_settings, styles
 from core.layers import Layer
 from core.networks import Network
 from core.style_recipes import LAYERS_AT_MOST, StyleRecipe
-from explorer import choosing, grid, links, mounting, shared, widgets
+from explorer import choosing, grid, layering, links, mounting, shared, widgets
 from explorer.choosing import Chosen
 
 # What is painted, and how, where a link names nothing.
@@ -101,7 +101,7 @@ def nearest(network: Network, name: str) -> int:
     return min(range(len(layers)), key=lambda at: abs(layers[at].depth - depth))
 
 
-def stops(network: Network) -> list[widgets.Stop]:
+def stops(network: Network) -> list[layering.Stop]:
     """Describe the layers for the sliders, each with one of its neurons if that has been drawn."""
     layers = able(network)
     count = min(len(layers), EXAMPLES_AT_MOST)
@@ -112,12 +112,12 @@ def stops(network: Network) -> list[widgets.Stop]:
         picture = widgets.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
         words = f"{layer.name}, depth {layer.depth:.0%}"
         colour = widgets.depth_colour(layer.depth)
-        found.append(widgets.Stop(layer.name, words, colour, at in shown, picture))
+        found.append(layering.Stop(layer.name, words, colour, at in shown, picture))
     return found
 
 
 def voices(
-    stops: Sequence[widgets.Stop],
+    stops: Sequence[layering.Stop],
     content: int,
     style: tuple[int, int],
     key: str,

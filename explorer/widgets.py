@@ -1,4 +1,4 @@
-"""The few pieces that several pages share: grid of pictures, ladder of layers, style.
+"""The few pieces that several pages share: grids of pictures and of cards, headings, style.
 
 Nothing here needs PyTorch, so that a page can show its frame while that is still being imported.
 """
@@ -57,44 +57,6 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One layer on the ladder.
-
-    Attributes:
-        name: of the layer, which a click returns.
-        count: how many neurons, and how far apart: ``96 neurons, step 4``.
-        sees: its receptive field in words.
-        colour: ``depth_colour(layer.depth)``.
-        pictures: URLs of up to four sample neurons.
-    """
-
-    name: str
-    count: str
-    sees: str
-    colour: str
-    pictures: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One layer on the slider of depths.
-
-    Attributes:
-        name: of the layer.
-        words: what a screen reader says of it.
-        colour: ``depth_colour(layer.depth)``.
-        example: whether there is room for an example of it.
-        picture: the example's URL, None while there is none.
-    """
-
-    name: str
-    words: str
-    colour: str
-    example: bool = True
-    picture: str | None = None
-
-
-@dataclass(frozen=True)
 class Card:
     """One entry of the gallery.
 
@@ -142,34 +104,6 @@ def tile_grid(
     return mounting.mount("tiles", html, key, data, "open", on_open)
 
 
-def ladder(
-    rungs: Sequence[Rung],
-    selected: str,
-    key: str,
-    label: str,
-    on_pick: Callable[[str], None] | None = None,
-) -> str | None:
-    """Show the layers of a network from image to logits, each with a few of its neurons.
-
-    Args:
-        rungs: the layers, from the image.
-        selected: name of the layer that is looked at.
-        key: the widget's key.
-        label: the network's name.
-        on_pick: called with the name of a clicked layer before the page runs again.
-
-    Returns:
-        The name of the layer that was clicked just now, or None.
-    """
-    html = (
-        '<nav class="ladder" aria-label="Layers">'
-        '<span class="end">the picture goes in</span>'
-        '<span class="end bottom">the answer comes out</span></nav>'
-    )
-    data = {"set": label, "selected": selected, "rungs": [vars(rung) for rung in rungs]}
-    return mounting.mount("ladder", html, key, data, "pick", on_pick)
-
-
 def card_grid(
     cards: Sequence[Card], key: str, label: str, on_act: Callable[[str], None]
 ) -> str | None:
@@ -208,108 +142,6 @@ def drop_target(key: str) -> str | None:
         "<span>It opens with the settings that it was made with.</span></div>"
     )
     return mounting.mount("drop", html, key, {}, "drop", None)
-
-
-def pick(
-    picture: str,
-    size: tuple[int, int],
-    key: str,
-    label: str,
-    on_pick: Callable[[str], None],
-    place: tuple[float, float] | None = None,
-    field: tuple[float, float, float, float] | None = None,
-) -> str | None:
-    """Show a picture in which a place can be chosen with a click.
-
-    Args:
-        picture: a URL.
-        size: its (height, width); only their proportion matters.
-        key: the widget's key.
-        label: what a screen reader says.
-        on_pick: called with what is returned, before the page runs again.
-        place: the (row, col) that is chosen, as shares of the height and width.
-        field: a box that is outlined: (top, left, bottom, right), as such shares.
-
-    Returns:
-        The row and the column of the place that was chosen just now, as shares, parted by a
-        space; None if none was.
-    """
-    html = (
-        '<div class="pick" tabindex="0" role="application"><img alt="" draggable="false">'
-        '<span class="field" hidden></span><span class="place" hidden></span></div>'
-    )
-    data = {
-        "picture": picture,
-        "proportion": f"{size[1]} / {size[0]}",
-        "label": label,
-        "place": place,
-        "field": field,
-    }
-    return mounting.mount("pick", html, key, data, "pick", on_pick)
-
-
-def compare(
-    before: str,
-    after: str | None,
-    size: tuple[int, int],
-    key: str,
-    label: str,
-    place: str,
-    word: str = "dream",
-    above: float = 24.75,
-) -> None:
-    """Show a picture over what became of it; a slider uncovers one or the other.
-
-    Args:
-        before, after: URLs; None while nothing has become of it, and it is seen alone.
-        size: the (height, width); only their proportion matters.
-        key: the widget's key.
-        label: what a screen reader says of the later picture.
-        place: names what is looked at: under another name the slider begins anew.
-        word: stands on the later picture.
-        above: what stands above and beneath it, in rem, so that all of it is seen at once.
-    """
-    html = (
-        '<div class="compare"><img class="after" alt="" draggable="false">'
-        '<img class="before" alt="" draggable="false"><span class="line"></span>'
-        '<span class="tag left">before</span><span class="tag right"></span>'
-        '<input type="range" min="0" max="100" aria-label="Before and after"></div>'
-    )
-    height, width = size
-    data = {
-        "set": place,
-        "word": word,
-        "before": before,
-        "after": after,
-        "label": label,
-        "proportion": f"{width} / {height}",
-        "widest": f"calc(max(20rem, 100dvh - {above}rem) * {width / height:.4f})",
-    }
-    mounting.mount("compare", html, key, data, "nothing", None)
-
-
-def depth_slider(
-    stops: Sequence[Stop], selected: int, key: str, label: str, on_pick: Callable[[str], None]
-) -> str | None:
-    """Show a slider over the layers of a network, with examples of what they paint.
-
-    Args:
-        stops: the layers, from the image.
-        selected: which of them is chosen.
-        key: the widget's key.
-        label: the network's name.
-        on_pick: called with the name of the layer that was chosen before the page runs again.
-
-    Returns:
-        The name of the layer that was chosen just now, or None.
-    """
-    html = (
-        '<div class="depth"><div class="examples" aria-hidden="true"></div><div class="track">'
-        '<input type="range" min="0" step="1" aria-label="Depth"></div>'
-        '<div class="ends" aria-hidden="true"><span>shallow</span><span>deep</span></div></div>'
-    )
-    data = {"set": label, "selected": selected, "stops": [vars(stop) for stop in stops]}
-    return mounting.mount("depth", html, key, data, "pick", on_pick)
 
 
 def start_at_top(key: str) -> None:

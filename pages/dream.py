@@ -10,7 +10,9 @@ from explorer import (
     choosing,
     dreaming,
     following,
+    layering,
     links,
+    looking,
     offering,
     opening,
     rows,
@@ -92,7 +94,7 @@ def show_depths(network: Network, dream: Dream) -> None:
     def show(_: rows.Sketches) -> None:
         stops = dreaming.stops(network)
         at = [it.name for it in layers].index(dream.layer.name)
-        if widgets.depth_slider(stops, at, "depth slider", network.name, pick):
+        if layering.depth_slider(stops, at, "depth slider", network.name, pick):
             st.rerun()
 
     rows.grow("depth", asked, None, show)
@@ -113,7 +115,7 @@ def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
         label += "" if found else ", unfinished"
         place = f"{dream.recipe.image} {network.name}"
-        widgets.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
+        looking.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
         following.status(
             now,
             "{:.0%} dreamt".format,

@@ -18,6 +18,7 @@ from explorer import (
     grid,
     indexed,
     links,
+    looking,
     opening,
     rows,
     shared,
@@ -106,7 +107,7 @@ def show_picture(
 
     found = None if layer is None else sighting.answer(sight, layer, index, unit, at)
     middle = None if at is None else ((at[0] + 0.5) / height, (at[1] + 0.5) / width)
-    widgets.pick(
+    looking.pick(
         sighting.shown(network, chosen, None if layer is None else (layer.name, unit)),
         network.input_size,
         "pick",

@@ -17,6 +17,7 @@ from explorer import (
     figures,
     following,
     links,
+    looking,
     offering,
     opening,
     shared,
@@ -122,7 +123,7 @@ def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -
         label += "" if found else ", unfinished"
         before = dreaming.began(recipe.content, recipe.size)
         place = f"{recipe.content} {recipe.styles[0]} {network.name}"
-        widgets.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
+        looking.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
         following.status(
             now,
             "{:.0%} painted".format,

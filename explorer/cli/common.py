@@ -78,27 +78,19 @@ def open_named(text: str) -> "Image":
     raise ExplorerError(f"there is no file {text}; name one, or one of ours: {known}")
 
 
-def keep_named(store: "Store", text: str, longest: int) -> str:
-    """Keep the picture that ``open_named`` opens, and give its fingerprint."""
-    return _keep(store, open_named(text), longest)
-
-
-def keep_picture(store: "Store", path: Path | None, longest: int) -> str:
-    """Keep the picture that work starts from, and give its fingerprint; none for no file.
+def keep_named(store: "Store", text: str | None, longest: int) -> str:
+    """Keep the picture that work starts from, and give its fingerprint; "" for None.
 
     Args:
         store: where it is kept.
-        path: of the picture's file.
+        text: names it, as ``open_named`` reads it.
         longest: its longer side in pixels at most; a larger one is made smaller.
     """
     from core import images
 
-    return "" if path is None else _keep(store, images.open_picture(path), longest)
-
-
-def _keep(store: "Store", picture: "Image", longest: int) -> str:
-    from core import images
-
+    if text is None:
+        return ""
+    picture = open_named(text)
     if max(picture.size) > longest:
         picture = images.scaled(picture, longest)
     return keep(store, picture)

@@ -18,7 +18,7 @@ from explorer.cli.common import (
     WeightsFile,
     check_writable,
     cli,
-    keep_picture,
+    keep_named,
     print_json,
     write,
 )
@@ -36,7 +36,9 @@ LayerNames = Annotated[
         help="A layer's name, or several with what each has to say: relu3b:1,relu5b:0.5."
     ),
 ]
-ImageFile = Annotated[Path, typer.Argument(help="The picture to dream over.")]
+Picture = Annotated[
+    str, typer.Argument(help="The picture to dream over: a file, or one of ours, such as cat.")
+]
 Units = Annotated[
     str,
     typer.Option(
@@ -49,8 +51,8 @@ Steps = Annotated[int, typer.Option(help="Steps of ascent at each size.")]
 Strength = Annotated[
     float, typer.Option(help="How much the picture is changed, 0 to 4; the same at every depth.")
 ]
-Guide = Annotated[Path | None, typer.Option(help="Dream of what this picture shows.")]
-Mask = Annotated[Path | None, typer.Option(help="Dream only where this picture is bright.")]
+Guide = Annotated[str | None, typer.Option(help="Dream of what this picture shows.")]
+Mask = Annotated[str | None, typer.Option(help="Dream only where this picture is bright.")]
 KeepColours = Annotated[bool, typer.Option("--keep-colours", help="Change nothing but light.")]
 Size = Annotated[int, typer.Option(help="Longer side of the result in pixels.")]
 Seed = Annotated[int, typer.Option(help="Where all chance comes from.")]
@@ -61,7 +63,7 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Dream anew what is in the 
 def dream(
     network: NetworkName,
     layer: LayerNames,
-    image: ImageFile,
+    image: Picture,
     out: Annotated[Path, typer.Option(help="Where the dream goes, a PNG.")],
     units: Units = "",
     octaves: Octaves = DreamRecipe.octaves,
@@ -89,9 +91,9 @@ def dream(
         "seed": seed,
         "keep_colours": keep_colours,
     }
-    files = {"image": image, "guide": guide, "mask": mask}
+    named = {"image": image, "guide": guide, "mask": mask}
     recipe, pictures, seconds = _make(
-        network, layer, units, files, settings, weights, fresh, device
+        network, layer, units, named, settings, weights, fresh, device
     )
     write(out, pictures[0].image)
     _tell(recipe, pictures, seconds, out, as_json)
@@ -101,7 +103,7 @@ def dream(
 def dream_zoom(
     network: NetworkName,
     layer: LayerNames,
-    image: ImageFile,
+    image: Picture,
     out: Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")],
     frames: Annotated[int, typer.Option(help="How many pictures the film has.")] = 60,
     zoom: Annotated[
@@ -197,9 +199,9 @@ def dream_film(
         "seed": seed,
         "keep_colours": keep_colours,
     }
-    files = {"guide": guide, "mask": mask}
+    named = {"guide": guide, "mask": mask}
     recipe, pictures, seconds = _make(
-        network, layer, units, files, settings, weights, fresh, device
+        network, layer, units, named, settings, weights, fresh, device
     )
     rate = rate or min(60, max(1, round(own_rate)))
     write(out, films.encode([it.image for it in pictures], out.suffix.lower(), rate))
@@ -210,7 +212,7 @@ def _make(
     name: str,
     layer: str,
     units: str,
-    files: Mapping[str, Path | None],
+    named: Mapping[str, str | None],
     settings: Mapping[str, Any],
     weights: Path | None,
     fresh: bool,
@@ -226,7 +228,7 @@ def _make(
     names, shares = parse_layers(layer)
     store = Store()
     inputs: dict[str, Any] = {
-        what: keep_picture(store, path, DREAM_SIZES[1]) for what, path in files.items()
+        what: keep_named(store, it, DREAM_SIZES[1]) for what, it in named.items()
     }
     chosen, towards = _units(network, names, units)
     subject: dict[str, Any] = {"units": chosen, "towards": towards, "shares": shares}

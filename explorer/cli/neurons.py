@@ -20,7 +20,7 @@ from explorer.cli.common import (
     WeightsFile,
     check_writable,
     cli,
-    keep_picture,
+    keep_named,
     print_json,
     write,
 )
@@ -51,7 +51,7 @@ CanvasName = Annotated[str, typer.Option(help=f"What is free: {', '.join(CANVASE
 Diversity = Annotated[int, typer.Option(help="Pictures of each neuron, made to differ.", min=1)]
 Negative = Annotated[bool, typer.Option("--negative", help="What the neurons want least.")]
 FromImage = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="Start from this picture; a caricature or inversion is made of it."),
 ]
 SpectrumOf = Annotated[
@@ -102,7 +102,7 @@ def neurons(
     settings = {"count": diversity, "negative": negative, "canvas": canvas}
     penalties = {"total_variation": total_variation, "l2": l2, "blur": blur}
     inputs = {
-        "image": keep_picture(store, from_image, SIZE_RANGE[1]),
+        "image": keep_named(store, from_image, SIZE_RANGE[1]),
         "spectrum": _keep_spectrum(store, spectrum),
     }
     settings |= {"objective": _objective(objective, loaded, found), **penalties, **inputs}

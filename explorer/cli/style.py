@@ -20,7 +20,6 @@ from explorer.cli.common import (
     check_writable,
     cli,
     keep_named,
-    keep_picture,
     print_json,
     write,
 )
@@ -72,7 +71,7 @@ def style(
         str | None, typer.Option(help=f"Whose colours: {', '.join(COLOURS)}.")
     ] = None,
     init: Annotated[str, typer.Option(help=f"What it starts from: {', '.join(INITS)}.")] = INITS[0],
-    start: Annotated[Path | None, typer.Option(help="Start from this picture.")] = None,
+    start: Annotated[str | None, typer.Option(help="Start from this picture.")] = None,
     beside: Annotated[
         list[str] | None, typer.Option("--and", help="Another painting; may be repeated.")
     ] = None,
@@ -80,7 +79,7 @@ def style(
         str, typer.Option(help="How much each painting has to say, such as 2,1.")
     ] = "",
     mask: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="Paint where this picture is bright; repeated, one for each painting."),
     ] = None,
     style_scale: StyleScale = StyleRecipe.style_scale,
@@ -193,7 +192,7 @@ def reconstruct(
 def _run(
     name: str,
     pictures: Mapping[str, Sequence[str]],
-    others: Sequence[tuple[str, Path]],
+    others: Sequence[tuple[str, str]],
     settings: Mapping[str, Any],
     out: Path,
     weights: Path | None,
@@ -221,7 +220,7 @@ def _run(
 
 
 def _inputs(
-    store: "Store", pictures: Mapping[str, Sequence[str]], others: Sequence[tuple[str, Path]]
+    store: "Store", pictures: Mapping[str, Sequence[str]], others: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
     """Keep all pictures that are named, and give their fingerprints by the recipe's settings."""
     kept: dict[str, Any] = {}
@@ -229,8 +228,8 @@ def _inputs(
         kept["content"] = keep_named(store, pictures["content"][0], STYLE_SIZES[1])
     if "styles" in pictures:
         kept["styles"] = tuple(keep_named(store, it, STYLE_SIZES[1]) for it in pictures["styles"])
-    for what, path in others:
-        fingerprint = keep_picture(store, path, STYLE_SIZES[1])
+    for what, it in others:
+        fingerprint = keep_named(store, it, STYLE_SIZES[1])
         if what == "start":
             kept["start"] = fingerprint
         else:

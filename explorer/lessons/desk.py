@@ -13,7 +13,18 @@ from core.layers import Layer
 from core.networks import Network
 from core.paintings import PAINTINGS
 from core.recipe import Recipe
-from explorer import charting, choosing, figures, grid, labelling, links, rows, shared, widgets
+from explorer import (
+    charting,
+    choosing,
+    figures,
+    grid,
+    labelling,
+    layering,
+    links,
+    rows,
+    shared,
+    widgets,
+)
 from explorer.choosing import Chosen
 from explorer.lessons.texts import Lesson
 from explorer.rows import Wanted
@@ -112,7 +123,7 @@ def slide(desk: Desk, layers: Sequence[Layer], first: int) -> Layer:
         desk.problems.append(str(unknown("layer", name, names, desk.network.name)))
         name = names[first]
     stops = [
-        widgets.Stop(
+        layering.Stop(
             it.name, f"{it.name}, depth {it.depth:.0%}", color(it), picture=emblem(desk.network, it)
         )
         for it in layers
@@ -123,7 +134,7 @@ def slide(desk: Desk, layers: Sequence[Layer], first: int) -> Layer:
     def pick(layer: str) -> None:
         links.change(layer=layer, unit=None)
 
-    if widgets.depth_slider(stops, names.index(name), key, label, pick):
+    if layering.depth_slider(stops, names.index(name), key, label, pick):
         st.rerun()
     return layers[names.index(name)]
 

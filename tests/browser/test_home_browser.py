@@ -35,6 +35,14 @@ def test_a_link_to_what_is_not_there_gets_one_sentence(page: Page) -> None:
     expect(page).to_have_url(re.compile("/layers"))
 
 
+def test_its_name_leads_home(page: Page) -> None:
+    page.goto("/home")
+    expect(page.get_by_role("link", name="Neuron 56 of relu4b")).to_be_visible(timeout=LOADED)
+    expect(page).to_have_url(re.compile(r"^[a-z]+://[^/]+/$"))
+    assert page.get_by_text("Page not found").count() == 0
+    assert page.locator('[data-testid="stTopNavLink"]', has_text="Home").count() == 1
+
+
 def test_a_phone_sees_it_all(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/")

@@ -39,6 +39,18 @@ def test_a_dream_carries_its_recipe_and_replays(cat: Path, tmp_path: Path) -> No
     assert again["identical"] and again["recipe"]["kind"] == "dream"
 
 
+def test_pictures_of_ours_go_by_name(cat: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.png", tmp_path / "other.png"
+    run("dream", "sketchnet", "relu2b", "cat", "--guide", "swirls", "--out", str(one), *FAST)
+    picture = samples.picture("cat")
+    picture.save(tmp_path / "own.png")
+    own = ("dream", "sketchnet", "relu2b", str(tmp_path / "own.png"), "--guide", "swirls")
+    run(*own, "--out", str(other), *FAST)
+    assert one.read_bytes() == other.read_bytes()
+    refused = RUNNER.invoke(cli.cli, ["dream", "sketchnet", "relu2b", "kat", "--out", str(one)])
+    assert isinstance(refused.exception, ExplorerError) and "no file kat" in str(refused.exception)
+
+
 def test_what_was_dreamt_is_kept(cat: Path, tmp_path: Path) -> None:
     words = ("dream", "sketchnet", "relu3b:1,relu5b:0.5", str(cat), *FAST, "--json", "--out")
     first = json.loads(run(*words, str(tmp_path / "one.png")))

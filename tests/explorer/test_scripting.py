@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import dreams, images, networks, neurons, paintings, samples, styles
+from core import dreams, images, networks, neurons, paintings, samples, style_depths, styles
 from core.errors import ExplorerError
 from core.networks import Network
 from core.recipe import Recipe
@@ -108,6 +108,25 @@ def test_styles(sketchnet: Network) -> None:
         sketchnet, styles=(images.fingerprint(swirls),), init="noise", size=64, steps=2
     )
     same(texture, 0, swirls)
+
+
+def test_style_at_several_depths(sketchnet: Network) -> None:
+    rocket, swirls = samples.picture("rocket"), paintings.picture("swirls")
+    recipe = style_depths.plan(
+        sketchnet,
+        images.fingerprint(rocket),
+        images.fingerprint(swirls),
+        style_depths=("relu1b", "relu2b"),
+        content_depths=("relu1b", "relu2a"),
+        size=64,
+        steps=1,
+    )
+    program = same(recipe, None, rocket, swirls)
+    assert 'painting = paintings.picture("swirls")' in program
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width > 2 * 64
+    Path("3.png").unlink()
+    assert "parts()[3]" in same(recipe, 3, rocket, swirls)
 
 
 def test_weights_of_one_s_own_are_named_as_a_file() -> None:
