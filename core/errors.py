@@ -36,15 +36,23 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
     """
     place = f" in {where}" if where else ""
     names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    close = get_close_matches(name[:LONGEST], names, n=1, cutoff=0.5)
     if close:
         hint = f"did you mean {close[0]!r}?"
     elif len(names) <= LIST_AT_MOST:
         hint = f"there is {', '.join(names)}"
     else:
         hint = f"there are {len(names)}, from {names[0]!r} to {names[-1]!r}"
-    return UnknownName(f"no {kind} {name!r}{place}; {hint}")
+    return UnknownName(f"no {kind} {quoted(name)}{place}; {hint}")
+
+
+def quoted(value: object) -> str:
+    """Write a value that somebody gave into a sentence, no longer than one can read."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 # Beyond this a list of names is longer than a sentence a person reads.
 LIST_AT_MOST = 12
+# Characters of a value that somebody gave.
+LONGEST = 60

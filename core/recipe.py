@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, quoted, unknown
 
 SEED_RANGE = (0, 2**31 - 1)
 # How strongly a penalty may be held against a picture.
@@ -136,14 +136,16 @@ def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
     """Refuse a setting that is no whole number within its bounds, both included."""
     low, high = bounds
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ExplorerError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+        raise ExplorerError(
+            f"{name} is {quoted(value)}; it must be a whole number from {low} to {high}"
+        )
 
 
 def require_number(name: str, value: Any, bounds: tuple[float, float] = WEIGHT_RANGE) -> None:
     """Refuse a setting that is no fractional number within its bounds, both included."""
     low, high = bounds
     if not isinstance(value, float) or not low <= value <= high:
-        raise ExplorerError(f"{name} is {value!r}; it must be a number from {low} to {high}")
+        raise ExplorerError(f"{name} is {quoted(value)}; it must be a number from {low} to {high}")
 
 
 def require_fingerprint(name: str, value: str) -> None:

@@ -61,7 +61,7 @@ def read(network: Network, picture: Chosen, guide: Chosen | None) -> Dream:
         if value is not None:
             settings[name] = value
     settings["strength"] = strength()
-    settings["keep_colours"] = st.query_params.get("colours") == links.KEPT
+    settings["keep_colours"] = links.one_of("colours", (links.KEPT,)) == links.KEPT
     settings["units"] = units(layer) if guide is None else ()
     if guide is not None:
         settings["guide"] = choosing.keep(guide)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core import recipes
-from core.errors import ExplorerError
+from core.errors import ExplorerError, quoted
 from core.recipe import Recipe
 from core.recipes import OF_EACH
 from explorer import naming
@@ -173,7 +173,7 @@ class Gallery:
         try:
             job = self.jobs.find(beginning)
         except ExplorerError:
-            raise ExplorerError(f"there is nothing {beginning!r} in the gallery") from None
+            raise ExplorerError(f"there is nothing {quoted(beginning)} in the gallery") from None
         if job.deleted is not None:
             raise ExplorerError(f"{name(job)} was deleted from the gallery")
         return job

@@ -47,19 +47,25 @@ def main() -> None:
     if network is None:
         return
     try:
-        layer, unit, neuron, view = place(network)
+        layer, unit = place(network)
     except ExplorerError as error:
         problems.append(str(error))
     if problems:
         lost(network, problems)
         return
+    neuron, view = Neuron(network, layer, unit), ""
+    try:
+        neuron = Neuron(network, layer, unit, **links.settings(), canvas=links.canvas())
+        view = links.view()
+    except ExplorerError as error:
+        problems.append(str(error))
     widgets.start_at_top(f"top {network.name} {layer.name} {unit}")
     show_way(network, layer, unit)
-    show(neuron, view)
+    show(neuron, view, problems)
 
 
-def place(network: Network) -> tuple[Layer, int, Neuron, str]:
-    """Tell which neuron the URL asks for, and how it is to be shown.
+def place(network: Network) -> tuple[Layer, int]:
+    """Tell which neuron the URL asks for: its layer and number.
 
     Raises:
         ExplorerError: it does not exist.
@@ -68,8 +74,7 @@ def place(network: Network) -> tuple[Layer, int, Neuron, str]:
     unit = links.number("unit", (0, layer.channels - 1))
     if unit is None:
         unit = labelling.clearest(network, layer.name) or 0
-    neuron = Neuron(network, layer, unit, **links.settings(), canvas=links.canvas())
-    return layer, unit, neuron, links.view()
+    return layer, unit
 
 
 def lost(network: Network, problems: list[str]) -> None:
@@ -106,8 +111,14 @@ def show_way(network: Network, layer: Layer, unit: int) -> None:
             )
 
 
-def show(neuron: Neuron, view: str) -> None:
-    """Show the neuron: its large picture first, then what takes longer to find out."""
+def show(neuron: Neuron, view: str, problems: list[str]) -> None:
+    """Show the neuron: its large picture first, then what takes longer to find out.
+
+    Args:
+        neuron: which one.
+        view: which of its pictures is large.
+        problems: with the link; what else does not fit joins them.
+    """
     wanted, told = Wanted(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -125,7 +136,6 @@ def show(neuron: Neuron, view: str) -> None:
         badge = st.container(key="badge")
         st.html(widgets.facts("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
-    problems: list[str] = []
     index = indexed.chosen(neuron.network, problems)
     excited.show(neuron, index, problems)
     rows.views(neuron, view, wanted)

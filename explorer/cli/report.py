@@ -53,7 +53,7 @@ def report(
     else:
         text = reports.of_neuron(loaded, found, unit, recipe, pictures[unit], opened)
     write(out, text.encode())
-    Console(stderr=True).print(f"{out}: {len(text) / 2**20:.1f} MB", highlight=False)
+    Console(stderr=True).print(f"{out}: {len(text) / 2**10:,.0f} KB", highlight=False)
 
 
 @cli.command()

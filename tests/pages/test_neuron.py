@@ -130,9 +130,6 @@ def test_another_picture_of_the_neuron_is_large(studio: Studio, view: str, words
         ("layer", "nope", "no layer 'nope'"),
         ("unit", "9999", "unit is 9999"),
         ("unit", "-1", "unit is '-1'"),
-        ("size", "9999", "size is 9999"),
-        ("canvas", "wall", "no canvas 'wall'"),
-        ("view", "9", "no view '9'"),
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_a_way_on(
@@ -143,6 +140,23 @@ def test_a_bad_link_gets_one_sentence_and_a_way_on(
     assert not app.error
     assert len(app.get("page_link")) == 1
     assert not studio.rendered
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("size", "9999", "size is 9999"),
+        ("canvas", "wall", "no canvas 'wall'"),
+        ("view", "9", "no view '9'"),
+    ],
+)
+def test_a_wrong_setting_gets_one_sentence_and_the_neuron_as_usual(
+    studio: Studio, name: str, value: str, words: str
+) -> None:
+    app = see(**{"layer": studio.network.shown[0].name, "unit": "1", name: value})
+    assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
+    assert not app.error and "large-picture" in html(app)
+    assert "Neuron 1" in html(app)
 
 
 def test_without_a_link_some_neuron_is_shown(studio: Studio) -> None:
