@@ -23,7 +23,7 @@ from core.errors import ExplorerError
 from core.looking import looking
 from core.motion import resized
 from core.networks import Network
-from core.progress import Progress
+from core.progress import Course, Progress, thinned
 from core.retouch import with_colours_of
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
 from core.style_losses import Costs
@@ -32,8 +32,6 @@ from core.style_settings import usual
 
 # What rounding may take off a size.
 NEARLY = 0.99
-# A curve of losses has at most so many points.
-CURVE_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -112,6 +110,7 @@ def render(
     image = begun(recipe, subjects, sizes[0])
     momentum: Momentum | None = None
     curves: dict[str, list[float]] = defaultdict(list)
+    course = Course(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for size in sizes:
         costs = costs_at(network, recipe, subjects, size, strength)
@@ -122,12 +121,12 @@ def render(
             done += size[0] * size[1]
             for name, value in costs.latest.items():
                 curves[name].append(float(value[0]))
-            yield Progress(done, total, {0: easel.painted[0]})
+            yield Progress(done, total, {0: easel.painted[0]}, course=course)
         image, momentum = easel.painted, easel.momentum
     start = losses(network, recipe, costs, begun(recipe, subjects, sizes[-1]))
     end = losses(network, recipe, costs, image)
     told = {
-        name: {"start": start[name], "end": end[name], "curve": _thinned(curves[name])}
+        name: {"start": start[name], "end": end[name], "curve": thinned(curves[name])}
         for name in end
     }
     finished = image
@@ -234,14 +233,6 @@ def _easel(
 def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:
     tiles = tiles_of(network, recipe) if max(size) > recipe.tile else None
     return AscentSettings(recipe.steps, settling=0, patience=0, wake_steps=0, tiles=tiles)
-
-
-def _thinned(curve: list[float]) -> list[float]:
-    """Take evenly spaced points of a curve, its ends among them."""
-    if len(curve) <= CURVE_POINTS:
-        return curve
-    last = len(curve) - 1
-    return [curve[round(at * last / (CURVE_POINTS - 1))] for at in range(CURVE_POINTS)]
 
 
 def _size(image: Tensor) -> tuple[int, int]:

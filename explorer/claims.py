@@ -60,12 +60,14 @@ class Update:
         done, total: as ``core.progress.Progress`` counts.
         sketches: unfinished pictures, WebP, by part; mostly none, as they are throttled.
         pictures: those that were finished just now.
+        course: with sketches, how costs fell so far, as ``work.told`` writes it; mostly empty.
     """
 
     done: int
     total: int
     sketches: Mapping[int, bytes] = field(default_factory=dict)
     pictures: tuple[StoredPicture, ...] = ()
+    course: str = ""
 
 
 class Claims:
@@ -109,7 +111,12 @@ class Claims:
         return Claim(job, part, worker, now)
 
     def report(
-        self, claim: Claim, done: int, total: int, sketches: Mapping[int, bytes] | None = None
+        self,
+        claim: Claim,
+        done: int,
+        total: int,
+        sketches: Mapping[int, bytes] | None = None,
+        course: str = "",
     ) -> None:
         """Tell how far a part is, with its pictures as they stand."""
         key = claim.recipe.key
@@ -117,8 +124,8 @@ class Claims:
         with self.store.transaction() as connection:
             mine = connection.execute(far, (done, max(total, 1), key, claim.worker)).rowcount
             if mine and sketches:
-                rows = [(key, part, image) for part, image in sketches.items()]
-                connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?)", rows)
+                rows = [(key, part, image, course) for part, image in sketches.items()]
+                connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
     def wanted(self, claim: Claim) -> bool:
         """Tell whether to go on with a part: nobody cancelled it, and nothing urgent waits."""

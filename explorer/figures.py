@@ -1,6 +1,7 @@
 """Plotly figures, in the colours of the page."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -81,18 +82,21 @@ def histogram(
     return figure
 
 
-def falling(curves: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -> go.Figure:
+def falling(
+    curves: Mapping[str, Sequence[float]], colours: Mapping[str, str], share: float = 1.0
+) -> go.Figure:
     """Draw how costs fell from the first step to the last, on a scale of powers of ten.
 
     Args:
         curves: by the name of the cost; costs of content are dashed.
         colours: of them.
+        share: of all steps, of 1, how many these are; there is room for the others.
     """
     figure = go.Figure()
     for name, curve in curves.items():
         last = max(len(curve) - 1, 1)
         figure.add_scatter(
-            x=[100 * at / last for at in range(len(curve))],
+            x=[100 * share * at / last for at in range(len(curve))],
             y=[it if it > LEAST_COST else None for it in curve],
             name=name,
             mode="lines",
@@ -111,16 +115,26 @@ def falling(curves: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
-    figure.update_xaxes(fixedrange=True, showgrid=False, ticksuffix=" %", zeroline=False)
+    figure.update_xaxes(
+        range=[0, 100], fixedrange=True, showgrid=False, ticksuffix=" %", zeroline=False
+    )
     figure.update_yaxes(
         title="cost",
         type="log",
+        range=_decades(it for curve in curves.values() for it in curve if it > LEAST_COST),
         fixedrange=True,
         dtick=1,
         exponentformat="power",
         gridcolor="rgba(128,128,128,0.2)",
     )
     return figure
+
+
+def _decades(values: Iterable[float]) -> tuple[int, int]:
+    """Choose whole powers of ten around values, so that an axis seldom moves as they come."""
+    logs = [math.log10(it) for it in values] or [0.0]
+    low = math.floor(min(logs))
+    return low, max(math.ceil(max(logs)), low + 1)
 
 
 def heat(

@@ -244,6 +244,19 @@ class Jobs:
                 for kind, position, part, image in rows
             }
 
+    def course(self, key: str) -> str:
+        """Get how the costs of a job's unfinished picture fell so far, as ``work.told`` writes it.
+
+        Empty where that is not told.
+        """
+        with self.store.reading() as connection:
+            row = connection.execute(
+                "SELECT course FROM parts JOIN sketches USING (result) "
+                "WHERE parts.job = ? AND NOT parts.done ORDER BY position LIMIT 1",
+                (key,),
+            ).fetchone()
+            return "" if row is None else str(row[0])
+
     def watch(self, key: str, visitor: str) -> None:
         """Say that a visitor looks at a job, so that nobody else's cancel stops it."""
         now = self._clock()

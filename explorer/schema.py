@@ -4,7 +4,7 @@ A file of an older version gets what it lacks when it is opened; one of a newer 
 rather than misread.
 """
 
-VERSION = 3
+VERSION = 4
 
 # What each version added to the one before; a new file gets all of them.
 SCHEMA = {
@@ -92,5 +92,9 @@ CREATE TABLE turns (
     3: """
 -- When a visitor sent it; null for what always stays.
 ALTER TABLE inputs ADD COLUMN sent REAL;
+""",
+    4: """
+-- JSON: how costs fell so far; empty where they are not told.
+ALTER TABLE sketches ADD COLUMN course TEXT NOT NULL DEFAULT '';
 """,
 }

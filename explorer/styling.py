@@ -160,3 +160,13 @@ def curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]
     """Read how each cost of a finished picture fell, by its name."""
     told = json.loads(str(facts.get("losses", "{}")))
     return {name: it["curve"] for name, it in told.items()}
+
+
+def course(key: str) -> tuple[dict[str, Sequence[float]], float]:
+    """Read how each cost of an unfinished picture fell so far, and the share of steps behind.
+
+    Args:
+        key: of its job.
+    """
+    told = json.loads(shared.jobs().course(key) or "{}")
+    return told.get("curves", {}), told.get("share", 0.0)

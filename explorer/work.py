@@ -6,6 +6,7 @@ how far it is, and whoever leaves the loop stops it.
 
 import functools
 import io
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from torch import Tensor
 from core import dreams, images, memory, networks, neurons, style_sheet, styles
 from core.dream_recipes import DreamRecipe
 from core.networks import Network
-from core.progress import Picture, Progress
+from core.progress import Course, Picture, Progress, thinned
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
 from core.style_depth_recipes import StyleDepthsRecipe
@@ -104,11 +105,13 @@ def updates(
     sketched = -math.inf
     for progress in COMPUTE[recipe.kind](network, recipe, inputs or {}):
         sketches: Mapping[int, bytes] = {}
+        course = ""
         if progress.sketches and time.monotonic() - sketched >= SKETCH_SECONDS:
             sketches = {part: sketch(image) for part, image in progress.sketches.items()}
+            course = "" if progress.course is None else told(progress.course)
             sketched = time.monotonic()
         pictures = tuple(encode(recipe, it, network.device) for it in progress.pictures)
-        yield Update(progress.done, progress.total, sketches, pictures)
+        yield Update(progress.done, progress.total, sketches, pictures, course)
 
 
 @functools.lru_cache(maxsize=NETWORKS_AT_MOST)
@@ -160,6 +163,12 @@ def chunks(recipe: Recipe, part: int, device: torch.device) -> dict[str, str]:
 def software(device: torch.device) -> str:
     """Name what decides the last bits of a picture: libraries and the kind of device."""
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
+
+
+def told(course: Course) -> str:
+    """Write how costs fell so far as JSON: ``share`` of all steps, ``curves`` by their names."""
+    curves = {name: thinned(curve) for name, curve in course.costs.items()}
+    return json.dumps({"share": course.share, "curves": curves})
 
 
 def sketch(image: Tensor) -> bytes:

@@ -103,7 +103,9 @@ class Worker:
                 if now - reported < REPORT_SECONDS and not update.sketches:
                     continue
                 reported = now
-                self._claims.report(claim, update.done, update.total, update.sketches)
+                self._claims.report(
+                    claim, update.done, update.total, update.sketches, update.course
+                )
                 if not self._claims.wanted(claim):
                     self._claims.release(claim)
                     return

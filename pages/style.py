@@ -1,6 +1,7 @@
 """Style: a picture painted anew, with the content of one and the style of another."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -53,6 +54,8 @@ SETTINGS = (
     *links.STYLE_LAYERS,
 )
 POLL_SECONDS = 0.3
+# The curves below it grow less often: a chart is drawn anew as a whole.
+CURVES_SECONDS = 1.0
 # What stands above and beneath the picture, in rem.
 ABOVE = 28.0
 
@@ -133,22 +136,29 @@ def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -
         )
 
     stored = following.picture(recipe.key, job, POLL_SECONDS, show)
-    with st.container(key="curves"):
-        show_curves(network, stored)
-
-
-def show_curves(network: Network, stored: StoredPicture | None) -> None:
-    """Show how far each layer was from what it should be, while it was painted."""
-    curves = {} if stored is None else styling.curves(stored.facts)
     st.html(
-        '<div class="section"><h3>How it came nearer</h3><p>What each layer still lacked, step by '
+        '<div class="section"><h3>How it comes nearer</h3><p>What each layer still lacks, step by '
         "step; every size begins with what the smaller one left.</p></div>"
     )
+    with st.container(key="curves"):
+        grows = stored is None and following.pace(job) is not None
+        st.fragment(
+            partial(show_curves, network, recipe.key, stored),
+            run_every=CURVES_SECONDS if grows else None,
+        )()
+
+
+def show_curves(network: Network, key: str, stored: StoredPicture | None) -> None:
+    """Show how far each layer is from what it should be, as far as it is painted."""
+    if stored is None:
+        curves, share = styling.course(key)
+    else:
+        curves, share = styling.curves(stored.facts), 1.0
     if not curves:
-        st.caption("It is drawn when the picture is finished.")
+        st.caption("The curves begin with the first strokes.")
         return
     colours = {name: widgets.depth_colour(network.layer(name.split()[1]).depth) for name in curves}
-    figure = figures.falling(curves, colours)
+    figure = figures.falling(curves, colours, share)
     charting.show(figure, "losses", f"{network.name}-style-losses")
 
 

@@ -1,6 +1,7 @@
 """Style transfer: each of what a recipe may ask for, on a tiny network."""
 
 import dataclasses
+import itertools
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from core import devices, images, networks, recipes, style_costs, styles
 from core.errors import ExplorerError, UnknownName
 from core.networks import Network
+from core.progress import thinned
 from core.style_recipes import StyleRecipe
 from tests.conftest import Pictures, as_network, tiny_module
 
@@ -82,6 +84,32 @@ def test_every_cost_of_style_falls_and_content_stays(
         assert told[name]["end"] < 0.5 * told[name]["start"]
     assert told["content 3"]["start"] == pytest.approx(0, abs=1e-3) and told["content 3"]["end"] < 1
     assert len(told["style 1"]["curve"]) == 45
+
+
+def test_costs_are_told_from_the_first_step(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
+    shares, lengths = [], []
+    for progress in styles.render(tiny, recipe, pictures.inputs):
+        if progress.course is not None:
+            shares.append(progress.course.share)
+            lengths.append({len(it) for it in progress.course.costs.values()})
+            course = progress.course
+    assert lengths == [{at + 1} for at in range(45)], "15 steps at each of 3 sizes"
+    assert shares == pytest.approx([(at + 1) / 45 for at in range(45)])
+    (picture,) = progress.pictures
+    ended = json.loads(str(picture.facts["losses"]))
+    assert {name: thinned(it) for name, it in course.costs.items()} == {
+        name: it["curve"] for name, it in ended.items()
+    }
+
+
+def test_a_long_curve_is_told_by_its_ends_and_what_lies_between() -> None:
+    assert thinned([3.0, 2.0, 1.0]) == [3.0, 2.0, 1.0]
+    few = thinned([float(it) for it in range(1000)])
+    assert len(few) == 100 and (few[0], few[-1]) == (0.0, 999.0)
+    assert max(b - a for a, b in itertools.pairwise(few)) <= 11
 
 
 def test_the_same_recipe_gives_the_same_picture(

@@ -68,18 +68,19 @@ def test_a_job_from_asking_to_the_last_part(jobs: Jobs, claims: Claims, clock: C
     first = claims.claim("w")
     assert first is not None and first.recipe == asked.parts()[0]
     clock.now += 10
-    claims.report(first, 50, 100, {3: b"half"})
+    assert jobs.course(asked.key) == ""
+    claims.report(first, 50, 100, {3: b"half"}, "{}")
     job = jobs.get(asked.key)
     assert job is not None
     # Half of one of two parts took 10 seconds, so the other three halves take 30.
     assert (job.state, job.fraction, job.seconds_left) == ("running", 0.25, 30.0)
-    assert jobs.sketches(asked.key) == {3: b"half"}
+    assert (jobs.sketches(asked.key), jobs.course(asked.key)) == ({3: b"half"}, "{}")
     clock.now += 10
     finish(claims, first)
     job = jobs.get(asked.key)
     assert job is not None
     assert (job.state, job.fraction, job.spent) == ("waiting", 0.5, 20.0)
-    assert jobs.sketches(asked.key) == {}
+    assert (jobs.sketches(asked.key), jobs.course(asked.key)) == ({}, "")
     assert set(jobs.store.pictures(asked)) == set(range(BATCH))
     finish(claims, claims.claim("w"))
     job = jobs.get(asked.key)

@@ -6,13 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from core import style_settings, styles
 from core.errors import ExplorerError
 from core.networks import SKETCHNET
+from core.progress import Course
 from core.style_recipes import StyleRecipe
-from explorer import choosing, dropping, links, shared, styling
+from explorer import choosing, dropping, links, shared, styling, work
+from explorer.claims import Claims
 from explorer.gallery import Gallery, Search
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -21,6 +24,7 @@ from tests.pages.studio import Studio, open_studio, visit, work_off
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
 # What these tests paint is small, and soon finished.
 QUICK = {"size": "64", "steps": "2"}
+SKETCH = work.sketch(torch.rand(3, 8, 12))
 
 
 @pytest.fixture
@@ -36,6 +40,13 @@ def component(app: AppTest, name: str) -> dict[str, Any]:
     """What the page gave to one of its own components."""
     found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
     return next(it for it in found if name in it)
+
+
+def drawn(app: AppTest) -> dict[str, Any]:
+    """The one chart of the page."""
+    (chart,) = app.get("plotly_chart")
+    found: dict[str, Any] = json.loads(chart.proto.spec)
+    return found
 
 
 def recipe_of() -> StyleRecipe:
@@ -60,6 +71,29 @@ def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
     assert Gallery(shared.jobs()).count(Search()) == 0
     saved = [it.label for it in app.get("download_button")]
     assert saved == ["Save as PNG", "CSV", "JSON"]
+
+
+def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) -> None:
+    app = open_at("style", picture="coffee", **QUICK)
+    assert not app.get("plotly_chart")
+    claims = Claims(shared.store())
+    claim = claims.claim("test")
+    assert claim is not None
+    for steps in (3, 4):
+        costs = {"style 1": [0.5, 0.2, 0.03, 0.02][:steps], "content 3": [0.0, 0.1, 0.2, 0.2]}
+        told = work.told(Course({name: it[:steps] for name, it in costs.items()}, 8))
+        claims.report(claim, steps, 8, {0: SKETCH}, told)
+        app.run()
+        chart = drawn(app)
+        assert [it["name"] for it in chart["data"]] == list(costs)
+        # Half of the way is behind: the rest of the axis waits.
+        assert chart["data"][0]["x"][-1] == pytest.approx(100 * steps / 8)
+        assert chart["data"][0]["y"] == costs["style 1"]
+        assert chart["layout"]["xaxis"]["range"] == [0, 100]
+        assert chart["layout"]["yaxis"]["range"] == [-2, 0]
+    claims.release(claim)
+    shared.jobs().cancel(claim.job)
+    assert drawn(app.run()) == chart
 
 
 def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
