@@ -19,6 +19,8 @@ ROW_HEIGHT = 30
 GLOW = ["#060418", *plotly.colors.sequential.Magma[1:]]
 # A cost below this is as good as none; a logarithm knows no 0.
 LEAST_COST = 1e-6
+# Above the highest curve, in powers of ten.
+ROOM = 0.1
 # Neurons that are named along each side of a square.
 TICKS = 48
 # Marks a place on a dark square.
@@ -130,11 +132,11 @@ def falling(
     return figure
 
 
-def _decades(values: Iterable[float]) -> tuple[int, int]:
-    """Choose whole powers of ten around values, so that an axis seldom moves as they come."""
+def _decades(values: Iterable[float]) -> tuple[float, float]:
+    """Choose a range of powers of ten, from a whole one so that it seldom moves as values fall."""
     logs = [math.log10(it) for it in values] or [0.0]
     low = math.floor(min(logs))
-    return low, max(math.ceil(max(logs)), low + 1)
+    return low, max(max(logs) + ROOM, low + 1)
 
 
 def heat(
