@@ -21,8 +21,10 @@ What a recipe does not say comes from here.
   layers, up to ``relu3b``, see no more than 32 pixels; that is the stroke.
 - SqueezeNet 1.0: the output of its first layer and of fire modules up to ``features.8``, content
   at ``features.5``, after CS231n's assignment (Stanford), which takes 1, 4, 6, 7 and 3.
-- VGG-19: conv1_1 to conv5_1 for style and conv4_2 for content, after their ReLUs, and averages
-  instead of maxima when pooling, all as Gatys et al. (2016).
+- VGG-19: conv1_1 to conv5_1 for style and conv4_2 for content, and averages instead of maxima when
+  pooling, all from Gatys, Ecker and Bethge (CVPR 2016, section 3 and figure 2); after their ReLUs,
+  as in neural-style (J. Johnson 2015). They are taken from there, not found here: the project was
+  made without VGG's weights, so its pictures are for you to judge.
 - Any other network: five layers evenly spaced over the shallower two thirds of its depth, as in
   all of these, and content where these end. Plain ResNets give poor style (Nakano 2019).
 """

@@ -4,15 +4,30 @@ import numpy as np
 
 from core.paintings.tools import Array, between, plane, smooth
 
+SUN_ROW, SUN_COL, SUN_RADIUS = 0.27, 0.66, 0.085
+OUTLINE = 0.0035
+
 
 def paint(chance: np.random.Generator, side: int) -> Array:
     """Cut hills, a sun and clouds out of wood: lines that swell where it is dark, ink on paper."""
     row, col = plane(side)
-    sun_row, sun_col = 0.27, 0.66
-    to_sun = np.hypot(row - sun_row, col - sun_col)
-    ray = np.arctan2(row - sun_row, col - sun_col)
+    to_sun = np.hypot(row - SUN_ROW, col - SUN_COL)
     grain = 0.004 * np.sin(37 * row + 5 * np.sin(9 * col)) + 0.003 * np.sin(61 * col + 13 * row)
-    # Phases count lines; tones are how much of the paper stays white.
+    phase, tone = _sky(row, col, to_sun, grain)
+    phase, tone, outlines = _hills(row, col, grain, phase, tone, chance)
+    ink = np.maximum(outlines, _lines(phase, tone))
+    ink = np.where(np.abs(to_sun - SUN_RADIUS) < OUTLINE, 1.0, ink)
+    black = np.zeros((side, side, 3)) + np.array([0.09, 0.10, 0.16])
+    return between(_paper(row, col, to_sun, chance), black, ink[..., None])
+
+
+def _sky(row: Array, col: Array, to_sun: Array, grain: Array) -> tuple[Array, Array]:
+    """Cut rays, clouds and the sun.
+
+    Returns:
+        Phases, which count lines, and tones, how much of the paper stays white: ``[S, S]`` both.
+    """
+    ray = np.arctan2(row - SUN_ROW, col - SUN_COL)
     phase, tone = ray * 23 + 900 * grain * to_sun, 0.30 + 0.9 * np.exp(-to_sun * 2.6) - 0.20 * row
     cloud = sum(
         np.exp(-(((row - r) / 0.030) ** 2 + ((col - c) / w) ** 2))
@@ -28,10 +43,15 @@ def paint(chance: np.random.Generator, side: int) -> Array:
         np.where(inside, (row + 0.03 * np.sin(20 * col)) * 70, phase),
         np.where(inside, 0.92 - 0.25 * (cloud < 0.6), tone),
     )
-    disc = to_sun < 0.085
-    phase, tone = np.where(disc, to_sun * 95, phase), np.where(disc, 0.96, tone)
-    ink = np.ones_like(row) * 0.0
-    shade = np.zeros((side, side, 3)) + np.array([0.09, 0.10, 0.16])
+    disc = to_sun < SUN_RADIUS
+    return np.where(disc, to_sun * 95, phase), np.where(disc, 0.96, tone)
+
+
+def _hills(
+    row: Array, col: Array, grain: Array, phase: Array, tone: Array, chance: np.random.Generator
+) -> tuple[Array, Array, Array]:
+    """Cut hills in front of what is there; give phases, tones and the ink of their outlines."""
+    ink = np.zeros_like(row)
     for number, level in enumerate((0.50, 0.60, 0.71, 0.83)):
         bumps = chance.uniform(0, 6.3, 3)
         ridge = (
@@ -53,20 +73,25 @@ def paint(chance: np.random.Generator, side: int) -> Array:
             + 0.14 * np.sin(5 * col + bumps[1]),
             tone,
         )
-        outline = np.abs(row - ridge) < 0.0035
+        outline = np.abs(row - ridge) < OUTLINE
         ink = np.where(below, 0.0, ink)
         ink = np.where(outline, 1.0, ink)
+    return phase, tone, ink
+
+
+def _lines(phase: Array, tone: Array) -> Array:
+    """Give the ink of lines that are the thinner the more of the paper stays white."""
     wave = np.abs((phase % 1) * 2 - 1)
     soft = np.abs(np.gradient(phase, axis=0)) + np.abs(np.gradient(phase, axis=1))
     width = np.minimum(soft, 1) * 1.2 + 0.02
-    lines = smooth(wave - tone.clip(0.06, 0.97), -width, width)
-    ink = np.maximum(ink, lines)
-    ring = np.abs(to_sun - 0.085) < 0.0035
-    ink = np.where(ring, 1.0, ink)
+    return smooth(wave - tone.clip(0.06, 0.97), -width, width)
+
+
+def _paper(row: Array, col: Array, to_sun: Array, chance: np.random.Generator) -> Array:
+    """Make paper with fibres, warm around the sun and cool below."""
     fibre = 0.02 * np.sin(240 * row + 9 * np.sin(7 * col)) + chance.normal(0, 0.012, row.shape)
     paper = np.array([0.95, 0.89, 0.76]) + fibre[..., None] * 0.6
     warm = np.array([0.86, 0.42, 0.20])
     tint = (0.75 * np.exp(-((to_sun / 0.20) ** 2)) * (row < 0.62))[..., None]
     cool = (0.35 * smooth(row, 0.45, 0.95))[..., None]
-    paper = between(between(paper, warm, tint), np.array([0.55, 0.66, 0.66]), cool)
-    return between(paper, shade, ink[..., None])
+    return between(between(paper, warm, tint), np.array([0.55, 0.66, 0.66]), cool)

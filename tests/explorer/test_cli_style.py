@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
+from torchvision import models
 from typer.testing import CliRunner
 
 from core.errors import ExplorerError
@@ -34,6 +37,40 @@ def test_a_transfer_carries_its_recipe_and_replays(cat: Path, tmp_path: Path) ->
         assert picture.size == (96, 64)
     again = json.loads(run("replay", str(out), "--json"))
     assert again["identical"] and again["recipe"]["kind"] == "style"
+
+
+@pytest.fixture
+def vgg19(tmp_path: Path) -> Path:
+    """A checkpoint of VGG-19 whose layers have random weights, with a head that says nothing."""
+    with torch.device("meta"):
+        shapes = models.vgg19(num_classes=10).state_dict()
+    chance = torch.Generator().manual_seed(0)
+    weights = {}
+    for name, it in shapes.items():
+        value = torch.zeros(it.shape)
+        if name.startswith("features") and it.ndim == 4:
+            # As much goes out as comes in (He et al. 2015).
+            value.normal_(0, (2 / it[0].numel()) ** 0.5, generator=chance)
+        weights[name] = value
+    path = tmp_path / "vgg19.safetensors"
+    save_file(weights, path)
+    return path
+
+
+def test_vgg_19_paints_as_gatys_did(cat: Path, vgg19: Path, tmp_path: Path) -> None:
+    out = tmp_path / "style.png"
+    small = ("--size", "64", "--steps", "2", "--weights", str(vgg19), "--out", str(out))
+    told = json.loads(run("style", "vgg19", str(cat), "mosaic", *small, "--json"))
+    # conv1_1 to conv5_1 and conv4_2, behind their ReLUs, counted by hand in torchvision's vgg19.
+    layers = [f"features.{at}" for at in (1, 6, 11, 20, 29)]
+    assert (told["style_layers"], told["content_layers"]) == (layers, ["features.22"])
+    assert told["pooling"] == "average"
+    assert set(told["losses"]) == {"content features.22", *(f"style {it}" for it in layers)}
+    assert all(
+        it["end"] < it["start"] for name, it in told["losses"].items() if name.startswith("style")
+    )
+    with Image.open(out) as picture:
+        assert picture.size == (64, 42)
 
 
 def test_several_paintings_masks_and_colours(cat: Path, tmp_path: Path) -> None:
