@@ -16,6 +16,11 @@ from explorer.choosing import Chosen
 
 # What is painted, and how, where a link names nothing.
 SAMPLE, PAINTING = "cat", "swirls"
+# What style is, told in other words than the recipe's.
+LOSSES = {
+    "wasserstein": "means and company (Wasserstein)",
+    "gram": "company alone (Gram)",
+}
 # Neurons that stand for the depths, above the sliders.
 EXAMPLES_AT_MOST = 12
 THUMBNAIL_PIXELS = 128

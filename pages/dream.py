@@ -5,7 +5,6 @@ import streamlit as st
 from core.dream_recipes import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from core.errors import ExplorerError
 from core.networks import Network
-from core.recipe import SEED_RANGE
 from explorer import (
     choosing,
     dreaming,
@@ -23,6 +22,7 @@ from explorer.dreaming import Dream
 from explorer.jobs import Job
 from explorer.rows import Wanted
 from explorer.store import StoredPicture
+from explorer.tuning import Tuning
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 STEPS = (5, 10, 20, 40)
@@ -161,71 +161,49 @@ def show_save(dream: Dream, image: bytes, kind: str, label: str) -> None:
 def show_more(dream: Dream) -> None:
     """Let the visitor choose how it is dreamt; the address changes at once."""
     recipe = dream.recipe
-    key = recipe.key
-
-    def put(name: str, usual: object) -> None:
-        value = st.session_state[f"{name} {key}"]
-        links.change(**{name: None if value == usual else f"{value}"})
-
-    def colours() -> None:
-        links.change(colours=links.KEPT if st.session_state[f"colours {key}"] else None)
-
+    tuning = Tuning(recipe)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        st.slider(
-            "Strength: how far it leaves the picture",
-            *STRENGTH_RANGE,
-            recipe.strength,
-            0.25,
-            key=f"strength {key}",
-            on_change=put,
-            args=("strength", DreamRecipe.strength),
-        )
-        st.slider(
-            "Octaves: at how many sizes, so how large the largest forms are",
-            OCTAVES_RANGE[0],
-            max(8, recipe.octaves),
-            recipe.octaves,
-            key=f"octaves {key}",
-            on_change=put,
-            args=("octaves", DreamRecipe.octaves),
-        )
-        for name, title, choices in (
-            ("steps", "Steps at each size", STEPS),
-            ("size", "Longer side in pixels", SIZES),
-        ):
-            now = getattr(recipe, name)
-            st.select_slider(
-                title,
-                sorted({*choices, now}),
-                now,
-                key=f"{name} {key}",
-                on_change=put,
-                args=(name, getattr(DreamRecipe, name)),
-            )
-        st.number_input(
-            "Seed: another one dreams otherwise",
-            *SEED_RANGE,
-            recipe.seed,
-            key=f"seed {key}",
-            on_change=put,
-            args=("seed", DreamRecipe.seed),
-        )
-        st.toggle(
-            "Keep the picture's colours",
-            recipe.keep_colours,
-            key=f"colours {key}",
-            on_change=colours,
-        )
-        if set(SETTINGS) & set(st.query_params):
-            st.button(
-                "Back to the usual",
-                key="usual",
-                on_click=links.change,
-                kwargs=dict.fromkeys(SETTINGS),
-            )
+        show_strength(tuning, recipe)
+        tuning.slide("steps", "Steps at each size", STEPS)
+        tuning.slide("size", "Longer side in pixels", SIZES)
+        tuning.seed("Seed: another one dreams otherwise")
+        show_colours(tuning, recipe)
+        tuning.back(SETTINGS)
     with st.expander("Dream of another picture", expanded=bool(recipe.guide), key="guided"):
         st.caption("A guide: the dream goes towards what the layer sees in that picture.")
         choosing.choose("guide", "", [], "Guide")
+
+
+def show_strength(tuning: Tuning, recipe: DreamRecipe) -> None:
+    """Let the visitor choose how far a dream goes, and how large its forms are."""
+    for name, title, bounds, step in (
+        ("strength", "Strength: how far it leaves the picture", STRENGTH_RANGE, 0.25),
+        (
+            "octaves",
+            "Octaves: at how many sizes, so how large the largest forms are",
+            (OCTAVES_RANGE[0], max(8, recipe.octaves)),
+            1,
+        ),
+    ):
+        st.slider(
+            title,
+            *bounds,
+            getattr(recipe, name),
+            step,
+            key=tuning.key(name),
+            on_change=tuning.put,
+            args=(name,),
+        )
+
+
+def show_colours(tuning: Tuning, recipe: DreamRecipe) -> None:
+    """Let the visitor choose whose colours a dream has; links have a word for it."""
+    key = tuning.key("colours")
+
+    def put() -> None:
+        links.change(colours=links.KEPT if st.session_state[key] else None)
+
+    st.toggle("Keep the picture's colours", recipe.keep_colours, key=key, on_change=put)
 
 
 main()

@@ -1,15 +1,12 @@
 """Style: a picture painted anew, with the content of one and the style of another."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from core import style_settings
 from core.errors import ExplorerError
 from core.networks import Network
-from core.recipe import SEED_RANGE
 from core.style_recipes import StyleRecipe
 from explorer import (
     charting,
@@ -29,16 +26,13 @@ from explorer import (
 from explorer.jobs import Job
 from explorer.store import StoredPicture
 from explorer.styling import Transfer
+from explorer.tuning import Tuning
 
 SIZES = (192, 256, 384, 512, 768, 1024)
 STEPS = (5, 10, 20, 40, 80)
 # How much content has to say, from hardly anything to nearly all.
 BALANCES = (0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0)
 STROKES = (0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0)
-LOSSES = {
-    "wasserstein": "means and company (Wasserstein)",
-    "gram": "company alone (Gram)",
-}
 COLOURS = {
     "style": "the painting's",
     "light": "the picture's own: only its light is painted",
@@ -196,62 +190,18 @@ def show_save(transfer: Transfer, image: bytes, kind: str, label: str) -> None:
 
 def show_settings(transfer: Transfer) -> None:
     """Let the visitor choose how it is painted; the address changes at once."""
-    recipe = transfer.recipe
-    key = recipe.key
-
-    def put(name: str) -> None:
-        value = st.session_state[f"{name} {key}"]
-        usual = links.STYLE_USUAL.get(name, getattr(StyleRecipe, name))
-        links.change(**{name: None if value == usual else str(value)})
-
-    def slide(
-        name: str, title: str, choices: Sequence[float], words: Callable[[Any], str] = str
-    ) -> None:
-        now = getattr(recipe, name)
-        st.select_slider(
-            title,
-            sorted({*choices, now}),
-            now,
-            format_func=words,
-            key=f"{name} {key}",
-            on_change=put,
-            args=(name,),
-        )
-
-    def select(name: str, title: str, words: dict[str, str]) -> None:
-        st.selectbox(
-            title,
-            list(words),
-            list(words).index(getattr(recipe, name)),
-            format_func=words.__getitem__,
-            key=f"{name} {key}",
-            on_change=put,
-            args=(name,),
-        )
-
-    slide("balance", "Balance: from more style to more content", BALANCES, balanced)
+    tuning = Tuning(transfer.recipe, links.STYLE_USUAL)
+    tuning.slide("balance", "Balance: from more style to more content", BALANCES, balanced)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        slide("style_scale", "Size of the strokes", STROKES, "\N{MULTIPLICATION SIGN} {:g}".format)
-        slide("size", "Longer side in pixels", SIZES)
-        slide("steps", "Steps at each size", STEPS)
-        select("colours", "Whose colours", COLOURS)
-        select("loss", "What style is", LOSSES)
-        select("init", "Start from", INITS)
-        st.number_input(
-            "Seed: where the chance in noise comes from",
-            *SEED_RANGE,
-            recipe.seed,
-            key=f"seed {key}",
-            on_change=put,
-            args=("seed",),
-        )
-        if set(SETTINGS) & set(st.query_params):
-            st.button(
-                "Back to the usual",
-                key="usual",
-                on_click=links.change,
-                kwargs=dict.fromkeys(SETTINGS),
-            )
+        times = "\N{MULTIPLICATION SIGN} {:g}".format
+        tuning.slide("style_scale", "Size of the strokes", STROKES, times)
+        tuning.slide("size", "Longer side in pixels", SIZES)
+        tuning.slide("steps", "Steps at each size", STEPS)
+        tuning.select("colours", "Whose colours", COLOURS)
+        tuning.select("loss", "What style is", styling.LOSSES)
+        tuning.select("init", "Start from", INITS)
+        tuning.seed("Seed: where the chance in noise comes from")
+        tuning.back(SETTINGS)
 
 
 def balanced(value: float) -> str:

@@ -6,9 +6,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks import Network
-from core.recipe import SEED_RANGE
 from core.style_depth_recipes import MATRIX, StyleDepthsRecipe
-from core.style_recipes import LOSSES
 from explorer import (
     company,
     following,
@@ -24,6 +22,7 @@ from explorer.choosing import Chosen
 from explorer.gallery import PNG_SIGNATURE
 from explorer.jobs import Job
 from explorer.styled import Styled
+from explorer.tuning import Tuning
 
 VIEWS = {
     "": "Style by content",
@@ -173,46 +172,14 @@ def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> N
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:
     """Let the visitor choose what all pictures have in common."""
-    key = recipe.key
-
-    def put(name: str) -> None:
-        value = st.session_state[f"{name} {key}"]
-        usual = getattr(StyleDepthsRecipe, name)
-        links.change(**{name: None if value == usual else str(value), "cell": None})
-
+    tuning = Tuning(recipe, forgotten=("cell",))
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        for name, title, choices in (
-            ("balance", "Balance: how loudly content speaks", BALANCES),
-            ("size", "Longer side of each in pixels", SIZES),
-            ("steps", "Steps at each size", STEPS),
-        ):
-            now = getattr(recipe, name)
-            st.select_slider(
-                title,
-                sorted({*choices, now}),
-                now,
-                key=f"{name} {key}",
-                on_change=put,
-                args=(name,),
-            )
-        st.selectbox(
-            "What style is",
-            LOSSES,
-            LOSSES.index(recipe.loss),
-            key=f"loss {key}",
-            on_change=put,
-            args=("loss",),
-        )
-        st.number_input(
-            "Seed", *SEED_RANGE, recipe.seed, key=f"seed {key}", on_change=put, args=("seed",)
-        )
-        if set(SETTINGS) & set(st.query_params):
-            st.button(
-                "Back to the usual",
-                key="usual",
-                on_click=links.change,
-                kwargs=dict.fromkeys(SETTINGS),
-            )
+        tuning.slide("balance", "Balance: how loudly content speaks", BALANCES)
+        tuning.slide("size", "Longer side of each in pixels", SIZES)
+        tuning.slide("steps", "Steps at each size", STEPS)
+        tuning.select("loss", "What style is", styling.LOSSES)
+        tuning.seed("Seed")
+        tuning.back(SETTINGS)
 
 
 main()
