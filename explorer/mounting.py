@@ -8,6 +8,8 @@ from typing import Any
 import streamlit as st
 
 FRONTEND = Path(__file__).parent / "frontend"
+# What components have in common; it comes before their own.
+COMMON = {"depth": "stops", "voices": "stops", "tiles": "waiting", "matrix": "waiting"}
 
 
 def mount(
@@ -44,10 +46,12 @@ def mount(
 
 def _component(name: str, html: str) -> Any:
     # Registering an equal component again does nothing; it must be known to the server that runs.
-    css, js = _source(f"{name}.css"), _source(f"{name}.js")
+    css, js = (_source(name, ending) for ending in ("css", "js"))
     return st.components.v2.component(f"explorer_{name}", html=html, css=css, js=js)
 
 
 @functools.cache
-def _source(file: str) -> str:
-    return (FRONTEND / file).read_text("utf-8")
+def _source(name: str, ending: str) -> str:
+    """Read a component's file, after the one that it shares with others, if there is one."""
+    files = (FRONTEND / f"{it}.{ending}" for it in (COMMON.get(name, name), name))
+    return "\n".join(it.read_text("utf-8") for it in dict.fromkeys(files) if it.exists())

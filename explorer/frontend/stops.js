@@ -1,0 +1,24 @@
+// Layers of a network in a row, with an example of each, for the sliders beneath them.
+
+function make(stop) {
+  const example = document.createElement("span");
+  example.className = "example";
+  example.append(document.createElement("span"), document.createElement("span"));
+  example.children[0].className = "frame";
+  example.children[1].className = "name";
+  example.children[1].textContent = stop.name;
+  example.dataset.name = stop.name;
+  example.title = stop.words;
+  example.style.setProperty("--colour", stop.colour);
+  return example;
+}
+
+function paint(example, picture) {
+  const frame = example.querySelector(".frame");
+  if (!picture || frame.querySelector("img")?.getAttribute("src") === picture) return;
+  const image = document.createElement("img");
+  image.alt = ""; // the sliders say where they are
+  image.draggable = false;
+  image.src = picture;
+  frame.replaceChildren(image);
+}
