@@ -128,9 +128,10 @@ def show_pictures(network: Network, found: Styled) -> None:
 
     with st.container(key="cells"):
         rows.grow("cells", [] if job is None else [job], doing, show)
+    # Before the charts, as what they show is measured for some seconds at first.
+    show_cell(found, done, job)
     if len(done) == total and MATRIX in recipe.shows:
         style_charts.show(network, recipe)
-    show_cell(found, done, job)
 
 
 def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> None:

@@ -39,7 +39,8 @@ Layers = Annotated[
     typer.Option(help="Such as relu1a,relu2a, or relu1a:2,relu2a:1 with what each has to say."),
 ]
 Loss = Annotated[str, typer.Option(help=f"What style is: {' or '.join(LOSSES)}.")]
-Size = Annotated[int, typer.Option(help="Longer side of the result in pixels.")]
+Balance = Annotated[float | None, typer.Option(help="How much content has to say beside style.")]
+Size = Annotated[int, typer.Option(help="Longer side of each picture in pixels.")]
 Steps = Annotated[int | None, typer.Option(help="Steps at each size, from small to large.")]
 Method = Annotated[str | None, typer.Option(help=f"How it climbs: {' or '.join(METHODS)}.")]
 Rate = Annotated[float | None, typer.Option(help="How far a step leads.")]
@@ -58,9 +59,7 @@ def style(
     out: PngOut,
     content_layers: Layers = None,
     style_layers: Layers = None,
-    balance: Annotated[
-        float | None, typer.Option(help="How much content has to say beside style.")
-    ] = None,
+    balance: Balance = None,
     size: Size = StyleRecipe.size,
     steps: Steps = None,
     loss: Loss = StyleRecipe.loss,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.style_depth_recipes import MATRIX, SHOWS, StyleDepthsRecipe
-from core.style_recipes import LOSSES, STYLE_SIZES
+from core.style_recipes import STYLE_SIZES
 from explorer.cli.common import (
     AsJson,
     DeviceName,
@@ -25,7 +25,17 @@ from explorer.cli.common import (
     print_json,
     write,
 )
-from explorer.cli.style import Fresh, Picture, PngOut, Seed, StylePicture
+from explorer.cli.style import (
+    Balance,
+    Fresh,
+    Loss,
+    Picture,
+    PngOut,
+    Seed,
+    Size,
+    Steps,
+    StylePicture,
+)
 
 if TYPE_CHECKING:
     from core.networks import Network
@@ -51,14 +61,10 @@ def style_depths(
     stages: Annotated[
         str | None, typer.Option(help="Layers of the other parts. Some by default.")
     ] = None,
-    balance: Annotated[
-        float | None, typer.Option(help="How much content has to say beside style.")
-    ] = None,
-    size: Annotated[
-        int, typer.Option(help="Longer side of each picture in pixels.")
-    ] = StyleDepthsRecipe.size,
-    steps: Annotated[int | None, typer.Option(help="Steps at each size.")] = None,
-    loss: Annotated[str | None, typer.Option(help=f"Style is {' or '.join(LOSSES)}.")] = None,
+    balance: Balance = None,
+    size: Size = StyleDepthsRecipe.size,
+    steps: Steps = None,
+    loss: Loss = StyleDepthsRecipe.loss,
     seed: Seed = StyleDepthsRecipe.seed,
     weights: WeightsFile = None,
     fresh: Fresh = False,

@@ -58,6 +58,11 @@ def test_a_painting_grows_stops_and_keeps_what_is_there(page: Page) -> None:
     expect(after).not_to_have_attribute("src", first, timeout=PAINTED)
     status = page.locator(".st-key-style-status")
     expect(status.get_by_role("progressbar")).to_be_visible()
+    # The curves grow with it.
+    curve = page.locator(".st-key-losses .scatterlayer .js-line").first
+    expect(curve).to_be_visible(timeout=PAINTED)
+    drawn = curve.get_attribute("d") or ""
+    expect(curve).not_to_have_attribute("d", drawn, timeout=PAINTED)
     status.get_by_role("button", name="Stop").click()
     expect(status).to_contain_text("Stopped (", timeout=STOPPED)
     expect(status.get_by_role("button", name="Save it as it is")).to_be_visible()
