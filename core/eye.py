@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 from torch.nn import functional as F
 
 from core import images
 from core.entries import Entry, Source
 from core.errors import BadPicture
 from core.framing import Frame
+from core.fusing import fuse
 from core.indexfile import Array
 from core.networks import Cut, Network
 from core.plans import Plan
@@ -29,7 +30,8 @@ class Eye:
     def __init__(self, network: Network, plan: Plan, source: Source) -> None:
         # Its own, for it is changed.
         self._cut = Cut(network, [network.layer(layer.name) for layer in plan.layers])
-        _reduce_early(self._cut.extractor)
+        if isinstance(self._cut.extractor, fx.GraphModule):
+            self._cut.extractor = _reduce_early(fuse(self._cut.extractor))
         self._device = network.device
         self._plan = plan
         self._source = source
@@ -98,10 +100,8 @@ class Eye:
             start = stop
 
 
-def _reduce_early(extractor: nn.Module) -> None:
+def _reduce_early(extractor: fx.GraphModule) -> fx.GraphModule:
     """Let a traced network reduce each activation at once, while it lies in the cache."""
-    if not isinstance(extractor, fx.GraphModule):
-        return
     output = next(node for node in extractor.graph.nodes if node.op == "output")
     reduced = {}
     for name, node in output.args[0].items():
@@ -109,6 +109,7 @@ def _reduce_early(extractor: nn.Module) -> None:
             reduced[name] = extractor.graph.call_function(_row_maxima, (node,))
     output.args = (reduced,)
     extractor.recompile()
+    return extractor
 
 
 def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,8 @@ are made for networks in training, where nobody asks for it. With the pixels of 
 into channels, the same sums become a convolution without stride, for which they are fast.
 """
 
+import copy
+
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
@@ -20,9 +22,6 @@ class FoldedConvolution(nn.Module):
     another order of summation.
     """
 
-    weight: Tensor
-    bias: Tensor | None
-
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.stride = convolution.stride[0]
@@ -31,8 +30,13 @@ class FoldedConvolution(nn.Module):
         weight = convolution.weight.detach()
         down, right = (-side % self.stride for side in self.kernel_size)
         folded = _folded(F.pad(weight, (0, right, 0, down)), self.stride)
-        self.register_buffer("weight", folded)
-        self.register_buffer("bias", convolution.bias)
+        self.convolution = _with_weights(folded, convolution.bias)
+
+    def around(self, convolution: nn.Module) -> "FoldedConvolution":
+        """Copy it with another form of the convolution without stride in it."""
+        other = copy.copy(self)
+        other._modules = {"convolution": convolution}
+        return other
 
     def forward(self, image: Tensor) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``, as the convolution does."""
@@ -47,7 +51,8 @@ class FoldedConvolution(nn.Module):
             around.append((padding, reach - side - padding))
         (above, below), (left, right) = around
         padded = F.pad(image, (left, right, above, below))
-        return F.conv2d(_folded(padded, stride), self.weight, self.bias)
+        result: Tensor = self.convolution(_folded(padded, stride))
+        return result
 
 
 def _folded(image: Tensor, stride: int) -> Tensor:
@@ -61,6 +66,15 @@ def _folded(image: Tensor, stride: int) -> Tensor:
     lines = image.permute(0, 2, 3, 1).reshape(count, rows, stride, cols, stride * channels)
     folded = lines.transpose(2, 3).reshape(count, rows, cols, stride * stride * channels)
     return folded.permute(0, 3, 1, 2)
+
+
+def _with_weights(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """Make a convolution without stride or padding of weights ``[K, C, h, w]``."""
+    count, channels, height, width = weight.shape
+    made = nn.Conv2d(channels, count, (height, width), bias=bias is not None, device="meta")
+    made.weight = nn.Parameter(weight, requires_grad=False)
+    made.bias = bias
+    return made
 
 
 def can_fold(part: object) -> bool:

@@ -20,6 +20,7 @@ from core import checkpoints, layers
 from core.devices import autocast, has_fast_bfloat16, resolve_device, working_precision
 from core.errors import ExplorerError, unknown
 from core.folding import fold
+from core.fusing import fuse
 from core.layers import Layer
 from core.narrowing import narrow
 from core.recipe import Recipe
@@ -202,6 +203,7 @@ class Cut(nn.Module):
             self.extractor = pool_first(fold(self.extractor))
             if has_fast_bfloat16(network.device):
                 self.extractor = in_half(self.extractor)
+            self.extractor = fuse(self.extractor)
         self.fast = for_gradients
         self.size = network.input_size if network.fixed_size else None
         mean, std = (

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from core.folding import FoldedConvolution
 from core.tracing import relu_ceiling
 
 
@@ -45,7 +44,7 @@ def in_half(network: fx.GraphModule) -> fx.GraphModule:
     may be another's too.
     """
     for path, part in list(network.named_modules()):
-        casts = isinstance(part, nn.Conv2d | nn.Linear | FoldedConvolution)
+        casts = isinstance(part, nn.Conv2d | nn.Linear)
         if casts and part.weight.dtype == torch.float32:
             parent, _, name = path.rpartition(".")
             setattr(network.get_submodule(parent), name, copy.deepcopy(part).bfloat16())

@@ -28,7 +28,7 @@ FLOORS = [
     {"core.framing", "core.ranking", "core.indexfile", "core.entries"},
     {"core.archives"},
     {"core.tracing", "core.checkpoints", "core.operations", "core.folding"},
-    {"core.hooks", "core.describing", "core.rewriting", "core.narrowing"},
+    {"core.hooks", "core.describing", "core.rewriting", "core.narrowing", "core.fusing"},
     {"core.ladder"},
     {"core.layers"},
     {"core.sketchnet"},
