@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks import NetworkInfo
-from explorer import indexed, library, links, opening, shared, widgets
+from explorer import indexed, library, links, opening, ready, shared, widgets
 from explorer.errands import Errand
 from explorer.library import LARGEST_FILE
 
@@ -114,9 +114,11 @@ def show_collections(networks: list[str], chosen: str) -> None:
     )
     network = shared.network(name)
     found = indexed.known(network)
+    own_index = ready.file_of(network.fingerprint).name.removesuffix(ready.ENDING)
     rows = [
         f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
-        f'target="_self">{escape(it)}</a></td><td>{escape(indexed.words(each))}</td></tr>'
+        f'target="_self">{escape(indexed.words(each))}</a></td>'
+        f"<td>{'made here' if it == own_index else escape(it)}</td></tr>"
         for it, each in found.items()
     ]
     if rows:
@@ -134,7 +136,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
     own = library.owned().get(name)
     out = library.index_file(name, network.fingerprint, source)
     file = None if own is None else own.file
-    if out.name.removesuffix(".index") in found:
+    if out.name.removesuffix(ready.ENDING) in found:
         st.caption(f"{name} knows {source} already.")
         return
 

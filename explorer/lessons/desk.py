@@ -105,7 +105,8 @@ def row(pictures: Sequence[Shown], proportion: tuple[int, int] = (1, 1)) -> None
         lines = "".join(f"<small>{escape(line)}</small>" for line in it.words)
         written.append(f"<figure>{shown}<figcaption><b>{dot}{alt}</b>{lines}</figcaption></figure>")
     style = f"--columns: {len(pictures)}; --proportion: {proportion[1]} / {proportion[0]}"
-    st.html(f'<div class="depths lesson-row" style="{style}">{"".join(written)}</div>')
+    alone = " alone" if len(pictures) == 1 else ""
+    st.html(f'<div class="depths lesson-row{alone}" style="{style}">{"".join(written)}</div>')
 
 
 def depths(network: Network, count: int = DEPTHS) -> list[Layer]:

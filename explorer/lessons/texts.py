@@ -33,7 +33,7 @@ LESSONS = (
         (
             "Cut a picture into squares and shuffle them. All its lines, colours and textures are "
             "still there; its things are not. A layer that knows only lines should hardly notice.",
-            "Beside stand the neurons that answer unusually strongly to either picture. Go deeper, "
+            "Below stand the neurons that answer unusually strongly to either picture. Go deeper, "
             "and see where they begin to differ.",
         ),
         "From which layer on does shuffling move it at least half as far as another picture would?",
@@ -63,7 +63,7 @@ LESSONS = (
         "The content of a picture is its activations at some inner layer; two pictures have the "
         "same content where the squared error between these is small.",
         (
-            "The picture at the right began as noise. Step by step it was changed until one layer "
+            "The second picture began as noise. Step by step it was changed until one layer "
             "saw in it what it sees in yours. So it shows what the layer still knows, and what it "
             "has let go of.",
             "Start shallow: nothing is lost. Then go deeper.",
