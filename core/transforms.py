@@ -28,7 +28,17 @@ class Frame:
 
     def __call__(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Turn images ``[N, C, H, W]`` into ``[N, C, H + 2 width, W + 2 width]``."""
-        return F.pad(image, (self.width,) * 4, mode="reflect")
+        if min(image.shape[2:]) > self.width:
+            return F.pad(image, (self.width,) * 4, mode="reflect")
+        rows, cols = (_mirrored(side, self.width).to(image.device) for side in image.shape[2:])
+        return image[..., rows[:, None], cols]
+
+
+def _mirrored(side: int, beyond: int) -> Tensor:
+    """List the places of a row between mirrors at its ends, and so many beyond on each side."""
+    period = max(1, 2 * (side - 1))
+    within = torch.arange(-beyond, side + beyond) % period
+    return torch.minimum(within, period - within)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """The wobble against known answers."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from core.transforms import Crops, Shift, Wobble
+from core.transforms import Crops, Frame, Shift, Wobble
 
 
 def draws(seed: int) -> list[float]:
@@ -152,3 +153,13 @@ def test_a_tiny_picture_is_shifted_no_further_than_it_is_wide() -> None:
         assert moved.shape == tiny.shape and set(moved.flatten().tolist()) <= set(
             tiny.flatten().tolist()
         )
+
+
+@pytest.mark.parametrize("size", [(37, 52), (8, 9), (3, 64), (64, 2), (1, 5)])
+def test_a_frame_mirrors_thin_pictures_again_and_again(size: tuple[int, int]) -> None:
+    image = torch.rand(2, 3, *size).requires_grad_()
+    framed = Frame(8)(image)
+    beyond = ((0, 0), (0, 0), (8, 8), (8, 8))
+    assert np.array_equal(framed.detach(), np.pad(image.detach().numpy(), beyond, mode="reflect"))
+    framed.sum().backward()
+    assert image.grad is not None and float(image.grad.sum()) == framed.numel()
