@@ -9,9 +9,9 @@ from explorer import (
     choosing,
     dreaming,
     following,
+    large,
     layering,
     links,
-    looking,
     offering,
     opening,
     rows,
@@ -115,7 +115,7 @@ def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
         label += "" if found else ", unfinished"
         place = f"{dream.recipe.image} {network.name}"
-        looking.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
+        large.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
         following.status(
             now,
             "{:.0%} dreamt".format,

@@ -17,8 +17,8 @@ from explorer import (
     cropping,
     grid,
     indexed,
+    large,
     links,
-    looking,
     opening,
     rows,
     shared,
@@ -107,7 +107,7 @@ def show_picture(
 
     found = None if layer is None else sighting.answer(sight, layer, index, unit, at)
     middle = None if at is None else ((at[0] + 0.5) / height, (at[1] + 0.5) / width)
-    looking.pick(
+    large.pick(
         sighting.shown(network, chosen, None if layer is None else (layer.name, unit)),
         network.input_size,
         "pick",

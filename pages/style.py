@@ -14,8 +14,8 @@ from explorer import (
     dreaming,
     figures,
     following,
+    large,
     links,
-    looking,
     offering,
     opening,
     shared,
@@ -120,7 +120,7 @@ def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -
         label += "" if found else ", unfinished"
         before = dreaming.began(recipe.content, recipe.size)
         place = f"{recipe.content} {recipe.styles[0]} {network.name}"
-        looking.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
+        large.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
         following.status(
             now,
             "{:.0%} painted".format,
