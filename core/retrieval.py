@@ -31,8 +31,9 @@ from core.tally import Look, Tally
 
 STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
-# Pictures that one thread takes on at a time: more only makes the first answer late.
-BATCH = 16
+# Pictures that one thread takes on at a time. With more, threads are idle longer at the end, and
+# look for places that better pictures have made worthless meanwhile.
+BATCH = 8
 # Batches that wait for each thread, so that none ever does: a bound on memory.
 AHEAD = 1
 # How often what was found is written down: a killed process loses no more than this.
