@@ -30,7 +30,8 @@ def test_every_side_goes_down_the_cost_that_is_measured(task: Task, name: str) -
     if name == "pystiche" and importlib.util.find_spec("pystiche") is None:
         pytest.skip("pystiche is not installed; requirements-bench.txt has it")
     loss = Loss(task, task.subjects().size)
-    costs = [loss.measured(image) for image in islice(SIDES[name](task), 14)]
+    # From noise, L-BFGS goes astray first; rounding decides for how many steps.
+    costs = [loss.measured(image) for image in islice(SIDES[name](task), 40)]
     assert costs[-1] < 0.8 * costs[0]
 
 
