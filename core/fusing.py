@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from core.folding import FoldedConvolution
-from core.tracing import relu_ceiling
+from core.tracing import operation_of, relu_ceiling
 
 # The order of a kernel depends on the size of images, but little. If oneDNN is told none, it may
 # choose one for which it has no fast code.
@@ -146,13 +146,13 @@ def fuse(network: fx.GraphModule) -> fx.GraphModule:
     A ReLU goes with it if it alone reads the convolution.
     """
     for count, node in enumerate(list(network.graph.nodes)):
-        part = _operation(network, node)
+        part = operation_of(network, node)
         folded = isinstance(part, FoldedConvolution)
         convolution = part.convolution if folded else part
         if node.op != "call_module" or not can_fuse(convolution):
             continue
         (reader, *others) = node.users
-        relu = not others and _is_relu(_operation(network, reader))
+        relu = not others and _is_relu(operation_of(network, reader))
         fused = FusedConvolution(convolution, relu)
         node.target = f"fused_{count}"
         network.add_module(node.target, part.around(fused) if folded else fused)
@@ -166,7 +166,3 @@ def fuse(network: fx.GraphModule) -> fx.GraphModule:
 
 def _is_relu(operation: Any) -> bool:
     return relu_ceiling(operation) == math.inf
-
-
-def _operation(network: fx.GraphModule, node: fx.Node) -> Any:
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target

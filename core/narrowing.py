@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from core.tracing import redirected_relu, relu_ceiling
+from core.tracing import operation_of, redirected_relu, relu_ceiling
 
 # What treats every channel by itself, and all alike.
 CHANNELWISE = (
@@ -90,7 +90,7 @@ class _Narrowing:
         alone = set(node.users) - set(self._made) == {reader}
         if not alone or not node.args:
             raise CannotNarrow
-        operation = _operation(self._network, node)
+        operation = operation_of(self._network, node)
         if isinstance(operation, nn.Conv2d | nn.Linear):
             return self._write(node, node.args, self._part(_some(operation, channels)))
         if isinstance(operation, nn.BatchNorm2d):
@@ -127,7 +127,7 @@ class _Narrowing:
 
     def _width(self, node: fx.Node) -> int:
         """Tell how many channels a node gives."""
-        operation = _operation(self._network, node)
+        operation = operation_of(self._network, node)
         if isinstance(operation, nn.Conv2d):
             return operation.out_channels
         if isinstance(operation, nn.BatchNorm2d):
@@ -155,14 +155,10 @@ class _Narrowing:
         return made
 
 
-def _operation(network: fx.GraphModule, node: fx.Node) -> Any:
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
-
-
 def _is_channelwise(network: fx.GraphModule, node: fx.Node, operation: Any) -> bool:
     if operation in (torch.flatten, "flatten") or isinstance(operation, nn.Flatten):
         # Where there is one place left, flattening leaves channels where they are.
-        before = _operation(network, node.all_input_nodes[0])
+        before = operation_of(network, node.all_input_nodes[0])
         return isinstance(before, nn.AdaptiveAvgPool2d) and before.output_size in (1, (1, 1))
     known = isinstance(operation, CHANNELWISE) or operation in (F.max_pool2d, F.avg_pool2d)
     return known or operation is redirected_relu or relu_ceiling(operation) is not None

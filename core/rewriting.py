@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from core.tracing import relu_ceiling
+from core.tracing import operation_of, relu_ceiling
 
 
 def pool_first(network: fx.GraphModule) -> fx.GraphModule:
@@ -22,7 +22,7 @@ def pool_first(network: fx.GraphModule) -> fx.GraphModule:
     has a fourth of the places. A ReLU whose result is wanted elsewhere too stays where it is.
     """
     for pool in list(network.graph.nodes):
-        if not _is_max_pool(_operation(network, pool)):
+        if not _is_max_pool(operation_of(network, pool)):
             continue
         relus = _relus_before(network, pool)
         for relu in relus:
@@ -56,12 +56,8 @@ def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:
     (source,) = pool.all_input_nodes
     relus = source.all_input_nodes if source.target is torch.cat else [source]
     alone = all(len(node.users) == 1 for node in (source, *relus))
-    plain = all(relu_ceiling(_operation(network, node)) == math.inf for node in relus)
+    plain = all(relu_ceiling(operation_of(network, node)) == math.inf for node in relus)
     return list(relus) if alone and plain else []
-
-
-def _operation(network: fx.GraphModule, node: fx.Node) -> Any:
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
 
 
 def _is_max_pool(operation: Any) -> bool:

@@ -227,6 +227,11 @@ def _redirect(node: fx.Node, parts: Mapping[str, Any]) -> None:
     node.args, node.kwargs = (node.all_input_nodes[0], ceiling), {}
 
 
+def operation_of(network: fx.GraphModule, node: fx.Node) -> Any:
+    """Give what a node of a graph does: its module, its function, or the name of its method."""
+    return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
+
+
 def relu_ceiling(operation: Any) -> float | None:
     """Tell where a ReLU stops to rise: never (infinity), at 6, or None for what is no ReLU."""
     if isinstance(operation, nn.ReLU) or operation in (torch.relu, F.relu, "relu"):
