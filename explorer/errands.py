@@ -42,12 +42,13 @@ class Errand:
             text=True,
             cwd=supervisor.ROOT,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     @property
     def open(self) -> bool:
-        """Whether it still works."""
-        return self._process.poll() is None
+        """Whether it still works; once it does not, ``problem`` is final."""
+        return self._listener.is_alive()
 
     @property
     def share(self) -> float:
@@ -67,7 +68,7 @@ class Errand:
         """End it; what it has written down is kept."""
         self._stopped = True
         self._process.kill()
-        self._process.wait()
+        self._listener.join()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

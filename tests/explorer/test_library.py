@@ -142,8 +142,23 @@ def wait(errand: Errand | None) -> Errand:
     while errand.open and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not errand.open
-    time.sleep(0.2)  # for its last words
     return errand
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["failed", "stopped"])
+def test_what_is_over_has_said_why(stopped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page looks once more when an errand is over: words that came later were never shown."""
+    listen = Errand._listen
+
+    def hard_of_hearing(errand: Errand) -> None:
+        time.sleep(0.5)
+        listen(errand)
+
+    monkeypatch.setattr(Errand, "_listen", hard_of_hearing)
+    errand = Errand("this", ["--nonsense"]) if stopped else Errand("nowhere.to.be.found", [])
+    if stopped:
+        errand.stop()
+    assert wait(errand).problem.startswith("Stopped" if stopped else "It ended with exit code 1")
 
 
 def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path) -> None:
