@@ -5,7 +5,7 @@ result of its own, so cells fill in one by one, are found again after a stop, an
 whoever paints the same thing by itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from core.errors import ExplorerError, unknown
@@ -57,6 +57,8 @@ class StyleDepthsRecipe(Recipe):
         shows: what is painted, some of ``SHOWS``.
         size, smallest, scale, steps, balance, variation, loss, pooling: of every picture, as in a
             ``StyleRecipe``.
+        content_variations: the variation of each of the stages where content speaks without style;
+            none for ``variation``.
     """
 
     kind: ClassVar[str] = "style-depths"
@@ -77,6 +79,7 @@ class StyleDepthsRecipe(Recipe):
     variation: float = StyleRecipe.variation
     loss: str = StyleRecipe.loss
     pooling: str = StyleRecipe.pooling
+    content_variations: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,6 +96,12 @@ class StyleDepthsRecipe(Recipe):
                 raise ExplorerError(
                     f"{name} are {len(layers)} layers; name {low} to {high} different ones"
                 )
+        stages, variations = len(self.stages), self.content_variations
+        if not isinstance(variations, tuple) or len(variations) not in (0, stages):
+            raise ExplorerError(
+                f"content_variations are {variations!r}; give one for each of {stages} stages, or "
+                "none"
+            )
         if not isinstance(self.shows, tuple) or not self.shows:
             raise ExplorerError("say what to show, such as matrix")
         for show in self.shows:
@@ -154,7 +163,13 @@ class StyleDepthsRecipe(Recipe):
             return [[self._recipe(it, (self.content_layer,)) for it in single]]
         if show == TEXTURE:
             return [[self._recipe(it, ()) for it in nested]]
-        return [[self._recipe((), it) for it in single]]
+        variations = self.content_variations or (self.variation,) * len(single)
+        return [
+            [
+                replace(self._recipe((), it), variation=own)
+                for it, own in zip(single, variations, strict=True)
+            ]
+        ]
 
     def _recipe(self, style: tuple[str, ...], content: tuple[str, ...]) -> StyleRecipe:
         return StyleRecipe(

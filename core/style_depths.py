@@ -21,7 +21,7 @@ from core.looking import looking
 from core.networks import Network
 from core.retouch import LIGHT
 from core.sketchnet.labels import Label
-from core.style_depth_recipes import StyleDepthsRecipe
+from core.style_depth_recipes import CONTENT, StyleDepthsRecipe
 from core.style_losses import Costs
 from core.style_recipes import StyleRecipe
 
@@ -90,6 +90,9 @@ def plan(
         found = {network.layer(it).name: network.layer(it).index for it in chosen[name]}
         chosen[name] = tuple(sorted(found, key=lambda it: found[it]))
     chosen["content_layer"] = network.layer(chosen["content_layer"]).name
+    if CONTENT in chosen.get("shows", ()) and "variation" not in chosen:
+        own = tuple(style_settings.variation([network.layer(it)]) for it in chosen["stages"])
+        chosen.setdefault("content_variations", own)
     recipe = StyleDepthsRecipe(
         network.name, network.fingerprint, seed, content=content, style=style, **chosen
     )

@@ -28,7 +28,7 @@ from core.retouch import with_colours_of
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
 from core.style_losses import Costs
 from core.style_recipes import StyleRecipe
-from core.style_settings import usual
+from core.style_settings import usual, variation
 
 # What rounding may take off a size.
 NEARLY = 0.99
@@ -53,7 +53,8 @@ class StylePicture:
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     """Write the recipe of a style transfer, a texture or a reconstruction.
 
-    Layers, balance and what else is not named, or None, are the usual ones of the network.
+    Layers, balance and what else is not named, or None, are the usual ones of the network; the cost
+    of variation of a reconstruction is that of its layers.
 
     Args:
         network: the loaded network.
@@ -73,6 +74,9 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     for name in ("content_layers", "style_layers"):
         found = [network.layer(it).name for it in chosen[name]]
         chosen[name] = tuple(dict.fromkeys(found))
+    if chosen["content_layers"] and not chosen["style_layers"]:
+        layers = [network.layer(it) for it in chosen["content_layers"]]
+        chosen.setdefault("variation", variation(layers))
     recipe = StyleRecipe(network=network.name, weights=network.fingerprint, seed=seed, **chosen)
     check(network, recipe)
     return recipe

@@ -16,7 +16,7 @@ from core.paintings import PAINTINGS
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
 from core.samples import SAMPLES
-from core.style_depth_recipes import StyleDepthsRecipe
+from core.style_depth_recipes import CONTENT, StyleDepthsRecipe
 from core.style_recipes import StyleRecipe
 
 # Fields that stand first in a call of ``plan``, or come from the network.
@@ -180,8 +180,10 @@ def _dream(recipe: DreamRecipe) -> list[str]:
 
 
 def _style(recipe: StyleRecipe) -> list[str]:
-    # By default the pooling depends on the network, too.
-    return ["network", *_settings(recipe, StyleRecipe, (), always=("pooling",))]
+    # By default the pooling depends on the network, too, and what a reconstruction pays for
+    # variation on its layers.
+    own = ("pooling", "variation") if recipe.subject == "reconstruction" else ("pooling",)
+    return ["network", *_settings(recipe, StyleRecipe, (), always=own)]
 
 
 def _style_depths(recipe: StyleDepthsRecipe) -> list[str]:
@@ -189,8 +191,9 @@ def _style_depths(recipe: StyleDepthsRecipe) -> list[str]:
     own = [_picture(it, names) for it in (recipe.content, recipe.style)]
     # By default all of these depend on the network.
     layers = ("style_depths", "content_depths", "stages", "content_layer", "pooling")
+    alone = ("content_variations",) if CONTENT in recipe.shows else ()
     said = ("content", "style")
-    return ["network", *own, *_settings(recipe, StyleDepthsRecipe, said, always=layers)]
+    return ["network", *own, *_settings(recipe, StyleDepthsRecipe, said, always=layers + alone)]
 
 
 def _settings(

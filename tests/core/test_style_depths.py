@@ -74,6 +74,29 @@ def test_other_parts_nest_layers_or_take_one(tiny: Network, inputs: dict[str, by
     assert {it.init for it in recipe.parts() if it.subject != "style"} == {"noise"}
 
 
+def test_content_alone_is_what_a_reconstruction_of_each_stage_is(
+    tiny: Network, inputs: dict[str, bytes]
+) -> None:
+    recipe = planned(tiny, inputs, shows=SHOWS)
+    usual, rows = recipe.variation, {it: [] for it in SHOWS}  # type: ignore[var-annotated]
+    for cell in recipe.cells():
+        rows[cell.show].append(cell.recipe)
+    alone = [
+        styles.plan(
+            tiny, content=recipe.content, content_layers=(it,), init="noise", size=64, steps=3
+        )
+        for it in recipe.stages
+    ]
+    assert rows[CONTENT] == alone
+    assert [it.variation for it in alone] == [usual, 2 * usual]
+    others = {it.variation for show in SHOWS[:-1] for it in rows[show]}
+    assert others == {usual}, "style and textures stay as they are"
+    assert recipes.read(recipe.to_json()) == recipe
+    named = planned(tiny, inputs, shows=(CONTENT,), variation=0.5)
+    assert [it.variation for it in named.parts()] == [0.5, 0.5]
+    assert planned(tiny, inputs).content_variations == (), "nothing without content alone"
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -84,6 +107,8 @@ def test_other_parts_nest_layers_or_take_one(tiny: Network, inputs: dict[str, by
         ({"stages": ("6",), "shows": (SINGLE,)}, "no places"),
         ({"steps": 0}, "steps"),
         ({"loss": "cubic"}, "no loss"),
+        ({"content_variations": (0.1,)}, "one for each of 2 stages"),
+        ({"content_variations": (0.1, -1.0), "shows": (CONTENT,)}, "variation"),
     ],
 )
 def test_refusals_are_one_sentence(

@@ -3,13 +3,14 @@
 import dataclasses
 import itertools
 import json
+import math
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from core import devices, images, networks, recipes, style_costs, styles
+from core import devices, images, networks, recipes, samples, style_costs, style_settings, styles
 from core.errors import ExplorerError, UnknownName
 from core.networks import Network
 from core.progress import thinned
@@ -149,6 +150,50 @@ def test_content_is_reconstructed_from_noise(
     target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
     alike = torch.corrcoef(torch.stack([found.image.flatten(), target.flatten()]))[0, 1]
     assert float(alike) > 0.7
+
+
+def test_a_reconstruction_pays_for_variation_as_far_apart_as_its_finest_layer_has_places(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    usual, named = StyleRecipe.variation, {"content": pictures.keep(scene), "init": "noise"}
+
+    def cost(*layers: str, **given: Any) -> float:
+        return small(tiny, content_layers=layers, **{**named, **given}).variation
+
+    assert cost("1") == usual and cost("3") == 2 * usual and cost("3", "1") == usual
+    assert cost("3", variation=0.5) == 0.5, "what is named is kept"
+    painted_in = (pictures.keep(painting),)
+    assert cost("3", styles=painted_in) == usual
+    texture = small(tiny, styles=painted_in, style_layers=("3",), init="noise")
+    assert texture.variation == usual
+
+
+def test_places_are_apart_as_the_stride_says_or_else_as_many_as_there_are(tiny: Network) -> None:
+    layer = tiny.layer("3")
+    assert style_settings.spacing(layer) == 2
+    assert style_settings.spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
+    unknown = dataclasses.replace(layer, stride=None, input_size=(24, 20), size=(8, 5))
+    assert style_settings.spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
+
+
+def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
+    pictures: Pictures,
+) -> None:
+    network = networks.load(networks.SKETCHNET, device="cpu")
+    photograph = images.to_tensor(images.scaled(samples.picture("cat"), 96))[0]
+    recipe = styles.plan(
+        network,
+        content=pictures.keep(photograph),
+        content_layers=("relu4b",),
+        init="noise",
+        size=96,
+        steps=40,
+    )
+    noisy = dataclasses.replace(recipe, variation=StyleRecipe.variation)
+    ends = [
+        losses(painted(network, it, pictures))["content relu4b"]["end"] for it in (recipe, noisy)
+    ]
+    assert ends[0] < 0.8 * ends[1], ends
 
 
 def test_light_alone_keeps_colours(

@@ -1,5 +1,6 @@
 """Python from recipes: executed, it makes the very same picture."""
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,17 @@ def test_styles(sketchnet: Network) -> None:
         sketchnet, styles=(images.fingerprint(swirls),), init="noise", size=64, steps=2
     )
     same(texture, 0, swirls)
+    for variation in (None, styles.StyleRecipe.variation):
+        reconstruction = styles.plan(
+            sketchnet,
+            content=images.fingerprint(rocket),
+            content_layers=("relu3a",),
+            variation=variation,
+            init="noise",
+            size=64,
+            steps=2,
+        )
+        same(reconstruction, 0, rocket)
 
 
 def test_style_at_several_depths(sketchnet: Network) -> None:
@@ -127,6 +139,11 @@ def test_style_at_several_depths(sketchnet: Network) -> None:
         assert sheet.width > 2 * 64
     Path("3.png").unlink()
     assert "parts()[3]" in same(recipe, 3, rocket, swirls)
+    rows = style_depths.plan(
+        sketchnet, *recipe.inputs, shows=("content",), stages=("relu2b",), size=64, steps=1
+    )
+    for other in (rows, dataclasses.replace(rows, content_variations=())):
+        same(other, 0, rocket, swirls)
 
 
 def test_weights_of_one_s_own_are_named_as_a_file() -> None:
