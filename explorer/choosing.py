@@ -221,6 +221,8 @@ def _own(own: Chosen) -> widgets.Tile:
 @functools.lru_cache(maxsize=len(TITLES))
 def thumbnail(sample: str) -> str:
     """Give a sample's small picture as a URL."""
+    if sample in paintings.KEPT:
+        return _square(images.scaled(paintings.picture(sample), TILE_PIXELS))
     if sample in PAINTINGS:  # Quickly drawn where it need not be large.
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))

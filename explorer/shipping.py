@@ -2,8 +2,9 @@
 
 Every neuron of SketchNet, by the recipes that the Layers page asks for, and what the Style pages
 show first; each in a store of the usual form, which later lies beside the user's own and is only
-read. ``sketchnet`` or ``styles`` behind the command makes one of the two alone. Run it again when
-the weights or the recipes change; a test renders some of the pictures anew and compares.
+read. Before them the paintings that take long to draw, without loss. ``paintings``, ``sketchnet``
+or ``styles`` behind the command makes one of these alone. Run it again when the manner of a
+painting, the weights or the recipes change; tests make some of the pictures anew and compare.
 """
 
 import io
@@ -16,7 +17,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from core import images, networks, neurons, style_depths, styles
+from core import images, networks, neurons, paintings, style_depths, styles
 from core.networks import Network
 from core.progress import Picture
 from core.recipe import Recipe
@@ -27,6 +28,8 @@ from explorer.store import ASSETS, NEURONS, STYLES, Store, StoredPicture
 
 # Lossy, to keep the project small; no difference is seen at the size of a tile.
 WEBP_QUALITY = 88
+# What the command calls the paintings.
+PAINTINGS = "paintings"
 
 
 def recipes(network: Network) -> list[NeuronRecipe]:
@@ -82,8 +85,18 @@ def encode(picture: Picture) -> StoredPicture:
     return StoredPicture(picture.part, buffer.getvalue(), picture.facts)
 
 
+def ship_paintings() -> None:
+    """Draw the paintings that are kept finished, and keep them to the last bit."""
+    for name in paintings.KEPT:
+        drawn = paintings.draw(name)
+        drawn.save(paintings.kept(name), "WEBP", lossless=True, quality=100, method=6)
+
+
 if __name__ == "__main__":
     ASSETS.mkdir(exist_ok=True)
+    wanted = sys.argv[1:] or (PAINTINGS, NEURONS.stem, STYLES.stem)
+    if PAINTINGS in wanted:
+        ship_paintings()
     for file in (NEURONS, STYLES):
-        if file.stem in (sys.argv[1:] or (NEURONS.stem, STYLES.stem)):
+        if file.stem in wanted:
             ship(file, file.name)

@@ -1,6 +1,7 @@
 """The shape of the house: imports run one way, and nothing happens at import."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,13 @@ def test_core_knows_no_user_interface_and_nothing_is_pickled() -> None:
             assert not tops & {"streamlit", "plotly", "typer"}, name
         # core.checkpoints only names pickle's error, which torch.load raises for what it refuses.
         assert not tops & {"pickle", "shelve", "dill", "joblib"} or name == "core.checkpoints", name
+
+
+def test_every_package_is_installed() -> None:
+    written = (ROOT / "pyproject.toml").read_text("utf-8")
+    listed = written.split("packages = [", 1)[1].split("]", 1)[0]
+    packages = {".".join(file.parent.relative_to(ROOT).parts) for _, file in modules()}
+    assert set(re.findall(r'"([\w.]+)"', listed)) == packages
 
 
 @pytest.mark.parametrize("module", ["core.neurons", "explorer.cli", "explorer.store"])
