@@ -13,6 +13,8 @@ BINS = 48
 HEIGHT = 260
 LOW = 190
 LEGEND_HEIGHT = 60
+# Half of the last label of an axis stands beyond its end.
+LAST_LABEL = 24
 # Of one row of a table, in pixels.
 ROW_HEIGHT = 30
 # Plotly's Magma; its first colour is darker there, but Streamlit takes that for one of its own.
@@ -111,7 +113,7 @@ def falling(
         )
     figure.update_layout(
         height=HEIGHT + LEGEND_HEIGHT,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        margin={"l": 0, "r": LAST_LABEL, "t": 8, "b": 0},
         hovermode="x",
         legend={"itemclick": False, "itemdoubleclick": False, "orientation": "h", "y": -0.15},
         paper_bgcolor="rgba(0,0,0,0)",

@@ -42,7 +42,7 @@ class Cell:
 
 def show(
     columns: Sequence[Head],
-    rows: Sequence[tuple[Head, Sequence[Cell]]],
+    rows: Sequence[tuple[Head | None, Sequence[Cell]]],
     size: tuple[int, int],
     key: str,
     label: str,
@@ -53,7 +53,7 @@ def show(
 
     Args:
         columns: heads of the columns.
-        rows: heads of the rows, and their pictures, one for each column.
+        rows: heads of the rows, and their pictures, one for each column; a single row has no head.
         size: the pictures' (height, width); only their proportion matters.
         key: the widget's key.
         label: names the set of pictures.
@@ -69,7 +69,10 @@ def show(
         "corner": corner,
         "proportion": f"{size[1]} / {size[0]}",
         "columns": [asdict(it) for it in columns],
-        "rows": [{**asdict(head), "cells": [asdict(it) for it in cells]} for head, cells in rows],
+        "rows": [
+            {"head": head and asdict(head), "cells": [asdict(it) for it in cells]}
+            for head, cells in rows
+        ],
     }
     html = '<div class="matrix" role="group"></div>'
     return mounting.mount("matrix", html, key, data, "open", on_open)

@@ -35,8 +35,9 @@ TITLES = {
 }
 LINES = {
     MATRIX: "Same pictures, seed and balance; only who speaks differs. Click one to see it large.",
-    NESTED: "All layers from the first to the one above speak for style.",
-    SINGLE: "Only the layer above speaks for style. The deep ones are the wrong ones to ask.",
+    NESTED: "All layers from the first to the one above speak for style, {content} for content.",
+    SINGLE: "Only the layer above speaks for style, {content} for content. The deep ones are the "
+    "wrong ones to ask for style.",
     TEXTURE: "From noise, with all layers to the one above: the painting without any picture.",
     CONTENT: "From noise, with the layer above: what it does not know is painted at will.",
 }
@@ -107,10 +108,9 @@ def show(
             found = Cell(name(cell), f"{label}, unfinished", widgets.encoded(sketch), True)
         rows_of[cell.row].append(found)
     columns = recipe.content_depths if part == MATRIX else recipe.stages
-    down = [head(network.layer(it)) for it in recipe.style_depths]
-    if part != MATRIX:
-        whose = f"content at {recipe.content_layer}" if part in (NESTED, SINGLE) else "from noise"
-        down = [Head("", whose, "transparent")]
+    down: list[Head | None] = [None]
+    if part == MATRIX:
+        down = [head(network.layer(it)) for it in recipe.style_depths]
     width, height = styled.content.picture.size
     size = (1, 1) if part == TEXTURE else (height, width)
     clicked = matrix.show(

@@ -119,7 +119,7 @@ def show_pictures(network: Network, found: Styled) -> None:
         for part in recipe.shows:
             st.html(
                 f'<div class="section"><h3>{styled.TITLES[part]}</h3>'
-                f"<p>{styled.LINES[part]}</p></div>"
+                f"<p>{styled.LINES[part].format(content=recipe.content_layer)}</p></div>"
             )
             styled.show(network, found, part, sketches, here)
 

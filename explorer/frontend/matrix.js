@@ -11,19 +11,30 @@ function head(state, kind) {
   return element;
 }
 
+function empty() {
+  const cell = document.createElement("button");
+  cell.type = "button";
+  cell.className = "cell";
+  return cell;
+}
+
 function build(box, data) {
   box.replaceChildren();
-  const corner = box.appendChild(document.createElement("div"));
-  corner.className = "corner";
-  corner.textContent = data.corner;
+  const alone = !data.rows[0].head;
+  box.classList.toggle("alone", alone);
+  if (!alone) {
+    const corner = box.appendChild(document.createElement("div"));
+    corner.className = "corner";
+    corner.textContent = data.corner;
+  }
   for (const column of data.columns) box.appendChild(head(column, "across"));
   for (const row of data.rows) {
-    box.appendChild(head(row, "down"));
-    for (const _ of row.cells) {
-      const cell = box.appendChild(document.createElement("button"));
-      cell.type = "button";
-      cell.className = "cell";
-    }
+    if (row.head) box.appendChild(head(row.head, "down"));
+    for (const _ of row.cells) box.appendChild(empty());
+  }
+  // On a phone two pictures of a single row stand side by side, each below its own head.
+  for (const kind of [".head", ".cell"]) {
+    if (alone) box.querySelectorAll(kind).forEach((it, at) => it.style.setProperty("--line", at >> 1));
   }
 }
 
@@ -65,7 +76,7 @@ function enter(box, cell) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector(".matrix");
-  const shape = JSON.stringify([data.set, data.columns, data.rows.map(({ cells, ...rest }) => [rest, cells.length])]);
+  const shape = JSON.stringify([data.set, data.columns, data.rows.map((row) => [row.head, row.cells.length])]);
   box.setAttribute("aria-label", data.label);
   box.style.setProperty("--across", data.columns.length);
   box.style.setProperty("--proportion", data.proportion);

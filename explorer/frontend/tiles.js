@@ -75,6 +75,19 @@ function move(grid, event) {
   }
 }
 
+// Where a line of tiles scrolls sideways, the one that is chosen may stand beyond its edge.
+function uncover(grid) {
+  const tile = grid.querySelector(".tile.open");
+  let line = tile?.getRootNode().host;
+  while (line && getComputedStyle(line).overflowX !== "auto") line = line.parentElement;
+  if (!line) return;
+  const [own, seen] = [tile.getBoundingClientRect(), line.getBoundingClientRect()];
+  if (own.left >= seen.left && own.right <= seen.right) return;
+  line.scrollLeft += (own.left + own.right - seen.left - seen.right) / 2;
+}
+
+const WIDTHS = new ResizeObserver((changed) => changed.forEach(({ target }) => uncover(target)));
+
 // A dialog that a tile opened takes the focus; when it has closed, the tile has it again.
 function returnTo(tile) {
   let opened = false;
@@ -98,6 +111,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (grid.dataset.set !== data.set) {
     grid.replaceChildren();
     grid.dataset.set = data.set;
+    WIDTHS.unobserve(grid);
+    WIDTHS.observe(grid); // now, and whenever there is more or less room
   }
   while (grid.children.length > data.tiles.length) grid.lastElementChild.remove();
   data.tiles.forEach((state, place) => {

@@ -88,3 +88,11 @@ def test_a_phone_sees_the_whole_picture(page: Page) -> None:
     box = page.locator(".compare").bounding_box()
     assert box is not None and 300 < box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    last = page.locator(".st-key-curves .xtick text", has_text="100 %")
+    expect(last).to_be_visible(timeout=PAINTED)
+    label, chart = (
+        last.bounding_box(),
+        page.locator(".st-key-curves .main-svg").first.bounding_box(),
+    )
+    assert label is not None and chart is not None
+    assert label["x"] + label["width"] <= chart["x"] + chart["width"], "the last label is cut off"

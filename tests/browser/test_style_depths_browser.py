@@ -28,6 +28,17 @@ def test_cells_fill_in_and_open_large(page: Page) -> None:
     expect(page).to_have_url(re.compile("style\\?.*style_layers=relu3a"))
 
 
+def test_numbers_in_a_table_are_read_in_the_dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"/style_depths?{QUICK}")
+    label = page.locator(".heatmap-label text").first
+    expect(label).to_be_visible(timeout=PAINTED)
+    fills = page.locator(".heatmap-label text").evaluate_all(
+        "all => [...new Set(all.map(it => getComputedStyle(it).fill))]"
+    )
+    assert [min(map(int, re.findall(r"\d+", it))) > 180 for it in fills] == [True], fills
+
+
 def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
     page.goto("/style_depths?view=together&picture=coffee&style=dots&layer=relu1b")
     pair = page.locator(".st-key-pair")
@@ -58,3 +69,26 @@ def test_a_phone_sees_the_whole_matrix(page: Page) -> None:
     page.goto(f"/style_depths?{QUICK}")
     expect(page.locator(".matrix .cell").first).to_be_visible(timeout=PAINTED)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_phone_shows_two_pictures_of_a_row_at_once_each_below_its_head(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/style_depths?{QUICK}&view=rows")
+    row = page.locator(".matrix.alone").first
+    expect(row.locator(".cell")).to_have_count(5, timeout=PAINTED)
+    heads, cells = (
+        [it.bounding_box() for it in row.locator(kind).all()] for kind in (".head", ".cell")
+    )
+    for head, cell in zip(heads, cells, strict=True):
+        assert head is not None and cell is not None
+        assert cell["width"] > 160
+        assert head["x"] == cell["x"] and 0 < cell["y"] - head["y"] < 60
+    assert len({it["y"] for it in cells if it is not None}) == 3
+
+
+def test_a_phone_scrolls_to_what_is_chosen(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/style_depths?picture=galaxies&style=gravel&size=48&steps=1")
+    for group in ("Content: samples", "Style: samples"):
+        chosen = page.get_by_role("group", name=group).locator(".tile.open")
+        expect(chosen).to_be_in_viewport(ratio=0.99, timeout=PAINTED)

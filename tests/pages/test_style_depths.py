@@ -57,7 +57,7 @@ def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(studi
     (shown,) = matrices(app)
     depths = style_depths.spread(studio.network, style_depths.USUAL_DEPTHS)
     assert [it["name"] for it in shown["columns"]] == list(depths)
-    assert [it["name"] for it in shown["rows"]] == list(depths)
+    assert [it["head"]["name"] for it in shown["rows"]] == list(depths)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
     # Edges, colours and what is missing of the style; these neurons have no labels.
     assert len(app.get("plotly_chart")) == 3
@@ -110,6 +110,8 @@ def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
     ]
     assert all(cell["picture"] for it in shown for row in it["rows"] for cell in row["cells"])
     assert [it["proportion"] for it in shown][2] == "1 / 1"
+    assert [[row["head"] for row in it["rows"]] for it in shown] == [[None]] * 4
+    assert html(app).count("3 for content") == 2
 
 
 def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
