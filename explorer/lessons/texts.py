@@ -68,7 +68,7 @@ LESSONS = (
             "has let go of.",
             "Start shallow: nothing is lost. Then go deeper.",
         ),
-        "At which layer are less than half of the picture's edges left where they were?",
+        "At which layer are less than two thirds of the picture's edges left where they were?",
         "Edges are the tenth of all pixels where the light is steepest. One is kept where the "
         "other picture has one within a pixel; what chance alone would keep is taken off.",
     ),
