@@ -105,7 +105,7 @@ class Fourier(Canvas):
         self.spectrum = nn.Parameter(
             noise.to(device)
         )  # [N, 3, H, W // 2 + 1, 2], real and imaginary
-        self.register_buffer("scale", _inverse_frequency(size).to(device))
+        self.register_buffer("scale", inverse_frequency(size).to(device))
         self.register_buffer("colours", colour_matrix().to(device))
 
     def forward(self) -> Tensor:
@@ -200,7 +200,7 @@ def _behind_sigmoid(image: Tensor) -> Tensor:
     return torch.logit(image.clamp(DARKEST, LIGHTEST))
 
 
-def _inverse_frequency(size: tuple[int, int]) -> Tensor:
+def inverse_frequency(size: tuple[int, int]) -> Tensor:
     """Scale each frequency of a real transform by what natural pictures hold of it.
 
     Returns:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 # Pairs of a step and what it did to the gradient that are remembered, and bytes they may fill. All
-# of them are read twice a step; with 20 pairs styles come a hundredth lower in as many steps, which
-# take a tenth longer.
-HISTORY, HISTORY_BYTES = 8, 2**30
+# of them are read twice a step; with 8 pairs styles take a tenth more steps, each of which is a
+# fiftieth shorter.
+HISTORY, HISTORY_BYTES = 16, 2**30
 # A step moves a pixel so far at most, root mean square: first, and when the way is known.
 FIRST, FARTHEST = 0.01, 0.1
 # So much of a loss may be rounding.
@@ -31,27 +31,38 @@ FLAT = 1e-6
 class Lbfgs(torch.optim.Optimizer):
     """Quasi-Newton descent of one tensor (Liu and Nocedal, 1989).
 
-    The direction is a combination of remembered steps, gradient differences and the gradient; its
-    coefficients are found from their dot products alone, and so everything that is large is read
-    only twice a step (Chen, Wang and Zhou, "Large-scale L-BFGS using MapReduce", 2014).
+    The direction is a combination of remembered steps, and of gradient differences and the gradient
+    as the first guess at the inverse curvature turns them; its coefficients are found from dot
+    products alone, and so everything that is large is read only twice a step (Chen, Wang and Zhou,
+    "Large-scale L-BFGS using MapReduce", 2014).
 
     Attributes:
         best: where the loss was least so far.
     """
 
-    def __init__(self, parameter: nn.Parameter, learning_rate: float = 1.0) -> None:
+    def __init__(
+        self,
+        parameter: nn.Parameter,
+        learning_rate: float = 1.0,
+        guess: Callable[[Tensor], Tensor] = torch.clone,
+    ) -> None:
         """Begin.
 
         Args:
             parameter: what descends.
             learning_rate: 1 for steps as long as the curvature says.
+            guess: the first guess at the inverse curvature, but for a factor: a symmetric, positive
+                linear map of tensors that are shaped as the parameter is.
         """
         super().__init__([parameter], {"lr": learning_rate})
         self._at = parameter
+        self._guess = guess
         size = parameter.numel()
         self._room = max(1, min(HISTORY, HISTORY_BYTES // (8 * size)))
-        # The gradient, then each remembered step and what it did to the gradient.
+        # The guess for the gradient; then each remembered step, and the guess for what that did to
+        # the gradient.
         self._rows = parameter.new_zeros(2 * self._room + 1, size, requires_grad=False)
+        self._gradient = torch.zeros_like(self._rows[0])
         self._dots = torch.zeros(2 * self._room + 1, 2 * self._room + 1, dtype=torch.float64)
         self._order: list[int] = []
         self.best = parameter.detach().clone()
@@ -78,13 +89,16 @@ class Lbfgs(torch.optim.Optimizer):
             if not loss <= least + ROUNDING * abs(least) and self._taken_back < PATIENCE:
                 self._take_back(place, least, loss)
                 return
-            if self._taken_back >= PATIENCE:
-                self._order.clear()
-            else:
-                self._remember(self._at.flatten() - place)
-        self._rows[0].copy_(self._at.grad.flatten())
-        self._taken_back = 0
-        self._aim()
+        gradient = self._at.grad.flatten().clone()
+        guessed = self._guess(self._at.grad).flatten()
+        changed = None
+        if self._taken_back >= PATIENCE:
+            self._order.clear()
+        elif self._before is not None:
+            changed = self._remember(self._at.flatten() - self._before[0], gradient, guessed)
+        self._gradient, self._taken_back = gradient, 0
+        self._rows[0].copy_(guessed)
+        self._aim(changed)
         self._before = (self._at.flatten().clone(), loss)
         self._at.add_(self._direction.view_as(self._at), alpha=self._length)
 
@@ -97,27 +111,36 @@ class Lbfgs(torch.optim.Optimizer):
         self._length = min(max(best, low), high)
         self._at.copy_((place + self._length * self._direction).view_as(self._at))
 
-    def _remember(self, moved: Tensor) -> None:
-        """Keep where the last step led, ``[n]``, and what it did to the gradient."""
-        gradient = self._at.grad
-        if gradient is None:
-            return
-        changed = gradient.flatten() - self._rows[0]
+    def _remember(self, moved: Tensor, gradient: Tensor, guessed: Tensor) -> Tensor | None:
+        """Keep where the last step led, ``[n]``, and the guess for what it did to the gradient.
+
+        Returns:
+            What it did, ``[n]``; none if that says nothing.
+        """
+        changed = gradient - self._gradient
         curvature = float(moved @ changed)
         if not curvature > FLAT * float(moved.norm() * changed.norm()):
-            return
+            return None
         full = len(self._order) == self._room
         at = self._order.pop(0) if full else len(self._order)
         self._order.append(at)
         self._rows[1 + 2 * at].copy_(moved)
-        self._rows[2 + 2 * at].copy_(changed)
+        self._rows[2 + 2 * at].copy_(guessed - self._rows[0])
+        return changed
 
-    def _aim(self) -> None:
-        """Choose where to go, and how far."""
+    def _aim(self, changed: Tensor | None) -> None:
+        """Choose where to go, and how far.
+
+        Args:
+            changed: what the newest step did to the gradient, ``[n]``; none if nothing is new.
+        """
         used = 1 + 2 * len(self._order)
-        newest = [0, *(it + 2 * self._order[-1] for it in (1, 2) if self._order)]
         rows, dots = self._rows[:used], self._dots[:used, :used]
-        fresh = (rows[newest] @ rows.T).to("cpu", torch.float64)  # [1 or 3, used]
+        newest, vectors = [0], [self._gradient]
+        if changed is not None:
+            newest.append(2 + 2 * self._order[-1])
+            vectors.append(changed)
+        fresh = (torch.stack(vectors) @ rows.T).to("cpu", torch.float64)  # [1 or 2, used]
         dots[newest] = fresh
         dots[:, newest] = fresh.T
         parts = _combination(dots, self._order)
@@ -140,11 +163,12 @@ def _combination(dots: Tensor, order: list[int]) -> Tensor:
 
     Args:
         dots: ``[2 m + 1, 2 m + 1]``, products of the gradient, and of each step and what it did to
-            the gradient.
+            the gradient; of two gradients or what was done to them, with the first guess between.
+            Products of a step with what older ones did are not read.
         order: of the m steps, the oldest first.
 
     Returns:
-        ``[2 m + 1]``, how much of each the direction has.
+        ``[2 m + 1]``, how much of each the direction has; of gradients, as they are guessed.
     """
     parts = torch.zeros(len(dots), dtype=torch.float64)
     parts[0] = -1.0

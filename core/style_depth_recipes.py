@@ -62,7 +62,7 @@ class StyleDepthsRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style-depths"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     content: str = ""
     style: str = ""

@@ -60,7 +60,7 @@ class StyleRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     content: str = ""
     styles: tuple[str, ...] = ()
@@ -74,8 +74,8 @@ class StyleRecipe(Recipe):
     loss: str = "wasserstein"
     size: int = 512
     smallest: int = 64
-    scale: float = 2**0.5
-    steps: int = 40
+    scale: float = 2.0
+    steps: int = 50
     method: str = "lbfgs"
     rate: float = 1.0
     variation: float = 0.02

@@ -12,7 +12,10 @@ Which depths speak; all else is the same for all, as costs are made to pull alik
   times as much brings bright seams in at the border.
 - From 64 pixels up: what spans half the picture, such as an eddy of the sky, is found while it is
   as small as a layer sees. From 128 up there are strokes but hardly a star.
-- L-BFGS, which comes ten times lower than Adam in as many steps.
+- Each size is twice the one before, with 50 steps: with factors of 1.4 and 40 steps pictures take
+  a tenth longer and come two hundredths less low.
+- L-BFGS, which comes ten times lower than Adam in as many steps, with a first guess at how costs
+  curve (``easel.Soft``).
 - A reconstruction, which no painting tells what to put where its layer does not look, pays for
   variation by depth (see ``variation``).
 

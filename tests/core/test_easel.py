@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from core.ascent import AscentSettings, ascend
-from core.easel import AVERAGE, Easel
+from core.easel import AVERAGE, SOFTNESS, Easel, Soft
 from core.networks import Network
 from core.objectives import IMAGE, Objective
 from core.transforms import Frame
@@ -74,6 +74,31 @@ def test_lbfgs_shows_the_best_picture_that_it_saw(tiny: Network, target: Tensor)
     values = climb(tiny, easel, target, 15)
     found = float(towards(target)({IMAGE: easel.painted}))
     assert found == pytest.approx(max(values)) and found > 0.001 * values[0]
+
+
+@pytest.mark.parametrize("size", [(9, 14), (8, 1), (1, 7), (15, 15)])
+def test_the_first_guess_is_symmetric_and_positive(size: tuple[int, int]) -> None:
+    soft = Soft(size)
+    generator = torch.Generator().manual_seed(3)
+    one, other = (torch.randn(1, 3, *size, generator=generator) for _ in range(2))
+    torch.testing.assert_close((soft(one) * other).sum(), (one * soft(other)).sum())
+    assert float((soft(one) * one).sum()) > 0
+
+
+@pytest.mark.parametrize("size", [(12, 20), (20, 1), (1, 21), (15, 15)])
+def test_the_first_guess_damps_waves_by_their_frequency(size: tuple[int, int]) -> None:
+    longer = max(size)
+    along = torch.arange(longer) / longer
+    laid = along[None] if size[1] == longer else along[:, None]
+
+    def kept(times: int) -> float:
+        wave = torch.cos(2 * torch.pi * times * laid).expand(1, 3, *size)
+        share = float((Soft(size)(wave) * wave).sum() / wave.square().sum())
+        torch.testing.assert_close(Soft(size)(wave), share * wave, rtol=1e-4, atol=1e-4)
+        return share
+
+    assert kept(1) / kept(2) == pytest.approx(2**SOFTNESS, rel=1e-3)
+    assert kept(1) / kept(5) == pytest.approx(5**SOFTNESS, rel=1e-3)
 
 
 def test_nothing_changes_where_the_mask_is_black(tiny: Network, target: Tensor) -> None:

@@ -14,11 +14,11 @@ Function = Callable[[Tensor], Tensor]
 
 
 def descend(
-    function: Function, start: Tensor, steps: int
+    function: Function, start: Tensor, steps: int, guess: Function = torch.clone
 ) -> tuple[list[float], list[Tensor], Lbfgs]:
     """Give the losses and places that were looked at."""
     place = nn.Parameter(start.clone())
-    descent = Lbfgs(place)
+    descent = Lbfgs(place, guess=guess)
     losses, places = [], []
     for _ in range(steps):
         place.grad = None
@@ -43,23 +43,31 @@ def rosenbrock(x: Tensor) -> Tensor:
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
-def two_loops(gradient: Tensor, steps: list[Tensor], changes: list[Tensor]) -> Tensor:
-    """Nocedal and Wright, algorithm 7.4."""
+def two_loops(
+    gradient: Tensor, steps: list[Tensor], changes: list[Tensor], guess: Tensor
+) -> Tensor:
+    """Nocedal and Wright, algorithm 7.4, the initial matrix being a multiple of the guess."""
     q, weights = gradient.clone(), []
     for s, y in zip(reversed(steps), reversed(changes), strict=True):
         weights.append((s @ q) / (y @ s))
         q = q - weights[-1] * y
-    q = q * (steps[-1] @ changes[-1]) / (changes[-1] @ changes[-1])
+    q = guess @ q * (steps[-1] @ changes[-1]) / (changes[-1] @ guess @ changes[-1])
     for s, y, weight in zip(steps, changes, reversed(weights), strict=True):
         q = q + s * (weight - (y @ q) / (y @ s))
     return -q.detach()
 
 
-def test_directions_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("turned", [False, True], ids=["no guess", "a guess"])
+def test_directions_are_those_of_the_paper(turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lbfgs, "HISTORY", 4)
     function = bowl()
     start = torch.linspace(-1, 1, 30, dtype=torch.float64)
-    _, places, _ = descend(function, start, 12)
+    guess = torch.eye(30, dtype=torch.float64)
+    if turned:
+        guess = guess + torch.cov(
+            torch.randn(30, 90, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        )
+    _, places, _ = descend(function, start, 12, lambda gradient: guess @ gradient)
     gradients = [torch.func.grad(function)(it) for it in places]
     values = [float(function(it).detach()) for it in places]
     # On a bowl no step leads upwards once the curvature is known, so each look is a step.
@@ -67,7 +75,7 @@ def test_directions_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> N
     for at in range(6, 11):
         steps = [places[it + 1] - places[it] for it in range(at - 4, at)]
         changes = [gradients[it + 1] - gradients[it] for it in range(at - 4, at)]
-        wanted = two_loops(gradients[at], steps, changes)
+        wanted = two_loops(gradients[at], steps, changes, guess)
         size = float(wanted.norm()) / 30**0.5
         taken = places[at + 1] - places[at]
         torch.testing.assert_close(
@@ -81,6 +89,18 @@ def test_it_finds_the_valley(function: Function) -> None:
     losses, _, descent = descend(function, start, 250)
     assert min(losses) < 1e-6 * losses[0]
     assert float(function(descent.best)) == pytest.approx(min(losses))
+
+
+def test_a_good_guess_saves_steps() -> None:
+    curvature = torch.logspace(0, 4, 30, dtype=torch.float64)
+    start = torch.linspace(-1.2, 1.0, 30, dtype=torch.float64)
+
+    def bowl_along_axes(x: Tensor) -> Tensor:
+        return 0.5 * (curvature * x**2).sum()
+
+    plain, _, _ = descend(bowl_along_axes, start, 12)
+    told, _, _ = descend(bowl_along_axes, start, 12, lambda gradient: gradient / curvature)
+    assert min(told) < 1e-12 * told[0] < 1e-6 * min(plain)
 
 
 def test_a_step_that_leads_upwards_is_taken_back() -> None:

@@ -48,6 +48,7 @@ def small(network: Network, **given: Any) -> StyleRecipe:
     settings: dict[str, Any] = {
         "size": 80,
         "smallest": 40,
+        "scale": 2**0.5,
         "steps": 15,
         "balance": 0.05,
         "loss": "gram",

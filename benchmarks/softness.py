@@ -1,0 +1,63 @@
+"""What a first guess at curvature does for a style: ``python -m benchmarks.softness``.
+
+A picture is painted at full size from its content, by L-BFGS with guesses of several softness (see
+``core.easel.Soft``; 0 is no guess). The table gives the cost after so many steps, measured as in
+``benchmarks.style``; how long steps take does not matter here.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.style_sides import Loss, Task, explorer
+from core import easel, images, networks, styles
+from core.looking import looking
+from explorer.cli.common import open_named
+
+STEPS = (10, 20, 40, 80, 160)
+
+
+def falls(task: Task, softness: float) -> dict[int, float]:
+    """Give the cost after each of ``STEPS``."""
+    kept, easel.SOFTNESS = easel.SOFTNESS, softness
+    try:
+        loss = Loss(task, task.subjects().size)
+        looked = enumerate(explorer(task), 1)
+        return {step: loss.measured(image) for step, image in looked if step in STEPS}
+    finally:
+        easel.SOFTNESS = kept
+
+
+def main(
+    content: Annotated[str, typer.Option(help="A file or a sample.")] = "coffee",
+    style: Annotated[str, typer.Option(help="A file or a painting of ours.")] = "swirls",
+    network: Annotated[str, typer.Option(help="The network's name.")] = "sketchnet",
+    weights: Annotated[Path | None, typer.Option(help="Its checkpoint.")] = None,
+    size: Annotated[int, typer.Option(help="Longer side in pixels.")] = 320,
+    loss: Annotated[str, typer.Option(help="gram or wasserstein.")] = "gram",
+    guesses: Annotated[str, typer.Option(help="Softness, separated by commas.")] = "0,0.5,1",
+    out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
+) -> None:
+    """Paint with several guesses, and compare."""
+    loaded = looking(networks.load(network, weights))
+    pictures = [open_named(it) for it in (content, style)]
+    inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+    names = list(inputs)
+    recipe = styles.plan(loaded, content=names[0], styles=(names[1],), loss=loss, size=size)
+    task = Task(loaded, replace(recipe, smallest=size, steps=max(STEPS)), inputs)
+    found = {softness: falls(task, softness) for softness in map(float, guesses.split(","))}
+    table = Table("softness", *(f"{step} steps" for step in STEPS))
+    for softness, costs in found.items():
+        table.add_row(f"{softness:g}", *(f"{cost:.6f}" for cost in costs.values()))
+    Console(width=100).print(table)
+    if out is not None:
+        out.write_text(json.dumps({"network": network, "costs": found}, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
