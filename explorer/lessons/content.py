@@ -17,8 +17,8 @@ SAMPLE = "cat"
 # After the usual steps edges are where they will be; after half of them, another processor's
 # rounding moves a tenth of those that deep layers keep.
 SIZE, SMALLEST = 128, 64
-# Between what SketchNet's third stage keeps of the samples (79 to 91%) and its fourth of most of
-# them (48 to 58%).
+# Between what SketchNet's third stage keeps of the samples (75 to 90%) and its fourth of most of
+# them (42 to 62%).
 MOST = 2 / 3
 
 

@@ -54,7 +54,7 @@ def test_3_edges_are_lost_in_the_fourth_stage() -> None:
     (values,) = reveal(app).values()
     assert "Measured: relu4b." in verdict(app)
     assert values["relu1b"] > 0.9
-    assert values["relu3b"] > 0.78 > 0.6 > values["relu4b"] > 0.45 > values["relu5b"]
+    assert values["relu3b"] > 0.78 > 0.64 > values["relu4b"] > 0.5 > values["relu5b"]
 
 
 def test_4_paintings_are_told_apart_by_what_fires_together() -> None:
