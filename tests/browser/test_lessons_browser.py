@@ -51,3 +51,12 @@ def test_a_phone_sees_it_all(page: Page) -> None:
     page.goto("/lessons?lesson=5")
     expect(page.get_by_text("content costs 0%")).to_be_visible(timeout=MADE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # What the question is about stands between the words and the question.
+    expect(page.get_by_role("button", name="Show what was measured")).to_be_visible(timeout=MADE)
+    parts = (".lesson blockquote", ".st-key-lesson-stage", ".st-key-lesson-asking")
+    # At one moment, as they move down while pictures come.
+    words, stage, question = page.evaluate(
+        "parts => parts.map(it => document.querySelector(it).getBoundingClientRect().toJSON())",
+        parts,
+    )
+    assert words["bottom"] < stage["top"] and stage["bottom"] < question["top"]
