@@ -8,6 +8,7 @@ texture (style only, from noise) or a reconstruction (content only, from noise).
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +31,8 @@ from core.style_losses import Costs
 from core.style_recipes import StyleRecipe
 from core.style_settings import usual, variation
 
-# What rounding may take off a size.
-NEARLY = 0.99
+# No size is added for less than this part of a growth.
+SPARED = 0.1
 
 
 @dataclass(frozen=True)
@@ -141,14 +142,17 @@ def render(
 
 
 def scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """List the (height, width) that a picture of a size is painted at, small ones first."""
-    longer = max(size)
-    factors = [1.0]
-    while longer * factors[-1] / recipe.scale > recipe.smallest * NEARLY:
-        factors.append(factors[-1] / recipe.scale)
+    """List the (height, width) that a picture of a size is painted at, small ones first.
+
+    The first is the recipe's smallest, and all grow by the same factor: its scale, or whatever less
+    leads to the size.
+    """
+    larger = max(1.0, max(size) / recipe.smallest)
+    count = math.ceil(math.log(larger) / math.log(recipe.scale) - SPARED)
+    factors = [larger ** (-after / count) for after in range(count, 0, -1)]
     return [
         (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-        for factor in reversed(factors)
+        for factor in (*factors, 1.0)
     ]
 
 

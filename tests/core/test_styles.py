@@ -287,6 +287,11 @@ def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tenso
         (256, 512),
     ]
     assert styles.scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [(256, 512)]
+    # It begins with the smallest wherever it ends, and for a little more there is no size.
+    doubled = dataclasses.replace(recipe, scale=2.0, smallest=64)
+    assert styles.scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
+    assert styles.scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
+    assert styles.scales(doubled, (68, 66)) == [(68, 66)]
 
 
 def test_an_enlarged_picture_has_the_detail_of_its_start(
