@@ -252,17 +252,26 @@ SIDES: dict[str, Side] = {
 
 
 class Bare:
-    """The bare network: forward, and backward from fixed slopes, as fast as the explorer may."""
+    """What no painting by this network can beat: its bare forward, and backward from fixed slopes.
 
-    def __init__(self, task: Task, size: tuple[int, int]) -> None:
+    In its best layout and type; as it is, or as ``core.rewriting`` and ``core.fusing`` make it.
+    """
+
+    def __init__(self, task: Task, size: tuple[int, int], rewritten: bool = False) -> None:
         layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
-        self.cut = task.network.cut(layers, for_gradients=True)
-        self.image = style_costs.FRAME(torch.rand(1, 3, *size)).requires_grad_()
-        self.slopes = [torch.randn_like(it) for it in self.cut(self.image).values()]
+        self.extractor = task.network.cut(layers, for_gradients=rewritten).extractor
+        image = style_costs.FRAME(torch.rand(1, 3, *size)).to(task.network.device)
+        self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
+        self.slopes = [torch.randn_like(it) for it in self._seen()]
+
+    def _seen(self) -> list[Tensor]:
+        with devices.autocast(self.image.device):
+            seen: dict[str, Tensor] = self.extractor(self.image)
+        return list(seen.values())
 
     def __call__(self) -> None:
         """Do one step."""
-        torch.autograd.grad(list(self.cut(self.image).values()), self.image, self.slopes)
+        torch.autograd.grad(self._seen(), self.image, self.slopes)
 
 
 def own_steps(task: Task, size: tuple[int, int]) -> Iterator[None]:

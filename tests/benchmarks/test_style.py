@@ -55,3 +55,9 @@ def test_only_the_sides_own_work_is_timed(task: Task) -> None:
     assert style.reached(points, -1.0) is None
     # What ends by itself is measured where it ended.
     assert style.run("short", side, task, loss, seconds=1e9)[-1][1] == 99.0
+
+
+def test_a_step_is_timed_beside_the_bare_network_in_both_its_forms(task: Task) -> None:
+    found = style.step_ratio(task, task.subjects().size)
+    assert set(found) == {"bare", "rewritten", "step", "bare of step", "rewritten of step"}
+    assert min(found.values()) > 0
