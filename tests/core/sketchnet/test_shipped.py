@@ -103,7 +103,7 @@ def test_deep_neurons_have_clear_labels_that_an_untrained_network_has_not() -> N
     known = labels.load()
     assert known.chosen_on.seed != known.measured_on.seed
     assert counts.share_of_last_stages(known.layers) >= 0.60
-    few = World(424_242, 150)  # too few to tell how many, enough to see the difference
+    few = World(424_242, 100)  # too few to tell how many, enough to see the difference
     untrained, trained = (
         dissection.measure(
             model, few, dissection.dissect(model, replace(few, seed=424_243), known.quantiles)
