@@ -1,5 +1,6 @@
 """What many tests share: tiny networks whose axes cannot be confused."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from core import images, layers
 from core.networks import Network
 
 ROOT = Path(__file__).parents[1]
-# Tiny networks gain nothing from more threads, and tests run side by side.
+# Tiny networks gain nothing from more threads, and tests run side by side: more threads than
+# processors make small tensors many times slower. What tests start has one thread, too.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

@@ -40,8 +40,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         **os.environ,
         "EXPLORER_HOME": str(folder / "home"),
         "STREAMLIT_SERVER_HEADLESS": "true",
-        # Tests run side by side: more threads than processors make small tensors many times slower.
-        "OMP_NUM_THREADS": "1",
     }
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -1,9 +1,6 @@
 """The command line, run as people run it where that matters, and in process elsewhere."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,20 +14,10 @@ from core.errors import ExplorerError
 from core.recipes import NeuronRecipe
 from explorer import cli
 from explorer.cli.neurons import parse_units
-from tests.conftest import ROOT, as_network, tiny_module
+from tests.conftest import as_network, tiny_module
+from tests.explorer.commands import run, run_process
 
 RUNNER = CliRunner()
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "explorer", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        timeout=120,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +28,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_networks_as_json() -> None:
-    done = run("networks", "--json")
+    done = run_process("networks", "--json")
     assert done.returncode == 0 and done.stderr == ""
     rows = json.loads(done.stdout)
     assert rows[0]["name"] == "sketchnet" and rows[0]["ready"]
@@ -77,7 +64,7 @@ def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) ->
     before = out.read_bytes()
     second = json.loads(run(*command).stdout)
     assert second == {**report, "rendered": 0}
-    fresh = json.loads(run(*command, "--fresh").stdout)
+    fresh = json.loads(run_process(*command, "--fresh").stdout)
     assert fresh["rendered"] == 4 and fresh["units"] == report["units"]
     assert out.read_bytes() == before  # the same recipe, the same picture, bit for bit
 
@@ -146,30 +133,24 @@ def test_every_kind_of_picture(
         (["neurons", "{net}", "features.3", "--blur", "-1"], "blur is -1.0"),
     ],
 )
-def test_what_is_refused(
-    weights: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    message: str,
-) -> None:
+def test_what_is_refused(weights: Path, arguments: list[str], message: str) -> None:
     filled = [part.format(weights=weights, net="squeezenet1_1") for part in arguments]
     if "{net}" in arguments:
         filled += ["--weights", str(weights)]
-    monkeypatch.setattr(sys, "argv", ["explorer", *filled])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    captured = capsys.readouterr()
-    assert left.value.code == 1
-    assert captured.out == ""
-    assert message in captured.err
-    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
+    done = run(*filled)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 
 
-def test_an_unwritable_store_is_one_sentence(tmp_path: Path, weights: Path) -> None:
+def test_an_unwritable_store_is_one_sentence(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "file"))
     command = ["neurons", "squeezenet1_1", "features.3", "--weights", str(weights), "--steps", "1"]
-    done = run(*command, "--size", "32", "--units", "0", EXPLORER_HOME=str(tmp_path / "file"))
+    done = run_process(*command, "--size", "32", "--units", "0")
     assert done.returncode == 1 and done.stdout == ""
     assert "cannot be opened" in done.stderr and "EXPLORER_HOME" in done.stderr
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1

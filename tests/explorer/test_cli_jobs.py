@@ -1,4 +1,4 @@
-"""The command line on jobs, as people run it: real processes that are stopped and killed."""
+"""The command line on jobs, with real processes that are stopped and killed."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from explorer.gallery import Gallery
 from explorer.jobs import Job, Jobs
 from explorer.store import Store, StoredPicture
 from tests.conftest import ROOT
+from tests.explorer.commands import Process, command, run, run_process, started
 
 # A process imports PyTorch first, on a machine that does much else.
 PATIENCE = 90.0
@@ -39,40 +40,9 @@ def store() -> Iterator[Store]:
     store.close()
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "explorer", *arguments]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
-
-
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment(),
-        timeout=PATIENCE,
-    )
-
-
-@contextmanager
-def started(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
-    """Run a command that is not waited for; it is killed if it is still there at the end."""
-    with subprocess.Popen(
-        command(*arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment(),
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def speaking(*arguments: str) -> "AbstractContextManager[Process]":
+    """Start a command whose words are caught."""
+    return started(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def plan(seed: int = 0, units: int = 2 * BATCH, size: int = 32, steps: int = 250) -> NeuronRecipe:
@@ -122,16 +92,16 @@ def test_pictures_that_came_along_are_drawn_anew_for_a_file(store: Store, tmp_pa
     own = Store(tmp_path / "own.sqlite3", shipped=[lossy.path])
     assert own.present([recipe.key]) and not own.present([recipe.key], shipped=False)
     out = tmp_path / "grid.png"
-    done = run("neurons", "sketchnet", *shipped, "--out", str(out), "--json")
+    done = run("neurons", "sketchnet", *shipped, "--out", out, "--json")
     assert json.loads(done.stdout)["rendered"] == 1
-    assert run("replay", str(out)).stdout == "identical, bit for bit\n"
+    assert run_process("replay", out).stdout == "identical, bit for bit\n"
     own.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are for POSIX systems")
 def test_an_interrupt_keeps_what_is_finished(store: Store) -> None:
     key = plan().key
-    with started("neurons", "sketchnet", *SLOW) as process:
+    with speaking("neurons", "sketchnet", *SLOW) as process:
         until(store, key, lambda job: job.fraction > 0.55)
         process.send_signal(signal.SIGINT)
         output, said = process.communicate(timeout=PATIENCE)
@@ -152,7 +122,7 @@ def test_an_interrupt_keeps_what_is_finished(store: Store) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are for POSIX systems")
 def test_a_killed_command_is_listed_and_resumed(store: Store) -> None:
     key = plan().key
-    with started("neurons", "sketchnet", *SLOW) as process:
+    with speaking("neurons", "sketchnet", *SLOW) as process:
         until(store, key, lambda job: job.fraction > 0.55)
         process.kill()
         process.wait()
@@ -184,7 +154,7 @@ def test_a_part_that_a_killed_process_had_claimed_is_taken_over(store: Store) ->
 def test_a_cancel_from_elsewhere_stops_a_running_command(store: Store) -> None:
     units = ("--units", "0", "--size", "32", "--steps", "9000")
     key = plan(units=1, steps=9000).key
-    with started("neurons", "sketchnet", "relu2a", *units) as process:
+    with speaking("neurons", "sketchnet", "relu2a", *units) as process:
         until(store, key, lambda job: job.state == "running")
         time.sleep(1)
         done = run("cancel", key[:8])
@@ -224,7 +194,7 @@ def test_a_cancel_is_heard_in_the_middle_of_a_long_step(
 def test_two_processes_share_a_job_and_one_leaves_it_to_the_other(store: Store) -> None:
     key = plan(steps=9000).key
     long = ("neurons", "sketchnet", *SLOW[:-1], "9000")
-    with started(*long) as one, started(*long) as two:
+    with speaking(*long) as one, speaking(*long) as two:
         deadline = time.monotonic() + PATIENCE
         while len(Claims(store).claims()) < 2:
             assert time.monotonic() < deadline
@@ -245,7 +215,7 @@ def test_a_job_that_fails_is_one_sentence(store: Store) -> None:
     """Its weights are not to be had when it goes on."""
     stranger = dataclasses.replace(plan(units=1, size=16, steps=3), weights="0" * 16)
     key = Jobs(store).submit(stranger).key
-    done = run("resume", key[:8])
+    done = run_process("resume", key[:8])
     assert done.returncode == 1 and done.stdout == ""
     assert "error: this recipe is for weights 0000000000000000" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The commands `index`, `top`, `probe` and `figure`, as people run them."""
+"""The commands `index`, `top`, `probe` and `figure`."""
 
 import importlib.util
 import json
@@ -17,24 +17,14 @@ import pytest
 from PIL import Image
 
 from core import indexes
-from tests.conftest import ROOT
 from tests.core.picture_folders import fill
+from tests.explorer.commands import command, run, run_process, started
 from tests.explorer.test_cluster import processes
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
     reason="ray is not installed: pip install -r requirements-cluster.txt",
 )
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "explorer", *map(str, arguments)]
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, cwd=ROOT, timeout=240
-    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str
     out = folder / "index"
     layers = "relu1b,relu3b,logits"
     options = ("--out", out, "--layers", layers, "--mean", "--k", "4", "--json")
-    done = run("index", "sketchnet", "--images", pictures, *options)
+    done = run_process("index", "sketchnet", "--images", pictures, *options)
     assert done.returncode == 0, done.stderr
     return pictures, out, json.loads(done.stdout)
 
@@ -144,12 +134,8 @@ def test_killed_at_random_moments_it_gives_the_same_in_the_end(tmp_path: Path) -
     chance = random.Random(4)
     out = tmp_path / "killed"
     for _ in range(5):
-        process = subprocess.Popen(
-            [sys.executable, "-c", EAGER, *options, "--out", str(out), "--resume", "--batch", "4"],
-            cwd=ROOT,
-            stderr=subprocess.DEVNULL,
-        )
-        with process:
+        eager = [sys.executable, "-c", EAGER, *options, "--out", str(out), "--resume"]
+        with started([*eager, "--batch", "4"], stderr=subprocess.DEVNULL) as process:
             began = time.monotonic()
             size = out.stat().st_mtime_ns if out.exists() else None
             while process.poll() is None and time.monotonic() - began < 60:
@@ -164,21 +150,16 @@ def test_killed_at_random_moments_it_gives_the_same_in_the_end(tmp_path: Path) -
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
-def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ["index", "sketchnet", "--images", "sketchworld:3000:2", "--layers", "relu2a"]
     out = tmp_path / "index"
-    process = subprocess.Popen(
-        command(*options, "--out", out, "--batch", "4"),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "FORCE_COLOR": "1"},
-    )
-    with process:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    line = command(*options, "--out", out, "--batch", "4")
+    with started(line, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         # Until the bar shows that it works.
-        while "%" not in process.stderr.read(1):
-            pass
+        while (shown := process.stderr.read(1)) != "%":
+            assert shown, "it ended"
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         told = process.stderr.read()
@@ -204,14 +185,8 @@ def test_on_ray_it_is_the_same_even_if_a_worker_is_killed(tmp_path: Path) -> Non
     options = ["index", "sketchnet", "--images", "sketchworld:700:2", "--layers", "relu2a,relu4b"]
     out = tmp_path / "ray"
     killed = 0
-    process = subprocess.Popen(
-        command(*options, "--out", out, "--engine", "ray"),
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    line = command(*options, "--out", out, "--engine", "ray")
+    with started(line, stderr=subprocess.PIPE) as process:
         began = time.monotonic()
         while process.poll() is None and time.monotonic() - began < 200:
             for worker in processes(process.pid, "ray::_look") if not killed else ():

@@ -26,7 +26,7 @@ from explorer.claims import Claims
 from explorer.cluster import RaySupervisor, Share, share
 from explorer.jobs import Job, Jobs
 from explorer.store import Store, home
-from tests.conftest import ROOT
+from tests.explorer.commands import started
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
@@ -180,6 +180,8 @@ def _one_of_two_killed(jobs: Jobs, supervisor: RaySupervisor) -> None:
     first = jobs.submit(recipe(3, LONG)).key
     moving(jobs, first)
     (victim,) = processes(supervisor.process, "ray::_work")
+    # It stands still, wherever it is, until another has begun, which may have to start first.
+    os.kill(victim, signal.SIGSTOP)
     second = jobs.submit(recipe(4, LONG)).key
     third = jobs.submit(recipe(5)).key
     moving(jobs, second)
@@ -269,13 +271,11 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
 def _kill_server(jobs: Jobs, key: str) -> None:
     """Kill a server and the process that talks to Ray for it in the middle of a job."""
     command = [sys.executable, "-c", SERVER, str(jobs.store.path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+    with started(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
-        try:
-            speaker = next(int(line) for line in server.stdout if line.strip())
-            moving(jobs, key, START_SECONDS)
-        finally:
-            server.kill()
+        speaker = next(int(line) for line in server.stdout if line.strip())
+        moving(jobs, key, START_SECONDS)
+        server.kill()
         os.kill(speaker, signal.SIGKILL)
     (name,) = {name for name, _ in Claims(jobs.store).claims()}
     wait(lambda: worker.absent(jobs.store, [name]))

@@ -13,8 +13,8 @@ from core.errors import ExplorerError
 from core.networks import Network
 from explorer import errands, excited, indexed, ready
 from explorer.ready import Making
-from tests.conftest import ROOT
 from tests.core.picture_folders import fill
+from tests.explorer.commands import started
 
 FEW = "sketchworld:300"
 PATIENCE = 60.0
@@ -42,7 +42,6 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
         return start([command[0], "-c", code, command[-1]], **options)  # type: ignore[call-overload,no-any-return]
 
     monkeypatch.setattr(errands.subprocess, "Popen", popen)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_path: Path) -> None:
@@ -95,12 +94,10 @@ def test_it_ends_with_the_process_that_wants_it(tmp_path: Path) -> None:
         "time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "indexes" / "sketchnet.index")]
-    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    with started(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
     deadline = time.monotonic() + PATIENCE
     while _lives(child) and time.monotonic() < deadline:
         time.sleep(0.05)

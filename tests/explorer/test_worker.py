@@ -22,7 +22,7 @@ from explorer.jobs import Job, Jobs
 from explorer.store import Store, StoredPicture
 from explorer.supervisor import Supervisor
 from explorer.worker import Worker
-from tests.conftest import ROOT
+from tests.explorer.commands import started
 
 # A worker process imports PyTorch first, on a machine that does much else.
 PATIENCE = 90.0
@@ -246,7 +246,7 @@ def test_a_killed_server_takes_its_worker_along_and_the_next_one_offers_to_go_on
     key = jobs.submit(plan(32, 32, 300)).key
     waiting = jobs.submit(plan(1, 16, 2, seed=9), "other").key
     command = [sys.executable, "-c", textwrap.dedent(SERVER), str(store.path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+    with started(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         pid = int(server.stdout.readline())
         until(jobs, key, lambda job: job.fraction > 0.5)
