@@ -43,12 +43,12 @@ class Making(Errand):
                 default.
         """
         out.parent.mkdir(parents=True, exist_ok=True)
-        options = {"--network": network, "--weights": str(weights or ""), "--images": images}
+        options = {"--network": network, "--weights": str(weights or "")}
         given = [part for name, it in options.items() if it for part in (name, it)]
-        super().__init__("explorer.ready", [*given, str(out)])
+        super().__init__("explorer.ready", [*given, "--images", images or DRAWINGS, str(out)])
 
 
-def make(out: Path, network: str = "", weights: Path | None = None, images: str = "") -> None:
+def make(out: Path, images: str, network: str = "", weights: Path | None = None) -> None:
     """Make the index, or go on with it, unless it is there.
 
     Raises:
@@ -64,7 +64,7 @@ def make(out: Path, network: str = "", weights: Path | None = None, images: str 
             except ExplorerError:
                 out.unlink()  # Damaged, so nothing can go on from it.
         loaded = networks.load(network or networks.SKETCHNET, weights)
-        source = sources.find(images or DRAWINGS)
+        source = sources.find(images)
         plan = retrieval.plan(loaded, source, k=KEPT, by=retrieval.STATISTICS)
         tally = retrieval.begin(plan, source, out, resume=True)
         for step in retrieval.build(loaded, source, tally, out, save_seconds=SAVE_SECONDS):
@@ -76,10 +76,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m explorer.ready", description=main.__doc__)
     parser.add_argument("--network", default="", help="SketchNet by default")
     parser.add_argument("--weights", type=Path, help="a checkpoint of one's own")
-    parser.add_argument("--images", default="", help="the collection; drawings by default")
+    parser.add_argument("--images", default=DRAWINGS, help="the collection (%(default)s)")
     parser.add_argument("out", type=Path, help="the index to make")
     given = parser.parse_args()
-    errands.run(lambda: make(given.out, given.network, given.weights, given.images))
+    errands.run(lambda: make(given.out, given.images, given.network, given.weights))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from tests.conftest import ROOT
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 START_SECONDS = 60
+# The app as people start it, but with fewer drawings to be looked at for the Probe page.
+APP = "from explorer import cli, ready; ready.DRAWINGS = 'sketchworld:1000'; cli.main()"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("SketchNet's weights are not there yet")
     folder = tmp_path_factory.mktemp("server")
     port = _free_port()
-    command = [sys.executable, "-m", "explorer", "app", "--port", str(port)]
+    command = [sys.executable, "-c", APP, "app", "--port", str(port)]
     environment = {
         **os.environ,
         "EXPLORER_HOME": str(folder / "home"),

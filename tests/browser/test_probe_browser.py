@@ -45,7 +45,7 @@ def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
     expect(page.locator(".answer")).to_contain_text("of relu4b")
 
     # The index is ready by and by, and the crops stand beside the pictures.
-    expect(page.locator(".answer")).to_contain_text("5,000 drawings", timeout=INDEXED)
+    expect(page.locator(".answer")).to_contain_text("1,000 drawings", timeout=INDEXED)
     expect(page.locator(".tiles.pairs img.beside").first).to_be_visible(timeout=DRAWN)
 
     page.get_by_role("button", name="Whole picture").click()

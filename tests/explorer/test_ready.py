@@ -31,15 +31,12 @@ def wait(making: Making) -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the process that makes the index take few drawings, and write often."""
-    code = (
-        "import sys; from explorer import ready; "
-        f"ready.DRAWINGS, ready.SAVE_SECONDS = {FEW!r}, 0.0; "
-        "sys.argv = ['ready', sys.argv[-1]]; ready.main()"
-    )
+    monkeypatch.setattr(ready, "DRAWINGS", FEW)
+    code = "from explorer import ready; ready.SAVE_SECONDS = 0.0; ready.main()"
     start = subprocess.Popen
 
     def popen(command: list[str], **options: object) -> "subprocess.Popen[str]":
-        return start([command[0], "-c", code, command[-1]], **options)  # type: ignore[call-overload,no-any-return]
+        return start([command[0], "-c", code, *command[3:]], **options)  # type: ignore[call-overload,no-any-return]
 
     monkeypatch.setattr(errands.subprocess, "Popen", popen)
 
