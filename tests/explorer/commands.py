@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
@@ -70,3 +71,11 @@ def started(line: Sequence[str], **streams: Any) -> Iterator[Process]:
             yield process
         finally:
             process.kill()
+
+
+def crowding() -> float:
+    """Measure how many times as long as on a machine that does nothing else all takes now."""
+    began, computed = time.monotonic(), time.process_time()
+    while time.process_time() - computed < 0.1:
+        pass
+    return (time.monotonic() - began) / (time.process_time() - computed)

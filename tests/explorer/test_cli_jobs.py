@@ -23,7 +23,7 @@ from explorer.gallery import Gallery
 from explorer.jobs import Job, Jobs
 from explorer.store import Store, StoredPicture
 from tests.conftest import ROOT
-from tests.explorer.commands import Process, command, run, run_process, started
+from tests.explorer.commands import Process, command, crowding, run, run_process, started
 
 # A process imports PyTorch first, on a machine that does much else.
 PATIENCE = 90.0
@@ -157,6 +157,7 @@ def test_a_cancel_from_elsewhere_stops_a_running_command(store: Store) -> None:
     with speaking("neurons", "sketchnet", "relu2a", *units) as process:
         until(store, key, lambda job: job.state == "running")
         time.sleep(1)
+        patience = 1.5 * crowding()
         done = run("cancel", key[:8])
         assert done.returncode == 0 and "stopped sketchnet relu2a, neuron 0" in done.stderr
         while Claims(store).claims():
@@ -167,7 +168,7 @@ def test_a_cancel_from_elsewhere_stops_a_running_command(store: Store) -> None:
     assert f"error: this was stopped; `resume {key[:8]}` goes on" in said
     job = Jobs(store).get(key)
     assert job is not None and job.state == "cancelled" and job.ended is not None
-    assert heard - job.ended < 1.5  # a second, and a busy machine
+    assert heard - job.ended < patience
 
 
 def test_a_cancel_is_heard_in_the_middle_of_a_long_step(

@@ -26,7 +26,7 @@ from explorer.claims import Claims
 from explorer.cluster import RaySupervisor, Share, share
 from explorer.jobs import Job, Jobs
 from explorer.store import Store, home
-from tests.explorer.commands import started
+from tests.explorer.commands import crowding, started
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
@@ -168,8 +168,9 @@ def _progress_and_cancel(jobs: Jobs) -> None:
     wait(lambda: jobs.sketches(key))
     assert 0 < state(jobs, key).fraction < 1
     assert set(jobs.sketches(key)) == {0, 1}
+    patience = crowding()
     jobs.cancel(key)
-    assert wait(lambda: not Claims(jobs.store).claims()) < 1
+    assert wait(lambda: not Claims(jobs.store).claims()) < patience
     assert state(jobs, key).state == "cancelled"
     assert set(jobs.sketches(key)) == {0, 1}
 

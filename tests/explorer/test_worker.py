@@ -22,7 +22,7 @@ from explorer.jobs import Job, Jobs
 from explorer.store import Store, StoredPicture
 from explorer.supervisor import Supervisor
 from explorer.worker import Worker
-from tests.explorer.commands import started
+from tests.explorer.commands import crowding, started
 
 # A worker process imports PyTorch first, on a machine that does much else.
 PATIENCE = 90.0
@@ -210,10 +210,11 @@ def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
         slow = jobs.submit(plan(1, 1024, 1000)).key
         until(jobs, slow, lambda job: job.state == "running")
         time.sleep(0.5)
+        patience = 1.5 * crowding()
         pressed = time.monotonic()
         jobs.cancel(slow)
         while running.processes and worker.Claims(store).claims():
-            assert time.monotonic() - pressed < 1.5  # a second, and a busy machine
+            assert time.monotonic() - pressed < patience
             time.sleep(0.02)
         again = jobs.submit(plan(2, 16, 3, seed=1)).key
         assert until(jobs, again, lambda job: not job.open).state == "done"
