@@ -85,10 +85,12 @@ class Loss:
     def __init__(self, task: Task, size: tuple[int, int]) -> None:
         self.subjects, self.size = task.subjects(), size
         bare = replace(task.recipe, variation=0.0)
+        # A network of its own: it remembers its cuts, and in this precision nobody else wants them.
+        network = replace(task.network)
         with exact():
-            strength = style_costs.pulls(task.network, bare, self.subjects)
-            self.costs = style_costs.costs_at(task.network, bare, self.subjects, size, strength)
-            self.cut = task.network.cut(sorted(self.costs.layers - {IMAGE}))
+            strength = style_costs.pulls(network, bare, self.subjects)
+            self.costs = style_costs.costs_at(network, bare, self.subjects, size, strength)
+            self.cut = network.cut(sorted(self.costs.layers - {IMAGE}))
         self.pixels = size[0] * size[1]
 
     def __call__(self, image: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import importlib.util
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -61,3 +62,12 @@ def test_a_step_is_timed_beside_the_bare_network_in_both_its_forms(task: Task) -
     found = style.step_ratio(task, task.subjects().size)
     assert set(found) == {"bare", "rewritten", "step", "bare of step", "rewritten of step"}
     assert min(found.values()) > 0
+
+
+def test_what_is_measured_exactly_does_not_slow_down_the_sides(task: Task) -> None:
+    """A network remembers its cuts: one in full precision was the explorer's from then on."""
+    Loss(task, task.subjects().size)
+    layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
+    kept = {it.dtype for it in task.network.cut(layers, for_gradients=True).state_dict().values()}
+    fresh = replace(task.network).cut(layers, for_gradients=True)
+    assert kept == {it.dtype for it in fresh.state_dict().values()}
