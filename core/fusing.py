@@ -2,7 +2,7 @@
 
 On a processor, ReLUs read and write what the convolution has just written. Here a convolution cuts
 off what is below 0 before it writes. Kernels are brought into the order that the processor wants
-once, not twice a step, and the gradient is a convolution too where it can be.
+once for a size of images, not twice a step, and the gradient is a convolution too where it can be.
 ``python -m benchmarks.neurons`` and ``benchmarks.retrieval`` show what it gives.
 """
 
@@ -15,10 +15,6 @@ from torch import Tensor, fx, nn
 
 from core.folding import FoldedConvolution
 from core.tracing import operation_of, relu_ceiling
-
-# The order of a kernel depends on the size of images, but little. If oneDNN is told none, it may
-# choose one for which it has no fast code.
-USUAL_SIZE = (224, 224)
 
 
 class FusedConvolution(nn.Module):
@@ -60,26 +56,35 @@ class FusedConvolution(nn.Module):
 
 
 class _Kernel:
-    """A kernel in the order in which oneDNN, torch's library for processors, wants it."""
+    """A kernel in the order in which oneDNN, torch's library for processors, wants it.
+
+    Which one depends on the size of images. In the order of another size most kernels are as fast,
+    and some are seven times as slow; so it is found anew whenever images have another size.
+    """
 
     def __init__(
         self, convolution: nn.Conv2d, weight: Tensor, padding: Sequence[int | str]
     ) -> None:
         groups = convolution.groups
         self.way = ([*padding], [*convolution.stride], [*convolution.dilation], groups)
-        self.weight: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-            weight.contiguous(memory_format=torch.channels_last),
-            *self.way,
-            [1, groups * weight.shape[1], *USUAL_SIZE],
-        )
+        self.plain = weight.contiguous(memory_format=torch.channels_last)
+        self._ordered: tuple[torch.Size, Tensor] | None = None
 
     def convolve(self, image: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``."""
         then = "relu" if relu else "none"
+        weight = self._ordered_for(image.shape)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            image, self.weight, bias, *self.way, then, [], ""
+            image, weight, bias, *self.way, then, [], ""
         )
         return result
+
+    def _ordered_for(self, shape: torch.Size) -> Tensor:
+        known = self._ordered  # read once: several threads may look at once
+        if known is None or known[0] != shape:
+            weight = torch.ops.mkldnn._reorder_convolution_weight(self.plain, *self.way, [*shape])
+            known = self._ordered = (shape, weight)
+        return known[1]
 
 
 def _can_turn(convolution: nn.Conv2d) -> bool:

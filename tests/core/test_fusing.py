@@ -171,3 +171,17 @@ def test_a_gradient_that_somebody_else_reads_too_is_not_overwritten() -> None:
 )
 def test_what_is_left_alone(part: nn.Module) -> None:
     assert not can_fuse(part)
+
+
+def test_images_of_several_sizes_take_turns() -> None:
+    """Kernels are ordered for the size they are used at, and for another one anew."""
+    convolution = nn.Conv2d(5, 7, 3, padding=1)
+    fused = FusedConvolution(convolution, relu=True)
+    for shape in ((2, 5, 8, 8), (1, 5, 31, 9), (2, 5, 8, 8), (3, 5, 1, 4)):
+        image = torch.randn(shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        wanted = F.relu(convolution(image))
+        slope = torch.randn_like(wanted)
+        torch.testing.assert_close(fused(image), wanted, rtol=1e-4, atol=1e-5)
+        (own,) = torch.autograd.grad(fused(image), image, slope)
+        (other,) = torch.autograd.grad(wanted, image, slope)
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
