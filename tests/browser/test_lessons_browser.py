@@ -20,6 +20,9 @@ def test_try_guess_and_be_told(page: Page) -> None:
     expect(page).to_have_url(re.compile("layer=relu1b"))
     page.get_by_role("radio", name="8", exact=True).click()
     expect(page).to_have_url(re.compile("squares=8"))
+    # Nobody clicks again before the page has answered.
+    still = page.locator("[data-test-script-state=notRunning]")
+    expect(still.first).to_be_visible(timeout=MADE)
     page.get_by_role("radio", name="4", exact=True).click()
     expect(page).to_have_url(re.compile("squares=4"))
     page.locator(".st-key-lesson-asking").get_by_text("relu4a", exact=True).click()
