@@ -6,7 +6,6 @@ A picture is painted at full size from its content, by L-BFGS with guesses of se
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.style_sides import Loss, Task, explorer
-from core import easel, images, networks, styles
-from core.looking import looking
-from explorer.cli.common import open_named
+from core import easel, networks
 
 STEPS = (10, 20, 40, 80, 160)
 
@@ -44,12 +41,8 @@ def main(
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
     """Paint with several guesses, and compare."""
-    loaded = looking(networks.load(network, weights))
-    pictures = [open_named(it) for it in (content, style)]
-    inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
-    names = list(inputs)
-    recipe = styles.plan(loaded, content=names[0], styles=(names[1],), loss=loss, size=size)
-    task = Task(loaded, replace(recipe, smallest=size, steps=max(STEPS)), inputs)
+    own = {"loss": loss, "size": size, "smallest": size, "steps": max(STEPS)}
+    task = Task.named(networks.load(network, weights), content, style, own)
     found = {softness: falls(task, softness) for softness in map(float, guesses.split(","))}
     table = Table("softness", *(f"{step} steps" for step in STEPS))
     for softness, costs in found.items():

@@ -23,11 +23,9 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
-from core import images, memory, networks, styles
+from core import images, memory, networks
 from core.devices import has_fast_bfloat16
-from core.looking import looking
 from core.style_recipes import STYLE_STEPS
-from explorer.cli.common import open_named
 
 # Costs are measured at these fractions of the time.
 MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -159,16 +157,10 @@ def main(
 ) -> None:
     """Paint one picture in every way, and compare."""
     memory.keep()
-    # All sides look through the same network, as the explorer does.
-    loaded = looking(networks.load(network, weights))
-    pictures = [open_named(it) for it in (content, style)]
-    inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
-    names = list(inputs)
     own = {"size": size, "steps": steps, "smallest": smallest}
     # Peers know Gram matrices, and what they hold against content by default is less.
     own |= {"loss": "gram", "balance": BALANCE, "variation": 0.0}
-    recipe = styles.plan(loaded, content=names[0], styles=(names[1],), **own)
-    task = Task(loaded, recipe, inputs, folder)
+    task = Task.named(networks.load(network, weights), content, style, own, folder)
     loss = Loss(task, task.subjects().size)
     found = all_sides(task, loss, tutorial_steps, only.split(",") if only else list(SIDES))
     seconds = found[TUTORIAL][-1][0]
@@ -178,7 +170,7 @@ def main(
             "processor": platform.processor() or platform.machine(),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
-            "half precision": has_fast_bfloat16(loaded.device),
+            "half precision": has_fast_bfloat16(task.network.device),
         },
         "network": network,
         "size": loss.size,

@@ -25,12 +25,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from core import devices, networks, style_costs, styles
+from core import devices, images, networks, style_costs, styles
 from core.errors import ExplorerError
+from core.looking import looking
 from core.networks import Network
 from core.objectives import IMAGE
 from core.style_costs import Subjects
 from core.style_recipes import StyleRecipe
+from explorer.cli.common import open_named
 
 # What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is
 # below an absolute 1e-10 and stops at gradients below 1e-7, so peers that use it get a loss of the
@@ -56,6 +58,26 @@ class Task:
     recipe: StyleRecipe
     inputs: Mapping[str, bytes]
     folder: Path | None = None
+
+    @classmethod
+    def named(
+        cls,
+        network: Network,
+        content: str,
+        style: str,
+        settings: Mapping[str, Any],
+        folder: Path | None = None,
+    ) -> "Task":
+        """Plan it with two pictures, files or ours by name, as the explorer does.
+
+        All sides look through the same network, the one that the explorer looks through.
+        """
+        pictures = [open_named(it) for it in (content, style)]
+        inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+        one, other = inputs
+        looks = looking(network)
+        recipe = styles.plan(looks, content=one, styles=(other,), **settings)
+        return cls(looks, recipe, inputs, folder)
 
     def subjects(self) -> Subjects:
         """Open the pictures."""

@@ -45,7 +45,7 @@ class StyleRecipe(Recipe):
         loss: what style is, one of ``LOSSES``.
         size: longer side of the picture in pixels; both sides of a texture.
         smallest: longer side that it begins with.
-        scale: how much larger each size is than the one before, at most.
+        scale: how much larger each size is than the one before, at most or nearly.
         steps: at each size.
         method: how it climbs, one of ``METHODS``.
         rate: how far a step leads, 1 for the usual.

@@ -145,7 +145,7 @@ def scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
     """List the (height, width) that a picture of a size is painted at, small ones first.
 
     The first is the recipe's smallest, and all grow by the same factor: its scale, or whatever less
-    leads to the size.
+    or hardly more leads to the size.
     """
     larger = max(1.0, max(size) / recipe.smallest)
     count = math.ceil(math.log(larger) / math.log(recipe.scale) - SPARED)
