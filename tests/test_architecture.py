@@ -1,7 +1,6 @@
 """The shape of the house: imports run one way, and nothing happens at import."""
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.conftest import ROOT
 
 # From the ground up; a module may import those of its own floor's line or below, never above.
 FLOORS = [
-    {"core.errors"},
+    {"core.errors", "core.exports"},
     {
         "core.images",
         "core.recipe",
@@ -102,7 +101,7 @@ def test_imports_run_one_way() -> None:
     wrong = [
         f"{name} imports {other}"
         for name, file in modules()
-        if name != "core"
+        if file.name != "__init__.py"
         for other in imports(file)
         if other.split(".")[0] in ("core", "explorer", "pages") and floor(other) > floor(name)
     ]
@@ -119,10 +118,8 @@ def test_core_knows_no_user_interface_and_nothing_is_pickled() -> None:
 
 
 def test_every_package_is_installed() -> None:
-    written = (ROOT / "pyproject.toml").read_text("utf-8")
-    listed = written.split("packages = [", 1)[1].split("]", 1)[0]
-    packages = {".".join(file.parent.relative_to(ROOT).parts) for _, file in modules()}
-    assert set(re.findall(r'"([\w.]+)"', listed)) == packages
+    packages = {file.parent for _, file in modules()}
+    assert [it for it in packages if not (it / "__init__.py").is_file()] == [ROOT / "pages"]
 
 
 @pytest.mark.parametrize("module", ["core.neurons", "explorer.cli", "explorer.store"])
