@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import images, networks, objectives
+from core import networks, objectives
 from core.ascent import AscentSettings, ascend
 from core.canvas import Fourier
+from core.images import image_io
 from core.networks import Network
 from core.neurons import suggested_size
 from core.transforms import Wobble
@@ -74,7 +75,7 @@ def main(
         table.add_row(str(row["layer"]), str(row["units"]), *cells)
     Console().print(table)
     if out is not None:
-        images.to_picture(images.montage(torch.cat(tiles), columns=units)).save(out)
+        image_io.to_picture(image_io.montage(torch.cat(tiles), columns=units)).save(out)
     if json_file is not None:
         json_file.write_text(json.dumps(rows, indent=2) + "\n")
 

@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import dreams, images, memory, motion, networks, objectives, samples
+from core import dreams, memory, networks, objectives, samples
 from core.dream_recipes import DreamRecipe
+from core.images import image_io, resize
 from core.networks import Network
 
 # Of the classic loop.
@@ -40,7 +41,7 @@ def explorer(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     """Dream as the notebook does: roll, climb the energy of a layer, carry the detail on."""
-    base = images.to_tensor(images.scaled(images.open_picture(png), recipe.size))
+    base = image_io.to_tensor(image_io.scaled(image_io.open_picture(png), recipe.size))
     generator = torch.Generator().manual_seed(recipe.seed)
     module = network.module.to(memory_format=torch.contiguous_format)
     seen: list[Tensor] = []
@@ -50,8 +51,8 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     detail = torch.zeros_like(base)
     try:
         for size in dreams.octaves(base, recipe):
-            fresh = motion.resized(base, size)
-            picture = fresh + motion.resized(detail, size)
+            fresh = resize.resized(base, size)
+            picture = fresh + resize.resized(detail, size)
             for _ in range(recipe.steps):
                 shift = torch.randint(-JITTER, JITTER + 1, (2,), generator=generator).tolist()
                 picture = picture.roll(shift, (2, 3)).detach().requires_grad_()
@@ -67,11 +68,11 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     """Pass forward and backward through the cut network, and do nothing else."""
-    base = images.to_tensor(images.scaled(images.open_picture(png), recipe.size))
+    base = image_io.to_tensor(image_io.scaled(image_io.open_picture(png), recipe.size))
     cut = network.cut(list(recipe.layers), for_gradients=True)
     climbed = objectives.energy(recipe.layers[0])
     for size in dreams.octaves(base, recipe):
-        picture = motion.resized(base, size).requires_grad_()
+        picture = resize.resized(base, size).requires_grad_()
         for _ in range(recipe.steps):
             torch.autograd.grad(climbed(cut(picture)).sum(), picture)
 
@@ -114,12 +115,12 @@ def main(
     threads = torch.get_num_threads()
     apart = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     photograph = samples.picture("astronaut")
-    name, png = images.fingerprint(photograph), images.encode_png(photograph)
+    name, png = image_io.fingerprint(photograph), image_io.encode_png(photograph)
     table = Table("layer", "side", "megapixel-steps a second", "explorer is so many times as fast")
     found: dict[str, dict[str, list[float]]] = {}
     for layer in layers.split(","):
         recipe = dreams.plan(loaded, [layer.strip()], name, size=size)
-        base = images.to_tensor(images.scaled(photograph, size))
+        base = image_io.to_tensor(image_io.scaled(photograph, size))
         work = recipe.steps * sum(rows * cols for rows, cols in dreams.octaves(base, recipe)) / 1e6
         paces: dict[str, list[float]] = {side: [] for side in SIDES}
         for number in range(rounds + 1):

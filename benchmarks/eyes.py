@@ -16,7 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import depths, dreams, images, networks, retouch, samples
+from core import depths, dreams, networks, retouch, samples
+from core.images import image_io
 from explorer import labelling
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
@@ -38,9 +39,9 @@ def main(
     layers = sorted({it.layer for it in labels})
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for name in PHOTOGRAPHS:
-        picture = images.scaled(samples.picture(name), size)
-        fingerprint, png = images.fingerprint(picture), images.encode_png(picture)
-        untouched = images.to_tensor(picture)
+        picture = image_io.scaled(samples.picture(name), size)
+        fingerprint, png = image_io.fingerprint(picture), image_io.encode_png(picture)
+        untouched = image_io.to_tensor(picture)
         before = depths.see(network, untouched, layers)
         for seed in range(seeds):
             generator = torch.Generator().manual_seed(seed)

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.strange import strange
-from core import images, networks
+from core import networks
+from core.images import image_io
 from core.portraits import pictures as portray
 from core.sketchnet.pictures import as_tensor, resize
 from core.sketchnet.world import CLASSES, SIZE, batch
@@ -188,7 +189,7 @@ def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
     for place, (picture, guess) in enumerate(zip(shown, guesses.tolist(), strict=True)):
         left = PAPER_GAP + (place % columns) * cell[0]
         top = PAPER_GAP + (place // columns) * cell[1]
-        tile = images.to_picture(picture).resize((TILE, TILE), Image.Resampling.LANCZOS)
+        tile = image_io.to_picture(picture).resize((TILE, TILE), Image.Resampling.LANCZOS)
         paper.paste(tile, (left, top))
         pen.text((left, top + TILE + 2), CLASSES[place], "#222222", font)
         if guess != place:

@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from core import dreams, images, memory, networks, samples
+from core import dreams, memory, networks, samples
+from core.images import image_io
 
 PAGE_KIB = resource.getpagesize() / 1024
 
@@ -31,7 +32,7 @@ def main(
     memory.keep()
     loaded = networks.load(network, weights, "cpu")
     photograph = samples.picture("astronaut")
-    name, png = images.fingerprint(photograph), images.encode_png(photograph)
+    name, png = image_io.fingerprint(photograph), image_io.encode_png(photograph)
     recipe = dreams.plan(loaded, [layer], name, size=size, steps=steps)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KIB
     started = last = time.perf_counter()
@@ -40,7 +41,7 @@ def main(
         now = time.perf_counter()
         longest, last = max(longest, now - last), now
         for picture in progress.pictures:
-            images.encode_png(images.to_picture(picture.image))
+            image_io.encode_png(image_io.to_picture(picture.image))
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = {"size": size, "steps": steps, "tile": recipe.tile, "seconds": seconds}

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core import crops, images, indexes, networks, retrieval, sources
-from core.framing import Frame
+from core import crops, indexes, networks, retrieval, sources
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.indexes import Index
 from core.networks import Network
 
@@ -73,13 +74,13 @@ def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
     pixels = []
     for name in names:
         picture = index.picture(name)
-        frame = Frame((picture.height, picture.width), network.input_size)
+        frame = CenterCrop((picture.height, picture.width), network.input_size)
         pixels.append(torch.from_numpy(np.array(frame.see(picture))))
     same = tied = wrong = 0
     for layer in index.plan.layers:
         stored = []
         for start in range(0, len(pixels), BATCH):
-            image = images.from_bytes(torch.stack(pixels[start : start + BATCH]))
+            image = image_io.from_bytes(torch.stack(pixels[start : start + BATCH]))
             value = network.activations(image, [layer.name])[layer.name]
             stored.append(value.reshape(*value.shape, *[1] * (4 - value.ndim)))
         everything = torch.cat(stored).numpy()  # [N, C, H, W]
@@ -185,7 +186,7 @@ def _crops(network: Network, index: Index) -> dict[str, Any]:
             part = crops.crop(index, layer.name, hit)
             grey = Image.new("RGB", hit.size[::-1], (128, 128, 128))
             grey.paste(part.picture, (part.box[1], part.box[0]))
-            image = crops.as_seen(grey, Frame(hit.size, network.input_size))
+            image = crops.as_seen(grey, CenterCrop(hit.size, network.input_size))
             own = network.activations(image, [layer.name])[layer.name][0, unit]
             value = float(own[hit.row, hit.col] if own.ndim else own)
             worst = max(worst, abs(value - hit.value) / max(abs(hit.value), 1e-6))

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import images, retrieval
+from core import retrieval
 from core.entries import Entry, Source
-from core.framing import Frame
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.networks import Network
 from core.plans import Plan
 
@@ -74,7 +75,7 @@ class Task:
     def pixels(self, entry: Entry) -> torch.Tensor:
         """Decode a picture to what the network sees, uint8 ``[H, W, 3]``."""
         picture, size = self.source.open(entry, self.plan.input_size)
-        return torch.from_numpy(np.array(Frame(size, self.plan.input_size).see(picture)))
+        return torch.from_numpy(np.array(CenterCrop(size, self.plan.input_size).see(picture)))
 
 
 Side = Callable[[], None]
@@ -125,7 +126,7 @@ def forward(task: Task, decoded: Sequence[torch.Tensor], batch: int, split: bool
 
     @torch.inference_mode()
     def run(start: int) -> None:
-        image = images.from_bytes(torch.stack(list(decoded[start : start + batch])))
+        image = image_io.from_bytes(torch.stack(list(decoded[start : start + batch])))
         image = (image - mean) / std
         task.network.module(image.contiguous(memory_format=torch.channels_last))
 
@@ -159,7 +160,7 @@ class _Pairs(torch.utils.data.Dataset[Any]):
         return len(self.entries)
 
     def __getitem__(self, at: int) -> tuple[torch.Tensor, int]:
-        image = images.from_bytes(self.task.pixels(self.entries[at])[None])[0]
+        image = image_io.from_bytes(self.task.pixels(self.entries[at])[None])[0]
         return (image - self.mean) / self.std, 0
 
 

@@ -22,10 +22,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import images, memory, networks, objectives
+from core import memory, networks, objectives
 from core.ascent import AscentSettings, ascend
 from core.canvas import Fourier
 from core.errors import ExplorerError
+from core.images import image_io
 from core.networks import Network
 from core.transforms import Wobble
 
@@ -125,7 +126,7 @@ def main(
         table.add_row(row["layer"], row["way"], f"{row['work']:.0f}", f"{row['clean']:.4g}")
     Console().print(table)
     if out is not None:
-        images.to_picture(images.montage(torch.cat(tiles), columns=units)).save(out)
+        image_io.to_picture(image_io.montage(torch.cat(tiles), columns=units)).save(out)
     if json_file is not None:
         json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 

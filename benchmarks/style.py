@@ -23,8 +23,9 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
-from core import images, memory, networks
+from core import memory, networks
 from core.devices import has_fast_bfloat16
+from core.images import image_io
 from core.style_recipes import STYLE_STEPS
 
 # Costs are measured at these fractions of the time.
@@ -87,7 +88,7 @@ def run(
     if marks and last is not None:
         points.append((last[0], loss.measured(last[1])))
     if last is not None and task.folder is not None:
-        images.to_picture(last[1].clamp(0, 1)).save(task.folder / f"{name}.png")
+        image_io.to_picture(last[1].clamp(0, 1)).save(task.folder / f"{name}.png")
     print(f"{name}: {points[-1][1]:.5f} after {points[-1][0]:.1f} s", flush=True)
     return points
 

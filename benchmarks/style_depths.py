@@ -21,7 +21,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import images, networks, paintings, samples, style_depths, styles
+from core import networks, paintings, samples, style_depths, styles
+from core.images import image_io
 from core.style_depth_recipes import SINGLE
 from core.style_depths import Measured
 from explorer import style_depths as telling
@@ -96,14 +97,14 @@ def measured(photographs: list[str], size: int) -> dict[str, list[Measured]]:
     for name in photographs:
         for style in paintings.PAINTINGS:
             pictures = samples.picture(name), paintings.picture(style)
-            inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+            inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
             recipe = style_depths.plan(network, *inputs, size=size, shows=(SINGLE,))
             judge = telling.judge(network, recipe, inputs)
-            untouched = images.encode_png(images.scaled(pictures[0], size))
+            untouched = image_io.encode_png(image_io.scaled(pictures[0], size))
             found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
             for part in recipe.parts():
                 *_, last = styles.render(network, part, inputs)
-                painted = images.encode_png(images.to_picture(last.pictures[0].image))
+                painted = image_io.encode_png(image_io.to_picture(last.pictures[0].image))
                 row = judge.measure(painted, part.style_layers)
                 found.setdefault(part.style_layers[0], []).append(row)
             print(name, style, file=sys.stderr, flush=True)

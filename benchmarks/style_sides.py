@@ -25,8 +25,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from core import devices, images, networks, style_costs, styles
+from core import devices, networks, style_costs, styles
 from core.errors import ExplorerError
+from core.images import image_io
 from core.looking import looking
 from core.networks import Network
 from core.objectives import IMAGE
@@ -73,7 +74,7 @@ class Task:
         All sides look through the same network, the one that the explorer looks through.
         """
         pictures = [open_named(it) for it in (content, style)]
-        inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+        inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
         one, other = inputs
         looks = looking(network)
         recipe = styles.plan(looks, content=one, styles=(other,), **settings)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from core import images
 from core.entries import Entry, word_label
 from core.errors import BadPicture, ExplorerError
+from core.images import image_io
 
 # Beside the picture of the same key in a WebDataset; the first that is there is its label.
 LABEL_FILES = (".cls", ".txt")
@@ -106,7 +106,7 @@ class _Archive:
             content = self.read(entry)
         except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
             raise BadPicture(f"{entry.name} cannot be read: {error}") from error
-        return images.open_reduced(content, least, entry.name)
+        return image_io.open_reduced(content, least, entry.name)
 
     def _files(self) -> dict[str, Entry]:
         """Table the whole archive, which only those need who look up single files."""

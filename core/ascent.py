@@ -13,10 +13,10 @@ from torch import Tensor
 
 from core import whole
 from core.canvas import Canvas
+from core.images.tiles import Tile, Tiles
 from core.networks import Cut, Network
 from core.objectives import IMAGE, Few, Objective
 from core.style_losses import Costs
-from core.tiles import Tile, Tiles
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageChops
 
-from core import evidence, images
+from core import evidence
 from core.errors import unknown
-from core.framing import Box, Frame
+from core.images import image_io
+from core.images.center_crop import Box, CenterCrop
 from core.indexes import Hit, Index
 from core.networks import Network
 
@@ -65,7 +66,7 @@ def crop(
         ExplorerError: the collection is not where it was, or the network has other weights.
     """
     original = index.picture(hit.picture)
-    frame = Frame(hit.size, index.plan.input_size)
+    frame = CenterCrop(hit.size, index.plan.input_size)
     plan = index.layer(layer)
     if plan.field(hit.row, hit.col, frame.size) == (0, 0, *frame.size):
         outline = None
@@ -86,7 +87,7 @@ def crop(
 
 
 def _within(
-    intervals: tuple[tuple[int, int], ...], place: int, length: int, frame: Frame
+    intervals: tuple[tuple[int, int], ...], place: int, length: int, frame: CenterCrop
 ) -> tuple[int, int]:
     """Tell where along one side a crop lies in its layer's full reach, and how far that is."""
     full = max(stop - start for start, stop in intervals)
@@ -119,23 +120,23 @@ def evidence_of(
     part = crop(index, layer, hit)
     index.require(network)
     original = index.picture(hit.picture)
-    frame = Frame(hit.size, index.plan.input_size)
+    frame = CenterCrop(hit.size, index.plan.input_size)
     image = as_seen(original, frame)
     if how == HEAT:
         heat = evidence.heatmap(network, image, layer, unit).clamp(min=0)
         heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-        light = _unseen(frame, images.to_picture(heat.expand(3, -1, -1)), DARKEST)
+        light = _unseen(frame, image_io.to_picture(heat.expand(3, -1, -1)), DARKEST)
         drawn = ImageChops.multiply(original, light)
     else:
         signal = evidence.project(network, image, layer, unit, hit.row, hit.col, how)
         most = signal.abs().flatten().quantile(STRONGEST)
         signal = (signal / most.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
-        drawn = _unseen(frame, images.to_picture(0.5 + signal / 2), 0.5)
+        drawn = _unseen(frame, image_io.to_picture(0.5 + signal / 2), 0.5)
     top, left, bottom, right = part.box
     return replace(part, picture=drawn.crop((left, top, right, bottom)))
 
 
-def _unseen(frame: Frame, seen: Image.Image, level: float) -> Image.Image:
+def _unseen(frame: CenterCrop, seen: Image.Image, level: float) -> Image.Image:
     """Lay what a network sees back onto a picture's full size; elsewhere a level of grey."""
     paper = Image.new("RGB", frame.picture[::-1], (round(255 * level),) * 3)
     top, left, bottom, right = map(round, frame.window)
@@ -143,6 +144,6 @@ def _unseen(frame: Frame, seen: Image.Image, level: float) -> Image.Image:
     return paper
 
 
-def as_seen(original: Image.Image, frame: Frame) -> torch.Tensor:
+def as_seen(original: Image.Image, frame: CenterCrop) -> torch.Tensor:
     """Turn an original into what a network sees of it, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
-    return images.from_bytes(torch.from_numpy(np.array(frame.see(original)))[None])
+    return image_io.from_bytes(torch.from_numpy(np.array(frame.see(original)))[None])

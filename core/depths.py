@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from core.dreams import MEASURED_SIDE
+from core.images.resize import resized
 from core.layers import Layer
-from core.motion import resized
 from core.networks import Network
 from core.plates import INK, PALE
 from core.probing import likeliest

@@ -13,16 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import images, memory, objectives
+from core import memory, objectives
 from core.ascent import AscentSettings, ascend
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
-from core.motion import carried, resized, toned, zoomed
+from core.images import image_io
+from core.images.colours import with_chroma_of
+from core.images.motion import carried, toned, zoomed
+from core.images.resize import resized
+from core.images.tiles import Tiles
 from core.networks import Cut, Network
 from core.objectives import Objective
 from core.progress import Progress
-from core.retouch import Retouch, strength, with_colours_of
-from core.tiles import Tiles
+from core.retouch import Retouch, strength
 from core.transforms import Shift
 
 # The change that a strength of 1 makes: its root mean square, in units of the full range.
@@ -121,7 +124,7 @@ def render(
     start, finished = 0, untouched
     if recipe.before is not None and recipe.before.key in inputs:
         start = recipe.first
-        finished = images.to_tensor(images.open_picture(inputs[recipe.before.key]))
+        finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.before.key]))
         finished = finished.to(network.device)
     each = sum(recipe.steps * height * width for height, width in octaves(untouched, recipe))
     total = each * (recipe.pictures[-1] + 1 - start)
@@ -132,8 +135,8 @@ def render(
         for done, image in _dream(network, recipe, wish, scene, mask, seed):
             yield Progress(behind + round(done), total, {max(frame, recipe.first): image[0]})
         memory.give_back()
-        finished = with_colours_of(image, scene.base) if recipe.keep_colours else image
-        finished = images.from_bytes(images.to_bytes(finished)).to(network.device)
+        finished = with_chroma_of(image, scene.base) if recipe.keep_colours else image
+        finished = image_io.from_bytes(image_io.to_bytes(finished)).to(network.device)
         if frame in recipe.pictures:
             # What a zoom begins a frame with is dreamt already.
             before = _measure(look, wish, scene.base) if recipe.clip else worth
@@ -248,7 +251,7 @@ def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
     """Open a picture, ``[1, 3, H, W]``, its longer side as asked."""
     if fingerprint not in inputs:
         raise ExplorerError(f"the picture {fingerprint} that this dream needs is not here")
-    return images.to_tensor(images.scaled(images.open_picture(inputs[fingerprint]), size))
+    return image_io.to_tensor(image_io.scaled(image_io.open_picture(inputs[fingerprint]), size))
 
 
 def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:

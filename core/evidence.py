@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from core.errors import ExplorerError, unknown
 from core.fields import Span
-from core.framing import Box
+from core.images.center_crop import Box
 from core.networks import Cut, Network
 from core.tracing import relu_ceiling
 

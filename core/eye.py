@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional as F
 
-from core import images
 from core.entries import Entry, Source
 from core.errors import BadPicture
-from core.framing import Frame
 from core.fusing import fuse
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.indexfile import Array
 from core.networks import Cut, Network
 from core.plans import Plan
@@ -48,7 +48,7 @@ class Eye:
         for entry in entries:
             try:
                 picture, size = self._source.open(entry, self._plan.input_size)
-                pixels.append(Frame(size, self._plan.input_size).see(picture))
+                pixels.append(CenterCrop(size, self._plan.input_size).see(picture))
             except BadPicture as error:
                 skipped[entry.name] = str(error)
                 continue
@@ -76,7 +76,7 @@ class Eye:
         bytes_ = torch.from_numpy(np.stack(pixels))
         # A group is always full, so that the same kernels run.
         bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group - count))
-        activations = self._cut(images.from_bytes(bytes_.to(self._device)))
+        activations = self._cut(image_io.from_bytes(bytes_.to(self._device)))
         maps, rows = [], []
         for layer in self._plan.layers:
             seen = activations[layer.name]

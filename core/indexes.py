@@ -30,7 +30,7 @@ from PIL import Image
 from core import indexfile, sources
 from core.entries import Source
 from core.errors import ExplorerError, unknown
-from core.framing import Box, Frame
+from core.images.center_crop import Box, CenterCrop
 from core.indexfile import Array
 from core.networks import Network
 from core.plans import LayerPlan, Plan
@@ -176,7 +176,7 @@ class Index:
             (top, left, bottom, right) in the original's pixels, half open.
         """
         seen = self.layer(layer).field(row, col, self.plan.input_size)
-        return Frame(size, self.plan.input_size).to_picture(seen)
+        return CenterCrop(size, self.plan.input_size).to_picture(seen)
 
     def percentile(self, layer: str, unit: int, value: float, by: str = "max") -> float:
         """Tell what share of the pictures excite a unit less than a value, from 0 to 100.

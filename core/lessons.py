@@ -14,10 +14,10 @@ from torch import Tensor
 
 from core import samples, styles
 from core.crops import as_seen
-from core.framing import Frame
+from core.images.center_crop import CenterCrop
+from core.images.resize import resized
 from core.indexes import Index
 from core.looking import looking
-from core.motion import resized
 from core.networks import Network
 from core.objectives import TINY
 from core.sketchnet.pictures import as_tensor
@@ -38,7 +38,7 @@ def pictures(network: Network) -> Tensor:
     """Collect samples and drawings as a network sees them, ``[N, 3, H, W]`` in ``[0, 1]``."""
     opened = [samples.picture(name) for name in samples.SAMPLES]
     size = network.input_size
-    seen = [as_seen(it, Frame((it.height, it.width), size)) for it in opened]
+    seen = [as_seen(it, CenterCrop((it.height, it.width), size)) for it in opened]
     drawn = as_tensor(batch(SEED, range(DRAWINGS))[0])
     return torch.cat([*seen, resized(drawn, size).clamp(0, 1)])
 

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import images, spectra
+from core import spectra
 from core.ascent import AscentSettings, Step, Transform, ascend
 from core.canvas import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.errors import ExplorerError
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.progress import Progress
@@ -148,8 +149,8 @@ def _picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None
     """Open the picture that a recipe starts from, ``[1, 3, H, W]``, its longer side as asked."""
     if not recipe.image:
         return None
-    opened = images.open_picture(_input(inputs, recipe.image, "picture"))
-    return images.to_tensor(images.scaled(opened, recipe.size))
+    opened = image_io.open_picture(_input(inputs, recipe.image, "picture"))
+    return image_io.to_tensor(image_io.scaled(opened, recipe.size))
 
 
 def _input(inputs: Mapping[str, bytes], fingerprint: str, what: str) -> bytes:

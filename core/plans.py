@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core import framing
 from core.errors import ExplorerError
-from core.framing import Box
+from core.images import center_crop
+from core.images.center_crop import Box
 from core.layers import Layer
 
 # With so many pictures a share of all is known to 1.6 % (one standard error) at worst.
@@ -77,7 +77,7 @@ class Plan:
     by: tuple[str, ...] = ("max",)
     k: int = 9
     sample: int = SAMPLE
-    preprocessing: str = framing.METHOD
+    preprocessing: str = center_crop.METHOD
 
     @property
     def units(self) -> int:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core import images, neurons
+from core import neurons
 from core.crops import Crop, crop, evidence_of
+from core.images import image_io
 from core.indexes import Index
 from core.networks import Network
 from core.recipes import STEPS
@@ -153,7 +154,7 @@ def figure(
         recipe = neurons.plan(network, name, list(chosen), size=size, steps=steps)
         for progress in neurons.render(network, recipe):
             listen((at + progress.done / progress.total) / len(units))
-            ideals |= {it.part: images.to_picture(it.image) for it in progress.pictures}
+            ideals |= {it.part: image_io.to_picture(it.image) for it in progress.pictures}
         side = NINE * TILE + (NINE - 1) * SLIT
         drawn = []
         for unit in chosen:

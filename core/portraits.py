@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from core import images, networks, neurons
+from core import networks, neurons
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.sketchnet import labels as sketch_labels
@@ -183,7 +184,7 @@ def _draw_portrait(
 
 def _tile(image: Tensor, side: int) -> Image.Image:
     """Return an image [3, h, w] as a square picture; few pixels stay squares."""
-    picture = images.to_picture(image)
+    picture = image_io.to_picture(image)
     coarse = picture.width * 2 < side
     how = Image.Resampling.NEAREST if coarse else Image.Resampling.LANCZOS
     return picture.resize((side, side), how)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.crops import as_seen
 from core.evidence import centres
-from core.framing import Frame
+from core.images.center_crop import CenterCrop
 from core.indexes import Hit, Index, Sampled
 from core.layers import Layer
 from core.networks import Network
@@ -170,7 +170,7 @@ def look(
         index.require(network)
     known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
     names = {network.layer(name).name for name in layers or known}
-    image = as_seen(picture, Frame((picture.height, picture.width), network.input_size))
+    image = as_seen(picture, CenterCrop((picture.height, picture.width), network.input_size))
     seen = network.activations(image, {*names, network.shown[-1].name})
     return Sight(network, image, {name: it[0].float().cpu() for name, it in seen.items()})
 
@@ -206,7 +206,7 @@ def locate(index: Index, network: Network, layer: str, unit: int, sampled: Sampl
         ExplorerError: the collection is not where it was, or the network has other weights.
     """
     index.require(network)
-    image = as_seen(index.picture(sampled.picture), Frame(sampled.size, index.plan.input_size))
+    image = as_seen(index.picture(sampled.picture), CenterCrop(sampled.size, index.plan.input_size))
     own = network.activations(image, [layer])[layer][0, unit].float().cpu().flatten()
     row, col = index.layer(layer).position(int(own.argmax()))
     box = index.box(layer, row, col, sampled.size)

@@ -53,7 +53,9 @@ class Recipe:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of the pictures that it starts from, as ``core.images`` takes them."""
+        """Fingerprints of the pictures that it starts from, as ``core.images.image_io`` takes
+        them.
+        """
         return ()
 
     @property

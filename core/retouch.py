@@ -11,19 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.canvas import Canvas
+from core.images.colours import limit_chroma
 
 # Bands of detail that a gradient is taken apart into; coarser ones come from the octaves.
 BANDS = 4
 # Each coarser band weighs so much more: natural pictures hold more of it.
 COARSER = 1.4
-# How much natural pictures differ in colour, as a share of how much they do in light: by the colour
-# correlation of ImageNet that Lucid published. Gradients differ in colour more than in light, and
-# by themselves turn dreams to neon.
-COLOUR = 0.31
 # A step is so much longer than the change may grow by, as steps do not all lead the same way.
 EAGERNESS = 1.5
-# Weights of red, green and blue in light (ITU-R BT.601).
-LIGHT = (0.299, 0.587, 0.114)
 
 
 class Retouch(Canvas):
@@ -79,7 +74,7 @@ class Retouch(Canvas):
         """Let every band of detail count the same, and nothing outside the mask."""
         if self.values.grad is not None:
             equalise_bands(self.values.grad)
-            calm_colours(self.values.grad)
+            limit_chroma(self.values.grad)
             if self.mask is not None:
                 self.values.grad.mul_(self.mask)
 
@@ -121,21 +116,6 @@ def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
     gradient.add_(_enlarged(coarser, gradient), alpha=COARSER)
 
 
-def calm_colours(gradient: Tensor) -> None:
-    """Hold the colours of a gradient ``[1, 3, H, W]`` to those of natural pictures, in place.
-
-    The mean ``m`` over red, green and blue stays. The differences ``d`` to it are weakened until
-    ``rms(d) <= COLOUR * rms(m)``, both over all colours and places; calmer ones stay.
-    """
-    light = gradient.mean(1, keepdim=True)
-    gradient.sub_(light)
-    colour = float(torch.linalg.vector_norm(gradient))
-    allowed = COLOUR * float(torch.linalg.vector_norm(light)) * gradient.shape[1] ** 0.5
-    if colour > allowed:
-        gradient.mul_(allowed / colour)
-    gradient.add_(light)
-
-
 def _enlarged(image: Tensor, like: Tensor) -> Tensor:
     size = [like.shape[2], like.shape[3]]
     return F.interpolate(image, size, mode="bilinear", align_corners=False)
@@ -145,17 +125,3 @@ def _to_unit(values: Tensor) -> None:
     size = float(torch.linalg.vector_norm(values)) / values.numel() ** 0.5
     if size > 0:
         values.div_(size)
-
-
-def with_colours_of(image: Tensor, base: Tensor) -> Tensor:
-    """Keep a picture's colours: only the light of the other one is taken.
-
-    Args:
-        image, base: ``[1, 3, H, W]`` in ``[0, 1]``.
-
-    Returns:
-        The base with the difference in light added to all colours alike, in ``[0, 1]``.
-    """
-    weights = torch.tensor(LIGHT, device=image.device).view(1, 3, 1, 1)
-    light = ((image - base) * weights).sum(1, keepdim=True)
-    return (base + light).clamp(0, 1)

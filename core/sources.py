@@ -23,10 +23,10 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from core import images
 from core.archives import archive
 from core.entries import Entry, Source, word_label
 from core.errors import BadPicture, ExplorerError, unknown
+from core.images import image_io
 from core.sketchnet.dissect import UNSEEN_SEED
 from core.sketchnet.world import CLASSES, draw
 
@@ -86,7 +86,7 @@ class Folder:
         self, entry: Entry, least: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open a file."""
-        return images.open_reduced(self.path / entry.name, least, entry.name)
+        return image_io.open_reduced(self.path / entry.name, least, entry.name)
 
 
 class Drawings:
@@ -166,7 +166,7 @@ class Dataset:
         picture = self._data[int(entry.name)][0]
         if not isinstance(picture, Image.Image):
             raise BadPicture(f"number {entry.name} of {self.identity} is no picture")
-        upright = images.upright_rgb(picture)
+        upright = image_io.upright_rgb(picture)
         return upright, (upright.height, upright.width)
 
 

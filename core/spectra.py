@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from core import images
 from core.canvas import spectrum_of
 from core.errors import ExplorerError
+from core.images import image_io
 
 # Height and width, in pixels, at which pictures are measured.
 REFERENCE = 256
@@ -126,7 +126,7 @@ def _squares(picture: Image.Image) -> Tensor:
         right, down = (round(room * number / (SQUARES - 1)) for room in (left, top))
         square = picture.crop((right, down, right + side, down + side))
         taken.append(square.resize((REFERENCE, REFERENCE), Image.Resampling.LANCZOS))
-    return torch.cat([images.to_tensor(square) for square in taken])
+    return torch.cat([image_io.to_tensor(square) for square in taken])
 
 
 @functools.cache

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from core import penalties, style_losses, whole
-from core.motion import resized
+from core.images.resize import resized
+from core.images.tiles import GRID, Tiles
 from core.networks import Network
 from core.style_losses import Cost, Costs, Style, Window
 from core.style_recipes import StyleRecipe
-from core.tiles import GRID, Tiles
 from core.transforms import Frame
 
 # Contrast of the noise that a picture starts from: as much as a soft photograph has.

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from scipy import ndimage
 from torch import Tensor
 
-from core import colours, depths, images, style_costs, style_settings, styles
+from core import depths, style_costs, style_settings, styles
 from core.depths import Growth, Sight
+from core.images import colours, image_io
+from core.images.colours import LUMA_WEIGHTS
 from core.looking import looking
 from core.networks import Network
-from core.retouch import LIGHT
 from core.sketchnet.labels import Label
 from core.style_depth_recipes import CONTENT, StyleDepthsRecipe
 from core.style_losses import Costs
@@ -155,7 +156,7 @@ class Judge:
             styled: names of the layers that spoke for style; they were told to change, so their
                 neurons are not asked what grew.
         """
-        image = images.to_tensor(images.open_picture(picture)).to(self._network.device)
+        image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
         costs = styles.losses(self._looking, self._recipe, self._costs, image)
         asked = [it for it in self._labels if it.layer not in set(styled)]
         after = depths.see(self._network, image, self._named)
@@ -163,8 +164,8 @@ class Judge:
             _of_kind(costs, "style"),
             _of_kind(costs, "content"),
             edges_kept(self._photograph, image),
-            colours.distance(image, self._painting),
-            colours.distance(image, self._photograph),
+            colours.colour_distance(image, self._painting),
+            colours.colour_distance(image, self._photograph),
             depths.growth(self._before, after, asked),
             eyes_grown(self._before, after, asked),
         )
@@ -200,7 +201,9 @@ def edges_kept(photograph: Tensor, picture: Tensor) -> float:
 
 
 def _edges(image: Tensor) -> npt.NDArray[np.bool_]:
-    light = np.tensordot(image[0].double().cpu().numpy(), np.array(LIGHT), axes=(0, 0))  # [H, W]
+    light = np.tensordot(
+        image[0].double().cpu().numpy(), np.array(LUMA_WEIGHTS), axes=(0, 0)
+    )  # [H, W]
     steep = np.hypot(ndimage.sobel(light, 0), ndimage.sobel(light, 1))
     edges: npt.NDArray[np.bool_] = (steep >= np.quantile(steep, 1 - EDGES)) & (steep > STEEP)
     return edges

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core import images
+from core.images import image_io
 from core.networks import Network
 from core.plates import INK, PALE
 from core.style_depth_recipes import (
@@ -71,14 +71,14 @@ def sheet(
         pictures: encoded, by their numbers; missing ones leave their place empty.
     """
     photograph, painting = (
-        images.open_picture(inputs[it]) for it in (recipe.content, recipe.style)
+        image_io.open_picture(inputs[it]) for it in (recipe.content, recipe.style)
     )
     opened = {
-        part: images.open_picture(pictures[number])
+        part: image_io.open_picture(pictures[number])
         for number, part in enumerate(recipe.parts())
         if number in pictures
     }
-    own = images.scaled(photograph, recipe.size).size
+    own = image_io.scaled(photograph, recipe.size).size
     bands = [_band(network, recipe, show, opened, own) for show in dict.fromkeys(recipe.shows)]
     words = f"{recipe.size} px, {recipe.steps} steps a size, seed {recipe.seed}"
     return _drawn((photograph, painting), (network.name, words), bands)

@@ -17,15 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import colours, images, whole
+from core import whole
 from core.ascent import AscentSettings, ascend
 from core.easel import Easel, Momentum
 from core.errors import ExplorerError
+from core.images import colours, image_io
+from core.images.colours import with_chroma_of
+from core.images.resize import resized
 from core.looking import looking
-from core.motion import resized
 from core.networks import Network
 from core.progress import Course, Progress, thinned
-from core.retouch import with_colours_of
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
 from core.style_losses import Costs
 from core.style_recipes import StyleRecipe
@@ -136,7 +137,7 @@ def render(
     }
     finished = image
     if recipe.colours == "light" and subjects.photograph is not None:
-        finished = with_colours_of(image, subjects.photograph)
+        finished = with_chroma_of(image, subjects.photograph)
     picture = StylePicture(0, finished[0].cpu(), {"losses": json.dumps(told)})
     yield Progress(total, total, {}, (picture,))
 
@@ -203,9 +204,9 @@ def opened(recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.devic
     def open_one(fingerprint: str, longer: int | None) -> Tensor:
         if fingerprint not in inputs:
             raise ExplorerError(f"the picture {fingerprint} that this one needs is not here")
-        picture = images.open_picture(inputs[fingerprint])
-        scaled = picture if longer is None else images.scaled(picture, longer)
-        return images.to_tensor(scaled).to(device)
+        picture = image_io.open_picture(inputs[fingerprint])
+        scaled = picture if longer is None else image_io.scaled(picture, longer)
+        return image_io.to_tensor(scaled).to(device)
 
     photograph = open_one(recipe.content, recipe.size) if recipe.content else None
     size = (recipe.size, recipe.size) if photograph is None else _size(photograph)
@@ -213,10 +214,10 @@ def opened(recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.devic
     paintings = [open_one(it, None) for it in recipe.styles]
     content = photograph
     if photograph is not None and recipe.colours == "matched":
-        paintings = [colours.matched(it, photograph) for it in paintings]
+        paintings = [colours.match_colours(it, photograph) for it in paintings]
     if photograph is not None and recipe.colours == "light":
-        paintings = [colours.grey_as(it, photograph) for it in paintings]
-        content = colours.grey(photograph)
+        paintings = [colours.match_luma(it, photograph) for it in paintings]
+        content = colours.to_grey(photograph)
     masks = [
         resized(open_one(it, None).mean(1, keepdim=True), size).clamp(0, 1) if it else None
         for it in recipe.masks

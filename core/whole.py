@@ -15,10 +15,10 @@ from torch import Tensor
 
 from core import style_losses
 from core.errors import ExplorerError
+from core.images.tiles import Box, Tile, Tiles
 from core.layers import Layer
 from core.networks import Cut, Network
 from core.style_losses import Costs, Sums, Window
-from core.tiles import Box, Tile, Tiles
 
 # Pixels that every network takes, and that cost little.
 STRIP = 64

@@ -18,8 +18,9 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from core import images, paintings, samples
+from core import paintings, samples
 from core.errors import BadPicture, ExplorerError, unknown
+from core.images import image_io
 from core.paintings import PAINTINGS
 from core.samples import SAMPLES, STYLES
 from explorer import links, shared, widgets
@@ -59,8 +60,8 @@ class Chosen:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Of its pixels, as ``core.images`` takes it."""
-        return images.fingerprint(self.picture)
+        """Of its pixels, as ``core.images.image_io`` takes it."""
+        return image_io.fingerprint(self.picture)
 
 
 def choose(
@@ -140,7 +141,7 @@ def _opened(folder: Path, name: str) -> Chosen:
     stored = shared.store().input(name)
     if stored is None:
         raise unknown("picture", name, TITLES)
-    return Chosen(name, OWN, images.open_picture(stored))
+    return Chosen(name, OWN, image_io.open_picture(stored))
 
 
 def small(picture: Chosen, pixels: int) -> str:
@@ -150,13 +151,13 @@ def small(picture: Chosen, pixels: int) -> str:
 
 @functools.lru_cache(maxsize=SMALL_AT_MOST)
 def _small(folder: Path, name: str, pixels: int) -> str:
-    return widgets.thumbnail(images.encode_png(_opened(folder, name).picture), pixels)
+    return widgets.thumbnail(image_io.encode_png(_opened(folder, name).picture), pixels)
 
 
 def keep(picture: Chosen) -> str:
     """Keep a picture in the store, for work that starts from it, and give its fingerprint."""
     if shared.store().input(picture.fingerprint) is None:
-        shared.store().put_sent(picture.fingerprint, images.encode_png(picture.picture))
+        shared.store().put_sent(picture.fingerprint, image_io.encode_png(picture.picture))
     return picture.fingerprint
 
 
@@ -168,14 +169,14 @@ def accept(content: bytes) -> Chosen:
     """
     if len(content) > LARGEST_FILE * 2**20:
         raise BadPicture(f"it has more than {LARGEST_FILE} MB")
-    return take(images.open_picture(content))
+    return take(image_io.open_picture(content))
 
 
 def take(opened: Image.Image) -> Chosen:
     """Keep a picture, upright RGB, made smaller where it is very large."""
     if max(opened.size) > LONGEST:
-        opened = images.scaled(opened, LONGEST)
-    own = Chosen(images.fingerprint(opened), OWN, opened)
+        opened = image_io.scaled(opened, LONGEST)
+    own = Chosen(image_io.fingerprint(opened), OWN, opened)
     keep(own)
     return own
 
@@ -222,7 +223,7 @@ def _own(own: Chosen) -> widgets.Tile:
 def thumbnail(sample: str) -> str:
     """Give a sample's small picture as a URL."""
     if sample in paintings.KEPT:
-        return _square(images.scaled(paintings.picture(sample), TILE_PIXELS))
+        return _square(image_io.scaled(paintings.picture(sample), TILE_PIXELS))
     if sample in PAINTINGS:  # Quickly drawn where it need not be large.
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from core import correlations, images, style_settings
+from core import correlations, style_settings
 from core.correlations import Correlations
 from core.errors import ExplorerError
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.recipe import require
@@ -72,7 +73,7 @@ def look(network: Network, layer: Layer, content: Chosen, style: Chosen) -> Comp
 def _correlations(
     _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
 ) -> Correlations:
-    image = images.to_tensor(images.scaled(_picture, LOOKED_PIXELS))
+    image = image_io.to_tensor(image_io.scaled(_picture, LOOKED_PIXELS))
     return correlations.correlations(_network, image, layer)
 
 
@@ -269,8 +270,8 @@ def _both(
 @lru_cache(maxsize=256)
 def lit(network: Network, chosen: Chosen, layer: str, unit: int) -> str:
     """Draw a picture as a URL, bright where a neuron fires, also where it fires little."""
-    seen = images.scaled(chosen.picture, LOOKED_PIXELS)
-    activation = network.activations(images.to_tensor(seen), [layer])[layer][:, [unit]]
+    seen = image_io.scaled(chosen.picture, LOOKED_PIXELS)
+    activation = network.activations(image_io.to_tensor(seen), [layer])[layer][:, [unit]]
     size = (seen.height, seen.width)
     heat = functional.interpolate(activation.float().cpu(), size, mode="bilinear")[0, 0]
     heat = heat.clamp(min=0).pow(FAINT)

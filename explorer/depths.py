@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core import depths, dreams, images
+from core import depths, dreams
 from core.depths import Growth
 from core.dream_recipes import DreamRecipe
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from explorer import labelling
@@ -60,13 +61,13 @@ def tell(
     """
     labels = labelling.clear_labels(network)
     layers = sorted({label.layer for label in labels})
-    picture = images.open_picture(before)
+    picture = image_io.open_picture(before)
     untouched = depths.see(
-        network, images.to_tensor(images.scaled(picture, recipes[0].size)), layers
+        network, image_io.to_tensor(image_io.scaled(picture, recipes[0].size)), layers
     )
     told = []
     for recipe, dream in zip(recipes, after, strict=True):
-        seen = depths.see(network, images.to_tensor(images.open_picture(dream)), layers)
+        seen = depths.see(network, image_io.to_tensor(image_io.open_picture(dream)), layers)
         grown = depths.growth(untouched, seen, labels, recipe.layer)
         told.append(Told(seen.classes, grown))
     return told

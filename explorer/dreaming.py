@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
-from core import dreams, images, samples
+from core import dreams, samples
 from core.dream_recipes import STRENGTH_RANGE, DreamRecipe
 from core.errors import ExplorerError
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.recipe import require
@@ -117,7 +118,7 @@ def _example_picture() -> str:
 
 @functools.cache
 def _small() -> Image.Image:
-    return images.scaled(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
+    return image_io.scaled(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
 
 
 def examples(network: Network) -> list[Layer]:
@@ -163,6 +164,6 @@ def _before(fingerprint: str, pixels: int) -> str:
 
 def shown(image: bytes, pixels: int = LARGE_PIXELS) -> str:
     """Give an encoded picture as a URL, its longer side of so many pixels at most."""
-    picture = images.open_picture(image)
+    picture = image_io.open_picture(image)
     scale = min(1.0, pixels / max(picture.size))
     return widgets.thumbnail(image, max(1, round(min(picture.size) * scale)))

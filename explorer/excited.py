@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import crops, evidence, images, probing
+from core import crops, evidence, probing
 from core.errors import ExplorerError
+from core.images import image_io
 from core.indexes import Hit, Index
 from core.layers import Layer
 from core.networks import Network
@@ -253,5 +254,5 @@ def _times(ratio: float) -> str:
 @lru_cache(maxsize=FOUND_AT_MOST)
 def _reached(network: Network, layer: Layer, unit: int, picture: bytes) -> float:
     """Tell how much a picture excites a neuron where it does so most."""
-    image = images.to_tensor(images.open_picture(picture))
+    image = image_io.to_tensor(image_io.open_picture(picture))
     return float(network.activations(image, [layer.name])[layer.name][0, unit].max())

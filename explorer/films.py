@@ -11,7 +11,7 @@ from typing import IO
 from PIL import Image, ImageSequence
 
 from core.errors import BadPicture, ExplorerError
-from core.images import MAX_PIXELS, open_picture, upright_rgb
+from core.images.image_io import MAX_PIXELS, open_picture, upright_rgb
 
 # Seconds that the last picture of a GIF stands before it begins again.
 PAUSE_SECONDS = 1.0

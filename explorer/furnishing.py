@@ -14,9 +14,10 @@ from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
 
-from core import dreams, evidence, images, networks, neurons, paintings, samples, styles
+from core import dreams, evidence, networks, neurons, paintings, samples, styles
 from core.crops import DARKEST, as_seen
-from core.framing import Frame
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.networks import Network
 from core.recipe import Recipe
 from core.sketchnet.dissect import UNSEEN_SEED
@@ -61,10 +62,10 @@ def _side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
 
 def _made(recipe: Recipe, *inputs: Image.Image) -> Image.Image:
     """Make the picture of a recipe that begins with some pictures."""
-    known = {images.fingerprint(it): images.encode_png(it) for it in inputs}
+    known = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
     for update in work.updates(recipe, None, known, "cpu"):
         if update.pictures:
-            return images.open_picture(update.pictures[0].image)
+            return image_io.open_picture(update.pictures[0].image)
     raise RuntimeError("the recipe made nothing")
 
 
@@ -87,7 +88,7 @@ def layers(network: Network) -> Image.Image:
     found += store.exhibited(network.name, "relu2b", (35, 22, 9, 33, 8, 24))
     found += store.exhibited(network.name, "relu5b", (16, 18, 105, 26, 191, 43))
     store.close()
-    shown = [images.open_picture(it) for it in found]
+    shown = [image_io.open_picture(it) for it in found]
     return _wall(shown[12:18] + shown[6:12] + shown[:6] + shown[18:], 6)
 
 
@@ -95,23 +96,25 @@ def neuron(network: Network) -> Image.Image:
     """One neuron, drawn large."""
     recipe = neurons.plan(network, "relu4b", [56], size=224, steps=192)
     *_, last = neurons.render(network, recipe)
-    return _fitted(images.to_picture(last.pictures[0].image))
+    return _fitted(image_io.to_picture(last.pictures[0].image))
 
 
 def probe(network: Network) -> Image.Image:
     """A scene, bright where a neuron that knows it fires."""
     picture = samples.picture("village")
-    frame = Frame((picture.height, picture.width), network.input_size)
+    frame = CenterCrop((picture.height, picture.width), network.input_size)
     image = as_seen(picture, frame)
     heat = evidence.heatmap(network, image, *HOUSES).clamp(min=0)
     heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-    light = images.to_picture(heat.expand(3, -1, -1)).resize(picture.size, Image.Resampling.BICUBIC)
+    light = image_io.to_picture(heat.expand(3, -1, -1)).resize(
+        picture.size, Image.Resampling.BICUBIC
+    )
     return _fitted(ImageChops.multiply(picture, light))
 
 
 def _dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
-    picture = images.scaled(samples.picture(name), 640)
-    fingerprint = images.fingerprint(picture)
+    picture = image_io.scaled(samples.picture(name), 640)
+    fingerprint = image_io.fingerprint(picture)
     recipes = [dreams.plan(network, [it], fingerprint, size=512) for it in chosen]
     return [_made(it, picture) for it in recipes]
 
@@ -129,12 +132,12 @@ def depths(network: Network) -> Image.Image:
 def _painted(
     network: Network, name: str, style: str, chosen: Sequence[tuple[str, ...]]
 ) -> list[Image.Image]:
-    picture, painting = images.scaled(samples.picture(name), 640), paintings.picture(style)
+    picture, painting = image_io.scaled(samples.picture(name), 640), paintings.picture(style)
     recipes = [
         styles.plan(
             network,
-            content=images.fingerprint(picture),
-            styles=(images.fingerprint(painting),),
+            content=image_io.fingerprint(picture),
+            styles=(image_io.fingerprint(painting),),
             size=480,
             style_layers=it or None,
         )
@@ -155,8 +158,8 @@ def style_depths(network: Network) -> Image.Image:
 
 def lessons(network: Network) -> Image.Image:
     """A picture, and what a shallow and a deep layer still know of it."""
-    picture = images.scaled(samples.picture("cat"), 480)
-    fingerprint = images.fingerprint(picture)
+    picture = image_io.scaled(samples.picture("cat"), 480)
+    fingerprint = image_io.fingerprint(picture)
     known = [
         _made(
             styles.plan(
@@ -174,7 +177,7 @@ def gallery(network: Network) -> Image.Image:
     some = [MAKERS[name](network) for name in ("dream", "style", "neuron", "probe", "depths")]
     class_picture = neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
     *_, last = neurons.render(network, class_picture)
-    shown = [*some, images.to_picture(last.pictures[0].image)]
+    shown = [*some, image_io.to_picture(last.pictures[0].image)]
     return _wall([_fitted(it, HEIGHT, HEIGHT) for it in shown], 3)
 
 

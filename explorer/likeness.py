@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core import images
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.recipes import BATCH
@@ -91,7 +91,7 @@ def look(network: Network, layer: Layer, pictures: Sequence[StoredPicture]) -> T
 @st.cache_resource(max_entries=PICTURES_AT_MOST, show_spinner=False)
 def _seen(_network: Network, weights: str, layer: str, encoded: Sequence[bytes]) -> Tensor:
     """Look at pictures once for all: a page that runs again asks for the same."""
-    image = torch.cat([images.to_tensor(images.open_picture(it)) for it in encoded])
+    image = torch.cat([image_io.to_tensor(image_io.open_picture(it)) for it in encoded])
     starts = range(0, len(image), BATCH)
     batches = [_network.activations(image[at : at + BATCH], [layer]) for at in starts]
     return torch.cat([signature(it[layer]).cpu() for it in batches])

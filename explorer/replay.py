@@ -207,7 +207,7 @@ def _opened(data: bytes) -> Image.Image:
     Raises:
         BadPicture: it is no PNG, damaged, or too large.
     """
-    from core.images import MAX_PIXELS
+    from core.images.image_io import MAX_PIXELS
 
     if len(data) > BYTES_AT_MOST:
         raise BadPicture(f"this file is larger than {BYTES_AT_MOST // 2**20} MB")

@@ -28,7 +28,7 @@ CREATE TABLE pictures (
 """,
     2: """
 CREATE TABLE inputs (
-    fingerprint TEXT PRIMARY KEY,  -- of the pixels, as core.images takes it
+    fingerprint TEXT PRIMARY KEY,  -- of the pixels, as core.images.image_io takes it
     image       BLOB NOT NULL      -- PNG
 ) STRICT;
 CREATE TABLE checkpoints (

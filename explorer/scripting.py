@@ -143,10 +143,10 @@ def _at_hand(fingerprint: str) -> str | None:
 
 @functools.cache
 def _fingerprint(module: str, name: str) -> str:
-    from core import images
+    from core.images import image_io
 
     picture = samples.picture(name) if module == "samples" else paintings.picture(name)
-    return images.fingerprint(picture)
+    return image_io.fingerprint(picture)
 
 
 def _call(function: str, arguments: list[str]) -> list[str]:

@@ -17,7 +17,8 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from core import images, networks, neurons, paintings, style_depths, styles
+from core import networks, neurons, paintings, style_depths, styles
+from core.images import image_io
 from core.networks import Network
 from core.progress import Picture
 from core.recipe import Recipe
@@ -51,7 +52,7 @@ def first_styles(network: Network) -> list[StyleRecipe]:
 def style_inputs() -> dict[str, bytes]:
     """Encode the pictures that those start from, by their fingerprints."""
     found = [choosing.find(it) for it in (styling.SAMPLE, styling.PAINTING)]
-    return {it.fingerprint: images.encode_png(it.picture) for it in found}
+    return {it.fingerprint: image_io.encode_png(it.picture) for it in found}
 
 
 def ship(path: Path, what: str) -> None:
@@ -80,7 +81,7 @@ def ship(path: Path, what: str) -> None:
 def encode(picture: Picture) -> StoredPicture:
     """Encode one picture as WebP."""
     buffer = io.BytesIO()
-    shown: Image.Image = images.to_picture(picture.image)
+    shown: Image.Image = image_io.to_picture(picture.image)
     shown.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)
     return StoredPicture(picture.part, buffer.getvalue(), picture.facts)
 

@@ -9,9 +9,10 @@ import torch
 from PIL import Image, ImageChops
 from torch import Tensor
 
-from core import evidence, images, probing
+from core import evidence, probing
 from core.crops import DARKEST, as_seen
-from core.framing import Frame
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.indexes import Index
 from core.layers import Layer
 from core.networks import Network
@@ -68,7 +69,7 @@ def shown(network: Network, chosen: Chosen, lit_by: tuple[str, int] | None) -> s
         lit_by: name of a layer and a neuron: bright is left what excites it.
     """
     picture = chosen.picture
-    frame = Frame((picture.height, picture.width), network.input_size)
+    frame = CenterCrop((picture.height, picture.width), network.input_size)
     top, left, bottom, right = frame.window
     scale = min(SHOWN_PIXELS / max(bottom - top, right - left), 4.0)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
@@ -83,7 +84,7 @@ def lighted(picture: Image.Image, heat: Tensor) -> Image.Image:
     """Leave a picture bright where something is excited, ``[h, w]``, and darken the rest."""
     heat = heat.clamp(min=0)
     heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-    light = images.to_picture(heat.expand(3, -1, -1))
+    light = image_io.to_picture(heat.expand(3, -1, -1))
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 

@@ -17,8 +17,9 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import dreams, images, memory, networks, neurons, style_sheet, styles
+from core import dreams, memory, networks, neurons, style_sheet, styles
 from core.dream_recipes import DreamRecipe
+from core.images import image_io
 from core.networks import Network
 from core.progress import Course, Picture, Progress, thinned
 from core.recipe import Recipe
@@ -125,7 +126,7 @@ def _network(name: str, weights: str, checkpoint: Path | None, device: str) -> N
 def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPicture:
     """Encode one picture of a recipe as a PNG that says how it was made."""
     text = chunks(recipe, picture.part, device)
-    png = images.encode_png(images.to_picture(picture.image), text)
+    png = image_io.encode_png(image_io.to_picture(picture.image), text)
     return StoredPicture(picture.part, png, picture.facts)
 
 
@@ -149,9 +150,9 @@ def sheet(
     if isinstance(recipe, StyleDepthsRecipe):
         network = _network(recipe.network, recipe.weights, checkpoint, device)
         encoded = {number: it.image for number, it in enumerate(pictures)}
-        return images.encode_png(style_sheet.sheet(network, recipe, inputs or {}, encoded), text)
-    tiles = torch.cat([images.to_tensor(images.open_picture(it.image)) for it in pictures])
-    return images.encode_png(images.to_picture(images.montage(tiles)), text)
+        return image_io.encode_png(style_sheet.sheet(network, recipe, inputs or {}, encoded), text)
+    tiles = torch.cat([image_io.to_tensor(image_io.open_picture(it.image)) for it in pictures])
+    return image_io.encode_png(image_io.to_picture(image_io.montage(tiles)), text)
 
 
 def chunks(recipe: Recipe, part: int, device: torch.device) -> dict[str, str]:
@@ -173,7 +174,7 @@ def told(course: Course) -> str:
 
 def sketch(image: Tensor) -> bytes:
     """Encode an unfinished picture ``[3, H, W]`` as a small WebP."""
-    picture = images.to_picture(image)
+    picture = image_io.to_picture(image)
     picture.thumbnail((SKETCH_PIXELS, SKETCH_PIXELS))
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=SKETCH_QUALITY, method=0)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import images, layers
+from core import layers
+from core.images import image_io
 from core.networks import Network
 
 ROOT = Path(__file__).parents[1]
@@ -101,9 +102,9 @@ class Pictures:
 
     def keep(self, image: Tensor) -> str:
         """Keep a picture ``[3, H, W]`` in ``[0, 1]``, and give its fingerprint."""
-        picture = images.to_picture(image)
-        fingerprint = images.fingerprint(picture)
-        self.inputs[fingerprint] = images.encode_png(picture)
+        picture = image_io.to_picture(image)
+        fingerprint = image_io.fingerprint(picture)
+        self.inputs[fingerprint] = image_io.encode_png(picture)
         return fingerprint
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.images import from_bytes
+from core.images.image_io import from_bytes
 from core.sketchnet.world import CLASSES, SIZE, batch
 
 CHUNK = 2000  # drawings that a process draws in one go

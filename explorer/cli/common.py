@@ -65,11 +65,12 @@ def open_named(text: str) -> "Image":
     Raises:
         ExplorerError: there is neither.
     """
-    from core import images, paintings, samples
+    from core import paintings, samples
+    from core.images import image_io
 
     path = Path(text)
     if path.is_file():
-        return images.open_picture(path)
+        return image_io.open_picture(path)
     if text in samples.SAMPLES or text in samples.STYLES:
         return samples.picture(text)
     if text in paintings.PAINTINGS:
@@ -86,20 +87,20 @@ def keep_named(store: "Store", text: str | None, longest: int) -> str:
         text: names it, as ``open_named`` reads it.
         longest: its longer side in pixels at most; a larger one is made smaller.
     """
-    from core import images
+    from core.images import image_io
 
     if text is None:
         return ""
     picture = open_named(text)
     if max(picture.size) > longest:
-        picture = images.scaled(picture, longest)
+        picture = image_io.scaled(picture, longest)
     return keep(store, picture)
 
 
 def keep(store: "Store", picture: "Image") -> str:
     """Keep a picture that work starts from, upright RGB, and give its fingerprint."""
-    from core import images
+    from core.images import image_io
 
-    fingerprint = images.fingerprint(picture)
-    store.put_input(fingerprint, images.encode_png(picture))
+    fingerprint = image_io.fingerprint(picture)
+    store.put_input(fingerprint, image_io.encode_png(picture))
     return fingerprint

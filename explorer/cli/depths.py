@@ -99,11 +99,12 @@ def _layers(network: "Network", text: str) -> "list[Layer]":
 
 
 def _row(dreamt: list[bytes], titles: list[str], told: "list[Told]") -> bytes:
-    from core import depths, images
+    from core import depths
+    from core.images import image_io
 
     words = [[f"sees: {_classes(it, 2)}", *_grown(it)] for it in told]
-    drawn = depths.row([images.open_picture(it) for it in dreamt], titles, words)
-    return images.encode_png(drawn)
+    drawn = depths.row([image_io.open_picture(it) for it in dreamt], titles, words)
+    return image_io.encode_png(drawn)
 
 
 def _classes(told: "Told", count: int = 3) -> str:

@@ -175,7 +175,7 @@ def dream_film(
     as_json: AsJson = False,
 ) -> None:
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
-    from core import images
+    from core.images import image_io
     from explorer import films
     from explorer.cli.common import keep
     from explorer.store import Store
@@ -184,7 +184,7 @@ def dream_film(
     store = Store()
     found, own_rate = films.read(clip, frames)
     # Pictures are kept no larger than they are dreamt: a film has many.
-    kept = [keep(store, images.scaled(it, size)) for it in found]
+    kept = [keep(store, image_io.scaled(it, size)) for it in found]
     if not kept:
         raise ExplorerError(f"there is no picture in {clip}")
     settings = {

@@ -42,12 +42,13 @@ def gram(
     as_json: AsJson = False,
 ) -> None:
     """Show which neurons of a layer fire together in a picture: its style there."""
-    from core import correlations, images, networks
+    from core import correlations, networks
+    from core.images import image_io
     from explorer import figures
 
     check_writable(out, (".html",))
     loaded = networks.load(network, weights, device)
-    picture = images.to_tensor(images.scaled(open_named(image), size))
+    picture = image_io.to_tensor(image_io.scaled(open_named(image), size))
     found = correlations.correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
     figure = figures.together(found.cosines, found.order(), names)

@@ -141,8 +141,9 @@ def _objective(name: str, network: "Network", layer: "Layer") -> str:
 
 def _keep_spectrum(store: "Store", folder: Path | None) -> str:
     """Measure and keep the spectrum of a folder of pictures, and give its fingerprint."""
-    from core import images, spectra
+    from core import spectra
     from core.errors import BadPicture
+    from core.images import image_io
 
     if folder is None:
         return ""
@@ -152,7 +153,7 @@ def _keep_spectrum(store: "Store", folder: Path | None) -> str:
     def pictures() -> "Iterator[Image]":
         for path in sorted(it for it in folder.rglob("*") if it.is_file()):
             with contextlib.suppress(BadPicture):
-                yield images.open_picture(path)
+                yield image_io.open_picture(path)
 
     found = spectra.measure(pictures())
     store.put_input(found.fingerprint, found.to_bytes())

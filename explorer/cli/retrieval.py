@@ -189,7 +189,8 @@ def top(
     as_json: AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
-    from core import images, indexes, networks, plates
+    from core import indexes, networks, plates
+    from core.images import image_io
 
     if out is not None:
         check_writable(out)
@@ -202,7 +203,7 @@ def top(
         needed = bool(show or outline)
         network = networks.load(opened.plan.network, weights) if needed else None
         grid = plates.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
-        write(out, images.encode_png(grid))
+        write(out, image_io.encode_png(grid))
     labels = _labels(opened, hits)
     if as_json:
         rows = [{**asdict(hit), "label": label} for hit, label in zip(hits, labels, strict=True)]
@@ -238,9 +239,10 @@ def probe(
     as_json: AsJson = False,
 ) -> None:
     """Tell which neurons a picture excites, and what it is taken for."""
-    from core import images, indexes, networks, probing
+    from core import indexes, networks, probing
+    from core.images import image_io
 
-    picture = images.open_picture(image)
+    picture = image_io.open_picture(image)
     compared = None if index is None else indexes.open(index)
     loaded = networks.load(network, weights, device)
     found = probing.probe(loaded, picture, compared, _names(layers), count)
@@ -282,7 +284,8 @@ def figure(
     as_json: AsJson = False,
 ) -> None:
     """Draw what neurons want to see beside the crops they liked best."""
-    from core import images, indexes, networks, plates
+    from core import indexes, networks, plates
+    from core.images import image_io
     from explorer.cli.working import bar
 
     check_writable(out)
@@ -295,6 +298,6 @@ def figure(
         drawn = plates.figure(
             loaded, opened, chosen, steps, listen=lambda share: shown.update(task, completed=share)
         )
-    write(out, images.encode_png(drawn))
+    write(out, image_io.encode_png(drawn))
     if as_json:
         print_json({"out": str(out), "network": loaded.name, "units": chosen})

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import images, lessons, paintings
+from core import lessons, paintings
 from core.correlations import Correlations, correlations
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.paintings import PAINTINGS
@@ -111,7 +112,7 @@ def _pair(
 @st.cache_data(max_entries=64, show_spinner=False)
 def seen(_network: Network, weights: str, painting: str, layer: str) -> Correlations:
     """Measure once for all which neurons of a layer fire together in a painting."""
-    return correlations(_network, images.to_tensor(paintings.picture(painting, size=SIZE)), layer)
+    return correlations(_network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer)
 
 
 def options(here: Desk) -> Sequence[str]:
@@ -140,5 +141,5 @@ def answer(here: Desk) -> Answer:
 @st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
 def apart(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
     """Measure it once for all."""
-    every = [images.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
+    every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
     return lessons.told_apart(_network, every)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import images, styles
+from core import styles
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.style_depths import edges_kept
@@ -55,7 +56,7 @@ def stage(here: Desk) -> None:
 
 
 def _small(chosen: choosing.Chosen) -> bytes:
-    return images.encode_png(images.scaled(chosen.picture, SIZE))
+    return image_io.encode_png(image_io.scaled(chosen.picture, SIZE))
 
 
 def kept(picture: bytes, reconstruction: bytes) -> float:

@@ -7,8 +7,8 @@ from html import escape
 import streamlit as st
 from torch import Tensor
 
-from core import images
 from core.errors import ExplorerError, unknown
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.paintings import PAINTINGS
@@ -226,7 +226,7 @@ def given(chosen: Chosen) -> str:
 
 def tensor(image: bytes) -> Tensor:
     """Open an encoded picture, ``[1, 3, H, W]`` in ``[0, 1]``."""
-    return images.to_tensor(images.open_picture(image))
+    return image_io.to_tensor(image_io.open_picture(image))
 
 
 def ask(desk: Desk, options: Sequence[str], answer: Callable[[], Answer | None]) -> None:

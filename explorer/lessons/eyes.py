@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import depths, dreams, images, networks
+from core import depths, dreams, networks
 from core.dream_recipes import DreamRecipe
+from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.style_depths import eyes_grown
@@ -96,8 +97,8 @@ def _grown(
     judge = shared.network(networks.SKETCHNET)
     labels = labelling.clear_labels(judge)
     named = sorted({it.layer for it in labels})
-    picture = images.open_picture(shared.store().input(fingerprint) or b"")
-    before = depths.see(judge, images.to_tensor(images.scaled(picture, SIZE)), named)
+    picture = image_io.open_picture(shared.store().input(fingerprint) or b"")
+    before = depths.see(judge, image_io.to_tensor(image_io.scaled(picture, SIZE)), named)
     found = {}
     for layer, image in zip(layers, made, strict=True):
         own = layer if network == judge.name else ""

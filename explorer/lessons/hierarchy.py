@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import images, lessons
+from core import lessons
 from core.crops import as_seen
 from core.errors import ExplorerError
-from core.framing import Frame
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.layers import Layer
 from core.networks import Network
 from explorer import grid, links, rows, shared, widgets, words
@@ -87,15 +88,15 @@ def _parts(here: Desk) -> int:
 def _seen(_network: Network, weights: str, chosen: Chosen, parts: int) -> Seen:
     """Look once for all at a picture as the network sees it, in so many squares along each side."""
     picture = chosen.picture
-    image = as_seen(picture, Frame((picture.height, picture.width), _network.input_size))
+    image = as_seen(picture, CenterCrop((picture.height, picture.width), _network.input_size))
     cut = lessons.shuffled(image, parts, torch.Generator().manual_seed(0))
     return Seen(_url(cut), lessons.means(_network, cut))
 
 
 def _url(image: Tensor) -> str:
-    small = images.to_picture(image[0])
+    small = image_io.to_picture(image[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
-    return widgets.thumbnail(images.encode_png(large), SHOWN_PIXELS)
+    return widgets.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
 
 
 def _neurons(here: Desk, layer: Layer, seen: Seen, where: str) -> None:

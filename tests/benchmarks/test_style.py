@@ -12,14 +12,15 @@ from torch import Tensor
 
 from benchmarks import style
 from benchmarks.style_sides import SIDES, Loss, Task
-from core import images, networks, paintings, samples, styles
+from core import networks, paintings, samples, styles
+from core.images import image_io
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     network = networks.load(networks.SKETCHNET, device="cpu")
-    pictures = images.scaled(samples.picture("coffee"), 64), paintings.picture("mosaic", 0, 64)
-    inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}
+    pictures = image_io.scaled(samples.picture("coffee"), 64), paintings.picture("mosaic", 0, 64)
+    inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     content, painting = inputs
     settings = {"size": 64, "smallest": 32, "steps": 4, "loss": "gram", "variation": 0.0}
     recipe = styles.plan(network, content=content, styles=(painting,), **settings)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from core import ascent, networks, objectives
 from core.ascent import AscentSettings, Step, _Pace, ascend
 from core.canvas import Fourier, Pixels
+from core.images.tiles import Tiles
 from core.networks import Network
 from core.objectives import IMAGE, Activations, Objective, channels
-from core.tiles import Tiles
 from core.transforms import Shift, Wobble
 from tests.conftest import as_network, tiny_module
 

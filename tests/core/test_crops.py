@@ -10,7 +10,7 @@ from torch import nn
 
 from core import crops, evidence, indexes, networks, retrieval, sources
 from core.errors import ExplorerError, UnknownName
-from core.framing import Frame
+from core.images.center_crop import CenterCrop
 from core.indexes import Hit, Index
 from core.networks import Network
 from tests.core.picture_folders import fill
@@ -47,7 +47,7 @@ def test_grey_outside_of_the_crop_changes_nothing(made: tuple[Network, Index]) -
                 cut = crops.crop(index, layer.name, hit)
                 top, left, bottom, right = cut.box
                 pixels = np.array(original)
-                frame = Frame(hit.size, index.plan.input_size)
+                frame = CenterCrop(hit.size, index.plan.input_size)
                 grey = np.full_like(pixels, 128)
                 grey[top:bottom, left:right] = np.array(cut.picture)
                 before, after = (crops.as_seen(Image.fromarray(it), frame) for it in (pixels, grey))

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams, images, networks, samples
+from core import dreams, networks, samples
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
+from core.images import image_io
 from core.networks import Network
 
 SMALL = {"size": 64, "octaves": 2, "steps": 2}
@@ -25,14 +26,14 @@ def sketchnet() -> Network:
 
 def keep(inputs: Inputs, image: Tensor | str) -> str:
     """Put a picture or a sample among the inputs, and give its fingerprint."""
-    opened = samples.picture(image) if isinstance(image, str) else images.to_picture(image)
-    fingerprint = images.fingerprint(opened)
-    inputs[fingerprint] = images.encode_png(opened)
+    opened = samples.picture(image) if isinstance(image, str) else image_io.to_picture(image)
+    fingerprint = image_io.fingerprint(opened)
+    inputs[fingerprint] = image_io.encode_png(opened)
     return fingerprint
 
 
 def opened(inputs: Inputs, fingerprint: str, size: int) -> Tensor:
-    return images.to_tensor(images.scaled(images.open_picture(inputs[fingerprint]), size))[0]
+    return image_io.to_tensor(image_io.scaled(image_io.open_picture(inputs[fingerprint]), size))[0]
 
 
 def dream(network: Network, inputs: Inputs, recipe: DreamRecipe) -> list[Tensor]:
@@ -50,7 +51,7 @@ def clip(inputs: Inputs, count: int) -> tuple[str, ...]:
     """A clip in which the camera moves to the right over a photograph."""
     photograph = np.asarray(samples.picture("cat"))
     cuts = (photograph[:240, 6 * at : 6 * at + 320].copy() for at in range(count))
-    return tuple(keep(inputs, images.from_bytes(torch.from_numpy(cut)[None])) for cut in cuts)
+    return tuple(keep(inputs, image_io.from_bytes(torch.from_numpy(cut)[None])) for cut in cuts)
 
 
 def one_after_the_other(network: Network, inputs: Inputs, film: DreamRecipe) -> list[Tensor]:
@@ -59,7 +60,7 @@ def one_after_the_other(network: Network, inputs: Inputs, film: DreamRecipe) -> 
     for part in film.parts():
         given = {it: inputs[it] for it in part.inputs_after}
         if part.before is not None:
-            given[part.before.key] = images.encode_png(images.to_picture(made[-1]))
+            given[part.before.key] = image_io.encode_png(image_io.to_picture(made[-1]))
         made += dream(network, given, part)
     return made
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams, images, motion, networks, samples
+from core import dreams, networks, samples
 from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
+from core.images import image_io, motion
 from core.networks import Network
 from tests.conftest import Pictures
 
@@ -155,7 +156,7 @@ def test_colours_stay_where_asked(tiny: Network, pictures: Pictures, scene: Tens
 @pytest.mark.parametrize("layer", ["relu2b", "relu4b"])
 def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> None:
     network = networks.load("sketchnet", device="cpu")
-    photograph = images.to_tensor(samples.picture("astronaut"))[0][:, :400]
+    photograph = image_io.to_tensor(samples.picture("astronaut"))[0][:, :400]
     settings = {"size": 512, "octave_scale": 1.2, "steps": 6, "tile": 1024}
     whole = dreams.plan(network, [layer], pictures.keep(photograph), **settings)
     tiled = dataclasses.replace(whole, tile=384)
@@ -176,7 +177,7 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
 @pytest.mark.parametrize("layer", ["relu1b", "relu2b", "relu3b", "relu4b", "relu5b", "logits"])
 def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) -> None:
     network = networks.load("sketchnet", device="cpu")
-    photograph = images.to_tensor(images.scaled(samples.picture("cat"), 128))[0]
+    photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 128))[0]
     recipe = dreams.plan(network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4)
     (image,) = dreamt(network, recipe, pictures)
     change = float((image - photograph).square().mean().sqrt())

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import images, indexes, lessons, networks, paintings, retrieval, sources
+from core import indexes, lessons, networks, paintings, retrieval, sources
+from core.images import image_io
 from core.networks import Network
 
 
@@ -86,7 +87,7 @@ def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> N
 
 
 def test_halves_of_paintings_find_each_other_by_style(sketchnet: Network) -> None:
-    every = [images.to_tensor(paintings.picture(it, size=256)) for it in paintings.PAINTINGS]
+    every = [image_io.to_tensor(paintings.picture(it, size=256)) for it in paintings.PAINTINGS]
     found = lessons.told_apart(sketchnet, every)
     assert min(style for style, _ in found.values()) >= 0.9
     assert sum(content for _, content in found.values()) / len(found) < 0.6

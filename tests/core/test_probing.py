@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core import probing, sources
-from core.framing import Frame
+from core.images.center_crop import CenterCrop
 from core.indexes import Index
 from core.networks import Network
 from tests.core.picture_folders import fill, photograph
@@ -70,7 +70,7 @@ def test_between_are_the_pictures_of_those_percentiles(tiny: Network, index: Ind
     everything = {}
     for entry in source.entries():
         picture, size = source.open(entry, tiny.input_size)
-        pixels = Frame(size, tiny.input_size).see(picture)
+        pixels = CenterCrop(size, tiny.input_size).see(picture)
         image = torch.from_numpy(np.array(pixels))[None].permute(0, 3, 1, 2) / 255
         own = tiny.activations(image, ["3"])["3"][0, 2]
         everything[entry.name] = own

@@ -9,16 +9,8 @@ import torch
 from torch import Tensor
 
 from core.canvas import COLOUR_CORRELATION
-from core.retouch import (
-    BANDS,
-    COARSER,
-    COLOUR,
-    Retouch,
-    calm_colours,
-    equalise_bands,
-    strength,
-    with_colours_of,
-)
+from core.images.colours import CHROMA_SHARE, limit_chroma, with_chroma_of
+from core.retouch import BANDS, COARSER, Retouch, equalise_bands, strength
 
 
 def halved(image: Tensor) -> Tensor:
@@ -84,9 +76,9 @@ def test_a_gradient_of_nothing_stays_nothing() -> None:
 
 def test_loud_colours_are_calmed_and_light_is_not() -> None:
     gradient = torch.tensor([[3.0, 0.0, -6.0], [0.0, 9.0, 3.0]]).T.reshape(1, 3, 1, 2)
-    calm_colours(gradient)
+    limit_chroma(gradient)
     # By hand: means -1 and 4, differences (4, 1, -5) and (-4, 5, -1) with squares 42 and 42.
-    less = COLOUR * math.sqrt(3 * (1 + 16)) / math.sqrt(84)
+    less = CHROMA_SHARE * math.sqrt(3 * (1 + 16)) / math.sqrt(84)
     assert gradient[0, :, 0, 0].tolist() == pytest.approx(
         [-1 + 4 * less, -1 + 1 * less, -1 - 5 * less], abs=1e-6
     )
@@ -97,7 +89,7 @@ def test_loud_colours_are_calmed_and_light_is_not() -> None:
 
 def test_calm_colours_stay() -> None:
     gradient = torch.tensor([5.0, 5.5, 4.5]).view(1, 3, 1, 1)
-    calm_colours(gradient)
+    limit_chroma(gradient)
     assert gradient.flatten().tolist() == pytest.approx([5.0, 5.5, 4.5])
 
 
@@ -106,7 +98,7 @@ def test_colours_are_as_calm_as_those_of_natural_pictures() -> None:
     covariance = root @ root.T
     onto_light = np.full((3, 3), 1 / 3)
     light = np.trace(onto_light @ covariance @ onto_light)
-    assert pytest.approx(math.sqrt(np.trace(covariance) / light - 1), abs=0.005) == COLOUR
+    assert pytest.approx(math.sqrt(np.trace(covariance) / light - 1), abs=0.005) == CHROMA_SHARE
 
 
 def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
@@ -153,7 +145,7 @@ def test_only_light_is_taken_where_colours_stay(photograph: Tensor) -> None:
     light = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     base = 0.3 + 0.4 * photograph
     image = base + 0.1 * torch.tensor([1.0, 0.0, -0.5]).view(1, 3, 1, 1)
-    kept = with_colours_of(image, base)
+    kept = with_chroma_of(image, base)
     difference = kept - base
     assert torch.allclose(difference[:, 0], difference[:, 2], atol=1e-6)
     assert torch.allclose((kept * light).sum(1), (image * light).sum(1), atol=1e-6)

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torchvision import models
 
-from core import eye, images, indexes, networks, retrieval, sources
+from core import eye, indexes, networks, retrieval, sources
 from core.errors import ExplorerError, UnknownName
 from core.eye import Eye
-from core.framing import Frame
+from core.images import image_io
+from core.images.center_crop import CenterCrop
 from core.networks import Network
 from core.tally import Tally
 from tests.conftest import as_network
@@ -51,8 +52,8 @@ def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch
     stored: dict[str, dict[str, torch.Tensor]] = {layer.name: {} for layer in network.shown}
     for entry in source.entries():
         picture, size = source.open(entry, network.input_size)
-        pixels = Frame(size, network.input_size).see(picture)
-        image = images.from_bytes(torch.from_numpy(np.array(pixels))[None])
+        pixels = CenterCrop(size, network.input_size).see(picture)
+        image = image_io.from_bytes(torch.from_numpy(np.array(pixels))[None])
         for name, value in network.activations(image, list(stored)).items():
             stored[name][entry.name] = value[0].reshape(*value.shape[1:], *[1] * (4 - value.ndim))
     return stored

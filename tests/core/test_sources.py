@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import entries, images, indexes, retrieval, sources
+from core import entries, indexes, retrieval, sources
 from core.errors import BadPicture, ExplorerError, UnknownName
+from core.images import image_io
 from core.networks import Network
 from core.sketchnet.world import CLASSES, draw
 from tests.core.picture_folders import fill, photograph
@@ -171,7 +172,7 @@ def test_archives_are_read_in_place(webdataset: Path, file: str) -> None:
     listed = list(source.entries())
     assert [it.name for it in listed] == [f"train/{it:04}.jpg" for it in range(3)]
     for number, entry in enumerate(listed):
-        expected = images.open_picture(encoded(photograph(number), "JPEG"))
+        expected = image_io.open_picture(encoded(photograph(number), "JPEG"))
         assert np.array_equal(np.asarray(source.open(entry)[0]), np.asarray(expected))
         assert source.find(entry.name) == entry
         assert source.label(entry.name) == str(number + 7)

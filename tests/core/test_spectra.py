@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from core import images, spectra
+from core import spectra
 from core.errors import ExplorerError
+from core.images import image_io
 from core.spectra import REFERENCE, Spectrum
 
 
@@ -58,7 +59,7 @@ def test_a_smaller_size_shows_the_same_contrasts() -> None:
     ).convert("RGB")
     spectrum = spectra.measure([photograph])
     small = photograph.resize((128, 128), Image.Resampling.BOX)
-    own = spectra.spectrum_of(images.to_tensor(small)).abs()[0]
+    own = spectra.spectrum_of(image_io.to_tensor(small)).abs()[0]
     there = spectrum.at((128, 128))
     waves = (slice(0, 3), slice(1, 12), slice(1, 12))
     assert torch.allclose(there[waves].log().mean(), own[waves].log().mean(), atol=0.15)

@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import colours, depths, images, recipes, style_depths, style_sheet, styles
+from core import depths, recipes, style_depths, style_sheet, styles
 from core.depths import Growth
 from core.errors import ExplorerError, UnknownName
+from core.images import colours, image_io
 from core.networks import Network
 from core.sketchnet.labels import Label
 from core.style_depth_recipes import CONTENT, MATRIX, NESTED, SHOWS, SINGLE, TEXTURE
@@ -27,8 +28,8 @@ def inputs() -> dict[str, bytes]:
     waves = torch.stack(planes) * 0.4 + 0.5
     stripes = ((torch.arange(60)[:, None] + torch.arange(52)[None]) % 9 < 4).float()
     painting = torch.stack([stripes, stripes * 0.6 + 0.2, 0.7 - stripes * 0.5])
-    pictures = [images.to_picture(it) for it in (waves.clamp(0, 1), painting)]
-    return {images.fingerprint(it): images.encode_png(it) for it in pictures}
+    pictures = [image_io.to_picture(it) for it in (waves.clamp(0, 1), painting)]
+    return {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
 
 
 def planned(network: Network, inputs: dict[str, bytes], **settings: object):  # type: ignore[no-untyped-def]
@@ -159,8 +160,8 @@ def test_the_distance_of_colours_is_that_of_their_normal_distributions() -> None
     )
     expected = math.hypot(means[0] - means[1], spreads[0] - spreads[1])
     greys = [it.expand(1, 3, *it.shape[2:]) for it in (one, other)]
-    assert colours.distance(*greys) == pytest.approx(expected, abs=0.05)
-    assert colours.distance(greys[0], greys[0]) == pytest.approx(0, abs=1e-3)
+    assert colours.colour_distance(*greys) == pytest.approx(expected, abs=0.05)
+    assert colours.colour_distance(greys[0], greys[0]) == pytest.approx(0, abs=1e-3)
 
 
 def test_pictures_are_judged_beside_photograph_and_painting(
@@ -170,18 +171,18 @@ def test_pictures_are_judged_beside_photograph_and_painting(
     labels = [Label("1", 0, "eye", "part", 0.3), Label("3", 1, "iris", "part", 0.3)]
     labels += [Label("3", 2, "star", "shape", 0.3), Label("3", 4, "star", "shape", 0.3)]
     judge = Judge(tiny, recipe, inputs, labels)
-    photograph = images.scaled(images.open_picture(inputs[recipe.content]), 64)
-    untouched = judge.measure(images.encode_png(photograph))
+    photograph = image_io.scaled(image_io.open_picture(inputs[recipe.content]), 64)
+    untouched = judge.measure(image_io.encode_png(photograph))
     assert set(untouched.gram) == set(untouched.content) == {"1", "3"}
     assert max(untouched.content.values()) < 1e-3 < min(untouched.gram.values())
     assert untouched.edges == pytest.approx(1) and untouched.to_photograph < 0.1
     assert [it.concept for it in untouched.grown] == ["star"]
     assert untouched.eyes == pytest.approx(0, abs=1e-4)
     # What was told to change is not asked: of the eyes one neuron is left, which is too few.
-    assert judge.measure(images.encode_png(photograph), ["3"]).grown == ()
-    assert judge.measure(images.encode_png(photograph), ["3"]).eyes is None
+    assert judge.measure(image_io.encode_png(photograph), ["3"]).grown == ()
+    assert judge.measure(image_io.encode_png(photograph), ["3"]).eyes is None
     *_, last = styles.render(tiny, dataclasses.replace(recipe.parts()[3], steps=25), inputs)
-    painted = judge.measure(images.encode_png(images.to_picture(last.pictures[0].image)))
+    painted = judge.measure(image_io.encode_png(image_io.to_picture(last.pictures[0].image)))
     assert painted.gram["3"] < untouched.gram["3"]
     assert painted.to_painting < untouched.to_painting and painted.edges < 1
 
@@ -211,7 +212,7 @@ def test_the_sheet_has_each_picture_in_its_place(tiny: Network, inputs: dict[str
     shades = [(10 + 30 * number, 0, 200) for number in range(len(recipe.parts()))]
     sizes = [(64, 44)] * 4 + [(64, 64)] * 2
     pictures = {
-        number: images.encode_png(Image.new("RGB", size, shade))
+        number: image_io.encode_png(Image.new("RGB", size, shade))
         for number, (shade, size) in enumerate(zip(shades, sizes, strict=True))
         if number != 1
     }

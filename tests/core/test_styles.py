@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import devices, images, networks, recipes, samples, style_costs, style_settings, styles
+from core import devices, networks, recipes, samples, style_costs, style_settings, styles
 from core.errors import ExplorerError, UnknownName
+from core.images import image_io
 from core.networks import Network
 from core.progress import thinned
 from core.style_recipes import StyleRecipe
@@ -148,7 +149,7 @@ def test_content_is_reconstructed_from_noise(
     assert recipe.subject == "reconstruction" and recipe.style_layers == ()
     found = painted(tiny, recipe, pictures)
     assert losses(found)["content 1"]["end"] < 0.1 * losses(found)["content 1"]["start"]
-    target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.scaled(image_io.to_picture(scene), 80))[0]
     alike = torch.corrcoef(torch.stack([found.image.flatten(), target.flatten()]))[0, 1]
     assert float(alike) > 0.7
 
@@ -181,7 +182,7 @@ def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
     pictures: Pictures,
 ) -> None:
     network = networks.load(networks.SKETCHNET, device="cpu")
-    photograph = images.to_tensor(images.scaled(samples.picture("cat"), 96))[0]
+    photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 96))[0]
     recipe = styles.plan(
         network,
         content=pictures.keep(photograph),
@@ -202,7 +203,7 @@ def test_light_alone_keeps_colours(
 ) -> None:
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     found = painted(tiny, small(tiny, colours="light", **named), pictures)
-    target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.scaled(image_io.to_picture(scene), 80))[0]
     apart = found.image - target
     inside = ((found.image > 0.004) & (found.image < 0.996)).all(0)
     assert float((apart[0] - apart[2]).abs()[inside].max()) < 1e-5
@@ -226,7 +227,7 @@ def test_outside_its_mask_nothing_is_painted(
     mask[..., 43:] = 1
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     found = painted(tiny, small(tiny, masks=(pictures.keep(mask),), **named), pictures)
-    target = images.to_tensor(images.scaled(images.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.scaled(image_io.to_picture(scene), 80))[0]
     apart = (found.image - target).abs().mean(0)
     assert float(apart[:, :37].max()) < 1e-4 and float(apart[:, 44:].mean()) > 0.03
 

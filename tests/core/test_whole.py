@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from core import devices, networks, penalties, style_losses, whole
 from core.errors import ExplorerError
+from core.images.tiles import Tiles
 from core.networks import Network
 from core.objectives import IMAGE
 from core.style_losses import Costs, Style
-from core.tiles import Tiles
 from core.transforms import Frame
 from tests.conftest import as_network
 

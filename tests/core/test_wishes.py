@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import images, neurons, spectra
+from core import neurons, spectra
 from core.errors import ExplorerError
+from core.images import image_io
 from core.networks import Network
 from core.neurons import NeuronPicture, plan, render
 from core.wishes import wish
@@ -125,8 +126,8 @@ def striped() -> nn.Sequential:
 
 
 def test_an_inversion_brings_back_what_the_layer_knows(tiny: Network, photograph: Tensor) -> None:
-    data = images.encode_png(images.to_picture(photograph))
-    name = images.fingerprint(images.open_picture(data))
+    data = image_io.encode_png(image_io.to_picture(photograph))
+    name = image_io.fingerprint(image_io.open_picture(data))
     for objective in ("inversion", "caricature"):
         (picture,) = draw(
             tiny, "1", [], {name: data}, size=52, steps=150, objective=objective, image=name
@@ -140,8 +141,8 @@ def test_an_inversion_brings_back_what_the_layer_knows(tiny: Network, photograph
 
 
 def test_an_ascent_can_start_from_a_picture(tiny: Network, photograph: Tensor) -> None:
-    data = images.encode_png(images.to_picture(photograph))
-    name = images.fingerprint(images.open_picture(data))
+    data = image_io.encode_png(image_io.to_picture(photograph))
+    name = image_io.fingerprint(image_io.open_picture(data))
     for canvas in ("pixels", "fourier", "maco"):
         (first,) = draw(tiny, "3", [1], {name: data}, size=52, steps=1, image=name, canvas=canvas)
         assert float((first.image - photograph[0]).abs().mean()) < 0.1

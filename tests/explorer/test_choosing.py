@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageChops
 from streamlit.testing.v1 import AppTest
 
-from core import images
 from core.errors import BadPicture, UnknownName
+from core.images import image_io
 from explorer import choosing, shared
 
 SCRIPT = """
@@ -61,7 +61,7 @@ def test_a_picture_of_ones_own_is_chosen_kept_and_found_again() -> None:
     app.file_uploader[0].upload("mine.png", png(picture), "image/png")
     app.run()
     assert not app.exception and not app.error
-    name = images.fingerprint(picture)
+    name = image_io.fingerprint(picture)
     assert app.query_params["picture"] in (name, [name])
     assert app.text[0].value == f"{name} (120, 80)"
     # Another visitor with the link sees it too.
@@ -104,7 +104,7 @@ def test_keeping_a_sample_lets_work_start_from_it(tmp_path: Path) -> None:
     chosen = choosing.find("coffee")
     content = shared.store().input(choosing.keep(chosen))
     assert content is not None
-    assert images.fingerprint(images.open_picture(content)) == chosen.fingerprint
+    assert image_io.fingerprint(image_io.open_picture(content)) == chosen.fingerprint
 
 
 def test_samples_and_pictures_do_not_share_names() -> None:

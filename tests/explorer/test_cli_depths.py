@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import images, samples
+from core import samples
 from core.errors import ExplorerError
+from core.images import image_io
 from explorer.cli import cli
 
 RUNNER = CliRunner()
@@ -17,7 +18,7 @@ RUNNER = CliRunner()
 @pytest.fixture
 def cat(tmp_path: Path) -> Path:
     path = tmp_path / "cat.jpg"
-    images.scaled(samples.picture("cat"), 96).save(path)
+    image_io.scaled(samples.picture("cat"), 96).save(path)
     return path
 
 

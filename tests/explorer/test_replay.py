@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import images, networks, neurons
+from core import networks, neurons
 from core.errors import ExplorerError
+from core.images import image_io
 from core.recipes import NeuronRecipe
 from explorer import replay, work
 from explorer.cli import cli, main
@@ -65,7 +66,7 @@ def retouch(png: bytes) -> bytes:
     for (row, col), levels in {(0, 0): 2, (3, 5): 9, (15, 1): 1}.items():
         level = int(pixels[row, col, 1])
         pixels[row, col, 1] = level + levels if level < 128 else level - levels
-    return images.encode_png(Image.fromarray(pixels), text)
+    return image_io.encode_png(Image.fromarray(pixels), text)
 
 
 def test_every_picture_of_the_store_says_how_it_was_made(store: Store) -> None:
@@ -123,17 +124,17 @@ def test_other_libraries_are_named(store: Store, tmp_path: Path) -> None:
     text = replay.read_text(original)
     older = {**text, work.SOFTWARE_CHUNK: "torch 2.0.0, torchvision 0.15.0, cpu"}
     # The same pixels: what it was made with does not matter then, but stands in the report.
-    same = images.encode_png(images.open_picture(original), older)
+    same = image_io.encode_png(image_io.open_picture(original), older)
     assert json.loads(run(save(tmp_path, same), "--json")[1])["identical"] is True
-    changed = images.encode_png(images.open_picture(retouch(original)), older)
+    changed = image_io.encode_png(image_io.open_picture(retouch(original)), older)
     _, words = run(save(tmp_path, changed))
     assert "torch 2.0.0" in words and text[work.SOFTWARE_CHUNK] in words
 
 
 def test_a_cut_picture_is_refused(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
-    cut = images.open_picture(original).crop((0, 0, 16, 12))
-    file = save(tmp_path, images.encode_png(cut, replay.read_text(original)))
+    cut = image_io.open_picture(original).crop((0, 0, 16, 12))
+    file = save(tmp_path, image_io.encode_png(cut, replay.read_text(original)))
     code, words = run(file)
     assert code == 1 and "12 x 16 pixels" in words and "16 x 16" in words
 
@@ -170,7 +171,7 @@ def _with_weights(file: Path, digits: str) -> bytes:
     data = file.read_bytes()
     recipe, _ = replay.read_chunks(data)
     strange = recipe.to_json().replace(recipe.weights, digits * 8)
-    return images.encode_png(images.open_picture(data), {work.RECIPE_CHUNK: strange})
+    return image_io.encode_png(image_io.open_picture(data), {work.RECIPE_CHUNK: strange})
 
 
 def test_a_missing_input_is_named(
@@ -183,7 +184,7 @@ def test_a_missing_input_is_named(
 
 
 def png(width: int = 4, height: int = 4, **text: str) -> bytes:
-    return images.encode_png(Image.new("RGB", (width, height)), text)
+    return image_io.encode_png(Image.new("RGB", (width, height)), text)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

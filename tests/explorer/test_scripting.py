@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import dreams, images, networks, neurons, paintings, samples, style_depths, styles
+from core import dreams, networks, neurons, paintings, samples, style_depths, styles
 from core.errors import ExplorerError
+from core.images import image_io
 from core.networks import Network
 from core.recipe import Recipe
 from core.recipes import NeuronRecipe
@@ -29,7 +30,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def made(recipe: Recipe, *inputs: Image.Image) -> dict[int, bytes]:
-    known = {images.fingerprint(it): images.encode_png(it) for it in inputs}
+    known = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
     return {
         picture.part: picture.image
         for update in work.updates(recipe, None, known, "cpu")
@@ -69,7 +70,7 @@ def test_a_picture_that_is_at_hand_is_named(sketchnet: Network) -> None:
     recipe = dreams.plan(
         sketchnet,
         ["relu2b"],
-        images.fingerprint(cat),
+        image_io.fingerprint(cat),
         7,
         size=64,
         octaves=2,
@@ -84,9 +85,9 @@ def test_a_picture_that_is_at_hand_is_named(sketchnet: Network) -> None:
 
 
 def test_a_picture_of_one_s_own_is_a_file(sketchnet: Network) -> None:
-    own = images.scaled(samples.picture("coffee"), 70)
+    own = image_io.scaled(samples.picture("coffee"), 70)
     own.save("image.png")
-    recipe = dreams.plan(sketchnet, ["relu2b"], images.fingerprint(own), size=64, steps=2)
+    recipe = dreams.plan(sketchnet, ["relu2b"], image_io.fingerprint(own), size=64, steps=2)
     assert 'image = images.open_picture("image.png")' in same(recipe, 0, own)
 
 
@@ -95,8 +96,8 @@ def test_styles(sketchnet: Network) -> None:
     glass = paintings.picture("glass")
     recipe = styles.plan(
         sketchnet,
-        content=images.fingerprint(rocket),
-        styles=(images.fingerprint(swirls), images.fingerprint(glass)),
+        content=image_io.fingerprint(rocket),
+        styles=(image_io.fingerprint(swirls), image_io.fingerprint(glass)),
         style_shares=(2.0, 1.0),
         style_layers=("relu1b",),
         size=64,
@@ -106,13 +107,13 @@ def test_styles(sketchnet: Network) -> None:
     program = same(recipe, 0, rocket, swirls, glass)
     assert 'painting_2 = paintings.picture("glass")' in program
     texture = styles.plan(
-        sketchnet, styles=(images.fingerprint(swirls),), init="noise", size=64, steps=2
+        sketchnet, styles=(image_io.fingerprint(swirls),), init="noise", size=64, steps=2
     )
     same(texture, 0, swirls)
     for variation in (None, styles.StyleRecipe.variation):
         reconstruction = styles.plan(
             sketchnet,
-            content=images.fingerprint(rocket),
+            content=image_io.fingerprint(rocket),
             content_layers=("relu3a",),
             variation=variation,
             init="noise",
@@ -126,8 +127,8 @@ def test_style_at_several_depths(sketchnet: Network) -> None:
     rocket, swirls = samples.picture("rocket"), paintings.picture("swirls")
     recipe = style_depths.plan(
         sketchnet,
-        images.fingerprint(rocket),
-        images.fingerprint(swirls),
+        image_io.fingerprint(rocket),
+        image_io.fingerprint(swirls),
         style_depths=("relu1b", "relu2b"),
         content_depths=("relu1b", "relu2a"),
         size=64,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import images, networks, neurons
+from core import networks, neurons
+from core.images import image_io
 from core.networks import Network
 from explorer import shipping
 from explorer.store import NEURONS, STYLES, Store
@@ -43,7 +44,7 @@ def test_some_of_them_drawn_anew_are_the_same(network: Network, tmp_path: Path, 
         assert stored.facts["dead"] == picture.dead
         if not picture.dead:
             assert picture.activation == pytest.approx(stored.facts["activation"], rel=0.1)
-            shipped.append(images.to_tensor(images.open_picture(stored.image))[0])
+            shipped.append(image_io.to_tensor(image_io.open_picture(stored.image))[0])
     differences = torch.stack([it.image for it in drawn])[:, None] - torch.stack(shipped)
     apart = differences.abs().mean((2, 3, 4))  # [drawn, shipped]
     own = torch.eye(len(drawn), dtype=torch.bool)

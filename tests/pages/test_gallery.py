@@ -11,8 +11,9 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core import images, networks
+from core import networks
 from core.errors import ExplorerError
+from core.images import image_io
 from core.networks import Network, NetworkInfo
 from core.recipe import Recipe
 from core.recipes import BATCH, NeuronRecipe
@@ -63,7 +64,7 @@ def compute(
     pictures = []
     for unit in asked.units:
         plain = Image.new("RGB", (16, 16), (40 * unit % 256, 90, 160))
-        png = images.encode_png(plain, {**text, "part": str(unit)})
+        png = image_io.encode_png(plain, {**text, "part": str(unit)})
         pictures.append(StoredPicture(unit, png, {"activation": 1.5, "dead": False}))
     yield Update(1, 1, pictures=tuple(pictures))
 

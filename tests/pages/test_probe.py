@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import images, probing
+from core import probing
+from core.images import image_io
 from explorer import choosing, shared
 from explorer.jobs import UNASKED
 from tests.conftest import tiny_module
@@ -106,7 +107,7 @@ def test_a_picture_of_ones_own_is_probed(studio: Studio, tmp_path: Path) -> None
     app.file_uploader[0].upload("mine.png", buffer.getvalue(), "image/png")
     app.run()
     assert not app.exception and not app.error
-    assert query(app) == {"picture": images.fingerprint(photograph(3))}
+    assert query(app) == {"picture": image_io.fingerprint(photograph(3))}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import images, style_depths, style_settings
+from core import style_depths, style_settings
+from core.images import image_io
 from core.networks import SKETCHNET, Network
 from core.recipes import NeuronRecipe
 from core.style_depth_recipes import StyleDepthsRecipe
@@ -180,7 +181,7 @@ def measured(studio: Studio, layer: str) -> Company:
 def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None:
     found = measured(studio, "3")
     for chosen, told in ((found.style, found.painted), (found.content, found.seen)):
-        image = images.to_tensor(images.scaled(chosen.picture, company.LOOKED_PIXELS))
+        image = image_io.to_tensor(image_io.scaled(chosen.picture, company.LOOKED_PIXELS))
         seen = studio.network.activations(image, ["3"])["3"][0].flatten(1).double()
         gram = seen @ seen.T / seen.shape[1]
         size = gram.diagonal().sqrt()

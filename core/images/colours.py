@@ -9,19 +9,17 @@ import torch
 from skimage import color
 from torch import Tensor
 
-from core.retouch import LIGHT
-
 # Added to variances of colours, in units of the range squared: a grey picture has none.
 LEAST_VARIANCE = 1e-5
 
 
-def grey(image: Tensor) -> Tensor:
+def to_grey(image: Tensor) -> Tensor:
     """Take the light alone: ``[N, 3, H, W]`` to the same shape, all three colours alike."""
-    weights = torch.tensor(LIGHT, device=image.device).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA_WEIGHTS, device=image.device).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True).expand_as(image).contiguous()
 
 
-def grey_as(painting: Tensor, content: Tensor) -> Tensor:
+def match_luma(painting: Tensor, content: Tensor) -> Tensor:
     """Take a painting's light, as bright and as rich in contrast as the content's.
 
     Args:
@@ -30,12 +28,12 @@ def grey_as(painting: Tensor, content: Tensor) -> Tensor:
     Returns:
         The painting in grey, its mean and standard deviation those of the content's light.
     """
-    own, wanted = grey(painting), grey(content)
+    own, wanted = to_grey(painting), to_grey(content)
     spread = own.std().clamp(min=LEAST_VARIANCE**0.5)
     return ((own - own.mean()) / spread * wanted.std() + wanted.mean()).clamp(0, 1)
 
 
-def matched(painting: Tensor, content: Tensor) -> Tensor:
+def match_colours(painting: Tensor, content: Tensor) -> Tensor:
     """Give a painting the colours of the content: their mean and covariance.
 
     The linear map of colours that moves them least on the whole, between normal distributions
@@ -56,7 +54,7 @@ def matched(painting: Tensor, content: Tensor) -> Tensor:
     return moved.to(painting).reshape_as(painting).clamp(0, 1)
 
 
-def distance(one: Tensor, other: Tensor) -> float:
+def colour_distance(one: Tensor, other: Tensor) -> float:
     """Tell how far apart the colours of two pictures are, wherever they stand.
 
     The Wasserstein-2 distance of the normal distributions of their colours in CIELAB, whose unit is
@@ -91,3 +89,40 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
     power: Tensor = (vectors * values.clamp(min=1e-12) ** exponent) @ vectors.mT
     return power
+
+
+# How much natural pictures differ in colour, as a share of how much they do in light: by the colour
+# correlation of ImageNet that Lucid published. Gradients differ in colour more than in light, and
+# by themselves turn dreams to neon.
+CHROMA_SHARE = 0.31
+# Weights of red, green and blue in light (ITU-R BT.601).
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+
+
+def limit_chroma(gradient: Tensor) -> None:
+    """Hold the colours of a gradient ``[1, 3, H, W]`` to those of natural pictures, in place.
+
+    The mean ``m`` over red, green and blue stays. The differences ``d`` to it are weakened until
+    ``rms(d) <= COLOUR * rms(m)``, both over all colours and places; calmer ones stay.
+    """
+    light = gradient.mean(1, keepdim=True)
+    gradient.sub_(light)
+    colour = float(torch.linalg.vector_norm(gradient))
+    allowed = CHROMA_SHARE * float(torch.linalg.vector_norm(light)) * gradient.shape[1] ** 0.5
+    if colour > allowed:
+        gradient.mul_(allowed / colour)
+    gradient.add_(light)
+
+
+def with_chroma_of(image: Tensor, base: Tensor) -> Tensor:
+    """Keep a picture's colours: only the light of the other one is taken.
+
+    Args:
+        image, base: ``[1, 3, H, W]`` in ``[0, 1]``.
+
+    Returns:
+        The base with the difference in light added to all colours alike, in ``[0, 1]``.
+    """
+    weights = torch.tensor(LUMA_WEIGHTS, device=image.device).view(1, 3, 1, 1)
+    light = ((image - base) * weights).sum(1, keepdim=True)
+    return (base + light).clamp(0, 1)

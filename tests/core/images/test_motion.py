@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.motion import carried, resized, toned, zoomed
+from core.images.motion import carried, toned, zoomed
+from core.images.resize import resized
 
 
 def disc(height: int, width: int, row: float, col: float, radius: float) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.framing import Frame
+from core.images.center_crop import CenterCrop
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -13,11 +13,11 @@ def noise(height: int, width: int) -> np.ndarray:
 
 def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
     pixels = noise(24, 20)
-    assert np.array_equal(Frame((24, 20), (24, 20)).see(Image.fromarray(pixels)), pixels)
+    assert np.array_equal(CenterCrop((24, 20), (24, 20)).see(Image.fromarray(pixels)), pixels)
 
 
 def test_the_middle_is_seen_undistorted() -> None:
-    frame = Frame((40, 100), (20, 20))
+    frame = CenterCrop((40, 100), (20, 20))
     assert frame.scale == 2 and frame.window == (0, 30, 40, 70)
     pixels = np.zeros((40, 100, 3), np.uint8)
     pixels[:, 30:70] = 200
@@ -30,7 +30,7 @@ def test_the_middle_is_seen_undistorted() -> None:
 def test_a_box_depends_on_its_pixels_and_on_no_others(
     size: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
-    frame = Frame(size, (24, 20))
+    frame = CenterCrop(size, (24, 20))
     pixels = noise(*size)
     top, left, bottom, right = frame.to_picture(box)
     grey = np.full_like(pixels, 128)
@@ -54,15 +54,15 @@ def test_a_box_depends_on_its_pixels_and_on_no_others(
 
 
 def test_a_reduced_jpeg_shows_the_same(tmp_path: object) -> None:
-    from core import images
+    from core.images import image_io
 
     rows, cols = np.mgrid[0:403, 0:610]
     smooth = np.stack([rows / 2, cols / 3, 120 + 60 * np.sin(rows / 40 + cols / 50)], axis=2)
     picture = Image.fromarray(smooth.clip(0, 255).astype(np.uint8))
     path = tmp_path / "smooth.jpg"  # type: ignore[operator]
     picture.save(path, quality=95)
-    whole, size = images.open_reduced(path)
-    reduced, same = images.open_reduced(path, (50, 70))
+    whole, size = image_io.open_reduced(path)
+    reduced, same = image_io.open_reduced(path, (50, 70))
     assert size == same == (403, 610) and reduced.size == (77, 51)
-    frame = Frame(size, (50, 70))
+    frame = CenterCrop(size, (50, 70))
     assert np.abs(frame.see(whole).astype(int) - frame.see(reduced)).max() <= 6

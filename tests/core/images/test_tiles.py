@@ -5,7 +5,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.tiles import GRID, Tiles
+from core.images.tiles import GRID, Tiles
 
 
 @settings(deadline=None, max_examples=60)

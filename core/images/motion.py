@@ -7,18 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.images.resize import resized
+
 # Motion is looked for in pictures no larger than this along the longer side: larger ones take
 # seconds, and motion is smooth.
 FLOW_SIDE = 192
 # Where a frame differs from the moved one before by so much, something else is seen there now.
 UNLIKE = 0.08
-
-
-def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale images ``[N, C, H, W]`` to (height, width) without a pattern that was not there."""
-    if tuple(image.shape[2:]) == size:
-        return image
-    return F.interpolate(image, list(size), mode="bicubic", antialias=True, align_corners=False)
 
 
 def zoomed(image: Tensor, zoom: float, turn: float) -> Tensor:

@@ -21,7 +21,7 @@ SUPPORT = 1.0
 
 
 @dataclass(frozen=True)
-class Frame:
+class CenterCrop:
     """The window of a picture that a network sees.
 
     Attributes:

@@ -1,0 +1,18 @@
+"""Image files, tensors and PNGs: reading and writing, resizing, colours, crops and tiles."""
+
+from core.exports import lazy
+
+__all__, __getattr__ = lazy(
+    __name__,
+    {
+        "image_io": [
+            "encode_png",
+            "fingerprint",
+            "montage",
+            "open_picture",
+            "scaled",
+            "to_picture",
+            "to_tensor",
+        ]
+    },
+)

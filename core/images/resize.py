@@ -1,0 +1,11 @@
+"""Resizing of image tensors."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale images ``[N, C, H, W]`` to (height, width) without a pattern that was not there."""
+    if tuple(image.shape[2:]) == size:
+        return image
+    return F.interpolate(image, list(size), mode="bicubic", antialias=True, align_corners=False)
