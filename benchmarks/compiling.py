@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from core import networks
 from core.errors import ExplorerError
-from core.recipes import BATCH, STEPS
+from core.recipes.neuron import BATCH, STEPS
 
 
 def step(cut: nn.Module, image: Tensor, layer: str) -> float:

@@ -24,9 +24,9 @@ from rich.table import Table
 from torch import Tensor
 
 from core import dreams, memory, networks, objectives, samples
-from core.dream_recipes import DreamRecipe
 from core.images import image_io, resize
 from core.networks import Network
+from core.recipes.dream import DreamRecipe
 
 # Of the classic loop.
 JITTER, STEP_SIZE = 32, 1.5 / 255

@@ -25,7 +25,7 @@ from rich.console import Console
 
 from benchmarks.server import Server, Visitor, resident
 from core import networks, neurons
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer.claims import Claims
 from explorer.jobs import Job, Jobs
 from explorer.store import FILE_NAME, Store

@@ -27,7 +27,7 @@ from benchmarks.sides import LUCENT_STEPS, Explorer, Limit, Side, Task
 from benchmarks.turns import CLOCKS, describe_machine, measure, report
 from core import memory, networks
 from core.errors import ExplorerError
-from core.recipes import STEPS
+from core.recipes.neuron import STEPS
 from explorer.cli.neurons import parse_units
 
 # Where to look if not told otherwise, and at which size: what each network was trained on, or as

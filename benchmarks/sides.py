@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core import neurons
 from core.networks import Network
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 
 # Pieces of the limit in a round, and steps in each: a few seconds, after which it has settled.
 LIMIT_PIECES = 3

@@ -26,7 +26,7 @@ from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
 from core import memory, networks
 from core.devices import has_fast_bfloat16
 from core.images import image_io
-from core.style_recipes import STYLE_STEPS
+from core.recipes.style import STYLE_STEPS
 
 # Costs are measured at these fractions of the time.
 MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

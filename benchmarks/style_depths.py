@@ -23,7 +23,7 @@ from rich.table import Table
 
 from core import networks, paintings, samples, style_depths, styles
 from core.images import image_io
-from core.style_depth_recipes import SINGLE
+from core.recipes.style_grid import SINGLE
 from core.style_depths import Measured
 from explorer import style_depths as telling
 from explorer.store import HOME_VARIABLE, Store

@@ -31,8 +31,8 @@ from core.images import image_io
 from core.looking import looking
 from core.networks import Network
 from core.objectives import IMAGE
+from core.recipes.style import StyleRecipe
 from core.style_costs import Subjects
-from core.style_recipes import StyleRecipe
 from explorer.cli.common import open_named
 
 # What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is

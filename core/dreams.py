@@ -15,7 +15,6 @@ from torch import Tensor
 
 from core import memory, objectives
 from core.ascent import AscentSettings, ascend
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
@@ -25,6 +24,7 @@ from core.images.tiles import Tiles
 from core.networks import Cut, Network
 from core.objectives import Objective
 from core.progress import Progress
+from core.recipes.dream import DreamRecipe
 from core.retouch import Retouch, strength
 from core.transforms import Shift
 

@@ -20,11 +20,11 @@ from core.indexes import Index
 from core.looking import looking
 from core.networks import Network
 from core.objectives import TINY
+from core.recipes.style import StyleRecipe
 from core.sketchnet.pictures import as_tensor
 from core.sketchnet.world import batch
 from core.style_costs import costs_at
 from core.style_losses import moments
-from core.style_recipes import StyleRecipe
 
 # Drawings of this world are looked at; no training and no label has seen it.
 SEED = 4321

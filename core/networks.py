@@ -23,7 +23,7 @@ from core.folding import fold
 from core.fusing import fuse
 from core.layers import Layer
 from core.narrowing import narrow
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from core.rewriting import in_half, pool_first
 from core.sketchnet import network as sketchnet
 from core.sketchnet import world as sketchworld

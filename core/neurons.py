@@ -15,7 +15,7 @@ from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.progress import Progress
-from core.recipes import OF_EACH, STEPS, NeuronRecipe
+from core.recipes.neuron import OF_EACH, STEPS, NeuronRecipe
 from core.reliability import fineness
 from core.transforms import Crops, Wobble
 from core.wishes import Wish, wish

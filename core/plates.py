@@ -17,7 +17,7 @@ from core.crops import Crop, crop, evidence_of
 from core.images import image_io
 from core.indexes import Index
 from core.networks import Network
-from core.recipes import STEPS
+from core.recipes.neuron import STEPS
 
 # What lies outside of the picture, behind crops from its border.
 OUTSIDE = (232, 232, 232)

@@ -26,7 +26,7 @@ from core.networks import Network
 from core.plans import LayerPlan, Plan
 from core.progress import Progress
 from core.ranking import picture_id
-from core.recipe import require
+from core.recipes.recipe import require
 from core.tally import Look, Tally
 
 STATISTICS = ("max", "mean")

@@ -10,8 +10,8 @@ from core import penalties, style_losses, whole
 from core.images.resize import resized
 from core.images.tiles import GRID, Tiles
 from core.networks import Network
+from core.recipes.style import StyleRecipe
 from core.style_losses import Cost, Costs, Style, Window
-from core.style_recipes import StyleRecipe
 from core.transforms import Frame
 
 # Contrast of the noise that a picture starts from: as much as a soft photograph has.

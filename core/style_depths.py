@@ -21,10 +21,10 @@ from core.images import colours, image_io
 from core.images.colours import LUMA_WEIGHTS
 from core.looking import looking
 from core.networks import Network
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 from core.sketchnet.labels import Label
-from core.style_depth_recipes import CONTENT, StyleDepthsRecipe
 from core.style_losses import Costs
-from core.style_recipes import StyleRecipe
 
 # Layers of the matrix along each side, and of the rows.
 USUAL_DEPTHS, USUAL_STAGES = 4, 5

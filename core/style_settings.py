@@ -40,7 +40,7 @@ from typing import Any
 
 from core.layers import Layer
 from core.networks import SKETCHNET, Network
-from core.style_recipes import StyleRecipe
+from core.recipes.style import StyleRecipe
 
 # A share of the depth, and how many layers, for networks that nobody has looked at.
 SHALLOWER, LAYERS = 0.67, 5

@@ -8,15 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from core.images import image_io
 from core.networks import Network
 from core.plates import INK, PALE
-from core.style_depth_recipes import (
-    CONTENT,
-    MATRIX,
-    NESTED,
-    SINGLE,
-    TEXTURE,
-    StyleDepthsRecipe,
-)
-from core.style_recipes import StyleRecipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, StyleDepthsRecipe
 
 TITLES = {
     MATRIX: "Which depth speaks for style (rows), and which for content (columns)",

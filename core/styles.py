@@ -27,9 +27,9 @@ from core.images.resize import resized
 from core.looking import looking
 from core.networks import Network
 from core.progress import Course, Progress, thinned
+from core.recipes.style import StyleRecipe
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
 from core.style_losses import Costs
-from core.style_recipes import StyleRecipe
 from core.style_settings import usual, variation
 
 # No size is added for less than this part of a growth.

@@ -9,7 +9,7 @@ from core import objectives, penalties
 from core.layers import Layer
 from core.networks import Network
 from core.objectives import Objective
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from core.wiring import before_activation
 
 # How much being alike costs pictures of one neuron, of the value that they climb.

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from core import recipes
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes import kinds
+from core.recipes.recipe import Recipe
 from explorer.jobs import ASKED, end
 from explorer.store import Store, StoredPicture
 
 # Kinds of recipes whose parts are made one after the other.
-IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in recipes.KINDS.items() if recipe.in_order)
+IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in kinds.KINDS.items() if recipe.in_order)
 # A part that somebody waits for and nobody works on.
 CLAIMABLE = f"""
 FROM jobs JOIN parts ON parts.job = jobs.key LEFT JOIN turns USING (visitor)
@@ -100,7 +100,7 @@ class Claims:
             job, text, visitor, position, result = row
             now = self._clock()
             try:
-                part = recipes.read(text).parts()[position]
+                part = kinds.read(text).parts()[position]
             except ExplorerError as error:
                 # It waited since before a newer version; the queue goes on without it.
                 end(connection, job, "failed", str(error), now)

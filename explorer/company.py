@@ -16,8 +16,8 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
-from core.recipe import require
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import require
 from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets, words
 from explorer.choosing import Chosen
 from explorer.rows import Wanted

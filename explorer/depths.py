@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from core import depths, dreams
 from core.depths import Growth
-from core.dream_recipes import DreamRecipe
 from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
+from core.recipes.dream import DreamRecipe
 from explorer import labelling
 
 # Longer side in pixels: a row of them fills a page.

@@ -7,12 +7,12 @@ import streamlit as st
 from PIL import Image
 
 from core import dreams, samples
-from core.dream_recipes import STRENGTH_RANGE, DreamRecipe
 from core.errors import ExplorerError
 from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
-from core.recipe import require
+from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
+from core.recipes.recipe import require
 from explorer import choosing, following, layering, links, shared, widgets
 from explorer.choosing import Chosen
 from explorer.jobs import Job

@@ -8,13 +8,13 @@ import textwrap
 
 import streamlit as st
 
-from core import recipes
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
-from core.style_depth_recipes import StyleDepthsRecipe
-from core.style_recipes import StyleRecipe
+from core.recipes import kinds
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from explorer import links, replay, shared, widgets
 
 # Pages of the recipes that start from pictures, by kind.
@@ -63,7 +63,7 @@ def read(dropped: str) -> tuple[Recipe, int | None]:
         raise ExplorerError("what it says of how it was made is too long")
     if part and not replay.is_part(part):
         raise ExplorerError("it does not say which picture of its recipe it is")
-    return recipes.read(text), int(part) if part else None
+    return kinds.read(text), int(part) if part else None
 
 
 def go(recipe: Recipe, part: int | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer import shared, widgets
 from explorer.gallery import Gallery
 from explorer.jobs import ASKED, UNASKED, Busy, Job

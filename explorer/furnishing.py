@@ -19,7 +19,7 @@ from core.crops import DARKEST, as_seen
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import Network
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from core.sketchnet.dissect import UNSEEN_SEED
 from core.sketchnet.world import CLASSES, draw
 from explorer import rooms, work

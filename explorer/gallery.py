@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core import recipes
 from core.errors import ExplorerError, quoted
-from core.recipe import Recipe
-from core.recipes import OF_EACH
+from core.recipes import kinds
+from core.recipes.neuron import OF_EACH
+from core.recipes.recipe import Recipe
 from explorer import naming
 from explorer.jobs import Job, Jobs
 from explorer.store import StoredPicture
@@ -197,7 +197,7 @@ class Gallery:
                 finished += [(position, result, part) for part in shipped.pictures]
         there = {(result, part) for _, result, part in finished}
         order = _order(job)
-        number = recipes.KINDS.get(job.kind, Recipe).number
+        number = kinds.KINDS.get(job.kind, Recipe).number
 
         def rank(row: tuple[int, str, int]) -> tuple[int, int]:
             return row[0], order.get(row[2], row[2])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from core import neurons
 from core.layers import Layer
 from core.networks import Network
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import layering, links, shared, widgets, words
 from explorer.store import StoredPicture
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core import recipes
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes import kinds
+from core.recipes.recipe import Recipe
 from explorer.store import Store
 
 # Ranks: what somebody waits for comes before what fills a page unasked.
@@ -103,7 +103,7 @@ class Job:
     @property
     def recipe(self) -> Recipe:
         """What is to be made."""
-        return recipes.read(self.json)
+        return kinds.read(self.json)
 
 
 class Jobs:
@@ -240,7 +240,7 @@ class Jobs:
                 (key,),
             )
             return {
-                recipes.KINDS.get(kind, Recipe).number(position, part): image
+                kinds.KINDS.get(kind, Recipe).number(position, part): image
                 for kind, position, part, image in rows
             }
 

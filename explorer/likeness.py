@@ -13,7 +13,7 @@ from torch import Tensor
 from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
-from core.recipes import BATCH
+from core.recipes.neuron import BATCH
 from core.reliability import agreement, signature
 from explorer import grid, shared
 from explorer.store import StoredPicture

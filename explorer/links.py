@@ -6,12 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.dream_recipes import DREAM_SIZES, DREAM_STEPS, OCTAVES_RANGE, DreamRecipe
 from core.errors import ExplorerError, unknown
-from core.recipe import SEED_RANGE, Recipe, require, require_number
-from core.recipes import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
-from core.style_depth_recipes import MATRIX, StyleDepthsRecipe
-from core.style_recipes import (
+from core.recipes.dream import DREAM_SIZES, DREAM_STEPS, OCTAVES_RANGE, DreamRecipe
+from core.recipes.neuron import CANVASES, SIZE_RANGE, STEPS_RANGE, NeuronRecipe
+from core.recipes.recipe import SEED_RANGE, Recipe, require, require_number
+from core.recipes.style import (
     BALANCE_RANGE,
     COLOURS,
     INITS,
@@ -21,6 +20,7 @@ from core.style_recipes import (
     STYLE_STEPS,
     StyleRecipe,
 )
+from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 HOME = str(PAGES / "home.py")

@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Sequence
 
-from core.dream_recipes import DreamRecipe
-from core.recipe import Recipe
-from core.recipes import OF_LAYER, NeuronRecipe
-from core.style_depth_recipes import StyleDepthsRecipe
-from core.style_recipes import StyleRecipe
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import OF_LAYER, NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 
 # More runs of numbers than this are counted rather than listed.
 RUNS_AT_MOST = 4

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer import scripting, widgets
 
 

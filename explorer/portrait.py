@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core.recipe import SEED_RANGE
-from core.recipes import CANVASES
+from core.recipes.neuron import CANVASES
+from core.recipes.recipe import SEED_RANGE
 from explorer import following, indexed, links, offering, report, shared, takes, widgets
 from explorer.jobs import Busy, Job
 from explorer.store import StoredPicture

@@ -23,12 +23,12 @@ from typing import Any
 import ray
 from ray import exceptions
 
-from core import recipes
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
-from core.style_recipes import StyleRecipe
+from core.recipes import kinds
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
 from explorer import worker
 from explorer.claims import Claims, Update
 from explorer.cluster import Share, share
@@ -214,7 +214,7 @@ def _work(
     torch.set_num_threads(threads)
     sent = -math.inf
     path = None if lent is None else lent.file()
-    for update in work.updates(recipes.read(recipe), path, inputs):
+    for update in work.updates(kinds.read(recipe), path, inputs):
         if update.sketches or update.pictures or time.monotonic() - sent >= worker.REPORT_SECONDS:
             sent = time.monotonic()
             yield update

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from core import recipes
 from core.errors import BadPicture, ExplorerError
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
+from core.recipes import kinds
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
 from explorer.store import StoredPicture
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
             "there is no recipe in this picture; "
             "it was not made here, or another program has saved it since"
         )
-    recipe, part = recipes.read(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
+    recipe, part = kinds.read(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
     if part is None:
         return recipe, None
     if not is_part(part):

@@ -17,7 +17,7 @@ from core.errors import ExplorerError
 from core.indexes import Index
 from core.layers import Layer
 from core.networks import Network
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer import cropping, indexed, labelling, scripting, widgets, words
 from explorer.store import StoredPicture
 

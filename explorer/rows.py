@@ -7,8 +7,8 @@ import streamlit as st
 from core import neurons, wiring
 from core.layers import Layer
 from core.networks import Network
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
 from core.wiring import Feed
 from explorer import following, grid, likeness, links, shared, widgets, words
 from explorer.jobs import UNASKED, Job

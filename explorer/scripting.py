@@ -10,14 +10,14 @@ import json
 from typing import Any
 
 from core import paintings, samples
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.paintings import PAINTINGS
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 from core.samples import SAMPLES
-from core.style_depth_recipes import CONTENT, StyleDepthsRecipe
-from core.style_recipes import StyleRecipe
 
 # Fields that stand first in a call of ``plan``, or come from the network.
 COMMON = ("network", "weights", "seed")

@@ -21,9 +21,9 @@ from core import networks, neurons, paintings, style_depths, styles
 from core.images import image_io
 from core.networks import Network
 from core.progress import Picture
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
-from core.style_recipes import StyleRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
 from explorer import choosing, links, styling, work
 from explorer.store import ASSETS, NEURONS, STYLES, Store, StoredPicture
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import platformdirs
 
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer.schema import SCHEMA, VERSION
 
 HOME_VARIABLE = "EXPLORER_HOME"

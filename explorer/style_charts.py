@@ -6,7 +6,7 @@ from html import escape
 import streamlit as st
 
 from core.networks import Network
-from core.style_depth_recipes import StyleDepthsRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from core.style_depths import Measured
 from explorer import charting, depths, figures, labelling, shared, style_depths, widgets
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from core import style_depths
 from core.networks import Network
-from core.style_depth_recipes import MATRIX, SINGLE, StyleDepthsRecipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import MATRIX, SINGLE, StyleDepthsRecipe
 from core.style_depths import Judge, Measured
-from core.style_recipes import StyleRecipe
 from explorer import labelling
 
 

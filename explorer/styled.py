@@ -9,7 +9,8 @@ import streamlit as st
 from core import style_depths
 from core.layers import Layer
 from core.networks import Network
-from core.style_depth_recipes import (
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import (
     CONTENT,
     MATRIX,
     NESTED,
@@ -18,7 +19,6 @@ from core.style_depth_recipes import (
     StyleCell,
     StyleDepthsRecipe,
 )
-from core.style_recipes import StyleRecipe
 from explorer import choosing, links, matrix, rows, shared, widgets, words
 from explorer.choosing import Chosen
 from explorer.matrix import Cell, Head

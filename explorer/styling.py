@@ -10,7 +10,7 @@ import streamlit as st
 from core import style_settings, styles
 from core.layers import Layer
 from core.networks import Network
-from core.style_recipes import LAYERS_AT_MOST, StyleRecipe
+from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from explorer import choosing, grid, layering, links, mounting, shared, widgets
 from explorer.choosing import Chosen
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from core import neurons
 from core.layers import Layer
 from core.networks import Network
-from core.recipes import CANVASES, NeuronRecipe
+from core.recipes.neuron import CANVASES, NeuronRecipe
 from explorer import grid, links, shared
 from explorer.store import StoredPicture
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.recipe import SEED_RANGE, Recipe
+from core.recipes.recipe import SEED_RANGE, Recipe
 from explorer import links
 
 

@@ -18,14 +18,14 @@ import torchvision
 from torch import Tensor
 
 from core import dreams, memory, networks, neurons, style_sheet, styles
-from core.dream_recipes import DreamRecipe
 from core.images import image_io
 from core.networks import Network
 from core.progress import Course, Picture, Progress, thinned
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
-from core.style_depth_recipes import StyleDepthsRecipe
-from core.style_recipes import StyleRecipe
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from core.styles import StylePicture
 from explorer import replay
 from explorer.claims import Update

@@ -21,7 +21,7 @@ import filelock
 
 from core import memory
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer.claims import Claim, Claims, Update
 from explorer.store import Store, StoredPicture
 

@@ -6,11 +6,11 @@ from html import escape
 import streamlit as st
 
 from core import depths as measures
-from core.dream_recipes import STRENGTH_RANGE, DreamRecipe
 from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network
-from core.recipe import SEED_RANGE
+from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
+from core.recipes.recipe import SEED_RANGE
 from explorer import (
     charting,
     choosing,

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.dream_recipes import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from core.errors import ExplorerError
 from core.networks import Network
+from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from explorer import (
     choosing,
     dreaming,

@@ -11,7 +11,7 @@ from core.indexes import Index
 from core.layers import Layer
 from core.networks import Network
 from core.probing import Answer, Sight
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import (
     choosing,
     cropping,

@@ -7,7 +7,7 @@ import streamlit as st
 from core import style_settings
 from core.errors import ExplorerError
 from core.networks import Network
-from core.style_recipes import StyleRecipe
+from core.recipes.style import StyleRecipe
 from explorer import (
     charting,
     choosing,

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks import Network
-from core.style_depth_recipes import MATRIX, StyleDepthsRecipe
+from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from explorer import (
     company,
     following,

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 # Every package (or module that stands alone), and which others it may import. A package may always
 # import itself; `core` stands for all of core but its figures where explorer imports it.
 LEAVES = "core.errors core.exports core.progress core.allocator"
-DATA = f"{LEAVES} core.images core.recipes core.sketchworld core.paintings core.datasets"
+DATA = f"{LEAVES} core.images core.recipes.neuron core.sketchworld core.paintings core.datasets"
 NETWORKS = f"{DATA} core.checkpoints core.devices core.sketchnet core.networks"
 TECHNIQUES = f"{NETWORKS} core.optim"
 STUDIES = f"{TECHNIQUES} core.index core.neurons core.dreams core.style core.analysis"
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "core.checkpoints": LEAVES,
     "core.devices": LEAVES,
     "core.images": LEAVES,
-    "core.recipes": LEAVES,
+    "core.recipes.neuron": LEAVES,
     "core.sketchworld": LEAVES,
     "core.paintings": LEAVES,
     "core.datasets": f"{LEAVES} core.images core.sketchworld core.paintings",
@@ -42,12 +42,12 @@ MAY_IMPORT = {
     "core.experiments": STUDIES,
     "core.figures": f"{STUDIES} core.experiments",
     "explorer.paths": "core.errors",
-    "explorer.text": "core.errors core.recipes core.networks explorer.paths",
+    "explorer.text": "core.errors core.recipes.neuron core.networks explorer.paths",
     "explorer.thumbnails": "core.errors",
-    "explorer.recipe_fields": "core.errors core.recipes",
+    "explorer.recipe_fields": "core.errors core.recipes.neuron",
     "explorer.layer_pages": "core",
     "explorer.video_io": "core",
-    "explorer.store": "core.errors core.recipes explorer.paths",
+    "explorer.store": "core.errors core.recipes.neuron explorer.paths",
     "explorer.rendering": f"{FACTS} core.figures explorer.store",
     "explorer.jobs": f"{FACTS} explorer.store explorer.rendering",
     "explorer.library": f"{STORED} explorer.jobs",

@@ -13,7 +13,7 @@ from explorer.cli.common import AsJson, DeviceName, NetworkName, WeightsFile, cl
 
 if TYPE_CHECKING:
     from core.networks import Network
-    from core.recipes import NeuronRecipe
+    from core.recipes.neuron import NeuronRecipe
     from explorer.store import Store
 
 

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.dream_recipes import DREAM_SIZES, STRENGTH_RANGE
 from core.errors import ExplorerError
+from core.recipes.dream import DREAM_SIZES, STRENGTH_RANGE
 from explorer.cli.common import (
     AsJson,
     DeviceName,
@@ -23,9 +23,9 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from core.dream_recipes import DreamRecipe
     from core.layers import Layer
     from core.networks import Network
+    from core.recipes.dream import DreamRecipe
     from explorer.depths import Told
 
 # As on the page.

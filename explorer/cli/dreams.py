@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from core.dream_recipes import DREAM_SIZES, FRAMES_RANGE, DreamRecipe
 from core.errors import ExplorerError
+from core.recipes.dream import DREAM_SIZES, FRAMES_RANGE, DreamRecipe
 from explorer.cli.common import (
     AsJson,
     DeviceName,

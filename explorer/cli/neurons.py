@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import ExplorerError
-from core.recipes import CANVASES, OBJECTIVES, SIZE_RANGE, STEPS
+from core.recipes.neuron import CANVASES, OBJECTIVES, SIZE_RANGE, STEPS
 from explorer.cli.common import (
     AsJson,
     DeviceName,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from core.layers import Layer
     from core.networks import Network
-    from core.recipes import NeuronRecipe
+    from core.recipes.neuron import NeuronRecipe
     from explorer.store import Store, StoredPicture
 
 # Another name for a channel of the last layer.

@@ -20,7 +20,7 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from core.recipe import Recipe
+    from core.recipes.recipe import Recipe
     from explorer.claims import Update
     from explorer.replay import Comparison
     from explorer.store import Store

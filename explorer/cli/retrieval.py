@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
-from core.recipes import STEPS
+from core.recipes.neuron import STEPS
 from explorer.cli.common import (
     AsJson,
     DeviceName,

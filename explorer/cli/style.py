@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import ExplorerError
-from core.style_recipes import COLOURS, INITS, LOSSES, METHODS, POOLINGS, STYLE_SIZES, StyleRecipe
+from core.recipes.style import COLOURS, INITS, LOSSES, METHODS, POOLINGS, STYLE_SIZES, StyleRecipe
 from explorer.cli.common import (
     AsJson,
     DeviceName,

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.style_depth_recipes import MATRIX, SHOWS, StyleDepthsRecipe
-from core.style_recipes import STYLE_SIZES
+from core.recipes.style import STYLE_SIZES
+from core.recipes.style_grid import MATRIX, SHOWS, StyleDepthsRecipe
 from explorer.cli.common import (
     AsJson,
     DeviceName,

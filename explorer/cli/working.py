@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from core.errors import ExplorerError
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer import naming, work, worker
 from explorer.jobs import Job, Jobs
 from explorer.store import Store, StoredPicture

@@ -8,8 +8,8 @@ from core import styles
 from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
+from core.recipes.style import StyleRecipe
 from core.style_depths import edges_kept
-from core.style_recipes import StyleRecipe
 from explorer import choosing, rows
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown

@@ -12,7 +12,7 @@ from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.paintings import PAINTINGS
-from core.recipe import Recipe
+from core.recipes.recipe import Recipe
 from explorer import (
     charting,
     choosing,

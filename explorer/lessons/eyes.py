@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import depths, dreams, networks
-from core.dream_recipes import DreamRecipe
 from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
+from core.recipes.dream import DreamRecipe
 from core.style_depths import eyes_grown
 from explorer import choosing, labelling, links, rows, shared
 from explorer.choosing import Chosen

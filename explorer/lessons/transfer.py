@@ -8,7 +8,7 @@ import streamlit as st
 from core import lessons, styles
 from core.layers import Layer
 from core.networks import Network
-from core.style_recipes import StyleRecipe
+from core.recipes.style import StyleRecipe
 from explorer import choosing, links, rows, shared
 from explorer.choosing import Chosen
 from explorer.lessons import desk

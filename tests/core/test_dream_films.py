@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from core import dreams, networks, samples
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import Network
+from core.recipes.dream import DreamRecipe
 
 SMALL = {"size": 64, "octaves": 2, "steps": 2}
 ZOOM = {**SMALL, "frames": 4, "zoom": 1.05, "turn": 2.0}

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from core import dreams, networks, samples
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
 from core.images import image_io, motion
 from core.networks import Network
+from core.recipes.dream import DreamRecipe
 from tests.conftest import Pictures
 
 

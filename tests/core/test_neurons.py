@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from core import neurons, recipes
+from core import neurons
 from core.errors import ExplorerError
 from core.networks import Network
 from core.neurons import NeuronPicture, plan, render
+from core.recipes import neuron
 from tests.conftest import as_network, tiny_module
 
 
@@ -63,7 +64,7 @@ def test_a_recipe_that_names_what_is_not_there_is_refused(
 def test_progress_counts_steps_of_units_and_brings_each_batch_when_it_is_done(
     tiny: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipes, "BATCH", 2)
+    monkeypatch.setattr(neuron, "BATCH", 2)
     recipe = plan(tiny, "3", [4, 2, 0], size=24, steps=3)
     records = list(render(tiny, recipe))
     assert [it.done for it in records] == [2, 4, 6, 6, 7, 8, 9, 9]
@@ -79,7 +80,7 @@ def test_progress_counts_steps_of_units_and_brings_each_batch_when_it_is_done(
 
 
 def test_parts_give_what_the_whole_gives(tiny: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "BATCH", 2)
+    monkeypatch.setattr(neuron, "BATCH", 2)
     recipe = plan(tiny, "3", size=24, steps=5)
     whole = [it for record in render(tiny, recipe) for it in record.pictures]
     parts = [

@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import depths, recipes, style_depths, style_sheet, styles
+from core import depths, style_depths, style_sheet, styles
 from core.depths import Growth
 from core.errors import ExplorerError, UnknownName
 from core.images import colours, image_io
 from core.networks import Network
+from core.recipes import kinds
+from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SHOWS, SINGLE, TEXTURE
 from core.sketchnet.labels import Label
-from core.style_depth_recipes import CONTENT, MATRIX, NESTED, SHOWS, SINGLE, TEXTURE
 from core.style_depths import Judge, Measured
 from tests.conftest import as_network, tiny_module
 
@@ -53,7 +54,7 @@ def test_the_matrix_has_every_style_depth_by_every_content_depth(
     }
     same = {(it.seed, it.steps, it.size, it.balance, it.init) for it in recipe.parts()}
     assert len(same) == 1
-    assert recipes.read(recipe.to_json()) == recipe
+    assert kinds.read(recipe.to_json()) == recipe
 
 
 def test_other_parts_nest_layers_or_take_one(tiny: Network, inputs: dict[str, bytes]) -> None:
@@ -92,7 +93,7 @@ def test_content_alone_is_what_a_reconstruction_of_each_stage_is(
     assert [it.variation for it in alone] == [usual, 2 * usual]
     others = {it.variation for show in SHOWS[:-1] for it in rows[show]}
     assert others == {usual}, "style and textures stay as they are"
-    assert recipes.read(recipe.to_json()) == recipe
+    assert kinds.read(recipe.to_json()) == recipe
     named = planned(tiny, inputs, shows=(CONTENT,), variation=0.5)
     assert [it.variation for it in named.parts()] == [0.5, 0.5]
     assert planned(tiny, inputs).content_variations == (), "nothing without content alone"

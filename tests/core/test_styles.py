@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import devices, networks, recipes, samples, style_costs, style_settings, styles
+from core import devices, networks, samples, style_costs, style_settings, styles
 from core.errors import ExplorerError, UnknownName
 from core.images import image_io
 from core.networks import Network
 from core.progress import thinned
-from core.style_recipes import StyleRecipe
+from core.recipes import kinds
+from core.recipes.style import StyleRecipe
 from tests.conftest import Pictures, as_network, tiny_module
 
 
@@ -360,7 +361,7 @@ def test_refusals_are_one_sentence(
 
 def test_a_recipe_goes_to_json_and_back(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
     recipe = small(tiny, content=pictures.keep(scene), styles=("0" * 32,), content_weights=(2.0,))
-    assert recipes.read(recipe.to_json()) == recipe
+    assert kinds.read(recipe.to_json()) == recipe
     assert recipe.inputs == (recipe.content, "0" * 32)
     with pytest.raises(ExplorerError, match="that this one needs is not here"):
         painted(tiny, recipe, pictures)

@@ -11,7 +11,7 @@ from torchvision import models
 from typer.testing import CliRunner
 
 from core.errors import ExplorerError
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import cli
 from explorer.cli.neurons import parse_units
 from tests.conftest import as_network, tiny_module

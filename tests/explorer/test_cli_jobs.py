@@ -15,7 +15,7 @@ import pytest
 
 from core import networks, neurons
 from core.errors import ExplorerError
-from core.recipes import BATCH, NeuronRecipe
+from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer import work, worker
 from explorer.claims import Claims
 from explorer.cli import working

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import recipes, samples
+from core import samples
 from core.errors import ExplorerError
+from core.recipes import kinds
 from explorer import cli
 from explorer.jobs import Jobs
 from explorer.store import Store
@@ -52,7 +53,7 @@ def test_a_matrix_is_painted_measured_kept_and_replayed(
     again = json.loads(run("replay", str(out), "--json"))
     assert again["identical"] and again["recipe"]["kind"] == "style-depths"
     # Everything is there by now, cell by cell, and the table says the same.
-    recipe = recipes.read(json.dumps(again["recipe"]))
+    recipe = kinds.read(json.dumps(again["recipe"]))
     assert set(Store().pictures(recipe)) == {0, 1, 2, 3}
     assert "relu4b" in run(*words)
 

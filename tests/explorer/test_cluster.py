@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from core import networks
 from core.errors import ExplorerError
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import network as sketchnet
 from explorer import cluster, engine, work, worker
 from explorer.claims import Claims

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from core.errors import ExplorerError
-from core.recipes import BATCH, NeuronRecipe
-from core.style_depth_recipes import StyleDepthsRecipe
+from core.recipes.neuron import BATCH, NeuronRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from explorer import exporting, gallery, viewing
 from explorer.claims import Claims
 from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search

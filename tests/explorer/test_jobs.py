@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
-from core.recipes import BATCH, NeuronRecipe
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer import jobs as queue
 from explorer.claims import Claim, Claims
 from explorer.jobs import ASKED, UNASKED, Busy, Jobs

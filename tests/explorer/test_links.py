@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from core.errors import ExplorerError
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
 from explorer import links
 from tests.conftest import ROOT
 

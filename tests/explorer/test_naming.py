@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import naming
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from core import networks, neurons
 from core.errors import ExplorerError
 from core.images import image_io
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import replay, work
 from explorer.cli import cli, main
 from explorer.jobs import Jobs

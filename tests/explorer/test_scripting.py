@@ -13,8 +13,8 @@ from core import dreams, networks, neurons, paintings, samples, style_depths, st
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import Network
-from core.recipe import Recipe
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
 from explorer import scripting, work
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ExplorerError
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import store as stores
 from explorer.jobs import Jobs
 from explorer.schema import SCHEMA

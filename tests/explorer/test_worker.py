@@ -14,8 +14,8 @@ import pytest
 
 from core import networks, neurons
 from core.errors import ExplorerError
-from core.recipe import Recipe
-from core.recipes import BATCH, NeuronRecipe
+from core.recipes.neuron import BATCH, NeuronRecipe
+from core.recipes.recipe import Recipe
 from explorer import supervisor, work, worker
 from explorer.claims import Update
 from explorer.jobs import Job, Jobs

@@ -15,7 +15,7 @@ from core.errors import ExplorerError
 from core.layers import Layer
 from core.networks import Network, NetworkInfo
 from core.progress import Progress
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from explorer import shared, work
 from explorer.worker import Worker
 from tests.conftest import as_network

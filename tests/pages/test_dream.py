@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import dreams
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError
+from core.recipes.dream import DreamRecipe
 from explorer import choosing, dropping, links, shared
 from explorer.gallery import Gallery, Search
 from tests.conftest import tiny_module

@@ -15,8 +15,8 @@ from core import networks
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import Network, NetworkInfo
-from core.recipe import Recipe
-from core.recipes import BATCH, NeuronRecipe
+from core.recipes.neuron import BATCH, NeuronRecipe
+from core.recipes.recipe import Recipe
 from explorer import dropping, links, shared
 from explorer.claims import Update
 from explorer.gallery import Gallery, Search

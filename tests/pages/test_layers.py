@@ -13,7 +13,7 @@ from core import neurons
 from core.errors import ExplorerError
 from core.networks import Network
 from core.progress import Progress
-from core.recipes import NeuronRecipe
+from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
 from explorer import jobs, labelling, shared

@@ -14,7 +14,7 @@ from core import style_settings, styles
 from core.errors import ExplorerError
 from core.networks import SKETCHNET
 from core.progress import Course
-from core.style_recipes import StyleRecipe
+from core.recipes.style import StyleRecipe
 from explorer import choosing, dropping, links, shared, styling, work
 from explorer.claims import Claims
 from explorer.gallery import Gallery, Search

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from core import style_depths, style_settings
 from core.images import image_io
 from core.networks import SKETCHNET, Network
-from core.recipes import NeuronRecipe
-from core.style_depth_recipes import StyleDepthsRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from explorer import choosing, company, dropping, links, shared, styled, styling
 from explorer.company import Company
 from explorer.gallery import Gallery, Search

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.errors import ExplorerError, unknown
-from core.recipe import Recipe, require, require_fingerprint, require_number
+from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
 
 # Longer side in pixels.
 STYLE_SIZES = (32, 4096)

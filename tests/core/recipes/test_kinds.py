@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from core import recipes
 from core.errors import ExplorerError
-from core.recipes import NeuronRecipe
+from core.recipes import kinds
+from core.recipes.neuron import NeuronRecipe
 
 RECIPE = NeuronRecipe(
     "tiny", "0123456789abcdef", seed=3, layer="a.b", units=(2, 5), size=64, steps=9
@@ -98,7 +98,7 @@ def test_what_is_refused(text: str, message: str) -> None:
 
 
 def test_any_kind_is_read_by_its_name() -> None:
-    assert recipes.read(RECIPE.to_json()) == RECIPE
+    assert kinds.read(RECIPE.to_json()) == RECIPE
     for text, message in (
         ("{", "must be JSON"),
         ("[]", "must be a JSON object"),
@@ -108,7 +108,7 @@ def test_any_kind_is_read_by_its_name() -> None:
         (changed(size=0), "size is 0"),
     ):
         with pytest.raises(ExplorerError, match=message):
-            recipes.read(text)
+            kinds.read(text)
 
 
 def test_a_large_recipe_has_parts_of_as_many_units_as_climb_together() -> None:

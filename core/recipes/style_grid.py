@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from core.errors import ExplorerError, unknown
-from core.recipe import Recipe, require_fingerprint
-from core.style_recipes import StyleRecipe
+from core.recipes.recipe import Recipe, require_fingerprint
+from core.recipes.style import StyleRecipe
 
 # More than this do not fit side by side.
 DEPTHS = (1, 8)

@@ -3,8 +3,8 @@
 A recipe goes to JSON and back, and its key (a hash of that JSON) names its result in the store.
 Large recipes are made of smaller ones, their parts, each of which has a result of its own: what is
 finished of a large piece of work is found again, whoever asks for it. The kinds of recipes stand
-in ``core.recipes``, ``core.dream_recipes``, ``core.style_recipes`` and
-``core.style_depth_recipes``.
+in ``core.recipes.neuron``, ``core.recipes.dream``, ``core.recipes.style`` and
+``core.recipes.style_grid``.
 """
 
 import dataclasses

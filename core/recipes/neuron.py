@@ -4,11 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.dream_recipes import DreamRecipe
 from core.errors import ExplorerError, unknown
-from core.recipe import Recipe, content, require, require_fingerprint, require_number
-from core.style_depth_recipes import StyleDepthsRecipe
-from core.style_recipes import StyleRecipe
+from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
 
 # Below, a network's pooling leaves nothing of a picture; above, a batch exhausts common memory.
 SIZE_RANGE = (16, 1024)
@@ -159,24 +156,3 @@ class NeuronRecipe(Recipe):
             dataclasses.replace(self, units=self.units[start : start + step])
             for start in range(0, len(self.units), step)
         )
-
-
-# Every kind of work there is, by its name in JSON.
-KINDS: dict[str, type[Recipe]] = {
-    kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe)
-}
-
-
-def read(text: str) -> Recipe:
-    """Read a recipe of any kind that ``to_json`` wrote.
-
-    Raises:
-        UnknownName: there is no such kind.
-        ExplorerError: as ``Recipe.from_json``.
-    """
-    kind = content(text).get("kind")
-    if not isinstance(kind, str):
-        raise ExplorerError("this is no recipe; it does not say of which kind it is")
-    if kind not in KINDS:
-        raise unknown("kind", kind, KINDS, "recipes")
-    return KINDS[kind].from_json(text)

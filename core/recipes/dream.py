@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.errors import ExplorerError
-from core.recipe import Recipe, require, require_fingerprint, require_number
+from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
 
 # Longer side of a dream in pixels: below nothing is left of a picture, above is no screen or wall.
 DREAM_SIZES = (32, 8192)

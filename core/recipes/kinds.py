@@ -1,0 +1,28 @@
+"""Every kind of recipe, and how JSON of any kind is read."""
+
+from core.errors import ExplorerError, unknown
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe, content
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
+
+# Every kind of work there is, by its name in JSON.
+KINDS: dict[str, type[Recipe]] = {
+    kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe)
+}
+
+
+def read(text: str) -> Recipe:
+    """Read a recipe of any kind that ``to_json`` wrote.
+
+    Raises:
+        UnknownName: there is no such kind.
+        ExplorerError: as ``Recipe.from_json``.
+    """
+    kind = content(text).get("kind")
+    if not isinstance(kind, str):
+        raise ExplorerError("this is no recipe; it does not say of which kind it is")
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS, "recipes")
+    return KINDS[kind].from_json(text)
