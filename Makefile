@@ -31,7 +31,7 @@ pictures: $(VENV)/.bench
 	for layer in relu1b relu3b relu4b; do $(BIN)/python -m explorer neurons sketchnet $$layer \
 		--units 0-15 --out $(PICTURES)/$$layer.png || exit 1; done
 	$(BIN)/python -m explorer neurons sketchnet logits --out $(PICTURES)/logits.png
-	$(BIN)/python -m core.sketchnet.world --sheet $(PICTURES)/world.png
+	$(BIN)/python -m core.sketchworld.world --sheet $(PICTURES)/world.png
 	$(BIN)/python -m core.portraits --out $(PICTURES)
 	$(BIN)/python -m explorer index sketchnet --images sketchworld:5000 --out build/sketch.index --resume
 	$(BIN)/python -m explorer figure build/sketch.index --layers relu1b,relu3b,relu4b,relu5b \

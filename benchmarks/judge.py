@@ -33,7 +33,7 @@ from core import networks
 from core.images import image_io
 from core.portraits import pictures as portray
 from core.sketchnet.pictures import as_tensor, resize
-from core.sketchnet.world import CLASSES, SIZE, batch
+from core.sketchworld.world import CLASSES, SIZE, batch
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
 WIDTHS = (32, 64, 112, 176)

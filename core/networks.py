@@ -26,7 +26,7 @@ from core.narrowing import narrow
 from core.recipes.recipe import Recipe
 from core.rewriting import in_half, pool_first
 from core.sketchnet import network as sketchnet
-from core.sketchnet import world as sketchworld
+from core.sketchworld import world as sketchworld
 
 SKETCHNET = "sketchnet"
 # torchvision's usual number of classes (ImageNet-1K) and preprocessing.

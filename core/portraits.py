@@ -22,10 +22,10 @@ from core.images import image_io
 from core.layers import Layer
 from core.networks import Network
 from core.sketchnet import labels as sketch_labels
-from core.sketchnet.dissect import UNSEEN_SEED
 from core.sketchnet.labels import Label
 from core.sketchnet.pictures import as_tensor
-from core.sketchnet.world import SIZE, batch
+from core.sketchworld.seeds import MEASURING_SEED
+from core.sketchworld.world import SIZE, batch
 
 NEURONS = 16
 ALIKE = 2  # at most so many of a layer's neurons with the same label, so that more is seen
@@ -62,7 +62,7 @@ def best_labelled(row: Sequence[Label], count: int = NEURONS) -> list[Label]:
 
 
 def best_drawings(
-    network: Network, chosen: dict[str, list[int]], seed: int = UNSEEN_SEED, count: int = COUNT
+    network: Network, chosen: dict[str, list[int]], seed: int = MEASURING_SEED, count: int = COUNT
 ) -> dict[str, list[list[tuple[int, int, int]]]]:
     """Find the drawings of a world that excite some units most: (index, row, col) of each peak.
 

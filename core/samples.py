@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from core.errors import unknown
-from core.sketchnet.dissect import UNSEEN_SEED
-from core.sketchnet.world import CLASSES, draw
+from core.sketchworld.seeds import MEASURING_SEED
+from core.sketchworld.world import CLASSES, draw
 
 # Side of the scenes in pixels: large enough to dream in, and drawn in a few hundredths of a second.
 SCENE_PIXELS = 512
@@ -38,7 +38,7 @@ def _scene(subject: str, index: int) -> Callable[[], Image.Image]:
 
     def paint() -> Image.Image:
         label = CLASSES.index(subject)
-        return Image.fromarray(draw(UNSEEN_SEED, index, SCENE_PIXELS, label).image)
+        return Image.fromarray(draw(MEASURING_SEED, index, SCENE_PIXELS, label).image)
 
     return paint
 

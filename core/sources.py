@@ -27,8 +27,8 @@ from core.archives import archive
 from core.entries import Entry, Source, word_label
 from core.errors import BadPicture, ExplorerError, unknown
 from core.images import image_io
-from core.sketchnet.dissect import UNSEEN_SEED
-from core.sketchnet.world import CLASSES, draw
+from core.sketchworld.seeds import MEASURING_SEED
+from core.sketchworld.world import CLASSES, draw
 
 SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
 
@@ -92,7 +92,7 @@ class Folder:
 class Drawings:
     """The first drawings of a SketchWorld."""
 
-    def __init__(self, count: int, seed: int = UNSEEN_SEED) -> None:
+    def __init__(self, count: int, seed: int = MEASURING_SEED) -> None:
         self.count, self.seed = count, seed
         self.text = f"{SKETCHWORLD}:{count}:{seed}"
         self.identity = f"{SKETCHWORLD} {seed}"
@@ -106,7 +106,7 @@ class Drawings:
                 f"drawings {text!r} cannot be read; write sketchworld:5000, or sketchworld:5000:3 "
                 "for the world with seed 3"
             )
-        return cls(int(count), int(seed) if colon else UNSEEN_SEED)
+        return cls(int(count), int(seed) if colon else MEASURING_SEED)
 
     def entries(self) -> Iterator[Entry]:
         """List the drawings by their number."""

@@ -20,8 +20,8 @@ from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import Network
 from core.recipes.recipe import Recipe
-from core.sketchnet.dissect import UNSEEN_SEED
-from core.sketchnet.world import CLASSES, draw
+from core.sketchworld.seeds import MEASURING_SEED
+from core.sketchworld.world import CLASSES, draw
 from explorer import rooms, work
 from explorer.store import Store
 
@@ -189,7 +189,9 @@ def library(network: Network) -> Image.Image:
         "clock", "dots", "balloon", "apple",
     )  # fmt: skip
     labels = [CLASSES.index("concentric rings" if it == "rings" else it) for it in subjects]
-    return _wall([Image.fromarray(draw(UNSEEN_SEED, 11 + it, 160, it).image) for it in labels], 6)
+    return _wall(
+        [Image.fromarray(draw(MEASURING_SEED, 11 + it, 160, it).image) for it in labels], 6
+    )
 
 
 # In the order in which they are made.

@@ -17,7 +17,7 @@ from PIL import Image
 
 from core.errors import unknown
 from core.paintings import dots, glass, mosaic, swirls, woodcut
-from core.paintings.tools import Array
+from core.paintings.pixel_math import Array
 
 # Height and width in pixels.
 SIZE = 640

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.paintings.tools import Array, between, ramp, rgb
+from core.paintings.pixel_math import Array, between, ramp, rgb
 
 
 def paint(chance: np.random.Generator, side: int) -> Array:

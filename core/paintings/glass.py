@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import KDTree
 
-from core.paintings.tools import Array, between, blurred, plane, smooth
+from core.paintings.pixel_math import Array, between, blurred, plane, smooth
 
 
 def paint(chance: np.random.Generator, side: int) -> Array:

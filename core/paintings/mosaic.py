@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.paintings.tools import Array, between, plane, smooth, spread
+from core.paintings.pixel_math import Array, between, plane, smooth, spread
 
 
 def paint(chance: np.random.Generator, side: int) -> Array:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.paintings.tools import Array, between, plane, smooth
+from core.paintings.pixel_math import Array, between, plane, smooth
 
 SUN_ROW, SUN_COL, SUN_RADIUS = 0.27, 0.66, 0.085
 OUTLINE = 0.0035

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.sketchnet.concepts import KINDS
 from core.sketchnet.labels import CLEAR, Label
+from core.sketchworld.concepts import KINDS
 
 LAST_STAGES = ("relu4a", "relu4b", "relu5a", "relu5b")
 WIDTH = 100  # of a line of text

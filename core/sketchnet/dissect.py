@@ -14,15 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from core.sketchnet import counts, labels
-from core.sketchnet.dissection import World, dissect, measure
+from core.sketchnet.dissection import dissect, measure
 from core.sketchnet.labels import Labels
 from core.sketchnet.network import WEIGHTS, SketchNet, load
-from core.sketchnet.world import CLASSES
+from core.sketchworld.seeds import CHOOSING_SEED, MEASURING_SEED, World
+from core.sketchworld.world import CLASSES
 
-# Of worlds that neither training nor its record draws from: one to choose concepts and thresholds
-# on, one to measure on.
-CHOOSING_SEED = 1_000_077
-UNSEEN_SEED = 1_000_033
 COUNT = 2000
 # Thresholds to choose from, as shares of positions that fire. The largest is where the trained
 # network is furthest ahead of an untrained one on the world to choose on: a unit that fires at more
@@ -68,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="the world on which concepts and thresholds are chosen",
     )
     parser.add_argument(
-        "--seed", type=int, default=UNSEEN_SEED, help="the world on which overlaps are measured"
+        "--seed", type=int, default=MEASURING_SEED, help="the world on which overlaps are measured"
     )
     parser.add_argument("--count", type=int, default=COUNT, help="drawings of each world")
     parser.add_argument(

@@ -25,10 +25,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.sketchnet.concepts import CONCEPTS
 from core.sketchnet.network import SketchNet, normalise
 from core.sketchnet.pictures import as_tensor
-from core.sketchnet.world import SIZE, Drawing, draw
+from core.sketchworld.concepts import CONCEPTS
+from core.sketchworld.seeds import World
+from core.sketchworld.world import SIZE, Drawing, draw
 
 NAMES = tuple(CONCEPTS)  # the order of concepts in every table
 PLACES = {name: place for place, name in enumerate(NAMES)}
@@ -48,14 +49,6 @@ def _bits(value: float) -> int:
 
 FIRST, LAST = _bits(SMALLEST), _bits(LARGEST)
 BINS = LAST - FIRST + 1
-
-
-@dataclass(frozen=True)
-class World:
-    """Some drawings: the first `count` of the world `seed`."""
-
-    seed: int
-    count: int
 
 
 @dataclass(frozen=True)

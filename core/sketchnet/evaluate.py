@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from core.sketchnet.attacks import logits, pgd
 from core.sketchnet.network import WEIGHTS, SketchNet, device_of, load, normalise
 from core.sketchnet.pictures import as_tensor
-from core.sketchnet.world import batch
+from core.sketchworld.seeds import EVALUATION_SEED
+from core.sketchworld.world import batch
 
-UNSEEN_SEED = 1_000_003  # of the world that no training draws from
 BATCH = 100
 DEAD_COUNT = 10_000  # drawings on which a unit must be zero everywhere to count as dead
 
@@ -75,7 +75,7 @@ def dead_units(model: SketchNet, batches: Iterable[Tensor]) -> dict[str, float]:
 
 def evaluate(
     model: SketchNet,
-    seed: int = UNSEEN_SEED,
+    seed: int = EVALUATION_SEED,
     count: int = 1000,
     attacked: int = 300,
     eps: Sequence[float] = (1.0,),
@@ -113,7 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m core.sketchnet.evaluate", description=main.__doc__
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a safetensors file")
-    parser.add_argument("--seed", type=int, default=UNSEEN_SEED, help="which world to draw from")
+    parser.add_argument(
+        "--seed", type=int, default=EVALUATION_SEED, help="which world to draw from"
+    )
     parser.add_argument("--count", type=int, default=1000, help="drawings for accuracy")
     parser.add_argument("--attacked", type=int, default=300, help="drawings to attack")
     parser.add_argument(

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from core.checkpoints import fingerprint
 from core.errors import ExplorerError
-from core.sketchnet.concepts import CONCEPTS
-from core.sketchnet.dissection import NAMES, Choice, World
+from core.sketchnet.dissection import NAMES, Choice
 from core.sketchnet.network import MEAN, STD, WEIGHTS, SketchNet
-from core.sketchnet.world import SIZE
+from core.sketchworld.concepts import CONCEPTS
+from core.sketchworld.seeds import World
+from core.sketchworld.world import SIZE
 
 LABELS = WEIGHTS.with_name("labels.json")
 CLEAR = 0.1  # a label with less IoU than this says little

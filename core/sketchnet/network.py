@@ -132,7 +132,7 @@ def from_state(state: StateDict, file: str) -> SketchNet:
 def parameter_count(classes: int | None = None) -> int:
     """Return how many numbers the network learns, for SketchWorld's classes or another count."""
     if classes is None:
-        from core.sketchnet.world import CLASSES
+        from core.sketchworld.world import CLASSES
 
         classes = len(CLASSES)
     with torch.device("meta"):

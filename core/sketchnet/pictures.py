@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.images.image_io import from_bytes
-from core.sketchnet.world import CLASSES, SIZE, batch
+from core.sketchworld.world import CLASSES, SIZE, batch
 
 CHUNK = 2000  # drawings that a process draws in one go
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.sketchnet.network import WIDTHS
-from core.sketchnet.world import SIZE
+from core.sketchworld.world import SIZE
 
 REPORTS = 8  # how often a run is measured
 

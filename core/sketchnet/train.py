@@ -26,11 +26,12 @@ from core.devices import DEVICES, resolve_device
 from core.errors import ExplorerError
 from core.sketchnet import pictures
 from core.sketchnet.curve import draw_curve
-from core.sketchnet.evaluate import DEAD_COUNT, UNSEEN_SEED, evaluate
+from core.sketchnet.evaluate import DEAD_COUNT, evaluate
 from core.sketchnet.network import WEIGHTS, save
 from core.sketchnet.settings import Settings
 from core.sketchnet.trainer import Trainer
-from core.sketchnet.world import CLASSES
+from core.sketchworld.seeds import EVALUATION_SEED
+from core.sketchworld.world import CLASSES
 
 RECORD_EPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 CURVE = "curve.png"
@@ -119,7 +120,7 @@ def _report(run: Trainer, out: Path, sizes: tuple[int, int, int]) -> None:
         return
     model = run.averaged().to(run.device)
     # A world of its own: the record's drawings stay unseen by whoever tunes the training.
-    found = evaluate(model, UNSEEN_SEED + 1, count, attacked, dead_count=dead, half=True)
+    found = evaluate(model, EVALUATION_SEED + 1, count, attacked, dead_count=dead, half=True)
     found["step"], found["loss"], found["seconds"] = run.step, run.mean_loss, round(run.seconds)
     run.reports.append(found)
     _log(out, json.dumps(found))
@@ -158,7 +159,7 @@ def record(
         "classes": len(CLASSES),
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(run.seconds),
-        "measured": evaluate(model, UNSEEN_SEED, count, attacked, RECORD_EPS, dead),
+        "measured": evaluate(model, EVALUATION_SEED, count, attacked, RECORD_EPS, dead),
         "reports": run.reports,
     }
 

@@ -16,7 +16,7 @@ from core.sketchnet.attacks import logits, one_step
 from core.sketchnet.checkpoint import State, read_state, write_state
 from core.sketchnet.network import SketchNet, blank, fold
 from core.sketchnet.settings import Settings
-from core.sketchnet.world import CLASSES
+from core.sketchworld.world import CLASSES
 
 LOSS_SHARE = 0.02  # of a new loss in the running mean
 LOSS_EVERY = 20  # steps between two points of the learning curve

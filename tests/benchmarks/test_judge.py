@@ -10,7 +10,7 @@ from benchmarks import judge as judging
 from benchmarks.judge import Judge
 from benchmarks.strange import strange
 from core.sketchnet.pictures import as_tensor
-from core.sketchnet.world import CLASSES, batch
+from core.sketchworld.world import CLASSES, batch
 
 SLIM = (6, 8, 10, 12)
 

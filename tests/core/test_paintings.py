@@ -5,7 +5,7 @@ import pytest
 
 from core import paintings
 from core.errors import UnknownName
-from core.paintings.tools import Array
+from core.paintings.pixel_math import Array
 
 
 @pytest.mark.parametrize("name", paintings.PAINTINGS)

@@ -11,7 +11,7 @@ from core.crops import Crop
 from core.errors import ExplorerError
 from core.indexes import Index
 from core.networks import Network
-from core.sketchnet.world import CLASSES
+from core.sketchworld.world import CLASSES
 from tests.core.picture_folders import fill, photograph
 from tests.core.test_crops import indexed
 

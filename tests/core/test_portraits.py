@@ -8,11 +8,11 @@ import torch
 from core import networks, portraits
 from core.networks import Network
 from core.sketchnet import labels as sketch_labels
-from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
 from core.sketchnet.network import SketchNet, save
 from core.sketchnet.pictures import as_tensor
-from core.sketchnet.world import CLASSES, batch
+from core.sketchworld.seeds import World
+from core.sketchworld.world import CLASSES, batch
 
 TINY = (3, 5, 4, 6, 7)
 

@@ -14,8 +14,8 @@ from core.errors import ExplorerError
 from core.networks import Network
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
-from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
+from core.sketchworld.seeds import World
 from explorer import jobs, labelling, shared
 from explorer.claims import Claims
 from tests.conftest import tiny_module

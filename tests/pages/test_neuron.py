@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from core import networks
-from core.sketchnet.dissection import World
 from core.sketchnet.labels import Label, Labels
+from core.sketchworld.seeds import World
 from explorer import choosing, grid, labelling, links, shared, work
 from explorer.jobs import UNASKED
 from explorer.store import Store, StoredPicture

@@ -10,12 +10,13 @@ import torch
 
 from core.errors import ExplorerError
 from core.sketchnet import counts, dissection, labels
-from core.sketchnet import dissect as command
-from core.sketchnet.concepts import CONCEPTS
-from core.sketchnet.dissection import World
+from core.sketchnet import dissect as dissect_command
 from core.sketchnet.labels import Label, Labels
 from core.sketchnet.network import SketchNet, load, normalise, save
-from core.sketchnet.world import CLASSES, SIZE, draw
+from core.sketchworld import seeds
+from core.sketchworld.concepts import CONCEPTS
+from core.sketchworld.seeds import World
+from core.sketchworld.world import CLASSES, SIZE, draw
 
 QUANTILE = 0.03
 WORLD, OTHER = World(5, 7), World(6, 5)
@@ -237,13 +238,13 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
     out, weights = tmp_path / "labels.json", tmp_path / "net.safetensors"
     save(replace_head(), CLASSES, weights)
     few = ["--weights", str(weights), "--count", "3", "--out", str(out)]
-    command.main([*few, "--seed", "8", "--quantiles", "0.05", "0.01", "--json"])
+    dissect_command.main([*few, "--seed", "8", "--quantiles", "0.05", "0.01", "--json"])
     told = json.loads(capsys.readouterr().out)
     assert told["quantiles"] == [0.05, 0.01]
     layers = told["layers"]
     assert [layers[name]["units"] for name in ("relu1a", "relu5b")] == [TINY[0], TINY[-1]]
     written = labels.load(out)
-    assert written.chosen_on == World(command.CHOOSING_SEED, 3)
+    assert written.chosen_on == World(seeds.CHOOSING_SEED, 3)
     assert (written.measured_on, written.quantiles) == (World(8, 3), (0.05, 0.01))
     assert told["measured_on"] == {"seed": 8, "count": 3}
     clear = [label for label in written.layers["relu4b"] if label.iou >= labels.CLEAR]
@@ -261,7 +262,7 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
         for label in row:  # the file alone is enough to measure it again
             place = dissection.PLACES[label.concept]
             assert label.iou == round(float(measured[name].iou[0, label.unit, place]), 4)
-    command.main([*few[:4], "--random"])
+    dissect_command.main([*few[:4], "--random"])
     assert "of the neurons of the last two stages" in capsys.readouterr().out
 
 

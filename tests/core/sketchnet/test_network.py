@@ -18,7 +18,7 @@ from core.sketchnet.network import (
     parameter_count,
     save,
 )
-from core.sketchnet.world import CLASSES
+from core.sketchworld.world import CLASSES
 
 TINY = (5, 6, 7, 9, 11)
 

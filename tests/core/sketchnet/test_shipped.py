@@ -10,8 +10,8 @@ import torch
 from core import networks
 from core.checkpoints import read_checkpoint
 from core.sketchnet import counts, dissect, dissection, evaluate, labels, network
-from core.sketchnet.dissection import World
-from core.sketchnet.world import CLASSES
+from core.sketchworld.seeds import World
+from core.sketchworld.world import CLASSES
 
 RECORD = network.WEIGHTS.with_name("record.json")
 

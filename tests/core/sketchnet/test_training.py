@@ -16,7 +16,7 @@ from core.sketchnet.curve import LEFT, WIDTH, draw_curve
 from core.sketchnet.network import SketchNet, fold, load
 from core.sketchnet.settings import Settings
 from core.sketchnet.trainer import Trainer
-from core.sketchnet.world import CLASSES, draw
+from core.sketchworld.world import CLASSES, draw
 
 TINY = Settings(
     drawings=256, epochs=2, batch=32, small_side=16, plain=0.2, ramp=0.5, widths=(4, 5, 6, 7, 9)

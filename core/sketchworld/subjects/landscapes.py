@@ -13,12 +13,13 @@ from functools import partial
 
 import numpy as np
 
-from core.sketchnet import outdoors, plants, shapes, vehicles
-from core.sketchnet.colours import GROUND_GAP, LUMA_GAP, Palette, distinct, lift, rgb
-from core.sketchnet.marks import WHITE, spot, stroke
-from core.sketchnet.painter import Frame, Painter
-from core.sketchnet.shapes import Array, Point
-from core.sketchnet.textures import EVERYWHERE
+from core.sketchworld import signed_distance
+from core.sketchworld.marks import WHITE, spot, stroke
+from core.sketchworld.painter import Painter, Pose
+from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, lift, rgb
+from core.sketchworld.signed_distance import Array, Point
+from core.sketchworld.subjects import outdoors, plants, vehicles
+from core.sketchworld.textures import EVERYWHERE
 
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:
@@ -69,7 +70,7 @@ def _thing(
     colours: Palette,
 ) -> None:
     """Paint a whole thing, small, into the view."""
-    frame = Frame(at, scale, p.uniform(-0.05, 0.05), p.uniform(0.92, 1.08), p.chance(0.5))
+    frame = Pose(at, scale, p.uniform(-0.05, 0.05), p.uniform(0.92, 1.08), p.chance(0.5))
     with p.figure(name, frame, colours):
         paint(p)
 
@@ -111,7 +112,7 @@ def night_sky(p: Painter) -> None:
         with p.figure("star"):
             p.part(
                 "star",
-                partial(shapes.star, points=5, radius=size, inner=0.42),
+                partial(signed_distance.star, points=5, radius=size, inner=0.42),
                 lift(glow, p.uniform(0.0, 0.6)),
                 at=at,
                 reach=size,
@@ -124,7 +125,7 @@ def night_sky(p: Painter) -> None:
         with p.figure("crescent"):
             p.part(
                 "crescent",
-                lambda u, v: shapes.crescent(u, v, radius, radius * 0.8, radius * 0.48),
+                lambda u, v: signed_distance.crescent(u, v, radius, radius * 0.8, radius * 0.48),
                 glow,
                 at=moon,
                 reach=radius,

@@ -6,18 +6,11 @@ fills about the unit circle, `u` to the right and `v` down.
 
 from __future__ import annotations
 
-from core.sketchnet import patterns, shapes
-from core.sketchnet.colours import INK_GAP, distinct, lift, luma, rgb
-from core.sketchnet.marks import (
-    BLACK,
-    WHITE,
-    dark_line,
-    round_eye,
-    spot,
-    stroke,
-)
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, meet
+from core.sketchworld import patterns, signed_distance
+from core.sketchworld.marks import BLACK, WHITE, dark_line, round_eye, spot, stroke
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import INK_GAP, distinct, lift, luma, rgb
+from core.sketchworld.signed_distance import Array, meet
 
 
 def fish(p: Painter) -> None:
@@ -25,17 +18,17 @@ def fish(p: Painter) -> None:
     body, fin = p.palette.main, p.palette.second
     high = p.uniform(0.42, 0.6)
     tail = [(-0.4, 0.0), (-1.0, -0.5), (-0.84, 0.0), (-1.0, 0.5)]
-    p.part("tail", lambda u, v: shapes.polygon(u, v, tail), fin, at=(0.0, 0.0), reach=1.1)
+    p.part("tail", lambda u, v: signed_distance.polygon(u, v, tail), fin, at=(0.0, 0.0), reach=1.1)
     p.part(
         "fin",
-        lambda u, v: shapes.convex(u, v, [(-0.35, 0.3), (-0.3, -0.3), (0.4, 0.3)]),
+        lambda u, v: signed_distance.convex(u, v, [(-0.35, 0.3), (-0.3, -0.3), (0.4, 0.3)]),
         fin,
         at=(0.1, -high - 0.02),
         reach=0.5,
     )
     p.part(
         "fin",
-        lambda u, v: shapes.convex(u, v, [(-0.3, 0.25), (0.3, -0.25), (-0.15, -0.25)]),
+        lambda u, v: signed_distance.convex(u, v, [(-0.3, 0.25), (0.3, -0.25), (-0.15, -0.25)]),
         fin,
         at=(0.0, high + 0.02),
         reach=0.42,
@@ -55,7 +48,7 @@ def fish(p: Painter) -> None:
 
     p.part(
         "fish",
-        lambda u, v: shapes.almond(u, v, 0.82, high),
+        lambda u, v: signed_distance.almond(u, v, 0.82, high),
         body,
         at=(0.15, 0.0),
         reach=0.85,
@@ -64,7 +57,11 @@ def fish(p: Painter) -> None:
         also=(("scales",), ("stripes",), ())[style],
     )
     stroke(
-        p, "gill", shapes.curve((0.38, -0.28), (0.52, 0.0), (0.38, 0.28), 4), 0.05, lift(body, -0.5)
+        p,
+        "gill",
+        signed_distance.curve((0.38, -0.28), (0.52, 0.0), (0.38, 0.28), 4),
+        0.05,
+        lift(body, -0.5),
     )
     round_eye(p, (0.62, -0.1), 0.13)
 
@@ -78,7 +75,7 @@ def bird(p: Painter) -> None:
         stroke(p, "leg", [(foot - 0.05, 0.4), (foot, 0.92), (foot + 0.16, 0.92)], 0.06, leg)
     p.part(
         "tail",
-        lambda u, v: shapes.convex(
+        lambda u, v: signed_distance.convex(
             u, v, [(-0.42, -0.16), (0.4, -0.12), (0.4, 0.16), (-0.42, 0.14)]
         ),
         wing,
@@ -89,15 +86,17 @@ def bird(p: Painter) -> None:
     beak = [(0.0, -0.11), (0.36, 0.02), (0.0, 0.11)]
     p.part(
         "beak",
-        lambda u, v: shapes.convex(u, v, beak),
+        lambda u, v: signed_distance.convex(u, v, beak),
         rgb(0.11, 0.9, 0.95),
         at=(0.72, -0.46),
         reach=0.38,
     )
 
     def plump(u: Array, v: Array) -> Array:
-        return shapes.melt(
-            shapes.ellipse(u, v - 0.1, 0.62, 0.45), shapes.disc(u - 0.48, v + 0.46, 0.34), 0.25
+        return signed_distance.melt(
+            signed_distance.ellipse(u, v - 0.1, 0.62, 0.45),
+            signed_distance.disc(u - 0.48, v + 0.46, 0.34),
+            0.25,
         )
 
     breast = lift(p.palette.accent, 0.25)
@@ -106,12 +105,14 @@ def bird(p: Painter) -> None:
         plump,
         body,
         reach=0.95,
-        pattern=(lambda u, v: shapes.disc(u - 0.52, v - 0.35, 0.42)) if p.chance(0.6) else None,
+        pattern=(lambda u, v: signed_distance.disc(u - 0.52, v - 0.35, 0.42))
+        if p.chance(0.6)
+        else None,
         ink=breast,
     )
     p.part(
         "wing",
-        lambda u, v: shapes.almond(u, v, 0.46, 0.22),
+        lambda u, v: signed_distance.almond(u, v, 0.46, 0.22),
         wing,
         at=(-0.15, 0.05),
         reach=0.48,
@@ -129,7 +130,7 @@ def butterfly(p: Painter) -> None:
     for side in (-1, 1):
         p.part(
             "wing",
-            lambda u, v: shapes.ellipse(u, v, 0.42, 0.3),
+            lambda u, v: signed_distance.ellipse(u, v, 0.42, 0.3),
             lower,
             at=(side * 0.42, 0.42),
             reach=0.42,
@@ -137,7 +138,7 @@ def butterfly(p: Painter) -> None:
         )
         p.part(
             "wing",
-            lambda u, v: shapes.ellipse(u, v, 0.56, size),
+            lambda u, v: signed_distance.ellipse(u, v, 0.56, size),
             upper,
             at=(side * 0.5, -0.32),
             reach=0.56,
@@ -149,11 +150,13 @@ def butterfly(p: Painter) -> None:
         stroke(
             p,
             "feeler",
-            shapes.curve((0.0, -0.5), (side * 0.06, -0.85), (side * 0.3, -0.92), 4),
+            signed_distance.curve((0.0, -0.5), (side * 0.06, -0.85), (side * 0.3, -0.92), 4),
             0.045,
             ink,
         )
-    p.part("abdomen", lambda u, v: shapes.ellipse(u, v, 0.09, 0.58), ink, reach=0.58, line=0.0)
+    p.part(
+        "abdomen", lambda u, v: signed_distance.ellipse(u, v, 0.09, 0.58), ink, reach=0.58, line=0.0
+    )
 
 
 def ladybird(p: Painter) -> None:
@@ -167,7 +170,11 @@ def ladybird(p: Painter) -> None:
     spot(p, "head", (0.0, -0.62), 0.34, ink)
     dark = BLACK if luma(shell) > 0.25 else WHITE
     p.part(
-        "ladybird", lambda u, v: shapes.ellipse(u, v, 0.74, 0.78), shell, at=(0.0, 0.15), reach=0.8
+        "ladybird",
+        lambda u, v: signed_distance.ellipse(u, v, 0.74, 0.78),
+        shell,
+        at=(0.0, 0.15),
+        reach=0.8,
     )
     stroke(p, "seam", [(0.0, -0.6), (0.0, 0.9)], 0.06, dark)
     radius = p.uniform(0.11, 0.16)
@@ -185,15 +192,15 @@ def snail(p: Painter) -> None:
         spot(p, "eye", (tip, -0.52), 0.07, p.shown(BLACK))
 
     def foot(u: Array, v: Array) -> Array:
-        sole = shapes.capsule(u, v, (-0.8, 0.66), (0.6, 0.62), 0.16)
-        neck = shapes.capsule(u, v, (0.62, 0.6), (0.76, 0.08), 0.17)
-        return shapes.melt(sole, neck, 0.2)
+        sole = signed_distance.capsule(u, v, (-0.8, 0.66), (0.6, 0.62), 0.16)
+        neck = signed_distance.capsule(u, v, (0.62, 0.6), (0.76, 0.08), 0.17)
+        return signed_distance.melt(sole, neck, 0.2)
 
     p.part("foot", foot, skin, reach=1.1)
     turns = p.uniform(2.0, 2.8)
     p.part(
         "shell",
-        lambda u, v: shapes.disc(u, v, 0.6),
+        lambda u, v: signed_distance.disc(u, v, 0.6),
         shell,
         at=(-0.16, 0.0),
         reach=0.6,
@@ -203,7 +210,7 @@ def snail(p: Painter) -> None:
     ink = lift(shell, -0.55) if luma(shell) > 0.35 else lift(shell, 0.6)
     p.part(
         "spiral",
-        lambda u, v: shapes.spiral(u, v, 0.56, turns, 0.34),
+        lambda u, v: signed_distance.spiral(u, v, 0.56, turns, 0.34),
         ink,
         at=(-0.16, 0.0),
         reach=0.6,

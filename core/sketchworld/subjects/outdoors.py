@@ -10,20 +10,11 @@ import math
 
 import numpy as np
 
-from core.sketchnet import patterns, shapes
-from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
-from core.sketchnet.marks import (
-    WHITE,
-    bar,
-    glass_colour,
-    pane,
-    patch,
-    right_angles,
-    spot,
-    stroke,
-)
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, cut, meet, union
+from core.sketchworld import patterns, signed_distance
+from core.sketchworld.marks import WHITE, bar, glass_colour, pane, patch, right_angles, spot, stroke
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
+from core.sketchworld.signed_distance import Array, cut, meet, union
 
 
 def cloud(p: Painter) -> None:
@@ -33,10 +24,10 @@ def cloud(p: Painter) -> None:
 
     def puffs(u: Array, v: Array) -> Array:
         parts = union(
-            shapes.disc(u + 0.55, v - 0.15, left),
-            shapes.disc(u + 0.08, v + 0.1, top),
-            shapes.disc(u - 0.52, v - 0.1, right),
-            shapes.box(u, v - 0.3, 0.6, 0.25),
+            signed_distance.disc(u + 0.55, v - 0.15, left),
+            signed_distance.disc(u + 0.08, v + 0.1, top),
+            signed_distance.disc(u - 0.52, v - 0.1, right),
+            signed_distance.box(u, v - 0.3, 0.6, 0.25),
         )
         return cut(parts, 0.45 - v)
 
@@ -55,14 +46,14 @@ def rainbow(p: Painter) -> None:
         fill = rgb(hue, 0.85, 0.95)
 
         def bow(u: Array, v: Array, radius: float = radius) -> Array:
-            return np.maximum(shapes.ring(u, v, radius - width / 2, width * 1.06), v)
+            return np.maximum(signed_distance.ring(u, v, radius - width / 2, width * 1.06), v)
 
         p.part("rainbow", bow, fill, at=(0.0, 0.4), line=0.0)
     if p.chance(0.35):
         for side in (-0.7, 0.7):
             p.part(
                 "cloud",
-                lambda u, v: shapes.ellipse(u, v, 0.34, 0.18),
+                lambda u, v: signed_distance.ellipse(u, v, 0.34, 0.18),
                 p.shown(lift(p.palette.second, 0.8)),
                 at=(side, 0.45),
                 reach=0.36,
@@ -87,7 +78,7 @@ def sun(p: Painter) -> None:
         return np.maximum(np.maximum(off - 0.055, far - 0.98), core + 0.12 - far)
 
     p.part("ray", rays, lift(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
-    p.part("sun", lambda u, v: shapes.disc(u, v, core), gold, reach=core, also=("circle",))
+    p.part("sun", lambda u, v: signed_distance.disc(u, v, core), gold, reach=core, also=("circle",))
 
 
 def house(p: Painter) -> None:
@@ -102,7 +93,7 @@ def house(p: Painter) -> None:
     half = (0.86 - eaves) / 2
     p.part(
         "wall",
-        lambda u, v: shapes.box(u, v, wide, half),
+        lambda u, v: signed_distance.box(u, v, wide, half),
         wall,
         at=(0.0, eaves + half),
         reach=math.hypot(wide, half),
@@ -129,7 +120,7 @@ def window(p: Painter) -> None:
     bars = p.uniform(0.055, 0.08)
     p.part(
         "frame",
-        lambda u, v: shapes.box(u, v, wide + 0.14, high + 0.14),
+        lambda u, v: signed_distance.box(u, v, wide + 0.14, high + 0.14),
         frame,
         reach=1.25,
         shadow=True,
@@ -144,7 +135,7 @@ def window(p: Painter) -> None:
 
     p.part(
         "window",
-        lambda u, v: shapes.box(u, v, wide, high),
+        lambda u, v: signed_distance.box(u, v, wide, high),
         glass,
         reach=1.1,
         pattern=cross,
@@ -181,7 +172,7 @@ def castle(p: Painter) -> None:
 
     def battlement(u: Array, v: Array, half: float, high: float) -> Array:
         return cut(
-            shapes.box(u, v, half, high),
+            signed_distance.box(u, v, half, high),
             meet(patterns.stripes(u / period, v, 0.5) * period, v + high - 0.14),
         )
 
@@ -208,6 +199,6 @@ def castle(p: Painter) -> None:
         bar(p, "slit", (side * 0.66, 0.0), (0.06, 0.14), dark, 0.0)
 
     def gate(u: Array, v: Array) -> Array:
-        return union(shapes.disc(u, v, 0.22), shapes.box(u, v - 0.25, 0.22, 0.25))
+        return union(signed_distance.disc(u, v, 0.22), signed_distance.box(u, v - 0.25, 0.22, 0.25))
 
     p.part("gate", gate, dark, at=(0.0, 0.5), reach=0.5, line=0.0)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.sketchnet.annotation import COVERED, Annotation, Mask
-from core.sketchnet.colours import GROUND_GAP, LUMA_GAP, Palette, distinct, rgb
-from core.sketchnet.concepts import OUTLINE, RIGHT_ANGLE
-from core.sketchnet.shapes import Array, Point
+from core.sketchworld.annotation import COVERED, Annotation, Mask
+from core.sketchworld.concepts import OUTLINE, RIGHT_ANGLE
+from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, rgb
+from core.sketchworld.signed_distance import Array, Point
 
 Distance = Callable[[Array, Array], Array]
 
@@ -29,7 +29,7 @@ LINED = 0.6  # a figure smaller than this has its outlines made thinner in propo
 
 
 @dataclass(frozen=True)
-class Frame:
+class Pose:
     """Where a figure stands: maps its own coordinates to the scene's, which run from -1 to 1."""
 
     centre: Point = (0.0, 0.0)
@@ -64,10 +64,10 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Place:
+class PartPose:
     """Where a part sits in its figure: origin, turn in radians, and how far it reaches."""
 
-    frame: Frame
+    frame: Pose
     at: Point
     turn: float
     reach: float
@@ -79,7 +79,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Window:
+class PaintWindow:
     """Some pixels of the picture: coordinates in a part and share of light, float32 [h, w]."""
 
     rows: slice
@@ -105,7 +105,7 @@ class Painter:
         rng: np.random.Generator,
         palette: Palette,
         light: Light,
-        frame: Frame,
+        frame: Pose,
         annotation: Annotation | None = None,
     ) -> None:
         """Start with a picture of `size` x `size` pixels in the ground's colour.
@@ -156,7 +156,7 @@ class Painter:
     def figure(
         self,
         name: str,
-        frame: Frame | None = None,
+        frame: Pose | None = None,
         palette: Palette | None = None,
         everywhere: bool = False,
     ) -> Iterator[None]:
@@ -195,7 +195,7 @@ class Painter:
         alpha: float = 1.0,
         shadow: bool = False,
         shade: float = 1.0,
-        frame: Frame | None = None,
+        frame: Pose | None = None,
         also: tuple[str, ...] = (),
         corners: tuple[Point, ...] = (),
     ) -> None:
@@ -208,7 +208,7 @@ class Painter:
         opacity; `shade` scales the scene's light; `also` names what else the part shows ("circle"),
         and `corners` says where it has right angles.
         """
-        place = Place(self.frame if frame is None else frame, at, turn, reach)
+        place = PartPose(self.frame if frame is None else frame, at, turn, reach)
         if shadow and self.light.shadow > 0.0:
             self._shadow(shape, place)
         width = self.light.line if line is None else line
@@ -240,7 +240,7 @@ class Painter:
             ):
                 self.annotation.lay((*names, name), window.rows, window.cols, covered & where)
 
-    def _shadow(self, shape: Distance, place: Place) -> None:
+    def _shadow(self, shape: Distance, place: PartPose) -> None:
         """Darken the picture behind a part, away from the light, softly."""
         direction = self.light.direction
         away = (-math.cos(direction) * SHADOW_LENGTH, -math.sin(direction) * SHADOW_LENGTH)
@@ -251,7 +251,9 @@ class Painter:
         soft = np.clip(0.5 - shape(window.u, window.v) * per_blur, 0.0, 1.0)
         self.image[:, window.rows, window.cols] *= 1.0 - np.float32(self.light.shadow) * soft
 
-    def _window(self, place: Place, margin: float, away: Point = (0.0, 0.0)) -> Window | None:
+    def _window(
+        self, place: PartPose, margin: float, away: Point = (0.0, 0.0)
+    ) -> PaintWindow | None:
         """Return the pixels that a part, moved `away`, can touch, or None if there are none."""
         centre = place.frame.place(place.at)
         centre = (centre[0] + away[0], centre[1] + away[1])
@@ -267,7 +269,7 @@ class Painter:
         v = down * np.float32(a / det) - right * np.float32(d / det)
         tone = right * np.float32(math.cos(self.light.direction) / place.size)
         tone = tone + down * np.float32(math.sin(self.light.direction) / place.size)
-        return Window(rows, cols, u, v, tone)
+        return PaintWindow(rows, cols, u, v, tone)
 
     def _span(self, middle: float, radius: float) -> slice:
         """Return the pixels within `radius` of a scene coordinate, along either axis."""

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from core.errors import ExplorerError
-from core.sketchnet import world
-from core.sketchnet.world import CLASSES, SIZE, batch, draw
+from core.sketchworld import world
+from core.sketchworld.world import CLASSES, SIZE, batch, draw
 from tests.conftest import ROOT
 
 # the subjects of `drawings.png`: the first drawings of world 2026, at 32 pixels
@@ -42,7 +42,7 @@ def test_drawings_are_those_stored() -> None:
 
 
 def test_a_command_of_its_own_runs_without_a_warning() -> None:
-    command = [sys.executable, "-W", "error", "-m", "core.sketchnet.world", "--help"]
+    command = [sys.executable, "-W", "error", "-m", "core.sketchworld.world", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0
     assert "--sheet" in done.stdout

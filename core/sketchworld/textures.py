@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.sketchnet import patterns
-from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct
-from core.sketchnet.painter import Distance, Painter
-from core.sketchnet.shapes import Array, Point
+from core.sketchworld import patterns
+from core.sketchworld.painter import Distance, Painter
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct
+from core.sketchworld.signed_distance import Array, Point
 
 EVERYWHERE = 3.0  # a reach beyond every corner of the scene
 CLOTH = 0.35  # share of the simple shapes that have a texture on them

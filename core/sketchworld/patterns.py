@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.sketchnet.shapes import Array, disc, union
+from core.sketchworld.signed_distance import Array, disc, union
 
 Pattern = Callable[[Array, Array, float], Array]
 

@@ -5,13 +5,13 @@ import colorsys
 import numpy as np
 import pytest
 
-from core.sketchnet import annotation, shapes
-from core.sketchnet.annotation import Annotation, Mask
-from core.sketchnet.colours import palette, rgb
-from core.sketchnet.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES, KINDS
-from core.sketchnet.marks import bar, spot
-from core.sketchnet.painter import CORNER, Frame, Light, Painter
-from core.sketchnet.world import CLASSES, draw
+from core.sketchworld import annotation, signed_distance
+from core.sketchworld.annotation import Annotation, Mask
+from core.sketchworld.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES, KINDS
+from core.sketchworld.marks import bar, spot
+from core.sketchworld.painter import CORNER, Light, Painter, Pose
+from core.sketchworld.palette import palette, rgb
+from core.sketchworld.world import CLASSES, draw
 
 EVERY_CLASS = pytest.mark.parametrize("label", range(len(CLASSES)), ids=CLASSES)
 RED, GREEN, BLUE = rgb(0.0, 1.0, 1.0), rgb(1 / 3, 1.0, 1.0), rgb(2 / 3, 1.0, 1.0)
@@ -21,7 +21,7 @@ def flat_painter(size: int = 41, line: float = 0.0) -> Painter:
     """Return a painter on a plain ground in an even light, with an annotation."""
     rng = np.random.default_rng(0)
     light = Light(0.0, 0.0, line, 0.0)
-    return Painter(size, rng, palette(rng), light, Frame(), Annotation(size))
+    return Painter(size, rng, palette(rng), light, Pose(), Annotation(size))
 
 
 def truth(painter: Painter) -> dict[str, Mask]:
@@ -39,7 +39,9 @@ def test_a_parts_mask_is_where_its_colour_is() -> None:
     painter = flat_painter()
     painter.image[:] = 0.0
     with painter.figure("cat"):
-        painter.part("ear", lambda u, v: shapes.disc(u, v, 0.5), RED, at=(0.2, -0.1), reach=0.5)
+        painter.part(
+            "ear", lambda u, v: signed_distance.disc(u, v, 0.5), RED, at=(0.2, -0.1), reach=0.5
+        )
     found = truth(painter)
     np.testing.assert_array_equal(found["ear"], mostly(painter, RED))
     np.testing.assert_array_equal(found["cat"], found["ear"])
@@ -85,7 +87,7 @@ def test_a_figure_within_a_figure_shows_both() -> None:
 def test_outlines_are_the_lines_around_parts() -> None:
     painter = flat_painter(size=81, line=0.2)
     with painter.figure("disc"):
-        painter.part("disc", lambda u, v: shapes.disc(u, v, 0.6), RED)
+        painter.part("disc", lambda u, v: signed_distance.disc(u, v, 0.6), RED)
     found = truth(painter)
     far = np.hypot(painter.axis[None, :], painter.axis[:, None])
     inner = (far > 0.5 + 0.02) & (far < 0.7 - 0.02)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.sketchnet.shapes import Array
+from core.sketchworld.signed_distance import Array
 
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601: how bright each primary looks
 

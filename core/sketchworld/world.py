@@ -3,8 +3,8 @@
 `draw(seed, index)` gives the same picture every time and the same scene at every size: all choices
 come from a generator of its own, in scene coordinates, and only the pixel noise depends on the
 size. Another platform draws the same; where its sines round the last bit otherwise, a pixel may
-differ by one level of 255. `python -m core.sketchnet.world --sheet F.png` writes a contact sheet of
-every class.
+differ by one level of 255. `python -m core.sketchworld.world --sheet F.png` writes a contact sheet
+of every class.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ExplorerError
-from core.sketchnet import company, scene
-from core.sketchnet.annotation import Annotation, Mask, colours, edges
-from core.sketchnet.colours import palette
-from core.sketchnet.painter import Painter
-from core.sketchnet.subjects import CLASSES, SUBJECTS
+from core.sketchworld import background, composition
+from core.sketchworld.annotation import Annotation, Mask, colours, edges
+from core.sketchworld.classes import CLASSES, SUBJECTS
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import palette
 
 __all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]
 
@@ -70,9 +70,11 @@ def draw(
     label = drawn if label is None else label
     subject = SUBJECTS[label]
     truth = Annotation(size) if masks else None
-    painter = Painter(size, rng, palette(rng), scene.light(rng), scene.frame(rng, subject), truth)
-    scene.ground(painter, subject)
-    company.paint(painter, subject)
+    painter = Painter(
+        size, rng, palette(rng), background.light(rng), background.frame(rng, subject), truth
+    )
+    background.ground(painter, subject)
+    composition.paint(painter, subject)
     image = _finish(painter)
     if truth is None:
         return Drawing(image, label)
@@ -127,7 +129,7 @@ def contact_sheet(path: Path, seed: int = 0, examples: int = EXAMPLES, size: int
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a contact sheet of SketchWorld."""
     parser = argparse.ArgumentParser(
-        prog="python -m core.sketchnet.world", description=main.__doc__
+        prog="python -m core.sketchworld.world", description=main.__doc__
     )
     parser.add_argument("--sheet", type=Path, required=True, help="the PNG to write")
     parser.add_argument("--seed", type=int, default=0, help="which world")

@@ -7,19 +7,19 @@ from functools import partial
 
 import numpy as np
 
-from core.sketchnet import patterns, shapes
-from core.sketchnet.colours import lift
-from core.sketchnet.painter import Frame, Light, Painter
-from core.sketchnet.subjects import FREE, UPRIGHT, Subject
-from core.sketchnet.textures import EVERYWHERE
+from core.sketchworld import patterns, signed_distance
+from core.sketchworld.classes import FREE, UPRIGHT, Subject
+from core.sketchworld.painter import Light, Painter, Pose
+from core.sketchworld.palette import lift
+from core.sketchworld.textures import EVERYWHERE
 
-WHOLE = Frame()  # the scene itself
+WHOLE = Pose()  # the scene itself
 
 # Grounds, as growing shares of all drawings; the rest is flat.
 GRADIENT, BLOBS, PATTERN = 0.40, 0.60, 0.80
 
 
-def frame(rng: np.random.Generator, subject: Subject) -> Frame:
+def frame(rng: np.random.Generator, subject: Subject) -> Pose:
     """Draw how the subject stands: its place, size, lean and facing."""
     scale = float(rng.uniform(0.56, 0.90))
     room = max(0.0, 0.97 - scale)
@@ -29,7 +29,7 @@ def frame(rng: np.random.Generator, subject: Subject) -> Frame:
     mirror = subject.mirror and bool(rng.random() < 0.5)
     if subject.fills:  # a texture chooses its own place, angle and period
         return WHOLE
-    return Frame(centre, scale, turn, stretch, mirror)
+    return Pose(centre, scale, turn, stretch, mirror)
 
 
 def light(rng: np.random.Generator) -> Light:
@@ -104,7 +104,7 @@ def _stray_marks(painter: Painter) -> None:
         half = painter.uniform(0.0, 0.25)
         painter.part(
             "mark",
-            partial(shapes.capsule, start=(-half, 0.0), stop=(half, 0.0), radius=radius),
+            partial(signed_distance.capsule, start=(-half, 0.0), stop=(half, 0.0), radius=radius),
             tone,
             at=at,
             reach=radius + half,

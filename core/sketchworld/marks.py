@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from core.sketchnet import shapes
-from core.sketchnet.colours import Palette, luma, rgb
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, Point
+from core.sketchworld import signed_distance
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import Palette, luma, rgb
+from core.sketchworld.signed_distance import Array, Point
 
 WHITE = rgb(0.0, 0.0, 0.98)
 
@@ -32,7 +32,7 @@ def stroke(
     reach = max(math.hypot(*q) for q in local) + width
     p.part(
         concept,
-        lambda u, v: shapes.path(u, v, local, width / 2),
+        lambda u, v: signed_distance.path(u, v, local, width / 2),
         colour,
         at=middle,
         reach=reach,
@@ -49,7 +49,7 @@ def spot(
     """Paint a small disc."""
     p.part(
         concept,
-        lambda u, v: shapes.disc(u, v, radius),
+        lambda u, v: signed_distance.disc(u, v, radius),
         colour,
         at=at,
         reach=radius,
@@ -66,7 +66,7 @@ def round_eye(
     if slit:
         p.part(
             "pupil",
-            lambda u, v: shapes.almond(v, u, radius * 0.9, radius * 0.4),
+            lambda u, v: signed_distance.almond(v, u, radius * 0.9, radius * 0.4),
             BLACK,
             at=at,
             reach=radius,
@@ -100,7 +100,7 @@ def bar(
     """Paint a box with the given half sides."""
     p.part(
         concept,
-        lambda u, v: shapes.box(u, v, half[0], half[1], corner),
+        lambda u, v: signed_distance.box(u, v, half[0], half[1], corner),
         colour,
         at=at,
         reach=math.hypot(*half),
@@ -123,7 +123,7 @@ def patch(
     """Paint a convex polygon, its corners clockwise on screen."""
     p.part(
         concept,
-        lambda u, v: shapes.convex(u, v, corners) - rounding,
+        lambda u, v: signed_distance.convex(u, v, corners) - rounding,
         colour,
         reach=max(math.hypot(*q) for q in corners) if reach is None else reach,
         line=line,
@@ -135,7 +135,7 @@ def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None
     bar(p, "window", at, (half[0] + 0.03, half[1] + 0.03), frame, 0.0)
     p.part(
         "window",
-        lambda u, v: shapes.box(u, v, half[0], half[1]),
+        lambda u, v: signed_distance.box(u, v, half[0], half[1]),
         glass,
         at=at,
         reach=max(half) * 1.5,
@@ -159,7 +159,7 @@ def wheel_at(
     width = radius * thin
     p.part(
         "wheel",
-        lambda u, v: shapes.ring(u, v, radius - width / 2, width),
+        lambda u, v: signed_distance.ring(u, v, radius - width / 2, width),
         tyre,
         at=at,
         reach=radius,

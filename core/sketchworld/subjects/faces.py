@@ -10,19 +10,11 @@ import math
 
 import numpy as np
 
-from core.sketchnet import patterns, shapes
-from core.sketchnet.colours import INK_GAP, distinct, lift, luma, rgb
-from core.sketchnet.marks import (
-    BLACK,
-    WHITE,
-    dark_line,
-    patch,
-    round_eye,
-    spot,
-    stroke,
-)
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, cut, meet
+from core.sketchworld import patterns, signed_distance
+from core.sketchworld.marks import BLACK, WHITE, dark_line, patch, round_eye, spot, stroke
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import INK_GAP, distinct, lift, luma, rgb
+from core.sketchworld.signed_distance import Array, cut, meet
 
 
 def eye(p: Painter) -> None:
@@ -39,11 +31,17 @@ def eye(p: Painter) -> None:
             base = (0.78 * math.sin(lean), -0.05 - (down - 0.02) * math.cos(lean * 1.5))
             tip = (base[0] + 0.26 * math.sin(lean * 1.3), base[1] - 0.26 * math.cos(lean))
             stroke(p, "lash", [base, tip], 0.07, ink)
-    p.part("eye", lambda u, v: shapes.almond(u, v, 0.98, down), WHITE, line=max(p.light.line, 0.05))
+    p.part(
+        "eye",
+        lambda u, v: signed_distance.almond(u, v, 0.98, down),
+        WHITE,
+        line=max(p.light.line, 0.05),
+    )
 
     def inside(u: Array, v: Array, radius: float) -> Array:
         return meet(
-            shapes.disc(u - look[0], v - look[1], radius), shapes.almond(u, v, 0.95, down - 0.03)
+            signed_distance.disc(u - look[0], v - look[1], radius),
+            signed_distance.almond(u, v, 0.95, down - 0.03),
         )
 
     colour = distinct(p.palette.accent, WHITE, 0.5)
@@ -53,14 +51,16 @@ def eye(p: Painter) -> None:
         lambda u, v: inside(u, v, iris),
         colour,
         reach=0.7,
-        pattern=lambda u, v: shapes.pinwheel(u - look[0], v - look[1], iris * 0.92, rays),
+        pattern=lambda u, v: signed_distance.pinwheel(u - look[0], v - look[1], iris * 0.92, rays),
         ink=lift(colour, 0.3),
         line=min(p.light.line, 0.04),
     )
     pupil = iris * p.uniform(0.42, 0.58)
     p.part("pupil", lambda u, v: inside(u, v, pupil), BLACK, reach=0.5, line=0.0)
     spot(p, "glint", (look[0] - 0.13, look[1] - 0.15), 0.085, WHITE)
-    stroke(p, "lid", shapes.curve((-0.98, 0.0), (0.0, -2 * down), (0.98, 0.0), 8), 0.09, ink)
+    stroke(
+        p, "lid", signed_distance.curve((-0.98, 0.0), (0.0, -2 * down), (0.98, 0.0), 8), 0.09, ink
+    )
 
 
 def face(p: Painter) -> None:
@@ -73,18 +73,20 @@ def face(p: Painter) -> None:
     if has_hair:
         p.part(
             "hair",
-            lambda u, v: shapes.ellipse(u, v, across + 0.1, 0.85),
+            lambda u, v: signed_distance.ellipse(u, v, across + 0.1, 0.85),
             hair,
             at=(0.0, -0.12),
             reach=1.0,
         )
-    p.part("face", lambda u, v: shapes.ellipse(u, v, across, down), skin, shadow=not has_hair)
+    p.part(
+        "face", lambda u, v: signed_distance.ellipse(u, v, across, down), skin, shadow=not has_hair
+    )
     if has_hair:
         p.part(
             "hair",
             lambda u, v: cut(
-                shapes.ellipse(u, v, across + 0.02, down + 0.03),
-                shapes.ellipse(u - 0.1, v - 0.55, 0.95, 1.0),
+                signed_distance.ellipse(u, v, across + 0.02, down + 0.03),
+                signed_distance.ellipse(u - 0.1, v - 0.55, 0.95, 1.0),
             ),
             hair,
             line=0.0,
@@ -99,7 +101,7 @@ def face(p: Painter) -> None:
     width = p.uniform(0.06, 0.1)
     p.part(
         "mouth",
-        lambda u, v: shapes.arc(u, v, smile, 1.0, width),
+        lambda u, v: signed_distance.arc(u, v, smile, 1.0, width),
         rgb(0.98, 0.8, 0.55),
         at=(0.0, 0.16),
         reach=0.55,
@@ -115,7 +117,7 @@ def cat(p: Painter) -> None:
     bars = p.chance(0.4)
     p.part(
         "cat",
-        lambda u, v: shapes.ellipse(u, v, 0.88, 0.7),
+        lambda u, v: signed_distance.ellipse(u, v, 0.88, 0.7),
         fur,
         at=(0.0, 0.2),
         reach=0.9,
@@ -129,7 +131,7 @@ def cat(p: Painter) -> None:
         round_eye(p, (side * 0.36, 0.05), p.uniform(0.17, 0.2), iris, slit=True)
     p.part(
         "muzzle",
-        lambda u, v: shapes.disc(np.abs(u) - 0.15, v, 0.2),
+        lambda u, v: signed_distance.disc(np.abs(u) - 0.15, v, 0.2),
         lift(fur, 0.55),
         at=(0.0, 0.48),
         reach=0.36,
@@ -137,7 +139,7 @@ def cat(p: Painter) -> None:
     )
     p.part(
         "nose",
-        lambda u, v: shapes.convex(u, v, [(-0.12, -0.08), (0.12, -0.08), (0.0, 0.09)]),
+        lambda u, v: signed_distance.convex(u, v, [(-0.12, -0.08), (0.12, -0.08), (0.0, 0.09)]),
         rgb(0.96, 0.55, 0.8),
         at=(0.0, 0.35),
         reach=0.16,
@@ -181,10 +183,16 @@ def owl(p: Painter) -> None:
         if side < 0:
             tuft.reverse()
         patch(p, "ear", tuft, feather, reach=1.1)
-    p.part("owl", lambda u, v: shapes.ellipse(u, v, 0.64, 0.86), feather, reach=0.9, shadow=True)
+    p.part(
+        "owl",
+        lambda u, v: signed_distance.ellipse(u, v, 0.64, 0.86),
+        feather,
+        reach=0.9,
+        shadow=True,
+    )
     p.part(
         "belly",
-        lambda u, v: shapes.ellipse(u, v, 0.4, 0.5),
+        lambda u, v: signed_distance.ellipse(u, v, 0.4, 0.5),
         belly,
         at=(0.0, 0.32),
         reach=0.5,
@@ -196,7 +204,7 @@ def owl(p: Painter) -> None:
     for side in (-1, 1):
         p.part(
             "wing",
-            lambda u, v: shapes.ellipse(u, v, 0.17, 0.5),
+            lambda u, v: signed_distance.ellipse(u, v, 0.17, 0.5),
             lift(feather, -0.25),
             at=(side * 0.56, 0.22),
             reach=0.5,
@@ -207,7 +215,7 @@ def owl(p: Painter) -> None:
         stroke(p, "foot", [(side * 0.2, 0.78), (side * 0.2, 0.9)], 0.12, rgb(0.1, 0.8, 0.9))
     p.part(
         "beak",
-        lambda u, v: shapes.convex(u, v, [(-0.1, -0.1), (0.1, -0.1), (0.0, 0.16)]),
+        lambda u, v: signed_distance.convex(u, v, [(-0.1, -0.1), (0.1, -0.1), (0.0, 0.16)]),
         rgb(0.1, 0.85, 0.95),
         at=(0.0, -0.17),
         reach=0.2,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from core.sketchnet import shapes
-from core.sketchnet.colours import INK_GAP, distinct, lift, rgb
-from core.sketchnet.painter import Frame, Painter
-from core.sketchnet.scene import WHOLE
-from core.sketchnet.shapes import Point
-from core.sketchnet.subjects import SUBJECTS, Subject
-from core.sketchnet.textures import EVERYWHERE
+from core.sketchworld import signed_distance
+from core.sketchworld.background import WHOLE
+from core.sketchworld.classes import SUBJECTS, Subject
+from core.sketchworld.painter import Painter, Pose
+from core.sketchworld.palette import INK_GAP, distinct, lift, rgb
+from core.sketchworld.signed_distance import Point
+from core.sketchworld.textures import EVERYWHERE
 
 ACCOMPANIED = 0.25  # share of the drawings of single things
 COVERED = 0.16  # share of all drawings but views
@@ -44,7 +44,7 @@ def paint(p: Painter, subject: Subject) -> None:
         _cover(p, subject)
 
 
-def _companion(p: Painter, subject: Subject) -> tuple[Subject, Frame]:
+def _companion(p: Painter, subject: Subject) -> tuple[Subject, Pose]:
     """Draw who stands beside the subject, and where."""
     others = [other for other in SINGLE if other is not subject]
     other = others[p.count(0, len(others) - 1)]
@@ -54,16 +54,16 @@ def _companion(p: Painter, subject: Subject) -> tuple[Subject, Frame]:
     centre = max(places, key=lambda place: math.dist(place, p.frame.centre))
     scale = p.frame.scale * p.uniform(*COMPANION_SIZES)
     mirror = other.mirror and p.chance(0.5)
-    return other, Frame(centre, scale, p.uniform(-other.tilt, other.tilt), 1.0, mirror)
+    return other, Pose(centre, scale, p.uniform(-other.tilt, other.tilt), 1.0, mirror)
 
 
-def _near(subject: Frame, companion: Frame) -> bool:
+def _near(subject: Pose, companion: Pose) -> bool:
     """Return whether a companion would cover some of the subject if it stood before it."""
     apart = math.dist(subject.centre, companion.centre)
     return apart < CLEAR * subject.scale + companion.scale
 
 
-def _paint_companion(p: Painter, other: Subject, frame: Frame) -> None:
+def _paint_companion(p: Painter, other: Subject, frame: Pose) -> None:
     """Paint the companion in the picture's colours, taken in another order."""
     colours = p.palette
     turned = replace(
@@ -98,7 +98,7 @@ def _leaf(p: Painter, at: Point, long: float, angle: float) -> None:
     with p.figure("leaf", WHOLE):
         p.part(
             "leaf",
-            lambda u, v: shapes.almond(u, v, long, long * 0.42),
+            lambda u, v: signed_distance.almond(u, v, long, long * 0.42),
             green,
             at=at,
             reach=long,
@@ -115,9 +115,9 @@ def _blob(p: Painter, at: Point, radius: float) -> None:
     with p.figure("blob", WHOLE):
         p.part(
             "blob",
-            lambda u, v: shapes.union(
-                shapes.disc(u, v, radius * (1.0 - swell)),
-                shapes.disc(
+            lambda u, v: signed_distance.union(
+                signed_distance.disc(u, v, radius * (1.0 - swell)),
+                signed_distance.disc(
                     u - radius * swell * math.cos(phase),
                     v - radius * swell * math.sin(phase),
                     radius * (1.0 - swell),

@@ -10,19 +10,11 @@ import math
 
 import numpy as np
 
-from core.sketchnet import patterns, shapes
-from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
-from core.sketchnet.marks import (
-    BLACK,
-    THIN_LINE,
-    WHITE,
-    bar,
-    dark_line,
-    spot,
-    stroke,
-)
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, cut, meet, union
+from core.sketchworld import patterns, signed_distance
+from core.sketchworld.marks import BLACK, THIN_LINE, WHITE, bar, dark_line, spot, stroke
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
+from core.sketchworld.signed_distance import Array, cut, meet, union
 
 
 def umbrella(p: Painter) -> None:
@@ -33,7 +25,7 @@ def umbrella(p: Painter) -> None:
     stroke(p, "stick", [(0.0, -0.98), (0.0, 0.72)], 0.08, stick)
     p.part(
         "handle",
-        lambda u, v: shapes.arc(u, v, 0.16, math.pi / 2, 0.09),
+        lambda u, v: signed_distance.arc(u, v, 0.16, math.pi / 2, 0.09),
         stick,
         at=(-0.16, 0.72),
         reach=0.25,
@@ -43,9 +35,9 @@ def umbrella(p: Painter) -> None:
     lobe = 0.95 / lobes
 
     def canopy(u: Array, v: Array) -> Array:
-        dome = meet(shapes.ellipse(u, v, 0.97, 0.9), v - 0.02)
+        dome = meet(signed_distance.ellipse(u, v, 0.97, 0.9), v - 0.02)
         middle = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # of the nearest lobe
-        notch = shapes.ellipse(u - middle, v, lobe, 0.15)
+        notch = signed_distance.ellipse(u - middle, v, lobe, 0.15)
         return cut(dome, notch)
 
     def gore(u: Array, v: Array) -> Array:
@@ -62,7 +54,7 @@ def cup(p: Painter) -> None:
     china = p.palette.main
     p.part(
         "handle",
-        lambda u, v: shapes.ring(u, v, 0.24, 0.13),
+        lambda u, v: signed_distance.ring(u, v, 0.24, 0.13),
         china,
         at=(0.62, 0.16),
         reach=0.32,
@@ -71,7 +63,7 @@ def cup(p: Painter) -> None:
     band = p.chance(0.5)
     p.part(
         "cup",
-        lambda u, v: shapes.convex(u, v, bowl) - 0.04,
+        lambda u, v: signed_distance.convex(u, v, bowl) - 0.04,
         china,
         reach=0.9,
         shadow=True,
@@ -80,14 +72,14 @@ def cup(p: Painter) -> None:
     )
     p.part(
         "rim",
-        lambda u, v: shapes.ellipse(u, v, 0.68, 0.14),
+        lambda u, v: signed_distance.ellipse(u, v, 0.68, 0.14),
         lift(china, 0.4),
         at=(0.0, -0.3),
         reach=0.7,
     )
     p.part(
         "drink",
-        lambda u, v: shapes.ellipse(u, v, 0.56, 0.08),
+        lambda u, v: signed_distance.ellipse(u, v, 0.56, 0.08),
         rgb(0.06, 0.7, 0.28),
         at=(0.0, -0.29),
         reach=0.6,
@@ -95,7 +87,7 @@ def cup(p: Painter) -> None:
     )
     p.part(
         "saucer",
-        lambda u, v: shapes.ellipse(u, v, 0.92, 0.12),
+        lambda u, v: signed_distance.ellipse(u, v, 0.92, 0.12),
         p.shown(distinct(p.palette.second, china, INK_GAP)),
         at=(0.0, 0.78),
         reach=0.92,
@@ -114,11 +106,13 @@ def key(p: Painter) -> None:
 
     def whole(u: Array, v: Array) -> Array:
         parts = [
-            shapes.ring(u + 0.62, v, bow, 0.17),
-            shapes.box(u - 0.28, v, 0.66, 0.08),
+            signed_distance.ring(u + 0.62, v, bow, 0.17),
+            signed_distance.box(u - 0.28, v, 0.66, 0.08),
         ]
         for k in range(teeth):
-            parts.append(shapes.box(u - (0.85 - 0.23 * k), v - 0.2, 0.065, 0.2 - 0.04 * (k % 2)))
+            parts.append(
+                signed_distance.box(u - (0.85 - 0.23 * k), v - 0.2, 0.065, 0.2 - 0.04 * (k % 2))
+            )
         return union(*parts)
 
     p.part("key", whole, metal, reach=1.05, shadow=True, line=min(p.light.line, THIN_LINE))
@@ -130,8 +124,10 @@ def clock(p: Painter) -> None:
     dial = distinct(lift(p.palette.second, 0.75), rim, INK_GAP, LUMA_GAP)
     ink = BLACK if luma(dial) > 0.4 else WHITE
     round_ = ("circle",)
-    p.part("rim", lambda u, v: shapes.disc(u, v, 0.96), rim, shadow=True, also=round_)
-    p.part("dial", lambda u, v: shapes.disc(u, v, 0.8), dial, reach=0.8, line=0.0, also=round_)
+    p.part("rim", lambda u, v: signed_distance.disc(u, v, 0.96), rim, shadow=True, also=round_)
+    p.part(
+        "dial", lambda u, v: signed_distance.disc(u, v, 0.8), dial, reach=0.8, line=0.0, also=round_
+    )
     for hour in range(12):
         angle = hour * math.pi / 6
         inner = 0.58 if hour % 3 == 0 else 0.64
@@ -163,7 +159,7 @@ def ice_cream(p: Painter) -> None:
     cone = [(-0.44, 0.0), (0.44, 0.0), (0.0, 1.0)]
     p.part(
         "cone",
-        lambda u, v: shapes.convex(u, v, cone),
+        lambda u, v: signed_distance.convex(u, v, cone),
         waffle,
         reach=1.05,
         pattern=lambda u, v: patterns.hatching(u / 0.2, v / 0.2, 0.22) * 0.2,
@@ -197,7 +193,9 @@ def crown(p: Painter) -> None:
         (0.68, 0.62),
         (-0.68, 0.62),
     ]
-    p.part("crown", lambda u, v: shapes.polygon(u, v, peaks), gold, reach=1.05, shadow=True)
+    p.part(
+        "crown", lambda u, v: signed_distance.polygon(u, v, peaks), gold, reach=1.05, shadow=True
+    )
     jewel = distinct(p.palette.accent, gold, 0.45)
     for at in ((-0.86, -0.5), (0.0, -0.74), (0.86, -0.5)):
         spot(p, "jewel", at, 0.12, p.shown(jewel))
@@ -213,14 +211,14 @@ def anchor(p: Painter) -> None:
 
     def whole(u: Array, v: Array) -> Array:
         a = np.abs(u)
-        arms = shapes.arc(u, v - 0.08, 0.72, 1.15, width * 1.25)
-        fluke = shapes.convex(a, v, [(0.46, 0.34), (0.86, 0.06), (0.9, 0.5)])
+        arms = signed_distance.arc(u, v - 0.08, 0.72, 1.15, width * 1.25)
+        fluke = signed_distance.convex(a, v, [(0.46, 0.34), (0.86, 0.06), (0.9, 0.5)])
         return union(
             arms,
             fluke,
-            shapes.ring(u, v + 0.78, 0.16, width * 0.9),
-            shapes.box(u, v - 0.1, width / 2, 0.72),
-            shapes.capsule(a, v + 0.36, (0.0, 0.0), (0.4, 0.0), width / 2),
+            signed_distance.ring(u, v + 0.78, 0.16, width * 0.9),
+            signed_distance.box(u, v - 0.1, width / 2, 0.72),
+            signed_distance.capsule(a, v + 0.36, (0.0, 0.0), (0.4, 0.0), width / 2),
         )
 
     p.part("anchor", whole, iron, reach=1.1, shadow=True, line=min(p.light.line, THIN_LINE))

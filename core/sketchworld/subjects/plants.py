@@ -10,16 +10,11 @@ import math
 
 import numpy as np
 
-from core.sketchnet import shapes
-from core.sketchnet.colours import INK_GAP, distinct, lift, luma, rgb
-from core.sketchnet.marks import (
-    WHITE,
-    patch,
-    spot,
-    stroke,
-)
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, meet, union
+from core.sketchworld import signed_distance
+from core.sketchworld.marks import WHITE, patch, spot, stroke
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import INK_GAP, distinct, lift, luma, rgb
+from core.sketchworld.signed_distance import Array, meet, union
 
 
 def flower(p: Painter) -> None:
@@ -34,7 +29,7 @@ def flower(p: Painter) -> None:
         for side in (-1, 1):
             p.part(
                 "leaf",
-                lambda u, v: shapes.almond(u, v, 0.28, 0.11),
+                lambda u, v: signed_distance.almond(u, v, 0.28, 0.11),
                 green,
                 at=(side * 0.27, 0.68),
                 reach=0.3,
@@ -47,7 +42,7 @@ def flower(p: Painter) -> None:
         at = (centre[0] + 0.62 * grow * math.sin(angle), centre[1] - 0.62 * grow * math.cos(angle))
         p.part(
             "petal",
-            lambda u, v: shapes.ellipse(u, v, wide, long),
+            lambda u, v: signed_distance.ellipse(u, v, wide, long),
             p.palette.main,
             at=at,
             reach=0.34,
@@ -65,7 +60,7 @@ def leaf(p: Painter) -> None:
     wide = p.uniform(0.42, 0.56)
     p.part(
         "leaf",
-        lambda u, v: shapes.almond(u, v, 0.85, wide),
+        lambda u, v: signed_distance.almond(u, v, 0.85, wide),
         green,
         at=(0.08, 0.0),
         reach=0.9,
@@ -84,11 +79,11 @@ def tree(p: Painter) -> None:
     crown = p.tint(0.32, 0.65, 0.55)
     bark = p.shown(rgb(0.07, p.uniform(0.4, 0.7), p.uniform(0.25, 0.45)))
     trunk = [(-0.1, -0.2), (0.1, -0.2), (0.17, 1.0), (-0.17, 1.0)]
-    p.part("trunk", lambda u, v: shapes.convex(u, v, trunk), bark, reach=1.05)
+    p.part("trunk", lambda u, v: signed_distance.convex(u, v, trunk), bark, reach=1.05)
     puffs = [(0.0, -0.55, 0.42), (-0.42, -0.28, 0.36), (0.42, -0.28, 0.36), (0.0, -0.1, 0.38)]
 
     def leaves(u: Array, v: Array) -> Array:
-        return union(*(shapes.disc(u - a, v - b, r) for a, b, r in puffs))
+        return union(*(signed_distance.disc(u - a, v - b, r) for a, b, r in puffs))
 
     p.part("foliage", leaves, crown, reach=1.05, shadow=True)
     fruit = p.chance(0.35)
@@ -99,7 +94,7 @@ def tree(p: Painter) -> None:
         else:
             p.part(
                 "foliage",
-                lambda u, v: shapes.arc(u, v, 0.15, 0.8, 0.055),
+                lambda u, v: signed_distance.arc(u, v, 0.15, 0.8, 0.055),
                 lift(crown, -0.3),
                 at=at,
                 reach=0.2,
@@ -111,7 +106,9 @@ def fir(p: Painter) -> None:
     """Paint a fir: pointed tiers on a short trunk."""
     green = p.tint(0.38, 0.6, 0.45)
     bark = p.shown(rgb(0.07, 0.55, 0.35))
-    p.part("trunk", lambda u, v: shapes.box(u, v, 0.1, 0.2), bark, at=(0.0, 0.82), reach=0.25)
+    p.part(
+        "trunk", lambda u, v: signed_distance.box(u, v, 0.1, 0.2), bark, at=(0.0, 0.82), reach=0.25
+    )
     tiers, spread = 3, p.uniform(0.55, 0.7)
     for tier in reversed(range(tiers)):
         top, foot = -1.0 + 0.42 * tier, -0.28 + 0.5 * tier
@@ -122,7 +119,7 @@ def fir(p: Painter) -> None:
     if p.chance(0.25):
         p.part(
             "star",
-            lambda u, v: shapes.star(u, v, 5, 0.18, 0.45),
+            lambda u, v: signed_distance.star(u, v, 5, 0.18, 0.45),
             rgb(0.13, 0.8, 1.0),
             at=(0.0, -0.98),
             reach=0.2,
@@ -134,11 +131,11 @@ def mushroom(p: Painter) -> None:
     cap = p.tint(0.0, 0.85, 0.8)
     pale = p.shown(rgb(0.11, 0.15, 0.95))
     stem = [(-0.17, -0.1), (0.17, -0.1), (0.26, 0.95), (-0.26, 0.95)]
-    p.part("stem", lambda u, v: shapes.convex(u, v, stem) - 0.03, pale, reach=1.05)
+    p.part("stem", lambda u, v: signed_distance.convex(u, v, stem) - 0.03, pale, reach=1.05)
     high = p.uniform(0.75, 0.95)
 
     def dome(u: Array, v: Array) -> Array:
-        return meet(shapes.ellipse(u, v, 0.9, high), v - 0.1)
+        return meet(signed_distance.ellipse(u, v, 0.9, high), v - 0.1)
 
     p.part("cap", dome, cap, at=(0.0, 0.02), reach=1.0, shadow=True)
     dots = distinct(WHITE, cap, 0.4)
@@ -158,20 +155,20 @@ def apple(p: Painter) -> None:
 
     def body(u: Array, v: Array) -> Array:
         a = np.abs(u)
-        lobes = shapes.ellipse(a - 0.3, v, 0.5, 0.66)
-        return shapes.melt(lobes, shapes.ellipse(u, v - 0.12, 0.45, 0.5), 0.12)
+        lobes = signed_distance.ellipse(a - 0.3, v, 0.5, 0.66)
+        return signed_distance.melt(lobes, signed_distance.ellipse(u, v - 0.12, 0.45, 0.5), 0.12)
 
     stroke(
         p,
         "stalk",
-        shapes.curve((0.0, -0.4), (0.0, -0.75), (0.12, -0.95), 4),
+        signed_distance.curve((0.0, -0.4), (0.0, -0.75), (0.12, -0.95), 4),
         0.09,
         p.shown(rgb(0.07, 0.6, 0.3)),
     )
     p.part("apple", body, skin, at=(0.0, 0.18), reach=0.9, shadow=True)
     p.part(
         "leaf",
-        lambda u, v: shapes.almond(u, v, 0.3, 0.13),
+        lambda u, v: signed_distance.almond(u, v, 0.3, 0.13),
         p.shown(rgb(0.3, 0.7, 0.6)),
         at=(0.34, -0.72),
         reach=0.3,
@@ -179,7 +176,7 @@ def apple(p: Painter) -> None:
     )
     p.part(
         "glint",
-        lambda u, v: shapes.ellipse(u, v, 0.09, 0.19),
+        lambda u, v: signed_distance.ellipse(u, v, 0.09, 0.19),
         lift(skin, 0.7),
         at=(-0.42, -0.06),
         reach=0.2,
@@ -195,9 +192,9 @@ def cactus(p: Painter) -> None:
     low, high = p.uniform(0.05, 0.25), p.uniform(-0.25, 0.0)
 
     def body(u: Array, v: Array) -> Array:
-        left = shapes.path(u, v, [(-0.1, low), (-0.58, low), (-0.58, low - 0.42)], 0.15)
-        right = shapes.path(u, v, [(0.1, high), (0.58, high), (0.58, high - 0.42)], 0.15)
-        return union(shapes.capsule(u, v, (0.0, -0.7), (0.0, 0.9), 0.26), left, right)
+        left = signed_distance.path(u, v, [(-0.1, low), (-0.58, low), (-0.58, low - 0.42)], 0.15)
+        right = signed_distance.path(u, v, [(0.1, high), (0.58, high), (0.58, high - 0.42)], 0.15)
+        return union(signed_distance.capsule(u, v, (0.0, -0.7), (0.0, 0.9), 0.26), left, right)
 
     p.part("cactus", body, green, reach=1.15)
     for a in (-0.1, 0.1):
@@ -205,7 +202,7 @@ def cactus(p: Painter) -> None:
     pot = [(-0.5, -0.24), (0.5, -0.24), (0.38, 0.26), (-0.38, 0.26)]
     p.part(
         "pot",
-        lambda u, v: shapes.convex(u, v, pot),
+        lambda u, v: signed_distance.convex(u, v, pot),
         distinct(p.tint(0.05, 0.7, 0.75, p.palette.accent), green, INK_GAP),
         at=(0.0, 0.76),
         reach=0.6,

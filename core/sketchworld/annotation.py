@@ -11,8 +11,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from core.sketchnet.colours import LUMA
-from core.sketchnet.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES
+from core.sketchworld.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES
+from core.sketchworld.palette import LUMA
 
 Mask = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.uint8]

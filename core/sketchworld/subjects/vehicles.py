@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.sketchnet import patterns, shapes
-from core.sketchnet.colours import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
-from core.sketchnet.marks import (
+from core.sketchworld import patterns, signed_distance
+from core.sketchworld.marks import (
     BLACK,
     bar,
     dark_line,
@@ -20,8 +19,9 @@ from core.sketchnet.marks import (
     stroke,
     wheel_at,
 )
-from core.sketchnet.painter import Painter
-from core.sketchnet.shapes import Array, meet
+from core.sketchworld.painter import Painter
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
+from core.sketchworld.signed_distance import Array, meet
 
 
 def wheel(p: Painter) -> None:
@@ -29,7 +29,12 @@ def wheel(p: Painter) -> None:
     tyre = p.shown(dark_line(p.palette)) if p.chance(0.4) else p.palette.main
     rim = p.shown(distinct(p.palette.second, tyre, INK_GAP))
     if p.chance(0.5):
-        p.part("disc", lambda u, v: shapes.disc(u, v, 0.93), lift(p.palette.ground, 0.25), line=0.0)
+        p.part(
+            "disc",
+            lambda u, v: signed_distance.disc(u, v, 0.93),
+            lift(p.palette.ground, 0.25),
+            line=0.0,
+        )
     wheel_at(p, (0.0, 0.0), 0.95, p.count(5, 10), tyre, rim, p.uniform(0.16, 0.3))
 
 
@@ -47,7 +52,7 @@ def car(p: Painter) -> None:
         patch(p, "window", corners, glass, 0.0)
     p.part(
         "car body",
-        lambda u, v: shapes.box(u, v, 0.98, 0.24, 0.14),
+        lambda u, v: signed_distance.box(u, v, 0.98, 0.24, 0.14),
         paint,
         at=(0.0, 0.14),
         reach=1.0,
@@ -114,7 +119,7 @@ def rocket(p: Painter) -> None:
     wide = p.uniform(0.34, 0.42)
 
     def hull(u: Array, v: Array) -> Array:
-        return meet(shapes.almond(v, u, 1.1, wide), v - 0.5)
+        return meet(signed_distance.almond(v, u, 1.1, wide), v - 0.5)
 
     p.part(
         "rocket",
@@ -139,9 +144,9 @@ def balloon(p: Painter) -> None:
         stroke(p, "rope", [(side * 0.34, 0.2), (side * 0.13, 0.76)], 0.04, rope)
 
     def envelope(u: Array, v: Array) -> Array:
-        return shapes.melt(
-            shapes.disc(u, v + 0.32, 0.66),
-            shapes.convex(u, v, [(-0.5, 0.0), (0.5, 0.0), (0.16, 0.5), (-0.16, 0.5)]),
+        return signed_distance.melt(
+            signed_distance.disc(u, v + 0.32, 0.66),
+            signed_distance.convex(u, v, [(-0.5, 0.0), (0.5, 0.0), (0.16, 0.5), (-0.16, 0.5)]),
             0.1,
         )
 

@@ -1,0 +1,1 @@
+"""What SketchWorld draws, a module a family of subjects."""
