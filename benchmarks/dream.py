@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import dreams, memory, networks, objectives, samples
+from core import dreams, memory, networks, objectives
+from core.datasets import samples
 from core.images import image_io, resize
 from core.networks import Network
 from core.recipes.dream import DreamRecipe

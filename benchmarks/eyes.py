@@ -16,7 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import depths, dreams, networks, retouch, samples
+from core import depths, dreams, networks, retouch
+from core.datasets import samples
 from core.images import image_io
 from explorer import labelling
 

@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from core import dreams, memory, networks, samples
+from core import dreams, memory, networks
+from core.datasets import samples
 from core.images import image_io
 
 PAGE_KIB = resource.getpagesize() / 1024

@@ -27,7 +27,8 @@ from rich.table import Table
 
 from benchmarks.retrieval_check import check_all
 from benchmarks.retrieval_sides import Some, Task, sides
-from core import networks, retrieval, sources
+from core import networks, retrieval
+from core.datasets import sources
 from core.errors import ExplorerError
 
 LIMIT = "limit: the faster forward, and decoding"
@@ -54,7 +55,7 @@ def speed(
 ) -> None:
     """Measure pictures a second, side by side."""
     loaded = networks.load(network, weights, "cpu")
-    source = sources.find(images)
+    source = sources.find_source(images)
     plan = retrieval.plan(loaded, source)
     task = Task(loaded, plan, Some(source, count), workers)
     warm = Task(loaded, plan, Some(source, 2 * workers), workers)
@@ -143,7 +144,7 @@ def peak(
 ) -> None:
     """Index so many pictures in this process, and tell its peak of memory."""
     loaded = networks.load(network, weights, "cpu")
-    source = Some(sources.find(images), count)
+    source = Some(sources.find_source(images), count)
     # Pictures beyond those that there are come again under new names.
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core import crops, indexes, networks, retrieval, sources
+from core import crops, indexes, networks, retrieval
+from core.datasets import sources
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.indexes import Index
@@ -61,7 +62,7 @@ def check_all(
 def _build(
     network: Network, pictures: Path, layers: list[str], out: Path, workers: int, batch: int
 ) -> None:
-    source = sources.find(str(pictures))
+    source = sources.find_source(str(pictures))
     plan = retrieval.plan(network, source, layers)
     tally = retrieval.begin(plan, source, out, resume=True)
     for _ in retrieval.build(network, source, tally, out, workers, batch):

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from core import retrieval
-from core.entries import Entry, Source
+from core.datasets.image_source import ImageEntry, ImageSource
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import Network
@@ -35,20 +35,20 @@ CRP_BATCH = 16
 class Some:
     """The first pictures of a source, perhaps again and again under new names."""
 
-    def __init__(self, source: Source, count: int) -> None:
+    def __init__(self, source: ImageSource, count: int) -> None:
         self._source = source
         self._own = list(itertools.islice(source.entries(), count))
         self.text, self.identity = source.text, source.identity
         self.count = count
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ImageEntry]:
         """List them; the same picture's names differ by what stands before a colon."""
         for at in range(self.count):
             time, which = divmod(at, len(self._own))
             entry = self._own[which]
-            yield Entry(f"{time}:{entry.name}", entry.size, entry.place)
+            yield ImageEntry(f"{time}:{entry.name}", entry.size, entry.place)
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> ImageEntry:
         """Find one by its new name."""
         return self._source.find(name.partition(":")[2])
 
@@ -56,10 +56,10 @@ class Some:
         """Tell its label."""
         return self._source.label(name.partition(":")[2])
 
-    def open(self, entry: Entry, least: tuple[int, int] | None = None) -> Any:
+    def open(self, entry: ImageEntry, least: tuple[int, int] | None = None) -> Any:
         """Open it."""
         return self._source.open(
-            Entry(entry.name.partition(":")[2], entry.size, entry.place), least
+            ImageEntry(entry.name.partition(":")[2], entry.size, entry.place), least
         )
 
 
@@ -72,7 +72,7 @@ class Task:
     source: Some
     workers: int
 
-    def pixels(self, entry: Entry) -> torch.Tensor:
+    def pixels(self, entry: ImageEntry) -> torch.Tensor:
         """Decode a picture to what the network sees, uint8 ``[H, W, 3]``."""
         picture, size = self.source.open(entry, self.plan.input_size)
         return torch.from_numpy(np.array(CenterCrop(size, self.plan.input_size).see(picture)))

@@ -21,7 +21,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import networks, paintings, samples, style_depths, styles
+from core import networks, paintings, style_depths, styles
+from core.datasets import samples
 from core.images import image_io
 from core.recipes.style_grid import SINGLE
 from core.style_depths import Measured

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional as F
 
-from core.entries import Entry, Source
+from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import BadPicture
 from core.fusing import fuse
 from core.images import image_io
@@ -27,7 +27,7 @@ GPU_GROUP = 32
 class Eye:
     """A network that looks at pictures."""
 
-    def __init__(self, network: Network, plan: Plan, source: Source) -> None:
+    def __init__(self, network: Network, plan: Plan, source: ImageSource) -> None:
         # Its own, for it is changed.
         self._cut = Cut(network, [network.layer(layer.name) for layer in plan.layers])
         if isinstance(self._cut.extractor, fx.GraphModule):
@@ -37,7 +37,7 @@ class Eye:
         self._source = source
         self._group = GROUPS.get(network.device.type, GPU_GROUP)
 
-    def look(self, entries: Sequence[Entry], bars: tuple[Bar, ...]) -> Look:
+    def look(self, entries: Sequence[ImageEntry], bars: tuple[Bar, ...]) -> Look:
         """Look at some pictures.
 
         Args:

@@ -27,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core import indexfile, sources
-from core.entries import Source
+from core import indexfile
+from core.datasets import sources
+from core.datasets.image_source import ImageSource
 from core.errors import ExplorerError, unknown
 from core.images.center_crop import Box, CenterCrop
 from core.indexfile import Array
@@ -102,13 +103,13 @@ class Index:
         (self.count,) = self._file.get_slice("pictures").get_shape()
 
     @functools.cached_property
-    def source(self) -> Source:
+    def source(self) -> ImageSource:
         """The collection, to open its pictures.
 
         Raises:
             ExplorerError: it is not where it was.
         """
-        return sources.find(self._place)
+        return sources.find_source(self._place)
 
     def layer(self, name: str) -> LayerPlan:
         """Find a layer that was indexed.

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core import samples, styles
+from core import styles
 from core.crops import as_seen
+from core.datasets import samples
 from core.images.center_crop import CenterCrop
 from core.images.resize import resized
 from core.indexes import Index

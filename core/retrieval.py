@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.entries import Entry, Source
+from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError, unknown
 from core.eye import Eye
 from core.networks import Network
@@ -42,7 +42,7 @@ SAVE_SECONDS = 20.0
 
 def plan(
     network: Network,
-    source: Source,
+    source: ImageSource,
     layers: Sequence[str] = (),
     k: int = 9,
     by: Sequence[str] = ("max",),
@@ -77,7 +77,7 @@ def plan(
     )
 
 
-def begin(wanted: Plan, source: Source, out: Path, resume: bool = False) -> Tally:
+def begin(wanted: Plan, source: ImageSource, out: Path, resume: bool = False) -> Tally:
     """Begin an index, or go on with the one that is there.
 
     Raises:
@@ -97,7 +97,7 @@ def begin(wanted: Plan, source: Source, out: Path, resume: bool = False) -> Tall
 
 def build(
     network: Network,
-    source: Source,
+    source: ImageSource,
     tally: Tally,
     out: Path,
     workers: int | None = None,
@@ -152,7 +152,7 @@ class Saver:
             self._saved = time.monotonic()
 
 
-def unseen(source: Source, tally: Tally) -> Iterator[Entry]:
+def unseen(source: ImageSource, tally: Tally) -> Iterator[ImageEntry]:
     """List the pictures of a source that a tally has not seen yet."""
     seen = np.sort(np.array(tally.pictures, np.int64))
     for entry in source.entries():
@@ -164,9 +164,9 @@ def unseen(source: Source, tally: Tally) -> Iterator[Entry]:
 
 def scan(
     network: Network,
-    source: Source,
+    source: ImageSource,
     tally: Tally,
-    entries: Iterable[Entry],
+    entries: Iterable[ImageEntry],
     workers: int | None = None,
     batch: int = BATCH,
 ) -> Iterator[int]:

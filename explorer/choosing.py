@@ -18,11 +18,12 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from core import paintings, samples
+from core import paintings
+from core.datasets import samples
+from core.datasets.samples import SAMPLES, STYLES
 from core.errors import BadPicture, ExplorerError, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
-from core.samples import SAMPLES, STYLES
 from explorer import links, shared, widgets
 from explorer.store import home
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
-from core import dreams, samples
+from core import dreams
+from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
 from core.layers import Layer

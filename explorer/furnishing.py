@@ -14,8 +14,9 @@ from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
 
-from core import dreams, evidence, networks, neurons, paintings, samples, styles
+from core import dreams, evidence, networks, neurons, paintings, styles
 from core.crops import DARKEST, as_seen
+from core.datasets import samples
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import Network

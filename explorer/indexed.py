@@ -14,10 +14,10 @@ from pathlib import Path
 import streamlit as st
 
 from core import indexes
+from core.datasets.sources import SKETCHWORLD
 from core.errors import ExplorerError, unknown
 from core.indexes import Index
 from core.networks import SKETCHNET, Network
-from core.sources import SKETCHWORLD
 from explorer import links, ready, supervisor, widgets
 from explorer.ready import Making
 from explorer.store import home

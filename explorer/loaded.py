@@ -11,7 +11,8 @@ def words() -> str:
     Raises:
         ExplorerError: SketchNet cannot be opened.
     """
-    from core import networks, paintings, samples
+    from core import networks, paintings
+    from core.datasets import samples
     from explorer import indexed
 
     infos = shared.catalogue()

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import networks, retrieval, sources
-from core.entries import Entry, Source
+from core import networks, retrieval
+from core.datasets import sources
+from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError
 from core.networks import Network
 from core.plans import Plan
@@ -32,7 +33,7 @@ RETRIES = 3
 def build(
     network: Network,
     weights: Path | None,
-    source: Source,
+    source: ImageSource,
     tally: Tally,
     out: Path,
     address: str | None = None,
@@ -92,7 +93,7 @@ def build(
     yield Progress(total, total, {})
 
 
-def _look(name: str, lent: Any, plan: Plan, text: str, entries: list[Entry]) -> Tally:
+def _look(name: str, lent: Any, plan: Plan, text: str, entries: list[ImageEntry]) -> Tally:
     """Look at one shard, on a machine of the cluster."""
     network, source = _prepare(name, None if lent is None else lent.file(), text)
     if network.fingerprint != plan.weights:
@@ -107,6 +108,6 @@ def _look(name: str, lent: Any, plan: Plan, text: str, entries: list[Entry]) -> 
 
 
 @functools.lru_cache(maxsize=1)
-def _prepare(name: str, weights: Path | None, text: str) -> tuple[Network, Source]:
+def _prepare(name: str, weights: Path | None, text: str) -> tuple[Network, ImageSource]:
     """Load what all shards of an index have in common, once a process."""
-    return networks.load(name, weights), sources.find(text)
+    return networks.load(name, weights), sources.find_source(text)

@@ -39,7 +39,8 @@ class Making(Errand):
             out: the index.
             network: its network; SketchNet by default.
             weights: a checkpoint of one's own.
-            images: the collection, as ``core.sources.find`` reads it; SketchNet's drawings by
+            images: the collection, as ``core.datasets.sources.find_source`` reads it; SketchNet's
+            drawings by
                 default.
         """
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,8 @@ def make(out: Path, images: str, network: str = "", weights: Path | None = None)
     Raises:
         ExplorerError: it cannot be made.
     """
-    from core import indexes, networks, retrieval, sources
+    from core import indexes, networks, retrieval
+    from core.datasets import sources
 
     with filelock.FileLock(out.with_suffix(".lock")):
         if out.exists():
@@ -64,7 +66,7 @@ def make(out: Path, images: str, network: str = "", weights: Path | None = None)
             except ExplorerError:
                 out.unlink()  # Damaged, so nothing can go on from it.
         loaded = networks.load(network or networks.SKETCHNET, weights)
-        source = sources.find(images)
+        source = sources.find_source(images)
         plan = retrieval.plan(loaded, source, k=KEPT, by=retrieval.STATISTICS)
         tally = retrieval.begin(plan, source, out, resume=True)
         for step in retrieval.build(loaded, source, tally, out, save_seconds=SAVE_SECONDS):

@@ -9,7 +9,9 @@ import functools
 import json
 from typing import Any
 
-from core import paintings, samples
+from core import paintings
+from core.datasets import samples
+from core.datasets.samples import SAMPLES
 from core.errors import ExplorerError
 from core.paintings import PAINTINGS
 from core.recipes.dream import DreamRecipe
@@ -17,7 +19,6 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
-from core.samples import SAMPLES
 
 # Fields that stand first in a call of ``plan``, or come from the network.
 COMMON = ("network", "weights", "seed")

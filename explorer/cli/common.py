@@ -65,7 +65,8 @@ def open_named(text: str) -> "Image":
     Raises:
         ExplorerError: there is neither.
     """
-    from core import paintings, samples
+    from core import paintings
+    from core.datasets import samples
     from core.images import image_io
 
     path = Path(text)

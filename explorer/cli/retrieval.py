@@ -69,13 +69,14 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Find the pictures of a collection that excite each neuron most."""
-    from core import networks, retrieval, sources
+    from core import networks, retrieval
+    from core.datasets import sources
     from explorer.engine import RAY, check
 
     check(engine, address)
     if not out.parent.is_dir():
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
-    source = sources.find(images)
+    source = sources.find_source(images)
     # On Ray, this process only collects what the others find.
     loaded = networks.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)

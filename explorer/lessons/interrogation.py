@@ -7,7 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import indexes, lessons, retrieval, sources
+from core import indexes, lessons, retrieval
+from core.datasets import sources
 from core.errors import ExplorerError
 from core.indexes import Index
 from core.layers import Layer
@@ -91,7 +92,7 @@ def made(network: Network) -> Index:
 
 def _make(network: Network, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    source = sources.find(DRAWINGS)
+    source = sources.find_source(DRAWINGS)
     tally = retrieval.begin(retrieval.plan(network, source), source, file, resume=True)
     slot = st.empty()
     for step in retrieval.build(network, source, tally, file):
@@ -140,7 +141,7 @@ def guess_of(count: float) -> str:
 @functools.cache
 def kinds() -> list[str]:
     """List what the drawings show."""
-    source = sources.find(DRAWINGS)
+    source = sources.find_source(DRAWINGS)
     return [source.label(entry.name) for entry in source.entries()]
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from benchmarks import style
 from benchmarks.style_sides import SIDES, Loss, Task
-from core import networks, paintings, samples, styles
+from core import networks, paintings, styles
+from core.datasets import samples
 from core.images import image_io
 
 

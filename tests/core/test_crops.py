@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from core import crops, evidence, indexes, networks, retrieval, sources
+from core import crops, evidence, indexes, networks, retrieval
+from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
 from core.images.center_crop import CenterCrop
 from core.indexes import Hit, Index
@@ -18,7 +19,7 @@ from tests.core.test_retrieval import squeezenet
 
 
 def indexed(network: Network, place: str, out: Path) -> Index:
-    source = sources.find(place)
+    source = sources.find_source(place)
     tally = retrieval.begin(retrieval.plan(network, source), source, out)
     list(retrieval.build(network, source, tally, out))
     return indexes.open(out)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams, networks, samples
+from core import dreams, networks
+from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io, motion
 from core.networks import Network

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import indexes, lessons, networks, paintings, retrieval, sources
+from core import indexes, lessons, networks, paintings, retrieval
+from core.datasets import sources
 from core.images import image_io
 from core.networks import Network
 
@@ -72,7 +73,7 @@ def test_labels_agree_as_counted() -> None:
 
 
 def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> None:
-    source, out = sources.find("sketchworld:720"), tmp_path / "lesson.index"
+    source, out = sources.find_source("sketchworld:720"), tmp_path / "lesson.index"
     tally = retrieval.begin(retrieval.plan(sketchnet, source), source, out)
     for _ in retrieval.build(sketchnet, source, tally, out):
         pass

@@ -10,9 +10,9 @@ from torch import Tensor
 from torchvision import models
 
 from core import evidence, networks, retrieval
+from core.datasets.sources import SketchWorldSource
 from core.errors import BadCheckpoint, ExplorerError, UnknownName
 from core.networks import Network
-from core.sources import Drawings
 
 
 def random_weights(name: str, **options: object) -> dict[str, Tensor]:
@@ -164,7 +164,7 @@ def test_a_cut_is_kept_and_nobody_changes_another_ones(tiny: Network, tmp_path: 
     assert tiny.cut([name]) is cut and tiny.cut([name], for_gradients=True) is not cut
     code = str(cut.extractor.code)
     evidence.project(tiny, torch.rand(1, 3, 24, 24), name, 0, 1, 1, "guided")
-    drawings = Drawings(2)
+    drawings = SketchWorldSource(2)
     wanted = retrieval.plan(tiny, drawings, [name])
     out = tmp_path / "a.index"
     list(retrieval.build(tiny, drawings, retrieval.begin(wanted, drawings, out), out))

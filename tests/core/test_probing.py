@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core import probing, sources
+from core import probing
+from core.datasets import sources
 from core.images.center_crop import CenterCrop
 from core.indexes import Index
 from core.networks import Network
@@ -66,7 +67,7 @@ def test_what_a_picture_excites_at_most_is_at_some_place(tiny: Network) -> None:
 
 
 def test_between_are_the_pictures_of_those_percentiles(tiny: Network, index: Index) -> None:
-    source = sources.find(index.source.text)
+    source = sources.find_source(index.source.text)
     everything = {}
     for entry in source.entries():
         picture, size = source.open(entry, tiny.input_size)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torchvision import models
 
-from core import eye, indexes, networks, retrieval, sources
+from core import eye, indexes, networks, retrieval
+from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
 from core.eye import Eye
 from core.images import image_io
@@ -38,7 +39,7 @@ def squeezenet() -> Network:
 
 def build(network: Network, folder: Path | str, out: Path, **options: object) -> indexes.Index:
     how = {name: options.pop(name) for name in ("workers", "batch", "resume") if name in options}
-    source = sources.find(str(folder))
+    source = sources.find_source(str(folder))
     plan = retrieval.plan(network, source, **options)  # type: ignore[arg-type]
     tally = retrieval.begin(plan, source, out, bool(how.pop("resume", False)))
     steps = list(retrieval.build(network, source, tally, out, **how))  # type: ignore[arg-type]
@@ -48,7 +49,7 @@ def build(network: Network, folder: Path | str, out: Path, **options: object) ->
 
 def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch.Tensor]]:
     """The plain way: all activations ``[C, H, W]`` of all pictures, by layer and picture."""
-    source = sources.find(str(place))
+    source = sources.find_source(str(place))
     stored: dict[str, dict[str, torch.Tensor]] = {layer.name: {} for layer in network.shown}
     for entry in source.entries():
         picture, size = source.open(entry, network.input_size)
@@ -98,7 +99,7 @@ def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_pat
         out = tmp_path / f"{number}"
         build(network, folder, out, workers=workers, batch=batch)
         assert out.read_bytes() == whole.read_bytes()
-    source = sources.find(str(folder))
+    source = sources.find_source(str(folder))
     plan = retrieval.plan(network, source)
     # In three parts, merged backwards.
     entries = list(source.entries())
@@ -158,7 +159,7 @@ def test_a_run_that_stopped_anywhere_goes_on(
 ) -> None:
     monkeypatch.setattr(retrieval, "SAVE_SECONDS", 0.0)
     network = squeezenet()
-    source = sources.find(str(folder))
+    source = sources.find_source(str(folder))
     plan = retrieval.plan(network, source)
     out = tmp_path / "index"
     for _ in range(4):
@@ -205,7 +206,7 @@ def test_ties_break_by_the_pictures_id(tmp_path: Path, tiny: Network) -> None:
     index = build(tiny, folder, tmp_path / "index", k=4)
     from core.ranking import picture_id
 
-    names = sorted((it.name for it in sources.find(str(folder)).entries()), key=picture_id)
+    names = sorted((it.name for it in sources.find_source(str(folder)).entries()), key=picture_id)
     for hits in (index.top("3", 2), index.least("3", 2)):
         assert [it.picture for it in hits] == names[:4]
 
@@ -231,7 +232,7 @@ def test_percentiles_are_exact_in_a_small_collection_and_at_the_ends(
 
 
 def test_a_sample_estimates_percentiles_within_its_error(tmp_path: Path, tiny: Network) -> None:
-    source = sources.find("sketchworld:400:3")
+    source = sources.find_source("sketchworld:400:3")
     plan = replace(retrieval.plan(tiny, source), sample=100)
     tally = retrieval.begin(plan, source, tmp_path / "index")
     list(retrieval.build(tiny, source, tally, tmp_path / "index"))

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import devices, networks, samples, style_costs, style_settings, styles
+from core import devices, networks, style_costs, style_settings, styles
+from core.datasets import samples
 from core.errors import ExplorerError, UnknownName
 from core.images import image_io
 from core.networks import Network

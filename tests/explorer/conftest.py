@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core import samples
+from core.datasets import samples
 
 
 @pytest.fixture

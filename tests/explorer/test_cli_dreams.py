@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageSequence
 from typer.testing import CliRunner
 
-from core import samples
+from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
 from explorer import cli, films

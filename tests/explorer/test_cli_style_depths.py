@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import samples
+from core.datasets import samples
 from core.errors import ExplorerError
 from core.recipes import kinds
 from explorer import cli

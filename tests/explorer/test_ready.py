@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core import indexes, networks, retrieval, sources
+from core import indexes, networks, retrieval
+from core.datasets import sources
 from core.errors import ExplorerError
 from core.networks import Network
 from explorer import errands, excited, indexed, ready
@@ -62,7 +63,7 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
     wait(making)
     assert making.problem == "" and making.done == making.total == 300
     assert killed > 0
-    network, source = networks.load(networks.SKETCHNET), sources.find(FEW)
+    network, source = networks.load(networks.SKETCHNET), sources.find_source(FEW)
     plan = retrieval.plan(network, source, k=ready.KEPT, by=retrieval.STATISTICS)
     plain = tmp_path / "plain.index"
     for _ in retrieval.build(network, source, retrieval.begin(plan, source, plain), plain):
@@ -111,7 +112,7 @@ def _lives(pid: int) -> bool:
 
 
 def made(network: Network, folder: Path, out: Path) -> None:
-    source = sources.find(str(folder))
+    source = sources.find_source(str(folder))
     out.parent.mkdir(parents=True, exist_ok=True)
     plan = retrieval.plan(network, source)
     for _ in retrieval.build(network, source, retrieval.begin(plan, source, out), out):
@@ -126,7 +127,7 @@ def test_pages_find_finished_indexes_of_their_network_only(
     made(tiny, photos, home / "mine.index")
     made(tiny, photos, tmp_path / "named.index")
     (home / "broken.index").write_bytes(b"nothing")
-    source = sources.find(str(photos))
+    source = sources.find_source(str(photos))
     tally = retrieval.begin(retrieval.plan(tiny, source), source, home / "half.index")
     tally.save(home / "half.index")
     assert list(indexed.known(tiny)) == ["mine"]

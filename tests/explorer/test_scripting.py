@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import dreams, networks, neurons, paintings, samples, style_depths, styles
+from core import dreams, networks, neurons, paintings, style_depths, styles
+from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import Network

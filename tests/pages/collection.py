@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from core import indexes, retrieval, sources
+from core import indexes, retrieval
+from core.datasets import sources
 from core.indexes import Index
 from core.networks import Network
 from explorer.ready import ENDING, FOLDER
@@ -14,7 +15,7 @@ COUNT = 20
 
 def index_of(network: Network, folder: Path, name: str = "photos", mean: bool = True) -> Index:
     """Index some made-up pictures of two labels."""
-    source = sources.find(str(fill(folder / name, COUNT)))
+    source = sources.find_source(str(fill(folder / name, COUNT)))
     out = home() / FOLDER / f"{name}{ENDING}"
     out.parent.mkdir(parents=True, exist_ok=True)
     plan = retrieval.plan(network, source, by=("max", "mean") if mean else ("max",))

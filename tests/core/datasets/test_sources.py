@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import entries, indexes, retrieval, sources
+from core import indexes, retrieval
+from core.datasets import image_source, sources
 from core.errors import BadPicture, ExplorerError, UnknownName
 from core.images import image_io
 from core.networks import Network
@@ -82,7 +83,7 @@ def test_a_messy_folder_is_indexed_and_what_was_skipped_is_told(
     tmp_path: Path, tiny: Network
 ) -> None:
     good, bad = messy(tmp_path)
-    source = sources.find(str(tmp_path))
+    source = sources.find_source(str(tmp_path))
     listed = [entry.name for entry in source.entries()]
     assert set(listed) == set(good) | bad and listed == sorted(listed)
     for name, colour in good.items():
@@ -117,34 +118,34 @@ def test_a_messy_folder_is_indexed_and_what_was_skipped_is_told(
     ],
 )
 def test_labels_are_read_from_names(name: str, label: str) -> None:
-    assert entries.word_label(name) == label
+    assert image_source.word_label(name) == label
 
 
 def test_drawings_are_those_of_the_world() -> None:
-    source = sources.find("sketchworld:12:7")
+    source = sources.find_source("sketchworld:12:7")
     assert [entry.name for entry in source.entries()] == [str(it) for it in range(12)]
     picture, size = source.open(source.find("5"))
     assert np.array_equal(np.asarray(picture), draw(7, 5).image) and size == (64, 64)
     assert source.label("5") == CLASSES[draw(7, 5).label]
-    assert sources.find(source.text).identity == source.identity
+    assert sources.find_source(source.text).identity == source.identity
     # More of the same world is the same collection, grown.
-    assert sources.find("sketchworld:90:7").identity == source.identity
-    assert sources.find("sketchworld:12").identity != source.identity
+    assert sources.find_source("sketchworld:90:7").identity == source.identity
+    assert sources.find_source("sketchworld:12").identity != source.identity
     with pytest.raises(BadPicture, match="no drawing 12 among the first 12"):
         source.find("12")
     for text in ("sketchworld:", "sketchworld:0", "sketchworld:9:x"):
         with pytest.raises(ExplorerError, match="cannot be read"):
-            sources.find(text)
+            sources.find_source(text)
 
 
 def test_a_torchvision_dataset_is_taken_by_its_name() -> None:
-    source = sources.find("torchvision:FakeData")
+    source = sources.find_source("torchvision:FakeData")
     first = next(iter(source.entries()))
     picture, size = source.open(first)
     assert first.name == "0" and picture.mode == "RGB" and size == (224, 224)
     assert source.label("0").isdecimal()
     with pytest.raises(UnknownName, match="did you mean 'CIFAR10'"):
-        sources.find("torchvision:CIFAR1O")
+        sources.find_source("torchvision:CIFAR1O")
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def webdataset(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("file", ["shard.tar", "photos.zip"])
 def test_archives_are_read_in_place(webdataset: Path, file: str) -> None:
-    source = sources.find(str(webdataset.with_name(file)))
+    source = sources.find_source(str(webdataset.with_name(file)))
     listed = list(source.entries())
     assert [it.name for it in listed] == [f"train/{it:04}.jpg" for it in range(3)]
     for number, entry in enumerate(listed):
@@ -185,17 +186,17 @@ def test_an_archive_may_be_damaged(webdataset: Path) -> None:
     at = content.index(b"train/0001.jpg") + 200
     broken = webdataset.with_name("broken.zip")
     broken.write_bytes(content[:at] + bytes(50) + content[at + 50 :])
-    source = sources.find(str(broken))
+    source = sources.find_source(str(broken))
     with pytest.raises(BadPicture, match=r"train/0001\.jpg cannot be"):
         source.open(source.find("train/0001.jpg"))
     (webdataset.with_name("no.zip")).write_bytes(b"nothing")
     with pytest.raises(ExplorerError, match="neither a folder, a zip nor an uncompressed tar"):
-        sources.find(str(webdataset.with_name("no.zip")))
+        sources.find_source(str(webdataset.with_name("no.zip")))
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="there is no folder or archive nowhere"):
-        sources.find("nowhere")
-    source = sources.find(str(fill(tmp_path / "some", 3)))
+        sources.find_source("nowhere")
+    source = sources.find_source(str(fill(tmp_path / "some", 3)))
     with pytest.raises(BadPicture, match="any more"):
         source.find("gone.jpg")

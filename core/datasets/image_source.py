@@ -13,7 +13,7 @@ WNID = re.compile(r"n\d{8}_(.+)")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ImageEntry:
     """One picture of a collection.
 
     Attributes:
@@ -26,7 +26,7 @@ class Entry:
     place: int = 0
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """A collection of pictures.
 
     Attributes:
@@ -37,10 +37,10 @@ class Source(Protocol):
     text: str
     identity: str
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ImageEntry]:
         """List the pictures in an order that stays; what is no picture may be among them."""
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> ImageEntry:
         """Find a picture by its name.
 
         Raises:
@@ -51,7 +51,7 @@ class Source(Protocol):
         """Tell what a picture is said to show; nothing if that is not known."""
 
     def open(
-        self, entry: Entry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, least: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open a picture as ``images.open_reduced`` does.
 

@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from core.archives import archive
-from core.entries import Entry, Source, word_label
+from core.datasets.archives import open_archive
+from core.datasets.image_source import ImageEntry, ImageSource, word_label
 from core.errors import BadPicture, ExplorerError, unknown
 from core.images import image_io
 from core.sketchworld.seeds import MEASURING_SEED
@@ -33,7 +33,7 @@ from core.sketchworld.world import CLASSES, draw
 SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
 
 
-def find(text: str) -> Source:
+def find_source(text: str) -> ImageSource:
     """Turn what a person writes, as the module's description shows, into a source.
 
     Raises:
@@ -41,21 +41,21 @@ def find(text: str) -> Source:
     """
     kind, colon, rest = text.partition(":")
     if colon and kind == SKETCHWORLD:
-        return Drawings.parse(rest)
+        return SketchWorldSource.parse(rest)
     if colon and kind == TORCHVISION:
         name, _, split = rest.partition(":")
-        return Dataset(name, split)
+        return TorchvisionSource(name, split)
     path = Path(text).expanduser()
     if path.is_dir():
-        return Folder(path)
+        return FolderSource(path)
     if path.is_file():
-        return archive(path)
+        return open_archive(path)
     raise ExplorerError(
         f"there is no folder or archive {text}; name one, or sketchworld:5000, or torchvision:NAME"
     )
 
 
-class Folder:
+class FolderSource:
     """The files of a folder and of all folders below it; links to folders are not followed."""
 
     def __init__(self, path: Path) -> None:
@@ -63,33 +63,33 @@ class Folder:
         self.text = str(self.path)
         self.identity = f"folder {self.path}"
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ImageEntry]:
         """List the files, folder by folder, by name."""
         for folder, below, files in os.walk(self.path):
             below[:] = sorted(it for it in below if not it.startswith("."))
             inner = Path(folder).relative_to(self.path)
             for name in sorted(files):
                 if not name.startswith("."):
-                    yield Entry((inner / name).as_posix())
+                    yield ImageEntry((inner / name).as_posix())
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> ImageEntry:
         """Find a file by its path below the folder."""
         if not (self.path / name).is_file():
             raise BadPicture(f"there is no file {name} in {self.path} any more")
-        return Entry(name)
+        return ImageEntry(name)
 
     def label(self, name: str) -> str:
         """Read it from the name."""
         return word_label(name)
 
     def open(
-        self, entry: Entry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, least: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open a file."""
         return image_io.open_reduced(self.path / entry.name, least, entry.name)
 
 
-class Drawings:
+class SketchWorldSource:
     """The first drawings of a SketchWorld."""
 
     def __init__(self, count: int, seed: int = MEASURING_SEED) -> None:
@@ -98,7 +98,7 @@ class Drawings:
         self.identity = f"{SKETCHWORLD} {seed}"
 
     @classmethod
-    def parse(cls, text: str) -> "Drawings":
+    def parse(cls, text: str) -> SketchWorldSource:
         """Read how many, and of which world, such as ``5000`` or ``5000:3``."""
         count, colon, seed = text.partition(":")
         if not count.isdecimal() or int(count) < 1 or (colon and not seed.isdecimal()):
@@ -108,29 +108,29 @@ class Drawings:
             )
         return cls(int(count), int(seed) if colon else MEASURING_SEED)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ImageEntry]:
         """List the drawings by their number."""
-        return (Entry(str(index)) for index in range(self.count))
+        return (ImageEntry(str(index)) for index in range(self.count))
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> ImageEntry:
         """Find a drawing by its number."""
         if not name.isdecimal() or int(name) >= self.count:
             raise BadPicture(f"there is no drawing {name} among the first {self.count}")
-        return Entry(name)
+        return ImageEntry(name)
 
     def label(self, name: str) -> str:
         """Tell its class."""
         return CLASSES[draw(self.seed, int(name)).label]
 
     def open(
-        self, entry: Entry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, least: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Draw it."""
         picture = Image.fromarray(draw(self.seed, int(entry.name)).image)
         return picture, (picture.height, picture.width)
 
 
-class Dataset:
+class TorchvisionSource:
     """One split of a torchvision dataset that pairs pictures with classes."""
 
     def __init__(self, name: str, split: str = "") -> None:
@@ -142,15 +142,15 @@ class Dataset:
         self._data = _fetch(name, split)
         self._labels = tuple(getattr(self._data, "classes", ()))
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ImageEntry]:
         """List the pictures by their number."""
-        return (Entry(str(index)) for index in range(len(self._data)))
+        return (ImageEntry(str(index)) for index in range(len(self._data)))
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> ImageEntry:
         """Find a picture by its number."""
         if not name.isdecimal() or int(name) >= len(self._data):
             raise BadPicture(f"there is no picture {name} in {self.identity}")
-        return Entry(name)
+        return ImageEntry(name)
 
     def label(self, name: str) -> str:
         """Tell its class."""
@@ -160,7 +160,7 @@ class Dataset:
         return str(target) if isinstance(target, str | int) else ""
 
     def open(
-        self, entry: Entry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, least: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Take it from the dataset."""
         picture = self._data[int(entry.name)][0]

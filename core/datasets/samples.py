@@ -21,7 +21,7 @@ SCENE_PIXELS = 512
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleImage:
     """One picture.
 
     Attributes:
@@ -55,21 +55,21 @@ def _photograph(function: str) -> Callable[[], Image.Image]:
 
 
 # By name, which never changes: links have it.
-SAMPLES: Mapping[str, Sample] = {
-    "village": Sample("village", _scene("village", 4)),
-    "meadow": Sample("meadow", _scene("meadow", 3)),
-    "sea": Sample("sea", _scene("sea", 1)),
-    "astronaut": Sample("astronaut", _photograph("astronaut")),
-    "cat": Sample("cat", _photograph("chelsea")),
-    "coffee": Sample("coffee", _photograph("coffee")),
-    "rocket": Sample("rocket", _photograph("rocket")),
-    "galaxies": Sample("galaxies", _photograph("hubble_deep_field")),
+SAMPLES: Mapping[str, SampleImage] = {
+    "village": SampleImage("village", _scene("village", 4)),
+    "meadow": SampleImage("meadow", _scene("meadow", 3)),
+    "sea": SampleImage("sea", _scene("sea", 1)),
+    "astronaut": SampleImage("astronaut", _photograph("astronaut")),
+    "cat": SampleImage("cat", _photograph("chelsea")),
+    "coffee": SampleImage("coffee", _photograph("coffee")),
+    "rocket": SampleImage("rocket", _photograph("rocket")),
+    "galaxies": SampleImage("galaxies", _photograph("hubble_deep_field")),
 }
 
-STYLES: Mapping[str, Sample] = {
-    "tissue": Sample("stained tissue", _photograph("immunohistochemistry")),
-    "retina": Sample("veins of an eye", _photograph("retina")),
-    "gravel": Sample("gravel", _photograph("gravel")),
+STYLES: Mapping[str, SampleImage] = {
+    "tissue": SampleImage("stained tissue", _photograph("immunohistochemistry")),
+    "retina": SampleImage("veins of an eye", _photograph("retina")),
+    "gravel": SampleImage("gravel", _photograph("gravel")),
 }
 
 

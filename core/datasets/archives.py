@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.entries import Entry, word_label
+from core.datasets.image_source import ImageEntry, word_label
 from core.errors import BadPicture, ExplorerError
 from core.images import image_io
 
@@ -21,24 +21,24 @@ LABEL_BYTES = 1000
 FILE_BYTES = 500_000_000
 
 
-def archive(path: Path) -> "Tar | Zip":
+def open_archive(path: Path) -> "TarSource | ZipSource":
     """Open an archive as what its content says it is.
 
     Raises:
         ExplorerError: it is neither a zip nor an uncompressed tar.
     """
     if zipfile.is_zipfile(path):
-        return Zip(path)
+        return ZipSource(path)
     try:
         with tarfile.open(path, "r:"):
-            return Tar(path)
+            return TarSource(path)
     except (tarfile.TarError, OSError) as error:
         raise ExplorerError(
             f"{path} is neither a folder, a zip nor an uncompressed tar; unpack it first"
         ) from error
 
 
-class _Archive:
+class _ArchiveSource:
     """What both kinds of archive have in common."""
 
     kind = ""
@@ -47,18 +47,18 @@ class _Archive:
         self.path = path.resolve()
         self.text = str(self.path)
         self.identity = f"{self.kind} {self.path}"
-        self._table: dict[str, Entry] = {}
+        self._table: dict[str, ImageEntry] = {}
         self._lock = threading.Lock()
 
-    def members(self) -> Iterator[Entry]:
+    def members(self) -> Iterator[ImageEntry]:
         """List all files in the archive."""
         raise NotImplementedError
 
-    def read(self, entry: Entry) -> bytes:
+    def read(self, entry: ImageEntry) -> bytes:
         """Read a file in the archive."""
         raise NotImplementedError
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ImageEntry]:
         """List the pictures in the archive's own order.
 
         Raises:
@@ -76,7 +76,7 @@ class _Archive:
         except (tarfile.TarError, OSError) as error:
             raise ExplorerError(f"{self.path} is damaged: {error}") from error
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> ImageEntry:
         """Find a file by its path in the archive."""
         if name not in self._files():
             raise BadPicture(f"there is no {name} in {self.path}")
@@ -94,7 +94,7 @@ class _Archive:
         return word_label(name)
 
     def open(
-        self, entry: Entry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, least: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open a file in the archive."""
         if entry.size > FILE_BYTES:
@@ -108,7 +108,7 @@ class _Archive:
             raise BadPicture(f"{entry.name} cannot be read: {error}") from error
         return image_io.open_reduced(content, least, entry.name)
 
-    def _files(self) -> dict[str, Entry]:
+    def _files(self) -> dict[str, ImageEntry]:
         """Table the whole archive, which only those need who look up single files."""
         with self._lock:
             if not self._table:
@@ -116,28 +116,30 @@ class _Archive:
             return self._table
 
 
-class Tar(_Archive):
+class TarSource(_ArchiveSource):
     """An uncompressed tar, such as a shard of a WebDataset, read in place."""
 
     kind = "tar"
 
-    def members(self) -> Iterator[Entry]:
+    def members(self) -> Iterator[ImageEntry]:
         """Walk the headers."""
         with tarfile.open(self.path, "r:") as file:
             for member in file:
                 # tarfile remembers every header otherwise.
                 file.members = []  # type: ignore[attr-defined]
                 if member.isreg():
-                    yield Entry(member.name.removeprefix("./"), member.size, member.offset_data)
+                    yield ImageEntry(
+                        member.name.removeprefix("./"), member.size, member.offset_data
+                    )
 
-    def read(self, entry: Entry) -> bytes:
+    def read(self, entry: ImageEntry) -> bytes:
         """Read its bytes in place."""
         with self.path.open("rb") as file:
             file.seek(entry.place)
             return file.read(entry.size)
 
 
-class Zip(_Archive):
+class ZipSource(_ArchiveSource):
     """A zip, read in place."""
 
     kind = "zip"
@@ -147,12 +149,12 @@ class Zip(_Archive):
         # Reading from one ZipFile in several threads is safe.
         self._zip = zipfile.ZipFile(self.path)
 
-    def members(self) -> Iterator[Entry]:
+    def members(self) -> Iterator[ImageEntry]:
         """Walk the directory."""
         for member in self._zip.infolist():
             if not member.is_dir():
-                yield Entry(member.filename, member.file_size)
+                yield ImageEntry(member.filename, member.file_size)
 
-    def read(self, entry: Entry) -> bytes:
+    def read(self, entry: ImageEntry) -> bytes:
         """Unpack one file."""
         return self._zip.read(entry.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core import samples
+from core.datasets import samples
 from core.errors import UnknownName
 
 
