@@ -24,7 +24,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.neurons $(ARGS)
 
 # Every picture of the README and of the home page, by the project's own commands: some minutes on
-# two cores. The learning curve is drawn by training (core.sketchnet.train).
+# two cores. The learning curve is drawn by training (core.sketchnet.training.train).
 PICTURES := docs
 pictures: $(VENV)/.bench
 	mkdir -p build $(PICTURES)

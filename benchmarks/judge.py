@@ -32,7 +32,7 @@ from benchmarks.strange import strange
 from core import networks
 from core.images import image_io
 from core.portraits import pictures as portray
-from core.sketchnet.pictures import as_tensor, resize
+from core.sketchnet.training.data import as_tensor, resize
 from core.sketchworld.world import CLASSES, SIZE, batch
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")

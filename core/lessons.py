@@ -22,7 +22,7 @@ from core.looking import looking
 from core.networks import Network
 from core.objectives import TINY
 from core.recipes.style import StyleRecipe
-from core.sketchnet.pictures import as_tensor
+from core.sketchnet.training.data import as_tensor
 from core.sketchworld.world import batch
 from core.style_costs import costs_at
 from core.style_losses import moments

@@ -25,7 +25,7 @@ from core.layers import Layer
 from core.narrowing import narrow
 from core.recipes.recipe import Recipe
 from core.rewriting import in_half, pool_first
-from core.sketchnet import network as sketchnet
+from core.sketchnet import model as sketchnet
 from core.sketchworld import world as sketchworld
 
 SKETCHNET = "sketchnet"

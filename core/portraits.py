@@ -23,7 +23,7 @@ from core.layers import Layer
 from core.networks import Network
 from core.sketchnet import labels as sketch_labels
 from core.sketchnet.labels import Label
-from core.sketchnet.pictures import as_tensor
+from core.sketchnet.training.data import as_tensor
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import SIZE, batch
 

@@ -98,7 +98,7 @@ class SketchWorldSource:
         self.identity = f"{SKETCHWORLD} {seed}"
 
     @classmethod
-    def parse(cls, text: str) -> SketchWorldSource:
+    def parse(cls, text: str) -> "SketchWorldSource":
         """Read how many, and of which world, such as ``5000`` or ``5000:3``."""
         count, colon, seed = text.partition(":")
         if not count.isdecimal() or int(count) < 1 or (colon and not seed.isdecimal()):

@@ -1,4 +1,5 @@
-"""SketchNet, a network of our own, and SketchWorld, the pictures that it was trained on.
+"""SketchNet: the network that ships with the project, its labels, training and dissection."""
 
-Nothing is imported here, so that each module also runs as a command of its own.
-"""
+from core.exports import lazy
+
+__all__, __getattr__ = lazy(__name__, {"labels": ["Label", "Labels"], "model": ["SketchNet"]})

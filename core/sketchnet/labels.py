@@ -1,7 +1,7 @@
 """What each neuron of SketchNet stands for, as measured: the labels that ship with its weights.
 
-Made by `python -m core.sketchnet.dissect`. The concept and the activation from which on a neuron
-counts as firing were chosen on some drawings; their overlap was measured on others.
+Made by `python -m core.sketchnet.dissection.__main__`. The concept and the activation from which
+on a neuron counts as firing were chosen on some drawings; their overlap was measured on others.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.checkpoints import fingerprint
 from core.errors import ExplorerError
-from core.sketchnet.dissection import NAMES, Choice
-from core.sketchnet.network import MEAN, STD, WEIGHTS, SketchNet
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
-from core.sketchworld.world import SIZE
 
-LABELS = WEIGHTS.with_name("labels.json")
+LABELS = Path(__file__).with_name("labels.json")
 CLEAR = 0.1  # a label with less IoU than this says little
 DIGITS = 4  # of an IoU in the file
 COLUMNS = ("concept", "iou", "threshold")  # of a neuron's row in the file
@@ -70,25 +66,6 @@ class Labels:
         every = [label for labels in self.layers.values() for label in labels]
         found = [label for label in every if label.iou >= least and fits(label)]
         return sorted(found, key=lambda label: (-label.iou, label.layer, label.unit))
-
-
-def named(found: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
-    """Return what was chosen for every unit as labels, by layer."""
-    layers = {}
-    for layer, choice in found.items():
-        columns = zip(
-            choice.concepts.tolist(), choice.iou.tolist(), choice.limits.tolist(), strict=True
-        )
-        layers[layer] = tuple(
-            Label(layer, unit, NAMES[at], CONCEPTS[NAMES[at]], round(iou, DIGITS), threshold)
-            for unit, (at, iou, threshold) in enumerate(columns)
-        )
-    return layers
-
-
-def fingerprint_of(model: SketchNet) -> str:
-    """Name a SketchNet's weights as `core.networks` does."""
-    return fingerprint(model.state_dict(), "sketchnet", MEAN, STD, (SIZE, SIZE))
 
 
 def write(labels: Labels, path: Path = LABELS) -> None:

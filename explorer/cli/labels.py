@@ -26,7 +26,7 @@ def labels(
 ) -> None:
     """List the concept that each neuron picks out best, with their overlap (IoU)."""
     from core import networks
-    from core.sketchnet import counts
+    from core.sketchnet.dissection import label_counts
     from explorer.labelling import labels_of
 
     known = labels_of(networks.load(network, device="cpu"))
@@ -39,9 +39,11 @@ def labels(
         if search or least:
             raise ExplorerError("--count counts every clear label; leave out --search and --least")
         if as_json:
-            print_json({name: asdict(it) for name, it in counts.summary(known.layers).items()})
+            print_json(
+                {name: asdict(it) for name, it in label_counts.summary(known.layers).items()}
+            )
         else:
-            sys.stdout.write(counts.told(known.layers) + "\n")
+            sys.stdout.write(label_counts.describe_counts(known.layers) + "\n")
         return
     found = known.search(search, least)
     if as_json:

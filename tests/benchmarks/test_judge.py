@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmarks import judge as judging
 from benchmarks.judge import Judge
 from benchmarks.strange import strange
-from core.sketchnet.pictures import as_tensor
+from core.sketchnet.training.data import as_tensor
 from core.sketchworld.world import CLASSES, batch
 
 SLIM = (6, 8, 10, 12)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.sketchnet import network as sketchnet
+from core.sketchnet import model as sketchnet
 from tests.conftest import ROOT
 
 SCREENSHOTS = ROOT / "build" / "screenshots"

@@ -263,7 +263,7 @@ def test_torchvision(build: Callable[[], nn.Module], size: tuple[int, int]) -> N
 
 
 def test_sketchnet() -> None:
-    network = pytest.importorskip("core.sketchnet.network")
+    network = pytest.importorskip("core.sketchnet.model")
     torch.manual_seed(0)
     found = check(network.SketchNet(5), (50, 37))
     assert found[0].stride == (1, 1)

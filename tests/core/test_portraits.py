@@ -9,8 +9,8 @@ from core import networks, portraits
 from core.networks import Network
 from core.sketchnet import labels as sketch_labels
 from core.sketchnet.labels import Label, Labels
-from core.sketchnet.network import SketchNet, save
-from core.sketchnet.pictures import as_tensor
+from core.sketchnet.model import SketchNet, save
+from core.sketchnet.training.data import as_tensor
 from core.sketchworld.seeds import World
 from core.sketchworld.world import CLASSES, batch
 

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from core import networks
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
-from core.sketchnet import network as sketchnet
+from core.sketchnet import model as sketchnet
 from explorer import cluster, engine, work, worker
 from explorer.claims import Claims
 from explorer.cluster import RaySupervisor, Share, share

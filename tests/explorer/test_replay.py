@@ -160,7 +160,7 @@ def _other_weights() -> bytes:
     """SketchNet's weights, every one of them a little smaller."""
     from safetensors.torch import load_file, save
 
-    from core.sketchnet import network as sketchnet
+    from core.sketchnet import model as sketchnet
 
     state = load_file(sketchnet.WEIGHTS)
     return save({name: value * 0.9 for name, value in state.items()})

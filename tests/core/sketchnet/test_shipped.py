@@ -9,11 +9,14 @@ import torch
 
 from core import networks
 from core.checkpoints import read_checkpoint
-from core.sketchnet import counts, dissect, dissection, evaluate, labels, network
+from core.sketchnet import labels
+from core.sketchnet import model as sketchnet_model
+from core.sketchnet.dissection import __main__, label_counts, network_dissection
+from core.sketchnet.training import evaluate
 from core.sketchworld.seeds import World
 from core.sketchworld.world import CLASSES
 
-RECORD = network.WEIGHTS.with_name("record.json")
+RECORD = sketchnet_model.WEIGHTS.with_name("record.json")
 
 pytestmark = pytest.mark.skipif(
     not RECORD.is_file(), reason="no trained SketchNet in this checkout: core/sketchnet/record.json"
@@ -21,7 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 
 LABELLED = pytest.mark.skipif(
-    not labels.LABELS.is_file(), reason="no labels in this checkout: core.sketchnet.dissect"
+    not labels.LABELS.is_file(),
+    reason="no labels in this checkout: core.sketchnet.dissection.__main__",
 )
 
 
@@ -32,12 +36,12 @@ def record() -> dict[str, Any]:
 
 
 def test_the_weights_know_their_classes_and_are_small() -> None:
-    assert read_checkpoint(network.WEIGHTS)[1] == CLASSES
-    assert network.WEIGHTS.stat().st_size < 8_000_000
+    assert read_checkpoint(sketchnet_model.WEIGHTS)[1] == CLASSES
+    assert sketchnet_model.WEIGHTS.stat().st_size < 8_000_000
 
 
 def test_unseen_drawings_are_named_right_as_the_record_says(record: dict[str, Any]) -> None:
-    model = network.load()
+    model = sketchnet_model.load()
     images, labels = evaluate.drawings(
         424_242, 1000
     )  # a world that neither training nor record saw
@@ -47,7 +51,7 @@ def test_unseen_drawings_are_named_right_as_the_record_says(record: dict[str, An
 
 
 def test_attacked_drawings_are_named_right_as_the_record_says(record: dict[str, Any]) -> None:
-    model = network.load()
+    model = sketchnet_model.load()
     images, labels = evaluate.drawings(424_242, 100)
     share = evaluate.robust_accuracy(model, images, labels, 1.0)
     assert share >= 0.85
@@ -64,7 +68,7 @@ def test_the_command_measures_the_shipped_weights(capsys: pytest.CaptureFixture[
 
 def test_few_units_are_dead(record: dict[str, Any]) -> None:
     images, _ = evaluate.drawings(424_242, 300)
-    dead = evaluate.dead_units(network.load(), images.split(100))
+    dead = evaluate.dead_units(sketchnet_model.load(), images.split(100))
     assert dead.keys() == record["measured"]["dead_share"].keys()
     assert max(dead.values()) < 0.1  # on few drawings; the record has those on ten thousand
     assert record["measured"]["dead_drawings"] == 10_000
@@ -73,8 +77,12 @@ def test_few_units_are_dead(record: dict[str, Any]) -> None:
 
 @LABELLED
 def test_every_neuron_has_a_label_measured_on_these_weights() -> None:
-    model, known = network.load(), labels.load()
-    assert known.weights == labels.fingerprint_of(model) == networks.load("sketchnet").fingerprint
+    model, known = sketchnet_model.load(), labels.load()
+    assert (
+        known.weights
+        == network_dissection.fingerprint_of(model)
+        == networks.load("sketchnet").fingerprint
+    )
     shown = {layer.name: layer.channels for layer in networks.load("sketchnet").shown}
     for layer, row in known.layers.items():
         assert shown[layer] == len(row)
@@ -85,7 +93,7 @@ def test_every_neuron_has_a_label_measured_on_these_weights() -> None:
 @LABELLED
 def test_labels_show_the_hierarchy() -> None:
     known = labels.load()
-    found = counts.summary(known.layers)
+    found = label_counts.summary(known.layers)
 
     def share(layer: str, *kinds: str) -> float:
         return sum(found[layer].kinds.get(kind, 0) for kind in kinds) / found[layer].clear
@@ -102,15 +110,20 @@ def test_labels_show_the_hierarchy() -> None:
 def test_deep_neurons_have_clear_labels_that_an_untrained_network_has_not() -> None:
     known = labels.load()
     assert known.chosen_on.seed != known.measured_on.seed
-    assert counts.share_of_last_stages(known.layers) >= 0.60
+    assert label_counts.share_of_last_stages(known.layers) >= 0.60
     few = World(424_242, 100)  # too few to tell how many, enough to see the difference
     untrained, trained = (
-        dissection.measure(
-            model, few, dissection.dissect(model, replace(few, seed=424_243), known.quantiles)
+        network_dissection.measure(
+            model,
+            few,
+            network_dissection.dissect(model, replace(few, seed=424_243), known.quantiles),
         )
-        for model in (dissect.random_network(), network.load())
+        for model in (__main__.random_network(), sketchnet_model.load())
     )
-    shares = [counts.share_of_last_stages(labels.named(found)) for found in (untrained, trained)]
+    shares = [
+        label_counts.share_of_last_stages(network_dissection.to_labels(found))
+        for found in (untrained, trained)
+    ]
     assert shares[0] < 0.1 < 0.3 < shares[1]
 
 
@@ -118,9 +131,11 @@ def test_deep_neurons_have_clear_labels_that_an_untrained_network_has_not() -> N
 def test_labels_hold_on_other_drawings() -> None:
     known, layer = labels.load(), "relu1b"  # so few drawings show each thing only twice
     limits = torch.tensor([[label.threshold for label in known.layers[layer]]])
-    found = dissection.overlaps(network.load(), World(424_242, 150), {layer: limits})[layer]
+    found = network_dissection.overlaps(
+        sketchnet_model.load(), World(424_242, 150), {layer: limits}
+    )[layer]
     away = [
-        abs(label.iou - float(found.iou[0, label.unit, dissection.PLACES[label.concept]]))
+        abs(label.iou - float(found.iou[0, label.unit, network_dissection.PLACES[label.concept]]))
         for label in known.layers[layer]
         if label.iou >= labels.CLEAR
     ]

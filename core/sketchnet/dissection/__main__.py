@@ -1,4 +1,6 @@
-"""Labelling SketchNet: `python -m core.sketchnet.dissect` names every neuron and counts names."""
+"""Labelling SketchNet: `python -m core.sketchnet.dissection.__main__` names every neuron and
+counts names.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,11 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from core.sketchnet import counts, labels
-from core.sketchnet.dissection import dissect, measure
+from core.sketchnet import labels
+from core.sketchnet.dissection import label_counts, network_dissection
+from core.sketchnet.dissection.network_dissection import dissect, measure
 from core.sketchnet.labels import Labels
-from core.sketchnet.network import WEIGHTS, SketchNet, load
+from core.sketchnet.model import WEIGHTS, SketchNet, load
 from core.sketchworld.seeds import CHOOSING_SEED, MEASURING_SEED, World
 from core.sketchworld.world import CLASSES
 
@@ -46,15 +49,17 @@ def label(
         bar = progress.add_task("dissecting", total=2 * choose_on.count + measure_on.count)
         chosen = dissect(model, choose_on, quantiles, lambda done: progress.advance(bar, done))
         found = measure(model, measure_on, chosen, lambda done: progress.advance(bar, done))
-    weights = labels.fingerprint_of(model)
-    known = Labels(weights, choose_on, tuple(quantiles), measure_on, labels.named(found))
-    return known, counts.share_of_last_stages(labels.named(chosen))
+    weights = network_dissection.fingerprint_of(model)
+    known = Labels(
+        weights, choose_on, tuple(quantiles), measure_on, network_dissection.to_labels(found)
+    )
+    return known, label_counts.share_of_last_stages(network_dissection.to_labels(chosen))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Label every neuron of SketchNet by network dissection, and count the labels."""
     parser = argparse.ArgumentParser(
-        prog="python -m core.sketchnet.dissect", description=main.__doc__
+        prog="python -m core.sketchnet.dissection.__main__", description=main.__doc__
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a safetensors file")
     parser.add_argument("--random", action="store_true", help="dissect an untrained network")
@@ -91,16 +96,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "chosen_on": asdict(known.chosen_on),
             "quantiles": known.quantiles,
             "measured_on": asdict(known.measured_on),
-            "last_stages_clear": round(counts.share_of_last_stages(known.layers), 4),
+            "last_stages_clear": round(label_counts.share_of_last_stages(known.layers), 4),
             "last_stages_clear_where_chosen": round(flattering, 4),
             "layers": {
-                name: asdict(counted) for name, counted in counts.summary(known.layers).items()
+                name: asdict(counted)
+                for name, counted in label_counts.summary(known.layers).items()
             },
         }
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         where = f"(on the drawings that the labels were chosen on: {flattering:.1%})"
-        sys.stdout.write(f"{counts.told(known.layers)}\n{where}\n")
+        sys.stdout.write(f"{label_counts.describe_counts(known.layers)}\n{where}\n")
 
 
 if __name__ == "__main__":

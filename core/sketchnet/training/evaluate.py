@@ -1,6 +1,6 @@
 """How good a SketchNet is: on unseen drawings, under attack, and how many units never fire.
 
-`python -m core.sketchnet.evaluate` prints the shipped network's numbers.
+`python -m core.sketchnet.training.evaluate` prints the shipped network's numbers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core.sketchnet.attacks import logits, pgd
-from core.sketchnet.network import WEIGHTS, SketchNet, device_of, load, normalise
-from core.sketchnet.pictures import as_tensor
+from core.sketchnet.model import WEIGHTS, SketchNet, device_of, load, normalise
+from core.sketchnet.training.adversarial import logits, pgd
+from core.sketchnet.training.data import as_tensor
 from core.sketchworld.seeds import EVALUATION_SEED
 from core.sketchworld.world import batch
 
@@ -110,7 +110,7 @@ def evaluate(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print how good a SketchNet is."""
     parser = argparse.ArgumentParser(
-        prog="python -m core.sketchnet.evaluate", description=main.__doc__
+        prog="python -m core.sketchnet.training.evaluate", description=main.__doc__
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="a safetensors file")
     parser.add_argument(

@@ -24,7 +24,7 @@ BLUE, RED, ORANGE = "#2166ac", "#b2182b", "#e08214"
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """One line of a panel: its name, colour, points (x, y), and whether each point is marked."""
 
     name: str
@@ -34,11 +34,11 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """One plot: what it shows, and its lines over steps; `top` and `foot` bound the y axis."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[CurveLine, ...]
     steps: int
     foot: float
     top: float
@@ -63,7 +63,7 @@ def draw_curve(
     its `step`; `steps` is the length of the whole run, `eps` the radius of its attack.
     """
     clean = [(float(r["step"]), 100.0 * float(r["accuracy"])) for r in reports]
-    lines = [Line("clean", BLUE, clean, marked=True)]
+    lines = [CurveLine("clean", BLUE, clean, marked=True)]
     radii = list(reports[-1]["pgd20_accuracy"]) if reports else []
     for radius, colour in zip(radii, (RED, ORANGE), strict=False):
         found = [
@@ -71,18 +71,18 @@ def draw_curve(
             for r in reports
             if radius in r["pgd20_accuracy"]
         ]
-        lines.append(Line(f"attacked, eps {radius}", colour, found, marked=True))
+        lines.append(CurveLine(f"attacked, eps {radius}", colour, found, marked=True))
     panels = (
-        Panel(
+        CurvePanel(
             f"training loss, adversarial to eps {eps:g}",
-            (Line("loss", BLUE, losses),),
+            (CurveLine("loss", BLUE, losses),),
             steps,
             foot=0.02,
             top=5.0,
             ticks=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
             log=True,
         ),
-        Panel(
+        CurvePanel(
             "unseen drawings named right, %",
             tuple(lines),
             steps,
@@ -97,7 +97,7 @@ def draw_curve(
     sheet.resize((len(panels) * WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(path)
 
 
-def _draw_panel(pen: ImageDraw.ImageDraw, panel: Panel, left: int) -> None:
+def _draw_panel(pen: ImageDraw.ImageDraw, panel: CurvePanel, left: int) -> None:
     """Draw one panel whose left edge is at `left`."""
     font = ImageFont.load_default(TEXT * FINE)
     wide, high = (WIDTH - LEFT - RIGHT) * FINE, (HEIGHT - TOP - BOTTOM) * FINE

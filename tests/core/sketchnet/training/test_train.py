@@ -11,14 +11,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import ExplorerError
-from core.sketchnet import attacks, evaluate, pictures, train, trainer
-from core.sketchnet.curve import LEFT, WIDTH, draw_curve
-from core.sketchnet.network import SketchNet, fold, load
-from core.sketchnet.settings import Settings
-from core.sketchnet.trainer import Trainer
+from core.sketchnet.model import SketchNet, fold, load
+from core.sketchnet.training import adversarial, evaluate, train, trainer
+from core.sketchnet.training import data as training_data
+from core.sketchnet.training.learning_curve import LEFT, WIDTH, draw_curve
+from core.sketchnet.training.settings import TrainingSettings
+from core.sketchnet.training.trainer import Trainer
 from core.sketchworld.world import CLASSES, draw
 
-TINY = Settings(
+TINY = TrainingSettings(
     drawings=256, epochs=2, batch=32, small_side=16, plain=0.2, ramp=0.5, widths=(4, 5, 6, 7, 9)
 )
 WIDE = (12, 16, 24, 32, 40)
@@ -101,12 +102,12 @@ def test_the_callers_random_numbers_are_left_alone(tmp_path: Path) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def few_classes(seed: int, count: int) -> pictures.DrawingSet:
+def few_classes(seed: int, count: int) -> training_data.DrawingSet:
     """Draw only classes that a tiny network can tell apart in seconds."""
     names = ("vertical stripes", "horizontal stripes", "dots", "disc", "eye")
     labels = np.array([CLASSES.index(names[index % 5]) for index in range(count)])
     images = [draw(seed, index, label=int(label)).image for index, label in enumerate(labels)]
-    return pictures.DrawingSet(np.stack(images), labels)
+    return training_data.DrawingSet(np.stack(images), labels)
 
 
 def test_a_few_seconds_of_training_learn() -> None:
@@ -117,7 +118,7 @@ def test_a_few_seconds_of_training_learn() -> None:
     losses = [run.advance() for _ in range(settings.steps)]
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
     unseen = few_classes(1, 100)
-    images = pictures.resize(pictures.as_tensor(unseen.images), 32)
+    images = training_data.resize(training_data.as_tensor(unseen.images), 32)
     share = evaluate.accuracy(run.averaged(), images, torch.from_numpy(unseen.labels))
     assert share > 0.6  # five classes: 0.2 by chance
 
@@ -155,7 +156,7 @@ def test_replicas_share_parameters_but_not_statistics(finished: tuple[Trainer, P
 
 
 def test_schedules_start_gently_and_end_at_nothing() -> None:
-    settings = Settings(drawings=12_800, epochs=10, batch=128)
+    settings = TrainingSettings(drawings=12_800, epochs=10, batch=128)
     rates = [settings.rate_at(step) for step in range(settings.steps)]
     assert rates[0] < 0.05 * settings.rate
     assert max(rates) == pytest.approx(settings.rate, rel=0.01)
@@ -183,7 +184,7 @@ def test_augmented_pictures_stay_pictures_and_follow_their_generator() -> None:
     images = torch.rand(6, 3, 20, 20).contiguous(memory_format=torch.channels_last)
     before = images.clone()
     first, again, other = (
-        pictures.augment(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        training_data.augment(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
     )
     assert torch.equal(images, before)
     assert torch.equal(first, again)
@@ -193,13 +194,13 @@ def test_augmented_pictures_stay_pictures_and_follow_their_generator() -> None:
 
 
 def test_drawing_sets_are_those_of_the_world_and_are_kept(tmp_path: Path) -> None:
-    assert sum(pictures.prepare(tmp_path, 8, 12, workers=1)) == 12
-    assert list(pictures.prepare(tmp_path, 8, 12, workers=1)) == [], "already there"
-    found = pictures.open_set(tmp_path)
-    images, labels = pictures.batch(8, range(12))
+    assert sum(training_data.prepare(tmp_path, 8, 12, workers=1)) == 12
+    assert list(training_data.prepare(tmp_path, 8, 12, workers=1)) == [], "already there"
+    found = training_data.open_set(tmp_path)
+    images, labels = training_data.batch(8, range(12))
     np.testing.assert_array_equal(found.images, images)
     np.testing.assert_array_equal(found.labels, labels)
-    assert sum(pictures.prepare(tmp_path, 9, 12, workers=1)) == 12, "another seed, another set"
+    assert sum(training_data.prepare(tmp_path, 9, 12, workers=1)) == 12, "another seed, another set"
 
 
 @pytest.fixture
@@ -209,7 +210,7 @@ def victim() -> tuple[SketchNet, Tensor, Tensor]:
     return model, torch.rand(4, 3, 24, 17), torch.tensor([0, 1, 2, 3])
 
 
-@pytest.mark.parametrize("attack", [attacks.one_step, attacks.pgd])
+@pytest.mark.parametrize("attack", [adversarial.one_step, adversarial.pgd])
 def test_attacks_stay_in_the_ball_and_raise_the_loss(
     attack: object, victim: tuple[SketchNet, Tensor, Tensor]
 ) -> None:
@@ -217,20 +218,20 @@ def test_attacks_stay_in_the_ball_and_raise_the_loss(
     before = images.clone()
     misled = attack(model, images, labels, 0.5, torch.Generator().manual_seed(0))  # type: ignore[operator]
     assert torch.equal(images, before)
-    assert float(attacks.norms(misled - images).max()) <= 0.5 + 1e-5
+    assert float(adversarial.norms(misled - images).max()) <= 0.5 + 1e-5
     assert 0.0 <= float(misled.min()) <= float(misled.max()) <= 1.0
     assert not misled.requires_grad
     loss = nn.functional.cross_entropy
-    clean = loss(attacks.logits(model, images, half=False), labels)
-    assert loss(attacks.logits(model, misled, half=False), labels) > clean
+    clean = loss(adversarial.logits(model, images, half=False), labels)
+    assert loss(adversarial.logits(model, misled, half=False), labels) > clean
 
 
 def test_projection_moves_only_what_is_outside() -> None:
     change = torch.randn(3, 3, 4, 5)
     change[0] *= 0.01
-    near = attacks.project(change, 1.0)
+    near = adversarial.project(change, 1.0)
     torch.testing.assert_close(near[0], change[0])
-    torch.testing.assert_close(attacks.norms(near[1:]), torch.ones(2, 1, 1, 1))
+    torch.testing.assert_close(adversarial.norms(near[1:]), torch.ones(2, 1, 1, 1))
 
 
 def test_dead_units_are_counted_by_layer() -> None:
@@ -244,7 +245,7 @@ def test_dead_units_are_counted_by_layer() -> None:
 
 
 def test_the_evaluation_prints_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from core.sketchnet.network import save
+    from core.sketchnet.model import save
 
     path = tmp_path / "net.safetensors"
     save(fold(SketchNet(len(CLASSES), widths=TINY.widths)), CLASSES, path)

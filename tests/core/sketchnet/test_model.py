@@ -8,16 +8,7 @@ from torch import nn
 
 from core.checkpoints import read_checkpoint
 from core.errors import BadCheckpoint
-from core.sketchnet.network import (
-    MEAN,
-    STD,
-    SketchNet,
-    fold,
-    load,
-    normalise,
-    parameter_count,
-    save,
-)
+from core.sketchnet.model import MEAN, STD, SketchNet, fold, load, normalise, parameter_count, save
 from core.sketchworld.world import CLASSES
 
 TINY = (5, 6, 7, 9, 11)

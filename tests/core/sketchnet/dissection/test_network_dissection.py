@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from core.errors import ExplorerError
-from core.sketchnet import counts, dissection, labels
-from core.sketchnet import dissect as dissect_command
+from core.sketchnet import labels
+from core.sketchnet.dissection import __main__ as dissect_command
+from core.sketchnet.dissection import label_counts, network_dissection
 from core.sketchnet.labels import Label, Labels
-from core.sketchnet.network import SketchNet, load, normalise, save
+from core.sketchnet.model import SketchNet, load, normalise, save
 from core.sketchworld import seeds
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
@@ -63,17 +64,20 @@ def truths(world: World) -> dict[str, np.ndarray]:
     none = np.zeros((SIZE, SIZE), dtype=bool)
     drawn = [draw(world.seed, index, masks=True) for index in range(world.count)]
     known = [{**drawing.masks, **drawing.colours} for drawing in drawn]
-    return {name: np.stack([each.get(name, none) for each in known]) for name in dissection.NAMES}
+    return {
+        name: np.stack([each.get(name, none) for each in known])
+        for name in network_dissection.NAMES
+    }
 
 
 @pytest.mark.parametrize("layer", ["relu1b", "relu3a", "relu5b"])
 def test_overlaps_are_those_of_the_paper(model: SketchNet, layer: str) -> None:
-    tally = dissection.count_activations(model, WORLD)[layer]
+    tally = network_dissection.count_activations(model, WORLD)[layer]
     quantiles = (0.2, QUANTILE, 0.01)
-    limits = torch.stack([dissection.thresholds(tally, quantile) for quantile in quantiles])
-    found = dissection.overlaps(model, WORLD, {layer: limits})[layer]
+    limits = torch.stack([network_dissection.thresholds(tally, quantile) for quantile in quantiles])
+    found = network_dissection.overlaps(model, WORLD, {layer: limits})[layer]
     every, shown = maps(model, layer), truths(WORLD)
-    assert found.shown.tolist() == [shown[name].sum() for name in dissection.NAMES]
+    assert found.shown.tolist() == [shown[name].sum() for name in network_dissection.NAMES]
     for unit in range(found.both.shape[1]):
         values = np.sort(np.concatenate([each[unit].ravel() for each in every]))[::-1]
         large = np.stack([enlarged(each[unit]) for each in every])
@@ -82,7 +86,7 @@ def test_overlaps_are_those_of_the_paper(model: SketchNet, layer: str) -> None:
             # bins make the limit inexact: the counts lie between those of its neighbours
             low, high = ((large >= max(limit * f, 1e-6)) for f in (0.99, 1.02))
             assert high.sum() <= int(found.fired[level, unit]) <= low.sum()
-            for place, name in enumerate(dissection.NAMES):
+            for place, name in enumerate(network_dissection.NAMES):
                 both = int(found.both[level, unit, place])
                 assert (high & shown[name]).sum() <= both <= (low & shown[name]).sum()
 
@@ -92,10 +96,10 @@ def test_labels_are_chosen_on_some_drawings_and_measured_on_others(
     model: SketchNet, layer: str
 ) -> None:
     quantiles = (0.01, 0.1, QUANTILE)
-    chosen = dissection.dissect(model, WORLD, quantiles)
-    found = dissection.measure(model, OTHER, chosen)[layer]
-    tally = dissection.count_activations(model, WORLD)[layer]
-    tried = [dissection.thresholds(tally, quantile).tolist() for quantile in quantiles]
+    chosen = network_dissection.dissect(model, WORLD, quantiles)
+    found = network_dissection.measure(model, OTHER, chosen)[layer]
+    tally = network_dissection.count_activations(model, WORLD)[layer]
+    tried = [network_dissection.thresholds(tally, quantile).tolist() for quantile in quantiles]
     here, there = (maps(model, layer, world) for world in (WORLD, OTHER))
     shown, shown_there = truths(WORLD), truths(OTHER)
     for unit, (concept, limit, iou) in enumerate(
@@ -106,10 +110,10 @@ def test_labels_are_chosen_on_some_drawings_and_measured_on_others(
         )
         known = {
             (name, row[unit]): iou_of(large >= row[unit], shown[name])
-            for name in dissection.NAMES
+            for name in network_dissection.NAMES
             for row in tried
         }
-        name = dissection.NAMES[concept]
+        name = network_dissection.NAMES[concept]
         assert known[name, limit] == pytest.approx(max(known.values()), abs=1e-3)
         assert known[name, limit] == pytest.approx(float(chosen[layer].iou[unit]), abs=1e-3)
         assert iou == pytest.approx(iou_of(other >= limit, shown_there[name]), abs=1e-3)
@@ -121,14 +125,16 @@ def iou_of(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_several_limits_count_as_each_alone(model: SketchNet) -> None:
-    tally = dissection.count_activations(model, WORLD)
+    tally = network_dissection.count_activations(model, WORLD)
     limits = {
-        name: torch.stack([dissection.thresholds(each, q) for q in (0.3, 0.05, 0.05, 0.001)])
+        name: torch.stack(
+            [network_dissection.thresholds(each, q) for q in (0.3, 0.05, 0.05, 0.001)]
+        )
         for name, each in tally.items()
     }
-    together = dissection.overlaps(model, WORLD, limits)
+    together = network_dissection.overlaps(model, WORLD, limits)
     for level in range(4):
-        alone = dissection.overlaps(
+        alone = network_dissection.overlaps(
             model, WORLD, {name: each[level : level + 1] for name, each in limits.items()}
         )
         for name, overlap in alone.items():
@@ -138,25 +144,29 @@ def test_several_limits_count_as_each_alone(model: SketchNet) -> None:
 
 
 def test_thresholds_are_reached_by_the_share_that_was_asked_for(model: SketchNet) -> None:
-    for layer, tally in dissection.count_activations(model, WORLD).items():
+    for layer, tally in network_dissection.count_activations(model, WORLD).items():
         every = np.stack(maps(model, layer))  # [N, units, h, w]
         assert tally.sum() == every.size
-        limits = dissection.thresholds(tally, QUANTILE)
+        limits = network_dissection.thresholds(tally, QUANTILE)
         for unit, limit in enumerate(limits.tolist()):
             values = every[:, unit]
             assert (values >= limit).mean() <= QUANTILE
-            if limit > dissection.SMALLEST:  # the next bin would be too much
+            if limit > network_dissection.SMALLEST:  # the next bin would be too much
                 assert (values >= limit * 0.992).mean() > QUANTILE
 
 
 def test_a_dead_unit_has_no_label(model: SketchNet) -> None:
-    chosen = dissection.dissect(model, WORLD, [QUANTILE, 0.01])
-    found = dissection.measure(model, OTHER, chosen)
-    assert labels.named(chosen)["relu3a"][1].iou == labels.named(found)["relu3a"][1].iou == 0.0
+    chosen = network_dissection.dissect(model, WORLD, [QUANTILE, 0.01])
+    found = network_dissection.measure(model, OTHER, chosen)
+    assert (
+        network_dissection.to_labels(chosen)["relu3a"][1].iou
+        == network_dissection.to_labels(found)["relu3a"][1].iou
+        == 0.0
+    )
 
 
 def test_overlaps_of_sets_known_by_hand() -> None:
-    overlap = dissection.Overlap(
+    overlap = network_dissection.Overlap(
         both=torch.tensor([[[2, 0], [3, 1]]]),
         fired=torch.tensor([[4, 0]]),
         shown=torch.tensor([6, 0]),
@@ -166,14 +176,14 @@ def test_overlaps_of_sets_known_by_hand() -> None:
 
 
 def test_the_best_of_every_concept_and_limit_is_chosen() -> None:
-    overlap = dissection.Overlap(
+    overlap = network_dissection.Overlap(
         # of two limits, two units and three concepts
         both=torch.tensor([[[9, 2, 0], [0, 0, 4]], [[5, 2, 0], [0, 0, 3]]]),
         fired=torch.tensor([[30, 4], [6, 3]]),
         shown=torch.tensor([10, 2, 8]),
     )
     limits = torch.tensor([[0.5, 1.5], [2.5, 3.5]])
-    (found,) = dissection.choose({"relu1a": overlap}, {"relu1a": limits}).values()
+    (found,) = network_dissection.choose({"relu1a": overlap}, {"relu1a": limits}).values()
     assert found.concepts.tolist() == [0, 2]
     assert found.limits.tolist() == [2.5, 1.5]  # 5/11 beats 9/31 and 2/6; 4/8 beats 3/8
     assert found.iou.tolist() == [5 / 11, 4 / 8]
@@ -181,7 +191,7 @@ def test_the_best_of_every_concept_and_limit_is_chosen() -> None:
 
 def test_dissection_is_the_same_each_time_and_leaves_the_network_alone(model: SketchNet) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    first, again = (dissection.dissect(model, World(9, 4), [0.01, 0.02]) for _ in range(2))
+    first, again = (network_dissection.dissect(model, World(9, 4), [0.01, 0.02]) for _ in range(2))
     for layer, choice in first.items():
         assert torch.equal(choice.concepts, again[layer].concepts)
         assert torch.equal(choice.limits, again[layer].limits)
@@ -249,8 +259,8 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
     assert told["measured_on"] == {"seed": 8, "count": 3}
     clear = [label for label in written.layers["relu4b"] if label.iou >= labels.CLEAR]
     assert layers["relu4b"]["clear"] == len(clear) == sum(layers["relu4b"]["kinds"].values())
-    assert told["last_stages_clear"] == round(counts.share_of_last_stages(written.layers), 4)
-    measured = dissection.overlaps(
+    assert told["last_stages_clear"] == round(label_counts.share_of_last_stages(written.layers), 4)
+    measured = network_dissection.overlaps(
         load(weights),
         World(8, 3),
         {
@@ -260,7 +270,7 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
     )
     for name, row in written.layers.items():
         for label in row:  # the file alone is enough to measure it again
-            place = dissection.PLACES[label.concept]
+            place = network_dissection.PLACES[label.concept]
             assert label.iou == round(float(measured[name].iou[0, label.unit, place]), 4)
     dissect_command.main([*few[:4], "--random"])
     assert "of the neurons of the last two stages" in capsys.readouterr().out
@@ -274,15 +284,15 @@ def replace_head() -> SketchNet:
 def test_summaries_count_only_clear_labels() -> None:
     known = some_labels()
     row = [replace(label, layer="relu5b") for label in known.layers["relu1a"]]
-    found = counts.summary({"relu5b": row})["relu5b"]
+    found = label_counts.summary({"relu5b": row})["relu5b"]
     assert found.clear == 2
     assert found.kinds == {"edge": 1, "shape": 1}
-    assert counts.share_of_last_stages({"relu5b": row}) == pytest.approx(2 / 3)
+    assert label_counts.share_of_last_stages({"relu5b": row}) == pytest.approx(2 / 3)
     assert all(kind in CONCEPTS.values() for kind in ("edge", "shape"))
 
 
 def test_counts_are_told_by_layer_kind_and_concept() -> None:
-    told = counts.told(some_labels().layers)
+    told = label_counts.describe_counts(some_labels().layers)
     row = next(line for line in told.splitlines() if line.startswith("relu1a "))
     assert row.split() == ["relu1a", "2/3", "1", "1"]
     assert "relu1a: vertical edge, lighter left 1; concentric rings 1" in told

@@ -25,8 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.sketchnet.network import SketchNet, normalise
-from core.sketchnet.pictures import as_tensor
+from core.checkpoints import fingerprint
+from core.sketchnet.labels import DIGITS, Label
+from core.sketchnet.model import MEAN, STD, SketchNet, normalise
+from core.sketchnet.training.data import as_tensor
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
 from core.sketchworld.world import SIZE, Drawing, draw
@@ -240,3 +242,22 @@ def dissect(
         for name, tally in count_activations(model, world, tell).items()
     }
     return choose(overlaps(model, world, limits, tell), limits)
+
+
+def to_labels(found: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
+    """Return what was chosen for every unit as labels, by layer."""
+    layers = {}
+    for layer, choice in found.items():
+        columns = zip(
+            choice.concepts.tolist(), choice.iou.tolist(), choice.limits.tolist(), strict=True
+        )
+        layers[layer] = tuple(
+            Label(layer, unit, NAMES[at], CONCEPTS[NAMES[at]], round(iou, DIGITS), threshold)
+            for unit, (at, iou, threshold) in enumerate(columns)
+        )
+    return layers
+
+
+def fingerprint_of(model: SketchNet) -> str:
+    """Name a SketchNet's weights as `core.networks` does."""
+    return fingerprint(model.state_dict(), "sketchnet", MEAN, STD, (SIZE, SIZE))

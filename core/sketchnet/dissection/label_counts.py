@@ -48,7 +48,7 @@ def share_of_last_stages(layers: Mapping[str, Sequence[Label]]) -> float:
     return sum(label.iou >= CLEAR for label in last) / max(len(last), 1)
 
 
-def told(layers: Mapping[str, Sequence[Label]]) -> str:
+def describe_counts(layers: Mapping[str, Sequence[Label]]) -> str:
     """Tell the counts in plain text: a table by layer and kind, then every layer's concepts."""
     counts = summary(layers)
     lines = [f"{'layer':8}{'clear/units':>12}" + "".join(f"{kind:>9}" for kind in KINDS)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.sketchnet.network import WIDTHS
+from core.sketchnet.model import WIDTHS
 from core.sketchworld.world import SIZE
 
 REPORTS = 8  # how often a run is measured
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """Everything that decides what a training run ends with."""
 
     seed: int = 0

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import copy
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.sketchnet import pictures
-from core.sketchnet.attacks import logits, one_step
-from core.sketchnet.checkpoint import State, read_state, write_state
-from core.sketchnet.network import SketchNet, blank, fold
-from core.sketchnet.settings import Settings
+from core.sketchnet.model import SketchNet, blank, fold
+from core.sketchnet.training import data as training_data
+from core.sketchnet.training.adversarial import logits, one_step
+from core.sketchnet.training.settings import TrainingSettings
 from core.sketchworld.world import CLASSES
 
 LOSS_SHARE = 0.02  # of a new loss in the running mean
@@ -27,8 +31,8 @@ class Trainer:
 
     def __init__(
         self,
-        settings: Settings,
-        data: pictures.DrawingSet,
+        settings: TrainingSettings,
+        data: training_data.DrawingSet,
         device: torch.device = torch.device("cpu"),  # noqa: B008
     ) -> None:
         """Start a run at step 0 on a device."""
@@ -89,8 +93,8 @@ class Trainer:
         settings, model = self.settings, self.replicas[part]
         (own,) = np.random.SeedSequence([settings.seed, self.step, part]).generate_state(1)
         generator = torch.Generator(self.device).manual_seed(int(own))
-        small = pictures.resize(images, settings.side_at(self.step))
-        small = pictures.augment(small, generator)
+        small = training_data.resize(images, settings.side_at(self.step))
+        small = training_data.augment(small, generator)
         eps = settings.eps_at(self.step)
         if eps > 0.0:
             model.eval()  # the attack sees the network as it will be used
@@ -114,7 +118,7 @@ class Trainer:
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data))
         chosen = np.sort(order[place * self.settings.batch : (place + 1) * self.settings.batch])
         labels = torch.from_numpy(self.data.labels[chosen])
-        images = pictures.as_tensor(self.data.images[chosen])
+        images = training_data.as_tensor(self.data.images[chosen])
         return images.to(self.device), labels.to(self.device)
 
     @torch.no_grad()
@@ -147,7 +151,9 @@ class Trainer:
             "reports": self.reports,
             "schedules": self.schedules,
         }
-        write_state(path, State(dict(self.model.state_dict()), self.average, momenta, notes))
+        write_state(
+            path, TrainingState(dict(self.model.state_dict()), self.average, momenta, notes)
+        )
 
     def read(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -175,7 +181,7 @@ def _replica(model: SketchNet) -> SketchNet:
     return replica
 
 
-def sgd(model: SketchNet, settings: Settings) -> torch.optim.SGD:
+def sgd(model: SketchNet, settings: TrainingSettings) -> torch.optim.SGD:
     """Return SGD that decays weights only: decayed biases and normalisation make dead units."""
     decayed = [p for p in model.parameters() if p.ndim > 1]
     free = [p for p in model.parameters() if p.ndim <= 1]
@@ -184,3 +190,35 @@ def sgd(model: SketchNet, settings: Settings) -> torch.optim.SGD:
         {"params": free, "weight_decay": 0.0},
     ]
     return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=True)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a run needs to go on: weights, their running average, momenta and JSON counters."""
+
+    model: dict[str, Tensor]
+    average: dict[str, Tensor]
+    momenta: dict[str, Tensor]
+    notes: dict[str, Any]
+
+
+def write_state(path: Path, state: TrainingState) -> None:
+    """Write a checkpoint in one piece or not at all."""
+    tensors = {}
+    for kind in ("model", "average", "momenta"):
+        for name, value in getattr(state, kind).items():
+            tensors[f"{kind}/{name}"] = value.detach().contiguous().clone()
+    partial = path.with_suffix(".part")
+    save_file(tensors, partial, {"notes": json.dumps(state.notes)})
+    partial.replace(path)
+
+
+def read_state(path: Path) -> TrainingState:
+    """Read a checkpoint."""
+    kinds: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "momenta": {}}
+    with safe_open(path, "pt") as file:
+        notes = json.loads(file.metadata()["notes"])
+        for key in file.keys():  # noqa: SIM118
+            kind, name = key.split("/", 1)
+            kinds[kind][name] = file.get_tensor(key)
+    return TrainingState(kinds["model"], kinds["average"], kinds["momenta"], notes)

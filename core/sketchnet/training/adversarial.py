@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.sketchnet.network import SketchNet, normalise
+from core.sketchnet.model import SketchNet, normalise
 
 STEP = 1.25  # of the one-step attack, in units of eps
 PGD_STEPS = 20

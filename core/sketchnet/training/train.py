@@ -1,4 +1,4 @@
-"""Training SketchNet from nothing: `python -m core.sketchnet.train --out DIR`.
+"""Training SketchNet from nothing: `python -m core.sketchnet.training.train --out DIR`.
 
 First plain, on pictures made smaller; then with ever stronger one-step adversarial examples; then
 the same at full size. A killed run goes on with `--resume` and, on a CPU, ends with the very same
@@ -24,12 +24,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from core.devices import DEVICES, resolve_device
 from core.errors import ExplorerError
-from core.sketchnet import pictures
-from core.sketchnet.curve import draw_curve
-from core.sketchnet.evaluate import DEAD_COUNT, evaluate
-from core.sketchnet.network import WEIGHTS, save
-from core.sketchnet.settings import Settings
-from core.sketchnet.trainer import Trainer
+from core.sketchnet.model import WEIGHTS, save
+from core.sketchnet.training import data
+from core.sketchnet.training.evaluate import DEAD_COUNT, evaluate
+from core.sketchnet.training.learning_curve import draw_curve
+from core.sketchnet.training.settings import TrainingSettings
+from core.sketchnet.training.trainer import Trainer
 from core.sketchworld.seeds import EVALUATION_SEED
 from core.sketchworld.world import CLASSES
 
@@ -40,7 +40,7 @@ SAVE_EVERY = 100  # steps between two checkpoints
 
 
 def train(
-    settings: Settings,
+    settings: TrainingSettings,
     out: Path,
     resume: bool = False,
     workers: int = 2,
@@ -61,7 +61,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     with _progress() as progress:
         drawing = progress.add_task("drawing", total=settings.drawings)
-        for done in pictures.prepare(out, settings.seed, settings.drawings, workers):
+        for done in data.prepare(out, settings.seed, settings.drawings, workers):
             progress.advance(drawing, done)
         progress.update(drawing, completed=settings.drawings)
         run = _start(settings, out, resume, where)
@@ -97,9 +97,9 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, disable=quiet, speed_estimate_period=120)
 
 
-def _start(settings: Settings, out: Path, resume: bool, device: torch.device) -> Trainer:
+def _start(settings: TrainingSettings, out: Path, resume: bool, device: torch.device) -> Trainer:
     """Return a new run, or the one that the folder's checkpoint holds."""
-    run = Trainer(settings, pictures.open_set(out), device)
+    run = Trainer(settings, data.open_set(out), device)
     state = out / STATE
     if state.is_file() and not resume:
         raise ExplorerError(
@@ -166,9 +166,9 @@ def record(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train SketchNet from nothing on drawings of SketchWorld."""
-    usual = Settings()
+    usual = TrainingSettings()
     parser = argparse.ArgumentParser(
-        prog="python -m core.sketchnet.train", description=main.__doc__
+        prog="python -m core.sketchnet.training.train", description=main.__doc__
     )
     parser.add_argument(
         "--out", type=Path, default=Path("sketchnet-run"), help="folder for everything written"
@@ -188,11 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
-    names = {field.name for field in dataclasses.fields(Settings)}
-    settings = Settings(**{name: value for name, value in vars(chosen).items() if name in names})
+    names = {field.name for field in dataclasses.fields(TrainingSettings)}
+    settings = TrainingSettings(
+        **{name: value for name, value in vars(chosen).items() if name in names}
+    )
     run = train(settings, chosen.out, chosen.resume, chosen.workers, device=chosen.device)
     words = sys.argv[1:] if arguments is None else list(arguments)
-    command = " ".join(["python -m core.sketchnet.train", *words])
+    command = " ".join(["python -m core.sketchnet.training.train", *words])
     (chosen.out / "record.json").write_text(json.dumps(record(run, command), indent=2) + "\n")
 
 

@@ -1,0 +1,1 @@
+"""Network dissection: what each unit of SketchNet stands for, measured."""
