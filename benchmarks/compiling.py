@@ -16,15 +16,15 @@ import typer
 from rich.console import Console
 from torch import Tensor, nn
 
-from core import networks
 from core.errors import ExplorerError
+from core.networks import registry
 from core.recipes.neuron import BATCH, STEPS
 
 
-def step(cut: nn.Module, image: Tensor, layer: str) -> float:
+def step(extractor: nn.Module, image: Tensor, layer: str) -> float:
     """Pass forward and backward once, and tell how many seconds it took."""
     began = time.perf_counter()
-    value = cut(image)[layer].float().mean()
+    value = extractor(image)[layer].float().mean()
     torch.autograd.grad(value, image)
     if image.device.type == "cuda":
         torch.cuda.synchronize()
@@ -40,10 +40,10 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Time both sides, and say after how many pictures compiling has paid for itself."""
-    loaded = networks.load(network, weights)
+    loaded = registry.load(network, weights)
     name = loaded.layer(layer).name
-    plain = loaded.cut([name], for_gradients=True)
-    compiled = torch.compile(loaded.cut([name], for_gradients=True))
+    plain = loaded.extractor([name], for_gradients=True)
+    compiled = torch.compile(loaded.extractor([name], for_gradients=True))
     image = torch.rand(BATCH, 3, size, size, device=loaded.device).requires_grad_()
     first_plain, first_compiled = step(plain, image, name), step(compiled, image, name)
     times = [(step(plain, image, name), step(compiled, image, name)) for _ in range(rounds)]

@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import networks, objectives
+from core import objectives
 from core.ascent import AscentSettings, ascend
 from core.canvas import Fourier
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.neurons import suggested_size
 from core.transforms import Wobble
 
@@ -54,7 +55,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="A JSON file.")] = None,
 ) -> None:
     """Climb with and without damping."""
-    loaded = networks.load(network, weights)
+    loaded = registry.load(network, weights)
     sides = {
         "plain": AscentSettings(steps, PLAIN_RATE, PLAIN_DAMPING),
         "damped": AscentSettings(steps),

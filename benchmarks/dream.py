@@ -23,10 +23,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import dreams, memory, networks, objectives
+from core import allocator, dreams, objectives
 from core.datasets import samples
 from core.images import image_io, resize
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 
 # Of the classic loop.
@@ -70,12 +71,12 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     """Pass forward and backward through the cut network, and do nothing else."""
     base = image_io.to_tensor(image_io.scaled(image_io.open_picture(png), recipe.size))
-    cut = network.cut(list(recipe.layers), for_gradients=True)
+    extractor = network.extractor(list(recipe.layers), for_gradients=True)
     climbed = objectives.energy(recipe.layers[0])
     for size in dreams.octaves(base, recipe):
         picture = resize.resized(base, size).requires_grad_()
         for _ in range(recipe.steps):
-            torch.autograd.grad(climbed(cut(picture)).sum(), picture)
+            torch.autograd.grad(climbed(extractor(picture)).sum(), picture)
 
 
 SIDES: dict[str, Side] = {
@@ -85,7 +86,7 @@ SIDES: dict[str, Side] = {
 }
 # Those that run beside the explorer, in another process.
 APART = ("the classic loop",)
-_load = functools.cache(networks.load)
+_load = functools.cache(registry.load)
 
 
 def seconds(
@@ -93,7 +94,7 @@ def seconds(
 ) -> float:
     """Time one dream of one side, in whatever process this is."""
     if side not in APART:
-        memory.keep()
+        allocator.keep_freed_memory()
     torch.set_num_threads(threads)
     loaded = _load(network, weights, "cpu")
     started = time.perf_counter()

@@ -24,7 +24,8 @@ from PIL import Image
 from rich.console import Console
 
 from benchmarks.server import Server, Visitor, resident
-from core import networks, neurons
+from core import neurons
+from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
 from explorer.claims import Claims
 from explorer.jobs import Job, Jobs
@@ -87,7 +88,7 @@ class Witness:
 
 def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
     """Write a recipe for SketchNet."""
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     return neurons.plan(network, LAYER, range(units), size=size, steps=steps, seed=seed)
 
 
@@ -136,7 +137,7 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
     """Kill an atlas at random moments, start it again, and count what is lost or made twice."""
     chance = random.Random(0)
     wrong: list[str] = []
-    command = [sys.executable, "-m", "explorer", "atlas", networks.SKETCHNET]
+    command = [sys.executable, "-m", "explorer", "atlas", registry.SKETCHNET]
     # Another seed than that of the pictures that ship.
     command += ["--layers", layers, "--seed", "1", "--json"]
     with tempfile.TemporaryDirectory() as folder:
@@ -263,7 +264,7 @@ async def _crowd(
 
     async def one(number: int) -> None:
         recipe = neurons.plan(
-            networks.load(networks.SKETCHNET, device="cpu"), LAYER, [number], 64, 128, number
+            registry.load(registry.SKETCHNET, device="cpu"), LAYER, [number], 64, 128, number
         )
         query = f"layer={LAYER}&unit={number}&size=64&steps=128&seed={number}"
         chance = random.Random(number)
@@ -308,7 +309,7 @@ def memory(
 async def _many(server: Server, witness: Witness, count: int) -> list[dict[str, float]]:
     """Do jobs one after the other; give the memory in MiB after every tenth."""
     curve = []
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     layers = [layer.name for layer in network.shown]
     async with Visitor(server.port, "somebody") as visitor:
         for number in range(count):

@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import depths, dreams, networks, retouch
+from core import depths, dreams, retouch
 from core.datasets import samples
 from core.images import image_io
+from core.networks import registry
 from explorer import labelling
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
@@ -35,7 +36,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Dream, measure, and print a row for each depth."""
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     labels = labelling.clear_labels(network)
     layers = sorted({it.layer for it in labels})
     found: dict[str, list[dict[str, float]]] = defaultdict(list)

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.strange import strange
-from core import networks
 from core.images import image_io
+from core.networks import registry
 from core.portraits import pictures as portray
 from core.sketchnet.training.data import as_tensor, resize
 from core.sketchworld.world import CLASSES, SIZE, batch
@@ -174,7 +174,7 @@ def accuracy(judge: Judge, count: int = 2000) -> float:
 
 def class_pictures(weights: Path | None, size: int | None = None, seed: int = 0) -> Tensor:
     """Draw what every class neuron of a SketchNet wants to see, [classes, 3, size, size]."""
-    network = networks.load("sketchnet", weights)
+    network = registry.load("sketchnet", weights)
     layer = network.layer("logits")
     return torch.stack(portray(network, layer, range(layer.channels), seed, size))
 

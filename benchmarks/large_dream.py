@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
-from core import dreams, memory, networks
+from core import allocator, dreams
 from core.datasets import samples
 from core.images import image_io
+from core.networks import registry
 
 PAGE_KIB = resource.getpagesize() / 1024
 
@@ -30,8 +31,8 @@ def main(
     """Dream once, and print what it took."""
     if sys.platform != "linux":
         raise SystemExit("error: memory is read as Linux tells it")
-    memory.keep()
-    loaded = networks.load(network, weights, "cpu")
+    allocator.keep_freed_memory()
+    loaded = registry.load(network, weights, "cpu")
     photograph = samples.picture("astronaut")
     name, png = image_io.fingerprint(photograph), image_io.encode_png(photograph)
     recipe = dreams.plan(loaded, [layer], name, size=size, steps=steps)

@@ -1,7 +1,7 @@
 """What keeping freed memory does for an ascent: ``python -m benchmarks.memory --weights FILE``.
 
-Processes with and without ``core.memory.keep`` draw the same batch in turns; each tells how long
-its steps took and how much memory it held at most.
+Processes with and without ``core.allocator.keep_freed_memory`` draw the same batch in turns; each
+tells how long its steps took and how much memory it held at most.
 """
 
 import itertools
@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import memory, networks, neurons
+from core import allocator, neurons
+from core.networks import registry
 
 WARM_STEPS = 8
 
@@ -26,7 +27,7 @@ def climb(network: str, weights: Path | None, layer: str, size: int, steps: int)
     """Draw one batch, and tell the seconds of a step and the most mebibytes held."""
     import resource  # not on Windows
 
-    loaded = networks.load(network, weights, "cpu")
+    loaded = registry.load(network, weights, "cpu")
     units = range(min(16, loaded.layer(layer).channels))
     recipe = neurons.plan(loaded, layer, units, size, steps)
     times = []
@@ -50,7 +51,7 @@ def main(
     """Time both sides in turns."""
     if side:
         if side == "kept":
-            memory.keep()
+            allocator.keep_freed_memory()
         print(json.dumps(climb(network, weights, layer, size, steps)))
         return
     options = ["--network", network, "--layer", layer, "--size", str(size), "--steps", str(steps)]

@@ -25,14 +25,16 @@ from rich.table import Table
 from benchmarks.others import Horama, Lucent
 from benchmarks.sides import LUCENT_STEPS, Explorer, Limit, Side, Task
 from benchmarks.turns import CLOCKS, describe_machine, measure, report
-from core import memory, networks
+from core import allocator
 from core.errors import ExplorerError
+from core.networks import registry
+from core.networks.network import Network
 from core.recipes.neuron import STEPS
 from explorer.cli.neurons import parse_units
 
 # Where to look if not told otherwise, and at which size: what each network was trained on, or as
 # much of it as its neurons see.
-SKETCHNET, SQUEEZENET = networks.SKETCHNET, "squeezenet1_0"
+SKETCHNET, SQUEEZENET = registry.SKETCHNET, "squeezenet1_0"
 LAYERS = {
     SQUEEZENET: "features.1,features.4,features.7,features.12",
     SKETCHNET: "relu1b,relu3b,relu5b",
@@ -142,7 +144,7 @@ def _cells(row: dict[str, Any], clock: str) -> tuple[str, str]:
 
 def _places(
     chosen: Sequence[str], layers: str, weights: Path | None, size: int | None, device: str
-) -> Iterator[tuple[networks.Network, str, int]]:
+) -> Iterator[tuple[Network, str, int]]:
     """Load each network, and name the layers to look at and the size of their pictures.
 
     Raises:
@@ -151,7 +153,7 @@ def _places(
     for name in chosen:
         if not layers and name not in LAYERS:
             raise ExplorerError(f"name layers of {name} by --layers, such as features.7")
-        loaded = networks.load(name, None if name == SKETCHNET else weights, device)
+        loaded = registry.load(name, None if name == SKETCHNET else weights, device)
         for layer in (layers or LAYERS[name]).split(","):
             yield loaded, loaded.layer(layer).name, size or SIZES.get(name, loaded.input_size[0])
 
@@ -196,7 +198,7 @@ def main(
         raise ExplorerError(f"there is no folder {json_file.parent} to write {json_file.name} into")
     if threads is not None:
         torch.set_num_threads(threads)
-    memory.keep()  # for all sides alike
+    allocator.keep_freed_memory()  # for all sides alike
     # torch-lucent chooses by itself, so all sides use what it would.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     machine = describe_machine(torch.device(device))

@@ -112,7 +112,7 @@ class Horama:
         self.pictures: dict[int, Tensor] = {}
         self.maco = _import("horama.maco_fv")
         module = copy.deepcopy(task.network.module).to(memory_format=torch.contiguous_format)
-        self.cut = replace(task.network, module=module).cut([task.layer])
+        self.extractor = replace(task.network, module=module).extractor([task.layer])
         self.spectrum = spectra.photographs().at((task.size, task.size)).numpy()
 
     def warm(self) -> None:
@@ -132,7 +132,7 @@ class Horama:
             np.save(file, self.spectrum)
             self.maco.MACO_SPECTRUM_FILENAME = str(file)
             image, _ = self.maco.maco(
-                lambda seen: self.cut(seen)[self.task.layer][:, unit].mean(),
+                lambda seen: self.extractor(seen)[self.task.layer][:, unit].mean(),
                 total_steps=steps,
                 image_size=self.task.size,
                 model_input_size=self.task.size,

@@ -16,12 +16,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import memory, networks, neurons
+from core import allocator, neurons
 from core.errors import ExplorerError
+from core.networks import registry
+from core.networks.network import Network
 from explorer.grid import PER_PAGE
 
 
-def page(network: networks.Network, layer: str, size: int) -> float:
+def page(network: Network, layer: str, size: int) -> float:
     """Draw one page, and tell how many seconds it took."""
     units = range(min(PER_PAGE, network.layer(layer).channels))
     recipe = neurons.plan(network, layer, units, size)
@@ -33,7 +35,7 @@ def page(network: networks.Network, layer: str, size: int) -> float:
 
 
 def main(
-    network: Annotated[str, typer.Option(help="Its name.")] = networks.SKETCHNET,
+    network: Annotated[str, typer.Option(help="Its name.")] = registry.SKETCHNET,
     weights: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
     layers: Annotated[str, typer.Option(help="Some of its layers; by default all.")] = "",
     size: Annotated[int, typer.Option(help="Height and width of the pictures.", min=16)] = 64,
@@ -41,8 +43,8 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Time a page of every layer."""
-    memory.keep()
-    loaded = networks.load(network, weights)
+    allocator.keep_freed_memory()
+    loaded = registry.load(network, weights)
     chosen = [loaded.layer(name) for name in layers.split(",")] if layers else loaded.shown
     page(loaded, chosen[0].name, size)  # what is set up on first use is not timed
     times: dict[str, list[float]] = {layer.name: [] for layer in chosen}

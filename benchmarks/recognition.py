@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from core import networks, neurons
+from core import neurons
 from core.errors import ExplorerError
+from core.networks import registry
 
 
 def main(
@@ -29,7 +30,7 @@ def main(
     ] = None,
 ) -> None:
     """Count the classes whose pictures are recognised at the first guess."""
-    loaded = networks.load(network, weights)
+    loaded = registry.load(network, weights)
     last = loaded.shown[-1]
     count = min(count, last.channels)
     units = [index * last.channels // count for index in range(count)]

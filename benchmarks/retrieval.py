@@ -27,9 +27,10 @@ from rich.table import Table
 
 from benchmarks.retrieval_check import check_all
 from benchmarks.retrieval_sides import Some, Task, sides
-from core import networks, retrieval
+from core import retrieval
 from core.datasets import sources
 from core.errors import ExplorerError
+from core.networks import registry
 
 LIMIT = "limit: the faster forward, and decoding"
 OURS = "neuron explorer"
@@ -54,7 +55,7 @@ def speed(
     json_file: JsonFile = None,
 ) -> None:
     """Measure pictures a second, side by side."""
-    loaded = networks.load(network, weights, "cpu")
+    loaded = registry.load(network, weights, "cpu")
     source = sources.find_source(images)
     plan = retrieval.plan(loaded, source)
     task = Task(loaded, plan, Some(source, count), workers)
@@ -143,7 +144,7 @@ def peak(
     images: Images, count: int = 600, weights: Weights = None, network: NetworkName = "sketchnet"
 ) -> None:
     """Index so many pictures in this process, and tell its peak of memory."""
-    loaded = networks.load(network, weights, "cpu")
+    loaded = registry.load(network, weights, "cpu")
     source = Some(sources.find_source(images), count)
     # Pictures beyond those that there are come again under new names.
     began = time.perf_counter()

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core import crops, indexes, networks, retrieval
+from core import crops, indexes, retrieval
 from core.datasets import sources
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.indexes import Index
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 
 NINE = 9
 # Values may differ by so much where pictures are computed in batches, as the plain way does.
@@ -48,7 +49,7 @@ def check_all(
         files = sorted(it for it in folder.iterdir() if it.is_file())[:count]
         for file in files:
             shutil.copy(file, pictures)
-        network = networks.load(name, weights, "cpu")
+        network = registry.load(name, weights, "cpu")
         whole = room / "whole"
         _build(network, pictures, layers, whole, 1, 16)
         index = indexes.open(whole)

@@ -24,7 +24,7 @@ from core import retrieval
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.networks import Network
+from core.networks.network import Network
 from core.plans import Plan
 
 # Of the bare network, the best of these is the limit.

@@ -22,17 +22,18 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import memory, networks, objectives
+from core import allocator, objectives
 from core.ascent import AscentSettings, ascend
 from core.canvas import Fourier
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.transforms import Wobble
 
 LAYERS = {
     "squeezenet1_0": "features.4,features.7,features.12,logits",
-    networks.SKETCHNET: "relu3b,relu5b,logits",
+    registry.SKETCHNET: "relu3b,relu5b,logits",
 }
 # The part of all work that the coarse steps take, each a fourth of a fine one's.
 COARSE = 0.25
@@ -100,8 +101,8 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
     """Try all ways at every layer."""
-    memory.keep()
-    loaded = networks.load(network, weights)
+    allocator.keep_freed_memory()
+    loaded = registry.load(network, weights)
     rows: list[dict[str, Any]] = []
     tiles = []
     for name in (layers or LAYERS[network]).split(","):

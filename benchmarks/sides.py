@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core import neurons
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 
 # Pieces of the limit in a round, and steps in each: a few seconds, after which it has settled.
@@ -107,7 +107,8 @@ class Limit:
 
     The network is cut below the layer, channels-last, and sees a batch as large as the explorer's;
     there is no canvas, no movement, no normalisation, no objective and no optimiser. Beside the
-    network as it is stands the one that ``core.rewriting`` and ``core.folding`` make of it.
+    network as it is stands the one that ``core.networks.graph_passes.pool_and_precision`` and
+    ``core.networks.graph_passes.fold_stride`` make of it.
     """
 
     def __init__(self, task: Task, precision: torch.dtype, rewritten: bool = False) -> None:
@@ -117,7 +118,7 @@ class Limit:
         self.precision = precision
         self.pieces = LIMIT_PIECES
         self.pictures: dict[int, Tensor] = {}
-        self.cut = task.network.cut([task.layer], for_gradients=rewritten).extractor
+        self.extractor = task.network.extractor([task.layer], for_gradients=rewritten).body
         batch = len(Explorer._plan(task, WARM_STEPS)[0].units)
         noise = torch.randn(batch, 3, task.size, task.size, device=task.network.device)
         self.image = noise.contiguous(memory_format=torch.channels_last).requires_grad_()
@@ -128,7 +129,7 @@ class Limit:
         if self.precision != torch.float32:
             context = torch.autocast(self.image.device.type, self.precision)
         with context:
-            seen: dict[str, Tensor] = self.cut(self.image)
+            seen: dict[str, Tensor] = self.extractor(self.image)
         return seen[self.task.layer]
 
     def _run(self, steps: int) -> None:

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.style_sides import Loss, Task, explorer
-from core import easel, networks
+from core import easel
+from core.networks import registry
 
 STEPS = (10, 20, 40, 80, 160)
 
@@ -42,7 +43,7 @@ def main(
 ) -> None:
     """Paint with several guesses, and compare."""
     own = {"loss": loss, "size": size, "smallest": size, "steps": max(STEPS)}
-    task = Task.named(networks.load(network, weights), content, style, own)
+    task = Task.named(registry.load(network, weights), content, style, own)
     found = {softness: falls(task, softness) for softness in map(float, guesses.split(","))}
     table = Table("softness", *(f"{step} steps" for step in STEPS))
     for softness, costs in found.items():

@@ -23,9 +23,10 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
-from core import memory, networks
+from core import allocator
 from core.devices import has_fast_bfloat16
 from core.images import image_io
+from core.networks import registry
 from core.recipes.style import STYLE_STEPS
 
 # Costs are measured at these fractions of the time.
@@ -157,11 +158,11 @@ def main(
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
     """Paint one picture in every way, and compare."""
-    memory.keep()
+    allocator.keep_freed_memory()
     own = {"size": size, "steps": steps, "smallest": smallest}
     # Peers know Gram matrices, and what they hold against content by default is less.
     own |= {"loss": "gram", "balance": BALANCE, "variation": 0.0}
-    task = Task.named(networks.load(network, weights), content, style, own, folder)
+    task = Task.named(registry.load(network, weights), content, style, own, folder)
     loss = Loss(task, task.subjects().size)
     found = all_sides(task, loss, tutorial_steps, only.split(",") if only else list(SIDES))
     seconds = found[TUTORIAL][-1][0]

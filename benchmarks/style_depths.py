@@ -21,9 +21,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import networks, paintings, style_depths, styles
+from core import paintings, style_depths, styles
 from core.datasets import samples
 from core.images import image_io
+from core.networks import registry
 from core.recipes.style_grid import SINGLE
 from core.style_depths import Measured
 from explorer import style_depths as telling
@@ -58,7 +59,7 @@ def timing() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [
             "style-depths",
-            networks.SKETCHNET,
+            registry.SKETCHNET,
             "coffee",
             "swirls",
             "--out",
@@ -93,7 +94,7 @@ def _count(home: Path) -> int:
 
 def measured(photographs: list[str], size: int) -> dict[str, list[Measured]]:
     """Paint each photograph in each painting's style by each depth; measure them by depth."""
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     found: dict[str, list[Measured]] = {}
     for name in photographs:
         for style in paintings.PAINTINGS:

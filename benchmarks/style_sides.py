@@ -25,11 +25,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from core import devices, networks, style_costs, styles
+from core import devices, style_costs, styles
 from core.errors import ExplorerError
 from core.images import image_io
-from core.looking import looking
-from core.networks import Network
+from core.networks import network as network_module
+from core.networks.network import Network
+from core.networks.variants import style_variant
 from core.objectives import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style_costs import Subjects
@@ -76,7 +77,7 @@ class Task:
         pictures = [open_named(it) for it in (content, style)]
         inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
         one, other = inputs
-        looks = looking(network)
+        looks = style_variant(network)
         recipe = styles.plan(looks, content=one, styles=(other,), **settings)
         return cls(looks, recipe, inputs, folder)
 
@@ -113,12 +114,12 @@ class Loss:
         with exact():
             strength = style_costs.pulls(network, bare, self.subjects)
             self.costs = style_costs.costs_at(network, bare, self.subjects, size, strength)
-            self.cut = network.cut(sorted(self.costs.layers - {IMAGE}))
+            self.extractor = network.extractor(sorted(self.costs.layers - {IMAGE}))
         self.pixels = size[0] * size[1]
 
     def __call__(self, image: Tensor) -> Tensor:
         """Give the cost of a picture ``[1, 3, H, W]``."""
-        return -self.costs(self.cut(style_costs.FRAME(image))).sum() / self.pixels
+        return -self.costs(self.extractor(style_costs.FRAME(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
         """Give the content, as what is started from."""
@@ -137,12 +138,12 @@ class Loss:
 @contextlib.contextmanager
 def exact() -> Iterator[None]:
     """Compute in float32 within a ``with``."""
-    kept = networks.has_fast_bfloat16
-    networks.has_fast_bfloat16 = devices.has_fast_bfloat16 = lambda device: False
+    kept = network_module.has_fast_bfloat16
+    network_module.has_fast_bfloat16 = devices.has_fast_bfloat16 = lambda device: False
     try:
         yield
     finally:
-        networks.has_fast_bfloat16 = devices.has_fast_bfloat16 = kept
+        network_module.has_fast_bfloat16 = devices.has_fast_bfloat16 = kept
 
 
 def tutorial(task: Task) -> Iterator[Tensor]:
@@ -279,19 +280,20 @@ SIDES: dict[str, Side] = {
 class Bare:
     """What no painting by this network can beat: its bare forward, and backward from fixed slopes.
 
-    In its best layout and type; as it is, or as ``core.rewriting`` and ``core.fusing`` make it.
+    In its best layout and type; as it is, or as ``core.networks.graph_passes.pool_and_precision``
+    and ``core.networks.graph_passes.fuse_relu`` make it.
     """
 
     def __init__(self, task: Task, size: tuple[int, int], rewritten: bool = False) -> None:
         layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
-        self.extractor = task.network.cut(layers, for_gradients=rewritten).extractor
+        self.graph = task.network.extractor(layers, for_gradients=rewritten).body
         image = style_costs.FRAME(torch.rand(1, 3, *size)).to(task.network.device)
         self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
         self.slopes = [torch.randn_like(it) for it in self._seen()]
 
     def _seen(self) -> list[Tensor]:
         with devices.autocast(self.image.device):
-            seen: dict[str, Tensor] = self.extractor(self.image)
+            seen: dict[str, Tensor] = self.graph(self.image)
         return list(seen.values())
 
     def __call__(self) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from core import whole
 from core.canvas import Canvas
 from core.images.tiles import Tile, Tiles
-from core.networks import Cut, Network
+from core.networks.network import FeatureExtractor, Network
 from core.objectives import IMAGE, Few, Objective
 from core.style_losses import Costs
 
@@ -96,8 +96,8 @@ def ascend(
         generator: the only source of chance.
     """
     names = sorted(objective.layers - {IMAGE})
-    cut = network.cut(names, for_gradients=True, units=objective.units)
-    waking: Cut | None = None
+    extractor = network.extractor(names, for_gradients=True, units=objective.units)
+    redirected: FeatureExtractor | None = None
     asleep, wake_steps = False, settings.wake_steps
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
     damping = canvas.damping if settings.damping is None else settings.damping
@@ -107,9 +107,9 @@ def ascend(
     borders = torch.Generator().manual_seed(generator.initial_seed())
     while not pace.over:
         image = canvas()
-        if asleep and waking is None:
-            waking = network.cut(names, True, for_gradients=True, units=objective.units)
-        seeing = waking if asleep and waking else cut
+        if asleep and redirected is None:
+            redirected = network.extractor(names, True, for_gradients=True, units=objective.units)
+        seeing = redirected if asleep and redirected else extractor
         canvas.zero_grad()
         if settings.tiles is None:
             value = _value(seeing, objective, image, transform(image, generator))
@@ -179,7 +179,7 @@ def _converged(before: Tensor, now: Tensor) -> bool:
 
 
 def _by_tiles(
-    cut: Cut,
+    extractor: FeatureExtractor,
     objective: Objective,
     image: Tensor,
     transform: Transform,
@@ -201,7 +201,7 @@ def _by_tiles(
     for tile in tiles:
         generator.set_state(chance)
         seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
-        value = _value(cut, objective, seen, transform(seen, generator))
+        value = _value(extractor, objective, seen, transform(seen, generator))
         (gradient,) = torch.autograd.grad(value.sum(), seen)
         # The mean over a tile's places, turned into its part of the sum over the picture's.
         own = gradient[..., tile.within[0], tile.within[1]].mul_(-tile.area)
@@ -215,6 +215,8 @@ def _by_tiles(
         image.backward(pull)  # type: ignore[no-untyped-call]
 
 
-def _value(cut: Cut, objective: Objective, image: Tensor, moved: Tensor) -> Tensor:
+def _value(
+    extractor: FeatureExtractor, objective: Objective, image: Tensor, moved: Tensor
+) -> Tensor:
     """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
-    return objective(Few({**cut(moved), IMAGE: image}, cut.kept))
+    return objective(Few({**extractor(moved), IMAGE: image}, extractor.kept))

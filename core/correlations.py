@@ -13,7 +13,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 from torch import Tensor
 
-from core.networks import Network
+from core.networks.network import Network
 from core.objectives import TINY
 from core.style_losses import moments
 

@@ -17,7 +17,7 @@ from core.errors import unknown
 from core.images import image_io
 from core.images.center_crop import Box, CenterCrop
 from core.indexes import Hit, Index
-from core.networks import Network
+from core.networks.network import Network
 
 HEAT = "heat"
 EVIDENCE = (HEAT, *evidence.PROJECTIONS)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from core.dreams import MEASURED_SIDE
 from core.images.resize import resized
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.plates import INK, PALE
 from core.probing import likeliest
 from core.sketchnet.labels import Label

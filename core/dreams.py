@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import memory, objectives
+from core import allocator, objectives
 from core.ascent import AscentSettings, ascend
 from core.errors import ExplorerError
 from core.images import image_io
@@ -21,7 +21,7 @@ from core.images.colours import with_chroma_of
 from core.images.motion import carried, toned, zoomed
 from core.images.resize import resized
 from core.images.tiles import Tiles
-from core.networks import Cut, Network
+from core.networks.network import FeatureExtractor, Network
 from core.objectives import Objective
 from core.progress import Progress
 from core.recipes.dream import DreamRecipe
@@ -119,7 +119,7 @@ def render(
     untouched = _opened(inputs, recipe.image, recipe.size).to(network.device)
     mask = _mask(inputs, recipe, untouched)
     # As exact as the ascent is, and three times as fast as in full precision.
-    look = network.cut(recipe.layers, for_gradients=True)
+    look = network.extractor(recipe.layers, for_gradients=True)
     wish, worth = _wish(network, look, recipe, inputs, untouched)
     start, finished = 0, untouched
     if recipe.before is not None and recipe.before.key in inputs:
@@ -134,7 +134,7 @@ def render(
         seed = recipe.seed + frame
         for done, image in _dream(network, recipe, wish, scene, mask, seed):
             yield Progress(behind + round(done), total, {max(frame, recipe.first): image[0]})
-        memory.give_back()
+        allocator.release_memory()
         finished = with_chroma_of(image, scene.base) if recipe.keep_colours else image
         finished = image_io.from_bytes(image_io.to_bytes(finished)).to(network.device)
         if frame in recipe.pictures:
@@ -204,7 +204,7 @@ def _dream(
         tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
         if tiles is not None:
             # What one size leaves behind does not fit the next, and would only lie there.
-            memory.give_back()
+            allocator.release_memory()
         quiet, loud = (
             loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
         )
@@ -267,7 +267,7 @@ def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Ten
 
 def _wish(
     network: Network,
-    look: Cut,
+    look: FeatureExtractor,
     recipe: DreamRecipe,
     inputs: Mapping[str, bytes],
     base: Tensor,
@@ -313,7 +313,7 @@ def _places(seen: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _measure(look: Cut, wish: Objective, image: Tensor) -> float:
+def _measure(look: FeatureExtractor, wish: Objective, image: Tensor) -> float:
     """Give what is climbed its value for a picture ``[1, 3, H, W]``, small enough to look at."""
     scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
     size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))

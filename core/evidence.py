@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, fx
 
 from core.errors import ExplorerError, unknown
-from core.fields import Span
 from core.images.center_crop import Box
-from core.networks import Cut, Network
-from core.tracing import relu_ceiling
+from core.networks.network import FeatureExtractor, Network
+from core.networks.receptive_fields.spans import Span
+from core.networks.tracing import relu_ceiling
 
 GUIDED, DECONVOLUTION = "guided", "deconvolution"
 PROJECTIONS = (GUIDED, DECONVOLUTION)
@@ -40,7 +40,7 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
     """
     found = network.layer_with(layer, [unit])
     with torch.no_grad():
-        seen: Tensor = _cut(network, found.name)(image.to(network.device))[found.name]
+        seen: Tensor = _extractor(network, found.name)(image.to(network.device))[found.name]
     own = seen[0, unit].float().cpu()
     if found.spans is None or own.ndim != 2:
         return own.mean().expand(*image.shape[2:]).clone()
@@ -79,8 +79,8 @@ def effective_field(
     Returns:
         (top, left, bottom, right), half open; all of the image where nothing has a gradient.
     """
-    cut = _cut(network, network.layer_with(layer, [unit]).name)
-    strength = _gradient(cut, network, image, unit, row, col).abs().sum(0)  # [H, W]
+    extractor = _extractor(network, network.layer_with(layer, [unit]).name)
+    strength = _gradient(extractor, network, image, unit, row, col).abs().sum(0)  # [H, W]
     if float(strength.sum()) == 0:
         return (0, 0, *image.shape[2:])
     (top, bottom), (left, right) = (_middle(strength.sum(1)), _middle(strength.sum(0)))
@@ -126,21 +126,21 @@ def project(
     """
     if how not in PROJECTIONS:
         raise unknown("projection", how, PROJECTIONS)
-    cut = _cut(network, network.layer_with(layer, [unit]).name, how)
-    return _gradient(cut, network, image, unit, row, col)
+    extractor = _extractor(network, network.layer_with(layer, [unit]).name, how)
+    return _gradient(extractor, network, image, unit, row, col)
 
 
 @functools.lru_cache(maxsize=CUTS_AT_MOST)
-def _cut(network: Network, layer: str, how: str = "") -> Cut:
+def _extractor(network: Network, layer: str, how: str = "") -> FeatureExtractor:
     """Cut a network off at a layer, once for many pictures; with a projection's own ReLUs.
 
     Raises:
         ExplorerError: the network cannot be traced, so nothing can be projected in it.
     """
     if not how:
-        return network.cut([layer])
-    cut = Cut(network, [network.layer(layer)])  # its own, for it is changed
-    graph = cut.extractor
+        return network.extractor([layer])
+    extractor = FeatureExtractor(network, [network.layer(layer)])  # its own, for it is changed
+    graph = extractor.body
     if not isinstance(graph, fx.GraphModule):
         raise ExplorerError(f"{network.name} cannot be traced, so nothing can be projected in it")
     for node in graph.graph.nodes:
@@ -150,7 +150,7 @@ def _cut(network: Network, layer: str, how: str = "") -> Cut:
             node.op, node.target = "call_function", _relu(how == GUIDED)
             node.args, node.kwargs = (node.all_input_nodes[0], ceiling), {}
     graph.recompile()
-    return cut
+    return extractor
 
 
 def _relu(guided: bool) -> Callable[[Tensor, float], Tensor]:
@@ -177,11 +177,13 @@ class PositiveReLU(torch.autograd.Function):
         return gradients[0].clamp(min=0.0) * open_, None, None
 
 
-def _gradient(cut: Cut, network: Network, image: Tensor, unit: int, row: int, col: int) -> Tensor:
+def _gradient(
+    extractor: FeatureExtractor, network: Network, image: Tensor, unit: int, row: int, col: int
+) -> Tensor:
     """Backpropagate from one position of a cut network's only layer: ``[3, H, W]``."""
     image = image.detach().to(network.device, torch.float32).clone().requires_grad_()
     with torch.enable_grad():
-        (activation,) = cut(image).values()
+        (activation,) = extractor(image).values()
         own = activation[0, unit]
         # Without rows and columns there is one value, or one for each token.
         value = own[row, col] if own.ndim == 2 else own.reshape(-1)[col]

@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import BadPicture
-from core.fusing import fuse
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.indexfile import Array
-from core.networks import Cut, Network
+from core.networks.graph_passes.fuse_relu import fuse_conv_relu
+from core.networks.network import FeatureExtractor, Network
 from core.plans import Plan
 from core.ranking import NOWHERE, Bar, Floats, Ids, Places, picture_id
 from core.tally import Look
@@ -29,9 +29,11 @@ class Eye:
 
     def __init__(self, network: Network, plan: Plan, source: ImageSource) -> None:
         # Its own, for it is changed.
-        self._cut = Cut(network, [network.layer(layer.name) for layer in plan.layers])
-        if isinstance(self._cut.extractor, fx.GraphModule):
-            self._cut.extractor = _reduce_early(fuse(self._cut.extractor))
+        self._extractor = FeatureExtractor(
+            network, [network.layer(layer.name) for layer in plan.layers]
+        )
+        if isinstance(self._extractor.body, fx.GraphModule):
+            self._extractor.body = _reduce_early(fuse_conv_relu(self._extractor.body))
         self._device = network.device
         self._plan = plan
         self._source = source
@@ -76,7 +78,7 @@ class Eye:
         bytes_ = torch.from_numpy(np.stack(pixels))
         # A group is always full, so that the same kernels run.
         bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group - count))
-        activations = self._cut(image_io.from_bytes(bytes_.to(self._device)))
+        activations = self._extractor(image_io.from_bytes(bytes_.to(self._device)))
         maps, rows = [], []
         for layer in self._plan.layers:
             seen = activations[layer.name]

@@ -33,7 +33,7 @@ from core.datasets.image_source import ImageSource
 from core.errors import ExplorerError, unknown
 from core.images.center_crop import Box, CenterCrop
 from core.indexfile import Array
-from core.networks import Network
+from core.networks.network import Network
 from core.plans import LayerPlan, Plan
 from core.ranking import NOBODY
 

@@ -18,8 +18,8 @@ from core.datasets import samples
 from core.images.center_crop import CenterCrop
 from core.images.resize import resized
 from core.indexes import Index
-from core.looking import looking
-from core.networks import Network
+from core.networks.network import Network
+from core.networks.variants import style_variant
 from core.objectives import TINY
 from core.recipes.style import StyleRecipe
 from core.sketchnet.training.data import as_tensor
@@ -187,7 +187,7 @@ def costs(
     Returns:
         For each picture its costs by their names, ``content relu3b`` or ``style relu1a``.
     """
-    eyes = looking(network, recipe.pooling)
+    eyes = style_variant(network, recipe.pooling)
     subjects = styles.opened(recipe, inputs, network.device)
     held = costs_at(eyes, recipe, subjects, subjects.size)
     scaled = [resized(it, subjects.size).clamp(0, 1).to(network.device) for it in shown]

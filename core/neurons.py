@@ -12,8 +12,8 @@ from core.ascent import AscentSettings, Step, Transform, ascend
 from core.canvas import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.errors import ExplorerError
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.progress import Progress
 from core.recipes.neuron import OF_EACH, STEPS, NeuronRecipe
 from core.reliability import fineness

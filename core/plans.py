@@ -10,7 +10,7 @@ from typing import Any
 from core.errors import ExplorerError
 from core.images import center_crop
 from core.images.center_crop import Box
-from core.layers import Layer
+from core.networks.layers import Layer
 
 # With so many pictures a share of all is known to 1.6 % (one standard error) at worst.
 SAMPLE = 1024

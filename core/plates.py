@@ -16,7 +16,7 @@ from core import neurons
 from core.crops import Crop, crop, evidence_of
 from core.images import image_io
 from core.indexes import Index
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.neuron import STEPS
 
 # What lies outside of the picture, behind crops from its border.

@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from core import networks, neurons
+from core import neurons
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks import registry
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.sketchnet import labels as sketch_labels
 from core.sketchnet.labels import Label
 from core.sketchnet.training.data import as_tensor
@@ -197,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--layers", nargs="+", help="which layers; all that have labels by default")
     parser.add_argument("--count", type=int, default=COUNT, help="drawings to choose from")
     chosen = parser.parse_args(arguments)
-    network = networks.load("sketchnet")
+    network = registry.load("sketchnet")
     layers = chosen.layers or list(sketch_labels.load().layers)
     chosen.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)

@@ -13,8 +13,8 @@ from core.crops import as_seen
 from core.evidence import centres
 from core.images.center_crop import CenterCrop
 from core.indexes import Hit, Index, Sampled
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 
 CLASSES = 5
 

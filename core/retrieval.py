@@ -22,7 +22,7 @@ import torch
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError, unknown
 from core.eye import Eye
-from core.networks import Network
+from core.networks.network import Network
 from core.plans import LayerPlan, Plan
 from core.progress import Progress
 from core.ranking import picture_id

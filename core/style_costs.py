@@ -9,7 +9,7 @@ from torch import Tensor
 from core import penalties, style_losses, whole
 from core.images.resize import resized
 from core.images.tiles import GRID, Tiles
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style_losses import Cost, Costs, Style, Window
 from core.transforms import Frame
@@ -95,13 +95,15 @@ def pulls(network: Network, recipe: StyleRecipe, subjects: Subjects) -> dict[str
     """
     size = _within(subjects.size, PULL_SIDE)
     costs = costs_at(network, recipe, subjects, size)
-    cut = network.cut(sorted({cost.layer for _, cost in costs.costs}), for_gradients=True)
+    extractor = network.extractor(
+        sorted({cost.layer for _, cost in costs.costs}), for_gradients=True
+    )
     painting = subjects.styles[0] if subjects.styles else None
     found: dict[str, float] = {}
     for start, kind in ((subjects.content, "style"), (painting, "content")):
         image = noise(recipe.seed, size) if start is None else resized(start, size).clamp(0, 1)
         image = image.to(subjects.device).requires_grad_()
-        seen = cut(FRAME(image))
+        seen = extractor(FRAME(image))
         for _, cost in costs.costs:
             if cost.name.startswith(kind):
                 worth = cost.worth(cost.sums(seen[cost.layer], Window())).sum()

@@ -19,8 +19,8 @@ from core import depths, style_costs, style_settings, styles
 from core.depths import Growth, Sight
 from core.images import colours, image_io
 from core.images.colours import LUMA_WEIGHTS
-from core.looking import looking
-from core.networks import Network
+from core.networks.network import Network
+from core.networks.variants import style_variant
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 from core.sketchnet.labels import Label
@@ -128,7 +128,7 @@ class Judge:
             labels: of neurons whose growth is measured.
         """
         self._network, self._labels = network, labels
-        self._looking = looking(network, recipe.pooling)
+        self._looking = style_variant(network, recipe.pooling)
         self._recipe = StyleRecipe(
             network.name,
             network.fingerprint,

@@ -38,8 +38,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from core.layers import Layer
-from core.networks import SKETCHNET, Network
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.networks.registry import SKETCHNET
 from core.recipes.style import StyleRecipe
 
 # A share of the depth, and how many layers, for networks that nobody has looked at.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from core.images import image_io
-from core.networks import Network
+from core.networks.network import Network
 from core.plates import INK, PALE
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, StyleDepthsRecipe

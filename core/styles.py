@@ -24,8 +24,8 @@ from core.errors import ExplorerError
 from core.images import colours, image_io
 from core.images.colours import with_chroma_of
 from core.images.resize import resized
-from core.looking import looking
-from core.networks import Network
+from core.networks.network import Network
+from core.networks.variants import style_variant
 from core.progress import Course, Progress, thinned
 from core.recipes.style import StyleRecipe
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
@@ -108,7 +108,7 @@ def render(
         ExplorerError: the recipe was written for other weights, or names what is not there.
     """
     check(network, recipe)
-    network = looking(network, recipe.pooling)
+    network = style_variant(network, recipe.pooling)
     subjects = opened(recipe, inputs, network.device)
     strength = pulls(network, recipe, subjects)
     sizes = scales(recipe, subjects.size)
@@ -187,10 +187,10 @@ def begun(recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]) -> Ten
 def losses(network: Network, recipe: StyleRecipe, costs: Costs, image: Tensor) -> dict[str, float]:
     """Measure each cost of a picture ``[1, 3, H, W]``, by its name."""
     layers = [cost.layer for _, cost in costs.costs]
-    cut = network.cut(layers, for_gradients=True)
+    extractor = network.extractor(layers, for_gradients=True)
     seen = FRAME(image)
     cover = whole.pieces(network, layers, tiles_of(network, recipe), _size(seen))
-    costs.judge(whole.add_up(cut, costs, seen, cover), image)
+    costs.judge(whole.add_up(extractor, costs, seen, cover), image)
     return {name: float(value[0]) for name, value in costs.latest.items()}
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from core import style_losses
 from core.errors import ExplorerError
 from core.images.tiles import Box, Tile, Tiles
-from core.layers import Layer
-from core.networks import Cut, Network
+from core.networks.layers import Layer
+from core.networks.network import FeatureExtractor, Network
 from core.style_losses import Costs, Sums, Window
 
 # Pixels that every network takes, and that cost little.
@@ -61,7 +61,12 @@ def pieces(
 
 
 def pull(
-    network: Network, cut: Cut, costs: Costs, image: Tensor, moved: Tensor, tiles: Tiles
+    network: Network,
+    extractor: FeatureExtractor,
+    costs: Costs,
+    image: Tensor,
+    moved: Tensor,
+    tiles: Tiles,
 ) -> Tensor:
     """Send the gradient of costs into images ``[N, 3, H, W]``, and give minus the costs, ``[N]``.
 
@@ -71,7 +76,7 @@ def pull(
     """
     cover = pieces(network, (cost.layer for _, cost in costs.costs), tiles, _size(moved))
     still = moved.detach()
-    sums = add_up(cut, costs, still, cover)
+    sums = add_up(extractor, costs, still, cover)
     with torch.enable_grad():
         leaves = [tuple(it.requires_grad_() for it in own) for own in sums]
         bare = image.detach().requires_grad_()
@@ -82,7 +87,7 @@ def pull(
     for piece in cover:
         rows, cols = piece.tile.seen
         seen = still[..., rows, cols].clone().requires_grad_()
-        own = [it for part in _sums(cut, costs, seen, piece) for it in part]
+        own = [it for part in _sums(extractor, costs, seen, piece) for it in part]
         # Sums that no cost reads, or that no pixel changes, have no slope.
         live = [
             (it, by)
@@ -98,12 +103,14 @@ def pull(
 
 
 @torch.no_grad()
-def add_up(cut: Cut, costs: Costs, image: Tensor, cover: list[Piece]) -> list[Sums]:
+def add_up(
+    extractor: FeatureExtractor, costs: Costs, image: Tensor, cover: list[Piece]
+) -> list[Sums]:
     """Give each cost's sums over a whole picture ``[N, 3, H, W]``, a tile at a time."""
     total: list[Sums] = []
     for piece in cover:
         rows, cols = piece.tile.seen
-        own = _sums(cut, costs, image[..., rows, cols], piece)
+        own = _sums(extractor, costs, image[..., rows, cols], piece)
         pairs = zip(total, own, strict=True)
         total = [tuple(map(torch.add, *pair)) for pair in pairs] if total else list(own)
     return total
@@ -149,10 +156,10 @@ def _looks(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles
 ) -> Iterator[tuple[Mapping[str, Window], dict[str, Tensor]]]:
     """Look at a picture tile by tile."""
-    cut = network.cut(names, for_gradients=True)
+    extractor = network.extractor(names, for_gradients=True)
     for piece in pieces(network, names, tiles, _size(image)):
         rows, cols = piece.tile.seen
-        yield piece.windows, cut(image[..., rows, cols])
+        yield piece.windows, extractor(image[..., rows, cols])
 
 
 def _joined(parts: list[tuple[Box, Tensor]]) -> Tensor:
@@ -169,8 +176,10 @@ def _joined(parts: list[tuple[Box, Tensor]]) -> Tensor:
     return joined
 
 
-def _sums(cut: Cut, costs: Costs, seen: Tensor, piece: Piece) -> tuple[Sums, ...]:
-    return costs.add_up(cut(seen), piece.windows)
+def _sums(
+    extractor: FeatureExtractor, costs: Costs, seen: Tensor, piece: Piece
+) -> tuple[Sums, ...]:
+    return costs.add_up(extractor(seen), piece.windows)
 
 
 def _size(image: Tensor) -> tuple[int, int]:

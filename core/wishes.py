@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from core import objectives, penalties
-from core.layers import Layer
-from core.networks import Network
+from core.networks.connectivity import before_activation
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.objectives import Objective
 from core.recipes.neuron import NeuronRecipe
-from core.wiring import before_activation
 
 # How much being alike costs pictures of one neuron, of the value that they climb.
 DIVERSITY = 0.5

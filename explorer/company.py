@@ -14,8 +14,8 @@ from core import correlations, style_settings
 from core.correlations import Correlations
 from core.errors import ExplorerError
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import require
 from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets, words

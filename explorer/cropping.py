@@ -14,7 +14,7 @@ from PIL import Image
 from core import crops, plates
 from core.errors import ExplorerError
 from core.indexes import Hit, Index
-from core.networks import Network
+from core.networks.network import Network
 from explorer import widgets
 
 # A neuron's best crops stand in a square of three by three.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from core import depths, dreams
 from core.depths import Growth
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from explorer import labelling
 

@@ -10,8 +10,8 @@ from core import dreams
 from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import require
 from explorer import choosing, following, layering, links, shared, widgets

@@ -12,8 +12,8 @@ from core import crops, evidence, probing
 from core.errors import ExplorerError
 from core.images import image_io
 from core.indexes import Hit, Index
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from explorer import charting, choosing, cropping, figures, indexed, judging, links, widgets
 from explorer.cropping import NINE
 from explorer.store import StoredPicture

@@ -21,19 +21,19 @@ def fetch(name: str) -> None:
     Raises:
         ExplorerError: there is no such network, or they cannot be downloaded.
     """
-    from core import networks
+    from core.networks import registry
 
-    if name not in networks.names():
+    if name not in registry.list_networks():
         raise ExplorerError(f"there is no network {name}")
-    weights = networks.published_weights(name)
-    file = networks.weights_file(weights)
+    weights = registry.published_weights(name)
+    file = registry.weights_file(weights)
     total = int(float(weights.meta["_file_size"]) * MEGA)
     left_behind(file)
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(file, total, over), daemon=True)
     watch.start()
     try:
-        networks.fetch(name, progress=False)
+        registry.download(name, progress=False)
     finally:
         over.set()
         watch.join()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.networks import Network
+from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
 from explorer import grid, labelling, links, shared, widgets
 

@@ -14,12 +14,13 @@ from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
 
-from core import dreams, evidence, networks, neurons, paintings, styles
+from core import dreams, evidence, neurons, paintings, styles
 from core.crops import DARKEST, as_seen
 from core.datasets import samples
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.recipes.recipe import Recipe
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
@@ -38,7 +39,7 @@ STRIPS = ("relu2b", "relu3b", "relu5a")
 
 def furnish(folder: Path, names: Sequence[str] = ()) -> None:
     """Make the pictures of all rooms, or of some, into a folder."""
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     folder.mkdir(parents=True, exist_ok=True)
     for name in track(names or list(MAKERS), "drawing", console=Console(stderr=True)):
         buffer = io.BytesIO()

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from core import neurons
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from explorer import layering, links, shared, widgets, words
 from explorer.store import StoredPicture

@@ -17,7 +17,8 @@ from core import indexes
 from core.datasets.sources import SKETCHWORLD
 from core.errors import ExplorerError, unknown
 from core.indexes import Index
-from core.networks import SKETCHNET, Network
+from core.networks.network import Network
+from core.networks.registry import SKETCHNET
 from explorer import links, ready, supervisor, widgets
 from explorer.ready import Making
 from explorer.store import home

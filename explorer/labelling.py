@@ -2,7 +2,8 @@
 
 import functools
 
-from core.networks import SKETCHNET, Network
+from core.networks.network import Network
+from core.networks.registry import SKETCHNET
 from core.sketchnet import labels
 from core.sketchnet.labels import CLEAR, Label, Labels
 

@@ -141,7 +141,8 @@ def add(architecture: str, title: str, file: str, content: bytes) -> str:
         ExplorerError: a title is bad or taken, or there are too many.
         BadCheckpoint: it is too large, cannot be read, or does not fit.
     """
-    from core import checkpoints, networks
+    from core import checkpoints
+    from core.networks import registry
 
     _check(title, content)
     name = f"{architecture}:{title}"
@@ -160,7 +161,7 @@ def add(architecture: str, title: str, file: str, content: bytes) -> str:
         state, classes = checkpoints.read_checkpoint(sent)
         kept = Path(room) / " kept.safetensors"
         checkpoints.write_safetensors(kept, state, classes)
-        network = networks.load(name, kept, "cpu")
+        network = registry.load(name, kept, "cpu")
         out = folder / f"{architecture}{BETWEEN}{title}.safetensors"
         kept.replace(out)
     Store().remember_checkpoint(name, network.fingerprint, out)

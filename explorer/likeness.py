@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.neuron import BATCH
 from core.reliability import agreement, signature
 from explorer import grid, shared

@@ -11,12 +11,13 @@ def words() -> str:
     Raises:
         ExplorerError: SketchNet cannot be opened.
     """
-    from core import networks, paintings
+    from core import paintings
     from core.datasets import samples
+    from core.networks import registry
     from explorer import indexed
 
     infos = shared.catalogue()
-    network = shared.network(networks.SKETCHNET)
+    network = shared.network(registry.SKETCHNET)
     neurons = sum(layer.channels for layer in network.shown)
     ready = [it.name for it in infos.values() if it.ready and it.name != network.name]
     others = ", ".join(ready[:3]) + (f" and {len(ready) - 3} more" if len(ready) > 3 else "")

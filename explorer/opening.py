@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import networks
 from core.errors import ExplorerError, unknown
-from core.layers import Layer
-from core.networks import Network, NetworkInfo
+from core.networks import registry
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.networks.registry import NetworkInfo
 from explorer import links, shared, widgets
 
 # Visitors start past the middle, where neurons want textures and parts that can be named.
@@ -48,11 +49,11 @@ def studio(problems: list[str]) -> Studio | None:
 
 def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     """Tell which network the URL asks for; SketchNet where there is no such network."""
-    name = st.query_params.get("network", networks.SKETCHNET)
+    name = st.query_params.get("network", registry.SKETCHNET)
     if name in infos:
         return name
     problems.append(str(unknown("network", name, infos)))
-    return networks.SKETCHNET
+    return registry.SKETCHNET
 
 
 def choose(

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import networks, retrieval
+from core import retrieval
 from core.datasets import sources
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.plans import Plan
 from core.progress import Progress
 from core.tally import Tally
@@ -110,4 +111,4 @@ def _look(name: str, lent: Any, plan: Plan, text: str, entries: list[ImageEntry]
 @functools.lru_cache(maxsize=1)
 def _prepare(name: str, weights: Path | None, text: str) -> tuple[Network, ImageSource]:
     """Load what all shards of an index have in common, once a process."""
-    return networks.load(name, weights), sources.find_source(text)
+    return registry.load(name, weights), sources.find_source(text)

@@ -55,8 +55,9 @@ def make(out: Path, images: str, network: str = "", weights: Path | None = None)
     Raises:
         ExplorerError: it cannot be made.
     """
-    from core import indexes, networks, retrieval
+    from core import indexes, retrieval
     from core.datasets import sources
+    from core.networks import registry
 
     with filelock.FileLock(out.with_suffix(".lock")):
         if out.exists():
@@ -65,7 +66,7 @@ def make(out: Path, images: str, network: str = "", weights: Path | None = None)
                     return
             except ExplorerError:
                 out.unlink()  # Damaged, so nothing can go on from it.
-        loaded = networks.load(network or networks.SKETCHNET, weights)
+        loaded = registry.load(network or registry.SKETCHNET, weights)
         source = sources.find_source(images)
         plan = retrieval.plan(loaded, source, k=KEPT, by=retrieval.STATISTICS)
         tally = retrieval.begin(plan, source, out, resume=True)

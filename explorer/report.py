@@ -15,8 +15,8 @@ from PIL import Image
 
 from core.errors import ExplorerError
 from core.indexes import Index
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.recipe import Recipe
 from explorer import cropping, indexed, labelling, scripting, widgets, words
 from explorer.store import StoredPicture

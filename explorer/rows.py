@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from core import neurons, wiring
-from core.layers import Layer
-from core.networks import Network
+from core import neurons
+from core.networks import connectivity
+from core.networks.connectivity import Connection
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
-from core.wiring import Feed
 from explorer import following, grid, likeness, links, shared, widgets, words
 from explorer.jobs import UNASKED, Job
 from explorer.likeness import Drawn
@@ -231,9 +232,9 @@ def listens(neuron: Neuron, wanted: Wanted) -> None:
 
 
 @st.cache_data(max_entries=FEEDS_AT_MOST, show_spinner=False)
-def feeds(_network: Network, weights: str, layer: str, unit: int) -> tuple[Feed, ...]:
+def feeds(_network: Network, weights: str, layer: str, unit: int) -> tuple[Connection, ...]:
     """Read once for all what a neuron listens to."""
-    return wiring.feeds(_network, _network.layer(layer), unit)
+    return connectivity.strongest_inputs(_network, _network.layer(layer), unit)
 
 
 def missing(

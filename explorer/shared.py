@@ -20,7 +20,8 @@ from explorer.jobs import Jobs
 from explorer.store import FILE_NAME, Store, home
 
 if TYPE_CHECKING:
-    from core.networks import Network, NetworkInfo
+    from core.networks.network import Network
+    from core.networks.registry import NetworkInfo
     from explorer.engine import Engine
 
 # Where a network comes from whose weights somebody has added.
@@ -103,19 +104,19 @@ def network(name: str) -> "Network":
     Raises:
         ExplorerError: it does not exist, or its weights are not here and cannot be fetched.
     """
-    from core import networks
+    from core.networks import registry
     from explorer import library
 
     own = library.owned().get(name)
-    return networks.load(name, None if own is None else own.file)
+    return registry.load(name, None if own is None else own.file)
 
 
 def catalogue() -> dict[str, "NetworkInfo"]:
     """List the networks by name: SketchNet, those whose weights are here, and then the others."""
-    from core import networks
+    from core.networks import registry
     from explorer import library
 
-    infos = networks.catalogue()
+    infos = registry.describe_networks()
     known = {info.name: info for info in infos}
     own = [
         replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
@@ -123,5 +124,5 @@ def catalogue() -> dict[str, "NetworkInfo"]:
         if it.architecture in known
     ]
     infos = (*infos[:1], *own, *infos[1:])
-    ordered = sorted(infos, key=lambda info: (info.name != networks.SKETCHNET, not info.ready))
+    ordered = sorted(infos, key=lambda info: (info.name != registry.SKETCHNET, not info.ready))
     return {info.name: info for info in ordered}

@@ -17,9 +17,10 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from core import networks, neurons, paintings, style_depths, styles
+from core import neurons, paintings, style_depths, styles
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.progress import Picture
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
@@ -57,7 +58,7 @@ def style_inputs() -> dict[str, bytes]:
 
 def ship(path: Path, what: str) -> None:
     """Render pictures of SketchNet into a new store at a path, replacing the one that is there."""
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     every: list[Recipe] = list(recipes(network) if what == NEURONS.name else first_styles(network))
     inputs = {} if what == NEURONS.name else style_inputs()
     partial = path.with_suffix(".part")

@@ -14,8 +14,8 @@ from core.crops import DARKEST, as_seen
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.indexes import Index
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.probing import Answer, Sight
 from explorer import widgets
 from explorer.choosing import Chosen

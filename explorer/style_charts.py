@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style_depths import Measured
 from explorer import charting, depths, figures, labelling, shared, style_depths, widgets

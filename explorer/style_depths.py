@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core import style_depths
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import MATRIX, SINGLE, StyleDepthsRecipe
 from core.style_depths import Judge, Measured

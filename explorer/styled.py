@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from core import style_depths
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import (
     CONTENT,

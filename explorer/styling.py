@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from core import style_settings, styles
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from explorer import choosing, grid, layering, links, mounting, shared, widgets
 from explorer.choosing import Chosen

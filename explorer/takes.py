@@ -6,8 +6,8 @@ What the Layers page draws a neuron with is the usual way; a link may ask for an
 from dataclasses import dataclass, replace
 
 from core import neurons
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.neuron import CANVASES, NeuronRecipe
 from explorer import grid, links, shared
 from explorer.store import StoredPicture

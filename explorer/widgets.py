@@ -243,8 +243,8 @@ def skeleton(words: str, whole: bool = False) -> None:
 def warm_up() -> None:
     """Import PyTorch behind a skeleton: once in a server's life it takes some seconds."""
     slot = st.empty()
-    if "core.networks" not in sys.modules:
+    if "core.networks.registry" not in sys.modules:
         with slot:
             skeleton("Starting ...", whole=True)
-        importlib.import_module("core.networks")
+        importlib.import_module("core.networks.registry")
         slot.empty()

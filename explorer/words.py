@@ -1,7 +1,7 @@
 """Plain words for layers and neurons, the same on every page."""
 
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from explorer import labelling
 
 

@@ -17,9 +17,10 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import dreams, memory, networks, neurons, style_sheet, styles
+from core import allocator, dreams, neurons, style_sheet, styles
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.progress import Course, Picture, Progress, thinned
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
@@ -119,8 +120,8 @@ def updates(
 def _network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
     """Load a network; the weights' fingerprint is there to tell checkpoints apart."""
     # Whoever loads one here is about to climb with it.
-    memory.keep()
-    return networks.load(name, checkpoint, device)
+    allocator.keep_freed_memory()
+    return registry.load(name, checkpoint, device)
 
 
 def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPicture:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import filelock
 
-from core import memory
+from core import allocator
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer.claims import Claim, Claims, Update
@@ -211,7 +211,7 @@ def main() -> None:
         worker = Worker(store, chosen.name, work.updates)
         while True:
             if worker.turn():
-                memory.give_back()
+                allocator.release_memory()
             else:
                 time.sleep(IDLE_SECONDS)
 

@@ -7,8 +7,8 @@ import streamlit as st
 
 from core import depths as measures
 from core.errors import ExplorerError
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import SEED_RANGE
 from explorer import (

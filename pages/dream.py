@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from explorer import (
     choosing,

@@ -48,7 +48,7 @@ def show_loaded() -> None:
     """Say what is loaded, which needs PyTorch the first time."""
     with st.container(key="loaded"):
         slot = st.empty()
-        if "core.networks" not in sys.modules:
+        if "core.networks.network" not in sys.modules:
             slot.html('<p class="loaded" role="status">Opening SketchNet ...</p>')
         try:
             slot.html(loaded.words())

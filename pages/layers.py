@@ -9,8 +9,8 @@ import streamlit as st
 from core import neurons
 from core.errors import ExplorerError
 from core.indexes import Index
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from explorer import (
     cropping,
     finding,

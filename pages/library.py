@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.networks import NetworkInfo
+from core.networks.registry import NetworkInfo
 from explorer import indexed, library, links, opening, ready, shared, widgets
 from explorer.errands import Errand
 from explorer.library import LARGEST_FILE

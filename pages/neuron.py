@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from explorer import (
     excited,
     grid,

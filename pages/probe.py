@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.indexes import Index
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.probing import Answer, Sight
 from core.recipes.neuron import NeuronRecipe
 from explorer import (

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import style_settings
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from explorer import (
     charting,

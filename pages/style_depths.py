@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from explorer import (
     company,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import layers
 from core.images import image_io
-from core.networks import Network
+from core.networks import layers
+from core.networks.network import Network
 
 ROOT = Path(__file__).parents[1]
 # Tiny networks gain nothing from more threads, and tests run side by side: more threads than
@@ -54,7 +54,7 @@ def as_network(module: nn.Module, size: tuple[int, int] = (24, 20)) -> Network:
     return Network(
         name="tiny",
         module=module,
-        layers=layers.catalogue(module, size),
+        layers=layers.list_layers(module, size),
         labels=("one", "two", "three", "four"),
         mean=(0.4, 0.5, 0.6),
         std=(0.2, 0.25, 0.3),

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 # import itself; `core` stands for all of core but its figures where explorer imports it.
 LEAVES = "core.errors core.exports core.progress core.allocator"
 DATA = f"{LEAVES} core.images core.recipes.neuron core.sketchworld core.paintings core.datasets"
-NETWORKS = f"{DATA} core.checkpoints core.devices core.sketchnet core.networks"
+NETWORKS = f"{DATA} core.checkpoints core.devices core.sketchnet core.networks.network"
 TECHNIQUES = f"{NETWORKS} core.optim"
 STUDIES = f"{TECHNIQUES} core.index core.neurons core.dreams core.style core.analysis"
 FACTS = "core explorer.paths explorer.text explorer.thumbnails explorer.recipe_fields"
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "core.paintings": LEAVES,
     "core.datasets": f"{LEAVES} core.images core.sketchworld core.paintings",
     "core.sketchnet": f"{LEAVES} core.checkpoints core.devices core.images core.sketchworld",
-    "core.networks": NETWORKS,
+    "core.networks.network": NETWORKS,
     "core.optim": NETWORKS,
     "core.index": NETWORKS,
     "core.neurons": TECHNIQUES,
@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "core.experiments": STUDIES,
     "core.figures": f"{STUDIES} core.experiments",
     "explorer.paths": "core.errors",
-    "explorer.text": "core.errors core.recipes.neuron core.networks explorer.paths",
+    "explorer.text": "core.errors core.recipes.neuron core.networks.network explorer.paths",
     "explorer.thumbnails": "core.errors",
     "explorer.recipe_fields": "core.errors core.recipes.neuron",
     "explorer.layer_pages": "core",

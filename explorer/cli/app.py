@@ -74,7 +74,7 @@ def app(
 
 def _warm_up() -> None:
     """Import what takes seconds while the server starts and the browser opens; then the workers."""
-    import core.networks  # noqa: F401
+    import core.networks.registry  # noqa: F401
     from explorer import shared
 
     shared.work()

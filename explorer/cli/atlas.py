@@ -12,7 +12,7 @@ from core.errors import ExplorerError
 from explorer.cli.common import AsJson, DeviceName, NetworkName, WeightsFile, cli, print_json
 
 if TYPE_CHECKING:
-    from core.networks import Network
+    from core.networks.network import Network
     from core.recipes.neuron import NeuronRecipe
     from explorer.store import Store
 
@@ -42,7 +42,7 @@ def atlas(
     as_json: AsJson = False,
 ) -> None:
     """Render every neuron of a network, for the Layers page to show."""
-    from core.networks import load
+    from core.networks.registry import load
     from explorer.engine import configure
     from explorer.store import Store
 

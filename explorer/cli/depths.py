@@ -23,8 +23,8 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from core.layers import Layer
-    from core.networks import Network
+    from core.networks.layers import Layer
+    from core.networks.network import Network
     from core.recipes.dream import DreamRecipe
     from explorer.depths import Told
 
@@ -52,13 +52,13 @@ def dream_depths(
     as_json: AsJson = False,
 ) -> None:
     """Dream one picture at several depths, and tell what the network sees in each."""
-    from core import networks
+    from core.networks import registry
     from explorer import depths
     from explorer.cli.working import make
     from explorer.store import Store
 
     check_writable(out)
-    loaded = networks.load(network, weights, device)
+    loaded = registry.load(network, weights, device)
     chosen = _layers(loaded, layers)
     store = Store()
     fingerprint = keep_named(store, image, DREAM_SIZES[1])

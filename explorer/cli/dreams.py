@@ -24,7 +24,7 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from core.networks import Network
+    from core.networks.network import Network
     from explorer.store import StoredPicture
 
 FILMS = (".mp4", ".gif")
@@ -220,7 +220,7 @@ def _make(
 ) -> "tuple[DreamRecipe, list[StoredPicture], float]":
     """Dream as a job; give its recipe, its pictures in order, and the seconds it took."""
     from core import dreams
-    from core.networks import load
+    from core.networks.registry import load
     from explorer.cli.working import make
     from explorer.store import Store
 

@@ -21,8 +21,8 @@ from explorer.cli.common import (
 
 if TYPE_CHECKING:
     from core.correlations import Correlations
-    from core.layers import Layer
-    from core.networks import Network
+    from core.networks.layers import Layer
+    from core.networks.network import Network
 
 # Pairs in the table; JSON has more.
 SHOWN, LISTED = 10, 100
@@ -42,12 +42,13 @@ def gram(
     as_json: AsJson = False,
 ) -> None:
     """Show which neurons of a layer fire together in a picture: its style there."""
-    from core import correlations, networks
+    from core import correlations
     from core.images import image_io
+    from core.networks import registry
     from explorer import figures
 
     check_writable(out, (".html",))
-    loaded = networks.load(network, weights, device)
+    loaded = registry.load(network, weights, device)
     picture = image_io.to_tensor(image_io.scaled(open_named(image), size))
     found = correlations.correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))

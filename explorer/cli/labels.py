@@ -25,15 +25,15 @@ def labels(
     as_json: AsJson = False,
 ) -> None:
     """List the concept that each neuron picks out best, with their overlap (IoU)."""
-    from core import networks
+    from core.networks import registry
     from core.sketchnet.dissection import label_counts
     from explorer.labelling import labels_of
 
-    known = labels_of(networks.load(network, device="cpu"))
+    known = labels_of(registry.load(network, device="cpu"))
     if known is None:
         raise ExplorerError(
             f"there are no labels for {network}: they are measured in a world whose every pixel "
-            f"is known, so only {networks.SKETCHNET} has them"
+            f"is known, so only {registry.SKETCHNET} has them"
         )
     if count:
         if search or least:

@@ -10,15 +10,15 @@ from rich.table import Table
 from explorer.cli.common import AsJson, NetworkName, WeightsFile, cli, print_json
 
 if TYPE_CHECKING:
-    from core.layers import Layer
+    from core.networks.layers import Layer
 
 
 @cli.command()
 def networks(as_json: AsJson = False) -> None:
     """List the networks that can be explored."""
-    from core.networks import catalogue
+    from core.networks.registry import describe_networks
 
-    rows = catalogue()
+    rows = describe_networks()
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -37,7 +37,7 @@ def layers(
     as_json: AsJson = False,
 ) -> None:
     """List a network's layers from the image to the logits."""
-    from core.networks import load
+    from core.networks.registry import load
 
     loaded = load(network, weights, device="cpu")
     rows = loaded.layers if every else loaded.shown

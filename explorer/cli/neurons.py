@@ -28,8 +28,8 @@ from explorer.cli.common import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from core.layers import Layer
-    from core.networks import Network
+    from core.networks.layers import Layer
+    from core.networks.network import Network
     from core.recipes.neuron import NeuronRecipe
     from explorer.store import Store, StoredPicture
 
@@ -89,7 +89,7 @@ def neurons(
     as_json: AsJson = False,
 ) -> None:
     """Render what neurons of a layer want to see."""
-    from core.networks import load
+    from core.networks.registry import load
     from core.neurons import plan
     from explorer import replay, work
     from explorer.store import Store

@@ -32,13 +32,14 @@ def report(
     device: DeviceName = "auto",
 ) -> None:
     """Write the report of a layer or a neuron: one HTML file that stands by itself."""
-    from core import indexes, networks, neurons
+    from core import indexes, neurons
+    from core.networks import registry
     from explorer import report as reports
     from explorer.cli.working import make
     from explorer.store import Store
 
     check_writable(out, (".html", ".htm"))
-    loaded = networks.load(network, weights, device)
+    loaded = registry.load(network, weights, device)
     found = loaded.layer(layer)
     opened = None if index is None else indexes.open(index)
     if opened is not None:

@@ -69,8 +69,9 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Find the pictures of a collection that excite each neuron most."""
-    from core import networks, retrieval
+    from core import retrieval
     from core.datasets import sources
+    from core.networks import registry
     from explorer.engine import RAY, check
 
     check(engine, address)
@@ -78,7 +79,7 @@ def index(
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
     source = sources.find_source(images)
     # On Ray, this process only collects what the others find.
-    loaded = networks.load(network, weights, "cpu" if engine == RAY else device)
+    loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
     plan = retrieval.plan(loaded, source, _names(layers), k, by)
     tally = retrieval.begin(plan, source, out, resume)
@@ -190,8 +191,9 @@ def top(
     as_json: AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
-    from core import indexes, networks, plates
+    from core import indexes, plates
     from core.images import image_io
+    from core.networks import registry
 
     if out is not None:
         check_writable(out)
@@ -202,7 +204,7 @@ def top(
     if out is not None:
         # Only evidence needs the network.
         needed = bool(show or outline)
-        network = networks.load(opened.plan.network, weights) if needed else None
+        network = registry.load(opened.plan.network, weights) if needed else None
         grid = plates.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
         write(out, image_io.encode_png(grid))
     labels = _labels(opened, hits)
@@ -240,12 +242,13 @@ def probe(
     as_json: AsJson = False,
 ) -> None:
     """Tell which neurons a picture excites, and what it is taken for."""
-    from core import indexes, networks, probing
+    from core import indexes, probing
     from core.images import image_io
+    from core.networks import registry
 
     picture = image_io.open_picture(image)
     compared = None if index is None else indexes.open(index)
-    loaded = networks.load(network, weights, device)
+    loaded = registry.load(network, weights, device)
     found = probing.probe(loaded, picture, compared, _names(layers), count)
     if as_json:
         print_json(
@@ -285,13 +288,14 @@ def figure(
     as_json: AsJson = False,
 ) -> None:
     """Draw what neurons want to see beside the crops they liked best."""
-    from core import indexes, networks, plates
+    from core import indexes, plates
     from core.images import image_io
+    from core.networks import registry
     from explorer.cli.working import bar
 
     check_writable(out)
     opened = indexes.open(index)
-    loaded = networks.load(opened.plan.network, weights, device)
+    loaded = registry.load(opened.plan.network, weights, device)
     names = _names(layers) or [it.name for it in opened.plan.layers]
     chosen = {name: plates.telling(opened, name, units) for name in names}
     with bar() as shown:

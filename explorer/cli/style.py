@@ -201,7 +201,7 @@ def _run(
 ) -> None:
     """Paint as a job, write the picture, and tell how each cost fell."""
     from core import styles
-    from core.networks import load
+    from core.networks.registry import load
     from explorer.cli.working import make
     from explorer.store import Store
 

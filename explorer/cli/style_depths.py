@@ -38,7 +38,7 @@ from explorer.cli.style import (
 )
 
 if TYPE_CHECKING:
-    from core.networks import Network
+    from core.networks.network import Network
     from core.style_depths import Measured
     from explorer.store import Store
 
@@ -73,7 +73,7 @@ def style_depths(
 ) -> None:
     """Paint one picture by every depth of style and content, as one labelled sheet."""
     from core import style_depths as depths
-    from core.networks import load
+    from core.networks.registry import load
     from explorer import work
     from explorer.store import Store
 

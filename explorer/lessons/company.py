@@ -7,8 +7,8 @@ import streamlit as st
 from core import lessons, paintings
 from core.correlations import Correlations, correlations
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.paintings import PAINTINGS
 from explorer import charting, figures, grid, links, rows, shared, widgets, words
 from explorer.choosing import Chosen

@@ -6,8 +6,8 @@ import streamlit as st
 
 from core import styles
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style_depths import edges_kept
 from explorer import choosing, rows

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from core.errors import ExplorerError, unknown
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer import (

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import depths, dreams, networks
+from core import depths, dreams
 from core.images import image_io
-from core.layers import Layer
-from core.networks import Network
+from core.networks import registry
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from core.style_depths import eyes_grown
 from explorer import choosing, labelling, links, rows, shared
@@ -94,7 +95,7 @@ def grown(
 def _grown(
     network: str, fingerprint: str, layers: tuple[str, ...], made: tuple[bytes, ...]
 ) -> dict[str, float]:
-    judge = shared.network(networks.SKETCHNET)
+    judge = shared.network(registry.SKETCHNET)
     labels = labelling.clear_labels(judge)
     named = sorted({it.layer for it in labels})
     picture = image_io.open_picture(shared.store().input(fingerprint) or b"")

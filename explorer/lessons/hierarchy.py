@@ -14,8 +14,8 @@ from core.crops import as_seen
 from core.errors import ExplorerError
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from explorer import grid, links, rows, shared, widgets, words
 from explorer.choosing import Chosen
 from explorer.lessons import desk

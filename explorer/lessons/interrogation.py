@@ -11,8 +11,8 @@ from core import indexes, lessons, retrieval
 from core.datasets import sources
 from core.errors import ExplorerError
 from core.indexes import Index
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from explorer import cropping, grid, labelling, links, shared, widgets, words
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk

@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core import lessons, styles
-from core.layers import Layer
-from core.networks import Network
+from core.networks.layers import Layer
+from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from explorer import choosing, links, rows, shared
 from explorer.choosing import Chosen

@@ -9,8 +9,9 @@ from benchmarks import neurons as bench
 from benchmarks import turns
 from benchmarks.sides import Explorer, Limit, Side, Task, clean_activations, schedule
 from benchmarks.turns import Timing
-from core import networks, neurons
-from core.networks import Network
+from core import neurons
+from core.networks import registry
+from core.networks.network import Network
 
 needs_others = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("lucent", "horama")),
@@ -20,7 +21,7 @@ needs_others = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return networks.load("sketchnet", device="cpu")
+    return registry.load("sketchnet", device="cpu")
 
 
 def task(network: Network) -> Task:

@@ -12,14 +12,15 @@ from torch import Tensor
 
 from benchmarks import style
 from benchmarks.style_sides import SIDES, Loss, Task
-from core import networks, paintings, styles
+from core import paintings, styles
 from core.datasets import samples
 from core.images import image_io
+from core.networks import registry
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     pictures = image_io.scaled(samples.picture("coffee"), 64), paintings.picture("mosaic", 0, 64)
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     content, painting = inputs
@@ -70,6 +71,8 @@ def test_what_is_measured_exactly_does_not_slow_down_the_sides(task: Task) -> No
     """A network remembers its cuts: one in full precision was the explorer's from then on."""
     Loss(task, task.subjects().size)
     layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
-    kept = {it.dtype for it in task.network.cut(layers, for_gradients=True).state_dict().values()}
-    fresh = replace(task.network).cut(layers, for_gradients=True)
+    kept = {
+        it.dtype for it in task.network.extractor(layers, for_gradients=True).state_dict().values()
+    }
+    fresh = replace(task.network).extractor(layers, for_gradients=True)
     assert kept == {it.dtype for it in fresh.state_dict().values()}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from core import networks
+from core.networks import registry
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect, Page = playwright.expect, playwright.Page
@@ -35,7 +35,7 @@ DROP = """([name, content]) => {
 @pytest.fixture(scope="module")
 def layer() -> str:
     """A layer that no other test draws in."""
-    return networks.load(networks.SKETCHNET).shown[2].name
+    return registry.load(registry.SKETCHNET).shown[2].name
 
 
 def make(page: Page, layer: str, unit: int, seed: int, folder: Path | None = None) -> bytes:

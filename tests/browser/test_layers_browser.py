@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core import networks
+from core.networks import registry
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect, Page = playwright.expect, playwright.Page
@@ -23,7 +23,7 @@ IN_TILE = "document.activeElement?.shadowRoot?.activeElement?.classList.contains
 @pytest.fixture(scope="module")
 def layers() -> tuple[str, ...]:
     """The rungs of SketchNet's ladder; the first ones are drawn quickly where none are shipped."""
-    return tuple(layer.name for layer in networks.load(networks.SKETCHNET).shown)
+    return tuple(layer.name for layer in registry.load(registry.SKETCHNET).shown)
 
 
 def show(page: Page, link: str) -> None:

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import ascent, networks, objectives
+from core import ascent, objectives
 from core.ascent import AscentSettings, Step, _Pace, ascend
 from core.canvas import Fourier, Pixels
 from core.images.tiles import Tiles
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.objectives import IMAGE, Activations, Objective, channels
 from core.transforms import Shift, Wobble
 from tests.conftest import as_network, tiny_module
@@ -185,8 +186,8 @@ def test_a_penalty_reads_the_image_before_it_is_moved(tiny: Network) -> None:
 
 @pytest.mark.parametrize("layer", ["relu2b", "relu4b"])
 def test_tiles_give_the_gradient_of_the_whole(layer: str) -> None:
-    network = networks.load("sketchnet", device="cpu")
-    cut = network.cut([layer])  # in full precision
+    network = registry.load("sketchnet", device="cpu")
+    extractor = network.extractor([layer])  # in full precision
     rows, cols = torch.linspace(0, 40, 288)[:, None], torch.linspace(0, 60, 448)[None]
     image = torch.stack([rows.sin() * cols.cos(), (rows + cols).sin(), (rows * cols / 30).cos()])
     image = image[None] * 0.4 + 0.5
@@ -196,11 +197,11 @@ def test_tiles_give_the_gradient_of_the_whole(layer: str) -> None:
         chance = torch.Generator().manual_seed(4)
         wanted = objectives.energy(layer)
         if tiles is None:
-            value = ascent._value(cut, wanted, free, Shift()(free, chance))
+            value = ascent._value(extractor, wanted, free, Shift()(free, chance))
             (-value.sum()).backward()
         else:
             cover = tiles.cover((288, 448), torch.Generator().manual_seed(5))
-            list(ascent._by_tiles(cut, wanted, free, Shift(), chance, cover, torch.zeros(1)))
+            list(ascent._by_tiles(extractor, wanted, free, Shift(), chance, cover, torch.zeros(1)))
         assert free.grad is not None
         found.append(free.grad / free.grad.square().mean().sqrt())
     whole, pieces = found

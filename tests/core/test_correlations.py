@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.correlations import Correlations, correlations
-from core.networks import Network
+from core.networks.network import Network
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from core import crops, evidence, indexes, networks, retrieval
+from core import crops, evidence, indexes, retrieval
 from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
 from core.images.center_crop import CenterCrop
 from core.indexes import Hit, Index
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from tests.core.picture_folders import fill
 from tests.core.test_retrieval import squeezenet
 
@@ -75,7 +76,7 @@ def test_where_all_is_seen_the_effective_field_is_outlined(made: tuple[Network, 
     assert (
         crops.crop(index, "features.3", index.top("features.3", 0)[0], (network, 0)).outline is None
     )
-    other = networks.load("sketchnet", device="cpu")
+    other = registry.load("sketchnet", device="cpu")
     with pytest.raises(ExplorerError, match="was made with weights"):
         crops.crop(index, "logits", hit, (other, 2))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import depths
 from core.depths import Sight
-from core.networks import Network
+from core.networks.network import Network
 from core.sketchnet.labels import Label
 
 LABELS = (

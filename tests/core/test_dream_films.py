@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams, networks
+from core import dreams
 from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 
 SMALL = {"size": 64, "octaves": 2, "steps": 2}
@@ -22,7 +23,7 @@ Inputs = dict[str, bytes]
 
 @pytest.fixture(scope="module")
 def sketchnet() -> Network:
-    return networks.load("sketchnet", device="cpu")
+    return registry.load("sketchnet", device="cpu")
 
 
 def keep(inputs: Inputs, image: Tensor | str) -> str:

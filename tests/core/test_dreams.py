@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams, networks
+from core import dreams
 from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io, motion
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from tests.conftest import Pictures
 
@@ -156,7 +157,7 @@ def test_colours_stay_where_asked(tiny: Network, pictures: Pictures, scene: Tens
 
 @pytest.mark.parametrize("layer", ["relu2b", "relu4b"])
 def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> None:
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     photograph = image_io.to_tensor(samples.picture("astronaut"))[0][:, :400]
     settings = {"size": 512, "octave_scale": 1.2, "steps": 6, "tile": 1024}
     whole = dreams.plan(network, [layer], pictures.keep(photograph), **settings)
@@ -177,7 +178,7 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
 
 @pytest.mark.parametrize("layer", ["relu1b", "relu2b", "relu3b", "relu4b", "relu5b", "logits"])
 def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) -> None:
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 128))[0]
     recipe = dreams.plan(network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4)
     (image,) = dreamt(network, recipe, pictures)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from core.ascent import AscentSettings, ascend
 from core.easel import AVERAGE, SOFTNESS, Easel, Soft
-from core.networks import Network
+from core.networks.network import Network
 from core.objectives import IMAGE, Objective
 from core.transforms import Frame
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import indexes, lessons, networks, paintings, retrieval
+from core import indexes, lessons, paintings, retrieval
 from core.datasets import sources
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 
 
 @pytest.fixture(scope="module")
 def sketchnet() -> Network:
-    return networks.load(networks.SKETCHNET, device="cpu")
+    return registry.load(registry.SKETCHNET, device="cpu")
 
 
 def test_shuffled_squares_are_the_same_squares_in_another_order() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from core import neurons
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks.network import Network
 from core.neurons import NeuronPicture, plan, render
 from core.recipes import neuron
 from tests.conftest import as_network, tiny_module

@@ -10,7 +10,7 @@ from core import crops, indexes, plates, probing
 from core.crops import Crop
 from core.errors import ExplorerError
 from core.indexes import Index
-from core.networks import Network
+from core.networks.network import Network
 from core.sketchworld.world import CLASSES
 from tests.core.picture_folders import fill, photograph
 from tests.core.test_crops import indexed
@@ -79,9 +79,9 @@ def test_a_probe_ranks_neurons_by_how_unusual_they_are(tiny: Network, index: Ind
 
 
 def test_an_index_of_other_weights_is_refused(index: Index) -> None:
-    from core import networks
+    from core.networks import registry
 
-    other = networks.load("sketchnet", device="cpu")
+    other = registry.load("sketchnet", device="cpu")
     with pytest.raises(ExplorerError, match="was made with weights"):
         probing.probe(other, photograph(1), index)
     with pytest.raises(ExplorerError, match="was made with weights"):
@@ -89,9 +89,9 @@ def test_an_index_of_other_weights_is_refused(index: Index) -> None:
 
 
 def test_sketchnet_finds_its_own_classes(tmp_path: Path) -> None:
-    from core import networks
+    from core.networks import registry
 
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     index = indexed(network, "sketchworld:300", tmp_path / "index")
     right = 0
     for unit in range(0, len(CLASSES), 8):

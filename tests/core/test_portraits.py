@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import networks, portraits
-from core.networks import Network
+from core import portraits
+from core.networks import registry
+from core.networks.network import Network
 from core.sketchnet import labels as sketch_labels
 from core.sketchnet.labels import Label, Labels
 from core.sketchnet.model import SketchNet, save
@@ -23,7 +24,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         save(SketchNet(len(CLASSES), widths=TINY).eval(), CLASSES, path)
-    return networks.load("sketchnet", path, "cpu")
+    return registry.load("sketchnet", path, "cpu")
 
 
 def test_the_best_labels_are_chosen_but_no_concept_too_often() -> None:
@@ -79,7 +80,7 @@ def test_the_command_writes_a_sheet_a_layer(
     }
     known = Labels(network.fingerprint, World(3, 9), (0.01,), World(4, 9), rows)
     monkeypatch.setattr(sketch_labels, "load", lambda: known)
-    monkeypatch.setattr(networks, "load", lambda name: network)
+    monkeypatch.setattr(registry, "load", lambda name: network)
     monkeypatch.setattr(
         portraits, "pictures", lambda net, layer, units: [torch.rand(3, 40, 40) for _ in units]
     )

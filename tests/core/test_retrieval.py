@@ -8,13 +8,14 @@ import pytest
 import torch
 from torchvision import models
 
-from core import eye, indexes, networks, retrieval
+from core import eye, indexes, retrieval
 from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
 from core.eye import Eye
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.tally import Tally
 from tests.conftest import as_network
 from tests.core.picture_folders import fill
@@ -64,7 +65,7 @@ def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch
 def test_it_is_what_storing_and_sorting_everything_gives(
     kind: str, folder: Path, tmp_path: Path
 ) -> None:
-    network = squeezenet() if kind == "squeezenet" else networks.load("sketchnet", device="cpu")
+    network = squeezenet() if kind == "squeezenet" else registry.load("sketchnet", device="cpu")
     place = folder if kind == "squeezenet" else "sketchworld:40:5"
     index = build(network, place, tmp_path / "a", by=("max", "mean"), k=5)
     stored = everything(network, place)

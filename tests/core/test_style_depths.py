@@ -13,7 +13,7 @@ from core import depths, style_depths, style_sheet, styles
 from core.depths import Growth
 from core.errors import ExplorerError, UnknownName
 from core.images import colours, image_io
-from core.networks import Network
+from core.networks.network import Network
 from core.recipes import kinds
 from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SHOWS, SINGLE, TEXTURE
 from core.sketchnet.labels import Label

@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import devices, networks, style_costs, style_settings, styles
+from core import devices, style_costs, style_settings, styles
 from core.datasets import samples
 from core.errors import ExplorerError, UnknownName
 from core.images import image_io
-from core.networks import Network
+from core.networks import network as network_module
+from core.networks import registry
+from core.networks.network import Network
 from core.progress import thinned
 from core.recipes import kinds
 from core.recipes.style import StyleRecipe
@@ -24,7 +26,7 @@ from tests.conftest import Pictures, as_network, tiny_module
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in float32 on every processor: half precision rounds by the order of sums."""
-    for module in (devices, networks):
+    for module in (devices, network_module):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
 
 
@@ -183,7 +185,7 @@ def test_places_are_apart_as_the_stride_says_or_else_as_many_as_there_are(tiny: 
 def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
     pictures: Pictures,
 ) -> None:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 96))[0]
     recipe = styles.plan(
         network,

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import devices, networks, penalties, style_losses, whole
+from core import devices, penalties, style_losses, whole
 from core.errors import ExplorerError
 from core.images.tiles import Tiles
-from core.networks import Network
+from core.networks import network as network_module
+from core.networks.network import Network
 from core.objectives import IMAGE
 from core.style_losses import Costs, Style
 from core.transforms import Frame
@@ -33,7 +34,7 @@ def network() -> Network:
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in float32 on every processor: half precision rounds by the order of sums."""
-    for module in (devices, networks):
+    for module in (devices, network_module):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
 
 
@@ -93,11 +94,11 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
         ],
         0.5 * penalties.squared_variation(),
     )
-    cut = found.cut(["1", "4"], for_gradients=True)
+    extractor = found.extractor(["1", "4"], for_gradients=True)
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
-    value = costs({**cut(frame(one)), IMAGE: one})
+    value = costs({**extractor(frame(one)), IMAGE: one})
     (-value.sum()).backward()  # type: ignore[no-untyped-call]
-    in_tiles = whole.pull(found, cut, costs, tiled, frame(tiled), TILES)
+    in_tiles = whole.pull(found, extractor, costs, tiled, frame(tiled), TILES)
     torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())

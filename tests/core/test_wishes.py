@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core import neurons, spectra
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks import Network
+from core.networks.network import Network
 from core.neurons import NeuronPicture, plan, render
 from core.wishes import wish
 from tests.conftest import as_network

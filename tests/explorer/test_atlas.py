@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from core import neurons
-from core.networks import load
+from core.networks.registry import load
 from explorer import grid
 from explorer.store import FILE_NAME, Store
 from tests.explorer.commands import Done, command, run, run_process, started

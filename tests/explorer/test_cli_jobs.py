@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from core import networks, neurons
+from core import neurons
 from core.errors import ExplorerError
+from core.networks import registry
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer import work, worker
 from explorer.claims import Claims
@@ -46,7 +47,7 @@ def speaking(*arguments: str) -> "AbstractContextManager[Process]":
 
 
 def plan(seed: int = 0, units: int = 2 * BATCH, size: int = 32, steps: int = 250) -> NeuronRecipe:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     return neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
 
 
@@ -84,7 +85,7 @@ def test_neurons_are_a_job_that_stands_in_the_gallery(store: Store) -> None:
 
 def test_pictures_that_came_along_are_drawn_anew_for_a_file(store: Store, tmp_path: Path) -> None:
     shipped = ("logits", "--units", "0", "--size", "96", "--steps", "2")
-    recipe = neurons.plan(networks.load("sketchnet", device="cpu"), "logits", [0], 96, 2)
+    recipe = neurons.plan(registry.load("sketchnet", device="cpu"), "logits", [0], 96, 2)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     lossy.put(recipe, [StoredPicture(0, b"RIFF", {"activation": 1.0, "dead": False})], 1.0)
     lossy.close()

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from core import networks
 from core.errors import ExplorerError
+from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import model as sketchnet
 from explorer import cluster, engine, work, worker
@@ -61,7 +61,7 @@ def _two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def recipe(seed: int, steps: int = SHORT, path: Path | None = None) -> NeuronRecipe:
-    network = networks.load("sketchnet", path)
+    network = registry.load("sketchnet", path)
     return NeuronRecipe(
         "sketchnet", network.fingerprint, seed, layer="relu1a", units=(0, 1), size=16, steps=steps
     )

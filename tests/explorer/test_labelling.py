@@ -6,8 +6,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from core import networks
 from core.errors import ExplorerError
+from core.networks import registry
 from core.sketchnet.labels import CLEAR
 from explorer import labelling, words
 from explorer.cli import cli
@@ -17,7 +17,7 @@ RUNNER = CliRunner()
 
 def test_labels_as_json_and_by_search() -> None:
     every = json.loads(RUNNER.invoke(cli, ["labels", "sketchnet", "--json"]).stdout)
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     counts = {layer.name: layer.channels for layer in network.layers}
     assert {(it["layer"], it["unit"]) for it in every} >= {
         (layer.name, unit) for layer in network.shown[:-1] for unit in range(layer.channels)
@@ -51,19 +51,19 @@ def test_a_search_that_finds_nothing_says_so() -> None:
 
 
 def test_other_weights_have_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     other = dataclasses.replace(network, fingerprint="0" * 16)
     assert labelling.labels_of(network) is not None
     assert labelling.labels_of(other) is None
     layer = network.layer("relu3b")
     assert words.meaning(other, layer, 0) == ""
-    monkeypatch.setattr(networks, "load", lambda *_, **__: other)
+    monkeypatch.setattr(registry, "load", lambda *_, **__: other)
     with pytest.raises(ExplorerError, match="there are no labels for sketchnet"):
         RUNNER.invoke(cli, ["labels", "sketchnet"], catch_exceptions=False)
 
 
 def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     logits = network.shown[-1]
     assert words.meaning(network, logits, 0) == network.labels[0]
     known = labelling.labels_of(network)
@@ -75,7 +75,7 @@ def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
 
 
 def test_the_clearest_neuron_of_a_layer_is_known() -> None:
-    network = networks.load("sketchnet", device="cpu")
+    network = registry.load("sketchnet", device="cpu")
     unit = labelling.clearest(network, "relu3b")
     known = labelling.labels_of(network)
     assert known is not None and unit is not None

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from core import networks
 from core.errors import BadCheckpoint, ExplorerError
+from core.networks import registry
 from explorer import errands, fetching, library, shared
 from explorer.errands import Errand
 from explorer.store import Store, home
@@ -54,7 +54,7 @@ def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str
     # Workers find the file by the weights' fingerprint.
     kept = Store().checkpoint(network.fingerprint)
     assert kept is not None
-    assert networks.load(name, kept).fingerprint == network.fingerprint
+    assert registry.load(name, kept).fingerprint == network.fingerprint
     shared.network.clear()
 
 
@@ -162,7 +162,7 @@ def test_what_is_over_has_said_why(stopped: bool, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path) -> None:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     library.index(network.name, network.fingerprint, "photos/birds", None)
     out = library.index_file(network.name, network.fingerprint, "photos/birds")
     done = wait(library.errand(f"index {out.name}"))

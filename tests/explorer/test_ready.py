@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core import indexes, networks, retrieval
+from core import indexes, retrieval
 from core.datasets import sources
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from explorer import errands, excited, indexed, ready
 from explorer.ready import Making
 from tests.core.picture_folders import fill
@@ -63,7 +64,7 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
     wait(making)
     assert making.problem == "" and making.done == making.total == 300
     assert killed > 0
-    network, source = networks.load(networks.SKETCHNET), sources.find_source(FEW)
+    network, source = registry.load(registry.SKETCHNET), sources.find_source(FEW)
     plan = retrieval.plan(network, source, k=ready.KEPT, by=retrieval.STATISTICS)
     plain = tmp_path / "plain.index"
     for _ in retrieval.build(network, source, retrieval.begin(plan, source, plain), plain):
@@ -135,7 +136,7 @@ def test_pages_find_finished_indexes_of_their_network_only(
     monkeypatch.setenv(indexed.VARIABLE, os.environ[indexed.VARIABLE])
     assert list(indexed.known(tiny)) == ["named", "mine"]
     assert indexed.words(indexed.known(tiny)["mine"]) == "6 pictures in photos"
-    assert indexed.known(networks.load(networks.SKETCHNET)) == {}
+    assert indexed.known(registry.load(registry.SKETCHNET)) == {}
 
 
 def test_the_app_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:

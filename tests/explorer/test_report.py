@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import networks
+from core.networks import registry
 from explorer.cli import cli
 from tests.pages.collection import index_of
 
@@ -67,7 +67,7 @@ def test_a_layer(tmp_path: Path) -> None:
 
 
 def test_a_neuron_with_what_excites_it(tmp_path: Path) -> None:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     index = index_of(network, tmp_path)
     out = tmp_path / "neuron.html"
     command = ["report", "sketchnet", "relu1a", "14", "--index", str(index.path)]

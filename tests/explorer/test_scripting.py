@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import dreams, networks, neurons, paintings, style_depths, styles
+from core import dreams, neurons, paintings, style_depths, styles
 from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import scripting, work
@@ -21,7 +22,7 @@ from explorer import scripting, work
 
 @pytest.fixture(scope="module")
 def sketchnet() -> Network:
-    return networks.load(networks.SKETCHNET, device="cpu")
+    return registry.load(registry.SKETCHNET, device="cpu")
 
 
 @pytest.fixture(autouse=True)

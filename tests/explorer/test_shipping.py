@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import networks, neurons
+from core import neurons
 from core.images import image_io
-from core.networks import Network
+from core.networks import registry
+from core.networks.network import Network
 from explorer import shipping
 from explorer.store import NEURONS, STYLES, Store
 
@@ -18,7 +19,7 @@ NEARER = 0.5
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return networks.load("sketchnet", device="cpu")
+    return registry.load("sketchnet", device="cpu")
 
 
 def test_every_neuron_ships(network: Network, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core import networks, neurons
+from core import neurons
 from core.errors import ExplorerError
+from core.networks import registry
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import supervisor, work, worker
@@ -174,7 +175,7 @@ def test_a_bad_number_of_workers_is_refused(text: str, monkeypatch: pytest.Monke
 def test_updates_throttle_sketches_and_end_with_replayable_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     asked = neurons.plan(network, "relu1a", [3, 1], size=16, steps=6)
     monkeypatch.setattr(work, "SKETCH_SECONDS", 0.0)
     every = list(work.updates(asked))
@@ -186,7 +187,7 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
 
 
 def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:
-    network = networks.load(networks.SKETCHNET, device="cpu")
+    network = registry.load(registry.SKETCHNET, device="cpu")
     return neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from core import indexes, retrieval
 from core.datasets import sources
 from core.indexes import Index
-from core.networks import Network
+from core.networks.network import Network
 from explorer.ready import ENDING, FOLDER
 from explorer.store import home
 from tests.core.picture_folders import fill

@@ -10,10 +10,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core import networks, neurons
+from core import neurons
 from core.errors import ExplorerError
-from core.layers import Layer
-from core.networks import Network, NetworkInfo
+from core.networks import registry
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.networks.registry import NetworkInfo
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from explorer import shared, work
@@ -28,11 +30,11 @@ class Studio:
     """The stand-in network, and every recipe that was rendered in it."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.network = replace(as_network(module), name=networks.SKETCHNET)
+        self.network = replace(as_network(module), name=registry.SKETCHNET)
         self.rendered: list[NeuronRecipe] = []
 
     def load(self, name: str, weights: Path | None = None, device: str = "auto") -> Network:
-        if name != networks.SKETCHNET:
+        if name != registry.SKETCHNET:
             raise ExplorerError(f"the weights of {name} are not on this machine")
         return self.network
 
@@ -60,15 +62,15 @@ PLAN, RENDER = neurons.plan, neurons.render
 
 def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     infos = (
-        NetworkInfo(networks.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
+        NetworkInfo(registry.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
         NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
     )
 
     def small(network: Network, layer: Layer) -> int:
         return SIZE
 
-    monkeypatch.setattr(networks, "catalogue", lambda: infos)
-    monkeypatch.setattr(networks, "load", studio.load)
+    monkeypatch.setattr(registry, "describe_networks", lambda: infos)
+    monkeypatch.setattr(registry, "load", studio.load)
     monkeypatch.setattr(neurons, "plan", studio.plan)
     monkeypatch.setattr(neurons, "render", studio.render)
     monkeypatch.setattr(neurons, "suggested_size", small)

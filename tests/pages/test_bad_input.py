@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import save
 
 from core import style_depths, style_settings
-from core.networks import SKETCHNET, Network
+from core.networks.network import Network
+from core.networks.registry import SKETCHNET
 from explorer import links, shared, styling
 from tests.conftest import tiny_module
 from tests.explorer.test_library import SMALL, checkpoint

@@ -11,10 +11,11 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core import networks
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks import Network, NetworkInfo
+from core.networks import registry
+from core.networks.network import Network
+from core.networks.registry import NetworkInfo
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import dropping, links, shared
@@ -32,24 +33,24 @@ LAYER = "1"
 @pytest.fixture(autouse=True)
 def _small_house(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One tiny network that stands in for SketchNet."""
-    network = replace(as_network(tiny_module()), name=networks.SKETCHNET)
+    network = replace(as_network(tiny_module()), name=registry.SKETCHNET)
     infos = (
-        NetworkInfo(networks.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
+        NetworkInfo(registry.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
         NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
     )
 
     def load(name: str, weights: Path | None = None) -> Network:
         return network
 
-    monkeypatch.setattr(networks, "catalogue", lambda: infos)
-    monkeypatch.setattr(networks, "load", load)
+    monkeypatch.setattr(registry, "describe_networks", lambda: infos)
+    monkeypatch.setattr(registry, "load", load)
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
 
 
 def recipe(*units: int, seed: int = 0, layer: str = LAYER) -> NeuronRecipe:
-    name, weights = networks.SKETCHNET, "0123456789abcdef"
+    name, weights = registry.SKETCHNET, "0123456789abcdef"
     return NeuronRecipe(name, weights, seed, layer, units or (0, 1), size=16, steps=2)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from core import neurons
 from core.errors import ExplorerError
-from core.networks import Network
+from core.networks.network import Network
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.labels import Label, Labels

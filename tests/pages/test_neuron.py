@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core import networks
+from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
 from explorer import choosing, grid, labelling, links, shared, work
@@ -254,7 +254,7 @@ def test_what_a_neuron_stands_for_is_its_title(
         studio.network.fingerprint, World(0, 10), (0.01,), World(1, 10), {layer.name: row}
     )
     monkeypatch.setattr(labelling, "_shipped", lambda: known)
-    assert studio.network.name == networks.SKETCHNET
+    assert studio.network.name == registry.SKETCHNET
     page = html(see(layer=layer.name, unit="0"))
     assert "eye</h2>" in page and "eye (part), IoU 0.50" in page
     assert "red</h2>" in html(see(layer=layer.name))

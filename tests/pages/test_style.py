@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import style_settings, styles
 from core.errors import ExplorerError
-from core.networks import SKETCHNET
+from core.networks.registry import SKETCHNET
 from core.progress import Course
 from core.recipes.style import StyleRecipe
 from explorer import choosing, dropping, links, shared, styling, work

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import style_depths, style_settings
 from core.images import image_io
-from core.networks import SKETCHNET, Network
+from core.networks.network import Network
+from core.networks.registry import SKETCHNET
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer import choosing, company, dropping, links, shared, styled, styling

@@ -259,5 +259,5 @@ def to_labels(found: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
 
 
 def fingerprint_of(model: SketchNet) -> str:
-    """Name a SketchNet's weights as `core.networks` does."""
+    """Name a SketchNet's weights as `core.networks.network` does."""
     return fingerprint(model.state_dict(), "sketchnet", MEAN, STD, (SIZE, SIZE))

@@ -16,7 +16,7 @@ from core import indexes, retrieval
 from core.datasets import image_source, sources
 from core.errors import BadPicture, ExplorerError, UnknownName
 from core.images import image_io
-from core.networks import Network
+from core.networks.network import Network
 from core.sketchworld.world import CLASSES, draw
 from tests.core.picture_folders import fill, photograph
 

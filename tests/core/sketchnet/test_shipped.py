@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from core import networks
 from core.checkpoints import read_checkpoint
+from core.networks import registry
 from core.sketchnet import labels
 from core.sketchnet import model as sketchnet_model
 from core.sketchnet.dissection import __main__, label_counts, network_dissection
@@ -81,9 +81,9 @@ def test_every_neuron_has_a_label_measured_on_these_weights() -> None:
     assert (
         known.weights
         == network_dissection.fingerprint_of(model)
-        == networks.load("sketchnet").fingerprint
+        == registry.load("sketchnet").fingerprint
     )
-    shown = {layer.name: layer.channels for layer in networks.load("sketchnet").shown}
+    shown = {layer.name: layer.channels for layer in registry.load("sketchnet").shown}
     for layer, row in known.layers.items():
         assert shown[layer] == len(row)
         assert [label.unit for label in row] == list(range(len(row)))

@@ -1,0 +1,1 @@
+"""Receptive fields: interval arithmetic through a traced network."""
