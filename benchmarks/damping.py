@@ -15,14 +15,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import objectives
-from core.ascent import AscentSettings, ascend
-from core.canvas import Fourier
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
 from core.neurons import suggested_size
-from core.transforms import Wobble
+from core.optim import objectives
+from core.optim.ascent import AscentSettings, ascend
+from core.optim.canvases import Fourier
+from core.optim.transforms import RandomAffine
 
 PLAIN_RATE, PLAIN_DAMPING = 0.05, 1e-8
 LAYERS = "features.1,features.4,features.7,features.10"
@@ -33,7 +33,9 @@ def climb(network: Network, layer: str, units: list[int], settings: AscentSettin
     size = suggested_size(network, network.layer(layer))
     canvas = Fourier((size, size), units, network.device)
     chance = torch.Generator().manual_seed(0)
-    for _ in ascend(network, objectives.channels(layer, units), canvas, settings, Wobble(), chance):
+    for _ in ascend(
+        network, objectives.channels(layer, units), canvas, settings, RandomAffine(), chance
+    ):
         pass
     image: Tensor = canvas().detach()
     return image

@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import allocator, dreams, objectives
+from core import allocator, dreams
 from core.datasets import samples
 from core.images import image_io, resize
 from core.networks import registry
 from core.networks.network import Network
+from core.optim import objectives
 from core.recipes.dream import DreamRecipe
 
 # Of the classic loop.

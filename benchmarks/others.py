@@ -21,8 +21,8 @@ from torch import Tensor
 from torchvision.transforms import Normalize
 
 from benchmarks.sides import WARM_STEPS, Task
-from core import spectra
 from core.errors import ExplorerError
+from core.optim import natural_spectrum
 
 # The normalisation that render_vis assumes.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -113,7 +113,7 @@ class Horama:
         self.maco = _import("horama.maco_fv")
         module = copy.deepcopy(task.network.module).to(memory_format=torch.contiguous_format)
         self.extractor = replace(task.network, module=module).extractor([task.layer])
-        self.spectrum = spectra.photographs().at((task.size, task.size)).numpy()
+        self.spectrum = natural_spectrum.photographs().at((task.size, task.size)).numpy()
 
     def warm(self) -> None:
         """Climb two steps."""

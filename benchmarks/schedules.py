@@ -22,14 +22,15 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import allocator, objectives
-from core.ascent import AscentSettings, ascend
-from core.canvas import Fourier
+from core import allocator
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
-from core.transforms import Wobble
+from core.optim import objectives
+from core.optim.ascent import AscentSettings, ascend
+from core.optim.canvases import Fourier
+from core.optim.transforms import RandomAffine
 
 LAYERS = {
     "squeezenet1_0": "features.4,features.7,features.12,logits",
@@ -56,7 +57,7 @@ class Trial:
         chance = torch.Generator().manual_seed(0)
         objective = objectives.channels(self.layer, units)
         steps = 0
-        for _ in ascend(self.network, objective, canvas, settings, Wobble(), chance):
+        for _ in ascend(self.network, objective, canvas, settings, RandomAffine(), chance):
             steps += 1
         image: Tensor = canvas().detach()
         return image, steps

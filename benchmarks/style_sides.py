@@ -31,7 +31,7 @@ from core.images import image_io
 from core.networks import network as network_module
 from core.networks.network import Network
 from core.networks.variants import style_variant
-from core.objectives import IMAGE
+from core.optim.objectives import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style_costs import Subjects
 from explorer.cli.common import open_named

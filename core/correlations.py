@@ -14,7 +14,7 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from core.networks.network import Network
-from core.objectives import TINY
+from core.optim.objectives import TINY
 from core.style_losses import moments
 
 # A neuron that fires less than this share of the strongest's energy says nothing about company.

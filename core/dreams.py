@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import allocator, objectives
-from core.ascent import AscentSettings, ascend
+from core import allocator
 from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
@@ -22,11 +21,13 @@ from core.images.motion import carried, toned, zoomed
 from core.images.resize import resized
 from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
-from core.objectives import Objective
+from core.optim import objectives
+from core.optim.ascent import AscentSettings, ascend
+from core.optim.objectives import Objective
+from core.optim.transforms import RandomShift
 from core.progress import Progress
 from core.recipes.dream import DreamRecipe
 from core.retouch import Retouch, strength
-from core.transforms import Shift
 
 # The change that a strength of 1 makes: its root mean square, in units of the full range.
 USUAL_STRENGTH = 0.12
@@ -216,7 +217,7 @@ def _dream(
             recipe.steps,
         )
         settings = AscentSettings(steps=recipe.steps, settling=0, patience=0, tiles=tiles)
-        for step in ascend(network, wish, canvas, settings, Shift(), generator):
+        for step in ascend(network, wish, canvas, settings, RandomShift(), generator):
             behind = step.index - 1 + step.behind
             yield done + behind * size[0] * size[1], canvas.values.detach()
         done += recipe.steps * size[0] * size[1]
@@ -288,7 +289,7 @@ def _wish(
     shares = recipe.shares or (1.0,) * len(recipe.layers)
     for name, share in zip(recipe.layers, shares, strict=True):
         if guide is not None:
-            term = objectives.resemblance(name, _places(guide[name]))
+            term = objectives.match_activations(name, _places(guide[name]))
         elif recipe.towards:
             vector = torch.zeros(network.layer(name).channels)
             vector[list(recipe.units)] = torch.tensor(recipe.towards)

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.canvas import Canvas, inverse_frequency
-from core.lbfgs import Lbfgs
+from core.optim.canvases import Canvas, inverse_frequency
+from core.optim.lbfgs import LBFGS
 
 # Memory of Adam: of the gradient, and of its square; and of the average over steps.
 BETAS = (0.9, 0.99)
@@ -102,7 +102,7 @@ class Easel(Canvas):
         self._average = torch.zeros_like(self.values, requires_grad=False)
         self._steps = 0
         self._adam: torch.optim.Optimizer | None = None
-        self._descent: Lbfgs | None = None
+        self._descent: LBFGS | None = None
 
     def forward(self) -> Tensor:
         """Draw the picture, ``[1, 3, H, W]`` in ``[0, 1]``."""
@@ -112,7 +112,7 @@ class Easel(Canvas):
         """Make Adam, with the momentum that it had, or L-BFGS."""
         if self.method == "lbfgs":
             height, width = self.values.shape[2:]
-            self._descent = Lbfgs(self.values, learning_rate, Soft((height, width)))
+            self._descent = LBFGS(self.values, learning_rate, Soft((height, width)))
             return self._descent
         adam = torch.optim.Adam(
             self.parameters(), lr=learning_rate, betas=BETAS, eps=damping, fused=True

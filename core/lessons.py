@@ -20,7 +20,7 @@ from core.images.resize import resized
 from core.indexes import Index
 from core.networks.network import Network
 from core.networks.variants import style_variant
-from core.objectives import TINY
+from core.optim.objectives import TINY
 from core.recipes.style import StyleRecipe
 from core.sketchnet.training.data import as_tensor
 from core.sketchworld.world import batch

@@ -7,17 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import spectra
-from core.ascent import AscentSettings, Step, Transform, ascend
-from core.canvas import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.optim import natural_spectrum
+from core.optim.ascent import AscentSettings, Step, Transform, ascend
+from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
+from core.optim.transforms import RandomAffine, RandomCrop
 from core.progress import Progress
 from core.recipes.neuron import OF_EACH, STEPS, NeuronRecipe
 from core.reliability import fineness
-from core.transforms import Crops, Wobble
 from core.wishes import Wish, wish
 
 # A picture shows a neuron well when its receptive field fits in about three times along each side.
@@ -167,9 +167,11 @@ def _canvas(
     seeds = [recipe.seed * SEED_STRIDE + number for number in recipe.pictures]
     canvas: Canvas
     if recipe.canvas == "maco":
-        spectrum = spectra.photographs()
+        spectrum = natural_spectrum.photographs()
         if recipe.spectrum:
-            spectrum = spectra.Spectrum.from_bytes(_input(inputs, recipe.spectrum, "spectrum"))
+            spectrum = natural_spectrum.Spectrum.from_bytes(
+                _input(inputs, recipe.spectrum, "spectrum")
+            )
         canvas = MagnitudeConstrained(spectrum.at(size).to(network.device), size[1], seeds)
     else:
         kind = Pixels if recipe.canvas == "pixels" else Fourier
@@ -185,7 +187,7 @@ def _shape(image: Tensor) -> tuple[int, int]:
 
 def _climb(network: Network, recipe: NeuronRecipe, wanted: Wish, canvas: Canvas) -> Iterator[Step]:
     """Let one batch climb."""
-    transform: Transform = Crops() if recipe.canvas == "maco" else Wobble()
+    transform: Transform = RandomCrop() if recipe.canvas == "maco" else RandomAffine()
     return ascend(
         network,
         wanted.climbed,

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.canvas import Canvas
 from core.images.colours import limit_chroma
+from core.optim.canvases import Canvas
 
 # Bands of detail that a gradient is taken apart into; coarser ones come from the octaves.
 BANDS = 4

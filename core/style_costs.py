@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core import penalties, style_losses, whole
+from core import style_losses, whole
 from core.images.resize import resized
 from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
+from core.optim import regularisers
+from core.optim.transforms import ReflectPad
 from core.recipes.style import StyleRecipe
 from core.style_losses import Cost, Costs, Style, Window
-from core.transforms import Frame
 
 # Contrast of the noise that a picture starts from: as much as a soft photograph has.
 NOISE = 0.15
@@ -22,7 +23,7 @@ PULL_SIDE = 256
 LEAST_PULL = 1e-4
 
 # What the network sees around the picture.
-FRAME = Frame()
+FRAME = ReflectPad()
 
 COSTS = {"gram": style_losses.gram, "wasserstein": style_losses.wasserstein}
 
@@ -81,7 +82,7 @@ def costs_at(
     weighted = _contents(network, recipe, subjects, size) + _styles(network, recipe, subjects, size)
     strength = {} if pulls is None else pulls
     costs = [(pixels * weight / strength.get(it.name, 1.0), it) for weight, it in weighted]
-    variation = penalties.squared_variation() * (recipe.variation * pixels)
+    variation = regularisers.squared_variation() * (recipe.variation * pixels)
     return Costs.of(costs, variation if recipe.variation else None)
 
 

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.objectives import IMAGE, TINY, Activations, Objective
+from core.optim.objectives import IMAGE, TINY, Activations, Objective
 
 Sums = tuple[Tensor, ...]
 Box = tuple[slice, slice]

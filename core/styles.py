@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from core import whole
-from core.ascent import AscentSettings, ascend
 from core.easel import Easel, Momentum
 from core.errors import ExplorerError
 from core.images import colours, image_io
@@ -26,6 +25,7 @@ from core.images.colours import with_chroma_of
 from core.images.resize import resized
 from core.networks.network import Network
 from core.networks.variants import style_variant
+from core.optim.ascent import AscentSettings, ascend
 from core.progress import Course, Progress, thinned
 from core.recipes.style import StyleRecipe
 from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core import objectives, penalties
 from core.networks.connectivity import before_activation
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.objectives import Objective
+from core.optim import objectives, regularisers
+from core.optim.objectives import Objective
 from core.recipes.neuron import NeuronRecipe
 
 # How much being alike costs pictures of one neuron, of the value that they climb.
@@ -48,14 +48,14 @@ def wish(network: Network, recipe: NeuronRecipe, picture: Tensor | None) -> Wish
     climbed = base
     if recipe.count > 1 and recipe.objective != "interpolation":
         apart = objectives.diversity(_placed(network, layer).name, recipe.count)
-        climbed = climbed + DIVERSITY * objectives.in_proportion(apart, base)
+        climbed = climbed + DIVERSITY * objectives.proportional_sum(apart, base)
     for weight, penalty in (
-        (recipe.total_variation, penalties.total_variation()),
-        (recipe.l2, penalties.contrast()),
-        (recipe.blur, penalties.sharpness()),
+        (recipe.total_variation, regularisers.total_variation()),
+        (recipe.l2, regularisers.contrast()),
+        (recipe.blur, regularisers.sharpness()),
     ):
         if weight:
-            climbed = climbed - weight * objectives.in_proportion(penalty, base)
+            climbed = climbed - weight * objectives.proportional_sum(penalty, base)
     return Wish(climbed, measured)
 
 
@@ -81,7 +81,7 @@ def _measured(
         raise ValueError(f"{recipe.objective} needs a picture")
     target = network.activations(picture, [layer.name])[layer.name]
     power = CARICATURE_POWER if recipe.objective == "caricature" else INVERSION_POWER
-    return objectives.likeness(layer.name, target, power)
+    return objectives.cosine_similarity(layer.name, target, power)
 
 
 def _of_each(network: Network, layer: Layer, recipe: NeuronRecipe) -> Objective:

@@ -45,11 +45,13 @@ class NeuronRecipe(Recipe):
         count: pictures of each subject, which are made to differ; for an interpolation the
             pictures on the way from the first unit to the second.
         canvas: what is free, one of ``CANVASES``.
-        spectrum: fingerprint of the ``core.spectra`` that the canvas ``maco`` keeps to; none for
+        spectrum: fingerprint of the ``core.optim.natural_spectrum`` that the canvas ``maco`` keeps
+        to; none for
             that of the photographs that come with scikit-image.
         image: fingerprint of the picture that the ascent starts from, or that it looks at for
             ``OF_PICTURE``; may be none otherwise.
-        total_variation, l2, blur: weights of ``core.penalties``, each relative to the value that
+        total_variation, l2, blur: weights of ``core.optim.regularisers``, each relative to the
+        value that
             is climbed.
     """
 

@@ -141,9 +141,9 @@ def _objective(name: str, network: "Network", layer: "Layer") -> str:
 
 def _keep_spectrum(store: "Store", folder: Path | None) -> str:
     """Measure and keep the spectrum of a folder of pictures, and give its fingerprint."""
-    from core import spectra
     from core.errors import BadPicture
     from core.images import image_io
+    from core.optim import natural_spectrum
 
     if folder is None:
         return ""
@@ -155,7 +155,7 @@ def _keep_spectrum(store: "Store", folder: Path | None) -> str:
             with contextlib.suppress(BadPicture):
                 yield image_io.open_picture(path)
 
-    found = spectra.measure(pictures())
+    found = natural_spectrum.measure(pictures())
     store.put_input(found.fingerprint, found.to_bytes())
     return found.fingerprint
 

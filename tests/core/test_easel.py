@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.ascent import AscentSettings, ascend
 from core.easel import AVERAGE, SOFTNESS, Easel, Soft
 from core.networks.network import Network
-from core.objectives import IMAGE, Objective
-from core.transforms import Frame
+from core.optim.ascent import AscentSettings, ascend
+from core.optim.objectives import IMAGE, Objective
+from core.optim.transforms import ReflectPad
 
 
 def towards(target: Tensor) -> Objective:
@@ -24,7 +24,9 @@ def climb(network: Network, easel: Easel, target: Tensor, steps: int) -> list[fl
     settings = AscentSettings(steps, settling=0, patience=0, wake_steps=0)
     return [
         float(step.value)
-        for step in ascend(network, towards(target), easel, settings, Frame(1), torch.Generator())
+        for step in ascend(
+            network, towards(target), easel, settings, ReflectPad(1), torch.Generator()
+        )
     ]
 
 
@@ -62,7 +64,7 @@ def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) ->
     torch.testing.assert_close(easel.painted, easel.values.detach())
     settings = AscentSettings(6, settling=0, patience=0, wake_steps=0)
     after = []
-    for _ in ascend(tiny, towards(target), easel, settings, Frame(1), torch.Generator()):
+    for _ in ascend(tiny, towards(target), easel, settings, ReflectPad(1), torch.Generator()):
         after.append(easel.values.detach().clone())
     weights = torch.tensor([AVERAGE ** (6 - at) for at in range(1, 7)])
     wanted = (torch.cat(after) * (weights / weights.sum()).view(-1, 1, 1, 1)).sum(0, keepdim=True)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.canvas import COLOUR_CORRELATION
 from core.images.colours import CHROMA_SHARE, limit_chroma, with_chroma_of
+from core.optim.canvases import COLOUR_CORRELATION
 from core.retouch import BANDS, COARSER, Retouch, equalise_bands, strength
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import penalties, style_losses
-from core.objectives import IMAGE
+from core import style_losses
+from core.optim import regularisers
+from core.optim.objectives import IMAGE
 from core.style_losses import Costs, Style, Window
 
 Array = npt.NDArray[np.float64]
@@ -151,7 +152,7 @@ def test_costs_add_up_with_their_weights_and_say_what_each_was() -> None:
     picture, other = seen(1), seen(2)
     image = torch.rand(1, 3, 6, 5, dtype=torch.float64)
     style, content = style_losses.gram("a", style_of(other)), style_losses.content("b", other)
-    costs = Costs.of([(3.0, style), (0.5, content)], 2.0 * penalties.squared_variation())
+    costs = Costs.of([(3.0, style), (0.5, content)], 2.0 * regularisers.squared_variation())
     value = costs({"a": picture, "b": picture, IMAGE: image})
     parts = [float(it.worth(it.sums(picture, Window()))) for it in (style, content)]
     beside = (image.diff(dim=2) ** 2).mean() + (image.diff(dim=3) ** 2).mean()

@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import devices, penalties, style_losses, whole
+from core import devices, style_losses, whole
 from core.errors import ExplorerError
 from core.images.tiles import Tiles
 from core.networks import network as network_module
 from core.networks.network import Network
-from core.objectives import IMAGE
+from core.optim import regularisers
+from core.optim.objectives import IMAGE
+from core.optim.transforms import ReflectPad
 from core.style_losses import Costs, Style
-from core.transforms import Frame
 from tests.conftest import as_network
 
 TILES = Tiles(96, 32)
@@ -79,7 +80,7 @@ def test_moments_add_up(picture: Tensor) -> None:
 @pytest.mark.parametrize("kind", ["gram", "wasserstein"])
 def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -> None:
     found = network()
-    frame = Frame(7)
+    frame = ReflectPad(7)
     other = frame(picture.flip(3) * 0.7)
     seen = found.activations(other, ["1", "4"])
     mask = style_losses.at_places(
@@ -92,7 +93,7 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
             (0.7, cost("4", Style.of(style_losses.moments(seen["4"])), mask)),
             (2.0, style_losses.content("4", seen["4"])),
         ],
-        0.5 * penalties.squared_variation(),
+        0.5 * regularisers.squared_variation(),
     )
     extractor = found.extractor(["1", "4"], for_gradients=True)
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))

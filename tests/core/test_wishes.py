@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import neurons, spectra
+from core import neurons
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.network import Network
 from core.neurons import NeuronPicture, plan, render
+from core.optim import natural_spectrum
 from core.wishes import wish
 from tests.conftest import as_network
 
@@ -151,7 +152,7 @@ def test_an_ascent_can_start_from_a_picture(tiny: Network, photograph: Tensor) -
 
 
 def test_a_spectrum_of_ones_own(tiny: Network) -> None:
-    flat = spectra.Spectrum(torch.full((3, 256, 129), 2.0))
+    flat = natural_spectrum.Spectrum(torch.full((3, 256, 129), 2.0))
     inputs = {flat.fingerprint: flat.to_bytes()}
     (own,) = draw(
         tiny, "3", [1], inputs, size=32, steps=5, canvas="maco", spectrum=flat.fingerprint

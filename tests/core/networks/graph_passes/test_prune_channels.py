@@ -12,7 +12,7 @@ from core.networks import network as network_module
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.network import Network
 from core.networks.tracing import OutputNode, trace, truncate
-from core.objectives import IMAGE, Few, channels, energy, positions, total
+from core.optim.objectives import IMAGE, PartialActivations, channels, energy, positions, total
 from tests.conftest import as_network
 
 
@@ -159,7 +159,7 @@ def test_squeezenet_is_narrowed_everywhere(layer: str, monkeypatch: pytest.Monke
 def test_objectives_read_what_is_kept(objective: object) -> None:
     seen = torch.randn(3, 8, 4, 5)
     kept = (1, 4, 6)
-    few = Few({"a": seen[:, list(kept)], IMAGE: seen}, {"a": kept})
+    few = PartialActivations({"a": seen[:, list(kept)], IMAGE: seen}, {"a": kept})
     assert set(objective.units["a"]) <= set(kept)  # type: ignore[attr-defined]
     assert torch.equal(objective(few), objective({"a": seen, IMAGE: seen}))  # type: ignore[operator]
 

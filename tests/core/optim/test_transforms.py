@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.transforms import Crops, Frame, Shift, Wobble
+from core.optim.transforms import RandomAffine, RandomCrop, RandomShift, ReflectPad
 
 
 def draws(seed: int) -> list[float]:
@@ -14,7 +14,7 @@ def draws(seed: int) -> list[float]:
 
 
 def test_nothing_to_do_changes_nothing(photograph: Tensor) -> None:
-    moved = Wobble(jitter=0, scale=0, rotate=0)(photograph, torch.Generator().manual_seed(0))
+    moved = RandomAffine(jitter=0, scale=0, rotate=0)(photograph, torch.Generator().manual_seed(0))
     assert torch.allclose(moved, photograph, atol=1e-5)
 
 
@@ -24,7 +24,7 @@ def test_jitter_moves_by_pixels(photograph: Tensor, seed: int) -> None:
     # A jitter that makes the drawn shift 3 whole pixels down; the other axis stays fractional,
     # so only rows are compared through a picture that is constant along rows.
     column = photograph[:, :, :, :1].expand_as(photograph).contiguous()
-    moved = Wobble(jitter=3 / abs(down) / 37, scale=0, rotate=0)(
+    moved = RandomAffine(jitter=3 / abs(down) / 37, scale=0, rotate=0)(
         column, torch.Generator().manual_seed(seed)
     )
     shift = 3 if down > 0 else -3
@@ -38,7 +38,7 @@ def test_rotation_keeps_proportions() -> None:
     # A disc in a wide picture stays a disc under rotation; a stretched map would squash it.
     rows, cols = torch.meshgrid(torch.arange(41.0), torch.arange(81.0), indexing="ij")
     disc = ((rows - 20) ** 2 + (cols - 40) ** 2 < 12**2).float()
-    moved = Wobble(jitter=0, scale=0, rotate=90)(
+    moved = RandomAffine(jitter=0, scale=0, rotate=90)(
         disc.expand(1, 3, 41, 81).contiguous(), torch.Generator().manual_seed(3)
     )
     assert abs(draws(3)[0]) > 0.05
@@ -52,14 +52,16 @@ def test_scale_grows_what_is_seen() -> None:
     disc = disc.expand(1, 3, 41, 41).contiguous()
     for seed in range(4):
         grow = draws(seed)[1]
-        moved = Wobble(jitter=0, scale=0.3, rotate=0)(disc, torch.Generator().manual_seed(seed))
+        moved = RandomAffine(jitter=0, scale=0.3, rotate=0)(
+            disc, torch.Generator().manual_seed(seed)
+        )
         ratio = float((moved - 0.5).mean() / (disc - 0.5).mean()) ** 0.5
         assert ratio == pytest.approx(1 + 0.3 * grow, abs=0.02)
 
 
 def test_beyond_its_border_the_picture_is_mirrored(photograph: Tensor) -> None:
     generator = torch.Generator().manual_seed(1)
-    moved = Wobble(jitter=0.5, scale=0, rotate=0)(photograph, generator)
+    moved = RandomAffine(jitter=0.5, scale=0, rotate=0)(photograph, generator)
     _, _, down, right = (2 * torch.rand(4, generator=torch.Generator().manual_seed(1)) - 1).tolist()
     beyond = torch.nn.functional.pad(photograph, (20, 20, 20, 20), mode="reflect")
     # With half-pixel symmetry the mirror repeats the border pixel; one whole pixel is the most
@@ -72,13 +74,13 @@ def test_beyond_its_border_the_picture_is_mirrored(photograph: Tensor) -> None:
 
 def test_same_seed_same_movement_and_the_input_is_left_alone(photograph: Tensor) -> None:
     before = photograph.clone()
-    first, second = (Wobble()(photograph, torch.Generator().manual_seed(7)) for _ in range(2))
+    first, second = (RandomAffine()(photograph, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(photograph, before)
 
 
 def test_a_crop_shows_a_part_enlarged(photograph: Tensor) -> None:
-    still = Crops(smallest=0.5, largest=0.5, centre=0, noise=0)
+    still = RandomCrop(smallest=0.5, largest=0.5, centre=0, noise=0)
     shown = still(photograph, torch.Generator().manual_seed(0))
     height, width = photograph.shape[2:]
     middle = photograph[..., height // 4 : height - height // 4, width // 4 : width - width // 4]
@@ -94,7 +96,7 @@ def test_crops_are_within_their_bounds_and_differ() -> None:
     generator = torch.Generator().manual_seed(0)
     sides, middles = [], []
     for _ in range(40):
-        shown = Crops(noise=0, centre=0.02)(places, generator)[0]
+        shown = RandomCrop(noise=0, centre=0.02)(places, generator)[0]
         sides.append(float(shown[0, -1, 30] - shown[0, 0, 30]))
         middles.append(float(shown[1, 20, 30]))
     assert 0.35 < min(sides) < 0.5 and 0.8 < max(sides) < 0.95
@@ -103,14 +105,14 @@ def test_crops_are_within_their_bounds_and_differ() -> None:
 
 def test_noise_is_as_strong_as_it_says() -> None:
     grey = torch.full((4, 3, 50, 50), 0.5)
-    noisy = Crops(noise=0.1)(grey, torch.Generator().manual_seed(0)) - 0.5
+    noisy = RandomCrop(noise=0.1)(grey, torch.Generator().manual_seed(0)) - 0.5
     # A normal and a uniform part, whose variances add: 0.1 ** 2 * (1 + 1 / 12).
     assert float(noisy.std()) == pytest.approx(0.1 * (13 / 12) ** 0.5, rel=0.03)
     assert abs(float(noisy.mean())) < 0.01
 
 
-@pytest.mark.parametrize("transform", [Wobble(), Crops()])
-def test_the_same_whatever_the_threads(transform: Wobble | Crops) -> None:
+@pytest.mark.parametrize("transform", [RandomAffine(), RandomCrop()])
+def test_the_same_whatever_the_threads(transform: RandomAffine | RandomCrop) -> None:
     image = torch.rand(4, 3, 20, 30).requires_grad_()
     found = []
     threads = torch.get_num_threads()
@@ -128,7 +130,7 @@ def test_a_shift_is_by_whole_pixels_and_mirrored(photograph: Tensor) -> None:
     before = photograph.clone()
     seen = set()
     for seed in range(30):
-        moved = Shift(reach=5)(photograph, torch.Generator().manual_seed(seed))
+        moved = RandomShift(reach=5)(photograph, torch.Generator().manual_seed(seed))
         down, right = torch.randint(
             -5, 6, (2,), generator=torch.Generator().manual_seed(seed)
         ).tolist()
@@ -149,7 +151,7 @@ def test_a_shift_is_by_whole_pixels_and_mirrored(photograph: Tensor) -> None:
 def test_a_tiny_picture_is_shifted_no_further_than_it_is_wide() -> None:
     tiny = torch.rand(1, 3, 3, 2, generator=torch.Generator().manual_seed(0))
     for seed in range(9):
-        moved = Shift(reach=16)(tiny, torch.Generator().manual_seed(seed))
+        moved = RandomShift(reach=16)(tiny, torch.Generator().manual_seed(seed))
         assert moved.shape == tiny.shape and set(moved.flatten().tolist()) <= set(
             tiny.flatten().tolist()
         )
@@ -158,7 +160,7 @@ def test_a_tiny_picture_is_shifted_no_further_than_it_is_wide() -> None:
 @pytest.mark.parametrize("size", [(37, 52), (8, 9), (3, 64), (64, 2), (1, 5)])
 def test_a_frame_mirrors_thin_pictures_again_and_again(size: tuple[int, int]) -> None:
     image = torch.rand(2, 3, *size).requires_grad_()
-    framed = Frame(8)(image)
+    framed = ReflectPad(8)(image)
     beyond = ((0, 0), (0, 0), (8, 8), (8, 8))
     assert np.array_equal(framed.detach(), np.pad(image.detach().numpy(), beyond, mode="reflect"))
     framed.sum().backward()

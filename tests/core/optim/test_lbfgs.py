@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import lbfgs
-from core.lbfgs import Lbfgs
+from core.optim import lbfgs
+from core.optim.lbfgs import LBFGS
 
 Function = Callable[[Tensor], Tensor]
 
 
 def descend(
     function: Function, start: Tensor, steps: int, guess: Function = torch.clone
-) -> tuple[list[float], list[Tensor], Lbfgs]:
+) -> tuple[list[float], list[Tensor], LBFGS]:
     """Give the losses and places that were looked at."""
     place = nn.Parameter(start.clone())
-    descent = Lbfgs(place, guess=guess)
+    descent = LBFGS(place, guess=guess)
     losses, places = [], []
     for _ in range(steps):
         place.grad = None
@@ -131,7 +131,7 @@ def test_large_pictures_remember_less(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_keeps_going_where_others_clamp() -> None:
     target = torch.tensor([-0.5, 0.2, 1.4, 0.9], dtype=torch.float64)
     place = nn.Parameter(torch.full((4,), 0.5, dtype=torch.float64))
-    descent = Lbfgs(place)
+    descent = LBFGS(place)
     for _ in range(40):
         place.grad = None
         loss = ((place - target) ** 2 * torch.tensor([1.0, 30, 5, 1])).sum()

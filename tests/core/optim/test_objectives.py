@@ -5,16 +5,16 @@ import math
 import pytest
 import torch
 
-from core.objectives import (
+from core.optim.objectives import (
     Objective,
     channels,
+    cosine_similarity,
     direction,
     diversity,
     energy,
-    in_proportion,
-    likeness,
+    match_activations,
     positions,
-    resemblance,
+    proportional_sum,
     total,
 )
 
@@ -80,7 +80,7 @@ def test_gradcheck(seen: dict[str, torch.Tensor]) -> None:
 def test_gradcheck_of_what_keeps_in_proportion(seen: dict[str, torch.Tensor]) -> None:
     """The scale is held still, so what is differentiated is the product with a fixed number."""
     a, b = (seen[name].clone().requires_grad_() for name in ("a", "b"))
-    scaled = in_proportion(energy("a"), channels("b", [2]))
+    scaled = proportional_sum(energy("a"), channels("b", [2]))
     found = torch.autograd.grad(scaled({"a": a, "b": b}).sum(), (a, b), allow_unused=True)
     scale = seen["b"][:, 2].abs()
     assert torch.autograd.gradcheck(lambda it: scale * energy("a")({"a": it}), (a,))
@@ -140,21 +140,21 @@ def test_direction_against_loops(seen: dict[str, torch.Tensor], power: float) ->
 @pytest.mark.parametrize("power", [0.0, 2.0])
 def test_likeness_against_loops(seen: dict[str, torch.Tensor], power: float) -> None:
     target = seen["a"][1:2].roll(1, 3) + 0.5
-    values = likeness("a", target, power)(seen)
+    values = cosine_similarity("a", target, power)(seen)
     strength = float(target.square().sum(1).mean())
     expected = [slow_direction(image, target[0], power) / strength for image in seen["a"]]
     assert values.tolist() == pytest.approx(expected)
 
 
 def test_a_picture_is_as_like_itself_as_can_be(seen: dict[str, torch.Tensor]) -> None:
-    own = likeness("a", seen["a"][:1], 4.0)(seen)
+    own = cosine_similarity("a", seen["a"][:1], 4.0)(seen)
     assert float(own[0]) == pytest.approx(1.0) and (own[1:] < 0.5).all()
 
 
 def test_likeness_to_a_layer_of_another_size(seen: dict[str, torch.Tensor]) -> None:
     target = torch.ones(1, 5, 8, 12, dtype=torch.float64)
     same = torch.ones(1, 5, 4, 6, dtype=torch.float64)
-    assert torch.allclose(likeness("a", target)(seen), likeness("a", same)(seen))
+    assert torch.allclose(cosine_similarity("a", target)(seen), cosine_similarity("a", same)(seen))
 
 
 def test_energy_is_the_mean_of_squares(seen: dict[str, torch.Tensor]) -> None:
@@ -192,7 +192,7 @@ def test_in_proportion_keeps_step_and_does_not_climb_the_scale(
     seen: dict[str, torch.Tensor],
 ) -> None:
     base, other = channels("a", [1]), channels("b", [2])
-    scaled = in_proportion(other, base)
+    scaled = proportional_sum(other, base)
     assert scaled.layers == {"a", "b"}
     assert torch.allclose(scaled(seen), other(seen) * base(seen).abs())
     activations = seen["a"].requires_grad_()
@@ -205,7 +205,7 @@ def test_in_proportion_keeps_step_and_does_not_climb_the_scale(
     [
         positions("a", [4, 0, 2], (0.2, 0.7)),
         direction("a", torch.arange(1.0, 6.0), 2.0),
-        likeness("a", torch.linspace(-1, 1, 120).reshape(1, 5, 4, 6), 2.0),
+        cosine_similarity("a", torch.linspace(-1, 1, 120).reshape(1, 5, 4, 6), 2.0),
         energy("a"),
         diversity("a", 3),
         torch.tensor([0.2, 0.5, 1.0]) * channels("a", [1]) - energy("b"),
@@ -242,7 +242,7 @@ def test_total_adds_the_means_of_units(seen: dict[str, torch.Tensor]) -> None:
 def test_resemblance_is_to_the_nearest_feature(seen: dict[str, torch.Tensor]) -> None:
     generator = torch.Generator().manual_seed(8)
     features = torch.randn(9, 5, generator=generator, dtype=torch.float64)
-    values = resemblance("a", features)(seen)
+    values = match_activations("a", features)(seen)
     for image in range(3):
         best = [
             max(
@@ -261,7 +261,7 @@ def test_resemblance_is_to_the_nearest_feature(seen: dict[str, torch.Tensor]) ->
         energy("a", [1, 3]),
         total("a", [0, 2]),
         total("b", [0, 2]),
-        resemblance("a", torch.eye(5, dtype=torch.float64)),
+        match_activations("a", torch.eye(5, dtype=torch.float64)),
     ],
 )
 def test_gradients_of_dreams(objective: Objective, seen: dict[str, torch.Tensor]) -> None:

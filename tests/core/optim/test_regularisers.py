@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import penalties
-from core.objectives import IMAGE, Objective
+from core.optim import regularisers
+from core.optim.objectives import IMAGE, Objective
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def test_total_variation(image: Tensor) -> None:
         for k in range(6)
     ]
     expected = sum(down) / len(down) + sum(right) / len(right)
-    objective = penalties.total_variation()
+    objective = regularisers.total_variation()
     assert objective.layers == {IMAGE}
     assert float(objective({IMAGE: image})[1]) == pytest.approx(expected)
 
 
 def test_contrast(image: Tensor) -> None:
     squares = [(float(value) - 0.5) ** 2 for value in image[0].flatten()]
-    assert float(penalties.contrast()({IMAGE: image})[0]) == pytest.approx(
+    assert float(regularisers.contrast()({IMAGE: image})[0]) == pytest.approx(
         sum(squares) / len(squares)
     )
 
@@ -51,24 +51,24 @@ def test_sharpness(image: Tensor) -> None:
                         r, c = r if r < 5 else 8 - r, c if c < 7 else 12 - c
                         blurred += weight_down * weight_right * float(image[1, colour, r, c]) / 16
                 total += (float(image[1, colour, row, col]) - blurred) ** 2
-    value = float(penalties.sharpness()({IMAGE: image})[1])
+    value = float(regularisers.sharpness()({IMAGE: image})[1])
     assert value == pytest.approx(total / (3 * 5 * 7) / 2)
 
 
 def test_sharpness_leads_to_the_blurred_image(image: Tensor) -> None:
     still = image.requires_grad_()
-    penalties.sharpness()({IMAGE: still}).sum().backward()
+    regularisers.sharpness()({IMAGE: still}).sum().backward()
     assert still.grad is not None
     with torch.no_grad():
         blurred = image - still.grad * (3 * 5 * 7)
-        again = penalties.sharpness()({IMAGE: blurred})
-    assert (again < penalties.sharpness()({IMAGE: image})).all()
+        again = regularisers.sharpness()({IMAGE: blurred})
+    assert (again < regularisers.sharpness()({IMAGE: image})).all()
     assert float(blurred.detach()[0, 0].std()) < float(image.detach()[0, 0].std())
 
 
 @pytest.mark.parametrize(
     "penalty",
-    [penalties.total_variation(), penalties.squared_variation(), penalties.contrast()],
+    [regularisers.total_variation(), regularisers.squared_variation(), regularisers.contrast()],
     ids=["total variation", "squared variation", "contrast"],
 )
 def test_gradcheck(image: Tensor, penalty: Objective) -> None:
@@ -88,15 +88,15 @@ def test_squared_variation(image: Tensor) -> None:
         for r in range(5)
         for k in range(6)
     ]
-    value = float(penalties.squared_variation()({IMAGE: image})[1])
+    value = float(regularisers.squared_variation()({IMAGE: image})[1])
     assert value == pytest.approx(sum(down) / len(down) + sum(right) / len(right))
 
 
 def test_gradcheck_of_sharpness_with_the_blurred_image_held_still(image: Tensor) -> None:
     """Its gradient is that of the distance to a fixed image, so that is what is differentiated."""
-    still = penalties._blurred(image)
+    still = regularisers._blurred(image)
     moved = image.clone().requires_grad_()
-    (found,) = torch.autograd.grad(penalties.sharpness()({IMAGE: moved}).sum(), moved)
+    (found,) = torch.autograd.grad(regularisers.sharpness()({IMAGE: moved}).sum(), moved)
     step = 1e-6
     for place in [(0, 0, 0, 0), (1, 2, 4, 6), (0, 1, 2, 3)]:
         sides = []

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Frame:
+class ReflectPad:
     """Mirror images beyond their border, always by as much, and move them no further.
 
     What is compared with another picture must not move. But networks see what lies at the border
@@ -42,7 +42,7 @@ def _mirrored(side: int, beyond: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Wobble:
+class RandomAffine:
     """Move a whole batch by one random affine map: jitter, scale and rotation in one resampling.
 
     The strengths are Lucid's: 8 pixels of jitter at 128 pixels, scale 0.9 to 1.1, 10 degrees.
@@ -86,7 +86,7 @@ class Wobble:
 
 
 @dataclass(frozen=True)
-class Shift:
+class RandomShift:
     """Move a whole batch by whole pixels, which keeps every detail as sharp as it is.
 
     Networks look at every second, fourth or sixteenth pixel; a picture that always lies the same
@@ -111,7 +111,7 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Crops:
+class RandomCrop:
     """Show a random crop of a whole batch, enlarged to full size, under noise.
 
     A picture whose magnitudes are fixed cannot become clear by getting rid of noise; what it has

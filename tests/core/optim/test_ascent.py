@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import ascent, objectives
-from core.ascent import AscentSettings, Step, _Pace, ascend
-from core.canvas import Fourier, Pixels
 from core.images.tiles import Tiles
 from core.networks import registry
 from core.networks.network import Network
-from core.objectives import IMAGE, Activations, Objective, channels
-from core.transforms import Shift, Wobble
+from core.optim import ascent, objectives
+from core.optim.ascent import AscentSettings, Step, _Schedule, ascend
+from core.optim.canvases import Fourier, Pixels
+from core.optim.objectives import IMAGE, Activations, Objective, channels
+from core.optim.transforms import RandomAffine, RandomShift
 from tests.conftest import as_network, tiny_module
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def climb(network: Network, layer: str, units: list[int], **settings: float) -> 
     canvas = Fourier((24, 20), list(range(len(units))), CPU)
     chance = torch.Generator().manual_seed(0)
     how = AscentSettings(**settings)  # type: ignore[arg-type]
-    return list(ascend(network, channels(layer, units), canvas, how, Wobble(), chance))
+    return list(ascend(network, channels(layer, units), canvas, how, RandomAffine(), chance))
 
 
 def test_every_image_climbs(tiny: Network) -> None:
@@ -105,7 +105,7 @@ def test_a_dead_unit_disturbs_nobody() -> None:
     canvas = Fourier((24, 20), [1], CPU)
     chance = torch.Generator().manual_seed(0)
     how = AscentSettings(steps=40)
-    alone = list(ascend(network, channels("1", [1]), canvas, how, Wobble(), chance))
+    alone = list(ascend(network, channels("1", [1]), canvas, how, RandomAffine(), chance))
     assert float(both[-1].value[0]) == 0
     assert float(both[-1].value[1]) == pytest.approx(float(alone[-1].value[0]), rel=0.05)
 
@@ -128,7 +128,7 @@ def test_nothing_is_left_on_the_network(tiny: Network) -> None:
 
 
 def test_large_steps_first_and_then_ever_smaller_ones() -> None:
-    pace = _Pace(AscentSettings(steps=10, settling=0.4))
+    pace = _Schedule(AscentSettings(steps=10, settling=0.4))
     rates = []
     while not pace.over:
         rates.append(pace.rate)
@@ -147,14 +147,14 @@ def values_of(image: int, steps: int) -> float:
 def test_who_gains_nothing_more_settles_early(images: list[int], taken: int) -> None:
     # Over stretches of 10 steps: image 0 stays from its third on, so the fourth shows it, and then
     # 10 steps of settling follow; image 1 reaches 60 in its sixth stretch.
-    pace = _Pace(AscentSettings(steps=1000, settling=0.01, patience=10))
+    pace = _Schedule(AscentSettings(steps=1000, settling=0.01, patience=10))
     while not pace.over:
         pace.step(torch.tensor([values_of(image, pace.index) for image in images]))
     assert pace.index == pace.total == taken + 10
 
 
 def test_without_patience_all_steps_are_taken() -> None:
-    pace = _Pace(AscentSettings(steps=50, patience=0))
+    pace = _Schedule(AscentSettings(steps=50, patience=0))
     while not pace.over:
         pace.step(torch.zeros(1))
     assert pace.index == 50
@@ -176,7 +176,7 @@ def test_a_penalty_reads_the_image_before_it_is_moved(tiny: Network) -> None:
             0.0 * channels("1", [0]) + lighter,
             canvas,
             settings,
-            Wobble(),
+            RandomAffine(),
             torch.Generator().manual_seed(0),
         )
     )
@@ -197,11 +197,15 @@ def test_tiles_give_the_gradient_of_the_whole(layer: str) -> None:
         chance = torch.Generator().manual_seed(4)
         wanted = objectives.energy(layer)
         if tiles is None:
-            value = ascent._value(extractor, wanted, free, Shift()(free, chance))
+            value = ascent._value(extractor, wanted, free, RandomShift()(free, chance))
             (-value.sum()).backward()
         else:
             cover = tiles.cover((288, 448), torch.Generator().manual_seed(5))
-            list(ascent._by_tiles(extractor, wanted, free, Shift(), chance, cover, torch.zeros(1)))
+            list(
+                ascent._by_tiles(
+                    extractor, wanted, free, RandomShift(), chance, cover, torch.zeros(1)
+                )
+            )
         assert free.grad is not None
         found.append(free.grad / free.grad.square().mean().sqrt())
     whole, pieces = found

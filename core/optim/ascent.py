@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from core import whole
-from core.canvas import Canvas
 from core.images.tiles import Tile, Tiles
 from core.networks.network import FeatureExtractor, Network
-from core.objectives import IMAGE, Few, Objective
+from core.optim.canvases import Canvas
+from core.optim.objectives import IMAGE, Objective, PartialActivations
 from core.style_losses import Costs
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
@@ -102,7 +102,7 @@ def ascend(
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
     damping = canvas.damping if settings.damping is None else settings.damping
     optimiser = canvas.optimiser(rate, damping)
-    pace = _Pace(settings)
+    pace = _Schedule(settings)
     # Where tiles lie must not change how images are moved: that is as it would be without them.
     borders = torch.Generator().manual_seed(generator.initial_seed())
     while not pace.over:
@@ -134,7 +134,7 @@ def ascend(
         yield Step(pace.index, pace.total, value.detach(), image.detach())
 
 
-class _Pace:
+class _Schedule:
     """How large the next step is, and when it is the last.
 
     Attributes:
@@ -219,4 +219,4 @@ def _value(
     extractor: FeatureExtractor, objective: Objective, image: Tensor, moved: Tensor
 ) -> Tensor:
     """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
-    return objective(Few({**extractor(moved), IMAGE: image}, extractor.kept))
+    return objective(PartialActivations({**extractor(moved), IMAGE: image}, extractor.kept))

@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from core.canvas import spectrum_of
 from core.errors import ExplorerError
 from core.images import image_io
+from core.optim.canvases import spectrum_of
 
 # Height and width, in pixels, at which pictures are measured.
 REFERENCE = 256

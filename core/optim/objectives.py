@@ -6,7 +6,7 @@ the summed values with respect to image ``n`` is the gradient of value ``n``; on
 lets them see each other.
 
 Beside layers an objective may read the image itself, which stands among the activations under
-``IMAGE``: what ``core.penalties`` holds against it.
+``IMAGE``: what ``core.optim.regularisers`` holds against it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEAST_COSINE = 0.1
 TINY = 1e-12
 
 
-class Few(dict[str, Tensor]):
+class PartialActivations(dict[str, Tensor]):
     """Activations in which some layers hold only channels that are read.
 
     Attributes:
@@ -152,7 +152,7 @@ def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
     return Objective(frozenset({layer}), value)
 
 
-def likeness(layer: str, target: Tensor, power: float = 1.0) -> Objective:
+def cosine_similarity(layer: str, target: Tensor, power: float = 1.0) -> Objective:
     """Climb towards what a layer sees in a picture, position by position.
 
     With a power of 0 or 1 whatever is there grows without bound, which gives a caricature of the
@@ -212,7 +212,7 @@ def total(layer: str, units: Sequence[int]) -> Objective:
     return Objective(frozenset({layer}), value, {layer: frozenset(units)})
 
 
-def resemblance(layer: str, features: Tensor) -> Objective:
+def match_activations(layer: str, features: Tensor) -> Objective:
     """Climb towards whichever of some features each position resembles most already.
 
     The value is the mean over positions of the largest ``<a, f_k>`` over features ``f_k``, for the
@@ -256,7 +256,7 @@ def diversity(layer: str, together: int) -> Objective:
     return Objective(frozenset({layer}), value)
 
 
-def in_proportion(objective: Objective, base: Objective) -> Objective:
+def proportional_sum(objective: Objective, base: Objective) -> Objective:
     """Scale an objective by how large another one is just now.
 
     Activations of one network are a thousand times those of another; what is added to them has
@@ -286,7 +286,7 @@ def _some(activations: Activations, layer: str, units: Sequence[int]) -> Tensor:
 
 def _places_of(activations: Activations, layer: str, units: Sequence[int]) -> list[int]:
     """Find where channels stand among those of a layer that are there."""
-    kept = activations.kept.get(layer) if isinstance(activations, Few) else None
+    kept = activations.kept.get(layer) if isinstance(activations, PartialActivations) else None
     return list(units) if kept is None else [kept.index(unit) for unit in units]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.canvas import DARKEST, LIGHTEST, Canvas, Fourier, MagnitudeConstrained, Pixels
+from core.optim.canvases import DARKEST, LIGHTEST, Canvas, Fourier, MagnitudeConstrained, Pixels
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.objectives import IMAGE, Activations, Objective
+from core.optim.objectives import IMAGE, Activations, Objective
 
 # Lucid's blur: what each step would like to take away.
 BLUR_KERNEL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))

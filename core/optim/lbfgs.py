@@ -28,7 +28,7 @@ SHORTER = (0.1, 0.5)
 FLAT = 1e-6
 
 
-class Lbfgs(torch.optim.Optimizer):
+class LBFGS(torch.optim.Optimizer):
     """Quasi-Newton descent of one tensor (Liu and Nocedal, 1989).
 
     The direction is a combination of remembered steps, and of gradient differences and the gradient

@@ -125,9 +125,9 @@ class MagnitudeConstrained(Canvas):
 
     The image is ``sigmoid(C @ irfft2(magnitude * exp(i * phase)))``, in the decorrelated colours
     of ``Fourier``. However long it climbs, it holds as much of every frequency as the pictures do
-    that the magnitude is the mean of (``core.spectra``). Fel et al. standardise the picture before
-    the sigmoid; here magnitudes are measured behind the sigmoid, so that there is nothing to
-    standardise.
+    that the magnitude is the mean of (``core.optim.natural_spectrum``). Fel et al. standardise the
+    picture before the sigmoid; here magnitudes are measured behind the sigmoid, so that there is
+    nothing to standardise.
     """
 
     magnitude: Tensor
