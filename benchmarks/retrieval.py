@@ -27,9 +27,9 @@ from rich.table import Table
 
 from benchmarks.retrieval_check import check_all
 from benchmarks.retrieval_sides import Some, Task, sides
-from core import retrieval
 from core.datasets import sources
 from core.errors import ExplorerError
+from core.index import build
 from core.networks import registry
 
 LIMIT = "limit: the faster forward, and decoding"
@@ -57,7 +57,7 @@ def speed(
     """Measure pictures a second, side by side."""
     loaded = registry.load(network, weights, "cpu")
     source = sources.find_source(images)
-    plan = retrieval.plan(loaded, source)
+    plan = build.plan_index(loaded, source)
     task = Task(loaded, plan, Some(source, count), workers)
     warm = Task(loaded, plan, Some(source, 2 * workers), workers)
     with_crp = crp and find_spec("crp") is not None
@@ -150,8 +150,8 @@ def peak(
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
-        tally = retrieval.begin(retrieval.plan(loaded, source), source, out)
-        for _ in retrieval.build(loaded, source, tally, out):
+        tally = build.open_accumulator(build.plan_index(loaded, source), source, out)
+        for _ in build.build_index(loaded, source, tally, out):
             pass
         megabytes = out.stat().st_size / 1e6
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTES / 1e6

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core import crops, indexes, retrieval
+from core import crops
 from core.datasets import sources
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.indexes import Index
+from core.index import build, reader
+from core.index.reader import Index
 from core.networks import registry
 from core.networks.network import Network
 
@@ -52,7 +53,7 @@ def check_all(
         network = registry.load(name, weights, "cpu")
         whole = room / "whole"
         _build(network, pictures, layers, whole, 1, 16)
-        index = indexes.open(whole)
+        index = reader.open_index(whole)
         result = {"pictures": index.count, "layers": layers, **_against_sorting(network, index)}
         result |= _in_other_ways(network, pictures, layers, whole)
         result |= _from_the_command_line(name, weights, pictures, layers, whole)
@@ -64,9 +65,9 @@ def _build(
     network: Network, pictures: Path, layers: list[str], out: Path, workers: int, batch: int
 ) -> None:
     source = sources.find_source(str(pictures))
-    plan = retrieval.plan(network, source, layers)
-    tally = retrieval.begin(plan, source, out, resume=True)
-    for _ in retrieval.build(network, source, tally, out, workers, batch):
+    plan = build.plan_index(network, source, layers)
+    tally = build.open_accumulator(plan, source, out, resume=True)
+    for _ in build.build_index(network, source, tally, out, workers, batch):
         pass
 
 
@@ -109,7 +110,7 @@ def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
     }
 
 
-def _as_high(own: Any, names: list[str], hit: indexes.Hit) -> bool:
+def _as_high(own: Any, names: list[str], hit: reader.Hit) -> bool:
     """Tell whether a hit's value is its picture's maximum, also there where it says."""
     values = own[names.index(hit.picture)]
     return bool(np.isclose(values.max(), hit.value, rtol=RELATIVE, atol=1e-6))
@@ -152,7 +153,7 @@ def _from_the_command_line(
             process.send_signal(signal.SIGKILL)
         if process.returncode == 0:
             out.unlink()  # It was done before it could be killed.
-    left = indexes.open(out).count if out.exists() else 0
+    left = reader.open_index(out).count if out.exists() else 0
     result["pictures_known_after_the_last_kill"] = left
     last = [sys.executable, "-m", "explorer", *options, "--out", str(out), "--resume"]
     subprocess.run(last, check=True, stderr=subprocess.DEVNULL)

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import retrieval
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.images import image_io
 from core.images.center_crop import CenterCrop
+from core.index import build
+from core.index.plan import IndexPlan
 from core.networks.network import Network
-from core.plans import Plan
 
 # Of the bare network, the best of these is the limit.
 LIMIT_BATCHES = (1, 8)
@@ -68,7 +68,7 @@ class Task:
     """What to do, the same for all sides: which network, which layers, which pictures."""
 
     network: Network
-    plan: Plan
+    plan: IndexPlan
     source: Some
     workers: int
 
@@ -101,8 +101,8 @@ def explorer(task: Task) -> None:
     """This project: decode, look, rank, write the index."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
-        tally = retrieval.begin(task.plan, task.source, out)
-        for _ in retrieval.build(task.network, task.source, tally, out, task.workers):
+        tally = build.open_accumulator(task.plan, task.source, out)
+        for _ in build.build_index(task.network, task.source, tally, out, task.workers):
             pass
 
 

@@ -16,7 +16,7 @@ from core import evidence
 from core.errors import unknown
 from core.images import image_io
 from core.images.center_crop import Box, CenterCrop
-from core.indexes import Hit, Index
+from core.index.reader import Hit, Index
 from core.networks.network import Network
 
 HEAT = "heat"

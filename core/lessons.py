@@ -17,7 +17,7 @@ from core.crops import as_seen
 from core.datasets import samples
 from core.images.center_crop import CenterCrop
 from core.images.resize import resized
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.objectives import TINY

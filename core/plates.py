@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core import neurons
 from core.crops import Crop, crop, evidence_of
 from core.images import image_io
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.network import Network
 from core.recipes.neuron import STEPS
 

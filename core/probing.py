@@ -12,7 +12,7 @@ from torch import Tensor
 from core.crops import as_seen
 from core.evidence import centres
 from core.images.center_crop import CenterCrop
-from core.indexes import Hit, Index, Sampled
+from core.index.reader import Hit, Index, SampledImage
 from core.networks.layers import Layer
 from core.networks.network import Network
 
@@ -198,7 +198,7 @@ def probe(
     return Probe(sight.classes, answers)
 
 
-def locate(index: Index, network: Network, layer: str, unit: int, sampled: Sampled) -> Hit:
+def locate(index: Index, network: Network, layer: str, unit: int, sampled: SampledImage) -> Hit:
     """Find where in a picture of an index's sample a unit answers most: as ``Index.top`` tells it.
 
     Raises:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core import crops, plates
 from core.errors import ExplorerError
-from core.indexes import Hit, Index
+from core.index.reader import Hit, Index
 from core.networks.network import Network
 from explorer import widgets
 

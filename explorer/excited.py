@@ -11,7 +11,7 @@ import streamlit as st
 from core import crops, evidence, probing
 from core.errors import ExplorerError
 from core.images import image_io
-from core.indexes import Hit, Index
+from core.index.reader import Hit, Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import charting, choosing, cropping, figures, indexed, judging, links, widgets

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import indexes
 from core.datasets.sources import SKETCHWORLD
 from core.errors import ExplorerError, unknown
-from core.indexes import Index
+from core.index import reader
+from core.index.reader import Index
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from explorer import links, ready, supervisor, widgets
@@ -39,7 +39,7 @@ def configure(files: Sequence[Path]) -> None:
         ExplorerError: one of them cannot be opened.
     """
     for file in files:
-        indexes.open(file)
+        reader.open_index(file)
     os.environ[VARIABLE] = os.pathsep.join(str(file.resolve()) for file in files)
 
 
@@ -68,7 +68,7 @@ def _open(file: Path) -> Index | None:
 
 @functools.lru_cache(maxsize=OPEN_AT_MOST)
 def _opened(file: Path, changed: int, size: int) -> Index:
-    return indexes.open(file)
+    return reader.open_index(file)
 
 
 def chosen(network: Network, problems: list[str]) -> Index | None:

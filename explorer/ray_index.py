@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import retrieval
 from core.datasets import sources
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError
+from core.index import build
+from core.index.accumulator import IndexAccumulator
+from core.index.plan import IndexPlan
 from core.networks import registry
 from core.networks.network import Network
-from core.plans import Plan
 from core.progress import Progress
-from core.tally import Tally
 from explorer.cluster import settings
 from explorer.supervisor import POLL_SECONDS
 
@@ -31,26 +31,27 @@ SHARD = 128
 RETRIES = 3
 
 
-def build(
+def build_on_ray(
     network: Network,
     weights: Path | None,
     source: ImageSource,
-    tally: Tally,
+    tally: IndexAccumulator,
     out: Path,
     address: str | None = None,
 ) -> Iterator[Progress]:
-    """Do what ``core.retrieval.build`` does, on a cluster.
+    """Do what ``core.index.build.build_index`` does, on a cluster.
 
     Args:
         network: the network of the tally's plan.
         weights: its checkpoint, if it is one of one's own.
         source: the collection of the tally's plan.
-        tally: from ``core.retrieval.begin``.
+        tally: from ``core.index.build.open_accumulator``.
         out: the index file.
         address: of the cluster; None starts Ray on this machine alone.
 
     Raises:
-        ExplorerError: the cluster cannot be joined or was lost, or as ``core.retrieval.build``.
+        ExplorerError: the cluster cannot be joined or was lost, or as
+        ``core.index.build.build_index``.
     """
     for name, value in settings(address).items():
         os.environ.setdefault(name, value)
@@ -62,8 +63,8 @@ def build(
     total = sum(1 for _ in source.entries())
     done = len(tally.pictures)
     yield Progress(done, total, {})
-    saver = retrieval.Saver(tally, out)
-    entries = retrieval.unseen(source, tally)
+    saver = build.IndexSaver(tally, out)
+    entries = build.unseen(source, tally)
     cluster = Cluster(address)
     waiting: dict[Any, int] = {}
     try:
@@ -94,7 +95,9 @@ def build(
     yield Progress(total, total, {})
 
 
-def _look(name: str, lent: Any, plan: Plan, text: str, entries: list[ImageEntry]) -> Tally:
+def _look(
+    name: str, lent: Any, plan: IndexPlan, text: str, entries: list[ImageEntry]
+) -> IndexAccumulator:
     """Look at one shard, on a machine of the cluster."""
     network, source = _prepare(name, None if lent is None else lent.file(), text)
     if network.fingerprint != plan.weights:
@@ -102,8 +105,8 @@ def _look(name: str, lent: Any, plan: Plan, text: str, entries: list[ImageEntry]
             f"the weights of {name} on a machine of the cluster are {network.fingerprint}, "
             f"not {plan.weights}"
         )
-    tally = Tally.empty(plan, text)
-    for _ in retrieval.scan(network, source, tally, entries, workers=1):
+    tally = IndexAccumulator.empty(plan, text)
+    for _ in build.scan(network, source, tally, entries, workers=1):
         pass
     return tally
 

@@ -55,22 +55,22 @@ def make(out: Path, images: str, network: str = "", weights: Path | None = None)
     Raises:
         ExplorerError: it cannot be made.
     """
-    from core import indexes, retrieval
     from core.datasets import sources
+    from core.index import build, reader
     from core.networks import registry
 
     with filelock.FileLock(out.with_suffix(".lock")):
         if out.exists():
             try:
-                if indexes.open(out).complete:
+                if reader.open_index(out).complete:
                     return
             except ExplorerError:
                 out.unlink()  # Damaged, so nothing can go on from it.
         loaded = registry.load(network or registry.SKETCHNET, weights)
         source = sources.find_source(images)
-        plan = retrieval.plan(loaded, source, k=KEPT, by=retrieval.STATISTICS)
-        tally = retrieval.begin(plan, source, out, resume=True)
-        for step in retrieval.build(loaded, source, tally, out, save_seconds=SAVE_SECONDS):
+        plan = build.plan_index(loaded, source, k=KEPT, by=build.STATISTICS)
+        tally = build.open_accumulator(plan, source, out, resume=True)
+        for step in build.build_index(loaded, source, tally, out, save_seconds=SAVE_SECONDS):
             errands.looked(step.done, step.total)
 
 

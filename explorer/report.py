@@ -14,7 +14,7 @@ from html import escape
 from PIL import Image
 
 from core.errors import ExplorerError
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.recipe import Recipe

@@ -13,7 +13,7 @@ from core import evidence, probing
 from core.crops import DARKEST, as_seen
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.probing import Answer, Sight

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import neurons
 from core.errors import ExplorerError
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import (

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.probing import Answer, Sight

@@ -32,7 +32,8 @@ def report(
     device: DeviceName = "auto",
 ) -> None:
     """Write the report of a layer or a neuron: one HTML file that stands by itself."""
-    from core import indexes, neurons
+    from core import neurons
+    from core.index import reader
     from core.networks import registry
     from explorer import report as reports
     from explorer.cli.working import make
@@ -41,7 +42,7 @@ def report(
     check_writable(out, (".html", ".htm"))
     loaded = registry.load(network, weights, device)
     found = loaded.layer(layer)
-    opened = None if index is None else indexes.open(index)
+    opened = None if index is None else reader.open_index(index)
     if opened is not None:
         opened.require(loaded)
     store = Store()

@@ -28,9 +28,9 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from core.indexes import Hit, Index
+    from core.index.accumulator import IndexAccumulator
+    from core.index.reader import Hit, Index
     from core.progress import Progress
-    from core.tally import Tally
 
 IndexFile = Annotated[Path, typer.Argument(help="An index that `index` made.")]
 LayerNames = Annotated[str, typer.Option(help="Layers, such as relu2b,relu4b.")]
@@ -69,8 +69,8 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Find the pictures of a collection that excite each neuron most."""
-    from core import retrieval
     from core.datasets import sources
+    from core.index import build
     from core.networks import registry
     from explorer.engine import RAY, check
 
@@ -81,15 +81,15 @@ def index(
     # On Ray, this process only collects what the others find.
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
-    plan = retrieval.plan(loaded, source, _names(layers), k, by)
-    tally = retrieval.begin(plan, source, out, resume)
+    plan = build.plan_index(loaded, source, _names(layers), k, by)
+    tally = build.open_accumulator(plan, source, out, resume)
     before, started = len(tally.pictures), time.monotonic()
     if engine == RAY:
-        from explorer.ray_index import build
+        from explorer.ray_index import build_on_ray
 
-        steps = build(loaded, weights, source, tally, out, address)
+        steps = build_on_ray(loaded, weights, source, tally, out, address)
     else:
-        steps = retrieval.build(loaded, source, tally, out, workers, batch)
+        steps = build.build_index(loaded, source, tally, out, workers, batch)
     _follow(steps, f"indexing {network}", tally, out)
     seconds = time.monotonic() - started
     if as_json:
@@ -109,7 +109,7 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _follow(steps: "Iterator[Progress]", what: str, tally: "Tally", out: Path) -> None:
+def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path) -> None:
     """Show how far an index is; keep what was found when that is interrupted."""
     from explorer.cli.working import INTERRUPTED, bar
 
@@ -144,7 +144,9 @@ def _asked_to_stop() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _index_facts(out: Path, tally: "Tally", before: int, seconds: float) -> dict[str, Any]:
+def _index_facts(
+    out: Path, tally: "IndexAccumulator", before: int, seconds: float
+) -> dict[str, Any]:
     plan = tally.plan
     return {
         "index": str(out),
@@ -191,15 +193,16 @@ def top(
     as_json: AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
-    from core import indexes, plates
+    from core import plates
     from core.images import image_io
+    from core.index import reader
     from core.networks import registry
 
     if out is not None:
         check_writable(out)
     elif show or outline:
         raise ExplorerError("evidence is drawn into a grid; name its file with --out")
-    opened = indexes.open(index)
+    opened = reader.open_index(index)
     hits = opened.least(layer, unit, by) if least else opened.top(layer, unit, by)
     if out is not None:
         # Only evidence needs the network.
@@ -242,12 +245,13 @@ def probe(
     as_json: AsJson = False,
 ) -> None:
     """Tell which neurons a picture excites, and what it is taken for."""
-    from core import indexes, probing
+    from core import probing
     from core.images import image_io
+    from core.index import reader
     from core.networks import registry
 
     picture = image_io.open_picture(image)
-    compared = None if index is None else indexes.open(index)
+    compared = None if index is None else reader.open_index(index)
     loaded = registry.load(network, weights, device)
     found = probing.probe(loaded, picture, compared, _names(layers), count)
     if as_json:
@@ -288,13 +292,14 @@ def figure(
     as_json: AsJson = False,
 ) -> None:
     """Draw what neurons want to see beside the crops they liked best."""
-    from core import indexes, plates
+    from core import plates
     from core.images import image_io
+    from core.index import reader
     from core.networks import registry
     from explorer.cli.working import bar
 
     check_writable(out)
-    opened = indexes.open(index)
+    opened = reader.open_index(index)
     loaded = registry.load(opened.plan.network, weights, device)
     names = _names(layers) or [it.name for it in opened.plan.layers]
     chosen = {name: plates.telling(opened, name, units) for name in names}

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import indexes, lessons, retrieval
+from core import lessons
 from core.datasets import sources
 from core.errors import ExplorerError
-from core.indexes import Index
+from core.index import build, reader
+from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import cropping, grid, labelling, links, shared, widgets, words
@@ -85,7 +86,7 @@ def made(network: Network) -> Index:
     """
     file = home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
     with _MAKING:
-        if not file.is_file() or not indexes.open(file).complete:
+        if not file.is_file() or not reader.open_index(file).complete:
             _make(network, file)
     return _opened(file)
 
@@ -93,9 +94,9 @@ def made(network: Network) -> Index:
 def _make(network: Network, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     source = sources.find_source(DRAWINGS)
-    tally = retrieval.begin(retrieval.plan(network, source), source, file, resume=True)
+    tally = build.open_accumulator(build.plan_index(network, source), source, file, resume=True)
     slot = st.empty()
-    for step in retrieval.build(network, source, tally, file):
+    for step in build.build_index(network, source, tally, file):
         words = f"Showing {network.name} {step.total} drawings, once"
         slot.progress(step.done / max(step.total, 1), words)
     slot.empty()
@@ -103,7 +104,7 @@ def _make(network: Network, file: Path) -> None:
 
 @functools.lru_cache(maxsize=4)
 def _opened(file: Path) -> Index:
-    return indexes.open(file)
+    return reader.open_index(file)
 
 
 def labels(index: Index, layer: str, unit: int) -> list[str]:

@@ -6,24 +6,25 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.core.test_retrieval import squeezenet
 from torch import nn
 
-from core import crops, evidence, indexes, retrieval
+from core import crops, evidence
 from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
 from core.images.center_crop import CenterCrop
-from core.indexes import Hit, Index
+from core.index import build, reader
+from core.index.reader import Hit, Index
 from core.networks import registry
 from core.networks.network import Network
 from tests.core.picture_folders import fill
-from tests.core.test_retrieval import squeezenet
 
 
 def indexed(network: Network, place: str, out: Path) -> Index:
     source = sources.find_source(place)
-    tally = retrieval.begin(retrieval.plan(network, source), source, out)
-    list(retrieval.build(network, source, tally, out))
-    return indexes.open(out)
+    tally = build.open_accumulator(build.plan_index(network, source), source, out)
+    list(build.build_index(network, source, tally, out))
+    return reader.open_index(out)
 
 
 @pytest.fixture(scope="module")

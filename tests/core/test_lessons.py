@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import indexes, lessons, paintings, retrieval
+from core import lessons, paintings
 from core.datasets import sources
 from core.images import image_io
+from core.index import build, reader
 from core.networks import registry
 from core.networks.network import Network
 
@@ -75,10 +76,10 @@ def test_labels_agree_as_counted() -> None:
 
 def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> None:
     source, out = sources.find_source("sketchworld:720"), tmp_path / "lesson.index"
-    tally = retrieval.begin(retrieval.plan(sketchnet, source), source, out)
-    for _ in retrieval.build(sketchnet, source, tally, out):
+    tally = build.open_accumulator(build.plan_index(sketchnet, source), source, out)
+    for _ in build.build_index(sketchnet, source, tally, out):
         pass
-    found = lessons.agreement(indexes.open(out))
+    found = lessons.agreement(reader.open_index(out))
     by_chance = lessons.chance([source.label(it.name) for it in source.entries()])
     assert by_chance == pytest.approx(0.157, abs=0.01)
     assert found["relu1a"] == pytest.approx(0.21, abs=0.02)

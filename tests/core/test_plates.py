@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import crops, indexes, plates, probing
+from core import crops, plates, probing
 from core.crops import Crop
 from core.errors import ExplorerError
-from core.indexes import Index
+from core.index import reader
+from core.index.reader import Index
 from core.networks.network import Network
 from core.sketchworld.world import CLASSES
 from tests.core.picture_folders import fill, photograph
@@ -97,7 +98,7 @@ def test_sketchnet_finds_its_own_classes(tmp_path: Path) -> None:
     for unit in range(0, len(CLASSES), 8):
         right += index.source.label(index.top("logits", unit)[0].picture) == CLASSES[unit]
     assert right >= 8
-    assert indexes.open(tmp_path / "index").count == 300
+    assert reader.open_index(tmp_path / "index").count == 300
 
 
 def test_clear_paper_shows_what_lies_behind(tiny: Network, index: Index) -> None:

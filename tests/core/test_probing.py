@@ -9,7 +9,7 @@ import torch
 from core import probing
 from core.datasets import sources
 from core.images.center_crop import CenterCrop
-from core.indexes import Index
+from core.index.reader import Index
 from core.networks.network import Network
 from tests.core.picture_folders import fill, photograph
 from tests.core.test_crops import indexed

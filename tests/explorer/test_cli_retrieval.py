@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core import indexes
+from core.index import reader
 from tests.core.picture_folders import fill
 from tests.explorer.commands import command, run, run_process, started
 from tests.explorer.test_cluster import processes
@@ -66,7 +66,7 @@ def test_top_lists_pictures_and_draws_their_crops(
     done = run("top", out, "relu3b", 5, "--out", grid, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    hits = indexes.open(out).top("relu3b", 5)
+    hits = reader.open_index(out).top("relu3b", 5)
     assert [it["picture"] for it in told["hits"]] == [hit.picture for hit in hits]
     first = told["hits"][0]
     assert first["rank"] == 1 and first["value"] == hits[0].value
@@ -164,7 +164,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
         process.send_signal(signal.SIGINT)
         told = process.stderr.read()
         assert process.wait(60) == 130 and "--resume goes on from there" in told
-    assert 0 < indexes.open(out).count < 3000 and not indexes.open(out).complete
+    assert 0 < reader.open_index(out).count < 3000 and not reader.open_index(out).complete
 
 
 @pytest.fixture

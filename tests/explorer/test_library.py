@@ -200,8 +200,8 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/small-{digest}.pth"
     code = (
-        "import sys; from dataclasses import replace; from core import networks\n"
-        f"weights = networks.published_weights({SMALL!r})\n"
+        "import sys; from dataclasses import replace; from core.networks import registry\n"
+        f"weights = registry.published_weights({SMALL!r})\n"
         f"weights._value_ = replace(weights.value, url={url!r})\n"
         "from explorer import fetching; sys.argv = ['fetching', sys.argv[-1]]; fetching.main()"
     )

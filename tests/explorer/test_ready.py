@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core import indexes, retrieval
 from core.datasets import sources
 from core.errors import ExplorerError
+from core.index import build, reader
 from core.networks import registry
 from core.networks.network import Network
 from explorer import errands, excited, indexed, ready
@@ -65,12 +65,12 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
     assert making.problem == "" and making.done == making.total == 300
     assert killed > 0
     network, source = registry.load(registry.SKETCHNET), sources.find_source(FEW)
-    plan = retrieval.plan(network, source, k=ready.KEPT, by=retrieval.STATISTICS)
+    plan = build.plan_index(network, source, k=ready.KEPT, by=build.STATISTICS)
     plain = tmp_path / "plain.index"
-    for _ in retrieval.build(network, source, retrieval.begin(plan, source, plain), plain):
+    for _ in build.build_index(network, source, build.open_accumulator(plan, source, plain), plain):
         pass
     assert out.read_bytes() == plain.read_bytes()
-    assert indexes.open(out).complete
+    assert reader.open_index(out).complete
 
 
 def test_stopped_it_says_so_and_a_damaged_file_is_made_anew(few: None, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_stopped_it_says_so_and_a_damaged_file_is_made_anew(few: None, tmp_path:
     out.write_bytes(b"no index")
     making = Making(out)
     wait(making)
-    assert making.problem == "" and indexes.open(out).count == 300
+    assert making.problem == "" and reader.open_index(out).count == 300
 
 
 def test_it_ends_with_the_process_that_wants_it(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def _lives(pid: int) -> bool:
 def made(network: Network, folder: Path, out: Path) -> None:
     source = sources.find_source(str(folder))
     out.parent.mkdir(parents=True, exist_ok=True)
-    plan = retrieval.plan(network, source)
-    for _ in retrieval.build(network, source, retrieval.begin(plan, source, out), out):
+    plan = build.plan_index(network, source)
+    for _ in build.build_index(network, source, build.open_accumulator(plan, source, out), out):
         pass
 
 
@@ -129,7 +129,7 @@ def test_pages_find_finished_indexes_of_their_network_only(
     made(tiny, photos, tmp_path / "named.index")
     (home / "broken.index").write_bytes(b"nothing")
     source = sources.find_source(str(photos))
-    tally = retrieval.begin(retrieval.plan(tiny, source), source, home / "half.index")
+    tally = build.open_accumulator(build.plan_index(tiny, source), source, home / "half.index")
     tally.save(home / "half.index")
     assert list(indexed.known(tiny)) == ["mine"]
     indexed.configure([tmp_path / "named.index"])

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from core import indexes, retrieval
 from core.datasets import sources
-from core.indexes import Index
+from core.index import build, reader
+from core.index.reader import Index
 from core.networks.network import Network
 from explorer.ready import ENDING, FOLDER
 from explorer.store import home
@@ -18,8 +18,8 @@ def index_of(network: Network, folder: Path, name: str = "photos", mean: bool = 
     source = sources.find_source(str(fill(folder / name, COUNT)))
     out = home() / FOLDER / f"{name}{ENDING}"
     out.parent.mkdir(parents=True, exist_ok=True)
-    plan = retrieval.plan(network, source, by=("max", "mean") if mean else ("max",))
-    tally = retrieval.begin(plan, source, out)
-    for _ in retrieval.build(network, source, tally, out):
+    plan = build.plan_index(network, source, by=("max", "mean") if mean else ("max",))
+    tally = build.open_accumulator(plan, source, out)
+    for _ in build.build_index(network, source, tally, out):
         pass
-    return indexes.open(out)
+    return reader.open_index(out)

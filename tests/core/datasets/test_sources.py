@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import indexes, retrieval
 from core.datasets import image_source, sources
 from core.errors import BadPicture, ExplorerError, UnknownName
 from core.images import image_io
+from core.index import build, reader
 from core.networks.network import Network
 from core.sketchworld.world import CLASSES, draw
 from tests.core.picture_folders import fill, photograph
@@ -91,21 +91,21 @@ def test_a_messy_folder_is_indexed_and_what_was_skipped_is_told(
         assert size == (40, 60) and picture.mode == "RGB"
         # A third from the bottom, where the turned one is blue.
         assert np.abs(np.subtract(picture.getpixel((30, 30)), colour)).max() <= 12, name
-    plan = retrieval.plan(tiny, source)
+    plan = build.plan_index(tiny, source)
     out = tmp_path.parent / f"{tmp_path.name}.index"
-    tally = retrieval.begin(plan, source, out)
-    list(retrieval.build(tiny, source, tally, out, workers=2, batch=3))
-    index = indexes.open(out)
+    tally = build.open_accumulator(plan, source, out)
+    list(build.build_index(tiny, source, tally, out, workers=2, batch=3))
+    index = reader.open_index(out)
     assert index.count == len(good) and set(index.skipped) == bad
     assert "(1600000000 pixels)" in index.skipped["bomb.png"]
     assert "truncated" in index.skipped["truncated.jpg"]
     assert all(name in why for name, why in index.skipped.items())
     # What has been repaired is taken in, and what is broken still is still told.
     (tmp_path / "empty.jpg").write_bytes(encoded(photograph(3)))
-    tally = retrieval.begin(plan, source, out, resume=True)
-    list(retrieval.build(tiny, source, tally, out))
-    assert indexes.open(out).count == len(good) + 1
-    assert set(indexes.open(out).skipped) == bad - {"empty.jpg"}
+    tally = build.open_accumulator(plan, source, out, resume=True)
+    list(build.build_index(tiny, source, tally, out))
+    assert reader.open_index(out).count == len(good) + 1
+    assert set(reader.open_index(out).skipped) == bad - {"empty.jpg"}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torchvision import models
 
-from core import evidence, retrieval
+from core import evidence
 from core.datasets.sources import SketchWorldSource
 from core.errors import BadCheckpoint, ExplorerError, UnknownName
+from core.index import build
 from core.networks import network as network_module
 from core.networks import registry
 from core.networks.network import Network
@@ -170,9 +171,9 @@ def test_a_cut_is_kept_and_nobody_changes_another_ones(tiny: Network, tmp_path: 
     code = str(extractor.body.code)
     evidence.project(tiny, torch.rand(1, 3, 24, 24), name, 0, 1, 1, "guided")
     drawings = SketchWorldSource(2)
-    wanted = retrieval.plan(tiny, drawings, [name])
+    wanted = build.plan_index(tiny, drawings, [name])
     out = tmp_path / "a.index"
-    list(retrieval.build(tiny, drawings, retrieval.begin(wanted, drawings, out), out))
+    list(build.build_index(tiny, drawings, build.open_accumulator(wanted, drawings, out), out))
     assert tiny.extractor([name]) is extractor and str(extractor.body.code) == code
 
 

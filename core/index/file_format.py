@@ -13,8 +13,8 @@ each statistic (``by``). With N pictures in all, M of which are named, and S in 
 
 A place counts a layer's positions row by row. Where fewer than k pictures are known, the id is
 2^63 - 1 and the place -1. The metadata's ``manifest`` is JSON: ``format``, ``version``, ``plan``
-(``core.plans.Plan``), ``source`` (where the pictures are), ``complete`` (whether all of it has been
-seen) and ``skipped`` (what could not be opened, and why).
+(``core.index.plan.IndexPlan``), ``source`` (where the pictures are), ``complete`` (whether all of
+it has been seen) and ``skipped`` (what could not be opened, and why).
 """
 
 import json

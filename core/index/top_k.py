@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int32]
+Positions = npt.NDArray[np.int32]
 
 # Stands where there are fewer than k pictures; larger than any id.
-NOBODY = np.iinfo(np.int64).max
-NOWHERE = -1
+NO_IMAGE = np.iinfo(np.int64).max
+NO_POSITION = -1
 
 
 def picture_id(name: str) -> int:
@@ -27,11 +27,11 @@ def picture_id(name: str) -> int:
     A million names coincide somewhere with a chance of one in ten million.
     """
     digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % NOBODY
+    return int.from_bytes(digest, "big") % NO_IMAGE
 
 
 @dataclass
-class Ranking:
+class TopK:
     """The k best pictures of each unit, the best first.
 
     Attributes:
@@ -43,24 +43,24 @@ class Ranking:
 
     values: Floats
     pictures: Ids
-    places: Places
+    places: Positions
     sign: int
 
     @classmethod
-    def empty(cls, units: int, k: int, sign: int) -> "Ranking":
+    def empty(cls, units: int, k: int, sign: int) -> "TopK":
         """Rank nothing yet."""
         return cls(
             np.full((units, k), -sign * np.inf, np.float32),
-            np.full((units, k), NOBODY, np.int64),
-            np.full((units, k), NOWHERE, np.int32),
+            np.full((units, k), NO_IMAGE, np.int64),
+            np.full((units, k), NO_POSITION, np.int32),
             sign,
         )
 
-    def bar(self) -> "Bar":
+    def bar(self) -> "Threshold":
         """Tell what a picture must beat to be ranked, as it is now."""
-        return Bar(self.values[:, -1].copy(), self.pictures[:, -1].copy(), self.sign)
+        return Threshold(self.values[:, -1].copy(), self.pictures[:, -1].copy(), self.sign)
 
-    def add(self, pictures: Ids, values: Floats, places: Places) -> None:
+    def add(self, pictures: Ids, values: Floats, places: Positions) -> None:
         """Rank some pictures that are not ranked yet.
 
         Args:
@@ -76,15 +76,15 @@ class Ranking:
         self._keep(
             rows,
             np.where(new, values[:, rows].T, np.float32(-self.sign * np.inf)),
-            np.where(new, pictures[None], NOBODY),
-            np.where(new, places[:, rows].T, np.int32(NOWHERE)),
+            np.where(new, pictures[None], NO_IMAGE),
+            np.where(new, places[:, rows].T, np.int32(NO_POSITION)),
         )
 
-    def merge(self, other: "Ranking") -> None:
+    def merge(self, other: "TopK") -> None:
         """Rank what another ranking of the same units and other pictures holds."""
         self._keep(np.arange(len(self.values)), other.values, other.pictures, other.places)
 
-    def _keep(self, rows: Ids, values: Floats, pictures: Ids, places: Places) -> None:
+    def _keep(self, rows: Ids, values: Floats, pictures: Ids, places: Positions) -> None:
         """Keep the best of what these rows hold and of what is new, each ``[rows, any]``."""
         values = np.concatenate([self.values[rows], values], axis=1)
         pictures = np.concatenate([self.pictures[rows], pictures], axis=1)
@@ -97,7 +97,7 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class Bar:
+class Threshold:
     """The worst that a ranking holds of each unit: what a picture must beat.
 
     Attributes:
@@ -118,7 +118,7 @@ class Bar:
 
 
 @dataclass
-class Sample:
+class RandomSample:
     """The values of a random sample of pictures, the same pictures for all units.
 
     It holds the pictures with the smallest ids. As ids are hashes, that is a sample without
@@ -146,7 +146,7 @@ class Sample:
                 continue
             self.rows[picture] = row.copy()
 
-    def merge(self, other: "Sample") -> None:
+    def merge(self, other: "RandomSample") -> None:
         """Take in a sample of other pictures."""
         for picture, row in other.rows.items():
             self.add(np.array([picture]), row[None])

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from core import indexfile
-from core.indexfile import Array
-from core.plans import Plan
-from core.ranking import NOBODY, Floats, Ids, Places, Ranking, Sample
+from core.index import file_format
+from core.index.file_format import Array
+from core.index.plan import IndexPlan
+from core.index.top_k import NO_IMAGE, Floats, Ids, Positions, RandomSample, TopK
 
 # Names of pictures that have fallen out of every ranking are dropped from time to time.
 NAMES_SPARE = 4096
 
 
 @dataclass(frozen=True)
-class Look:
+class ScanBatch:
     """What was seen in a few pictures.
 
     Attributes:
@@ -36,12 +36,12 @@ class Look:
     names: list[str]
     sizes: list[tuple[int, int]]
     values: Floats
-    places: Places
+    places: Positions
     skipped: Mapping[str, str]
 
 
 @dataclass
-class Tally:
+class IndexAccumulator:
     """What was found among some pictures.
 
     Attributes:
@@ -55,11 +55,11 @@ class Tally:
         complete: whether all of the source has been seen.
     """
 
-    plan: Plan
+    plan: IndexPlan
     source: str
-    top: Ranking
-    least: Ranking
-    sample: Sample
+    top: TopK
+    least: TopK
+    sample: RandomSample
     pictures: "array[int]" = field(default_factory=lambda: array("q"))
     named: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -68,12 +68,12 @@ class Tally:
     _wanted: int = 0
 
     @classmethod
-    def empty(cls, plan: Plan, source: str) -> "Tally":
+    def empty(cls, plan: IndexPlan, source: str) -> "IndexAccumulator":
         """Begin."""
-        top, least = (Ranking.empty(plan.rows, plan.k, sign) for sign in (1, -1))
-        return cls(plan, source, top, least, Sample(plan.sample))
+        top, least = (TopK.empty(plan.rows, plan.k, sign) for sign in (1, -1))
+        return cls(plan, source, top, least, RandomSample(plan.sample))
 
-    def add(self, look: Look) -> None:
+    def add(self, look: ScanBatch) -> None:
         """Take in pictures that were not seen before."""
         self.top.add(look.pictures, look.values, look.places)
         self.least.add(look.pictures, look.values, look.places)
@@ -86,7 +86,7 @@ class Tally:
         self.skipped.update(look.skipped)
         self._forget()
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "IndexAccumulator") -> None:
         """Take in a tally of other pictures.
 
         Raises:
@@ -110,13 +110,13 @@ class Tally:
     def _kept(self) -> set[int]:
         """List the pictures that stand in the tables."""
         ranked = np.unique(np.concatenate([self.top.pictures.ravel(), self.least.pictures.ravel()]))
-        return {*ranked[ranked != NOBODY].tolist(), *self.sample.rows}
+        return {*ranked[ranked != NO_IMAGE].tolist(), *self.sample.rows}
 
     def tensors(self) -> dict[str, Array]:
         """Write it as the file's tensors, the same for the same pictures."""
         kept = sorted(self._kept())
         named = [self.named[picture] for picture in kept]
-        names, ends = indexfile.pack_names([name for name, _, _ in named])
+        names, ends = file_format.pack_names([name for name, _, _ in named])
         sampled, values = self.sample.table(self.plan.rows)
         tables = {
             f"{table}/{part}": getattr(ranking, part)
@@ -146,18 +146,18 @@ class Tally:
             "complete": self.complete,
             "skipped": dict(sorted(self.skipped.items())),
         }
-        indexfile.write(path, self.tensors(), manifest)
+        file_format.write(path, self.tensors(), manifest)
 
     @classmethod
-    def load(cls, path: Path) -> "Tally":
+    def load(cls, path: Path) -> "IndexAccumulator":
         """Read a file that ``save`` wrote, to go on with it.
 
         Raises:
             ExplorerError: it is no index.
         """
-        file, manifest = indexfile.read(path)
+        file, manifest = file_format.read(path)
         read = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tally = cls.empty(Plan.from_json(manifest["plan"]), manifest["source"])
+        tally = cls.empty(IndexPlan.from_json(manifest["plan"]), manifest["source"])
         for table, ranking in (("top", tally.top), ("least", tally.least)):
             for part in ("values", "pictures", "places"):
                 getattr(ranking, part)[:] = read[f"{table}/{part}"]
@@ -165,7 +165,7 @@ class Tally:
         tally.pictures.frombytes(read["pictures"].tobytes())
         sizes = read["named/sizes"].tolist()
         for at, picture in enumerate(read["named/pictures"].tolist()):
-            name = indexfile.unpack_name(read["named/names"], read["named/ends"], at)
+            name = file_format.unpack_name(read["named/names"], read["named/ends"], at)
             tally.named[picture] = (name, *sizes[at])
         tally.skipped = manifest["skipped"]
         tally.complete = manifest["complete"]

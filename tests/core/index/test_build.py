@@ -8,15 +8,15 @@ import pytest
 import torch
 from torchvision import models
 
-from core import eye, indexes, retrieval
 from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
-from core.eye import Eye
 from core.images import image_io
 from core.images.center_crop import CenterCrop
+from core.index import build, reader, scanner
+from core.index.accumulator import IndexAccumulator
+from core.index.scanner import Scanner
 from core.networks import registry
 from core.networks.network import Network
-from core.tally import Tally
 from tests.conftest import as_network
 from tests.core.picture_folders import fill
 
@@ -38,14 +38,16 @@ def squeezenet() -> Network:
     return as_network(module, (72, 56))
 
 
-def build(network: Network, folder: Path | str, out: Path, **options: object) -> indexes.Index:
+def build_and_open(
+    network: Network, folder: Path | str, out: Path, **options: object
+) -> reader.Index:
     how = {name: options.pop(name) for name in ("workers", "batch", "resume") if name in options}
     source = sources.find_source(str(folder))
-    plan = retrieval.plan(network, source, **options)  # type: ignore[arg-type]
-    tally = retrieval.begin(plan, source, out, bool(how.pop("resume", False)))
-    steps = list(retrieval.build(network, source, tally, out, **how))  # type: ignore[arg-type]
+    plan = build.plan_index(network, source, **options)  # type: ignore[arg-type]
+    tally = build.open_accumulator(plan, source, out, bool(how.pop("resume", False)))
+    steps = list(build.build_index(network, source, tally, out, **how))  # type: ignore[arg-type]
     assert steps[0].total == steps[-1].done == steps[-1].total
-    return indexes.open(out)
+    return reader.open_index(out)
 
 
 def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch.Tensor]]:
@@ -67,7 +69,7 @@ def test_it_is_what_storing_and_sorting_everything_gives(
 ) -> None:
     network = squeezenet() if kind == "squeezenet" else registry.load("sketchnet", device="cpu")
     place = folder if kind == "squeezenet" else "sketchworld:40:5"
-    index = build(network, place, tmp_path / "a", by=("max", "mean"), k=5)
+    index = build_and_open(network, place, tmp_path / "a", by=("max", "mean"), k=5)
     stored = everything(network, place)
     assert index.count == len(stored[network.shown[0].name]) and index.complete
     for layer in network.shown[::2] + network.shown[-1:]:
@@ -95,19 +97,19 @@ def test_it_is_what_storing_and_sorting_everything_gives(
 def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_path: Path) -> None:
     network = squeezenet()
     whole = tmp_path / "whole"
-    build(network, folder, whole, workers=1, batch=16)
+    build_and_open(network, folder, whole, workers=1, batch=16)
     for number, (workers, batch) in enumerate([(1, 1), (2, 7), (2, 64)]):
         out = tmp_path / f"{number}"
-        build(network, folder, out, workers=workers, batch=batch)
+        build_and_open(network, folder, out, workers=workers, batch=batch)
         assert out.read_bytes() == whole.read_bytes()
     source = sources.find_source(str(folder))
-    plan = retrieval.plan(network, source)
+    plan = build.plan_index(network, source)
     # In three parts, merged backwards.
     entries = list(source.entries())
     parts = []
     for start in (0, 1, 2):
-        part = Tally.empty(plan, source.text)
-        list(retrieval.scan(network, source, part, entries[start::3], workers=1, batch=5))
+        part = IndexAccumulator.empty(plan, source.text)
+        list(build.scan(network, source, part, entries[start::3], workers=1, batch=5))
         parts.append(part)
     last, middle, first = parts
     middle.merge(last)
@@ -121,9 +123,9 @@ def test_groups_as_a_gpu_computes_them_give_the_same(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = squeezenet()
-    alone = build(network, folder, tmp_path / "alone")
-    monkeypatch.setitem(eye.GROUPS, "cpu", 5)
-    together = build(network, folder, tmp_path / "together", workers=2, batch=7)
+    alone = build_and_open(network, folder, tmp_path / "alone")
+    monkeypatch.setitem(scanner.GROUPS, "cpu", 5)
+    together = build_and_open(network, folder, tmp_path / "together", workers=2, batch=7)
     for layer in network.shown:
         for unit in range(0, layer.channels, 5):
             for one, other in zip(
@@ -138,40 +140,40 @@ def test_what_is_added_is_all_that_is_looked_at(
     network = squeezenet()
     folder = fill(tmp_path / "pictures", 20)
     out = tmp_path / "index"
-    assert build(network, folder, out).count == 20
+    assert build_and_open(network, folder, out).count == 20
     fill(folder, COUNT - 20, first=20)
     looked: list[str] = []
-    look = Eye.look
+    look = Scanner.look
     monkeypatch.setattr(
-        Eye,
+        Scanner,
         "look",
         lambda own, entries, bars: (
             looked.extend(it.name for it in entries) or look(own, entries, bars)
         ),
     )
-    assert build(network, folder, out, resume=True).count == COUNT
+    assert build_and_open(network, folder, out, resume=True).count == COUNT
     assert len(looked) == COUNT - 20
-    build(network, folder, tmp_path / "whole")
+    build_and_open(network, folder, tmp_path / "whole")
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_a_run_that_stopped_anywhere_goes_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrieval, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(build, "SAVE_SECONDS", 0.0)
     network = squeezenet()
     source = sources.find_source(str(folder))
-    plan = retrieval.plan(network, source)
+    plan = build.plan_index(network, source)
     out = tmp_path / "index"
     for _ in range(4):
-        tally = retrieval.begin(plan, source, out, resume=True)
-        steps = retrieval.build(network, source, tally, out, workers=2, batch=3)
+        tally = build.open_accumulator(plan, source, out, resume=True)
+        steps = build.build_index(network, source, tally, out, workers=2, batch=3)
         for _, _ in zip(range(4), steps, strict=False):
             pass
         steps.close()  # type: ignore[attr-defined]
-    assert not indexes.open(out).complete and 20 < indexes.open(out).count < COUNT
-    build(network, folder, out, resume=True)
-    build(network, folder, tmp_path / "whole")
+    assert not reader.open_index(out).complete and 20 < reader.open_index(out).count < COUNT
+    build_and_open(network, folder, out, resume=True)
+    build_and_open(network, folder, tmp_path / "whole")
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
@@ -179,24 +181,24 @@ def test_other_weights_layers_settings_and_collections_do_not_mix(
     folder: Path, tmp_path: Path, tiny: Network
 ) -> None:
     out = tmp_path / "index"
-    build(tiny, folder, out, layers=["1", "3"], k=3)
+    build_and_open(tiny, folder, out, layers=["1", "3"], k=3)
     with pytest.raises(ExplorerError, match="is there already; --resume"):
-        build(tiny, folder, out, layers=["1", "3"], k=3)
+        build_and_open(tiny, folder, out, layers=["1", "3"], k=3)
     with pytest.raises(ExplorerError, match="k 3, not 4"):
-        build(tiny, folder, out, layers=["1", "3"], k=4, resume=True)
+        build_and_open(tiny, folder, out, layers=["1", "3"], k=4, resume=True)
     with pytest.raises(ExplorerError, match="layers 1, 3, not 3"):
-        build(tiny, folder, out, layers=["3"], k=3, resume=True)
+        build_and_open(tiny, folder, out, layers=["3"], k=3, resume=True)
     with pytest.raises(ExplorerError, match="weights 0123456789abcdef, not other"):
         other = replace(tiny, fingerprint="other")
-        build(other, folder, out, layers=["1", "3"], k=3, resume=True)
+        build_and_open(other, folder, out, layers=["1", "3"], k=3, resume=True)
     with pytest.raises(ExplorerError, match="collection"):
-        build(tiny, folder / "cats", out, layers=["1", "3"], k=3, resume=True)
+        build_and_open(tiny, folder / "cats", out, layers=["1", "3"], k=3, resume=True)
     with pytest.raises(UnknownName, match="no layer '9'"):
-        build(tiny, folder, out, layers=["9"])
+        build_and_open(tiny, folder, out, layers=["9"])
     with pytest.raises(UnknownName, match="no statistic 'median'"):
-        build(tiny, folder, out, by=["median"])
+        build_and_open(tiny, folder, out, by=["median"])
     with pytest.raises(ExplorerError, match="k is 101"):
-        build(tiny, folder, out, k=101)
+        build_and_open(tiny, folder, out, k=101)
 
 
 def test_ties_break_by_the_pictures_id(tmp_path: Path, tiny: Network) -> None:
@@ -204,8 +206,8 @@ def test_ties_break_by_the_pictures_id(tmp_path: Path, tiny: Network) -> None:
     (file,) = (it for it in folder.rglob("*.jpg"))
     for number in range(12):
         (folder / f"copy {number}.jpg").write_bytes(file.read_bytes())
-    index = build(tiny, folder, tmp_path / "index", k=4)
-    from core.ranking import picture_id
+    index = build_and_open(tiny, folder, tmp_path / "index", k=4)
+    from core.index.top_k import picture_id
 
     names = sorted((it.name for it in sources.find_source(str(folder)).entries()), key=picture_id)
     for hits in (index.top("3", 2), index.least("3", 2)):
@@ -215,7 +217,7 @@ def test_ties_break_by_the_pictures_id(tmp_path: Path, tiny: Network) -> None:
 def test_percentiles_are_exact_in_a_small_collection_and_at_the_ends(
     folder: Path, tmp_path: Path, tiny: Network
 ) -> None:
-    index = build(tiny, folder, tmp_path / "index", k=5)
+    index = build_and_open(tiny, folder, tmp_path / "index", k=5)
     stored = everything(tiny, folder)["3"]
     values = np.array([it.amax((1, 2)).numpy() for it in stored.values()])  # [N, C]
     for unit in range(7):
@@ -234,10 +236,10 @@ def test_percentiles_are_exact_in_a_small_collection_and_at_the_ends(
 
 def test_a_sample_estimates_percentiles_within_its_error(tmp_path: Path, tiny: Network) -> None:
     source = sources.find_source("sketchworld:400:3")
-    plan = replace(retrieval.plan(tiny, source), sample=100)
-    tally = retrieval.begin(plan, source, tmp_path / "index")
-    list(retrieval.build(tiny, source, tally, tmp_path / "index"))
-    index = indexes.open(tmp_path / "index")
+    plan = replace(build.plan_index(tiny, source), sample=100)
+    tally = build.open_accumulator(plan, source, tmp_path / "index")
+    list(build.build_index(tiny, source, tally, tmp_path / "index"))
+    index = reader.open_index(tmp_path / "index")
     stored = everything(tiny, "sketchworld:400:3")["3"]
     values = np.array([it.amax((1, 2)).numpy() for it in stored.values()])
     errors = []
@@ -251,7 +253,7 @@ def test_a_sample_estimates_percentiles_within_its_error(tmp_path: Path, tiny: N
 
 def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="there is no index"):
-        indexes.open(tmp_path / "gone")
+        reader.open_index(tmp_path / "gone")
     (tmp_path / "text").write_text("no index")
     with pytest.raises(ExplorerError, match="is no index of pictures"):
-        indexes.open(tmp_path / "text")
+        reader.open_index(tmp_path / "text")

@@ -27,15 +27,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core import indexfile
 from core.datasets import sources
 from core.datasets.image_source import ImageSource
 from core.errors import ExplorerError, unknown
 from core.images.center_crop import Box, CenterCrop
-from core.indexfile import Array
+from core.index import file_format
+from core.index.file_format import Array
+from core.index.plan import IndexedLayer, IndexPlan
+from core.index.top_k import NO_IMAGE
 from core.networks.network import Network
-from core.plans import LayerPlan, Plan
-from core.ranking import NOBODY
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledImage:
     """One of a random sample of the pictures.
 
     Attributes:
@@ -94,9 +94,9 @@ class Index:
             ExplorerError: it is missing, damaged, or no index of this version.
         """
         self.path = Path(path)
-        self._file, manifest = indexfile.read(self.path)
+        self._file, manifest = file_format.read(self.path)
         self._lock = threading.Lock()
-        self.plan = Plan.from_json(manifest["plan"])
+        self.plan = IndexPlan.from_json(manifest["plan"])
         self.complete: bool = manifest["complete"]
         self.skipped: dict[str, str] = manifest["skipped"]
         self._place: str = manifest["source"]
@@ -111,7 +111,7 @@ class Index:
         """
         return sources.find_source(self._place)
 
-    def layer(self, name: str) -> LayerPlan:
+    def layer(self, name: str) -> IndexedLayer:
         """Find a layer that was indexed.
 
         Raises:
@@ -157,7 +157,7 @@ class Index:
         )
         hits = []
         for at, picture in enumerate(pictures.tolist()):
-            if picture == NOBODY:
+            if picture == NO_IMAGE:
                 break
             name, size = self._named(picture)
             position = found.position(int(places[at]))
@@ -228,7 +228,7 @@ class Index:
 
     def between(
         self, layer: str, unit: int, shares: Sequence[float], by: str = "max"
-    ) -> tuple[Sampled, ...]:
+    ) -> tuple[SampledImage, ...]:
         """Find pictures of the sample at some percentiles, each of them once.
 
         Args:
@@ -250,7 +250,7 @@ class Index:
         found = []
         for at in dict.fromkeys(chosen):
             name, size = self._named(int(pictures[at]))
-            found.append(Sampled(name, float(values[at]), size))
+            found.append(SampledImage(name, float(values[at]), size))
         return tuple(found)
 
     def picture(self, name: str) -> Image.Image:
@@ -263,7 +263,7 @@ class Index:
         return self.source.open(self.source.find(name))[0]
 
     def table(self, name: str, rows: slice) -> Array:
-        """Read some rows of one of the file's tables, as ``core.indexfile`` names them."""
+        """Read some rows of one of the file's tables, as ``core.index.file_format`` names them."""
         return self._read(name, rows.start, rows.stop)
 
     def label(self, name: str) -> str:
@@ -279,7 +279,7 @@ class Index:
         pictures, sizes, text, ends = self._names
         at = int(np.searchsorted(pictures, picture))
         height, width = sizes[at].tolist()
-        return indexfile.unpack_name(text, ends, at), (height, width)
+        return file_format.unpack_name(text, ends, at), (height, width)
 
     @functools.cached_property
     def _names(self) -> tuple[Array, ...]:
@@ -308,7 +308,7 @@ class Index:
         return first + unit
 
 
-def open(path: str | Path) -> Index:  # noqa: A001 - as in `gzip.open`
+def open_index(path: str | Path) -> Index:
     """Open an index file for reading.
 
     Raises:

@@ -11,12 +11,12 @@ from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import BadPicture
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.indexfile import Array
+from core.index.accumulator import ScanBatch
+from core.index.file_format import Array
+from core.index.plan import IndexPlan
+from core.index.top_k import NO_POSITION, Floats, Ids, Positions, Threshold, picture_id
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.network import FeatureExtractor, Network
-from core.plans import Plan
-from core.ranking import NOWHERE, Bar, Floats, Ids, Places, picture_id
-from core.tally import Look
 
 # Pictures that are computed together, by kind of device. On a CPU one alone is as fast as many; a
 # GPU wants many, always as many, so that it always chooses the same kernels.
@@ -24,10 +24,10 @@ GROUPS = {"cpu": 1}
 GPU_GROUP = 32
 
 
-class Eye:
+class Scanner:
     """A network that looks at pictures."""
 
-    def __init__(self, network: Network, plan: Plan, source: ImageSource) -> None:
+    def __init__(self, network: Network, plan: IndexPlan, source: ImageSource) -> None:
         # Its own, for it is changed.
         self._extractor = FeatureExtractor(
             network, [network.layer(layer.name) for layer in plan.layers]
@@ -39,7 +39,7 @@ class Eye:
         self._source = source
         self._group = GROUPS.get(network.device.type, GPU_GROUP)
 
-    def look(self, entries: Sequence[ImageEntry], bars: tuple[Bar, ...]) -> Look:
+    def look(self, entries: Sequence[ImageEntry], bars: tuple[Threshold, ...]) -> ScanBatch:
         """Look at some pictures.
 
         Args:
@@ -58,20 +58,20 @@ class Eye:
             sizes.append(size)
         pictures = np.array([picture_id(name) for name in names], np.int64)
         values = np.empty((len(names), self._plan.rows), np.float32)
-        places = np.full(values.shape, NOWHERE, np.int32)
+        places = np.full(values.shape, NO_POSITION, np.int32)
         for start in range(0, len(names), self._group):
             some = slice(start, start + self._group)
             self._measure(pixels[some], pictures[some], bars, values[some], places[some])
-        return Look(pictures, names, sizes, values, places, skipped)
+        return ScanBatch(pictures, names, sizes, values, places, skipped)
 
     @torch.inference_mode()
     def _measure(
         self,
         pixels: list[Array],
         pictures: Ids,
-        bars: tuple[Bar, ...],
+        bars: tuple[Threshold, ...],
         values: Floats,
-        places: Places,
+        places: Positions,
     ) -> None:
         """Compute one group of pictures, uint8 ``[H, W, 3]`` each, into ``[n, rows]`` tables."""
         count = len(pixels)
@@ -126,7 +126,7 @@ def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:
     return maps, maps.amax(2)
 
 
-def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Places:
+def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Positions:
     """Find where some units are highest, the first of several places.
 
     Looking for the row first, then along it, reads far less than looking everywhere.
@@ -139,5 +139,5 @@ def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Places:
     picture, unit = (torch.from_numpy(it).to(maps.device) for it in (at, units))
     row = rows[picture, :, unit].argmax(1)
     col = maps[picture, row, :, unit].argmax(1)
-    places: Places = (row * maps.shape[2] + col).int().cpu().numpy()
+    places: Positions = (row * maps.shape[2] + col).int().cpu().numpy()
     return places

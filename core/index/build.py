@@ -21,13 +21,13 @@ import torch
 
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError, unknown
-from core.eye import Eye
+from core.index.accumulator import IndexAccumulator, ScanBatch
+from core.index.plan import IndexedLayer, IndexPlan
+from core.index.scanner import Scanner
+from core.index.top_k import picture_id
 from core.networks.network import Network
-from core.plans import LayerPlan, Plan
 from core.progress import Progress
-from core.ranking import picture_id
 from core.recipes.recipe import require
-from core.tally import Look, Tally
 
 STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
@@ -40,13 +40,13 @@ AHEAD = 1
 SAVE_SECONDS = 20.0
 
 
-def plan(
+def plan_index(
     network: Network,
     source: ImageSource,
     layers: Sequence[str] = (),
     k: int = 9,
     by: Sequence[str] = ("max",),
-) -> Plan:
+) -> IndexPlan:
     """Plan an index.
 
     Args:
@@ -66,39 +66,41 @@ def plan(
             raise unknown("statistic", each, STATISTICS)
     found = {network.layer(name) for name in layers} or set(network.shown)
     ordered = sorted(found, key=lambda layer: layer.index)
-    return Plan(
+    return IndexPlan(
         network=network.name,
         weights=network.fingerprint,
         input_size=network.input_size,
         collection=source.identity,
-        layers=tuple(LayerPlan.of(layer) for layer in ordered),
+        layers=tuple(IndexedLayer.of(layer) for layer in ordered),
         by=tuple(it for it in STATISTICS if it in {"max", *by}),
         k=k,
     )
 
 
-def begin(wanted: Plan, source: ImageSource, out: Path, resume: bool = False) -> Tally:
+def open_accumulator(
+    wanted: IndexPlan, source: ImageSource, out: Path, resume: bool = False
+) -> IndexAccumulator:
     """Begin an index, or go on with the one that is there.
 
     Raises:
         ExplorerError: a file is there and ``resume`` is not set, or it has another plan.
     """
     if not out.exists():
-        return Tally.empty(wanted, source.text)
+        return IndexAccumulator.empty(wanted, source.text)
     if not resume:
         raise ExplorerError(
             f"{out} is there already; --resume goes on with it and adds what is new, or delete it"
         )
-    tally = Tally.load(out)
+    tally = IndexAccumulator.load(out)
     wanted.require_same(tally.plan, str(out))
     tally.source, tally.complete = source.text, False
     return tally
 
 
-def build(
+def build_index(
     network: Network,
     source: ImageSource,
-    tally: Tally,
+    tally: IndexAccumulator,
     out: Path,
     workers: int | None = None,
     batch: int = BATCH,
@@ -126,7 +128,7 @@ def build(
     total = sum(1 for _ in source.entries())
     done = len(tally.pictures)
     yield Progress(done, total, {})
-    saver = Saver(tally, out, save_seconds)
+    saver = IndexSaver(tally, out, save_seconds)
     for looked in scan(network, source, tally, unseen(source, tally), workers, batch):
         done += looked
         saver.tick()
@@ -136,10 +138,10 @@ def build(
     yield Progress(total, total, {})
 
 
-class Saver:
+class IndexSaver:
     """Writes a tally down now and then."""
 
-    def __init__(self, tally: Tally, out: Path, seconds: float | None = None) -> None:
+    def __init__(self, tally: IndexAccumulator, out: Path, seconds: float | None = None) -> None:
         self._tally, self._out = tally, out
         self._seconds = SAVE_SECONDS if seconds is None else seconds
         self._saved = time.monotonic()
@@ -152,7 +154,7 @@ class Saver:
             self._saved = time.monotonic()
 
 
-def unseen(source: ImageSource, tally: Tally) -> Iterator[ImageEntry]:
+def unseen(source: ImageSource, tally: IndexAccumulator) -> Iterator[ImageEntry]:
     """List the pictures of a source that a tally has not seen yet."""
     seen = np.sort(np.array(tally.pictures, np.int64))
     for entry in source.entries():
@@ -165,16 +167,16 @@ def unseen(source: ImageSource, tally: Tally) -> Iterator[ImageEntry]:
 def scan(
     network: Network,
     source: ImageSource,
-    tally: Tally,
+    tally: IndexAccumulator,
     entries: Iterable[ImageEntry],
     workers: int | None = None,
     batch: int = BATCH,
 ) -> Iterator[int]:
     """Take pictures into a tally; tells after each batch how many were looked at."""
     workers = workers or _processors()
-    eye = Eye(network, tally.plan, source)
+    eye = Scanner(network, tally.plan, source)
     ahead = iter(entries)
-    waiting: deque[tuple[int, Future[Look]]] = deque()
+    waiting: deque[tuple[int, Future[ScanBatch]]] = deque()
     with ExitStack() as stack:
         stack.enter_context(_exact_arithmetic())
         pool = stack.enter_context(ThreadPoolExecutor(workers, "look"))

@@ -17,7 +17,7 @@ SAMPLE = 1024
 
 
 @dataclass(frozen=True)
-class LayerPlan:
+class IndexedLayer:
     """A layer as an index knows it.
 
     Attributes:
@@ -35,7 +35,7 @@ class LayerPlan:
     cols: tuple[tuple[int, int], ...] | None
 
     @classmethod
-    def of(cls, layer: Layer) -> "LayerPlan":
+    def of(cls, layer: Layer) -> "IndexedLayer":
         """Describe a layer of a network."""
         if layer.spans is None:
             return cls(layer.name, layer.channels, layer.size, None, None)
@@ -55,7 +55,7 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class IndexPlan:
     """What an index measures: indexes with different plans never mix.
 
     Attributes:
@@ -73,7 +73,7 @@ class Plan:
     weights: str
     input_size: tuple[int, int]
     collection: str
-    layers: tuple[LayerPlan, ...]
+    layers: tuple[IndexedLayer, ...]
     by: tuple[str, ...] = ("max",)
     k: int = 9
     sample: int = SAMPLE
@@ -108,7 +108,7 @@ class Plan:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Plan":
+    def from_json(cls, content: Mapping[str, Any]) -> "IndexPlan":
         """Read it from a JSON object.
 
         Raises:
@@ -117,14 +117,14 @@ class Plan:
         try:
             known = {name: _frozen(value) for name, value in content.items() if name != "layers"}
             layers = tuple(
-                LayerPlan(**{name: _frozen(value) for name, value in layer.items()})
+                IndexedLayer(**{name: _frozen(value) for name, value in layer.items()})
                 for layer in content["layers"]
             )
             return cls(layers=layers, **known)
         except (AttributeError, KeyError, TypeError) as error:
             raise ExplorerError(f"the plan of an index cannot be read: {error}") from error
 
-    def require_same(self, other: "Plan", what: str) -> None:
+    def require_same(self, other: "IndexPlan", what: str) -> None:
         """Refuse to mix with another plan.
 
         Raises:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ranking import NOBODY, NOWHERE, Ranking, Sample, picture_id
+from core.index.top_k import NO_IMAGE, NO_POSITION, RandomSample, TopK, picture_id
 
 UNITS, K, SIZE = 3, 4, 6
 
@@ -28,9 +28,9 @@ def sorted_out(pictures: np.ndarray, column: np.ndarray, sign: int) -> list[tupl
     return sorted(pairs, key=lambda pair: (-sign * pair[0], pair[1]))[:K]
 
 
-def held(ranking: Ranking, unit: int) -> list[tuple[float, int]]:
+def held(ranking: TopK, unit: int) -> list[tuple[float, int]]:
     rows = zip(ranking.values[unit].tolist(), ranking.pictures[unit].tolist(), strict=True)
-    return [(value, picture) for value, picture in rows if picture != NOBODY]
+    return [(value, picture) for value, picture in rows if picture != NO_IMAGE]
 
 
 @settings(deadline=None)
@@ -39,7 +39,7 @@ def test_a_ranking_is_what_sorting_everything_gives(
     stream: tuple[np.ndarray, np.ndarray, np.ndarray, list[int]], sign: int, chance: object
 ) -> None:
     pictures, values, places, parts = stream
-    made = [Ranking.empty(UNITS, K, sign) for _ in range(4)]
+    made = [TopK.empty(UNITS, K, sign) for _ in range(4)]
     for picture, row, place, part in zip(pictures, values, places, parts, strict=True):
         made[part].add(picture[None], row[None], place[None])
     chance.shuffle(made)  # type: ignore[attr-defined]
@@ -48,15 +48,15 @@ def test_a_ranking_is_what_sorting_everything_gives(
     first.merge(second)
     third.merge(fourth)
     third.merge(first)
-    whole = Ranking.empty(UNITS, K, sign)
+    whole = TopK.empty(UNITS, K, sign)
     whole.add(pictures, values, places)
     for unit in range(UNITS):
         assert held(third, unit) == sorted_out(pictures, values[:, unit], sign)
     for name in ("values", "pictures", "places"):
         assert np.array_equal(getattr(third, name), getattr(whole, name))
-    known = third.pictures != NOBODY
+    known = third.pictures != NO_IMAGE
     assert (third.places[known] == (third.pictures * 10 + np.arange(UNITS)[:, None])[known]).all()
-    assert (third.places[~known] == NOWHERE).all()
+    assert (third.places[~known] == NO_POSITION).all()
 
 
 @settings(deadline=None)
@@ -65,7 +65,7 @@ def test_a_sample_depends_on_the_pictures_alone(
     stream: tuple[np.ndarray, np.ndarray, np.ndarray, list[int]], chance: object
 ) -> None:
     pictures, values, _, parts = stream
-    made = [Sample(SIZE) for _ in range(4)]
+    made = [RandomSample(SIZE) for _ in range(4)]
     for picture, row, part in zip(pictures, values, parts, strict=True):
         made[part].add(picture[None], row[None])
     chance.shuffle(made)  # type: ignore[attr-defined]
@@ -80,7 +80,7 @@ def test_a_sample_depends_on_the_pictures_alone(
 
 
 def test_what_is_no_number_is_not_ranked() -> None:
-    ranking = Ranking.empty(1, 2, 1)
+    ranking = TopK.empty(1, 2, 1)
     values = np.array([[np.nan], [1.0], [2.0]], np.float32)
     ranking.add(np.arange(3), values, np.zeros((3, 1), np.int32))
     assert ranking.pictures.tolist() == [[2, 1]]
@@ -89,5 +89,5 @@ def test_what_is_no_number_is_not_ranked() -> None:
 def test_ids_stay_and_are_spread() -> None:
     # These stand in index files: they must never change.
     assert picture_id("0") == 300471914551172982
-    ids = np.array([picture_id(str(index)) for index in range(4000)], np.float64) / NOBODY
+    ids = np.array([picture_id(str(index)) for index in range(4000)], np.float64) / NO_IMAGE
     assert ids.min() >= 0 and ids.max() < 1 and abs(ids.mean() - 0.5) < 0.03
