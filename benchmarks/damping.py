@@ -18,7 +18,7 @@ from torch import Tensor
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
-from core.neurons import suggested_size
+from core.neurons.render_neurons import suggested_size
 from core.optim import objectives
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.canvases import Fourier

@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from core import allocator, dreams
+from core import allocator
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.images import image_io, resize
 from core.networks import registry
 from core.networks.network import Network
@@ -38,7 +39,7 @@ Side = Callable[[Network, DreamRecipe, bytes], None]
 
 def explorer(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     """Dream as the project does, with everything that belongs to it."""
-    for _ in dreams.render(network, recipe, {recipe.image: png}):
+    for _ in render_dreams.render(network, recipe, {recipe.image: png}):
         pass
 
 
@@ -53,7 +54,7 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (network.mean, network.std))
     detail = torch.zeros_like(base)
     try:
-        for size in dreams.octaves(base, recipe):
+        for size in render_dreams.octaves(base, recipe):
             fresh = resize.resized(base, size)
             picture = fresh + resize.resized(detail, size)
             for _ in range(recipe.steps):
@@ -74,7 +75,7 @@ def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     base = image_io.to_tensor(image_io.scaled(image_io.open_picture(png), recipe.size))
     extractor = network.extractor(list(recipe.layers), for_gradients=True)
     climbed = objectives.energy(recipe.layers[0])
-    for size in dreams.octaves(base, recipe):
+    for size in render_dreams.octaves(base, recipe):
         picture = resize.resized(base, size).requires_grad_()
         for _ in range(recipe.steps):
             torch.autograd.grad(climbed(extractor(picture)).sum(), picture)
@@ -122,9 +123,13 @@ def main(
     table = Table("layer", "side", "megapixel-steps a second", "explorer is so many times as fast")
     found: dict[str, dict[str, list[float]]] = {}
     for layer in layers.split(","):
-        recipe = dreams.plan(loaded, [layer.strip()], name, size=size)
+        recipe = render_dreams.plan(loaded, [layer.strip()], name, size=size)
         base = image_io.to_tensor(image_io.scaled(photograph, size))
-        work = recipe.steps * sum(rows * cols for rows, cols in dreams.octaves(base, recipe)) / 1e6
+        work = (
+            recipe.steps
+            * sum(rows * cols for rows, cols in render_dreams.octaves(base, recipe))
+            / 1e6
+        )
         paces: dict[str, list[float]] = {side: [] for side in SIDES}
         for number in range(rounds + 1):
             for side in SIDES:

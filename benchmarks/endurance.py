@@ -24,8 +24,8 @@ from PIL import Image
 from rich.console import Console
 
 from benchmarks.server import Server, Visitor, resident
-from core import neurons
 from core.networks import registry
+from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer.claims import Claims
 from explorer.jobs import Job, Jobs
@@ -89,7 +89,7 @@ class Witness:
 def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
     """Write a recipe for SketchNet."""
     network = registry.load(registry.SKETCHNET, device="cpu")
-    return neurons.plan(network, LAYER, range(units), size=size, steps=steps, seed=seed)
+    return render_neurons.plan(network, LAYER, range(units), size=size, steps=steps, seed=seed)
 
 
 @cli.command()
@@ -263,7 +263,7 @@ async def _crowd(
     waited: set[int] = set()
 
     async def one(number: int) -> None:
-        recipe = neurons.plan(
+        recipe = render_neurons.plan(
             registry.load(registry.SKETCHNET, device="cpu"), LAYER, [number], 64, 128, number
         )
         query = f"layer={LAYER}&unit={number}&size=64&steps=128&seed={number}"
@@ -314,7 +314,7 @@ async def _many(server: Server, witness: Witness, count: int) -> list[dict[str, 
     async with Visitor(server.port, "somebody") as visitor:
         for number in range(count):
             layer = layers[number % len(layers)]
-            recipe = neurons.plan(network, layer, [number % 24], 48, 16, number + 1)
+            recipe = render_neurons.plan(network, layer, [number % 24], 48, 16, number + 1)
             query = f"layer={layer}&unit={number % 24}&size=48&steps=16&seed={number + 1}"
             await visitor.look(query)
             while (job := witness.jobs.get(recipe.key)) is None or job.open:

@@ -16,8 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import depths, dreams, retouch
+from core import depths
 from core.datasets import samples
+from core.dreams import dream_canvas, render_dreams
 from core.images import image_io
 from core.networks import registry
 from explorer import labelling
@@ -47,18 +48,18 @@ def main(
         before = depths.see(network, untouched, layers)
         for seed in range(seeds):
             generator = torch.Generator().manual_seed(seed)
-            noise = torch.randn(untouched.shape, generator=generator) * dreams.USUAL_STRENGTH
+            noise = torch.randn(untouched.shape, generator=generator) * render_dreams.USUAL_STRENGTH
             noisy = (untouched + noise).clamp(0, 1)
             changed = {NOISE: noisy}
             for layer in network.shown[:-1]:
-                recipe = dreams.plan(network, [layer.name], fingerprint, seed, size=size)
-                *_, last = dreams.render(network, recipe, {fingerprint: png})
+                recipe = render_dreams.plan(network, [layer.name], fingerprint, seed, size=size)
+                *_, last = render_dreams.render(network, recipe, {fingerprint: png})
                 changed[layer.name] = last.pictures[0].image[None]
             for layer_name, image in changed.items():
                 after = depths.see(network, image, layers)
                 grown = depths.growth(before, after, labels, layer_name)
                 row = {it.concept: it.value for it in grown}
-                row["(change)"] = retouch.strength(image - untouched)
+                row["(change)"] = dream_canvas.root_mean_square(image - untouched)
                 found[layer_name].append(row)
     Console(width=WIDTH).print(table(found))
     if json_file is not None:

@@ -13,8 +13,9 @@ from typing import Annotated
 
 import typer
 
-from core import allocator, dreams
+from core import allocator
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.images import image_io
 from core.networks import registry
 
@@ -35,11 +36,11 @@ def main(
     loaded = registry.load(network, weights, "cpu")
     photograph = samples.picture("astronaut")
     name, png = image_io.fingerprint(photograph), image_io.encode_png(photograph)
-    recipe = dreams.plan(loaded, [layer], name, size=size, steps=steps)
+    recipe = render_dreams.plan(loaded, [layer], name, size=size, steps=steps)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KIB
     started = last = time.perf_counter()
     longest = 0.0
-    for progress in dreams.render(loaded, recipe, {name: png}):
+    for progress in render_dreams.render(loaded, recipe, {name: png}):
         now = time.perf_counter()
         longest, last = max(longest, now - last), now
         for picture in progress.pictures:

@@ -17,8 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import allocator, neurons
+from core import allocator
 from core.networks import registry
+from core.neurons import render_neurons
 
 WARM_STEPS = 8
 
@@ -29,9 +30,9 @@ def climb(network: str, weights: Path | None, layer: str, size: int, steps: int)
 
     loaded = registry.load(network, weights, "cpu")
     units = range(min(16, loaded.layer(layer).channels))
-    recipe = neurons.plan(loaded, layer, units, size, steps)
+    recipe = render_neurons.plan(loaded, layer, units, size, steps)
     times = []
-    for _ in neurons.render(loaded, recipe):
+    for _ in render_neurons.render(loaded, recipe):
         times.append(time.perf_counter())
     seconds = [later - one for one, later in itertools.pairwise(times)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -16,19 +16,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import allocator, neurons
+from core import allocator
 from core.errors import ExplorerError
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 from explorer.grid import PER_PAGE
 
 
 def page(network: Network, layer: str, size: int) -> float:
     """Draw one page, and tell how many seconds it took."""
     units = range(min(PER_PAGE, network.layer(layer).channels))
-    recipe = neurons.plan(network, layer, units, size)
+    recipe = render_neurons.plan(network, layer, units, size)
     began = time.perf_counter()
-    drawn = sum(len(progress.pictures) for progress in neurons.render(network, recipe))
+    drawn = sum(len(progress.pictures) for progress in render_neurons.render(network, recipe))
     if drawn != len(units):
         raise ExplorerError(f"{layer} has {len(units)} neurons on its page, {drawn} were drawn")
     return time.perf_counter() - began

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from core import neurons
 from core.errors import ExplorerError
 from core.networks import registry
+from core.neurons import render_neurons
 
 
 def main(
@@ -34,10 +34,10 @@ def main(
     last = loaded.shown[-1]
     count = min(count, last.channels)
     units = [index * last.channels // count for index in range(count)]
-    recipe = neurons.plan(loaded, last.name, units, canvas=canvas)
+    recipe = render_neurons.plan(loaded, last.name, units, canvas=canvas)
     rows = []
     for part in track(recipe.parts(), "drawing", console=Console(stderr=True)):
-        *_, done = neurons.render(loaded, part)
+        *_, done = render_neurons.render(loaded, part)
         for picture in done.pictures:
             logits = loaded.activations(picture.image[None], [last.name])[last.name][0]
             guess = int(logits.argmax())

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from core import neurons
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 
 # Pieces of the limit in a round, and steps in each: a few seconds, after which it has settled.
@@ -86,18 +86,18 @@ class Explorer:
     @staticmethod
     def _plan(task: Task, steps: int) -> list[NeuronRecipe]:
         units = task.units
-        whole = neurons.plan(task.network, task.layer, units, task.size, steps, task.seed)
+        whole = render_neurons.plan(task.network, task.layer, units, task.size, steps, task.seed)
         return list(whole.parts())
 
     def warm(self) -> None:
         """Climb two steps."""
-        for _ in neurons.render(self.network, self.short):
+        for _ in render_neurons.render(self.network, self.short):
             pass
 
     def work(self, turn: int) -> float:
         """Draw one batch of units."""
         recipe = self.recipes[turn % self.pieces]
-        for progress in neurons.render(self.network, recipe):
+        for progress in render_neurons.render(self.network, recipe):
             self.pictures |= {each.part: each.image for each in progress.pictures}
         return len(recipe.units)
 

@@ -1,8 +1,8 @@
 """What a first guess at curvature does for a style: ``python -m benchmarks.softness``.
 
 A picture is painted at full size from its content, by L-BFGS with guesses of several softness (see
-``core.easel.Soft``; 0 is no guess). The table gives the cost after so many steps, measured as in
-``benchmarks.style``; how long steps take does not matter here.
+``core.style.style_canvas.FrequencyPreconditioner``; 0 is no guess). The table gives the cost after
+so many steps, measured as in ``benchmarks.style``; how long steps take does not matter here.
 """
 
 import json
@@ -14,21 +14,21 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.style_sides import Loss, Task, explorer
-from core import easel
 from core.networks import registry
+from core.style import style_canvas
 
 STEPS = (10, 20, 40, 80, 160)
 
 
 def falls(task: Task, softness: float) -> dict[int, float]:
     """Give the cost after each of ``STEPS``."""
-    kept, easel.SOFTNESS = easel.SOFTNESS, softness
+    kept, style_canvas.SOFTNESS = style_canvas.SOFTNESS, softness
     try:
         loss = Loss(task, task.subjects().size)
         looked = enumerate(explorer(task), 1)
         return {step: loss.measured(image) for step, image in looked if step in STEPS}
     finally:
-        easel.SOFTNESS = kept
+        style_canvas.SOFTNESS = kept
 
 
 def main(

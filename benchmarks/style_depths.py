@@ -21,11 +21,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import paintings, style_depths, styles
+from core import paintings, style_depths
 from core.datasets import samples
 from core.images import image_io
 from core.networks import registry
 from core.recipes.style_grid import SINGLE
+from core.style import grid, transfer
 from core.style_depths import Measured
 from explorer import style_depths as telling
 from explorer.store import HOME_VARIABLE, Store
@@ -100,12 +101,12 @@ def measured(photographs: list[str], size: int) -> dict[str, list[Measured]]:
         for style in paintings.PAINTINGS:
             pictures = samples.picture(name), paintings.picture(style)
             inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
-            recipe = style_depths.plan(network, *inputs, size=size, shows=(SINGLE,))
+            recipe = grid.plan_grid(network, *inputs, size=size, shows=(SINGLE,))
             judge = telling.judge(network, recipe, inputs)
             untouched = image_io.encode_png(image_io.scaled(pictures[0], size))
             found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
             for part in recipe.parts():
-                *_, last = styles.render(network, part, inputs)
+                *_, last = transfer.render(network, part, inputs)
                 painted = image_io.encode_png(image_io.to_picture(last.pictures[0].image))
                 row = judge.measure(painted, part.style_layers)
                 found.setdefault(part.style_layers[0], []).append(row)

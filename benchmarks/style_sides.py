@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from core import devices, style_costs, styles
+from core import devices
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import network as network_module
@@ -33,7 +33,8 @@ from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.objectives import IMAGE
 from core.recipes.style import StyleRecipe
-from core.style_costs import Subjects
+from core.style import loss_builder, transfer
+from core.style.loss_builder import StyleInputs
 from explorer.cli.common import open_named
 
 # What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is
@@ -78,12 +79,12 @@ class Task:
         inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
         one, other = inputs
         looks = style_variant(network)
-        recipe = styles.plan(looks, content=one, styles=(other,), **settings)
+        recipe = transfer.plan(looks, content=one, styles=(other,), **settings)
         return cls(looks, recipe, inputs, folder)
 
-    def subjects(self) -> Subjects:
+    def subjects(self) -> StyleInputs:
         """Open the pictures."""
-        return styles.opened(self.recipe, self.inputs, self.network.device)
+        return transfer.open_inputs(self.recipe, self.inputs, self.network.device)
 
 
 # A side yields its picture ``[1, 3, H, W]`` after every evaluation of the network.
@@ -92,7 +93,7 @@ Side = Callable[[Task], Iterator[Tensor]]
 
 def explorer(task: Task) -> Iterator[Tensor]:
     """Paint as the explorer does by itself."""
-    for progress in styles.render(task.network, task.recipe, task.inputs):
+    for progress in transfer.render(task.network, task.recipe, task.inputs):
         if progress.sketches:
             yield progress.sketches[0][None]
 
@@ -112,27 +113,27 @@ class Loss:
         # A network of its own: it remembers its cuts, and in this precision nobody else wants them.
         network = replace(task.network)
         with exact():
-            strength = style_costs.pulls(network, bare, self.subjects)
-            self.costs = style_costs.costs_at(network, bare, self.subjects, size, strength)
+            strength = loss_builder.gradient_norms(network, bare, self.subjects)
+            self.costs = loss_builder.build_losses(network, bare, self.subjects, size, strength)
             self.extractor = network.extractor(sorted(self.costs.layers - {IMAGE}))
         self.pixels = size[0] * size[1]
 
     def __call__(self, image: Tensor) -> Tensor:
         """Give the cost of a picture ``[1, 3, H, W]``."""
-        return -self.costs(self.extractor(style_costs.FRAME(image))).sum() / self.pixels
+        return -self.costs(self.extractor(loss_builder.FRAME(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
         """Give the content, as what is started from."""
         content = self.subjects.content
         if content is None:
             raise ExplorerError("there is no content to start from")
-        start = styles.resized(content, self.size).clamp(0, 1)
+        start = transfer.resized(content, self.size).clamp(0, 1)
         return start.clone(memory_format=torch.contiguous_format)
 
     def measured(self, image: Tensor) -> float:
         """Give the cost of a picture of any size, enlarged."""
         with torch.no_grad():
-            return float(self(styles.resized(image, self.size).clamp(0, 1)))
+            return float(self(transfer.resized(image, self.size).clamp(0, 1)))
 
 
 @contextlib.contextmanager
@@ -169,7 +170,7 @@ def pystiche(task: Task) -> Iterator[Tensor]:
     criterion, optimiser_of = _pystiche(task, loss)
     image = loss.begun()
     probe = (image + 0.1).clamp(0, 1)
-    ours, theirs = loss.measured(probe), float(criterion(style_costs.FRAME(probe)))
+    ours, theirs = loss.measured(probe), float(criterion(loss_builder.FRAME(probe)))
     if abs(ours - theirs) > 0.01 * ours:
         raise ExplorerError(f"pystiche goes down another cost: {theirs} is not {ours}")
     optimiser = optimiser_of(image)
@@ -177,7 +178,7 @@ def pystiche(task: Task) -> Iterator[Tensor]:
 
         def closure() -> float:
             optimiser.zero_grad()
-            value = criterion(style_costs.FRAME(image)) * LOUD
+            value = criterion(loss_builder.FRAME(image)) * LOUD
             value.backward()
             return float(value)
 
@@ -200,8 +201,8 @@ def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any
     encoder = enc.MultiLayerEncoder([("normalise", normalise), *features.named_children()])
     subjects = loss.subjects
     terms: list[tuple[str, nn.Module]] = []
-    content = style_costs.FRAME(styles.resized(subjects.content, loss.size).clamp(0, 1))
-    painting = style_costs.painting_at(task.recipe, subjects.styles[0], loss.size)
+    content = loss_builder.FRAME(transfer.resized(subjects.content, loss.size).clamp(0, 1))
+    painting = loss_builder.painting_at(task.recipe, subjects.styles[0], loss.size)
     for weight, cost in loss.costs.costs:
         style = cost.name.startswith("style")
         seen = task.network.activations(painting if style else content, [cost.layer])[cost.layer]
@@ -240,12 +241,12 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
 def crowsonkb(task: Task) -> Iterator[Tensor]:
     """Paint with the settings of style-transfer-pytorch."""
     subjects = task.subjects()
-    sizes = styles.scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
-    image = styles.resized(subjects.content, sizes[0]).clamp(0, 1)
+    sizes = transfer.scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
+    image = transfer.resized(subjects.content, sizes[0]).clamp(0, 1)
     state: dict[str, Tensor] = {}
     for number, size in enumerate(sizes):
         loss = Loss(task, size)
-        free = styles.resized(image, size).clamp(0, 1).contiguous().requires_grad_()
+        free = transfer.resized(image, size).clamp(0, 1).contiguous().requires_grad_()
         optimiser = torch.optim.Adam([free], lr=CROWSONKB_RATE, betas=CROWSONKB_BETAS)
         if state:
             optimiser.state[free] = _carried(state, size)
@@ -287,7 +288,7 @@ class Bare:
     def __init__(self, task: Task, size: tuple[int, int], rewritten: bool = False) -> None:
         layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
         self.graph = task.network.extractor(layers, for_gradients=rewritten).body
-        image = style_costs.FRAME(torch.rand(1, 3, *size)).to(task.network.device)
+        image = loss_builder.FRAME(torch.rand(1, 3, *size)).to(task.network.device)
         self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
         self.slopes = [torch.randn_like(it) for it in self._seen()]
 
@@ -304,6 +305,6 @@ class Bare:
 def own_steps(task: Task, size: tuple[int, int]) -> Iterator[None]:
     """Take the explorer's own steps, at one size."""
     recipe = replace(task.recipe, smallest=max(size), size=max(size), steps=1000)
-    for progress in styles.render(task.network, recipe, task.inputs):
+    for progress in transfer.render(task.network, recipe, task.inputs):
         if progress.sketches:
             yield

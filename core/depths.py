@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from core.dreams import MEASURED_SIDE
+from core.dreams.render_dreams import MEASURED_SIDE
 from core.images.resize import resized
 from core.networks.layers import Layer
 from core.networks.network import Network

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core import styles
 from core.crops import as_seen
 from core.datasets import samples
 from core.images.center_crop import CenterCrop
@@ -24,8 +23,9 @@ from core.optim.objectives import TINY
 from core.recipes.style import StyleRecipe
 from core.sketchnet.training.data import as_tensor
 from core.sketchworld.world import batch
-from core.style_costs import costs_at
-from core.style_losses import moments
+from core.style import transfer
+from core.style.loss_builder import build_losses
+from core.style.losses import moments
 
 # Drawings of this world are looked at; no training and no label has seen it.
 SEED = 4321
@@ -188,10 +188,10 @@ def costs(
         For each picture its costs by their names, ``content relu3b`` or ``style relu1a``.
     """
     eyes = style_variant(network, recipe.pooling)
-    subjects = styles.opened(recipe, inputs, network.device)
-    held = costs_at(eyes, recipe, subjects, subjects.size)
+    subjects = transfer.open_inputs(recipe, inputs, network.device)
+    held = build_losses(eyes, recipe, subjects, subjects.size)
     scaled = [resized(it, subjects.size).clamp(0, 1).to(network.device) for it in shown]
-    return [styles.losses(eyes, recipe, held, it) for it in scaled]
+    return [transfer.losses(eyes, recipe, held, it) for it in scaled]
 
 
 def mean_of(kind: str, cost: Mapping[str, float]) -> float:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core import neurons
 from core.crops import Crop, crop, evidence_of
 from core.images import image_io
 from core.index.reader import Index
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.neuron import STEPS
 
 # What lies outside of the picture, behind crops from its border.
@@ -150,9 +150,9 @@ def figure(
     for at, (name, chosen) in enumerate(units.items()):
         layer = network.layer(name)
         ideals: dict[int, Image.Image] = {}
-        size = neurons.suggested_size(network, layer)
-        recipe = neurons.plan(network, name, list(chosen), size=size, steps=steps)
-        for progress in neurons.render(network, recipe):
+        size = render_neurons.suggested_size(network, layer)
+        recipe = render_neurons.plan(network, name, list(chosen), size=size, steps=steps)
+        for progress in render_neurons.render(network, recipe):
             listen((at + progress.done / progress.total) / len(units))
             ideals |= {it.part: image_io.to_picture(it.image) for it in progress.pictures}
         side = NINE * TILE + (NINE - 1) * SLIT

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from core import neurons
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.sketchnet import labels as sketch_labels
 from core.sketchnet.labels import Label
 from core.sketchnet.training.data import as_tensor
@@ -118,8 +118,8 @@ def pictures(
 
     By default as large as suits the layer.
     """
-    recipe = neurons.plan(network, layer.name, units=list(units), size=size, seed=seed)
-    steps = neurons.render(network, recipe)
+    recipe = render_neurons.plan(network, layer.name, units=list(units), size=size, seed=seed)
+    steps = render_neurons.render(network, recipe)
     return [picture.image for step in steps for picture in step.pictures]
 
 

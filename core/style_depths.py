@@ -8,26 +8,24 @@ import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from torch import Tensor
 
-from core import depths, style_costs, style_settings, styles
+from core import depths
 from core.depths import Growth, Sight
 from core.images import colours, image_io
 from core.images.colours import LUMA_WEIGHTS
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.recipes.style import StyleRecipe
-from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from core.sketchnet.labels import Label
-from core.style_losses import Costs
+from core.style import loss_builder, transfer
+from core.style.losses import LossSum
 
-# Layers of the matrix along each side, and of the rows.
-USUAL_DEPTHS, USUAL_STAGES = 4, 5
 # So many of a photograph's pixels, those with the steepest light, are its edges; an edge is kept
 # where the other picture has one within so many pixels.
 EDGES, NEARBY = 0.1, 1
@@ -60,55 +58,6 @@ class Measured:
     eyes: float | None
 
 
-def plan(
-    network: Network, content: str, style: str, seed: int = 0, **settings: Any
-) -> StyleDepthsRecipe:
-    """Write the recipe of style at several depths.
-
-    Layers are spread evenly over the network's depth, the deepest among them; what else is not
-    named, or None, is usual.
-
-    Args:
-        network: the loaded network.
-        content, style: fingerprints of the photograph and of the painting.
-        seed: where all chance comes from.
-        settings: of ``StyleDepthsRecipe``.
-
-    Raises:
-        UnknownName: there is no such layer.
-        ExplorerError: a setting is out of range.
-    """
-    usual = style_settings.usual(network)
-    chosen: dict[str, Any] = {
-        "style_depths": spread(network, USUAL_DEPTHS),
-        "content_depths": spread(network, USUAL_DEPTHS),
-        "stages": spread(network, USUAL_STAGES),
-        "content_layer": usual["content_layers"][0],
-        **{name: it for name, it in usual.items() if name == "pooling"},
-        **{name: it for name, it in settings.items() if it is not None},
-    }
-    for name in ("style_depths", "content_depths", "stages"):
-        found = {network.layer(it).name: network.layer(it).index for it in chosen[name]}
-        chosen[name] = tuple(sorted(found, key=lambda it: found[it]))
-    chosen["content_layer"] = network.layer(chosen["content_layer"]).name
-    if CONTENT in chosen.get("shows", ()) and "variation" not in chosen:
-        own = tuple(style_settings.variation([network.layer(it)]) for it in chosen["stages"])
-        chosen.setdefault("content_variations", own)
-    recipe = StyleDepthsRecipe(
-        network.name, network.fingerprint, seed, content=content, style=style, **chosen
-    )
-    for part in recipe.parts():
-        styles.check(network, part)
-    return recipe
-
-
-def spread(network: Network, count: int) -> tuple[str, ...]:
-    """Choose layers evenly from shallow to deep: the last of as many equal stretches."""
-    able = [it.name for it in network.shown if it.size is not None]
-    count = min(count, len(able))
-    return tuple(able[round((at + 1) * len(able) / count) - 1] for at in range(count))
-
-
 class Judge:
     """Measures pictures beside one photograph and one painting."""
 
@@ -138,11 +87,11 @@ class Judge:
             style_layers=recipe.layers,
             size=recipe.size,
         )
-        subjects = styles.opened(self._recipe, inputs, network.device)
+        subjects = transfer.open_inputs(self._recipe, inputs, network.device)
         if subjects.content is None:
             raise ValueError("there is no photograph to judge by")
         self._photograph, self._painting = subjects.content, subjects.styles[0]
-        self._costs: Costs = style_costs.costs_at(
+        self._costs: LossSum = loss_builder.build_losses(
             self._looking, self._recipe, subjects, subjects.size
         )
         self._named = sorted({label.layer for label in labels})
@@ -157,7 +106,7 @@ class Judge:
                 neurons are not asked what grew.
         """
         image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
-        costs = styles.losses(self._looking, self._recipe, self._costs, image)
+        costs = transfer.losses(self._looking, self._recipe, self._costs, image)
         asked = [it for it in self._labels if it.layer not in set(styled)]
         after = depths.see(self._network, image, self._named)
         return Measured(

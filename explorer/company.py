@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from core import correlations, style_settings
-from core.correlations import Correlations
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import require
+from core.style import defaults, gram_matrix
+from core.style.gram_matrix import ChannelCorrelations
 from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets, words
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
@@ -51,8 +51,8 @@ class Company:
     layer: Layer
     style: Chosen
     content: Chosen
-    painted: Correlations
-    seen: Correlations
+    painted: ChannelCorrelations
+    seen: ChannelCorrelations
     order: tuple[int, ...]
 
 
@@ -72,14 +72,14 @@ def look(network: Network, layer: Layer, content: Chosen, style: Chosen) -> Comp
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _correlations(
     _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
-) -> Correlations:
+) -> ChannelCorrelations:
     image = image_io.to_tensor(image_io.scaled(_picture, LOOKED_PIXELS))
-    return correlations.correlations(_network, image, layer)
+    return gram_matrix.channel_correlations(_network, image, layer)
 
 
 def layer_of(network: Network, problems: list[str]) -> Layer:
     """Read from the URL whose neurons are looked at; the last but one that speaks for style."""
-    usual = style_settings.usual(network)["style_layers"]
+    usual = defaults.default_settings(network)["style_layers"]
     first = network.layer(usual[max(len(usual) - 2, 0)])
     try:
         layer = network.layer(st.query_params.get("layer", first.name))
@@ -191,7 +191,7 @@ def picked(company: Company, state: Mapping[str, Any]) -> Pair | None:
 
 
 def _square(
-    company: Company, found: Correlations, names: Sequence[str], pair: Pair, key: str
+    company: Company, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
 ) -> None:
     figure = figures.together(found.cosines, company.order, names, SIDE)
     figures.clickable(figure, company.order, pair, SIDE)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core import depths, dreams
+from core import depths
 from core.depths import Growth
+from core.dreams import render_dreams
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
@@ -43,7 +44,7 @@ def plan(
         ExplorerError: a setting is out of range.
     """
     return [
-        dreams.plan(network, [layer.name], image, seed, size=size, strength=strength)
+        render_dreams.plan(network, [layer.name], image, seed, size=size, strength=strength)
         for layer in layers
     ]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
-from core import dreams
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.layers import Layer
@@ -67,7 +67,7 @@ def read(network: Network, picture: Chosen, guide: Chosen | None) -> Dream:
     settings["units"] = units(layer) if guide is None else ()
     if guide is not None:
         settings["guide"] = choosing.keep(guide)
-    recipe = dreams.plan(
+    recipe = render_dreams.plan(
         network,
         [layer.name],
         choosing.keep(picture),
@@ -109,7 +109,7 @@ def deeper(key: str) -> None:
 
 def example(network: Network, layer: Layer) -> DreamRecipe:
     """Write the recipe of the small dream that shows what a layer paints."""
-    return dreams.plan(network, [layer.name], _example_picture(), size=EXAMPLE_PIXELS)
+    return render_dreams.plan(network, [layer.name], _example_picture(), size=EXAMPLE_PIXELS)
 
 
 def _example_picture() -> str:

@@ -83,7 +83,9 @@ def check(recipe: Recipe) -> None:
     Raises:
         ExplorerError: there is no such network, it has other weights, or lacks what is drawn.
     """
-    from core import dreams, neurons, styles  # Needs PyTorch, which a page may still be importing.
+    from core.dreams import render_dreams
+    from core.neurons import render_neurons
+    from core.style import transfer  # Needs PyTorch, which a page may still be importing.
 
     page = STARTING.get(recipe.kind)
     for fingerprint in recipe.inputs if page else ():
@@ -104,8 +106,8 @@ def check(recipe: Recipe) -> None:
             "the command `python -m explorer replay` makes it again with a file of weights"
         )
     if isinstance(recipe, NeuronRecipe):
-        neurons.plan(network, recipe.layer, recipe.units)
+        render_neurons.plan(network, recipe.layer, recipe.units)
     if isinstance(recipe, DreamRecipe):
-        dreams.check(network, recipe)
+        render_dreams.check(network, recipe)
     if isinstance(recipe, StyleRecipe):
-        styles.check(network, recipe)
+        transfer.check(network, recipe)

@@ -14,16 +14,19 @@ from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
 
-from core import dreams, evidence, neurons, paintings, styles
+from core import evidence, paintings
 from core.crops import DARKEST, as_seen
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.recipe import Recipe
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
+from core.style import transfer
 from explorer import rooms, work
 from explorer.store import Store
 
@@ -96,8 +99,8 @@ def layers(network: Network) -> Image.Image:
 
 def neuron(network: Network) -> Image.Image:
     """One neuron, drawn large."""
-    recipe = neurons.plan(network, "relu4b", [56], size=224, steps=192)
-    *_, last = neurons.render(network, recipe)
+    recipe = render_neurons.plan(network, "relu4b", [56], size=224, steps=192)
+    *_, last = render_neurons.render(network, recipe)
     return _fitted(image_io.to_picture(last.pictures[0].image))
 
 
@@ -117,7 +120,7 @@ def probe(network: Network) -> Image.Image:
 def _dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
     picture = image_io.scaled(samples.picture(name), 640)
     fingerprint = image_io.fingerprint(picture)
-    recipes = [dreams.plan(network, [it], fingerprint, size=512) for it in chosen]
+    recipes = [render_dreams.plan(network, [it], fingerprint, size=512) for it in chosen]
     return [_made(it, picture) for it in recipes]
 
 
@@ -136,7 +139,7 @@ def _painted(
 ) -> list[Image.Image]:
     picture, painting = image_io.scaled(samples.picture(name), 640), paintings.picture(style)
     recipes = [
-        styles.plan(
+        transfer.plan(
             network,
             content=image_io.fingerprint(picture),
             styles=(image_io.fingerprint(painting),),
@@ -164,7 +167,7 @@ def lessons(network: Network) -> Image.Image:
     fingerprint = image_io.fingerprint(picture)
     known = [
         _made(
-            styles.plan(
+            transfer.plan(
                 network, content=fingerprint, content_layers=(layer,), init="noise", size=480
             ),
             picture,
@@ -177,8 +180,8 @@ def lessons(network: Network) -> Image.Image:
 def gallery(network: Network) -> Image.Image:
     """Pictures of several kinds."""
     some = [MAKERS[name](network) for name in ("dream", "style", "neuron", "probe", "depths")]
-    class_picture = neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
-    *_, last = neurons.render(network, class_picture)
+    class_picture = render_neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
+    *_, last = render_neurons.render(network, class_picture)
     shown = [*some, image_io.to_picture(last.pictures[0].image)]
     return _wall([_fitted(it, HEIGHT, HEIGHT) for it in shown], 3)
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from core import neurons
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer import layering, links, shared, widgets, words
 from explorer.store import StoredPicture
@@ -30,7 +30,7 @@ def units_of(layer: Layer, page: int) -> range:
 
 def plan(network: Network, layer: Layer, page: int) -> NeuronRecipe:
     """Write the recipe of one page of a layer's neurons."""
-    return neurons.plan(network, layer.name, units_of(layer, page))
+    return render_neurons.plan(network, layer.name, units_of(layer, page))
 
 
 def part_of(network: Network, layer: Layer, unit: int) -> NeuronRecipe:

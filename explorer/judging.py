@@ -5,13 +5,13 @@ from html import escape
 
 import torch
 
-from core import reliability
+from core.neurons import reliability
 from explorer import likeness, widgets
 from explorer.likeness import Drawn
 from explorer.store import StoredPicture
 from explorer.takes import Neuron
 
-# Each verdict of ``core.reliability``: how good it is, its name, and what it means.
+# Each verdict of ``core.neurons.reliability``: how good it is, its name, and what it means.
 VERDICTS = {
     "alike": (
         "good",

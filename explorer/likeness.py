@@ -13,8 +13,8 @@ from torch import Tensor
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons.reliability import agreement, mean_activation
 from core.recipes.neuron import BATCH
-from core.reliability import agreement, signature
 from explorer import grid, shared
 from explorer.store import StoredPicture
 
@@ -94,7 +94,7 @@ def _seen(_network: Network, weights: str, layer: str, encoded: Sequence[bytes])
     image = torch.cat([image_io.to_tensor(image_io.open_picture(it)) for it in encoded])
     starts = range(0, len(image), BATCH)
     batches = [_network.activations(image[at : at + BATCH], [layer]) for at in starts]
-    return torch.cat([signature(it[layer]).cpu() for it in batches])
+    return torch.cat([mean_activation(it[layer]).cpu() for it in batches])
 
 
 @st.cache_resource(max_entries=PARTS_AT_MOST, show_spinner=False)

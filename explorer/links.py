@@ -155,11 +155,11 @@ def style(recipe: StyleRecipe) -> dict[str, str]:
     Raises:
         ExplorerError: it is none of those that the page shows.
     """
-    from core import style_settings  # It needs PyTorch, which not every page waits for.
+    from core.style import defaults  # It needs PyTorch, which not every page waits for.
 
     named = (*STYLE_NUMBERS, *STYLE_DECIMALS, *STYLE_WORDS, *STYLE_LAYERS, "content", "styles")
     given = {name: getattr(recipe, name) for name in named}
-    pooling = style_settings.USUAL.get(recipe.network, {}).get("pooling", StyleRecipe.pooling)
+    pooling = defaults.DEFAULTS.get(recipe.network, {}).get("pooling", StyleRecipe.pooling)
     transfer = recipe.subject == "style" and len(recipe.styles) == 1
     if not transfer or recipe != StyleRecipe(
         recipe.network, recipe.weights, pooling=pooling, **given

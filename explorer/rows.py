@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from core import neurons
 from core.networks import connectivity
 from core.networks.connectivity import Connection
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import following, grid, likeness, links, shared, widgets, words
@@ -247,7 +247,7 @@ def missing(
     if not lacking:
         return None, set()
     usual = grid.part_of(network, layer, lacking[0])
-    return neurons.plan(network, layer.name, lacking, usual.size, usual.steps), set(lacking)
+    return render_neurons.plan(network, layer.name, lacking, usual.size, usual.steps), set(lacking)
 
 
 def _kin(

@@ -17,14 +17,16 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from core import neurons, paintings, style_depths, styles
+from core import paintings
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.progress import Picture
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.style import grid, transfer
 from explorer import choosing, links, styling, work
 from explorer.store import ASSETS, NEURONS, STYLES, Store, StoredPicture
 
@@ -36,17 +38,19 @@ PAINTINGS = "paintings"
 
 def recipes(network: Network) -> list[NeuronRecipe]:
     """Write the recipes of every neuron of every layer that a person wants to see."""
-    return [part for layer in network.shown for part in neurons.plan(network, layer.name).parts()]
+    return [
+        part for layer in network.shown for part in render_neurons.plan(network, layer.name).parts()
+    ]
 
 
 def first_styles(network: Network) -> list[StyleRecipe]:
     """Write the recipes of what the Style pages show where a link names nothing."""
     content, style = (choosing.find(it) for it in (styling.SAMPLE, styling.PAINTING))
     fingerprints = content.fingerprint, style.fingerprint
-    one = styles.plan(
+    one = transfer.plan(
         network, content=fingerprints[0], styles=fingerprints[1:], **links.STYLE_USUAL
     )
-    matrix = style_depths.plan(network, *fingerprints)
+    matrix = grid.plan_grid(network, *fingerprints)
     return [one, *matrix.parts()]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from core import style_depths
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
@@ -19,6 +18,7 @@ from core.recipes.style_grid import (
     StyleCell,
     StyleDepthsRecipe,
 )
+from core.style import grid
 from explorer import choosing, links, matrix, rows, shared, widgets, words
 from explorer.choosing import Chosen
 from explorer.matrix import Cell, Head
@@ -74,7 +74,7 @@ def read(network: Network, content: Chosen, style: Chosen, shows: Sequence[str])
     settings["loss"] = links.one_of("loss", links.STYLE_WORDS["loss"]) or None
     seed = settings.pop("seed") or 0
     fingerprints = choosing.keep(content), choosing.keep(style)
-    recipe = style_depths.plan(network, *fingerprints, seed, shows=tuple(shows), **settings)
+    recipe = grid.plan_grid(network, *fingerprints, seed, shows=tuple(shows), **settings)
     asked = bool(set(st.query_params) - {"network", "view", "cell"})
     return Styled(content, style, recipe, asked)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import style_settings, styles
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
+from core.style import defaults, transfer
 from explorer import choosing, grid, layering, links, mounting, shared, widgets
 from explorer.choosing import Chosen
 
@@ -60,7 +60,7 @@ def read(network: Network, content: Chosen, style: Chosen) -> Transfer:
         named = st.query_params.get(name, "")
         settings[name] = tuple(named.split(",")) if named else None
     seed = settings.pop("seed") or 0
-    recipe = styles.plan(
+    recipe = transfer.plan(
         network,
         seed,
         content=choosing.keep(content),
@@ -90,7 +90,7 @@ def between(network: Network, first: str, last: str) -> tuple[str, ...]:
     Those that are usual for the network where these are their ends; else all that may speak, or as
     many of them as a recipe may name.
     """
-    usual: tuple[str, ...] = style_settings.usual(network)["style_layers"]
+    usual: tuple[str, ...] = defaults.default_settings(network)["style_layers"]
     if (first, last) == (usual[0], usual[-1]):
         return usual
     names = [it.name for it in able(network)]

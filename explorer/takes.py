@@ -5,9 +5,9 @@ What the Layers page draws a neuron with is the usual way; a link may ask for an
 
 from dataclasses import dataclass, replace
 
-from core import neurons
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.neuron import CANVASES, NeuronRecipe
 from explorer import grid, links, shared
 from explorer.store import StoredPicture
@@ -101,7 +101,7 @@ class Neuron:
         elif view:
             manner["count"] = links.DIVERSE
             number = self.unit * links.DIVERSE + int(view) - 1
-        recipe = neurons.plan(
+        recipe = render_neurons.plan(
             self.network, self.layer.name, [self.unit], **vars(settings), **manner
         )
         usual = not view and settings == self.usual

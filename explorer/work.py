@@ -17,17 +17,20 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import allocator, dreams, neurons, style_sheet, styles
+from core import allocator, style_sheet
+from core.dreams import render_dreams
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.progress import Course, Picture, Progress, thinned
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
-from core.styles import StylePicture
+from core.style import transfer
+from core.style.transfer import StylePicture
 from explorer import replay
 from explorer.claims import Update
 from explorer.store import StoredPicture
@@ -50,19 +53,19 @@ Compute = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
 def _neurons(
     network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    return neurons.render(network, recipe, inputs)
+    return render_neurons.render(network, recipe, inputs)
 
 
 def _dream(
     network: Network, recipe: DreamRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    return dreams.render(network, recipe, inputs)
+    return render_dreams.render(network, recipe, inputs)
 
 
 def _style(
     network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    return styles.render(network, recipe, inputs)
+    return transfer.render(network, recipe, inputs)
 
 
 def _style_depths(
@@ -71,7 +74,7 @@ def _style_depths(
     """Paint one after the other, as jobs do part by part."""
     parts = recipe.parts()
     for at, part in enumerate(parts):
-        for it in styles.render(network, part, inputs):
+        for it in transfer.render(network, part, inputs):
             numbered = tuple(StylePicture(at, one.image, one.facts) for one in it.pictures)
             yield Progress(at * it.total + it.done, len(parts) * it.total, {}, numbered)
 

@@ -6,11 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from core import neurons
 from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons import render_neurons
 from explorer import (
     cropping,
     finding,
@@ -112,7 +112,7 @@ def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
 
 def show_report(network: Network, layer: Layer) -> None:
     """Offer what is known of the layer as a file, and the Python that draws it."""
-    recipe = neurons.plan(network, layer.name)
+    recipe = render_neurons.plan(network, layer.name)
 
     def write() -> str:
         pages = range(1, grid.pages_of(layer) + 1)

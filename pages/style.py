@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from core import style_settings
 from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
+from core.style import defaults
 from explorer import (
     charting,
     choosing,
@@ -99,7 +99,7 @@ def show_voices(network: Network, transfer: Transfer) -> None:
 
     def pick(chosen: str) -> None:
         voice, *names = chosen.split()
-        usual = style_settings.usual(network)
+        usual = defaults.default_settings(network)
         layers = tuple(names) if voice == "content" else styling.between(network, *names)
         name = f"{voice}_layers"
         links.change(**{name: None if layers == usual[name] else ",".join(layers)})

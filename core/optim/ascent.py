@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core import whole
 from core.images.tiles import Tile, Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim.canvases import Canvas
 from core.optim.objectives import IMAGE, Objective, PartialActivations
-from core.style_losses import Costs
+from core.style import tiled_statistics
+from core.style.losses import LossSum
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -114,9 +114,11 @@ def ascend(
         if settings.tiles is None:
             value = _value(seeing, objective, image, transform(image, generator))
             (-value.sum()).backward()  # type: ignore[no-untyped-call]
-        elif isinstance(objective, Costs):
+        elif isinstance(objective, LossSum):
             moved = transform(image, generator)
-            value = whole.pull(network, seeing, objective, image, moved, settings.tiles)
+            value = tiled_statistics.backward_tiled(
+                network, seeing, objective, image, moved, settings.tiles
+            )
         else:
             tiles = settings.tiles.cover((image.shape[2], image.shape[3]), borders)
             value = torch.zeros(len(image), device=image.device)

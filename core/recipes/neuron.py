@@ -18,9 +18,9 @@ BATCH = 16
 # Larger pictures climb in smaller batches, so that memory does not grow with their size.
 BATCH_PIXELS = BATCH * 128 * 128
 
-# What a picture can be drawn to climb, by the name in recipes: ``core.neurons`` tells each one's
-# formula. Those of the first kind make pictures of each unit, those of the second one subject of
-# all units together, and those of the third need no units.
+# What a picture can be drawn to climb, by the name in recipes: ``core.neurons.render_neurons``
+# tells each one's formula. Those of the first kind make pictures of each unit, those of the second
+# one subject of all units together, and those of the third need no units.
 OF_EACH = ("channel", "neuron")
 OF_ALL = ("joint", "direction", "interpolation")
 OF_LAYER = ("energy", "caricature", "inversion")

@@ -69,7 +69,7 @@ def atlas(
 
 def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]":
     """Write a recipe for each layer, whose parts are those that the Layers page asks for."""
-    from core.neurons import plan
+    from core.neurons.render_neurons import plan
 
     chosen = list(network.shown)
     if layers:

@@ -219,7 +219,7 @@ def _make(
     device: str,
 ) -> "tuple[DreamRecipe, list[StoredPicture], float]":
     """Dream as a job; give its recipe, its pictures in order, and the seconds it took."""
-    from core import dreams
+    from core.dreams import render_dreams
     from core.networks.registry import load
     from explorer.cli.working import make
     from explorer.store import Store
@@ -232,7 +232,7 @@ def _make(
     }
     chosen, towards = _units(network, names, units)
     subject: dict[str, Any] = {"units": chosen, "towards": towards, "shares": shares}
-    recipe = dreams.plan(network, names, **subject, **inputs, **settings)
+    recipe = render_dreams.plan(network, names, **subject, **inputs, **settings)
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()

@@ -20,9 +20,9 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from core.correlations import Correlations
     from core.networks.layers import Layer
     from core.networks.network import Network
+    from core.style.gram_matrix import ChannelCorrelations
 
 # Pairs in the table; JSON has more.
 SHOWN, LISTED = 10, 100
@@ -42,15 +42,15 @@ def gram(
     as_json: AsJson = False,
 ) -> None:
     """Show which neurons of a layer fire together in a picture: its style there."""
-    from core import correlations
     from core.images import image_io
     from core.networks import registry
+    from core.style import gram_matrix
     from explorer import figures
 
     check_writable(out, (".html",))
     loaded = registry.load(network, weights, device)
     picture = image_io.to_tensor(image_io.scaled(open_named(image), size))
-    found = correlations.correlations(loaded, picture, layer)
+    found = gram_matrix.channel_correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
     figure = figures.together(found.cosines, found.order(), names)
     title = f"{loaded.name} {found.layer}: who fires together in {Path(image).name}"
@@ -74,7 +74,9 @@ def _names(network: "Network", layer: "Layer") -> list[str]:
     ]
 
 
-def _report(found: "Correlations", names: list[str], image: str, out: Path) -> dict[str, Any]:
+def _report(
+    found: "ChannelCorrelations", names: list[str], image: str, out: Path
+) -> dict[str, Any]:
     return {
         "image": image,
         "layer": found.layer,

@@ -90,7 +90,7 @@ def neurons(
 ) -> None:
     """Render what neurons of a layer want to see."""
     from core.networks.registry import load
-    from core.neurons import plan
+    from core.neurons.render_neurons import plan
     from explorer import replay, work
     from explorer.store import Store
 

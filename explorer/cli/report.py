@@ -32,9 +32,9 @@ def report(
     device: DeviceName = "auto",
 ) -> None:
     """Write the report of a layer or a neuron: one HTML file that stands by itself."""
-    from core import neurons
     from core.index import reader
     from core.networks import registry
+    from core.neurons import render_neurons
     from explorer import report as reports
     from explorer.cli.working import make
     from explorer.store import Store
@@ -46,7 +46,7 @@ def report(
     if opened is not None:
         opened.require(loaded)
     store = Store()
-    recipe = neurons.plan(loaded, found.name, [] if unit is None else [unit], size)
+    recipe = render_neurons.plan(loaded, found.name, [] if unit is None else [unit], size)
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     pictures = {it.part: it for it in make(store, recipe, device)}

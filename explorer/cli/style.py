@@ -200,15 +200,15 @@ def _run(
     as_json: bool,
 ) -> None:
     """Paint as a job, write the picture, and tell how each cost fell."""
-    from core import styles
     from core.networks.registry import load
+    from core.style import transfer
     from explorer.cli.working import make
     from explorer.store import Store
 
     network = load(name, weights, device)
     store = Store()
     inputs = _inputs(store, pictures, others)
-    recipe = styles.plan(network, **settings, **inputs)
+    recipe = transfer.plan(network, **settings, **inputs)
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()

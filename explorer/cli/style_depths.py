@@ -72,8 +72,8 @@ def style_depths(
     as_json: AsJson = False,
 ) -> None:
     """Paint one picture by every depth of style and content, as one labelled sheet."""
-    from core import style_depths as depths
     from core.networks.registry import load
+    from core.style import grid as depths
     from explorer import work
     from explorer.store import Store
 
@@ -81,7 +81,7 @@ def style_depths(
     loaded = load(network, weights, device)
     store = Store()
     photograph, painting = (keep_named(store, it, STYLE_SIZES[1]) for it in (content, style))
-    recipe = depths.plan(
+    recipe = depths.plan_grid(
         loaded,
         photograph,
         painting,

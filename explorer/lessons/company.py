@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import lessons, paintings
-from core.correlations import Correlations, correlations
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
+from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer import charting, figures, grid, links, rows, shared, widgets, words
 from explorer.choosing import Chosen
 from explorer.lessons import desk
@@ -79,7 +79,7 @@ def _name(network: Network, layer: Layer, unit: int) -> str:
 
 
 def _pair(
-    here: Desk, layer: Layer, found: Sequence[Correlations], one: Chosen, other: Chosen
+    here: Desk, layer: Layer, found: Sequence[ChannelCorrelations], one: Chosen, other: Chosen
 ) -> None:
     """Show the two neurons whose company differs most between the paintings."""
     pairs = found[0].apart_from(found[1], 1)
@@ -110,9 +110,11 @@ def _pair(
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def seen(_network: Network, weights: str, painting: str, layer: str) -> Correlations:
+def seen(_network: Network, weights: str, painting: str, layer: str) -> ChannelCorrelations:
     """Measure once for all which neurons of a layer fire together in a painting."""
-    return correlations(_network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer)
+    return channel_correlations(
+        _network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer
+    )
 
 
 def options(here: Desk) -> Sequence[str]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import styles
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
+from core.style import transfer
 from core.style_depths import edges_kept
 from explorer import choosing, rows
 from explorer.lessons import desk
@@ -25,7 +25,7 @@ MOST = 2 / 3
 
 def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
     """Write the recipe of what a layer knows of a picture, by its fingerprint."""
-    return styles.plan(
+    return transfer.plan(
         network,
         content=picture,
         content_layers=(layer,),

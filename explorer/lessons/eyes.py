@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import depths, dreams
+from core import depths
+from core.dreams import render_dreams
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
@@ -22,7 +23,7 @@ SIZE, OCTAVES = 256, 3
 
 def recipe(network: Network, picture: Chosen, layer: str) -> DreamRecipe:
     """Write the recipe of a small dream."""
-    return dreams.plan(network, [layer], choosing.keep(picture), size=SIZE, octaves=OCTAVES)
+    return render_dreams.plan(network, [layer], choosing.keep(picture), size=SIZE, octaves=OCTAVES)
 
 
 def layers_of(network: Network) -> list[Layer]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from core import lessons, styles
+from core import lessons
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
+from core.style import transfer
 from explorer import choosing, links, rows, shared
 from explorer.choosing import Chosen
 from explorer.lessons import desk
@@ -25,7 +26,7 @@ LESS_COST, SAME_COST, MORE_COST = "less", "about the same", "more"
 
 def recipe(network: Network, picture: Chosen, painting: Chosen, **settings: Any) -> StyleRecipe:
     """Write the recipe of a small transfer."""
-    return styles.plan(
+    return transfer.plan(
         network,
         content=choosing.keep(picture),
         styles=(choosing.keep(painting),),

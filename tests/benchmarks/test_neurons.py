@@ -9,9 +9,9 @@ from benchmarks import neurons as bench
 from benchmarks import turns
 from benchmarks.sides import Explorer, Limit, Side, Task, clean_activations, schedule
 from benchmarks.turns import Timing
-from core import neurons
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 
 needs_others = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("lucent", "horama")),
@@ -53,8 +53,8 @@ def test_turns_are_spread_evenly(network: Network) -> None:
 def test_the_explorers_side_draws_what_the_explorer_draws(network: Network) -> None:
     side = Explorer(task(network), 3)
     assert side.work(0) == 2
-    recipe = neurons.plan(network, "relu1b", [3, 5], 24, 3)
-    expected = [it for step in neurons.render(network, recipe) for it in step.pictures]
+    recipe = render_neurons.plan(network, "relu1b", [3, 5], 24, 3)
+    expected = [it for step in render_neurons.render(network, recipe) for it in step.pictures]
     clean = clean_activations(task(network), side.pictures, 24)
     for picture in expected:
         assert torch.equal(side.pictures[picture.part], picture.image)
@@ -86,8 +86,8 @@ def test_a_library_is_passed_by_the_quickest_side_that_excites_as_much(network: 
 
 def _loud(network: Network, unit: int) -> torch.Tensor:
     """A picture that excites a unit more than forty steps can."""
-    recipe = neurons.plan(network, "relu1b", [unit], 24, 400)
-    *_, last = neurons.render(network, recipe)
+    recipe = render_neurons.plan(network, "relu1b", [unit], 24, 400)
+    *_, last = render_neurons.render(network, recipe)
     return last.pictures[0].image
 
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from benchmarks import style
 from benchmarks.style_sides import SIDES, Loss, Task
-from core import paintings, styles
+from core import paintings
 from core.datasets import samples
 from core.images import image_io
 from core.networks import registry
+from core.style import transfer
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def task() -> Task:
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     content, painting = inputs
     settings = {"size": 64, "smallest": 32, "steps": 4, "loss": "gram", "variation": 0.0}
-    recipe = styles.plan(network, content=content, styles=(painting,), **settings)
+    recipe = transfer.plan(network, content=content, styles=(painting,), **settings)
     return Task(network, recipe, inputs)
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import depths, style_depths, style_sheet, styles
+from core import depths, style_depths, style_sheet
 from core.depths import Growth
 from core.errors import ExplorerError, UnknownName
 from core.images import colours, image_io
@@ -17,6 +17,7 @@ from core.networks.network import Network
 from core.recipes import kinds
 from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SHOWS, SINGLE, TEXTURE
 from core.sketchnet.labels import Label
+from core.style import grid, transfer
 from core.style_depths import Judge, Measured
 from tests.conftest import as_network, tiny_module
 
@@ -37,7 +38,7 @@ def planned(network: Network, inputs: dict[str, bytes], **settings: object):  # 
     photograph, painting = inputs
     layers = {"style_depths": ("1", "3"), "content_depths": ("3", "1"), "stages": ("1", "3")}
     small = {"size": 64, "smallest": 64, "steps": 3, "content_layer": "3"}
-    return style_depths.plan(network, photograph, painting, **{**layers, **small, **settings})
+    return grid.plan_grid(network, photograph, painting, **{**layers, **small, **settings})
 
 
 def test_the_matrix_has_every_style_depth_by_every_content_depth(
@@ -84,7 +85,7 @@ def test_content_alone_is_what_a_reconstruction_of_each_stage_is(
     for cell in recipe.cells():
         rows[cell.show].append(cell.recipe)
     alone = [
-        styles.plan(
+        transfer.plan(
             tiny, content=recipe.content, content_layers=(it,), init="noise", size=64, steps=3
         )
         for it in recipe.stages
@@ -123,8 +124,8 @@ def test_refusals_are_one_sentence(
 
 def test_layers_are_spread_to_the_deepest() -> None:
     network = as_network(tiny_module())
-    assert style_depths.spread(network, 1) == ("3",)
-    assert style_depths.spread(network, 5) == ("1", "3")
+    assert grid.spread(network, 1) == ("3",)
+    assert grid.spread(network, 5) == ("1", "3")
 
 
 def test_edges_are_kept_where_they_stay_and_not_by_chance() -> None:
@@ -182,7 +183,7 @@ def test_pictures_are_judged_beside_photograph_and_painting(
     # What was told to change is not asked: of the eyes one neuron is left, which is too few.
     assert judge.measure(image_io.encode_png(photograph), ["3"]).grown == ()
     assert judge.measure(image_io.encode_png(photograph), ["3"]).eyes is None
-    *_, last = styles.render(tiny, dataclasses.replace(recipe.parts()[3], steps=25), inputs)
+    *_, last = transfer.render(tiny, dataclasses.replace(recipe.parts()[3], steps=25), inputs)
     painted = judge.measure(image_io.encode_png(image_io.to_picture(last.pictures[0].image)))
     assert painted.gram["3"] < untouched.gram["3"]
     assert painted.to_painting < untouched.to_painting and painted.edges < 1

@@ -15,8 +15,8 @@ from unittest import mock
 
 import pytest
 
-from core import neurons
 from core.networks.registry import load
+from core.neurons import render_neurons
 from explorer import grid
 from explorer.store import FILE_NAME, Store
 from tests.explorer.commands import Done, command, run, run_process, started
@@ -59,7 +59,7 @@ def test_an_atlas_is_there_and_is_not_drawn_again(tmp_path: Path) -> None:
 def test_the_page_asks_for_what_an_atlas_makes(tmp_path: Path) -> None:
     network = load("sketchnet", device="cpu")
     for layer in network.shown:
-        whole = neurons.plan(network, layer.name)
+        whole = render_neurons.plan(network, layer.name)
         pages = [grid.plan(network, layer, page + 1) for page in range(grid.pages_of(layer))]
         assert {it.key for it in whole.parts()} == {it.key for page in pages for it in page.parts()}
 
@@ -81,7 +81,7 @@ def test_a_killed_atlas_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert done.returncode == 0, done.stderr
     after = rows(tmp_path)
     network = load("sketchnet", device="cpu")
-    plans = [neurons.plan(network, name, seed=5) for name in ("relu1a", "relu1b")]
+    plans = [render_neurons.plan(network, name, seed=5) for name in ("relu1a", "relu1b")]
     sizes = {part.key: len(part.units) for plan in plans for part in plan.parts()}
     assert after.keys() == sizes.keys() and {key: after[key] for key in before} == before
     report = json.loads(done.stdout)["layers"]
@@ -113,7 +113,7 @@ def test_ray_draws_the_same_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     stores = [Store(tmp_path / name / FILE_NAME, shipped=()) for name in ("ray", "here")]
     network = load("sketchnet", device="cpu")
     for name in ("relu1a", "relu1b"):
-        drawn, expected = (it.pictures(neurons.plan(network, name, seed=5)) for it in stores)
+        drawn, expected = (it.pictures(render_neurons.plan(network, name, seed=5)) for it in stores)
         assert len(drawn) == 24 and drawn == expected
     for store in stores:
         store.close()

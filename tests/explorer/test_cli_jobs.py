@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from core import neurons
 from core.errors import ExplorerError
 from core.networks import registry
+from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer import work, worker
 from explorer.claims import Claims
@@ -48,7 +48,7 @@ def speaking(*arguments: str) -> "AbstractContextManager[Process]":
 
 def plan(seed: int = 0, units: int = 2 * BATCH, size: int = 32, steps: int = 250) -> NeuronRecipe:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    return neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
+    return render_neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
 
 
 def until(store: Store, key: str, met: Callable[[Job], bool]) -> Job:
@@ -85,7 +85,7 @@ def test_neurons_are_a_job_that_stands_in_the_gallery(store: Store) -> None:
 
 def test_pictures_that_came_along_are_drawn_anew_for_a_file(store: Store, tmp_path: Path) -> None:
     shipped = ("logits", "--units", "0", "--size", "96", "--steps", "2")
-    recipe = neurons.plan(registry.load("sketchnet", device="cpu"), "logits", [0], 96, 2)
+    recipe = render_neurons.plan(registry.load("sketchnet", device="cpu"), "logits", [0], 96, 2)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     lossy.put(recipe, [StoredPicture(0, b"RIFF", {"activation": 1.0, "dead": False})], 1.0)
     lossy.close()

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from core import neurons
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import registry
+from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer import replay, work
 from explorer.cli import cli, main
@@ -30,7 +30,7 @@ LAYER = "relu2a"
 
 def plan(units: tuple[int, ...] = UNITS) -> NeuronRecipe:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    return neurons.plan(network, LAYER, units, size=16, steps=4)
+    return render_neurons.plan(network, LAYER, units, size=16, steps=4)
 
 
 @pytest.fixture

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import dreams, neurons, paintings, style_depths, styles
+from core import paintings
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
+from core.style import grid, transfer
 from explorer import scripting, work
 
 
@@ -53,23 +56,23 @@ def same(recipe: Recipe, part: int | None, *inputs: Image.Image) -> str:
 
 
 def test_neurons(sketchnet: Network) -> None:
-    plain = neurons.plan(sketchnet, "relu2b", [3, 5], size=24, steps=4)
+    plain = render_neurons.plan(sketchnet, "relu2b", [3, 5], size=24, steps=4)
     program = same(plain, None)
     assert 'neurons.plan(network, "relu2b", units=[3, 5], size=24, steps=4)' in program
     assert len(program.splitlines()) <= 8
-    same(neurons.plan(sketchnet, "relu2b", [7], size=24, steps=4, count=2, seed=5), 15)
-    same(neurons.plan(sketchnet, "relu3a", [7], size=24, steps=4, negative=True, l2=0.5), 7)
+    same(render_neurons.plan(sketchnet, "relu2b", [7], size=24, steps=4, count=2, seed=5), 15)
+    same(render_neurons.plan(sketchnet, "relu3a", [7], size=24, steps=4, negative=True, l2=0.5), 7)
 
 
 def test_many_neurons_are_saved_batch_by_batch(sketchnet: Network) -> None:
-    recipe = neurons.plan(sketchnet, "relu1a", size=16, steps=1)
+    recipe = render_neurons.plan(sketchnet, "relu1a", size=16, steps=1)
     assert len(recipe.parts()) > 1
     same(recipe, None)
 
 
 def test_a_picture_that_is_at_hand_is_named(sketchnet: Network) -> None:
     cat = samples.picture("cat")
-    recipe = dreams.plan(
+    recipe = render_dreams.plan(
         sketchnet,
         ["relu2b"],
         image_io.fingerprint(cat),
@@ -89,14 +92,14 @@ def test_a_picture_that_is_at_hand_is_named(sketchnet: Network) -> None:
 def test_a_picture_of_one_s_own_is_a_file(sketchnet: Network) -> None:
     own = image_io.scaled(samples.picture("coffee"), 70)
     own.save("image.png")
-    recipe = dreams.plan(sketchnet, ["relu2b"], image_io.fingerprint(own), size=64, steps=2)
+    recipe = render_dreams.plan(sketchnet, ["relu2b"], image_io.fingerprint(own), size=64, steps=2)
     assert 'image = images.open_picture("image.png")' in same(recipe, 0, own)
 
 
 def test_styles(sketchnet: Network) -> None:
     rocket, swirls = samples.picture("rocket"), paintings.picture("swirls")
     glass = paintings.picture("glass")
-    recipe = styles.plan(
+    recipe = transfer.plan(
         sketchnet,
         content=image_io.fingerprint(rocket),
         styles=(image_io.fingerprint(swirls), image_io.fingerprint(glass)),
@@ -108,12 +111,12 @@ def test_styles(sketchnet: Network) -> None:
     )
     program = same(recipe, 0, rocket, swirls, glass)
     assert 'painting_2 = paintings.picture("glass")' in program
-    texture = styles.plan(
+    texture = transfer.plan(
         sketchnet, styles=(image_io.fingerprint(swirls),), init="noise", size=64, steps=2
     )
     same(texture, 0, swirls)
-    for variation in (None, styles.StyleRecipe.variation):
-        reconstruction = styles.plan(
+    for variation in (None, transfer.StyleRecipe.variation):
+        reconstruction = transfer.plan(
             sketchnet,
             content=image_io.fingerprint(rocket),
             content_layers=("relu3a",),
@@ -127,7 +130,7 @@ def test_styles(sketchnet: Network) -> None:
 
 def test_style_at_several_depths(sketchnet: Network) -> None:
     rocket, swirls = samples.picture("rocket"), paintings.picture("swirls")
-    recipe = style_depths.plan(
+    recipe = grid.plan_grid(
         sketchnet,
         image_io.fingerprint(rocket),
         image_io.fingerprint(swirls),
@@ -142,7 +145,7 @@ def test_style_at_several_depths(sketchnet: Network) -> None:
         assert sheet.width > 2 * 64
     Path("3.png").unlink()
     assert "parts()[3]" in same(recipe, 3, rocket, swirls)
-    rows = style_depths.plan(
+    rows = grid.plan_grid(
         sketchnet, *recipe.inputs, shows=("content",), stages=("relu2b",), size=64, steps=1
     )
     for other in (rows, dataclasses.replace(rows, content_variations=())):

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import neurons
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
+from core.neurons import render_neurons
 from explorer import shipping
 from explorer.store import NEURONS, STYLES, Store
 
@@ -37,7 +37,7 @@ def test_some_of_them_drawn_anew_are_the_same(network: Network, tmp_path: Path, 
     recipe = next(it for it in shipping.recipes(network) if it.layer == layer.name)
     result = Store(tmp_path / "own.sqlite3").get(recipe.key)
     assert result is not None
-    *_, last = neurons.render(network, recipe)
+    *_, last = render_neurons.render(network, recipe)
     drawn = [picture for picture in last.pictures if not picture.dead]
     shipped = []
     for picture in last.pictures:

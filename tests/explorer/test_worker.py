@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core import neurons
 from core.errors import ExplorerError
 from core.networks import registry
+from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import supervisor, work, worker
@@ -176,7 +176,7 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    asked = neurons.plan(network, "relu1a", [3, 1], size=16, steps=6)
+    asked = render_neurons.plan(network, "relu1a", [3, 1], size=16, steps=6)
     monkeypatch.setattr(work, "SKETCH_SECONDS", 0.0)
     every = list(work.updates(asked))
     assert [sorted(it.sketches) for it in every] == [[1, 3]] * 6 + [[]]
@@ -188,7 +188,7 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
 
 def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    return neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
+    return render_neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is for POSIX systems")

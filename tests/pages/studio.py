@@ -10,12 +10,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core import neurons
 from core.errors import ExplorerError
 from core.networks import registry
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.registry import NetworkInfo
+from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from explorer import shared, work
@@ -57,7 +57,7 @@ class Studio:
         return RENDER(network, recipe, inputs)
 
 
-PLAN, RENDER = neurons.plan, neurons.render
+PLAN, RENDER = render_neurons.plan, render_neurons.render
 
 
 def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
@@ -71,9 +71,9 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
 
     monkeypatch.setattr(registry, "describe_networks", lambda: infos)
     monkeypatch.setattr(registry, "load", studio.load)
-    monkeypatch.setattr(neurons, "plan", studio.plan)
-    monkeypatch.setattr(neurons, "render", studio.render)
-    monkeypatch.setattr(neurons, "suggested_size", small)
+    monkeypatch.setattr(render_neurons, "plan", studio.plan)
+    monkeypatch.setattr(render_neurons, "render", studio.render)
+    monkeypatch.setattr(render_neurons, "suggested_size", small)
     work._network.cache_clear()
     st.cache_resource.clear()
     yield studio

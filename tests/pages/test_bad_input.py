@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from safetensors.torch import save
 
-from core import style_depths, style_settings
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
+from core.style import defaults, grid
 from explorer import links, shared, styling
 from tests.conftest import tiny_module
 from tests.explorer.test_library import SMALL, checkpoint
@@ -69,7 +69,7 @@ BESIDE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("probe", "unit"): {"layer": "3"},
 }
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
-PLAN = style_depths.plan
+PLAN = grid.plan_grid
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
         small = {"size": 32, "smallest": 32, "steps": 2}
         return PLAN(network, content, style, seed, **{**small, **given})
 
-    monkeypatch.setitem(style_settings.USUAL, SKETCHNET, USUAL)
-    monkeypatch.setattr(style_depths, "plan", quick)
+    monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
+    monkeypatch.setattr(grid, "plan_grid", quick)
     monkeypatch.setattr(links, "STYLE_USUAL", {"size": 48, "steps": 3})
     monkeypatch.setattr(styling, "PAINTING", "dots")
     # No index is made beside.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import dreams
+from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
 from explorer import choosing, dropping, links, shared
@@ -57,7 +57,7 @@ def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
     app = visit("dream", picture="cat", layer="3", unit="2,4", strength="1.5", seed="7", **QUICK)
     found = recipe_of()
     cat = choosing.find("cat").fingerprint
-    expected = dreams.plan(
+    expected = render_dreams.plan(
         studio.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
     )
     assert found == expected

@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core import neurons
 from core.errors import ExplorerError
 from core.networks.network import Network
+from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.labels import Label, Labels
@@ -126,7 +126,7 @@ def test_a_job_that_failed_says_why_and_can_be_tried_again(
 
     layer = studio.network.shown[0].name
     with monkeypatch.context() as patch:
-        patch.setattr(neurons, "render", broken)
+        patch.setattr(render_neurons, "render", broken)
         app = visit(layer=layer)
     assert any("The disk of the moon is full" in text.value for text in app.markdown)
     (button,) = [it for it in app.button if it.label == "Go on"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import style_settings
+from core.style import defaults
 from explorer.lessons.texts import LESSONS
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -100,7 +100,7 @@ def test_7_eyes_come_early() -> None:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     # The stand-in has SketchNet's name, but not its layers.
-    monkeypatch.setattr(style_settings, "USUAL", {})
+    monkeypatch.setattr(defaults, "DEFAULTS", {})
     yield from open_studio(Studio(tiny_module()), monkeypatch)
 
 

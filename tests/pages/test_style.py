@@ -10,11 +10,11 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import style_settings, styles
 from core.errors import ExplorerError
 from core.networks.registry import SKETCHNET
 from core.progress import Course
 from core.recipes.style import StyleRecipe
+from core.style import defaults, transfer
 from explorer import choosing, dropping, links, shared, styling, work
 from explorer.claims import Claims
 from explorer.gallery import Gallery, Search
@@ -30,7 +30,7 @@ SKETCH = work.sketch(torch.rand(3, 8, 12))
 
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    monkeypatch.setitem(style_settings.USUAL, SKETCHNET, USUAL)
+    monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
     monkeypatch.setattr(links, "STYLE_USUAL", {"size": 48, "steps": 3})
     # The quickest to draw of the paintings.
     monkeypatch.setattr(styling, "PAINTING", "dots")
@@ -104,7 +104,7 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
         colours="matched", seed="7", **settings, **QUICK,
     )  # fmt: skip
     content, style = (choosing.find(it).fingerprint for it in ("coffee", "tissue"))
-    assert recipe_of() == styles.plan(
+    assert recipe_of() == transfer.plan(
         studio.network, 7, content=content, styles=(style,), content_layers=("1",),
         style_layers=("3",), balance=0.5, style_scale=0.7, loss="gram", init="noise",
         colours="matched", size=64, steps=2,

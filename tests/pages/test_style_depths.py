@@ -8,12 +8,12 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import style_depths, style_settings
 from core.images import image_io
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.style import defaults, grid
 from explorer import choosing, company, dropping, links, shared, styled, styling
 from explorer.company import Company
 from explorer.gallery import Gallery, Search
@@ -23,7 +23,7 @@ from tests.pages.studio import Studio, open_studio, visit, work_off
 
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
 QUICK = {"size": "32", "steps": "2"}
-PLAN = style_depths.plan
+PLAN = grid.plan_grid
 
 
 def quick(network: Network, content: str, style: str, seed: int, **settings: Any) -> Any:
@@ -35,8 +35,8 @@ def quick(network: Network, content: str, style: str, seed: int, **settings: Any
 
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    monkeypatch.setitem(style_settings.USUAL, SKETCHNET, USUAL)
-    monkeypatch.setattr(style_depths, "plan", quick)
+    monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
+    monkeypatch.setattr(grid, "plan_grid", quick)
     # The quickest to draw of the paintings.
     monkeypatch.setattr(styling, "PAINTING", "dots")
     yield from open_studio(Studio(tiny_module()), monkeypatch)
@@ -57,7 +57,7 @@ def grids(app: AppTest) -> dict[str, list[dict[str, Any]]]:
 def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(studio: Studio) -> None:
     app = visit("style_depths")
     (shown,) = matrices(app)
-    depths = style_depths.spread(studio.network, style_depths.USUAL_DEPTHS)
+    depths = grid.spread(studio.network, grid.USUAL_DEPTHS)
     assert [it["name"] for it in shown["columns"]] == list(depths)
     assert [it["head"]["name"] for it in shown["rows"]] == list(depths)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
@@ -118,7 +118,7 @@ def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
 
 def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
     app = visit("style_depths", cell="matrix-2-1")
-    depths = style_depths.spread(studio.network, style_depths.USUAL_DEPTHS)
+    depths = grid.spread(studio.network, grid.USUAL_DEPTHS)
     assert f"Style by {depths[1]}, content by {depths[0]}" in html(app)
     (link,) = [it.proto for it in app.get("page_link")]
     assert f"style_layers={depths[1]}" in link.query_string

@@ -46,7 +46,7 @@ CHUNKS = 8
 
 
 @dataclass(frozen=True)
-class Window:
+class LayerWindow:
     """Which places of a layer are counted, where a picture is looked at in pieces.
 
     Attributes:
@@ -59,7 +59,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Cost:
+class LossTerm:
     """What is held against what one layer sees.
 
     Attributes:
@@ -72,12 +72,12 @@ class Cost:
 
     name: str
     layer: str
-    sums: Callable[[Tensor, Window], Sums]
+    sums: Callable[[Tensor, LayerWindow], Sums]
     worth: Callable[[Sums], Tensor]
 
 
 @dataclass(frozen=True)
-class Costs(Objective):
+class LossSum(Objective):
     """Costs of several layers at once, to be climbed downwards: the value is minus their sum.
 
     Attributes:
@@ -86,12 +86,14 @@ class Costs(Objective):
         latest: what each cost was, without its weight, at the last look, ``[N]`` by name.
     """
 
-    costs: tuple[tuple[float, Cost], ...] = ()
+    costs: tuple[tuple[float, LossTerm], ...] = ()
     penalty: Objective | None = None
     latest: dict[str, Tensor] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, costs: Sequence[tuple[float, Cost]], penalty: Objective | None = None) -> Costs:
+    def of(
+        cls, costs: Sequence[tuple[float, LossTerm]], penalty: Objective | None = None
+    ) -> LossSum:
         """Join costs with their weights."""
         layers = frozenset(cost.layer for _, cost in costs)
         beside = frozenset() if penalty is None else penalty.layers
@@ -102,12 +104,12 @@ class Costs(Objective):
         return self.judge(self.add_up(activations), activations.get(IMAGE))
 
     def add_up(
-        self, activations: Activations, windows: Mapping[str, Window] | None = None
+        self, activations: Activations, windows: Mapping[str, LayerWindow] | None = None
     ) -> tuple[Sums, ...]:
         """Give each cost's sums over the places that count, all places by default."""
         windows = windows or {}
         return tuple(
-            cost.sums(activations[cost.layer], windows.get(cost.layer, Window()))
+            cost.sums(activations[cost.layer], windows.get(cost.layer, LayerWindow()))
             for _, cost in self.costs
         )
 
@@ -130,7 +132,7 @@ def _never(activations: Activations) -> Tensor:
     raise NotImplementedError
 
 
-def content(layer: str, target: Tensor) -> Cost:
+def content(layer: str, target: Tensor) -> LossTerm:
     """Cost what a layer sees elsewhere than in the photograph: ``mean (F - T)^2 / mean T^2``.
 
     Args:
@@ -139,7 +141,7 @@ def content(layer: str, target: Tensor) -> Cost:
     """
     energy = target.to(_precision(target)).square().mean().clamp(min=TINY)
 
-    def sums(seen: Tensor, window: Window) -> Sums:
+    def sums(seen: Tensor, window: LayerWindow) -> Sums:
         own, wanted = _own(seen, window.within), _own(target, window.whole)
         apart: Tensor = _SquaredLength.apply(own - wanted.to(own))
         return (apart,)
@@ -147,7 +149,7 @@ def content(layer: str, target: Tensor) -> Cost:
     def worth(own: Sums) -> Tensor:
         return own[0] / target[0].numel() / energy
 
-    return Cost(f"content {layer}", layer, sums, worth)
+    return LossTerm(f"content {layer}", layer, sums, worth)
 
 
 def moments(seen: Tensor, weight: Tensor | None = None) -> Sums:
@@ -236,7 +238,7 @@ class _SquaredLength(torch.autograd.Function):
 
 
 @dataclass(frozen=True)
-class Style:
+class StyleTarget:
     """How the channels of a layer fire together in some paintings.
 
     Attributes:
@@ -248,13 +250,13 @@ class Style:
     mean: Tensor
 
     @classmethod
-    def of(cls, sums: Sums) -> Style:
+    def of(cls, sums: Sums) -> StyleTarget:
         """Take it from the ``moments`` of one picture."""
         together, count, firing = sums
         return cls(together[0] / count[0], firing[0] / count[0])
 
     @classmethod
-    def mixed(cls, styles: Sequence[Style], shares: Sequence[float]) -> Style:
+    def mixed(cls, styles: Sequence[StyleTarget], shares: Sequence[float]) -> StyleTarget:
         """Mix styles: the statistics of a wall that shows each painting on so much of it."""
         total = sum(shares)
         pairs = list(zip(styles, shares, strict=True))
@@ -263,7 +265,7 @@ class Style:
         return cls(gram, mean)
 
 
-def gram(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -> Cost:
+def gram(layer: str, style: StyleTarget, mask: Tensor | None = None, name: str = "") -> LossTerm:
     """Cost channels that fire together otherwise than in the painting: ``|G - A|^2 / |A|^2``.
 
     Args:
@@ -279,10 +281,12 @@ def gram(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -
         apart = together / count[:, None, None] - style.gram.to(together)
         return apart.square().flatten(1).sum(1) / energy
 
-    return Cost(name or f"style {layer}", layer, _masked(_together, mask), worth)
+    return LossTerm(name or f"style {layer}", layer, _masked(_together, mask), worth)
 
 
-def wasserstein(layer: str, style: Style, mask: Tensor | None = None, name: str = "") -> Cost:
+def wasserstein(
+    layer: str, style: StyleTarget, mask: Tensor | None = None, name: str = ""
+) -> LossTerm:
     """Cost another mean and covariance than the painting's: the squared Wasserstein-2 distance.
 
     That of the module's description, divided by ``trace(L) + |n|^2``. The trace of the root is the
@@ -312,7 +316,7 @@ def wasserstein(layer: str, style: Style, mask: Tensor | None = None, name: str 
         costs: Tensor = apart + trace + size - 2 * between.clamp(min=least).sqrt().sum(1)
         return costs / energy
 
-    return Cost(name or f"style {layer}", layer, _masked(moments, mask), worth)
+    return LossTerm(name or f"style {layer}", layer, _masked(moments, mask), worth)
 
 
 def at_places(mask: Tensor, size: tuple[int, int]) -> Tensor:
@@ -323,8 +327,8 @@ def at_places(mask: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _masked(
     add_up: Callable[[Tensor, Tensor | None], Sums], mask: Tensor | None
-) -> Callable[[Tensor, Window], Sums]:
-    def sums(seen: Tensor, window: Window) -> Sums:
+) -> Callable[[Tensor, LayerWindow], Sums]:
+    def sums(seen: Tensor, window: LayerWindow) -> Sums:
         weight = None if mask is None else mask[window.whole[0], window.whole[1]]
         return add_up(_own(seen, window.within), weight)
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.images import image_io, motion
 from core.networks import registry
@@ -30,7 +30,7 @@ def scene() -> Tensor:
 
 def dreamt(network: Network, recipe: DreamRecipe, pictures: Pictures) -> list[Tensor]:
     found = []
-    for progress in dreams.render(network, recipe, pictures.inputs):
+    for progress in render_dreams.render(network, recipe, pictures.inputs):
         assert 0 <= progress.done <= progress.total
         found += [picture.image for picture in progress.pictures]
     assert progress.done == progress.total
@@ -39,12 +39,12 @@ def dreamt(network: Network, recipe: DreamRecipe, pictures: Pictures) -> list[Te
 
 def small(network: Network, image: str, layers: tuple[str, ...] = ("3",), **other: Any) -> Any:
     settings: dict[str, Any] = {"size": 130, "octaves": 2, "steps": 4}
-    return dreams.plan(network, layers, image, **{**settings, **other})
+    return render_dreams.plan(network, layers, image, **{**settings, **other})
 
 
 def test_a_dream_sees_more(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
     recipe = small(tiny, pictures.keep(scene))
-    *_, last = dreams.render(tiny, recipe, pictures.inputs)
+    *_, last = render_dreams.render(tiny, recipe, pictures.inputs)
     (picture,) = last.pictures
     assert picture.image.shape == scene.shape
     assert float(picture.image.min()) >= 0 and float(picture.image.max()) <= 1
@@ -72,8 +72,8 @@ def test_strength_is_the_same_at_every_depth(
     name = tiny.shown[-1].name if layer == "logits" else layer
     # Nothing may leave the range, where it is cut off.
     recipe = small(tiny, pictures.keep(scene * 0.3 + 0.35), (name,), strength=loudness)
-    *_, last = dreams.render(tiny, recipe, pictures.inputs)
-    wanted = loudness * dreams.USUAL_STRENGTH
+    *_, last = render_dreams.render(tiny, recipe, pictures.inputs)
+    wanted = loudness * render_dreams.USUAL_STRENGTH
     assert float(last.pictures[0].facts["change"]) == pytest.approx(wanted, rel=0.05)
 
 
@@ -160,7 +160,7 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
     network = registry.load("sketchnet", device="cpu")
     photograph = image_io.to_tensor(samples.picture("astronaut"))[0][:, :400]
     settings = {"size": 512, "octave_scale": 1.2, "steps": 6, "tile": 1024}
-    whole = dreams.plan(network, [layer], pictures.keep(photograph), **settings)
+    whole = render_dreams.plan(network, [layer], pictures.keep(photograph), **settings)
     tiled = dataclasses.replace(whole, tile=384)
     (one,), (pieces,) = dreamt(network, whole, pictures), dreamt(network, tiled, pictures)
     (other,) = dreamt(network, dataclasses.replace(whole, seed=1), pictures)
@@ -180,10 +180,12 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
 def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) -> None:
     network = registry.load("sketchnet", device="cpu")
     photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 128))[0]
-    recipe = dreams.plan(network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4)
+    recipe = render_dreams.plan(
+        network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4
+    )
     (image,) = dreamt(network, recipe, pictures)
     change = float((image - photograph).square().mean().sqrt())
-    assert change == pytest.approx(dreams.USUAL_STRENGTH, rel=0.05)
+    assert change == pytest.approx(render_dreams.USUAL_STRENGTH, rel=0.05)
 
 
 def test_a_direction_is_climbed_and_its_opposite_sinks(
@@ -205,7 +207,7 @@ def test_a_step_over_tiles_can_be_left_between_them(
     tiny: Network, pictures: Pictures, scene: Tensor
 ) -> None:
     recipe = small(tiny, pictures.keep(scene), size=900, octaves=1, steps=2, tile=384)
-    done = [it.done / it.total for it in dreams.render(tiny, recipe, pictures.inputs)]
+    done = [it.done / it.total for it in render_dreams.render(tiny, recipe, pictures.inputs)]
     assert done == sorted(done) and len(done) > 2 * 6
     assert max(later - before for before, later in itertools.pairwise(done)) < 0.3
 
@@ -214,14 +216,14 @@ def test_octaves_grow_to_the_full_size() -> None:
     recipe = DreamRecipe(
         "tiny", "0" * 16, layers=("3",), image="0" * 32, octaves=4, octave_scale=2.0
     )
-    assert dreams.octaves(torch.zeros(1, 3, 400, 600), recipe) == [
+    assert render_dreams.octaves(torch.zeros(1, 3, 400, 600), recipe) == [
         (50, 75),
         (100, 150),
         (200, 300),
         (400, 600),
     ]
     # What is too small to hold anything is left out.
-    assert dreams.octaves(torch.zeros(1, 3, 60, 300), recipe) == [(60, 300)]
+    assert render_dreams.octaves(torch.zeros(1, 3, 60, 300), recipe) == [(60, 300)]
 
 
 def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
@@ -285,9 +287,13 @@ def test_other_weights_and_missing_pictures_are_refused(
 ) -> None:
     recipe = small(tiny, pictures.keep(scene))
     with pytest.raises(ExplorerError, match="recipe is for weights"):
-        list(dreams.render(tiny, dataclasses.replace(recipe, weights="f" * 16), pictures.inputs))
+        list(
+            render_dreams.render(
+                tiny, dataclasses.replace(recipe, weights="f" * 16), pictures.inputs
+            )
+        )
     with pytest.raises(ExplorerError, match="is not here"):
-        list(dreams.render(tiny, recipe, {}))
+        list(render_dreams.render(tiny, recipe, {}))
 
 
 def test_recipes_go_to_json_and_back() -> None:

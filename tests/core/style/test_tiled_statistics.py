@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import devices, style_losses, whole
+from core import devices
 from core.errors import ExplorerError
 from core.images.tiles import Tiles
 from core.networks import network as network_module
@@ -12,7 +12,8 @@ from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.objectives import IMAGE
 from core.optim.transforms import ReflectPad
-from core.style_losses import Costs, Style
+from core.style import losses, tiled_statistics
+from core.style.losses import LossSum, StyleTarget
 from tests.conftest import as_network
 
 TILES = Tiles(96, 32)
@@ -56,7 +57,7 @@ def picture() -> Tensor:
 def test_every_place_is_one_tiles_own(picture: Tensor) -> None:
     found = network()
     names = ["1", "2", "4"]
-    in_tiles = whole.activations(found, picture, names, TILES)
+    in_tiles = tiled_statistics.activations(found, picture, names, TILES)
     at_once = found.activations(picture, names)
     for name in names:
         torch.testing.assert_close(in_tiles[name], at_once[name], rtol=1e-4, atol=1e-4)
@@ -64,16 +65,16 @@ def test_every_place_is_one_tiles_own(picture: Tensor) -> None:
 
 def test_places_are_counted_without_the_picture() -> None:
     found = network()
-    counted = whole.places(found, ["1", "2", "4"], (143, 217))
+    counted = tiled_statistics.layer_sizes(found, ["1", "2", "4"], (143, 217))
     seen = found.activations(torch.zeros(1, 3, 143, 217), ["1", "2", "4"])
     assert counted == {name: (it.shape[2], it.shape[3]) for name, it in seen.items()}
 
 
 def test_moments_add_up(picture: Tensor) -> None:
     found = network()
-    in_tiles = whole.moments(found, picture, ["1", "4"], TILES)
+    in_tiles = tiled_statistics.moments(found, picture, ["1", "4"], TILES)
     for name, seen in found.activations(picture, ["1", "4"]).items():
-        for one, other in zip(in_tiles[name], style_losses.moments(seen), strict=True):
+        for one, other in zip(in_tiles[name], losses.moments(seen), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
 
 
@@ -83,15 +84,15 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     frame = ReflectPad(7)
     other = frame(picture.flip(3) * 0.7)
     seen = found.activations(other, ["1", "4"])
-    mask = style_losses.at_places(
+    mask = losses.at_places(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
     )
-    cost = getattr(style_losses, kind)
-    costs = Costs.of(
+    cost = getattr(losses, kind)
+    costs = LossSum.of(
         [
-            (1.0, cost("1", Style.of(style_losses.moments(seen["1"])))),
-            (0.7, cost("4", Style.of(style_losses.moments(seen["4"])), mask)),
-            (2.0, style_losses.content("4", seen["4"])),
+            (1.0, cost("1", StyleTarget.of(losses.moments(seen["1"])))),
+            (0.7, cost("4", StyleTarget.of(losses.moments(seen["4"])), mask)),
+            (2.0, losses.content("4", seen["4"])),
         ],
         0.5 * regularisers.squared_variation(),
     )
@@ -99,7 +100,7 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
     value = costs({**extractor(frame(one)), IMAGE: one})
     (-value.sum()).backward()  # type: ignore[no-untyped-call]
-    in_tiles = whole.pull(found, extractor, costs, tiled, frame(tiled), TILES)
+    in_tiles = tiled_statistics.backward_tiled(found, extractor, costs, tiled, frame(tiled), TILES)
     torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())
@@ -108,5 +109,5 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
 
 def test_a_layer_that_sees_everything_needs_everything(tiny: Network) -> None:
     with pytest.raises(ExplorerError, match="sees the whole picture"):
-        whole.pieces(tiny, ["4"], TILES, (143, 217))
-    assert len(whole.pieces(tiny, ["4"], TILES, (90, 90))) == 1
+        tiled_statistics.tile_windows(tiny, ["4"], TILES, (143, 217))
+    assert len(tiled_statistics.tile_windows(tiny, ["4"], TILES, (90, 90))) == 1

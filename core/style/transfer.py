@@ -1,7 +1,7 @@
 """Style transfer: a picture climbs towards the content of one picture and the style of others.
 
 Content is what a layer sees, and style is how its channels fire together (Gatys, Ecker and Bethge,
-"Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; ``core.style_losses`` has the
+"Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; ``core.style.losses`` has the
 formulas). The picture grows: it is painted small first, where strokes span what they should span
 and steps cost little, and what was painted is enlarged and painted on. Either part alone makes a
 texture (style only, from noise) or a reconstruction (content only, from noise).
@@ -17,8 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import whole
-from core.easel import Easel, Momentum
 from core.errors import ExplorerError
 from core.images import colours, image_io
 from core.images.colours import with_chroma_of
@@ -28,9 +26,18 @@ from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
 from core.progress import Course, Progress, thinned
 from core.recipes.style import StyleRecipe
-from core.style_costs import FRAME, Subjects, costs_at, noise, pulls, tiles_of
-from core.style_losses import Costs
-from core.style_settings import usual, variation
+from core.style import tiled_statistics
+from core.style.defaults import default_settings, variation
+from core.style.loss_builder import (
+    FRAME,
+    StyleInputs,
+    build_losses,
+    gradient_norms,
+    noise,
+    tiles_of,
+)
+from core.style.losses import LossSum
+from core.style.style_canvas import AdamState, StyleCanvas
 
 # No size is added for less than this part of a growth.
 SPARED = 0.1
@@ -68,7 +75,7 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
         ExplorerError: a setting is out of range.
     """
     given = {name: value for name, value in settings.items() if value is not None}
-    chosen = {**usual(network), **given}
+    chosen = {**default_settings(network), **given}
     if not chosen.get("styles"):
         chosen["style_layers"] = ()
     if not chosen.get("content"):
@@ -109,19 +116,22 @@ def render(
     """
     check(network, recipe)
     network = style_variant(network, recipe.pooling)
-    subjects = opened(recipe, inputs, network.device)
-    strength = pulls(network, recipe, subjects)
+    subjects = open_inputs(recipe, inputs, network.device)
+    strength = gradient_norms(network, recipe, subjects)
     sizes = scales(recipe, subjects.size)
     total = recipe.steps * sum(height * width for height, width in sizes)
-    image = begun(recipe, subjects, sizes[0])
-    momentum: Momentum | None = None
+    image = initial_image(recipe, subjects, sizes[0])
+    momentum: AdamState | None = None
     curves: dict[str, list[float]] = defaultdict(list)
     course = Course(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for size in sizes:
-        costs = costs_at(network, recipe, subjects, size, strength)
+        costs = build_losses(network, recipe, subjects, size, strength)
         easel = _easel(
-            recipe, subjects, enlarged(image, begun(recipe, subjects, size), recipe), momentum
+            recipe,
+            subjects,
+            enlarged(image, initial_image(recipe, subjects, size), recipe),
+            momentum,
         )
         for _ in ascend(network, costs, easel, _settings(network, recipe, size), FRAME, generator):
             done += size[0] * size[1]
@@ -129,7 +139,7 @@ def render(
                 curves[name].append(float(value[0]))
             yield Progress(done, total, {0: easel.painted[0]}, course=course)
         image, momentum = easel.painted, easel.momentum
-    start = losses(network, recipe, costs, begun(recipe, subjects, sizes[-1]))
+    start = losses(network, recipe, costs, initial_image(recipe, subjects, sizes[-1]))
     end = losses(network, recipe, costs, image)
     told = {
         name: {"start": start[name], "end": end[name], "curve": thinned(curves[name])}
@@ -176,7 +186,7 @@ def enlarged(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
     return (start + change).clamp(0, 1)
 
 
-def begun(recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]) -> Tensor:
+def initial_image(recipe: StyleRecipe, subjects: StyleInputs, size: tuple[int, int]) -> Tensor:
     """Give what a picture of (height, width) starts from, ``[1, 3, H, W]`` in ``[0, 1]``."""
     picture = subjects.content if recipe.init == "content" else subjects.start
     if picture is not None:
@@ -184,17 +194,21 @@ def begun(recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]) -> Ten
     return noise(recipe.seed, size).to(subjects.device)
 
 
-def losses(network: Network, recipe: StyleRecipe, costs: Costs, image: Tensor) -> dict[str, float]:
+def losses(
+    network: Network, recipe: StyleRecipe, costs: LossSum, image: Tensor
+) -> dict[str, float]:
     """Measure each cost of a picture ``[1, 3, H, W]``, by its name."""
     layers = [cost.layer for _, cost in costs.costs]
     extractor = network.extractor(layers, for_gradients=True)
     seen = FRAME(image)
-    cover = whole.pieces(network, layers, tiles_of(network, recipe), _size(seen))
-    costs.judge(whole.add_up(extractor, costs, seen, cover), image)
+    cover = tiled_statistics.tile_windows(network, layers, tiles_of(network, recipe), _size(seen))
+    costs.judge(tiled_statistics.sum_over_tiles(extractor, costs, seen, cover), image)
     return {name: float(value[0]) for name, value in costs.latest.items()}
 
 
-def opened(recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.device) -> Subjects:
+def open_inputs(
+    recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.device
+) -> StyleInputs:
     """Open the pictures that a recipe names, the paintings in the colours that are wanted.
 
     Raises:
@@ -224,19 +238,19 @@ def opened(recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.devic
     ]
     if any(it is not None and not bool(it.any()) for it in masks):
         raise ExplorerError("a mask is black everywhere; paint white where its style belongs")
-    return Subjects(photograph, content, tuple(paintings), tuple(masks), start, size, device)
+    return StyleInputs(photograph, content, tuple(paintings), tuple(masks), start, size, device)
 
 
 def _easel(
-    recipe: StyleRecipe, subjects: Subjects, image: Tensor, momentum: Momentum | None
-) -> Easel:
+    recipe: StyleRecipe, subjects: StyleInputs, image: Tensor, momentum: AdamState | None
+) -> StyleCanvas:
     size = _size(image)
     base = mask = None
     if subjects.mask is not None and subjects.content is not None:
         base = resized(subjects.content, size).clamp(0, 1)
         mask = resized(subjects.mask, size).clamp(0, 1)
     carried = None if momentum is None else momentum.resized(size)
-    return Easel(image, recipe.rate, recipe.method, carried, base, mask)
+    return StyleCanvas(image, recipe.rate, recipe.method, carried, base, mask)
 
 
 def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from core import allocator
+from core.dreams.dream_canvas import DreamCanvas, root_mean_square
 from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
@@ -27,7 +28,6 @@ from core.optim.objectives import Objective
 from core.optim.transforms import RandomShift
 from core.progress import Progress
 from core.recipes.dream import DreamRecipe
-from core.retouch import Retouch, strength
 
 # The change that a strength of 1 makes: its root mean square, in units of the full range.
 USUAL_STRENGTH = 0.12
@@ -144,7 +144,7 @@ def render(
             after = _measure(look, wish, finished)
             facts = {
                 "activation": after / before if before else after,
-                "change": strength(finished - scene.base),
+                "change": root_mean_square(finished - scene.base),
             }
             picture = DreamPicture(frame, finished[0].cpu(), facts)
             yield Progress(behind + each, total, {}, (picture,))
@@ -209,7 +209,7 @@ def _dream(
         quiet, loud = (
             loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
         )
-        canvas = Retouch(
+        canvas = DreamCanvas(
             resized(scene.base, size),
             detail,
             None if mask is None else resized(mask, size),

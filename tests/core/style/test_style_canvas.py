@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.easel import AVERAGE, SOFTNESS, Easel, Soft
 from core.networks.network import Network
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.objectives import IMAGE, Objective
 from core.optim.transforms import ReflectPad
+from core.style.style_canvas import AVERAGE, SOFTNESS, FrequencyPreconditioner, StyleCanvas
 
 
 def towards(target: Tensor) -> Objective:
@@ -20,7 +20,7 @@ def towards(target: Tensor) -> Objective:
     )
 
 
-def climb(network: Network, easel: Easel, target: Tensor, steps: int) -> list[float]:
+def climb(network: Network, easel: StyleCanvas, target: Tensor, steps: int) -> list[float]:
     settings = AscentSettings(steps, settling=0, patience=0, wake_steps=0)
     return [
         float(step.value)
@@ -37,30 +37,30 @@ def target() -> Tensor:
 
 def test_momentum_carried_over_is_as_if_never_stopped(tiny: Network, target: Tensor) -> None:
     start = torch.full_like(target, 0.5)
-    through = Easel(start, 1.0, "adam")
+    through = StyleCanvas(start, 1.0, "adam")
     climb(tiny, through, target, 12)
-    first = Easel(start, 1.0, "adam")
+    first = StyleCanvas(start, 1.0, "adam")
     climb(tiny, first, target, 5)
-    second = Easel(first.values.detach(), 1.0, "adam", momentum=first.momentum)
+    second = StyleCanvas(first.values.detach(), 1.0, "adam", momentum=first.momentum)
     climb(tiny, second, target, 7)
     torch.testing.assert_close(second.values, through.values, rtol=1e-5, atol=1e-6)
 
 
 def test_momentum_fits_another_size(tiny: Network, target: Tensor) -> None:
-    easel = Easel(torch.full_like(target, 0.5), 1.0, "adam")
+    easel = StyleCanvas(torch.full_like(target, 0.5), 1.0, "adam")
     assert easel.momentum is None
     climb(tiny, easel, target, 3)
     assert easel.momentum is not None
     larger = easel.momentum.resized((13, 20))
     assert larger.first.shape == larger.second.shape == (1, 3, 13, 20)
     assert bool((larger.second >= 0).all()) and float(larger.steps) == 3
-    again = Easel(torch.full((1, 3, 13, 20), 0.5), 1.0, "adam", momentum=larger)
+    again = StyleCanvas(torch.full((1, 3, 13, 20), 0.5), 1.0, "adam", momentum=larger)
     climb(tiny, again, torch.zeros(1, 3, 13, 20), 2)
     assert float(easel.momentum.steps) == 3
 
 
 def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) -> None:
-    easel = Easel(torch.full_like(target, 0.5), 2.5, "adam")
+    easel = StyleCanvas(torch.full_like(target, 0.5), 2.5, "adam")
     torch.testing.assert_close(easel.painted, easel.values.detach())
     settings = AscentSettings(6, settling=0, patience=0, wake_steps=0)
     after = []
@@ -72,7 +72,7 @@ def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) ->
 
 
 def test_lbfgs_shows_the_best_picture_that_it_saw(tiny: Network, target: Tensor) -> None:
-    easel = Easel(torch.full_like(target, 0.5))
+    easel = StyleCanvas(torch.full_like(target, 0.5))
     values = climb(tiny, easel, target, 15)
     found = float(towards(target)({IMAGE: easel.painted}))
     assert found == pytest.approx(max(values)) and found > 0.001 * values[0]
@@ -80,7 +80,7 @@ def test_lbfgs_shows_the_best_picture_that_it_saw(tiny: Network, target: Tensor)
 
 @pytest.mark.parametrize("size", [(9, 14), (8, 1), (1, 7), (15, 15)])
 def test_the_first_guess_is_symmetric_and_positive(size: tuple[int, int]) -> None:
-    soft = Soft(size)
+    soft = FrequencyPreconditioner(size)
     generator = torch.Generator().manual_seed(3)
     one, other = (torch.randn(1, 3, *size, generator=generator) for _ in range(2))
     torch.testing.assert_close((soft(one) * other).sum(), (one * soft(other)).sum())
@@ -95,8 +95,10 @@ def test_the_first_guess_damps_waves_by_their_frequency(size: tuple[int, int]) -
 
     def kept(times: int) -> float:
         wave = torch.cos(2 * torch.pi * times * laid).expand(1, 3, *size)
-        share = float((Soft(size)(wave) * wave).sum() / wave.square().sum())
-        torch.testing.assert_close(Soft(size)(wave), share * wave, rtol=1e-4, atol=1e-4)
+        share = float((FrequencyPreconditioner(size)(wave) * wave).sum() / wave.square().sum())
+        torch.testing.assert_close(
+            FrequencyPreconditioner(size)(wave), share * wave, rtol=1e-4, atol=1e-4
+        )
         return share
 
     assert kept(1) / kept(2) == pytest.approx(2**SOFTNESS, rel=1e-3)
@@ -107,7 +109,7 @@ def test_nothing_changes_where_the_mask_is_black(tiny: Network, target: Tensor) 
     base = torch.rand(target.shape, generator=torch.Generator().manual_seed(2))
     mask = torch.zeros(1, 1, 9, 14)
     mask[..., 4:, 3:9] = 1
-    easel = Easel(base, 2.5, "adam", base=base, mask=mask)
+    easel = StyleCanvas(base, 2.5, "adam", base=base, mask=mask)
     climb(tiny, easel, target, 20)
     apart = (easel.painted - base).abs().amax(1, keepdim=True)
     assert bool((apart[mask == 0] == 0).all()) and bool((apart[mask == 1] > 0.05).any())
@@ -115,7 +117,7 @@ def test_nothing_changes_where_the_mask_is_black(tiny: Network, target: Tensor) 
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_fits_a_photograph(method: str, tiny: Network, photograph: Tensor) -> None:
-    easel = Easel(torch.full_like(photograph, 0.5), 1.0, method)
+    easel = StyleCanvas(torch.full_like(photograph, 0.5), 1.0, method)
     climb(tiny, easel, photograph.clamp(0, 1), 150)
     assert float((easel.painted - photograph.clamp(0, 1)).square().mean()) < 1e-3
 
@@ -123,7 +125,7 @@ def test_fits_a_photograph(method: str, tiny: Network, photograph: Tensor) -> No
 def test_what_is_seen_through_a_mask_pixel_by_pixel_and_its_gradient(target: Tensor) -> None:
     values, base = target.double(), target.flip(3).double()
     mask = torch.rand(1, 1, 9, 14, generator=torch.Generator().manual_seed(2)).double()
-    easel = Easel(values, 1.0, "adam", base=base, mask=mask)
+    easel = StyleCanvas(values, 1.0, "adam", base=base, mask=mask)
     drawn = easel().detach()
     for row in range(9):
         for col in range(14):

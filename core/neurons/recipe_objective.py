@@ -22,7 +22,7 @@ INVERSION_POWER = 4.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class RecipeObjective:
     """What the pictures of a recipe climb.
 
     Attributes:
@@ -34,7 +34,9 @@ class Wish:
     measured: Objective
 
 
-def wish(network: Network, recipe: NeuronRecipe, picture: Tensor | None) -> Wish:
+def build_objective(
+    network: Network, recipe: NeuronRecipe, picture: Tensor | None
+) -> RecipeObjective:
     """Compose what one batch of a recipe climbs.
 
     Args:
@@ -56,7 +58,7 @@ def wish(network: Network, recipe: NeuronRecipe, picture: Tensor | None) -> Wish
     ):
         if weight:
             climbed = climbed - weight * objectives.proportional_sum(penalty, base)
-    return Wish(climbed, measured)
+    return RecipeObjective(climbed, measured)
 
 
 def _measured(

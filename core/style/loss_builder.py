@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core import style_losses, whole
 from core.images.resize import resized
 from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.transforms import ReflectPad
 from core.recipes.style import StyleRecipe
-from core.style_losses import Cost, Costs, Style, Window
+from core.style import losses, tiled_statistics
+from core.style.losses import LayerWindow, LossSum, LossTerm, StyleTarget
 
 # Contrast of the noise that a picture starts from: as much as a soft photograph has.
 NOISE = 0.15
@@ -25,11 +25,11 @@ LEAST_PULL = 1e-4
 # What the network sees around the picture.
 FRAME = ReflectPad()
 
-COSTS = {"gram": style_losses.gram, "wasserstein": style_losses.wasserstein}
+STYLE_LOSSES = {"gram": losses.gram, "wasserstein": losses.wasserstein}
 
 
 @dataclass(frozen=True)
-class Subjects:
+class StyleInputs:
     """The pictures that a recipe names.
 
     Attributes:
@@ -59,13 +59,13 @@ class Subjects:
         return torch.cat(masks, 1).amax(1, keepdim=True)
 
 
-def costs_at(
+def build_losses(
     network: Network,
     recipe: StyleRecipe,
-    subjects: Subjects,
+    subjects: StyleInputs,
     size: tuple[int, int],
     pulls: Mapping[str, float] | None = None,
-) -> Costs:
+) -> LossSum:
     """Say what is held against a picture of (height, width).
 
     Weights count the picture's pixels, so that the gradient of a pixel is as large at every size.
@@ -83,10 +83,12 @@ def costs_at(
     strength = {} if pulls is None else pulls
     costs = [(pixels * weight / strength.get(it.name, 1.0), it) for weight, it in weighted]
     variation = regularisers.squared_variation() * (recipe.variation * pixels)
-    return Costs.of(costs, variation if recipe.variation else None)
+    return LossSum.of(costs, variation if recipe.variation else None)
 
 
-def pulls(network: Network, recipe: StyleRecipe, subjects: Subjects) -> dict[str, float]:
+def gradient_norms(
+    network: Network, recipe: StyleRecipe, subjects: StyleInputs
+) -> dict[str, float]:
     """Measure how strongly each cost pulls at a pixel, so that all can be made to pull alike.
 
     Even relative to its target's energy, a cost of a deep layer has a gradient a hundred times
@@ -95,7 +97,7 @@ def pulls(network: Network, recipe: StyleRecipe, subjects: Subjects) -> dict[str
     at the content, costs of content at the first painting; at noise where that is missing.
     """
     size = _within(subjects.size, PULL_SIDE)
-    costs = costs_at(network, recipe, subjects, size)
+    costs = build_losses(network, recipe, subjects, size)
     extractor = network.extractor(
         sorted({cost.layer for _, cost in costs.costs}), for_gradients=True
     )
@@ -107,7 +109,7 @@ def pulls(network: Network, recipe: StyleRecipe, subjects: Subjects) -> dict[str
         seen = extractor(FRAME(image))
         for _, cost in costs.costs:
             if cost.name.startswith(kind):
-                worth = cost.worth(cost.sums(seen[cost.layer], Window())).sum()
+                worth = cost.worth(cost.sums(seen[cost.layer], LayerWindow())).sum()
                 (slope,) = torch.autograd.grad(worth, image, retain_graph=True)
                 found[cost.name] = float(slope.norm()) * (size[0] * size[1]) ** 0.5
     # A painting that has the content's style already pulls at nothing, and so it should.
@@ -135,23 +137,21 @@ def tiles_of(network: Network, recipe: StyleRecipe) -> Tiles:
 
 
 def _contents(
-    network: Network, recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]
-) -> list[tuple[float, Cost]]:
+    network: Network, recipe: StyleRecipe, subjects: StyleInputs, size: tuple[int, int]
+) -> list[tuple[float, LossTerm]]:
     if subjects.content is None:
         return []
     image = FRAME(resized(subjects.content, size).clamp(0, 1))
     names = list(recipe.content_layers)
     says = recipe.balance if recipe.styles else 1.0
     weights = dict(zip(names, _parts(recipe.content_weights, len(names)), strict=True))
-    seen = whole.activations(network, image, names, tiles_of(network, recipe))
-    return [
-        (says * weights[name], style_losses.content(name, target)) for name, target in seen.items()
-    ]
+    seen = tiled_statistics.activations(network, image, names, tiles_of(network, recipe))
+    return [(says * weights[name], losses.content(name, target)) for name, target in seen.items()]
 
 
 def _styles(
-    network: Network, recipe: StyleRecipe, subjects: Subjects, size: tuple[int, int]
-) -> list[tuple[float, Cost]]:
+    network: Network, recipe: StyleRecipe, subjects: StyleInputs, size: tuple[int, int]
+) -> list[tuple[float, LossTerm]]:
     """Hold each region to the mixture of the paintings that belong there.
 
     A region has to say as much as it is large, so that each of its pixels is pulled alike.
@@ -167,23 +167,25 @@ def _styles(
     regions = list(dict.fromkeys(masks))
     areas = [_area(opened[masks.index(region)]) for region in regions]
     around = (size[0] + 2 * FRAME.width, size[1] + 2 * FRAME.width)
-    places = whole.places(network, names, around) if any(masks) else {}
+    places = tiled_statistics.layer_sizes(network, names, around) if any(masks) else {}
     found = []
     for number, region in enumerate(regions):
         members = [at for at, mask in enumerate(masks) if mask == region]
         mask = opened[members[0]]
         for name, weight in zip(names, weights, strict=True):
-            style = Style.mixed([seen[at][name] for at in members], [shares[at] for at in members])
+            style = StyleTarget.mixed(
+                [seen[at][name] for at in members], [shares[at] for at in members]
+            )
             own = None if mask is None else _at_places(mask, size, places[name])
             title = f"style {name}" + (f" in region {number + 1}" if len(regions) > 1 else "")
-            cost = COSTS[recipe.loss](name, style, own, title)
+            cost = STYLE_LOSSES[recipe.loss](name, style, own, title)
             found.append((weight * areas[number] / sum(areas), cost))
     return found
 
 
 def _at_places(mask: Tensor, size: tuple[int, int], places: tuple[int, int]) -> Tensor:
     """Scale a mask to a picture of a size, and that with its frame to the places of a layer."""
-    return style_losses.at_places(FRAME(resized(mask, size)), places)
+    return losses.at_places(FRAME(resized(mask, size)), places)
 
 
 def painting_at(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
@@ -195,11 +197,11 @@ def painting_at(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) ->
 
 def _seen(
     network: Network, recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]
-) -> dict[str, Style]:
+) -> dict[str, StyleTarget]:
     """Measure a painting, as large beside the picture as the recipe says, by layer."""
     image = painting_at(recipe, painting, size)
-    sums = whole.moments(network, image, recipe.style_layers, tiles_of(network, recipe))
-    return {name: Style.of(own) for name, own in sums.items()}
+    sums = tiled_statistics.moments(network, image, recipe.style_layers, tiles_of(network, recipe))
+    return {name: StyleTarget.of(own) for name, own in sums.items()}
 
 
 def _parts(weights: Sequence[float], count: int) -> list[float]:

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core import style_losses
 from core.errors import ExplorerError
 from core.images.tiles import Box, Tile, Tiles
 from core.networks.layers import Layer
 from core.networks.network import FeatureExtractor, Network
-from core.style_losses import Costs, Sums, Window
+from core.style import losses
+from core.style.losses import LayerWindow, LossSum, Sums
 
 # Pixels that every network takes, and that cost little.
 STRIP = 64
 
 
 @dataclass(frozen=True)
-class Piece:
+class TileWindows:
     """A tile, and which places of each layer are its own.
 
     Attributes:
@@ -34,12 +34,12 @@ class Piece:
     """
 
     tile: Tile
-    windows: Mapping[str, Window]
+    windows: Mapping[str, LayerWindow]
 
 
-def pieces(
+def tile_windows(
     network: Network, names: Iterable[str], tiles: Tiles, size: tuple[int, int]
-) -> list[Piece]:
+) -> list[TileWindows]:
     """Cut a picture of (height, width) up so that each place of each layer is one tile's own.
 
     Args:
@@ -54,16 +54,17 @@ def pieces(
     layers = [network.layer(name) for name in names]
     cover = list(tiles.grid(size))
     if len(cover) == 1:
-        return [Piece(cover[0], {layer.name: Window() for layer in layers})]
+        return [TileWindows(cover[0], {layer.name: LayerWindow() for layer in layers})]
     return [
-        Piece(tile, {layer.name: _window(layer, tile, size) for layer in layers}) for tile in cover
+        TileWindows(tile, {layer.name: _window(layer, tile, size) for layer in layers})
+        for tile in cover
     ]
 
 
-def pull(
+def backward_tiled(
     network: Network,
     extractor: FeatureExtractor,
-    costs: Costs,
+    costs: LossSum,
     image: Tensor,
     moved: Tensor,
     tiles: Tiles,
@@ -74,9 +75,9 @@ def pull(
 
     Where tiles see as far around their own places as these see, both are as without tiles.
     """
-    cover = pieces(network, (cost.layer for _, cost in costs.costs), tiles, _size(moved))
+    cover = tile_windows(network, (cost.layer for _, cost in costs.costs), tiles, _size(moved))
     still = moved.detach()
-    sums = add_up(extractor, costs, still, cover)
+    sums = sum_over_tiles(extractor, costs, still, cover)
     with torch.enable_grad():
         leaves = [tuple(it.requires_grad_() for it in own) for own in sums]
         bare = image.detach().requires_grad_()
@@ -103,8 +104,8 @@ def pull(
 
 
 @torch.no_grad()
-def add_up(
-    extractor: FeatureExtractor, costs: Costs, image: Tensor, cover: list[Piece]
+def sum_over_tiles(
+    extractor: FeatureExtractor, costs: LossSum, image: Tensor, cover: list[TileWindows]
 ) -> list[Sums]:
     """Give each cost's sums over a whole picture ``[N, 3, H, W]``, a tile at a time."""
     total: list[Sums] = []
@@ -133,12 +134,12 @@ def moments(network: Network, image: Tensor, names: Sequence[str], tiles: Tiles)
     total: dict[str, Sums] = {}
     for windows, seen in _looks(network, image, names, tiles):
         for name, window in windows.items():
-            own = style_losses.moments(seen[name][..., window.within[0], window.within[1]])
+            own = losses.moments(seen[name][..., window.within[0], window.within[1]])
             total[name] = tuple(map(torch.add, total[name], own)) if name in total else own
     return total
 
 
-def places(
+def layer_sizes(
     network: Network, names: Sequence[str], size: tuple[int, int]
 ) -> dict[str, tuple[int, int]]:
     """Tell how many (rows, columns) layers have on a picture of (height, width).
@@ -154,10 +155,10 @@ def places(
 @torch.no_grad()
 def _looks(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles
-) -> Iterator[tuple[Mapping[str, Window], dict[str, Tensor]]]:
+) -> Iterator[tuple[Mapping[str, LayerWindow], dict[str, Tensor]]]:
     """Look at a picture tile by tile."""
     extractor = network.extractor(names, for_gradients=True)
-    for piece in pieces(network, names, tiles, _size(image)):
+    for piece in tile_windows(network, names, tiles, _size(image)):
         rows, cols = piece.tile.seen
         yield piece.windows, extractor(image[..., rows, cols])
 
@@ -177,7 +178,7 @@ def _joined(parts: list[tuple[Box, Tensor]]) -> Tensor:
 
 
 def _sums(
-    extractor: FeatureExtractor, costs: Costs, seen: Tensor, piece: Piece
+    extractor: FeatureExtractor, costs: LossSum, seen: Tensor, piece: TileWindows
 ) -> tuple[Sums, ...]:
     return costs.add_up(extractor(seen), piece.windows)
 
@@ -186,7 +187,7 @@ def _size(image: Tensor) -> tuple[int, int]:
     return image.shape[2], image.shape[3]
 
 
-def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> Window:
+def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> LayerWindow:
     if layer.spans is None or layer.stride is None:
         raise ExplorerError(
             f"layer {layer.name} sees the whole picture at once; "
@@ -205,4 +206,4 @@ def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> Window:
         last = None if own.stop == size[axis] else math.ceil((own.stop - centre) / stride)
         within.append(slice(first - before, None if last is None else last - before))
         whole.append(slice(first, last))
-    return Window((within[0], within[1]), (whole[0], whole[1]))
+    return LayerWindow((within[0], within[1]), (whole[0], whole[1]))

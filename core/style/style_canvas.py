@@ -25,21 +25,21 @@ SOFTNESS = 0.5
 
 
 @dataclass(frozen=True)
-class Momentum:
+class AdamState:
     """Where Adam was heading: its two moments, ``[1, 3, H, W]`` each, after so many steps."""
 
     steps: Tensor
     first: Tensor
     second: Tensor
 
-    def resized(self, size: tuple[int, int]) -> "Momentum":
+    def resized(self, size: tuple[int, int]) -> "AdamState":
         """Carry it over to a picture of (height, width)."""
         first = F.interpolate(self.first, size, mode="bicubic", align_corners=False)
         second = F.interpolate(self.second, size, mode="bilinear", align_corners=False)
-        return Momentum(self.steps.clone(), first, second.clamp_(min=0))
+        return AdamState(self.steps.clone(), first, second.clamp_(min=0))
 
 
-class Soft:
+class FrequencyPreconditioner:
     """The first guess at the inverse curvature of what is held against a picture.
 
     Costs curve the more, the finer the wave that is added to a picture; left to itself, L-BFGS
@@ -63,7 +63,7 @@ class Soft:
         return soft
 
 
-class Easel(Canvas):
+class StyleCanvas(Canvas):
     """One picture whose pixels are free, kept in ``[0, 1]``.
 
     Attributes:
@@ -79,7 +79,7 @@ class Easel(Canvas):
         image: Tensor,
         rate: float = 1.0,
         method: str = "lbfgs",
-        momentum: Momentum | None = None,
+        momentum: AdamState | None = None,
         base: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> None:
@@ -112,7 +112,9 @@ class Easel(Canvas):
         """Make Adam, with the momentum that it had, or L-BFGS."""
         if self.method == "lbfgs":
             height, width = self.values.shape[2:]
-            self._descent = LBFGS(self.values, learning_rate, Soft((height, width)))
+            self._descent = LBFGS(
+                self.values, learning_rate, FrequencyPreconditioner((height, width))
+            )
             return self._descent
         adam = torch.optim.Adam(
             self.parameters(), lr=learning_rate, betas=BETAS, eps=damping, fused=True
@@ -152,10 +154,10 @@ class Easel(Canvas):
         return self._shown(average.clamp(0, 1))
 
     @property
-    def momentum(self) -> Momentum | None:
+    def momentum(self) -> AdamState | None:
         """Where Adam is heading."""
         state = self._adam.state[self.values] if self._adam is not None else None
-        return Momentum(state["step"], state["exp_avg"], state["exp_avg_sq"]) if state else None
+        return AdamState(state["step"], state["exp_avg"], state["exp_avg_sq"]) if state else None
 
     def _shown(self, values: Tensor) -> Tensor:
         if self.mask is None or self.base is None:

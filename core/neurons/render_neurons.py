@@ -11,14 +11,14 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons.recipe_objective import RecipeObjective, build_objective
+from core.neurons.reliability import high_frequency_share
 from core.optim import natural_spectrum
 from core.optim.ascent import AscentSettings, Step, Transform, ascend
 from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.optim.transforms import RandomAffine, RandomCrop
 from core.progress import Progress
 from core.recipes.neuron import OF_EACH, STEPS, NeuronRecipe
-from core.reliability import fineness
-from core.wishes import Wish, wish
 
 # A picture shows a neuron well when its receptive field fits in about three times along each side.
 FIELDS_ACROSS = 3
@@ -134,15 +134,15 @@ def render(
     total = recipe.steps * len(recipe.pictures)
     behind = 0
     for part in recipe.parts():
-        wanted = wish(network, part, picture)
+        wanted = build_objective(network, part, picture)
         canvas = _canvas(network, part, picture, inputs)
         count = len(part.pictures)
-        for step in _climb(network, part, wanted, canvas):
+        for step in _ascend(network, part, wanted, canvas):
             # An ascent that settles early is that much further.
             done = behind + count * round(part.steps * step.index / step.total)
             yield Progress(done, total, dict(zip(part.pictures, step.image, strict=True)))
         behind += part.steps * count
-        yield Progress(behind, total, {}, _look(network, part, wanted, canvas))
+        yield Progress(behind, total, {}, _measure_final(network, part, wanted, canvas))
 
 
 def _picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None:
@@ -185,7 +185,9 @@ def _shape(image: Tensor) -> tuple[int, int]:
     return image.shape[2], image.shape[3]
 
 
-def _climb(network: Network, recipe: NeuronRecipe, wanted: Wish, canvas: Canvas) -> Iterator[Step]:
+def _ascend(
+    network: Network, recipe: NeuronRecipe, wanted: RecipeObjective, canvas: Canvas
+) -> Iterator[Step]:
     """Let one batch climb."""
     transform: Transform = RandomCrop() if recipe.canvas == "maco" else RandomAffine()
     return ascend(
@@ -198,14 +200,14 @@ def _climb(network: Network, recipe: NeuronRecipe, wanted: Wish, canvas: Canvas)
     )
 
 
-def _look(
-    network: Network, recipe: NeuronRecipe, wanted: Wish, canvas: Canvas
+def _measure_final(
+    network: Network, recipe: NeuronRecipe, wanted: RecipeObjective, canvas: Canvas
 ) -> tuple[NeuronPicture, ...]:
     """Look at the finished images once more, unmoved and in full precision."""
     with torch.no_grad():
         image = canvas()
     seen = network.activations(image, {*wanted.measured.layers, recipe.layer})
-    values, fine = wanted.measured(seen), fineness(image)
+    values, fine = wanted.measured(seen), high_frequency_share(image)
     dead = torch.zeros(len(image), dtype=torch.bool)
     if recipe.objective in OF_EACH:
         units = [unit for unit in recipe.units for _ in range(recipe.count)]

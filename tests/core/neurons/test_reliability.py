@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.reliability import agreement, fineness, signature, verdict
+from core.neurons.reliability import agreement, high_frequency_share, mean_activation, verdict
 
 
 def wave(period: float, along: int) -> Tensor:
@@ -18,20 +18,20 @@ def wave(period: float, along: int) -> Tensor:
 
 def test_fine_waves_are_fine_and_broad_ones_are_not(photograph: Tensor) -> None:
     for along in (0, 1):
-        assert float(fineness(wave(3, along))) == pytest.approx(1, abs=1e-5)
-        assert float(fineness(wave(8, along))) == pytest.approx(0, abs=1e-5)
+        assert float(high_frequency_share(wave(3, along))) == pytest.approx(1, abs=1e-5)
+        assert float(high_frequency_share(wave(8, along))) == pytest.approx(0, abs=1e-5)
     half = wave(3, 0) + wave(8, 1)
-    assert float(fineness(half)) == pytest.approx(0.5, abs=1e-5)
-    assert float(fineness(photograph)) < 0.1
+    assert float(high_frequency_share(half)) == pytest.approx(0.5, abs=1e-5)
+    assert float(high_frequency_share(photograph)) < 0.1
 
 
 def test_white_noise_is_three_quarters_fine() -> None:
     noise = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    assert fineness(noise).tolist() == pytest.approx([0.75] * 4, abs=0.03)
+    assert high_frequency_share(noise).tolist() == pytest.approx([0.75] * 4, abs=0.03)
 
 
 def test_one_colour_has_no_grain() -> None:
-    assert float(fineness(torch.full((1, 3, 8, 9), 0.3))) == pytest.approx(0, abs=1e-3)
+    assert float(high_frequency_share(torch.full((1, 3, 8, 9), 0.3))) == pytest.approx(0, abs=1e-3)
 
 
 def test_agreement_is_the_mean_cosine() -> None:
@@ -45,8 +45,8 @@ def test_agreement_is_the_mean_cosine() -> None:
 
 def test_a_signature_is_the_mean_over_positions() -> None:
     seen = torch.rand(2, 3, 5, 4)
-    assert torch.allclose(signature(seen), seen.mean((2, 3)))
-    assert torch.equal(signature(seen[..., 0, 0]), seen[..., 0, 0])
+    assert torch.allclose(mean_activation(seen), seen.mean((2, 3)))
+    assert torch.equal(mean_activation(seen[..., 0, 0]), seen[..., 0, 0])
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from core import neurons
 from core.errors import ExplorerError
 from core.networks.network import Network
-from core.neurons import NeuronPicture, plan, render
+from core.neurons import render_neurons
+from core.neurons.render_neurons import NeuronPicture, plan, render
 from core.recipes import neuron
 from tests.conftest import as_network, tiny_module
 
@@ -190,7 +190,7 @@ def test_known_answer_a_colour_unit_gets_its_colour() -> None:
 
 
 def test_suggested_sizes_follow_the_receptive_field(tiny: Network) -> None:
-    sizes = {layer.name: neurons.suggested_size(tiny, layer) for layer in tiny.shown}
+    sizes = {layer.name: render_neurons.suggested_size(tiny, layer) for layer in tiny.shown}
     assert sizes["1"] == 32  # sees 3 pixels
     assert list(itertools.islice(sizes.values(), 1)) == [32]
     assert sizes[tiny.shown[-1].name] == 24  # sees all: the size that the network knows

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.dreams.dream_canvas import BANDS, COARSER, DreamCanvas, equalise_bands, root_mean_square
 from core.images.colours import CHROMA_SHARE, limit_chroma, with_chroma_of
 from core.optim.canvases import COLOUR_CORRELATION
-from core.retouch import BANDS, COARSER, Retouch, equalise_bands, strength
 
 
 def halved(image: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ def test_colours_are_as_calm_as_those_of_natural_pictures() -> None:
 def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
     photograph = photograph * 0.5 + 0.25  # nothing may leave the range, where it is cut off
     before = photograph.clone()
-    canvas = Retouch(photograph, None, None, (0.0, 0.06), steps=3)
+    canvas = DreamCanvas(photograph, None, None, (0.0, 0.06), steps=3)
     generator = torch.Generator().manual_seed(2)
     optimiser = canvas.optimiser(canvas.learning_rate, canvas.damping)
     for step in range(3):
@@ -122,7 +122,7 @@ def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
 def test_nothing_changes_outside_the_mask(photograph: Tensor) -> None:
     mask = torch.zeros(1, 1, *photograph.shape[2:])
     mask[..., :20] = 1
-    canvas = Retouch(photograph, None, mask, (0.0, 0.1), steps=1)
+    canvas = DreamCanvas(photograph, None, mask, (0.0, 0.1), steps=1)
     optimiser = canvas.optimiser(canvas.learning_rate, canvas.damping)
     canvas.values.grad = torch.randn(canvas.values.shape)
     canvas.refine_gradients()
@@ -137,8 +137,8 @@ def test_strength_is_measured_where_the_mask_lets_it_be() -> None:
     detail = torch.full((1, 3, 4, 4), 0.5)
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., :2] = 1
-    assert strength(detail) == pytest.approx(0.5)
-    assert strength(detail * mask, mask) == pytest.approx(0.5)
+    assert root_mean_square(detail) == pytest.approx(0.5)
+    assert root_mean_square(detail * mask, mask) == pytest.approx(0.5)
 
 
 def test_only_light_is_taken_where_colours_stay(photograph: Tensor) -> None:

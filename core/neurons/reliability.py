@@ -12,7 +12,7 @@ GRAINY = 0.2
 ALIKE, RELATED = 0.8, 0.5
 
 
-def fineness(image: Tensor) -> Tensor:
+def high_frequency_share(image: Tensor) -> Tensor:
     """Tell how much of each image is in its finest grain.
 
     The share of the variance in waves of more than ``FINE`` cycles a pixel along rows or columns.
@@ -34,7 +34,7 @@ def fineness(image: Tensor) -> Tensor:
     return share
 
 
-def signature(seen: Tensor) -> Tensor:
+def mean_activation(seen: Tensor) -> Tensor:
     """Summarise what a layer sees of each image: the mean of each channel over positions.
 
     Args:

@@ -46,7 +46,7 @@ from core.recipes.style import StyleRecipe
 # A share of the depth, and how many layers, for networks that nobody has looked at.
 SHALLOWER, LAYERS = 0.67, 5
 
-USUAL: dict[str, dict[str, Any]] = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     SKETCHNET: {
         "style_layers": ("relu1a", "relu1b", "relu2a", "relu2b", "relu3a", "relu3b"),
         "content_layers": ("relu3b",),
@@ -71,10 +71,10 @@ USUAL: dict[str, dict[str, Any]] = {
 }
 
 
-def usual(network: Network) -> dict[str, Any]:
+def default_settings(network: Network) -> dict[str, Any]:
     """Give the settings of a ``StyleRecipe`` that suit a network."""
-    if network.architecture in USUAL:
-        return dict(USUAL[network.architecture])
+    if network.architecture in DEFAULTS:
+        return dict(DEFAULTS[network.architecture])
     layers = style_layers(network)
     return {
         "style_layers": tuple(it.name for it in layers),

@@ -21,7 +21,7 @@ COARSER = 1.4
 EAGERNESS = 1.5
 
 
-class Retouch(Canvas):
+class DreamCanvas(Canvas):
     """One picture whose pixels are free, held to a prescribed strength of change.
 
     Attributes:
@@ -85,13 +85,13 @@ class Retouch(Canvas):
         wanted = before + (after - before) * self.taken / self.steps
         with torch.no_grad():
             self.values.sub_(self.base)
-            now = strength(self.values, self.mask)
+            now = root_mean_square(self.values, self.mask)
             if now > 0:
                 self.values.mul_(wanted / now)
             self.values.add_(self.base).clamp_(0, 1)
 
 
-def strength(detail: Tensor, mask: Tensor | None = None) -> float:
+def root_mean_square(detail: Tensor, mask: Tensor | None = None) -> float:
     """Measure a change ``[1, 3, H, W]``: its root mean square, where the mask lets it be."""
     share = 1.0 if mask is None else float(mask.square().mean())
     mean = float(torch.linalg.vector_norm(detail)) ** 2 / detail.numel()

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import dreams
 from core.datasets import samples
+from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks import registry
@@ -41,7 +41,7 @@ def opened(inputs: Inputs, fingerprint: str, size: int) -> Tensor:
 def dream(network: Network, inputs: Inputs, recipe: DreamRecipe) -> list[Tensor]:
     """Dream a film, and give its frames, each of which is as its file would be."""
     found, parts = [], []
-    for progress in dreams.render(network, recipe, inputs):
+    for progress in render_dreams.render(network, recipe, inputs):
         assert 0 <= progress.done <= progress.total
         found += [it.image for it in progress.pictures]
         parts += [it.part for it in progress.pictures]
@@ -69,7 +69,7 @@ def one_after_the_other(network: Network, inputs: Inputs, film: DreamRecipe) -> 
 
 def test_a_zoom_is_the_same_in_one_piece_or_frame_by_frame(sketchnet: Network) -> None:
     inputs: Inputs = {}
-    film = dreams.plan(sketchnet, ["relu3b"], keep(inputs, "cat"), **ZOOM)
+    film = render_dreams.plan(sketchnet, ["relu3b"], keep(inputs, "cat"), **ZOOM)
     together = dream(sketchnet, inputs, film)
     alone = one_after_the_other(sketchnet, inputs, film)
     assert all(torch.equal(*pair) for pair in zip(together, alone, strict=True))
@@ -81,14 +81,14 @@ def test_a_zoom_is_the_same_in_one_piece_or_frame_by_frame(sketchnet: Network) -
 def test_a_clip_is_the_same_in_one_piece_or_frame_by_frame(sketchnet: Network) -> None:
     inputs: Inputs = {}
     first, *rest = clip(inputs, 3)
-    film = dreams.plan(sketchnet, ["relu3b"], first, clip=tuple(rest), frames=3, **SMALL)
+    film = render_dreams.plan(sketchnet, ["relu3b"], first, clip=tuple(rest), frames=3, **SMALL)
     assert film.inputs == (first, *rest)
     together = dream(sketchnet, inputs, film)
     alone = one_after_the_other(sketchnet, inputs, film)
     assert all(torch.equal(*pair) for pair in zip(together, alone, strict=True))
     for frame, own in zip(together, (first, *rest), strict=True):
         change = (frame - opened(inputs, own, 64)).square().mean().sqrt()
-        assert float(change) == pytest.approx(dreams.USUAL_STRENGTH, rel=0.1)
+        assert float(change) == pytest.approx(render_dreams.USUAL_STRENGTH, rel=0.1)
 
 
 def test_a_clip_keeps_its_dream(sketchnet: Network) -> None:
@@ -96,9 +96,9 @@ def test_a_clip_keeps_its_dream(sketchnet: Network) -> None:
     inputs: Inputs = {}
     first, second = clip(inputs, 2)
     settings = {**SMALL, "size": 160, "steps": 4}
-    film = dreams.plan(sketchnet, ["relu4b"], first, clip=(second,), frames=2, **settings)
+    film = render_dreams.plan(sketchnet, ["relu4b"], first, clip=(second,), frames=2, **settings)
     carried = dream(sketchnet, inputs, film)
-    alone = dreams.plan(sketchnet, ["relu4b"], second, seed=1, **settings)
+    alone = render_dreams.plan(sketchnet, ["relu4b"], second, seed=1, **settings)
     (fresh,) = dream(sketchnet, inputs, alone)
     before = carried[0] - opened(inputs, first, 160)
     # The camera moved by 6 of 320 pixels, which is 3 of 160.
@@ -115,7 +115,9 @@ def test_a_clip_keeps_its_dream(sketchnet: Network) -> None:
 
 def test_a_long_zoom_stays_a_picture(sketchnet: Network) -> None:
     inputs: Inputs = {}
-    film = dreams.plan(sketchnet, ["relu4b"], keep(inputs, "coffee"), **{**ZOOM, "frames": 24})
+    film = render_dreams.plan(
+        sketchnet, ["relu4b"], keep(inputs, "coffee"), **{**ZOOM, "frames": 24}
+    )
     frames = dream(sketchnet, inputs, film)
     first, last = opened(inputs, film.image, 64), frames[-1]
     assert float(last.mean()) == pytest.approx(float(first.mean()), abs=0.1)
@@ -140,7 +142,7 @@ def test_parts_and_what_they_go_on_from() -> None:
 def test_pictures_of_a_clip_have_one_shape(sketchnet: Network) -> None:
     inputs: Inputs = {}
     one, other = (keep(inputs, torch.rand(1, 3, *size)) for size in ((60, 90), (90, 60)))
-    film = dreams.plan(sketchnet, ["relu3b"], one, clip=(other,), frames=2, **SMALL)
+    film = render_dreams.plan(sketchnet, ["relu3b"], one, clip=(other,), frames=2, **SMALL)
     with pytest.raises(ExplorerError, match="of different shapes"):
         dream(sketchnet, inputs, film)
 

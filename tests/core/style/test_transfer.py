@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import devices, style_costs, style_settings, styles
+from core import devices
 from core.datasets import samples
 from core.errors import ExplorerError, UnknownName
 from core.images import image_io
@@ -20,6 +20,7 @@ from core.networks.network import Network
 from core.progress import thinned
 from core.recipes import kinds
 from core.recipes.style import StyleRecipe
+from core.style import defaults, loss_builder, transfer
 from tests.conftest import Pictures, as_network, tiny_module
 
 
@@ -60,20 +61,20 @@ def small(network: Network, **given: Any) -> StyleRecipe:
         "content_layers": ("3",),
         "style_layers": ("1", "3"),
     }
-    return styles.plan(network, **{**settings, **given})
+    return transfer.plan(network, **{**settings, **given})
 
 
-def painted(network: Network, recipe: StyleRecipe, pictures: Pictures) -> styles.StylePicture:
+def painted(network: Network, recipe: StyleRecipe, pictures: Pictures) -> transfer.StylePicture:
     found = []
-    for progress in styles.render(network, recipe, pictures.inputs):
+    for progress in transfer.render(network, recipe, pictures.inputs):
         assert 0 <= progress.done <= progress.total
         found += progress.pictures
     assert progress.done == progress.total and len(found) == 1
-    assert isinstance(found[0], styles.StylePicture)
+    assert isinstance(found[0], transfer.StylePicture)
     return found[0]
 
 
-def losses(picture: styles.StylePicture) -> dict[str, Any]:
+def losses(picture: transfer.StylePicture) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(str(picture.facts["losses"]))
     return told
 
@@ -98,7 +99,7 @@ def test_costs_are_told_from_the_first_step(
 ) -> None:
     recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
     shares, lengths = [], []
-    for progress in styles.render(tiny, recipe, pictures.inputs):
+    for progress in transfer.render(tiny, recipe, pictures.inputs):
         if progress.course is not None:
             shares.append(progress.course.share)
             lengths.append({len(it) for it in progress.course.costs.values()})
@@ -176,10 +177,10 @@ def test_a_reconstruction_pays_for_variation_as_far_apart_as_its_finest_layer_ha
 
 def test_places_are_apart_as_the_stride_says_or_else_as_many_as_there_are(tiny: Network) -> None:
     layer = tiny.layer("3")
-    assert style_settings.spacing(layer) == 2
-    assert style_settings.spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
+    assert defaults.spacing(layer) == 2
+    assert defaults.spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
     unknown = dataclasses.replace(layer, stride=None, input_size=(24, 20), size=(8, 5))
-    assert style_settings.spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
+    assert defaults.spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
 
 
 def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
@@ -187,7 +188,7 @@ def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
 ) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
     photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 96))[0]
-    recipe = styles.plan(
+    recipe = transfer.plan(
         network,
         content=pictures.keep(photograph),
         content_layers=("relu4b",),
@@ -219,7 +220,7 @@ def test_matched_colours_are_the_contents(
 ) -> None:
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     recipe = small(tiny, colours="matched", **named)
-    opened = styles.opened(recipe, pictures.inputs, torch.device("cpu"))
+    opened = transfer.open_inputs(recipe, pictures.inputs, torch.device("cpu"))
     means = [it[0].flatten(1).mean(1) for it in (opened.styles[0], scene[None])]
     torch.testing.assert_close(means[0], means[1], atol=0.03, rtol=0)
 
@@ -278,25 +279,25 @@ def test_large_pictures_come_out_the_same_in_tiles(
     recipe = small(network, **named, **settings)
     tiled = dataclasses.replace(recipe, tile=512)
     apart = painted(network, recipe, pictures).image - painted(network, tiled, pictures).image
-    assert 0 < styles.scales(recipe, (494, 700))[0][1] == 700
+    assert 0 < transfer.scales(recipe, (494, 700))[0][1] == 700
     assert float(apart.abs().max()) < 1e-3
 
 
 def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
     recipe = small(tiny, content=pictures.keep(scene), init="noise", size=512, smallest=128)
-    assert styles.scales(recipe, (256, 512)) == [
+    assert transfer.scales(recipe, (256, 512)) == [
         (64, 128),
         (91, 181),
         (128, 256),
         (181, 362),
         (256, 512),
     ]
-    assert styles.scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [(256, 512)]
+    assert transfer.scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [(256, 512)]
     # It begins with the smallest wherever it ends, and for a little more there is no size.
     doubled = dataclasses.replace(recipe, scale=2.0, smallest=64)
-    assert styles.scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
-    assert styles.scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
-    assert styles.scales(doubled, (68, 66)) == [(68, 66)]
+    assert transfer.scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
+    assert transfer.scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
+    assert transfer.scales(doubled, (68, 66)) == [(68, 66)]
 
 
 def test_an_enlarged_picture_has_the_detail_of_its_start(
@@ -304,27 +305,27 @@ def test_an_enlarged_picture_has_the_detail_of_its_start(
 ) -> None:
     recipe = small(tiny, content=pictures.keep(scene))
     start = scene[None]
-    before = styles.resized(start, (30, 43))
+    before = transfer.resized(start, (30, 43))
     # What was not painted on yet is the start itself, and a change of all of it stays one.
-    torch.testing.assert_close(styles.enlarged(before, start, recipe), start, atol=1e-5, rtol=0)
-    darker = styles.enlarged((before - 0.1).clamp(0, 1), start, recipe)
+    torch.testing.assert_close(transfer.enlarged(before, start, recipe), start, atol=1e-5, rtol=0)
+    darker = transfer.enlarged((before - 0.1).clamp(0, 1), start, recipe)
     inside = ((start > 0.2) & (start < 0.9)).all(1, keepdim=True).expand_as(start)
     apart = (start - darker)[inside]
     assert float((apart - 0.1).abs().mean()) < 0.01
     noise = dataclasses.replace(recipe, init="noise")
-    merely = styles.resized(before, (60, 86)).clamp(0, 1)
-    assert torch.equal(styles.enlarged(before, start, noise), merely)
+    merely = transfer.resized(before, (60, 86)).clamp(0, 1)
+    assert torch.equal(transfer.enlarged(before, start, noise), merely)
     # At its own size nothing is laid onto anything.
-    assert torch.equal(styles.enlarged(start * 0.5, start, recipe), start * 0.5)
+    assert torch.equal(transfer.enlarged(start * 0.5, start, recipe), start * 0.5)
 
 
 def test_layers_pull_alike_at_every_size(
     tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
 ) -> None:
     recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
-    opened = styles.opened(recipe, pictures.inputs, torch.device("cpu"))
+    opened = transfer.open_inputs(recipe, pictures.inputs, torch.device("cpu"))
     for size in ((28, 40), (56, 80)):
-        costs = style_costs.costs_at(tiny, recipe, opened, size)
+        costs = loss_builder.build_losses(tiny, recipe, opened, size)
         weights = {cost.name: weight / (size[0] * size[1]) for weight, cost in costs.costs}
         assert weights == pytest.approx(
             {"content 3": recipe.balance, "style 1": 0.5, "style 3": 0.5}

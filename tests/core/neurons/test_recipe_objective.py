@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import neurons
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.network import Network
-from core.neurons import NeuronPicture, plan, render
+from core.neurons import render_neurons
+from core.neurons.recipe_objective import build_objective
+from core.neurons.render_neurons import NeuronPicture, plan, render
 from core.optim import natural_spectrum
-from core.wishes import wish
 from tests.conftest import as_network
 
 
@@ -187,7 +187,7 @@ def test_penalties_make_pictures_calmer(tiny: Network, penalty: str) -> None:
 
 def test_logits_differ_by_what_is_below_them(tiny: Network) -> None:
     recipe = plan(tiny, tiny.shown[-1].name, [1], count=2, size=24)
-    assert wish(tiny, recipe, None).climbed.layers == {tiny.shown[-1].name, "4"}
+    assert build_objective(tiny, recipe, None).climbed.layers == {tiny.shown[-1].name, "4"}
 
 
 def test_negatives_of_a_batch_keep_their_own_units(tiny: Network) -> None:
@@ -196,4 +196,4 @@ def test_negatives_of_a_batch_keep_their_own_units(tiny: Network) -> None:
     assert together[1].activation == pytest.approx(alone.activation, rel=0.05)
     recipe = plan(tiny, "3", [2], size=24, steps=30)
     assert not dataclasses.replace(recipe, negative=True).plain
-    assert neurons.plan(tiny, "3", [], objective="energy").units == ()
+    assert render_neurons.plan(tiny, "3", [], objective="energy").units == ()

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from core.networks.network import Network
 from core.optim.objectives import TINY
-from core.style_losses import moments
+from core.style.losses import moments
 
 # A neuron that fires less than this share of the strongest's energy says nothing about company.
 SILENT = 1e-4
 
 
 @dataclass(frozen=True)
-class Correlations:
+class ChannelCorrelations:
     """How the neurons of a layer fire together in a picture.
 
     Attributes:
@@ -70,7 +70,7 @@ class Correlations:
         """List the pairs of neurons that fire most alike, with their cosines."""
         return _largest(self.cosines, count)
 
-    def apart_from(self, other: "Correlations", count: int) -> list[tuple[int, int, float]]:
+    def apart_from(self, other: "ChannelCorrelations", count: int) -> list[tuple[int, int, float]]:
         """List the pairs whose cosine differs most from that in another picture.
 
         Returns:
@@ -80,11 +80,11 @@ class Correlations:
         return [(i, j, float(more[i, j])) for i, j, _ in _largest(more.abs(), count)]
 
 
-def correlations(network: Network, image: Tensor, layer: str) -> Correlations:
+def channel_correlations(network: Network, image: Tensor, layer: str) -> ChannelCorrelations:
     """Measure how the neurons of a layer fire together in a picture ``[1, 3, H, W]``."""
     found = network.layer(layer)
     together, count, _ = moments(network.activations(image, [found.name])[found.name])
-    return Correlations(found.name, (together[0] / count[0]).cpu())
+    return ChannelCorrelations(found.name, (together[0] / count[0]).cpu())
 
 
 def _largest(values: Tensor, count: int) -> list[tuple[int, int, float]]:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import style_losses
 from core.optim import regularisers
 from core.optim.objectives import IMAGE
-from core.style_losses import Costs, Style, Window
+from core.style import losses
+from core.style.losses import LayerWindow, LossSum, StyleTarget
 
 Array = npt.NDArray[np.float64]
 SHAPE = (5, 4, 7)  # channels, rows, columns: all of them differ
@@ -23,8 +23,8 @@ def seen(seed: int, count: int = 1, dtype: torch.dtype = torch.float64) -> Tenso
     return torch.einsum("cd,ndhw->nchw", mixed, plain).abs().to(dtype) + 0.1
 
 
-def style_of(image: Tensor) -> Style:
-    return Style.of(style_losses.moments(image))
+def style_of(image: Tensor) -> StyleTarget:
+    return StyleTarget.of(losses.moments(image))
 
 
 def gatys_style_cost(picture: Array, painting: Array) -> float:
@@ -49,19 +49,19 @@ def gatys_style_cost(picture: Array, painting: Array) -> float:
 
 def test_gram_is_gatys_up_to_the_energy_of_the_painting() -> None:
     picture, painting = seen(1), seen(2)
-    cost = style_losses.gram("a", style_of(painting))
-    ours = float(cost.worth(cost.sums(picture, Window())))
+    cost = losses.gram("a", style_of(painting))
+    ours = float(cost.worth(cost.sums(picture, LayerWindow())))
     theirs = gatys_style_cost(picture[0].numpy(), painting[0].numpy())
     nothing = gatys_style_cost(np.zeros(SHAPE), painting[0].numpy())
     assert ours == pytest.approx(theirs / nothing, rel=1e-12)
-    assert float(cost.worth(cost.sums(painting, Window()))) == pytest.approx(0, abs=1e-20)
-    assert float(cost.worth(cost.sums(picture * 0, Window()))) == pytest.approx(1)
+    assert float(cost.worth(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-20)
+    assert float(cost.worth(cost.sums(picture * 0, LayerWindow()))) == pytest.approx(1)
 
 
 def test_content_is_the_squared_error() -> None:
     picture, photograph = seen(1), seen(2)
-    cost = style_losses.content("a", photograph)
-    ours = float(cost.worth(cost.sums(picture, Window())))
+    cost = losses.content("a", photograph)
+    ours = float(cost.worth(cost.sums(picture, LayerWindow())))
     one, other = picture.numpy(), photograph.numpy()
     assert ours == pytest.approx(((one - other) ** 2).sum() / (other**2).sum(), rel=1e-12)
 
@@ -81,7 +81,7 @@ def wasserstein(picture: Array, painting: Array) -> float:
         return rows.mean(1), np.cov(rows, bias=True)
 
     (m, k), (n, other) = normal(picture), normal(painting)
-    jitter = style_losses.JITTER * np.trace(other) / len(other) * np.eye(len(other))
+    jitter = losses.JITTER * np.trace(other) / len(other) * np.eye(len(other))
     k, jittered = k + jitter, other + jitter
     half = root(jittered)
     distance = ((m - n) ** 2).sum() + np.trace(k + jittered - 2 * root(half @ k @ half))
@@ -90,10 +90,10 @@ def wasserstein(picture: Array, painting: Array) -> float:
 
 def test_wasserstein_is_the_distance_of_normal_distributions() -> None:
     picture, painting = seen(1), seen(2)
-    cost = style_losses.wasserstein("a", style_of(painting))
-    ours = float(cost.worth(cost.sums(picture, Window())))
+    cost = losses.wasserstein("a", style_of(painting))
+    ours = float(cost.worth(cost.sums(picture, LayerWindow())))
     assert ours == pytest.approx(wasserstein(picture[0].numpy(), painting[0].numpy()), rel=1e-8)
-    assert float(cost.worth(cost.sums(painting, Window()))) == pytest.approx(0, abs=1e-9)
+    assert float(cost.worth(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
 
 
 def test_wasserstein_takes_channels_that_never_fire() -> None:
@@ -101,8 +101,8 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
     painting[:, 2] = 0
     picture[:, 1] = 0
     picture.requires_grad_()
-    cost = style_losses.wasserstein("a", style_of(painting))
-    cost.worth(cost.sums(picture, Window())).sum().backward()
+    cost = losses.wasserstein("a", style_of(painting))
+    cost.worth(cost.sums(picture, LayerWindow())).sum().backward()
     assert picture.grad is not None and bool(picture.grad.isfinite().all())
 
 
@@ -111,19 +111,19 @@ def test_gradients_are_right(kind: str) -> None:
     picture, other = seen(1, 2).requires_grad_(), seen(2)
     mask = torch.rand(SHAPE[1:], dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     cost = {
-        "gram": style_losses.gram("a", style_of(other)),
-        "wasserstein": style_losses.wasserstein("a", style_of(other)),
-        "masked": style_losses.gram("a", style_of(other), mask),
-        "content": style_losses.content("a", other),
+        "gram": losses.gram("a", style_of(other)),
+        "wasserstein": losses.wasserstein("a", style_of(other)),
+        "masked": losses.gram("a", style_of(other), mask),
+        "content": losses.content("a", other),
     }[kind]
-    assert torch.autograd.gradcheck(lambda it: cost.worth(cost.sums(it, Window())), picture)
+    assert torch.autograd.gradcheck(lambda it: cost.worth(cost.sums(it, LayerWindow())), picture)
 
 
 @pytest.mark.parametrize("kind", ["gram", "wasserstein", "content"])
 def test_a_batch_is_as_good_as_one_at_a_time(kind: str) -> None:
     pictures, other = seen(1, 3), seen(2)
     target = other if kind == "content" else style_of(other)
-    costs = Costs.of([(2.0, getattr(style_losses, kind)("a", target))])
+    costs = LossSum.of([(2.0, getattr(losses, kind)("a", target))])
     each = [costs({"a": pictures[at : at + 1]}) for at in range(3)]
     torch.testing.assert_close(costs({"a": pictures}), torch.cat(each))
 
@@ -132,17 +132,17 @@ def test_a_mask_counts_places_by_its_brightness() -> None:
     picture = seen(1)
     mask = torch.zeros(SHAPE[1:], dtype=torch.float64)
     mask[1:3, 2:5] = 0.25
-    whole = style_losses.moments(picture, mask)
-    part = style_losses.moments(picture[..., 1:3, 2:5])
+    whole = losses.moments(picture, mask)
+    part = losses.moments(picture[..., 1:3, 2:5])
     for masked, own in zip(
-        Style.of(whole).__dict__.values(), Style.of(part).__dict__.values(), strict=True
+        StyleTarget.of(whole).__dict__.values(), StyleTarget.of(part).__dict__.values(), strict=True
     ):
         torch.testing.assert_close(masked, own)
 
 
 def test_mixing_styles_is_hanging_paintings_side_by_side() -> None:
     one, other = seen(1), seen(2)
-    mixed = Style.mixed([style_of(one), style_of(other)], [2.0, 1.0])
+    mixed = StyleTarget.mixed([style_of(one), style_of(other)], [2.0, 1.0])
     beside = style_of(torch.cat([one, other, one], 3))
     torch.testing.assert_close(mixed.gram, beside.gram)
     torch.testing.assert_close(mixed.mean, beside.mean)
@@ -151,10 +151,10 @@ def test_mixing_styles_is_hanging_paintings_side_by_side() -> None:
 def test_costs_add_up_with_their_weights_and_say_what_each_was() -> None:
     picture, other = seen(1), seen(2)
     image = torch.rand(1, 3, 6, 5, dtype=torch.float64)
-    style, content = style_losses.gram("a", style_of(other)), style_losses.content("b", other)
-    costs = Costs.of([(3.0, style), (0.5, content)], 2.0 * regularisers.squared_variation())
+    style, content = losses.gram("a", style_of(other)), losses.content("b", other)
+    costs = LossSum.of([(3.0, style), (0.5, content)], 2.0 * regularisers.squared_variation())
     value = costs({"a": picture, "b": picture, IMAGE: image})
-    parts = [float(it.worth(it.sums(picture, Window()))) for it in (style, content)]
+    parts = [float(it.worth(it.sums(picture, LayerWindow()))) for it in (style, content)]
     beside = (image.diff(dim=2) ** 2).mean() + (image.diff(dim=3) ** 2).mean()
     assert costs.layers == {"a", "b", IMAGE}
     assert float(value) == pytest.approx(-(3 * parts[0] + 0.5 * parts[1] + 2 * float(beside)))
@@ -165,8 +165,8 @@ def test_costs_add_up_with_their_weights_and_say_what_each_was() -> None:
 
 def test_half_precision_is_nearly_as_good() -> None:
     painting, picture = seen(2), seen(1)
-    exact = style_losses.gram("a", style_of(painting))
-    rough = style_losses.gram("a", style_of(painting.bfloat16()))
-    one = float(exact.worth(exact.sums(picture, Window())))
-    other = float(rough.worth(rough.sums(picture.bfloat16(), Window())))
+    exact = losses.gram("a", style_of(painting))
+    rough = losses.gram("a", style_of(painting.bfloat16()))
+    one = float(exact.worth(exact.sums(picture, LayerWindow())))
+    other = float(rough.worth(rough.sums(picture.bfloat16(), LayerWindow())))
     assert other == pytest.approx(one, rel=0.02)
