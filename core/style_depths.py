@@ -24,7 +24,7 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.sketchnet.labels import Label
 from core.style import loss_builder, transfer
-from core.style.losses import LossSum
+from core.style.loss_sum import LossSum
 
 # So many of a photograph's pixels, those with the steepest light, are its edges; an edge is kept
 # where the other picture has one within so many pixels.

@@ -14,8 +14,9 @@ from core.networks.network import Network
 from core.neurons.recipe_objective import RecipeObjective, build_objective
 from core.neurons.reliability import high_frequency_share
 from core.optim import natural_spectrum
-from core.optim.ascent import AscentSettings, Step, Transform, ascend
+from core.optim.ascent import AscentSettings, Step, ascend
 from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
+from core.optim.image_pass import Transform
 from core.optim.transforms import RandomAffine, RandomCrop
 from core.progress import Progress
 from core.recipes.neuron import OF_EACH, STEPS, NeuronRecipe

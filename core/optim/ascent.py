@@ -5,20 +5,17 @@ consumes its steps draws progress, keeps previews, stops early (by leaving the l
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.images.tiles import Tile, Tiles
+from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim.canvases import Canvas
-from core.optim.objectives import IMAGE, Objective, PartialActivations
-from core.style import tiled_statistics
-from core.style.losses import LossSum
-
-Transform = Callable[[Tensor, torch.Generator], Tensor]
+from core.optim.image_pass import ImagePass, Transform
+from core.optim.objectives import IMAGE, Objective
 
 # Less gain than this from one stretch of steps to the next is not worth waiting for.
 CONVERGED = 0.01
@@ -111,19 +108,10 @@ def ascend(
             redirected = network.extractor(names, True, for_gradients=True, units=objective.units)
         seeing = redirected if asleep and redirected else extractor
         canvas.zero_grad()
-        if settings.tiles is None:
-            value = _value(seeing, objective, image, transform(image, generator))
-            (-value.sum()).backward()  # type: ignore[no-untyped-call]
-        elif isinstance(objective, LossSum):
-            moved = transform(image, generator)
-            value = tiled_statistics.backward_tiled(
-                network, seeing, objective, image, moved, settings.tiles
-            )
-        else:
-            tiles = settings.tiles.cover((image.shape[2], image.shape[3]), borders)
-            value = torch.zeros(len(image), device=image.device)
-            for behind in _by_tiles(seeing, objective, image, transform, generator, tiles, value):
-                yield Step(pace.index + 1, pace.total, value, image.detach(), behind)
+        run = ImagePass(network, seeing, image, transform, generator, settings.tiles, borders)
+        for value, fraction in objective.backward(run):
+            if fraction < 1:
+                yield Step(pace.index + 1, pace.total, value, image.detach(), fraction)
         canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * pace.rate
         # Only L-BFGS asks for the loss.
@@ -178,47 +166,3 @@ class _Schedule:
 def _converged(before: Tensor, now: Tensor) -> bool:
     """Tell whether no image gained more than a little from one stretch of steps to the next."""
     return bool((now - before <= CONVERGED * before.abs()).all())
-
-
-def _by_tiles(
-    extractor: FeatureExtractor,
-    objective: Objective,
-    image: Tensor,
-    transform: Transform,
-    generator: torch.Generator,
-    tiles: Iterable[Tile],
-    values: Tensor,
-) -> Iterator[float]:
-    """Pull at images ``[N, 3, H, W]`` tile by tile, and yield how much of them is behind.
-
-    Each tile is looked at with its surroundings, and only its own pixels take the gradient, so
-    that every pixel is pulled once. Their values, which are means over places, are added to
-    ``values`` ``[N]`` by area. Memory holds the activations of one tile. All tiles of a step are
-    moved alike.
-    """
-    still = image.detach()
-    pull = torch.empty_like(still)
-    behind = 0.0
-    chance = generator.get_state()
-    for tile in tiles:
-        generator.set_state(chance)
-        seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
-        value = _value(extractor, objective, seen, transform(seen, generator))
-        (gradient,) = torch.autograd.grad(value.sum(), seen)
-        # The mean over a tile's places, turned into its part of the sum over the picture's.
-        own = gradient[..., tile.within[0], tile.within[1]].mul_(-tile.area)
-        pull[..., tile.own[0], tile.own[1]] = own
-        values += value.detach() * tile.share
-        behind += tile.share
-        yield behind
-    if image.is_leaf:
-        image.grad = pull  # as it is: backward would copy it, and pictures in tiles are large
-    else:
-        image.backward(pull)  # type: ignore[no-untyped-call]
-
-
-def _value(
-    extractor: FeatureExtractor, objective: Objective, image: Tensor, moved: Tensor
-) -> Tensor:
-    """Give images ``[N, 3, H, W]`` their values ``[N]``, by what the cut network sees of them."""
-    return objective(PartialActivations({**extractor(moved), IMAGE: image}, extractor.kept))

@@ -11,12 +11,15 @@ Beside layers an objective may read the image itself, which stands among the act
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from core.images.tiles import Tiles
+from core.optim.image_pass import ImagePass
 
 Activations = Mapping[str, Tensor]
 # Under this name, which no layer can have, stands the image itself, ``[N, 3, H, W]``, unmoved.
@@ -56,6 +59,57 @@ class Objective:
     def __call__(self, activations: Activations) -> Tensor:
         """Give the value ``[N]`` of each image."""
         return self.value(activations)
+
+    def backward(self, run: ImagePass) -> Iterator[tuple[Tensor, float]]:
+        """Send the gradient of minus the value into the images of a pass, tile by tile if asked.
+
+        Yields:
+            The value so far, ``[N]``, and the fraction of the pass that is done: after each tile,
+            and at the end with the fraction 1.
+        """
+        if run.tiles is None:
+            value = self._value_of(run, run.image)
+            (-value.sum()).backward()  # type: ignore[no-untyped-call]
+            yield value, 1.0
+        else:
+            yield from self._backward_tiled(run, run.tiles)
+
+    def _value_of(self, run: ImagePass, image: Tensor) -> Tensor:
+        """Return the values ``[N]`` of images ``[N, 3, H, W]``."""
+        activations = run.extractor(run.transform(image, run.generator))
+        return self(PartialActivations({**activations, IMAGE: image}, run.extractor.kept))
+
+    def _backward_tiled(self, run: ImagePass, tiles: Tiles) -> Iterator[tuple[Tensor, float]]:
+        """Do as ``backward`` tile by tile; memory holds the activations of one tile.
+
+        The network processes each tile with its surroundings, but only the tile's own pixels take
+        the gradient, so that every pixel takes it once. Values, which are means over positions, are
+        weighted by area. All tiles of a pass are moved alike.
+        """
+        image = run.image
+        still = image.detach()
+        gradient = torch.empty_like(still)
+        value = torch.zeros(len(image), device=image.device)
+        state = run.generator.get_state()
+        cover = list(tiles.cover((image.shape[2], image.shape[3]), run.borders))
+        done = 0.0
+        for number, tile in enumerate(cover, 1):
+            run.generator.set_state(state)
+            seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+            own = self._value_of(run, seen)
+            (slope,) = torch.autograd.grad(own.sum(), seen)
+            # The mean over a tile's positions, turned into its part of the sum over the image's.
+            part = slope[..., tile.within[0], tile.within[1]].mul_(-tile.area)
+            gradient[..., tile.own[0], tile.own[1]] = part
+            value += own.detach() * tile.share
+            done += tile.share
+            if number < len(cover):
+                yield value, done
+        if image.is_leaf:
+            image.grad = gradient  # as it is: backward would copy it, and tiled images are large
+        else:
+            image.backward(gradient)  # type: ignore[no-untyped-call]
+        yield value, 1.0
 
     def __add__(self, other: Objective) -> Objective:
         """Climb both at once."""

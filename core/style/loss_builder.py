@@ -13,7 +13,8 @@ from core.optim import regularisers
 from core.optim.transforms import ReflectPad
 from core.recipes.style import StyleRecipe
 from core.style import losses, tiled_statistics
-from core.style.losses import LayerWindow, LossSum, LossTerm, StyleTarget
+from core.style.loss_sum import LossSum
+from core.style.losses import LayerWindow, LossTerm, StyleTarget
 
 # Contrast of the noise that a picture starts from: as much as a soft photograph has.
 NOISE = 0.15

@@ -25,15 +25,15 @@ looked at tile by tile: sums add up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.optim.objectives import IMAGE, TINY, Activations, Objective
+from core.optim.objectives import TINY
 
 Sums = tuple[Tensor, ...]
 Box = tuple[slice, slice]
@@ -74,62 +74,6 @@ class LossTerm:
     layer: str
     sums: Callable[[Tensor, LayerWindow], Sums]
     worth: Callable[[Sums], Tensor]
-
-
-@dataclass(frozen=True)
-class LossSum(Objective):
-    """Costs of several layers at once, to be climbed downwards: the value is minus their sum.
-
-    Attributes:
-        costs: each of them with its weight.
-        penalty: what is held against the image itself; may be none.
-        latest: what each cost was, without its weight, at the last look, ``[N]`` by name.
-    """
-
-    costs: tuple[tuple[float, LossTerm], ...] = ()
-    penalty: Objective | None = None
-    latest: dict[str, Tensor] = field(default_factory=dict, compare=False)
-
-    @classmethod
-    def of(
-        cls, costs: Sequence[tuple[float, LossTerm]], penalty: Objective | None = None
-    ) -> LossSum:
-        """Join costs with their weights."""
-        layers = frozenset(cost.layer for _, cost in costs)
-        beside = frozenset() if penalty is None else penalty.layers
-        return cls(layers | beside, _never, costs=tuple(costs), penalty=penalty)
-
-    def __call__(self, activations: Activations) -> Tensor:
-        """Give minus the sum of all costs, ``[N]``."""
-        return self.judge(self.add_up(activations), activations.get(IMAGE))
-
-    def add_up(
-        self, activations: Activations, windows: Mapping[str, LayerWindow] | None = None
-    ) -> tuple[Sums, ...]:
-        """Give each cost's sums over the places that count, all places by default."""
-        windows = windows or {}
-        return tuple(
-            cost.sums(activations[cost.layer], windows.get(cost.layer, LayerWindow()))
-            for _, cost in self.costs
-        )
-
-    def judge(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
-        """Give minus the sum of all costs, ``[N]``, from each one's sums and the image."""
-        total: Tensor | None = None
-        for (weight, cost), own in zip(self.costs, sums, strict=True):
-            worth = cost.worth(own)
-            self.latest[cost.name] = worth.detach()
-            total = weight * worth if total is None else total + weight * worth
-        if self.penalty is not None and image is not None:
-            beside = self.penalty({IMAGE: image})
-            total = beside if total is None else total + beside
-        if total is None:
-            raise ValueError("there is nothing to judge by")
-        return -total
-
-
-def _never(activations: Activations) -> Tensor:
-    raise NotImplementedError
 
 
 def content(layer: str, target: Tensor) -> LossTerm:

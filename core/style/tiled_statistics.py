@@ -16,9 +16,9 @@ from torch import Tensor
 from core.errors import ExplorerError
 from core.images.tiles import Box, Tile, Tiles
 from core.networks.layers import Layer
-from core.networks.network import FeatureExtractor, Network
+from core.networks.network import Network
 from core.style import losses
-from core.style.losses import LayerWindow, LossSum, Sums
+from core.style.losses import LayerWindow, Sums
 
 # Pixels that every network takes, and that cost little.
 STRIP = 64
@@ -59,62 +59,6 @@ def tile_windows(
         TileWindows(tile, {layer.name: _window(layer, tile, size) for layer in layers})
         for tile in cover
     ]
-
-
-def backward_tiled(
-    network: Network,
-    extractor: FeatureExtractor,
-    costs: LossSum,
-    image: Tensor,
-    moved: Tensor,
-    tiles: Tiles,
-) -> Tensor:
-    """Send the gradient of costs into images ``[N, 3, H, W]``, and give minus the costs, ``[N]``.
-
-    The network sees the images as moved, ``[N, 3, H', W']``.
-
-    Where tiles see as far around their own places as these see, both are as without tiles.
-    """
-    cover = tile_windows(network, (cost.layer for _, cost in costs.costs), tiles, _size(moved))
-    still = moved.detach()
-    sums = sum_over_tiles(extractor, costs, still, cover)
-    with torch.enable_grad():
-        leaves = [tuple(it.requires_grad_() for it in own) for own in sums]
-        bare = image.detach().requires_grad_()
-        value = costs.judge(leaves, bare)
-        wanted = [it for own in leaves for it in own]
-        slopes = torch.autograd.grad(-value.sum(), [bare, *wanted], allow_unused=True)
-    slope = torch.zeros_like(still)
-    for piece in cover:
-        rows, cols = piece.tile.seen
-        seen = still[..., rows, cols].clone().requires_grad_()
-        own = [it for part in _sums(extractor, costs, seen, piece) for it in part]
-        # Sums that no cost reads, or that no pixel changes, have no slope.
-        live = [
-            (it, by)
-            for it, by in zip(own, slopes[1:], strict=True)
-            if by is not None and it.requires_grad
-        ]
-        outputs, by = [it for it, _ in live], [it for _, it in live]
-        slope[..., rows, cols] += torch.autograd.grad(outputs, seen, by)[0]
-    if slopes[0] is not None:
-        image.backward(slopes[0], retain_graph=True)  # type: ignore[no-untyped-call]
-    moved.backward(slope)  # type: ignore[no-untyped-call]
-    return value.detach()
-
-
-@torch.no_grad()
-def sum_over_tiles(
-    extractor: FeatureExtractor, costs: LossSum, image: Tensor, cover: list[TileWindows]
-) -> list[Sums]:
-    """Give each cost's sums over a whole picture ``[N, 3, H, W]``, a tile at a time."""
-    total: list[Sums] = []
-    for piece in cover:
-        rows, cols = piece.tile.seen
-        own = _sums(extractor, costs, image[..., rows, cols], piece)
-        pairs = zip(total, own, strict=True)
-        total = [tuple(map(torch.add, *pair)) for pair in pairs] if total else list(own)
-    return total
 
 
 def activations(
@@ -175,12 +119,6 @@ def _joined(parts: list[tuple[Box, Tensor]]) -> Tensor:
         top, left = box[0].start, box[1].start
         joined[..., top : top + part.shape[2], left : left + part.shape[3]] = part
     return joined
-
-
-def _sums(
-    extractor: FeatureExtractor, costs: LossSum, seen: Tensor, piece: TileWindows
-) -> tuple[Sums, ...]:
-    return costs.add_up(extractor(seen), piece.windows)
 
 
 def _size(image: Tensor) -> tuple[int, int]:

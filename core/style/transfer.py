@@ -26,7 +26,7 @@ from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
 from core.progress import Course, Progress, thinned
 from core.recipes.style import StyleRecipe
-from core.style import tiled_statistics
+from core.style import loss_sum, tiled_statistics
 from core.style.defaults import default_settings, variation
 from core.style.loss_builder import (
     FRAME,
@@ -36,7 +36,7 @@ from core.style.loss_builder import (
     noise,
     tiles_of,
 )
-from core.style.losses import LossSum
+from core.style.loss_sum import LossSum
 from core.style.style_canvas import AdamState, StyleCanvas
 
 # No size is added for less than this part of a growth.
@@ -202,7 +202,7 @@ def losses(
     extractor = network.extractor(layers, for_gradients=True)
     seen = FRAME(image)
     cover = tiled_statistics.tile_windows(network, layers, tiles_of(network, recipe), _size(seen))
-    costs.judge(tiled_statistics.sum_over_tiles(extractor, costs, seen, cover), image)
+    costs.judge(loss_sum.sum_over_tiles(extractor, costs, seen, cover), image)
     return {name: float(value[0]) for name, value in costs.latest.items()}
 
 

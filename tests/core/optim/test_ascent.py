@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from core.images.tiles import Tiles
 from core.networks import registry
 from core.networks.network import Network
-from core.optim import ascent, objectives
+from core.optim import objectives
 from core.optim.ascent import AscentSettings, Step, _Schedule, ascend
 from core.optim.canvases import Fourier, Pixels
+from core.optim.image_pass import ImagePass
 from core.optim.objectives import IMAGE, Activations, Objective, channels
 from core.optim.transforms import RandomAffine, RandomShift
 from tests.conftest import as_network, tiny_module
@@ -194,18 +195,11 @@ def test_tiles_give_the_gradient_of_the_whole(layer: str) -> None:
     found = []
     for tiles in (None, Tiles(256, 96)):
         free = image.clone().requires_grad_()
-        chance = torch.Generator().manual_seed(4)
-        wanted = objectives.energy(layer)
-        if tiles is None:
-            value = ascent._value(extractor, wanted, free, RandomShift()(free, chance))
-            (-value.sum()).backward()
-        else:
-            cover = tiles.cover((288, 448), torch.Generator().manual_seed(5))
-            list(
-                ascent._by_tiles(
-                    extractor, wanted, free, RandomShift(), chance, cover, torch.zeros(1)
-                )
-            )
+        chance, borders = (torch.Generator().manual_seed(seed) for seed in (4, 5))
+        run = ImagePass(network, extractor, free, RandomShift(), chance, tiles, borders)
+        fractions = [done for _, done in objectives.energy(layer).backward(run)]
+        assert fractions == sorted(fractions) and fractions[-1] == 1
+        assert (len(fractions) == 1) == (tiles is None)
         assert free.grad is not None
         found.append(free.grad / free.grad.square().mean().sqrt())
     whole, pieces = found

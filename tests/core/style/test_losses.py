@@ -9,7 +9,8 @@ from torch import Tensor
 from core.optim import regularisers
 from core.optim.objectives import IMAGE
 from core.style import losses
-from core.style.losses import LayerWindow, LossSum, StyleTarget
+from core.style.loss_sum import LossSum
+from core.style.losses import LayerWindow, StyleTarget
 
 Array = npt.NDArray[np.float64]
 SHAPE = (5, 4, 7)  # channels, rows, columns: all of them differ

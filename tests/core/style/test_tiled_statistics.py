@@ -12,8 +12,9 @@ from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.objectives import IMAGE
 from core.optim.transforms import ReflectPad
-from core.style import losses, tiled_statistics
-from core.style.losses import LossSum, StyleTarget
+from core.style import loss_sum, losses, tiled_statistics
+from core.style.loss_sum import LossSum
+from core.style.losses import StyleTarget
 from tests.conftest import as_network
 
 TILES = Tiles(96, 32)
@@ -100,7 +101,7 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
     value = costs({**extractor(frame(one)), IMAGE: one})
     (-value.sum()).backward()  # type: ignore[no-untyped-call]
-    in_tiles = tiled_statistics.backward_tiled(found, extractor, costs, tiled, frame(tiled), TILES)
+    in_tiles = loss_sum.backward_tiled(found, extractor, costs, tiled, frame(tiled), TILES)
     torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())

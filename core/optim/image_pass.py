@@ -1,0 +1,37 @@
+"""One pass of a batch of images through a network, forward and backward."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.images.tiles import Tiles
+from core.networks.network import FeatureExtractor, Network
+
+Transform = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class ImagePass:
+    """What an objective needs to compute its gradient with respect to a batch of images.
+
+    Attributes:
+        network: the network.
+        extractor: the network, truncated below the layers that the objective reads.
+        image: ``[N, 3, H, W]`` in ``[0, 1]``, which takes the gradient.
+        transform: moves the images before the network gets them.
+        generator: the source of randomness of the transform.
+        tiles: how to split the images where the network cannot process them at once; None where
+            it can.
+        borders: the source of randomness of the tiles' borders, apart from the transform's, so
+            that tiles do not change how images are moved.
+    """
+
+    network: Network
+    extractor: FeatureExtractor
+    image: Tensor
+    transform: Transform
+    generator: torch.Generator
+    tiles: Tiles | None
+    borders: torch.Generator
