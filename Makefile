@@ -32,7 +32,7 @@ pictures: $(VENV)/.bench
 		--units 0-15 --out $(PICTURES)/$$layer.png || exit 1; done
 	$(BIN)/python -m explorer neurons sketchnet logits --out $(PICTURES)/logits.png
 	$(BIN)/python -m core.sketchworld.world --sheet $(PICTURES)/world.png
-	$(BIN)/python -m core.portraits --out $(PICTURES)
+	$(BIN)/python -m core.figures.neuron_sheets --out $(PICTURES)
 	$(BIN)/python -m explorer index sketchnet --images sketchworld:5000 --out build/sketch.index --resume
 	$(BIN)/python -m explorer figure build/sketch.index --layers relu1b,relu3b,relu4b,relu5b \
 		--out $(PICTURES)/figure.png

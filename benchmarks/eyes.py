@@ -1,8 +1,8 @@
 """Why so many eyes? At which depth dreams grow them: ``python -m benchmarks.eyes --json F``.
 
 Photographs that come with scikit-image are dreamt at every depth of SketchNet, and the growth of
-each label's neurons is measured as ``core.depths.growth`` defines it. Beside the dreams stands
-noise of the same strength, which tells what any change would do.
+each label's neurons is measured as ``core.experiments.concept_growth.concept_growth`` defines it.
+Beside the dreams stands noise of the same strength, which tells what any change would do.
 """
 
 import json
@@ -16,12 +16,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import depths
+from core.analysis import unit_labels
 from core.datasets import samples
 from core.dreams import dream_canvas, render_dreams
+from core.experiments import concept_growth
 from core.images import image_io
 from core.networks import registry
-from explorer import labelling
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
 # Of an eye as a whole, and of its coloured ring.
@@ -38,14 +38,14 @@ def main(
 ) -> None:
     """Dream, measure, and print a row for each depth."""
     network = registry.load(registry.SKETCHNET, device="cpu")
-    labels = labelling.clear_labels(network)
+    labels = unit_labels.clear_labels(network)
     layers = sorted({it.layer for it in labels})
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for name in PHOTOGRAPHS:
         picture = image_io.scaled(samples.picture(name), size)
         fingerprint, png = image_io.fingerprint(picture), image_io.encode_png(picture)
         untouched = image_io.to_tensor(picture)
-        before = depths.see(network, untouched, layers)
+        before = concept_growth.respond(network, untouched, layers)
         for seed in range(seeds):
             generator = torch.Generator().manual_seed(seed)
             noise = torch.randn(untouched.shape, generator=generator) * render_dreams.USUAL_STRENGTH
@@ -56,8 +56,8 @@ def main(
                 *_, last = render_dreams.render(network, recipe, {fingerprint: png})
                 changed[layer.name] = last.pictures[0].image[None]
             for layer_name, image in changed.items():
-                after = depths.see(network, image, layers)
-                grown = depths.growth(before, after, labels, layer_name)
+                after = concept_growth.respond(network, image, layers)
+                grown = concept_growth.concept_growth(before, after, labels, layer_name)
                 row = {it.concept: it.value for it in grown}
                 row["(change)"] = dream_canvas.root_mean_square(image - untouched)
                 found[layer_name].append(row)

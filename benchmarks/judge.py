@@ -29,9 +29,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.strange import strange
+from core.figures.neuron_sheets import pictures as portray
 from core.images import image_io
 from core.networks import registry
-from core.portraits import pictures as portray
 from core.sketchnet.training.data import as_tensor, resize
 from core.sketchworld.world import CLASSES, SIZE, batch
 

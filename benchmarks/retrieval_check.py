@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core import crops
+from core.analysis import crops
 from core.datasets import sources
 from core.images import image_io
 from core.images.center_crop import CenterCrop
@@ -186,7 +186,7 @@ def _crops(network: Network, index: Index) -> dict[str, Any]:
     for layer in index.plan.layers:
         for unit in range(layer.channels):
             hit = index.top(layer.name, unit)[0]
-            part = crops.crop(index, layer.name, hit)
+            part = crops.crop_hit(index, layer.name, hit)
             grey = Image.new("RGB", hit.size[::-1], (128, 128, 128))
             grey.paste(part.picture, (part.box[1], part.box[0]))
             image = crops.as_seen(grey, CenterCrop(hit.size, network.input_size))

@@ -1,9 +1,10 @@
 """What each depth of style keeps and takes: ``python -m benchmarks.style_depths --json F``.
 
 Photographs that come with scikit-image are painted in the style of every painting of the project's
-own, by one depth of SketchNet at a time, all else the same, and measured as ``core.style_depths``
-does. Beside them stands the photograph itself. ``--timed`` runs the command ``style-depths`` in a
-process and a store of its own, and tells when its first picture was there and when all were.
+own, by one depth of SketchNet at a time, all else the same, and measured as
+``core.experiments.style_grid_measures`` does. Beside them stands the photograph itself.
+``--timed`` runs the command ``style-depths`` in a process and a store of its own, and tells when
+its first picture was there and when all were.
 """
 
 import dataclasses
@@ -21,14 +22,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core import paintings, style_depths
+from core import paintings
 from core.datasets import samples
+from core.experiments import style_grid_measures
+from core.experiments import style_grid_measures as telling
+from core.experiments.style_grid_measures import GridMeasures
 from core.images import image_io
 from core.networks import registry
 from core.recipes.style_grid import SINGLE
 from core.style import grid, transfer
-from core.style_depths import Measured
-from explorer import style_depths as telling
 from explorer.store import HOME_VARIABLE, Store
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee")
@@ -93,16 +95,16 @@ def _count(home: Path) -> int:
         store.close()
 
 
-def measured(photographs: list[str], size: int) -> dict[str, list[Measured]]:
+def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]:
     """Paint each photograph in each painting's style by each depth; measure them by depth."""
     network = registry.load(registry.SKETCHNET, device="cpu")
-    found: dict[str, list[Measured]] = {}
+    found: dict[str, list[GridMeasures]] = {}
     for name in photographs:
         for style in paintings.PAINTINGS:
             pictures = samples.picture(name), paintings.picture(style)
             inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
             recipe = grid.plan_grid(network, *inputs, size=size, shows=(SINGLE,))
-            judge = telling.judge(network, recipe, inputs)
+            judge = telling.build_evaluator(network, recipe, inputs)
             untouched = image_io.encode_png(image_io.scaled(pictures[0], size))
             found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
             for part in recipe.parts():
@@ -114,13 +116,13 @@ def measured(photographs: list[str], size: int) -> dict[str, list[Measured]]:
     return found
 
 
-def table(found: dict[str, list[Measured]]) -> Table:
+def table(found: dict[str, list[GridMeasures]]) -> Table:
     """Average over all pairs; eyes with the least and the most."""
     layers = list(found[UNTOUCHED][0].gram)
     columns = (*(f"style at {it}" for it in layers), "edges", "colours", "eyes", "grew most")
     drawn = Table("style by", *columns)
     for name, rows in found.items():
-        mean = style_depths.averaged(rows)
+        mean = style_grid_measures.averaged(rows)
         eyes = [2**it.eyes for it in rows if it.eyes is not None]
         asked = (
             f"{2**mean.eyes:.2f} ({min(eyes):.1f} to {max(eyes):.1f})"

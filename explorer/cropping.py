@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 import streamlit as st
 from PIL import Image
 
-from core import crops, plates
+from core.analysis import crops
 from core.errors import ExplorerError
+from core.figures import crop_grids
 from core.index.reader import Hit, Index
 from core.networks.network import Network
 from explorer import widgets
@@ -86,7 +87,7 @@ def sheet(index: Index, layer: str, unit: int) -> str:
     Raises:
         ExplorerError: as ``plates.grid``.
     """
-    return _encode(plates.grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True))
+    return _encode(crop_grids.grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True))
 
 
 @functools.lru_cache(maxsize=CROPS_AT_MOST)
@@ -101,10 +102,10 @@ def crop(index: Index, network: Network, layer: str, unit: int, hit: Hit, how: s
         ExplorerError: as ``crops.crop`` and ``crops.evidence_of``.
     """
     if how:
-        part = crops.evidence_of(index, network, layer, unit, hit, how)
+        part = crops.attribution_overlay(index, network, layer, unit, hit, how)
     else:
-        part = crops.crop(index, layer, hit, (network, unit))
-    return _encode(plates.tile(part, PIXELS, clear=True))
+        part = crops.crop_hit(index, layer, hit, (network, unit))
+    return _encode(crop_grids.tile(part, PIXELS, clear=True))
 
 
 def _encode(picture: Image.Image) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import crops, evidence, probing
+from core.analysis import attribution, crops, probe
 from core.errors import ExplorerError
 from core.images import image_io
 from core.index.reader import Hit, Index
@@ -25,16 +25,16 @@ WHICH = {MOST: "Most", BETWEEN: "Between", LEAST: "Least"}
 EVIDENCE = {
     "": "Crop",
     crops.HEAT: "Heat map",
-    evidence.GUIDED: "Guided backprop",
-    evidence.DECONVOLUTION: "Deconvolution",
+    attribution.GUIDED: "Guided backprop",
+    attribution.DECONVOLUTION: "Deconvolution",
 }
 STORIES = {
     "": "Cut to exactly what the neuron saw; click one to look closer.",
     crops.HEAT: "Bright is where the neuron is excited.",
-    evidence.GUIDED: "What passes back from the neuron to the pixels, through what excited it only "
-    "(guided backpropagation).",
-    evidence.DECONVOLUTION: "The neuron's activation projected back to the pixels, as Zeiler and "
-    "Fergus did.",
+    attribution.GUIDED: "What passes back from the neuron to the pixels, through what excited it "
+    "only (guided backpropagation).",
+    attribution.DECONVOLUTION: "The neuron's activation projected back to the pixels, as Zeiler "
+    "and Fergus did.",
 }
 # Percentiles of the pictures between the best and the least.
 SHARES = (99, 95, 90, 75, 50, 25, 10, 5, 1)
@@ -135,7 +135,7 @@ def hits(
     """
     if which == BETWEEN:
         sampled = index.between(layer, unit, SHARES)
-        located = [probing.locate(index, network, layer, unit, it) for it in sampled]
+        located = [probe.locate(index, network, layer, unit, it) for it in sampled]
         shares = [index.percentile(layer, unit, it.value) for it in sampled]
         return tuple(
             (hit, f"above {share:.0f} %") for hit, share in zip(located, shares, strict=True)

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from core.analysis import unit_labels
 from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
-from explorer import grid, labelling, links, shared, widgets
+from explorer import grid, links, shared, widgets
 
 # As many neurons as stand on a page of a layer; the clearest come first.
 AT_MOST = grid.PER_PAGE
@@ -15,7 +16,7 @@ EXAMPLES = ("red", "edge", "stripes", "circle", "eye", "wheel", "window")
 
 def box(network: Network) -> None:
     """Show a box to write into what is looked for, where neurons have labels."""
-    if labelling.labels_of(network) is None:
+    if unit_labels.labels_of(network) is None:
         return
     st.session_state["find"] = st.query_params.get("find", "")
     st.text_input(
@@ -31,7 +32,7 @@ def box(network: Network) -> None:
 
 def show(network: Network, text: str) -> None:
     """Show the neurons that stand for something, the clearest first."""
-    known = labelling.labels_of(network)
+    known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
     depths = [network.layer(label.layer).depth for label in found]
     colour = widgets.depth_colour(sum(depths) / len(depths) if depths else 0.5)

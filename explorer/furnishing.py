@@ -14,8 +14,9 @@ from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
 
-from core import evidence, paintings
-from core.crops import DARKEST, as_seen
+from core import paintings
+from core.analysis import attribution
+from core.analysis.crops import DARKEST, as_seen
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.images import image_io
@@ -109,7 +110,7 @@ def probe(network: Network) -> Image.Image:
     picture = samples.picture("village")
     frame = CenterCrop((picture.height, picture.width), network.input_size)
     image = as_seen(picture, frame)
-    heat = evidence.heatmap(network, image, *HOUSES).clamp(min=0)
+    heat = attribution.heatmap(network, image, *HOUSES).clamp(min=0)
     heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
     light = image_io.to_picture(heat.expand(3, -1, -1)).resize(
         picture.size, Image.Resampling.BICUBIC

@@ -13,12 +13,13 @@ from html import escape
 
 from PIL import Image
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.recipe import Recipe
-from explorer import cropping, indexed, labelling, scripting, widgets, words
+from explorer import cropping, indexed, scripting, widgets, words
 from explorer.store import StoredPicture
 
 # Pictures of a layer's neurons are small; that of one neuron is as it was drawn.
@@ -62,7 +63,7 @@ def of_layer(
         name = words.meaning(network, layer, unit)
         dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
         figures.append(_figure(_small(picture.image), f"{unit} {name}".strip(), dead))
-        label = labelling.clear_label(network, layer.name, unit)
+        label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
         rows.append((str(unit), name, overlap, "dead" if dead else f"{activation:.4g}"))
     title = f"{layer.name} of {network.name}"
@@ -100,7 +101,7 @@ def of_neuron(
     """
     name = words.meaning(network, layer, unit)
     title = f"Neuron {unit} of {layer.name}" + (f": {name}" if name else "")
-    label = labelling.clear_label(network, layer.name, unit)
+    label = unit_labels.clear_label(network, layer.name, unit)
     rows = [("Network", network.name), ("Layer", f"{layer.name}; {words.describe(layer)}")]
     if label is not None:
         rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))

@@ -7,6 +7,7 @@ are named: one that is always at hand by its name, any other by a file that a pe
 import dataclasses
 import functools
 import json
+import re
 from typing import Any
 
 from core import paintings
@@ -25,8 +26,6 @@ COMMON = ("network", "weights", "seed")
 LONGEST_LINE = 88
 # Neurons that are written one by one.
 FEW = 4
-# The modules that have pictures which are always at hand.
-AT_HAND = ("paintings", "samples")
 
 
 def script(recipe: Recipe, part: int | None = None) -> str:
@@ -44,24 +43,28 @@ def script(recipe: Recipe, part: int | None = None) -> str:
     elif isinstance(recipe, DreamRecipe):
         module, plan = "dreams", _dream(recipe)
     elif isinstance(recipe, StyleRecipe):
-        module, plan = "styles", _style(recipe)
+        module, plan = "style", _style(recipe)
     elif isinstance(recipe, StyleDepthsRecipe):
-        module, plan = "style_depths", _style_depths(recipe)
+        module, plan = "style", _style_depths(recipe)
     else:
         raise ExplorerError(f"there is no program for recipes of the kind {recipe.kind!r}")
     given = _given(recipe)
     said = " ".join(given.values())
-    others = {"styles", "style_sheet"} if module == "style_depths" else set()
-    names = sorted({"images", "networks", module, *(it for it in AT_HAND if it in said), *others})
+    grid = isinstance(recipe, StyleDepthsRecipe)
+    others = {"figures"} if grid and part is None else set()
+    others |= {"paintings"} & set(re.findall(r"\w+", said))
+    names = sorted({"images", "networks", module, *others})
     own = ":" in recipe.network
     lines = ["from pathlib import Path", ""] if own else []
-    lines += [f"from core import {', '.join(names)}", "", _load(recipe)]
+    lines.append(f"from core import {', '.join(names)}")
+    lines += ["from core.datasets import samples"] if "samples." in said else []
+    lines += ["", _load(recipe)]
     lines += [f"{name} = {line}" for name, line in given.items()]
     if given:
         every = ", ".join(given)
         lines.append(f"pictures = [{every}]")
         lines.append("inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}")
-    lines += _call(f"recipe = {module}.plan", plan)
+    lines += _call(f"recipe = {module}.{'plan_grid' if grid else 'plan'}", plan)
     if isinstance(recipe, StyleDepthsRecipe):
         return "\n".join([*lines, *_painted(recipe, part)]) + "\n"
     return "\n".join([*lines, *_rendered(recipe, module, part, bool(given))]) + "\n"
@@ -92,17 +95,17 @@ def _painted(recipe: StyleDepthsRecipe, part: int | None) -> list[str]:
     """Write the lines that paint one picture of a sheet, or all of them and the sheet."""
     if part is not None:
         return [
-            f"*_, last = styles.render(network, recipe.parts()[{part}], inputs)",
+            f"*_, last = style.render(network, recipe.parts()[{part}], inputs)",
             f'images.to_picture(last.pictures[0].image).save("{part}.png")',
         ]
     return [
         "painted = {}",
         "for number, part in enumerate(recipe.parts()):",
-        "    *_, last = styles.render(network, part, inputs)",
+        "    *_, last = style.render(network, part, inputs)",
         "    picture = images.to_picture(last.pictures[0].image)",
         '    picture.save(f"{number}.png")',
         "    painted[number] = images.encode_png(picture)",
-        'style_sheet.sheet(network, recipe, inputs, painted).save("sheet.png")',
+        'figures.draw_grid_sheet(network, recipe, inputs, painted).save("sheet.png")',
     ]
 
 

@@ -9,14 +9,14 @@ import torch
 from PIL import Image, ImageChops
 from torch import Tensor
 
-from core import evidence, probing
-from core.crops import DARKEST, as_seen
+from core.analysis import attribution, probe
+from core.analysis.crops import DARKEST, as_seen
+from core.analysis.probe import ProbeResult, UnitResponse
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.probing import Answer, Sight
 from explorer import widgets
 from explorer.choosing import Chosen
 
@@ -27,7 +27,7 @@ SHOWN_PIXELS = 768
 QUALITY = 88
 
 
-def look(network: Network, chosen: Chosen, index: Index | None) -> Sight:
+def look(network: Network, chosen: Chosen, index: Index | None) -> ProbeResult:
     """Show a picture to a network, once for all."""
     layers = "" if index is None else index.plan.fingerprint
     return _look(network, chosen.picture, index, network.fingerprint, chosen.fingerprint, layers)
@@ -41,8 +41,8 @@ def _look(
     weights: str,
     picture: str,
     layers: str,
-) -> Sight:
-    return probing.look(_network, _picture, _index)
+) -> ProbeResult:
+    return probe.probe_image(_network, _picture, _index)
 
 
 def layers(network: Network, index: Index | None) -> Sequence[Layer]:
@@ -52,8 +52,8 @@ def layers(network: Network, index: Index | None) -> Sequence[Layer]:
 
 
 def answer(
-    sight: Sight, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
-) -> Answer:
+    sight: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
+) -> UnitResponse:
     """Tell what one neuron answers to a picture, or to one place of it."""
     every = sight.answers(layer, index, layer.channels, at)
     return next(it for it in every if it.unit == unit)
@@ -76,7 +76,7 @@ def shown(network: Network, chosen: Chosen, lit_by: tuple[str, int] | None) -> s
     seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
     if lit_by is not None:
         image = as_seen(picture, frame)
-        seen = lighted(seen, evidence.heatmap(network, image, *lit_by))
+        seen = lighted(seen, attribution.heatmap(network, image, *lit_by))
     return encoded(seen)
 
 
@@ -96,7 +96,7 @@ def encoded(picture: Image.Image) -> str:
 
 
 def field(
-    network: Network, layer: Layer, found: Answer
+    network: Network, layer: Layer, found: UnitResponse
 ) -> tuple[float, float, float, float] | None:
     """Give what a neuron sees at its position, as shares of the picture; None if that is all."""
     if layer.spans is None:

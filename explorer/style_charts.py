@@ -5,10 +5,12 @@ from html import escape
 
 import streamlit as st
 
+from core.analysis import unit_labels
+from core.experiments import concept_growth, style_grid_measures
+from core.experiments.style_grid_measures import GridMeasures
 from core.networks.network import Network
 from core.recipes.style_grid import StyleDepthsRecipe
-from core.style_depths import Measured
-from explorer import charting, depths, figures, labelling, shared, style_depths, widgets
+from explorer import charting, figures, shared, widgets
 
 LABELS = 10
 # This label answers the question that everybody asks, so it is always there.
@@ -18,13 +20,15 @@ FULL = 2.0
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring ...")
-def measured(_network: Network, weights: str, recipe: StyleDepthsRecipe) -> dict[str, Measured]:
+def measured(_network: Network, weights: str, recipe: StyleDepthsRecipe) -> dict[str, GridMeasures]:
     """Measure all pictures of a finished matrix once for all, averaged by the depth of style."""
     store = shared.store()
     inputs = {it: store.input(it) or b"" for it in recipe.inputs}
     images = {number: it.image for number, it in store.pictures(recipe).items()}
-    told = style_depths.tell(style_depths.judge(_network, recipe, inputs), recipe, images)
-    return style_depths.by_depth(recipe, told)
+    told = style_grid_measures.measure_pictures(
+        style_grid_measures.build_evaluator(_network, recipe, inputs), recipe, images
+    )
+    return style_grid_measures.average_by_layer(recipe, told)
 
 
 def show(network: Network, recipe: StyleDepthsRecipe) -> None:
@@ -61,7 +65,7 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
     show_grown(network, names, told)
 
 
-def show_grams(names: Sequence[str], told: Mapping[str, Measured]) -> None:
+def show_grams(names: Sequence[str], told: Mapping[str, GridMeasures]) -> None:
     """Show where the painting's style is reached: at the layers that were asked, and elsewhere."""
     _section(
         "How much of the painting's style is missing",
@@ -74,16 +78,16 @@ def show_grams(names: Sequence[str], told: Mapping[str, Measured]) -> None:
     charting.show(figure, "grams", "style-depths-missing")
 
 
-def show_grown(network: Network, names: Sequence[str], told: Mapping[str, Measured]) -> None:
+def show_grown(network: Network, names: Sequence[str], told: Mapping[str, GridMeasures]) -> None:
     """Show which labels' neurons grew, where neurons have labels."""
-    if labelling.labels_of(network) is None:
+    if unit_labels.labels_of(network) is None:
         return
     _section(
         "Whose neurons grew",
         "How many times as much the neurons of a label answer to the painted picture as to the "
         "photograph, against a usual neuron of their layer. The layer that spoke is not asked.",
     )
-    table = depths.grown([it.grown for it in told.values()], LABELS, ASKED)
+    table = concept_growth.growth_table([it.grown for it in told.values()], LABELS, ASKED)
     figure = figures.heat(table, list(names), "{:.1f}".format, _paint(), 2**FULL)
     charting.show(figure, "grown", "style-depths-labels")
 

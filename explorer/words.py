@@ -1,15 +1,15 @@
 """Plain words for layers and neurons, the same on every page."""
 
+from core.analysis import unit_labels
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import labelling
 
 
 def meaning(network: Network, layer: Layer, unit: int) -> str:
     """Name what a neuron stands for: its class, or the concept that it clearly picks out."""
     if layer == network.shown[-1] and layer.channels == len(network.labels):
         return network.labels[unit]
-    label = labelling.clear_label(network, layer.name, unit)
+    label = unit_labels.clear_label(network, layer.name, unit)
     return "" if label is None else label.concept
 
 

@@ -17,8 +17,9 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core import allocator, style_sheet
+from core import allocator
 from core.dreams import render_dreams
+from core.figures import style_grid_sheet
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
@@ -154,7 +155,9 @@ def sheet(
     if isinstance(recipe, StyleDepthsRecipe):
         network = _network(recipe.network, recipe.weights, checkpoint, device)
         encoded = {number: it.image for number, it in enumerate(pictures)}
-        return image_io.encode_png(style_sheet.sheet(network, recipe, inputs or {}, encoded), text)
+        return image_io.encode_png(
+            style_grid_sheet.draw_grid_sheet(network, recipe, inputs or {}, encoded), text
+        )
     tiles = torch.cat([image_io.to_tensor(image_io.open_picture(it.image)) for it in pictures])
     return image_io.encode_png(image_io.to_picture(image_io.montage(tiles)), text)
 

@@ -5,8 +5,12 @@ from html import escape
 
 import streamlit as st
 
-from core import depths as measures
+from core.analysis import unit_labels
+from core.dreams import depth_series
 from core.errors import ExplorerError
+from core.experiments import concept_growth
+from core.experiments import concept_growth as measures
+from core.experiments.concept_growth import DreamMeasures
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
@@ -14,10 +18,8 @@ from core.recipes.recipe import SEED_RANGE
 from explorer import (
     charting,
     choosing,
-    depths,
     dreaming,
     figures,
-    labelling,
     links,
     opening,
     rows,
@@ -26,7 +28,6 @@ from explorer import (
     words,
 )
 from explorer.choosing import Chosen
-from explorer.depths import Told
 from explorer.rows import Wanted
 
 # In the chart: the labels and the classes that stand out most in any dream.
@@ -63,7 +64,7 @@ def main() -> None:
         opening.tell(problems)
         layers = measures.spread(network, count)
         image = choosing.keep(picture)
-        recipes = depths.plan(network, layers, image, strength=strength, seed=seed)
+        recipes = depth_series.plan_series(network, layers, image, strength=strength, seed=seed)
         show_row(network, picture, layers, recipes)
 
 
@@ -125,7 +126,7 @@ def show_row(
     asked = wanted.ask(recipes)
     store = shared.store()
     images = {it.key: found.image for it in recipes if (found := store.picture(it.key, 0))}
-    told: list[Told] = []
+    told: list[DreamMeasures] = []
     if len(images) == len(recipes):
         told = tell(network, network.fingerprint, recipes)
     width, height = picture.picture.size
@@ -149,15 +150,21 @@ def show_row(
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def tell(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[Told]:
+def tell(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
     """Look at finished dreams, once for all."""
     store = shared.store()
     dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
-    return depths.tell(_network, store.input(recipes[0].image) or b"", recipes, dreams)
+    return concept_growth.measure_dreams(
+        _network, store.input(recipes[0].image) or b"", recipes, dreams
+    )
 
 
 def figure(
-    network: Network, layer: Layer, image: bytes | None, sketch: bytes | None, told: Told | None
+    network: Network,
+    layer: Layer,
+    image: bytes | None,
+    sketch: bytes | None,
+    told: DreamMeasures | None,
 ) -> str:
     """Write one dream with its layer and what is seen in it as HTML."""
     alt = escape(f"Dream of {layer.name}")
@@ -187,19 +194,19 @@ def show_ways(network: Network, layers: Sequence[Layer], recipes: Sequence[Dream
             st.page_link(links.DREAM, label=layer.name, query_params=query)
 
 
-def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[Told]) -> None:
+def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[DreamMeasures]) -> None:
     """Show which labels' neurons grew at which depth, and which classes are seen."""
     names = [layer.name for layer in layers]
     colour = widgets.DEPTH_COLOURS[1]
     paint = "#" + "".join(f"{part:02x}" for part in colour)
-    if labelling.labels_of(network) is not None:
+    if unit_labels.labels_of(network) is not None:
         st.html(
             '<div class="section"><h3>Whose neurons grew</h3><p>How many times as much the neurons '
             "of a label answer to the dream as to the picture, against a usual neuron of their "
             "layer. The layer that dreamt is not asked.</p></div>"
         )
         table = figures.heat(
-            depths.grown([it.grown for it in told], LABELS, ASKED),
+            concept_growth.growth_table([it.grown for it in told], LABELS, ASKED),
             names,
             "{:.1f}".format,
             paint,
@@ -215,7 +222,7 @@ def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[Told])
     charting.show(table, "classes", f"{network.name}-depths-classes")
 
 
-def classes(told: Sequence[Told]) -> Mapping[str, list[float | None]]:
+def classes(told: Sequence[DreamMeasures]) -> Mapping[str, list[float | None]]:
     """Tabulate the classes that are likeliest in any dream."""
     tables = [dict(each.classes) for each in told]
     best: dict[str, float] = {}
@@ -227,7 +234,7 @@ def classes(told: Sequence[Told]) -> Mapping[str, list[float | None]]:
     return {name: [table.get(name) for table in tables] for name in chosen}
 
 
-def answer(names: Sequence[str], told: Sequence[Told]) -> str:
+def answer(names: Sequence[str], told: Sequence[DreamMeasures]) -> str:
     """Say in a sentence at which depth eyes grew most."""
     values = []
     for name, each in zip(names, told, strict=True):

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.layers import Layer
 from core.networks.network import Network
@@ -10,7 +11,6 @@ from explorer import (
     grid,
     indexed,
     judging,
-    labelling,
     likeness,
     links,
     opening,
@@ -73,7 +73,7 @@ def place(network: Network) -> tuple[Layer, int]:
     layer = network.layer(st.query_params.get("layer", opening.first_layer(network).name))
     unit = links.number("unit", (0, layer.channels - 1))
     if unit is None:
-        unit = labelling.clearest(network, layer.name) or 0
+        unit = unit_labels.clearest(network, layer.name) or 0
     return layer, unit
 
 
@@ -173,7 +173,7 @@ def facts(neuron: Neuron, view: str, stored: StoredPicture | None) -> dict[str, 
         rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
         if stored.facts["dead"] and view != links.NEGATIVE:
             rows["Activation"] = "0, nothing that was tried excites this neuron"
-    label = labelling.clear_label(neuron.network, layer.name, neuron.unit)
+    label = unit_labels.clear_label(neuron.network, layer.name, neuron.unit)
     if label is not None:
         rows["Picks out"] = f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"
     rows["Receptive field"] = words.sees(layer)

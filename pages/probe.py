@@ -6,11 +6,11 @@ from html import escape
 
 import streamlit as st
 
+from core.analysis.probe import ProbeResult, UnitResponse
 from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.probing import Answer, Sight
 from core.recipes.neuron import NeuronRecipe
 from explorer import (
     choosing,
@@ -90,7 +90,7 @@ def place(
 def show_picture(
     network: Network,
     chosen: Chosen,
-    sight: Sight,
+    sight: ProbeResult,
     index: Index | None,
     at: tuple[int, int] | None,
     layer: Layer | None,
@@ -130,7 +130,7 @@ def show_picture(
         st.html(f'<h4 class="side">{escape(network.name)} takes it for</h4>{classes(sight)}')
 
 
-def answer_words(network: Network, layer: Layer, found: Answer, index: Index | None) -> str:
+def answer_words(network: Network, layer: Layer, found: UnitResponse, index: Index | None) -> str:
     """Say how much a neuron is excited, as HTML."""
     name = words.meaning(network, layer, found.unit)
     who = f"<b>Neuron {found.unit}</b> of {escape(layer.name)}"
@@ -166,7 +166,7 @@ def show_ways(network: Network, layer: Layer | None, unit: int, at: tuple[int, i
         )
 
 
-def classes(sight: Sight) -> str:
+def classes(sight: ProbeResult) -> str:
     """Write the likeliest classes as bars in HTML."""
     written = [
         f'<dt>{escape(name)}</dt><dd><i style="width:{88 * share:.1f}%"></i>{likely(share)}</dd>'
@@ -183,7 +183,7 @@ def likely(share: float) -> str:
 def show_neurons(
     network: Network,
     chosen: Chosen,
-    sight: Sight,
+    sight: ProbeResult,
     index: Index | None,
     at: tuple[int, int] | None,
     selected: tuple[Layer | None, int],
@@ -254,7 +254,7 @@ def layer_words(layer: Layer) -> str:
 def tile(
     network: Network,
     layer: Layer,
-    found: Answer,
+    found: UnitResponse,
     recipe: NeuronRecipe | None,
     sketch: bytes | None,
 ) -> widgets.Tile:

@@ -1,6 +1,7 @@
 """The layout of the code: packages import one way, and nothing happens at import."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,15 @@ def test_core_knows_no_user_interface_and_nothing_is_pickled() -> None:
 def test_every_package_is_installed() -> None:
     packages = {file.parent for file in MODULES.values()}
     assert [it for it in packages if not (it / "__init__.py").is_file()] == [ROOT / "pages"]
+
+
+def test_packages_offer_names_that_are_there() -> None:
+    for name, file in MODULES.items():
+        if name.startswith("core.") and file.name == "__init__.py":
+            offered = getattr(importlib.import_module(name), "__all__", ())
+            # A module of that name would hide the offered one as soon as it is imported.
+            assert [it for it in offered if f"{name}.{it}" in MODULES] == [], name
+            assert all(hasattr(importlib.import_module(name), it) for it in offered), name
 
 
 @pytest.mark.parametrize("module", ["core.neurons", "explorer.cli", "explorer.store"])

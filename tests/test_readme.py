@@ -108,7 +108,7 @@ def test_a_command_can_be_typed_as_it_stands(words: tuple[str, ...]) -> None:
         "explorer neurons sketchnet relu3b --steps many --out grid.png",
         "explorer dream sketchnet relu3b cat.png",
         "explorer draem sketchnet relu3b cat.png --out dream.png",
-        "core.portraits --outt docs",
+        "core.figures.neuron_sheets --outt docs",
         "benchmarks.pages --rounds 0",
     ],
 )

@@ -23,10 +23,10 @@ from explorer.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from core.experiments.concept_growth import DreamMeasures
     from core.networks.layers import Layer
     from core.networks.network import Network
     from core.recipes.dream import DreamRecipe
-    from explorer.depths import Told
 
 # As on the page.
 SIZE, GROWN = 384, 5
@@ -52,8 +52,9 @@ def dream_depths(
     as_json: AsJson = False,
 ) -> None:
     """Dream one picture at several depths, and tell what the network sees in each."""
+    from core.dreams import depth_series
+    from core.experiments import concept_growth
     from core.networks import registry
-    from explorer import depths
     from explorer.cli.working import make
     from explorer.store import Store
 
@@ -64,9 +65,9 @@ def dream_depths(
     fingerprint = keep_named(store, image, DREAM_SIZES[1])
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
-    recipes = depths.plan(loaded, chosen, fingerprint, size, strength, seed)
+    recipes = depth_series.plan_series(loaded, chosen, fingerprint, size, strength, seed)
     dreamt = [make(store, recipe, device, shipped=False)[0].image for recipe in recipes]
-    told = depths.tell(loaded, store.input(fingerprint) or b"", recipes, dreamt)
+    told = concept_growth.measure_dreams(loaded, store.input(fingerprint) or b"", recipes, dreamt)
     titles = [f"{layer.name}, depth {layer.depth:.2f}" for layer in chosen]
     write(out, _row(dreamt, titles, told))
     if as_json:
@@ -86,36 +87,36 @@ def dream_depths(
 
 def _layers(network: "Network", text: str) -> "list[Layer]":
     """Read the layers that are named, each once, from shallow to deep; some by default."""
-    from core import depths
+    from core.experiments import concept_growth
 
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        return depths.spread(network)
+        return concept_growth.spread(network)
     found = {network.layer(name).name: network.layer(name) for name in names}
-    low, high = depths.DEPTHS
+    low, high = concept_growth.DEPTHS
     if not low <= len(found) <= high:
         raise ExplorerError(f"{len(found)} layers are named; name {low} to {high} different ones")
     return sorted(found.values(), key=lambda layer: layer.index)
 
 
-def _row(dreamt: list[bytes], titles: list[str], told: "list[Told]") -> bytes:
-    from core import depths
+def _row(dreamt: list[bytes], titles: list[str], told: "list[DreamMeasures]") -> bytes:
+    from core.figures import dream_row
     from core.images import image_io
 
     words = [[f"sees: {_classes(it, 2)}", *_grown(it)] for it in told]
-    drawn = depths.row([image_io.open_picture(it) for it in dreamt], titles, words)
+    drawn = dream_row.draw_row([image_io.open_picture(it) for it in dreamt], titles, words)
     return image_io.encode_png(drawn)
 
 
-def _classes(told: "Told", count: int = 3) -> str:
+def _classes(told: "DreamMeasures", count: int = 3) -> str:
     return ", ".join(f"{name} {share:.0%}" for name, share in told.classes[:count])
 
 
-def _grown(told: "Told") -> list[str]:
+def _grown(told: "DreamMeasures") -> list[str]:
     return [f"{it.concept} {2**it.value:.1f} times" for it in told.grown[:GROWN]]
 
 
-def _report(layer: "Layer", recipe: "DreamRecipe", told: "Told") -> dict[str, Any]:
+def _report(layer: "Layer", recipe: "DreamRecipe", told: "DreamMeasures") -> dict[str, Any]:
     """Sum up one depth as JSON values."""
     return {
         "layer": layer.name,

@@ -25,9 +25,9 @@ def labels(
     as_json: AsJson = False,
 ) -> None:
     """List the concept that each neuron picks out best, with their overlap (IoU)."""
+    from core.analysis.unit_labels import labels_of
     from core.networks import registry
     from core.sketchnet.dissection import label_counts
-    from explorer.labelling import labels_of
 
     known = labels_of(registry.load(network, device="cpu"))
     if known is None:

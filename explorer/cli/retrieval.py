@@ -193,7 +193,7 @@ def top(
     as_json: AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
-    from core import plates
+    from core.figures import crop_grids
     from core.images import image_io
     from core.index import reader
     from core.networks import registry
@@ -208,7 +208,7 @@ def top(
         # Only evidence needs the network.
         needed = bool(show or outline)
         network = registry.load(opened.plan.network, weights) if needed else None
-        grid = plates.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
+        grid = crop_grids.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
         write(out, image_io.encode_png(grid))
     labels = _labels(opened, hits)
     if as_json:
@@ -245,7 +245,7 @@ def probe(
     as_json: AsJson = False,
 ) -> None:
     """Tell which neurons a picture excites, and what it is taken for."""
-    from core import probing
+    from core.analysis import probe as analysis
     from core.images import image_io
     from core.index import reader
     from core.networks import registry
@@ -253,7 +253,7 @@ def probe(
     picture = image_io.open_picture(image)
     compared = None if index is None else reader.open_index(index)
     loaded = registry.load(network, weights, device)
-    found = probing.probe(loaded, picture, compared, _names(layers), count)
+    found = analysis.probe(loaded, picture, compared, _names(layers), count)
     if as_json:
         print_json(
             {
@@ -292,7 +292,7 @@ def figure(
     as_json: AsJson = False,
 ) -> None:
     """Draw what neurons want to see beside the crops they liked best."""
-    from core import plates
+    from core.figures import crop_grids
     from core.images import image_io
     from core.index import reader
     from core.networks import registry
@@ -302,10 +302,10 @@ def figure(
     opened = reader.open_index(index)
     loaded = registry.load(opened.plan.network, weights, device)
     names = _names(layers) or [it.name for it in opened.plan.layers]
-    chosen = {name: plates.telling(opened, name, units) for name in names}
+    chosen = {name: crop_grids.most_distinctive(opened, name, units) for name in names}
     with bar() as shown:
         task = shown.add_task(f"drawing {loaded.name}", total=1.0)
-        drawn = plates.figure(
+        drawn = crop_grids.figure(
             loaded, opened, chosen, steps, listen=lambda share: shown.update(task, completed=share)
         )
     write(out, image_io.encode_png(drawn))

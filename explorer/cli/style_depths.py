@@ -38,8 +38,8 @@ from explorer.cli.style import (
 )
 
 if TYPE_CHECKING:
+    from core.experiments.style_grid_measures import GridMeasures
     from core.networks.network import Network
-    from core.style_depths import Measured
     from explorer.store import Store
 
 GROWN = 3
@@ -134,10 +134,12 @@ def _tell(
     as_json: bool,
 ) -> None:
     """Say what was measured: of each picture as JSON, or of each depth as a table."""
-    from explorer import style_depths as telling
+    from core.experiments import style_grid_measures as telling
 
-    told = telling.tell(telling.judge(network, recipe, inputs), recipe, pictures)
-    depths = telling.by_depth(recipe, told)
+    told = telling.measure_pictures(
+        telling.build_evaluator(network, recipe, inputs), recipe, pictures
+    )
+    depths = telling.average_by_layer(recipe, told)
     if as_json:
         parts = list(recipe.parts())
         cells = [
@@ -162,11 +164,11 @@ def _tell(
     Console(stderr=True, soft_wrap=True).print(f"{out}: {seconds:.1f} s", highlight=False)
 
 
-def _plain(measured: "Measured | None") -> dict[str, Any] | None:
+def _plain(measured: "GridMeasures | None") -> dict[str, Any] | None:
     return None if measured is None else asdict(measured)
 
 
-def _table(network: "Network", depths: "Mapping[str, Measured]") -> Table:
+def _table(network: "Network", depths: "Mapping[str, GridMeasures]") -> Table:
     """Write a row for each layer that spoke for style alone, over all depths of content."""
     columns = ("style's distance", "edges kept", "colours to the painting's", "eyes", "grew most")
     table = Table("style by", "depth", *columns)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import lessons, paintings
+from core import paintings
+from core.experiments import lesson_measures
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
@@ -144,4 +145,4 @@ def answer(here: Desk) -> Answer:
 def apart(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
     """Measure it once for all."""
     every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
-    return lessons.told_apart(_network, every)
+    return lesson_measures.told_apart(_network, every)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.experiments.style_grid_measures import edges_kept
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
-from core.style_depths import edges_kept
 from explorer import choosing, rows
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown

@@ -7,24 +7,14 @@ from html import escape
 import streamlit as st
 from torch import Tensor
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError, unknown
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
-from explorer import (
-    charting,
-    choosing,
-    figures,
-    grid,
-    labelling,
-    layering,
-    links,
-    rows,
-    shared,
-    widgets,
-)
+from explorer import charting, choosing, figures, grid, layering, links, rows, shared, widgets
 from explorer.choosing import Chosen
 from explorer.lessons.texts import Lesson
 from explorer.rows import Wanted
@@ -142,7 +132,7 @@ def slide(desk: Desk, layers: Sequence[Layer], first: int) -> Layer:
 
 def emblem(network: Network, layer: Layer) -> str | None:
     """Give the picture of the neuron of a layer that is clearest, if it is drawn."""
-    unit = labelling.clearest(network, layer.name) or 0
+    unit = unit_labels.clearest(network, layer.name) or 0
     found = shared.store().picture(grid.part_of(network, layer, unit).key, unit)
     return None if found is None else widgets.thumbnail(found.image, EMBLEM_PIXELS)
 

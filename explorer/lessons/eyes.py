@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import depths
+from core.analysis import unit_labels
 from core.dreams import render_dreams
+from core.experiments import concept_growth
+from core.experiments.style_grid_measures import eyes_grown
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
-from core.style_depths import eyes_grown
-from explorer import choosing, labelling, links, rows, shared
+from explorer import choosing, links, rows, shared
 from explorer.choosing import Chosen
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown
@@ -97,14 +98,16 @@ def _grown(
     network: str, fingerprint: str, layers: tuple[str, ...], made: tuple[bytes, ...]
 ) -> dict[str, float]:
     judge = shared.network(registry.SKETCHNET)
-    labels = labelling.clear_labels(judge)
+    labels = unit_labels.clear_labels(judge)
     named = sorted({it.layer for it in labels})
     picture = image_io.open_picture(shared.store().input(fingerprint) or b"")
-    before = depths.see(judge, image_io.to_tensor(image_io.scaled(picture, SIZE)), named)
+    before = concept_growth.respond(
+        judge, image_io.to_tensor(image_io.scaled(picture, SIZE)), named
+    )
     found = {}
     for layer, image in zip(layers, made, strict=True):
         own = layer if network == judge.name else ""
         asked = [it for it in labels if it.layer != own]
-        value = eyes_grown(before, depths.see(judge, desk.tensor(image), named), asked)
+        value = eyes_grown(before, concept_growth.respond(judge, desk.tensor(image), named), asked)
         found[layer] = 2 ** (value or 0.0)
     return found

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import lessons
-from core.crops import as_seen
+from core.analysis.crops import as_seen
 from core.errors import ExplorerError
+from core.experiments import lesson_measures
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks.layers import Layer
@@ -89,8 +89,8 @@ def _seen(_network: Network, weights: str, chosen: Chosen, parts: int) -> Seen:
     """Look once for all at a picture as the network sees it, in so many squares along each side."""
     picture = chosen.picture
     image = as_seen(picture, CenterCrop((picture.height, picture.width), _network.input_size))
-    cut = lessons.shuffled(image, parts, torch.Generator().manual_seed(0))
-    return Seen(_url(cut), lessons.means(_network, cut))
+    cut = lesson_measures.shuffled(image, parts, torch.Generator().manual_seed(0))
+    return Seen(_url(cut), lesson_measures.means(_network, cut))
 
 
 def _url(image: Tensor) -> str:
@@ -137,7 +137,7 @@ def unusual(
 
 @functools.lru_cache(maxsize=4)
 def _usual(network: Network) -> dict[str, Tensor]:
-    return lessons.means(network, lessons.pictures(network))
+    return lesson_measures.means(network, lesson_measures.pictures(network))
 
 
 def options(here: Desk) -> Sequence[str]:
@@ -163,4 +163,4 @@ def answer(here: Desk) -> Answer:
 @st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
 def upset(_network: Network, weights: str, parts: int) -> dict[str, float]:
     """Measure it once for all."""
-    return lessons.upset(_network, lessons.pictures(_network), parts)
+    return lesson_measures.upset(_network, lesson_measures.pictures(_network), parts)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import lessons
+from core.analysis import unit_labels
 from core.datasets import sources
 from core.errors import ExplorerError
+from core.experiments import lesson_measures
 from core.index import build, reader
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import cropping, grid, labelling, links, shared, widgets, words
+from explorer import cropping, grid, links, shared, widgets, words
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk
 from explorer.store import home
@@ -47,11 +48,12 @@ def stage(here: Desk) -> None:
             st.html(widgets.large_picture(url, f"What neuron {unit} wants to see"))
             st.caption("What it wants to see: a picture that began as noise")
     name = words.meaning(here.network, layer, unit)
-    share = lessons.commonest(labels(index, layer.name, unit))
+    share = lesson_measures.commonest(labels(index, layer.name, unit))
     told = f"Neuron {unit} of {layer.name}"
     told += f", measured to stand for {name}" if name else ""
     st.markdown(
-        f"{widgets.plain(told)}. Of its nine, {round(share * lessons.NINE)} show the same kind."
+        f"{widgets.plain(told)}. Of its nine, {round(share * lesson_measures.NINE)} show the same "
+        "kind."
     )
     query = {"network": here.network.name, "layer": layer.name, "unit": str(unit)}
     icon = ":material/center_focus_strong:"
@@ -60,7 +62,7 @@ def stage(here: Desk) -> None:
 
 def _unit(here: Desk, layer: Layer) -> int:
     """Let the reader choose a neuron; the clearest at first."""
-    unit = labelling.clearest(here.network, layer.name) or 0
+    unit = unit_labels.clearest(here.network, layer.name) or 0
     try:
         named = links.number("unit", (0, layer.channels - 1))
         unit = unit if named is None else named
@@ -109,7 +111,7 @@ def _opened(file: Path) -> Index:
 
 def labels(index: Index, layer: str, unit: int) -> list[str]:
     """Tell what the nine pictures of a neuron show."""
-    return [index.label(hit.picture) for hit in index.top(layer, unit)[: lessons.NINE]]
+    return [index.label(hit.picture) for hit in index.top(layer, unit)[: lesson_measures.NINE]]
 
 
 def options(here: Desk) -> Sequence[str]:
@@ -120,9 +122,9 @@ def options(here: Desk) -> Sequence[str]:
 def answer(here: Desk) -> Answer:
     """Measure how far the nine agree, by layer."""
     found = agreement(here.network, here.network.fingerprint)
-    by_chance = lessons.chance(kinds())
+    by_chance = lesson_measures.chance(kinds())
     (first, shallow), (last, deep) = next(iter(found.items())), list(found.items())[-1]
-    nine = lessons.NINE
+    nine = lesson_measures.NINE
     return Answer(
         guess_of(deep * nine),
         f"{deep * nine:.1f} of nine in {last}, {shallow * nine:.1f} in {first}; nine taken by "
@@ -149,4 +151,4 @@ def kinds() -> list[str]:
 @st.cache_data(max_entries=8, show_spinner="Comparing the nine of every neuron ...")
 def agreement(_network: Network, weights: str) -> dict[str, float]:
     """Measure it once for all."""
-    return lessons.agreement(made(_network))
+    return lesson_measures.agreement(made(_network))

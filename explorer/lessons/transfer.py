@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import lessons
+from core.experiments import lesson_measures
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
@@ -107,7 +107,7 @@ def _measured(
     store = shared.store()
     inputs = {it: store.input(it) or b"" for it in judged.inputs}
     tensors = [desk.tensor(inputs[it] if isinstance(it, str) else it) for it in shown]
-    return lessons.costs(_network, judged, inputs, tensors)
+    return lesson_measures.costs(_network, judged, inputs, tensors)
 
 
 def relative(found: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
@@ -116,9 +116,15 @@ def relative(found: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
     Args:
         found: the costs of a photograph, a painting, and others.
     """
-    content, style = lessons.mean_of("content", found[1]), lessons.mean_of("style", found[0])
+    content, style = (
+        lesson_measures.mean_of("content", found[1]),
+        lesson_measures.mean_of("style", found[0]),
+    )
     return [
-        (lessons.mean_of("content", it) / content, lessons.mean_of("style", it) / style)
+        (
+            lesson_measures.mean_of("content", it) / content,
+            lesson_measures.mean_of("style", it) / style,
+        )
         for it in found
     ]
 
@@ -208,5 +214,6 @@ def carried(
     judged = recipe(network, picture, painting, style_layers=tuple(it.name for it in layers))
     before, *after = _measured(network, judged, (choosing.keep(picture), *made))
     return {
-        layer.name: lessons.carried(before, cost) for layer, cost in zip(layers, after, strict=True)
+        layer.name: lesson_measures.carried(before, cost)
+        for layer, cost in zip(layers, after, strict=True)
     }

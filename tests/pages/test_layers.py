@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.network import Network
 from core.neurons import render_neurons
@@ -16,7 +17,7 @@ from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import jobs, labelling, shared
+from explorer import jobs, shared
 from explorer.claims import Claims
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -175,7 +176,7 @@ def test_neurons_are_found_by_what_they_stand_for(
             for layer, row in ((name, list(enumerate(row))) for name, row in rows.items())
         },
     )
-    monkeypatch.setattr(labelling, "_shipped", lambda: known)
+    monkeypatch.setattr(unit_labels, "_shipped", lambda: known)
     app = visit(layer=first)
     assert [it["caption"] for it in grid_tiles(app)] == ["red", "eye", "", "disc", "red"]
     app.text_input(key="find").set_value("eye").run()

@@ -13,10 +13,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
+from core.analysis import unit_labels
 from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import choosing, grid, labelling, links, shared, work
+from explorer import choosing, grid, links, shared, work
 from explorer.jobs import UNASKED
 from explorer.store import Store, StoredPicture
 from explorer.takes import Neuron
@@ -253,7 +254,7 @@ def test_what_a_neuron_stands_for_is_its_title(
     known = Labels(
         studio.network.fingerprint, World(0, 10), (0.01,), World(1, 10), {layer.name: row}
     )
-    monkeypatch.setattr(labelling, "_shipped", lambda: known)
+    monkeypatch.setattr(unit_labels, "_shipped", lambda: known)
     assert studio.network.name == registry.SKETCHNET
     page = html(see(layer=layer.name, unit="0"))
     assert "eye</h2>" in page and "eye (part), IoU 0.50" in page

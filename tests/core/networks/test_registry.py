@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torchvision import models
 
-from core import evidence
+from core.analysis import attribution
 from core.datasets.sources import SketchWorldSource
 from core.errors import BadCheckpoint, ExplorerError, UnknownName
 from core.index import build
@@ -169,7 +169,7 @@ def test_a_cut_is_kept_and_nobody_changes_another_ones(tiny: Network, tmp_path: 
         and tiny.extractor([name], for_gradients=True) is not extractor
     )
     code = str(extractor.body.code)
-    evidence.project(tiny, torch.rand(1, 3, 24, 24), name, 0, 1, 1, "guided")
+    attribution.project(tiny, torch.rand(1, 3, 24, 24), name, 0, 1, 1, "guided")
     drawings = SketchWorldSource(2)
     wanted = build.plan_index(tiny, drawings, [name])
     out = tmp_path / "a.index"

@@ -1,6 +1,7 @@
 """Portraits of SketchNet's neurons: what each wants to see, beside the drawings it likes best.
 
-`python -m core.portraits --out DIR` writes one sheet a layer, of its sixteen best-labelled neurons.
+`python -m core.figures.neuron_sheets --out DIR` writes one sheet a layer, of its sixteen
+best-labelled neurons.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ INK, PALE = "#222222", "#777777"
 
 
 @dataclass(frozen=True)
-class Portrait:
+class SheetUnit:
     """One neuron: its label, its picture [3, size, size] and crops [3, h, w] of drawings."""
 
     label: Label
@@ -125,7 +126,7 @@ def pictures(
 
 def portraits(
     network: Network, layers: Sequence[str], count: int = COUNT
-) -> Iterator[tuple[str, list[Portrait]]]:
+) -> Iterator[tuple[str, list[SheetUnit]]]:
     """Yield the portraits of each layer's best-labelled neurons."""
     known = sketch_labels.load()
     rows = {layer: best_labelled(known.layers[layer]) for layer in layers}
@@ -135,7 +136,7 @@ def portraits(
         layer = network.layer(name)
         drawn = pictures(network, layer, chosen[name])
         crops = [_crops(layer, known.measured_on.seed, spots) for spots in liked[name]]
-        yield name, [Portrait(*each) for each in zip(row, drawn, crops, strict=True)]
+        yield name, [SheetUnit(*each) for each in zip(row, drawn, crops, strict=True)]
 
 
 def _crops(layer: Layer, seed: int, spots: list[tuple[int, int, int]]) -> tuple[Tensor, ...]:
@@ -146,7 +147,7 @@ def _crops(layer: Layer, seed: int, spots: list[tuple[int, int, int]]) -> tuple[
     )
 
 
-def sheet(title: str, people: Sequence[Portrait]) -> Image.Image:
+def sheet(title: str, people: Sequence[SheetUnit]) -> Image.Image:
     """Lay portraits out as one picture, each with its label beneath."""
     cell = (TILE + GAP + 2 * INSET + GAP, TILE + 2 * (TEXT + GAP) + GAP)
     rows = -(-len(people) // COLUMNS)
@@ -168,7 +169,7 @@ def sheet(title: str, people: Sequence[Portrait]) -> Image.Image:
 
 
 def _draw_portrait(
-    paper: Image.Image, pen: ImageDraw.ImageDraw, portrait: Portrait, left: int, top: int
+    paper: Image.Image, pen: ImageDraw.ImageDraw, portrait: SheetUnit, left: int, top: int
 ) -> None:
     """Draw one portrait with its upper left corner at (left, top)."""
     paper.paste(_tile(portrait.picture, TILE), (left, top))
@@ -193,7 +194,9 @@ def _tile(image: Tensor, side: int) -> Image.Image:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write sheets of the best-labelled neurons of SketchNet's layers."""
-    parser = argparse.ArgumentParser(prog="python -m core.portraits", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m core.figures.neuron_sheets", description=main.__doc__
+    )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument("--layers", nargs="+", help="which layers; all that have labels by default")
     parser.add_argument("--count", type=int, default=COUNT, help="drawings to choose from")

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.crops import as_seen
+from core.analysis.crops import as_seen
 from core.datasets import samples
 from core.images.center_crop import CenterCrop
 from core.images.resize import resized

@@ -12,22 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core.crops import Crop, crop, evidence_of
+from core.analysis.crops import Crop, attribution_overlay, crop_hit
+from core.figures.layout import (
+    COARSE,
+    GAP,
+    INK,
+    MARGIN,
+    MARK,
+    NINE,
+    OUTSIDE,
+    PALE,
+    SLIT,
+    TEXT,
+    TILE,
+    TITLE,
+)
 from core.images import image_io
 from core.index.reader import Index
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import STEPS
-
-# What lies outside of the picture, behind crops from its border.
-OUTSIDE = (232, 232, 232)
-INK, PALE, MARK = "#222222", "#777777", "#ffd400"
-# Crops of fewer pixels are shown as the squares that they are.
-COARSE = 8
-# Pixels of the whole figure.
-TILE, SLIT, GAP, MARGIN = 64, 2, 6, 30
-TEXT, TITLE = 15, 22
-NINE = 3
 
 
 def tile(part: Crop, side: int, clear: bool = False) -> Image.Image:
@@ -92,15 +96,15 @@ def grid(
     paper = _paper(size, "white", clear)
     for at, hit in enumerate(hits):
         if network is not None and how:
-            part = evidence_of(index, network, layer, unit, hit, how)
+            part = attribution_overlay(index, network, layer, unit, hit, how)
         else:
-            part = crop(index, layer, hit, None if network is None else (network, unit))
+            part = crop_hit(index, layer, hit, None if network is None else (network, unit))
         row, col = divmod(at, across)
         paper.paste(tile(part, side, clear), (col * (side + SLIT), row * (side + SLIT)))
     return paper
 
 
-def telling(index: Index, layer: str, count: int) -> list[int]:
+def most_distinctive(index: Index, layer: str, count: int) -> list[int]:
     """Choose units for a figure: those whose best pictures stand out most from all others.
 
     By how many standard deviations of a sample of pictures the mean of the k best lies above the
@@ -117,7 +121,7 @@ def telling(index: Index, layer: str, count: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Band:
+class FigureRow:
     """One layer of a figure: its title, and each unit's ideal picture, crops and caption."""
 
     title: str
@@ -163,7 +167,7 @@ def figure(
             drawn.append((ideal, crops, _caption(network, index, name, unit)))
         field = layer.receptive_field
         seen = "the whole picture" if field is None else f"{field[0]} x {field[1]} pixels"
-        bands.append(Band(f"{name}: each neuron sees {seen}", drawn))
+        bands.append(FigureRow(f"{name}: each neuron sees {seen}", drawn))
     return _lay_out(bands, columns)
 
 
@@ -179,7 +183,7 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _lay_out(bands: Sequence[Band], columns: int) -> Image.Image:
+def _lay_out(bands: Sequence[FigureRow], columns: int) -> Image.Image:
     side = NINE * TILE + (NINE - 1) * SLIT
     cell = (2 * side + GAP + MARGIN, side + TEXT + 2 * GAP + MARGIN // 2)
     rows = [math.ceil(len(band.units) / columns) for band in bands]

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.core.test_retrieval import squeezenet
 from torch import nn
 
-from core import crops, evidence
+from core.analysis import attribution, crops
 from core.datasets import sources
 from core.errors import ExplorerError, UnknownName
 from core.images.center_crop import CenterCrop
@@ -17,6 +16,7 @@ from core.index import build, reader
 from core.index.reader import Hit, Index
 from core.networks import registry
 from core.networks.network import Network
+from tests.core.index.test_build import squeezenet
 from tests.core.picture_folders import fill
 
 
@@ -47,7 +47,7 @@ def test_grey_outside_of_the_crop_changes_nothing(made: tuple[Network, Index]) -
             for hit in index.top(layer.name, unit)[:3]:
                 original = index.picture(hit.picture)
                 assert hit.size == (original.height, original.width)
-                cut = crops.crop(index, layer.name, hit)
+                cut = crops.crop_hit(index, layer.name, hit)
                 top, left, bottom, right = cut.box
                 pixels = np.array(original)
                 frame = CenterCrop(hit.size, index.plan.input_size)
@@ -69,23 +69,24 @@ def test_grey_outside_of_the_crop_changes_nothing(made: tuple[Network, Index]) -
 def test_where_all_is_seen_the_effective_field_is_outlined(made: tuple[Network, Index]) -> None:
     network, index = made
     hit = index.top("logits", 2)[0]
-    cut = crops.crop(index, "logits", hit, (network, 2))
+    cut = crops.crop_hit(index, "logits", hit, (network, 2))
     assert cut.whole and cut.box == (0, 0, *hit.size) and cut.outline is not None
     top, left, bottom, right = cut.outline
     assert 0 <= top < bottom <= hit.size[0] and 0 <= left < right <= hit.size[1]
-    assert crops.crop(index, "logits", hit).outline is None
+    assert crops.crop_hit(index, "logits", hit).outline is None
     assert (
-        crops.crop(index, "features.3", index.top("features.3", 0)[0], (network, 0)).outline is None
+        crops.crop_hit(index, "features.3", index.top("features.3", 0)[0], (network, 0)).outline
+        is None
     )
     other = registry.load("sketchnet", device="cpu")
     with pytest.raises(ExplorerError, match="was made with weights"):
-        crops.crop(index, "logits", hit, (other, 2))
+        crops.crop_hit(index, "logits", hit, (other, 2))
 
 
 def test_the_effective_field_is_where_the_gradient_is(tiny: Network) -> None:
     image = torch.rand(1, 3, 24, 20)
     row, col = 5, 4
-    top, left, bottom, right = evidence.effective_field(tiny, image, "3", 2, row, col)
+    top, left, bottom, right = attribution.effective_field(tiny, image, "3", 2, row, col)
     exact = tiny.layer("3").field_of(row, col)
     assert exact[0] <= top < bottom <= exact[2] and exact[1] <= left < right <= exact[3]
 
@@ -94,7 +95,7 @@ def test_a_heatmap_puts_each_position_where_it_looks(tiny: Network) -> None:
     image = torch.zeros(1, 3, 24, 20)
     image[..., 14:17, 4:7] = 1
     for layer in ("1", "3"):
-        difference = evidence.heatmap(tiny, image, layer, 1) - evidence.heatmap(
+        difference = attribution.heatmap(tiny, image, layer, 1) - attribution.heatmap(
             tiny, torch.zeros_like(image), layer, 1
         )
         if float(difference.abs().max()) == 0:
@@ -103,11 +104,11 @@ def test_a_heatmap_puts_each_position_where_it_looks(tiny: Network) -> None:
         rows = (strength.sum(1) * (torch.arange(24) + 0.5)).sum() / strength.sum()
         cols = (strength.sum(0) * (torch.arange(20) + 0.5)).sum() / strength.sum()
         assert abs(float(rows) - 15.5) < 1.5 and abs(float(cols) - 5.5) < 1.5
-    flat = evidence.heatmap(tiny, image, "6", 1)
+    flat = attribution.heatmap(tiny, image, "6", 1)
     assert flat.shape == (24, 20) and flat.min() == flat.max()
 
 
-@pytest.mark.parametrize("how", evidence.PROJECTIONS)
+@pytest.mark.parametrize("how", attribution.PROJECTIONS)
 def test_projections_are_those_of_the_papers(tiny: Network, how: str) -> None:
     """Written out for conv, ReLU, conv, ReLU with transposed convolutions."""
     image = torch.rand(1, 3, 24, 20)
@@ -128,16 +129,16 @@ def test_projections_are_those_of_the_papers(tiny: Network, how: str) -> None:
         if how == "guided":
             signal = signal * (a > 0)
         signal = nn.functional.conv_transpose2d(signal, first.weight, padding=1) / std
-        found = evidence.project(tiny, image, "3", unit, row, col, how)
+        found = attribution.project(tiny, image, "3", unit, row, col, how)
         torch.testing.assert_close(found, signal[0], rtol=1e-4, atol=1e-5)
 
 
 def test_evidence_refuses_what_is_not_there(tiny: Network) -> None:
     image = torch.rand(1, 3, 24, 20)
     with pytest.raises(UnknownName, match="no projection 'magic'"):
-        evidence.project(tiny, image, "3", 0, 0, 0, "magic")
+        attribution.project(tiny, image, "3", 0, 0, 0, "magic")
     with pytest.raises(ExplorerError, match="no unit 9"):
-        evidence.heatmap(tiny, image, "3", 9)
+        attribution.heatmap(tiny, image, "3", 9)
 
 
 def test_the_field_at_a_border_is_smaller(made: tuple[Network, Index]) -> None:
@@ -153,14 +154,16 @@ def test_evidence_lies_where_the_unit_is_excited(made: tuple[Network, Index]) ->
     network, index = made
     for layer in ("features.3", "logits"):
         hit = index.top(layer, 1)[0]
-        plain = crops.crop(index, layer, hit)
-        for how in crops.EVIDENCE:
-            part = crops.evidence_of(index, network, layer, 1, hit, how)
+        plain = crops.crop_hit(index, layer, hit)
+        for how in crops.OVERLAYS:
+            part = crops.attribution_overlay(index, network, layer, 1, hit, how)
             assert part.box == plain.box and part.picture.size == plain.picture.size
-        lit = np.asarray(crops.evidence_of(index, network, layer, 1, hit).picture, float)
+        lit = np.asarray(crops.attribution_overlay(index, network, layer, 1, hit).picture, float)
         assert (lit <= np.asarray(plain.picture)).all()
     hit = index.top("features.3", 1)[0]
-    drawn = np.asarray(crops.evidence_of(index, network, "features.3", 1, hit, "guided").picture)
+    drawn = np.asarray(
+        crops.attribution_overlay(index, network, "features.3", 1, hit, "guided").picture
+    )
     assert (drawn != 128).any()
     with pytest.raises(UnknownName, match="no evidence 'magic'"):
-        crops.evidence_of(index, network, "features.3", 1, hit, "magic")
+        crops.attribution_overlay(index, network, "features.3", 1, hit, "magic")

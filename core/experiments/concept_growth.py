@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from core.analysis import unit_labels
+from core.analysis.probe import top_classes
 from core.dreams.render_dreams import MEASURED_SIDE
+from core.images import image_io
 from core.images.resize import resized
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.plates import INK, PALE
-from core.probing import likeliest
+from core.recipes.dream import DreamRecipe
 from core.sketchnet.labels import Label
 
 # More depths than this do not fit side by side.
@@ -30,12 +31,10 @@ FLOOR = 0.1
 SILENT = 1e-6
 # A label says something where so many neurons carry it: one alone may have its own reasons.
 NEURONS_AT_LEAST = 2
-# Of a picture row, in pixels.
-GAP, MARGIN, TITLE, TEXT = 8, 20, 22, 15
 
 
 @dataclass(frozen=True)
-class Sight:
+class Response:
     """What a network sees in a picture.
 
     Attributes:
@@ -48,7 +47,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Growth:
+class ConceptGrowth:
     """How much more the neurons of one label answer to a dream than to the picture before it.
 
     Attributes:
@@ -72,7 +71,7 @@ def spread(network: Network, count: int = USUAL_DEPTHS) -> list[Layer]:
     return [layers[round(at * (len(layers) - 1) / (count - 1))] for at in range(count)]
 
 
-def see(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Sight:
+def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Response:
     """Look at a picture as large as it is, so that what is small in it counts.
 
     Args:
@@ -86,7 +85,7 @@ def see(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Sight:
     last = network.shown[-1].name
     seen = network.activations(resized(image, size), {*layers, last})
     means = {name: _means(seen[name]) for name in layers}
-    return Sight(likeliest(network, seen[last][0]), means)
+    return Response(top_classes(network, seen[last][0]), means)
 
 
 def _means(activation: Tensor) -> Tensor:
@@ -95,9 +94,9 @@ def _means(activation: Tensor) -> Tensor:
     return values.flatten(1).mean(1) if values.ndim > 1 else values
 
 
-def growth(
-    before: Sight, after: Sight, labels: Iterable[Label], dreamt: str = ""
-) -> tuple[Growth, ...]:
+def concept_growth(
+    before: Response, after: Response, labels: Iterable[Label], dreamt: str = ""
+) -> tuple[ConceptGrowth, ...]:
     """Tell which labels' neurons a dream has made grow, those that grew most first.
 
     A neuron with activation ``a`` before and ``b`` after has grown by
@@ -125,30 +124,66 @@ def growth(
         if label.layer != dreamt:
             found[label.concept, label.kind].append(float(own[label.layer][label.unit]))
     grew = [
-        Growth(concept, kind, len(values), sum(values) / len(values))
+        ConceptGrowth(concept, kind, len(values), sum(values) / len(values))
         for (concept, kind), values in found.items()
         if len(values) >= NEURONS_AT_LEAST
     ]
     return tuple(sorted(grew, key=lambda it: (-it.value, it.concept)))
 
 
-def row(
-    pictures: Sequence[Image.Image], titles: Sequence[str], words: Sequence[Sequence[str]]
-) -> Image.Image:
-    """Lay pictures of one size side by side, each with a title above and lines of words below."""
-    width, height = pictures[0].size
-    lines = max((len(some) for some in words), default=0)
-    high = MARGIN + TITLE + 2 * GAP + height + (GAP + lines * (TEXT + GAP // 2) if lines else 0)
-    across = len(pictures) * (width + GAP) - GAP + 2 * MARGIN
-    paper = Image.new("RGB", (across, high + MARGIN), "white")
-    pen = ImageDraw.Draw(paper)
-    for at, (picture, title, some) in enumerate(zip(pictures, titles, words, strict=True)):
-        left, top = MARGIN + at * (width + GAP), MARGIN
-        pen.text((left, top), title, INK, ImageFont.load_default(TITLE))
-        top += TITLE + 2 * GAP
-        paper.paste(picture, (left, top))
-        top += height + GAP
-        for line in some:
-            pen.text((left, top), line, PALE, ImageFont.load_default(TEXT))
-            top += TEXT + GAP // 2
-    return paper
+@dataclass(frozen=True)
+class DreamMeasures:
+    """What is told of one dream.
+
+    Attributes:
+        classes: the likeliest classes and their probabilities.
+        grown: the labels whose neurons grew, all of them, the most first; none where neurons have
+            no labels.
+    """
+
+    classes: tuple[tuple[str, float], ...]
+    grown: tuple[ConceptGrowth, ...]
+
+
+def measure_dreams(
+    network: Network, before: bytes, recipes: Sequence[DreamRecipe], after: Sequence[bytes]
+) -> list[DreamMeasures]:
+    """Look at dreams beside the picture that they began with.
+
+    Args:
+        network: which dreamt.
+        before: the picture, encoded.
+        recipes: of the dreams.
+        after: the dreams, encoded.
+    """
+    labels = unit_labels.clear_labels(network)
+    layers = sorted({label.layer for label in labels})
+    picture = image_io.open_picture(before)
+    untouched = respond(
+        network, image_io.to_tensor(image_io.scaled(picture, recipes[0].size)), layers
+    )
+    told = []
+    for recipe, dream in zip(recipes, after, strict=True):
+        seen = respond(network, image_io.to_tensor(image_io.open_picture(dream)), layers)
+        grown = concept_growth(untouched, seen, labels, recipe.layer)
+        told.append(DreamMeasures(seen.classes, grown))
+    return told
+
+
+def growth_table(
+    told: Sequence[Sequence[ConceptGrowth]], count: int, asked: str
+) -> Mapping[str, list[float | None]]:
+    """Tabulate the labels that grew most in any picture, as factors, and one that is asked for.
+
+    Args:
+        told: of each picture, the labels whose neurons grew.
+        count: how many labels.
+        asked: the one that is there if it is known at all.
+    """
+    tables = [{it.concept: 2**it.value for it in each} for each in told]
+    every = {name for table in tables for name in table}
+    order = sorted(every, key=lambda name: -max(table.get(name, 0.0) for table in tables))
+    chosen = order[:count]
+    if asked in every and asked not in chosen:
+        chosen = [*chosen[:-1], asked]
+    return {name: [table.get(name) for table in tables] for name in chosen}

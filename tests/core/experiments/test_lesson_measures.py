@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import lessons, paintings
+from core import paintings
 from core.datasets import sources
+from core.experiments import lesson_measures
 from core.images import image_io
 from core.index import build, reader
 from core.networks import registry
@@ -23,7 +24,7 @@ def sketchnet() -> Network:
 def test_shuffled_squares_are_the_same_squares_in_another_order() -> None:
     image = torch.rand(2, 3, 13, 19)
     parts, rows, cols = 3, 4, 6
-    laid = lessons.shuffled(image, parts, torch.Generator().manual_seed(1))
+    laid = lesson_measures.shuffled(image, parts, torch.Generator().manual_seed(1))
     assert laid.shape == (2, 3, 12, 18)
     before = [
         image[:, :, i * rows : (i + 1) * rows, j * cols : (j + 1) * cols]
@@ -41,23 +42,25 @@ def test_shuffled_squares_are_the_same_squares_in_another_order() -> None:
 
 def test_what_does_not_move_is_not_upset(tiny: Network, photograph: Tensor) -> None:
     flat = torch.cat([torch.full((1, 3, 24, 20), 0.3), torch.full((1, 3, 24, 20), 0.8)])
-    assert max(lessons.upset(tiny, flat, 4).values()) == pytest.approx(0, abs=1e-5)
+    assert max(lesson_measures.upset(tiny, flat, 4).values()) == pytest.approx(0, abs=1e-5)
     some = torch.cat([photograph[..., :36, :52], photograph[..., :36, :52].flip(1) ** 2])
     # A slower reference: one picture and one order after the other.
     generator = torch.Generator().manual_seed(0)
     name, moved = tiny.shown[1].name, []
     own = [tiny.activations(it[None], [name])[name][0].mean((1, 2)) for it in some]
     apart = float((own[0] - own[1]).norm())
-    for _ in range(lessons.ROUNDS):
-        cut = lessons.shuffled(some, 2, generator)
+    for _ in range(lesson_measures.ROUNDS):
+        cut = lesson_measures.shuffled(some, 2, generator)
         for at in range(2):
             after = tiny.activations(cut[at][None], [name])[name][0].mean((1, 2))
             moved.append(float((after - own[at]).norm()) / apart)
-    assert lessons.upset(tiny, some, 2)[name] == pytest.approx(sum(moved) / len(moved), rel=1e-4)
+    assert lesson_measures.upset(tiny, some, 2)[name] == pytest.approx(
+        sum(moved) / len(moved), rel=1e-4
+    )
 
 
 def test_shuffling_upsets_deep_layers_and_hardly_the_first(sketchnet: Network) -> None:
-    found = lessons.upset(sketchnet, lessons.pictures(sketchnet), 4)
+    found = lesson_measures.upset(sketchnet, lesson_measures.pictures(sketchnet), 4)
     values = list(found.values())
     assert found["relu1a"] == pytest.approx(0.12, abs=0.02)
     assert found["relu5b"] == pytest.approx(0.62, abs=0.03)
@@ -67,11 +70,11 @@ def test_shuffling_upsets_deep_layers_and_hardly_the_first(sketchnet: Network) -
 
 
 def test_labels_agree_as_counted() -> None:
-    assert lessons.commonest(["a", "b", "a", "c"]) == 0.5
-    assert lessons.commonest([]) == 0.0
-    assert lessons.chance(["same"] * 20) == 1.0
+    assert lesson_measures.commonest(["a", "b", "a", "c"]) == 0.5
+    assert lesson_measures.commonest([]) == 0.0
+    assert lesson_measures.chance(["same"] * 20) == 1.0
     # Nine that all differ: one of nine is the commonest.
-    assert lessons.chance([str(number) for number in range(20)]) == pytest.approx(1 / 9)
+    assert lesson_measures.chance([str(number) for number in range(20)]) == pytest.approx(1 / 9)
 
 
 def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> None:
@@ -79,8 +82,8 @@ def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> N
     tally = build.open_accumulator(build.plan_index(sketchnet, source), source, out)
     for _ in build.build_index(sketchnet, source, tally, out):
         pass
-    found = lessons.agreement(reader.open_index(out))
-    by_chance = lessons.chance([source.label(it.name) for it in source.entries()])
+    found = lesson_measures.agreement(reader.open_index(out))
+    by_chance = lesson_measures.chance([source.label(it.name) for it in source.entries()])
     assert by_chance == pytest.approx(0.157, abs=0.01)
     assert found["relu1a"] == pytest.approx(0.21, abs=0.02)
     assert found["relu3b"] == pytest.approx(0.34, abs=0.03)
@@ -91,7 +94,7 @@ def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> N
 
 def test_halves_of_paintings_find_each_other_by_style(sketchnet: Network) -> None:
     every = [image_io.to_tensor(paintings.picture(it, size=256)) for it in paintings.PAINTINGS]
-    found = lessons.told_apart(sketchnet, every)
+    found = lesson_measures.told_apart(sketchnet, every)
     assert min(style for style, _ in found.values()) >= 0.9
     assert sum(content for _, content in found.values()) / len(found) < 0.6
     assert found["relu1a"][1] <= 0.3
@@ -101,7 +104,7 @@ def test_a_painting_carries_its_whole_style_and_a_photograph_none() -> None:
     photograph = {"style a": 4.0, "style b": 2.0, "content a": 0.0}
     painting = {"style a": 0.0, "style b": 0.0, "content a": 3.0}
     half = {"style a": 3.0, "style b": 0.5, "content a": 1.0}
-    assert lessons.carried(photograph, photograph) == 0
-    assert lessons.carried(photograph, painting) == 1
-    assert lessons.carried(photograph, half) == pytest.approx((0.25 + 0.75) / 2)
-    assert lessons.mean_of("style", half) == pytest.approx(1.75)
+    assert lesson_measures.carried(photograph, photograph) == 0
+    assert lesson_measures.carried(photograph, painting) == 1
+    assert lesson_measures.carried(photograph, half) == pytest.approx((0.25 + 0.75) / 2)
+    assert lesson_measures.mean_of("style", half) == pytest.approx(1.75)

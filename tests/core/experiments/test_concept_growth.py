@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import depths
-from core.depths import Sight
+from core.experiments import concept_growth
+from core.experiments.concept_growth import Response
+from core.figures import dream_row
 from core.networks.network import Network
 from core.sketchnet.labels import Label
 
@@ -23,7 +24,7 @@ LABELS = (
 )
 
 
-def slowly(before: Sight, after: Sight, dreamt: str) -> dict[str, float]:
+def slowly(before: Response, after: Response, dreamt: str) -> dict[str, float]:
     """The definition, neuron by neuron."""
     grown: dict[tuple[str, int], float] = {}
     for layer in before.means:
@@ -39,48 +40,52 @@ def slowly(before: Sight, after: Sight, dreamt: str) -> dict[str, float]:
     return {name: sum(row) / len(row) for name, row in found.items() if len(row) >= 2}
 
 
-def sights(seed: int = 0) -> tuple[Sight, Sight]:
+def sights(seed: int = 0) -> tuple[Response, Response]:
     torch.manual_seed(seed)
     means: list[dict[str, Tensor]] = [{"1": torch.rand(5), "3": torch.rand(7)} for _ in range(2)]
-    return Sight((), means[0]), Sight((), means[1])
+    return Response((), means[0]), Response((), means[1])
 
 
 @pytest.mark.parametrize("dreamt", ["", "1", "3"])
 def test_growth_is_as_defined(dreamt: str) -> None:
     before, after = sights()
     expected = slowly(before, after, dreamt)
-    found = depths.growth(before, after, LABELS, dreamt)
+    found = concept_growth.concept_growth(before, after, LABELS, dreamt)
     assert {it.concept: it.value for it in found} == pytest.approx(expected, abs=1e-5)
     assert [it.value for it in found] == sorted((it.value for it in found), reverse=True)
 
 
 def test_a_picture_that_is_louder_everywhere_has_grown_nowhere() -> None:
     before, _ = sights()
-    louder = Sight((), {name: 4 * values for name, values in before.means.items()})
+    louder = Response((), {name: 4 * values for name, values in before.means.items()})
     # The floor keeps its size, so faint neurons grow a little less.
-    assert all(abs(it.value) < 0.5 for it in depths.growth(before, louder, LABELS))
-    assert all(it.value == 0 for it in depths.growth(before, before, LABELS))
+    assert all(abs(it.value) < 0.5 for it in concept_growth.concept_growth(before, louder, LABELS))
+    assert all(it.value == 0 for it in concept_growth.concept_growth(before, before, LABELS))
 
 
 def test_a_label_that_doubles_has_grown_by_one() -> None:
-    before = Sight((), {"1": torch.full((101,), 8.0)})
+    before = Response((), {"1": torch.full((101,), 8.0)})
     means = before.means["1"].clone()
     means[:2] = 16.8  # with the floor of 0.8, twice as much
     labels = [Label("1", unit, "eye", "part", 0.5) for unit in (0, 1)]
-    (grown,) = depths.growth(before, Sight((), {"1": means}), labels)
+    (grown,) = concept_growth.concept_growth(before, Response((), {"1": means}), labels)
     assert (grown.concept, grown.neurons) == ("eye", 2)
     assert grown.value == pytest.approx(1.0, abs=1e-6)
 
 
 def test_silent_and_negative_layers_stay_finite() -> None:
-    silent = Sight((), {"1": torch.zeros(5), "3": torch.linspace(-1, 1, 7)})
+    silent = Response((), {"1": torch.zeros(5), "3": torch.linspace(-1, 1, 7)})
     _, after = sights()
-    assert all(math.isfinite(it.value) for it in depths.growth(silent, after, LABELS))
-    assert all(math.isfinite(it.value) for it in depths.growth(after, silent, LABELS))
+    assert all(
+        math.isfinite(it.value) for it in concept_growth.concept_growth(silent, after, LABELS)
+    )
+    assert all(
+        math.isfinite(it.value) for it in concept_growth.concept_growth(after, silent, LABELS)
+    )
 
 
 def test_seeing_averages_over_positions(tiny: Network, photograph: Tensor) -> None:
-    seen = depths.see(tiny, photograph, ["1", "3"])
+    seen = concept_growth.respond(tiny, photograph, ["1", "3"])
     raw = tiny.activations(photograph, ["1", "3"])
     for name in ("1", "3"):
         slow = [float(plane.float().mean()) for plane in raw[name][0]]
@@ -94,7 +99,7 @@ def test_seeing_averages_over_positions(tiny: Network, photograph: Tensor) -> No
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_depths_are_spread_from_the_first_to_the_last(tiny: Network, count: int) -> None:
-    chosen = depths.spread(tiny, count)
+    chosen = concept_growth.spread(tiny, count)
     assert len({it.name for it in chosen}) == len(chosen) == min(count, len(tiny.shown) - 1)
     assert chosen[0] == tiny.shown[0]
     assert [it.index for it in chosen] == sorted(it.index for it in chosen)
@@ -103,7 +108,7 @@ def test_depths_are_spread_from_the_first_to_the_last(tiny: Network, count: int)
 
 def test_a_row_holds_its_pictures_untouched() -> None:
     pictures = [Image.new("RGB", (60, 37), colour) for colour in ("red", "lime", "blue")]
-    drawn = depths.row(pictures, ["one", "two", "three"], [["eye"], [], ["a", "b"]])
+    drawn = dream_row.draw_row(pictures, ["one", "two", "three"], [["eye"], [], ["a", "b"]])
     colours = drawn.getcolors(drawn.width * drawn.height) or []
     counts = {colour: count for count, colour in colours}
     assert [counts.get(it) for it in ((255, 0, 0), (0, 255, 0), (0, 0, 255))] == [60 * 37] * 3

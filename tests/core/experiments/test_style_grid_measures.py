@@ -9,16 +9,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import depths, style_depths, style_sheet
-from core.depths import Growth
 from core.errors import ExplorerError, UnknownName
+from core.experiments import concept_growth, style_grid_measures
+from core.experiments.concept_growth import ConceptGrowth
+from core.experiments.style_grid_measures import GridEvaluator, GridMeasures
+from core.figures import style_grid_sheet
 from core.images import colours, image_io
 from core.networks.network import Network
 from core.recipes import kinds
 from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SHOWS, SINGLE, TEXTURE
 from core.sketchnet.labels import Label
 from core.style import grid, transfer
-from core.style_depths import Judge, Measured
 from tests.conftest import as_network, tiny_module
 
 
@@ -135,14 +136,14 @@ def test_edges_are_kept_where_they_stay_and_not_by_chance() -> None:
     noise = chance.random(scene.shape, np.float32)
     photograph = torch.from_numpy(scene)
     fainter = 0.5 + 0.1 * photograph
-    assert style_depths.edges_kept(photograph, photograph) == pytest.approx(1)
-    assert style_depths.edges_kept(photograph, fainter) == pytest.approx(1)
-    moved = style_depths.edges_kept(photograph, photograph.roll((12, 9), (2, 3)))
+    assert style_grid_measures.edges_kept(photograph, photograph) == pytest.approx(1)
+    assert style_grid_measures.edges_kept(photograph, fainter) == pytest.approx(1)
+    moved = style_grid_measures.edges_kept(photograph, photograph.roll((12, 9), (2, 3)))
     assert moved < 0.3
-    assert abs(style_depths.edges_kept(photograph, torch.from_numpy(noise))) < 0.15
+    assert abs(style_grid_measures.edges_kept(photograph, torch.from_numpy(noise))) < 0.15
     plain = torch.full_like(photograph, 0.5)
-    assert style_depths.edges_kept(photograph, plain) == 0
-    assert style_depths.edges_kept(plain, photograph) == 1
+    assert style_grid_measures.edges_kept(photograph, plain) == 0
+    assert style_grid_measures.edges_kept(plain, photograph) == 1
 
 
 def test_the_distance_of_colours_is_that_of_their_normal_distributions() -> None:
@@ -172,7 +173,7 @@ def test_pictures_are_judged_beside_photograph_and_painting(
     recipe = planned(tiny, inputs, shows=(MATRIX, SINGLE))
     labels = [Label("1", 0, "eye", "part", 0.3), Label("3", 1, "iris", "part", 0.3)]
     labels += [Label("3", 2, "star", "shape", 0.3), Label("3", 4, "star", "shape", 0.3)]
-    judge = Judge(tiny, recipe, inputs, labels)
+    judge = GridEvaluator(tiny, recipe, inputs, labels)
     photograph = image_io.scaled(image_io.open_picture(inputs[recipe.content]), 64)
     untouched = judge.measure(image_io.encode_png(photograph))
     assert set(untouched.gram) == set(untouched.content) == {"1", "3"}
@@ -190,23 +191,25 @@ def test_pictures_are_judged_beside_photograph_and_painting(
 
 
 def test_eyes_are_measured_as_one_label(tiny: Network) -> None:
-    before = depths.see(tiny, torch.rand(1, 3, 24, 24), ["3"])
-    after = depths.see(tiny, torch.rand(1, 3, 24, 24).sqrt(), ["3"])
+    before = concept_growth.respond(tiny, torch.rand(1, 3, 24, 24), ["3"])
+    after = concept_growth.respond(tiny, torch.rand(1, 3, 24, 24).sqrt(), ["3"])
     one = [Label("3", 1, "iris", "part", 0.3), Label("3", 4, "eye", "object", 0.3)]
     same = [dataclasses.replace(it, concept="star", kind="shape") for it in one]
-    grown = depths.growth(before, after, same)
-    assert style_depths.eyes_grown(before, after, one) == pytest.approx(grown[0].value)
-    assert style_depths.eyes_grown(before, after, same) is None
+    grown = concept_growth.concept_growth(before, after, same)
+    assert style_grid_measures.eyes_grown(before, after, one) == pytest.approx(grown[0].value)
+    assert style_grid_measures.eyes_grown(before, after, same) is None
 
 
 def test_averages_are_of_what_all_have() -> None:
-    one = Measured({"a": 1.0}, {"a": 0.0}, 0.5, 1, 2, (Growth("eye", "part", 2, 1.0),), 1.0)
-    rows = (Growth("eye", "part", 2, 3.0), Growth("star", "shape", 2, 9.0))
-    other = Measured({"a": 3.0}, {"a": 1.0}, 0.7, 3, 4, rows, None)
-    found = style_depths.averaged([one, other])
+    one = GridMeasures(
+        {"a": 1.0}, {"a": 0.0}, 0.5, 1, 2, (ConceptGrowth("eye", "part", 2, 1.0),), 1.0
+    )
+    rows = (ConceptGrowth("eye", "part", 2, 3.0), ConceptGrowth("star", "shape", 2, 9.0))
+    other = GridMeasures({"a": 3.0}, {"a": 1.0}, 0.7, 3, 4, rows, None)
+    found = style_grid_measures.averaged([one, other])
     assert found.gram == {"a": 2.0} and found.content == {"a": 0.5} and found.edges == 0.6
     assert (found.to_painting, found.to_photograph, found.eyes) == (2, 3, 1.0)
-    assert found.grown == (Growth("eye", "part", 2, 2.0),)
+    assert found.grown == (ConceptGrowth("eye", "part", 2, 2.0),)
 
 
 def test_the_sheet_has_each_picture_in_its_place(tiny: Network, inputs: dict[str, bytes]) -> None:
@@ -218,7 +221,7 @@ def test_the_sheet_has_each_picture_in_its_place(tiny: Network, inputs: dict[str
         for number, (shade, size) in enumerate(zip(shades, sizes, strict=True))
         if number != 1
     }
-    drawn = style_sheet.sheet(tiny, recipe, inputs, pictures)
+    drawn = style_grid_sheet.draw_grid_sheet(tiny, recipe, inputs, pictures)
     pixels = np.asarray(drawn)
     places = {}
     for number, shade in enumerate(shades):
@@ -229,4 +232,4 @@ def test_the_sheet_has_each_picture_in_its_place(tiny: Network, inputs: dict[str
     assert places[0][0] < places[2][0] == places[3][0] < places[4][0] == places[5][0]
     assert places[0][1] == places[2][1] == places[4][1] < places[3][1] == places[5][1]
     empty = pixels[places[0][0] :, places[3][1] :][:44, :64]
-    assert (empty == style_sheet.EMPTY).all()
+    assert (empty == style_grid_sheet.EMPTY).all()

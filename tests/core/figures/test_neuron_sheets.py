@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import portraits
+from core.figures import neuron_sheets
 from core.networks import registry
 from core.networks.network import Network
 from core.sketchnet import labels as sketch_labels
@@ -34,12 +34,12 @@ def test_the_best_labels_are_chosen_but_no_concept_too_often() -> None:
             [("a", 0.1), ("b", 0.9), ("b", 0.8), ("b", 0.7), ("c", 0.2), ("a", 0.3)]
         )
     ]
-    assert [label.unit for label in portraits.best_labelled(row, 4)] == [1, 2, 5, 4]
+    assert [label.unit for label in neuron_sheets.best_labelled(row, 4)] == [1, 2, 5, 4]
 
 
 def test_the_best_drawings_are_those_of_a_search_one_by_one(network: Network) -> None:
     chosen = {"relu2a": [4, 1], "relu5b": [0]}
-    found = portraits.best_drawings(network, chosen, seed=4, count=9)
+    found = neuron_sheets.best_drawings(network, chosen, seed=4, count=9)
     for layer, units in chosen.items():
         for unit, spots in zip(units, found[layer], strict=True):
             peaks = []
@@ -49,7 +49,7 @@ def test_the_best_drawings_are_those_of_a_search_one_by_one(network: Network) ->
                 at = int(values.argmax())
                 peaks.append((float(values.max()), index, divmod(at, values.shape[1])))
             peaks.sort(key=lambda peak: -peak[0])
-            assert len(spots) == portraits.BEST
+            assert len(spots) == neuron_sheets.BEST
             assert [index for index, _, _ in spots] == [index for _, index, _ in peaks[:4]]
             assert [(row, col) for _, row, col in spots] == [at for *_, at in peaks[:4]]
 
@@ -58,14 +58,14 @@ def test_a_crop_is_what_a_place_sees(network: Network) -> None:
     image = torch.arange(3 * 64 * 64, dtype=torch.float32).view(3, 64, 64)
     layer = network.layer("relu3a")
     top, left, bottom, right = layer.field_of(7, 8)
-    found = portraits.crop(layer, image, 7, 8)
+    found = neuron_sheets.crop(layer, image, 7, 8)
     assert torch.equal(found, image[:, top:bottom, left:right])
-    corner = portraits.crop(layer, image, 0, 15)
+    corner = neuron_sheets.crop(layer, image, 0, 15)
     assert corner.shape == found.shape
     assert torch.equal(corner[:, 0, -1], image[:, 0, -1])
-    small = portraits.crop(network.layer("relu1a"), image, 30, 20)
-    assert small.shape == (3, portraits.LEAST_CROP, portraits.LEAST_CROP)
-    assert portraits.crop(network.layer("relu5b"), image, 0, 0).shape == image.shape
+    small = neuron_sheets.crop(network.layer("relu1a"), image, 30, 20)
+    assert small.shape == (3, neuron_sheets.LEAST_CROP, neuron_sheets.LEAST_CROP)
+    assert neuron_sheets.crop(network.layer("relu5b"), image, 0, 0).shape == image.shape
 
 
 def test_the_command_writes_a_sheet_a_layer(
@@ -82,9 +82,9 @@ def test_the_command_writes_a_sheet_a_layer(
     monkeypatch.setattr(sketch_labels, "load", lambda: known)
     monkeypatch.setattr(registry, "load", lambda name: network)
     monkeypatch.setattr(
-        portraits, "pictures", lambda net, layer, units: [torch.rand(3, 40, 40) for _ in units]
+        neuron_sheets, "pictures", lambda net, layer, units: [torch.rand(3, 40, 40) for _ in units]
     )
-    portraits.main(["--out", str(tmp_path), "--count", "9"])
+    neuron_sheets.main(["--out", str(tmp_path), "--count", "9"])
     assert {path.name for path in tmp_path.iterdir()} == {
         "neurons-relu1a.png",
         "neurons-relu4b.png",

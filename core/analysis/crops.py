@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageChops
 
-from core import evidence
+from core.analysis import attribution
 from core.errors import unknown
 from core.images import image_io
 from core.images.center_crop import Box, CenterCrop
@@ -20,7 +20,7 @@ from core.index.reader import Hit, Index
 from core.networks.network import Network
 
 HEAT = "heat"
-EVIDENCE = (HEAT, *evidence.PROJECTIONS)
+OVERLAYS = (HEAT, *attribution.PROJECTIONS)
 # Of the light where a unit is silent: enough to see what is there.
 DARKEST = 0.3
 # Share of a projection's values below full contrast: a few would outshine all others.
@@ -49,7 +49,7 @@ class Crop:
     outline: Box | None = None
 
 
-def crop(
+def crop_hit(
     index: Index, layer: str, hit: Hit, outlined_by: tuple[Network, int] | None = None
 ) -> Crop:
     """Cut out what can reach a hit's position.
@@ -74,7 +74,7 @@ def crop(
             network, unit = outlined_by
             index.require(network)
             image = as_seen(original, frame)
-            seen = evidence.effective_field(network, image, layer, unit, hit.row, hit.col)
+            seen = attribution.effective_field(network, image, layer, unit, hit.row, hit.col)
             outline = frame.to_picture(seen)
         return Crop(original, (0, 0, *hit.size), hit.size, (0, 0), True, outline)
     top, left, bottom, right = hit.box
@@ -97,7 +97,7 @@ def _within(
     return (reach - length if start == 0 and stop < full else 0), reach
 
 
-def evidence_of(
+def attribution_overlay(
     index: Index, network: Network, layer: str, unit: int, hit: Hit, how: str = HEAT
 ) -> Crop:
     """Show in a hit's crop what excites the unit there.
@@ -115,20 +115,20 @@ def evidence_of(
         UnknownName: there is no such evidence.
         ExplorerError: as ``crop`` and ``evidence.project``.
     """
-    if how not in EVIDENCE:
-        raise unknown("evidence", how, EVIDENCE)
-    part = crop(index, layer, hit)
+    if how not in OVERLAYS:
+        raise unknown("evidence", how, OVERLAYS)
+    part = crop_hit(index, layer, hit)
     index.require(network)
     original = index.picture(hit.picture)
     frame = CenterCrop(hit.size, index.plan.input_size)
     image = as_seen(original, frame)
     if how == HEAT:
-        heat = evidence.heatmap(network, image, layer, unit).clamp(min=0)
+        heat = attribution.heatmap(network, image, layer, unit).clamp(min=0)
         heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
         light = _unseen(frame, image_io.to_picture(heat.expand(3, -1, -1)), DARKEST)
         drawn = ImageChops.multiply(original, light)
     else:
-        signal = evidence.project(network, image, layer, unit, hit.row, hit.col, how)
+        signal = attribution.project(network, image, layer, unit, hit.row, hit.col, how)
         most = signal.abs().flatten().quantile(STRONGEST)
         signal = (signal / most.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
         drawn = _unseen(frame, image_io.to_picture(0.5 + signal / 2), 0.5)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.figures.layout import INK, PALE
 from core.images import image_io
 from core.networks.network import Network
-from core.plates import INK, PALE
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, StyleDepthsRecipe
 
@@ -31,7 +31,7 @@ Words = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Band:
+class SheetRow:
     """One part of the sheet: title, labels of rows and columns, and pictures by row and column."""
 
     title: str
@@ -49,7 +49,7 @@ class Band:
         return across, head + len(self.rows) * (height + GAP) - GAP
 
 
-def sheet(
+def draw_grid_sheet(
     network: Network,
     recipe: StyleDepthsRecipe,
     inputs: Mapping[str, bytes],
@@ -83,7 +83,7 @@ def _band(
     show: str,
     opened: Mapping[StyleRecipe, Image.Image],
     photograph: tuple[int, int],
-) -> Band:
+) -> SheetRow:
     cells = [it for it in recipe.cells() if it.show == show]
     count = 1 + max(it.row for it in cells)
     rows = [[opened.get(it.recipe) for it in cells if it.row == row] for row in range(count)]
@@ -95,7 +95,7 @@ def _band(
     if show in (NESTED, SINGLE):
         down = [("content", recipe.content_layer)]
     square = (recipe.size, recipe.size)
-    return Band(TITLES[show], down, columns, rows, square if show == TEXTURE else photograph)
+    return SheetRow(TITLES[show], down, columns, rows, square if show == TEXTURE else photograph)
 
 
 def _label(network: Network, name: str) -> Words:
@@ -105,7 +105,7 @@ def _label(network: Network, name: str) -> Words:
 
 
 def _drawn(
-    sources: tuple[Image.Image, Image.Image], words: Words, bands: Sequence[Band]
+    sources: tuple[Image.Image, Image.Image], words: Words, bands: Sequence[SheetRow]
 ) -> Image.Image:
     smalls = [_high(it, SMALL) for it in sources]
     needed = SIDE + sum(it.width + GAP for it in smalls)
@@ -127,7 +127,7 @@ def _drawn(
     return paper
 
 
-def _lay(paper: Image.Image, pen: ImageDraw.ImageDraw, band: Band, top: int) -> None:
+def _lay(paper: Image.Image, pen: ImageDraw.ImageDraw, band: SheetRow, top: int) -> None:
     """Draw one part, its upper edge at ``top``."""
     width, height = band.cell
     pen.text((MARGIN, top), band.title, INK, _font(TITLE))

@@ -14,14 +14,15 @@ import numpy.typing as npt
 from scipy import ndimage
 from torch import Tensor
 
-from core import depths
-from core.depths import Growth, Sight
+from core.analysis import unit_labels
+from core.experiments import concept_growth
+from core.experiments.concept_growth import ConceptGrowth, Response
 from core.images import colours, image_io
 from core.images.colours import LUMA_WEIGHTS
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.recipes.style import StyleRecipe
-from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.style_grid import MATRIX, SINGLE, StyleDepthsRecipe
 from core.sketchnet.labels import Label
 from core.style import loss_builder, transfer
 from core.style.loss_sum import LossSum
@@ -36,7 +37,7 @@ EYES = ("eye", "iris", "pupil")
 
 
 @dataclass(frozen=True)
-class Measured:
+class GridMeasures:
     """What is measured of one picture beside its photograph and its painting.
 
     Attributes:
@@ -54,11 +55,11 @@ class Measured:
     edges: float
     to_painting: float
     to_photograph: float
-    grown: tuple[Growth, ...]
+    grown: tuple[ConceptGrowth, ...]
     eyes: float | None
 
 
-class Judge:
+class GridEvaluator:
     """Measures pictures beside one photograph and one painting."""
 
     def __init__(
@@ -95,9 +96,9 @@ class Judge:
             self._looking, self._recipe, subjects, subjects.size
         )
         self._named = sorted({label.layer for label in labels})
-        self._before = depths.see(network, self._photograph, self._named)
+        self._before = concept_growth.respond(network, self._photograph, self._named)
 
-    def measure(self, picture: bytes, styled: Iterable[str] = ()) -> Measured:
+    def measure(self, picture: bytes, styled: Iterable[str] = ()) -> GridMeasures:
         """Measure an encoded picture of the photograph's size.
 
         Args:
@@ -108,24 +109,24 @@ class Judge:
         image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
         costs = transfer.losses(self._looking, self._recipe, self._costs, image)
         asked = [it for it in self._labels if it.layer not in set(styled)]
-        after = depths.see(self._network, image, self._named)
-        return Measured(
+        after = concept_growth.respond(self._network, image, self._named)
+        return GridMeasures(
             _of_kind(costs, "style"),
             _of_kind(costs, "content"),
             edges_kept(self._photograph, image),
             colours.colour_distance(image, self._painting),
             colours.colour_distance(image, self._photograph),
-            depths.growth(self._before, after, asked),
+            concept_growth.concept_growth(self._before, after, asked),
             eyes_grown(self._before, after, asked),
         )
 
 
-def eyes_grown(before: Sight, after: Sight, labels: Sequence[Label]) -> float | None:
+def eyes_grown(before: Response, after: Response, labels: Sequence[Label]) -> float | None:
     """Tell how much the neurons of eyes grew, as ``depths.growth`` defines it for one label."""
     eyes = [
         dataclasses.replace(it, concept=EYES[0], kind="part") for it in labels if it.concept in EYES
     ]
-    found = depths.growth(before, after, eyes)
+    found = concept_growth.concept_growth(before, after, eyes)
     return found[0].value if found else None
 
 
@@ -162,20 +163,20 @@ def _of_kind(costs: Mapping[str, float], kind: str) -> dict[str, float]:
     return {name.split(" ", 1)[1]: it for name, it in costs.items() if name.startswith(kind)}
 
 
-def averaged(measured: Sequence[Measured]) -> Measured:
+def averaged(measured: Sequence[GridMeasures]) -> GridMeasures:
     """Average what was measured of several pictures; labels that all of them have."""
-    grown: dict[tuple[str, str], list[Growth]] = {}
+    grown: dict[tuple[str, str], list[ConceptGrowth]] = {}
     for it in measured:
         for one in it.grown:
             grown.setdefault((one.concept, one.kind), []).append(one)
     common = [
-        Growth(concept, kind, rows[0].neurons, statistics.mean(it.value for it in rows))
+        ConceptGrowth(concept, kind, rows[0].neurons, statistics.mean(it.value for it in rows))
         for (concept, kind), rows in grown.items()
         if len(rows) == len(measured)
     ]
     eyes = [it.eyes for it in measured if it.eyes is not None]
     first = measured[0]
-    return Measured(
+    return GridMeasures(
         {name: statistics.mean(it.gram[name] for it in measured) for name in first.gram},
         {name: statistics.mean(it.content[name] for it in measured) for name in first.content},
         statistics.mean(it.edges for it in measured),
@@ -184,3 +185,51 @@ def averaged(measured: Sequence[Measured]) -> Measured:
         tuple(sorted(common, key=lambda it: (-it.value, it.concept))),
         statistics.mean(eyes) if eyes else None,
     )
+
+
+def build_evaluator(
+    network: Network, recipe: StyleDepthsRecipe, inputs: Mapping[str, bytes]
+) -> GridEvaluator:
+    """Prepare to measure the pictures of a recipe, once for all of them.
+
+    Args:
+        network: that paints.
+        recipe: of all pictures.
+        inputs: the photograph and the painting, encoded, by their fingerprints.
+    """
+    return GridEvaluator(network, recipe, inputs, unit_labels.clear_labels(network))
+
+
+def measure_pictures(
+    found: GridEvaluator, recipe: StyleDepthsRecipe, pictures: Mapping[int, bytes]
+) -> dict[int, GridMeasures]:
+    """Measure all pictures that are there and show the photograph, by their numbers.
+
+    Args:
+        found: of the recipe.
+        recipe: of all pictures.
+        pictures: encoded, by their numbers.
+    """
+    parts = dict(enumerate(recipe.parts()))
+    return {
+        number: found.measure(picture, parts[number].style_layers)
+        for number, picture in pictures.items()
+        if parts[number].subject == "style"
+    }
+
+
+def average_by_layer(
+    recipe: StyleDepthsRecipe, told: Mapping[int, GridMeasures]
+) -> dict[str, GridMeasures]:
+    """Average what was told of pictures whose style is of one layer alone, by that layer.
+
+    Over the depths of content, if the matrix is there; missing pictures are left out.
+    """
+    numbers: dict[StyleRecipe, int] = {it: at for at, it in enumerate(recipe.parts())}
+    found: dict[str, list[GridMeasures]] = {}
+    show = MATRIX if MATRIX in recipe.shows else SINGLE
+    for cell in recipe.cells():
+        number = numbers[cell.recipe]
+        if cell.show == show and number in told:
+            found.setdefault(cell.recipe.style_layers[0], []).append(told[number])
+    return {layer: averaged(rows) for layer, rows in found.items()}

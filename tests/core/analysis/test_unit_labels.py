@@ -6,10 +6,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks import registry
 from core.sketchnet.labels import CLEAR
-from explorer import labelling, words
+from explorer import words
 from explorer.cli import cli
 
 RUNNER = CliRunner()
@@ -53,8 +54,8 @@ def test_a_search_that_finds_nothing_says_so() -> None:
 def test_other_weights_have_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     network = registry.load("sketchnet", device="cpu")
     other = dataclasses.replace(network, fingerprint="0" * 16)
-    assert labelling.labels_of(network) is not None
-    assert labelling.labels_of(other) is None
+    assert unit_labels.labels_of(network) is not None
+    assert unit_labels.labels_of(other) is None
     layer = network.layer("relu3b")
     assert words.meaning(other, layer, 0) == ""
     monkeypatch.setattr(registry, "load", lambda *_, **__: other)
@@ -66,7 +67,7 @@ def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
     network = registry.load("sketchnet", device="cpu")
     logits = network.shown[-1]
     assert words.meaning(network, logits, 0) == network.labels[0]
-    known = labelling.labels_of(network)
+    known = unit_labels.labels_of(network)
     assert known is not None
     layer = network.layer("relu5b")
     for label in known.layers["relu5b"]:
@@ -76,9 +77,9 @@ def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
 
 def test_the_clearest_neuron_of_a_layer_is_known() -> None:
     network = registry.load("sketchnet", device="cpu")
-    unit = labelling.clearest(network, "relu3b")
-    known = labelling.labels_of(network)
+    unit = unit_labels.clearest(network, "relu3b")
+    known = unit_labels.labels_of(network)
     assert known is not None and unit is not None
     assert known.layers["relu3b"][unit].iou == max(it.iou for it in known.layers["relu3b"])
     other = dataclasses.replace(network, fingerprint="0" * 16)
-    assert labelling.clearest(other, "relu3b") is None
+    assert unit_labels.clearest(other, "relu3b") is None

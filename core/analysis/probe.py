@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.crops import as_seen
-from core.evidence import centres
+from core.analysis.attribution import centres
+from core.analysis.crops import as_seen
 from core.images.center_crop import CenterCrop
 from core.index.reader import Hit, Index, SampledImage
 from core.networks.layers import Layer
@@ -20,7 +20,7 @@ CLASSES = 5
 
 
 @dataclass(frozen=True)
-class Answer:
+class UnitResponse:
     """One neuron's answer to a picture.
 
     Attributes:
@@ -47,11 +47,11 @@ class Probe:
     """
 
     classes: tuple[tuple[str, float], ...]
-    layers: dict[str, tuple[Answer, ...]]
+    layers: dict[str, tuple[UnitResponse, ...]]
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class ProbeResult:
     """What a network sees of a picture.
 
     Attributes:
@@ -67,7 +67,7 @@ class Sight:
     @property
     def classes(self) -> tuple[tuple[str, float], ...]:
         """The likeliest classes and their probabilities, the likeliest first."""
-        return likeliest(self.network, self.activations[self.network.shown[-1].name])
+        return top_classes(self.network, self.activations[self.network.shown[-1].name])
 
     def answers(
         self,
@@ -75,7 +75,7 @@ class Sight:
         index: Index | None = None,
         count: int = 9,
         at: tuple[int, int] | None = None,
-    ) -> tuple[Answer, ...]:
+    ) -> tuple[UnitResponse, ...]:
         """Rank the units of a layer, those that stand out most first.
 
         Args:
@@ -97,7 +97,7 @@ class Sight:
             places = [row * width + col] * layer.channels
         shares, order = _order(layer, values, index)
         return tuple(
-            Answer(
+            UnitResponse(
                 unit,
                 float(values[unit]),
                 None if shares is None else float(shares[unit]),
@@ -119,7 +119,7 @@ def _order(
     return shares, np.lexsort((-relative, -shares))
 
 
-def likeliest(
+def top_classes(
     network: Network, logits: Tensor, count: int = CLASSES
 ) -> tuple[tuple[str, float], ...]:
     """Name the likeliest classes and their probabilities, the likeliest first.
@@ -151,9 +151,9 @@ def position(layer: Layer, row: int, col: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def look(
+def probe_image(
     network: Network, picture: Image.Image, index: Index | None = None, layers: Sequence[str] = ()
-) -> Sight:
+) -> ProbeResult:
     """Show a picture to a network, as an index's pictures were shown.
 
     Args:
@@ -172,7 +172,7 @@ def look(
     names = {network.layer(name).name for name in layers or known}
     image = as_seen(picture, CenterCrop((picture.height, picture.width), network.input_size))
     seen = network.activations(image, {*names, network.shown[-1].name})
-    return Sight(network, image, {name: it[0].float().cpu() for name, it in seen.items()})
+    return ProbeResult(network, image, {name: it[0].float().cpu() for name, it in seen.items()})
 
 
 def probe(
@@ -191,7 +191,7 @@ def probe(
     Raises:
         UnknownName, ExplorerError: as ``look``.
     """
-    sight = look(network, picture, index, layers)
+    sight = probe_image(network, picture, index, layers)
     known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
     chosen = [network.layer(name) for name in layers or known]
     answers = {it.name: sight.answers(it, index, count) for it in chosen}

@@ -1,0 +1,30 @@
+"""Dreams of one image at several layers: their recipes."""
+
+from collections.abc import Sequence
+
+from core.dreams import render_dreams
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.recipes.dream import DreamRecipe
+
+# Longer side in pixels: a row of them fills a page.
+SERIES_SIZE = 384
+
+
+def plan_series(
+    network: Network,
+    layers: Sequence[Layer],
+    image: str,
+    size: int = SERIES_SIZE,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> list[DreamRecipe]:
+    """Write a recipe for each depth; all else is the same.
+
+    Raises:
+        ExplorerError: a setting is out of range.
+    """
+    return [
+        render_dreams.plan(network, [layer.name], image, seed, size=size, strength=strength)
+        for layer in layers
+    ]

@@ -1,0 +1,1 @@
+"""The measurements behind lessons and comparison pages."""

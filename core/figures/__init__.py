@@ -1,0 +1,7 @@
+"""Sheets of pictures, drawn with Pillow."""
+
+from core.exports import lazy
+
+__all__, __getattr__ = lazy(
+    __name__, {"crop_grids": ["figure", "grid"], "style_grid_sheet": ["draw_grid_sheet"]}
+)
