@@ -29,7 +29,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer.claims import Claims
 from explorer.jobs import Job, Jobs
-from explorer.store import FILE_NAME, Store
+from explorer.store.results import FILE_NAME, Store
 
 LAYER = "relu2a"
 # Enough that ten rounds do not finish them.

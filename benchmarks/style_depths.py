@@ -31,7 +31,8 @@ from core.images import image_io
 from core.networks import registry
 from core.recipes.style_grid import SINGLE
 from core.style import grid, transfer
-from explorer.store import HOME_VARIABLE, Store
+from explorer.paths import HOME_VARIABLE
+from explorer.store.results import Store
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee")
 UNTOUCHED = "the photograph"

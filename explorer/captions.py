@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import gallery, naming
+from explorer import gallery
 from explorer.jobs import Job
+from explorer.text import recipe_summary
 
 WORDS = {
     "network": "Network",
@@ -52,7 +53,7 @@ def _value(name: str, value: Any) -> str:
     if name == "size":
         return f"{value} px"
     if isinstance(value, list):
-        value = naming.spans(value) if all(isinstance(it, int) for it in value) else value
+        value = recipe_summary.spans(value) if all(isinstance(it, int) for it in value) else value
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

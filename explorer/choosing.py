@@ -24,8 +24,9 @@ from core.datasets.samples import SAMPLES, STYLES
 from core.errors import BadPicture, ExplorerError, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
-from explorer import links, shared, widgets
-from explorer.store import home
+from explorer import links, shared, thumbnails, widgets
+from explorer.paths import home
+from explorer.text import formatting
 
 # What a browser may send, in megabytes; the server would take more, for checkpoints.
 LARGEST_FILE = 20
@@ -152,7 +153,7 @@ def small(picture: Chosen, pixels: int) -> str:
 
 @functools.lru_cache(maxsize=SMALL_AT_MOST)
 def _small(folder: Path, name: str, pixels: int) -> str:
-    return widgets.thumbnail(image_io.encode_png(_opened(folder, name).picture), pixels)
+    return thumbnails.thumbnail(image_io.encode_png(_opened(folder, name).picture), pixels)
 
 
 def keep(picture: Chosen) -> str:
@@ -203,7 +204,7 @@ def _take(name: str, label: str) -> None:
         try:
             own = accept(sent.getvalue())
         except BadPicture as error:
-            st.error(f"This picture cannot be used: {widgets.plain(str(error))}")
+            st.error(f"This picture cannot be used: {formatting.escape_markdown(str(error))}")
             return
     st.session_state[f"{name} taken"] = number + 1
     links.change(**{name: own.name})
@@ -236,4 +237,4 @@ def _square(picture: Image.Image) -> str:
     left, top = ((length - side) // 2 for length in picture.size)
     buffer = io.BytesIO()
     picture.crop((left, top, left + side, top + side)).save(buffer, "PNG")
-    return widgets.thumbnail(buffer.getvalue(), TILE_PIXELS)
+    return thumbnails.thumbnail(buffer.getvalue(), TILE_PIXELS)

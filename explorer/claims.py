@@ -8,13 +8,13 @@ worker has died tells that its job was interrupted.
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.errors import ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 from explorer.jobs import ASKED, end
-from explorer.store import Store, StoredPicture
+from explorer.store.results import Store, StoredPicture
 
 # Kinds of recipes whose parts are made one after the other.
 IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in kinds.KINDS.items() if recipe.in_order)
@@ -50,24 +50,6 @@ class Claim:
     recipe: Recipe
     worker: str
     since: float
-
-
-@dataclass(frozen=True)
-class Update:
-    """How far the work on a recipe is, in plain bytes that travel anywhere.
-
-    Attributes:
-        done, total: as ``core.progress.Progress`` counts.
-        sketches: unfinished pictures, WebP, by part; mostly none, as they are throttled.
-        pictures: those that were finished just now.
-        course: with sketches, how costs fell so far, as ``work.told`` writes it; mostly empty.
-    """
-
-    done: int
-    total: int
-    sketches: Mapping[int, bytes] = field(default_factory=dict)
-    pictures: tuple[StoredPicture, ...] = ()
-    course: str = ""
 
 
 class Claims:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from core.errors import ExplorerError
 from explorer import worker
 from explorer.claims import Claims
-from explorer.store import Store
+from explorer.paths import ROOT
+from explorer.store.results import Store
 from explorer.supervisor import (
     POLL_SECONDS,
-    ROOT,
     SWEEP_SECONDS,
     WORKERS_AT_MOST,
     WORKERS_VARIABLE,

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.layers import Layer
@@ -18,7 +19,7 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import require
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
-from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets, words
+from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
 
@@ -153,7 +154,7 @@ def show(network: Network, company: Company, pair: Pair) -> None:
 
 def called(network: Network, layer: Layer) -> list[str]:
     """Name neurons by their numbers, and by what they stand for where that is known."""
-    meanings = (words.meaning(network, layer, unit) for unit in range(layer.channels))
+    meanings = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
     return [f"{unit} ({it})" if it else str(unit) for unit, it in enumerate(meanings)]
 
 
@@ -244,7 +245,7 @@ def _tile(
     if picture is None and recipe is not None:
         picture = shared.store().picture(recipe.key, unit)
     sketch = None if recipe is None else sketches.get((recipe.key, unit))
-    name = words.meaning(network, layer, unit)
+    name = unit_labels.unit_name(network, layer, unit)
     made = grid.tile(unit, name, picture, sketch, str(unit), TILE_PIXELS)
     return replace(made, caption=f"{unit} {name}".strip())
 

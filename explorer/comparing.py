@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from explorer import captions, gallery, links, viewing, widgets
+from explorer import captions, gallery, links, thumbnails, viewing, widgets
 from explorer.gallery import Gallery, Place, Shown
 from explorer.jobs import Job
 
@@ -51,7 +51,7 @@ def _mosaic(pictures: Sequence[Shown], name: str) -> str:
     images = (
         f'<img class="{"dead" if it.dead else ""}" title="{it.place.number}" '
         f'alt="{escape(name)}, picture {it.place.number}" '
-        f'src="{widgets.thumbnail(it.image, LARGE_PIXELS // across)}">'
+        f'src="{thumbnails.thumbnail(it.image, LARGE_PIXELS // across)}">'
         for it in pictures
     )
     return f'<div class="mosaic" style="--across:{across}">{"".join(images)}</div>'

@@ -16,7 +16,7 @@ from core.errors import ExplorerError
 from core.figures import crop_grids
 from core.index.reader import Hit, Index
 from core.networks.network import Network
-from explorer import widgets
+from explorer import thumbnails
 
 # A neuron's best crops stand in a square of three by three.
 NINE = 9
@@ -111,4 +111,4 @@ def crop(index: Index, network: Network, layer: str, unit: int, hit: Hit, how: s
 def _encode(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=QUALITY, method=2)
-    return widgets.encoded(buffer.getvalue())
+    return thumbnails.data_url(buffer.getvalue())

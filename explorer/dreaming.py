@@ -14,7 +14,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import require
-from explorer import choosing, following, layering, links, shared, widgets
+from explorer import choosing, following, layering, links, shared, thumbnails, widgets
 from explorer.choosing import Chosen
 from explorer.jobs import Job
 
@@ -138,7 +138,7 @@ def stops(network: Network) -> list[layering.Stop]:
         if layer.name in shown:
             stored = shared.store().picture(example(network, layer).key, 0)
             if stored is not None:
-                picture = widgets.thumbnail(stored.image, THUMBNAIL_PIXELS)
+                picture = thumbnails.thumbnail(stored.image, THUMBNAIL_PIXELS)
         words = f"{layer.name}, depth {layer.depth:.0%}"
         colour = widgets.depth_colour(layer.depth)
         found.append(layering.Stop(layer.name, words, colour, layer.name in shown, picture))
@@ -167,4 +167,4 @@ def shown(image: bytes, pixels: int = LARGE_PIXELS) -> str:
     """Give an encoded picture as a URL, its longer side of so many pixels at most."""
     picture = image_io.open_picture(image)
     scale = min(1.0, pixels / max(picture.size))
-    return widgets.thumbnail(image, max(1, round(min(picture.size) * scale)))
+    return thumbnails.thumbnail(image, max(1, round(min(picture.size) * scale)))

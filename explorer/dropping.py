@@ -15,7 +15,9 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer import links, replay, shared, widgets
+from explorer import links, shared, widgets
+from explorer.rendering import png_metadata
+from explorer.text import formatting
 
 # Pages of the recipes that start from pictures, by kind.
 STARTING = {
@@ -43,7 +45,7 @@ def target() -> None:
 def complain(error: ExplorerError) -> None:
     """Say why a picture cannot be opened."""
     words = textwrap.shorten(str(error), WORDS_AT_MOST, placeholder=" ...")
-    st.error(f"This picture cannot be opened: {widgets.plain(words)}")
+    st.error(f"This picture cannot be opened: {formatting.escape_markdown(words)}")
 
 
 def read(dropped: str) -> tuple[Recipe, int | None]:
@@ -59,9 +61,9 @@ def read(dropped: str) -> tuple[Recipe, int | None]:
     if "problem" in content:
         raise ExplorerError(str(content["problem"]))
     text, part = str(content["recipe"]), str(content.get("part", ""))
-    if len(text) > replay.TEXT_AT_MOST:
+    if len(text) > png_metadata.TEXT_AT_MOST:
         raise ExplorerError("what it says of how it was made is too long")
-    if part and not replay.is_part(part):
+    if part and not png_metadata.is_part(part):
         raise ExplorerError("it does not say which picture of its recipe it is")
     return kinds.read(text), int(part) if part else None
 

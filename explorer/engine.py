@@ -5,7 +5,7 @@ import os
 from typing import Protocol
 
 from core.errors import ExplorerError, unknown
-from explorer.store import Store
+from explorer.store.results import Store
 
 # Streamlit runs in the process of the command that starts it, which leaves its choice here.
 ENGINE_VARIABLE = "EXPLORER_ENGINE"

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from core.errors import ExplorerError
-from explorer import supervisor, worker
+from explorer import paths, worker
 
 
 class Errand:
@@ -40,7 +40,7 @@ class Errand:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=supervisor.ROOT,
+            cwd=paths.ROOT,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()

@@ -16,8 +16,9 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import charting, choosing, cropping, figures, indexed, judging, links, widgets
 from explorer.cropping import NINE
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 from explorer.takes import Neuron
+from explorer.text import formatting
 
 # Which of the pictures, by the word in the URL, and what of each.
 MOST, BETWEEN, LEAST = "", "between", "least"
@@ -115,7 +116,7 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         ]
         here = f"crops {network.name} {layer} {unit} {which} {how}"
         clicked = widgets.tile_grid(tiles, "crops tiles", here, columns=3)
-        st.caption(widgets.plain(made.problem) if made.problem else STORIES[how])
+        st.caption(formatting.escape_markdown(made.problem) if made.problem else STORIES[how])
         if clicked is not None:
             look_closer(neuron, index, found[int(clicked)][0])
         if made.complete != before:
@@ -168,7 +169,7 @@ def look_closer(neuron: Neuron, index: Index, hit: Hit) -> None:
     try:
         own = choosing.take(index.picture(hit.picture))
     except ExplorerError as error:
-        st.error(widgets.plain(str(error)))
+        st.error(formatting.escape_markdown(str(error)))
         return
     query = {
         "network": neuron.network.name,

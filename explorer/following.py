@@ -7,10 +7,11 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer import shared, widgets
+from explorer import shared
 from explorer.gallery import Gallery
 from explorer.jobs import ASKED, UNASKED, Busy, Job
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
+from explorer.text import formatting
 
 # How often a page looks at a job that is not over.
 POLL_SECONDS = 0.6
@@ -162,12 +163,14 @@ def stopped(job: Job) -> str:
     """Say why a job has stopped."""
     if job.state == "cancelled":
         return "Stopped"
-    return widgets.plain(job.message[:1].upper() + job.message[1:])
+    return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
 
 
 def left(job: Job) -> str:
     """Say how long a job still takes, as the end of a sentence; nothing while that is unknown."""
-    return "" if job.seconds_left is None else f", {widgets.about(job.seconds_left)} left"
+    return (
+        "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
+    )
 
 
 def waits(job: Job) -> str:

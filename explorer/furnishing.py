@@ -28,8 +28,9 @@ from core.recipes.recipe import Recipe
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
 from core.style import transfer
-from explorer import rooms, work
-from explorer.store import Store
+from explorer import rooms
+from explorer.rendering import render_recipe
+from explorer.store.results import Store
 
 WIDTH, HEIGHT = 480, 320
 QUALITY = 84
@@ -69,7 +70,7 @@ def _side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
 def _made(recipe: Recipe, *inputs: Image.Image) -> Image.Image:
     """Make the picture of a recipe that begins with some pictures."""
     known = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
-    for update in work.updates(recipe, None, known, "cpu"):
+    for update in render_recipe.render_updates(recipe, None, known, "cpu"):
         if update.pictures:
             return image_io.open_picture(update.pictures[0].image)
     raise RuntimeError("the recipe made nothing")

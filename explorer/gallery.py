@@ -14,9 +14,9 @@ from core.errors import ExplorerError, quoted
 from core.recipes import kinds
 from core.recipes.neuron import OF_EACH
 from core.recipes.recipe import Recipe
-from explorer import naming
 from explorer.jobs import Job, Jobs
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
+from explorer.text import recipe_summary
 
 # Fills whole rows of two, three, five or six.
 PER_PAGE = 30
@@ -317,7 +317,7 @@ def name(job: Job) -> str:
     if job.title:
         return job.title
     try:
-        return naming.describe(job.recipe)
+        return recipe_summary.describe_recipe(job.recipe)
     except ExplorerError:  # A recipe of an older version can be looked at, but not read.
         return " ".join(it for it in (job.network, job.layer, job.kind) if it)
 

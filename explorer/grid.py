@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from core.analysis import unit_labels
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
-from explorer import layering, links, shared, widgets, words
-from explorer.store import StoredPicture
+from explorer import layering, links, shared, thumbnails, widgets
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
 
 PER_PAGE = 64
 # Large enough for the widest tile on a common screen, and for a ladder's sample on a sharp one.
@@ -68,10 +70,10 @@ def _rung(network: Network, layer: Layer) -> layering.Rung:
     found = shared.store().samples(samples(network, layer).key, SAMPLES)
     return layering.Rung(
         name=layer.name,
-        count=words.count(layer),
-        sees=words.sees(layer),
+        count=layer_summary.describe_count(layer),
+        sees=layer_summary.describe_field(layer),
         colour=widgets.depth_colour(layer.depth),
-        pictures=tuple(widgets.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
+        pictures=tuple(thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
     )
 
 
@@ -99,7 +101,7 @@ def tiles(
     units: Sequence[int] = units_of(layer, page)
     pictures = []
     for unit in units:
-        name, seen = words.meaning(network, layer, unit), (crops or {}).get(unit)
+        name, seen = unit_labels.unit_name(network, layer, unit), (crops or {}).get(unit)
         if show == links.CROPS:
             pictures.append(crops_tile(unit, name, seen))
         else:
@@ -144,7 +146,7 @@ def tile(
     who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
     place = place or str(unit)
     if picture is None and sketch is not None:
-        url = widgets.encoded(sketch)
+        url = thumbnails.data_url(sketch)
         return widgets.Tile(place, f"{who}, unfinished", url, caption=name, sketch=True)
     if picture is None:
         return widgets.Tile(place, f"{who}, not drawn yet", caption=name)
@@ -152,7 +154,7 @@ def tile(
     return widgets.Tile(
         id=place,
         label=f"{who}, {'dead' if dead else f'activation {activation:.3g}'}",
-        picture=widgets.thumbnail(picture.image, pixels),
+        picture=thumbnails.thumbnail(picture.image, pixels),
         title=str(unit),
         note="" if dead else f"{activation:.3g}",
         caption=name,

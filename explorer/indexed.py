@@ -19,9 +19,10 @@ from core.index import reader
 from core.index.reader import Index
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
-from explorer import links, ready, supervisor, widgets
+from explorer import links, ready, supervisor
+from explorer.paths import home
 from explorer.ready import Making
-from explorer.store import home
+from explorer.text import formatting
 
 # The command that starts the server leaves here which files were named.
 VARIABLE = "EXPLORER_INDEXES"
@@ -162,13 +163,13 @@ def missing(network: Network, where: str, what: str, ask: bool = False) -> None:
                 st.progress(
                     share,
                     f"Showing {network.name} {now.total or 5000:,} drawings, once"
-                    + ("" if left is None else f": {widgets.about(left)} left"),
+                    + ("" if left is None else f": {formatting.about_seconds(left)} left"),
                 )
                 if st.button("Stop", key=f"stop making {where}"):
                     now.stop()
                     st.rerun()
             elif now.problem:
-                st.markdown(widgets.plain(now.problem))
+                st.markdown(formatting.escape_markdown(now.problem))
                 _button(network, "Go on", where, "play_arrow")
             else:
                 st.rerun()  # It is there.

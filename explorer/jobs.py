@@ -14,7 +14,7 @@ from typing import Any
 from core.errors import ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
-from explorer.store import Store
+from explorer.store.results import Store
 
 # Ranks: what somebody waits for comes before what fills a page unasked.
 ASKED, UNASKED = 0, 1

@@ -6,9 +6,9 @@ from html import escape
 import torch
 
 from core.neurons import reliability
-from explorer import likeness, widgets
+from explorer import likeness, thumbnails
 from explorer.likeness import Drawn
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 from explorer.takes import Neuron
 
 # Each verdict of ``core.neurons.reliability``: how good it is, its name, and what it means.
@@ -81,7 +81,7 @@ def badge(
 def _others(neuron: Neuron, others: Sequence[StoredPicture]) -> str:
     """Write the pictures from other noise; their places while there are none."""
     cells = [
-        f'<img src="{widgets.thumbnail(it.image, OTHERS_PIXELS)}" '
+        f'<img src="{thumbnails.thumbnail(it.image, OTHERS_PIXELS)}" '
         f'alt="Neuron {neuron.unit} from other noise">'
         for it in others
     ]

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, unknown
 from explorer.errands import Errand
-from explorer.store import Store, home
+from explorer.paths import home
+from explorer.store.results import Store
 
 VARIABLE = "EXPLORER_LIBRARY"
 NETWORKS = "networks"

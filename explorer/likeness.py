@@ -16,7 +16,7 @@ from core.networks.network import Network
 from core.neurons.reliability import agreement, mean_activation
 from core.recipes.neuron import BATCH
 from explorer import grid, shared
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 
 # Parts of pages whose signatures stay in memory: 16 neurons each, a few kilobytes.
 PARTS_AT_MOST = 1024

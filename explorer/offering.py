@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer import scripting, widgets
+from explorer import scripting
+from explorer.text import formatting
 
 
 def code(recipe: Recipe, part: int | None, key: str) -> None:
@@ -21,7 +22,7 @@ def code(recipe: Recipe, part: int | None, key: str) -> None:
             try:
                 st.code(scripting.script(recipe, part), language="python")
             except ExplorerError as error:
-                st.caption(widgets.plain(str(error)))
+                st.caption(formatting.escape_markdown(str(error)))
 
 
 def report(name: str, write: Callable[[], str], key: str) -> None:
@@ -48,4 +49,4 @@ def _written(write: Callable[[], str]) -> str:
     try:
         return write()
     except ExplorerError as error:
-        return f"<!doctype html><p>{widgets.plain(str(error))}</p>"
+        return f"<!doctype html><p>{formatting.escape_markdown(str(error))}</p>"

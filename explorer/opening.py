@@ -12,6 +12,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.registry import NetworkInfo
 from explorer import links, shared, widgets
+from explorer.text import formatting
 
 # Visitors start past the middle, where neurons want textures and parts that can be named.
 FIRST_DEPTH = 0.6
@@ -119,4 +120,4 @@ def first_layer(network: Network) -> Layer:
 def tell(problems: Sequence[str]) -> None:
     """Say what in the link does not exist, the first thing only."""
     for problem in problems[:1]:
-        st.warning(f"This link does not fit: {widgets.plain(problem)}")
+        st.warning(f"This link does not fit: {formatting.escape_markdown(problem)}")

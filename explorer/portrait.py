@@ -6,9 +6,9 @@ import streamlit as st
 
 from core.recipes.neuron import CANVASES
 from core.recipes.recipe import SEED_RANGE
-from explorer import following, indexed, links, offering, report, shared, takes, widgets
+from explorer import following, indexed, links, offering, report, shared, takes, thumbnails, widgets
 from explorer.jobs import Busy, Job
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 from explorer.takes import Neuron, Settings, Take
 
 SIZES = (64, 96, 128, 192, 256, 384, 512)
@@ -72,7 +72,7 @@ def _picture(neuron: Neuron, view: str, take: Take, stored: StoredPicture | None
     if stored is None:
         sketch = shared.jobs().sketches(take.recipe.key).get(take.number)
         return widgets.large_sketch(sketch, f"What {who} {verb}, unfinished")
-    url = widgets.thumbnail(stored.image, LARGE_PIXELS)
+    url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
     dead = bool(stored.facts["dead"]) and view != links.NEGATIVE
     return widgets.large_picture(url, f"What {who} {verb}", dead)
 

@@ -30,10 +30,12 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from explorer import worker
-from explorer.claims import Claims, Update
+from explorer.claims import Claims
 from explorer.cluster import Share, share
-from explorer.store import Store, home
-from explorer.supervisor import PATIENCE_SECONDS, POLL_SECONDS, ROOT
+from explorer.paths import ROOT, home
+from explorer.rendering.update import Update
+from explorer.store.results import Store
+from explorer.supervisor import PATIENCE_SECONDS, POLL_SECONDS
 
 # Kinds of recipe that a GPU makes faster; the others get processors only.
 ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
@@ -94,7 +96,8 @@ class Cluster:
     def updates(
         self, recipe: Recipe, checkpoint: Path | None, inputs: Mapping[str, bytes]
     ) -> Iterator[Update]:
-        """Work on a recipe over there, as ``explorer.work.updates`` does here.
+        """Work on a recipe over there, as ``explorer.rendering.render_recipe.render_updates`` does
+        here.
 
         While nothing new comes it says the same again, so that whoever listens can leave.
         """
@@ -209,12 +212,12 @@ def _work(
     """Work on a recipe, on a machine of the cluster."""
     import torch
 
-    from explorer import work
+    from explorer.rendering import render_recipe
 
     torch.set_num_threads(threads)
     sent = -math.inf
     path = None if lent is None else lent.file()
-    for update in work.updates(kinds.read(recipe), path, inputs):
+    for update in render_recipe.render_updates(kinds.read(recipe), path, inputs):
         if update.sketches or update.pictures or time.monotonic() - sent >= worker.REPORT_SECONDS:
             sent = time.monotonic()
             yield update

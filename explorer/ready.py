@@ -13,7 +13,7 @@ import filelock
 from core.errors import ExplorerError
 from explorer import errands
 from explorer.errands import Errand
-from explorer.store import home
+from explorer.paths import home
 
 FOLDER, ENDING = "indexes", ".index"
 DRAWINGS = "sketchworld:5000"

@@ -19,8 +19,9 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.recipe import Recipe
-from explorer import cropping, indexed, scripting, widgets, words
-from explorer.store import StoredPicture
+from explorer import cropping, indexed, scripting, widgets
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
 
 # Pictures of a layer's neurons are small; that of one neuron is as it was drawn.
 PIXELS = 128
@@ -60,7 +61,7 @@ def of_layer(
         raise ExplorerError(f"no neuron of {layer.name} is drawn yet")
     figures, rows = [], []
     for unit, picture in sorted(pictures.items()):
-        name = words.meaning(network, layer, unit)
+        name = unit_labels.unit_name(network, layer, unit)
         dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
         figures.append(_figure(_small(picture.image), f"{unit} {name}".strip(), dead))
         label = unit_labels.clear_label(network, layer.name, unit)
@@ -76,7 +77,9 @@ def of_layer(
         {"neuron": unit, **{name: _plain(it) for name, it in picture.facts.items()}}
         for unit, picture in sorted(pictures.items())
     ]
-    note = f"{words.describe(layer)}. Each picture is what one neuron wants to see most."
+    note = (
+        f"{layer_summary.describe_layer(layer)}. Each picture is what one neuron wants to see most."
+    )
     return _page(title, note, layer, body, recipe, numbers)
 
 
@@ -99,10 +102,13 @@ def of_neuron(
     Raises:
         ExplorerError: a picture of the index is gone.
     """
-    name = words.meaning(network, layer, unit)
+    name = unit_labels.unit_name(network, layer, unit)
     title = f"Neuron {unit} of {layer.name}" + (f": {name}" if name else "")
     label = unit_labels.clear_label(network, layer.name, unit)
-    rows = [("Network", network.name), ("Layer", f"{layer.name}; {words.describe(layer)}")]
+    rows = [
+        ("Network", network.name),
+        ("Layer", f"{layer.name}; {layer_summary.describe_layer(layer)}"),
+    ]
     if label is not None:
         rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))
     rows += [(key.capitalize(), str(_plain(it))) for key, it in picture.facts.items()]

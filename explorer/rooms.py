@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from explorer import links, mounting, shared, widgets
+from explorer import links, mounting, shared, thumbnails, widgets
 
 # The network that ships; its own name, as the package that has it needs PyTorch.
 SKETCHNET = "sketchnet"
@@ -134,7 +134,7 @@ EXHIBIT: dict[str, tuple[int, ...]] = {
 def picture(name: str) -> str:
     """Give a room's picture as a URL; "" where it has not been made."""
     file = PICTURES / f"{name}.webp"
-    return widgets.encoded(file.read_bytes()) if file.is_file() else ""
+    return thumbnails.data_url(file.read_bytes()) if file.is_file() else ""
 
 
 def front(key: str) -> str | None:
@@ -175,7 +175,7 @@ def _column(layer: str) -> dict[str, Any]:
             "id": f"neuron {layer} {unit}",
             "href": f"neuron?network={SKETCHNET}&layer={layer}&unit={unit}",
             "label": f"Neuron {unit} of {layer}",
-            "url": widgets.thumbnail(image, EXHIBIT_PIXELS),
+            "url": thumbnails.thumbnail(image, EXHIBIT_PIXELS),
         }
         for unit, image in zip(units, found, strict=False)
     ]

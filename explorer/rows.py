@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from core.analysis import unit_labels
 from core.networks import connectivity
 from core.networks.connectivity import Connection
 from core.networks.layers import Layer
@@ -11,10 +12,10 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
-from explorer import following, grid, likeness, links, shared, widgets, words
+from explorer import following, grid, likeness, links, shared, thumbnails, widgets
 from explorer.jobs import UNASKED, Job
 from explorer.likeness import Drawn
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 from explorer.takes import Neuron
 
 # In one row of a wide page, in two of a phone.
@@ -140,13 +141,13 @@ def _view(
     if picture is None:
         if sketch is None:
             return widgets.Tile(place, f"{who}, not drawn yet", caption=caption)
-        url = widgets.encoded(sketch)
+        url = thumbnails.data_url(sketch)
         return widgets.Tile(place, f"{who}, unfinished", url, caption=caption, sketch=True)
     activation = f"{float(picture.facts['activation']):.3g}"
     return widgets.Tile(
         id=place,
         label=f"{who}, activation {activation}",
-        picture=widgets.thumbnail(picture.image, PIXELS),
+        picture=thumbnails.thumbnail(picture.image, PIXELS),
         note=activation,
         caption=caption,
         dead=bool(picture.facts["dead"]) and view != links.NEGATIVE,
@@ -261,7 +262,7 @@ def _kin(
     """Make the tile of another neuron, with a number beneath."""
     key = (recipe or grid.part_of(network, layer, unit)).key
     picture = shared.store().picture(key, unit)
-    name = words.meaning(network, layer, unit)
+    name = unit_labels.unit_name(network, layer, unit)
     caption = f"{name} \N{MIDDLE DOT} {note}" if name else note
     return grid.tile(unit, caption, picture, sketch, f"{layer.name} {unit}", PIXELS)
 

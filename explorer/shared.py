@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.jobs import Jobs
-from explorer.store import FILE_NAME, Store, home
+from explorer.paths import home
+from explorer.store.results import FILE_NAME, Store
 
 if TYPE_CHECKING:
     from core.networks.network import Network

@@ -27,8 +27,9 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.style import grid, transfer
-from explorer import choosing, links, styling, work
-from explorer.store import ASSETS, NEURONS, STYLES, Store, StoredPicture
+from explorer import choosing, links, styling
+from explorer.rendering import render_recipe
+from explorer.store.results import NEURONS, STYLES, Store, StoredPicture
 
 # Lossy, to keep the project small; no difference is seen at the size of a tile.
 WEBP_QUALITY = 88
@@ -70,7 +71,7 @@ def ship(path: Path, what: str) -> None:
     store = Store(partial, shipped=())
     for recipe in track(every, "rendering", console=Console(stderr=True)):
         started = time.monotonic()
-        *_, last = work.COMPUTE[recipe.kind](network, recipe, inputs)
+        *_, last = render_recipe.RENDERERS[recipe.kind](network, recipe, inputs)
         store.put(
             recipe, [encode(picture) for picture in last.pictures], time.monotonic() - started
         )
@@ -99,7 +100,6 @@ def ship_paintings() -> None:
 
 
 if __name__ == "__main__":
-    ASSETS.mkdir(exist_ok=True)
     wanted = sys.argv[1:] or (PAINTINGS, NEURONS.stem, STYLES.stem)
     if PAINTINGS in wanted:
         ship_paintings()

@@ -17,7 +17,7 @@ from core.images.center_crop import CenterCrop
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import widgets
+from explorer import thumbnails
 from explorer.choosing import Chosen
 
 # Activations of one picture may take a hundred megabytes.
@@ -92,7 +92,7 @@ def encoded(picture: Image.Image) -> str:
     """Give a picture as a URL."""
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=QUALITY, method=2)
-    return widgets.encoded(buffer.getvalue())
+    return thumbnails.data_url(buffer.getvalue())
 
 
 def field(

@@ -19,10 +19,11 @@ from core.recipes.style_grid import (
     StyleDepthsRecipe,
 )
 from core.style import grid
-from explorer import choosing, links, matrix, rows, shared, widgets, words
+from explorer import choosing, links, matrix, rows, shared, thumbnails, widgets
 from explorer.choosing import Chosen
 from explorer.matrix import Cell, Head
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
 
 # The parts that stand as rows, in the order of Gatys et al. (2016), and what to say of them.
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
@@ -102,10 +103,10 @@ def show(
         label = describe(cell)
         found = Cell(name(cell), f"{label}, not painted yet")
         if number in here:
-            url = widgets.thumbnail(here[number], THUMBNAIL_PIXELS)
+            url = thumbnails.thumbnail(here[number], THUMBNAIL_PIXELS)
             found = Cell(name(cell), label, url, chosen=name(cell) == opened)
         elif sketch is not None:
-            found = Cell(name(cell), f"{label}, unfinished", widgets.encoded(sketch), True)
+            found = Cell(name(cell), f"{label}, unfinished", thumbnails.data_url(sketch), True)
         rows_of[cell.row].append(found)
     columns = recipe.content_depths if part == MATRIX else recipe.stages
     down: list[Head | None] = [None]
@@ -129,7 +130,11 @@ def show(
 
 def head(layer: Layer, before: str = "") -> Head:
     """Describe a layer at the head of a row or a column."""
-    return Head(f"{before}{layer.name}", words.sees(layer), widgets.depth_colour(layer.depth))
+    return Head(
+        f"{before}{layer.name}",
+        layer_summary.describe_field(layer),
+        widgets.depth_colour(layer.depth),
+    )
 
 
 def name(cell: StyleCell) -> str:

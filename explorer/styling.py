@@ -11,7 +11,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.style import defaults, transfer
-from explorer import choosing, grid, layering, links, mounting, shared, widgets
+from explorer import choosing, grid, layering, links, mounting, shared, thumbnails, widgets
 from explorer.choosing import Chosen
 
 # What is painted, and how, where a link names nothing.
@@ -114,7 +114,7 @@ def stops(network: Network) -> list[layering.Stop]:
     found = []
     for at, layer in enumerate(layers):
         drawn = shared.store().samples(grid.samples(network, layer).key, 1) if at in shown else []
-        picture = widgets.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
+        picture = thumbnails.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
         words = f"{layer.name}, depth {layer.depth:.0%}"
         colour = widgets.depth_colour(layer.depth)
         found.append(layering.Stop(layer.name, words, colour, at in shown, picture))

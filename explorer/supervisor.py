@@ -12,12 +12,12 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.errors import ExplorerError
 from explorer import worker
 from explorer.claims import Claims
-from explorer.store import Store
+from explorer.paths import ROOT
+from explorer.store.results import Store
 
 WORKERS_VARIABLE = "EXPLORER_WORKERS"
 WORKERS_AT_MOST = 64
@@ -28,8 +28,6 @@ PATIENCE_SECONDS = 0.6
 SWEEP_SECONDS = 2.0
 # A worker that dies at once, again and again, is started ever more rarely.
 RESTART_SECONDS = 30.0
-# The folder that holds the packages, from which a new process can import them.
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def worker_count() -> int:

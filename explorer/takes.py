@@ -10,7 +10,7 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import CANVASES, NeuronRecipe
 from explorer import grid, links, shared
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 
 # A neuron is drawn with so many other seeds, to see how much of its picture is chance.
 OTHER_SEEDS = 2

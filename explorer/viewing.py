@@ -8,9 +8,10 @@ from functools import partial
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer import captions, exporting, following, gallery, links, shared, widgets
+from explorer import captions, exporting, following, gallery, links, shared, thumbnails, widgets
 from explorer.gallery import Gallery, Place, Shown
 from explorer.jobs import Job
+from explorer.text import formatting
 
 # So many stand on one sheet, as in the Layers page's grid.
 SHEET = 64
@@ -83,7 +84,7 @@ def pager(name: str, count: int, per_page: int) -> int:
     try:
         page = links.number(name, (1, last)) or 1
     except ExplorerError as error:
-        st.warning(f"This link does not fit: {widgets.plain(str(error))}")
+        st.warning(f"This link does not fit: {formatting.escape_markdown(str(error))}")
         page = 1
     if last == 1:
         return page
@@ -125,14 +126,14 @@ def _tile(job: Job, shown: Shown) -> widgets.Tile:
     part = str(shown.place.number)
     who = f"{captions.noun(job)} {part}"
     if not shown.place.finished:
-        url = widgets.encoded(shown.image)
+        url = thumbnails.data_url(shown.image)
         return widgets.Tile(part, f"{who}, unfinished", url, title=part, sketch=True)
     activation = shown.facts.get("activation")
     note = f"{activation:.3g}" if isinstance(activation, float) and not shown.dead else ""
     return widgets.Tile(
         id=part,
         label=f"{who}, dead" if shown.dead else who,
-        picture=widgets.thumbnail(shown.image, TILE_PIXELS),
+        picture=thumbnails.thumbnail(shown.image, TILE_PIXELS),
         title=part,
         note=note,
         dead=shown.dead,
@@ -156,7 +157,7 @@ def _one(job: Job, shown: Shown) -> None:
         st.html(widgets.large_sketch(shown.image, f"{alt}, unfinished"))
         return
     facts = told(shown.facts)
-    url = widgets.thumbnail(shown.image, LARGE_PIXELS)
+    url = thumbnails.thumbnail(shown.image, LARGE_PIXELS)
     with st.container(key="one picture"):
         st.html(widgets.large_picture(url, alt, shown.dead) + widgets.facts("", facts))
     with st.container(horizontal=True, vertical_alignment="center", key="picture tools"):

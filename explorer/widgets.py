@@ -3,20 +3,16 @@
 Nothing here needs PyTorch, so that a page can show its frame while that is still being imported.
 """
 
-import base64
-import functools
 import importlib
-import io
-import string
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 
 import streamlit as st
-from PIL import Image
 
 from explorer import mounting
+from explorer.thumbnails import data_url
 
 FRONTEND = mounting.FRONTEND
 # The mark, alone for the browser tab and with the name for the page's head.
@@ -24,8 +20,6 @@ MARK = FRONTEND / "mark.svg"
 LOGO = FRONTEND / "logo.svg"
 # From the image to the logits, as light fades under water; legible on the light and dark theme.
 DEPTH_COLOURS = ((111, 199, 183), (76, 140, 201), (118, 92, 190))
-# A picture drawn in 32 pixels is enlarged well here rather than carelessly by the browser.
-THUMBNAIL_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -159,43 +153,6 @@ def depth_colour(depth: float) -> str:
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
-@functools.lru_cache(maxsize=4096)
-def thumbnail(image: bytes, pixels: int) -> str:
-    """Turn an encoded picture into a small WebP of about the size it is shown at.
-
-    Args:
-        image: PNG or WebP.
-        pixels: its shorter side; a smaller picture is enlarged smoothly.
-
-    Returns:
-        A ``data:`` URL.
-    """
-    picture = Image.open(io.BytesIO(image)).convert("RGB")
-    scale = pixels / min(picture.size)
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
-    return encoded(buffer.getvalue())
-
-
-def encoded(webp: bytes) -> str:
-    """Turn a WebP as it is into a ``data:`` URL."""
-    return "data:image/webp;base64," + base64.b64encode(webp).decode()
-
-
-def about(seconds: float) -> str:
-    """Write a duration as a person would: ``about 12 s``, ``about 3 min``."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} min"
-
-
-def plain(text: str) -> str:
-    """Write a text that others wrote so that Markdown shows it as it is."""
-    return "".join(f"\\{it}" if it in string.punctuation else it for it in " ".join(text.split()))
-
-
 def heading(title: str, text: str, colour: str) -> None:
     """Show a heading with a dot in the colour of its depth, and a line beneath."""
     st.html(
@@ -220,7 +177,7 @@ def large_sketch(webp: bytes | None, alt: str) -> str:
     """Write an unfinished picture that fills its column as HTML; its place while there is none."""
     if webp is None:
         return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'
-    return f'<img class="large-picture sketch" src="{encoded(webp)}" alt="{escape(alt)}">'
+    return f'<img class="large-picture sketch" src="{data_url(webp)}" alt="{escape(alt)}">'
 
 
 def page_style() -> None:

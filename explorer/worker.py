@@ -22,8 +22,9 @@ import filelock
 from core import allocator
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer.claims import Claim, Claims, Update
-from explorer.store import Store, StoredPicture
+from explorer.claims import Claim, Claims
+from explorer.rendering.update import Update
+from explorer.store.results import Store, StoredPicture
 
 # Works on a recipe, with the file of its weights and the pictures that it starts from.
 Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
@@ -55,7 +56,7 @@ class Worker:
         Args:
             store: with the queue.
             name: as ``new_name`` makes it.
-            compute: works on a recipe, as ``explorer.work.updates`` does.
+            compute: works on a recipe, as ``explorer.rendering.render_recipe.render_updates`` does.
             notice: is told of every update, to show it.
         """
         self.name = name
@@ -204,11 +205,11 @@ def main() -> None:
     with present(store, chosen.name):
         import torch
 
-        from explorer import work
+        from explorer.rendering import render_recipe
 
         if chosen.threads:
             torch.set_num_threads(chosen.threads)
-        worker = Worker(store, chosen.name, work.updates)
+        worker = Worker(store, chosen.name, render_recipe.render_updates)
         while True:
             if worker.turn():
                 allocator.release_memory()

@@ -24,11 +24,12 @@ from explorer import (
     opening,
     rows,
     shared,
+    thumbnails,
     widgets,
-    words,
 )
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
+from explorer.text import layer_summary
 
 # In the chart: the labels and the classes that stand out most in any dream.
 LABELS, CLASSES = 10, 6
@@ -170,16 +171,16 @@ def figure(
     alt = escape(f"Dream of {layer.name}")
     shown = f'<div class="place" role="img" aria-label="{alt}, not dreamt yet"></div>'
     if image is not None:
-        shown = f'<img alt="{alt}" src="{widgets.thumbnail(image, THUMBNAIL_PIXELS)}">'
+        shown = f'<img alt="{alt}" src="{thumbnails.thumbnail(image, THUMBNAIL_PIXELS)}">'
     elif sketch is not None:
-        shown = f'<img class="sketch" alt="{alt}, unfinished" src="{widgets.encoded(sketch)}">'
+        shown = f'<img class="sketch" alt="{alt}, unfinished" src="{thumbnails.data_url(sketch)}">'
     colour = widgets.depth_colour(layer.depth)
     seen = "\N{NO-BREAK SPACE}"
     if told is not None:
         seen = "taken for " + ", ".join(f"{it} {share:.0%}" for it, share in told.classes[:2])
     return (
         f'<figure>{shown}<figcaption><b><i style="background:{colour}"></i>{escape(layer.name)}'
-        f"</b><small>{escape(words.sees(layer))}</small><small>{escape(seen)}</small>"
+        f"</b><small>{escape(layer_summary.describe_field(layer))}</small><small>{escape(seen)}</small>"
         "</figcaption></figure>"
     )
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
@@ -15,13 +16,14 @@ from explorer import (
     offering,
     opening,
     rows,
+    thumbnails,
     widgets,
-    words,
 )
 from explorer.dreaming import Dream
 from explorer.jobs import Job
 from explorer.rows import Wanted
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
 from explorer.tuning import Tuning
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
@@ -63,7 +65,9 @@ def main() -> None:
 def show_head(network: Network, dream: Dream) -> None:
     """Name what dreams."""
     layer, recipe = dream.layer, dream.recipe
-    line = f"{words.describe(layer)}; the picture is changed so that they all see more"
+    line = (
+        f"{layer_summary.describe_layer(layer)}; the picture is changed so that they all see more"
+    )
     if recipe.guide:
         line = "The picture is changed towards what the layer sees in the guide"
     elif recipe.units:
@@ -80,7 +84,7 @@ def called(network: Network, dream: Dream) -> list[str]:
     """Name the neurons that dream."""
     found = []
     for unit in dream.recipe.units:
-        name = words.meaning(network, dream.layer, unit)
+        name = unit_labels.unit_name(network, dream.layer, unit)
         found.append(f"neuron {unit} ({name})" if name else f"neuron {unit}")
     return found
 
@@ -110,7 +114,7 @@ def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
     """Show the dream over its picture, follow it as it grows, and offer what can be done."""
 
     def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
-        after = dreaming.shown(found.image) if found else sketch and widgets.encoded(sketch)
+        after = dreaming.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
         width, height = dream.picture.picture.size
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
         label += "" if found else ", unfinished"

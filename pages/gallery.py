@@ -14,13 +14,15 @@ from explorer import (
     following,
     gallery,
     links,
-    replay,
     shared,
+    thumbnails,
     viewing,
     widgets,
 )
 from explorer.gallery import Gallery, Search
 from explorer.jobs import Job
+from explorer.rendering import png_metadata
+from explorer.text import formatting
 
 COVER = 4
 COVER_PIXELS = 128
@@ -48,7 +50,7 @@ def main() -> None:
             comparing.compare(found, compared(found, st.query_params["compare"]))
             return
     except ExplorerError as error:
-        st.warning(f"This link does not fit: {widgets.plain(str(error))}")
+        st.warning(f"This link does not fit: {formatting.escape_markdown(str(error))}")
     show_all(found)
 
 
@@ -77,7 +79,7 @@ def show_undo(found: Gallery) -> None:
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
         job = found.jobs.get(keys[0])
         what = f"{len(keys)} entries" if len(keys) > 1 or job is None else gallery.name(job)
-        st.markdown(f"{widgets.plain(what)} deleted.")
+        st.markdown(f"{formatting.escape_markdown(what)} deleted.")
         st.button("Undo", key="take back", on_click=undo)
         st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
 
@@ -120,7 +122,7 @@ def show_opener() -> None:
             return
         st.session_state["opened file"] = file.file_id
         try:
-            dropping.go(*replay.read_chunks(file.getvalue()))
+            dropping.go(*png_metadata.read_chunks(file.getvalue()))
         except ExplorerError as error:
             dropping.complain(error)
 
@@ -154,7 +156,7 @@ def show_row(found: Gallery, job: Job) -> None:
         )
         with st.container(gap=None):
             st.button(
-                widgets.plain(gallery.name(job)),
+                formatting.escape_markdown(gallery.name(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
                 on_click=links.change,
@@ -166,9 +168,9 @@ def show_row(found: Gallery, job: Job) -> None:
 def thumbnail(shown: gallery.Shown) -> str:
     """Write the small picture of a row as HTML."""
     if shown.place.finished:
-        url = widgets.thumbnail(shown.image, THUMBNAIL_PIXELS)
+        url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)
     else:
-        url = widgets.encoded(shown.image)
+        url = thumbnails.data_url(shown.image)
     return f'<img class="row-picture" alt="" src="{url}">'
 
 
@@ -320,7 +322,7 @@ def cover(
         pictures = pictures[:1]
     return tuple(
         (
-            widgets.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
+            thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
             "dead" if it.dead else "" if it.place.finished else "sketch",
         )
         for it in pictures

@@ -23,10 +23,10 @@ from explorer import (
     report,
     shared,
     widgets,
-    words,
 )
 from explorer.cropping import Made
 from explorer.jobs import UNASKED, Job
+from explorer.text import formatting, layer_summary
 
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
 FILL_SECONDS = 60.0
@@ -70,7 +70,9 @@ def main() -> None:
             return
         head = st.container(key="layer-head", horizontal=True, vertical_alignment="center")
         with head:
-            widgets.heading(layer.name, words.describe(layer), widgets.depth_colour(layer.depth))
+            widgets.heading(
+                layer.name, layer_summary.describe_layer(layer), widgets.depth_colour(layer.depth)
+            )
             show = choose_shown(problems)
         index = indexed.chosen(network, problems) if show else None
         opening.tell(problems)
@@ -175,7 +177,9 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
                 jobs.watch(now.key, shared.visitor())
                 following.show(now, partial(_so_many, len(recipe.units)), "page")
             elif crops.problem:
-                st.caption(f"Some pictures cannot be shown: {widgets.plain(crops.problem)}")
+                st.caption(
+                    f"Some pictures cannot be shown: {formatting.escape_markdown(crops.problem)}"
+                )
             else:
                 st.caption(now if isinstance(now, str) else hint)
         sketches = {} if job is None else jobs.sketches(recipe.key)

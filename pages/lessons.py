@@ -11,6 +11,7 @@ from explorer import links, opening, shared, widgets
 from explorer.lessons import company, content, eyes, hierarchy, interrogation, transfer
 from explorer.lessons.desk import Answer, Desk, ask
 from explorer.lessons.texts import LESSONS, Lesson, of
+from explorer.text import formatting
 
 
 class Room(NamedTuple):
@@ -61,7 +62,7 @@ def main() -> None:
         try:
             stage(desk)
         except ExplorerError as error:
-            st.error(f"This cannot be shown: {widgets.plain(str(error))}")
+            st.error(f"This cannot be shown: {formatting.escape_markdown(str(error))}")
         with told:
             opening.tell(problems)
     with asking:

@@ -11,6 +11,7 @@ from core.networks.registry import NetworkInfo
 from explorer import indexed, library, links, opening, ready, shared, widgets
 from explorer.errands import Errand
 from explorer.library import LARGEST_FILE
+from explorer.text import formatting
 
 POLL_SECONDS = 0.5
 
@@ -68,7 +69,7 @@ def show_own(architectures: list[str]) -> None:
         "networks, also with another number of classes. Nothing in the file is run.</p></div>"
     )
     if added := st.session_state.pop("added", None):
-        st.success(f"{widgets.plain(added)} is here.")
+        st.success(f"{formatting.escape_markdown(added)} is here.")
         query = {"network": added}
         st.page_link(
             links.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
@@ -93,7 +94,7 @@ def show_own(architectures: list[str]) -> None:
                 architecture, title.strip(), sent.name, sent.getvalue()
             )
     except ExplorerError as error:
-        st.error(f"This cannot be added: {widgets.plain(str(error))}")
+        st.error(f"This cannot be added: {formatting.escape_markdown(str(error))}")
         return
     st.session_state["taken"] = st.session_state.get("taken", 0) + 1
     st.rerun()
@@ -168,9 +169,9 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
                 st.button("Stop", key=f"stop {key}", on_click=now.stop)
                 return
             if now is not None and now.problem:
-                st.markdown(widgets.plain(now.problem))
+                st.markdown(formatting.escape_markdown(now.problem))
             if refused := st.session_state.pop(f"refused {key}", ""):
-                st.error(f"This cannot be done: {widgets.plain(refused)}")
+                st.error(f"This cannot be done: {formatting.escape_markdown(refused)}")
             st.button(label, key=f"start {key}", type="primary", on_click=begin)
 
     st.fragment(body, run_every=POLL_SECONDS if following else None)()
@@ -179,7 +180,7 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
 def left(errand: Errand) -> str:
     """Say how long an errand still takes."""
     seconds = errand.seconds_left
-    return " ..." if seconds is None else f", {widgets.about(seconds)} left"
+    return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"
 
 
 main()

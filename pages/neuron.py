@@ -18,13 +18,13 @@ from explorer import (
     rows,
     shared,
     widgets,
-    words,
 )
 from explorer.jobs import Job
 from explorer.likeness import Drawn
 from explorer.rows import Wanted
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 from explorer.takes import Neuron
+from explorer.text import layer_summary
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
@@ -157,7 +157,7 @@ def show(neuron: Neuron, view: str, problems: list[str]) -> None:
 def show_title(neuron: Neuron, view: str) -> None:
     """Name the neuron, and say what its large picture is."""
     layer, unit = neuron.layer, neuron.unit
-    name = words.meaning(neuron.network, layer, unit)
+    name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {neuron.network.name}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
     widgets.heading(title, line, widgets.depth_colour(layer.depth))
@@ -176,9 +176,9 @@ def facts(neuron: Neuron, view: str, stored: StoredPicture | None) -> dict[str, 
     label = unit_labels.clear_label(neuron.network, layer.name, neuron.unit)
     if label is not None:
         rows["Picks out"] = f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"
-    rows["Receptive field"] = words.sees(layer)
+    rows["Receptive field"] = layer_summary.describe_field(layer)
     canvas = "" if settings.canvas == neuron.usual.canvas else f", canvas {settings.canvas}"
-    pixels = words.times((settings.size, settings.size))
+    pixels = layer_summary.times((settings.size, settings.size))
     rows["Drawn with"] = f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
     return rows
 

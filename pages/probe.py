@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from core.analysis import unit_labels
 from core.analysis.probe import ProbeResult, UnitResponse
 from core.errors import ExplorerError
 from core.index.reader import Index
@@ -24,10 +25,10 @@ from explorer import (
     shared,
     sighting,
     widgets,
-    words,
 )
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
+from explorer.text import formatting, layer_summary
 
 SAMPLE = "village"
 # Neurons of each layer: pairs of pictures in one row of a wide page.
@@ -132,7 +133,7 @@ def show_picture(
 
 def answer_words(network: Network, layer: Layer, found: UnitResponse, index: Index | None) -> str:
     """Say how much a neuron is excited, as HTML."""
-    name = words.meaning(network, layer, found.unit)
+    name = unit_labels.unit_name(network, layer, found.unit)
     who = f"<b>Neuron {found.unit}</b> of {escape(layer.name)}"
     who += f", {escape(name)}" if name else ""
     much = f"excited to {found.value:.3g}"
@@ -207,7 +208,7 @@ def show_neurons(
         }
     sheets = cropping.make(makers)
     if sheets.problem:
-        st.caption(f"Some pictures cannot be shown: {widgets.plain(sheets.problem)}")
+        st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
     wanted = Wanted()
     recipes = {it: rows.missing(network, it, [one.unit for one in found[it]]) for it in layers}
     asked = wanted.ask([recipe for recipe, _ in recipes.values() if recipe is not None])
@@ -247,7 +248,7 @@ def layer_words(layer: Layer) -> str:
     colour = widgets.depth_colour(layer.depth)
     return (
         f'<h4 class="layer"><i style="background:{colour}"></i>{escape(layer.name)}'
-        f"<span>{escape(words.sees(layer))}</span></h4>"
+        f"<span>{escape(layer_summary.describe_field(layer))}</span></h4>"
     )
 
 
@@ -261,7 +262,7 @@ def tile(
     """Make the tile of one neuron that answers to the picture."""
     key = (recipe or grid.part_of(network, layer, found.unit)).key
     picture = shared.store().picture(key, found.unit)
-    caption = words.meaning(network, layer, found.unit) or f"neuron {found.unit}"
+    caption = unit_labels.unit_name(network, layer, found.unit) or f"neuron {found.unit}"
     if found.percentile is not None:
         share = "top" if found.percentile >= ALL else f"{found.percentile:.1f} %"
         caption = f"{caption} \N{MIDDLE DOT} {share}"

@@ -21,10 +21,11 @@ from explorer import (
     shared,
     styling,
     takes,
+    thumbnails,
     widgets,
 )
 from explorer.jobs import Job
-from explorer.store import StoredPicture
+from explorer.store.results import StoredPicture
 from explorer.styling import Transfer
 from explorer.tuning import Tuning
 
@@ -114,7 +115,7 @@ def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -
     recipe = transfer.recipe
 
     def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
-        after = dreaming.shown(found.image) if found else sketch and widgets.encoded(sketch)
+        after = dreaming.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
         width, height = transfer.content.picture.size
         label = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
         label += "" if found else ", unfinished"

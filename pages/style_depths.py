@@ -16,6 +16,7 @@ from explorer import (
     style_charts,
     styled,
     styling,
+    thumbnails,
     widgets,
 )
 from explorer.choosing import Chosen
@@ -145,7 +146,7 @@ def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> N
         return
 
     def body() -> None:
-        url = widgets.thumbnail(image, LARGE_PIXELS)
+        url = thumbnails.thumbnail(image, LARGE_PIXELS)
         st.html(f'<img class="whole-picture" src="{url}" alt="{styled.describe(cell)}">')
         with st.container(key="cell-tools", horizontal=True, vertical_alignment="center"):
             # What came with the explorer is smaller, with some loss.

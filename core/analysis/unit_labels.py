@@ -2,6 +2,8 @@
 
 import functools
 
+from core.analysis import unit_labels
+from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from core.sketchnet import labels
@@ -42,3 +44,11 @@ def clear_labels(network: Network) -> tuple[Label, ...]:
     known = labels_of(network)
     rows = () if known is None else known.layers.values()
     return tuple(label for row in rows for label in row if label.iou >= CLEAR)
+
+
+def unit_name(network: Network, layer: Layer, unit: int) -> str:
+    """Name what a neuron stands for: its class, or the concept that it clearly picks out."""
+    if layer == network.shown[-1] and layer.channels == len(network.labels):
+        return network.labels[unit]
+    label = unit_labels.clear_label(network, layer.name, unit)
+    return "" if label is None else label.concept

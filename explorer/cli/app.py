@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from explorer.cli.common import cli
-
-ROOT = Path(__file__).resolve().parents[2]
+from explorer.paths import ROOT
 
 
 @cli.callback(invoke_without_command=True)

@@ -14,7 +14,7 @@ from explorer.cli.common import AsJson, DeviceName, NetworkName, WeightsFile, cl
 if TYPE_CHECKING:
     from core.networks.network import Network
     from core.recipes.neuron import NeuronRecipe
-    from explorer.store import Store
+    from explorer.store.results import Store
 
 
 @cli.command()
@@ -44,7 +44,7 @@ def atlas(
     """Render every neuron of a network, for the Layers page to show."""
     from core.networks.registry import load
     from explorer.engine import configure
-    from explorer.store import Store
+    from explorer.store.results import Store
 
     configure(engine, address)
     loaded = load(network, weights, device)

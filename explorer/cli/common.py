@@ -12,7 +12,7 @@ from core.errors import ExplorerError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from explorer.store import Store
+    from explorer.store.results import Store
 
 cli = typer.Typer(
     help="See inside an image network: neurons, dreams and style at every depth.",

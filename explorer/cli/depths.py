@@ -56,7 +56,7 @@ def dream_depths(
     from core.experiments import concept_growth
     from core.networks import registry
     from explorer.cli.working import make
-    from explorer.store import Store
+    from explorer.store.results import Store
 
     check_writable(out)
     loaded = registry.load(network, weights, device)

@@ -25,7 +25,7 @@ from explorer.cli.common import (
 
 if TYPE_CHECKING:
     from core.networks.network import Network
-    from explorer.store import StoredPicture
+    from explorer.store.results import StoredPicture
 
 FILMS = (".mp4", ".gif")
 
@@ -125,7 +125,7 @@ def dream_zoom(
     as_json: AsJson = False,
 ) -> None:
     """Fall into a picture: each frame enlarges and turns the last, and dreams a little more."""
-    from explorer import films
+    from explorer import video_io
 
     check_writable(out, FILMS)
     settings = {
@@ -143,7 +143,7 @@ def dream_zoom(
     recipe, pictures, seconds = _make(
         network, layer, units, {"image": image}, settings, weights, fresh, device
     )
-    write(out, films.encode([it.image for it in pictures], out.suffix.lower(), rate))
+    write(out, video_io.encode([it.image for it in pictures], out.suffix.lower(), rate))
     _tell(recipe, pictures, seconds, out, as_json)
 
 
@@ -176,13 +176,13 @@ def dream_film(
 ) -> None:
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
     from core.images import image_io
-    from explorer import films
+    from explorer import video_io
     from explorer.cli.common import keep
-    from explorer.store import Store
+    from explorer.store.results import Store
 
     check_writable(out, FILMS)
     store = Store()
-    found, own_rate = films.read(clip, frames)
+    found, own_rate = video_io.read(clip, frames)
     # Pictures are kept no larger than they are dreamt: a film has many.
     kept = [keep(store, image_io.scaled(it, size)) for it in found]
     if not kept:
@@ -204,7 +204,7 @@ def dream_film(
         network, layer, units, named, settings, weights, fresh, device
     )
     rate = rate or min(60, max(1, round(own_rate)))
-    write(out, films.encode([it.image for it in pictures], out.suffix.lower(), rate))
+    write(out, video_io.encode([it.image for it in pictures], out.suffix.lower(), rate))
     _tell(recipe, pictures, seconds, out, as_json)
 
 
@@ -222,7 +222,7 @@ def _make(
     from core.dreams import render_dreams
     from core.networks.registry import load
     from explorer.cli.working import make
-    from explorer.store import Store
+    from explorer.store.results import Store
 
     network = load(name, weights, device)
     names, shares = parse_layers(layer)

@@ -67,10 +67,11 @@ def gram(
 
 def _names(network: "Network", layer: "Layer") -> list[str]:
     """Name neurons by their numbers, and by what they stand for where that is known."""
-    from explorer import words
+    from core.analysis import unit_labels
 
     return [
-        f"{unit} {words.meaning(network, layer, unit)}".strip() for unit in range(layer.channels)
+        f"{unit} {unit_labels.unit_name(network, layer, unit)}".strip()
+        for unit in range(layer.channels)
     ]
 
 

@@ -13,7 +13,7 @@ from explorer import worker
 from explorer.cli.common import AsJson, DeviceName, cli, print_json
 from explorer.gallery import Gallery, Search, name
 from explorer.jobs import Job, Jobs
-from explorer.store import Store
+from explorer.store.results import Store
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
 

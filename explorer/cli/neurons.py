@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.networks.layers import Layer
     from core.networks.network import Network
     from core.recipes.neuron import NeuronRecipe
-    from explorer.store import Store, StoredPicture
+    from explorer.store.results import Store, StoredPicture
 
 # Another name for a channel of the last layer.
 LOGIT = "logit"
@@ -91,8 +91,8 @@ def neurons(
     """Render what neurons of a layer want to see."""
     from core.networks.registry import load
     from core.neurons.render_neurons import plan
-    from explorer import replay, work
-    from explorer.store import Store
+    from explorer.rendering import render_recipe, replay
+    from explorer.store.results import Store
 
     if out is not None:
         check_writable(out)
@@ -118,7 +118,7 @@ def neurons(
     by_number = store.pictures(recipe)
     pictures = [by_number[number] for number in recipe.pictures]
     if out is not None:
-        write(out, work.sheet(recipe, pictures))
+        write(out, render_recipe.render_sheet(recipe, pictures))
     if as_json:
         print_json(_report(store, recipe, pictures, rendered, out))
         return

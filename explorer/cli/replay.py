@@ -21,9 +21,9 @@ from explorer.cli.common import (
 
 if TYPE_CHECKING:
     from core.recipes.recipe import Recipe
-    from explorer.claims import Update
-    from explorer.replay import Comparison
-    from explorer.store import Store
+    from explorer.rendering.replay import Comparison
+    from explorer.rendering.update import Update
+    from explorer.store.results import Store
 
 
 @cli.command()
@@ -35,17 +35,17 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Make a saved picture again from nothing, and tell whether it is the same."""
-    from explorer import replay as replaying
+    from explorer.rendering import png_metadata, replay
 
     if out is not None:
         check_writable(out)
-    original = read(picture, replaying.BYTES_AT_MOST)
-    recipe, part = replaying.read_chunks(original)
+    original = read(picture, png_metadata.BYTES_AT_MOST)
+    recipe, part = png_metadata.read_chunks(original)
     made = _again(recipe, part, weights, device)
     if out is not None:
         write(out, made)
-    found = replaying.compare(original, made)
-    before, now = replaying.software(original), replaying.software(made)
+    found = replay.compare(original, made)
+    before, now = png_metadata.read_software(original), png_metadata.read_software(made)
     if as_json:
         print_json(
             {
@@ -66,21 +66,21 @@ def replay(
 
 def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
     """Make the picture again, with a bar on standard error."""
-    from explorer import naming
-    from explorer import replay as replaying
     from explorer.cli.working import bar
-    from explorer.store import Store
+    from explorer.rendering import replay as replaying
+    from explorer.store.results import Store
+    from explorer.text import recipe_summary
 
     store = Store()
     checkpoint = weights or store.checkpoint(recipe.weights)
     inputs = {name: _input(store, name) for name in recipe.inputs}
     with bar() as shown:
-        task = shown.add_task(naming.describe(recipe), total=1.0)
+        task = shown.add_task(recipe_summary.describe_recipe(recipe), total=1.0)
 
         def notice(update: "Update") -> None:
             shown.update(task, completed=update.done / max(update.total, 1))
 
-        return replaying.again(recipe, part, checkpoint, inputs, device, notice)
+        return replaying.render_again(recipe, part, checkpoint, inputs, device, notice)
 
 
 def _input(store: "Store", fingerprint: str) -> bytes:

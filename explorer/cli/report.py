@@ -37,7 +37,7 @@ def report(
     from core.neurons import render_neurons
     from explorer import report as reports
     from explorer.cli.working import make
-    from explorer.store import Store
+    from explorer.store.results import Store
 
     check_writable(out, (".html", ".htm"))
     loaded = registry.load(network, weights, device)
@@ -63,7 +63,8 @@ def script(
     picture: Annotated[Path, typer.Argument(help="A PNG that the explorer has saved.")],
 ) -> None:
     """Print the few lines of Python that make a saved picture again."""
-    from explorer import replay, scripting
+    from explorer import scripting
+    from explorer.rendering import png_metadata
 
-    recipe, part = replay.read_chunks(read(picture, replay.BYTES_AT_MOST))
+    recipe, part = png_metadata.read_chunks(read(picture, png_metadata.BYTES_AT_MOST))
     sys.stdout.write(scripting.script(recipe, part))

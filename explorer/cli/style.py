@@ -26,7 +26,7 @@ from explorer.cli.common import (
 from explorer.cli.dreams import parse_layers
 
 if TYPE_CHECKING:
-    from explorer.store import Store, StoredPicture
+    from explorer.store.results import Store, StoredPicture
 
 # What several commands take. Where nothing is given, the network's usual settings apply.
 Picture = Annotated[str, typer.Argument(help="A picture's file, or the name of a sample.")]
@@ -203,7 +203,7 @@ def _run(
     from core.networks.registry import load
     from core.style import transfer
     from explorer.cli.working import make
-    from explorer.store import Store
+    from explorer.store.results import Store
 
     network = load(name, weights, device)
     store = Store()

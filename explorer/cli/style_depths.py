@@ -40,7 +40,7 @@ from explorer.cli.style import (
 if TYPE_CHECKING:
     from core.experiments.style_grid_measures import GridMeasures
     from core.networks.network import Network
-    from explorer.store import Store
+    from explorer.store.results import Store
 
 GROWN = 3
 
@@ -74,8 +74,8 @@ def style_depths(
     """Paint one picture by every depth of style and content, as one labelled sheet."""
     from core.networks.registry import load
     from core.style import grid as depths
-    from explorer import work
-    from explorer.store import Store
+    from explorer.rendering import render_recipe
+    from explorer.store.results import Store
 
     check_writable(out)
     loaded = load(network, weights, device)
@@ -101,7 +101,12 @@ def style_depths(
     found = store.pictures(recipe)
     pictures = [found[number] for number in recipe.pictures]
     inputs = {it: store.input(it) or b"" for it in recipe.inputs}
-    write(out, work.sheet(recipe, pictures, inputs, store.checkpoint(recipe.weights), device))
+    write(
+        out,
+        render_recipe.render_sheet(
+            recipe, pictures, inputs, store.checkpoint(recipe.weights), device
+        ),
+    )
     encoded = {number: it.image for number, it in enumerate(pictures)}
     _tell(loaded, recipe, inputs, encoded, seconds, out, as_json)
 

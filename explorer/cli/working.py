@@ -14,10 +14,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer import naming, work, worker
+from explorer import worker
 from explorer.jobs import Job, Jobs
-from explorer.store import Store, StoredPicture
+from explorer.rendering import render_recipe
+from explorer.store.results import Store, StoredPicture
 from explorer.supervisor import PATIENCE_SECONDS
+from explorer.text import recipe_summary
 
 INTERRUPTED = 130
 # How often the bar moves.
@@ -63,7 +65,9 @@ def work_on(store: Store, job: Job, device: str = "auto") -> None:
     """
     queue = Jobs(store)
     name = worker.new_name()
-    made = worker.Worker(store, name, functools.partial(work.updates, device=device))
+    made = worker.Worker(
+        store, name, functools.partial(render_recipe.render_updates, device=device)
+    )
     pressed = False
     with worker.present(store, name):
         try:
@@ -137,7 +141,7 @@ def _followed(queue: Jobs, job: Job) -> Iterator[None]:
 
 
 def _follow(queue: Jobs, job: Job, shown: Progress, over: threading.Event) -> None:
-    task = shown.add_task(naming.describe(job.recipe), total=1.0)
+    task = shown.add_task(recipe_summary.describe_recipe(job.recipe), total=1.0)
     stopped: float | None = None
     # What is wrong with the store, the worker meets too, and says.
     with contextlib.suppress(ExplorerError), contextlib.closing(queue.store):

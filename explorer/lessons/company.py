@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import paintings
+from core.analysis import unit_labels
 from core.experiments import lesson_measures
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
-from explorer import charting, figures, grid, links, rows, shared, widgets, words
+from explorer import charting, figures, grid, links, rows, shared, widgets
 from explorer.choosing import Chosen
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown
@@ -75,7 +76,7 @@ def _painting(here: Desk, default: str, name: str) -> Chosen:
 
 
 def _name(network: Network, layer: Layer, unit: int) -> str:
-    name = words.meaning(network, layer, unit)
+    name = unit_labels.unit_name(network, layer, unit)
     return f"neuron {unit}, {name}" if name else f"neuron {unit}"
 
 

@@ -14,10 +14,22 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
-from explorer import charting, choosing, figures, grid, layering, links, rows, shared, widgets
+from explorer import (
+    charting,
+    choosing,
+    figures,
+    grid,
+    layering,
+    links,
+    rows,
+    shared,
+    thumbnails,
+    widgets,
+)
 from explorer.choosing import Chosen
 from explorer.lessons.texts import Lesson
 from explorer.rows import Wanted
+from explorer.text import formatting
 
 DEPTHS = 5
 THUMBNAIL_PIXELS = 320
@@ -134,7 +146,7 @@ def emblem(network: Network, layer: Layer) -> str | None:
     """Give the picture of the neuron of a layer that is clearest, if it is drawn."""
     unit = unit_labels.clearest(network, layer.name) or 0
     found = shared.store().picture(grid.part_of(network, layer, unit).key, unit)
-    return None if found is None else widgets.thumbnail(found.image, EMBLEM_PIXELS)
+    return None if found is None else thumbnails.thumbnail(found.image, EMBLEM_PIXELS)
 
 
 def color(layer: Layer) -> str:
@@ -203,9 +215,9 @@ def shown(
     """Show what a recipe made, or has made so far."""
     image = made(recipe)
     if image is not None:
-        return Shown(title, widgets.thumbnail(image, THUMBNAIL_PIXELS), words, dot)
+        return Shown(title, thumbnails.thumbnail(image, THUMBNAIL_PIXELS), words, dot)
     sketch = sketches.get((recipe.key, 0))
-    url = None if sketch is None else widgets.encoded(sketch)
+    url = None if sketch is None else thumbnails.data_url(sketch)
     return Shown(title, url, words, dot, sketch is not None)
 
 
@@ -243,7 +255,7 @@ def ask(desk: Desk, options: Sequence[str], answer: Callable[[], Answer | None])
         try:
             found = answer()
         except ExplorerError as error:
-            st.error(f"This cannot be measured: {widgets.plain(str(error))}")
+            st.error(f"This cannot be measured: {formatting.escape_markdown(str(error))}")
             return
         if found is not None:
             tell(desk, found, guess)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.analysis import unit_labels
 from core.analysis.crops import as_seen
 from core.errors import ExplorerError
 from core.experiments import lesson_measures
@@ -16,10 +17,11 @@ from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import grid, links, rows, shared, widgets, words
+from explorer import grid, links, rows, shared, thumbnails, widgets
 from explorer.choosing import Chosen
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown
+from explorer.text import layer_summary
 
 SAMPLE = "village"
 # Squares along each side.
@@ -52,7 +54,7 @@ def stage(here: Desk) -> None:
     layers = here.network.shown
     layer = desk.slide(here, layers, 0)
     whole, cut = (_seen(here.network, here.network.fingerprint, chosen, it) for it in (1, parts))
-    title = f"{words.times((parts, parts))} squares"
+    title = f"{layer_summary.times((parts, parts))} squares"
     desk.row([Shown(chosen.title, whole.url), Shown(title, cut.url)])
     with st.container(key="lesson-answers"):
         left, right = st.columns(2, gap="medium")
@@ -96,7 +98,7 @@ def _seen(_network: Network, weights: str, chosen: Chosen, parts: int) -> Seen:
 def _url(image: Tensor) -> str:
     small = image_io.to_picture(image[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
-    return widgets.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
+    return thumbnails.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
 
 
 def _neurons(here: Desk, layer: Layer, seen: Seen, where: str) -> None:
@@ -110,7 +112,7 @@ def _neurons(here: Desk, layer: Layer, seen: Seen, where: str) -> None:
             own = recipe if unit in lacking else None
             key = (own or grid.part_of(here.network, layer, unit)).key
             sketch = None if recipe is None else sketches.get((recipe.key, unit))
-            name = words.meaning(here.network, layer, unit) or f"neuron {unit}"
+            name = unit_labels.unit_name(here.network, layer, unit) or f"neuron {unit}"
             found = shared.store().picture(key, unit)
             tiles.append(grid.tile(unit, name, found, sketch, f"{layer.name} {unit}"))
         label = f"{here.network.name} {layer.name} {where}"
@@ -153,8 +155,8 @@ def answer(here: Desk) -> Answer:
     first, last = next(iter(found.items())), list(found.items())[-1]
     return Answer(
         right,
-        f"In {words.times((parts, parts))} squares, {first[0]} moves {first[1]:.0%} as far as "
-        f"another picture would move it, {last[0]} {last[1]:.0%}.",
+        f"In {layer_summary.times((parts, parts))} squares, {first[0]} moves {first[1]:.0%} as far "
+        f"as another picture would move it, {last[0]} {last[1]:.0%}.",
         {"moved, as a share of another picture": found},
         "{:.0%}".format,
     )

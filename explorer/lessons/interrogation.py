@@ -15,10 +15,11 @@ from core.index import build, reader
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import cropping, grid, links, shared, widgets, words
+from explorer import cropping, grid, links, shared, thumbnails, widgets
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk
-from explorer.store import home
+from explorer.paths import home
+from explorer.text import formatting
 
 # A tenth of a second of looking for each dozen; ten drawings of each class.
 DRAWINGS = "sketchworld:720"
@@ -44,16 +45,16 @@ def stage(here: Desk) -> None:
     with right:
         found = shared.store().picture(grid.part_of(here.network, layer, unit).key, unit)
         if found is not None:
-            url = widgets.thumbnail(found.image, PIXELS)
+            url = thumbnails.thumbnail(found.image, PIXELS)
             st.html(widgets.large_picture(url, f"What neuron {unit} wants to see"))
             st.caption("What it wants to see: a picture that began as noise")
-    name = words.meaning(here.network, layer, unit)
+    name = unit_labels.unit_name(here.network, layer, unit)
     share = lesson_measures.commonest(labels(index, layer.name, unit))
     told = f"Neuron {unit} of {layer.name}"
     told += f", measured to stand for {name}" if name else ""
     st.markdown(
-        f"{widgets.plain(told)}. Of its nine, {round(share * lesson_measures.NINE)} show the same "
-        "kind."
+        f"{formatting.escape_markdown(told)}. "
+        f"Of its nine, {round(share * lesson_measures.NINE)} show the same kind."
     )
     query = {"network": here.network.name, "layer": layer.name, "unit": str(unit)}
     icon = ":material/center_focus_strong:"

@@ -18,7 +18,7 @@ import pytest
 from core.networks.registry import load
 from core.neurons import render_neurons
 from explorer import grid
-from explorer.store import FILE_NAME, Store
+from explorer.store.results import FILE_NAME, Store
 from tests.explorer.commands import Done, command, run, run_process, started
 
 ATLAS = ("atlas", "sketchnet", "--seed", "5")

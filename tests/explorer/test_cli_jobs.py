@@ -17,12 +17,13 @@ from core.errors import ExplorerError
 from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
-from explorer import work, worker
+from explorer import worker
 from explorer.claims import Claims
 from explorer.cli import working
 from explorer.gallery import Gallery
 from explorer.jobs import Job, Jobs
-from explorer.store import Store, StoredPicture
+from explorer.rendering import render_recipe
+from explorer.store.results import Store, StoredPicture
 from tests.conftest import ROOT
 from tests.explorer.commands import Process, command, crowding, run, run_process, started
 
@@ -178,14 +179,14 @@ def test_a_cancel_is_heard_in_the_middle_of_a_long_step(
     job = Jobs(store).submit(plan(units=1))
     started: list[float] = []
 
-    def one_step(*_: object, device: str) -> Iterator[work.Update]:
+    def one_step(*_: object, device: str) -> Iterator[render_recipe.Update]:
         Jobs(store).cancel(job.key)
         started.append(time.monotonic())
         while time.monotonic() - started[0] < PATIENCE:
             time.sleep(0.02)
-        yield work.Update(1, 1)
+        yield render_recipe.Update(1, 1)
 
-    monkeypatch.setattr(work, "updates", one_step)
+    monkeypatch.setattr(render_recipe, "render_updates", one_step)
     with pytest.raises(ExplorerError, match="this was stopped"):
         working.work_on(store, job)
     assert time.monotonic() - started[0] < 5  # a second, and a busy machine

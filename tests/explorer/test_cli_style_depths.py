@@ -12,7 +12,7 @@ from core.errors import ExplorerError
 from core.recipes import kinds
 from explorer import cli
 from explorer.jobs import Jobs
-from explorer.store import Store
+from explorer.store.results import Store
 
 RUNNER = CliRunner()
 FAST = ("--size", "64", "--steps", "2", "--stages", "relu1b,relu3b")

@@ -21,11 +21,13 @@ from core.errors import ExplorerError
 from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import model as sketchnet
-from explorer import cluster, engine, work, worker
+from explorer import cluster, engine, worker
 from explorer.claims import Claims
 from explorer.cluster import RaySupervisor, Share, share
 from explorer.jobs import Job, Jobs
-from explorer.store import Store, home
+from explorer.paths import home
+from explorer.rendering import render_recipe
+from explorer.store.results import Store
 from tests.explorer.commands import crowding, started
 
 needs_ray = pytest.mark.skipif(
@@ -142,7 +144,9 @@ def _same_as_here(jobs: Jobs, asked: NeuronRecipe, own: Path | None = None) -> N
     """The pictures are those that one thread makes here, bit for bit."""
     key = jobs.submit(asked).key
     assert finished(jobs, key, START_SECONDS).state == "done", state(jobs, key).message
-    here = {it.part: it for update in work.updates(asked, own) for it in update.pictures}
+    here = {
+        it.part: it for update in render_recipe.render_updates(asked, own) for it in update.pictures
+    }
     assert jobs.store.pictures(asked) == here
 
 
@@ -225,7 +229,7 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from explorer import engine
-from explorer.store import Store
+from explorer.store.results import Store
 
 server = engine.start(Store(Path(sys.argv[1]), shipped=()))
 server.start()

@@ -18,7 +18,7 @@ from explorer import exporting, gallery, viewing
 from explorer.claims import Claims
 from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs import UNASKED, Job, Jobs
-from explorer.store import Store, StoredPicture
+from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
 
 EVERYTHING = Search()

@@ -13,7 +13,7 @@ from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer import jobs as queue
 from explorer.claims import Claim, Claims
 from explorer.jobs import ASKED, UNASKED, Busy, Jobs
-from explorer.store import Store, StoredPicture
+from explorer.store.results import Store, StoredPicture
 from explorer.worker import gather
 from tests.conftest import Clock
 

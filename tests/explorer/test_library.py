@@ -17,7 +17,8 @@ from core.errors import BadCheckpoint, ExplorerError
 from core.networks import registry
 from explorer import errands, fetching, library, shared
 from explorer.errands import Errand
-from explorer.store import Store, home
+from explorer.paths import home
+from explorer.store.results import Store
 from tests.core.picture_folders import fill
 
 PATIENCE = 90.0

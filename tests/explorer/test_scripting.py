@@ -20,7 +20,8 @@ from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.style import grid, transfer
-from explorer import scripting, work
+from explorer import scripting
+from explorer.rendering import render_recipe
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def made(recipe: Recipe, *inputs: Image.Image) -> dict[int, bytes]:
     known = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
     return {
         picture.part: picture.image
-        for update in work.updates(recipe, None, known, "cpu")
+        for update in render_recipe.render_updates(recipe, None, known, "cpu")
         for picture in update.pictures
     }
 

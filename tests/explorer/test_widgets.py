@@ -6,7 +6,8 @@ from base64 import b64decode
 import pytest
 from PIL import Image
 
-from explorer import widgets
+from explorer import thumbnails, widgets
+from explorer.text import formatting
 
 
 def encoded(kind: str, size: int = 32) -> bytes:
@@ -24,7 +25,7 @@ def test_depth_has_a_colour_from_shallow_to_deep() -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_a_thumbnail_is_a_webp_of_the_size_it_is_shown_at(kind: str) -> None:
-    url = widgets.thumbnail(encoded(kind), 96)
+    url = thumbnails.thumbnail(encoded(kind), 96)
     head, _, data = url.partition(",")
     picture = Image.open(io.BytesIO(b64decode(data)))
     assert head == "data:image/webp;base64"
@@ -36,4 +37,4 @@ def test_a_thumbnail_is_a_webp_of_the_size_it_is_shown_at(kind: str) -> None:
     [(0.2, "about 1 s"), (12.4, "about 12 s"), (89, "about 89 s"), (170, "about 3 min")],
 )
 def test_durations_are_written_as_a_person_would(seconds: float, words: str) -> None:
-    assert widgets.about(seconds) == words
+    assert formatting.about_seconds(seconds) == words

@@ -17,10 +17,11 @@ from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
-from explorer import supervisor, work, worker
-from explorer.claims import Update
+from explorer import supervisor, worker
 from explorer.jobs import Job, Jobs
-from explorer.store import Store, StoredPicture
+from explorer.rendering import render_recipe
+from explorer.rendering.update import Update
+from explorer.store.results import Store, StoredPicture
 from explorer.supervisor import Supervisor
 from explorer.worker import Worker
 from tests.explorer.commands import crowding, started
@@ -177,13 +178,13 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
 ) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
     asked = render_neurons.plan(network, "relu1a", [3, 1], size=16, steps=6)
-    monkeypatch.setattr(work, "SKETCH_SECONDS", 0.0)
-    every = list(work.updates(asked))
+    monkeypatch.setattr(render_recipe, "PREVIEW_SECONDS", 0.0)
+    every = list(render_recipe.render_updates(asked))
     assert [sorted(it.sketches) for it in every] == [[1, 3]] * 6 + [[]]
     assert [it.part for it in every[-1].pictures] == [3, 1]
-    monkeypatch.setattr(work, "SKETCH_SECONDS", 1000.0)
+    monkeypatch.setattr(render_recipe, "PREVIEW_SECONDS", 1000.0)
     # The first comes at once.
-    assert [bool(it.sketches) for it in work.updates(asked)] == [True, *[False] * 6]
+    assert [bool(it.sketches) for it in render_recipe.render_updates(asked)] == [True, *[False] * 6]
 
 
 def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:
@@ -229,7 +230,7 @@ def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
 SERVER = """
     import sys, time
     from pathlib import Path
-    from explorer.store import Store
+    from explorer.store.results import Store
     from explorer.supervisor import Supervisor
     supervisor = Supervisor(Store(Path(sys.argv[1]), shipped=()), 1)
     supervisor.start()

@@ -18,7 +18,8 @@ from core.networks.registry import NetworkInfo
 from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
-from explorer import shared, work
+from explorer import shared
+from explorer.rendering import render_recipe
 from explorer.worker import Worker
 from tests.conftest import as_network
 from tests.pages.app import open_at
@@ -74,16 +75,16 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
     monkeypatch.setattr(render_neurons, "plan", studio.plan)
     monkeypatch.setattr(render_neurons, "render", studio.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
-    work._network.cache_clear()
+    render_recipe._network.cache_clear()
     st.cache_resource.clear()
     yield studio
     st.cache_resource.clear()
-    work._network.cache_clear()
+    render_recipe._network.cache_clear()
 
 
 def work_off(app: AppTest) -> AppTest:
     """Do the work that the page has asked for, as a worker does, and look again."""
-    worker = Worker(shared.store(), "test", work.updates)
+    worker = Worker(shared.store(), "test", render_recipe.render_updates)
     while worker.turn():
         while worker.turn():
             pass

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import links, rooms
-from explorer.store import Store
+from explorer.store.results import Store
 from tests.pages.app import html, open_at, query
 
 

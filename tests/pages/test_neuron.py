@@ -17,9 +17,10 @@ from core.analysis import unit_labels
 from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import choosing, grid, links, shared, work
+from explorer import choosing, grid, links, shared
 from explorer.jobs import UNASKED
-from explorer.store import Store, StoredPicture
+from explorer.rendering import render_recipe
+from explorer.store.results import Store, StoredPicture
 from explorer.takes import Neuron
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -220,7 +221,9 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
     recipe = grid.plan(studio.network, layer, 1)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     facts = {"activation": 1.0, "dead": False, "fineness": 0.1}
-    webp = work.sketch(torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)))
+    webp = render_recipe.encode_preview(
+        torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    )
     lossy.put(recipe, [StoredPicture(unit, webp, facts) for unit in recipe.units], 1.0)
     lossy.close()
     with sqlite3.connect(lossy.path) as connection:

@@ -15,9 +15,10 @@ from core.networks.registry import SKETCHNET
 from core.progress import Course
 from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
-from explorer import choosing, dropping, links, shared, styling, work
+from explorer import choosing, dropping, links, shared, styling
 from explorer.claims import Claims
 from explorer.gallery import Gallery, Search
+from explorer.rendering import render_recipe
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off
@@ -25,7 +26,7 @@ from tests.pages.studio import Studio, open_studio, visit, work_off
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
 # What these tests paint is small, and soon finished.
 QUICK = {"size": "64", "steps": "2"}
-SKETCH = work.sketch(torch.rand(3, 8, 12))
+SKETCH = render_recipe.encode_preview(torch.rand(3, 8, 12))
 
 
 @pytest.fixture
@@ -82,7 +83,9 @@ def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) 
     assert claim is not None
     for steps in (3, 4):
         costs = {"style 1": [0.5, 0.2, 0.03, 0.02][:steps], "content 3": [0.0, 0.1, 0.2, 0.2]}
-        told = work.told(Course({name: it[:steps] for name, it in costs.items()}, 8))
+        told = render_recipe.history_json(
+            Course({name: it[:steps] for name, it in costs.items()}, 8)
+        )
         claims.report(claim, steps, 8, {0: SKETCH}, told)
         app.run()
         chart = drawn(app)

@@ -10,7 +10,6 @@ from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks import registry
 from core.sketchnet.labels import CLEAR
-from explorer import words
 from explorer.cli import cli
 
 RUNNER = CliRunner()
@@ -57,7 +56,7 @@ def test_other_weights_have_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unit_labels.labels_of(network) is not None
     assert unit_labels.labels_of(other) is None
     layer = network.layer("relu3b")
-    assert words.meaning(other, layer, 0) == ""
+    assert unit_labels.unit_name(other, layer, 0) == ""
     monkeypatch.setattr(registry, "load", lambda *_, **__: other)
     with pytest.raises(ExplorerError, match="there are no labels for sketchnet"):
         RUNNER.invoke(cli, ["labels", "sketchnet"], catch_exceptions=False)
@@ -66,12 +65,12 @@ def test_other_weights_have_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
     network = registry.load("sketchnet", device="cpu")
     logits = network.shown[-1]
-    assert words.meaning(network, logits, 0) == network.labels[0]
+    assert unit_labels.unit_name(network, logits, 0) == network.labels[0]
     known = unit_labels.labels_of(network)
     assert known is not None
     layer = network.layer("relu5b")
     for label in known.layers["relu5b"]:
-        named = words.meaning(network, layer, label.unit)
+        named = unit_labels.unit_name(network, layer, label.unit)
         assert named == (label.concept if label.iou >= CLEAR else "")
 
 

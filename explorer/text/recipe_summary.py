@@ -13,7 +13,7 @@ from core.recipes.style_grid import StyleDepthsRecipe
 RUNS_AT_MOST = 4
 
 
-def describe(recipe: Recipe) -> str:
+def describe_recipe(recipe: Recipe) -> str:
     """Say in a few words what a recipe makes: ``sketchnet relu3b, neurons 0-63``."""
     if isinstance(recipe, NeuronRecipe):
         subject = ", ".join([_subject(recipe), *_manner(recipe)])

@@ -17,10 +17,10 @@ from core.images import image_io
 from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
-from explorer import replay, work
 from explorer.cli import cli, main
 from explorer.jobs import Jobs
-from explorer.store import Store
+from explorer.rendering import png_metadata, render_recipe
+from explorer.store.results import Store
 from explorer.worker import Worker
 
 RUNNER = CliRunner()
@@ -38,7 +38,7 @@ def store() -> Iterator[Store]:
     """The store in the test's own data folder, with the pictures of a job."""
     store = Store()
     key = Jobs(store).submit(plan()).key
-    made = Worker(store, "w", work.updates)
+    made = Worker(store, "w", render_recipe.render_updates)
     while made.turn(only=key):
         pass
     yield store
@@ -74,7 +74,7 @@ def test_every_picture_of_the_store_says_how_it_was_made(store: Store) -> None:
     found = store.pictures(plan())
     assert sorted(found) == sorted(UNITS)
     for unit, picture in found.items():
-        recipe, part = replay.read_chunks(picture.image)
+        recipe, part = png_metadata.read_chunks(picture.image)
         assert part == unit
         assert recipe in plan().parts() and unit in getattr(recipe, "units", ())
 
@@ -102,7 +102,7 @@ def test_a_montage_is_made_again_byte_for_byte(store: Store, tmp_path: Path) -> 
     command += ["--size", "16", "--steps", "4", "--out", str(first)]
     done = RUNNER.invoke(cli, command)
     assert done.exit_code == 0, done.output
-    assert replay.read_chunks(first.read_bytes()) == (plan(), None)
+    assert png_metadata.read_chunks(first.read_bytes()) == (plan(), None)
     code, said = run(first, "--out", second, "--json")
     assert code == 0 and json.loads(said)["identical"] is True
     assert second.read_bytes() == first.read_bytes()
@@ -122,20 +122,20 @@ def test_a_picture_that_was_changed_is_told_from_the_one_that_was_made(
 
 def test_other_libraries_are_named(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
-    text = replay.read_text(original)
-    older = {**text, work.SOFTWARE_CHUNK: "torch 2.0.0, torchvision 0.15.0, cpu"}
+    text = png_metadata.read_text(original)
+    older = {**text, png_metadata.SOFTWARE_CHUNK: "torch 2.0.0, torchvision 0.15.0, cpu"}
     # The same pixels: what it was made with does not matter then, but stands in the report.
     same = image_io.encode_png(image_io.open_picture(original), older)
     assert json.loads(run(save(tmp_path, same), "--json")[1])["identical"] is True
     changed = image_io.encode_png(image_io.open_picture(retouch(original)), older)
     _, words = run(save(tmp_path, changed))
-    assert "torch 2.0.0" in words and text[work.SOFTWARE_CHUNK] in words
+    assert "torch 2.0.0" in words and text[png_metadata.SOFTWARE_CHUNK] in words
 
 
 def test_a_cut_picture_is_refused(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
     cut = image_io.open_picture(original).crop((0, 0, 16, 12))
-    file = save(tmp_path, image_io.encode_png(cut, replay.read_text(original)))
+    file = save(tmp_path, image_io.encode_png(cut, png_metadata.read_text(original)))
     code, words = run(file)
     assert code == 1 and "12 x 16 pixels" in words and "16 x 16" in words
 
@@ -149,7 +149,7 @@ def test_own_weights_are_found_again_or_named(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert run(first) == (0, "identical, bit for bit\n")
     moved = weights.rename(tmp_path / "moved.safetensors")
-    work._network.cache_clear()
+    render_recipe._network.cache_clear()
     code, words = run(first)
     assert code == 1 and "name their file with --weights" in words
     assert run(first, "--weights", moved) == (0, "identical, bit for bit\n")
@@ -170,9 +170,9 @@ def _other_weights() -> bytes:
 def _with_weights(file: Path, digits: str) -> bytes:
     """The same picture, with a recipe for weights that nobody has."""
     data = file.read_bytes()
-    recipe, _ = replay.read_chunks(data)
+    recipe, _ = png_metadata.read_chunks(data)
     strange = recipe.to_json().replace(recipe.weights, digits * 8)
-    return image_io.encode_png(image_io.open_picture(data), {work.RECIPE_CHUNK: strange})
+    return image_io.encode_png(image_io.open_picture(data), {png_metadata.RECIPE_CHUNK: strange})
 
 
 def test_a_missing_input_is_named(
@@ -225,7 +225,7 @@ RECIPE = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,
         (png(recipe=RECIPE, part="-3"), "which one"),
         (png(recipe=RECIPE, part="4"), "does not make picture 4"),
         (png(recipe=RECIPE, part="9" * 5000), "which one"),
-        (png(recipe=RECIPE + " " * replay.TEXT_AT_MOST), "too long"),
+        (png(recipe=RECIPE + " " * png_metadata.TEXT_AT_MOST), "too long"),
         (squeezed(50), "damaged"),
         (bomb(60_000, 60_000), "damaged|larger than"),
         (bomb(9_000, 9_000), "larger than"),
@@ -233,7 +233,7 @@ RECIPE = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,
 )
 def test_bad_files_are_refused_in_one_sentence(data: bytes, words: str) -> None:
     with pytest.raises(ExplorerError, match=words) as refused:
-        replay.read_chunks(data)
+        png_metadata.read_chunks(data)
     assert "\n" not in str(refused.value)
 
 

@@ -32,41 +32,19 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import transfer
 from core.style.transfer import StylePicture
-from explorer import replay
-from explorer.claims import Update
-from explorer.store import StoredPicture
+from explorer.rendering import png_metadata
+from explorer.rendering.png_metadata import PART_CHUNK, RECIPE_CHUNK, SOFTWARE_CHUNK
+from explorer.rendering.update import Update
+from explorer.store.results import StoredPicture
 
-# The keys of the text chunks inside a PNG: its recipe, which of the recipe's pictures it is (none
-# for all of them together), and what it was made with.
-RECIPE_CHUNK = "recipe"
-PART_CHUNK = "part"
-SOFTWARE_CHUNK = "software"
 # Unfinished pictures are encoded at most this often, and no larger than this along a side.
-SKETCH_SECONDS = 0.3
-SKETCH_PIXELS = 512
-SKETCH_QUALITY = 80
+PREVIEW_SECONDS = 0.3
+PREVIEW_PIXELS = 512
+PREVIEW_QUALITY = 80
 # A worker keeps so many networks loaded.
 NETWORKS_AT_MOST = 2
 
-Compute = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
-
-
-def _neurons(
-    network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes]
-) -> Iterator[Progress]:
-    return render_neurons.render(network, recipe, inputs)
-
-
-def _dream(
-    network: Network, recipe: DreamRecipe, inputs: Mapping[str, bytes]
-) -> Iterator[Progress]:
-    return render_dreams.render(network, recipe, inputs)
-
-
-def _style(
-    network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes]
-) -> Iterator[Progress]:
-    return transfer.render(network, recipe, inputs)
+Renderer = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
 
 
 def _style_depths(
@@ -81,15 +59,15 @@ def _style_depths(
 
 
 # How each kind of recipe is worked on, with the encoded pictures that it starts from.
-COMPUTE: dict[str, Compute] = {
-    NeuronRecipe.kind: _neurons,
-    DreamRecipe.kind: _dream,
-    StyleRecipe.kind: _style,
+RENDERERS: dict[str, Renderer] = {
+    NeuronRecipe.kind: render_neurons.render,
+    DreamRecipe.kind: render_dreams.render,
+    StyleRecipe.kind: transfer.render,
     StyleDepthsRecipe.kind: _style_depths,
 }
 
 
-def updates(
+def render_updates(
     recipe: Recipe,
     checkpoint: Path | None = None,
     inputs: Mapping[str, bytes] | None = None,
@@ -109,12 +87,12 @@ def updates(
     network = _network(recipe.network, recipe.weights, checkpoint, device)
     # The first comes at once, as somebody waits for it.
     sketched = -math.inf
-    for progress in COMPUTE[recipe.kind](network, recipe, inputs or {}):
+    for progress in RENDERERS[recipe.kind](network, recipe, inputs or {}):
         sketches: Mapping[int, bytes] = {}
         course = ""
-        if progress.sketches and time.monotonic() - sketched >= SKETCH_SECONDS:
-            sketches = {part: sketch(image) for part, image in progress.sketches.items()}
-            course = "" if progress.course is None else told(progress.course)
+        if progress.sketches and time.monotonic() - sketched >= PREVIEW_SECONDS:
+            sketches = {part: encode_preview(image) for part, image in progress.sketches.items()}
+            course = "" if progress.course is None else history_json(progress.course)
             sketched = time.monotonic()
         pictures = tuple(encode(recipe, it, network.device) for it in progress.pictures)
         yield Update(progress.done, progress.total, sketches, pictures, course)
@@ -135,7 +113,7 @@ def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPict
     return StoredPicture(picture.part, png, picture.facts)
 
 
-def sheet(
+def render_sheet(
     recipe: Recipe,
     pictures: Sequence[StoredPicture],
     inputs: Mapping[str, bytes] | None = None,
@@ -150,7 +128,7 @@ def sheet(
         inputs, checkpoint, device: as ``updates`` takes them; needed where sheets have labels.
     """
     # Pictures out of the store may have been made with other software than is here now.
-    made_with = " and ".join(sorted({replay.software(it.image) for it in pictures}))
+    made_with = " and ".join(sorted({png_metadata.read_software(it.image) for it in pictures}))
     text = {RECIPE_CHUNK: recipe.to_json(), SOFTWARE_CHUNK: made_with}
     if isinstance(recipe, StyleDepthsRecipe):
         network = _network(recipe.network, recipe.weights, checkpoint, device)
@@ -173,16 +151,16 @@ def software(device: torch.device) -> str:
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
 
 
-def told(course: Course) -> str:
+def history_json(course: Course) -> str:
     """Write how costs fell so far as JSON: ``share`` of all steps, ``curves`` by their names."""
     curves = {name: thinned(curve) for name, curve in course.costs.items()}
     return json.dumps({"share": course.share, "curves": curves})
 
 
-def sketch(image: Tensor) -> bytes:
+def encode_preview(image: Tensor) -> bytes:
     """Encode an unfinished picture ``[3, H, W]`` as a small WebP."""
     picture = image_io.to_picture(image)
-    picture.thumbnail((SKETCH_PIXELS, SKETCH_PIXELS))
+    picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=SKETCH_QUALITY, method=0)
+    picture.save(buffer, "WEBP", quality=PREVIEW_QUALITY, method=0)
     return buffer.getvalue()

@@ -7,7 +7,6 @@ form; a key is looked up in both.
 """
 
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -17,17 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import platformdirs
-
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer.schema import SCHEMA, VERSION
+from explorer.paths import HOME_VARIABLE, home
+from explorer.store.schema import SCHEMA, VERSION
 
-HOME_VARIABLE = "EXPLORER_HOME"
 FILE_NAME = "explorer.sqlite3"
-ASSETS = Path(__file__).parent / "assets"
 # What ships: SketchNet's neurons, and what its Style pages show first.
-NEURONS, STYLES = SHIPPED = (ASSETS / "sketchnet.sqlite3", ASSETS / "styles.sqlite3")
+NEURONS, STYLES = SHIPPED = (
+    Path(__file__).with_name("sketchnet.sqlite3"),
+    Path(__file__).with_name("styles.sqlite3"),
+)
 # How long a writer waits for another to finish.
 BUSY_SECONDS = 30.0
 # Bytes of pictures that visitors sent and from which nothing was made.
@@ -79,12 +78,6 @@ class StoredResult:
     created: datetime
     seconds: float
     pictures: Mapping[int, StoredPicture]
-
-
-def home() -> Path:
-    """Tell the data folder: ``EXPLORER_HOME``, or the platform's place for user data."""
-    named = os.environ.get(HOME_VARIABLE)
-    return Path(named) if named else Path(platformdirs.user_data_dir("neuron-explorer", False))
 
 
 class Store:

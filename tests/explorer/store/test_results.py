@@ -15,10 +15,11 @@ import pytest
 
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
-from explorer import store as stores
+from explorer import paths as stores
 from explorer.jobs import Jobs
-from explorer.schema import SCHEMA
-from explorer.store import Store, StoredPicture
+from explorer.store.results import Store, StoredPicture
+from explorer.store.schema import SCHEMA
+from tests.conftest import ROOT
 
 RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2, 5), size=64, steps=9)
 PICTURES = [
@@ -132,7 +133,7 @@ def test_all_that_came_along_is_looked_into(store: Store, tmp_path: Path) -> Non
 def test_of_pictures_that_visitors_only_looked_at_the_last_ones_stay(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("explorer.store.UNUSED_BYTES", 20)
+    monkeypatch.setattr("explorer.store.results.UNUSED_BYTES", 20)
     names = [f"{number:032x}" for number in range(1, 7)]
     used, job, own, *looked_at = names
     store.put(
@@ -218,8 +219,8 @@ def test_a_store_of_another_version_is_refused_and_kept(store: Store) -> None:
 WRITER = """
     import dataclasses, sys
     from pathlib import Path
-    from tests.explorer.test_store import PICTURES, RECIPE
-    from explorer.store import Store
+    from tests.explorer.store.test_results import PICTURES, RECIPE
+    from explorer.store.results import Store
     store = Store(Path(sys.argv[1]), shipped=())
     for seed in range(int(sys.argv[2]), int(sys.argv[3])):
         store.put(dataclasses.replace(RECIPE, seed=seed), PICTURES, 1.0)
@@ -230,8 +231,7 @@ WRITER = """
 def writer(path: Path, first: int, last: int) -> subprocess.Popen[str]:
     code = textwrap.dedent(WRITER)
     command = [sys.executable, "-c", code, str(path), str(first), str(last)]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def test_two_processes_write_at_once(store: Store) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.recipes.neuron import NeuronRecipe
-from explorer import naming
+from explorer.text import recipe_summary
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from explorer import naming
 )
 def test_neurons_are_named_briefly(units: tuple[int, ...], words: str) -> None:
     recipe = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu3b", units=units)
-    assert naming.describe(recipe) == f"sketchnet relu3b, {words}"
+    assert recipe_summary.describe_recipe(recipe) == f"sketchnet relu3b, {words}"
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_neurons_are_named_briefly(units: tuple[int, ...], words: str) -> None:
 )
 def test_what_is_not_as_usual_is_named(settings: dict[str, Any], words: str) -> None:
     recipe = NeuronRecipe("net", "w", layer="a.1", **{"units": (3, 8), **settings})
-    assert naming.describe(recipe) == f"net a.1, {words}"
+    assert recipe_summary.describe_recipe(recipe) == f"net a.1, {words}"

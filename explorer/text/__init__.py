@@ -1,0 +1,1 @@
+"""Words for recipes, layers and durations. No Streamlit, no torch."""
