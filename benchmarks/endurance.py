@@ -27,8 +27,8 @@ from benchmarks.server import Server, Visitor, resident
 from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
-from explorer.claims import Claims
-from explorer.jobs import Job, Jobs
+from explorer.jobs.claims import Claims
+from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import FILE_NAME, Store
 
 LAYER = "relu2a"
@@ -200,9 +200,9 @@ def _kill(server: Server, chance: random.Random) -> str:
 
 def _settled(witness: Witness) -> bool:
     """Whether every claim belongs to a worker that lives, or there is none."""
-    from explorer.worker import absent
+    from explorer.jobs.processes import dead_workers
 
-    return not absent(witness.store, [name for name, _ in Claims(witness.store).claims()])
+    return not dead_workers(witness.store, [name for name, _ in Claims(witness.store).claims()])
 
 
 def _all_done(witness: Witness) -> bool:

@@ -17,7 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
 # How processes that work on jobs are known, for either engine.
-WORKER_MARKS = ("explorer.worker", "ray::")
+WORKER_MARKS = ("explorer.jobs.worker", "ray::")
 
 
 class Server:

@@ -16,17 +16,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import ExplorerError
-from explorer import worker
-from explorer.claims import Claims
-from explorer.paths import ROOT
-from explorer.store.results import Store
-from explorer.supervisor import (
+from explorer.jobs import processes
+from explorer.jobs.claims import Claims
+from explorer.jobs.supervisor import (
     POLL_SECONDS,
     SWEEP_SECONDS,
     WORKERS_AT_MOST,
     WORKERS_VARIABLE,
     worker_count,
 )
+from explorer.paths import ROOT
+from explorer.store.results import Store
 
 # When a cluster is not there it is looked for again after so long.
 RETRY_SECONDS = 10.0
@@ -80,7 +80,7 @@ class RaySupervisor:
                 except subprocess.TimeoutExpired:
                     process.kill()
             self._process = None
-        worker.sweep(self._store)
+        processes.mark_interrupted(self._store)
 
     @property
     def process(self) -> int | None:
@@ -93,7 +93,7 @@ class RaySupervisor:
         while not self._stop.is_set():
             try:
                 if time.monotonic() - swept >= SWEEP_SECONDS:
-                    worker.sweep(self._store, self._names())
+                    processes.mark_interrupted(self._store, self._names())
                     swept = time.monotonic()
                 self._keep_running()
             except ExplorerError:
@@ -106,12 +106,12 @@ class RaySupervisor:
         if self._process is not None:
             if self._process.poll() is None:
                 return
-            self._claims.lose(self._names(), "failed", LOST)
+            self._claims.release_dead(self._names(), "failed", LOST)
             with self._process:
                 self._process = None
         if time.monotonic() - self._started < RETRY_SECONDS:
             return
-        self._name, self._started = worker.new_name(), time.monotonic()
+        self._name, self._started = processes.new_worker_name(), time.monotonic()
         command = [sys.executable, "-m", "explorer.ray_worker", self._name, str(self._store.path)]
         command += [] if self._address is None else ["--address", self._address]
         # The pipe ends when this process does, however it ends, and the other one follows.

@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer import captions, gallery, links, thumbnails, viewing, widgets
 from explorer.gallery import Gallery, Place, Shown
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 
 LARGE_PIXELS = 768
 # So many pictures of each entry are compared, four in a row.

@@ -16,7 +16,7 @@ from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import require
 from explorer import choosing, following, layering, links, shared, thumbnails, widgets
 from explorer.choosing import Chosen
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 
 # The picture and the layer that are dreamt where a link names none.
 SAMPLE = "astronaut"

@@ -55,7 +55,7 @@ def start(store: Store) -> Engine:
         from explorer.cluster import RaySupervisor
 
         return RaySupervisor(store, address)
-    from explorer.supervisor import Supervisor
+    from explorer.jobs.supervisor import Supervisor
 
     return Supervisor(store)
 

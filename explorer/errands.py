@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from core.errors import ExplorerError
-from explorer import paths, worker
+from explorer import paths
+from explorer.jobs import processes, worker
 
 
 class Errand:
@@ -103,7 +104,7 @@ def say(line: str) -> None:
 
 def run(work: Callable[[], None]) -> None:
     """Do an errand's work in its process, until the process that started it ends."""
-    threading.Thread(target=worker.leave_with_parent, daemon=True).start()
+    threading.Thread(target=processes.exit_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(worker.NICENESS)
     code = 0

@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import ExplorerError
 from explorer import gallery
 from explorer.gallery import Gallery, Shown
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 
 # What a server can hold in memory for one visitor, and a browser for one download.
 ENTRIES_AT_MOST = 200

@@ -14,7 +14,7 @@ from core.errors import ExplorerError, quoted
 from core.recipes import kinds
 from core.recipes.neuron import OF_EACH
 from core.recipes.recipe import Recipe
-from explorer.jobs import Job, Jobs
+from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import StoredPicture
 from explorer.text import recipe_summary
 

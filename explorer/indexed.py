@@ -19,7 +19,8 @@ from core.index import reader
 from core.index.reader import Index
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
-from explorer import links, ready, supervisor
+from explorer import links, ready
+from explorer.jobs import supervisor
 from explorer.paths import home
 from explorer.ready import Making
 from explorer.text import formatting

@@ -7,7 +7,7 @@ import streamlit as st
 from core.recipes.neuron import CANVASES
 from core.recipes.recipe import SEED_RANGE
 from explorer import following, indexed, links, offering, report, shared, takes, thumbnails, widgets
-from explorer.jobs import Busy, Job
+from explorer.jobs.job_queue import Busy, Job
 from explorer.store.results import StoredPicture
 from explorer.takes import Neuron, Settings, Take
 

@@ -23,7 +23,7 @@ from core.networks import registry
 from core.networks.network import Network
 from core.progress import Progress
 from explorer.cluster import settings
-from explorer.supervisor import POLL_SECONDS
+from explorer.jobs.supervisor import POLL_SECONDS
 
 # Pictures in a shard: seconds of work, of which a killed worker loses one shard's.
 SHARD = 128

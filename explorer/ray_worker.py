@@ -29,13 +29,13 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
-from explorer import worker
-from explorer.claims import Claims
 from explorer.cluster import Share, share
+from explorer.jobs import processes, worker
+from explorer.jobs.claims import Claims
+from explorer.jobs.supervisor import PATIENCE_SECONDS, POLL_SECONDS
 from explorer.paths import ROOT, home
 from explorer.rendering.update import Update
 from explorer.store.results import Store
-from explorer.supervisor import PATIENCE_SECONDS, POLL_SECONDS
 
 # Kinds of recipe that a GPU makes faster; the others get processors only.
 ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
@@ -253,12 +253,12 @@ class Crew:
         claims = Claims(self._store)
         while any(thread.is_alive() for thread in self._threads.values()):
             # A worker whose claim is gone leaves what it is at.
-            claims.lose(self._threads, "interrupted", worker.INTERRUPTED)
+            claims.release_dead(self._threads, "interrupted", processes.INTERRUPTED)
             time.sleep(POLL_SECONDS)
 
     def _run(self, name: str) -> None:
         one = worker.Worker(self._store, name, self._cluster.updates)
-        with worker.present(self._store, name), contextlib.closing(self._store):
+        with processes.hold_lock(self._store, name), contextlib.closing(self._store):
             while not self._stop.is_set():
                 try:
                     busy = one.turn()
@@ -276,7 +276,7 @@ def _refuse(store: Store, name: str, refusal: ExplorerError) -> None:
     def refused(*_: object) -> Iterator[Update]:
         raise refusal
 
-    with worker.present(store, name):
+    with processes.hold_lock(store, name):
         one = worker.Worker(store, name, refused)
         while one.turn():
             pass

@@ -13,7 +13,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import following, grid, likeness, links, shared, thumbnails, widgets
-from explorer.jobs import UNASKED, Job
+from explorer.jobs.job_queue import UNASKED, Job
 from explorer.likeness import Drawn
 from explorer.store.results import StoredPicture
 from explorer.takes import Neuron

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.jobs import Jobs
+from explorer.jobs.job_queue import Jobs
 from explorer.paths import home
 from explorer.store.results import FILE_NAME, Store
 

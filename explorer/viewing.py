@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import ExplorerError
 from explorer import captions, exporting, following, gallery, links, shared, thumbnails, widgets
 from explorer.gallery import Gallery, Place, Shown
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 from explorer.text import formatting
 
 # So many stand on one sheet, as in the Layers page's grid.

@@ -20,7 +20,7 @@ from explorer import (
     widgets,
 )
 from explorer.dreaming import Dream
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 from explorer.rows import Wanted
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary

@@ -20,7 +20,7 @@ from explorer import (
     widgets,
 )
 from explorer.gallery import Gallery, Search
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 from explorer.rendering import png_metadata
 from explorer.text import formatting
 

@@ -25,7 +25,7 @@ from explorer import (
     widgets,
 )
 from explorer.cropping import Made
-from explorer.jobs import UNASKED, Job
+from explorer.jobs.job_queue import UNASKED, Job
 from explorer.text import formatting, layer_summary
 
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.

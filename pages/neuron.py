@@ -19,7 +19,7 @@ from explorer import (
     shared,
     widgets,
 )
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 from explorer.likeness import Drawn
 from explorer.rows import Wanted
 from explorer.store.results import StoredPicture

@@ -24,7 +24,7 @@ from explorer import (
     thumbnails,
     widgets,
 )
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 from explorer.store.results import StoredPicture
 from explorer.styling import Transfer
 from explorer.tuning import Tuning

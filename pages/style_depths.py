@@ -21,7 +21,7 @@ from explorer import (
 )
 from explorer.choosing import Chosen
 from explorer.gallery import PNG_SIGNATURE
-from explorer.jobs import Job
+from explorer.jobs.job_queue import Job
 from explorer.styled import Styled
 from explorer.tuning import Tuning
 

@@ -99,7 +99,7 @@ def _render(
     """Render what the store lacks of a layer, and sum up what was done."""
     from explorer.cli.working import visitor, wait_for, work_on
     from explorer.engine import LOCAL
-    from explorer.jobs import Jobs
+    from explorer.jobs.job_queue import Jobs
 
     parts = recipe.parts()
     there = set() if fresh else store.present([it.key for it in parts])

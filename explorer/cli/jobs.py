@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
-from explorer import worker
 from explorer.cli.common import AsJson, DeviceName, cli, print_json
 from explorer.gallery import Gallery, Search, name
-from explorer.jobs import Job, Jobs
+from explorer.jobs import processes
+from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import Store
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
@@ -28,7 +28,7 @@ ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, qu
 def jobs(as_json: AsJson = False) -> None:
     """List the work that waits, runs, was interrupted or failed."""
     store = Store()
-    worker.sweep(store)
+    processes.mark_interrupted(store)
     listed = Jobs(store).select(UNFINISHED)
     if as_json:
         print_json([{**_facts(job), **_progress(job)} for job in listed])

@@ -120,7 +120,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 def _paint(store: "Store", recipe: StyleDepthsRecipe, device: str, fresh: bool) -> float:
     """Paint what the store lacks, as a job, and tell the seconds that it took."""
     from explorer.cli.working import visitor, work_on
-    from explorer.jobs import Jobs
+    from explorer.jobs.job_queue import Jobs
 
     started = time.monotonic()
     job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=False)

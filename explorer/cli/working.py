@@ -14,11 +14,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer import worker
-from explorer.jobs import Job, Jobs
+from explorer.jobs import processes, worker
+from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.supervisor import PATIENCE_SECONDS
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
-from explorer.supervisor import PATIENCE_SECONDS
 from explorer.text import recipe_summary
 
 INTERRUPTED = 130
@@ -64,12 +64,12 @@ def work_on(store: Store, job: Job, device: str = "auto") -> None:
         typer.Exit: it was interrupted here; what is finished is kept.
     """
     queue = Jobs(store)
-    name = worker.new_name()
+    name = processes.new_worker_name()
     made = worker.Worker(
         store, name, functools.partial(render_recipe.render_updates, device=device)
     )
     pressed = False
-    with worker.present(store, name):
+    with processes.hold_lock(store, name):
         try:
             with _followed(queue, job):
                 while queue.find(job.key).open:
@@ -110,7 +110,7 @@ def _end(job: Job) -> None:
 
 def _wait(store: Store, key: str) -> None:
     """Let others finish what they have claimed of a job; if they were killed, it is ours."""
-    worker.sweep(store)
+    processes.mark_interrupted(store)
     queue = Jobs(store)
     if queue.find(key).state == "interrupted":
         queue.resume(key, visitor())

@@ -17,11 +17,11 @@ from core.errors import ExplorerError
 from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
-from explorer import worker
-from explorer.claims import Claims
 from explorer.cli import working
 from explorer.gallery import Gallery
-from explorer.jobs import Job, Jobs
+from explorer.jobs import processes, worker
+from explorer.jobs.claims import Claims
+from explorer.jobs.job_queue import Job, Jobs
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import ROOT
@@ -252,7 +252,7 @@ def test_jobs_come_in_their_order_with_what_is_before_them(store: Store) -> None
     claim = Claims(store).claim("w", only=asked[0].key)
     assert claim is not None
     jobs.cancel(asked[3].key)
-    with worker.present(store, "w"):
+    with processes.hold_lock(store, "w"):
         rows = json.loads(run("jobs", "--json").stdout)
         text = run("jobs").stdout
     assert [row["key"] for row in rows] == [it.key for it in asked[:3]]

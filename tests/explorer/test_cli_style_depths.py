@@ -11,7 +11,7 @@ from core.datasets import samples
 from core.errors import ExplorerError
 from core.recipes import kinds
 from explorer import cli
-from explorer.jobs import Jobs
+from explorer.jobs.job_queue import Jobs
 from explorer.store.results import Store
 
 RUNNER = CliRunner()

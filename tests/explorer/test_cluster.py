@@ -21,10 +21,11 @@ from core.errors import ExplorerError
 from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import model as sketchnet
-from explorer import cluster, engine, worker
-from explorer.claims import Claims
+from explorer import cluster, engine
 from explorer.cluster import RaySupervisor, Share, share
-from explorer.jobs import Job, Jobs
+from explorer.jobs.claims import Claims
+from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.processes import dead_workers
 from explorer.paths import home
 from explorer.rendering import render_recipe
 from explorer.store.results import Store
@@ -283,7 +284,7 @@ def _kill_server(jobs: Jobs, key: str) -> None:
         server.kill()
         os.kill(speaker, signal.SIGKILL)
     (name,) = {name for name, _ in Claims(jobs.store).claims()}
-    wait(lambda: worker.absent(jobs.store, [name]))
+    wait(lambda: dead_workers(jobs.store, [name]))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from core.errors import ExplorerError
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer import exporting, gallery, viewing
-from explorer.claims import Claims
 from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
-from explorer.jobs import UNASKED, Job, Jobs
+from explorer.jobs.claims import Claims
+from explorer.jobs.job_queue import UNASKED, Job, Jobs
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
 

@@ -19,8 +19,8 @@ from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from explorer import shared
+from explorer.jobs.worker import Worker
 from explorer.rendering import render_recipe
-from explorer.worker import Worker
 from tests.conftest import as_network
 from tests.pages.app import open_at
 

@@ -20,10 +20,10 @@ from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import dropping, links, shared
 from explorer.gallery import Gallery, Search
-from explorer.jobs import Job, Jobs
+from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.worker import Worker
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
-from explorer.worker import Worker
 from tests.conftest import as_network, tiny_module
 from tests.pages.app import html, open_at, query
 

@@ -17,8 +17,9 @@ from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import jobs, shared
-from explorer.claims import Claims
+from explorer import shared
+from explorer.jobs import job_queue
+from explorer.jobs.claims import Claims
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
@@ -139,7 +140,7 @@ def test_a_job_that_failed_says_why_and_can_be_tried_again(
 def test_a_full_queue_says_so_and_the_page_stays(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "OPEN_AT_MOST", 0)
+    monkeypatch.setattr(job_queue, "OPEN_AT_MOST", 0)
     app = open_at("layers")
     assert any("busy" in text.value for text in app.caption)
     assert not app.error

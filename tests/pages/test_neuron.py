@@ -18,7 +18,7 @@ from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
 from explorer import choosing, grid, links, shared
-from explorer.jobs import UNASKED
+from explorer.jobs.job_queue import UNASKED
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from explorer.takes import Neuron

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis import probe
 from core.images import image_io
 from explorer import choosing, shared
-from explorer.jobs import UNASKED
+from explorer.jobs.job_queue import UNASKED
 from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
 from tests.pages.app import html, open_at, query

@@ -16,8 +16,8 @@ from core.progress import Course
 from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
 from explorer import choosing, dropping, links, shared, styling
-from explorer.claims import Claims
 from explorer.gallery import Gallery, Search
+from explorer.jobs.claims import Claims
 from explorer.rendering import render_recipe
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query

@@ -90,8 +90,8 @@ def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
 
 
 def worker_turns(count: int) -> None:
+    from explorer.jobs.worker import Worker
     from explorer.rendering import render_recipe
-    from explorer.worker import Worker
 
     worker = Worker(shared.store(), "test", render_recipe.render_updates)
     for _ in range(count):

@@ -18,10 +18,10 @@ from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer.cli import cli, main
-from explorer.jobs import Jobs
+from explorer.jobs.job_queue import Jobs
+from explorer.jobs.worker import Worker
 from explorer.rendering import png_metadata, render_recipe
 from explorer.store.results import Store
-from explorer.worker import Worker
 
 RUNNER = CliRunner()
 UNITS = (5, 0, 17, 3, 2, 9, 40, 41, 6, 7, 8, 1, 4, 10, 11, 12, 13)  # two batches, in no order

@@ -16,7 +16,7 @@ import pytest
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from explorer import paths as stores
-from explorer.jobs import Jobs
+from explorer.jobs.job_queue import Jobs
 from explorer.store.results import Store, StoredPicture
 from explorer.store.schema import SCHEMA
 from tests.conftest import ROOT

@@ -5,7 +5,6 @@ killed server left behind are found by the next one and marked as interrupted.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +13,13 @@ import traceback
 from dataclasses import dataclass
 
 from core.errors import ExplorerError
-from explorer import worker
-from explorer.claims import Claims
+from explorer.jobs.claims import Claims
+from explorer.jobs.processes import (
+    close_input,
+    describe_exit,
+    mark_interrupted,
+    new_worker_name,
+)
 from explorer.paths import ROOT
 from explorer.store.results import Store
 
@@ -45,8 +49,8 @@ def worker_count() -> int:
 
 
 @dataclass
-class Place:
-    """A place for one worker process.
+class WorkerSlot:
+    """A slot for one worker process.
 
     Attributes:
         process: the one that runs now, if any.
@@ -77,32 +81,32 @@ class Supervisor:
         """
         self._store = store
         self._claims = Claims(store)
-        self._places = [Place() for _ in range(worker_count() if count is None else count)]
+        self._slots = [WorkerSlot() for _ in range(worker_count() if count is None else count)]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> None:
         """Start the workers and watch over them, in a thread."""
-        if self._places:
+        if self._slots:
             self._thread.start()
 
     def stop(self) -> None:
         """End the workers; what they were at is interrupted."""
         self._stop.set()
-        if self._places:
+        if self._slots:
             self._thread.join()
-        for place in self._places:
-            if place.process is not None:
-                place.process.kill()
-                place.process.wait()
-                _close(place.process)
-                place.process = None
+        for slot in self._slots:
+            if slot.process is not None:
+                slot.process.kill()
+                slot.process.wait()
+                close_input(slot.process)
+                slot.process = None
         self._sweep()
 
     @property
     def processes(self) -> list[int]:
         """The process ids of the workers that run."""
-        return [it.process.pid for it in self._places if it.process is not None]
+        return [it.process.pid for it in self._slots if it.process is not None]
 
     def _run(self) -> None:
         swept = -SWEEP_SECONDS
@@ -111,73 +115,57 @@ class Supervisor:
                 if time.monotonic() - swept >= SWEEP_SECONDS:
                     self._sweep()
                     swept = time.monotonic()
-                for place in self._places:
-                    self._keep_running(place)
+                for slot in self._slots:
+                    self._keep_running(slot)
                 self._end_unwanted()
             except ExplorerError:
                 # The store may be locked for long, or its disk full; work goes on when it is back.
                 traceback.print_exc()
             self._stop.wait(POLL_SECONDS)
 
-    def _keep_running(self, place: Place) -> None:
+    def _keep_running(self, slot: WorkerSlot) -> None:
         """Start a worker where none runs, and say why the last one died."""
         now = time.monotonic()
-        if place.process is not None:
-            code = place.process.poll()
+        if slot.process is not None:
+            code = slot.process.poll()
             if code is None:
                 return
-            if place.stopped:
-                self._claims.lose([place.name])
+            if slot.stopped:
+                self._claims.release_dead([slot.name])
             else:
-                self._claims.lose([place.name], "failed", _death(code))
-            soon = now - place.started < RESTART_SECONDS and not place.stopped
-            place.failures = place.failures + 1 if soon else 0
-            _close(place.process)
-            place.process = None
-        if now - place.started < min(2.0**place.failures - 1, RESTART_SECONDS):
+                self._claims.release_dead([slot.name], "failed", describe_exit(code))
+            soon = now - slot.started < RESTART_SECONDS and not slot.stopped
+            slot.failures = slot.failures + 1 if soon else 0
+            close_input(slot.process)
+            slot.process = None
+        if now - slot.started < min(2.0**slot.failures - 1, RESTART_SECONDS):
             return
-        self._start(place)
+        self._start(slot)
 
-    def _start(self, place: Place) -> None:
-        place.name, place.started = worker.new_name(), time.monotonic()
-        place.unwanted, place.stopped = None, False
-        threads = max(1, (os.cpu_count() or 1) // len(self._places))
-        command = [sys.executable, "-m", "explorer.worker", place.name, str(self._store.path)]
+    def _start(self, slot: WorkerSlot) -> None:
+        slot.name, slot.started = new_worker_name(), time.monotonic()
+        slot.unwanted, slot.stopped = None, False
+        threads = max(1, (os.cpu_count() or 1) // len(self._slots))
+        command = [sys.executable, "-m", "explorer.jobs.worker", slot.name, str(self._store.path)]
         # Threads of several workers on the same processors make each of them many times slower.
-        command += ["--threads", str(threads)] if len(self._places) > 1 else []
+        command += ["--threads", str(threads)] if len(self._slots) > 1 else []
         # The pipe ends when this process does, however it ends, and the worker follows.
-        place.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
+        slot.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
 
     def _end_unwanted(self) -> None:
         """End the process of a worker that does not hear that its part was cancelled."""
         now = time.monotonic()
         unwanted = {name for name, wanted in self._claims.claims() if not wanted}
-        for place in self._places:
-            if place.name not in unwanted:
-                place.unwanted = None
-            elif place.unwanted is None:
-                place.unwanted = now
-            elif now - place.unwanted > PATIENCE_SECONDS and place.process is not None:
-                place.stopped = True
-                place.process.kill()
+        for slot in self._slots:
+            if slot.name not in unwanted:
+                slot.unwanted = None
+            elif slot.unwanted is None:
+                slot.unwanted = now
+            elif now - slot.unwanted > PATIENCE_SECONDS and slot.process is not None:
+                slot.stopped = True
+                slot.process.kill()
 
     def _sweep(self) -> None:
         """Find jobs whose workers were killed together with their server."""
-        running = [it.name for it in self._places if it.process is not None]
-        worker.sweep(self._store, running)
-
-
-def _death(code: int) -> str:
-    """Say why a worker process ended."""
-    if code < 0:
-        name = signal.Signals(-code).name
-        return (
-            f"the worker was killed ({name}), perhaps for want of memory; "
-            "what was finished is kept: go on, or try a smaller size"
-        )
-    return f"the worker stopped with exit code {code}; what was finished is kept: go on from there"
-
-
-def _close(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdin is not None:
-        process.stdin.close()
+        running = [it.name for it in self._slots if it.process is not None]
+        mark_interrupted(self._store, running)

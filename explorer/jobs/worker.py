@@ -1,28 +1,24 @@
 """The worker: claims parts of jobs, works on them and writes down how far they are.
 
-``python -m explorer.worker`` is what the app starts, once or several times; the command line works
-on its own jobs in its own process, with the same class. A worker holds a lock on a file of its name
-for as long as it lives, so that others see at once when it was killed.
+``python -m explorer.jobs.worker`` is what the app starts, once or several times; the command line
+works on its own jobs in its own process, with the same class. A worker holds a lock on a file of
+its name for as long as it lives, so that others see at once when it was killed.
 """
 
 import argparse
 import contextlib
 import os
-import secrets
-import socket
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-
-import filelock
 
 from core import allocator
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer.claims import Claim, Claims
+from explorer.jobs.claims import Claim, Claims
+from explorer.jobs.processes import exit_with_parent, hold_lock
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
 
@@ -34,7 +30,6 @@ IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
 # Pages answer first: a worker takes what processor time they leave.
 NICENESS = 10
-INTERRUPTED = "the explorer was closed while this was being made; what was finished is kept"
 
 
 class Worker:
@@ -93,7 +88,7 @@ class Worker:
         started = reported = time.monotonic()
         pictures: list[StoredPicture] = []
         recipe = claim.recipe
-        inputs = gather(self._store, recipe)
+        inputs = gather_inputs(self._store, recipe)
         updates = self._compute(recipe, self._store.checkpoint(recipe.weights), inputs)
         with contextlib.closing(updates):  # type: ignore[type-var]
             for update in updates:
@@ -113,7 +108,7 @@ class Worker:
         self._claims.finish(claim, pictures, time.monotonic() - started)
 
 
-def gather(store: Store, recipe: Recipe) -> dict[str, bytes]:
+def gather_inputs(store: Store, recipe: Recipe) -> dict[str, bytes]:
     """Fetch the pictures that a recipe starts from, and the one it goes on from if that is made."""
     made: dict[str, bytes] = {}
     before = recipe.before
@@ -133,76 +128,20 @@ def _unexpected(error: Exception) -> str:
     return f"this went wrong inside the explorer ({what}); its log says where"
 
 
-def new_name() -> str:
-    """Make up a name for a worker, with the machine and process that it runs in."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-@contextlib.contextmanager
-def present(store: Store, name: str) -> Iterator[None]:
-    """Hold the lock that says that a worker lives."""
-    file = _lock_file(store, name)
-    try:
-        with filelock.FileLock(file).acquire(timeout=0):
-            yield
-    finally:
-        file.unlink(missing_ok=True)
-
-
-def absent(store: Store, names: Iterable[str]) -> list[str]:
-    """List which of some workers live no more."""
-    return [name for name in names if _is_absent(_lock_file(store, name))]
-
-
-def sweep(store: Store, alive: Collection[str] = ()) -> None:
-    """Mark jobs as interrupted whose workers were killed together with what looked after them.
-
-    Args:
-        store: with the queue.
-        alive: names of workers that the caller looks after.
-    """
-    claims = Claims(store)
-    gone = absent(store, {name for name, _ in claims.claims()}.difference(alive))
-    if gone:
-        claims.lose(gone, "interrupted", INTERRUPTED)
-
-
-def _is_absent(file: Path) -> bool:
-    if not file.exists():
-        return True
-    try:
-        with filelock.FileLock(file).acquire(timeout=0):
-            pass
-    except filelock.Timeout:
-        return False
-    file.unlink(missing_ok=True)
-    return True
-
-
-def _lock_file(store: Store, name: str) -> Path:
-    folder = store.path.parent / "workers"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{name}.lock"
-
-
-def leave_with_parent() -> None:
-    """End this process when the one that started it is no more, however that ended."""
-    sys.stdin.buffer.read()
-    os._exit(0)
-
-
 def main() -> None:
     """Work until the process that started this one ends."""
-    parser = argparse.ArgumentParser(prog="python -m explorer.worker", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m explorer.jobs.worker", description=main.__doc__
+    )
     parser.add_argument("name", help="tells this worker from every other")
     parser.add_argument("store", type=Path, help="the store's file")
     parser.add_argument("--threads", type=int, default=0, help="processors to use; 0 for all")
     chosen = parser.parse_args()
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     store = Store(chosen.store)
-    with present(store, chosen.name):
+    with hold_lock(store, chosen.name):
         import torch
 
         from explorer.rendering import render_recipe

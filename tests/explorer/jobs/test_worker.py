@@ -17,13 +17,14 @@ from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
-from explorer import supervisor, worker
-from explorer.jobs import Job, Jobs
+from explorer.jobs import supervisor, worker
+from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.processes import dead_workers, hold_lock
+from explorer.jobs.supervisor import Supervisor
+from explorer.jobs.worker import Worker
 from explorer.rendering import render_recipe
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
-from explorer.supervisor import Supervisor
-from explorer.worker import Worker
 from tests.explorer.commands import crowding, started
 
 # A worker process imports PyTorch first, on a machine that does much else.
@@ -161,9 +162,9 @@ def test_an_interrupt_lets_go_of_the_part(store: Store) -> None:
 
 
 def test_the_living_are_told_from_the_dead(store: Store) -> None:
-    with worker.present(store, "alive"):
-        assert worker.absent(store, ["alive", "dead"]) == ["dead"]
-    assert worker.absent(store, ["alive"]) == ["alive"]
+    with hold_lock(store, "alive"):
+        assert dead_workers(store, ["alive", "dead"]) == ["dead"]
+    assert dead_workers(store, ["alive"]) == ["alive"]
 
 
 @pytest.mark.parametrize("text", ["two", "-1", "1000", "1.5"])
@@ -231,7 +232,7 @@ SERVER = """
     import sys, time
     from pathlib import Path
     from explorer.store.results import Store
-    from explorer.supervisor import Supervisor
+    from explorer.jobs.supervisor import Supervisor
     supervisor = Supervisor(Store(Path(sys.argv[1]), shipped=()), 1)
     supervisor.start()
     while not supervisor.processes:

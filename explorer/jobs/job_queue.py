@@ -2,7 +2,7 @@
 
 Whoever wants something submits its recipe; an equal recipe is the same job, so it is joined while
 it runs and answered from the store once it is done. What the workers do with it stands in
-``explorer.claims``. Nothing here computes, and nothing here needs PyTorch.
+``explorer.jobs.claims``. Nothing here computes, and nothing here needs PyTorch.
 """
 
 import sqlite3
@@ -286,7 +286,7 @@ class Jobs:
                 connection.execute(leave, (key, visitor))
                 watching = _count(connection, others, (key, visitor, now - WATCHING_SECONDS))
             if not watching:
-                end(connection, key, "cancelled", "", now)
+                end_job(connection, key, "cancelled", "", now)
         found = self.get(key)
         if found is None:
             raise ExplorerError(f"there is no job {key!r}")
@@ -345,7 +345,7 @@ def _watch(connection: sqlite3.Connection, key: str, visitor: str, now: float) -
     connection.execute(seen, (visitor, now, key))
 
 
-def end(connection: sqlite3.Connection, key: str, state: str, message: str, now: float) -> None:
+def end_job(connection: sqlite3.Connection, key: str, state: str, message: str, now: float) -> None:
     """End a job, if it is open, in a transaction of the store."""
     end = "UPDATE jobs SET state = ?, message = ?, ended = ? WHERE key = ? AND state = 'open'"
     connection.execute(end, (state, message, now, key))

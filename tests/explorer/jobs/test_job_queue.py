@@ -10,11 +10,11 @@ import pytest
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import BATCH, NeuronRecipe
-from explorer import jobs as queue
-from explorer.claims import Claim, Claims
-from explorer.jobs import ASKED, UNASKED, Busy, Jobs
+from explorer.jobs import job_queue as queue
+from explorer.jobs.claims import Claim, Claims
+from explorer.jobs.job_queue import ASKED, UNASKED, Busy, Jobs
+from explorer.jobs.worker import gather_inputs
 from explorer.store.results import Store, StoredPicture
-from explorer.worker import gather
 from tests.conftest import Clock
 
 PNG = "ab" * 16  # the fingerprint of a picture
@@ -141,7 +141,7 @@ def test_frames_are_made_one_after_the_other(jobs: Jobs, claims: Claims) -> None
         claim = claims.claim("w")
         assert claim is not None and claim.recipe == part
         assert claims.claim("v") is None  # nobody can make the next one yet
-        given = gather(jobs.store, part)
+        given = gather_inputs(jobs.store, part)
         before = {parts[number - 1].key: b"frame %d" % (number - 1)} if number else {}
         assert given == {PNG: b"picture", **before}
         claims.finish(claim, [StoredPicture(number, b"frame %d" % number, {})], 1.0)
@@ -158,7 +158,7 @@ def test_frames_that_are_there_are_kept(jobs: Jobs, claims: Claims) -> None:
     claims.finish(claim, [StoredPicture(0, b"frame 0", {})], 1.0)
     assert claims.claim("w") is not None
     jobs.cancel(asked.key)
-    claims.lose(["w"])
+    claims.release_dead(["w"])
     assert set(jobs.store.pictures(asked)) == {0}
     jobs.resume(asked.key)
     again = claims.claim("w")
@@ -306,8 +306,8 @@ def test_a_recipe_of_an_older_version_stops_nothing_else(jobs: Jobs, claims: Cla
 def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
     keys = [jobs.submit(recipe(2, seed=seed)).key for seed in range(3)]
     lost = [claims.claim(worker) for worker in ("a", "b")]
-    claims.lose(["a"], "interrupted", "closed")
-    claims.lose(["b"])
+    claims.release_dead(["a"], "interrupted", "closed")
+    claims.release_dead(["b"])
     states = {it.key: (it.state, it.message) for it in jobs.select("")}
     assert lost[0] is not None and lost[1] is not None
     assert states[lost[0].job] == ("interrupted", "closed")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from core.errors import ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
-from explorer.jobs import ASKED, end
+from explorer.jobs.job_queue import ASKED, end_job
 from explorer.store.results import Store, StoredPicture
 
 # Kinds of recipes whose parts are made one after the other.
@@ -85,7 +85,7 @@ class Claims:
                 part = kinds.read(text).parts()[position]
             except ExplorerError as error:
                 # It waited since before a newer version; the queue goes on without it.
-                end(connection, job, "failed", str(error), now)
+                end_job(connection, job, "failed", str(error), now)
                 return None
             claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
             connection.execute(claim, (result, job, worker, now))
@@ -142,9 +142,11 @@ class Claims:
         """Say that a part cannot be made, which ends its job."""
         with self.store.transaction() as connection:
             self._let_go(connection, claim)
-            end(connection, claim.job, "failed", message, self._clock())
+            end_job(connection, claim.job, "failed", message, self._clock())
 
-    def lose(self, workers: Iterable[str], state: str | None = None, message: str = "") -> None:
+    def release_dead(
+        self, workers: Iterable[str], state: str | None = None, message: str = ""
+    ) -> None:
         """Drop the claims of workers that are no more, and end the jobs that they were at.
 
         Args:
@@ -157,7 +159,7 @@ class Claims:
                 rows = connection.execute("SELECT job FROM claims WHERE worker = ?", (worker,))
                 for (job,) in rows.fetchall():
                     if state is not None:
-                        end(connection, job, state, message, self._clock())
+                        end_job(connection, job, state, message, self._clock())
                 connection.execute("DELETE FROM claims WHERE worker = ?", (worker,))
 
     def claims(self) -> list[tuple[str, bool]]:

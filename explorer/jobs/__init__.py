@@ -1,0 +1,1 @@
+"""The job queue: jobs, claims on their parts, workers and their supervisor."""
