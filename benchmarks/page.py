@@ -21,7 +21,7 @@ from core.errors import ExplorerError
 from core.networks import registry
 from core.networks.network import Network
 from core.neurons import render_neurons
-from explorer.grid import PER_PAGE
+from explorer.layer_pages import PER_PAGE
 
 
 def page(network: Network, layer: str, size: int) -> float:

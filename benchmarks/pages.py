@@ -29,7 +29,7 @@ from rich.table import Table
 from benchmarks.first_sight import ARGUMENTS
 from benchmarks.server import Server
 from benchmarks.tour import unsettled
-from explorer import ready
+from explorer.library import index_task
 
 # A picture of the page proper that has been decoded, wherever it stands; or the words for which a
 # page without pictures is opened.
@@ -287,7 +287,7 @@ def main(
             ]
         if "early" in parts:
             early = Path(text) / "early"
-            shutil.copytree(folder, early, ignore=shutil.ignore_patterns(ready.FOLDER))
+            shutil.copytree(folder, early, ignore=shutil.ignore_patterns(index_task.FOLDER))
             with Server(early) as server:
                 address = f"http://127.0.0.1:{server.port}"
                 page.goto(address + "/probe")

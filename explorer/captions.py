@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import gallery
+from explorer.gallery import queries
 from explorer.jobs.job_queue import Job
 from explorer.text import recipe_summary
 
@@ -41,7 +41,7 @@ def rows(job: Job) -> dict[str, str]:
     """Write what an entry was made with, by names that a person reads."""
     return {
         WORDS.get(name, name.capitalize()): _value(name, it)
-        for name, it in sorted(gallery.settings(job).items(), key=lambda row: _place(row[0]))
+        for name, it in sorted(queries.settings(job).items(), key=lambda row: _place(row[0]))
     }
 
 

@@ -19,7 +19,8 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import require
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
-from explorer import charting, figures, grid, links, rows, shared, sighting, styling, widgets
+from explorer import charting, grid, layer_pages, links, rows, shared, sighting, styling, widgets
+from explorer.charts import figures
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
 
@@ -240,7 +241,7 @@ def _tile(
 ) -> widgets.Tile:
     """Make the tile of a neuron's own picture."""
     layer = company.layer
-    part = grid.part_of(network, layer, unit)
+    part = layer_pages.part_of(network, layer, unit)
     picture = shared.store().picture(part.key, unit)
     if picture is None and recipe is not None:
         picture = shared.store().picture(recipe.key, unit)

@@ -7,8 +7,9 @@ from html import escape
 
 import streamlit as st
 
-from explorer import captions, gallery, links, thumbnails, viewing, widgets
-from explorer.gallery import Gallery, Place, Shown
+from explorer import captions, links, thumbnails, viewing, widgets
+from explorer.gallery import queries
+from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
 from explorer.jobs.job_queue import Job
 
 LARGE_PIXELS = 768
@@ -26,8 +27,8 @@ def compare(found: Gallery, jobs: Sequence[Job]) -> None:
         st.columns(len(jobs), gap="medium"), jobs, _alike(found, jobs), tables, strict=True
     ):
         with column:
-            widgets.heading(gallery.name(job), captions.state(job), widgets.depth_colour(0.5))
-            st.html(_mosaic(found.look(places), gallery.name(job)))
+            widgets.heading(queries.name(job), captions.state(job), widgets.depth_colour(0.5))
+            st.html(_mosaic(found.look(places), queries.name(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
             st.button(
                 "Open",
@@ -36,7 +37,7 @@ def compare(found: Gallery, jobs: Sequence[Job]) -> None:
             )
 
 
-def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[Place]]:
+def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
     """Choose pictures of each entry: those of the same parts, if the entries have any in common."""
     every = [found.places(job) for job in jobs]
     common = set.intersection(*({it.number for it in places} for places in every))
@@ -45,7 +46,7 @@ def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[Place]]:
     ]
 
 
-def _mosaic(pictures: Sequence[Shown], name: str) -> str:
+def _mosaic(pictures: Sequence[GalleryPicture], name: str) -> str:
     """Write a square of pictures as HTML; each says on hovering which it is."""
     across = math.ceil(math.sqrt(max(1, len(pictures))))
     images = (

@@ -96,7 +96,7 @@ def check(recipe: Recipe) -> None:
                 f"a picture that this one was made from is not here; "
                 f"choose it on the {page} page first, and open this one again"
             )
-    infos = shared.catalogue()
+    infos = shared.network_infos()
     if recipe.network not in infos:
         raise unknown("network", recipe.network, infos)
     if not infos[recipe.network].ready:

@@ -52,7 +52,7 @@ def start(store: Store) -> Engine:
     address = os.environ.get(ADDRESS_VARIABLE)
     check(engine, address)
     if engine == RAY:
-        from explorer.cluster import RaySupervisor
+        from explorer.cluster.ray_supervisor import RaySupervisor
 
         return RaySupervisor(store, address)
     from explorer.jobs.supervisor import Supervisor

@@ -14,11 +14,15 @@ from core.images import image_io
 from core.index.reader import Hit, Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import charting, choosing, cropping, figures, indexed, judging, links, widgets
-from explorer.cropping import NINE
+from explorer import charting, choosing, judging, links, widgets
+from explorer.charts import figures
+from explorer.library import indexes
+from explorer.reports import crop_images
+from explorer.reports.crop_images import NINE
 from explorer.store.results import StoredPicture
 from explorer.takes import Neuron
 from explorer.text import formatting
+from explorer.ui import incremental, index_picker
 
 # Which of the pictures, by the word in the URL, and what of each.
 MOST, BETWEEN, LEAST = "", "between", "least"
@@ -46,18 +50,18 @@ FOUND_AT_MOST = 512
 def show(neuron: Neuron, index: Index | None, problems: list[str]) -> None:
     """Show what excites a neuron in a collection; how that is found out, where it is not known."""
     network, layer = neuron.network, neuron.layer
-    what = "drawings" if index is None else indexed.words(index)
+    what = "drawings" if index is None else indexes.describe_index(index)
     st.html(
         '<div class="section"><h3>In pictures</h3>'
         f"<p>Which {escape(what)} excite it, and which do not.</p></div>"
     )
     if index is None:
-        indexed.missing(network, "neuron", "the pictures that excite it", ask=True)
+        index_picker.show_missing_index(network, "neuron", "the pictures that excite it", ask=True)
         return
     if layer.name not in [it.name for it in index.plan.layers]:
         st.caption(f"This index does not know {layer.name}; index that layer, too.")
         return
-    indexed.choose(network)
+    index_picker.index_selectbox(network)
     left, right = st.columns([1, 1], gap="large")
     with left, st.container(key="crops"):
         which = _control("pictures", WHICH, problems)
@@ -95,14 +99,14 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         st.caption("There are no such pictures.")
         return
     makers = {
-        at: partial(cropping.crop, index, network, layer, unit, hit, how)
+        at: partial(crop_images.crop_url, index, network, layer, unit, hit, how)
         for at, (hit, _) in enumerate(found)
     }
-    looked = [cropping.make(makers)]
+    looked = [incremental.make_in_time(makers)]
     before = looked[0].complete
 
     def body() -> None:
-        made = looked.pop() if looked else cropping.make(makers)
+        made = looked.pop() if looked else incremental.make_in_time(makers)
         tiles = [
             widgets.Tile(
                 str(at),
@@ -122,7 +126,7 @@ def _grid(neuron: Neuron, index: Index, which: str, how: str) -> None:
         if made.complete != before:
             st.rerun()
 
-    st.fragment(body, run_every=None if before else cropping.POLL_SECONDS)()
+    st.fragment(body, run_every=None if before else incremental.POLL_SECONDS)()
 
 
 @lru_cache(maxsize=FOUND_AT_MOST)
@@ -152,7 +156,7 @@ def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
     marks = {"median": float(np.median(values)) if len(values) else 0.0}
     if best:
         marks["best"] = best[0].value
-    return figures.histogram(values, marks, colour, indexed.noun(index))
+    return figures.histogram(values, marks, colour, indexes.image_noun(index))
 
 
 @lru_cache(maxsize=FOUND_AT_MOST * NINE)
@@ -185,7 +189,7 @@ def _spread(neuron: Neuron, index: Index) -> None:
     layer, unit = neuron.layer, neuron.unit
     colour = widgets.depth_colour(layer.depth)
     best = index.top(layer.name, unit)
-    noun = indexed.noun(index)
+    noun = indexes.image_noun(index)
     st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
     charting.show(
         _histogram(index, layer.name, unit, colour),
@@ -229,7 +233,7 @@ def _ruler(neuron: Neuron, stored: StoredPicture, index: Index, colour: str) -> 
     median = float(np.median(values))
     marks = {"median": median, "best": best, "its own": own}
     drawn = judging.ruler(own, values.tolist(), colour, marks)
-    words = compare(own, best, median, indexed.noun(index, 1), indexed.words(index))
+    words = compare(own, best, median, indexes.image_noun(index, 1), indexes.describe_index(index))
     what = "mean over the picture" if by == "mean" else "at the highest place"
     return (
         f'<h4 class="side">Its own picture beside them</h4>{drawn}'

@@ -5,10 +5,10 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
-from explorer import grid, links, shared, widgets
+from explorer import grid, layer_pages, links, shared, widgets
 
 # As many neurons as stand on a page of a layer; the clearest come first.
-AT_MOST = grid.PER_PAGE
+AT_MOST = layer_pages.PER_PAGE
 TEXT_AT_MOST = 60
 # What there certainly is, from shallow to deep.
 EXAMPLES = ("red", "edge", "stripes", "circle", "eye", "wheel", "window")
@@ -66,6 +66,8 @@ def _words(found: list[Label]) -> str:
 
 def _tile(network: Network, label: Label) -> widgets.Tile:
     layer = network.layer(label.layer)
-    picture = shared.store().picture(grid.part_of(network, layer, label.unit).key, label.unit)
+    picture = shared.store().picture(
+        layer_pages.part_of(network, layer, label.unit).key, label.unit
+    )
     name = f"{label.layer} \N{MIDDLE DOT} {label.iou:.2f}"
     return grid.tile(label.unit, name, picture, place=f"{label.layer} {label.unit}")

@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer import shared
-from explorer.gallery import Gallery
+from explorer.gallery.queries import Gallery
 from explorer.jobs.job_queue import ASKED, UNASKED, Busy, Job
 from explorer.store.results import StoredPicture
 from explorer.text import formatting

@@ -1,54 +1,20 @@
 """A network's neurons: the ladder of its layers, and a grid of the neurons of one layer."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from core.analysis import unit_labels
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.neurons import render_neurons
-from core.recipes.neuron import NeuronRecipe
 from explorer import layering, links, shared, thumbnails, widgets
+from explorer.layer_pages import sample_recipe, units_of
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 
-PER_PAGE = 64
 # Large enough for the widest tile on a common screen, and for a ladder's sample on a sharp one.
 TILE_PIXELS = 128
 SAMPLE_PIXELS = 64
 SAMPLES = 4
-
-
-def pages_of(layer: Layer) -> int:
-    """Tell how many pages a layer's neurons fill."""
-    return math.ceil(layer.channels / PER_PAGE)
-
-
-def units_of(layer: Layer, page: int) -> range:
-    """Tell which units stand on a page, counted from 1."""
-    return range((page - 1) * PER_PAGE, min(page * PER_PAGE, layer.channels))
-
-
-def plan(network: Network, layer: Layer, page: int) -> NeuronRecipe:
-    """Write the recipe of one page of a layer's neurons."""
-    return render_neurons.plan(network, layer.name, units_of(layer, page))
-
-
-def part_of(network: Network, layer: Layer, unit: int) -> NeuronRecipe:
-    """Give the part of a page's recipe that draws one neuron among others."""
-    parts = plan(network, layer, page_of(unit)).parts()
-    return next(part for part in parts if unit in part.units)
-
-
-def page_of(unit: int) -> int:
-    """Tell on which page a unit stands."""
-    return unit // PER_PAGE + 1
-
-
-def samples(network: Network, layer: Layer) -> NeuronRecipe:
-    """Give the recipe of a layer's samples: the grid's first part, so that none is drawn twice."""
-    return plan(network, layer, 1).parts()[0]
 
 
 def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) -> str | None:
@@ -67,7 +33,7 @@ def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) ->
 
 
 def _rung(network: Network, layer: Layer) -> layering.Rung:
-    found = shared.store().samples(samples(network, layer).key, SAMPLES)
+    found = shared.store().samples(sample_recipe(network, layer).key, SAMPLES)
     return layering.Rung(
         name=layer.name,
         count=layer_summary.describe_count(layer),

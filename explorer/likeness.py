@@ -15,7 +15,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons.reliability import agreement, mean_activation
 from core.recipes.neuron import BATCH
-from explorer import grid, shared
+from explorer import layer_pages, shared
 from explorer.store.results import StoredPicture
 
 # Parts of pages whose signatures stay in memory: 16 neurons each, a few kilobytes.
@@ -68,8 +68,8 @@ class Drawn:
 
 def drawn(network: Network, layer: Layer) -> Drawn | None:
     """Look at all pictures of a layer's neurons that are there; None if they are too few."""
-    pages = range(1, grid.pages_of(layer) + 1)
-    parts = [part for page in pages for part in grid.plan(network, layer, page).parts()]
+    pages = range(1, layer_pages.pages_of(layer) + 1)
+    parts = [part for page in pages for part in layer_pages.plan_page(network, layer, page).parts()]
     here = shared.store().present([part.key for part in parts])
     seen = [_part(network, layer, network.fingerprint, it.key) for it in parts if it.key in here]
     units = tuple(unit for part in seen for unit in part.units)

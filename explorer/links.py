@@ -109,9 +109,9 @@ def of(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
     if part is None and len(recipe.units) > 1:
         if not recipe.plain:
             raise ExplorerError("no page shows pictures like these of several neurons at once")
-        from explorer import grid  # It needs PyTorch, which not every page waits for.
+        from explorer import layer_pages  # It needs PyTorch, which not every page waits for.
 
-        return LAYERS, {**query, "page": str(recipe.units[0] // grid.PER_PAGE + 1)}
+        return LAYERS, {**query, "page": str(recipe.units[0] // layer_pages.PER_PAGE + 1)}
     _check(recipe)
     part = recipe.pictures[0] if part is None else part
     query = {**query, "unit": str(recipe.unit_of(part))}

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer import scripting
+from explorer.reports import python_script
 from explorer.text import formatting
 
 
@@ -20,7 +20,7 @@ def code(recipe: Recipe, part: int | None, key: str) -> None:
         # It looks for the pictures among those of the project, and may have to paint these first.
         with st.spinner("Writing it ...", show_time=True):
             try:
-                st.code(scripting.script(recipe, part), language="python")
+                st.code(python_script.python_script(recipe, part), language="python")
             except ExplorerError as error:
                 st.caption(formatting.escape_markdown(str(error)))
 

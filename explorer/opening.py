@@ -35,7 +35,7 @@ class Studio:
 
 def studio(problems: list[str]) -> Studio | None:
     """Divide a page into what is chosen and what is made; None while there is no network."""
-    infos = shared.catalogue()
+    infos = shared.network_infos()
     left, room = st.columns([2, 5], gap="large")
     with left, st.container(key="studio-rail"):
         name = choose(infos, problems)

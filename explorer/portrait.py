@@ -6,10 +6,12 @@ import streamlit as st
 
 from core.recipes.neuron import CANVASES
 from core.recipes.recipe import SEED_RANGE
-from explorer import following, indexed, links, offering, report, shared, takes, thumbnails, widgets
+from explorer import following, links, offering, shared, takes, thumbnails, widgets
 from explorer.jobs.job_queue import Busy, Job
+from explorer.reports import html_report
 from explorer.store.results import StoredPicture
 from explorer.takes import Neuron, Settings, Take
+from explorer.ui import index_picker
 
 SIZES = (64, 96, 128, 192, 256, 384, 512)
 STEPS = (32, 64, 128, 256, 512, 1024)
@@ -94,10 +96,10 @@ def _tools(neuron: Neuron, take: Take, stored: StoredPicture) -> None:
 def _offer(neuron: Neuron, take: Take, stored: StoredPicture) -> None:
     """Offer the neuron's report, and the picture's Python."""
     network, layer, unit = neuron.network, neuron.layer, neuron.unit
-    index = indexed.chosen(network, [])
+    index = index_picker.chosen_index(network, [])
     offering.report(
         f"{network.name}-{layer.name}-{unit}".replace(":", "-"),
-        lambda: report.of_neuron(network, layer, unit, take.recipe, stored, index),
+        lambda: html_report.neuron_report(network, layer, unit, take.recipe, stored, index),
         "neuron",
     )
     offering.code(take.recipe, take.number, "neuron")

@@ -12,7 +12,7 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
-from explorer import following, grid, likeness, links, shared, thumbnails, widgets
+from explorer import following, grid, layer_pages, likeness, links, shared, thumbnails, widgets
 from explorer.jobs.job_queue import UNASKED, Job
 from explorer.likeness import Drawn
 from explorer.store.results import StoredPicture
@@ -161,7 +161,7 @@ def similar(neuron: Neuron, drawn: Drawn | None, own: StoredPicture | None, want
     count = min(SIMILAR, layer.channels - 1)
     if count < 1:
         return
-    page = grid.plan(network, layer, grid.page_of(unit))
+    page = layer_pages.plan_page(network, layer, layer_pages.page_of(unit))
     asked = [] if drawn is not None else wanted.ask([page])
     found: list[tuple[int, float]] = []
     if drawn is not None and own is not None and not own.facts["dead"]:
@@ -242,12 +242,12 @@ def missing(
     network: Network, layer: Layer, units: Sequence[int]
 ) -> tuple[NeuronRecipe | None, set[int]]:
     """Write the recipe for those neurons that the layer's own pages have not drawn yet."""
-    parts = {unit: grid.part_of(network, layer, unit).key for unit in units}
+    parts = {unit: layer_pages.part_of(network, layer, unit).key for unit in units}
     here = shared.store().present(parts.values())
     lacking = sorted(unit for unit, key in parts.items() if key not in here)
     if not lacking:
         return None, set()
-    usual = grid.part_of(network, layer, lacking[0])
+    usual = layer_pages.part_of(network, layer, lacking[0])
     return render_neurons.plan(network, layer.name, lacking, usual.size, usual.steps), set(lacking)
 
 
@@ -260,7 +260,7 @@ def _kin(
     sketch: bytes | None = None,
 ) -> widgets.Tile:
     """Make the tile of another neuron, with a number beneath."""
-    key = (recipe or grid.part_of(network, layer, unit)).key
+    key = (recipe or layer_pages.part_of(network, layer, unit)).key
     picture = shared.store().picture(key, unit)
     name = unit_labels.unit_name(network, layer, unit)
     caption = f"{name} \N{MIDDLE DOT} {note}" if name else note

@@ -106,22 +106,22 @@ def network(name: str) -> "Network":
         ExplorerError: it does not exist, or its weights are not here and cannot be fetched.
     """
     from core.networks import registry
-    from explorer import library
+    from explorer.library import catalogue
 
-    own = library.owned().get(name)
+    own = catalogue.own_checkpoints().get(name)
     return registry.load(name, None if own is None else own.file)
 
 
-def catalogue() -> dict[str, "NetworkInfo"]:
+def network_infos() -> dict[str, "NetworkInfo"]:
     """List the networks by name: SketchNet, those whose weights are here, and then the others."""
     from core.networks import registry
-    from explorer import library
+    from explorer.library import catalogue
 
     infos = registry.describe_networks()
     known = {info.name: info for info in infos}
     own = [
         replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
-        for name, it in library.owned().items()
+        for name, it in catalogue.own_checkpoints().items()
         if it.architecture in known
     ]
     infos = (*infos[:1], *own, *infos[1:])

@@ -10,7 +10,8 @@ from core.experiments import concept_growth, style_grid_measures
 from core.experiments.style_grid_measures import GridMeasures
 from core.networks.network import Network
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer import charting, figures, shared, widgets
+from explorer import charting, shared, widgets
+from explorer.charts import figures
 
 LABELS = 10
 # This label answers the question that everybody asks, so it is always there.

@@ -11,7 +11,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.style import defaults, transfer
-from explorer import choosing, grid, layering, links, mounting, shared, thumbnails, widgets
+from explorer import choosing, layer_pages, layering, links, mounting, shared, thumbnails, widgets
 from explorer.choosing import Chosen
 
 # What is painted, and how, where a link names nothing.
@@ -113,7 +113,11 @@ def stops(network: Network) -> list[layering.Stop]:
     shown = {round(at * (len(layers) - 1) / max(count - 1, 1)) for at in range(count)}
     found = []
     for at, layer in enumerate(layers):
-        drawn = shared.store().samples(grid.samples(network, layer).key, 1) if at in shown else []
+        drawn = (
+            shared.store().samples(layer_pages.sample_recipe(network, layer).key, 1)
+            if at in shown
+            else []
+        )
         picture = thumbnails.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
         words = f"{layer.name}, depth {layer.depth:.0%}"
         colour = widgets.depth_colour(layer.depth)

@@ -9,7 +9,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import CANVASES, NeuronRecipe
-from explorer import grid, links, shared
+from explorer import layer_pages, links, shared
 from explorer.store.results import StoredPicture
 
 # A neuron is drawn with so many other seeds, to see how much of its picture is chance.
@@ -72,7 +72,7 @@ class Neuron:
             asked: fields of ``Settings`` that are not as usual.
         """
         self.network, self.layer, self.unit = network, layer, unit
-        self._twin = grid.part_of(network, layer, unit)
+        self._twin = layer_pages.part_of(network, layer, unit)
         self.usual = Settings(self._twin.size, self._twin.steps, self._twin.seed)
         self.settings = replace(self.usual, **asked)  # type: ignore[arg-type]
 

@@ -8,8 +8,9 @@ from functools import partial
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer import captions, exporting, following, gallery, links, shared, thumbnails, widgets
-from explorer.gallery import Gallery, Place, Shown
+from explorer import captions, following, links, shared, thumbnails, widgets
+from explorer.gallery import queries, zip_export
+from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
 from explorer.jobs.job_queue import Job
 from explorer.text import formatting
 
@@ -37,7 +38,7 @@ def entry(found: Gallery, job: Job) -> None:
     places = found.places(job)
     left, right = st.columns([5, 3], gap="large")
     with right:
-        widgets.heading(gallery.name(job), captions.state(job), widgets.depth_colour(0.5))
+        widgets.heading(queries.name(job), captions.state(job), widgets.depth_colour(0.5))
         st.html(widgets.facts("", captions.rows(job)))
         _change(found, job)
     with left:
@@ -113,7 +114,7 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
             _one(job, shown[0])
         elif shown:
             tiles = [_tile(job, it) for it in shown]
-            label = f"Pictures of {gallery.name(job)}, sheet {sheet}"
+            label = f"Pictures of {queries.name(job)}, sheet {sheet}"
             if widgets.tile_grid(tiles, "tiles", label, lambda it: links.change(picture=it)):
                 st.rerun()
         if now.state != job.state and now.open != job.open:
@@ -122,7 +123,7 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
     st.fragment(body, run_every=following.pace(job))()
 
 
-def _tile(job: Job, shown: Shown) -> widgets.Tile:
+def _tile(job: Job, shown: GalleryPicture) -> widgets.Tile:
     part = str(shown.place.number)
     who = f"{captions.noun(job)} {part}"
     if not shown.place.finished:
@@ -140,7 +141,7 @@ def _tile(job: Job, shown: Shown) -> widgets.Tile:
     )
 
 
-def _large(found: Gallery, job: Job, place: Place) -> None:
+def _large(found: Gallery, job: Job, place: PictureRef) -> None:
     """Show one picture of several, in a dialog."""
     shown = found.look([place])
     if not shown:
@@ -149,10 +150,10 @@ def _large(found: Gallery, job: Job, place: Place) -> None:
     _one(job, shown[0])
 
 
-def _one(job: Job, shown: Shown) -> None:
+def _one(job: Job, shown: GalleryPicture) -> None:
     """Show one picture large, with its file and its page."""
     part = shown.place.number
-    alt = f"{captions.noun(job).capitalize()} {part} of {gallery.name(job)}"
+    alt = f"{captions.noun(job).capitalize()} {part} of {queries.name(job)}"
     if not shown.place.finished:
         st.html(widgets.large_sketch(shown.image, f"{alt}, unfinished"))
         return
@@ -165,7 +166,7 @@ def _one(job: Job, shown: Shown) -> None:
         st.download_button(
             f"Save as {'PNG' if shown.exact else 'WebP'}",
             shown.image,
-            exporting.picture_name(job, shown),
+            zip_export.picture_name(job, shown),
             f"image/{kind}",
             key="save",
             on_click="ignore",
@@ -212,7 +213,7 @@ def _change(found: Gallery, job: Job) -> None:
     st.text_input(
         "Name",
         key=key,
-        max_chars=gallery.TITLE_AT_MOST,
+        max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
         on_change=rename,
     )
@@ -238,7 +239,7 @@ def save(found: Gallery, jobs: Sequence[Job], label: str) -> None:
     """Offer a zip of some entries, made when it is asked for."""
     problem = None if jobs else "There is nothing to save."
     try:
-        exporting.check(found, jobs)
+        zip_export.check(found, jobs)
     except ExplorerError as error:
         problem = str(error).capitalize() + "."
     st.download_button(
@@ -256,7 +257,7 @@ def save(found: Gallery, jobs: Sequence[Job], label: str) -> None:
 
 def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
     try:
-        return exporting.archive(found, jobs)
+        return zip_export.archive(found, jobs)
     finally:
         found.jobs.store.close()  # It is made in a thread of its own.
 

@@ -15,18 +15,8 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import SEED_RANGE
-from explorer import (
-    charting,
-    choosing,
-    dreaming,
-    figures,
-    links,
-    opening,
-    rows,
-    shared,
-    thumbnails,
-    widgets,
-)
+from explorer import charting, choosing, dreaming, links, opening, rows, shared, thumbnails, widgets
+from explorer.charts import figures
 from explorer.choosing import Chosen
 from explorer.rows import Wanted
 from explorer.text import layer_summary

@@ -10,16 +10,15 @@ from explorer import (
     captions,
     comparing,
     dropping,
-    exporting,
     following,
-    gallery,
     links,
     shared,
     thumbnails,
     viewing,
     widgets,
 )
-from explorer.gallery import Gallery, Search
+from explorer.gallery import queries, zip_export
+from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Job
 from explorer.rendering import png_metadata
 from explorer.text import formatting
@@ -78,7 +77,7 @@ def show_undo(found: Gallery) -> None:
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
         job = found.jobs.get(keys[0])
-        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else gallery.name(job)
+        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.name(job)
         st.markdown(f"{formatting.escape_markdown(what)} deleted.")
         st.button("Undo", key="take back", on_click=undo)
         st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
@@ -102,7 +101,7 @@ def show_all(found: Gallery) -> None:
         return
     show_tools(found, search, count)
     room = st.container()
-    page = viewing.pager("page", count, gallery.PER_PAGE)
+    page = viewing.pager("page", count, queries.PER_PAGE)
     with room:
         show_cards(found, found.entries(search, page), page)
 
@@ -156,7 +155,7 @@ def show_row(found: Gallery, job: Job) -> None:
         )
         with st.container(gap=None):
             st.button(
-                formatting.escape_markdown(gallery.name(job)),
+                formatting.escape_markdown(queries.name(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
                 on_click=links.change,
@@ -165,7 +164,7 @@ def show_row(found: Gallery, job: Job) -> None:
             following.show(job, lambda fraction: f"{fraction:.0%}", "gallery")
 
 
-def thumbnail(shown: gallery.Shown) -> str:
+def thumbnail(shown: queries.GalleryPicture) -> str:
     """Write the small picture of a row as HTML."""
     if shown.place.finished:
         url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)
@@ -180,7 +179,7 @@ def read_search() -> Search:
     return Search(
         **{name: query.get(name, "") for name in FILTERS},
         starred=query.get("starred") == "1",
-        text=query.get("text", "")[: gallery.TITLE_AT_MOST],
+        text=query.get("text", "")[: queries.TITLE_AT_MOST],
     )
 
 
@@ -195,7 +194,7 @@ def show_filters(found: Gallery, search: Search) -> None:
             placeholder="Search by name",
             icon=":material/search:",
             label_visibility="collapsed",
-            max_chars=gallery.TITLE_AT_MOST,
+            max_chars=queries.TITLE_AT_MOST,
             on_change=lambda: filter_by("text", st.session_state["text"]),
         )
         for name in FILTERS:
@@ -260,7 +259,7 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
             on_click=links.change,
             kwargs={"compare": ",".join(job.id for job in jobs)},
         )
-        everything = [] if jobs else found.entries(search, 1, exporting.ENTRIES_AT_MOST + 1)
+        everything = [] if jobs else found.entries(search, 1, zip_export.ENTRIES_AT_MOST + 1)
         viewing.save(found, jobs or everything, "Save as zip" if jobs else "Save all as zip")
         if jobs:
             st.button(
@@ -280,7 +279,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     cards = [
         widgets.Card(
             id=job.key,
-            name=gallery.name(job),
+            name=queries.name(job),
             note=note(job),
             pictures=cover(found, path, job.key, job.state, job.ended),
             starred=job.starred,

@@ -12,21 +12,22 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons import render_neurons
 from explorer import (
-    cropping,
     finding,
     following,
     grid,
-    indexed,
+    layer_pages,
     links,
     offering,
     opening,
-    report,
     shared,
     widgets,
 )
-from explorer.cropping import Made
 from explorer.jobs.job_queue import UNASKED, Job
+from explorer.library import indexes
+from explorer.reports import crop_images, html_report
 from explorer.text import formatting, layer_summary
+from explorer.ui import incremental, index_picker
+from explorer.ui.incremental import MadeSoFar
 
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
 FILL_SECONDS = 60.0
@@ -51,7 +52,7 @@ def main() -> None:
     problems: list[str] = []
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
-        infos = shared.catalogue()
+        infos = shared.network_infos()
         name = opening.choose(infos, problems)
         finder, ladder = st.empty(), st.empty()
     with room:
@@ -74,12 +75,14 @@ def main() -> None:
                 layer.name, layer_summary.describe_layer(layer), widgets.depth_colour(layer.depth)
             )
             show = choose_shown(problems)
-        index = indexed.chosen(network, problems) if show else None
+        index = index_picker.chosen_index(network, problems) if show else None
         opening.tell(problems)
         if show and index is None:
-            indexed.missing(network, "layers", "the pictures that excite each neuron most")
+            index_picker.show_missing_index(
+                network, "layers", "the pictures that excite each neuron most"
+            )
         if show:
-            indexed.choose(network)
+            index_picker.index_selectbox(network)
         complete = show_neurons(network, layer, page, show if index else "", index)
         show_pager(layer, page, partial(links.move, network=network.name, layer=layer.name))
         if complete:
@@ -93,7 +96,7 @@ def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
     layer, page = opening.first_layer(network), 1
     try:
         layer = network.layer(st.query_params.get("layer", layer.name))
-        page = links.number("page", (1, grid.pages_of(layer))) or page
+        page = links.number("page", (1, layer_pages.pages_of(layer))) or page
     except ExplorerError as error:
         problems.append(str(error))
     return layer, page
@@ -101,10 +104,10 @@ def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
 
 def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
     """Show where in a large layer the page is, with a step back and one on."""
-    last = grid.pages_of(layer)
+    last = layer_pages.pages_of(layer)
     if last == 1:
         return
-    units = grid.units_of(layer, page)
+    units = layer_pages.units_of(layer, page)
     steps = ("Previous", page - 1, page == 1), ("Next", page + 1, page == last)
     with st.container(key="pager", horizontal=True, vertical_alignment="center"):
         for label, to, stuck in steps:
@@ -117,10 +120,10 @@ def show_report(network: Network, layer: Layer) -> None:
     recipe = render_neurons.plan(network, layer.name)
 
     def write() -> str:
-        pages = range(1, grid.pages_of(layer) + 1)
-        parts = [shared.store().pictures(grid.plan(network, layer, it)) for it in pages]
+        pages = range(1, layer_pages.pages_of(layer) + 1)
+        parts = [shared.store().pictures(layer_pages.plan_page(network, layer, it)) for it in pages]
         found = {unit: picture for part in parts for unit, picture in part.items()}
-        return report.of_layer(network, layer, recipe, found)
+        return html_report.layer_report(network, layer, recipe, found)
 
     with st.container(key="layer-tools", horizontal=True):
         offering.report(f"{network.name}-{layer.name}".replace(":", "-"), write, "layer")
@@ -155,12 +158,14 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
         show: what of each, a key of ``SHOWN``.
         index: what knows their crops, if these are shown.
     """
-    recipe = grid.plan(network, layer, page)
+    recipe = layer_pages.plan_page(network, layer, page)
     store, jobs = shared.store(), shared.jobs()
     keys = {part.key for part in recipe.parts()}
     complete = store.present(keys) == keys
     job = None if complete or show == links.CROPS else following.ask(recipe)
-    hint = SHOWN[show][1].format("" if index is None else indexed.words(index)) + " " + CLICK
+    hint = (
+        SHOWN[show][1].format("" if index is None else indexes.describe_index(index)) + " " + CLICK
+    )
     cut = cutter(index, layer, page)
     looked = [cut()]
     all_cut = looked[0].complete
@@ -190,18 +195,18 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
         if over or crops.complete != all_cut:
             st.rerun()  # There is nothing to follow any more.
 
-    pace = following.pace(job) if all_cut else cropping.POLL_SECONDS
+    pace = following.pace(job) if all_cut else incremental.POLL_SECONDS
     st.fragment(body, run_every=pace)()
     return complete
 
 
-def cutter(index: Index | None, layer: Layer, page: int) -> Callable[[], Made[int]]:
+def cutter(index: Index | None, layer: Layer, page: int) -> Callable[[], MadeSoFar[int]]:
     """Give what cuts out the crops of a page's neurons, some more at every call."""
     if index is None or layer.name not in [it.name for it in index.plan.layers]:
-        return lambda: Made({}, True, "")
-    units = grid.units_of(layer, page)
-    makers = {unit: partial(cropping.sheet, index, layer.name, unit) for unit in units}
-    return lambda: cropping.make(makers)
+        return lambda: MadeSoFar({}, True, "")
+    units = layer_pages.units_of(layer, page)
+    makers = {unit: partial(crop_images.crop_sheet, index, layer.name, unit) for unit in units}
+    return lambda: incremental.make_in_time(makers)
 
 
 def _so_many(total: int, fraction: float) -> str:
@@ -228,7 +233,7 @@ def fill_next(network: Network) -> str | None:
     """Have the first rung without samples drawn, and give its job's key; None if all is well."""
     jobs = shared.jobs()
     for layer in network.shown:
-        recipe = grid.samples(network, layer)
+        recipe = layer_pages.sample_recipe(network, layer)
         if shared.store().present([recipe.key]):
             continue
         job = jobs.get(recipe.key)

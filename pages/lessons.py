@@ -42,7 +42,7 @@ def main() -> None:
     problems: list[str] = []
     lesson = which(problems)
     show_all(lesson)
-    infos = shared.catalogue()
+    infos = shared.network_infos()
     left, right = st.columns([2, 3], gap="large")
     with left:
         show_words(lesson)

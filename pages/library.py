@@ -8,9 +8,10 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
-from explorer import indexed, library, links, opening, ready, shared, widgets
-from explorer.errands import Errand
-from explorer.library import LARGEST_FILE
+from explorer import links, opening, shared, widgets
+from explorer.library import catalogue, index_task, indexes
+from explorer.library.background_task import BackgroundTask
+from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
 
 POLL_SECONDS = 0.5
@@ -20,7 +21,7 @@ def main() -> None:
     """Show what is here, and what can be brought here."""
     st.html(widgets.FRONTEND / "library.css")
     problems: list[str] = []
-    infos = shared.catalogue()
+    infos = shared.network_infos()
     name = opening.named(infos, problems)
     opening.tell(problems)
     left, right = st.columns(2, gap="large")
@@ -59,7 +60,9 @@ def show_download(others: list[NetworkInfo]) -> None:
         key="published",
         label_visibility="collapsed",
     )
-    follow(f"fetch {name}", f"Downloading {name}", "Download", lambda: library.fetch(name))
+    follow(
+        f"fetch {name}", f"Downloading {name}", "Download", lambda: catalogue.start_download(name)
+    )
 
 
 def show_own(architectures: list[str]) -> None:
@@ -90,7 +93,7 @@ def show_own(architectures: list[str]) -> None:
         return
     try:
         with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
-            st.session_state["added"] = library.add(
+            st.session_state["added"] = catalogue.add_checkpoint(
                 architecture, title.strip(), sent.name, sent.getvalue()
             )
     except ExplorerError as error:
@@ -114,11 +117,11 @@ def show_collections(networks: list[str], chosen: str) -> None:
         key="looking",
     )
     network = shared.network(name)
-    found = indexed.known(network)
-    own_index = ready.file_of(network.fingerprint).name.removesuffix(ready.ENDING)
+    found = indexes.finished_indexes(network)
+    own_index = index_task.file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
     rows = [
         f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
-        f'target="_self">{escape(indexed.words(each))}</a></td>'
+        f'target="_self">{escape(indexes.describe_index(each))}</a></td>'
         f"<td>{'made here' if it == own_index else escape(it)}</td></tr>"
         for it, each in found.items()
     ]
@@ -126,7 +129,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         st.html(f'<table class="library">{"".join(rows)}</table>')
     else:
         st.caption(f"{name} has looked at no collection yet.")
-    allowed = library.collections()
+    allowed = catalogue.collections()
     if not allowed:
         st.caption(
             "Whoever runs this server can allow folders of pictures: "
@@ -134,22 +137,22 @@ def show_collections(networks: list[str], chosen: str) -> None:
         )
         return
     source = st.selectbox("Collection", list(allowed), key="collection")
-    own = library.owned().get(name)
-    out = library.index_file(name, network.fingerprint, source)
+    own = catalogue.own_checkpoints().get(name)
+    out = catalogue.index_file(name, network.fingerprint, source)
     file = None if own is None else own.file
-    if out.name.removesuffix(ready.ENDING) in found:
+    if out.name.removesuffix(index_task.ENDING) in found:
         st.caption(f"{name} knows {source} already.")
         return
 
     def start(weights: Path | None = file) -> None:
-        library.index(name, network.fingerprint, source, weights)
+        catalogue.start_index(name, network.fingerprint, source, weights)
 
     follow(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
 
 
 def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     """Offer to start an errand, show how far it is, and run the page again when it is over."""
-    before = library.errand(key)
+    before = catalogue.running_task(key)
 
     def begin() -> None:
         try:
@@ -160,7 +163,7 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     following = before is not None and before.open
 
     def body() -> None:
-        now = library.errand(key)
+        now = catalogue.running_task(key)
         if (now is not None and now.open) != following:
             st.rerun()  # It has begun, or is over.
         with st.container(key=f"errand {key}", horizontal=True, vertical_alignment="center"):
@@ -177,7 +180,7 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     st.fragment(body, run_every=POLL_SECONDS if following else None)()
 
 
-def left(errand: Errand) -> str:
+def left(errand: BackgroundTask) -> str:
     """Say how long an errand still takes."""
     seconds = errand.seconds_left
     return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"

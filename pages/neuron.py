@@ -8,9 +8,8 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import (
     excited,
-    grid,
-    indexed,
     judging,
+    layer_pages,
     likeness,
     links,
     opening,
@@ -25,6 +24,7 @@ from explorer.rows import Wanted
 from explorer.store.results import StoredPicture
 from explorer.takes import Neuron
 from explorer.text import layer_summary
+from explorer.ui import index_picker
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
@@ -41,7 +41,7 @@ def main() -> None:
     """Read the URL, and show one neuron."""
     st.html(widgets.FRONTEND / "neuron.css")
     problems: list[str] = []
-    infos = shared.catalogue()
+    infos = shared.network_infos()
     name = opening.named(infos, problems)
     network = opening.network(infos[name])
     if network is None:
@@ -93,7 +93,7 @@ def lost(network: Network, problems: list[str]) -> None:
 
 def show_way(network: Network, layer: Layer, unit: int) -> None:
     """Show the way back to the layer, and to the neurons beside this one."""
-    query = {"network": network.name, "layer": layer.name, "page": str(grid.page_of(unit))}
+    query = {"network": network.name, "layer": layer.name, "page": str(layer_pages.page_of(unit))}
     with st.container(key="way", horizontal=True, vertical_alignment="center"):
         icon = ":material/arrow_back:"
         st.page_link(links.LAYERS, label=layer.name, icon=icon, query_params=query)
@@ -136,7 +136,7 @@ def show(neuron: Neuron, view: str, problems: list[str]) -> None:
         badge = st.container(key="badge")
         st.html(widgets.facts("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
-    index = indexed.chosen(neuron.network, problems)
+    index = index_picker.chosen_index(neuron.network, problems)
     excited.show(neuron, index, problems)
     rows.views(neuron, view, wanted)
     checking = wanted.ask([take.recipe for take in neuron.others()])
@@ -186,7 +186,10 @@ def facts(neuron: Neuron, view: str, stored: StoredPicture | None) -> dict[str, 
 def known(neuron: Neuron) -> Drawn | None:
     """Look at the layer's pictures, once those of the neuron's own page are there."""
     network, layer = neuron.network, neuron.layer
-    keys = {part.key for part in grid.plan(network, layer, grid.page_of(neuron.unit)).parts()}
+    keys = {
+        part.key
+        for part in layer_pages.plan_page(network, layer, layer_pages.page_of(neuron.unit)).parts()
+    }
     if shared.store().present(keys) != keys:
         return None
     return likeness.drawn(network, layer)

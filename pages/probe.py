@@ -15,10 +15,9 @@ from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from explorer import (
     choosing,
-    cropping,
     grid,
-    indexed,
     large,
+    layer_pages,
     links,
     opening,
     rows,
@@ -27,8 +26,11 @@ from explorer import (
     widgets,
 )
 from explorer.choosing import Chosen
+from explorer.library import indexes
+from explorer.reports import crop_images
 from explorer.rows import Wanted
 from explorer.text import formatting, layer_summary
+from explorer.ui import incremental, index_picker
 
 SAMPLE = "village"
 # Neurons of each layer: pairs of pictures in one row of a wide page.
@@ -44,7 +46,7 @@ def main() -> None:
     """Read the URL, and show the picture, and beside it the neurons that know it."""
     st.html(widgets.FRONTEND / "probe.css")
     problems: list[str] = []
-    infos = shared.catalogue()
+    infos = shared.network_infos()
     left, right = st.columns([2, 3], gap="large")
     with left, st.container(key="probe-rail"):
         name = opening.choose(infos, problems)
@@ -54,7 +56,7 @@ def main() -> None:
         if network is None:
             opening.tell(problems)
             return
-        index = indexed.chosen(network, problems)
+        index = index_picker.chosen_index(network, problems)
         with room:
             stage = st.container(key="stage")
             chosen = choosing.choose("picture", SAMPLE, problems) or choosing.find(SAMPLE)
@@ -138,7 +140,7 @@ def answer_words(network: Network, layer: Layer, found: UnitResponse, index: Ind
     who += f", {escape(name)}" if name else ""
     much = f"excited to {found.value:.3g}"
     if found.percentile is not None and index is not None:
-        much += f", {above(found.percentile)} of {escape(indexed.words(index))}"
+        much += f", {above(found.percentile)} of {escape(indexes.describe_index(index))}"
     return f'<p class="answer">{who}: {much}.</p>'
 
 
@@ -191,22 +193,28 @@ def show_neurons(
 ) -> None:
     """Show for each layer the neurons that stand out most, with their pictures."""
     where = "know this picture" if at is None else "fire at the mark"
-    order = "their activation" if index is None else f"how few of {indexed.words(index)} do better"
+    order = (
+        "their activation"
+        if index is None
+        else f"how few of {indexes.describe_index(index)} do better"
+    )
     line = f"Ranked by {order}; from the answer back to the picture."
     widgets.heading(f"Neurons that {where}", line, widgets.depth_colour(0.5))
     if index is None:
-        indexed.missing(network, "probe", "how unusual an activation is, and the crops beside")
-    indexed.choose(network)
+        index_picker.show_missing_index(
+            network, "probe", "how unusual an activation is, and the crops beside"
+        )
+    index_picker.index_selectbox(network)
     layers = [it for it in sighting.layers(network, index) if at is None or it.spans is not None]
     found = {it: sight.answers(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
     makers = {}
     if index is not None:
         makers = {
-            (it.name, one.unit): partial(cropping.sheet, index, it.name, one.unit)
+            (it.name, one.unit): partial(crop_images.crop_sheet, index, it.name, one.unit)
             for it, some in found.items()
             for one in some
         }
-    sheets = cropping.make(makers)
+    sheets = incremental.make_in_time(makers)
     if sheets.problem:
         st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
     wanted = Wanted()
@@ -239,7 +247,7 @@ def show_neurons(
 
     rows.grow("known", asked, "{:.0%}".format, show)
     if not sheets.complete:
-        cropping.go_on()
+        incremental.rerun_soon()
     wanted.settle()
 
 
@@ -260,7 +268,7 @@ def tile(
     sketch: bytes | None,
 ) -> widgets.Tile:
     """Make the tile of one neuron that answers to the picture."""
-    key = (recipe or grid.part_of(network, layer, found.unit)).key
+    key = (recipe or layer_pages.part_of(network, layer, found.unit)).key
     picture = shared.store().picture(key, found.unit)
     caption = unit_labels.unit_name(network, layer, found.unit) or f"neuron {found.unit}"
     if found.percentile is not None:

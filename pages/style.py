@@ -12,7 +12,6 @@ from explorer import (
     charting,
     choosing,
     dreaming,
-    figures,
     following,
     large,
     links,
@@ -24,6 +23,7 @@ from explorer import (
     thumbnails,
     widgets,
 )
+from explorer.charts import figures
 from explorer.jobs.job_queue import Job
 from explorer.store.results import StoredPicture
 from explorer.styling import Transfer

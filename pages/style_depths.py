@@ -20,7 +20,7 @@ from explorer import (
     widgets,
 )
 from explorer.choosing import Chosen
-from explorer.gallery import PNG_SIGNATURE
+from explorer.gallery.queries import PNG_SIGNATURE
 from explorer.jobs.job_queue import Job
 from explorer.styled import Styled
 from explorer.tuning import Tuning

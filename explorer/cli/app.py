@@ -55,11 +55,11 @@ def app(
 
     configure(engine, address)
     if index:
-        from explorer import indexed
+        from explorer.library import indexes
 
-        indexed.configure(index)
+        indexes.configure(index)
     if library:
-        from explorer import library as collections
+        from explorer.library import catalogue as collections
 
         collections.configure(library)
     threading.Thread(target=_warm_up, daemon=True).start()

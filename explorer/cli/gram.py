@@ -45,7 +45,7 @@ def gram(
     from core.images import image_io
     from core.networks import registry
     from core.style import gram_matrix
-    from explorer import figures
+    from explorer.charts import figures
 
     check_writable(out, (".html",))
     loaded = registry.load(network, weights, device)

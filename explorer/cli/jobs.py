@@ -10,7 +10,7 @@ from rich.text import Text
 
 from core.errors import ExplorerError
 from explorer.cli.common import AsJson, DeviceName, cli, print_json
-from explorer.gallery import Gallery, Search, name
+from explorer.gallery.queries import Gallery, Search, name
 from explorer.jobs import processes
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import Store

@@ -35,8 +35,8 @@ def report(
     from core.index import reader
     from core.networks import registry
     from core.neurons import render_neurons
-    from explorer import report as reports
     from explorer.cli.working import make
+    from explorer.reports import html_report as reports
     from explorer.store.results import Store
 
     check_writable(out, (".html", ".htm"))
@@ -51,9 +51,9 @@ def report(
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     pictures = {it.part: it for it in make(store, recipe, device)}
     if unit is None:
-        text = reports.of_layer(loaded, found, recipe, pictures)
+        text = reports.layer_report(loaded, found, recipe, pictures)
     else:
-        text = reports.of_neuron(loaded, found, unit, recipe, pictures[unit], opened)
+        text = reports.neuron_report(loaded, found, unit, recipe, pictures[unit], opened)
     write(out, text.encode())
     Console(stderr=True).print(f"{out}: {len(text) / 2**10:,.0f} KB", highlight=False)
 
@@ -63,8 +63,8 @@ def script(
     picture: Annotated[Path, typer.Argument(help="A PNG that the explorer has saved.")],
 ) -> None:
     """Print the few lines of Python that make a saved picture again."""
-    from explorer import scripting
     from explorer.rendering import png_metadata
+    from explorer.reports import python_script
 
     recipe, part = png_metadata.read_chunks(read(picture, png_metadata.BYTES_AT_MOST))
-    sys.stdout.write(scripting.script(recipe, part))
+    sys.stdout.write(python_script.python_script(recipe, part))

@@ -85,7 +85,7 @@ def index(
     tally = build.open_accumulator(plan, source, out, resume)
     before, started = len(tally.pictures), time.monotonic()
     if engine == RAY:
-        from explorer.ray_index import build_on_ray
+        from explorer.cluster.index_builder import build_on_ray
 
         steps = build_on_ray(loaded, weights, source, tally, out, address)
     else:

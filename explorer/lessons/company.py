@@ -12,7 +12,8 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
-from explorer import charting, figures, grid, links, rows, shared, widgets
+from explorer import charting, grid, layer_pages, links, rows, shared, widgets
+from explorer.charts import figures
 from explorer.choosing import Chosen
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown
@@ -102,7 +103,7 @@ def _pair(
         tiles = []
         for unit in (first, second):
             own = recipe if unit in lacking else None
-            key = (own or grid.part_of(here.network, layer, unit)).key
+            key = (own or layer_pages.part_of(here.network, layer, unit)).key
             picture = shared.store().picture(key, unit)
             sketch = None if recipe is None else sketches.get((recipe.key, unit))
             tiles.append(grid.tile(unit, _name(here.network, layer, unit), picture, sketch))

@@ -17,8 +17,7 @@ from core.recipes.recipe import Recipe
 from explorer import (
     charting,
     choosing,
-    figures,
-    grid,
+    layer_pages,
     layering,
     links,
     rows,
@@ -26,6 +25,7 @@ from explorer import (
     thumbnails,
     widgets,
 )
+from explorer.charts import figures
 from explorer.choosing import Chosen
 from explorer.lessons.texts import Lesson
 from explorer.rows import Wanted
@@ -145,7 +145,7 @@ def slide(desk: Desk, layers: Sequence[Layer], first: int) -> Layer:
 def emblem(network: Network, layer: Layer) -> str | None:
     """Give the picture of the neuron of a layer that is clearest, if it is drawn."""
     unit = unit_labels.clearest(network, layer.name) or 0
-    found = shared.store().picture(grid.part_of(network, layer, unit).key, unit)
+    found = shared.store().picture(layer_pages.part_of(network, layer, unit).key, unit)
     return None if found is None else thumbnails.thumbnail(found.image, EMBLEM_PIXELS)
 
 

@@ -17,7 +17,7 @@ from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import grid, links, rows, shared, thumbnails, widgets
+from explorer import grid, layer_pages, links, rows, shared, thumbnails, widgets
 from explorer.choosing import Chosen
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk, Shown
@@ -110,7 +110,7 @@ def _neurons(here: Desk, layer: Layer, seen: Seen, where: str) -> None:
         tiles = []
         for unit in units:
             own = recipe if unit in lacking else None
-            key = (own or grid.part_of(here.network, layer, unit)).key
+            key = (own or layer_pages.part_of(here.network, layer, unit)).key
             sketch = None if recipe is None else sketches.get((recipe.key, unit))
             name = unit_labels.unit_name(here.network, layer, unit) or f"neuron {unit}"
             found = shared.store().picture(key, unit)

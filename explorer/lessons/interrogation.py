@@ -15,10 +15,11 @@ from core.index import build, reader
 from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import cropping, grid, links, shared, thumbnails, widgets
+from explorer import layer_pages, links, shared, thumbnails, widgets
 from explorer.lessons import desk
 from explorer.lessons.desk import Answer, Desk
 from explorer.paths import home
+from explorer.reports import crop_images
 from explorer.text import formatting
 
 # A tenth of a second of looking for each dozen; ten drawings of each class.
@@ -39,11 +40,11 @@ def stage(here: Desk) -> None:
     index = made(here.network)
     left, right = st.columns(2, gap="medium")
     with left:
-        sheet = cropping.sheet(index, layer.name, unit)
+        sheet = crop_images.crop_sheet(index, layer.name, unit)
         st.html(widgets.large_picture(sheet, f"Nine crops that excite neuron {unit} most"))
         st.caption("What excites it most, out of 720 drawings")
     with right:
-        found = shared.store().picture(grid.part_of(here.network, layer, unit).key, unit)
+        found = shared.store().picture(layer_pages.part_of(here.network, layer, unit).key, unit)
         if found is not None:
             url = thumbnails.thumbnail(found.image, PIXELS)
             st.html(widgets.large_picture(url, f"What neuron {unit} wants to see"))

@@ -19,7 +19,10 @@ from tests.conftest import ROOT
 SCREENSHOTS = ROOT / "build" / "screenshots"
 START_SECONDS = 60
 # The app as people start it, but with fewer drawings to be looked at for the Probe page.
-APP = "from explorer import cli, ready; ready.DRAWINGS = 'sketchworld:1000'; cli.main()"
+APP = (
+    "from explorer import cli; from explorer.library import index_task; "
+    "index_task.DRAWINGS = 'sketchworld:1000'; cli.main()"
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -5,7 +5,7 @@ import re
 import pytest
 from safetensors.torch import save
 
-from tests.explorer.test_library import SMALL, checkpoint
+from tests.explorer.library.test_catalogue import SMALL, checkpoint
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect, Page = playwright.expect, playwright.Page

@@ -17,7 +17,7 @@ import pytest
 
 from core.networks.registry import load
 from core.neurons import render_neurons
-from explorer import grid
+from explorer import layer_pages
 from explorer.store.results import FILE_NAME, Store
 from tests.explorer.commands import Done, command, run, run_process, started
 
@@ -60,7 +60,10 @@ def test_the_page_asks_for_what_an_atlas_makes(tmp_path: Path) -> None:
     network = load("sketchnet", device="cpu")
     for layer in network.shown:
         whole = render_neurons.plan(network, layer.name)
-        pages = [grid.plan(network, layer, page + 1) for page in range(grid.pages_of(layer))]
+        pages = [
+            layer_pages.plan_page(network, layer, page + 1)
+            for page in range(layer_pages.pages_of(layer))
+        ]
         assert {it.key for it in whole.parts()} == {it.key for page in pages for it in page.parts()}
 
 

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import torch
 
-from explorer import charting, figures
+from explorer import charting
+from explorer.charts import figures
 
 
 def test_bars_give_a_row_for_each_series() -> None:

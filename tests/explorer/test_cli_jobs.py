@@ -18,7 +18,7 @@ from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.cli import working
-from explorer.gallery import Gallery
+from explorer.gallery.queries import Gallery
 from explorer.jobs import processes, worker
 from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import Job, Jobs

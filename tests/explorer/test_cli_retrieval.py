@@ -18,8 +18,8 @@ from PIL import Image
 
 from core.index import reader
 from tests.core.picture_folders import fill
+from tests.explorer.cluster.test_ray_supervisor import processes
 from tests.explorer.commands import command, run, run_process, started
-from tests.explorer.test_cluster import processes
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,

@@ -6,8 +6,8 @@ from core.datasets import sources
 from core.index import build, reader
 from core.index.reader import Index
 from core.networks.network import Network
+from explorer.library.index_task import ENDING, FOLDER
 from explorer.paths import home
-from explorer.ready import ENDING, FOLDER
 from tests.core.picture_folders import fill
 
 COUNT = 20

@@ -18,7 +18,7 @@ from core.networks.registry import SKETCHNET
 from core.style import defaults, grid
 from explorer import links, shared, styling
 from tests.conftest import tiny_module
-from tests.explorer.test_library import SMALL, checkpoint
+from tests.explorer.library.test_catalogue import SMALL, checkpoint
 from tests.pages.app import html, open_at
 from tests.pages.collection import index_of
 from tests.pages.studio import Studio, open_studio

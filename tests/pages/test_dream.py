@@ -12,7 +12,7 @@ from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
 from explorer import choosing, dropping, links, shared
-from explorer.gallery import Gallery, Search
+from explorer.gallery.queries import Gallery, Search
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off

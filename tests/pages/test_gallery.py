@@ -19,7 +19,7 @@ from core.networks.registry import NetworkInfo
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer import dropping, links, shared
-from explorer.gallery import Gallery, Search
+from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.jobs.worker import Worker
 from explorer.rendering.update import Update
@@ -221,7 +221,7 @@ def test_what_failed_says_why_and_goes_on() -> None:
 
 
 def test_a_large_gallery_has_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explorer.gallery.PER_PAGE", 2)
+    monkeypatch.setattr("explorer.gallery.queries.PER_PAGE", 2)
     for seed in range(1, 4):
         make(recipe(seed=seed))
     app = open_gallery()

@@ -6,9 +6,10 @@ import pytest
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
-from explorer import library, shared
+from explorer import shared
+from explorer.library import catalogue
 from tests.core.picture_folders import fill
-from tests.explorer.test_library import SMALL, checkpoint
+from tests.explorer.library.test_catalogue import SMALL, checkpoint
 from tests.pages.app import html, open_at
 
 
@@ -50,7 +51,7 @@ def test_a_checkpoint_is_added_and_a_bad_one_gets_one_sentence() -> None:
 
 def test_collections_that_the_owner_allows_are_offered(tmp_path: Path) -> None:
     fill(tmp_path / "photos" / "birds", 3)
-    library.configure([tmp_path / "photos"])
+    catalogue.configure([tmp_path / "photos"])
     app = open_at("library")
     assert app.selectbox(key="collection").options == ["photos", "photos/birds"]
     assert str(tmp_path) not in html(app)

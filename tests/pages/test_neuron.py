@@ -17,7 +17,7 @@ from core.analysis import unit_labels
 from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import choosing, grid, links, shared
+from explorer import choosing, layer_pages, links, shared
 from explorer.jobs.job_queue import UNASKED
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
@@ -218,7 +218,7 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     layer = studio.network.shown[0]
-    recipe = grid.plan(studio.network, layer, 1)
+    recipe = layer_pages.plan_page(studio.network, layer, 1)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     facts = {"activation": 1.0, "dead": False, "fineness": 0.1}
     webp = render_recipe.encode_preview(
@@ -299,7 +299,9 @@ def test_the_spread_over_the_collection_the_labels_and_the_ruler(
     assert app.get("plotly_chart")
     page = html(app)
     assert "What its best" in page and "cats" in page
-    own = shared.store().picture(grid.part_of(studio.network, studio.network.shown[1], 2).key, 2)
+    own = shared.store().picture(
+        layer_pages.part_of(studio.network, studio.network.shown[1], 2).key, 2
+    )
     assert own is not None
     best = index.top(layer, 2, "mean")[0].value
     ratio = float(own.facts["activation"]) / best

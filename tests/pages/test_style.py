@@ -16,7 +16,7 @@ from core.progress import Course
 from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
 from explorer import choosing, dropping, links, shared, styling
-from explorer.gallery import Gallery, Search
+from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.claims import Claims
 from explorer.rendering import render_recipe
 from tests.conftest import tiny_module

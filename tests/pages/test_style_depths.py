@@ -16,7 +16,7 @@ from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults, grid
 from explorer import choosing, company, dropping, links, shared, styled, styling
 from explorer.company import Company
-from explorer.gallery import Gallery, Search
+from explorer.gallery.queries import Gallery, Search
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off

@@ -1,4 +1,5 @@
-"""The process that talks to Ray: ``python -m explorer.ray_worker``, which the server starts.
+"""The process that talks to Ray: ``python -m explorer.cluster.ray_worker``, which the server
+starts.
 
 Each part of a job that is worked on has a thread here, which is a worker like any other: what it
 computes, it lets a Ray task compute, and passes on what comes back.
@@ -29,7 +30,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
-from explorer.cluster import Share, share
+from explorer.cluster.ray_supervisor import Share, share
 from explorer.jobs import processes, worker
 from explorer.jobs.claims import Claims
 from explorer.jobs.supervisor import PATIENCE_SECONDS, POLL_SECONDS
@@ -104,7 +105,7 @@ class Cluster:
         shared = self.share()
         gpu = shared.gpus > 0 and recipe.kind in ON_GPU
         cpus = 1 if gpu else shared.cpus
-        lent = None if checkpoint is None else lend(recipe.weights, checkpoint)
+        lent = None if checkpoint is None else share_checkpoint(recipe.weights, checkpoint)
         task = self._task.options(num_cpus=cpus, num_gpus=int(gpu))
         yield from _follow(task.remote(recipe.to_json(), dict(inputs), lent, cpus))
 
@@ -169,7 +170,7 @@ def _first_line(error: Exception) -> str:
 
 
 @dataclass(frozen=True)
-class Lent:
+class SharedCheckpoint:
     """A checkpoint of one's own on its way to another machine.
 
     Attributes:
@@ -197,17 +198,17 @@ class Lent:
 
 
 @functools.lru_cache(maxsize=CHECKPOINTS_AT_MOST)
-def lend(weights: str, path: Path) -> Lent:
+def share_checkpoint(weights: str, path: Path) -> SharedCheckpoint:
     """Put a checkpoint into Ray's object store."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ExplorerError(f"the weights file {path} cannot be read: {error}") from error
-    return Lent(weights + path.suffix, ray.put(data))
+    return SharedCheckpoint(weights + path.suffix, ray.put(data))
 
 
 def _work(
-    recipe: str, inputs: Mapping[str, bytes], lent: Lent | None, threads: int
+    recipe: str, inputs: Mapping[str, bytes], lent: SharedCheckpoint | None, threads: int
 ) -> Iterator[Update]:
     """Work on a recipe, on a machine of the cluster."""
     import torch
@@ -223,7 +224,7 @@ def _work(
             yield update
 
 
-class Crew:
+class WorkerPool:
     """Threads that are the workers of a cluster, as many as it is shared out to."""
 
     def __init__(self, store: Store, name: str, cluster: Cluster) -> None:
@@ -284,7 +285,9 @@ def _refuse(store: Store, name: str, refusal: ExplorerError) -> None:
 
 def main() -> None:
     """Let a Ray cluster work on the jobs until the process that started this one ends."""
-    parser = argparse.ArgumentParser(prog="python -m explorer.ray_worker", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m explorer.cluster.ray_worker", description=main.__doc__
+    )
     parser.add_argument("name", help="tells its workers from every other")
     parser.add_argument("store", type=Path, help="the store's file")
     parser.add_argument("--address", help="of a Ray cluster; none starts Ray on this machine")
@@ -297,7 +300,7 @@ def main() -> None:
     except ExplorerError as error:
         _refuse(store, chosen.name, error)
         sys.exit(str(error))
-    crew = Crew(store, chosen.name, cluster)
+    crew = WorkerPool(store, chosen.name, cluster)
     with contextlib.suppress(KeyboardInterrupt):
         crew.grow()
         while not left.wait(GROW_SECONDS):
@@ -314,6 +317,6 @@ def _notice_end(left: threading.Event) -> None:
 
 if __name__ == "__main__":
     # Under its own name, by which the cluster's machines find the same functions.
-    from explorer.ray_worker import main as run
+    from explorer.cluster.ray_worker import main as run
 
     run()

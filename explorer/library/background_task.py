@@ -17,7 +17,7 @@ from explorer import paths
 from explorer.jobs import processes, worker
 
 
-class Errand:
+class BackgroundTask:
     """A process, and how far it is.
 
     Attributes:
@@ -91,18 +91,18 @@ class Errand:
             self.problem = f"It ended with exit code {code}; what was found is kept."
 
 
-def looked(done: int, total: int) -> None:
+def report_progress(done: int, total: int) -> None:
     """Say, in an errand's process, how far it is."""
-    say(f"looked {done} {total}")
+    send(f"looked {done} {total}")
 
 
-def say(line: str) -> None:
+def send(line: str) -> None:
     """Write a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def run(work: Callable[[], None]) -> None:
+def run_task(work: Callable[[], None]) -> None:
     """Do an errand's work in its process, until the process that started it ends."""
     threading.Thread(target=processes.exit_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
@@ -111,7 +111,7 @@ def run(work: Callable[[], None]) -> None:
     try:
         work()
     except ExplorerError as error:
-        say("problem " + " ".join(str(error).split()))
+        send("problem " + " ".join(str(error).split()))
         code = 1
     except Exception:
         traceback.print_exc()

@@ -28,7 +28,7 @@ LONGEST_LINE = 88
 FEW = 4
 
 
-def script(recipe: Recipe, part: int | None = None) -> str:
+def python_script(recipe: Recipe, part: int | None = None) -> str:
     """Write a program that makes the pictures of a recipe.
 
     Args:

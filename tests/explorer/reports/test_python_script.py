@@ -20,8 +20,8 @@ from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.style import grid, transfer
-from explorer import scripting
 from explorer.rendering import render_recipe
+from explorer.reports import python_script
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def made(recipe: Recipe, *inputs: Image.Image) -> dict[int, bytes]:
 
 def same(recipe: Recipe, part: int | None, *inputs: Image.Image) -> str:
     """Execute a recipe's program, and compare what it saves with what the app makes."""
-    program = scripting.script(recipe, part)
+    program = python_script.python_script(recipe, part)
     exec(compile(program, "script", "exec"), {})
     wanted = made(recipe, *inputs)
     for number in [part] if part is not None else recipe.pictures:
@@ -155,7 +155,7 @@ def test_style_at_several_depths(sketchnet: Network) -> None:
 
 def test_weights_of_one_s_own_are_named_as_a_file() -> None:
     recipe = NeuronRecipe("resnet18:birds", "0" * 16, layer="layer1", units=(1,), size=32)
-    program = scripting.script(recipe)
+    program = python_script.python_script(recipe)
     assert 'networks.load("resnet18:birds", Path("weights.safetensors"))' in program
     compile(program, "script", "exec")
 
@@ -165,4 +165,4 @@ def test_other_kinds_are_refused() -> None:
         kind = "other"
 
     with pytest.raises(ExplorerError, match="no program"):
-        scripting.script(Other("a", "b"))
+        python_script.python_script(Other("a", "b"))

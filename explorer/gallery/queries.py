@@ -71,7 +71,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Place:
+class PictureRef:
     """Where one picture of an entry stands.
 
     Attributes:
@@ -88,7 +88,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Shown:
+class GalleryPicture:
     """One picture of an entry, read from the store.
 
     Attributes:
@@ -97,7 +97,7 @@ class Shown:
         facts: what was measured of it; nothing for a sketch.
     """
 
-    place: Place
+    place: PictureRef
     image: bytes
     facts: Mapping[str, float | bool | str]
 
@@ -178,7 +178,7 @@ class Gallery:
             raise ExplorerError(f"{name(job)} was deleted from the gallery")
         return job
 
-    def places(self, job: Job) -> list[Place]:
+    def places(self, job: Job) -> list[PictureRef]:
         """List an entry's pictures: the finished ones in the recipe's order, then sketches."""
         own = (
             "SELECT position, result, part FROM parts JOIN pictures ON pictures.key = result "
@@ -203,14 +203,14 @@ class Gallery:
             return row[0], order.get(row[2], row[2])
 
         found = [
-            Place(it, own, True, number(at, own)) for at, it, own in sorted(finished, key=rank)
+            PictureRef(it, own, True, number(at, own)) for at, it, own in sorted(finished, key=rank)
         ]
         left = [row for row in sorted(sketches, key=rank) if row[1:] not in there]
-        return found + [Place(it, own, False, number(at, own)) for at, it, own in left]
+        return found + [PictureRef(it, own, False, number(at, own)) for at, it, own in left]
 
-    def look(self, places: Sequence[Place]) -> list[Shown]:
+    def look(self, places: Sequence[PictureRef]) -> list[GalleryPicture]:
         """Read some pictures; those that are gone meanwhile are left out."""
-        rows: dict[Place, StoredPicture] = {}
+        rows: dict[PictureRef, StoredPicture] = {}
         with self._store.reading() as connection:
             for place in places:
                 table, facts = ("pictures", "facts") if place.finished else ("sketches", "'{}'")
@@ -225,12 +225,12 @@ class Gallery:
             for place in places:
                 if place.result == result and place.part in pictures:
                     rows[place] = pictures[place.part]
-        return [Shown(it, rows[it].image, rows[it].facts) for it in places if it in rows]
+        return [GalleryPicture(it, rows[it].image, rows[it].facts) for it in places if it in rows]
 
-    def cover(self, job: Job, count: int) -> list[Shown]:
+    def cover(self, job: Job, count: int) -> list[GalleryPicture]:
         """Read a few pictures that stand for an entry, of living neurons where there are any."""
         places = self.places(job)[: count * COVER_DEPTH]
-        chosen: list[Shown] = []
+        chosen: list[GalleryPicture] = []
         for start in range(0, len(places), count):
             chosen += self.look(places[start : start + count])
             if sum(not it.dead for it in chosen) >= count:

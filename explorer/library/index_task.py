@@ -1,8 +1,9 @@
 """Indexes that the app makes: SketchNet's own, on first use, and those over allowed collections.
 
-``python -m explorer.ready FILE`` makes one in a process of its own (see ``explorer.errands``), by
-default SketchNet's over drawings of SketchWorld. What it has found when it ends is in the file, and
-the next one goes on from there. Of several that want the same file, one makes it and others wait.
+``python -m explorer.library.index_task FILE`` makes one in a process of its own (see
+``explorer.library.background_task``), by default SketchNet's over drawings of SketchWorld. What it
+has found when it ends is in the file, and the next one goes on from there. Of several that want
+the same file, one makes it and others wait.
 """
 
 import argparse
@@ -11,8 +12,8 @@ from pathlib import Path
 import filelock
 
 from core.errors import ExplorerError
-from explorer import errands
-from explorer.errands import Errand
+from explorer.library import background_task
+from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 
 FOLDER, ENDING = "indexes", ".index"
@@ -27,7 +28,7 @@ def file_of(weights: str) -> Path:
     return home() / FOLDER / f"sketchnet-{weights}{ENDING}"
 
 
-class Making(Errand):
+class IndexTask(BackgroundTask):
     """A process that makes an index, and how many pictures it has looked at."""
 
     def __init__(
@@ -46,10 +47,14 @@ class Making(Errand):
         out.parent.mkdir(parents=True, exist_ok=True)
         options = {"--network": network, "--weights": str(weights or "")}
         given = [part for name, it in options.items() if it for part in (name, it)]
-        super().__init__("explorer.ready", [*given, "--images", images or DRAWINGS, str(out)])
+        super().__init__(
+            "explorer.library.index_task", [*given, "--images", images or DRAWINGS, str(out)]
+        )
 
 
-def make(out: Path, images: str, network: str = "", weights: Path | None = None) -> None:
+def build_with_progress(
+    out: Path, images: str, network: str = "", weights: Path | None = None
+) -> None:
     """Make the index, or go on with it, unless it is there.
 
     Raises:
@@ -71,18 +76,22 @@ def make(out: Path, images: str, network: str = "", weights: Path | None = None)
         plan = build.plan_index(loaded, source, k=KEPT, by=build.STATISTICS)
         tally = build.open_accumulator(plan, source, out, resume=True)
         for step in build.build_index(loaded, source, tally, out, save_seconds=SAVE_SECONDS):
-            errands.looked(step.done, step.total)
+            background_task.report_progress(step.done, step.total)
 
 
 def main() -> None:
     """Make an index, until the process that started this one ends."""
-    parser = argparse.ArgumentParser(prog="python -m explorer.ready", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m explorer.library.index_task", description=main.__doc__
+    )
     parser.add_argument("--network", default="", help="SketchNet by default")
     parser.add_argument("--weights", type=Path, help="a checkpoint of one's own")
     parser.add_argument("--images", default=DRAWINGS, help="the collection (%(default)s)")
     parser.add_argument("out", type=Path, help="the index to make")
     given = parser.parse_args()
-    errands.run(lambda: make(given.out, given.images, given.network, given.weights))
+    background_task.run_task(
+        lambda: build_with_progress(given.out, given.images, given.network, given.weights)
+    )
 
 
 if __name__ == "__main__":

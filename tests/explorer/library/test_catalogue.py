@@ -15,8 +15,9 @@ from torchvision import models
 
 from core.errors import BadCheckpoint, ExplorerError
 from core.networks import registry
-from explorer import errands, fetching, library, shared
-from explorer.errands import Errand
+from explorer import shared
+from explorer.library import background_task, catalogue, download_task
+from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 from explorer.store.results import Store
 from tests.core.picture_folders import fill
@@ -41,9 +42,9 @@ def sent(tmp_path: Path, ending: str = ".safetensors", classes: int = 5) -> byte
 
 @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
 def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str) -> None:
-    name = library.add(SMALL, "birds", f"mine{ending}", sent(tmp_path, ending))
+    name = catalogue.add_checkpoint(SMALL, "birds", f"mine{ending}", sent(tmp_path, ending))
     assert name == f"{SMALL}:birds"
-    assert [it.name for it in (home() / library.NETWORKS).iterdir()] == [
+    assert [it.name for it in (home() / catalogue.NETWORKS).iterdir()] == [
         f"{SMALL}--birds.safetensors"
     ]
     shared.network.clear()
@@ -51,7 +52,7 @@ def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str
     assert (network.name, network.architecture) == (name, SMALL)
     assert len(network.labels) == 5
     assert (network.labels[0] == "a") is (ending == ".safetensors")
-    assert shared.catalogue()[name].ready
+    assert shared.network_infos()[name].ready
     # Workers find the file by the weights' fingerprint.
     kept = Store().checkpoint(network.fingerprint)
     assert kept is not None
@@ -75,8 +76,8 @@ def test_bad_checkpoints_are_refused_and_leave_nothing(
     title: str, file: str, content: bytes, words: str
 ) -> None:
     with pytest.raises(ExplorerError, match=words):
-        library.add(SMALL, title, file, content)
-    folder = home() / library.NETWORKS
+        catalogue.add_checkpoint(SMALL, title, file, content)
+    folder = home() / catalogue.NETWORKS
     assert not folder.is_dir() or not list(folder.iterdir())
 
 
@@ -85,16 +86,16 @@ def test_what_does_not_fit_is_too_large_or_there_already_is_refused(
 ) -> None:
     content = sent(tmp_path)
     with pytest.raises(BadCheckpoint, match="does not fit resnet18"):
-        library.add("resnet18", "birds", "a.safetensors", content)
-    library.add(SMALL, "birds", "a.safetensors", content)
+        catalogue.add_checkpoint("resnet18", "birds", "a.safetensors", content)
+    catalogue.add_checkpoint(SMALL, "birds", "a.safetensors", content)
     with pytest.raises(ExplorerError, match="already"):
-        library.add(SMALL, "birds", "a.safetensors", content)
-    monkeypatch.setattr(library, "OWN_AT_MOST", 1)
+        catalogue.add_checkpoint(SMALL, "birds", "a.safetensors", content)
+    monkeypatch.setattr(catalogue, "OWN_AT_MOST", 1)
     with pytest.raises(ExplorerError, match="1 checkpoints at most"):
-        library.add(SMALL, "fish", "a.safetensors", content)
-    monkeypatch.setattr(library, "LARGEST_FILE", 1)
+        catalogue.add_checkpoint(SMALL, "fish", "a.safetensors", content)
+    monkeypatch.setattr(catalogue, "LARGEST_FILE", 1)
     with pytest.raises(BadCheckpoint, match="more than 1 MB"):
-        library.add(SMALL, "fish", "a.safetensors", content)
+        catalogue.add_checkpoint(SMALL, "fish", "a.safetensors", content)
 
 
 def test_a_pickle_is_never_run(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
 
     torch.save({"weights": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(BadCheckpoint, match="more than tensors"):
-        library.add(SMALL, "evil", "evil.pth", (tmp_path / "evil.pth").read_bytes())
+        catalogue.add_checkpoint(SMALL, "evil", "evil.pth", (tmp_path / "evil.pth").read_bytes())
     assert not (tmp_path / "owned").exists()
 
 
@@ -113,7 +114,7 @@ def allowed(tmp_path: Path) -> Path:
     root = tmp_path / "photos"
     fill(root / "birds", 12)
     (root / ".hidden").mkdir()
-    library.configure([root])
+    catalogue.configure([root])
     return root
 
 
@@ -121,23 +122,23 @@ def test_collections_are_known_by_name_only(allowed: Path, tmp_path: Path) -> No
     outside = tmp_path / "secret"
     fill(outside, 3)
     (allowed / "way-out").symlink_to(outside)
-    assert list(library.collections()) == ["photos", "photos/birds"]
-    assert library.collection("photos/birds").path == allowed / "birds"
+    assert list(catalogue.collections()) == ["photos", "photos/birds"]
+    assert catalogue.collection("photos/birds").path == allowed / "birds"
     for name in ("photos/way-out", "../secret", str(outside), "photos/../secret", "photos/.hidden"):
         with pytest.raises(ExplorerError, match="no collection"):
-            library.collection(name)
+            catalogue.collection(name)
     # A link deep inside leads out, too.
     (allowed / "birds" / "way-out.png").symlink_to(next(outside.iterdir()))
     with pytest.raises(ExplorerError, match="leads out of it"):
-        library.collection("photos/birds")
+        catalogue.collection("photos/birds")
 
 
 def test_only_folders_can_be_allowed(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="there is no folder"):
-        library.configure([tmp_path / "nowhere"])
+        catalogue.configure([tmp_path / "nowhere"])
 
 
-def wait(errand: Errand | None) -> Errand:
+def wait(errand: BackgroundTask | None) -> BackgroundTask:
     assert errand is not None
     deadline = time.monotonic() + PATIENCE
     while errand.open and time.monotonic() < deadline:
@@ -149,14 +150,18 @@ def wait(errand: Errand | None) -> Errand:
 @pytest.mark.parametrize("stopped", [False, True], ids=["failed", "stopped"])
 def test_what_is_over_has_said_why(stopped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page looks once more when an errand is over: words that came later were never shown."""
-    listen = Errand._listen
+    listen = BackgroundTask._listen
 
-    def hard_of_hearing(errand: Errand) -> None:
+    def hard_of_hearing(errand: BackgroundTask) -> None:
         time.sleep(0.5)
         listen(errand)
 
-    monkeypatch.setattr(Errand, "_listen", hard_of_hearing)
-    errand = Errand("this", ["--nonsense"]) if stopped else Errand("nowhere.to.be.found", [])
+    monkeypatch.setattr(BackgroundTask, "_listen", hard_of_hearing)
+    errand = (
+        BackgroundTask("this", ["--nonsense"])
+        if stopped
+        else BackgroundTask("nowhere.to.be.found", [])
+    )
     if stopped:
         errand.stop()
     assert wait(errand).problem.startswith("Stopped" if stopped else "It ended with exit code 1")
@@ -164,13 +169,13 @@ def test_what_is_over_has_said_why(stopped: bool, monkeypatch: pytest.MonkeyPatc
 
 def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    library.index(network.name, network.fingerprint, "photos/birds", None)
-    out = library.index_file(network.name, network.fingerprint, "photos/birds")
-    done = wait(library.errand(f"index {out.name}"))
+    catalogue.start_index(network.name, network.fingerprint, "photos/birds", None)
+    out = catalogue.index_file(network.name, network.fingerprint, "photos/birds")
+    done = wait(catalogue.running_task(f"index {out.name}"))
     assert (done.problem, done.done, done.total, done.share) == ("", 12, 12, 1.0)
-    from explorer import indexed
+    from explorer.library import indexes
 
-    assert out.name.removesuffix(".index") in indexed.known(network)
+    assert out.name.removesuffix(".index") in indexes.finished_indexes(network)
 
 
 class Slow(http.server.SimpleHTTPRequestHandler):
@@ -204,22 +209,23 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "import sys; from dataclasses import replace; from core.networks import registry\n"
         f"weights = registry.published_weights({SMALL!r})\n"
         f"weights._value_ = replace(weights.value, url={url!r})\n"
-        "from explorer import fetching; sys.argv = ['fetching', sys.argv[-1]]; fetching.main()"
+        "from explorer.library import download_task; "
+        "sys.argv = ['download_task', sys.argv[-1]]; download_task.main()"
     )
-    start = errands.subprocess.Popen
+    start = background_task.subprocess.Popen
 
     def popen(command: list[str], **options: object) -> object:
         return start([command[0], "-c", code, command[-1]], **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(errands.subprocess, "Popen", popen)
+    monkeypatch.setattr(background_task.subprocess, "Popen", popen)
     yield url
     server.shutdown()
     server.server_close()
 
 
 def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str) -> None:
-    library.fetch(SMALL)
-    errand = library.errand(f"fetch {SMALL}")
+    catalogue.start_download(SMALL)
+    errand = catalogue.running_task(f"fetch {SMALL}")
     assert errand is not None
     seen = set()
     while errand.open:
@@ -236,8 +242,8 @@ def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str
 def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_leaves_nothing(
     published: str,
 ) -> None:
-    library.fetch(SMALL)
-    stopped = library.errand(f"fetch {SMALL}")
+    catalogue.start_download(SMALL)
+    stopped = catalogue.running_task(f"fetch {SMALL}")
     assert stopped is not None
     while stopped.open and not stopped.done:
         time.sleep(0.02)
@@ -245,7 +251,7 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     assert "Stopped" in wait(stopped).problem
     folder = Path(os.environ["TORCH_HOME"]) / "hub" / "checkpoints"
     assert not list(folder.glob("*.pth"))
-    fetching.left_behind(folder / published.rsplit("/", 1)[1])
+    download_task.left_behind(folder / published.rsplit("/", 1)[1])
     assert not list(folder.iterdir())
-    library.fetch("nonsense")
-    assert "no network nonsense" in wait(library.errand("fetch nonsense")).problem
+    catalogue.start_download("nonsense")
+    assert "no network nonsense" in wait(catalogue.running_task("fetch nonsense")).problem

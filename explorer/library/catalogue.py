@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, unknown
-from explorer.errands import Errand
+from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 from explorer.store.results import Store
 
@@ -25,12 +25,12 @@ TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 # A checkpoint that a browser sends, in megabytes, and how many a server keeps.
 LARGEST_FILE, OWN_AT_MOST = 128, 24
 ARCHIVES = (".tar", ".zip")
-_ERRANDS: dict[str, Errand] = {}
+_ERRANDS: dict[str, BackgroundTask] = {}
 _STARTING = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnCheckpoint:
     """Weights of one's own.
 
     Attributes:
@@ -48,7 +48,7 @@ class Own:
 
 
 @dataclass(frozen=True)
-class Collection:
+class ImageCollection:
     """Pictures that the server's owner has allowed.
 
     Attributes:
@@ -72,26 +72,26 @@ def configure(folders: Sequence[Path]) -> None:
     os.environ[VARIABLE] = os.pathsep.join(str(it.resolve()) for it in folders)
 
 
-def collections() -> dict[str, Collection]:
+def collections() -> dict[str, ImageCollection]:
     """List the collections by name: each folder as a whole, and the folders and archives in it.
 
     What leads out of the owner's folder by a link is left out.
     """
-    found: dict[str, Collection] = {}
+    found: dict[str, ImageCollection] = {}
     for text in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         root = Path(text)
         if not root.is_dir():
             continue
-        found.setdefault(root.name, Collection(root.name, root))
+        found.setdefault(root.name, ImageCollection(root.name, root))
         for inner in sorted(root.iterdir()):
             name = f"{root.name}/{inner.name}"
             fits = inner.is_dir() or inner.suffix.lower() in ARCHIVES
             if fits and not inner.name.startswith(".") and _within(inner, root):
-                found.setdefault(name, Collection(name, inner))
+                found.setdefault(name, ImageCollection(name, inner))
     return found
 
 
-def collection(name: str) -> Collection:
+def collection(name: str) -> ImageCollection:
     """Find a collection by its name, and make sure that nothing in it leads elsewhere.
 
     Raises:
@@ -119,14 +119,14 @@ def _within(path: Path, root: Path) -> bool:
         return False  # A circle of links.
 
 
-def owned() -> dict[str, Own]:
+def own_checkpoints() -> dict[str, OwnCheckpoint]:
     """List the weights of one's own, by the names of their networks."""
     files = sorted((home() / NETWORKS).glob(f"*{BETWEEN}*.safetensors"))
     names = (file.stem.replace(BETWEEN, ":", 1) for file in files)
-    return {name: Own(name, file) for name, file in zip(names, files, strict=True)}
+    return {name: OwnCheckpoint(name, file) for name, file in zip(names, files, strict=True)}
 
 
-def add(architecture: str, title: str, file: str, content: bytes) -> str:
+def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> str:
     """Keep a checkpoint that somebody sent, once it is known to fit its network.
 
     Args:
@@ -147,9 +147,9 @@ def add(architecture: str, title: str, file: str, content: bytes) -> str:
 
     _check(title, content)
     name = f"{architecture}:{title}"
-    if name in owned():
+    if name in own_checkpoints():
         raise ExplorerError(f"there is a {name} already; choose another title")
-    if len(owned()) >= OWN_AT_MOST:
+    if len(own_checkpoints()) >= OWN_AT_MOST:
         raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
     ending = ".safetensors" if file.lower().endswith(".safetensors") else ".pth"
     folder = home() / NETWORKS
@@ -178,17 +178,17 @@ def _check(title: str, content: bytes) -> None:
         raise BadCheckpoint(f"the file has more than {LARGEST_FILE} MB")
 
 
-def errand(key: str) -> Errand | None:
+def running_task(key: str) -> BackgroundTask | None:
     """Give the errand of a name, if there was one."""
     return _ERRANDS.get(key)
 
 
-def fetch(network: str) -> None:
+def start_download(network: str) -> None:
     """Have published weights downloaded, unless that goes on already."""
-    _start(f"fetch {network}", "explorer.fetching", [network])
+    _start(f"fetch {network}", "explorer.library.download_task", [network])
 
 
-def index(network: str, weights: str, source: str, file: Path | None) -> None:
+def start_index(network: str, weights: str, source: str, file: Path | None) -> None:
     """Have an index made over an allowed collection, or gone on with.
 
     Args:
@@ -205,19 +205,19 @@ def index(network: str, weights: str, source: str, file: Path | None) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     options = [] if file is None else ["--weights", str(file)]
     arguments = ["--network", network, *options, "--images", str(path), str(out)]
-    _start(f"index {out.name}", "explorer.ready", arguments)
+    _start(f"index {out.name}", "explorer.library.index_task", arguments)
 
 
 def index_file(network: str, weights: str, source: str) -> Path:
     """Tell where the index of a network over a collection lies, or will."""
-    from explorer import ready
+    from explorer.library import index_task
 
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{network} {source} {weights[:6]}")
-    return home() / ready.FOLDER / f"{name}{ready.ENDING}"
+    return home() / index_task.FOLDER / f"{name}{index_task.ENDING}"
 
 
 def _start(key: str, module: str, arguments: Sequence[str]) -> None:
     with _STARTING:
         before = _ERRANDS.get(key)
         if before is None or not before.open:
-            _ERRANDS[key] = Errand(module, arguments)
+            _ERRANDS[key] = BackgroundTask(module, arguments)

@@ -13,8 +13,9 @@ from core.errors import ExplorerError
 from core.index import build, reader
 from core.networks import registry
 from core.networks.network import Network
-from explorer import errands, excited, indexed, ready
-from explorer.ready import Making
+from explorer import excited
+from explorer.library import background_task, index_task, indexes
+from explorer.library.index_task import IndexTask
 from tests.core.picture_folders import fill
 from tests.explorer.commands import started
 
@@ -22,7 +23,7 @@ FEW = "sketchworld:300"
 PATIENCE = 60.0
 
 
-def wait(making: Making) -> None:
+def wait(making: IndexTask) -> None:
     deadline = time.monotonic() + PATIENCE
     while making.open and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -33,21 +34,23 @@ def wait(making: Making) -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the process that makes the index take few drawings, and write often."""
-    monkeypatch.setattr(ready, "DRAWINGS", FEW)
-    code = "from explorer import ready; ready.SAVE_SECONDS = 0.0; ready.main()"
+    monkeypatch.setattr(index_task, "DRAWINGS", FEW)
+    code = (
+        "from explorer.library import index_task; index_task.SAVE_SECONDS = 0.0; index_task.main()"
+    )
     start = subprocess.Popen
 
     def popen(command: list[str], **options: object) -> "subprocess.Popen[str]":
         return start([command[0], "-c", code, *command[3:]], **options)  # type: ignore[call-overload,no-any-return]
 
-    monkeypatch.setattr(errands.subprocess, "Popen", popen)
+    monkeypatch.setattr(background_task.subprocess, "Popen", popen)
 
 
 def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_path: Path) -> None:
     out = tmp_path / "indexes" / "sketchnet.index"
     killed = 0
     for _ in range(20):
-        making = Making(out)
+        making = IndexTask(out)
         deadline = time.monotonic() + PATIENCE
         before = making.done
         while making.open and making.done <= before and time.monotonic() < deadline:
@@ -60,12 +63,12 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
         assert "what was found is kept" in making.problem
         if killed == 3:
             break
-    making = Making(out)
+    making = IndexTask(out)
     wait(making)
     assert making.problem == "" and making.done == making.total == 300
     assert killed > 0
     network, source = registry.load(registry.SKETCHNET), sources.find_source(FEW)
-    plan = build.plan_index(network, source, k=ready.KEPT, by=build.STATISTICS)
+    plan = build.plan_index(network, source, k=index_task.KEPT, by=build.STATISTICS)
     plain = tmp_path / "plain.index"
     for _ in build.build_index(network, source, build.open_accumulator(plan, source, plain), plain):
         pass
@@ -75,21 +78,22 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
 
 def test_stopped_it_says_so_and_a_damaged_file_is_made_anew(few: None, tmp_path: Path) -> None:
     out = tmp_path / "indexes" / "sketchnet.index"
-    making = Making(out)
+    making = IndexTask(out)
     making.stop()
     wait(making)
     assert making.problem.startswith("Stopped")
     out.parent.mkdir(exist_ok=True)
     out.write_bytes(b"no index")
-    making = Making(out)
+    making = IndexTask(out)
     wait(making)
     assert making.problem == "" and reader.open_index(out).count == 300
 
 
 def test_it_ends_with_the_process_that_wants_it(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from explorer.ready import Making\n"
-        "making = Making(Path(sys.argv[1])); print(making._process.pid, flush=True)\n"
+        "import sys, time; from pathlib import Path\n"
+        "from explorer.library.index_task import IndexTask\n"
+        "making = IndexTask(Path(sys.argv[1])); print(making._process.pid, flush=True)\n"
         "time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "indexes" / "sketchnet.index")]
@@ -123,7 +127,7 @@ def made(network: Network, folder: Path, out: Path) -> None:
 def test_pages_find_finished_indexes_of_their_network_only(
     tiny: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "home" / ready.FOLDER
+    home = tmp_path / "home" / index_task.FOLDER
     photos = fill(tmp_path / "photos", 6)
     made(tiny, photos, home / "mine.index")
     made(tiny, photos, tmp_path / "named.index")
@@ -131,17 +135,17 @@ def test_pages_find_finished_indexes_of_their_network_only(
     source = sources.find_source(str(photos))
     tally = build.open_accumulator(build.plan_index(tiny, source), source, home / "half.index")
     tally.save(home / "half.index")
-    assert list(indexed.known(tiny)) == ["mine"]
-    indexed.configure([tmp_path / "named.index"])
-    monkeypatch.setenv(indexed.VARIABLE, os.environ[indexed.VARIABLE])
-    assert list(indexed.known(tiny)) == ["named", "mine"]
-    assert indexed.words(indexed.known(tiny)["mine"]) == "6 pictures in photos"
-    assert indexed.known(registry.load(registry.SKETCHNET)) == {}
+    assert list(indexes.finished_indexes(tiny)) == ["mine"]
+    indexes.configure([tmp_path / "named.index"])
+    monkeypatch.setenv(indexes.VARIABLE, os.environ[indexes.VARIABLE])
+    assert list(indexes.finished_indexes(tiny)) == ["named", "mine"]
+    assert indexes.describe_index(indexes.finished_indexes(tiny)["mine"]) == "6 pictures in photos"
+    assert indexes.finished_indexes(registry.load(registry.SKETCHNET)) == {}
 
 
 def test_the_app_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="there is no index"):
-        indexed.configure([tmp_path / "nothing.index"])
+        indexes.configure([tmp_path / "nothing.index"])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.recipe import Recipe
-from explorer import cropping, indexed, scripting, widgets
+from explorer import widgets
+from explorer.library import indexes
+from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 
@@ -44,7 +46,7 @@ pre { padding: .9rem 1rem; overflow: auto; border: 1px solid var(--line); border
 """
 
 
-def of_layer(
+def layer_report(
     network: Network, layer: Layer, recipe: Recipe, pictures: Mapping[int, StoredPicture]
 ) -> str:
     """Write the report of a layer.
@@ -83,7 +85,7 @@ def of_layer(
     return _page(title, note, layer, body, recipe, numbers)
 
 
-def of_neuron(
+def neuron_report(
     network: Network,
     layer: Layer,
     unit: int,
@@ -118,11 +120,11 @@ def of_neuron(
         {"neuron": unit, **{key: _plain(it) for key, it in picture.facts.items()}}
     ]
     if index is not None and layer.name in [it.name for it in index.plan.layers]:
-        sheet = base64.b64decode(cropping.sheet(index, layer.name, unit).partition(",")[2])
+        sheet = base64.b64decode(crop_images.crop_sheet(index, layer.name, unit).partition(",")[2])
         hits = index.top(layer.name, unit)
-        told = [(hit.picture, f"{hit.value:.4g}") for hit in hits[: cropping.NINE]]
+        told = [(hit.picture, f"{hit.value:.4g}") for hit in hits[: crop_images.NINE]]
         body += [
-            f"<h2>What excites it most in {escape(indexed.words(index))}</h2>",
+            f"<h2>What excites it most in {escape(indexes.describe_index(index))}</h2>",
             f'<div class="large">{_figure(_png(sheet), "cut to what it saw", False)}</div>',
             _table(("picture", "activation"), told),
         ]
@@ -141,7 +143,7 @@ def _page(
 ) -> str:
     made = datetime.now(timezone.utc).isoformat(timespec="minutes")
     dot = f'<i style="background:{widgets.depth_colour(layer.depth)}"></i>'
-    code = escape(scripting.script(recipe))
+    code = escape(python_script.python_script(recipe))
     # Inside a script element only "</" could end it.
     data = json.dumps(list(numbers), indent=1).replace("</", "<\\/")
     return (

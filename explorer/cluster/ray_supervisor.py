@@ -1,7 +1,7 @@
 """The same jobs on a Ray cluster: the server's side.
 
 Ray ends any process that talks to a cluster when that cluster is lost, so the server leaves this
-to a process of its own (``explorer.ray_worker``) and keeps it running.
+to a process of its own (``explorer.cluster.ray_worker``) and keeps it running.
 """
 
 import math
@@ -112,7 +112,13 @@ class RaySupervisor:
         if time.monotonic() - self._started < RETRY_SECONDS:
             return
         self._name, self._started = processes.new_worker_name(), time.monotonic()
-        command = [sys.executable, "-m", "explorer.ray_worker", self._name, str(self._store.path)]
+        command = [
+            sys.executable,
+            "-m",
+            "explorer.cluster.ray_worker",
+            self._name,
+            str(self._store.path),
+        ]
         command += [] if self._address is None else ["--address", self._address]
         # The pipe ends when this process does, however it ends, and the other one follows.
         self._process = subprocess.Popen(

@@ -1,4 +1,5 @@
-"""Download a network's published weights: ``python -m explorer.fetching NAME``, as an errand.
+"""Download a network's published weights: ``python -m explorer.library.download_task NAME``, as an
+errand.
 
 torchvision's own loader does it, and checks the hash; how far it is can be told by the size of the
 file that it writes beside.
@@ -9,7 +10,7 @@ import threading
 from pathlib import Path
 
 from core.errors import ExplorerError
-from explorer import errands
+from explorer.library import background_task
 
 POLL_SECONDS = 0.2
 MEGA = 1_000_000
@@ -37,14 +38,14 @@ def fetch(name: str) -> None:
     finally:
         over.set()
         watch.join()
-    errands.looked(total, total)
+    background_task.report_progress(total, total)
 
 
 def _watch(file: Path, total: int, over: threading.Event) -> None:
     """Say again and again how much of a file is there."""
     while not over.wait(POLL_SECONDS):
         sizes = [it.stat().st_size for it in file.parent.glob(f"{file.name}.*") if it.is_file()]
-        errands.looked(min(max(sizes, default=0), total), total)
+        background_task.report_progress(min(max(sizes, default=0), total), total)
 
 
 def left_behind(file: Path) -> None:
@@ -55,10 +56,12 @@ def left_behind(file: Path) -> None:
 
 def main() -> None:
     """Download the published weights of a network, until the process that started this ends."""
-    parser = argparse.ArgumentParser(prog="python -m explorer.fetching", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m explorer.library.download_task", description=main.__doc__
+    )
     parser.add_argument("network", help="its name in the catalogue")
     name = parser.parse_args().network
-    errands.run(lambda: fetch(name))
+    background_task.run_task(lambda: fetch(name))
 
 
 if __name__ == "__main__":

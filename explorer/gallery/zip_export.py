@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from core.errors import ExplorerError
-from explorer import gallery
-from explorer.gallery import Gallery, Shown
+from explorer.gallery import queries
+from explorer.gallery.queries import Gallery, GalleryPicture
 from explorer.jobs.job_queue import Job
 
 # What a server can hold in memory for one visitor, and a browser for one download.
@@ -63,7 +63,7 @@ def check(found: Gallery, jobs: Sequence[Job]) -> None:
 
 def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
     """Add one entry, and describe it for the manifest."""
-    folder, made = f"{file_name(gallery.name(job))}-{job.id}", _time(job)
+    folder, made = f"{file_name(queries.name(job))}-{job.id}", _time(job)
     _write(file, f"{folder}/recipe.json", job.json.encode(), made)
     places = [it for it in found.places(job) if it.finished]
     pictures = []
@@ -75,7 +75,7 @@ def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
             pictures.append({"file": path, "part": number, "exact": shown.exact, "facts": facts})
     return {
         "title": job.title,
-        "name": gallery.name(job),
+        "name": queries.name(job),
         "key": job.key,
         "state": job.state,
         "made": made.isoformat(timespec="seconds"),
@@ -85,7 +85,7 @@ def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
     }
 
 
-def picture_name(job: Job, shown: Shown) -> str:
+def picture_name(job: Job, shown: GalleryPicture) -> str:
     """Name the file of one picture of an entry."""
     kind = "png" if shown.exact else "webp"
     return f"{file_name(f'{job.network} {job.layer} {job.kind}')}-{shown.place.number:04d}.{kind}"

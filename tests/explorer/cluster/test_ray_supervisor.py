@@ -21,8 +21,9 @@ from core.errors import ExplorerError
 from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import model as sketchnet
-from explorer import cluster, engine
-from explorer.cluster import RaySupervisor, Share, share
+from explorer import engine
+from explorer.cluster import ray_supervisor
+from explorer.cluster.ray_supervisor import RaySupervisor, Share, share
 from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.jobs.processes import dead_workers
@@ -246,7 +247,7 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
 ) -> None:
     port = _free_port()
     monkeypatch.delenv("EXPLORER_WORKERS")
-    monkeypatch.setattr(cluster, "RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(ray_supervisor, "RETRY_SECONDS", 1.0)
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "3")
     monkeypatch.setenv(engine.ENGINE_VARIABLE, engine.RAY)
     monkeypatch.setenv(engine.ADDRESS_VARIABLE, f"127.0.0.1:{port}")

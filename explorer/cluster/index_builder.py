@@ -22,7 +22,7 @@ from core.index.plan import IndexPlan
 from core.networks import registry
 from core.networks.network import Network
 from core.progress import Progress
-from explorer.cluster import settings
+from explorer.cluster.ray_supervisor import settings
 from explorer.jobs.supervisor import POLL_SECONDS
 
 # Pictures in a shard: seconds of work, of which a killed worker loses one shard's.
@@ -58,7 +58,7 @@ def build_on_ray(
     import ray
     from ray import exceptions
 
-    from explorer.ray_worker import Cluster, lend, loss
+    from explorer.cluster.ray_worker import Cluster, loss, share_checkpoint
 
     total = sum(1 for _ in source.entries())
     done = len(tally.pictures)
@@ -69,7 +69,7 @@ def build_on_ray(
     waiting: dict[Any, int] = {}
     try:
         shared = cluster.share()
-        lent = None if weights is None else lend(network.fingerprint, weights)
+        lent = None if weights is None else share_checkpoint(network.fingerprint, weights)
         gpus = int(shared.gpus > 0)
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_look)
         while True:

@@ -14,8 +14,9 @@ from PIL import Image, PngImagePlugin
 from core.errors import ExplorerError
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer import exporting, gallery, viewing
-from explorer.gallery import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
+from explorer import viewing
+from explorer.gallery import queries, zip_export
+from explorer.gallery.queries import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import UNASKED, Job, Jobs
 from explorer.store.results import Store, StoredPicture
@@ -198,13 +199,13 @@ def test_a_cover_prefers_living_neurons_and_reads_few(found: Gallery) -> None:
 
 def test_names_are_bounded_and_plain(found: Gallery) -> None:
     job = make(found, recipe(layer="features.7"))
-    assert "features.7" in gallery.name(job)
+    assert "features.7" in queries.name(job)
     found.rename(job.key, "\u202e Eyes \n")
-    assert gallery.name(get(found, recipe(layer="features.7"))) == "Eyes"
+    assert queries.name(get(found, recipe(layer="features.7"))) == "Eyes"
     with pytest.raises(ExplorerError, match="has 81 characters"):
         found.rename(job.key, "x" * (TITLE_AT_MOST + 1))
     found.rename(job.key, "")
-    assert "features.7" in gallery.name(get(found, recipe(layer="features.7")))
+    assert "features.7" in queries.name(get(found, recipe(layer="features.7")))
 
 
 def test_what_is_deleted_comes_back(found: Gallery) -> None:
@@ -287,7 +288,7 @@ def test_a_zip_holds_pictures_recipes_and_a_list(found: Gallery, clock: Clock) -
     job = make(found, recipe(layer="features.7"))
     found.rename(job.key, 'CON: "Äuge" / ../x')
     job = get(found, recipe(layer="features.7"))
-    zipped = zipfile.ZipFile(io.BytesIO(exporting.archive(found, [job])))
+    zipped = zipfile.ZipFile(io.BytesIO(zip_export.archive(found, [job])))
     assert zipped.testzip() is None
     folder = f"con-auge-x-{job.id}"
     names = zipped.namelist()
@@ -310,7 +311,7 @@ def test_pictures_that_came_with_loss_are_not_called_exact(found: Gallery) -> No
     assert job.state == "done"
     assert keys(found.entries(EVERYTHING)) == [job.key]
     assert len(found.cover(job, 4)) == 4
-    zipped = zipfile.ZipFile(io.BytesIO(exporting.archive(found, [job])))
+    zipped = zipfile.ZipFile(io.BytesIO(zip_export.archive(found, [job])))
     (entry,) = json.loads(zipped.read("manifest.json"))["entries"]
     assert {it["exact"] for it in entry["pictures"]} == {False}
     assert all(it["file"].endswith(".webp") for it in entry["pictures"])
@@ -320,11 +321,11 @@ def test_pictures_that_came_with_loss_are_not_called_exact(found: Gallery) -> No
 
 def test_too_much_for_one_zip_is_refused(found: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     job = make(found, recipe())
-    monkeypatch.setattr(exporting, "BYTES_AT_MOST", found.weight([job]) - 1)
+    monkeypatch.setattr(zip_export, "BYTES_AT_MOST", found.weight([job]) - 1)
     with pytest.raises(ExplorerError, match="too much for one zip"):
-        exporting.archive(found, [job])
+        zip_export.archive(found, [job])
     with pytest.raises(ExplorerError, match="too many"):
-        exporting.archive(found, [job] * (exporting.ENTRIES_AT_MOST + 1))
+        zip_export.archive(found, [job] * (zip_export.ENTRIES_AT_MOST + 1))
 
 
 def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
@@ -332,13 +333,13 @@ def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
     with found.jobs.store.transaction() as connection:
         connection.execute("UPDATE jobs SET recipe = json_set(recipe, '$.version', 0)")
     job = get(found, recipe())
-    assert gallery.name(job) == "tiny 3 neurons"
-    assert gallery.settings(job)["steps"] == 2
+    assert queries.name(job) == "tiny 3 neurons"
+    assert queries.settings(job)["steps"] == 2
     assert units(found, job) == list(range(BATCH))
 
 
 def test_the_gallery_needs_no_pytorch() -> None:
-    code = "import explorer.exporting, sys; print({'torch', 'streamlit'} & {*sys.modules})"
+    code = "import explorer.gallery.zip_export, sys; print({'torch', 'streamlit'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n", done.stderr
 
@@ -367,7 +368,7 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
         (0, 0, True), (1, 0, True), (2, 0, True), (3, 0, False)
     ]  # fmt: skip
     assert [it.place.result for it in found.look(places)] == [it.key for it in asked.parts()]
-    with zipfile.ZipFile(io.BytesIO(exporting.archive(found, [job]))) as file:
+    with zipfile.ZipFile(io.BytesIO(zip_export.archive(found, [job]))) as file:
         saved = [name for name in file.namelist() if name.endswith(".png")]
     assert [name[-8:] for name in saved] == ["0000.png", "0001.png", "0002.png"]
 

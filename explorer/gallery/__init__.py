@@ -1,0 +1,1 @@
+"""Queries over finished jobs, and their export."""

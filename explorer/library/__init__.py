@@ -1,0 +1,1 @@
+"""A user's own weights, indexes, and background tasks."""

@@ -1,0 +1,1 @@
+"""HTML reports and Python scripts. No Streamlit."""

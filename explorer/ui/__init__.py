@@ -1,0 +1,1 @@
+"""Everything that imports Streamlit: components, and a folder a page."""

@@ -1,0 +1,98 @@
+"""Which index a page looks things up in, and what is done where there is none."""
+
+import streamlit as st
+
+from core.errors import unknown
+from core.index.reader import Index
+from core.networks.network import Network
+from explorer import links
+from explorer.library import index_task
+from explorer.library.indexes import (
+    can_build,
+    describe_index,
+    finished_indexes,
+    running_task,
+    start_build,
+)
+from explorer.text import formatting
+
+POLL_SECONDS = 0.6
+
+
+def chosen_index(network: Network, problems: list[str]) -> Index | None:
+    """Give the index that the URL names, or the first one; None if the network has none."""
+    found = finished_indexes(network)
+    name = st.query_params.get("index")
+    if name is not None and name not in found:
+        problems.append(str(unknown("index", name, found, network.name)))
+        name = None
+    return found[name] if name else next(iter(found.values()), None)
+
+
+def index_selectbox(network: Network) -> None:
+    """Let the visitor choose between several indexes."""
+    found = finished_indexes(network)
+    if len(found) < 2:
+        return
+    st.session_state["index"] = st.query_params.get("index", next(iter(found)))
+    st.selectbox(
+        "Pictures of",
+        list(found),
+        format_func=lambda name: describe_index(found[name]),
+        key="index",
+        label_visibility="collapsed",
+        on_change=lambda: links.change(index=st.session_state["index"]),
+    )
+
+
+def show_missing_index(network: Network, where: str, what: str, ask: bool = False) -> None:
+    """Show what is done about a network that has no index yet.
+
+    Args:
+        network: which one.
+        where: names the place.
+        what: what could be seen here: ``the pictures that excite it most``.
+        ask: whether a visitor has to ask for it, where it can be made here.
+    """
+    if not can_build(network):
+        st.caption(
+            f"To see {what}, index a folder of photographs: "
+            f"`python -m explorer index {network.name} --images FOLDER --out "
+            f"{network.name}{index_task.ENDING}`, and start the app with `--index "
+            f"{network.name}{index_task.ENDING}`."
+        )
+        return
+    if running_task(network) is None and not ask:
+        start_build(network)
+    before = running_task(network)
+
+    def body() -> None:
+        now = running_task(network)
+        with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
+            if now is None:
+                _button(network, "Find its pictures", where, "image_search")
+            elif now.open:
+                share = now.done / now.total if now.total else 0.0
+                left = now.seconds_left
+                st.progress(
+                    share,
+                    f"Showing {network.name} {now.total or 5000:,} drawings, once"
+                    + ("" if left is None else f": {formatting.about_seconds(left)} left"),
+                )
+                if st.button("Stop", key=f"stop making {where}"):
+                    now.stop()
+                    st.rerun()
+            elif now.problem:
+                st.markdown(formatting.escape_markdown(now.problem))
+                _button(network, "Go on", where, "play_arrow")
+            else:
+                st.rerun()  # It is there.
+
+    following = before is not None and before.open
+    st.fragment(body, run_every=POLL_SECONDS if following else None)()
+
+
+def _button(network: Network, label: str, where: str, icon: str) -> None:
+    if st.button(label, key=f"make {where}", icon=f":material/{icon}:"):
+        start_build(network)
+        st.rerun()
