@@ -42,7 +42,7 @@ pictures: $(VENV)/.bench
 		--out $(PICTURES)/style-village.png
 	$(BIN)/python -m explorer style-depths sketchnet coffee swirls --out $(PICTURES)/style-depths.png
 	$(BIN)/python -m benchmarks.judge --sheet $(PICTURES)/judge.png
-	$(BIN)/python -m explorer.furnishing
+	$(BIN)/python -m explorer.prebuilt.page_previews
 	$(BIN)/python -m benchmarks.tour --out $(PICTURES)
 
 clean:

@@ -35,7 +35,7 @@ from core.optim.objectives import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs
-from explorer.cli.common import open_named
+from explorer.cli.options import open_named
 
 # What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is
 # below an absolute 1e-10 and stops at gradients below 1e-7, so peers that use it get a loss of the

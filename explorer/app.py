@@ -11,28 +11,29 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.errors import ExplorerError  # noqa: E402
-from explorer import dropping, links, rooms, shared, widgets  # noqa: E402
+from explorer.ui import page_list, png_drop, server_state, urls  # noqa: E402
+from explorer.ui.components import html_snippets  # noqa: E402
 
-st.set_page_config(page_title="Neuron explorer", page_icon=str(widgets.MARK), layout="wide")
-st.logo(widgets.LOGO)
-home = st.Page(links.HOME, title="Home", icon=":material/home:", url_path="front", default=True)
+st.set_page_config(page_title="Neuron explorer", page_icon=str(html_snippets.MARK), layout="wide")
+st.logo(html_snippets.LOGO)
+home = st.Page(urls.HOME, title="Home", icon=":material/home:", url_path="front", default=True)
 pages = [
     st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.path)
-    for it in rooms.ROOMS
+    for it in page_list.PAGES
 ]
 # Streamlit gives the first page no place of its own; who types its name comes there too.
 named = st.Page(lambda: st.switch_page(home), title="Home", url_path="home", visibility="hidden")
 page = st.navigation([home, named, *pages], position="top")
-widgets.page_style()
+html_snippets.page_style()
 if page not in (home, named):
     # The first page shows its pictures before PyTorch is there.
-    widgets.warm_up()
+    html_snippets.warm_up()
 try:
-    dropping.target()
+    png_drop.target()
     page.run()
 except ExplorerError as error:
     st.error(str(error))
 finally:
     # Only now, so that no starting worker takes processor time from the first page.
-    shared.work()
-    shared.keep_imported()
+    server_state.work()
+    server_state.keep_imported()

@@ -15,11 +15,14 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import SEED_RANGE
-from explorer import charting, choosing, dreaming, links, opening, rows, shared, thumbnails, widgets
+from explorer import thumbnails
 from explorer.charts import figures
-from explorer.choosing import Chosen
-from explorer.rows import Wanted
 from explorer.text import layer_summary
+from explorer.ui import chart, image_picker, job_status, network_picker, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.dream import dream_view
+from explorer.ui.image_picker import PickedImage
+from explorer.ui.job_status import JobRequests
 
 # In the chart: the labels and the classes that stand out most in any dream.
 LABELS, CLASSES = 10, 6
@@ -34,27 +37,27 @@ LIKELY = 0.05
 
 def main() -> None:
     """Read the URL, and show the row and what is seen in it."""
-    st.html(widgets.FRONTEND / "dream.css")
+    html_snippets.page_css("dream")
     problems: list[str] = []
-    studio = opening.studio(problems)
+    studio = network_picker.page_layout(problems)
     if studio is None:
         return
     network = studio.network
     with studio.room:
         with studio.rail:
-            chosen = choosing.choose("picture", dreaming.SAMPLE, problems)
-            picture = chosen or choosing.find(dreaming.SAMPLE)
+            chosen = image_picker.choose("picture", dream_view.SAMPLE, problems)
+            picture = chosen or image_picker.find(dream_view.SAMPLE)
         count, strength, seed = settings(network, problems)
         with studio.rail:
             show_settings(network, count, strength, seed)
-        widgets.heading(
+        html_snippets.heading(
             "Depths side by side",
             "The same picture, seed and strength; only the layer that dreams differs.",
-            widgets.depth_colour(0.5),
+            html_snippets.depth_colour(0.5),
         )
-        opening.tell(problems)
+        network_picker.tell(problems)
         layers = measures.spread(network, count)
-        image = choosing.keep(picture)
+        image = image_picker.store_input(picture)
         recipes = depth_series.plan_series(network, layers, image, strength=strength, seed=seed)
         show_row(network, picture, layers, recipes)
 
@@ -63,11 +66,11 @@ def settings(network: Network, problems: list[str]) -> tuple[int, float, int]:
     """Read from the URL how many depths, how strongly and with which seed."""
     most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))
     try:
-        count = links.number("depths", (min(measures.DEPTHS[0], most), most))
+        count = urls.number("depths", (min(measures.DEPTHS[0], most), most))
         return (
             min(measures.USUAL_DEPTHS, most) if count is None else count,
-            dreaming.strength(),
-            links.number("seed", SEED_RANGE) or 0,
+            dream_view.strength(),
+            urls.number("seed", SEED_RANGE) or 0,
         )
     except ExplorerError as error:
         problems.append(str(error))
@@ -81,7 +84,7 @@ def show_settings(network: Network, count: int, strength: float, seed: int) -> N
 
     def put(name: str, usual: object) -> None:
         value = st.session_state[f"{name} {key}"]
-        links.change(**{name: None if value == usual else f"{value}"})
+        urls.change(**{name: None if value == usual else f"{value}"})
 
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         if most > measures.DEPTHS[0]:
@@ -110,12 +113,12 @@ def show_settings(network: Network, count: int, strength: float, seed: int) -> N
 
 
 def show_row(
-    network: Network, picture: Chosen, layers: Sequence[Layer], recipes: Sequence[DreamRecipe]
+    network: Network, picture: PickedImage, layers: Sequence[Layer], recipes: Sequence[DreamRecipe]
 ) -> None:
     """Show the dreams as they come, and what is seen in them once all are there."""
-    wanted = Wanted()
+    wanted = JobRequests()
     asked = wanted.ask(recipes)
-    store = shared.store()
+    store = server_state.store()
     images = {it.key: found.image for it in recipes if (found := store.picture(it.key, 0))}
     told: list[DreamMeasures] = []
     if len(images) == len(recipes):
@@ -123,7 +126,7 @@ def show_row(
     width, height = picture.picture.size
     style = f"--columns: {min(len(layers), 3)}; --proportion: {width} / {height}"
 
-    def show(sketches: rows.Sketches) -> None:
+    def show(sketches: job_status.Previews) -> None:
         written = []
         for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
             found = store.picture(recipe.key, 0)
@@ -133,7 +136,9 @@ def show_row(
         st.html(f'<div class="depths" style="{style}">{"".join(written)}</div>')
 
     total = len(recipes)
-    rows.grow("depths", asked, lambda _: f"{len(images)} of {total} depths dreamt", show)
+    job_status.show_while_running(
+        "depths", asked, lambda _: f"{len(images)} of {total} depths dreamt", show
+    )
     show_ways(network, layers, recipes)
     if told:
         show_charts(network, layers, told)
@@ -143,7 +148,7 @@ def show_row(
 @st.cache_data(max_entries=32, show_spinner=False)
 def tell(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
     """Look at finished dreams, once for all."""
-    store = shared.store()
+    store = server_state.store()
     dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
     return concept_growth.measure_dreams(
         _network, store.input(recipes[0].image) or b"", recipes, dreams
@@ -164,7 +169,7 @@ def figure(
         shown = f'<img alt="{alt}" src="{thumbnails.thumbnail(image, THUMBNAIL_PIXELS)}">'
     elif sketch is not None:
         shown = f'<img class="sketch" alt="{alt}, unfinished" src="{thumbnails.data_url(sketch)}">'
-    colour = widgets.depth_colour(layer.depth)
+    colour = html_snippets.depth_colour(layer.depth)
     seen = "\N{NO-BREAK SPACE}"
     if told is not None:
         seen = "taken for " + ", ".join(f"{it} {share:.0%}" for it, share in told.classes[:2])
@@ -180,15 +185,15 @@ def show_ways(network: Network, layers: Sequence[Layer], recipes: Sequence[Dream
     with st.container(key="depths-ways", horizontal=True, vertical_alignment="center"):
         st.caption("Dream on with")
         for layer, recipe in zip(layers, recipes, strict=True):
-            query = links.dream(recipe)
+            query = urls.dream(recipe)
             del query["size"]
-            st.page_link(links.DREAM, label=layer.name, query_params=query)
+            st.page_link(urls.DREAM, label=layer.name, query_params=query)
 
 
 def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[DreamMeasures]) -> None:
     """Show which labels' neurons grew at which depth, and which classes are seen."""
     names = [layer.name for layer in layers]
-    colour = widgets.DEPTH_COLOURS[1]
+    colour = html_snippets.DEPTH_COLOURS[1]
     paint = "#" + "".join(f"{part:02x}" for part in colour)
     if unit_labels.labels_of(network) is not None:
         st.html(
@@ -203,14 +208,14 @@ def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[DreamM
             paint,
             2**FULL,
         )
-        charting.show(table, "grown", f"{network.name}-depths-labels")
+        chart.show(table, "grown", f"{network.name}-depths-labels")
         st.html(f'<p class="fact-words">{escape(answer(names, told))}</p>')
     st.html(
         '<div class="section"><h3>What the network takes each for</h3><p>The probability of its '
         "likeliest classes.</p></div>"
     )
     table = figures.heat(classes(told), names, "{:.0%}".format, paint, 1.0)
-    charting.show(table, "classes", f"{network.name}-depths-classes")
+    chart.show(table, "classes", f"{network.name}-depths-classes")
 
 
 def classes(told: Sequence[DreamMeasures]) -> Mapping[str, list[float | None]]:

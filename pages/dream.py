@@ -6,63 +6,54 @@ from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
-from explorer import (
-    choosing,
-    dreaming,
-    following,
-    large,
-    layering,
-    links,
-    offering,
-    opening,
-    rows,
-    thumbnails,
-    widgets,
-)
-from explorer.dreaming import Dream
+from explorer import thumbnails
 from explorer.jobs.job_queue import Job
-from explorer.rows import Wanted
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.tuning import Tuning
+from explorer.ui import download_buttons, image_picker, job_status, network_picker, urls
+from explorer.ui.components import html_snippets, image_viewers, layer_pickers
+from explorer.ui.dream import dream_view
+from explorer.ui.dream.dream_view import DreamView
+from explorer.ui.job_status import JobRequests
+from explorer.ui.recipe_controls import RecipeControls
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 STEPS = (5, 10, 20, 40)
 # Dreams are quick, so they are looked at more often than other work.
 POLL_SECONDS = 0.25
-SETTINGS = (*links.DREAM_NUMBERS, "strength", "colours", "guide")
+SETTINGS = (*urls.DREAM_NUMBERS, "strength", "colours", "guide")
 
 
 def main() -> None:
     """Read the URL, and show one dream."""
-    st.html(widgets.FRONTEND / "dream.css")
+    html_snippets.page_css("dream")
     problems: list[str] = []
-    studio = opening.studio(problems)
+    studio = network_picker.page_layout(problems)
     if studio is None:
         return
     network = studio.network
     with studio.room:
         with studio.rail:
-            picture = choosing.choose("picture", dreaming.SAMPLE, problems)
-        guide = choosing.chosen("guide", "", problems)
+            picture = image_picker.choose("picture", dream_view.SAMPLE, problems)
+        guide = image_picker.chosen("guide", "", problems)
         try:
-            dream = dreaming.read(network, picture or choosing.find(dreaming.SAMPLE), guide)
+            dream = dream_view.read(network, picture or image_picker.find(dream_view.SAMPLE), guide)
         except ExplorerError as error:
             problems.append(str(error))
-            links.go(**{it: st.query_params.get(it) for it in ("network", "picture")})
-            dream = dreaming.read(network, picture or choosing.find(dreaming.SAMPLE), None)
+            urls.go(**{it: st.query_params.get(it) for it in ("network", "picture")})
+            dream = dream_view.read(network, picture or image_picker.find(dream_view.SAMPLE), None)
         with studio.rail:
             show_more(dream)
         show_head(network, dream)
-        opening.tell(problems)
+        network_picker.tell(problems)
         slider = st.container(key="depth")
-        job = dreaming.ask(dream)
+        job = dream_view.ask(dream)
         show_dream(network, dream, job)
         with slider:
             show_depths(network, dream)
 
 
-def show_head(network: Network, dream: Dream) -> None:
+def show_head(network: Network, dream: DreamView) -> None:
     """Name what dreams."""
     layer, recipe = dream.layer, dream.recipe
     line = (
@@ -73,14 +64,16 @@ def show_head(network: Network, dream: Dream) -> None:
     elif recipe.units:
         line = f"Only {', '.join(called(network, dream))} dreams"
     with st.container(key="dream-head", horizontal=True, vertical_alignment="center"):
-        widgets.heading(f"Dream of {layer.name}", line, widgets.depth_colour(layer.depth))
+        html_snippets.heading(
+            f"Dream of {layer.name}", line, html_snippets.depth_colour(layer.depth)
+        )
         if recipe.units:
             st.button(
-                "Let all neurons dream", key="all", on_click=links.change, kwargs={"unit": None}
+                "Let all neurons dream", key="all", on_click=urls.change, kwargs={"unit": None}
             )
 
 
-def called(network: Network, dream: Dream) -> list[str]:
+def called(network: Network, dream: DreamView) -> list[str]:
     """Name the neurons that dream."""
     found = []
     for unit in dream.recipe.units:
@@ -89,38 +82,40 @@ def called(network: Network, dream: Dream) -> list[str]:
     return found
 
 
-def show_depths(network: Network, dream: Dream) -> None:
+def show_depths(network: Network, dream: DreamView) -> None:
     """Show the slider of depths, and have its examples dreamt while nothing else is."""
-    wanted = Wanted()
+    wanted = JobRequests()
     layers = network.shown
-    asked = wanted.ask([dreaming.example(network, it) for it in dreaming.examples(network)])
+    asked = wanted.ask([dream_view.example(network, it) for it in dream_view.examples(network)])
 
-    def show(_: rows.Sketches) -> None:
-        stops = dreaming.stops(network)
+    def show(_: job_status.Previews) -> None:
+        stops = dream_view.stops(network)
         at = [it.name for it in layers].index(dream.layer.name)
-        if layering.depth_slider(stops, at, "depth slider", network.name, pick):
+        if layer_pickers.depth_slider(stops, at, "depth slider", network.name, pick):
             st.rerun()
 
-    rows.grow("depth", asked, None, show)
+    job_status.show_while_running("depth", asked, None, show)
     wanted.settle()
 
 
 def pick(layer: str) -> None:
     """Dream with another layer."""
-    links.change(layer=layer, unit=None)
+    urls.change(layer=layer, unit=None)
 
 
-def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
+def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> None:
     """Show the dream over its picture, follow it as it grows, and offer what can be done."""
 
     def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
-        after = dreaming.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
+        after = dream_view.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
         width, height = dream.picture.picture.size
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
         label += "" if found else ", unfinished"
         place = f"{dream.recipe.image} {network.name}"
-        large.compare(dreaming.before(dream), after, (height, width), "compare", label, place)
-        following.status(
+        image_viewers.compare(
+            dream_view.before(dream), after, (height, width), "compare", label, place
+        )
+        job_status.show_status(
             now,
             "{:.0%} dreamt".format,
             "dream",
@@ -128,31 +123,31 @@ def show_dream(network: Network, dream: Dream, job: Job | str | None) -> None:
             lambda: show_tools(network, dream, found) if found else None,
         )
 
-    following.picture(dream.recipe.key, job, POLL_SECONDS, show)
+    job_status.follow_picture(dream.recipe.key, job, POLL_SECONDS, show)
 
 
-def show_tools(network: Network, dream: Dream, stored: StoredPicture) -> None:
+def show_tools(network: Network, dream: DreamView, stored: StoredPicture) -> None:
     """Offer what can be done with a finished dream."""
     st.button(
         "Dream deeper from here",
         key="deeper",
         type="primary",
         icon=":material/bedtime:",
-        on_click=dreaming.deeper,
+        on_click=dream_view.deeper,
         args=(dream.recipe.key,),
         help="The dream becomes the picture that the next one begins with.",
     )
     show_save(dream, stored.image, "png", "Save as PNG")
-    offering.code(dream.recipe, 0, "dream")
+    download_buttons.code(dream.recipe, 0, "dream")
     query = {"network": network.name, "picture": dream.picture.name}
     for name in ("strength", "seed"):
         if name in st.query_params:
             query[name] = st.query_params[name]
     icon = ":material/view_column:"
-    st.page_link(links.DEPTHS, label="All depths side by side", icon=icon, query_params=query)
+    st.page_link(urls.DEPTHS, label="All depths side by side", icon=icon, query_params=query)
 
 
-def show_save(dream: Dream, image: bytes, kind: str, label: str) -> None:
+def show_save(dream: DreamView, image: bytes, kind: str, label: str) -> None:
     """Offer a picture as a file."""
     title = dream.picture.title.replace(" ", "-")
     name = f"dream-{title}-{dream.recipe.network}-{dream.layer.name}.{kind}"
@@ -162,10 +157,10 @@ def show_save(dream: Dream, image: bytes, kind: str, label: str) -> None:
     )
 
 
-def show_more(dream: Dream) -> None:
+def show_more(dream: DreamView) -> None:
     """Let the visitor choose how it is dreamt; the address changes at once."""
     recipe = dream.recipe
-    tuning = Tuning(recipe)
+    tuning = RecipeControls(recipe)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         show_strength(tuning, recipe)
         tuning.slide("steps", "Steps at each size", STEPS)
@@ -175,10 +170,10 @@ def show_more(dream: Dream) -> None:
         tuning.back(SETTINGS)
     with st.expander("Dream of another picture", expanded=bool(recipe.guide), key="guided"):
         st.caption("A guide: the dream goes towards what the layer sees in that picture.")
-        choosing.choose("guide", "", [], "Guide")
+        image_picker.choose("guide", "", [], "Guide")
 
 
-def show_strength(tuning: Tuning, recipe: DreamRecipe) -> None:
+def show_strength(tuning: RecipeControls, recipe: DreamRecipe) -> None:
     """Let the visitor choose how far a dream goes, and how large its forms are."""
     for name, title, bounds, step in (
         ("strength", "Strength: how far it leaves the picture", STRENGTH_RANGE, 0.25),
@@ -200,12 +195,12 @@ def show_strength(tuning: Tuning, recipe: DreamRecipe) -> None:
         )
 
 
-def show_colours(tuning: Tuning, recipe: DreamRecipe) -> None:
+def show_colours(tuning: RecipeControls, recipe: DreamRecipe) -> None:
     """Let the visitor choose whose colours a dream has; links have a word for it."""
     key = tuning.key("colours")
 
     def put() -> None:
-        links.change(colours=links.KEPT if st.session_state[key] else None)
+        urls.change(colours=urls.KEPT if st.session_state[key] else None)
 
     st.toggle("Keep the picture's colours", recipe.keep_colours, key=key, on_change=put)
 

@@ -6,22 +6,17 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer import (
-    captions,
-    comparing,
-    dropping,
-    following,
-    links,
-    shared,
-    thumbnails,
-    viewing,
-    widgets,
-)
+from explorer import thumbnails
 from explorer.gallery import queries, zip_export
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Job
 from explorer.rendering import png_metadata
 from explorer.text import formatting
+from explorer.ui import job_status, png_drop, server_state, urls
+from explorer.ui.components import html_snippets, tiles
+from explorer.ui.gallery import captions
+from explorer.ui.gallery import compare as gallery_compare
+from explorer.ui.gallery import entry as gallery_entry
 
 COVER = 4
 COVER_PIXELS = 128
@@ -37,16 +32,16 @@ EVERY = {"kind": "Every kind", "network": "Every network", "layer": "Every layer
 
 def main() -> None:
     """Read the URL, and show one entry, some side by side, or all."""
-    st.html(widgets.FRONTEND / "gallery.css")
-    found = Gallery(shared.jobs())
+    html_snippets.page_css("gallery")
+    found = Gallery(server_state.jobs())
     found.purge()
     show_undo(found)
     try:
         if "open" in st.query_params:
-            viewing.entry(found, found.find(st.query_params["open"]))
+            gallery_entry.entry(found, found.find(st.query_params["open"]))
             return
         if "compare" in st.query_params:
-            comparing.compare(found, compared(found, st.query_params["compare"]))
+            gallery_compare.compare(found, compared(found, st.query_params["compare"]))
             return
     except ExplorerError as error:
         st.warning(f"This link does not fit: {formatting.escape_markdown(str(error))}")
@@ -88,7 +83,7 @@ def show_all(found: Gallery) -> None:
     head, tools = st.columns([5, 2], vertical_alignment="bottom")
     with head:
         words = "Everything made so far, newest first."
-        widgets.heading("Gallery", words, widgets.depth_colour(0.5))
+        html_snippets.heading("Gallery", words, html_snippets.depth_colour(0.5))
     with tools:
         show_opener()
     show_unfinished(found)
@@ -101,7 +96,7 @@ def show_all(found: Gallery) -> None:
         return
     show_tools(found, search, count)
     room = st.container()
-    page = viewing.pager("page", count, queries.PER_PAGE)
+    page = gallery_entry.pager("page", count, queries.PER_PAGE)
     with room:
         show_cards(found, found.entries(search, page), page)
 
@@ -121,9 +116,9 @@ def show_opener() -> None:
             return
         st.session_state["opened file"] = file.file_id
         try:
-            dropping.go(*png_metadata.read_chunks(file.getvalue()))
+            png_drop.go(*png_metadata.read_chunks(file.getvalue()))
         except ExplorerError as error:
-            dropping.complain(error)
+            png_drop.complain(error)
 
 
 def show_unfinished(found: Gallery) -> None:
@@ -142,7 +137,7 @@ def show_unfinished(found: Gallery) -> None:
 
     if before:
         with st.container(key="unfinished"):
-            st.fragment(body, run_every=following.POLL_SECONDS if active else None)()
+            st.fragment(body, run_every=job_status.POLL_SECONDS if active else None)()
 
 
 def show_row(found: Gallery, job: Job) -> None:
@@ -158,10 +153,10 @@ def show_row(found: Gallery, job: Job) -> None:
                 formatting.escape_markdown(queries.name(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
-                on_click=links.change,
+                on_click=urls.change,
                 kwargs={"open": job.id},
             )
-            following.show(job, lambda fraction: f"{fraction:.0%}", "gallery")
+            job_status.show_progress(job, lambda fraction: f"{fraction:.0%}", "gallery")
 
 
 def thumbnail(shown: queries.GalleryPicture) -> str:
@@ -224,7 +219,7 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 def filter_by(name: str, value: str) -> None:
     """Look for something else, from the first page."""
-    links.change(**{name: value or None}, page=None)
+    urls.change(**{name: value or None}, page=None)
 
 
 def show_nothing(search: Search) -> None:
@@ -232,7 +227,7 @@ def show_nothing(search: Search) -> None:
     if search != Search():
         st.html('<div class="nothing"><h3>Nothing fits</h3><p>Look for less at once.</p></div>')
         with st.container(horizontal_alignment="center"):
-            st.button("Show everything", key="everything", on_click=links.go)
+            st.button("Show everything", key="everything", on_click=urls.go)
         return
     st.html(
         '<div class="nothing"><i></i><h3>Nothing made yet</h3>'
@@ -240,7 +235,7 @@ def show_nothing(search: Search) -> None:
         "own: whatever you make stands here, with how it was made.</p></div>"
     )
     with st.container(horizontal_alignment="center"):
-        st.page_link(links.LAYERS, label="Go to the layers", icon=":material/layers:")
+        st.page_link(urls.LAYERS, label="Go to the layers", icon=":material/layers:")
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:
@@ -256,17 +251,17 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
             key="compare",
             disabled=len(jobs) not in COMPARABLE,
             help="Choose two, three or four." if len(jobs) not in COMPARABLE else None,
-            on_click=links.change,
+            on_click=urls.change,
             kwargs={"compare": ",".join(job.id for job in jobs)},
         )
         everything = [] if jobs else found.entries(search, 1, zip_export.ENTRIES_AT_MOST + 1)
-        viewing.save(found, jobs or everything, "Save as zip" if jobs else "Save all as zip")
+        gallery_entry.save(found, jobs or everything, "Save as zip" if jobs else "Save all as zip")
         if jobs:
             st.button(
                 "Delete",
                 icon=":material/delete:",
                 key="delete",
-                on_click=viewing.delete,
+                on_click=gallery_entry.delete,
                 args=(found, [job.key for job in jobs]),
             )
             st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
@@ -277,7 +272,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     chosen: list[str] = st.session_state["chosen"]
     path = str(found.jobs.store.path)
     cards = [
-        widgets.Card(
+        tiles.Card(
             id=job.key,
             name=queries.name(job),
             note=note(job),
@@ -291,7 +286,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     def act(what: str) -> None:
         verb, _, key = what.partition(" ")
         if verb == "open":
-            links.change(open=key[: len(jobs[0].id)])
+            urls.change(open=key[: len(jobs[0].id)])
         elif verb == "star":
             job = found.jobs.get(key)
             if job is not None:
@@ -301,7 +296,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
         else:
             chosen.append(key)
 
-    widgets.card_grid(cards, "cards", f"Gallery, page {page}", act)
+    tiles.card_grid(cards, "cards", f"Gallery, page {page}", act)
 
 
 def note(job: Job) -> str:

@@ -5,7 +5,9 @@ import sys
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer import links, loaded, rooms, widgets
+from explorer.ui import page_list, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.home import front_page
 
 # Links that say one of these led to the first page once.
 OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
@@ -14,10 +16,10 @@ OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "inde
 def main() -> None:
     """Show the house from outside, and go where a visitor wants to go."""
     if OF_LAYERS & set(st.query_params):
-        st.switch_page(links.LAYERS, query_params=st.query_params.to_dict())
-    st.html(widgets.FRONTEND / "front.css")
+        st.switch_page(urls.LAYERS, query_params=st.query_params.to_dict())
+    html_snippets.page_css("home")
     show_head()
-    clicked = rooms.front("front")
+    clicked = front_page.show_front("front")
     if clicked:
         go(clicked)
     show_loaded()
@@ -39,9 +41,9 @@ def go(clicked: str) -> None:
     """Go to the room, or to the neuron, that was clicked."""
     kind, _, rest = clicked.partition(" ")
     if kind == "room":
-        st.switch_page(rooms.of(rest).page)
+        st.switch_page(page_list.find_page(rest).page)
     layer, unit = rest.rsplit(" ", 1)
-    links.neuron(rooms.SKETCHNET, layer, int(unit))
+    urls.neuron(front_page.SKETCHNET, layer, int(unit))
 
 
 def show_loaded() -> None:
@@ -51,7 +53,7 @@ def show_loaded() -> None:
         if "core.networks.network" not in sys.modules:
             slot.html('<p class="loaded" role="status">Opening SketchNet ...</p>')
         try:
-            slot.html(loaded.words())
+            slot.html(front_page.loaded_html())
         except ExplorerError as error:
             slot.error(str(error))
 

@@ -11,23 +11,23 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons import render_neurons
-from explorer import (
-    finding,
-    following,
-    grid,
-    layer_pages,
-    links,
-    offering,
-    opening,
-    shared,
-    widgets,
-)
+from explorer import layer_pages
 from explorer.jobs.job_queue import UNASKED, Job
 from explorer.library import indexes
 from explorer.reports import crop_images, html_report
 from explorer.text import formatting, layer_summary
-from explorer.ui import incremental, index_picker
+from explorer.ui import (
+    download_buttons,
+    incremental,
+    index_picker,
+    job_status,
+    network_picker,
+    server_state,
+    urls,
+)
+from explorer.ui.components import html_snippets
 from explorer.ui.incremental import MadeSoFar
+from explorer.ui.layers import neuron_grid, search
 
 # The ladder fills itself no further than a layer that took longer: deeper ones take longer still.
 FILL_SECONDS = 60.0
@@ -35,11 +35,11 @@ FILL_POLL_SECONDS = 2.0
 # What can be shown of each neuron, by its word in the URL: its name, and what it means.
 SHOWN = {
     "": ("What they want", "Each picture is what one neuron wants to see most."),
-    links.CROPS: (
+    urls.CROPS: (
         "What they find",
         "Each square has the nine crops of {} that excite one neuron most.",
     ),
-    links.BOTH: ("Both", "What each neuron wants to see, and what of {} excites it most."),
+    urls.BOTH: ("Both", "What each neuron wants to see, and what of {} excites it most."),
 }
 CLICK = "Click one to see it large."
 
@@ -48,35 +48,37 @@ def main() -> None:
     """Read the URL, and show the ladder and one layer's neurons, drawing what is missing."""
     if "unit" in st.query_params:
         # Links to a neuron led here once.
-        st.switch_page(links.NEURON, query_params=st.query_params.to_dict())
+        st.switch_page(urls.NEURON, query_params=st.query_params.to_dict())
     problems: list[str] = []
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
-        infos = shared.network_infos()
-        name = opening.choose(infos, problems)
+        infos = server_state.network_infos()
+        name = network_picker.choose(infos, problems)
         finder, ladder = st.empty(), st.empty()
     with room:
-        network = opening.network(infos[name])
+        network = network_picker.network(infos[name])
         if network is None:
-            opening.tell(problems)
+            network_picker.tell(problems)
             return
         with finder.container():
-            finding.box(network)
+            search.box(network)
         layer, page = place(network, problems)
-        text = st.query_params.get("find", "").strip()[: finding.TEXT_AT_MOST]
+        text = st.query_params.get("find", "").strip()[: search.TEXT_AT_MOST]
         if text:
-            finding.show(network, text)
+            search.show(network, text)
             with ladder.container():
                 show_ladder(network, layer, complete=False)
             return
         head = st.container(key="layer-head", horizontal=True, vertical_alignment="center")
         with head:
-            widgets.heading(
-                layer.name, layer_summary.describe_layer(layer), widgets.depth_colour(layer.depth)
+            html_snippets.heading(
+                layer.name,
+                layer_summary.describe_layer(layer),
+                html_snippets.depth_colour(layer.depth),
             )
             show = choose_shown(problems)
         index = index_picker.chosen_index(network, problems) if show else None
-        opening.tell(problems)
+        network_picker.tell(problems)
         if show and index is None:
             index_picker.show_missing_index(
                 network, "layers", "the pictures that excite each neuron most"
@@ -84,7 +86,7 @@ def main() -> None:
         if show:
             index_picker.index_selectbox(network)
         complete = show_neurons(network, layer, page, show if index else "", index)
-        show_pager(layer, page, partial(links.move, network=network.name, layer=layer.name))
+        show_pager(layer, page, partial(urls.move, network=network.name, layer=layer.name))
         if complete:
             show_report(network, layer)
     with ladder.container():
@@ -93,10 +95,10 @@ def main() -> None:
 
 def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
     """Tell which layer and page the URL asks for; the usual where it is wrong."""
-    layer, page = opening.first_layer(network), 1
+    layer, page = network_picker.first_layer(network), 1
     try:
         layer = network.layer(st.query_params.get("layer", layer.name))
-        page = links.number("page", (1, layer_pages.pages_of(layer))) or page
+        page = urls.number("page", (1, layer_pages.pages_of(layer))) or page
     except ExplorerError as error:
         problems.append(str(error))
     return layer, page
@@ -121,20 +123,22 @@ def show_report(network: Network, layer: Layer) -> None:
 
     def write() -> str:
         pages = range(1, layer_pages.pages_of(layer) + 1)
-        parts = [shared.store().pictures(layer_pages.plan_page(network, layer, it)) for it in pages]
+        parts = [
+            server_state.store().pictures(layer_pages.plan_page(network, layer, it)) for it in pages
+        ]
         found = {unit: picture for part in parts for unit, picture in part.items()}
         return html_report.layer_report(network, layer, recipe, found)
 
     with st.container(key="layer-tools", horizontal=True):
-        offering.report(f"{network.name}-{layer.name}".replace(":", "-"), write, "layer")
-        offering.code(recipe, None, "layer")
+        download_buttons.report(f"{network.name}-{layer.name}".replace(":", "-"), write, "layer")
+        download_buttons.code(recipe, None, "layer")
 
 
 def choose_shown(problems: list[str]) -> str:
     """Let the visitor choose what is shown of each neuron."""
     show = ""
     try:
-        show = links.one_of("show", links.SHOWN)
+        show = urls.one_of("show", urls.SHOWN)
     except ExplorerError as error:
         problems.append(str(error))
     st.session_state["show"] = show
@@ -145,7 +149,7 @@ def choose_shown(problems: list[str]) -> str:
         key="show",
         label_visibility="collapsed",
         required=True,
-        on_change=lambda: links.change(show=st.session_state["show"] or None),
+        on_change=lambda: urls.change(show=st.session_state["show"] or None),
     )
     return show
 
@@ -159,10 +163,10 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
         index: what knows their crops, if these are shown.
     """
     recipe = layer_pages.plan_page(network, layer, page)
-    store, jobs = shared.store(), shared.jobs()
+    store, jobs = server_state.store(), server_state.jobs()
     keys = {part.key for part in recipe.parts()}
     complete = store.present(keys) == keys
-    job = None if complete or show == links.CROPS else following.ask(recipe)
+    job = None if complete or show == urls.CROPS else job_status.request(recipe)
     hint = (
         SHOWN[show][1].format("" if index is None else indexes.describe_index(index)) + " " + CLICK
     )
@@ -179,8 +183,8 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
         now = job if not isinstance(job, Job) else jobs.get(job.key)
         with st.container(key="status"):
             if isinstance(now, Job) and len(found) < len(recipe.pictures):
-                jobs.watch(now.key, shared.visitor())
-                following.show(now, partial(_so_many, len(recipe.units)), "page")
+                jobs.watch(now.key, server_state.visitor())
+                job_status.show_progress(now, partial(_so_many, len(recipe.units)), "page")
             elif crops.problem:
                 st.caption(
                     f"Some pictures cannot be shown: {formatting.escape_markdown(crops.problem)}"
@@ -188,14 +192,14 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
             else:
                 st.caption(now if isinstance(now, str) else hint)
         sketches = {} if job is None else jobs.sketches(recipe.key)
-        opened = grid.tiles(network, layer, page, found, sketches, show, crops.pictures)
+        opened = neuron_grid.tiles(network, layer, page, found, sketches, show, crops.pictures)
         if opened:
-            links.neuron(network.name, layer.name, int(opened))
+            urls.neuron(network.name, layer.name, int(opened))
         over = isinstance(job, Job) and isinstance(now, Job) and now.open != job.open
         if over or crops.complete != all_cut:
             st.rerun()  # There is nothing to follow any more.
 
-    pace = following.pace(job) if all_cut else incremental.POLL_SECONDS
+    pace = job_status.poll_interval(job) if all_cut else incremental.POLL_SECONDS
     st.fragment(body, run_every=pace)()
     return complete
 
@@ -219,10 +223,10 @@ def show_ladder(network: Network, selected: Layer, complete: bool) -> None:
     filling = fill_next(network) if complete else None
 
     def body() -> None:
-        picked = grid.ladder(
-            network, selected, lambda it: links.move(network=network.name, layer=it)
+        picked = neuron_grid.ladder(
+            network, selected, lambda it: urls.move(network=network.name, layer=it)
         )
-        job = None if filling is None else shared.jobs().get(filling)
+        job = None if filling is None else server_state.jobs().get(filling)
         if picked or (job is not None and not job.open):
             st.rerun()
 
@@ -231,14 +235,14 @@ def show_ladder(network: Network, selected: Layer, complete: bool) -> None:
 
 def fill_next(network: Network) -> str | None:
     """Have the first rung without samples drawn, and give its job's key; None if all is well."""
-    jobs = shared.jobs()
+    jobs = server_state.jobs()
     for layer in network.shown:
         recipe = layer_pages.sample_recipe(network, layer)
-        if shared.store().present([recipe.key]):
+        if server_state.store().present([recipe.key]):
             continue
         job = jobs.get(recipe.key)
         if job is None:
-            job = following.ask(recipe, UNASKED)
+            job = job_status.request(recipe, UNASKED)
         if isinstance(job, str) or job.spent > FILL_SECONDS:
             return None
         if job.open:

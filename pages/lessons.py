@@ -7,29 +7,37 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer import links, opening, shared, widgets
-from explorer.lessons import company, content, eyes, hierarchy, interrogation, transfer
-from explorer.lessons.desk import Answer, Desk, ask
-from explorer.lessons.texts import LESSONS, Lesson, of
 from explorer.text import formatting
+from explorer.ui import network_picker, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.lessons import (
+    dream_eyes,
+    gram_lesson,
+    reconstruction,
+    shuffled_patches,
+    style_balance,
+    top_examples,
+)
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask
+from explorer.ui.lessons.texts import LESSONS, Lesson, of
 
 
 class Room(NamedTuple):
     """How a lesson is shown: its stage, what the reader may guess, and what was measured."""
 
-    stage: Callable[[Desk], None]
-    options: Callable[[Desk], Sequence[str]]
-    answer: Callable[[Desk], Answer | None]
+    stage: Callable[[LessonContext], None]
+    options: Callable[[LessonContext], Sequence[str]]
+    answer: Callable[[LessonContext], MeasuredAnswer | None]
 
 
 SHOWN = (
-    Room(hierarchy.stage, hierarchy.options, hierarchy.answer),
-    Room(interrogation.stage, interrogation.options, interrogation.answer),
-    Room(content.stage, content.options, content.answer),
-    Room(company.stage, company.options, company.answer),
-    Room(transfer.balance_stage, transfer.balance_options, transfer.balance_answer),
-    Room(transfer.layers_stage, transfer.layers_options, transfer.layers_answer),
-    Room(eyes.stage, eyes.options, eyes.answer),
+    Room(shuffled_patches.stage, shuffled_patches.options, shuffled_patches.answer),
+    Room(top_examples.stage, top_examples.options, top_examples.answer),
+    Room(reconstruction.stage, reconstruction.options, reconstruction.answer),
+    Room(gram_lesson.stage, gram_lesson.options, gram_lesson.answer),
+    Room(style_balance.balance_stage, style_balance.balance_options, style_balance.balance_answer),
+    Room(style_balance.layers_stage, style_balance.layers_options, style_balance.layers_answer),
+    Room(dream_eyes.stage, dream_eyes.options, dream_eyes.answer),
 )
 # What a link says of every lesson; the rest belongs to one.
 STAYS = ("network", "lesson")
@@ -37,26 +45,28 @@ STAYS = ("network", "lesson")
 
 def main() -> None:
     """Read the URL, and show one lesson."""
-    st.html(widgets.FRONTEND / "dream.css")
-    st.html(widgets.FRONTEND / "lessons.css")
+    html_snippets.page_css("dream")
+    html_snippets.page_css("lessons")
     problems: list[str] = []
     lesson = which(problems)
     show_all(lesson)
-    infos = shared.network_infos()
+    infos = server_state.network_infos()
     left, right = st.columns([2, 3], gap="large")
     with left:
         show_words(lesson)
-        name = opening.named(infos, problems)
+        name = network_picker.named(infos, problems)
         asking = st.container(key="lesson-asking")
         show_next(lesson)
-        with st.expander("With another network", expanded=name != opening.networks.SKETCHNET):
-            opening.choose(infos, problems, keep=("lesson", "picture", "painting"))
+        with st.expander(
+            "With another network", expanded=name != network_picker.registry.SKETCHNET
+        ):
+            network_picker.choose(infos, problems, keep=("lesson", "picture", "painting"))
     with right, st.container(key="lesson-stage"):
-        network = opening.network(infos[name])
+        network = network_picker.network(infos[name])
         if network is None:
-            opening.tell(problems)
+            network_picker.tell(problems)
             return
-        desk = Desk(lesson, network, problems)
+        desk = LessonContext(lesson, network, problems)
         told = st.container()
         stage, options, answer = SHOWN[lesson.number - 1]
         try:
@@ -64,7 +74,7 @@ def main() -> None:
         except ExplorerError as error:
             st.error(f"This cannot be shown: {formatting.escape_markdown(str(error))}")
         with told:
-            opening.tell(problems)
+            network_picker.tell(problems)
     with asking:
         ask(desk, options(desk), lambda: answer(desk))
     desk.wanted.settle()
@@ -73,7 +83,7 @@ def main() -> None:
 def which(problems: list[str]) -> Lesson:
     """Tell which lesson the URL asks for."""
     try:
-        return of(links.number("lesson", (1, len(LESSONS))) or 1)
+        return of(urls.number("lesson", (1, len(LESSONS))) or 1)
     except ExplorerError as error:
         problems.append(str(error))
         return of(1)
@@ -81,7 +91,7 @@ def which(problems: list[str]) -> Lesson:
 
 def go(number: int) -> None:
     """Go to a lesson; what was chosen in another one is left behind."""
-    links.go(network=st.query_params.get("network"), lesson=number)
+    urls.go(network=st.query_params.get("network"), lesson=number)
 
 
 def show_all(lesson: Lesson) -> None:
@@ -101,7 +111,7 @@ def show_all(lesson: Lesson) -> None:
 def show_words(lesson: Lesson) -> None:
     """Say what it is about."""
     words = "".join(f"<p>{escape(it)}</p>" for it in lesson.words)
-    colour = widgets.depth_colour((lesson.number - 1) / (len(LESSONS) - 1))
+    colour = html_snippets.depth_colour((lesson.number - 1) / (len(LESSONS) - 1))
     st.html(
         f'<div class="lesson"><h2><i style="background:{colour}">{lesson.number}</i>'
         f"{escape(lesson.title)}</h2><blockquote>{escape(lesson.claim)}</blockquote>{words}</div>"

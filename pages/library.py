@@ -8,35 +8,36 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
-from explorer import links, opening, shared, widgets
 from explorer.library import catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
+from explorer.ui import network_picker, server_state, urls
+from explorer.ui.components import html_snippets
 
 POLL_SECONDS = 0.5
 
 
 def main() -> None:
     """Show what is here, and what can be brought here."""
-    st.html(widgets.FRONTEND / "library.css")
+    html_snippets.page_css("library")
     problems: list[str] = []
-    infos = shared.network_infos()
-    name = opening.named(infos, problems)
-    opening.tell(problems)
+    infos = server_state.network_infos()
+    name = network_picker.named(infos, problems)
+    network_picker.tell(problems)
     left, right = st.columns(2, gap="large")
     with left:
         show_networks(infos)
         show_download([it for it in infos.values() if not it.ready])
-        show_own([it.name for it in infos.values() if it.source != shared.OWN])
+        show_own([it.name for it in infos.values() if it.source != server_state.OWN])
     with right:
         show_collections([it.name for it in infos.values() if it.ready], name)
 
 
 def show_networks(infos: dict[str, NetworkInfo]) -> None:
     """List the networks that are here, with the way to their neurons."""
-    widgets.heading(
-        "Networks", "Those that are on this machine open at once.", widgets.depth_colour(0.0)
+    html_snippets.heading(
+        "Networks", "Those that are on this machine open at once.", html_snippets.depth_colour(0.0)
     )
     rows = [
         f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
@@ -75,7 +76,7 @@ def show_own(architectures: list[str]) -> None:
         st.success(f"{formatting.escape_markdown(added)} is here.")
         query = {"network": added}
         st.page_link(
-            links.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
+            urls.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
         )
     with st.form("own", border=False):
         architecture = st.selectbox("Network", architectures, key="architecture")
@@ -105,10 +106,10 @@ def show_own(architectures: list[str]) -> None:
 
 def show_collections(networks: list[str], chosen: str) -> None:
     """Let a visitor index a collection that the owner has allowed."""
-    widgets.heading(
+    html_snippets.heading(
         "Collections",
         "A network looks at all pictures once; then every neuron knows its favourites.",
-        widgets.depth_colour(1.0),
+        html_snippets.depth_colour(1.0),
     )
     name = st.selectbox(
         "Network that looks",
@@ -116,7 +117,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         index=networks.index(chosen) if chosen in networks else 0,
         key="looking",
     )
-    network = shared.network(name)
+    network = server_state.network(name)
     found = indexes.finished_indexes(network)
     own_index = index_task.file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
     rows = [

@@ -6,30 +6,27 @@ from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import (
-    excited,
-    judging,
-    layer_pages,
-    likeness,
-    links,
-    opening,
-    portrait,
-    rows,
-    shared,
-    widgets,
-)
+from explorer import layer_pages
 from explorer.jobs.job_queue import Job
-from explorer.likeness import Drawn
-from explorer.rows import Wanted
 from explorer.store.results import StoredPicture
-from explorer.takes import Neuron
 from explorer.text import layer_summary
-from explorer.ui import index_picker
+from explorer.ui import index_picker, job_status, network_picker, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.job_status import JobRequests
+from explorer.ui.neuron import (
+    dataset_examples,
+    large_picture,
+    related,
+    reliability_badge,
+    similarity,
+)
+from explorer.ui.neuron.pictures import NeuronView
+from explorer.ui.neuron.similarity import RenderedUnits
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
     "strongly: it shows what the neuron looks for.",
-    links.NEGATIVE: "This picture was changed so that the neuron answers less and less: it shows "
+    urls.NEGATIVE: "This picture was changed so that the neuron answers less and less: it shows "
     "what the neuron wants least.",
 }
 VARIANT = (
@@ -39,11 +36,11 @@ VARIANT = (
 
 def main() -> None:
     """Read the URL, and show one neuron."""
-    st.html(widgets.FRONTEND / "neuron.css")
+    html_snippets.page_css("neuron")
     problems: list[str] = []
-    infos = shared.network_infos()
-    name = opening.named(infos, problems)
-    network = opening.network(infos[name])
+    infos = server_state.network_infos()
+    name = network_picker.named(infos, problems)
+    network = network_picker.network(infos[name])
     if network is None:
         return
     try:
@@ -53,13 +50,13 @@ def main() -> None:
     if problems:
         lost(network, problems)
         return
-    neuron, view = Neuron(network, layer, unit), ""
+    neuron, view = NeuronView(network, layer, unit), ""
     try:
-        neuron = Neuron(network, layer, unit, **links.settings(), canvas=links.canvas())
-        view = links.view()
+        neuron = NeuronView(network, layer, unit, **urls.settings(), canvas=urls.canvas())
+        view = urls.view()
     except ExplorerError as error:
         problems.append(str(error))
-    widgets.start_at_top(f"top {network.name} {layer.name} {unit}")
+    html_snippets.start_at_top(f"top {network.name} {layer.name} {unit}")
     show_way(network, layer, unit)
     show(neuron, view, problems)
 
@@ -70,8 +67,8 @@ def place(network: Network) -> tuple[Layer, int]:
     Raises:
         ExplorerError: it does not exist.
     """
-    layer = network.layer(st.query_params.get("layer", opening.first_layer(network).name))
-    unit = links.number("unit", (0, layer.channels - 1))
+    layer = network.layer(st.query_params.get("layer", network_picker.first_layer(network).name))
+    unit = urls.number("unit", (0, layer.channels - 1))
     if unit is None:
         unit = unit_labels.clearest(network, layer.name) or 0
     return layer, unit
@@ -79,7 +76,7 @@ def place(network: Network) -> tuple[Layer, int]:
 
 def lost(network: Network, problems: list[str]) -> None:
     """Say what in the link does not exist, with a way on."""
-    opening.tell(problems)
+    network_picker.tell(problems)
     query = {"network": network.name}
     try:
         layer = network.layer(st.query_params.get("layer", ""))
@@ -88,7 +85,7 @@ def lost(network: Network, problems: list[str]) -> None:
         pass
     where = query.get("layer", network.name)
     label = f"Look at all neurons of {where}"
-    st.page_link(links.LAYERS, label=label, icon=":material/layers:", query_params=query)
+    st.page_link(urls.LAYERS, label=label, icon=":material/layers:", query_params=query)
 
 
 def show_way(network: Network, layer: Layer, unit: int) -> None:
@@ -96,7 +93,7 @@ def show_way(network: Network, layer: Layer, unit: int) -> None:
     query = {"network": network.name, "layer": layer.name, "page": str(layer_pages.page_of(unit))}
     with st.container(key="way", horizontal=True, vertical_alignment="center"):
         icon = ":material/arrow_back:"
-        st.page_link(links.LAYERS, label=layer.name, icon=icon, query_params=query)
+        st.page_link(urls.LAYERS, label=layer.name, icon=icon, query_params=query)
         for arrow, other in (("arrow_back_ios_new", unit - 1), ("arrow_forward_ios", unit + 1)):
             there = 0 <= other < layer.channels
             st.button(
@@ -106,12 +103,12 @@ def show_way(network: Network, layer: Layer, unit: int) -> None:
                 disabled=not there,
                 type="tertiary",
                 key="previous" if other < unit else "next",
-                on_click=links.go,
+                on_click=urls.go,
                 kwargs={"network": network.name, "layer": layer.name, "unit": other},
             )
 
 
-def show(neuron: Neuron, view: str, problems: list[str]) -> None:
+def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     """Show the neuron: its large picture first, then what takes longer to find out.
 
     Args:
@@ -119,26 +116,26 @@ def show(neuron: Neuron, view: str, problems: list[str]) -> None:
         view: which of its pictures is large.
         problems: with the link; what else does not fit joins them.
     """
-    wanted, told = Wanted(), st.container()
+    wanted, told = JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
-        portrait.show(neuron, view, portrait.ask(neuron.large(view)))
+        large_picture.show(neuron, view, large_picture.ask(neuron.large(view)))
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
         query = {"network": neuron.network.name, "layer": neuron.layer.name}
         st.page_link(
-            links.DREAM,
+            urls.DREAM,
             label="Dream with this neuron",
             icon=":material/bedtime:",
             query_params={**query, "unit": str(neuron.unit)},
         )
         badge = st.container(key="badge")
-        st.html(widgets.facts("", facts(neuron, view, stored)))
+        st.html(html_snippets.facts("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
     index = index_picker.chosen_index(neuron.network, problems)
-    excited.show(neuron, index, problems)
-    rows.views(neuron, view, wanted)
+    dataset_examples.show(neuron, index, problems)
+    related.views(neuron, view, wanted)
     checking = wanted.ask([take.recipe for take in neuron.others()])
     # From here on the network itself is asked, which takes a moment where it is asked first.
     drawn = known(neuron)
@@ -148,30 +145,30 @@ def show(neuron: Neuron, view: str, problems: list[str]) -> None:
     with ruler:
         show_ruler(neuron, stored, drawn)
     with told:
-        opening.tell(problems)
-    rows.similar(neuron, drawn, best, wanted)
-    rows.listens(neuron, wanted)
+        network_picker.tell(problems)
+    related.similar(neuron, drawn, best, wanted)
+    related.listens(neuron, wanted)
     wanted.settle()
 
 
-def show_title(neuron: Neuron, view: str) -> None:
+def show_title(neuron: NeuronView, view: str) -> None:
     """Name the neuron, and say what its large picture is."""
     layer, unit = neuron.layer, neuron.unit
     name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {neuron.network.name}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    widgets.heading(title, line, widgets.depth_colour(layer.depth))
+    html_snippets.heading(title, line, html_snippets.depth_colour(layer.depth))
     st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
 
 
-def facts(neuron: Neuron, view: str, stored: StoredPicture | None) -> dict[str, str]:
+def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[str, str]:
     """List what is known of the large picture, in as many lines before it is there."""
     layer, settings = neuron.layer, neuron.settings
     rows = {"Activation": "measured when it is finished"}
     if stored is not None:
         where = ", mean over the picture" if layer.size else ""
         rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
-        if stored.facts["dead"] and view != links.NEGATIVE:
+        if stored.facts["dead"] and view != urls.NEGATIVE:
             rows["Activation"] = "0, nothing that was tried excites this neuron"
     label = unit_labels.clear_label(neuron.network, layer.name, neuron.unit)
     if label is not None:
@@ -179,47 +176,55 @@ def facts(neuron: Neuron, view: str, stored: StoredPicture | None) -> dict[str, 
     rows["Receptive field"] = layer_summary.describe_field(layer)
     canvas = "" if settings.canvas == neuron.usual.canvas else f", canvas {settings.canvas}"
     pixels = layer_summary.times((settings.size, settings.size))
-    rows["Drawn with"] = f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
+    rows["RenderedUnits with"] = (
+        f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
+    )
     return rows
 
 
-def known(neuron: Neuron) -> Drawn | None:
+def known(neuron: NeuronView) -> RenderedUnits | None:
     """Look at the layer's pictures, once those of the neuron's own page are there."""
     network, layer = neuron.network, neuron.layer
     keys = {
         part.key
         for part in layer_pages.plan_page(network, layer, layer_pages.page_of(neuron.unit)).parts()
     }
-    if shared.store().present(keys) != keys:
+    if server_state.store().present(keys) != keys:
         return None
-    return likeness.drawn(network, layer)
+    return similarity.rendered_units(network, layer)
 
 
 def show_badge(
-    neuron: Neuron,
+    neuron: NeuronView,
     best: StoredPicture | None,
     checking: list[Job | str],
-    drawn: Drawn | None,
+    drawn: RenderedUnits | None,
 ) -> None:
     """Say how far the picture can be trusted, once it is drawn from other noise too."""
 
-    def body(_: rows.Sketches) -> None:
+    def body(_: job_status.Previews) -> None:
         others = [it for take in neuron.others() if (it := take.find()) is not None]
-        st.html(judging.badge(neuron, best, others, drawn))
+        st.html(reliability_badge.badge(neuron, best, others, drawn))
 
-    rows.grow("badge", checking, None, body)
+    job_status.show_while_running("badge", checking, None, body)
 
 
-def show_ruler(neuron: Neuron, stored: StoredPicture | None, drawn: Drawn | None) -> None:
+def show_ruler(
+    neuron: NeuronView, stored: StoredPicture | None, drawn: RenderedUnits | None
+) -> None:
     """Show how strongly the large picture excites, beside the layer's other neurons and theirs."""
     others = []
     if drawn is not None:
         values = zip(drawn.units, drawn.values.tolist(), strict=True)
         others = [value for unit, value in values if unit != neuron.unit]
     value = None if stored is None else float(stored.facts["activation"])
-    sentence = judging.rank(value, others) if value is not None and others else "\N{EN SPACE}"
-    colour = widgets.depth_colour(neuron.layer.depth)
-    st.html(judging.ruler(value, others, colour) + f'<p class="ruler-words">{sentence}</p>')
+    sentence = (
+        reliability_badge.rank(value, others) if value is not None and others else "\N{EN SPACE}"
+    )
+    colour = html_snippets.depth_colour(neuron.layer.depth)
+    st.html(
+        reliability_badge.ruler(value, others, colour) + f'<p class="ruler-words">{sentence}</p>'
+    )
 
 
 main()

@@ -13,24 +13,26 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
-from explorer import (
-    choosing,
-    grid,
-    large,
-    layer_pages,
-    links,
-    opening,
-    rows,
-    shared,
-    sighting,
-    widgets,
-)
-from explorer.choosing import Chosen
+from explorer import layer_pages
 from explorer.library import indexes
 from explorer.reports import crop_images
-from explorer.rows import Wanted
 from explorer.text import formatting, layer_summary
-from explorer.ui import incremental, index_picker
+from explorer.ui import (
+    image_picker,
+    incremental,
+    index_picker,
+    job_status,
+    network_picker,
+    server_state,
+    urls,
+)
+from explorer.ui.components import html_snippets, image_viewers
+from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.image_picker import PickedImage
+from explorer.ui.job_status import JobRequests
+from explorer.ui.layers import neuron_grid
+from explorer.ui.neuron.pictures import plan_missing
+from explorer.ui.probe import heatmaps
 
 SAMPLE = "village"
 # Neurons of each layer: pairs of pictures in one row of a wide page.
@@ -44,27 +46,27 @@ LEAST = 0.001
 
 def main() -> None:
     """Read the URL, and show the picture, and beside it the neurons that know it."""
-    st.html(widgets.FRONTEND / "probe.css")
+    html_snippets.page_css("probe")
     problems: list[str] = []
-    infos = shared.network_infos()
+    infos = server_state.network_infos()
     left, right = st.columns([2, 3], gap="large")
     with left, st.container(key="probe-rail"):
-        name = opening.choose(infos, problems)
+        name = network_picker.choose(infos, problems)
         room = st.container()
     with right:
-        network = opening.network(infos[name])
+        network = network_picker.network(infos[name])
         if network is None:
-            opening.tell(problems)
+            network_picker.tell(problems)
             return
         index = index_picker.chosen_index(network, problems)
         with room:
             stage = st.container(key="stage")
-            chosen = choosing.choose("picture", SAMPLE, problems) or choosing.find(SAMPLE)
+            chosen = image_picker.choose("picture", SAMPLE, problems) or image_picker.find(SAMPLE)
         at, layer, unit = place(network, index, problems)
-        sight = sighting.look(network, chosen, index)
+        sight = heatmaps.look(network, chosen, index)
         with stage:
             show_picture(network, chosen, sight, index, at, layer, unit)
-        opening.tell(problems)
+        network_picker.tell(problems)
         show_neurons(network, chosen, sight, index, at, (layer, unit))
 
 
@@ -75,15 +77,15 @@ def place(
     at, layer, unit = None, None, 0
     try:
         row, col = (
-            links.number(name, (0, side - 1))
+            urls.number(name, (0, side - 1))
             for name, side in zip(("row", "col"), network.input_size, strict=True)
         )
         at = None if row is None or col is None else (row, col)
         if "layer" in st.query_params:
             layer = network.layer(st.query_params["layer"])
-            if layer not in sighting.layers(network, index):
+            if layer not in heatmaps.layers(network, index):
                 raise ExplorerError(f"{layer.name} is not among the layers that are shown here")
-            unit = links.number("unit", (0, layer.channels - 1)) or 0
+            unit = urls.number("unit", (0, layer.channels - 1)) or 0
     except ExplorerError as error:
         problems.append(str(error))
         layer = None
@@ -92,7 +94,7 @@ def place(
 
 def show_picture(
     network: Network,
-    chosen: Chosen,
+    chosen: PickedImage,
     sight: ProbeResult,
     index: Index | None,
     at: tuple[int, int] | None,
@@ -106,18 +108,18 @@ def show_picture(
         row, col = (
             int(float(it) * side) for it, side in zip(text.split(), (height, width), strict=True)
         )
-        links.change(row=row, col=col)
+        urls.change(row=row, col=col)
 
-    found = None if layer is None else sighting.answer(sight, layer, index, unit, at)
+    found = None if layer is None else heatmaps.answer(sight, layer, index, unit, at)
     middle = None if at is None else ((at[0] + 0.5) / height, (at[1] + 0.5) / width)
-    large.pick(
-        sighting.shown(network, chosen, None if layer is None else (layer.name, unit)),
+    image_viewers.pick(
+        heatmaps.shown(network, chosen, None if layer is None else (layer.name, unit)),
         network.input_size,
         "pick",
         f"{chosen.title}, as {network.name} sees it: choose a place",
         pick,
         middle,
-        None if layer is None or found is None else sighting.field(network, layer, found),
+        None if layer is None or found is None else heatmaps.field(network, layer, found),
     )
     with st.container(key="pick-status", horizontal=True, vertical_alignment="center"):
         if layer is None or found is None:
@@ -157,14 +159,14 @@ def show_ways(network: Network, layer: Layer | None, unit: int, at: tuple[int, i
         if "index" in st.query_params:
             query["index"] = st.query_params["index"]
         icon = ":material/center_focus_strong:"
-        st.page_link(links.NEURON, label="Open this neuron", icon=icon, query_params=query)
+        st.page_link(urls.NEURON, label="Open this neuron", icon=icon, query_params=query)
     if layer is not None or at is not None:
         st.button(
             "Whole picture",
             key="whole",
             type="tertiary",
             icon=":material/close:",
-            on_click=links.change,
+            on_click=urls.change,
             kwargs={"row": None, "col": None, "layer": None, "unit": None},
         )
 
@@ -185,7 +187,7 @@ def likely(share: float) -> str:
 
 def show_neurons(
     network: Network,
-    chosen: Chosen,
+    chosen: PickedImage,
     sight: ProbeResult,
     index: Index | None,
     at: tuple[int, int] | None,
@@ -199,13 +201,13 @@ def show_neurons(
         else f"how few of {indexes.describe_index(index)} do better"
     )
     line = f"Ranked by {order}; from the answer back to the picture."
-    widgets.heading(f"Neurons that {where}", line, widgets.depth_colour(0.5))
+    html_snippets.heading(f"Neurons that {where}", line, html_snippets.depth_colour(0.5))
     if index is None:
         index_picker.show_missing_index(
             network, "probe", "how unusual an activation is, and the crops beside"
         )
     index_picker.index_selectbox(network)
-    layers = [it for it in sighting.layers(network, index) if at is None or it.spans is not None]
+    layers = [it for it in heatmaps.layers(network, index) if at is None or it.spans is not None]
     found = {it: sight.answers(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
     makers = {}
     if index is not None:
@@ -217,11 +219,11 @@ def show_neurons(
     sheets = incremental.make_in_time(makers)
     if sheets.problem:
         st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
-    wanted = Wanted()
-    recipes = {it: rows.missing(network, it, [one.unit for one in found[it]]) for it in layers}
+    wanted = JobRequests()
+    recipes = {it: plan_missing(network, it, [one.unit for one in found[it]]) for it in layers}
     asked = wanted.ask([recipe for recipe, _ in recipes.values() if recipe is not None])
 
-    def show(sketches: rows.Sketches) -> None:
+    def show(sketches: job_status.Previews) -> None:
         for layer, answers in found.items():
             recipe, lacking = recipes[layer]
             st.html(layer_words(layer))
@@ -240,12 +242,12 @@ def show_neurons(
                 for one in answers
             ]
             here = f"{network.name} {layer.name} {chosen.name} {at}"
-            if widgets.tile_grid(
+            if tile_grid(
                 tiles, f"known {layer.name}", here, select, len(tiles), pairs=index is not None
             ):
                 st.rerun()
 
-    rows.grow("known", asked, "{:.0%}".format, show)
+    job_status.show_while_running("known", asked, "{:.0%}".format, show)
     if not sheets.complete:
         incremental.rerun_soon()
     wanted.settle()
@@ -253,7 +255,7 @@ def show_neurons(
 
 def layer_words(layer: Layer) -> str:
     """Write a layer's name, in the colour of its depth, as HTML."""
-    colour = widgets.depth_colour(layer.depth)
+    colour = html_snippets.depth_colour(layer.depth)
     return (
         f'<h4 class="layer"><i style="background:{colour}"></i>{escape(layer.name)}'
         f"<span>{escape(layer_summary.describe_field(layer))}</span></h4>"
@@ -266,15 +268,17 @@ def tile(
     found: UnitResponse,
     recipe: NeuronRecipe | None,
     sketch: bytes | None,
-) -> widgets.Tile:
+) -> PictureTile:
     """Make the tile of one neuron that answers to the picture."""
     key = (recipe or layer_pages.part_of(network, layer, found.unit)).key
-    picture = shared.store().picture(key, found.unit)
+    picture = server_state.store().picture(key, found.unit)
     caption = unit_labels.unit_name(network, layer, found.unit) or f"neuron {found.unit}"
     if found.percentile is not None:
         share = "top" if found.percentile >= ALL else f"{found.percentile:.1f} %"
         caption = f"{caption} \N{MIDDLE DOT} {share}"
-    made = grid.tile(found.unit, caption, picture, sketch, f"{layer.name} {found.unit}", PIXELS)
+    made = neuron_grid.tile(
+        found.unit, caption, picture, sketch, f"{layer.name} {found.unit}", PIXELS
+    )
     # It can be asked where it fires before its picture is drawn.
     return replace(made, note=f"{found.value:.3g}", dead=False)
 
@@ -282,7 +286,7 @@ def tile(
 def select(tile_id: str) -> None:
     """Look at one neuron's answer."""
     layer, unit = tile_id.rsplit(" ", 1)
-    links.change(layer=layer, unit=unit)
+    urls.change(layer=layer, unit=unit)
 
 
 main()

@@ -8,26 +8,25 @@ from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import defaults
-from explorer import (
-    charting,
-    choosing,
-    dreaming,
-    following,
-    large,
-    links,
-    offering,
-    opening,
-    shared,
-    styling,
-    takes,
-    thumbnails,
-    widgets,
-)
+from explorer import thumbnails
 from explorer.charts import figures
 from explorer.jobs.job_queue import Job
 from explorer.store.results import StoredPicture
-from explorer.styling import Transfer
-from explorer.tuning import Tuning
+from explorer.ui import (
+    chart,
+    download_buttons,
+    image_picker,
+    job_status,
+    network_picker,
+    server_state,
+    urls,
+)
+from explorer.ui.components import html_snippets, image_viewers, style_sliders
+from explorer.ui.dream import dream_view
+from explorer.ui.neuron import pictures
+from explorer.ui.recipe_controls import RecipeControls
+from explorer.ui.style import style_view
+from explorer.ui.style.style_view import StyleView
 
 SIZES = (192, 256, 384, 512, 768, 1024)
 STEPS = (5, 10, 20, 40, 80)
@@ -43,10 +42,10 @@ COLOURS = {
 KINDS = {"png": "PNG", "webp": "WebP"}
 INITS = {"content": "the picture", "noise": "noise"}
 SETTINGS = (
-    *links.STYLE_NUMBERS,
-    *links.STYLE_DECIMALS,
-    *links.STYLE_WORDS,
-    *links.STYLE_LAYERS,
+    *urls.STYLE_NUMBERS,
+    *urls.STYLE_DECIMALS,
+    *urls.STYLE_WORDS,
+    *urls.STYLE_LAYERS,
 )
 POLL_SECONDS = 0.3
 # The curves below it grow less often: a chart is drawn anew as a whole.
@@ -57,72 +56,76 @@ ABOVE = 28.0
 
 def main() -> None:
     """Read the URL, and show one picture being painted."""
-    st.html(widgets.FRONTEND / "style.css")
+    html_snippets.page_css("style")
     problems: list[str] = []
-    studio = opening.studio(problems)
+    studio = network_picker.page_layout(problems)
     if studio is None:
         return
     network = studio.network
     with studio.room:
         with studio.rail:
-            content, style = styling.choose(problems)
+            content, style = style_view.choose(problems)
         try:
-            transfer = styling.read(network, content, style)
+            transfer = style_view.read(network, content, style)
         except ExplorerError as error:
             problems.append(str(error))
             kept = ("network", "picture", "style")
-            links.go(**{it: st.query_params.get(it) for it in kept})
-            transfer = styling.read(network, content, style)
+            urls.go(**{it: st.query_params.get(it) for it in kept})
+            transfer = style_view.read(network, content, style)
         with studio.rail:
             show_settings(transfer)
         show_head(network, transfer)
-        opening.tell(problems)
+        network_picker.tell(problems)
         with st.container(key="voices"):
             show_voices(network, transfer)
-        job = following.instead(transfer.recipe, "painting", transfer.asked)
+        job = job_status.request_exclusive(transfer.recipe, "painting", transfer.asked)
         show_transfer(network, transfer, job)
 
 
-def show_head(network: Network, transfer: Transfer) -> None:
+def show_head(network: Network, transfer: StyleView) -> None:
     """Name what is painted how."""
     title = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
     line = "Content is what a layer sees; style is how the neurons of layers fire together."
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
-        widgets.heading(title, line, widgets.depth_colour(depth))
+        html_snippets.heading(title, line, html_snippets.depth_colour(depth))
 
 
-def show_voices(network: Network, transfer: Transfer) -> None:
+def show_voices(network: Network, transfer: StyleView) -> None:
     """Show which depths speak for content and for style."""
     recipe = transfer.recipe
-    content = styling.nearest(network, recipe.content_layers[0])
-    ends = [styling.nearest(network, recipe.style_layers[at]) for at in (0, -1)]
+    content = style_view.nearest(network, recipe.content_layers[0])
+    ends = [style_view.nearest(network, recipe.style_layers[at]) for at in (0, -1)]
 
     def pick(chosen: str) -> None:
         voice, *names = chosen.split()
         usual = defaults.default_settings(network)
-        layers = tuple(names) if voice == "content" else styling.between(network, *names)
+        layers = tuple(names) if voice == "content" else style_view.between(network, *names)
         name = f"{voice}_layers"
-        links.change(**{name: None if layers == usual[name] else ",".join(layers)})
+        urls.change(**{name: None if layers == usual[name] else ",".join(layers)})
 
     place = (min(ends), max(ends))
-    if styling.voices(styling.stops(network), content, place, "speaking", network.name, pick):
+    if style_sliders.style_sliders(
+        style_view.stops(network), content, place, "speaking", network.name, pick
+    ):
         st.rerun()
 
 
-def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -> None:
+def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) -> None:
     """Show the painting over its picture, follow it as it grows, and offer what can be done."""
     recipe = transfer.recipe
 
     def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
-        after = dreaming.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
+        after = dream_view.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
         width, height = transfer.content.picture.size
         label = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
         label += "" if found else ", unfinished"
-        before = dreaming.began(recipe.content, recipe.size)
+        before = dream_view.began(recipe.content, recipe.size)
         place = f"{recipe.content} {recipe.styles[0]} {network.name}"
-        large.compare(before, after, (height, width), "compare", label, place, "painted", ABOVE)
-        following.status(
+        image_viewers.compare(
+            before, after, (height, width), "compare", label, place, "painted", ABOVE
+        )
+        job_status.show_status(
             now,
             "{:.0%} painted".format,
             "style",
@@ -130,13 +133,13 @@ def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -
             lambda: show_tools(transfer, found) if found else None,
         )
 
-    stored = following.picture(recipe.key, job, POLL_SECONDS, show)
+    stored = job_status.follow_picture(recipe.key, job, POLL_SECONDS, show)
     st.html(
         '<div class="section"><h3>How it comes nearer</h3><p>What each layer still lacks, step by '
         "step; every size begins with what the smaller one left.</p></div>"
     )
     with st.container(key="curves"):
-        grows = stored is None and following.pace(job) is not None
+        grows = stored is None and job_status.poll_interval(job) is not None
         st.fragment(
             partial(show_curves, network, recipe.key, stored),
             run_every=CURVES_SECONDS if grows else None,
@@ -146,22 +149,24 @@ def show_transfer(network: Network, transfer: Transfer, job: Job | str | None) -
 def show_curves(network: Network, key: str, stored: StoredPicture | None) -> None:
     """Show how far each layer is from what it should be, as far as it is painted."""
     if stored is None:
-        curves, share = styling.course(key)
+        curves, share = style_view.course(key)
     else:
-        curves, share = styling.curves(stored.facts), 1.0
+        curves, share = style_view.curves(stored.facts), 1.0
     if not curves:
         st.caption("The curves begin with the first strokes.")
         return
-    colours = {name: widgets.depth_colour(network.layer(name.split()[1]).depth) for name in curves}
+    colours = {
+        name: html_snippets.depth_colour(network.layer(name.split()[1]).depth) for name in curves
+    }
     figure = figures.falling(curves, colours, share)
-    charting.show(figure, "losses", f"{network.name}-style-losses")
+    chart.show(figure, "losses", f"{network.name}-style-losses")
 
 
-def show_tools(transfer: Transfer, stored: StoredPicture) -> None:
+def show_tools(transfer: StyleView, stored: StoredPicture) -> None:
     """Offer what can be done with a finished picture."""
-    kind = "png" if takes.exact(stored) else "webp"
+    kind = "png" if pictures.exact(stored) else "webp"
     show_save(transfer, stored.image, kind, f"Save as {KINDS[kind]}")
-    offering.code(transfer.recipe, 0, "style")
+    download_buttons.code(transfer.recipe, 0, "style")
     st.button(
         "Paint it once more",
         key="again",
@@ -174,12 +179,12 @@ def show_tools(transfer: Transfer, stored: StoredPicture) -> None:
 
 def again(key: str) -> None:
     """Let a painted picture be the one that the next is painted from."""
-    stored = shared.store().picture(key, 0)
+    stored = server_state.store().picture(key, 0)
     if stored is not None:
-        links.change(picture=choosing.accept(stored.image).name)
+        urls.change(picture=image_picker.accept_upload(stored.image).name)
 
 
-def show_save(transfer: Transfer, image: bytes, kind: str, label: str) -> None:
+def show_save(transfer: StyleView, image: bytes, kind: str, label: str) -> None:
     """Offer a picture as a file."""
     titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
     name = f"{titles}-{transfer.recipe.network}.{kind}"
@@ -189,9 +194,9 @@ def show_save(transfer: Transfer, image: bytes, kind: str, label: str) -> None:
     )
 
 
-def show_settings(transfer: Transfer) -> None:
+def show_settings(transfer: StyleView) -> None:
     """Let the visitor choose how it is painted; the address changes at once."""
-    tuning = Tuning(transfer.recipe, links.STYLE_USUAL)
+    tuning = RecipeControls(transfer.recipe, urls.STYLE_USUAL)
     tuning.slide("balance", "Balance: from more style to more content", BALANCES, balanced)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         times = "\N{MULTIPLICATION SIGN} {:g}".format
@@ -199,7 +204,7 @@ def show_settings(transfer: Transfer) -> None:
         tuning.slide("size", "Longer side in pixels", SIZES)
         tuning.slide("steps", "Steps at each size", STEPS)
         tuning.select("colours", "Whose colours", COLOURS)
-        tuning.select("loss", "What style is", styling.LOSSES)
+        tuning.select("loss", "What style is", style_view.LOSSES)
         tuning.select("init", "Start from", INITS)
         tuning.seed("Seed: where the chance in noise comes from")
         tuning.back(SETTINGS)

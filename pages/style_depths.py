@@ -7,23 +7,15 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
-from explorer import (
-    company,
-    following,
-    links,
-    opening,
-    rows,
-    style_charts,
-    styled,
-    styling,
-    thumbnails,
-    widgets,
-)
-from explorer.choosing import Chosen
+from explorer import thumbnails
 from explorer.gallery.queries import PNG_SIGNATURE
 from explorer.jobs.job_queue import Job
-from explorer.styled import Styled
-from explorer.tuning import Tuning
+from explorer.ui import job_status, network_picker, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.image_picker import PickedImage
+from explorer.ui.recipe_controls import RecipeControls
+from explorer.ui.style import gram_view, grid_charts, style_grid_view, style_view
+from explorer.ui.style.style_grid_view import StyleGridView
 
 VIEWS = {
     "": "Style by content",
@@ -44,45 +36,45 @@ LARGE_PIXELS = 768
 
 def main() -> None:
     """Read the URL, and show one of the three views."""
-    st.html(widgets.FRONTEND / "style.css")
+    html_snippets.page_css("style")
     problems: list[str] = []
-    studio = opening.studio(problems)
+    studio = network_picker.page_layout(problems)
     if studio is None:
         return
     network = studio.network
     with studio.room:
         with studio.rail:
-            content, style = styling.choose(problems)
+            content, style = style_view.choose(problems)
         view = show_views(problems)
         if view == "together":
             show_company(network, content, style, problems)
             return
-        shows = styled.ROWS if view == "rows" else (MATRIX,)
+        shows = style_grid_view.ROWS if view == "rows" else (MATRIX,)
         try:
-            found = styled.read(network, content, style, shows)
+            found = style_grid_view.read(network, content, style, shows)
         except ExplorerError as error:
             problems.append(str(error))
-            links.change(**dict.fromkeys(SETTINGS))
-            found = styled.read(network, content, style, shows)
+            urls.change(**dict.fromkeys(SETTINGS))
+            found = style_grid_view.read(network, content, style, shows)
         with studio.rail:
             show_settings(found.recipe)
-        opening.tell(problems)
+        network_picker.tell(problems)
         show_pictures(network, found)
 
 
 def show_views(problems: list[str]) -> str:
     """Let the visitor choose what to look at, and tell what it is."""
     try:
-        view = links.one_of("view", tuple(VIEWS)[1:])
+        view = urls.one_of("view", tuple(VIEWS)[1:])
     except ExplorerError as error:
         problems.append(str(error))
         view = ""
 
     def pick() -> None:
-        links.change(view=st.session_state["view"] or None, cell=None)
+        urls.change(view=st.session_state["view"] or None, cell=None)
 
     with st.container(key="style-head"):
-        widgets.heading("Style depths", LINES[view], widgets.depth_colour(0.5))
+        html_snippets.heading("Style depths", LINES[view], html_snippets.depth_colour(0.5))
     st.session_state["view"] = view
     st.segmented_control(
         "What to look at",
@@ -96,49 +88,51 @@ def show_views(problems: list[str]) -> str:
     return view
 
 
-def show_company(network: Network, content: Chosen, style: Chosen, problems: list[str]) -> None:
+def show_company(
+    network: Network, content: PickedImage, style: PickedImage, problems: list[str]
+) -> None:
     """Show which neurons of a layer fire together."""
-    layer = company.layer_of(network, problems)
-    found = company.look(network, layer, content, style)
-    pair = company.pair_of(found, problems)
-    opening.tell(problems)
-    company.layers(network, layer)
-    company.show(network, found, pair)
+    layer = gram_view.layer_of(network, problems)
+    found = gram_view.look(network, layer, content, style)
+    pair = gram_view.pair_of(found, problems)
+    network_picker.tell(problems)
+    gram_view.layers(network, layer)
+    gram_view.show(network, found, pair)
 
 
-def show_pictures(network: Network, found: Styled) -> None:
+def show_pictures(network: Network, found: StyleGridView) -> None:
     """Show the pictures of a view as they come, and what was measured once all are there."""
     recipe = found.recipe
     total = len(recipe.pictures)
-    job = following.instead(recipe, "style depths", found.asked)
-    done = {number: it.image for number, it in styled.pictures(recipe).items()}
+    job = job_status.request_exclusive(recipe, "style depths", found.asked)
+    done = {number: it.image for number, it in style_grid_view.pictures(recipe).items()}
 
-    def show(sketches: rows.Sketches) -> None:
+    def show(sketches: job_status.Previews) -> None:
         here = done
         if len(done) < total:
-            here = {number: it.image for number, it in styled.pictures(recipe).items()}
+            here = {number: it.image for number, it in style_grid_view.pictures(recipe).items()}
         for part in recipe.shows:
             st.html(
-                f'<div class="section"><h3>{styled.TITLES[part]}</h3>'
-                f"<p>{styled.LINES[part].format(content=recipe.content_layer)}</p></div>"
+                f'<div class="section"><h3>{style_grid_view.TITLES[part]}</h3>'
+                f"<p>{style_grid_view.LINES[part].format(content=recipe.content_layer)}</p></div>"
             )
-            styled.show(network, found, part, sketches, here)
+            style_grid_view.show(network, found, part, sketches, here)
 
     def doing(fraction: float) -> str:
         return f"{round(fraction * total)} of {total} pictures"
 
     with st.container(key="cells"):
-        rows.grow("cells", [] if job is None else [job], doing, show)
+        job_status.show_while_running("cells", [] if job is None else [job], doing, show)
     # Before the charts, as what they show is measured for some seconds at first.
     show_cell(found, done, job)
     if len(done) == total and MATRIX in recipe.shows:
-        style_charts.show(network, recipe)
+        grid_charts.show(network, recipe)
 
 
-def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> None:
+def show_cell(found: StyleGridView, done: dict[int, bytes], job: Job | str | None) -> None:
     """Show one picture large, where the link names one that is there."""
     named = st.query_params.get("cell")
-    cell = None if named is None else styled.find(found.recipe, named)
+    cell = None if named is None else style_grid_view.find(found.recipe, named)
     if cell is None:
         return
     image = done.get(found.recipe.parts().index(cell.recipe))
@@ -147,14 +141,14 @@ def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> N
 
     def body() -> None:
         url = thumbnails.thumbnail(image, LARGE_PIXELS)
-        st.html(f'<img class="whole-picture" src="{url}" alt="{styled.describe(cell)}">')
+        st.html(f'<img class="whole-picture" src="{url}" alt="{style_grid_view.describe(cell)}">')
         with st.container(key="cell-tools", horizontal=True, vertical_alignment="center"):
             # What came with the explorer is smaller, with some loss.
             kind = "png" if image.startswith(PNG_SIGNATURE) else "webp"
             st.download_button(
                 "Save it",
                 image,
-                f"{styled.name(cell)}-{found.recipe.network}.{kind}",
+                f"{style_grid_view.name(cell)}-{found.recipe.network}.{kind}",
                 f"image/{kind}",
                 key="save",
                 icon=":material/download:",
@@ -162,24 +156,24 @@ def show_cell(found: Styled, done: dict[int, bytes], job: Job | str | None) -> N
             )
             if cell.recipe.subject == "style":
                 st.page_link(
-                    links.STYLE,
+                    urls.STYLE,
                     label="Paint it large",
                     icon=":material/palette:",
-                    query_params=styled.query(found, cell.recipe),
+                    query_params=style_grid_view.query(found, cell.recipe),
                 )
 
-    dismiss = partial(links.change, cell=None)
-    st.dialog(styled.describe(cell), width="medium", on_dismiss=dismiss)(body)()
+    dismiss = partial(urls.change, cell=None)
+    st.dialog(style_grid_view.describe(cell), width="medium", on_dismiss=dismiss)(body)()
 
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:
     """Let the visitor choose what all pictures have in common."""
-    tuning = Tuning(recipe, forgotten=("cell",))
+    tuning = RecipeControls(recipe, forgotten=("cell",))
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         tuning.slide("balance", "Balance: how loudly content speaks", BALANCES)
         tuning.slide("size", "Longer side of each in pixels", SIZES)
         tuning.slide("steps", "Steps at each size", STEPS)
-        tuning.select("loss", "What style is", styling.LOSSES)
+        tuning.select("loss", "What style is", style_view.LOSSES)
         tuning.seed("Seed")
         tuning.back(SETTINGS)
 

@@ -58,8 +58,9 @@ MAY_IMPORT = {
     "explorer.charts": FACTS,
     "explorer.reports": f"{SERVED} core.figures explorer.charts",
     "explorer.ui": f"{SERVED} core.figures explorer.engine explorer.charts explorer.reports",
-    "explorer.cli": f"{SERVED} core.figures explorer.engine explorer.cluster explorer.charts "
-    "explorer.reports",
+    "explorer.cli": f"{SERVED} core.figures explorer.engine explorer.cluster explorer.cli.serve "
+    "explorer.charts explorer.reports",
+    "explorer.cli.serve": f"{SERVED} explorer.engine explorer.cli explorer.ui",
     "explorer.prebuilt": f"{SERVED} core.figures explorer.ui",
     "explorer.app": f"{SERVED} explorer.ui",
     "explorer.__main__": "explorer.cli",
@@ -92,6 +93,8 @@ def imports(file: Path) -> set[str]:
 
 def package(module: str) -> str:
     """Return which entry of the table a module belongs to; "" where it has none."""
+    if module in MAY_IMPORT:
+        return module
     parts = module.split(".")
     name = parts[0] if parts[0] == "pages" else ".".join(parts[:2])
     return name if name in MAY_IMPORT else ""

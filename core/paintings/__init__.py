@@ -3,8 +3,8 @@
 Strokes that swirl, a pointillist's dots, a mosaic, a woodcut and stained glass. All are drawn from
 a seed, at any size, and never twice in the same place: a style is what happens everywhere.
 
-One that takes seconds to draw lies beside this page, finished: ``python -m explorer.shipping
-paintings`` draws it anew.
+One that takes seconds to draw lies beside this page, finished: ``python -m
+explorer.prebuilt.pictures paintings`` draws it anew.
 """
 
 import functools

@@ -10,31 +10,31 @@ import sys
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli import (
-    app,
+from explorer.cli import (  # each adds its commands to `cli`
     atlas,
-    depths,
+    dream_depths,
     dreams,
     gram,
+    index,
     jobs,
     labels,
     networks,
     neurons,
     replay,
     report,
-    retrieval,
+    serve,
     style,
     style_depths,
 )
-from explorer.cli.common import cli
+from explorer.cli.options import cli
 
 __all__ = [
-    "app",
     "atlas",
     "cli",
-    "depths",
+    "dream_depths",
     "dreams",
     "gram",
+    "index",
     "jobs",
     "labels",
     "main",
@@ -42,7 +42,7 @@ __all__ = [
     "neurons",
     "replay",
     "report",
-    "retrieval",
+    "serve",
     "style",
     "style_depths",
 ]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import ExplorerError
-from explorer.cli.common import AsJson, DeviceName, NetworkName, WeightsFile, cli, print_json
+from explorer.cli.options import AsJson, DeviceName, NetworkName, WeightsFile, cli, print_json
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -97,7 +97,7 @@ def _render(
     store: "Store", recipe: "NeuronRecipe", fresh: bool, engine: str, device: str
 ) -> dict[str, Any]:
     """Render what the store lacks of a layer, and sum up what was done."""
-    from explorer.cli.working import visitor, wait_for, work_on
+    from explorer.cli.run_job import run_job, visitor, wait_for
     from explorer.engine import LOCAL
     from explorer.jobs.job_queue import Jobs
 
@@ -106,7 +106,7 @@ def _render(
     job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
     if job.open:
         if engine == LOCAL:
-            work_on(store, job, device)
+            run_job(store, job, device)
         else:
             wait_for(store, job)
     made = [it for it in parts if it.key not in there]

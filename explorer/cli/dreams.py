@@ -11,7 +11,7 @@ from rich.console import Console
 
 from core.errors import ExplorerError
 from core.recipes.dream import DREAM_SIZES, FRAMES_RANGE, DreamRecipe
-from explorer.cli.common import (
+from explorer.cli.options import (
     AsJson,
     DeviceName,
     NetworkName,
@@ -177,7 +177,7 @@ def dream_film(
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
     from core.images import image_io
     from explorer import video_io
-    from explorer.cli.common import keep
+    from explorer.cli.options import keep
     from explorer.store.results import Store
 
     check_writable(out, FILMS)
@@ -221,7 +221,7 @@ def _make(
     """Dream as a job; give its recipe, its pictures in order, and the seconds it took."""
     from core.dreams import render_dreams
     from core.networks.registry import load
-    from explorer.cli.working import make
+    from explorer.cli.run_job import run_recipe
     from explorer.store.results import Store
 
     network = load(name, weights, device)
@@ -236,7 +236,7 @@ def _make(
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
-    pictures = make(store, recipe, device, fresh=fresh)
+    pictures = run_recipe(store, recipe, device, fresh=fresh)
     return recipe, pictures, time.monotonic() - started
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from explorer.cli.common import (
+from explorer.cli.options import (
     AsJson,
     DeviceName,
     NetworkName,

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
-from explorer.cli.common import AsJson, DeviceName, cli, print_json
+from explorer.cli.options import AsJson, DeviceName, cli, print_json
 from explorer.gallery.queries import Gallery, Search, name
 from explorer.jobs import processes
 from explorer.jobs.job_queue import Job, Jobs
@@ -88,9 +88,9 @@ def resume(job_id: JobId, device: DeviceName = "auto") -> None:
     job = queue.find(job_id)
     if job.state == "done":
         raise ExplorerError(f"job {job.id} is done already")
-    from explorer.cli.working import visitor, work_on
+    from explorer.cli.run_job import run_job, visitor
 
-    work_on(store, queue.resume(job.key, visitor()), device)
+    run_job(store, queue.resume(job.key, visitor()), device)
     Console(stderr=True, soft_wrap=True).print(f"finished {name(job)}", markup=False)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import ExplorerError
-from explorer.cli.common import AsJson, NetworkName, cli, print_json
+from explorer.cli.options import AsJson, NetworkName, cli, print_json
 
 
 @cli.command()

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from explorer.cli.common import AsJson, NetworkName, WeightsFile, cli, print_json
+from explorer.cli.options import AsJson, NetworkName, WeightsFile, cli, print_json
 
 if TYPE_CHECKING:
     from core.networks.layers import Layer

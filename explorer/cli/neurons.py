@@ -13,7 +13,7 @@ from rich.table import Table
 
 from core.errors import ExplorerError
 from core.recipes.neuron import CANVASES, OBJECTIVES, SIZE_RANGE, STEPS
-from explorer.cli.common import (
+from explorer.cli.options import (
     AsJson,
     DeviceName,
     NetworkName,
@@ -173,11 +173,11 @@ def _make(store: "Store", recipe: "NeuronRecipe", fresh: bool, exact: bool, devi
     Returns:
         How many pictures were rendered.
     """
-    from explorer.cli.working import make
+    from explorer.cli.run_job import run_recipe
 
     parts = recipe.parts()
     there = set() if fresh else store.present([it.key for it in parts], not exact)
-    make(store, recipe, device, fresh=fresh, shipped=not exact)
+    run_recipe(store, recipe, device, fresh=fresh, shipped=not exact)
     return sum(len(it.pictures) for it in parts if it.key not in there)
 
 

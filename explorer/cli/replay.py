@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli.common import (
+from explorer.cli.options import (
     AsJson,
     DeviceName,
     WeightsFile,
@@ -66,7 +66,7 @@ def replay(
 
 def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
     """Make the picture again, with a bar on standard error."""
-    from explorer.cli.working import bar
+    from explorer.cli.run_job import bar
     from explorer.rendering import replay as replaying
     from explorer.store.results import Store
     from explorer.text import recipe_summary

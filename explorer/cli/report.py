@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from explorer.cli.common import (
+from explorer.cli.options import (
     DeviceName,
     NetworkName,
     WeightsFile,
@@ -35,7 +35,7 @@ def report(
     from core.index import reader
     from core.networks import registry
     from core.neurons import render_neurons
-    from explorer.cli.working import make
+    from explorer.cli.run_job import run_recipe
     from explorer.reports import html_report as reports
     from explorer.store.results import Store
 
@@ -49,7 +49,7 @@ def report(
     recipe = render_neurons.plan(loaded, found.name, [] if unit is None else [unit], size)
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
-    pictures = {it.part: it for it in make(store, recipe, device)}
+    pictures = {it.part: it for it in run_recipe(store, recipe, device)}
     if unit is None:
         text = reports.layer_report(loaded, found, recipe, pictures)
     else:

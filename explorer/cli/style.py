@@ -12,7 +12,8 @@ from rich.table import Table
 
 from core.errors import ExplorerError
 from core.recipes.style import COLOURS, INITS, LOSSES, METHODS, POOLINGS, STYLE_SIZES, StyleRecipe
-from explorer.cli.common import (
+from explorer.cli.dreams import parse_layers
+from explorer.cli.options import (
     AsJson,
     DeviceName,
     NetworkName,
@@ -23,7 +24,6 @@ from explorer.cli.common import (
     print_json,
     write,
 )
-from explorer.cli.dreams import parse_layers
 
 if TYPE_CHECKING:
     from explorer.store.results import Store, StoredPicture
@@ -202,7 +202,7 @@ def _run(
     """Paint as a job, write the picture, and tell how each cost fell."""
     from core.networks.registry import load
     from core.style import transfer
-    from explorer.cli.working import make
+    from explorer.cli.run_job import run_recipe
     from explorer.store.results import Store
 
     network = load(name, weights, device)
@@ -212,7 +212,7 @@ def _run(
     if weights is not None:
         store.remember_checkpoint(network.name, network.fingerprint, weights)
     started = time.monotonic()
-    (picture,) = make(store, recipe, device, fresh=fresh, shipped=False)
+    (picture,) = run_recipe(store, recipe, device, fresh=fresh, shipped=False)
     seconds = time.monotonic() - started
     write(out, picture.image)
     _tell(recipe, picture, seconds, out, as_json)

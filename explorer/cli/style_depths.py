@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.recipes.style import STYLE_SIZES
 from core.recipes.style_grid import MATRIX, SHOWS, StyleDepthsRecipe
-from explorer.cli.common import (
+from explorer.cli.options import (
     AsJson,
     DeviceName,
     NetworkName,
@@ -119,13 +119,13 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 def _paint(store: "Store", recipe: StyleDepthsRecipe, device: str, fresh: bool) -> float:
     """Paint what the store lacks, as a job, and tell the seconds that it took."""
-    from explorer.cli.working import visitor, work_on
+    from explorer.cli.run_job import run_job, visitor
     from explorer.jobs.job_queue import Jobs
 
     started = time.monotonic()
     job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=False)
     if job.open:
-        work_on(store, job, device)
+        run_job(store, job, device)
     return time.monotonic() - started
 
 

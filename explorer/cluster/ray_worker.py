@@ -42,7 +42,7 @@ from explorer.store.results import Store
 ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
 # What a machine of the cluster needs to have of the project; pictures that ship stay here.
 PACKAGES = [str(ROOT / "core"), str(ROOT / "explorer")]
-NOT_SENT = ["__pycache__/", "assets/"]
+NOT_SENT = ["__pycache__/", "*.sqlite3", "previews/"]
 # How often it is seen whether machines have joined.
 GROW_SECONDS = 5.0
 # How long to wait for something that listens at an address.

@@ -5,7 +5,6 @@ import streamlit as st
 from core.errors import unknown
 from core.index.reader import Index
 from core.networks.network import Network
-from explorer import links
 from explorer.library import index_task
 from explorer.library.indexes import (
     can_build,
@@ -15,6 +14,7 @@ from explorer.library.indexes import (
     start_build,
 )
 from explorer.text import formatting
+from explorer.ui import urls
 
 POLL_SECONDS = 0.6
 
@@ -41,7 +41,7 @@ def index_selectbox(network: Network) -> None:
         format_func=lambda name: describe_index(found[name]),
         key="index",
         label_visibility="collapsed",
-        on_change=lambda: links.change(index=st.session_state["index"]),
+        on_change=lambda: urls.change(index=st.session_state["index"]),
     )
 
 

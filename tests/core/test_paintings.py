@@ -23,7 +23,7 @@ def test_one_that_is_kept_is_what_would_be_drawn(name: str) -> None:
     assert kept.shape == drawn.shape == (paintings.SIZE, paintings.SIZE, 3)
     # Another Pillow may round the edge of a stroke otherwise; another manner changes all of them.
     differ = float((kept != drawn).any(-1).mean())
-    assert differ < 0.01, "run python -m explorer.shipping paintings: its manner changed"
+    assert differ < 0.01, "run python -m explorer.prebuilt.pictures paintings: its manner changed"
 
 
 @pytest.mark.parametrize("name", paintings.KEPT)

@@ -18,9 +18,9 @@ from core.networks.registry import NetworkInfo
 from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
-from explorer import shared
 from explorer.jobs.worker import Worker
 from explorer.rendering import render_recipe
+from explorer.ui import server_state
 from tests.conftest import as_network
 from tests.pages.app import open_at
 
@@ -73,7 +73,7 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
     monkeypatch.setattr(registry, "describe_networks", lambda: infos)
     monkeypatch.setattr(registry, "load", studio.load)
     monkeypatch.setattr(render_neurons, "plan", studio.plan)
-    monkeypatch.setattr(render_neurons, "render", studio.render)
+    monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, studio.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
     render_recipe._network.cache_clear()
     st.cache_resource.clear()
@@ -84,7 +84,7 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
 
 def work_off(app: AppTest) -> AppTest:
     """Do the work that the page has asked for, as a worker does, and look again."""
-    worker = Worker(shared.store(), "test", render_recipe.render_updates)
+    worker = Worker(server_state.store(), "test", render_recipe.render_updates)
     while worker.turn():
         while worker.turn():
             pass

@@ -16,7 +16,8 @@ from safetensors.torch import save
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from core.style import defaults, grid
-from explorer import links, shared, styling
+from explorer.ui import server_state, urls
+from explorer.ui.style import style_view
 from tests.conftest import tiny_module
 from tests.explorer.library.test_catalogue import SMALL, checkpoint
 from tests.pages.app import html, open_at
@@ -81,8 +82,8 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
 
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
     monkeypatch.setattr(grid, "plan_grid", quick)
-    monkeypatch.setattr(links, "STYLE_USUAL", {"size": 48, "steps": 3})
-    monkeypatch.setattr(styling, "PAINTING", "dots")
+    monkeypatch.setattr(urls, "STYLE_USUAL", {"size": 48, "steps": 3})
+    monkeypatch.setattr(style_view, "PAINTING", "dots")
     # No index is made beside.
     monkeypatch.setenv("EXPLORER_WORKERS", "0")
     yield from open_studio(Studio(tiny_module()), monkeypatch)
@@ -174,7 +175,7 @@ def test_files_that_are_no_pictures(page: str, studio: Studio) -> None:
 
 
 def test_files_that_are_no_weights() -> None:
-    shared.network.clear()
+    server_state.network.clear()
     app = open_at("library")
     for name, content in NO_WEIGHTS.items():
         app.selectbox(key="architecture").select(SMALL)

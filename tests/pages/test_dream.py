@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
-from explorer import choosing, dropping, links, shared
 from explorer.gallery.queries import Gallery, Search
+from explorer.ui import image_picker, png_drop, server_state, urls
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off
@@ -34,7 +34,7 @@ def component(app: AppTest, name: str) -> dict[str, Any]:
 
 
 def recipe_of() -> DreamRecipe:
-    (entry,) = Gallery(shared.jobs()).entries(Search())
+    (entry,) = Gallery(server_state.jobs()).entries(Search())
     found = entry.recipe
     assert isinstance(found, DreamRecipe)
     return found
@@ -49,14 +49,14 @@ def test_there_is_a_dream_before_the_first_click(studio: Studio) -> None:
     ]
     assert all(it["picture"] for it in component(app, "stops")["stops"])
     # Nobody asked for it, so it is not in the gallery.
-    assert Gallery(shared.jobs()).count(Search()) == 0
+    assert Gallery(server_state.jobs()).count(Search()) == 0
     assert [it.label for it in app.get("download_button")] == ["Save as PNG"]
 
 
 def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
     app = visit("dream", picture="cat", layer="3", unit="2,4", strength="1.5", seed="7", **QUICK)
     found = recipe_of()
-    cat = choosing.find("cat").fingerprint
+    cat = image_picker.find("cat").fingerprint
     expected = render_dreams.plan(
         studio.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
     )
@@ -69,9 +69,9 @@ def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
 def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
     visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
     found = recipe_of()
-    dropping.check(found)
-    page, asked = links.of(found, 0)
-    assert page == links.DREAM
+    png_drop.check(found)
+    page, asked = urls.link_to(found, 0)
+    assert page == urls.DREAM
     again = visit("dream", **asked)
     assert recipe_of() == found
     assert not again.warning
@@ -96,9 +96,9 @@ def test_a_dream_becomes_the_next_one_s_picture(studio: Studio) -> None:
     work_off(app)
     then = query(app)["picture"]
     assert then not in ("cat", first.image)
-    stored = shared.store().picture(first.key, 0)
+    stored = server_state.store().picture(first.key, 0)
     assert stored is not None
-    assert choosing.accept(stored.image).name == then
+    assert image_picker.accept_upload(stored.image).name == then
 
 
 def test_a_dream_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
@@ -106,7 +106,7 @@ def test_a_dream_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
     left = st_key(app)
     app.query_params["layer"] = "3"
     app.run()
-    job = shared.jobs().get(left)
+    job = server_state.jobs().get(left)
     assert job is not None and job.state == "cancelled" and job.deleted is not None
     assert st_key(app) != left
 
@@ -141,9 +141,9 @@ def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
     visit("dream", picture="cat", **QUICK)
     found = recipe_of()
     with pytest.raises(ExplorerError, match="no page shows films"):
-        links.of(replace(found, frames=3))
+        urls.link_to(replace(found, frames=3))
     with pytest.raises(ExplorerError, match="is not here"):
-        dropping.check(replace(found, image="f" * 32))
+        png_drop.check(replace(found, image="f" * 32))
 
 
 def test_depths_are_shown_side_by_side(studio: Studio) -> None:
@@ -155,7 +155,7 @@ def test_depths_are_shown_side_by_side(studio: Studio) -> None:
     assert page.count("taken for") == len(shown)
     # The tiny network's neurons have no labels, so there is one chart.
     assert len(app.get("plotly_chart")) == 1
-    assert Gallery(shared.jobs()).count(Search()) == 0
+    assert Gallery(server_state.jobs()).count(Search()) == 0
 
 
 def test_a_neuron_leads_to_its_dream(studio: Studio) -> None:

@@ -18,12 +18,12 @@ from core.networks.network import Network
 from core.networks.registry import NetworkInfo
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
-from explorer import dropping, links, shared
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.jobs.worker import Worker
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
+from explorer.ui import png_drop, server_state, urls
 from tests.conftest import as_network, tiny_module
 from tests.pages.app import html, open_at, query
 
@@ -72,9 +72,9 @@ def compute(
 
 def make(asked: NeuronRecipe) -> Job:
     """Ask for something, and finish it."""
-    jobs = Jobs(shared.store())
+    jobs = Jobs(server_state.store())
     jobs.submit(asked, "me")
-    Worker(shared.store(), "test", compute).turn(asked.key)
+    Worker(server_state.store(), "test", compute).turn(asked.key)
     job = jobs.get(asked.key)
     assert job is not None
     return job
@@ -136,7 +136,7 @@ def test_an_entry_is_renamed_and_starred() -> None:
     app.text_input(key=f"title {job.key}").set_value("*Zebra* <b>").run()
     app.button(key="star").click().run()
     assert not app.exception
-    found = Gallery(shared.jobs()).entries(Search(starred=True))
+    found = Gallery(server_state.jobs()).entries(Search(starred=True))
     assert [it.title for it in found] == ["*Zebra* <b>"]
     assert "*Zebra* &lt;b&gt;" in html(app)
 
@@ -195,16 +195,16 @@ def test_one_entry_cannot_be_compared_with_itself() -> None:
 
 def test_what_waits_stands_above_and_can_be_stopped() -> None:
     asked = recipe(*range(2 * BATCH))
-    Jobs(shared.store()).submit(asked, "somebody")
-    Worker(shared.store(), "test", compute).turn(asked.key)
+    Jobs(server_state.store()).submit(asked, "somebody")
+    Worker(server_state.store(), "test", compute).turn(asked.key)
     app = open_gallery()
     assert not cards(app)
     app.button(key=f"stop gallery {asked.key}").click().run()
-    stopped = shared.jobs().get(asked.key)
+    stopped = server_state.jobs().get(asked.key)
     assert stopped is not None
     # Somebody else asked for it just now, so it goes on.
     assert stopped.open
-    shared.jobs().cancel(asked.key)
+    server_state.jobs().cancel(asked.key)
     app.run()
     assert len(cards(app)) == 1
 
@@ -215,7 +215,7 @@ def test_what_failed_says_why_and_goes_on() -> None:
     app = open_gallery()
     assert any("not enough memory" in it.value for it in app.markdown)
     app.button(key=f"go on gallery {job.key}").click().run()
-    again = shared.jobs().get(job.key)
+    again = server_state.jobs().get(job.key)
     assert again is not None
     assert again.state == "waiting"
 
@@ -236,8 +236,8 @@ def dropped(asked: Recipe, **other: str) -> str:
 
 
 def test_what_the_browser_found_is_read() -> None:
-    assert dropping.read(dropped(recipe(3))) == (recipe(3), None)
-    assert dropping.read(dropped(recipe(3), part="3")) == (recipe(3), 3)
+    assert png_drop.read(dropped(recipe(3))) == (recipe(3), None)
+    assert png_drop.read(dropped(recipe(3), part="3")) == (recipe(3), 3)
 
 
 @pytest.mark.parametrize(
@@ -254,21 +254,21 @@ def test_what_the_browser_found_is_read() -> None:
 )
 def test_a_hostile_picture_gets_one_sentence(sent: dict[str, str], words: str) -> None:
     with pytest.raises(ExplorerError, match=words):
-        dropping.read(json.dumps(sent))
+        png_drop.read(json.dumps(sent))
 
 
 def test_a_recipe_must_fit_the_network_that_is_here() -> None:
-    dropping.check(recipe(0))
+    png_drop.check(recipe(0))
     with pytest.raises(ExplorerError, match="did you mean 'sketchnet'"):
-        dropping.check(replace(recipe(), network="sketchnat"))
+        png_drop.check(replace(recipe(), network="sketchnat"))
     with pytest.raises(ExplorerError, match="other weights"):
-        dropping.check(replace(recipe(), weights="f" * 16))
+        png_drop.check(replace(recipe(), weights="f" * 16))
     with pytest.raises(ExplorerError, match="no layer"):
-        dropping.check(recipe(layer="nowhere"))
+        png_drop.check(recipe(layer="nowhere"))
     with pytest.raises(ExplorerError, match="no unit 999"):
-        dropping.check(recipe(999))
+        png_drop.check(recipe(999))
     # What is not on this machine is fetched first; its page offers that.
-    dropping.check(replace(recipe(), network="resnet18"))
+    png_drop.check(replace(recipe(), network="resnet18"))
 
 
 def test_a_saved_picture_opens_its_neuron() -> None:
@@ -276,7 +276,7 @@ def test_a_saved_picture_opens_its_neuron() -> None:
     app = open_gallery()
     app.file_uploader(key="file").set_value(("a.png", png, "image/png")).run()
     assert not app.error
-    assert query(app) == links.of(recipe(2, seed=5), 2)[1]
+    assert query(app) == urls.link_to(recipe(2, seed=5), 2)[1]
 
 
 def test_a_file_without_a_recipe_gets_one_sentence() -> None:

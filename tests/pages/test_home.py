@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import links, rooms
 from explorer.store.results import Store
+from explorer.ui import page_list, urls
+from explorer.ui.home import front_page
 from tests.pages.app import html, open_at, query
 
 
@@ -19,9 +20,9 @@ def front(app: AppTest) -> dict[str, Any]:
 def test_it_shows_neurons_of_every_layer_and_a_door_to_every_room() -> None:
     app = open_at()
     shown = front(app)
-    assert [it["name"] for it in shown["columns"]] == list(rooms.EXHIBIT)
+    assert [it["name"] for it in shown["columns"]] == list(front_page.FEATURED_UNITS)
     assert all(it["pictures"] for it in shown["columns"])
-    assert [it["title"] for it in shown["doors"]] == [it.title for it in rooms.ROOMS]
+    assert [it["title"] for it in shown["doors"]] == [it.title for it in page_list.PAGES]
     assert all(it["url"].startswith("data:image/webp") for it in shown["doors"])
     assert "See inside an image network" in html(app)
     assert "1,176 neurons in 11 layers" in html(app)
@@ -29,7 +30,7 @@ def test_it_shows_neurons_of_every_layer_and_a_door_to_every_room() -> None:
 
 def test_all_neurons_of_the_exhibit_ship() -> None:
     store = Store()
-    for layer, units in rooms.EXHIBIT.items():
+    for layer, units in front_page.FEATURED_UNITS.items():
         assert len(store.exhibited("sketchnet", layer, units)) == len(units), layer
     assert store.exhibited("sketchnet", "relu1a", (14, 99_999)) == store.exhibited(
         "sketchnet", "relu1a", (14,)
@@ -47,6 +48,6 @@ def test_old_links_lead_on(asked: dict[str, str], words: str) -> None:
 
 
 def test_every_room_has_a_page_and_a_picture() -> None:
-    for room in rooms.ROOMS:
-        assert rooms.picture(room.name), room
-        assert room.page == str(links.PAGES / f"{room.path}.py")
+    for room in page_list.PAGES:
+        assert front_page.preview_url(room.name), room
+        assert room.page == str(urls.PAGES / f"{room.path}.py")

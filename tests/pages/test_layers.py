@@ -12,14 +12,14 @@ from torch import nn
 from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.network import Network
-from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import shared
 from explorer.jobs import job_queue
 from explorer.jobs.claims import Claims
+from explorer.rendering import render_recipe
+from explorer.ui import server_state
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
@@ -99,7 +99,7 @@ def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
     layer = studio.network.shown[0]
     app = open_at(layer=layer.name)
     assert any("Starting" in text.value for text in app.markdown)
-    queue, claims = shared.jobs(), Claims(shared.store())
+    queue, claims = server_state.jobs(), Claims(server_state.store())
     (job,) = queue.open()
     claim = claims.claim("test")
     assert claim is not None and claim.job == job.key
@@ -128,7 +128,7 @@ def test_a_job_that_failed_says_why_and_can_be_tried_again(
 
     layer = studio.network.shown[0].name
     with monkeypatch.context() as patch:
-        patch.setattr(render_neurons, "render", broken)
+        patch.setitem(render_recipe.RENDERERS, "neurons", broken)
         app = visit(layer=layer)
     assert any("The disk of the moon is full" in text.value for text in app.markdown)
     (button,) = [it for it in app.button if it.label == "Go on"]

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.style import defaults
-from explorer.lessons.texts import LESSONS
+from explorer.ui.lessons.texts import LESSONS
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off

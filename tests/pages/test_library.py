@@ -6,8 +6,8 @@ import pytest
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
-from explorer import shared
 from explorer.library import catalogue
+from explorer.ui import server_state
 from tests.core.picture_folders import fill
 from tests.explorer.library.test_catalogue import SMALL, checkpoint
 from tests.pages.app import html, open_at
@@ -15,7 +15,7 @@ from tests.pages.app import html, open_at
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    shared.network.clear()
+    server_state.network.clear()
 
 
 def test_it_lists_what_is_here_and_says_what_the_owner_can_do() -> None:

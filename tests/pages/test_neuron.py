@@ -17,11 +17,12 @@ from core.analysis import unit_labels
 from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
-from explorer import choosing, layer_pages, links, shared
+from explorer import layer_pages
 from explorer.jobs.job_queue import UNASKED
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
-from explorer.takes import Neuron
+from explorer.ui import image_picker, server_state, urls
+from explorer.ui.neuron.pictures import NeuronView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
@@ -53,7 +54,7 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(studio: Studio) -> No
         assert words in page
     rows = tiles(app)
     assert set(rows) == {"sketchnet", "similar", "Excited", "Inhibited"}
-    assert len(rows["sketchnet"]) == 1 + links.DIVERSE + 1
+    assert len(rows["sketchnet"]) == 1 + urls.DIVERSE + 1
     assert len(rows["similar"]) <= layer.channels - 1
     every = [tile for row in rows.values() for tile in row]
     assert all(tile["picture"] and not tile["sketch"] for tile in every)
@@ -66,14 +67,14 @@ def test_what_is_looked_at_first_is_asked_for_first(studio: Studio) -> None:
     first = studio.rendered[:5]
     assert [(it.count, it.negative, it.seed) for it in first] == [
         (1, False, 0),
-        (links.DIVERSE, False, 0),
+        (urls.DIVERSE, False, 0),
         (1, True, 0),
         (1, False, 1),
         (1, False, 2),
     ]
     assert {it.units for it in first} == {(2,)}
     # The visitor asked for the neuron alone; all else only fills its page.
-    asked = shared.jobs().select("WHERE rank < :it", {"it": UNASKED})
+    asked = server_state.jobs().select("WHERE rank < :it", {"it": UNASKED})
     assert [job.key for job in asked] == [first[0].key]
 
 
@@ -102,7 +103,7 @@ def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> Non
     drawn = studio.rendered[count]
     assert (drawn.units, drawn.seed, drawn.canvas) == ((1,), 7, "pixels")
     assert "seed 7, canvas pixels" in html(app) and "unfinished" not in html(app)
-    assert set(shared.store().pictures(drawn)) == {1}
+    assert set(server_state.store().pictures(drawn)) == {1}
     app.button(key="usual").click().run()
     assert set(query(app)) == {"layer", "unit"}
 
@@ -177,11 +178,11 @@ def test_the_next_neuron_is_one_click_away_and_what_waits_for_this_one_is_droppe
 ) -> None:
     layer = studio.network.shown[0].name
     app = open_at("neuron", layer=layer, unit="1")
-    waiting = {job.recipe.units for job in shared.jobs().open() if job.rank == UNASKED}
+    waiting = {job.recipe.units for job in server_state.jobs().open() if job.rank == UNASKED}
     assert (1,) in waiting
     app.button(key="next").click().run()
     assert query(app)["unit"] == "2"
-    left = [job.recipe.units for job in shared.jobs().open() if job.rank == UNASKED]
+    left = [job.recipe.units for job in server_state.jobs().open() if job.rank == UNASKED]
     assert (1,) not in left and (2,) in left
     app.button(key="previous").click().run()
     assert query(app)["unit"] == "1"
@@ -210,7 +211,7 @@ def test_the_first_layer_listens_to_no_neuron(studio: Studio) -> None:
 def test_seeds_are_others_than_the_one_that_is_shown(studio: Studio) -> None:
     layer = studio.network.shown[0]
     for seed, others in ((0, [1, 2]), (1, [0, 2]), (9, [0, 1])):
-        found = Neuron(studio.network, layer, 1, seed=seed).others()
+        found = NeuronView(studio.network, layer, 1, seed=seed).others()
         assert [it.recipe.seed for it in found] == others
 
 
@@ -230,9 +231,9 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
         connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
     store = Store(shipped=[lossy.path])
-    monkeypatch.setattr(shared, "store", lambda: store)
+    monkeypatch.setattr(server_state, "store", lambda: store)
     app = see(layer=layer.name, unit="1")
-    own = Neuron(studio.network, layer, 1).large("").recipe
+    own = NeuronView(studio.network, layer, 1).large("").recipe
     assert own not in studio.rendered
     assert [it.label for it in app.get("download_button")] == ["Report"]
     app.button(key="prepare").click().run()
@@ -299,7 +300,7 @@ def test_the_spread_over_the_collection_the_labels_and_the_ruler(
     assert app.get("plotly_chart")
     page = html(app)
     assert "What its best" in page and "cats" in page
-    own = shared.store().picture(
+    own = server_state.store().picture(
         layer_pages.part_of(studio.network, studio.network.shown[1], 2).key, 2
     )
     assert own is not None
@@ -319,8 +320,8 @@ def test_an_index_without_the_mean_compares_the_highest_places(
 
 def test_a_crop_leads_to_the_probe_of_its_picture(studio: Studio, tmp_path: Path) -> None:
     index = index_of(studio.network, tmp_path)
-    own = choosing.take(index.picture(index.top("1", 0)[0].picture))
-    assert choosing.find(own.name).picture.size == own.picture.size
+    own = image_picker.store_image(index.picture(index.top("1", 0)[0].picture))
+    assert image_picker.find(own.name).picture.size == own.picture.size
 
 
 @pytest.mark.parametrize("link", [{"pictures": "best"}, {"evidence": "dna"}, {"index": "no"}])

@@ -15,10 +15,11 @@ from core.networks.registry import SKETCHNET
 from core.progress import Course
 from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
-from explorer import choosing, dropping, links, shared, styling
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.claims import Claims
 from explorer.rendering import render_recipe
+from explorer.ui import image_picker, png_drop, server_state, urls
+from explorer.ui.style import style_view
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off
@@ -32,9 +33,9 @@ SKETCH = render_recipe.encode_preview(torch.rand(3, 8, 12))
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
-    monkeypatch.setattr(links, "STYLE_USUAL", {"size": 48, "steps": 3})
+    monkeypatch.setattr(urls, "STYLE_USUAL", {"size": 48, "steps": 3})
     # The quickest to draw of the paintings.
-    monkeypatch.setattr(styling, "PAINTING", "dots")
+    monkeypatch.setattr(style_view, "PAINTING", "dots")
     yield from open_studio(Studio(tiny_module()), monkeypatch)
 
 
@@ -52,7 +53,7 @@ def drawn(app: AppTest) -> dict[str, Any]:
 
 
 def recipe_of() -> StyleRecipe:
-    (entry,) = Gallery(shared.jobs()).entries(Search())
+    (entry,) = Gallery(server_state.jobs()).entries(Search())
     found = entry.recipe
     assert isinstance(found, StyleRecipe)
     return found
@@ -70,7 +71,7 @@ def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
     assert able[speaking["content"]] == "3"
     # Its losses are drawn, and nobody asked for it, so it is not in the gallery.
     assert len(app.get("plotly_chart")) == 1
-    assert Gallery(shared.jobs()).count(Search()) == 0
+    assert Gallery(server_state.jobs()).count(Search()) == 0
     saved = [it.label for it in app.get("download_button")]
     assert saved == ["Save as PNG", "CSV", "JSON"]
 
@@ -78,7 +79,7 @@ def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
 def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) -> None:
     app = open_at("style", picture="coffee", **QUICK)
     assert not app.get("plotly_chart")
-    claims = Claims(shared.store())
+    claims = Claims(server_state.store())
     claim = claims.claim("test")
     assert claim is not None
     for steps in (3, 4):
@@ -96,7 +97,7 @@ def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) 
         assert chart["layout"]["xaxis"]["range"] == [0, 100]
         assert chart["layout"]["yaxis"]["range"] == pytest.approx([-2, math.log10(0.5) + 0.1])
     claims.release(claim)
-    shared.jobs().cancel(claim.job)
+    server_state.jobs().cancel(claim.job)
     assert drawn(app.run()) == chart
 
 
@@ -106,7 +107,7 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
         "style", picture="coffee", style="tissue", content_layers="1", style_layers="3",
         colours="matched", seed="7", **settings, **QUICK,
     )  # fmt: skip
-    content, style = (choosing.find(it).fingerprint for it in ("coffee", "tissue"))
+    content, style = (image_picker.find(it).fingerprint for it in ("coffee", "tissue"))
     assert recipe_of() == transfer.plan(
         studio.network, 7, content=content, styles=(style,), content_layers=("1",),
         style_layers=("3",), balance=0.5, style_scale=0.7, loss="gram", init="noise",
@@ -118,9 +119,9 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
 def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
     visit("style", picture="coffee", colours="light", balance="0.25", seed="7", **QUICK)
     found = recipe_of()
-    dropping.check(found)
-    page, asked = links.of(found, 0)
-    assert page == links.STYLE
+    png_drop.check(found)
+    page, asked = urls.link_to(found, 0)
+    assert page == urls.STYLE
     again = visit("style", **asked)
     assert recipe_of() == found
     assert not again.warning
@@ -139,9 +140,9 @@ def test_settings_change_the_address(studio: Studio) -> None:
 
 
 def test_a_range_of_depths_is_the_usual_one_or_all_between(studio: Studio) -> None:
-    assert styling.between(studio.network, "1", "3") == USUAL["style_layers"]
-    assert styling.between(studio.network, "1", "1") == ("1",)
-    assert styling.nearest(studio.network, "0") == 0
+    assert style_view.between(studio.network, "1", "3") == USUAL["style_layers"]
+    assert style_view.between(studio.network, "1", "1") == ("1",)
+    assert style_view.nearest(studio.network, "0") == 0
 
 
 def test_a_painting_is_painted_once_more(studio: Studio) -> None:
@@ -149,9 +150,9 @@ def test_a_painting_is_painted_once_more(studio: Studio) -> None:
     first = recipe_of()
     app.button(key="again").click().run()
     work_off(app)
-    stored = shared.store().picture(first.key, 0)
+    stored = server_state.store().picture(first.key, 0)
     assert stored is not None
-    assert query(app)["picture"] == choosing.accept(stored.image).name
+    assert query(app)["picture"] == image_picker.accept_upload(stored.image).name
 
 
 def test_one_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
@@ -159,7 +160,7 @@ def test_one_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
     left = app.session_state["painting"]
     app.query_params["style"] = "tissue"
     app.run()
-    job = shared.jobs().get(left)
+    job = server_state.jobs().get(left)
     assert job is not None and job.state == "cancelled" and job.deleted is not None
     assert app.session_state["painting"] != left
 
@@ -207,6 +208,6 @@ def test_what_the_page_does_not_make_is_refused(studio: Studio) -> None:
         replace(found, variation=0.5),
     ):
         with pytest.raises(ExplorerError, match="no page shows"):
-            links.of(other)
+            urls.link_to(other)
     with pytest.raises(ExplorerError, match="on the Style page"):
-        dropping.check(replace(found, content="f" * 32))
+        png_drop.check(replace(found, content="f" * 32))

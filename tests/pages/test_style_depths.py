@@ -14,9 +14,10 @@ from core.networks.registry import SKETCHNET
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults, grid
-from explorer import choosing, company, dropping, links, shared, styled, styling
-from explorer.company import Company
 from explorer.gallery.queries import Gallery, Search
+from explorer.ui import image_picker, png_drop, server_state, urls
+from explorer.ui.style import gram_view, style_grid_view, style_view
+from explorer.ui.style.gram_view import GramView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off
@@ -38,7 +39,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
     monkeypatch.setattr(grid, "plan_grid", quick)
     # The quickest to draw of the paintings.
-    monkeypatch.setattr(styling, "PAINTING", "dots")
+    monkeypatch.setattr(style_view, "PAINTING", "dots")
     yield from open_studio(Studio(tiny_module()), monkeypatch)
 
 
@@ -63,7 +64,7 @@ def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(studi
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
     # Edges, colours and what is missing of the style; these neurons have no labels.
     assert len(app.get("plotly_chart")) == 3
-    assert Gallery(shared.jobs()).count(Search()) == 0
+    assert Gallery(server_state.jobs()).count(Search()) == 0
 
 
 def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
@@ -77,29 +78,29 @@ def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
     cells = [cell for row in shown["rows"] for cell in row["cells"]]
     assert [bool(cell["picture"]) for cell in cells] == [True] + [False] * (len(cells) - 1)
     # What was painted stays when the work is stopped, and is not painted again.
-    job = shared.jobs().get(recipe_of(app).key)
+    job = server_state.jobs().get(recipe_of(app).key)
     assert job is not None
-    shared.jobs().cancel(job.key, shared.visitor())
-    first = styled.pictures(recipe_of(app))[0].image
+    server_state.jobs().cancel(job.key, server_state.visitor())
+    first = style_grid_view.pictures(recipe_of(app))[0].image
     work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
-    shared.jobs().resume(job.key, shared.visitor())
+    server_state.jobs().resume(job.key, server_state.visitor())
     app = work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
     (shown,) = matrices(app)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
-    assert styled.pictures(recipe_of(app))[0].image == first
+    assert style_grid_view.pictures(recipe_of(app))[0].image == first
 
 
 def worker_turns(count: int) -> None:
     from explorer.jobs.worker import Worker
     from explorer.rendering import render_recipe
 
-    worker = Worker(shared.store(), "test", render_recipe.render_updates)
+    worker = Worker(server_state.store(), "test", render_recipe.render_updates)
     for _ in range(count):
         assert worker.turn()
 
 
 def recipe_of(app: AppTest) -> StyleDepthsRecipe:
-    found = shared.jobs().get(app.session_state["style depths"])
+    found = server_state.jobs().get(app.session_state["style depths"])
     assert found is not None and isinstance(found.recipe, StyleDepthsRecipe)
     return found.recipe
 
@@ -108,7 +109,7 @@ def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
     app = visit("style_depths", view="rows")
     shown = matrices(app)
     assert [it["label"].split(":")[0] for it in shown] == [
-        styled.TITLES[part].split(":")[0] for part in styled.ROWS
+        style_grid_view.TITLES[part].split(":")[0] for part in style_grid_view.ROWS
     ]
     assert all(cell["picture"] for it in shown for row in it["rows"] for cell in row["cells"])
     assert [it["proportion"] for it in shown][2] == "1 / 1"
@@ -131,9 +132,9 @@ def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
 def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
     app = visit("style_depths", picture="coffee", style="tissue", balance="0.1", seed="3", **QUICK)
     found = recipe_of(app)
-    dropping.check(found)
-    page, asked = links.of(found)
-    assert page == links.STYLE_DEPTHS
+    png_drop.check(found)
+    page, asked = urls.link_to(found)
+    assert page == urls.STYLE_DEPTHS
     assert recipe_of(visit("style_depths", **asked)) == found
 
 
@@ -174,15 +175,17 @@ def test_a_broken_picture_is_refused_in_one_sentence(studio: Studio) -> None:
     assert "picture" not in query(app)
 
 
-def measured(studio: Studio, layer: str) -> Company:
+def measured(studio: Studio, layer: str) -> GramView:
     found = studio.network.layer(layer)
-    return company.look(studio.network, found, choosing.find("cat"), choosing.find("dots"))
+    return gram_view.look(
+        studio.network, found, image_picker.find("cat"), image_picker.find("dots")
+    )
 
 
 def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None:
     found = measured(studio, "3")
     for chosen, told in ((found.style, found.painted), (found.content, found.seen)):
-        image = image_io.to_tensor(image_io.scaled(chosen.picture, company.LOOKED_PIXELS))
+        image = image_io.to_tensor(image_io.scaled(chosen.picture, gram_view.LOOKED_PIXELS))
         seen = studio.network.activations(image, ["3"])["3"][0].flatten(1).double()
         gram = seen @ seen.T / seen.shape[1]
         size = gram.diagonal().sqrt()
@@ -197,7 +200,7 @@ def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None
 def test_pairs_that_differ_most_are_listed(studio: Studio) -> None:
     found = measured(studio, "3")
     more = found.painted.cosines - found.seen.cosines
-    listed = list(company.standing_out(found).values())
+    listed = list(gram_view.notable_pairs(found).values())
     best = max(more[one, other] for one in found.order for other in found.order)
     assert float(more[listed[1][0]]) == pytest.approx(float(best))
     worst = min(more[one, other] for one in found.order for other in found.order)
@@ -207,9 +210,9 @@ def test_pairs_that_differ_most_are_listed(studio: Studio) -> None:
 def test_a_click_in_a_square_is_a_pair_of_neurons(studio: Studio) -> None:
     found = measured(studio, "3")
     points = {"selection": {"points": [{"x": 2, "y": 0}]}}
-    assert company.picked(found, points) == (found.order[0], found.order[2])
-    assert company.picked(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
-    assert company.picked(found, {}) is None
+    assert gram_view.picked(found, points) == (found.order[0], found.order[2])
+    assert gram_view.picked(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
+    assert gram_view.picked(found, {}) is None
 
 
 def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -> None:
@@ -227,8 +230,8 @@ def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -
 
 
 def test_where_a_neuron_fires_is_where_its_map_is_bright(studio: Studio) -> None:
-    chosen = choosing.find("cat")
+    chosen = image_picker.find("cat")
     layer = studio.network.layer("3")
-    url = company.lit(studio.network, chosen, layer.name, 2)
-    other = company.lit(studio.network, chosen, layer.name, 3)
+    url = gram_view.activation_overlay(studio.network, chosen, layer.name, 2)
+    other = gram_view.activation_overlay(studio.network, chosen, layer.name, 3)
     assert url.startswith("data:image/webp") and url != other

@@ -14,12 +14,12 @@ from PIL import Image, PngImagePlugin
 from core.errors import ExplorerError
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer import viewing
 from explorer.gallery import queries, zip_export
 from explorer.gallery.queries import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import UNASKED, Job, Jobs
 from explorer.store.results import Store, StoredPicture
+from explorer.ui.gallery import entry as gallery_entry
 from tests.conftest import Clock
 
 EVERYTHING = Search()
@@ -375,5 +375,5 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
 
 def test_costs_of_style_are_told_as_rows_not_as_json() -> None:
     costs = {"content a": {"start": 0.0, "end": 0.51234, "curve": [0, 1]}}
-    told = viewing.told({"losses": json.dumps(costs), "dead": False, "activation": 1.23456})
+    told = gallery_entry.told({"losses": json.dumps(costs), "dead": False, "activation": 1.23456})
     assert told == {"Activation": "1.235", "Content a": "0 \N{RIGHTWARDS ARROW} 0.512"}

@@ -15,11 +15,11 @@ from torchvision import models
 
 from core.errors import BadCheckpoint, ExplorerError
 from core.networks import registry
-from explorer import shared
 from explorer.library import background_task, catalogue, download_task
 from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 from explorer.store.results import Store
+from explorer.ui import server_state
 from tests.core.picture_folders import fill
 
 PATIENCE = 90.0
@@ -47,17 +47,17 @@ def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str
     assert [it.name for it in (home() / catalogue.NETWORKS).iterdir()] == [
         f"{SMALL}--birds.safetensors"
     ]
-    shared.network.clear()
-    network = shared.network(name)
+    server_state.network.clear()
+    network = server_state.network(name)
     assert (network.name, network.architecture) == (name, SMALL)
     assert len(network.labels) == 5
     assert (network.labels[0] == "a") is (ending == ".safetensors")
-    assert shared.network_infos()[name].ready
+    assert server_state.network_infos()[name].ready
     # Workers find the file by the weights' fingerprint.
     kept = Store().checkpoint(network.fingerprint)
     assert kept is not None
     assert registry.load(name, kept).fingerprint == network.fingerprint
-    shared.network.clear()
+    server_state.network.clear()
 
 
 @pytest.mark.parametrize(

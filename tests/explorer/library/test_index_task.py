@@ -13,9 +13,9 @@ from core.errors import ExplorerError
 from core.index import build, reader
 from core.networks import registry
 from core.networks.network import Network
-from explorer import excited
 from explorer.library import background_task, index_task, indexes
 from explorer.library.index_task import IndexTask
+from explorer.ui.neuron import dataset_examples
 from tests.core.picture_folders import fill
 from tests.explorer.commands import started
 
@@ -162,4 +162,4 @@ def test_the_app_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:
 def test_a_neurons_own_picture_is_compared_in_words(
     own: float, best: float, median: float, words: str
 ) -> None:
-    assert excited.compare(own, best, median, "drawing", "them") == words
+    assert dataset_examples.compare(own, best, median, "drawing", "them") == words

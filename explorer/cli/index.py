@@ -1,0 +1,313 @@
+"""Commands that find which pictures excite neurons, and which neurons a picture excites."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.errors import ExplorerError
+from core.recipes.neuron import STEPS
+from explorer.cli.options import (
+    AsJson,
+    DeviceName,
+    NetworkName,
+    WeightsFile,
+    check_writable,
+    cli,
+    print_json,
+    write,
+)
+
+if TYPE_CHECKING:
+    from core.index.accumulator import IndexAccumulator
+    from core.index.reader import Hit, Index
+    from core.progress import Progress
+
+IndexFile = Annotated[Path, typer.Argument(help="An index that `index` made.")]
+LayerNames = Annotated[str, typer.Option(help="Layers, such as relu2b,relu4b.")]
+# Of what was skipped, so many are named; JSON has all.
+SKIPPED_SHOWN = 10
+
+
+@cli.command()
+def index(
+    network: NetworkName,
+    images: Annotated[
+        str,
+        typer.Option(help="A folder, tar or zip, sketchworld:5000, or torchvision:NAME[:SPLIT]."),
+    ],
+    out: Annotated[Path, typer.Option(help="The index file to write.")],
+    weights: WeightsFile = None,
+    layers: LayerNames = "",
+    k: Annotated[int, typer.Option("--k", help="Pictures to keep of each neuron.")] = 9,
+    mean: Annotated[bool, typer.Option("--mean", help="Rank by the mean, too.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the file, and add what is new.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(envvar="EXPLORER_ENGINE", help="local (this machine) or ray.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(envvar="EXPLORER_RAY_ADDRESS", help="Of a Ray cluster, or auto.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads; by default one a processor.", min=1, max=256)
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(help="Pictures that a thread takes on at a time.", min=1, max=4096)
+    ] = 16,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Find the pictures of a collection that excite each neuron most."""
+    from core.datasets import sources
+    from core.index import build
+    from core.networks import registry
+    from explorer.engine import RAY, check
+
+    check(engine, address)
+    if not out.parent.is_dir():
+        raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
+    source = sources.find_source(images)
+    # On Ray, this process only collects what the others find.
+    loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
+    by = ("max", "mean") if mean else ("max",)
+    plan = build.plan_index(loaded, source, _names(layers), k, by)
+    tally = build.open_accumulator(plan, source, out, resume)
+    before, started = len(tally.pictures), time.monotonic()
+    if engine == RAY:
+        from explorer.cluster.index_builder import build_on_ray
+
+        steps = build_on_ray(loaded, weights, source, tally, out, address)
+    else:
+        steps = build.build_index(loaded, source, tally, out, workers, batch)
+    _follow(steps, f"indexing {network}", tally, out)
+    seconds = time.monotonic() - started
+    if as_json:
+        print_json(_index_facts(out, tally, before, seconds))
+        return
+    _tell_skipped(tally.skipped)
+    fresh = len(tally.pictures) - before
+    Console(stderr=True, soft_wrap=True).print(
+        f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(tally.pictures):,} pictures "
+        f"and {plan.units:,} neurons of {len(plan.layers)} layers",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path) -> None:
+    """Show how far an index is; keep what was found when that is interrupted."""
+    from explorer.cli.run_job import INTERRUPTED, bar
+
+    with bar() as shown, _asked_to_stop() as stop:
+        task = shown.add_task(what, total=None)
+        for step in steps:
+            shown.update(task, completed=step.done, total=max(step.total, 1))
+            if stop.is_set():
+                break
+        else:
+            return
+        tally.save(out)
+    words = f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there"
+    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """Notice Ctrl-C between steps, where what was found is whole; a second one stops at once."""
+    asked = threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def notice(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, usual)
+
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _index_facts(
+    out: Path, tally: "IndexAccumulator", before: int, seconds: float
+) -> dict[str, Any]:
+    plan = tally.plan
+    return {
+        "index": str(out),
+        "fingerprint": plan.fingerprint,
+        "network": plan.network,
+        "weights": plan.weights,
+        "images": tally.source,
+        "layers": [{"name": it.name, "channels": it.channels} for it in plan.layers],
+        "k": plan.k,
+        "by": plan.by,
+        "pictures": len(tally.pictures),
+        "added": len(tally.pictures) - before,
+        "skipped": [{"picture": name, "why": why} for name, why in sorted(tally.skipped.items())],
+        "seconds": seconds,
+    }
+
+
+def _tell_skipped(skipped: dict[str, str]) -> None:
+    if not skipped:
+        return
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"{len(skipped):,} files were skipped:", highlight=False)
+    for why in [skipped[name] for name in sorted(skipped)][:SKIPPED_SHOWN]:
+        console.print(f"  {why}", markup=False, highlight=False)
+    if len(skipped) > SKIPPED_SHOWN:
+        console.print(f"  and {len(skipped) - SKIPPED_SHOWN:,} more; --json names all")
+
+
+@cli.command()
+def top(
+    index: IndexFile,
+    layer: Annotated[str, typer.Argument(help="A layer that was indexed.")],
+    unit: Annotated[int, typer.Argument(help="A neuron: its number in the layer.")],
+    out: Annotated[Path | None, typer.Option(help="Write the crops as a grid, a PNG.")] = None,
+    least: Annotated[bool, typer.Option("--least", help="Those that excite it least.")] = False,
+    by: Annotated[str, typer.Option(help="max, or mean if it was indexed.")] = "max",
+    show: Annotated[
+        str, typer.Option(help="Evidence in the grid: heat, guided or deconvolution.")
+    ] = "",
+    outline: Annotated[
+        bool, typer.Option("--outline", help="Outline what matters where all is seen.")
+    ] = False,
+    weights: WeightsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the pictures that excite a neuron most, and what it saw in them."""
+    from core.figures import crop_grids
+    from core.images import image_io
+    from core.index import reader
+    from core.networks import registry
+
+    if out is not None:
+        check_writable(out)
+    elif show or outline:
+        raise ExplorerError("evidence is drawn into a grid; name its file with --out")
+    opened = reader.open_index(index)
+    hits = opened.least(layer, unit, by) if least else opened.top(layer, unit, by)
+    if out is not None:
+        # Only evidence needs the network.
+        needed = bool(show or outline)
+        network = registry.load(opened.plan.network, weights) if needed else None
+        grid = crop_grids.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
+        write(out, image_io.encode_png(grid))
+    labels = _labels(opened, hits)
+    if as_json:
+        rows = [{**asdict(hit), "label": label} for hit, label in zip(hits, labels, strict=True)]
+        facts = {"network": opened.plan.network, "layer": layer, "unit": unit, "by": by}
+        print_json({**facts, "pictures": opened.count, "out": out and str(out), "hits": rows})
+        return
+    table = Table("", "picture", "label", "value", "row, col", "top, left, bottom, right")
+    for hit, label in zip(hits, labels, strict=True):
+        place, box = f"{hit.row}, {hit.col}", ", ".join(map(str, hit.box))
+        table.add_row(str(hit.rank), Text(hit.picture), Text(label), f"{hit.value:.4g}", place, box)
+    Console().print(table)
+
+
+def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
+    """Tell what pictures show; the index can still be read when they are gone."""
+    try:
+        return [index.label(hit.picture) for hit in hits]
+    except ExplorerError:
+        return [""] * len(hits)
+
+
+@cli.command()
+def probe(
+    network: NetworkName,
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    index: Annotated[
+        Path | None, typer.Option(help="An index to compare with, for percentiles.")
+    ] = None,
+    weights: WeightsFile = None,
+    layers: LayerNames = "",
+    count: Annotated[int, typer.Option(help="Neurons to name of each layer.", min=1)] = 5,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Tell which neurons a picture excites, and what it is taken for."""
+    from core.analysis import probe as analysis
+    from core.images import image_io
+    from core.index import reader
+    from core.networks import registry
+
+    picture = image_io.open_picture(image)
+    compared = None if index is None else reader.open_index(index)
+    loaded = registry.load(network, weights, device)
+    found = analysis.probe(loaded, picture, compared, _names(layers), count)
+    if as_json:
+        print_json(
+            {
+                "network": loaded.name,
+                "image": str(image),
+                "index": index and str(index),
+                "classes": [{"label": it, "probability": share} for it, share in found.classes],
+                "layers": {name: [asdict(it) for it in its] for name, its in found.layers.items()},
+            }
+        )
+        return
+    console = Console()
+    console.print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
+    table = Table("layer", "neurons that stand out" if compared else "highest neurons")
+    for name, answers in found.layers.items():
+        table.add_row(name, "   ".join(map(_answer, answers)))
+    console.print(table)
+
+
+def _answer(answer: Any) -> str:
+    """Write a neuron's answer in a few characters."""
+    if answer.percentile is None:
+        return f"{answer.unit} ({answer.value:.3g})"
+    return f"{answer.unit} ({answer.percentile:.1f} %)"
+
+
+@cli.command()
+def figure(
+    index: IndexFile,
+    out: Annotated[Path, typer.Option(help="The figure to write, a PNG.")],
+    layers: LayerNames = "",
+    units: Annotated[int, typer.Option(help="Neurons of each layer.", min=1, max=64)] = 4,
+    steps: Annotated[int, typer.Option(help="Steps of ascent for each picture.")] = STEPS,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Draw what neurons want to see beside the crops they liked best."""
+    from core.figures import crop_grids
+    from core.images import image_io
+    from core.index import reader
+    from core.networks import registry
+    from explorer.cli.run_job import bar
+
+    check_writable(out)
+    opened = reader.open_index(index)
+    loaded = registry.load(opened.plan.network, weights, device)
+    names = _names(layers) or [it.name for it in opened.plan.layers]
+    chosen = {name: crop_grids.most_distinctive(opened, name, units) for name in names}
+    with bar() as shown:
+        task = shown.add_task(f"drawing {loaded.name}", total=1.0)
+        drawn = crop_grids.figure(
+            loaded, opened, chosen, steps, listen=lambda share: shown.update(task, completed=share)
+        )
+    write(out, image_io.encode_png(drawn))
+    if as_json:
+        print_json({"out": str(out), "network": loaded.name, "units": chosen})

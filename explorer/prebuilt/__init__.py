@@ -1,0 +1,1 @@
+"""The pictures that ship with the project, and the commands that make them."""

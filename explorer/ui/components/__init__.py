@@ -1,0 +1,1 @@
+"""Streamlit components: Python, CSS and JavaScript side by side."""

@@ -1,0 +1,96 @@
+"""A network's layers as a visitor chooses among them: a ladder, or a slider with examples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from explorer.ui.components.mount import mount_component
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer on the ladder.
+
+    Attributes:
+        name: of the layer, which a click returns.
+        count: how many neurons, and how far apart: ``96 neurons, step 4``.
+        sees: its receptive field in words.
+        colour: ``depth_colour(layer.depth)``.
+        pictures: URLs of up to four sample neurons.
+    """
+
+    name: str
+    count: str
+    sees: str
+    colour: str
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SliderStop:
+    """One layer on the slider of depths.
+
+    Attributes:
+        name: of the layer.
+        words: what a screen reader says of it.
+        colour: ``depth_colour(layer.depth)``.
+        example: whether there is room for an example of it.
+        picture: the example's URL, None while there is none.
+    """
+
+    name: str
+    words: str
+    colour: str
+    example: bool = True
+    picture: str | None = None
+
+
+def ladder(
+    rungs: Sequence[LayerRow],
+    selected: str,
+    key: str,
+    label: str,
+    on_pick: Callable[[str], None] | None = None,
+) -> str | None:
+    """Show the layers of a network from image to logits, each with a few of its neurons.
+
+    Args:
+        rungs: the layers, from the image.
+        selected: name of the layer that is looked at.
+        key: the widget's key.
+        label: the network's name.
+        on_pick: called with the name of a clicked layer before the page runs again.
+
+    Returns:
+        The name of the layer that was clicked just now, or None.
+    """
+    html = (
+        '<nav class="ladder" aria-label="Layers">'
+        '<span class="end">the picture goes in</span>'
+        '<span class="end bottom">the answer comes out</span></nav>'
+    )
+    data = {"set": label, "selected": selected, "rungs": [vars(rung) for rung in rungs]}
+    return mount_component("layer_ladder", html, key, data, "pick", on_pick)
+
+
+def depth_slider(
+    stops: Sequence[SliderStop], selected: int, key: str, label: str, on_pick: Callable[[str], None]
+) -> str | None:
+    """Show a slider over the layers of a network, with examples of what they paint.
+
+    Args:
+        stops: the layers, from the image.
+        selected: which of them is chosen.
+        key: the widget's key.
+        label: the network's name.
+        on_pick: called with the name of the layer that was chosen before the page runs again.
+
+    Returns:
+        The name of the layer that was chosen just now, or None.
+    """
+    html = (
+        '<div class="depth"><div class="examples" aria-hidden="true"></div><div class="track">'
+        '<input type="range" min="0" step="1" aria-label="Depth"></div>'
+        '<div class="ends" aria-hidden="true"><span>shallow</span><span>deep</span></div></div>'
+    )
+    data = {"set": label, "selected": selected, "stops": [vars(stop) for stop in stops]}
+    return mount_component("depth_slider", html, key, data, "pick", on_pick)

@@ -1,0 +1,105 @@
+"""Grids of pictures and of cards that open with a click."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from explorer.ui.components.mount import mount_component
+
+
+@dataclass(frozen=True)
+class PictureTile:
+    """One picture of a grid.
+
+    Attributes:
+        id: what a click returns.
+        label: what a screen reader says.
+        picture: a URL, mostly ``thumbnail(...)``; None where there is none yet.
+        title, note: shown on the picture's edge while it is looked at, at the left and right.
+        caption: always shown beneath; may be empty.
+        sketch: whether the picture is unfinished; it cannot be opened then.
+        dead: whether the neuron is dead.
+        chosen: whether it is the one that is looked at.
+        beside: a URL of a second picture, in a grid of pairs; None where there is none yet.
+    """
+
+    id: str
+    label: str
+    picture: str | None = None
+    title: str = ""
+    note: str = ""
+    caption: str = ""
+    sketch: bool = False
+    dead: bool = False
+    chosen: bool = False
+    beside: str | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """One entry of the gallery.
+
+    Attributes:
+        id: what a click tells.
+        name: what it is.
+        note: a few words on it, beneath the name.
+        pictures: its cover: URLs, each with ``""``, ``"dead"`` or ``"sketch"``.
+        starred, chosen: what was done to it.
+    """
+
+    id: str
+    name: str
+    note: str
+    pictures: tuple[tuple[str, str], ...]
+    starred: bool = False
+    chosen: bool = False
+
+
+def tile_grid(
+    tiles: Sequence[PictureTile],
+    key: str,
+    label: str,
+    on_open: Callable[[str], None] | None = None,
+    columns: int = 0,
+    pairs: bool = False,
+) -> str | None:
+    """Show a grid of square pictures that open with a click.
+
+    Args:
+        tiles: what to show; the grid patches itself when they change under the same label.
+        key: the widget's key.
+        label: names the set of pictures, such as ``sketchnet relu3b, page 1``.
+        on_open: called with the id of a clicked tile before the page runs again.
+        columns: how many stand in a row where there is room, of tiles that fill one row; 0 for
+            a grid of many rows.
+        pairs: whether a second picture stands beside each.
+
+    Returns:
+        The id of the tile that was clicked just now, or None.
+    """
+    shown = [vars(tile) for tile in tiles]
+    data = {"set": label, "label": label, "columns": columns, "pairs": pairs, "tiles": shown}
+    html = '<div class="tiles" role="group"></div>'
+    return mount_component("tiles", html, key, data, "open", on_open)
+
+
+def card_grid(
+    cards: Sequence[Card], key: str, label: str, on_act: Callable[[str], None]
+) -> str | None:
+    """Show a grid of cards that open, are starred and are chosen with a click.
+
+    Args:
+        cards: what to show.
+        key: the widget's key.
+        label: names the set of cards.
+        on_act: called with ``open``, ``star`` or ``choose``, a space and the id of a card before
+            the page runs again.
+
+    Returns:
+        What was done just now, as ``on_act`` gets it, or None.
+    """
+    shown = [
+        {**asdict(card), "pictures": [{"url": url, "kind": kind} for url, kind in card.pictures]}
+        for card in cards
+    ]
+    html = '<div class="cards" role="group"></div>'
+    return mount_component("cards", html, key, {"label": label, "cards": shown}, "act", on_act)

@@ -1,0 +1,174 @@
+"""What the Dream page shows: a dream as the URL describes it, and what each depth paints."""
+
+import functools
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from core.datasets import samples
+from core.dreams import render_dreams
+from core.errors import ExplorerError
+from core.images import image_io
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
+from core.recipes.recipe import require
+from explorer import thumbnails
+from explorer.jobs.job_queue import Job
+from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.image_picker import PickedImage
+
+# The picture and the layer that are dreamt where a link names none.
+SAMPLE = "astronaut"
+FIRST_DEPTH = 0.5
+# The examples: small dreams of this sample, at as many depths as fit above the slider.
+EXAMPLE, EXAMPLE_PIXELS, EXAMPLES_AT_MOST = "cat", 144, 12
+THUMBNAIL_PIXELS = 128
+# The picture takes most of a wide page; larger ones are saved whole.
+LARGE_PIXELS = 1024
+
+
+@dataclass(frozen=True)
+class DreamView:
+    """A dream that the page shows.
+
+    Attributes:
+        layer: which dreams.
+        picture: what it begins with.
+        recipe: how it is made.
+        asked: whether the visitor chose anything of it.
+    """
+
+    layer: Layer
+    picture: PickedImage
+    recipe: DreamRecipe
+    asked: bool
+
+
+def first_layer(network: Network) -> Layer:
+    """Choose the layer that dreams where a link names none."""
+    return min(network.shown, key=lambda it: abs(it.depth - FIRST_DEPTH))
+
+
+def read(network: Network, picture: PickedImage, guide: PickedImage | None) -> DreamView:
+    """Read from the URL which dream is asked for.
+
+    Raises:
+        ExplorerError: something in the link does not exist or is out of bounds.
+    """
+    layer = network.layer(st.query_params.get("layer", first_layer(network).name))
+    settings: dict[str, int | float | bool | str | tuple[int, ...]] = {}
+    for name, bounds in urls.DREAM_NUMBERS.items():
+        value = urls.number(name, bounds)
+        if value is not None:
+            settings[name] = value
+    settings["strength"] = strength()
+    settings["keep_colours"] = urls.one_of("colours", (urls.KEPT,)) == urls.KEPT
+    settings["units"] = units(layer) if guide is None else ()
+    if guide is not None:
+        settings["guide"] = image_picker.store_input(guide)
+    recipe = render_dreams.plan(
+        network,
+        [layer.name],
+        image_picker.store_input(picture),
+        int(settings.pop("seed", 0)),  # type: ignore[arg-type]
+        **settings,
+    )
+    asked = bool(set(st.query_params) - {"network"})
+    return DreamView(layer, picture, recipe, asked)
+
+
+def units(layer: Layer) -> tuple[int, ...]:
+    """Read from the URL which neurons dream; none for all."""
+    text = st.query_params.get("unit", "")
+    found = []
+    for piece in text.split(",") if text else ():
+        number = int(piece) if piece.isascii() and piece.isdigit() else piece
+        require("unit", number, (0, layer.channels - 1))
+        found.append(int(number))
+    return tuple(found)
+
+
+def strength() -> float:
+    """Read from the URL how strongly a picture is changed."""
+    value = urls.decimal("strength", STRENGTH_RANGE)
+    return DreamRecipe.strength if value is None else value
+
+
+def ask(dream: DreamView) -> Job | str | None:
+    """Ask for a dream that is not there, and give up the one that was looked at before."""
+    return job_status.request_exclusive(dream.recipe, "dreaming", dream.asked)
+
+
+def deeper(key: str) -> None:
+    """Let a dream be the picture that the next one begins with."""
+    stored = server_state.store().picture(key, 0)
+    if stored is not None:
+        urls.change(picture=image_picker.accept_upload(stored.image).name)
+
+
+def example(network: Network, layer: Layer) -> DreamRecipe:
+    """Write the recipe of the small dream that shows what a layer paints."""
+    return render_dreams.plan(network, [layer.name], _example_picture(), size=EXAMPLE_PIXELS)
+
+
+def _example_picture() -> str:
+    """Keep the picture of the examples in the store, and give its fingerprint."""
+    return image_picker.store_input(PickedImage(EXAMPLE, EXAMPLE, _small()))
+
+
+@functools.cache
+def _small() -> Image.Image:
+    return image_io.scaled(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
+
+
+def examples(network: Network) -> list[Layer]:
+    """Choose the layers of which there is room for an example."""
+    every = network.shown
+    count = min(len(every), EXAMPLES_AT_MOST)
+    return [every[round(at * (len(every) - 1) / max(count - 1, 1))] for at in range(count)]
+
+
+def stops(network: Network) -> list[layer_pickers.SliderStop]:
+    """Describe every layer for the slider, with the examples that are there."""
+    shown = {it.name for it in examples(network)}
+    found = []
+    for layer in network.shown:
+        picture = None
+        if layer.name in shown:
+            stored = server_state.store().picture(example(network, layer).key, 0)
+            if stored is not None:
+                picture = thumbnails.thumbnail(stored.image, THUMBNAIL_PIXELS)
+        words = f"{layer.name}, depth {layer.depth:.0%}"
+        colour = html_snippets.depth_colour(layer.depth)
+        found.append(
+            layer_pickers.SliderStop(layer.name, words, colour, layer.name in shown, picture)
+        )
+    return found
+
+
+def before(dream: DreamView) -> str:
+    """Give the picture that a dream begins with as a URL, as large as it is shown."""
+    return began(dream.recipe.image, dream.recipe.size)
+
+
+def began(fingerprint: str, pixels: int) -> str:
+    """Give a picture that is kept as a URL, its longer side of so many pixels as far as shown."""
+    return _before(fingerprint, min(pixels, LARGE_PIXELS))
+
+
+@functools.lru_cache(maxsize=64)
+def _before(fingerprint: str, pixels: int) -> str:
+    stored = server_state.store().input(fingerprint)
+    if stored is None:
+        raise ExplorerError(f"the picture {fingerprint} is not here any more")
+    return shown(stored, pixels)
+
+
+def shown(image: bytes, pixels: int = LARGE_PIXELS) -> str:
+    """Give an encoded picture as a URL, its longer side of so many pixels at most."""
+    picture = image_io.open_picture(image)
+    scale = min(1.0, pixels / max(picture.size))
+    return thumbnails.thumbnail(image, max(1, round(min(picture.size) * scale)))

@@ -1,0 +1,72 @@
+"""Entries of the gallery side by side: like pictures at like places, and what differs marked."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from explorer import thumbnails
+from explorer.gallery import queries
+from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
+from explorer.jobs.job_queue import Job
+from explorer.ui import urls
+from explorer.ui.components import html_snippets
+from explorer.ui.gallery import captions, entry
+
+LARGE_PIXELS = 768
+# So many pictures of each entry are compared, four in a row.
+COMPARED = 16
+
+
+def compare(found: Gallery, jobs: Sequence[Job]) -> None:
+    """Show entries side by side, with what they were made with; what differs stands out."""
+    entry.back()
+    tables = [captions.rows(job) for job in jobs]
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    differing = {name for name in names if len({table.get(name) for table in tables}) > 1}
+    for column, job, places, table in zip(
+        st.columns(len(jobs), gap="medium"), jobs, _alike(found, jobs), tables, strict=True
+    ):
+        with column:
+            html_snippets.heading(
+                queries.name(job), captions.state(job), html_snippets.depth_colour(0.5)
+            )
+            st.html(_mosaic(found.look(places), queries.name(job)))
+            st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
+            st.button(
+                "Open",
+                key=f"open {job.key}",
+                on_click=partial(urls.change, open=job.id, compare=None),
+            )
+
+
+def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
+    """Choose pictures of each entry: those of the same parts, if the entries have any in common."""
+    every = [found.places(job) for job in jobs]
+    common = set.intersection(*({it.number for it in places} for places in every))
+    return [
+        [it for it in places if not common or it.number in common][:COMPARED] for places in every
+    ]
+
+
+def _mosaic(pictures: Sequence[GalleryPicture], name: str) -> str:
+    """Write a square of pictures as HTML; each says on hovering which it is."""
+    across = math.ceil(math.sqrt(max(1, len(pictures))))
+    images = (
+        f'<img class="{"dead" if it.dead else ""}" title="{it.place.number}" '
+        f'alt="{escape(name)}, picture {it.place.number}" '
+        f'src="{thumbnails.thumbnail(it.image, LARGE_PIXELS // across)}">'
+        for it in pictures
+    )
+    return f'<div class="mosaic" style="--across:{across}">{"".join(images)}</div>'
+
+
+def _table(table: dict[str, str], differing: set[str]) -> str:
+    pairs = (
+        f'<dt>{escape(name)}</dt><dd class="{"differs" if name in differing else ""}">'
+        f"{escape(value)}</dd>"
+        for name, value in table.items()
+    )
+    return f'<dl class="facts compared">{"".join(pairs)}</dl>'

@@ -1,0 +1,280 @@
+"""One entry of the gallery: all its pictures, what is known of it, and what can be done with it."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from explorer import thumbnails
+from explorer.gallery import queries, zip_export
+from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
+from explorer.jobs.job_queue import Job
+from explorer.text import formatting
+from explorer.ui import job_status, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.gallery import captions
+
+# So many stand on one sheet, as in the Layers page's grid.
+SHEET = 64
+TILE_PIXELS = 192
+# Up to so many stand four in a row, rather than eight.
+FEW = 16
+LARGE_PIXELS = 768
+# The fact of a style that is a table of its own, in JSON.
+COSTS = "losses"
+# How the way to the page that shows something is written.
+PAGES = {
+    urls.LAYERS: ("Open in Layers", ":material/layers:"),
+    urls.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
+    urls.DREAM: ("Open in Dream", ":material/bedtime:"),
+    urls.STYLE: ("Open in Style", ":material/palette:"),
+    urls.STYLE_DEPTHS: ("Open in Style depths", ":material/grid_view:"),
+}
+
+
+def entry(found: Gallery, job: Job) -> None:
+    """Show one entry: every picture, what is known of it, and what can be done with it."""
+    back()
+    places = found.places(job)
+    left, right = st.columns([5, 3], gap="large")
+    with right:
+        html_snippets.heading(
+            queries.name(job), captions.state(job), html_snippets.depth_colour(0.5)
+        )
+        st.html(html_snippets.facts("", captions.rows(job)))
+        _change(found, job)
+    with left:
+        room = st.container(key="few pictures" if len(places) <= FEW else "many pictures")
+        sheet = pager("sheet", len(places), SHEET)
+        with room:
+            _pictures(found, job, sheet)
+    part = st.query_params.get("picture")
+    if part is not None and len(places) > 1:
+        wanted = [it for it in places if str(it.number) == part]
+        if wanted:
+            dialog = st.dialog(
+                f"{captions.noun(job).capitalize()} {part}",
+                width="medium",
+                on_dismiss=partial(urls.change, picture=None),
+            )
+            dialog(_large)(found, job, wanted[0])
+
+
+def back() -> None:
+    """Begin at the top, with the way back to all entries."""
+    html_snippets.start_at_top("top")
+    st.button(
+        "Gallery",
+        icon=":material/arrow_back:",
+        type="tertiary",
+        key="back",
+        on_click=partial(urls.change, open=None, compare=None, picture=None, sheet=None),
+    )
+
+
+def pager(name: str, count: int, per_page: int) -> int:
+    """Show where in many things the page is, with a step back and one on.
+
+    Args:
+        name: of the page in the URL's query.
+        count: how many things there are.
+        per_page: how many stand on a page.
+
+    Returns:
+        The page, counted from 1.
+    """
+    last = max(1, math.ceil(count / per_page))
+    try:
+        page = urls.number(name, (1, last)) or 1
+    except ExplorerError as error:
+        st.warning(f"This link does not fit: {formatting.escape_markdown(str(error))}")
+        page = 1
+    if last == 1:
+        return page
+    steps = ("Previous", page - 1, page == 1), ("Next", page + 1, page == last)
+    with st.container(key=f"{name} pager", horizontal=True, vertical_alignment="center"):
+        for label, to, stuck in steps:
+            go = partial(urls.change, **{name: to})
+            st.button(label, disabled=stuck, key=f"{name} {label}", on_click=go)
+        st.markdown(f"{(page - 1) * per_page + 1} to {min(page * per_page, count)} of {count}")
+    return page
+
+
+def _pictures(found: Gallery, job: Job, sheet: int) -> None:
+    """Show a sheet of an entry's pictures, and follow it while it is being made."""
+    jobs, stopped = server_state.jobs(), job.state != "done"
+
+    def body() -> None:
+        now = jobs.get(job.key) or job
+        if now.open:
+            jobs.watch(now.key, server_state.visitor())
+        if stopped:
+            job_status.show_progress(now, lambda fraction: f"{fraction:.0%}", "entry")
+        places = found.places(now)
+        shown = found.look(places[(sheet - 1) * SHEET : sheet * SHEET])
+        if len(places) == 1 and shown:
+            _one(job, shown[0])
+        elif shown:
+            tiles = [_tile(job, it) for it in shown]
+            label = f"Pictures of {queries.name(job)}, sheet {sheet}"
+            if tile_grid(tiles, "tiles", label, lambda it: urls.change(picture=it)):
+                st.rerun()
+        if now.state != job.state and now.open != job.open:
+            st.rerun()
+
+    st.fragment(body, run_every=job_status.poll_interval(job))()
+
+
+def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
+    part = str(shown.place.number)
+    who = f"{captions.noun(job)} {part}"
+    if not shown.place.finished:
+        url = thumbnails.data_url(shown.image)
+        return PictureTile(part, f"{who}, unfinished", url, title=part, sketch=True)
+    activation = shown.facts.get("activation")
+    note = f"{activation:.3g}" if isinstance(activation, float) and not shown.dead else ""
+    return PictureTile(
+        id=part,
+        label=f"{who}, dead" if shown.dead else who,
+        picture=thumbnails.thumbnail(shown.image, TILE_PIXELS),
+        title=part,
+        note=note,
+        dead=shown.dead,
+    )
+
+
+def _large(found: Gallery, job: Job, place: PictureRef) -> None:
+    """Show one picture of several, in a dialog."""
+    shown = found.look([place])
+    if not shown:
+        st.markdown("This picture is gone.")
+        return
+    _one(job, shown[0])
+
+
+def _one(job: Job, shown: GalleryPicture) -> None:
+    """Show one picture large, with its file and its page."""
+    part = shown.place.number
+    alt = f"{captions.noun(job).capitalize()} {part} of {queries.name(job)}"
+    if not shown.place.finished:
+        st.html(html_snippets.large_sketch(shown.image, f"{alt}, unfinished"))
+        return
+    facts = told(shown.facts)
+    url = thumbnails.thumbnail(shown.image, LARGE_PIXELS)
+    with st.container(key="one picture"):
+        st.html(html_snippets.large_picture(url, alt, shown.dead) + html_snippets.facts("", facts))
+    with st.container(horizontal=True, vertical_alignment="center", key="picture tools"):
+        kind = "png" if shown.exact else "webp"
+        st.download_button(
+            f"Save as {'PNG' if shown.exact else 'WebP'}",
+            shown.image,
+            zip_export.picture_name(job, shown),
+            f"image/{kind}",
+            key="save",
+            on_click="ignore",
+            help=None if shown.exact else "It came with the explorer, made smaller with loss.",
+        )
+        _link(job, part)
+
+
+def told(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
+    """Write what was measured of a picture; of style's costs, what each fell from and to."""
+    rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != COSTS}
+    costs = json.loads(str(facts.get(COSTS, "{}")))
+    rows |= {
+        name: f"{it['start']:.3g} \N{RIGHTWARDS ARROW} {it['end']:.3g}"
+        for name, it in costs.items()
+    }
+    return {name.capitalize(): it for name, it in rows.items()}
+
+
+def _fact(value: float | bool | str) -> str:
+    if value is True:
+        return "yes"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _link(job: Job, part: int | None) -> None:
+    """Offer the page that made something, if there is one that reads its recipe."""
+    try:
+        page, query = urls.link_to(job.recipe, part)
+    except ExplorerError:
+        return
+    label, icon = PAGES[page]
+    st.page_link(page, label=label, icon=icon, query_params=query)
+
+
+def _change(found: Gallery, job: Job) -> None:
+    """Offer to rename, star, save and delete an entry."""
+
+    def rename() -> None:
+        found.rename(job.key, st.session_state[key])
+
+    key = f"title {job.key}"
+    st.session_state[key] = job.title
+    st.text_input(
+        "Name",
+        key=key,
+        max_chars=queries.TITLE_AT_MOST,
+        placeholder="Give it a name",
+        on_change=rename,
+    )
+    with st.container(horizontal=True, key="entry tools"):
+        st.button(
+            "Starred" if job.starred else "Star",
+            icon=":material/star:" if job.starred else ":material/star_outline:",
+            key="star",
+            on_click=partial(found.star, job.key, not job.starred),
+        )
+        save(found, [job], "Save as zip")
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            key="delete",
+            on_click=delete,
+            args=(found, [job.key]),
+        )
+    _link(job, None)
+
+
+def save(found: Gallery, jobs: Sequence[Job], label: str) -> None:
+    """Offer a zip of some entries, made when it is asked for."""
+    problem = None if jobs else "There is nothing to save."
+    try:
+        zip_export.check(found, jobs)
+    except ExplorerError as error:
+        problem = str(error).capitalize() + "."
+    st.download_button(
+        label,
+        partial(_zip, found, list(jobs)),
+        f"gallery-{jobs[0].id if len(jobs) == 1 else len(jobs)}.zip" if jobs else "gallery.zip",
+        "application/zip",
+        key="zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        disabled=problem is not None,
+        help=problem,
+    )
+
+
+def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
+    try:
+        return zip_export.archive(found, jobs)
+    finally:
+        found.jobs.store.close()  # It is made in a thread of its own.
+
+
+def delete(found: Gallery, keys: Sequence[str]) -> None:
+    """Put entries into the bin, and remember which, so that it can be undone."""
+    gone = found.delete(keys, server_state.visitor())
+    if gone:
+        st.session_state["deleted"] = gone
+    st.session_state["chosen"] = [it for it in st.session_state.get("chosen", []) if it not in gone]
+    if len(gone) < len(keys):
+        st.toast("Somebody else waits for this, so it stays.")
+    else:
+        urls.change(open=None, compare=None, picture=None, sheet=None)

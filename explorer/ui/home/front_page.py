@@ -1,0 +1,116 @@
+"""The home page's front: pictures of units from shallow to deep, a link to every page, and what is
+loaded.
+"""
+
+import functools
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from explorer import thumbnails
+from explorer.ui import server_state
+from explorer.ui.components import html_snippets
+from explorer.ui.components.mount import mount_component
+from explorer.ui.page_list import PAGES
+
+# The network that ships; its own name, as the package that has it needs PyTorch.
+SKETCHNET = "sketchnet"
+FEATURED_PIXELS = 160
+PREVIEWS = Path(__file__).parent / "previews"
+
+# Of each layer of SketchNet some neurons that show well what it is about, by eye.
+FEATURED_UNITS: dict[str, tuple[int, ...]] = {
+    "relu1a": (14, 13, 5),
+    "relu1b": (2, 7, 16),
+    "relu2a": (3, 26, 4),
+    "relu2b": (35, 22, 9),
+    "relu3a": (39, 61, 25),
+    "relu3b": (79, 78, 2),
+    "relu4a": (121, 134, 130),
+    "relu4b": (143, 56, 158),
+    "relu5a": (136, 203, 104),
+    "relu5b": (16, 18, 105),
+    "logits": (38, 58, 43),
+}
+
+
+@functools.cache
+def preview_url(name: str) -> str:
+    """Give a room's picture as a URL; "" where it has not been made."""
+    file = PREVIEWS / f"{name}.webp"
+    return thumbnails.data_url(file.read_bytes()) if file.is_file() else ""
+
+
+def show_front(key: str) -> str | None:
+    """Show neurons from shallow to deep, and a door to every room.
+
+    Args:
+        key: the widget's key.
+
+    Returns:
+        ``room`` and its name, or ``neuron`` with its layer and number, parted by spaces, where a
+        link was clicked just now; else None.
+    """
+    html = (
+        '<div class="home"><div class="columns" role="group" aria-label="Neurons of SketchNet">'
+        '</div><p class="ends"><span>shallow: edges and colours</span><span>deep: whole things'
+        '</span></p><nav class="doors" aria-label="Rooms"></nav></div>'
+    )
+    doors = [
+        {
+            "id": f"room {it.name}",
+            "href": it.path,
+            "title": it.title,
+            "line": it.line,
+            "url": preview_url(it.name),
+        }
+        for it in PAGES
+    ]
+    data = {"columns": [_column(layer) for layer in FEATURED_UNITS], "doors": doors}
+    return mount_component("front_page", html, key, data, "go", None)
+
+
+def _column(layer: str) -> dict[str, Any]:
+    units = FEATURED_UNITS[layer]
+    found = server_state.store().exhibited(SKETCHNET, layer, units)
+    depth = list(FEATURED_UNITS).index(layer) / (len(FEATURED_UNITS) - 1)
+    pictures = [
+        {
+            "id": f"neuron {layer} {unit}",
+            "href": f"neuron?network={SKETCHNET}&layer={layer}&unit={unit}",
+            "label": f"Neuron {unit} of {layer}",
+            "url": thumbnails.thumbnail(image, FEATURED_PIXELS),
+        }
+        for unit, image in zip(units, found, strict=False)
+    ]
+    return {"name": layer, "colour": html_snippets.depth_colour(depth), "pictures": pictures}
+
+
+def loaded_html() -> str:
+    """Write what is loaded as HTML, for ``st.html``.
+
+    Raises:
+        ExplorerError: SketchNet cannot be opened.
+    """
+    from core import paintings
+    from core.datasets import samples
+    from core.networks import registry
+    from explorer.library import indexes
+
+    infos = server_state.network_infos()
+    network = server_state.network(registry.SKETCHNET)
+    neurons = sum(layer.channels for layer in network.shown)
+    ready = [it.name for it in infos.values() if it.ready and it.name != network.name]
+    others = ", ".join(ready[:3]) + (f" and {len(ready) - 3} more" if len(ready) > 3 else "")
+    found = indexes.finished_indexes(network)
+    names = ", ".join(indexes.describe_index(it) for it in found.values())
+    rows = {
+        "Network": f"SketchNet: {neurons:,} neurons in {len(network.shown)} layers, "
+        f"{len(network.labels)} classes",
+        "Other networks": f"{others or 'none here yet'}; {len(infos) - 1} can be opened",
+        "Pictures": f"{len(samples.SAMPLES)} samples, {len(paintings.PAINTINGS)} paintings, "
+        "and any of your own",
+        "What excites neurons": names or "5,000 drawings, looked through when first asked for",
+    }
+    cells = (f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in rows.items())
+    return f'<dl class="loaded">{"".join(cells)}</dl>'

@@ -1,0 +1,265 @@
+"""What a visitor sees of a job while it waits, runs or has stopped: the same on every page."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.recipes.recipe import Recipe
+from explorer.gallery.queries import Gallery
+from explorer.jobs.job_queue import ASKED, UNASKED, Busy, Job
+from explorer.store.results import StoredPicture
+from explorer.text import formatting
+from explorer.ui import job_status, server_state
+
+# How often a page looks at a job that is not over.
+POLL_SECONDS = 0.6
+# How often it asks again where so many jobs wait that one more was refused.
+RETRY_SECONDS = 3.0
+# What was left so soon for something else is not worth keeping.
+SOON_SECONDS = 20.0
+
+
+def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
+    """Ask for something unless it stopped before, and say that somebody looks at it.
+
+    Returns:
+        The job, or why there is none: so many wait already.
+    """
+    jobs, visitor = server_state.jobs(), server_state.visitor()
+    job = jobs.get(recipe.key)
+    if job is not None and job.state != "done":
+        jobs.watch(job.key, visitor)
+        return job
+    try:
+        return jobs.submit(recipe, visitor, rank)
+    except Busy as busy:
+        return str(busy)
+
+
+def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | None:
+    """Ask for something that is not there, and give up what was looked at before.
+
+    Args:
+        recipe: of what is looked at now.
+        place: names where it is looked at: one thing at a time.
+        asked: whether the visitor chose anything of it.
+
+    Returns:
+        As ``ask``; None where it is there, and nobody has asked for it.
+    """
+    before = st.session_state.get(place)
+    st.session_state[place] = recipe.key
+    if before is not None and before != recipe.key:
+        abandon(before)
+    if server_state.store().present([recipe.key]) and not asked:
+        return None
+    return request(recipe, ASKED if asked else UNASKED)
+
+
+def abandon(key: str) -> None:
+    """Stop what is looked at no more; what hardly began does not stay in the gallery."""
+    jobs, visitor = server_state.jobs(), server_state.visitor()
+    job = jobs.get(key)
+    if job is None or not job.open:
+        return
+    if time.time() - job.queued < SOON_SECONDS:
+        Gallery(jobs).delete([key], visitor)
+    else:
+        jobs.cancel(key, visitor)
+
+
+def poll_interval(job: Job | str | None) -> float | None:
+    """Tell how often to look at what ``ask`` gave, in seconds; None if nothing will change."""
+    if isinstance(job, Job):
+        return POLL_SECONDS if job.open else None
+    return None if job is None else RETRY_SECONDS
+
+
+def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
+    """Show how far a job is, with a button to stop it, or to go on with it.
+
+    Args:
+        job: which is not done.
+        doing: says in words what the fraction means, such as ``5 of 64 neurons``.
+        where: names the place, as the same job may be shown in several.
+    """
+    key = f"{where} {job.key}"
+    with st.container(key=f"job {key}", horizontal=True, vertical_alignment="center"):
+        if job.state == "running":
+            st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{left(job)}")
+        elif job.state == "waiting":
+            st.markdown(waits(job))
+        else:
+            st.markdown(f"{stopped(job)} ({doing(job.fraction)} finished)")
+        if job.open:
+            st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
+        else:
+            st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
+
+
+def follow_picture(
+    key: str,
+    job: Job | str | None,
+    seconds: float,
+    show: Callable[[StoredPicture | None, bytes | None, Job | str | None], None],
+) -> StoredPicture | None:
+    """Follow a picture that a page is about, and run the page again when it is finished.
+
+    Args:
+        key: of the recipe, which has one picture.
+        job: what ``instead`` gave.
+        seconds: how often to look while it grows, at least.
+        show: is given the finished picture, or the unfinished one encoded, and the job as it is.
+
+    Returns:
+        The finished picture, if it was there before.
+    """
+    stored = server_state.store().picture(key, 0)
+
+    def body() -> None:
+        now = server_state.jobs().get(key) if isinstance(job, Job) else job
+        found = stored or server_state.store().picture(key, 0)
+        show(found, None if found else server_state.jobs().sketches(key).get(0), now)
+        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
+        if over or (stored is None and found is not None):
+            st.rerun()
+
+    often = poll_interval(job)
+    with st.container(key="stage"):
+        st.fragment(body, run_every=None if often is None else min(often, seconds))()
+    return stored
+
+
+def show_status(
+    job: Job | str | None,
+    doing: Callable[[float], str],
+    where: str,
+    keep: Callable[[], None],
+    tools: Callable[[], None],
+) -> None:
+    """Show beneath a picture how far it is, or what can be done with it.
+
+    Args:
+        job: as ``picture`` gives it.
+        doing, where: as ``show`` takes them.
+        keep: offers what is there of a picture that has stopped.
+        tools: offers what can be done with one that is finished.
+    """
+    with st.container(key=f"{where}-status", horizontal=True, vertical_alignment="center"):
+        if isinstance(job, str):
+            st.caption(job)
+        elif job is None or job.state == "done":
+            tools()
+        else:
+            server_state.jobs().watch(job.key, server_state.visitor())
+            show_progress(job, doing, where)
+            if not job.open:
+                keep()
+
+
+def stopped(job: Job) -> str:
+    """Say why a job has stopped."""
+    if job.state == "cancelled":
+        return "Stopped"
+    return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
+
+
+def left(job: Job) -> str:
+    """Say how long a job still takes, as the end of a sentence; nothing while that is unknown."""
+    return (
+        "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
+    )
+
+
+def waits(job: Job) -> str:
+    """Say what a job that does not run yet waits for."""
+    if job.before == 0:
+        return "Starting ..."
+    first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
+    return f"Waiting: {first} first{left(job)}."
+
+
+def _stop(key: str) -> None:
+    if server_state.jobs().cancel(key, server_state.visitor()).open:
+        st.toast("Somebody else is watching this too, so it goes on.")
+
+
+def _go_on(key: str) -> None:
+    try:
+        server_state.jobs().resume(key, server_state.visitor())
+    except ExplorerError as error:
+        st.toast(str(error))
+
+
+# Unfinished pictures, by the key of the recipe that draws them and their number.
+Previews = Mapping[tuple[str, int], bytes]
+
+
+class JobRequests:
+    """What the page has asked for so far, in the order in which it is looked at.
+
+    Attributes:
+        jobs: what draws each recipe, or why there is none, by the recipe's key.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job | str] = {}
+
+    def ask(self, recipes: Sequence[Recipe]) -> list[Job | str]:
+        """Ask for what is not there, after all that somebody asked for himself."""
+        here = server_state.store().present([recipe.key for recipe in recipes])
+        missing = {it.key: it for it in recipes if it.key not in here}
+        for key, recipe in missing.items():
+            if key not in self.jobs:
+                self.jobs[key] = job_status.request(recipe, UNASKED)
+        return [self.jobs[key] for key in missing]
+
+    def settle(self) -> None:
+        """Forget what was only wanted for a neuron that the visitor has left."""
+        open_now = {key for key, job in self.jobs.items() if isinstance(job, Job) and job.open}
+        left: set[str] = st.session_state.get("filling", set()) - open_now
+        if left:
+            server_state.jobs().withdraw(left, server_state.visitor())
+        st.session_state["filling"] = open_now
+
+
+def show_while_running(
+    key: str,
+    asked: Sequence[Job | str],
+    doing: Callable[[float], str] | None,
+    show: Callable[[Previews], None],
+) -> None:
+    """Show something that grows with jobs, and run the page again when one of them is over.
+
+    Args:
+        key: names the place.
+        asked: the jobs, or why there are none.
+        doing: says in words how far a job is; None to speak up only when one has stopped.
+        show: is given the unfinished pictures.
+    """
+    jobs = [it for it in asked if isinstance(it, Job)]
+    looked: list[bool] = []
+
+    def body() -> None:
+        now = [server_state.jobs().get(job.key) or job for job in jobs]
+        for job in now:
+            if job.open:
+                server_state.jobs().watch(job.key, server_state.visitor())
+        found = {job.key: server_state.jobs().sketches(job.key) for job in now}
+        show({(key, part): it for key, some in found.items() for part, it in some.items()})
+        left = [job for job in now if job.state != "done" and (doing or not job.open)]
+        with st.container(key=f"{key}-status"):
+            if left:
+                job_status.show_progress(left[0], doing or "{:.0%}".format, key)
+            elif len(jobs) < len(asked):
+                st.caption(next(it for it in asked if isinstance(it, str)))
+        over = any(one.open != other.open for one, other in zip(jobs, now, strict=True))
+        retry = len(jobs) < len(asked) and bool(looked)
+        looked.append(True)
+        if over or retry:
+            st.rerun()
+
+    paces = [pace for job in asked if (pace := job_status.poll_interval(job)) is not None]
+    st.fragment(body, run_every=min(paces, default=None))()

@@ -1,0 +1,131 @@
+"""A network's neurons: the ladder of its layers, and a grid of the neurons of one layer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from core.analysis import unit_labels
+from core.networks.layers import Layer
+from core.networks.network import Network
+from explorer import thumbnails
+from explorer.layer_pages import sample_recipe, units_of
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
+from explorer.ui import server_state, urls
+from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.components.tiles import PictureTile, tile_grid
+
+# Large enough for the widest tile on a common screen, and for a ladder's sample on a sharp one.
+TILE_PIXELS = 128
+SAMPLE_PIXELS = 64
+SAMPLES = 4
+
+
+def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) -> str | None:
+    """Show the network's layers, with samples of those that have been drawn.
+
+    Args:
+        network: whose layers.
+        selected: the layer that is looked at.
+        on_pick: called with the name of a clicked layer before the page runs again.
+
+    Returns:
+        The name of the layer that was clicked just now, or None.
+    """
+    rungs = [_rung(network, layer) for layer in network.shown]
+    return layer_pickers.ladder(rungs, selected.name, "ladder", network.name, on_pick)
+
+
+def _rung(network: Network, layer: Layer) -> layer_pickers.LayerRow:
+    found = server_state.store().samples(sample_recipe(network, layer).key, SAMPLES)
+    return layer_pickers.LayerRow(
+        name=layer.name,
+        count=layer_summary.describe_count(layer),
+        sees=layer_summary.describe_field(layer),
+        colour=html_snippets.depth_colour(layer.depth),
+        pictures=tuple(thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
+    )
+
+
+def tiles(
+    network: Network,
+    layer: Layer,
+    page: int,
+    found: Mapping[int, StoredPicture],
+    sketches: Mapping[int, bytes],
+    show: str = "",
+    crops: Mapping[int, str] | None = None,
+) -> str | None:
+    """Show a page of neurons; those not begun yet shimmer.
+
+    Args:
+        network, layer, page: which neurons.
+        found: those that are in the store, by unit.
+        sketches: unfinished pictures, by unit.
+        show: what of each, one of ``links.SHOWN``; "" for what it wants to see.
+        crops: URLs of what excites each most, by unit.
+
+    Returns:
+        The unit of the picture that was clicked just now, or None.
+    """
+    units: Sequence[int] = units_of(layer, page)
+    pictures = []
+    for unit in units:
+        name, seen = unit_labels.unit_name(network, layer, unit), (crops or {}).get(unit)
+        if show == urls.CROPS:
+            pictures.append(crops_tile(unit, name, seen))
+        else:
+            own = tile(unit, name, found.get(unit), sketches.get(unit))
+            pictures.append(replace(own, beside=seen))
+    label = f"{network.name} {layer.name}, page {page} {show}".rstrip()
+    return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
+
+
+def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> PictureTile:
+    """Make the tile of one neuron's crops.
+
+    Args:
+        unit: the neuron.
+        name: what it stands for; may be empty.
+        crops: their URL, if they are there.
+        place: what a click returns; the unit if empty.
+    """
+    who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    what = "what excites it most" if crops else "not cut out yet"
+    return PictureTile(place or str(unit), f"{who}, {what}", crops, str(unit), caption=name)
+
+
+def tile(
+    unit: int,
+    name: str,
+    picture: StoredPicture | None,
+    sketch: bytes | None = None,
+    place: str = "",
+    pixels: int = TILE_PIXELS,
+) -> PictureTile:
+    """Make the tile of one neuron.
+
+    Args:
+        unit: the neuron.
+        name: what it stands for; may be empty.
+        picture: its picture, if it is drawn.
+        sketch: its picture as it is drawn just now.
+        place: what a click returns; the unit if empty.
+        pixels: height and width that are enough where it is shown.
+    """
+    who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    place = place or str(unit)
+    if picture is None and sketch is not None:
+        url = thumbnails.data_url(sketch)
+        return PictureTile(place, f"{who}, unfinished", url, caption=name, sketch=True)
+    if picture is None:
+        return PictureTile(place, f"{who}, not drawn yet", caption=name)
+    dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
+    return PictureTile(
+        id=place,
+        label=f"{who}, {'dead' if dead else f'activation {activation:.3g}'}",
+        picture=thumbnails.thumbnail(picture.image, pixels),
+        title=str(unit),
+        note="" if dead else f"{activation:.3g}",
+        caption=name,
+        dead=dead,
+    )

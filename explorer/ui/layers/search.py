@@ -1,0 +1,77 @@
+"""Finding neurons by what they stand for, in all layers at once."""
+
+import streamlit as st
+
+from core.analysis import unit_labels
+from core.networks.network import Network
+from core.sketchnet.labels import CLEAR, Label
+from explorer import layer_pages
+from explorer.ui import server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.layers import neuron_grid
+
+# As many neurons as stand on a page of a layer; the clearest come first.
+AT_MOST = layer_pages.PER_PAGE
+TEXT_AT_MOST = 60
+# What there certainly is, from shallow to deep.
+EXAMPLES = ("red", "edge", "stripes", "circle", "eye", "wheel", "window")
+
+
+def box(network: Network) -> None:
+    """Show a box to write into what is looked for, where neurons have labels."""
+    if unit_labels.labels_of(network) is None:
+        return
+    st.session_state["find"] = st.query_params.get("find", "")
+    st.text_input(
+        "Find neurons",
+        key="find",
+        placeholder="Find neurons: eye, stripes, red ...",
+        icon=":material/search:",
+        label_visibility="collapsed",
+        max_chars=TEXT_AT_MOST,
+        on_change=lambda: urls.go(network=network.name, find=st.session_state["find"] or None),
+    )
+
+
+def show(network: Network, text: str) -> None:
+    """Show the neurons that stand for something, the clearest first."""
+    known = unit_labels.labels_of(network)
+    found = [] if known is None else known.search(text, CLEAR)
+    depths = [network.layer(label.layer).depth for label in found]
+    colour = html_snippets.depth_colour(sum(depths) / len(depths) if depths else 0.5)
+    html_snippets.heading(text, _words(found), colour)
+    if not found:
+        st.caption("Try one of these:")
+        with st.container(horizontal=True):
+            for example in EXAMPLES:
+                go = {"network": network.name, "find": example}
+                st.button(example, key=f"try {example}", on_click=urls.go, kwargs=go)
+        return
+    st.caption("Each caption names a layer, and how well the neuron picks it out (IoU).")
+
+    tiles = [_tile(network, label) for label in found[:AT_MOST]]
+    opened = tile_grid(tiles, "found", f"{network.name} {text}")
+    if opened:
+        layer, unit = opened.rsplit(" ", 1)
+        urls.neuron(network.name, layer, int(unit))
+
+
+def _words(found: list[Label]) -> str:
+    """Say how many neurons were found."""
+    if not found:
+        return "No neuron picks this out clearly."
+    layers = len({label.layer for label in found})
+    neurons = "1 neuron picks" if len(found) == 1 else f"{len(found)} neurons pick"
+    where = "one layer" if layers == 1 else f"{layers} layers"
+    shown = f"; the clearest {AT_MOST} are shown" if len(found) > AT_MOST else ""
+    return f"{neurons} this out, in {where}{shown}."
+
+
+def _tile(network: Network, label: Label) -> PictureTile:
+    layer = network.layer(label.layer)
+    picture = server_state.store().picture(
+        layer_pages.part_of(network, layer, label.unit).key, label.unit
+    )
+    name = f"{label.layer} \N{MIDDLE DOT} {label.iou:.2f}"
+    return neuron_grid.tile(label.unit, name, picture, place=f"{label.layer} {label.unit}")

@@ -1,0 +1,164 @@
+"""The large picture of one neuron: it grows, is saved as a file, and is drawn otherwise."""
+
+from dataclasses import asdict
+
+import streamlit as st
+
+from core.recipes.neuron import CANVASES
+from core.recipes.recipe import SEED_RANGE
+from explorer import thumbnails
+from explorer.jobs.job_queue import Busy, Job
+from explorer.reports import html_report
+from explorer.store.results import StoredPicture
+from explorer.ui import download_buttons, index_picker, job_status, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.neuron import pictures
+from explorer.ui.neuron.pictures import NeuronView, RenderSettings, UnitPicture
+
+SIZES = (64, 96, 128, 192, 256, 384, 512)
+STEPS = (32, 64, 128, 256, 512, 1024)
+CANVAS_WORDS = {
+    "fourier": "Fourier: waves of every length",
+    "pixels": "Pixels: each on its own, raw",
+    "maco": "MACO: the frequencies of photographs",
+}
+# The picture takes half of a wide page, on a sharp screen too; smaller ones are enlarged to this.
+LARGE_PIXELS = 768
+LOSSY = (
+    "This picture came with the explorer, made smaller with loss. It takes a moment to draw it "
+    "here once more, exactly as its recipe says, so that the file can be replayed."
+)
+
+
+def ask(take: UnitPicture) -> Job | str | None:
+    """Ask for the large picture if it is not there, or find the job that draws it exactly."""
+    stored = take.find()
+    if stored is None:
+        return job_status.request(take.recipe)
+    return None if pictures.exact(stored) else server_state.jobs().get(take.recipe.key)
+
+
+def show(neuron: NeuronView, view: str, job: Job | str | None) -> None:
+    """Show the picture large, follow it as it grows, and offer what can be done with it.
+
+    Args:
+        neuron: whose picture.
+        view: which of its pictures.
+        job: what draws it, as ``ask`` gave it.
+    """
+    take = neuron.large(view)
+    stored = take.find()
+
+    def body() -> None:
+        now = server_state.jobs().get(job.key) if isinstance(job, Job) else job
+        st.html(_picture(neuron, view, take, stored))
+        with st.container(key="portrait-status", horizontal=True, vertical_alignment="center"):
+            if isinstance(now, str):
+                st.caption(now)
+            elif now is not None and now.state != "done":
+                server_state.jobs().watch(now.key, server_state.visitor())
+                job_status.show_progress(now, "{:.0%}".format, "portrait")
+            elif stored is not None:
+                _tools(neuron, take, stored)
+            _choose(neuron, view)
+        arrived = stored is None and take.find() is not None
+        if arrived or (isinstance(job, Job) and isinstance(now, Job) and job.open != now.open):
+            st.rerun()
+
+    with st.container(key="portrait"):
+        st.fragment(body, run_every=job_status.poll_interval(job))()
+
+
+def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:
+    """Write the picture as HTML, or its sketch, or its place."""
+    verb = "wants least" if view == urls.NEGATIVE else "wants to see"
+    who = f"neuron {neuron.unit} of {neuron.layer.name}"
+    if stored is None:
+        sketch = server_state.jobs().sketches(take.recipe.key).get(take.number)
+        return html_snippets.large_sketch(sketch, f"What {who} {verb}, unfinished")
+    url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
+    dead = bool(stored.facts["dead"]) and view != urls.NEGATIVE
+    return html_snippets.large_picture(url, f"What {who} {verb}", dead)
+
+
+def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
+    """Offer the picture as a file."""
+    if not pictures.exact(stored):
+        st.button("Prepare a PNG", help=LOSSY, key="prepare", on_click=_prepare, args=(take,))
+        _offer(neuron, take, stored)
+        return
+    name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}.png"
+    icon = ":material/download:"
+    st.download_button(
+        "Save as PNG", stored.image, name, "image/png", key="save", icon=icon, on_click="ignore"
+    )
+    _offer(neuron, take, stored)
+
+
+def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
+    """Offer the neuron's report, and the picture's Python."""
+    network, layer, unit = neuron.network, neuron.layer, neuron.unit
+    index = index_picker.chosen_index(network, [])
+    download_buttons.report(
+        f"{network.name}-{layer.name}-{unit}".replace(":", "-"),
+        lambda: html_report.neuron_report(network, layer, unit, take.recipe, stored, index),
+        "neuron",
+    )
+    download_buttons.code(take.recipe, take.number, "neuron")
+
+
+def _prepare(take: UnitPicture) -> None:
+    try:
+        server_state.jobs().submit(take.recipe, server_state.visitor())
+    except Busy as busy:
+        st.toast(str(busy))
+
+
+def _choose(neuron: NeuronView, view: str) -> None:
+    """Let the visitor choose other settings, and go there."""
+    now, usual = neuron.settings, neuron.usual
+    # Named by what is shown, so that the controls follow a link that changes it.
+    key = f"{neuron.network.name} {neuron.layer.name} {neuron.unit} {view} {now}"
+    with st.popover("Draw it differently", icon=":material/tune:"):
+        size = st.select_slider(
+            "Size in pixels", sorted({*SIZES, usual.size, now.size}), now.size, key=f"size {key}"
+        )
+        steps = st.select_slider(
+            "Steps: more of them sharpen the picture",
+            sorted({*STEPS, usual.steps, now.steps}),
+            now.steps,
+            key=f"steps {key}",
+        )
+        seed = st.number_input(
+            "Seed: another one starts from other noise", *SEED_RANGE, now.seed, key=f"seed {key}"
+        )
+        canvas = st.selectbox(
+            "Canvas: what is free to change",
+            CANVASES,
+            CANVASES.index(now.canvas),
+            format_func=CANVAS_WORDS.__getitem__,
+            key=f"canvas {key}",
+        )
+        chosen = RenderSettings(size, steps, int(seed), canvas or now.canvas)
+        if st.button(
+            "Draw with these settings",
+            type="primary",
+            key="draw",
+            disabled=chosen == now,
+            on_click=go,
+            args=(neuron, chosen, view),
+        ):
+            st.rerun()  # Of the whole page, where this stands in a part that runs by itself.
+        if now != usual and st.button(
+            "Back to the usual ones", key="usual", on_click=go, args=(neuron, usual, view)
+        ):
+            st.rerun()
+
+
+def go(neuron: NeuronView, settings: RenderSettings, view: str) -> None:
+    """Put what is to be seen of a neuron into the URL; what is usual is left out."""
+    usual = asdict(neuron.usual)
+    urls.change(
+        view=view or None,
+        **{name: None if it == usual[name] else it for name, it in asdict(settings).items()},
+    )

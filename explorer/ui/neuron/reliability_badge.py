@@ -1,0 +1,147 @@
+"""What a neuron's picture is worth, in a badge, and how strongly it excites, on a ruler."""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+
+import torch
+
+from core.neurons import reliability
+from explorer import thumbnails
+from explorer.store.results import StoredPicture
+from explorer.ui.neuron import similarity
+from explorer.ui.neuron.pictures import NeuronView
+from explorer.ui.neuron.similarity import RenderedUnits
+
+# Each verdict of ``core.neurons.reliability``: how good it is, its name, and what it means.
+VERDICTS = {
+    "alike": (
+        "good",
+        "Reliable",
+        "From other noise the ascent finds much the same: this is what the neuron looks for.",
+    ),
+    "related": (
+        "fair",
+        "Roughly so",
+        "From other noise the pictures are related but not the same: trust what they share.",
+    ),
+    "unlike": (
+        "poor",
+        "Uncertain",
+        "From other noise the pictures differ as those of different neurons do: do not read "
+        "much into one.",
+    ),
+    "grainy": (
+        "poor",
+        "Fine grain",
+        "Much of the picture is grain too fine to see, more than photographs have: the neuron "
+        "answers to something that people do not see.",
+    ),
+    "dead": (
+        "poor",
+        "Dead",
+        "Nothing that was tried excites this neuron: it stays at zero, and its picture is little "
+        "but noise.",
+    ),
+}
+CHECKING = ("wait", "Checking", "The neuron is drawn twice more, from other noise, to compare.")
+OTHERS_PIXELS = 96
+# Words beneath the ruler that are closer than this, in percent of it, would overlap.
+APART = 22.0
+
+
+def badge(
+    neuron: NeuronView,
+    best: StoredPicture | None,
+    others: Sequence[StoredPicture],
+    drawn: RenderedUnits | None,
+) -> str:
+    """Write how far the neuron's picture can be trusted, as HTML.
+
+    Args:
+        neuron: which one.
+        best: its picture of the usual size.
+        others: the same from other noise, as far as they are drawn.
+        drawn: its layer, if enough of it is drawn.
+    """
+    kind, title, words = CHECKING
+    figures = ""
+    if best is not None and bool(best.facts["dead"]):
+        kind, title, words = VERDICTS["dead"]
+    elif best is not None and len(others) == len(neuron.others()) and drawn is not None:
+        seen = similarity.mean_activations(neuron.network, neuron.layer, [best, *others])
+        alike, grain = drawn.agreement(seen), float(best.facts["fineness"])
+        kind, title, words = VERDICTS[reliability.verdict(False, grain, alike)]
+        figures = f"{len(seen)} seeds agree to {alike:.2f}; {grain:.0%} fine grain"
+    return (
+        f'<div class="badge {kind}"><div class="badge-words"><b>{escape(title)}</b>'
+        f"<p>{escape(words)}</p><small>{escape(figures)}</small></div>"
+        f"{_others(neuron, others)}</div>"
+    )
+
+
+def _others(neuron: NeuronView, others: Sequence[StoredPicture]) -> str:
+    """Write the pictures from other noise; their places while there are none."""
+    cells = [
+        f'<img src="{thumbnails.thumbnail(it.image, OTHERS_PIXELS)}" '
+        f'alt="Neuron {neuron.unit} from other noise">'
+        for it in others
+    ]
+    cells += ["<i></i>"] * (len(neuron.others()) - len(cells))
+    return f'<div class="badge-others">{"".join(cells)}</div>'
+
+
+def ruler(
+    value: float | None,
+    others: Sequence[float],
+    colour: str,
+    named: Mapping[str, float] | None = None,
+) -> str:
+    """Write a value on a ruler with those of others as HTML.
+
+    Args:
+        value: the activation; None while it is not measured.
+        others: what it is compared with, such as what the layer's other neurons reach with
+            pictures of their own.
+        colour: of the mark.
+        named: values with words beneath; by default the least, the median and the most.
+    """
+    if value is None or not others:
+        return '<div class="ruler"><div class="ruler-track"></div></div>'
+    every = [*others, *(named or {}).values(), value]
+    low, high = min(every), max(every)
+
+    def at(it: float) -> float:
+        return 100 * (it - low) / (high - low) if high > low else 50.0
+
+    ticks = "".join(f'<i style="left:{at(it):.1f}%"></i>' for it in others)
+    median = float(torch.tensor(others).median())
+    marks = _marks(named or {"least": low, "median": median, "most": high}, at)
+    words = f"{value:.3g} on a ruler from {low:.3g} to {high:.3g}; the median is {median:.3g}"
+    return (
+        f'<div class="ruler" role="img" aria-label="{escape(words)}"><div class="ruler-track">'
+        f'{ticks}<b style="left:{at(value):.1f}%;background:{colour}"></b></div>'
+        f'<div class="ruler-marks">{marks}</div></div>'
+    )
+
+
+def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
+    """Write the words beneath a ruler, leaving out those that would lie on one before."""
+    written, taken = [], [-APART]
+    for name, value in sorted(marks.items(), key=lambda row: row[0] == "median"):
+        place = at(value)
+        if min(abs(place - it) for it in taken) < APART:
+            continue
+        taken.append(place)
+        side = "left" if place < APART / 2 else "right" if place > 100 - APART / 2 else "middle"
+        style = f"left:{place:.1f}%"
+        written.append(f'<span class="{side}" style="{style}">{name} {value:.3g}</span>')
+    return "".join(written)
+
+
+def rank(value: float, others: Sequence[float]) -> str:
+    """Say in a sentence how an activation compares with those of a layer's other neurons."""
+    below = sum(it < value for it in others)
+    return (
+        f"Its own picture excites it to {value:.3g}. Of the {len(others)} other neurons drawn in "
+        f"this layer, {below} reach less with theirs."
+    )

@@ -1,0 +1,116 @@
+"""Opening a picture that was made here: dropped anywhere on the app, or chosen as a file.
+
+Where a picture comes from is unknown, so its recipe is read as anybody's text would be.
+"""
+
+import json
+import textwrap
+
+import streamlit as st
+
+from core.errors import ExplorerError, unknown
+from core.recipes import kinds
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
+from explorer.rendering import png_metadata
+from explorer.text import formatting
+from explorer.ui import server_state, urls
+from explorer.ui.components import html_snippets
+
+# Pages of the recipes that start from pictures, by kind.
+STARTING = {
+    DreamRecipe.kind: "Dream",
+    StyleRecipe.kind: "Style",
+    StyleDepthsRecipe.kind: "Style depths",
+}
+# A hostile recipe could put very long words into an error.
+WORDS_AT_MOST = 400
+
+
+def target() -> None:
+    """Take pictures that are dropped on the app, once on every page, and go where they lead."""
+    with st.container(key="drop"):
+        dropped = html_snippets.drop_target("drop target")
+    if dropped is None:
+        return
+    try:
+        recipe, part = read(dropped)
+        go(recipe, part)
+    except ExplorerError as error:
+        complain(error)
+
+
+def complain(error: ExplorerError) -> None:
+    """Say why a picture cannot be opened."""
+    words = textwrap.shorten(str(error), WORDS_AT_MOST, placeholder=" ...")
+    st.error(f"This picture cannot be opened: {formatting.escape_markdown(words)}")
+
+
+def read(dropped: str) -> tuple[Recipe, int | None]:
+    """Read what the browser found in a picture.
+
+    Returns:
+        Its recipe, and which of the recipe's pictures it is, None for all of them.
+
+    Raises:
+        ExplorerError: the picture says nothing that can be read.
+    """
+    content = json.loads(dropped)
+    if "problem" in content:
+        raise ExplorerError(str(content["problem"]))
+    text, part = str(content["recipe"]), str(content.get("part", ""))
+    if len(text) > png_metadata.TEXT_AT_MOST:
+        raise ExplorerError("what it says of how it was made is too long")
+    if part and not png_metadata.is_part(part):
+        raise ExplorerError("it does not say which picture of its recipe it is")
+    return kinds.read(text), int(part) if part else None
+
+
+def go(recipe: Recipe, part: int | None) -> None:
+    """Go to the page that shows a recipe, with its settings.
+
+    Raises:
+        ExplorerError: it cannot be shown here.
+    """
+    check(recipe)
+    page, query = urls.link_to(recipe, part)
+    st.switch_page(page, query_params=query)
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe for a network that is not the one here.
+
+    Raises:
+        ExplorerError: there is no such network, it has other weights, or lacks what is drawn.
+    """
+    from core.dreams import render_dreams
+    from core.neurons import render_neurons
+    from core.style import transfer  # Needs PyTorch, which a page may still be importing.
+
+    page = STARTING.get(recipe.kind)
+    for fingerprint in recipe.inputs if page else ():
+        if server_state.store().input(fingerprint) is None:
+            raise ExplorerError(
+                f"a picture that this one was made from is not here; "
+                f"choose it on the {page} page first, and open this one again"
+            )
+    infos = server_state.network_infos()
+    if recipe.network not in infos:
+        raise unknown("network", recipe.network, infos)
+    if not infos[recipe.network].ready:
+        return  # Its page offers to fetch it.
+    network = server_state.network(recipe.network)
+    if network.fingerprint != recipe.weights:
+        raise ExplorerError(
+            f"it was made with other weights of {recipe.network} than those here; "
+            "the command `python -m explorer replay` makes it again with a file of weights"
+        )
+    if isinstance(recipe, NeuronRecipe):
+        render_neurons.plan(network, recipe.layer, recipe.units)
+    if isinstance(recipe, DreamRecipe):
+        render_dreams.check(network, recipe)
+    if isinstance(recipe, StyleRecipe):
+        transfer.check(network, recipe)

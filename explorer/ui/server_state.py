@@ -1,0 +1,130 @@
+"""What all visitors of the app share: the store, the queue of work and the loaded networks.
+
+PyTorch is imported where networks are asked for, as ``explorer.ui.components.html_snippets`` shows
+a frame before.
+"""
+
+import functools
+import gc
+import hashlib
+import itertools
+import secrets
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.jobs.job_queue import Jobs
+from explorer.paths import home
+from explorer.store.results import FILE_NAME, Store
+
+if TYPE_CHECKING:
+    from core.networks.network import Network
+    from core.networks.registry import NetworkInfo
+    from explorer.engine import Engine
+
+# Where a network comes from whose weights somebody has added.
+OWN = "added here"
+# Loaded networks stay in memory until this many others have been asked for.
+NETWORKS_AT_MOST = 4
+# Streamlit gives each browser this cookie; by it a visitor is known again after a reload.
+COOKIE = "_streamlit_xsrf"
+# What works on the jobs of each data folder; a server has one, tests have many.
+_ENGINES: "dict[Path, Engine]" = {}
+_STARTING = threading.Lock()
+# How many modules there were when they were last set apart.
+_imported = 0
+
+
+def store() -> Store:
+    """Open the store in the data folder once for all."""
+    return _store(home())
+
+
+@functools.lru_cache(maxsize=4)
+def _store(folder: Path) -> Store:
+    return Store(folder / FILE_NAME)
+
+
+def jobs() -> Jobs:
+    """Give the queue of work, which the workers of this server see to."""
+    return Jobs(store())
+
+
+def work() -> None:
+    """Start the workers of this server, once for all."""
+    from explorer import engine
+
+    with _STARTING:
+        if home() not in _ENGINES:
+            _ENGINES[home()] = engine.start(Store(home() / FILE_NAME))
+            _ENGINES[home()].start()
+
+
+def keep_imported() -> None:
+    """Spare what has been imported from the search for garbage.
+
+    Streamlit collects garbage after every run of a page. What has been imported by then stays for
+    good, and looking through it each time took longer than most pages do.
+    """
+    global _imported
+    if len(sys.modules) != _imported:
+        _imported = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
+
+def visitor() -> str:
+    """Name the visitor, the same in every tab of a browser."""
+    cookie = st.context.cookies.get(COOKIE)
+    if isinstance(cookie, str):
+        return hashlib.sha256(_token(cookie)).hexdigest()[:16]
+    name: str = st.session_state.setdefault("visitor", secrets.token_hex(8))
+    return name
+
+
+def _token(cookie: str) -> bytes:
+    """Give what stays the same in a cookie that is masked anew for every page.
+
+    It reads ``version|mask|masked token|time``, both in hexadecimal digits.
+    """
+    try:
+        _, mask, masked, _ = cookie.split("|")
+        pairs = zip(bytes.fromhex(masked), itertools.cycle(bytes.fromhex(mask)), strict=False)
+    except ValueError:
+        return cookie.encode()
+    return bytes(byte ^ over for byte, over in pairs)
+
+
+@st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)
+def network(name: str) -> "Network":
+    """Load a network once for all; it is frozen, and every ascent cuts a copy of its own.
+
+    Raises:
+        ExplorerError: it does not exist, or its weights are not here and cannot be fetched.
+    """
+    from core.networks import registry
+    from explorer.library import catalogue
+
+    own = catalogue.own_checkpoints().get(name)
+    return registry.load(name, None if own is None else own.file)
+
+
+def network_infos() -> dict[str, "NetworkInfo"]:
+    """List the networks by name: SketchNet, those whose weights are here, and then the others."""
+    from core.networks import registry
+    from explorer.library import catalogue
+
+    infos = registry.describe_networks()
+    known = {info.name: info for info in infos}
+    own = [
+        replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
+        for name, it in catalogue.own_checkpoints().items()
+        if it.architecture in known
+    ]
+    infos = (*infos[:1], *own, *infos[1:])
+    ordered = sorted(infos, key=lambda info: (info.name != registry.SKETCHNET, not info.ready))
+    return {info.name: info for info in ordered}

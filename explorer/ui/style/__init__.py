@@ -1,0 +1,1 @@
+"""The Style and Style depths pages."""

@@ -1,0 +1,183 @@
+"""Style at several depths on a page: its recipe, and its pictures in rows and columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import (
+    CONTENT,
+    MATRIX,
+    NESTED,
+    SINGLE,
+    TEXTURE,
+    StyleCell,
+    StyleDepthsRecipe,
+)
+from core.style import grid
+from explorer import thumbnails
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
+from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui.components import html_snippets, matrix
+from explorer.ui.components.matrix import Cell, Head
+from explorer.ui.image_picker import PickedImage
+
+# The parts that stand as rows, in the order of Gatys et al. (2016), and what to say of them.
+ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
+TITLES = {
+    MATRIX: "Which depth speaks for style, and which for content",
+    NESTED: "Style by ever more layers",
+    SINGLE: "Style by one layer alone",
+    TEXTURE: "Style alone: textures",
+    CONTENT: "Content alone: what a layer still knows",
+}
+LINES = {
+    MATRIX: "Same pictures, seed and balance; only who speaks differs. Click one to see it large.",
+    NESTED: "All layers from the first to the one above speak for style, {content} for content.",
+    SINGLE: "Only the layer above speaks for style, {content} for content. The deep ones are the "
+    "wrong ones to ask for style.",
+    TEXTURE: "From noise, with all layers to the one above: the painting without any picture.",
+    CONTENT: "From noise, with the layer above: what it does not know is painted at will.",
+}
+THUMBNAIL_PIXELS = 256
+
+
+@dataclass(frozen=True)
+class StyleGridView:
+    """Style at several depths, as the page shows it.
+
+    Attributes:
+        content: the picture that is painted.
+        style: the painting whose style it gets.
+        recipe: of all its pictures.
+        asked: whether the visitor chose anything of it.
+    """
+
+    content: PickedImage
+    style: PickedImage
+    recipe: StyleDepthsRecipe
+    asked: bool
+
+
+def read(
+    network: Network, content: PickedImage, style: PickedImage, shows: Sequence[str]
+) -> StyleGridView:
+    """Read from the URL what is painted.
+
+    Raises:
+        ExplorerError: something in the link does not exist or is out of bounds.
+    """
+    settings: dict[str, Any] = {}
+    for name, bounds in urls.STYLE_NUMBERS.items():
+        settings[name] = urls.number(name, bounds)
+    settings["balance"] = urls.decimal("balance", urls.STYLE_DECIMALS["balance"])
+    settings["loss"] = urls.one_of("loss", urls.STYLE_WORDS["loss"]) or None
+    seed = settings.pop("seed") or 0
+    fingerprints = image_picker.store_input(content), image_picker.store_input(style)
+    recipe = grid.plan_grid(network, *fingerprints, seed, shows=tuple(shows), **settings)
+    asked = bool(set(st.query_params) - {"network", "view", "cell"})
+    return StyleGridView(content, style, recipe, asked)
+
+
+def show(
+    network: Network,
+    styled: StyleGridView,
+    part: str,
+    sketches: job_status.Previews,
+    here: Mapping[int, bytes],
+) -> None:
+    """Show one part: the matrix, or one of the rows.
+
+    Args:
+        network: which paints.
+        styled: all that is painted.
+        part: one of the recipe's.
+        sketches: unfinished pictures.
+        here: the finished ones, encoded, by their numbers.
+    """
+    recipe = styled.recipe
+    numbers = {it: at for at, it in enumerate(recipe.parts())}
+    cells = [it for it in recipe.cells() if it.show == part]
+    opened = st.query_params.get("cell", "")
+    rows_of: list[list[Cell]] = [[] for _ in range(1 + max(it.row for it in cells))]
+    for cell in cells:
+        number = numbers[cell.recipe]
+        sketch = sketches.get((recipe.key, number))
+        label = describe(cell)
+        found = Cell(name(cell), f"{label}, not painted yet")
+        if number in here:
+            url = thumbnails.thumbnail(here[number], THUMBNAIL_PIXELS)
+            found = Cell(name(cell), label, url, chosen=name(cell) == opened)
+        elif sketch is not None:
+            found = Cell(name(cell), f"{label}, unfinished", thumbnails.data_url(sketch), True)
+        rows_of[cell.row].append(found)
+    columns = recipe.content_depths if part == MATRIX else recipe.stages
+    down: list[Head | None] = [None]
+    if part == MATRIX:
+        down = [head(network.layer(it)) for it in recipe.style_depths]
+    width, height = styled.content.picture.size
+    size = (1, 1) if part == TEXTURE else (height, width)
+    clicked = matrix.show(
+        [head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
+         for at, it in enumerate(columns)],
+        list(zip(down, rows_of, strict=True)),
+        size,
+        f"{part} cells",
+        f"{TITLES[part]}: {network.name} {recipe.content} {recipe.style}",
+        "style \N{DOWNWARDS ARROW}\ncontent \N{RIGHTWARDS ARROW}" if part == MATRIX else "",
+        lambda it: urls.change(cell=it),
+    )  # fmt: skip
+    if clicked:
+        st.rerun()
+
+
+def head(layer: Layer, before: str = "") -> Head:
+    """Describe a layer at the head of a row or a column."""
+    return Head(
+        f"{before}{layer.name}",
+        layer_summary.describe_field(layer),
+        html_snippets.depth_colour(layer.depth),
+    )
+
+
+def name(cell: StyleCell) -> str:
+    """Name a place, as a link does."""
+    return f"{cell.show}-{cell.row + 1}-{cell.column + 1}"
+
+
+def find(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
+    """Find the place that a link names; None where there is none such."""
+    return next((it for it in recipe.cells() if name(it) == named), None)
+
+
+def describe(cell: StyleCell) -> str:
+    """Say in words who speaks in a picture."""
+    told = []
+    for voice, layers in (
+        ("style", cell.recipe.style_layers),
+        ("content", cell.recipe.content_layers),
+    ):
+        if layers:
+            told.append(f"{voice} by {' to '.join(dict.fromkeys((layers[0], layers[-1])))}")
+    return ", ".join(told).capitalize()
+
+
+def query(styled: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
+    """Write the link that paints one of the pictures on the Style page, as large as usual there."""
+    layers = {name: ",".join(getattr(recipe, name)) for name in urls.STYLE_LAYERS}
+    return {
+        "network": recipe.network,
+        "picture": styled.content.name,
+        "style": styled.style.name,
+        **layers,
+    }
+
+
+def pictures(recipe: StyleDepthsRecipe) -> dict[int, StoredPicture]:
+    """Fetch the pictures of a recipe that are finished, by their numbers."""
+    return server_state.store().pictures(recipe)

@@ -1,0 +1,143 @@
+"""What the Style page shows: a style transfer as the URL describes it, and who may speak."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
+from core.style import defaults, transfer
+from explorer import layer_pages, thumbnails
+from explorer.ui import image_picker, server_state, urls
+from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.image_picker import PickedImage
+
+# What is painted, and how, where a link names nothing.
+SAMPLE, PAINTING = "cat", "swirls"
+# What style is, told in other words than the recipe's.
+LOSSES = {
+    "wasserstein": "means and company (Wasserstein)",
+    "gram": "company alone (Gram)",
+}
+# Neurons that stand for the depths, above the sliders.
+EXAMPLES_AT_MOST = 12
+THUMBNAIL_PIXELS = 128
+
+
+@dataclass(frozen=True)
+class StyleView:
+    """A style transfer that the page shows.
+
+    Attributes:
+        content: the picture that is painted.
+        style: the painting whose style it gets.
+        recipe: how it is made.
+        asked: whether the visitor chose anything of it.
+    """
+
+    content: PickedImage
+    style: PickedImage
+    recipe: StyleRecipe
+    asked: bool
+
+
+def read(network: Network, content: PickedImage, style: PickedImage) -> StyleView:
+    """Read from the URL which style transfer is asked for.
+
+    Raises:
+        ExplorerError: something in the link does not exist or is out of bounds.
+    """
+    settings: dict[str, Any] = dict(urls.STYLE_USUAL)
+    for name, bounds in urls.STYLE_NUMBERS.items():
+        settings[name] = urls.number(name, bounds) or settings.get(name)
+    for name, limits in urls.STYLE_DECIMALS.items():
+        settings[name] = urls.decimal(name, limits)
+    for name, known in urls.STYLE_WORDS.items():
+        settings[name] = urls.one_of(name, known) or None
+    for name in urls.STYLE_LAYERS:
+        named = st.query_params.get(name, "")
+        settings[name] = tuple(named.split(",")) if named else None
+    seed = settings.pop("seed") or 0
+    recipe = transfer.plan(
+        network,
+        seed,
+        content=image_picker.store_input(content),
+        styles=(image_picker.store_input(style),),
+        **settings,
+    )
+    return StyleView(content, style, recipe, bool(set(st.query_params) - {"network"}))
+
+
+def choose(problems: list[str]) -> tuple[PickedImage, PickedImage]:
+    """Let the visitor choose what is painted, and in whose style."""
+    st.html('<p class="side-title">Content</p>')
+    content = image_picker.choose("picture", SAMPLE, problems, "Content")
+    st.html('<p class="side-title">Style</p>')
+    style = image_picker.choose("style", PAINTING, problems, "Style", image_picker.PAINTED)
+    return content or image_picker.find(SAMPLE), style or image_picker.find(PAINTING)
+
+
+def able(network: Network) -> list[Layer]:
+    """List the layers that may speak, from shallow to deep: those that know places."""
+    return [it for it in network.shown if it.size is not None]
+
+
+def between(network: Network, first: str, last: str) -> tuple[str, ...]:
+    """Name the layers from one to another that speak for style together.
+
+    Those that are usual for the network where these are their ends; else all that may speak, or as
+    many of them as a recipe may name.
+    """
+    usual: tuple[str, ...] = defaults.default_settings(network)["style_layers"]
+    if (first, last) == (usual[0], usual[-1]):
+        return usual
+    names = [it.name for it in able(network)]
+    chosen = names[names.index(first) : names.index(last) + 1]
+    count = min(len(chosen), LAYERS_AT_MOST)
+    return tuple(chosen[round(at * (len(chosen) - 1) / max(count - 1, 1))] for at in range(count))
+
+
+def nearest(network: Network, name: str) -> int:
+    """Tell the place among the layers that may speak of one, or of the nearest to it."""
+    layers = able(network)
+    depth = network.layer(name).depth
+    return min(range(len(layers)), key=lambda at: abs(layers[at].depth - depth))
+
+
+def stops(network: Network) -> list[layer_pickers.SliderStop]:
+    """Describe the layers for the sliders, each with one of its neurons if that has been drawn."""
+    layers = able(network)
+    count = min(len(layers), EXAMPLES_AT_MOST)
+    shown = {round(at * (len(layers) - 1) / max(count - 1, 1)) for at in range(count)}
+    found = []
+    for at, layer in enumerate(layers):
+        drawn = (
+            server_state.store().samples(layer_pages.sample_recipe(network, layer).key, 1)
+            if at in shown
+            else []
+        )
+        picture = thumbnails.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
+        words = f"{layer.name}, depth {layer.depth:.0%}"
+        colour = html_snippets.depth_colour(layer.depth)
+        found.append(layer_pickers.SliderStop(layer.name, words, colour, at in shown, picture))
+    return found
+
+
+def curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]]:
+    """Read how each cost of a finished picture fell, by its name."""
+    told = json.loads(str(facts.get("losses", "{}")))
+    return {name: it["curve"] for name, it in told.items()}
+
+
+def course(key: str) -> tuple[dict[str, Sequence[float]], float]:
+    """Read how each cost of an unfinished picture fell so far, and the share of steps behind.
+
+    Args:
+        key: of its job.
+    """
+    told = json.loads(server_state.jobs().course(key) or "{}")
+    return told.get("curves", {}), told.get("share", 0.0)

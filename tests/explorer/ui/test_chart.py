@@ -1,0 +1,47 @@
+"""The numbers behind charts, as they are saved."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import torch
+
+from explorer.charts import figures
+from explorer.ui import chart
+
+
+def test_bars_give_a_row_for_each_series() -> None:
+    values = {"style": {"a": 0.25, "b": 1.0}, "content": {"a": 0.5, "b": 0.125}}
+    figure = figures.bars(values, {"a": "#000000", "b": "#ffffff"}, "{:.0%}".format)
+    assert chart.numbers_of(figure) == values
+    assert json.loads(chart.as_json(chart.numbers_of(figure))) == values
+    rows = list(csv.reader(io.StringIO(chart.as_csv(chart.numbers_of(figure)))))
+    assert rows == [["", "a", "b"], ["style", "0.25", "1.0"], ["content", "0.5", "0.125"]]
+
+
+def test_tables_give_their_rows_with_gaps() -> None:
+    table = {"eye": [1.5, None], "wheel": [0.5, 2.0]}
+    figure = figures.heat(table, ["shallow", "deep"], "{:.1f}".format, "#123456", 2.0)
+    assert chart.numbers_of(figure) == {
+        "wheel": {"shallow": 0.5, "deep": 2.0},
+        "eye": {"shallow": 1.5, "deep": None},
+    }
+    assert "eye,1.5,\n" in chart.as_csv(chart.numbers_of(figure))
+
+
+def test_squares_and_histograms_give_theirs() -> None:
+    cosines = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
+    square = chart.numbers_of(figures.together(cosines, [1, 0], ["one", "two"]))
+    assert square == {"two": {"two": 1.0, "one": 0.25}, "one": {"two": 0.25, "one": 1.0}}
+    clickable = figures.together(cosines, [1, 0], ["one", "two"])
+    figures.clickable(clickable, [1, 0], (0, 1), 100)
+    assert chart.numbers_of(clickable) == square
+    values = np.array([0.0, 0.0, 1.0, 2.0], np.float32)
+    (row,) = chart.numbers_of(figures.histogram(values, {}, "#123456", "drawings")).values()
+    assert len(row) == figures.BINS
+    assert sum(float(it or 0) for it in row.values()) == 100
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula() -> None:
+    assert chart.as_csv({"=1+1": {"a": 1}}) == ",a\n'=1+1,1\n"

@@ -1,0 +1,129 @@
+"""Choosing a picture: samples, one's own, and what a link may say."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops
+from streamlit.testing.v1 import AppTest
+
+from core.errors import BadPicture, UnknownName
+from core.images import image_io
+from explorer.ui import image_picker, server_state
+
+SCRIPT = """
+from explorer.ui import image_picker
+import streamlit as st
+problems = []
+found = image_picker.choose("picture", {default!r}, problems)
+st.text("nothing" if found is None else f"{{found.name}} {{found.picture.size}}")
+for problem in problems:
+    st.warning(problem)
+"""
+
+
+def png(picture: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.effect_noise((width, height), 80).convert("RGB")
+
+
+def open_page(default: str = "village", **query: str) -> AppTest:
+    app = AppTest.from_string(SCRIPT.format(default=default))
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_default_is_chosen_and_a_link_chooses_another() -> None:
+    assert open_page().text[0].value == "village (512, 512)"
+    assert open_page(picture="cat").text[0].value == "cat (451, 300)"
+    assert open_page(default="").text[0].value == "nothing"
+
+
+def test_a_link_to_no_picture_falls_back_and_says_so() -> None:
+    for name in ("../../etc/passwd", "0" * 32, "vilage"):
+        app = open_page(picture=name)
+        assert app.text[0].value == "village (512, 512)"
+        assert "no picture" in app.warning[0].value
+
+
+def test_a_picture_of_ones_own_is_chosen_kept_and_found_again() -> None:
+    picture = noise(120, 80)
+    app = open_page()
+    app.file_uploader[0].upload("mine.png", png(picture), "image/png")
+    app.run()
+    assert not app.exception and not app.error
+    name = image_io.fingerprint(picture)
+    assert app.query_params["picture"] in (name, [name])
+    assert app.text[0].value == f"{name} (120, 80)"
+    # Another visitor with the link sees it too.
+    assert open_page(picture=name).text[0].value == f"{name} (120, 80)"
+    again = image_picker.find(name).picture
+    assert ImageChops.difference(again, picture).getbbox() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda: b"", "cannot be opened"),
+        (lambda: png(noise(64, 64), "JPEG")[:900], "cannot be opened"),
+        (lambda: b"GIF89a and then nothing", "cannot be opened"),
+        (lambda: png(Image.new("1", (9000, 9000))), "megapixels"),
+    ],
+    ids=["empty", "truncated", "no picture", "bomb"],
+)
+def test_what_is_no_picture_is_refused_in_one_sentence(
+    content: Callable[[], bytes], words: str
+) -> None:
+    with pytest.raises(BadPicture, match=words):
+        image_picker.accept_upload(content())
+    app = open_page(picture="cat")
+    app.file_uploader[0].upload("bad.jpg", content() or b"\0", "image/jpeg")
+    app.run()
+    assert not app.exception
+    told = app.error[0].value.replace("\\", "")
+    assert words in told and "object at" not in told
+    assert app.text[0].value == "cat (451, 300)"
+
+
+def test_a_very_large_picture_is_made_smaller() -> None:
+    own = image_picker.accept_upload(png(noise(image_picker.LONGEST + 1000, 300)))
+    assert own.picture.width == image_picker.LONGEST
+    assert server_state.store().input(own.fingerprint) is not None
+
+
+def test_keeping_a_sample_lets_work_start_from_it(tmp_path: Path) -> None:
+    chosen = image_picker.find("coffee")
+    content = server_state.store().input(image_picker.store_input(chosen))
+    assert content is not None
+    assert image_io.fingerprint(image_io.open_picture(content)) == chosen.fingerprint
+
+
+def test_samples_and_pictures_do_not_share_names() -> None:
+    assert all(len(name) < 32 for name in image_picker.TITLES)
+    assert len(image_picker.TITLES) == len(image_picker.PHOTOGRAPHS) + len(image_picker.PAINTED)
+    with pytest.raises(UnknownName):
+        image_picker.find("nothing of this name")
+
+
+def test_a_page_that_runs_again_opens_no_picture_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = image_picker.store_image(noise(300, 200))
+    first = image_picker.find(own.name)
+    assert first is image_picker.find(own.name)
+    assert image_picker.small(own, 64) == image_picker.small(first, 64)
+    # Of another data folder nothing is known.
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(UnknownName):
+        image_picker.find(own.name)
+    with pytest.raises(UnknownName):
+        image_picker.small(own, 64)

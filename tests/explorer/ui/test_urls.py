@@ -1,0 +1,83 @@
+"""Links: where a recipe is looked at, and with which settings."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.errors import ExplorerError
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe
+from explorer.ui import urls
+from tests.conftest import ROOT
+
+
+def recipe(*units: int) -> NeuronRecipe:
+    weights = "0123456789abcdef"
+    return NeuronRecipe("tiny", weights, 7, layer="features.3", units=units, size=96, steps=64)
+
+
+def test_a_neuron_is_opened_with_its_settings() -> None:
+    page, query = urls.link_to(recipe(3, 5), 5)
+    assert page == str(ROOT / "pages" / "neuron.py")
+    assert query == {
+        "network": "tiny",
+        "layer": "features.3",
+        "unit": "5",
+        "size": "96",
+        "steps": "64",
+        "seed": "7",
+    }
+
+
+def test_a_recipe_for_one_neuron_is_that_neuron() -> None:
+    assert urls.link_to(recipe(5)) == urls.link_to(recipe(5), 5)
+
+
+@pytest.mark.parametrize(
+    ("manner", "part", "view", "canvas"),
+    [
+        ({"count": 4}, 21, "2", None),
+        ({"count": 4}, None, "1", None),
+        ({"negative": True}, 5, "negative", None),
+        ({"canvas": "maco"}, 5, None, "maco"),
+    ],
+)
+def test_every_picture_of_a_neurons_page_leads_there(
+    manner: dict[str, Any], part: int | None, view: str | None, canvas: str | None
+) -> None:
+    page, query = urls.link_to(replace(recipe(5), **manner), part)
+    assert page == urls.NEURON
+    assert (query["unit"], query.get("view"), query.get("canvas")) == ("5", view, canvas)
+
+
+@pytest.mark.parametrize(
+    "manner", [{"count": 3}, {"objective": "joint"}, {"blur": 1.0}, {"negative": True, "count": 4}]
+)
+def test_pictures_that_no_page_shows_are_refused(manner: dict[str, Any]) -> None:
+    with pytest.raises(ExplorerError, match="no page shows"):
+        urls.link_to(replace(recipe(5), **manner))
+
+
+def test_unusual_pictures_of_several_neurons_have_no_page() -> None:
+    with pytest.raises(ExplorerError, match="several neurons at once"):
+        urls.link_to(replace(recipe(3, 5), negative=True))
+    assert urls.link_to(replace(recipe(3, 5), negative=True), 5)[1]["unit"] == "5"
+
+
+def test_many_neurons_are_opened_as_the_page_where_they_begin() -> None:
+    _, query = urls.link_to(recipe(64, 65, 66))
+    assert query == {"network": "tiny", "layer": "features.3", "page": "2"}
+
+
+def test_a_picture_that_the_recipe_does_not_make_is_refused() -> None:
+    with pytest.raises(ExplorerError, match="does not make picture 9"):
+        urls.link_to(recipe(3, 5), 9)
+
+
+def test_a_kind_without_a_page_is_refused() -> None:
+    class Other(Recipe):
+        kind = "other"
+
+    with pytest.raises(ExplorerError, match="no page shows recipes of the kind 'other'"):
+        urls.link_to(Other("tiny", "0123456789abcdef"))
