@@ -16,7 +16,7 @@ from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import SEED_RANGE
 from explorer import thumbnails
-from explorer.charts import figures
+from explorer.charts import depth_colours, figures
 from explorer.text import layer_summary
 from explorer.ui import chart, image_picker, job_status, network_picker, server_state, urls
 from explorer.ui.components import html_snippets
@@ -53,7 +53,7 @@ def main() -> None:
         html_snippets.heading(
             "Depths side by side",
             "The same picture, seed and strength; only the layer that dreams differs.",
-            html_snippets.depth_colour(0.5),
+            depth_colours.depth_colour(0.5),
         )
         network_picker.tell(problems)
         layers = measures.spread(network, count)
@@ -169,7 +169,7 @@ def figure(
         shown = f'<img alt="{alt}" src="{thumbnails.thumbnail(image, THUMBNAIL_PIXELS)}">'
     elif sketch is not None:
         shown = f'<img class="sketch" alt="{alt}, unfinished" src="{thumbnails.data_url(sketch)}">'
-    colour = html_snippets.depth_colour(layer.depth)
+    colour = depth_colours.depth_colour(layer.depth)
     seen = "\N{NO-BREAK SPACE}"
     if told is not None:
         seen = "taken for " + ", ".join(f"{it} {share:.0%}" for it, share in told.classes[:2])
@@ -193,7 +193,7 @@ def show_ways(network: Network, layers: Sequence[Layer], recipes: Sequence[Dream
 def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[DreamMeasures]) -> None:
     """Show which labels' neurons grew at which depth, and which classes are seen."""
     names = [layer.name for layer in layers]
-    colour = html_snippets.DEPTH_COLOURS[1]
+    colour = depth_colours.DEPTH_COLOURS[1]
     paint = "#" + "".join(f"{part:02x}" for part in colour)
     if unit_labels.labels_of(network) is not None:
         st.html(

@@ -7,6 +7,7 @@ from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.jobs.job_queue import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
@@ -65,7 +66,7 @@ def show_head(network: Network, dream: DreamView) -> None:
         line = f"Only {', '.join(called(network, dream))} dreams"
     with st.container(key="dream-head", horizontal=True, vertical_alignment="center"):
         html_snippets.heading(
-            f"Dream of {layer.name}", line, html_snippets.depth_colour(layer.depth)
+            f"Dream of {layer.name}", line, depth_colours.depth_colour(layer.depth)
         )
         if recipe.units:
             st.button(

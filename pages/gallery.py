@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Job
@@ -83,7 +84,7 @@ def show_all(found: Gallery) -> None:
     head, tools = st.columns([5, 2], vertical_alignment="bottom")
     with head:
         words = "Everything made so far, newest first."
-        html_snippets.heading("Gallery", words, html_snippets.depth_colour(0.5))
+        html_snippets.heading("Gallery", words, depth_colours.depth_colour(0.5))
     with tools:
         show_opener()
     show_unfinished(found)

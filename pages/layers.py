@@ -12,6 +12,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons import render_neurons
 from explorer import layer_pages
+from explorer.charts import depth_colours
 from explorer.jobs.job_queue import UNASKED, Job
 from explorer.library import indexes
 from explorer.reports import crop_images, html_report
@@ -74,7 +75,7 @@ def main() -> None:
             html_snippets.heading(
                 layer.name,
                 layer_summary.describe_layer(layer),
-                html_snippets.depth_colour(layer.depth),
+                depth_colours.depth_colour(layer.depth),
             )
             show = choose_shown(problems)
         index = index_picker.chosen_index(network, problems) if show else None

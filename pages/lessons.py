@@ -7,6 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.errors import ExplorerError
+from explorer.charts import depth_colours
 from explorer.text import formatting
 from explorer.ui import network_picker, server_state, urls
 from explorer.ui.components import html_snippets
@@ -111,7 +112,7 @@ def show_all(lesson: Lesson) -> None:
 def show_words(lesson: Lesson) -> None:
     """Say what it is about."""
     words = "".join(f"<p>{escape(it)}</p>" for it in lesson.words)
-    colour = html_snippets.depth_colour((lesson.number - 1) / (len(LESSONS) - 1))
+    colour = depth_colours.depth_colour((lesson.number - 1) / (len(LESSONS) - 1))
     st.html(
         f'<div class="lesson"><h2><i style="background:{colour}">{lesson.number}</i>'
         f"{escape(lesson.title)}</h2><blockquote>{escape(lesson.claim)}</blockquote>{words}</div>"

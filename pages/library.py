@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
+from explorer.charts import depth_colours
 from explorer.library import catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
@@ -37,7 +38,7 @@ def main() -> None:
 def show_networks(infos: dict[str, NetworkInfo]) -> None:
     """List the networks that are here, with the way to their neurons."""
     html_snippets.heading(
-        "Networks", "Those that are on this machine open at once.", html_snippets.depth_colour(0.0)
+        "Networks", "Those that are on this machine open at once.", depth_colours.depth_colour(0.0)
     )
     rows = [
         f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
@@ -109,7 +110,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
     html_snippets.heading(
         "Collections",
         "A network looks at all pictures once; then every neuron knows its favourites.",
-        html_snippets.depth_colour(1.0),
+        depth_colours.depth_colour(1.0),
     )
     name = st.selectbox(
         "Network that looks",

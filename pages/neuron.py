@@ -7,6 +7,7 @@ from core.errors import ExplorerError
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import layer_pages
+from explorer.charts import depth_colours
 from explorer.jobs.job_queue import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
@@ -157,7 +158,7 @@ def show_title(neuron: NeuronView, view: str) -> None:
     name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {neuron.network.name}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    html_snippets.heading(title, line, html_snippets.depth_colour(layer.depth))
+    html_snippets.heading(title, line, depth_colours.depth_colour(layer.depth))
     st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
 
 
@@ -221,7 +222,7 @@ def show_ruler(
     sentence = (
         reliability_badge.rank(value, others) if value is not None and others else "\N{EN SPACE}"
     )
-    colour = html_snippets.depth_colour(neuron.layer.depth)
+    colour = depth_colours.depth_colour(neuron.layer.depth)
     st.html(
         reliability_badge.ruler(value, others, colour) + f'<p class="ruler-words">{sentence}</p>'
     )

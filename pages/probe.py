@@ -14,6 +14,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.neuron import NeuronRecipe
 from explorer import layer_pages
+from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images
 from explorer.text import formatting, layer_summary
@@ -201,7 +202,7 @@ def show_neurons(
         else f"how few of {indexes.describe_index(index)} do better"
     )
     line = f"Ranked by {order}; from the answer back to the picture."
-    html_snippets.heading(f"Neurons that {where}", line, html_snippets.depth_colour(0.5))
+    html_snippets.heading(f"Neurons that {where}", line, depth_colours.depth_colour(0.5))
     if index is None:
         index_picker.show_missing_index(
             network, "probe", "how unusual an activation is, and the crops beside"
@@ -255,7 +256,7 @@ def show_neurons(
 
 def layer_words(layer: Layer) -> str:
     """Write a layer's name, in the colour of its depth, as HTML."""
-    colour = html_snippets.depth_colour(layer.depth)
+    colour = depth_colours.depth_colour(layer.depth)
     return (
         f'<h4 class="layer"><i style="background:{colour}"></i>{escape(layer.name)}'
         f"<span>{escape(layer_summary.describe_field(layer))}</span></h4>"

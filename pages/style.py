@@ -9,7 +9,7 @@ from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import defaults
 from explorer import thumbnails
-from explorer.charts import figures
+from explorer.charts import depth_colours, figures
 from explorer.jobs.job_queue import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import (
@@ -88,7 +88,7 @@ def show_head(network: Network, transfer: StyleView) -> None:
     line = "Content is what a layer sees; style is how the neurons of layers fire together."
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
-        html_snippets.heading(title, line, html_snippets.depth_colour(depth))
+        html_snippets.heading(title, line, depth_colours.depth_colour(depth))
 
 
 def show_voices(network: Network, transfer: StyleView) -> None:
@@ -156,7 +156,7 @@ def show_curves(network: Network, key: str, stored: StoredPicture | None) -> Non
         st.caption("The curves begin with the first strokes.")
         return
     colours = {
-        name: html_snippets.depth_colour(network.layer(name.split()[1]).depth) for name in curves
+        name: depth_colours.depth_colour(network.layer(name.split()[1]).depth) for name in curves
     }
     figure = figures.falling(curves, colours, share)
     chart.show(figure, "losses", f"{network.name}-style-losses")

@@ -8,6 +8,7 @@ from core.errors import ExplorerError
 from core.networks.network import Network
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.gallery.queries import PNG_SIGNATURE
 from explorer.jobs.job_queue import Job
 from explorer.ui import job_status, network_picker, urls
@@ -74,7 +75,7 @@ def show_views(problems: list[str]) -> str:
         urls.change(view=st.session_state["view"] or None, cell=None)
 
     with st.container(key="style-head"):
-        html_snippets.heading("Style depths", LINES[view], html_snippets.depth_colour(0.5))
+        html_snippets.heading("Style depths", LINES[view], depth_colours.depth_colour(0.5))
     st.session_state["view"] = view
     st.segmented_control(
         "What to look at",

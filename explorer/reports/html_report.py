@@ -19,11 +19,11 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.recipe import Recipe
+from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui.components import html_snippets
 
 # Pictures of a layer's neurons are small; that of one neuron is as it was drawn.
 PIXELS = 128
@@ -142,7 +142,7 @@ def _page(
     numbers: Sequence[Mapping[str, object]],
 ) -> str:
     made = datetime.now(timezone.utc).isoformat(timespec="minutes")
-    dot = f'<i style="background:{html_snippets.depth_colour(layer.depth)}"></i>'
+    dot = f'<i style="background:{depth_colours.depth_colour(layer.depth)}"></i>'
     code = escape(python_script.python_script(recipe))
     # Inside a script element only "</" could end it.
     data = json.dumps(list(numbers), indent=1).replace("</", "<\\/")

@@ -18,8 +18,6 @@ PAGE_ASSETS = Path(__file__).parent.parent / "page_assets"
 # The mark, alone for the browser tab and with the name for the page's head.
 MARK = PAGE_ASSETS / "mark.svg"
 LOGO = PAGE_ASSETS / "logo.svg"
-# From the image to the logits, as light fades under water; legible on the light and dark theme.
-DEPTH_COLOURS = ((111, 199, 183), (76, 140, 201), (118, 92, 190))
 
 
 def drop_target(key: str) -> str | None:
@@ -43,15 +41,6 @@ def start_at_top(key: str) -> None:
     """Scroll to the top of the page when it is shown anew."""
     with st.container(key=key):
         mount_component("scroll_top", "<span></span>", f"{key} mark", {}, "nothing", None)
-
-
-def depth_colour(depth: float) -> str:
-    """Give the colour of a depth between 0 (image) and 1 (logits), as ``#rrggbb``."""
-    place = min(max(depth, 0.0), 1.0) * (len(DEPTH_COLOURS) - 1)
-    index = min(int(place), len(DEPTH_COLOURS) - 2)
-    pairs = zip(DEPTH_COLOURS[index], DEPTH_COLOURS[index + 1], strict=True)
-    mixed = [round(low + (high - low) * (place - index)) for low, high in pairs]
-    return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
 def heading(title: str, text: str, colour: str) -> None:

@@ -15,9 +15,10 @@ from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import require
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.jobs.job_queue import Job
 from explorer.ui import image_picker, job_status, server_state, urls
-from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.components import layer_pickers
 from explorer.ui.image_picker import PickedImage
 
 # The picture and the layer that are dreamt where a link names none.
@@ -142,7 +143,7 @@ def stops(network: Network) -> list[layer_pickers.SliderStop]:
             if stored is not None:
                 picture = thumbnails.thumbnail(stored.image, THUMBNAIL_PIXELS)
         words = f"{layer.name}, depth {layer.depth:.0%}"
-        colour = html_snippets.depth_colour(layer.depth)
+        colour = depth_colours.depth_colour(layer.depth)
         found.append(
             layer_pickers.SliderStop(layer.name, words, colour, layer.name in shown, picture)
         )

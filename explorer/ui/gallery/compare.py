@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.gallery import queries
 from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
 from explorer.jobs.job_queue import Job
@@ -31,7 +32,7 @@ def compare(found: Gallery, jobs: Sequence[Job]) -> None:
     ):
         with column:
             html_snippets.heading(
-                queries.name(job), captions.state(job), html_snippets.depth_colour(0.5)
+                queries.name(job), captions.state(job), depth_colours.depth_colour(0.5)
             )
             st.html(_mosaic(found.look(places), queries.name(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
 from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
 from explorer.jobs.job_queue import Job
@@ -43,7 +44,7 @@ def entry(found: Gallery, job: Job) -> None:
     left, right = st.columns([5, 3], gap="large")
     with right:
         html_snippets.heading(
-            queries.name(job), captions.state(job), html_snippets.depth_colour(0.5)
+            queries.name(job), captions.state(job), depth_colours.depth_colour(0.5)
         )
         st.html(html_snippets.facts("", captions.rows(job)))
         _change(found, job)

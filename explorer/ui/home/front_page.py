@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.ui import server_state
-from explorer.ui.components import html_snippets
 from explorer.ui.components.mount import mount_component
 from explorer.ui.page_list import PAGES
 
@@ -83,7 +83,7 @@ def _column(layer: str) -> dict[str, Any]:
         }
         for unit, image in zip(units, found, strict=False)
     ]
-    return {"name": layer, "colour": html_snippets.depth_colour(depth), "pictures": pictures}
+    return {"name": layer, "colour": depth_colours.depth_colour(depth), "pictures": pictures}
 
 
 def loaded_html() -> str:

@@ -7,11 +7,12 @@ from core.analysis import unit_labels
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.layer_pages import sample_recipe, units_of
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import server_state, urls
-from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.components import layer_pickers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
 # Large enough for the widest tile on a common screen, and for a ladder's sample on a sharp one.
@@ -41,7 +42,7 @@ def _rung(network: Network, layer: Layer) -> layer_pickers.LayerRow:
         name=layer.name,
         count=layer_summary.describe_count(layer),
         sees=layer_summary.describe_field(layer),
-        colour=html_snippets.depth_colour(layer.depth),
+        colour=depth_colours.depth_colour(layer.depth),
         pictures=tuple(thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
     )
 

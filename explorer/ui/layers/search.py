@@ -6,6 +6,7 @@ from core.analysis import unit_labels
 from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
 from explorer import layer_pages
+from explorer.charts import depth_colours
 from explorer.ui import server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -39,7 +40,7 @@ def show(network: Network, text: str) -> None:
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
     depths = [network.layer(label.layer).depth for label in found]
-    colour = html_snippets.depth_colour(sum(depths) / len(depths) if depths else 0.5)
+    colour = depth_colours.depth_colour(sum(depths) / len(depths) if depths else 0.5)
     html_snippets.heading(text, _words(found), colour)
     if not found:
         st.caption("Try one of these:")

@@ -15,11 +15,11 @@ from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer import layer_pages, thumbnails
-from explorer.charts import figures
+from explorer.charts import depth_colours, figures
 from explorer.text import formatting
 from explorer.ui import chart as ui_chart
 from explorer.ui import image_picker, job_status, server_state, urls
-from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.components import layer_pickers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.job_status import JobRequests
@@ -145,7 +145,7 @@ def emblem(network: Network, layer: Layer) -> str | None:
 
 def color(layer: Layer) -> str:
     """Give the colour of a layer's depth."""
-    return html_snippets.depth_colour(layer.depth)
+    return depth_colours.depth_colour(layer.depth)
 
 
 def picture(desk: LessonContext, default: str) -> PickedImage:

@@ -14,14 +14,13 @@ from core.images import image_io
 from core.index.reader import Hit, Index
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer.charts import figures
+from explorer.charts import depth_colours, figures
 from explorer.library import indexes
 from explorer.reports import crop_images
 from explorer.reports.crop_images import NINE
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import chart, image_picker, incremental, index_picker, urls
-from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.neuron import reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
@@ -189,7 +188,7 @@ def look_closer(neuron: NeuronView, index: Index, hit: Hit) -> None:
 def _spread(neuron: NeuronView, index: Index) -> None:
     """Show how often the neuron is excited how much, and the labels among its best pictures."""
     layer, unit = neuron.layer, neuron.unit
-    colour = html_snippets.depth_colour(layer.depth)
+    colour = depth_colours.depth_colour(layer.depth)
     best = index.top(layer.name, unit)
     noun = indexes.image_noun(index)
     st.html(f'<h4 class="side">How much the {noun} excite it</h4>')

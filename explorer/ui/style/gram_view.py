@@ -20,7 +20,7 @@ from core.recipes.recipe import require
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
 from explorer import layer_pages
-from explorer.charts import figures
+from explorer.charts import depth_colours, figures
 from explorer.ui import chart, job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -224,7 +224,7 @@ def _pair(network: Network, company: GramView, pair: Pair, names: Sequence[str],
             f"Neurons {' and '.join(names[unit] for unit in pair)}",
             f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
             "(1: always in the same places; 0: never).",
-            html_snippets.depth_colour(layer.depth),
+            depth_colours.depth_colour(layer.depth),
         )
         for column, unit in zip(st.columns(2), pair, strict=True):
             tiles = [replace(tile(unit), id=f"neuron {unit}", caption=f"neuron {unit}")]

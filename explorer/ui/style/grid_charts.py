@@ -10,9 +10,8 @@ from core.experiments import concept_growth, style_grid_measures
 from core.experiments.style_grid_measures import GridMeasures
 from core.networks.network import Network
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer.charts import figures
+from explorer.charts import depth_colours, figures
 from explorer.ui import chart, server_state
-from explorer.ui.components import html_snippets
 
 LABELS = 10
 # This label answers the question that everybody asks, so it is always there.
@@ -37,7 +36,7 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
     """Show what style by one depth after the other keeps, takes and brings along."""
     told = measured(network, network.fingerprint, recipe)
     names = list(told)
-    colours = {it: html_snippets.depth_colour(network.layer(it).depth) for it in names}
+    colours = {it: depth_colours.depth_colour(network.layer(it).depth) for it in names}
     _section(
         "What each depth of style does",
         "What is kept of the photograph, what is taken from the painting, and whether eyes come: "
@@ -106,7 +105,7 @@ def answer(names: Sequence[str], eyes: Sequence[float]) -> str:
 
 
 def _paint() -> str:
-    return "#" + "".join(f"{part:02x}" for part in html_snippets.DEPTH_COLOURS[1])
+    return "#" + "".join(f"{part:02x}" for part in depth_colours.DEPTH_COLOURS[1])
 
 
 def _section(title: str, line: str) -> None:

@@ -20,10 +20,11 @@ from core.recipes.style_grid import (
 )
 from core.style import grid
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import image_picker, job_status, server_state, urls
-from explorer.ui.components import html_snippets, matrix
+from explorer.ui.components import matrix
 from explorer.ui.components.matrix import Cell, Head
 from explorer.ui.image_picker import PickedImage
 
@@ -141,7 +142,7 @@ def head(layer: Layer, before: str = "") -> Head:
     return Head(
         f"{before}{layer.name}",
         layer_summary.describe_field(layer),
-        html_snippets.depth_colour(layer.depth),
+        depth_colours.depth_colour(layer.depth),
     )
 
 

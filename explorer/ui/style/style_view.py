@@ -12,8 +12,9 @@ from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.style import defaults, transfer
 from explorer import layer_pages, thumbnails
+from explorer.charts import depth_colours
 from explorer.ui import image_picker, server_state, urls
-from explorer.ui.components import html_snippets, layer_pickers
+from explorer.ui.components import layer_pickers
 from explorer.ui.image_picker import PickedImage
 
 # What is painted, and how, where a link names nothing.
@@ -122,7 +123,7 @@ def stops(network: Network) -> list[layer_pickers.SliderStop]:
         )
         picture = thumbnails.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
         words = f"{layer.name}, depth {layer.depth:.0%}"
-        colour = html_snippets.depth_colour(layer.depth)
+        colour = depth_colours.depth_colour(layer.depth)
         found.append(layer_pickers.SliderStop(layer.name, words, colour, at in shown, picture))
     return found
 

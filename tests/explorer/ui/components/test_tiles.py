@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.text import formatting
-from explorer.ui.components import html_snippets
 
 
 def encoded(kind: str, size: int = 32) -> bytes:
@@ -18,10 +18,10 @@ def encoded(kind: str, size: int = 32) -> bytes:
 
 
 def test_depth_has_a_colour_from_shallow_to_deep() -> None:
-    ends = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in html_snippets.DEPTH_COLOURS]
-    assert [html_snippets.depth_colour(depth) for depth in (0.0, 0.5, 1.0)] == ends
-    assert html_snippets.depth_colour(-1) == ends[0]
-    assert html_snippets.depth_colour(2) == ends[-1]
+    ends = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in depth_colours.DEPTH_COLOURS]
+    assert [depth_colours.depth_colour(depth) for depth in (0.0, 0.5, 1.0)] == ends
+    assert depth_colours.depth_colour(-1) == ends[0]
+    assert depth_colours.depth_colour(2) == ends[-1]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
