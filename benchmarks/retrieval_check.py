@@ -189,7 +189,7 @@ def _crops(network: Network, index: Index) -> dict[str, Any]:
             part = crops.crop_hit(index, layer.name, hit)
             grey = Image.new("RGB", hit.size[::-1], (128, 128, 128))
             grey.paste(part.picture, (part.box[1], part.box[0]))
-            image = crops.as_seen(grey, CenterCrop(hit.size, network.input_size))
+            image = crops.network_input(grey, CenterCrop(hit.size, network.input_size))
             own = network.activations(image, [layer.name])[layer.name][0, unit]
             value = float(own[hit.row, hit.col] if own.ndim else own)
             worst = max(worst, abs(value - hit.value) / max(abs(hit.value), 1e-6))

@@ -106,7 +106,7 @@ def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]
             inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
             recipe = grid.plan_grid(network, *inputs, size=size, shows=(SINGLE,))
             judge = telling.build_evaluator(network, recipe, inputs)
-            untouched = image_io.encode_png(image_io.scaled(pictures[0], size))
+            untouched = image_io.encode_png(image_io.limit_size(pictures[0], size))
             found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
             for part in recipe.parts():
                 *_, last = transfer.render(network, part, inputs)
@@ -123,7 +123,7 @@ def table(found: dict[str, list[GridMeasures]]) -> Table:
     columns = (*(f"style at {it}" for it in layers), "edges", "colours", "eyes", "grew most")
     drawn = Table("style by", *columns)
     for name, rows in found.items():
-        mean = style_grid_measures.averaged(rows)
+        mean = style_grid_measures.average_measures(rows)
         eyes = [2**it.eyes for it in rows if it.eyes is not None]
         asked = (
             f"{2**mean.eyes:.2f} ({min(eyes):.1f} to {max(eyes):.1f})"

@@ -35,7 +35,7 @@ from core.optim.objectives import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs
-from explorer.cli.options import open_named
+from explorer.cli.options import open_image
 
 # What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is
 # below an absolute 1e-10 and stops at gradients below 1e-7, so peers that use it get a loss of the
@@ -75,7 +75,7 @@ class Task:
 
         All sides look through the same network, the one that the explorer looks through.
         """
-        pictures = [open_named(it) for it in (content, style)]
+        pictures = [open_image(it) for it in (content, style)]
         inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
         one, other = inputs
         looks = style_variant(network)
@@ -202,7 +202,7 @@ def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any
     subjects = loss.subjects
     terms: list[tuple[str, nn.Module]] = []
     content = loss_builder.FRAME(transfer.resized(subjects.content, loss.size).clamp(0, 1))
-    painting = loss_builder.painting_at(task.recipe, subjects.styles[0], loss.size)
+    painting = loss_builder.resize_style(task.recipe, subjects.styles[0], loss.size)
     for weight, cost in loss.costs.costs:
         style = cost.name.startswith("style")
         seen = task.network.activations(painting if style else content, [cost.layer])[cost.layer]
@@ -241,7 +241,7 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
 def crowsonkb(task: Task) -> Iterator[Tensor]:
     """Paint with the settings of style-transfer-pytorch."""
     subjects = task.subjects()
-    sizes = transfer.scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
+    sizes = transfer.plan_scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
     image = transfer.resized(subjects.content, sizes[0]).clamp(0, 1)
     state: dict[str, Tensor] = {}
     for number, size in enumerate(sizes):

@@ -28,7 +28,7 @@ CURVE_POINTS = 100
 
 
 @dataclass(frozen=True)
-class Course:
+class LossHistory:
     """How costs fall, step by step, while a picture is painted.
 
     Attributes:
@@ -45,7 +45,7 @@ class Course:
         return max(map(len, self.costs.values()), default=0) / self.steps
 
 
-def thinned(curve: Sequence[float]) -> list[float]:
+def downsample_curve(curve: Sequence[float]) -> list[float]:
     """Take evenly spaced points of a curve, its ends among them."""
     if len(curve) <= CURVE_POINTS:
         return list(curve)
@@ -69,4 +69,4 @@ class Progress:
     total: int
     sketches: Mapping[int, Tensor]
     pictures: tuple[Picture, ...] = ()
-    course: Course | None = None
+    course: LossHistory | None = None

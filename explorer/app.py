@@ -29,7 +29,7 @@ if page not in (home, named):
     # The first page shows its pictures before PyTorch is there.
     html_snippets.warm_up()
 try:
-    png_drop.target()
+    png_drop.show_target()
     page.run()
 except ExplorerError as error:
     st.error(str(error))

@@ -24,7 +24,7 @@ class Engine(Protocol):
         """End; what it was at is interrupted."""
 
 
-def configure(engine: str, address: str | None = None) -> None:
+def configure_engine(engine: str, address: str | None = None) -> None:
     """Choose the engine of the server that this process is about to run.
 
     Args:
@@ -35,14 +35,14 @@ def configure(engine: str, address: str | None = None) -> None:
     Raises:
         ExplorerError: there is no such engine, or it cannot be used as asked.
     """
-    check(engine, address)
+    check_engine(engine, address)
     os.environ[ENGINE_VARIABLE] = engine
     os.environ.pop(ADDRESS_VARIABLE, None)
     if address is not None:
         os.environ[ADDRESS_VARIABLE] = address
 
 
-def start(store: Store) -> Engine:
+def start_engine(store: Store) -> Engine:
     """Make the engine that was chosen for this server; its own ``start`` sets it to work.
 
     Raises:
@@ -50,7 +50,7 @@ def start(store: Store) -> Engine:
     """
     engine = os.environ.get(ENGINE_VARIABLE, LOCAL)
     address = os.environ.get(ADDRESS_VARIABLE)
-    check(engine, address)
+    check_engine(engine, address)
     if engine == RAY:
         from explorer.cluster.ray_supervisor import RaySupervisor
 
@@ -60,7 +60,7 @@ def start(store: Store) -> Engine:
     return Supervisor(store)
 
 
-def check(engine: str, address: str | None) -> None:
+def check_engine(engine: str, address: str | None) -> None:
     """Refuse an engine that is not there, or that cannot be used as asked.
 
     Raises:

@@ -21,7 +21,7 @@ QUALITY = 18
 USUAL_RATE = 10.0
 
 
-def read(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
+def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
     """Open a film: its pictures, upright RGB, one after the other, and how many come a second.
 
     Args:
@@ -97,7 +97,7 @@ def _ppm(stream: IO[bytes]) -> Image.Image | None:
     return Image.frombytes("RGB", (width, height), pixels) if whole else None
 
 
-def encode(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
+def encode_video(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
     """Make a film of pictures of one size.
 
     Args:

@@ -45,8 +45,8 @@ def main() -> None:
     network = studio.network
     with studio.room:
         with studio.rail:
-            chosen = image_picker.choose("picture", dream_view.SAMPLE, problems)
-            picture = chosen or image_picker.find(dream_view.SAMPLE)
+            chosen = image_picker.pick_image("picture", dream_view.SAMPLE, problems)
+            picture = chosen or image_picker.find_image(dream_view.SAMPLE)
         count, strength, seed = settings(network, problems)
         with studio.rail:
             show_settings(network, count, strength, seed)
@@ -55,7 +55,7 @@ def main() -> None:
             "The same picture, seed and strength; only the layer that dreams differs.",
             depth_colours.depth_colour(0.5),
         )
-        network_picker.tell(problems)
+        network_picker.show_problems(problems)
         layers = measures.spread(network, count)
         image = image_picker.store_input(picture)
         recipes = depth_series.plan_series(network, layers, image, strength=strength, seed=seed)
@@ -84,7 +84,7 @@ def show_settings(network: Network, count: int, strength: float, seed: int) -> N
 
     def put(name: str, usual: object) -> None:
         value = st.session_state[f"{name} {key}"]
-        urls.change(**{name: None if value == usual else f"{value}"})
+        urls.update_query(**{name: None if value == usual else f"{value}"})
 
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         if most > measures.DEPTHS[0]:
@@ -201,21 +201,21 @@ def show_charts(network: Network, layers: Sequence[Layer], told: Sequence[DreamM
             "of a label answer to the dream as to the picture, against a usual neuron of their "
             "layer. The layer that dreamt is not asked.</p></div>"
         )
-        table = figures.heat(
+        table = figures.heatmap(
             concept_growth.growth_table([it.grown for it in told], LABELS, ASKED),
             names,
             "{:.1f}".format,
             paint,
             2**FULL,
         )
-        chart.show(table, "grown", f"{network.name}-depths-labels")
+        chart.show_chart(table, "grown", f"{network.name}-depths-labels")
         st.html(f'<p class="fact-words">{escape(answer(names, told))}</p>')
     st.html(
         '<div class="section"><h3>What the network takes each for</h3><p>The probability of its '
         "likeliest classes.</p></div>"
     )
-    table = figures.heat(classes(told), names, "{:.0%}".format, paint, 1.0)
-    chart.show(table, "classes", f"{network.name}-depths-classes")
+    table = figures.heatmap(classes(told), names, "{:.0%}".format, paint, 1.0)
+    chart.show_chart(table, "classes", f"{network.name}-depths-classes")
 
 
 def classes(told: Sequence[DreamMeasures]) -> Mapping[str, list[float | None]]:

@@ -35,20 +35,24 @@ def main() -> None:
     network = studio.network
     with studio.room:
         with studio.rail:
-            picture = image_picker.choose("picture", dream_view.SAMPLE, problems)
-        guide = image_picker.chosen("guide", "", problems)
+            picture = image_picker.pick_image("picture", dream_view.SAMPLE, problems)
+        guide = image_picker.picked_image("guide", "", problems)
         try:
-            dream = dream_view.read(network, picture or image_picker.find(dream_view.SAMPLE), guide)
+            dream = dream_view.read_view(
+                network, picture or image_picker.find_image(dream_view.SAMPLE), guide
+            )
         except ExplorerError as error:
             problems.append(str(error))
-            urls.go(**{it: st.query_params.get(it) for it in ("network", "picture")})
-            dream = dream_view.read(network, picture or image_picker.find(dream_view.SAMPLE), None)
+            urls.replace_query(**{it: st.query_params.get(it) for it in ("network", "picture")})
+            dream = dream_view.read_view(
+                network, picture or image_picker.find_image(dream_view.SAMPLE), None
+            )
         with studio.rail:
             show_more(dream)
         show_head(network, dream)
-        network_picker.tell(problems)
+        network_picker.show_problems(problems)
         slider = st.container(key="depth")
-        job = dream_view.ask(dream)
+        job = dream_view.request_dream(dream)
         show_dream(network, dream, job)
         with slider:
             show_depths(network, dream)
@@ -70,7 +74,10 @@ def show_head(network: Network, dream: DreamView) -> None:
         )
         if recipe.units:
             st.button(
-                "Let all neurons dream", key="all", on_click=urls.change, kwargs={"unit": None}
+                "Let all neurons dream",
+                key="all",
+                on_click=urls.update_query,
+                kwargs={"unit": None},
             )
 
 
@@ -90,7 +97,7 @@ def show_depths(network: Network, dream: DreamView) -> None:
     asked = wanted.ask([dream_view.example(network, it) for it in dream_view.examples(network)])
 
     def show(_: job_status.Previews) -> None:
-        stops = dream_view.stops(network)
+        stops = dream_view.depth_stops(network)
         at = [it.name for it in layers].index(dream.layer.name)
         if layer_pickers.depth_slider(stops, at, "depth slider", network.name, pick):
             st.rerun()
@@ -101,20 +108,22 @@ def show_depths(network: Network, dream: DreamView) -> None:
 
 def pick(layer: str) -> None:
     """Dream with another layer."""
-    urls.change(layer=layer, unit=None)
+    urls.update_query(layer=layer, unit=None)
 
 
 def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> None:
     """Show the dream over its picture, follow it as it grows, and offer what can be done."""
 
     def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
-        after = dream_view.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
+        after = (
+            dream_view.picture_url(found.image) if found else sketch and thumbnails.data_url(sketch)
+        )
         width, height = dream.picture.picture.size
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
         label += "" if found else ", unfinished"
         place = f"{dream.recipe.image} {network.name}"
-        image_viewers.compare(
-            dream_view.before(dream), after, (height, width), "compare", label, place
+        image_viewers.image_compare(
+            dream_view.before_url(dream), after, (height, width), "compare", label, place
         )
         job_status.show_status(
             now,
@@ -139,7 +148,7 @@ def show_tools(network: Network, dream: DreamView, stored: StoredPicture) -> Non
         help="The dream becomes the picture that the next one begins with.",
     )
     show_save(dream, stored.image, "png", "Save as PNG")
-    download_buttons.code(dream.recipe, 0, "dream")
+    download_buttons.python_button(dream.recipe, 0, "dream")
     query = {"network": network.name, "picture": dream.picture.name}
     for name in ("strength", "seed"):
         if name in st.query_params:
@@ -171,7 +180,7 @@ def show_more(dream: DreamView) -> None:
         tuning.back(SETTINGS)
     with st.expander("Dream of another picture", expanded=bool(recipe.guide), key="guided"):
         st.caption("A guide: the dream goes towards what the layer sees in that picture.")
-        image_picker.choose("guide", "", [], "Guide")
+        image_picker.pick_image("guide", "", [], "Guide")
 
 
 def show_strength(tuning: RecipeControls, recipe: DreamRecipe) -> None:
@@ -201,7 +210,7 @@ def show_colours(tuning: RecipeControls, recipe: DreamRecipe) -> None:
     key = tuning.key("colours")
 
     def put() -> None:
-        urls.change(colours=urls.KEPT if st.session_state[key] else None)
+        urls.update_query(colours=urls.KEPT if st.session_state[key] else None)
 
     st.toggle("Keep the picture's colours", recipe.keep_colours, key=key, on_change=put)
 

@@ -39,10 +39,10 @@ def main() -> None:
     show_undo(found)
     try:
         if "open" in st.query_params:
-            gallery_entry.entry(found, found.find(st.query_params["open"]))
+            gallery_entry.show_entry(found, found.find(st.query_params["open"]))
             return
         if "compare" in st.query_params:
-            gallery_compare.compare(found, compared(found, st.query_params["compare"]))
+            gallery_compare.show_comparison(found, compared(found, st.query_params["compare"]))
             return
     except ExplorerError as error:
         st.warning(f"This link does not fit: {formatting.escape_markdown(str(error))}")
@@ -73,7 +73,9 @@ def show_undo(found: Gallery) -> None:
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
         job = found.jobs.get(keys[0])
-        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.name(job)
+        what = (
+            f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.picture_title(job)
+        )
         st.markdown(f"{formatting.escape_markdown(what)} deleted.")
         st.button("Undo", key="take back", on_click=undo)
         st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
@@ -97,7 +99,7 @@ def show_all(found: Gallery) -> None:
         return
     show_tools(found, search, count)
     room = st.container()
-    page = gallery_entry.pager("page", count, queries.PER_PAGE)
+    page = gallery_entry.show_pager("page", count, queries.PER_PAGE)
     with room:
         show_cards(found, found.entries(search, page), page)
 
@@ -117,9 +119,9 @@ def show_opener() -> None:
             return
         st.session_state["opened file"] = file.file_id
         try:
-            png_drop.go(*png_metadata.read_chunks(file.getvalue()))
+            png_drop.open_recipe(*png_metadata.read_chunks(file.getvalue()))
         except ExplorerError as error:
-            png_drop.complain(error)
+            png_drop.show_problem(error)
 
 
 def show_unfinished(found: Gallery) -> None:
@@ -151,10 +153,10 @@ def show_row(found: Gallery, job: Job) -> None:
         )
         with st.container(gap=None):
             st.button(
-                formatting.escape_markdown(queries.name(job)),
+                formatting.escape_markdown(queries.picture_title(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
-                on_click=urls.change,
+                on_click=urls.update_query,
                 kwargs={"open": job.id},
             )
             job_status.show_progress(job, lambda fraction: f"{fraction:.0%}", "gallery")
@@ -220,7 +222,7 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 def filter_by(name: str, value: str) -> None:
     """Look for something else, from the first page."""
-    urls.change(**{name: value or None}, page=None)
+    urls.update_query(**{name: value or None}, page=None)
 
 
 def show_nothing(search: Search) -> None:
@@ -228,7 +230,7 @@ def show_nothing(search: Search) -> None:
     if search != Search():
         st.html('<div class="nothing"><h3>Nothing fits</h3><p>Look for less at once.</p></div>')
         with st.container(horizontal_alignment="center"):
-            st.button("Show everything", key="everything", on_click=urls.go)
+            st.button("Show everything", key="everything", on_click=urls.replace_query)
         return
     st.html(
         '<div class="nothing"><i></i><h3>Nothing made yet</h3>'
@@ -252,17 +254,19 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
             key="compare",
             disabled=len(jobs) not in COMPARABLE,
             help="Choose two, three or four." if len(jobs) not in COMPARABLE else None,
-            on_click=urls.change,
+            on_click=urls.update_query,
             kwargs={"compare": ",".join(job.id for job in jobs)},
         )
         everything = [] if jobs else found.entries(search, 1, zip_export.ENTRIES_AT_MOST + 1)
-        gallery_entry.save(found, jobs or everything, "Save as zip" if jobs else "Save all as zip")
+        gallery_entry.download_button(
+            found, jobs or everything, "Save as zip" if jobs else "Save all as zip"
+        )
         if jobs:
             st.button(
                 "Delete",
                 icon=":material/delete:",
                 key="delete",
-                on_click=gallery_entry.delete,
+                on_click=gallery_entry.delete_entries,
                 args=(found, [job.key for job in jobs]),
             )
             st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
@@ -275,7 +279,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     cards = [
         tiles.Card(
             id=job.key,
-            name=queries.name(job),
+            name=queries.picture_title(job),
             note=note(job),
             pictures=cover(found, path, job.key, job.state, job.ended),
             starred=job.starred,
@@ -287,7 +291,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     def act(what: str) -> None:
         verb, _, key = what.partition(" ")
         if verb == "open":
-            urls.change(open=key[: len(jobs[0].id)])
+            urls.update_query(open=key[: len(jobs[0].id)])
         elif verb == "star":
             job = found.jobs.get(key)
             if job is not None:
@@ -302,7 +306,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
 
 def note(job: Job) -> str:
     """Say when an entry was made, and whether it is whole."""
-    when = captions.ago(time.time() - (job.ended or job.queued))
+    when = captions.time_ago(time.time() - (job.ended or job.queued))
     return f"{captions.STATES[job.state]} · {when}" if job.state in captions.STATES else when
 
 

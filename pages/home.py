@@ -43,7 +43,7 @@ def go(clicked: str) -> None:
     if kind == "room":
         st.switch_page(page_list.find_page(rest).page)
     layer, unit = rest.rsplit(" ", 1)
-    urls.neuron(front_page.SKETCHNET, layer, int(unit))
+    urls.open_neuron(front_page.SKETCHNET, layer, int(unit))
 
 
 def show_loaded() -> None:

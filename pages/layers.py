@@ -54,19 +54,19 @@ def main() -> None:
     rail, room = st.columns([2, 5], gap="large")
     with rail, st.container(key="rail"):
         infos = server_state.network_infos()
-        name = network_picker.choose(infos, problems)
+        name = network_picker.network_selectbox(infos, problems)
         finder, ladder = st.empty(), st.empty()
     with room:
-        network = network_picker.network(infos[name])
+        network = network_picker.load_network(infos[name])
         if network is None:
-            network_picker.tell(problems)
+            network_picker.show_problems(problems)
             return
         with finder.container():
-            search.box(network)
+            search.search_box(network)
         layer, page = place(network, problems)
         text = st.query_params.get("find", "").strip()[: search.TEXT_AT_MOST]
         if text:
-            search.show(network, text)
+            search.show_results(network, text)
             with ladder.container():
                 show_ladder(network, layer, complete=False)
             return
@@ -79,7 +79,7 @@ def main() -> None:
             )
             show = choose_shown(problems)
         index = index_picker.chosen_index(network, problems) if show else None
-        network_picker.tell(problems)
+        network_picker.show_problems(problems)
         if show and index is None:
             index_picker.show_missing_index(
                 network, "layers", "the pictures that excite each neuron most"
@@ -87,7 +87,7 @@ def main() -> None:
         if show:
             index_picker.index_selectbox(network)
         complete = show_neurons(network, layer, page, show if index else "", index)
-        show_pager(layer, page, partial(urls.move, network=network.name, layer=layer.name))
+        show_pager(layer, page, partial(urls.go_to, network=network.name, layer=layer.name))
         if complete:
             show_report(network, layer)
     with ladder.container():
@@ -131,8 +131,10 @@ def show_report(network: Network, layer: Layer) -> None:
         return html_report.layer_report(network, layer, recipe, found)
 
     with st.container(key="layer-tools", horizontal=True):
-        download_buttons.report(f"{network.name}-{layer.name}".replace(":", "-"), write, "layer")
-        download_buttons.code(recipe, None, "layer")
+        download_buttons.report_button(
+            f"{network.name}-{layer.name}".replace(":", "-"), write, "layer"
+        )
+        download_buttons.python_button(recipe, None, "layer")
 
 
 def choose_shown(problems: list[str]) -> str:
@@ -150,7 +152,7 @@ def choose_shown(problems: list[str]) -> str:
         key="show",
         label_visibility="collapsed",
         required=True,
-        on_change=lambda: urls.change(show=st.session_state["show"] or None),
+        on_change=lambda: urls.update_query(show=st.session_state["show"] or None),
     )
     return show
 
@@ -193,9 +195,9 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
             else:
                 st.caption(now if isinstance(now, str) else hint)
         sketches = {} if job is None else jobs.sketches(recipe.key)
-        opened = neuron_grid.tiles(network, layer, page, found, sketches, show, crops.pictures)
+        opened = neuron_grid.show_tiles(network, layer, page, found, sketches, show, crops.pictures)
         if opened:
-            urls.neuron(network.name, layer.name, int(opened))
+            urls.open_neuron(network.name, layer.name, int(opened))
         over = isinstance(job, Job) and isinstance(now, Job) and now.open != job.open
         if over or crops.complete != all_cut:
             st.rerun()  # There is nothing to follow any more.
@@ -224,8 +226,8 @@ def show_ladder(network: Network, selected: Layer, complete: bool) -> None:
     filling = fill_next(network) if complete else None
 
     def body() -> None:
-        picked = neuron_grid.ladder(
-            network, selected, lambda it: urls.move(network=network.name, layer=it)
+        picked = neuron_grid.show_ladder(
+            network, selected, lambda it: urls.go_to(network=network.name, layer=it)
         )
         job = None if filling is None else server_state.jobs().get(filling)
         if picked or (job is not None and not job.open):

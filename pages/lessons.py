@@ -19,8 +19,8 @@ from explorer.ui.lessons import (
     style_balance,
     top_examples,
 )
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask
-from explorer.ui.lessons.texts import LESSONS, Lesson, of
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
+from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
 
 
 class Room(NamedTuple):
@@ -55,17 +55,19 @@ def main() -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         show_words(lesson)
-        name = network_picker.named(infos, problems)
+        name = network_picker.network_name(infos, problems)
         asking = st.container(key="lesson-asking")
         show_next(lesson)
         with st.expander(
             "With another network", expanded=name != network_picker.registry.SKETCHNET
         ):
-            network_picker.choose(infos, problems, keep=("lesson", "picture", "painting"))
+            network_picker.network_selectbox(
+                infos, problems, keep=("lesson", "picture", "painting")
+            )
     with right, st.container(key="lesson-stage"):
-        network = network_picker.network(infos[name])
+        network = network_picker.load_network(infos[name])
         if network is None:
-            network_picker.tell(problems)
+            network_picker.show_problems(problems)
             return
         desk = LessonContext(lesson, network, problems)
         told = st.container()
@@ -75,24 +77,24 @@ def main() -> None:
         except ExplorerError as error:
             st.error(f"This cannot be shown: {formatting.escape_markdown(str(error))}")
         with told:
-            network_picker.tell(problems)
+            network_picker.show_problems(problems)
     with asking:
-        ask(desk, options(desk), lambda: answer(desk))
+        ask_question(desk, options(desk), lambda: answer(desk))
     desk.wanted.settle()
 
 
 def which(problems: list[str]) -> Lesson:
     """Tell which lesson the URL asks for."""
     try:
-        return of(urls.number("lesson", (1, len(LESSONS))) or 1)
+        return find_lesson(urls.number("lesson", (1, len(LESSONS))) or 1)
     except ExplorerError as error:
         problems.append(str(error))
-        return of(1)
+        return find_lesson(1)
 
 
 def go(number: int) -> None:
     """Go to a lesson; what was chosen in another one is left behind."""
-    urls.go(network=st.query_params.get("network"), lesson=number)
+    urls.replace_query(network=st.query_params.get("network"), lesson=number)
 
 
 def show_all(lesson: Lesson) -> None:
@@ -101,7 +103,7 @@ def show_all(lesson: Lesson) -> None:
     st.segmented_control(
         "Lesson",
         [it.number for it in LESSONS],
-        format_func=lambda number: f"{number} · {of(number).title}",
+        format_func=lambda number: f"{number} · {find_lesson(number).title}",
         key="lesson",
         label_visibility="collapsed",
         required=True,
@@ -122,7 +124,7 @@ def show_words(lesson: Lesson) -> None:
 def show_next(lesson: Lesson) -> None:
     """Offer the next lesson."""
     if lesson.number < len(LESSONS):
-        following = of(lesson.number + 1)
+        following = find_lesson(lesson.number + 1)
         st.button(
             f"Next: {following.title}",
             key="next lesson",

@@ -24,8 +24,8 @@ def main() -> None:
     html_snippets.page_css("library")
     problems: list[str] = []
     infos = server_state.network_infos()
-    name = network_picker.named(infos, problems)
-    network_picker.tell(problems)
+    name = network_picker.network_name(infos, problems)
+    network_picker.show_problems(problems)
     left, right = st.columns(2, gap="large")
     with left:
         show_networks(infos)
@@ -120,7 +120,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
     )
     network = server_state.network(name)
     found = indexes.finished_indexes(network)
-    own_index = index_task.file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
+    own_index = index_task.index_file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
     rows = [
         f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
         f'target="_self">{escape(indexes.describe_index(each))}</a></td>'

@@ -40,8 +40,8 @@ def main() -> None:
     html_snippets.page_css("neuron")
     problems: list[str] = []
     infos = server_state.network_infos()
-    name = network_picker.named(infos, problems)
-    network = network_picker.network(infos[name])
+    name = network_picker.network_name(infos, problems)
+    network = network_picker.load_network(infos[name])
     if network is None:
         return
     try:
@@ -71,13 +71,13 @@ def place(network: Network) -> tuple[Layer, int]:
     layer = network.layer(st.query_params.get("layer", network_picker.first_layer(network).name))
     unit = urls.number("unit", (0, layer.channels - 1))
     if unit is None:
-        unit = unit_labels.clearest(network, layer.name) or 0
+        unit = unit_labels.clearest_unit(network, layer.name) or 0
     return layer, unit
 
 
 def lost(network: Network, problems: list[str]) -> None:
     """Say what in the link does not exist, with a way on."""
-    network_picker.tell(problems)
+    network_picker.show_problems(problems)
     query = {"network": network.name}
     try:
         layer = network.layer(st.query_params.get("layer", ""))
@@ -104,7 +104,7 @@ def show_way(network: Network, layer: Layer, unit: int) -> None:
                 disabled=not there,
                 type="tertiary",
                 key="previous" if other < unit else "next",
-                on_click=urls.go,
+                on_click=urls.replace_query,
                 kwargs={"network": network.name, "layer": layer.name, "unit": other},
             )
 
@@ -120,7 +120,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     wanted, told = JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
-        large_picture.show(neuron, view, large_picture.ask(neuron.large(view)))
+        large_picture.show_picture(neuron, view, large_picture.request_picture(neuron.large(view)))
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
@@ -132,11 +132,11 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
             query_params={**query, "unit": str(neuron.unit)},
         )
         badge = st.container(key="badge")
-        st.html(html_snippets.facts("", facts(neuron, view, stored)))
+        st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
     index = index_picker.chosen_index(neuron.network, problems)
-    dataset_examples.show(neuron, index, problems)
-    related.views(neuron, view, wanted)
+    dataset_examples.show_examples(neuron, index, problems)
+    related.show_variants(neuron, view, wanted)
     checking = wanted.ask([take.recipe for take in neuron.others()])
     # From here on the network itself is asked, which takes a moment where it is asked first.
     drawn = known(neuron)
@@ -146,9 +146,9 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     with ruler:
         show_ruler(neuron, stored, drawn)
     with told:
-        network_picker.tell(problems)
-    related.similar(neuron, drawn, best, wanted)
-    related.listens(neuron, wanted)
+        network_picker.show_problems(problems)
+    related.show_similar(neuron, drawn, best, wanted)
+    related.show_inputs(neuron, wanted)
     wanted.settle()
 
 
@@ -205,7 +205,7 @@ def show_badge(
 
     def body(_: job_status.Previews) -> None:
         others = [it for take in neuron.others() if (it := take.find()) is not None]
-        st.html(reliability_badge.badge(neuron, best, others, drawn))
+        st.html(reliability_badge.badge_html(neuron, best, others, drawn))
 
     job_status.show_while_running("badge", checking, None, body)
 
@@ -220,11 +220,14 @@ def show_ruler(
         others = [value for unit, value in values if unit != neuron.unit]
     value = None if stored is None else float(stored.facts["activation"])
     sentence = (
-        reliability_badge.rank(value, others) if value is not None and others else "\N{EN SPACE}"
+        reliability_badge.rank_text(value, others)
+        if value is not None and others
+        else "\N{EN SPACE}"
     )
     colour = depth_colours.depth_colour(neuron.layer.depth)
     st.html(
-        reliability_badge.ruler(value, others, colour) + f'<p class="ruler-words">{sentence}</p>'
+        reliability_badge.ruler_html(value, others, colour)
+        + f'<p class="ruler-words">{sentence}</p>'
     )
 
 

@@ -52,22 +52,24 @@ def main() -> None:
     infos = server_state.network_infos()
     left, right = st.columns([2, 3], gap="large")
     with left, st.container(key="probe-rail"):
-        name = network_picker.choose(infos, problems)
+        name = network_picker.network_selectbox(infos, problems)
         room = st.container()
     with right:
-        network = network_picker.network(infos[name])
+        network = network_picker.load_network(infos[name])
         if network is None:
-            network_picker.tell(problems)
+            network_picker.show_problems(problems)
             return
         index = index_picker.chosen_index(network, problems)
         with room:
             stage = st.container(key="stage")
-            chosen = image_picker.choose("picture", SAMPLE, problems) or image_picker.find(SAMPLE)
+            chosen = image_picker.pick_image(
+                "picture", SAMPLE, problems
+            ) or image_picker.find_image(SAMPLE)
         at, layer, unit = place(network, index, problems)
-        sight = heatmaps.look(network, chosen, index)
+        sight = heatmaps.probe_cached(network, chosen, index)
         with stage:
             show_picture(network, chosen, sight, index, at, layer, unit)
-        network_picker.tell(problems)
+        network_picker.show_problems(problems)
         show_neurons(network, chosen, sight, index, at, (layer, unit))
 
 
@@ -84,7 +86,7 @@ def place(
         at = None if row is None or col is None else (row, col)
         if "layer" in st.query_params:
             layer = network.layer(st.query_params["layer"])
-            if layer not in heatmaps.layers(network, index):
+            if layer not in heatmaps.shown_layers(network, index):
                 raise ExplorerError(f"{layer.name} is not among the layers that are shown here")
             unit = urls.number("unit", (0, layer.channels - 1)) or 0
     except ExplorerError as error:
@@ -109,18 +111,18 @@ def show_picture(
         row, col = (
             int(float(it) * side) for it, side in zip(text.split(), (height, width), strict=True)
         )
-        urls.change(row=row, col=col)
+        urls.update_query(row=row, col=col)
 
-    found = None if layer is None else heatmaps.answer(sight, layer, index, unit, at)
+    found = None if layer is None else heatmaps.unit_response(sight, layer, index, unit, at)
     middle = None if at is None else ((at[0] + 0.5) / height, (at[1] + 0.5) / width)
-    image_viewers.pick(
-        heatmaps.shown(network, chosen, None if layer is None else (layer.name, unit)),
+    image_viewers.point_picker(
+        heatmaps.heatmap_url(network, chosen, None if layer is None else (layer.name, unit)),
         network.input_size,
         "pick",
         f"{chosen.title}, as {network.name} sees it: choose a place",
         pick,
         middle,
-        None if layer is None or found is None else heatmaps.field(network, layer, found),
+        None if layer is None or found is None else heatmaps.receptive_box(network, layer, found),
     )
     with st.container(key="pick-status", horizontal=True, vertical_alignment="center"):
         if layer is None or found is None:
@@ -167,7 +169,7 @@ def show_ways(network: Network, layer: Layer | None, unit: int, at: tuple[int, i
             key="whole",
             type="tertiary",
             icon=":material/close:",
-            on_click=urls.change,
+            on_click=urls.update_query,
             kwargs={"row": None, "col": None, "layer": None, "unit": None},
         )
 
@@ -208,7 +210,9 @@ def show_neurons(
             network, "probe", "how unusual an activation is, and the crops beside"
         )
     index_picker.index_selectbox(network)
-    layers = [it for it in heatmaps.layers(network, index) if at is None or it.spans is not None]
+    layers = [
+        it for it in heatmaps.shown_layers(network, index) if at is None or it.spans is not None
+    ]
     found = {it: sight.answers(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
     makers = {}
     if index is not None:
@@ -277,7 +281,7 @@ def tile(
     if found.percentile is not None:
         share = "top" if found.percentile >= ALL else f"{found.percentile:.1f} %"
         caption = f"{caption} \N{MIDDLE DOT} {share}"
-    made = neuron_grid.tile(
+    made = neuron_grid.unit_tile(
         found.unit, caption, picture, sketch, f"{layer.name} {found.unit}", PIXELS
     )
     # It can be asked where it fires before its picture is drawn.
@@ -287,7 +291,7 @@ def tile(
 def select(tile_id: str) -> None:
     """Look at one neuron's answer."""
     layer, unit = tile_id.rsplit(" ", 1)
-    urls.change(layer=layer, unit=unit)
+    urls.update_query(layer=layer, unit=unit)
 
 
 main()

@@ -64,18 +64,18 @@ def main() -> None:
     network = studio.network
     with studio.room:
         with studio.rail:
-            content, style = style_view.choose(problems)
+            content, style = style_view.pick_images(problems)
         try:
-            transfer = style_view.read(network, content, style)
+            transfer = style_view.read_view(network, content, style)
         except ExplorerError as error:
             problems.append(str(error))
             kept = ("network", "picture", "style")
-            urls.go(**{it: st.query_params.get(it) for it in kept})
-            transfer = style_view.read(network, content, style)
+            urls.replace_query(**{it: st.query_params.get(it) for it in kept})
+            transfer = style_view.read_view(network, content, style)
         with studio.rail:
             show_settings(transfer)
         show_head(network, transfer)
-        network_picker.tell(problems)
+        network_picker.show_problems(problems)
         with st.container(key="voices"):
             show_voices(network, transfer)
         job = job_status.request_exclusive(transfer.recipe, "painting", transfer.asked)
@@ -94,19 +94,19 @@ def show_head(network: Network, transfer: StyleView) -> None:
 def show_voices(network: Network, transfer: StyleView) -> None:
     """Show which depths speak for content and for style."""
     recipe = transfer.recipe
-    content = style_view.nearest(network, recipe.content_layers[0])
-    ends = [style_view.nearest(network, recipe.style_layers[at]) for at in (0, -1)]
+    content = style_view.nearest_layer(network, recipe.content_layers[0])
+    ends = [style_view.nearest_layer(network, recipe.style_layers[at]) for at in (0, -1)]
 
     def pick(chosen: str) -> None:
         voice, *names = chosen.split()
         usual = defaults.default_settings(network)
-        layers = tuple(names) if voice == "content" else style_view.between(network, *names)
+        layers = tuple(names) if voice == "content" else style_view.layers_between(network, *names)
         name = f"{voice}_layers"
-        urls.change(**{name: None if layers == usual[name] else ",".join(layers)})
+        urls.update_query(**{name: None if layers == usual[name] else ",".join(layers)})
 
     place = (min(ends), max(ends))
     if style_sliders.style_sliders(
-        style_view.stops(network), content, place, "speaking", network.name, pick
+        style_view.style_stops(network), content, place, "speaking", network.name, pick
     ):
         st.rerun()
 
@@ -116,13 +116,15 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
     recipe = transfer.recipe
 
     def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
-        after = dream_view.shown(found.image) if found else sketch and thumbnails.data_url(sketch)
+        after = (
+            dream_view.picture_url(found.image) if found else sketch and thumbnails.data_url(sketch)
+        )
         width, height = transfer.content.picture.size
         label = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
         label += "" if found else ", unfinished"
-        before = dream_view.began(recipe.content, recipe.size)
+        before = dream_view.original_url(recipe.content, recipe.size)
         place = f"{recipe.content} {recipe.styles[0]} {network.name}"
-        image_viewers.compare(
+        image_viewers.image_compare(
             before, after, (height, width), "compare", label, place, "painted", ABOVE
         )
         job_status.show_status(
@@ -149,24 +151,24 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
 def show_curves(network: Network, key: str, stored: StoredPicture | None) -> None:
     """Show how far each layer is from what it should be, as far as it is painted."""
     if stored is None:
-        curves, share = style_view.course(key)
+        curves, share = style_view.running_history(key)
     else:
-        curves, share = style_view.curves(stored.facts), 1.0
+        curves, share = style_view.stored_curves(stored.facts), 1.0
     if not curves:
         st.caption("The curves begin with the first strokes.")
         return
     colours = {
         name: depth_colours.depth_colour(network.layer(name.split()[1]).depth) for name in curves
     }
-    figure = figures.falling(curves, colours, share)
-    chart.show(figure, "losses", f"{network.name}-style-losses")
+    figure = figures.loss_curves(curves, colours, share)
+    chart.show_chart(figure, "losses", f"{network.name}-style-losses")
 
 
 def show_tools(transfer: StyleView, stored: StoredPicture) -> None:
     """Offer what can be done with a finished picture."""
-    kind = "png" if pictures.exact(stored) else "webp"
+    kind = "png" if pictures.is_exact(stored) else "webp"
     show_save(transfer, stored.image, kind, f"Save as {KINDS[kind]}")
-    download_buttons.code(transfer.recipe, 0, "style")
+    download_buttons.python_button(transfer.recipe, 0, "style")
     st.button(
         "Paint it once more",
         key="again",
@@ -181,7 +183,7 @@ def again(key: str) -> None:
     """Let a painted picture be the one that the next is painted from."""
     stored = server_state.store().picture(key, 0)
     if stored is not None:
-        urls.change(picture=image_picker.accept_upload(stored.image).name)
+        urls.update_query(picture=image_picker.accept_upload(stored.image).name)
 
 
 def show_save(transfer: StyleView, image: bytes, kind: str, label: str) -> None:

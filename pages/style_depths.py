@@ -45,21 +45,21 @@ def main() -> None:
     network = studio.network
     with studio.room:
         with studio.rail:
-            content, style = style_view.choose(problems)
+            content, style = style_view.pick_images(problems)
         view = show_views(problems)
         if view == "together":
             show_company(network, content, style, problems)
             return
         shows = style_grid_view.ROWS if view == "rows" else (MATRIX,)
         try:
-            found = style_grid_view.read(network, content, style, shows)
+            found = style_grid_view.read_view(network, content, style, shows)
         except ExplorerError as error:
             problems.append(str(error))
-            urls.change(**dict.fromkeys(SETTINGS))
-            found = style_grid_view.read(network, content, style, shows)
+            urls.update_query(**dict.fromkeys(SETTINGS))
+            found = style_grid_view.read_view(network, content, style, shows)
         with studio.rail:
             show_settings(found.recipe)
-        network_picker.tell(problems)
+        network_picker.show_problems(problems)
         show_pictures(network, found)
 
 
@@ -72,7 +72,7 @@ def show_views(problems: list[str]) -> str:
         view = ""
 
     def pick() -> None:
-        urls.change(view=st.session_state["view"] or None, cell=None)
+        urls.update_query(view=st.session_state["view"] or None, cell=None)
 
     with st.container(key="style-head"):
         html_snippets.heading("Style depths", LINES[view], depth_colours.depth_colour(0.5))
@@ -94,11 +94,11 @@ def show_company(
 ) -> None:
     """Show which neurons of a layer fire together."""
     layer = gram_view.layer_of(network, problems)
-    found = gram_view.look(network, layer, content, style)
+    found = gram_view.read_view(network, layer, content, style)
     pair = gram_view.pair_of(found, problems)
-    network_picker.tell(problems)
-    gram_view.layers(network, layer)
-    gram_view.show(network, found, pair)
+    network_picker.show_problems(problems)
+    gram_view.comparable_layers(network, layer)
+    gram_view.show_pairs(network, found, pair)
 
 
 def show_pictures(network: Network, found: StyleGridView) -> None:
@@ -106,18 +106,20 @@ def show_pictures(network: Network, found: StyleGridView) -> None:
     recipe = found.recipe
     total = len(recipe.pictures)
     job = job_status.request_exclusive(recipe, "style depths", found.asked)
-    done = {number: it.image for number, it in style_grid_view.pictures(recipe).items()}
+    done = {number: it.image for number, it in style_grid_view.present_pictures(recipe).items()}
 
     def show(sketches: job_status.Previews) -> None:
         here = done
         if len(done) < total:
-            here = {number: it.image for number, it in style_grid_view.pictures(recipe).items()}
+            here = {
+                number: it.image for number, it in style_grid_view.present_pictures(recipe).items()
+            }
         for part in recipe.shows:
             st.html(
                 f'<div class="section"><h3>{style_grid_view.TITLES[part]}</h3>'
                 f"<p>{style_grid_view.LINES[part].format(content=recipe.content_layer)}</p></div>"
             )
-            style_grid_view.show(network, found, part, sketches, here)
+            style_grid_view.show_grid(network, found, part, sketches, here)
 
     def doing(fraction: float) -> str:
         return f"{round(fraction * total)} of {total} pictures"
@@ -127,13 +129,13 @@ def show_pictures(network: Network, found: StyleGridView) -> None:
     # Before the charts, as what they show is measured for some seconds at first.
     show_cell(found, done, job)
     if len(done) == total and MATRIX in recipe.shows:
-        grid_charts.show(network, recipe)
+        grid_charts.show_charts(network, recipe)
 
 
 def show_cell(found: StyleGridView, done: dict[int, bytes], job: Job | str | None) -> None:
     """Show one picture large, where the link names one that is there."""
     named = st.query_params.get("cell")
-    cell = None if named is None else style_grid_view.find(found.recipe, named)
+    cell = None if named is None else style_grid_view.find_cell(found.recipe, named)
     if cell is None:
         return
     image = done.get(found.recipe.parts().index(cell.recipe))
@@ -142,14 +144,16 @@ def show_cell(found: StyleGridView, done: dict[int, bytes], job: Job | str | Non
 
     def body() -> None:
         url = thumbnails.thumbnail(image, LARGE_PIXELS)
-        st.html(f'<img class="whole-picture" src="{url}" alt="{style_grid_view.describe(cell)}">')
+        st.html(
+            f'<img class="whole-picture" src="{url}" alt="{style_grid_view.describe_cell(cell)}">'
+        )
         with st.container(key="cell-tools", horizontal=True, vertical_alignment="center"):
             # What came with the explorer is smaller, with some loss.
             kind = "png" if image.startswith(PNG_SIGNATURE) else "webp"
             st.download_button(
                 "Save it",
                 image,
-                f"{style_grid_view.name(cell)}-{found.recipe.network}.{kind}",
+                f"{style_grid_view.cell_name(cell)}-{found.recipe.network}.{kind}",
                 f"image/{kind}",
                 key="save",
                 icon=":material/download:",
@@ -160,11 +164,11 @@ def show_cell(found: StyleGridView, done: dict[int, bytes], job: Job | str | Non
                     urls.STYLE,
                     label="Paint it large",
                     icon=":material/palette:",
-                    query_params=style_grid_view.query(found, cell.recipe),
+                    query_params=style_grid_view.cell_query(found, cell.recipe),
                 )
 
-    dismiss = partial(urls.change, cell=None)
-    st.dialog(style_grid_view.describe(cell), width="medium", on_dismiss=dismiss)(body)()
+    dismiss = partial(urls.update_query, cell=None)
+    st.dialog(style_grid_view.describe_cell(cell), width="medium", on_dismiss=dismiss)(body)()
 
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:

@@ -73,7 +73,7 @@ def crop_hit(
         if outlined_by is not None:
             network, unit = outlined_by
             index.require(network)
-            image = as_seen(original, frame)
+            image = network_input(original, frame)
             seen = attribution.effective_field(network, image, layer, unit, hit.row, hit.col)
             outline = frame.to_picture(seen)
         return Crop(original, (0, 0, *hit.size), hit.size, (0, 0), True, outline)
@@ -121,7 +121,7 @@ def attribution_overlay(
     index.require(network)
     original = index.picture(hit.picture)
     frame = CenterCrop(hit.size, index.plan.input_size)
-    image = as_seen(original, frame)
+    image = network_input(original, frame)
     if how == HEAT:
         heat = attribution.heatmap(network, image, layer, unit).clamp(min=0)
         heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
@@ -144,6 +144,6 @@ def _unseen(frame: CenterCrop, seen: Image.Image, level: float) -> Image.Image:
     return paper
 
 
-def as_seen(original: Image.Image, frame: CenterCrop) -> torch.Tensor:
+def network_input(original: Image.Image, frame: CenterCrop) -> torch.Tensor:
     """Turn an original into what a network sees of it, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
     return image_io.from_bytes(torch.from_numpy(np.array(frame.see(original)))[None])

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.analysis.attribution import centres
-from core.analysis.crops import as_seen
+from core.analysis.crops import network_input
 from core.images.center_crop import CenterCrop
 from core.index.reader import Hit, Index, SampledImage
 from core.networks.layers import Layer
@@ -170,7 +170,7 @@ def probe_image(
         index.require(network)
     known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
     names = {network.layer(name).name for name in layers or known}
-    image = as_seen(picture, CenterCrop((picture.height, picture.width), network.input_size))
+    image = network_input(picture, CenterCrop((picture.height, picture.width), network.input_size))
     seen = network.activations(image, {*names, network.shown[-1].name})
     return ProbeResult(network, image, {name: it[0].float().cpu() for name, it in seen.items()})
 
@@ -206,7 +206,9 @@ def locate(index: Index, network: Network, layer: str, unit: int, sampled: Sampl
         ExplorerError: the collection is not where it was, or the network has other weights.
     """
     index.require(network)
-    image = as_seen(index.picture(sampled.picture), CenterCrop(sampled.size, index.plan.input_size))
+    image = network_input(
+        index.picture(sampled.picture), CenterCrop(sampled.size, index.plan.input_size)
+    )
     own = network.activations(image, [layer])[layer][0, unit].float().cpu().flatten()
     row, col = index.layer(layer).position(int(own.argmax()))
     box = index.box(layer, row, col, sampled.size)

@@ -31,7 +31,7 @@ def clear_label(network: Network, layer: str, unit: int) -> Label | None:
     return label if label.iou >= CLEAR else None
 
 
-def clearest(network: Network, layer: str) -> int | None:
+def clearest_unit(network: Network, layer: str) -> int | None:
     """Tell which neuron of a layer picks out its concept best, if that is known."""
     known = labels_of(network)
     if known is None or layer not in known.layers:

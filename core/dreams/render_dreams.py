@@ -18,8 +18,8 @@ from core.dreams.dream_canvas import DreamCanvas, root_mean_square
 from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
-from core.images.motion import carried, toned, zoomed
-from core.images.resize import resized
+from core.images.motion import match_tone, warp_detail, zoom_and_rotate
+from core.images.resize import resize_image
 from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim import objectives
@@ -121,7 +121,7 @@ def render(
     mask = _mask(inputs, recipe, untouched)
     # As exact as the ascent is, and three times as fast as in full precision.
     look = network.extractor(recipe.layers, for_gradients=True)
-    wish, worth = _wish(network, look, recipe, inputs, untouched)
+    wish, worth = _objective(network, look, recipe, inputs, untouched)
     start, finished = 0, untouched
     if recipe.before is not None and recipe.before.key in inputs:
         start = recipe.first
@@ -180,10 +180,10 @@ def _scene(
         before, now = (_opened(inputs, it, recipe.size).to(untouched) for it in pictures)
         if now.shape != untouched.shape:
             raise ExplorerError("the pictures of a clip are of different shapes; cut them alike")
-        return _Scene(now, carried(finished - before, before, now))
+        return _Scene(now, warp_detail(finished - before, before, now))
     change = recipe.strength * USUAL_STRENGTH
-    moved = zoomed(finished, recipe.zoom, recipe.turn)
-    return _Scene(toned(moved, untouched, change), share=FRAME_SHARE)
+    moved = zoom_and_rotate(finished, recipe.zoom, recipe.turn)
+    return _Scene(match_tone(moved, untouched, change), share=FRAME_SHARE)
 
 
 def _dream(
@@ -199,7 +199,7 @@ def _dream(
     loudness = recipe.strength * USUAL_STRENGTH * scene.share
     begun = 0.0 if scene.detail is None else CARRIED
     sizes = octaves(scene.base, recipe)
-    detail = None if scene.detail is None else resized(scene.detail, sizes[0])
+    detail = None if scene.detail is None else resize_image(scene.detail, sizes[0])
     done = 0
     for number, size in enumerate(sizes):
         tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
@@ -210,9 +210,9 @@ def _dream(
             loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
         )
         canvas = DreamCanvas(
-            resized(scene.base, size),
+            resize_image(scene.base, size),
             detail,
-            None if mask is None else resized(mask, size),
+            None if mask is None else resize_image(mask, size),
             (quiet, loud),
             recipe.steps,
         )
@@ -222,17 +222,17 @@ def _dream(
             yield done + behind * size[0] * size[1], canvas.values.detach()
         done += recipe.steps * size[0] * size[1]
         if number + 1 < len(sizes):
-            detail = _grown(canvas.detail, scene.detail, size, sizes[number + 1])
+            detail = _upscale_detail(canvas.detail, scene.detail, size, sizes[number + 1])
 
 
-def _grown(
+def _upscale_detail(
     dreamt: Tensor, brought: Tensor | None, size: tuple[int, int], larger: tuple[int, int]
 ) -> Tensor:
     """Enlarge what was dreamt at one size to the next, where what was brought along is finer."""
-    grown = resized(dreamt, larger)
+    grown = resize_image(dreamt, larger)
     if brought is None:
         return grown
-    return grown + resized(brought, larger) - resized(resized(brought, size), larger)
+    return grown + resize_image(brought, larger) - resize_image(resize_image(brought, size), larger)
 
 
 def octaves(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
@@ -252,7 +252,7 @@ def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
     """Open a picture, ``[1, 3, H, W]``, its longer side as asked."""
     if fingerprint not in inputs:
         raise ExplorerError(f"the picture {fingerprint} that this dream needs is not here")
-    return image_io.to_tensor(image_io.scaled(image_io.open_picture(inputs[fingerprint]), size))
+    return image_io.to_tensor(image_io.limit_size(image_io.open_picture(inputs[fingerprint]), size))
 
 
 def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:
@@ -260,13 +260,13 @@ def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Ten
     if not recipe.mask:
         return None
     opened = _opened(inputs, recipe.mask, recipe.size).mean(1, keepdim=True)
-    mask = resized(opened, (base.shape[2], base.shape[3])).clamp(0, 1)
+    mask = resize_image(opened, (base.shape[2], base.shape[3])).clamp(0, 1)
     if not bool(mask.any()):
         raise ExplorerError("the mask is black everywhere; paint white where dreams may come")
     return mask.to(base.device)
 
 
-def _wish(
+def _objective(
     network: Network,
     look: FeatureExtractor,
     recipe: DreamRecipe,
@@ -318,4 +318,4 @@ def _measure(look: FeatureExtractor, wish: Objective, image: Tensor) -> float:
     """Give what is climbed its value for a picture ``[1, 3, H, W]``, small enough to look at."""
     scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
     size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
-    return float(wish(look(resized(image, size))))
+    return float(wish(look(resize_image(image, size))))

@@ -15,7 +15,7 @@ from core.analysis import unit_labels
 from core.analysis.probe import top_classes
 from core.dreams.render_dreams import MEASURED_SIDE
 from core.images import image_io
-from core.images.resize import resized
+from core.images.resize import resize_image
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
@@ -83,7 +83,7 @@ def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Resp
     scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
     size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
     last = network.shown[-1].name
-    seen = network.activations(resized(image, size), {*layers, last})
+    seen = network.activations(resize_image(image, size), {*layers, last})
     means = {name: _means(seen[name]) for name in layers}
     return Response(top_classes(network, seen[last][0]), means)
 
@@ -160,7 +160,7 @@ def measure_dreams(
     layers = sorted({label.layer for label in labels})
     picture = image_io.open_picture(before)
     untouched = respond(
-        network, image_io.to_tensor(image_io.scaled(picture, recipes[0].size)), layers
+        network, image_io.to_tensor(image_io.limit_size(picture, recipes[0].size)), layers
     )
     told = []
     for recipe, dream in zip(recipes, after, strict=True):

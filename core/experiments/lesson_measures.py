@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.analysis.crops import as_seen
+from core.analysis.crops import network_input
 from core.datasets import samples
 from core.images.center_crop import CenterCrop
-from core.images.resize import resized
+from core.images.resize import resize_image
 from core.index.reader import Index
 from core.networks.network import Network
 from core.networks.variants import style_variant
@@ -35,16 +35,16 @@ NINE = 9
 ROUNDS = 4
 
 
-def pictures(network: Network) -> Tensor:
+def draw_images(network: Network) -> Tensor:
     """Collect samples and drawings as a network sees them, ``[N, 3, H, W]`` in ``[0, 1]``."""
     opened = [samples.picture(name) for name in samples.SAMPLES]
     size = network.input_size
-    seen = [as_seen(it, CenterCrop((it.height, it.width), size)) for it in opened]
+    seen = [network_input(it, CenterCrop((it.height, it.width), size)) for it in opened]
     drawn = as_tensor(batch(SEED, range(DRAWINGS))[0])
-    return torch.cat([*seen, resized(drawn, size).clamp(0, 1)])
+    return torch.cat([*seen, resize_image(drawn, size).clamp(0, 1)])
 
 
-def shuffled(image: Tensor, parts: int, generator: torch.Generator) -> Tensor:
+def shuffle_squares(image: Tensor, parts: int, generator: torch.Generator) -> Tensor:
     """Cut pictures into squares and lay these down in another order, the same for all.
 
     Args:
@@ -61,14 +61,14 @@ def shuffled(image: Tensor, parts: int, generator: torch.Generator) -> Tensor:
     return laid.permute(2, 3, 0, 4, 1, 5).reshape(count, channels, rows * parts, cols * parts)
 
 
-def means(network: Network, image: Tensor) -> dict[str, Tensor]:
+def mean_activations(network: Network, image: Tensor) -> dict[str, Tensor]:
     """Average what each layer sees over its positions: ``[N, C]`` by layer, on the CPU."""
     seen = network.activations(image, [layer.name for layer in network.shown])
     return {name: it.float().flatten(2).mean(2).cpu() if it.ndim > 2 else it.float().cpu()
             for name, it in seen.items()}  # fmt: skip
 
 
-def upset(network: Network, image: Tensor, parts: int, seed: int = 0) -> dict[str, float]:
+def shuffle_effect(network: Network, image: Tensor, parts: int, seed: int = 0) -> dict[str, float]:
     """Tell how much it upsets each layer that a picture's squares are shuffled.
 
     What a layer says of a picture is here its activations' means over positions. Lines, colours
@@ -86,10 +86,10 @@ def upset(network: Network, image: Tensor, parts: int, seed: int = 0) -> dict[st
         By the name of the layer.
     """
     generator = torch.Generator().manual_seed(seed)
-    before = means(network, image)
+    before = mean_activations(network, image)
     found = dict.fromkeys(before, 0.0)
     for _ in range(ROUNDS):
-        after = means(network, shuffled(image, parts, generator))
+        after = mean_activations(network, shuffle_squares(image, parts, generator))
         for name, own in before.items():
             moved = (after[name] - own).norm(dim=1)  # [N]
             others = torch.cdist(own, own).sum(1) / (len(own) - 1)
@@ -97,7 +97,7 @@ def upset(network: Network, image: Tensor, parts: int, seed: int = 0) -> dict[st
     return found
 
 
-def agreement(index: Index) -> dict[str, float]:
+def label_agreement(index: Index) -> dict[str, float]:
     """Tell how far a neuron's nine most exciting pictures agree on what they show.
 
     Returns:
@@ -118,7 +118,9 @@ def agreement(index: Index) -> dict[str, float]:
         layer.name: float(
             np.mean(
                 [
-                    commonest([label(hit.picture) for hit in index.top(layer.name, unit)[:NINE]])
+                    most_common_share(
+                        [label(hit.picture) for hit in index.top(layer.name, unit)[:NINE]]
+                    )
                     for unit in range(layer.channels)
                 ]
             )
@@ -127,19 +129,21 @@ def agreement(index: Index) -> dict[str, float]:
     }
 
 
-def chance(labels: Sequence[str], seed: int = 0, rounds: int = 200) -> float:
+def chance_agreement(labels: Sequence[str], seed: int = 0, rounds: int = 200) -> float:
     """Tell how far nine pictures agree that were chosen by chance, as ``agreement`` has it."""
     generator = np.random.default_rng(seed)
     drawn = (generator.choice(len(labels), NINE, replace=False) for _ in range(rounds))
-    return float(np.mean([commonest([labels[at] for at in some]) for some in drawn]))
+    return float(np.mean([most_common_share([labels[at] for at in some]) for some in drawn]))
 
 
-def commonest(labels: Sequence[str]) -> float:
+def most_common_share(labels: Sequence[str]) -> float:
     """Give the share of the commonest of some labels; 0 of none."""
     return max(Counter(labels).values(), default=0) / max(len(labels), 1)
 
 
-def told_apart(network: Network, paintings: Sequence[Tensor]) -> dict[str, tuple[float, float]]:
+def nearest_half_accuracy(
+    network: Network, paintings: Sequence[Tensor]
+) -> dict[str, tuple[float, float]]:
     """Tell whether halves of paintings find each other, by style and by content.
 
     Each painting is cut into a left and a right half. By style the nearest half is the one whose
@@ -173,7 +177,7 @@ def _paired(values: Tensor) -> float:
     return float((nearest == torch.arange(len(flat)) // 2).double().mean())
 
 
-def costs(
+def measure_losses(
     network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes], shown: Sequence[Tensor]
 ) -> list[dict[str, float]]:
     """Measure the costs of content and style of some pictures, as a recipe counts them.
@@ -190,17 +194,17 @@ def costs(
     eyes = style_variant(network, recipe.pooling)
     subjects = transfer.open_inputs(recipe, inputs, network.device)
     held = build_losses(eyes, recipe, subjects, subjects.size)
-    scaled = [resized(it, subjects.size).clamp(0, 1).to(network.device) for it in shown]
-    return [transfer.losses(eyes, recipe, held, it) for it in scaled]
+    scaled = [resize_image(it, subjects.size).clamp(0, 1).to(network.device) for it in shown]
+    return [transfer.evaluate_losses(eyes, recipe, held, it) for it in scaled]
 
 
-def mean_of(kind: str, cost: Mapping[str, float]) -> float:
+def mean_loss(kind: str, cost: Mapping[str, float]) -> float:
     """Average the costs of one kind, ``content`` or ``style``."""
     some = [value for name, value in cost.items() if name.startswith(kind)]
     return sum(some) / len(some)
 
 
-def carried(photograph: Mapping[str, float], picture: Mapping[str, float]) -> float:
+def edges_carried(photograph: Mapping[str, float], picture: Mapping[str, float]) -> float:
     """Tell how much of a painting's style a picture has taken on.
 
     Args:

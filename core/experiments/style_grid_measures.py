@@ -107,7 +107,7 @@ class GridEvaluator:
                 neurons are not asked what grew.
         """
         image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
-        costs = transfer.losses(self._looking, self._recipe, self._costs, image)
+        costs = transfer.evaluate_losses(self._looking, self._recipe, self._costs, image)
         asked = [it for it in self._labels if it.layer not in set(styled)]
         after = concept_growth.respond(self._network, image, self._named)
         return GridMeasures(
@@ -117,11 +117,11 @@ class GridEvaluator:
             colours.colour_distance(image, self._painting),
             colours.colour_distance(image, self._photograph),
             concept_growth.concept_growth(self._before, after, asked),
-            eyes_grown(self._before, after, asked),
+            eye_growth(self._before, after, asked),
         )
 
 
-def eyes_grown(before: Response, after: Response, labels: Sequence[Label]) -> float | None:
+def eye_growth(before: Response, after: Response, labels: Sequence[Label]) -> float | None:
     """Tell how much the neurons of eyes grew, as ``depths.growth`` defines it for one label."""
     eyes = [
         dataclasses.replace(it, concept=EYES[0], kind="part") for it in labels if it.concept in EYES
@@ -163,7 +163,7 @@ def _of_kind(costs: Mapping[str, float], kind: str) -> dict[str, float]:
     return {name.split(" ", 1)[1]: it for name, it in costs.items() if name.startswith(kind)}
 
 
-def averaged(measured: Sequence[GridMeasures]) -> GridMeasures:
+def average_measures(measured: Sequence[GridMeasures]) -> GridMeasures:
     """Average what was measured of several pictures; labels that all of them have."""
     grown: dict[tuple[str, str], list[ConceptGrowth]] = {}
     for it in measured:
@@ -232,4 +232,4 @@ def average_by_layer(
         number = numbers[cell.recipe]
         if cell.show == show and number in told:
             found.setdefault(cell.recipe.style_layers[0], []).append(told[number])
-    return {layer: averaged(rows) for layer, rows in found.items()}
+    return {layer: average_measures(rows) for layer, rows in found.items()}

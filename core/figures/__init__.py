@@ -3,5 +3,6 @@
 from core.exports import lazy
 
 __all__, __getattr__ = lazy(
-    __name__, {"crop_grids": ["figure", "grid"], "style_grid_sheet": ["draw_grid_sheet"]}
+    __name__,
+    {"crop_grids": ["draw_figure", "draw_crop_grid"], "style_grid_sheet": ["draw_grid_sheet"]},
 )

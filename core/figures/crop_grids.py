@@ -34,7 +34,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import STEPS
 
 
-def tile(part: Crop, side: int, clear: bool = False) -> Image.Image:
+def draw_crop(part: Crop, side: int, clear: bool = False) -> Image.Image:
     """Draw a crop as a square: all of a layer's crops of one picture at one scale.
 
     What would lie outside of the picture stays light grey, or transparent if ``clear``; an
@@ -61,7 +61,7 @@ def _paper(size: tuple[int, int], colour: str | tuple[int, int, int], clear: boo
     return Image.new("RGBA", size) if clear else Image.new("RGB", size, colour)
 
 
-def grid(
+def draw_crop_grid(
     index: Index,
     layer: str,
     unit: int,
@@ -100,7 +100,7 @@ def grid(
         else:
             part = crop_hit(index, layer, hit, None if network is None else (network, unit))
         row, col = divmod(at, across)
-        paper.paste(tile(part, side, clear), (col * (side + SLIT), row * (side + SLIT)))
+        paper.paste(draw_crop(part, side, clear), (col * (side + SLIT), row * (side + SLIT)))
     return paper
 
 
@@ -128,7 +128,7 @@ class FigureRow:
     units: list[tuple[Image.Image, Image.Image, str]]
 
 
-def figure(
+def draw_figure(
     network: Network,
     index: Index,
     units: Mapping[str, Sequence[int]],
@@ -163,7 +163,7 @@ def figure(
         drawn = []
         for unit in chosen:
             ideal = ideals[unit].resize((side, side), Image.Resampling.LANCZOS)
-            crops = grid(index, name, unit, TILE, network, NINE * NINE)
+            crops = draw_crop_grid(index, name, unit, TILE, network, NINE * NINE)
             drawn.append((ideal, crops, _caption(network, index, name, unit)))
         field = layer.receptive_field
         seen = "the whole picture" if field is None else f"{field[0]} x {field[1]} pixels"

@@ -124,7 +124,7 @@ def pictures(
     return [picture.image for step in steps for picture in step.pictures]
 
 
-def portraits(
+def build_units(
     network: Network, layers: Sequence[str], count: int = COUNT
 ) -> Iterator[tuple[str, list[SheetUnit]]]:
     """Yield the portraits of each layer's best-labelled neurons."""
@@ -147,7 +147,7 @@ def _crops(layer: Layer, seed: int, spots: list[tuple[int, int, int]]) -> tuple[
     )
 
 
-def sheet(title: str, people: Sequence[SheetUnit]) -> Image.Image:
+def draw_sheet(title: str, people: Sequence[SheetUnit]) -> Image.Image:
     """Lay portraits out as one picture, each with its label beneath."""
     cell = (TILE + GAP + 2 * INSET + GAP, TILE + 2 * (TEXT + GAP) + GAP)
     rows = -(-len(people) // COLUMNS)
@@ -164,11 +164,11 @@ def sheet(title: str, people: Sequence[SheetUnit]) -> Image.Image:
     for place, portrait in enumerate(people):
         left = MARGIN + (place % COLUMNS) * (cell[0] + MARGIN)
         top = 2 * MARGIN + TITLE + (place // COLUMNS) * (cell[1] + MARGIN)
-        _draw_portrait(paper, pen, portrait, left, top)
+        _draw_unit(paper, pen, portrait, left, top)
     return paper
 
 
-def _draw_portrait(
+def _draw_unit(
     paper: Image.Image, pen: ImageDraw.ImageDraw, portrait: SheetUnit, left: int, top: int
 ) -> None:
     """Draw one portrait with its upper left corner at (left, top)."""
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     for name, people in track(
-        portraits(network, layers, chosen.count),
+        build_units(network, layers, chosen.count),
         "drawing",
         len(layers),
         console=console,
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seen = network.layer(name).receptive_field
         field = "the whole picture" if seen is None else f"{seen[0]} x {seen[1]} pixels"
         title = f"{name}: the best-labelled neurons, each sees {field}"
-        sheet(title, people).save(chosen.out / f"neurons-{name}.png", optimize=True)
+        draw_sheet(title, people).save(chosen.out / f"neurons-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ __all__, __getattr__ = lazy(
             "fingerprint",
             "montage",
             "open_picture",
-            "scaled",
+            "limit_size",
             "to_picture",
             "to_tensor",
         ]

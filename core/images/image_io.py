@@ -107,7 +107,7 @@ def to_tensor(picture: Image.Image) -> Tensor:
     return from_bytes(torch.from_numpy(pixels)[None])
 
 
-def scaled(picture: Image.Image, longer: int) -> Image.Image:
+def limit_size(picture: Image.Image, longer: int) -> Image.Image:
     """Scale a picture so that its longer side has so many pixels."""
     scale = longer / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.images.resize import resized
+from core.images.resize import resize_image
 
 # Motion is looked for in pictures no larger than this along the longer side: larger ones take
 # seconds, and motion is smooth.
@@ -16,7 +16,7 @@ FLOW_SIDE = 192
 UNLIKE = 0.08
 
 
-def zoomed(image: Tensor, zoom: float, turn: float) -> Tensor:
+def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
     """Enlarge the middle of a picture ``[1, 3, H, W]`` and turn it, mirrored beyond its border.
 
     Args:
@@ -32,7 +32,7 @@ def zoomed(image: Tensor, zoom: float, turn: float) -> Tensor:
     return _taken_from(image, places).clamp(0, 1)
 
 
-def toned(image: Tensor, like: Tensor, change: float) -> Tensor:
+def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
     """Bring light and contrast of a picture back to those of the one it came from.
 
     Each of many frames adds a little; without this they would end in pure black, white and neon.
@@ -48,7 +48,7 @@ def toned(image: Tensor, like: Tensor, change: float) -> Tensor:
     return ((image - mean) * softer + wanted_mean).clamp(0, 1)
 
 
-def carried(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
+def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     """Move what was dreamt in one frame of a clip to where its things are in the next.
 
     Motion is found as dense optical flow (Le Besnerais and Champagnat, "Dense optical flow by
@@ -65,7 +65,7 @@ def carried(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     height, width = now.shape[2:]
     scale = min(1.0, FLOW_SIDE / max(height, width))
     size = (max(16, round(height * scale)), max(16, round(width * scale)))
-    old, new = (resized(it, size).mean(1)[0].cpu().numpy() for it in (before, now))
+    old, new = (resize_image(it, size).mean(1)[0].cpu().numpy() for it in (before, now))
     found = optical_flow_ilk(new, old)  # type: ignore[no-untyped-call]
     flow = np.stack(found).astype(np.float32)  # [2, h, w]: down, right
     shift = torch.from_numpy(flow)[None].to(now)

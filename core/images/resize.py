@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Scale images ``[N, C, H, W]`` to (height, width) without a pattern that was not there."""
     if tuple(image.shape[2:]) == size:
         return image

@@ -129,7 +129,7 @@ def build_index(
     done = len(tally.pictures)
     yield Progress(done, total, {})
     saver = IndexSaver(tally, out, save_seconds)
-    for looked in scan(network, source, tally, unseen(source, tally), workers, batch):
+    for looked in scan(network, source, tally, remaining_entries(source, tally), workers, batch):
         done += looked
         saver.tick()
         yield Progress(done, total, {})
@@ -154,7 +154,7 @@ class IndexSaver:
             self._saved = time.monotonic()
 
 
-def unseen(source: ImageSource, tally: IndexAccumulator) -> Iterator[ImageEntry]:
+def remaining_entries(source: ImageSource, tally: IndexAccumulator) -> Iterator[ImageEntry]:
     """List the pictures of a source that a tally has not seen yet."""
     seen = np.sort(np.array(tally.pictures, np.int64))
     for entry in source.entries():

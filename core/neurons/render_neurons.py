@@ -151,7 +151,7 @@ def _picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None
     if not recipe.image:
         return None
     opened = image_io.open_picture(_input(inputs, recipe.image, "picture"))
-    return image_io.to_tensor(image_io.scaled(opened, recipe.size))
+    return image_io.to_tensor(image_io.limit_size(opened, recipe.size))
 
 
 def _input(inputs: Mapping[str, bytes], fingerprint: str, what: str) -> bytes:

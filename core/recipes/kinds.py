@@ -3,7 +3,7 @@
 from core.errors import ExplorerError, unknown
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
-from core.recipes.recipe import Recipe, content
+from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 
@@ -20,7 +20,7 @@ def read(text: str) -> Recipe:
         UnknownName: there is no such kind.
         ExplorerError: as ``Recipe.from_json``.
     """
-    kind = content(text).get("kind")
+    kind = parse_object(text).get("kind")
     if not isinstance(kind, str):
         raise ExplorerError("this is no recipe; it does not say of which kind it is")
     if kind not in KINDS:

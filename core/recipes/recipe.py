@@ -100,7 +100,7 @@ class Recipe:
             ExplorerError: it is no recipe of this kind and version, or a field is unknown,
                 missing, of the wrong type or out of range.
         """
-        found = content(text)
+        found = parse_object(text)
         if found.pop("kind", None) != cls.kind:
             raise ExplorerError(f"this is no {cls.kind} recipe")
         version = found.pop("version", None)
@@ -123,7 +123,7 @@ class Recipe:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:32]
 
 
-def content(text: str) -> dict[str, Any]:
+def parse_object(text: str) -> dict[str, Any]:
     """Read JSON that must be an object."""
     try:
         content = json.loads(text)

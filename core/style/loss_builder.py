@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.images.resize import resized
+from core.images.resize import resize_image
 from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
 from core.optim import regularisers
@@ -105,7 +105,11 @@ def gradient_norms(
     painting = subjects.styles[0] if subjects.styles else None
     found: dict[str, float] = {}
     for start, kind in ((subjects.content, "style"), (painting, "content")):
-        image = noise(recipe.seed, size) if start is None else resized(start, size).clamp(0, 1)
+        image = (
+            noise_image(recipe.seed, size)
+            if start is None
+            else resize_image(start, size).clamp(0, 1)
+        )
         image = image.to(subjects.device).requires_grad_()
         seen = extractor(FRAME(image))
         for _, cost in costs.costs:
@@ -118,7 +122,7 @@ def gradient_norms(
     return {name: max(pull, least) or 1.0 for name, pull in found.items()}
 
 
-def noise(seed: int, size: tuple[int, int]) -> Tensor:
+def noise_image(seed: int, size: tuple[int, int]) -> Tensor:
     """Draw what a picture of (height, width) starts from where nothing else is there."""
     drawn = torch.randn((1, 3, *size), generator=torch.Generator().manual_seed(seed))
     return (0.5 + NOISE * drawn).clamp(0, 1)
@@ -129,7 +133,7 @@ def _within(size: tuple[int, int], longer: int) -> tuple[int, int]:
     return max(1, round(size[0] * by)), max(1, round(size[1] * by))
 
 
-def tiles_of(network: Network, recipe: StyleRecipe) -> Tiles:
+def plan_tiles(network: Network, recipe: StyleRecipe) -> Tiles:
     """Say how a large picture is cut up: tiles that see as far as the deepest layer does."""
     layers = [network.layer(name) for name in (*recipe.content_layers, *recipe.style_layers)]
     reach = max((max(it.receptive_field) for it in layers if it.receptive_field), default=0)
@@ -142,11 +146,11 @@ def _contents(
 ) -> list[tuple[float, LossTerm]]:
     if subjects.content is None:
         return []
-    image = FRAME(resized(subjects.content, size).clamp(0, 1))
+    image = FRAME(resize_image(subjects.content, size).clamp(0, 1))
     names = list(recipe.content_layers)
     says = recipe.balance if recipe.styles else 1.0
     weights = dict(zip(names, _parts(recipe.content_weights, len(names)), strict=True))
-    seen = tiled_statistics.activations(network, image, names, tiles_of(network, recipe))
+    seen = tiled_statistics.activations(network, image, names, plan_tiles(network, recipe))
     return [(says * weights[name], losses.content(name, target)) for name, target in seen.items()]
 
 
@@ -186,22 +190,24 @@ def _styles(
 
 def _at_places(mask: Tensor, size: tuple[int, int], places: tuple[int, int]) -> Tensor:
     """Scale a mask to a picture of a size, and that with its frame to the places of a layer."""
-    return losses.at_places(FRAME(resized(mask, size)), places)
+    return losses.resize_mask(FRAME(resize_image(mask, size)), places)
 
 
-def painting_at(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
     """Scale a painting to be looked at beside a picture of a size; it is never enlarged."""
     own = (painting.shape[2], painting.shape[3])
     height, width = _within(own, round(max(size) * recipe.style_scale))
-    return resized(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
+    return resize_image(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
 
 
 def _seen(
     network: Network, recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]
 ) -> dict[str, StyleTarget]:
     """Measure a painting, as large beside the picture as the recipe says, by layer."""
-    image = painting_at(recipe, painting, size)
-    sums = tiled_statistics.moments(network, image, recipe.style_layers, tiles_of(network, recipe))
+    image = resize_style(recipe, painting, size)
+    sums = tiled_statistics.moments(
+        network, image, recipe.style_layers, plan_tiles(network, recipe)
+    )
     return {name: StyleTarget.of(own) for name, own in sums.items()}
 
 

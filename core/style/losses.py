@@ -263,7 +263,7 @@ def wasserstein(
     return LossTerm(name or f"style {layer}", layer, _masked(moments, mask), worth)
 
 
-def at_places(mask: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """Scale a mask ``[1, 1, H, W]`` to the places of a layer: ``[h, w]`` in ``[0, 1]``."""
     there = F.interpolate(mask, size, mode="bilinear", antialias=True, align_corners=False)
     return there[0, 0].clamp(0, 1)

@@ -20,11 +20,11 @@ from torch import Tensor
 from core.errors import ExplorerError
 from core.images import colours, image_io
 from core.images.colours import with_chroma_of
-from core.images.resize import resized
+from core.images.resize import resize_image
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
-from core.progress import Course, Progress, thinned
+from core.progress import LossHistory, Progress, downsample_curve
 from core.recipes.style import StyleRecipe
 from core.style import loss_sum, tiled_statistics
 from core.style.defaults import default_settings, variation
@@ -33,8 +33,8 @@ from core.style.loss_builder import (
     StyleInputs,
     build_losses,
     gradient_norms,
-    noise,
-    tiles_of,
+    noise_image,
+    plan_tiles,
 )
 from core.style.loss_sum import LossSum
 from core.style.style_canvas import AdamState, StyleCanvas
@@ -118,19 +118,19 @@ def render(
     network = style_variant(network, recipe.pooling)
     subjects = open_inputs(recipe, inputs, network.device)
     strength = gradient_norms(network, recipe, subjects)
-    sizes = scales(recipe, subjects.size)
+    sizes = plan_scales(recipe, subjects.size)
     total = recipe.steps * sum(height * width for height, width in sizes)
     image = initial_image(recipe, subjects, sizes[0])
     momentum: AdamState | None = None
     curves: dict[str, list[float]] = defaultdict(list)
-    course = Course(curves, recipe.steps * len(sizes))
+    course = LossHistory(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for size in sizes:
         costs = build_losses(network, recipe, subjects, size, strength)
-        easel = _easel(
+        easel = _canvas(
             recipe,
             subjects,
-            enlarged(image, initial_image(recipe, subjects, size), recipe),
+            upscale(image, initial_image(recipe, subjects, size), recipe),
             momentum,
         )
         for _ in ascend(network, costs, easel, _settings(network, recipe, size), FRAME, generator):
@@ -139,10 +139,10 @@ def render(
                 curves[name].append(float(value[0]))
             yield Progress(done, total, {0: easel.painted[0]}, course=course)
         image, momentum = easel.painted, easel.momentum
-    start = losses(network, recipe, costs, initial_image(recipe, subjects, sizes[-1]))
-    end = losses(network, recipe, costs, image)
+    start = evaluate_losses(network, recipe, costs, initial_image(recipe, subjects, sizes[-1]))
+    end = evaluate_losses(network, recipe, costs, image)
     told = {
-        name: {"start": start[name], "end": end[name], "curve": thinned(curves[name])}
+        name: {"start": start[name], "end": end[name], "curve": downsample_curve(curves[name])}
         for name in end
     }
     finished = image
@@ -152,7 +152,7 @@ def render(
     yield Progress(total, total, {}, (picture,))
 
 
-def scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
+def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
     """List the (height, width) that a picture of a size is painted at, small ones first.
 
     The first is the recipe's smallest, and all grow by the same factor: its scale, or whatever less
@@ -167,7 +167,7 @@ def scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
     ]
 
 
-def enlarged(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
+def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
     """Enlarge a picture to the next size, and give it the detail that its start has there.
 
     What differs between the picture and its start is enlarged and laid onto the start: a picture
@@ -181,8 +181,8 @@ def enlarged(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
     """
     size = _size(start)
     if recipe.init == "noise" or _size(image) == size:
-        return resized(image, size).clamp(0, 1)
-    change = resized(image, size) - resized(resized(start, _size(image)), size)
+        return resize_image(image, size).clamp(0, 1)
+    change = resize_image(image, size) - resize_image(resize_image(start, _size(image)), size)
     return (start + change).clamp(0, 1)
 
 
@@ -190,18 +190,18 @@ def initial_image(recipe: StyleRecipe, subjects: StyleInputs, size: tuple[int, i
     """Give what a picture of (height, width) starts from, ``[1, 3, H, W]`` in ``[0, 1]``."""
     picture = subjects.content if recipe.init == "content" else subjects.start
     if picture is not None:
-        return resized(picture, size).clamp(0, 1)
-    return noise(recipe.seed, size).to(subjects.device)
+        return resize_image(picture, size).clamp(0, 1)
+    return noise_image(recipe.seed, size).to(subjects.device)
 
 
-def losses(
+def evaluate_losses(
     network: Network, recipe: StyleRecipe, costs: LossSum, image: Tensor
 ) -> dict[str, float]:
     """Measure each cost of a picture ``[1, 3, H, W]``, by its name."""
     layers = [cost.layer for _, cost in costs.costs]
     extractor = network.extractor(layers, for_gradients=True)
     seen = FRAME(image)
-    cover = tiled_statistics.tile_windows(network, layers, tiles_of(network, recipe), _size(seen))
+    cover = tiled_statistics.tile_windows(network, layers, plan_tiles(network, recipe), _size(seen))
     costs.judge(loss_sum.sum_over_tiles(extractor, costs, seen, cover), image)
     return {name: float(value[0]) for name, value in costs.latest.items()}
 
@@ -219,12 +219,12 @@ def open_inputs(
         if fingerprint not in inputs:
             raise ExplorerError(f"the picture {fingerprint} that this one needs is not here")
         picture = image_io.open_picture(inputs[fingerprint])
-        scaled = picture if longer is None else image_io.scaled(picture, longer)
+        scaled = picture if longer is None else image_io.limit_size(picture, longer)
         return image_io.to_tensor(scaled).to(device)
 
     photograph = open_one(recipe.content, recipe.size) if recipe.content else None
     size = (recipe.size, recipe.size) if photograph is None else _size(photograph)
-    start = resized(open_one(recipe.start, None), size).clamp(0, 1) if recipe.start else None
+    start = resize_image(open_one(recipe.start, None), size).clamp(0, 1) if recipe.start else None
     paintings = [open_one(it, None) for it in recipe.styles]
     content = photograph
     if photograph is not None and recipe.colours == "matched":
@@ -233,7 +233,7 @@ def open_inputs(
         paintings = [colours.match_luma(it, photograph) for it in paintings]
         content = colours.to_grey(photograph)
     masks = [
-        resized(open_one(it, None).mean(1, keepdim=True), size).clamp(0, 1) if it else None
+        resize_image(open_one(it, None).mean(1, keepdim=True), size).clamp(0, 1) if it else None
         for it in recipe.masks
     ]
     if any(it is not None and not bool(it.any()) for it in masks):
@@ -241,20 +241,20 @@ def open_inputs(
     return StyleInputs(photograph, content, tuple(paintings), tuple(masks), start, size, device)
 
 
-def _easel(
+def _canvas(
     recipe: StyleRecipe, subjects: StyleInputs, image: Tensor, momentum: AdamState | None
 ) -> StyleCanvas:
     size = _size(image)
     base = mask = None
     if subjects.mask is not None and subjects.content is not None:
-        base = resized(subjects.content, size).clamp(0, 1)
-        mask = resized(subjects.mask, size).clamp(0, 1)
+        base = resize_image(subjects.content, size).clamp(0, 1)
+        mask = resize_image(subjects.mask, size).clamp(0, 1)
     carried = None if momentum is None else momentum.resized(size)
     return StyleCanvas(image, recipe.rate, recipe.method, carried, base, mask)
 
 
 def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:
-    tiles = tiles_of(network, recipe) if max(size) > recipe.tile else None
+    tiles = plan_tiles(network, recipe) if max(size) > recipe.tile else None
     return AscentSettings(recipe.steps, settling=0, patience=0, wake_steps=0, tiles=tiles)
 
 

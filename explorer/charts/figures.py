@@ -86,7 +86,7 @@ def histogram(
     return figure
 
 
-def falling(
+def loss_curves(
     curves: Mapping[str, Sequence[float]], colours: Mapping[str, str], share: float = 1.0
 ) -> go.Figure:
     """Draw how costs fell from the first step to the last, on a scale of powers of ten.
@@ -141,7 +141,7 @@ def _decades(values: Iterable[float]) -> tuple[float, float]:
     return low, max(max(logs) + ROOM, low + 1)
 
 
-def heat(
+def heatmap(
     values: Mapping[str, Sequence[float | None]],
     columns: Sequence[str],
     written: Callable[[float], str],
@@ -190,7 +190,7 @@ def heat(
     return figure
 
 
-def together(
+def cosine_matrix(
     cosines: Tensor, order: Sequence[int], names: Sequence[str], side: int = 760
 ) -> go.Figure:
     """Draw which neurons fire together, as a square in which like company stands together.

@@ -43,10 +43,10 @@ def atlas(
 ) -> None:
     """Render every neuron of a network, for the Layers page to show."""
     from core.networks.registry import load
-    from explorer.engine import configure
+    from explorer.engine import configure_engine
     from explorer.store.results import Store
 
-    configure(engine, address)
+    configure_engine(engine, address)
     loaded = load(network, weights, device)
     recipes = _recipes(loaded, layers, seed)
     store = Store()
@@ -80,12 +80,12 @@ def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]"
 @contextlib.contextmanager
 def _at_work(store: "Store", engine: str) -> Iterator[None]:
     """Keep a cluster at work on the queue; alone, this process works by itself."""
-    from explorer.engine import LOCAL, start
+    from explorer.engine import LOCAL, start_engine
 
     if engine == LOCAL:
         yield
         return
-    made = start(store)
+    made = start_engine(store)
     made.start()
     try:
         yield
@@ -97,13 +97,13 @@ def _render(
     store: "Store", recipe: "NeuronRecipe", fresh: bool, engine: str, device: str
 ) -> dict[str, Any]:
     """Render what the store lacks of a layer, and sum up what was done."""
-    from explorer.cli.run_job import run_job, visitor, wait_for
+    from explorer.cli.run_job import run_job, visitor_name, wait_for
     from explorer.engine import LOCAL
     from explorer.jobs.job_queue import Jobs
 
     parts = recipe.parts()
     there = set() if fresh else store.present([it.key for it in parts])
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh)
+    job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh)
     if job.open:
         if engine == LOCAL:
             run_job(store, job, device)

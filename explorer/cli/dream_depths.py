@@ -17,8 +17,8 @@ from explorer.cli.options import (
     WeightsFile,
     check_writable,
     cli,
-    keep_named,
     print_json,
+    store_named_image,
     write,
 )
 
@@ -62,7 +62,7 @@ def dream_depths(
     loaded = registry.load(network, weights, device)
     chosen = _layers(loaded, layers)
     store = Store()
-    fingerprint = keep_named(store, image, DREAM_SIZES[1])
+    fingerprint = store_named_image(store, image, DREAM_SIZES[1])
     if weights is not None:
         store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
     recipes = depth_series.plan_series(loaded, chosen, fingerprint, size, strength, seed)

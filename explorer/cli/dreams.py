@@ -18,8 +18,8 @@ from explorer.cli.options import (
     WeightsFile,
     check_writable,
     cli,
-    keep_named,
     print_json,
+    store_named_image,
     write,
 )
 
@@ -143,7 +143,7 @@ def dream_zoom(
     recipe, pictures, seconds = _make(
         network, layer, units, {"image": image}, settings, weights, fresh, device
     )
-    write(out, video_io.encode([it.image for it in pictures], out.suffix.lower(), rate))
+    write(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
     _tell(recipe, pictures, seconds, out, as_json)
 
 
@@ -177,14 +177,14 @@ def dream_film(
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
     from core.images import image_io
     from explorer import video_io
-    from explorer.cli.options import keep
+    from explorer.cli.options import store_image
     from explorer.store.results import Store
 
     check_writable(out, FILMS)
     store = Store()
-    found, own_rate = video_io.read(clip, frames)
+    found, own_rate = video_io.read_frames(clip, frames)
     # Pictures are kept no larger than they are dreamt: a film has many.
-    kept = [keep(store, image_io.scaled(it, size)) for it in found]
+    kept = [store_image(store, image_io.limit_size(it, size)) for it in found]
     if not kept:
         raise ExplorerError(f"there is no picture in {clip}")
     settings = {
@@ -204,7 +204,7 @@ def dream_film(
         network, layer, units, named, settings, weights, fresh, device
     )
     rate = rate or min(60, max(1, round(own_rate)))
-    write(out, video_io.encode([it.image for it in pictures], out.suffix.lower(), rate))
+    write(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
     _tell(recipe, pictures, seconds, out, as_json)
 
 
@@ -228,7 +228,7 @@ def _make(
     names, shares = parse_layers(layer)
     store = Store()
     inputs: dict[str, Any] = {
-        what: keep_named(store, it, DREAM_SIZES[1]) for what, it in named.items()
+        what: store_named_image(store, it, DREAM_SIZES[1]) for what, it in named.items()
     }
     chosen, towards = _units(network, names, units)
     subject: dict[str, Any] = {"units": chosen, "towards": towards, "shares": shares}

@@ -14,7 +14,7 @@ from explorer.cli.options import (
     WeightsFile,
     check_writable,
     cli,
-    open_named,
+    open_image,
     print_json,
     write,
 )
@@ -49,10 +49,10 @@ def gram(
 
     check_writable(out, (".html",))
     loaded = registry.load(network, weights, device)
-    picture = image_io.to_tensor(image_io.scaled(open_named(image), size))
+    picture = image_io.to_tensor(image_io.limit_size(open_image(image), size))
     found = gram_matrix.channel_correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
-    figure = figures.together(found.cosines, found.order(), names)
+    figure = figures.cosine_matrix(found.cosines, found.order(), names)
     title = f"{loaded.name} {found.layer}: who fires together in {Path(image).name}"
     figure.update_layout(title=title)
     write(out, figure.to_html(include_plotlyjs=True).encode())

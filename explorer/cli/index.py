@@ -72,9 +72,9 @@ def index(
     from core.datasets import sources
     from core.index import build
     from core.networks import registry
-    from explorer.engine import RAY, check
+    from explorer.engine import RAY, check_engine
 
-    check(engine, address)
+    check_engine(engine, address)
     if not out.parent.is_dir():
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
     source = sources.find_source(images)
@@ -111,9 +111,9 @@ def _names(text: str) -> list[str]:
 
 def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path) -> None:
     """Show how far an index is; keep what was found when that is interrupted."""
-    from explorer.cli.run_job import INTERRUPTED, bar
+    from explorer.cli.run_job import INTERRUPTED, progress_bar
 
-    with bar() as shown, _asked_to_stop() as stop:
+    with progress_bar() as shown, _asked_to_stop() as stop:
         task = shown.add_task(what, total=None)
         for step in steps:
             shown.update(task, completed=step.done, total=max(step.total, 1))
@@ -208,7 +208,9 @@ def top(
         # Only evidence needs the network.
         needed = bool(show or outline)
         network = registry.load(opened.plan.network, weights) if needed else None
-        grid = crop_grids.grid(opened, layer, unit, network=network, by=by, least=least, how=show)
+        grid = crop_grids.draw_crop_grid(
+            opened, layer, unit, network=network, by=by, least=least, how=show
+        )
         write(out, image_io.encode_png(grid))
     labels = _labels(opened, hits)
     if as_json:
@@ -296,16 +298,16 @@ def figure(
     from core.images import image_io
     from core.index import reader
     from core.networks import registry
-    from explorer.cli.run_job import bar
+    from explorer.cli.run_job import progress_bar
 
     check_writable(out)
     opened = reader.open_index(index)
     loaded = registry.load(opened.plan.network, weights, device)
     names = _names(layers) or [it.name for it in opened.plan.layers]
     chosen = {name: crop_grids.most_distinctive(opened, name, units) for name in names}
-    with bar() as shown:
+    with progress_bar() as shown:
         task = shown.add_task(f"drawing {loaded.name}", total=1.0)
-        drawn = crop_grids.figure(
+        drawn = crop_grids.draw_figure(
             loaded, opened, chosen, steps, listen=lambda share: shown.update(task, completed=share)
         )
     write(out, image_io.encode_png(drawn))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from core.errors import ExplorerError
 from explorer.cli.options import AsJson, DeviceName, cli, print_json
-from explorer.gallery.queries import Gallery, Search, name
+from explorer.gallery.queries import Gallery, Search, picture_title
 from explorer.jobs import processes
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import Store
@@ -38,7 +38,9 @@ def jobs(as_json: AsJson = False) -> None:
         return
     table = Table("id", "what", "state", "done", "")
     for job in listed:
-        table.add_row(job.id, Text(name(job)), job.state, f"{job.fraction:.0%}", Text(_remark(job)))
+        table.add_row(
+            job.id, Text(picture_title(job)), job.state, f"{job.fraction:.0%}", Text(_remark(job))
+        )
     Console().print(table)
 
 
@@ -65,7 +67,7 @@ def gallery(
         row = _made(found, job)
         when = datetime.fromisoformat(row["when"]).astimezone().strftime("%Y-%m-%d %H:%M")
         star = "\N{BLACK STAR}" if job.starred else ""
-        table.add_row(job.id, star, Text(name(job)), when, str(row["pictures"]))
+        table.add_row(job.id, star, Text(picture_title(job)), when, str(row["pictures"]))
     Console().print(table)
 
 
@@ -77,7 +79,7 @@ def cancel(job_id: JobId) -> None:
     if not job.open:
         raise ExplorerError(f"job {job.id} is {job.state} already")
     queue.cancel(job.key)
-    Console(stderr=True, soft_wrap=True).print(f"stopped {name(job)}", markup=False)
+    Console(stderr=True, soft_wrap=True).print(f"stopped {picture_title(job)}", markup=False)
 
 
 @cli.command()
@@ -88,16 +90,16 @@ def resume(job_id: JobId, device: DeviceName = "auto") -> None:
     job = queue.find(job_id)
     if job.state == "done":
         raise ExplorerError(f"job {job.id} is done already")
-    from explorer.cli.run_job import run_job, visitor
+    from explorer.cli.run_job import run_job, visitor_name
 
-    run_job(store, queue.resume(job.key, visitor()), device)
-    Console(stderr=True, soft_wrap=True).print(f"finished {name(job)}", markup=False)
+    run_job(store, queue.resume(job.key, visitor_name()), device)
+    Console(stderr=True, soft_wrap=True).print(f"finished {picture_title(job)}", markup=False)
 
 
 def _facts(job: Job) -> dict[str, Any]:
     """What is known of every job, as JSON values."""
     names = ("id", "key", "kind", "network", "layer", "title", "state")
-    return {"what": name(job), **{it: getattr(job, it) for it in names}}
+    return {"what": picture_title(job), **{it: getattr(job, it) for it in names}}
 
 
 def _progress(job: Job) -> dict[str, Any]:

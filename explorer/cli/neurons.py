@@ -20,8 +20,8 @@ from explorer.cli.options import (
     WeightsFile,
     check_writable,
     cli,
-    keep_named,
     print_json,
+    store_named_image,
     write,
 )
 
@@ -102,7 +102,7 @@ def neurons(
     settings = {"count": diversity, "negative": negative, "canvas": canvas}
     penalties = {"total_variation": total_variation, "l2": l2, "blur": blur}
     inputs = {
-        "image": keep_named(store, from_image, SIZE_RANGE[1]),
+        "image": store_named_image(store, from_image, SIZE_RANGE[1]),
         "spectrum": _keep_spectrum(store, spectrum),
     }
     settings |= {"objective": _objective(objective, loaded, found), **penalties, **inputs}

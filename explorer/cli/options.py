@@ -59,7 +59,7 @@ def read(file: Path, at_most: int) -> bytes:
         raise ExplorerError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def open_named(text: str) -> "Image":
+def open_image(text: str) -> "Image":
     """Open the picture of a file, or one of those that are always at hand, by its name.
 
     Raises:
@@ -80,7 +80,7 @@ def open_named(text: str) -> "Image":
     raise ExplorerError(f"there is no file {text}; name one, or one of ours: {known}")
 
 
-def keep_named(store: "Store", text: str | None, longest: int) -> str:
+def store_named_image(store: "Store", text: str | None, longest: int) -> str:
     """Keep the picture that work starts from, and give its fingerprint; "" for None.
 
     Args:
@@ -92,13 +92,13 @@ def keep_named(store: "Store", text: str | None, longest: int) -> str:
 
     if text is None:
         return ""
-    picture = open_named(text)
+    picture = open_image(text)
     if max(picture.size) > longest:
-        picture = image_io.scaled(picture, longest)
-    return keep(store, picture)
+        picture = image_io.limit_size(picture, longest)
+    return store_image(store, picture)
 
 
-def keep(store: "Store", picture: "Image") -> str:
+def store_image(store: "Store", picture: "Image") -> str:
     """Keep a picture that work starts from, upright RGB, and give its fingerprint."""
     from core.images import image_io
 

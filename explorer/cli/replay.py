@@ -66,7 +66,7 @@ def replay(
 
 def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
     """Make the picture again, with a bar on standard error."""
-    from explorer.cli.run_job import bar
+    from explorer.cli.run_job import progress_bar
     from explorer.rendering import replay as replaying
     from explorer.store.results import Store
     from explorer.text import recipe_summary
@@ -74,7 +74,7 @@ def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str
     store = Store()
     checkpoint = weights or store.checkpoint(recipe.weights)
     inputs = {name: _input(store, name) for name in recipe.inputs}
-    with bar() as shown:
+    with progress_bar() as shown:
         task = shown.add_task(recipe_summary.describe_recipe(recipe), total=1.0)
 
         def notice(update: "Update") -> None:

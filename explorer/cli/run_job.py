@@ -26,12 +26,12 @@ INTERRUPTED = 130
 FOLLOW_SECONDS = 0.2
 
 
-def visitor() -> str:
+def visitor_name() -> str:
     """Name this process among those who ask for work."""
     return f"command line {os.getpid()}"
 
 
-def bar() -> Progress:
+def progress_bar() -> Progress:
     """Make a bar with the time left."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
@@ -49,7 +49,7 @@ def run_recipe(
         fresh: make also what the store has.
         shipped: whether pictures that came with the project, which are lossy, will do.
     """
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=shipped)
+    job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh, shipped=shipped)
     if job.open:
         run_job(store, job, device)
     found = store.pictures(recipe)
@@ -79,7 +79,7 @@ def run_job(store: Store, job: Job, device: str = "auto") -> None:
             pressed = True
     job = queue.find(job.key)
     if pressed and job.open:
-        _leave(queue.cancel(job.key, visitor()))
+        _leave(queue.cancel(job.key, visitor_name()))
     _end(job)
 
 
@@ -96,7 +96,7 @@ def wait_for(store: Store, job: Job) -> None:
             while queue.find(job.key).open:
                 time.sleep(worker.IDLE_SECONDS)
     except KeyboardInterrupt:
-        _leave(queue.cancel(job.key, visitor()))
+        _leave(queue.cancel(job.key, visitor_name()))
     _end(queue.find(job.key))
 
 
@@ -113,7 +113,7 @@ def _wait(store: Store, key: str) -> None:
     processes.mark_interrupted(store)
     queue = Jobs(store)
     if queue.find(key).state == "interrupted":
-        queue.resume(key, visitor())
+        queue.resume(key, visitor_name())
     time.sleep(worker.IDLE_SECONDS)
 
 
@@ -130,7 +130,7 @@ def _leave(job: Job) -> None:
 def _followed(queue: Jobs, job: Job) -> Iterator[None]:
     """Show how far a job is, from a thread."""
     over = threading.Event()
-    with bar() as shown:
+    with progress_bar() as shown:
         follow = threading.Thread(target=_follow, args=(queue, job, shown, over))
         follow.start()
         try:
@@ -146,7 +146,7 @@ def _follow(queue: Jobs, job: Job, shown: Progress, over: threading.Event) -> No
     # What is wrong with the store, the worker meets too, and says.
     with contextlib.suppress(ExplorerError), contextlib.closing(queue.store):
         while not over.wait(FOLLOW_SECONDS):
-            queue.watch(job.key, visitor())
+            queue.watch(job.key, visitor_name())
             job = queue.find(job.key)
             shown.update(task, completed=job.fraction)
             if job.open:

@@ -51,9 +51,9 @@ def app(
     """Start the app in the browser."""
     from streamlit.web.cli import main_run
 
-    from explorer.engine import configure
+    from explorer.engine import configure_engine
 
-    configure(engine, address)
+    configure_engine(engine, address)
     if index:
         from explorer.library import indexes
 

@@ -20,8 +20,8 @@ from explorer.cli.options import (
     WeightsFile,
     check_writable,
     cli,
-    keep_named,
     print_json,
+    store_named_image,
     write,
 )
 
@@ -224,11 +224,13 @@ def _inputs(
     """Keep all pictures that are named, and give their fingerprints by the recipe's settings."""
     kept: dict[str, Any] = {}
     if "content" in pictures:
-        kept["content"] = keep_named(store, pictures["content"][0], STYLE_SIZES[1])
+        kept["content"] = store_named_image(store, pictures["content"][0], STYLE_SIZES[1])
     if "styles" in pictures:
-        kept["styles"] = tuple(keep_named(store, it, STYLE_SIZES[1]) for it in pictures["styles"])
+        kept["styles"] = tuple(
+            store_named_image(store, it, STYLE_SIZES[1]) for it in pictures["styles"]
+        )
     for what, it in others:
-        fingerprint = keep_named(store, it, STYLE_SIZES[1])
+        fingerprint = store_named_image(store, it, STYLE_SIZES[1])
         if what == "start":
             kept["start"] = fingerprint
         else:

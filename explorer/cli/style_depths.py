@@ -21,8 +21,8 @@ from explorer.cli.options import (
     WeightsFile,
     check_writable,
     cli,
-    keep_named,
     print_json,
+    store_named_image,
     write,
 )
 from explorer.cli.style import (
@@ -80,7 +80,7 @@ def style_depths(
     check_writable(out)
     loaded = load(network, weights, device)
     store = Store()
-    photograph, painting = (keep_named(store, it, STYLE_SIZES[1]) for it in (content, style))
+    photograph, painting = (store_named_image(store, it, STYLE_SIZES[1]) for it in (content, style))
     recipe = depths.plan_grid(
         loaded,
         photograph,
@@ -119,11 +119,11 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 def _paint(store: "Store", recipe: StyleDepthsRecipe, device: str, fresh: bool) -> float:
     """Paint what the store lacks, as a job, and tell the seconds that it took."""
-    from explorer.cli.run_job import run_job, visitor
+    from explorer.cli.run_job import run_job, visitor_name
     from explorer.jobs.job_queue import Jobs
 
     started = time.monotonic()
-    job = Jobs(store).submit(recipe, visitor(), fresh=fresh, shipped=False)
+    job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh, shipped=False)
     if job.open:
         run_job(store, job, device)
     return time.monotonic() - started

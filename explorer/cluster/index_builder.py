@@ -22,7 +22,7 @@ from core.index.plan import IndexPlan
 from core.networks import registry
 from core.networks.network import Network
 from core.progress import Progress
-from explorer.cluster.ray_supervisor import settings
+from explorer.cluster.ray_supervisor import ray_settings
 from explorer.jobs.supervisor import POLL_SECONDS
 
 # Pictures in a shard: seconds of work, of which a killed worker loses one shard's.
@@ -53,18 +53,18 @@ def build_on_ray(
         ExplorerError: the cluster cannot be joined or was lost, or as
         ``core.index.build.build_index``.
     """
-    for name, value in settings(address).items():
+    for name, value in ray_settings(address).items():
         os.environ.setdefault(name, value)
     import ray
     from ray import exceptions
 
-    from explorer.cluster.ray_worker import Cluster, loss, share_checkpoint
+    from explorer.cluster.ray_worker import Cluster, describe_loss, share_checkpoint
 
     total = sum(1 for _ in source.entries())
     done = len(tally.pictures)
     yield Progress(done, total, {})
     saver = build.IndexSaver(tally, out)
-    entries = build.unseen(source, tally)
+    entries = build.remaining_entries(source, tally)
     cluster = Cluster(address)
     waiting: dict[Any, int] = {}
     try:
@@ -85,7 +85,7 @@ def build_on_ray(
     except exceptions.RayTaskError as error:
         raise error.cause from error
     except exceptions.RayError as error:
-        raise ExplorerError(f"{loss(error)}; --resume goes on") from error
+        raise ExplorerError(f"{describe_loss(error)}; --resume goes on") from error
     finally:
         for ref in waiting:
             ray.cancel(ref)

@@ -122,7 +122,7 @@ class RaySupervisor:
         command += [] if self._address is None else ["--address", self._address]
         # The pipe ends when this process does, however it ends, and the other one follows.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, cwd=ROOT, env=settings(self._address) | os.environ
+            command, stdin=subprocess.PIPE, cwd=ROOT, env=ray_settings(self._address) | os.environ
         )
 
     def _names(self) -> list[str]:
@@ -131,7 +131,7 @@ class RaySupervisor:
         return [it for it in names if self._process is not None and it.startswith(self._name)]
 
 
-def settings(address: str | None) -> dict[str, str]:
+def ray_settings(address: str | None) -> dict[str, str]:
     """Tell what Ray reads from the environment where nobody has set it otherwise."""
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",

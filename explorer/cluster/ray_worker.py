@@ -153,10 +153,10 @@ def _follow(task: Any) -> Iterator[Update]:
         # What the task raised, such as an ExplorerError with its sentence.
         raise error.cause from error
     except exceptions.RayError as error:
-        raise ExplorerError(loss(error)) from error
+        raise ExplorerError(describe_loss(error)) from error
 
 
-def loss(error: Exception) -> str:
+def describe_loss(error: Exception) -> str:
     """Say why a task was lost."""
     for kind, what in LOSSES.items():
         if isinstance(error, kind):

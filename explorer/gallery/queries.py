@@ -175,7 +175,7 @@ class Gallery:
         except ExplorerError:
             raise ExplorerError(f"there is nothing {quoted(beginning)} in the gallery") from None
         if job.deleted is not None:
-            raise ExplorerError(f"{name(job)} was deleted from the gallery")
+            raise ExplorerError(f"{picture_title(job)} was deleted from the gallery")
         return job
 
     def places(self, job: Job) -> list[PictureRef]:
@@ -312,7 +312,7 @@ class Gallery:
             connection.executemany(statement, rows)
 
 
-def name(job: Job) -> str:
+def picture_title(job: Job) -> str:
     """Name an entry: by its title, or in plain words what it is."""
     if job.title:
         return job.title
@@ -322,7 +322,7 @@ def name(job: Job) -> str:
         return " ".join(it for it in (job.network, job.layer, job.kind) if it)
 
 
-def settings(job: Job) -> dict[str, Any]:
+def recipe_settings(job: Job) -> dict[str, Any]:
     """List what an entry was made with, by name, also where its recipe is of an older version."""
     content: dict[str, Any] = json.loads(job.json)
     return {name: it for name, it in content.items() if name not in ("kind", "version")}
@@ -330,7 +330,7 @@ def settings(job: Job) -> dict[str, Any]:
 
 def _order(job: Job) -> dict[int, int]:
     """Tell in which order a recipe names its pictures, where it does."""
-    made = settings(job)
+    made = recipe_settings(job)
     count = made.get("count", 1)
     if made.get("objective", OF_EACH[0]) not in OF_EACH:
         return {}

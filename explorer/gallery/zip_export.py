@@ -28,13 +28,13 @@ MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 
 
-def archive(found: Gallery, jobs: Sequence[Job]) -> bytes:
+def write_zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
     """Write entries into a zip: a folder for each, and a manifest of them all.
 
     Raises:
         ExplorerError: they are too many, or too large together.
     """
-    check(found, jobs)
+    check_size(found, jobs)
     buffer = io.BytesIO()
     # Pictures are compressed already.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
@@ -44,7 +44,7 @@ def archive(found: Gallery, jobs: Sequence[Job]) -> bytes:
     return buffer.getvalue()
 
 
-def check(found: Gallery, jobs: Sequence[Job]) -> None:
+def check_size(found: Gallery, jobs: Sequence[Job]) -> None:
     """Refuse, before any work, what does not fit into one file.
 
     Raises:
@@ -63,7 +63,7 @@ def check(found: Gallery, jobs: Sequence[Job]) -> None:
 
 def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
     """Add one entry, and describe it for the manifest."""
-    folder, made = f"{file_name(queries.name(job))}-{job.id}", _time(job)
+    folder, made = f"{file_name(queries.picture_title(job))}-{job.id}", _time(job)
     _write(file, f"{folder}/recipe.json", job.json.encode(), made)
     places = [it for it in found.places(job) if it.finished]
     pictures = []
@@ -75,7 +75,7 @@ def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
             pictures.append({"file": path, "part": number, "exact": shown.exact, "facts": facts})
     return {
         "title": job.title,
-        "name": queries.name(job),
+        "name": queries.picture_title(job),
         "key": job.key,
         "state": job.state,
         "made": made.isoformat(timespec="seconds"),

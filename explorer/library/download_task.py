@@ -16,7 +16,7 @@ POLL_SECONDS = 0.2
 MEGA = 1_000_000
 
 
-def fetch(name: str) -> None:
+def download_with_progress(name: str) -> None:
     """Download the published weights of a network where they are not here yet.
 
     Raises:
@@ -61,7 +61,7 @@ def main() -> None:
     )
     parser.add_argument("network", help="its name in the catalogue")
     name = parser.parse_args().network
-    background_task.run_task(lambda: fetch(name))
+    background_task.run_task(lambda: download_with_progress(name))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ KEPT = 36
 SAVE_SECONDS = 3.0
 
 
-def file_of(weights: str) -> Path:
+def index_file_of(weights: str) -> Path:
     """Tell where the index for SketchNet with some weights lies, or will."""
     return home() / FOLDER / f"sketchnet-{weights}{ENDING}"
 

@@ -85,7 +85,7 @@ def image_noun(index: Index, count: int = 2) -> str:
 
 def running_task(network: Network) -> IndexTask | None:
     """Give what makes SketchNet's own index; None if nothing does."""
-    return _MAKING.get(index_task.file_of(network.fingerprint))
+    return _MAKING.get(index_task.index_file_of(network.fingerprint))
 
 
 def can_build(network: Network) -> bool:
@@ -95,7 +95,7 @@ def can_build(network: Network) -> bool:
 
 def start_build(network: Network) -> None:
     """Have SketchNet's own index made, or gone on with, unless that goes on already."""
-    file = index_task.file_of(network.fingerprint)
+    file = index_task.index_file_of(network.fingerprint)
     with _STARTING:
         before = _MAKING.get(file)
         if before is None or not before.open:

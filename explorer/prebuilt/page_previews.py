@@ -16,7 +16,7 @@ from rich.progress import track
 
 from core import paintings
 from core.analysis import attribution
-from core.analysis.crops import DARKEST, as_seen
+from core.analysis.crops import DARKEST, network_input
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.images import image_io
@@ -110,7 +110,7 @@ def probe(network: Network) -> Image.Image:
     """A scene, bright where a neuron that knows it fires."""
     picture = samples.picture("village")
     frame = CenterCrop((picture.height, picture.width), network.input_size)
-    image = as_seen(picture, frame)
+    image = network_input(picture, frame)
     heat = attribution.heatmap(network, image, *HOUSES).clamp(min=0)
     heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
     light = image_io.to_picture(heat.expand(3, -1, -1)).resize(
@@ -120,7 +120,7 @@ def probe(network: Network) -> Image.Image:
 
 
 def _dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
-    picture = image_io.scaled(samples.picture(name), 640)
+    picture = image_io.limit_size(samples.picture(name), 640)
     fingerprint = image_io.fingerprint(picture)
     recipes = [render_dreams.plan(network, [it], fingerprint, size=512) for it in chosen]
     return [_made(it, picture) for it in recipes]
@@ -139,7 +139,7 @@ def depths(network: Network) -> Image.Image:
 def _painted(
     network: Network, name: str, style: str, chosen: Sequence[tuple[str, ...]]
 ) -> list[Image.Image]:
-    picture, painting = image_io.scaled(samples.picture(name), 640), paintings.picture(style)
+    picture, painting = image_io.limit_size(samples.picture(name), 640), paintings.picture(style)
     recipes = [
         transfer.plan(
             network,
@@ -165,7 +165,7 @@ def style_depths(network: Network) -> Image.Image:
 
 def lessons(network: Network) -> Image.Image:
     """A picture, and what a shallow and a deep layer still know of it."""
-    picture = image_io.scaled(samples.picture("cat"), 480)
+    picture = image_io.limit_size(samples.picture("cat"), 480)
     fingerprint = image_io.fingerprint(picture)
     known = [
         _made(

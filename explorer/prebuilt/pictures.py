@@ -47,7 +47,9 @@ def recipes(network: Network) -> list[NeuronRecipe]:
 
 def first_styles(network: Network) -> list[StyleRecipe]:
     """Write the recipes of what the Style pages show where a link names nothing."""
-    content, style = (image_picker.find(it) for it in (style_view.SAMPLE, style_view.PAINTING))
+    content, style = (
+        image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)
+    )
     fingerprints = content.fingerprint, style.fingerprint
     one = transfer.plan(
         network, content=fingerprints[0], styles=fingerprints[1:], **urls.STYLE_USUAL
@@ -58,7 +60,7 @@ def first_styles(network: Network) -> list[StyleRecipe]:
 
 def style_inputs() -> dict[str, bytes]:
     """Encode the pictures that those start from, by their fingerprints."""
-    found = [image_picker.find(it) for it in (style_view.SAMPLE, style_view.PAINTING)]
+    found = [image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)]
     return {it.fingerprint: image_io.encode_png(it.picture) for it in found}
 
 

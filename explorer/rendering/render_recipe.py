@@ -24,7 +24,7 @@ from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
 from core.neurons import render_neurons
-from core.progress import Course, Picture, Progress, thinned
+from core.progress import LossHistory, Picture, Progress, downsample_curve
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
@@ -151,9 +151,9 @@ def software(device: torch.device) -> str:
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
 
 
-def history_json(course: Course) -> str:
+def history_json(course: LossHistory) -> str:
     """Write how costs fell so far as JSON: ``share`` of all steps, ``curves`` by their names."""
-    curves = {name: thinned(curve) for name, curve in course.costs.items()}
+    curves = {name: downsample_curve(curve) for name, curve in course.costs.items()}
     return json.dumps({"share": course.share, "curves": curves})
 
 

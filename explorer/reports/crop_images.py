@@ -27,7 +27,9 @@ def crop_sheet(index: Index, layer: str, unit: int) -> str:
     Raises:
         ExplorerError: as ``plates.grid``.
     """
-    return _encode(crop_grids.grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True))
+    return _encode(
+        crop_grids.draw_crop_grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True)
+    )
 
 
 @functools.lru_cache(maxsize=CROPS_AT_MOST)
@@ -45,7 +47,7 @@ def crop_url(index: Index, network: Network, layer: str, unit: int, hit: Hit, ho
         part = crops.attribution_overlay(index, network, layer, unit, hit, how)
     else:
         part = crops.crop_hit(index, layer, hit, (network, unit))
-    return _encode(crop_grids.tile(part, PIXELS, clear=True))
+    return _encode(crop_grids.draw_crop(part, PIXELS, clear=True))
 
 
 def _encode(picture: Image.Image) -> str:

@@ -19,7 +19,7 @@ Value: TypeAlias = float | int | str | None
 Numbers: TypeAlias = Mapping[str, Mapping[str, Value]]
 
 
-def show(
+def show_chart(
     figure: go.Figure, key: str, name: str, on_click: Callable[[], None] | None = None
 ) -> None:
     """Show a chart, and offer its numbers.
@@ -37,7 +37,7 @@ def show(
         selection_mode="points",
         config={"displayModeBar": False},
     )
-    offer(key, name, numbers_of(figure))
+    download_buttons(key, name, numbers_of(figure))
 
 
 def numbers_of(figure: go.Figure) -> Numbers:
@@ -72,7 +72,7 @@ def _plain(value: object) -> Value:
     return float(f"{number:.7g}") if math.isfinite(number) else None
 
 
-def offer(key: str, name: str, numbers: Numbers) -> None:
+def download_buttons(key: str, name: str, numbers: Numbers) -> None:
     """Offer numbers as CSV and as JSON."""
     with st.container(key=f"numbers {key}", horizontal=True, horizontal_alignment="right"):
         for kind, write in (("csv", as_csv), ("json", as_json)):

@@ -10,7 +10,7 @@ from explorer.reports import python_script
 from explorer.text import formatting
 
 
-def code(recipe: Recipe, part: int | None, key: str) -> None:
+def python_button(recipe: Recipe, part: int | None, key: str) -> None:
     """Offer the few lines of Python that make a picture, written once somebody asks for them."""
     name = f"code {key}"
     with st.popover("Python", icon=":material/code:", key=name, on_change="rerun") as asked:
@@ -25,7 +25,7 @@ def code(recipe: Recipe, part: int | None, key: str) -> None:
                 st.caption(formatting.escape_markdown(str(error)))
 
 
-def report(name: str, write: Callable[[], str], key: str) -> None:
+def report_button(name: str, write: Callable[[], str], key: str) -> None:
     """Offer a report as an HTML file that stands by itself, written when it is asked for.
 
     Args:

@@ -68,7 +68,7 @@ class PickedImage:
         return image_io.fingerprint(self.picture)
 
 
-def choose(
+def pick_image(
     name: str,
     default: str,
     problems: list[str],
@@ -88,7 +88,7 @@ def choose(
     Returns:
         The picture; None only where the default is none.
     """
-    found = chosen(name, default, problems)
+    found = picked_image(name, default, problems)
     here = "" if found is None else found.name
     tiles = [_tile(it, here) for it in among]
     if found is not None and here not in among:
@@ -98,7 +98,7 @@ def choose(
             tiles,
             f"{name} tiles",
             f"{label}: samples",
-            lambda it: urls.change(**{name: it}),
+            lambda it: urls.update_query(**{name: it}),
             columns=len(tiles),
         )
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -108,7 +108,7 @@ def choose(
                     "Use none",
                     key=f"{name} none",
                     type="tertiary",
-                    on_click=urls.change,
+                    on_click=urls.update_query,
                     kwargs={name: None},
                 )
     if clicked:
@@ -116,17 +116,17 @@ def choose(
     return found
 
 
-def chosen(name: str, default: str, problems: list[str]) -> PickedImage | None:
+def picked_image(name: str, default: str, problems: list[str]) -> PickedImage | None:
     """Read from the URL which picture is chosen; the default where there is none such."""
     wanted = st.query_params.get(name, default)
     try:
-        return find(wanted) if wanted else None
+        return find_image(wanted) if wanted else None
     except ExplorerError as error:
         problems.append(str(error))
-    return find(default) if default else None
+    return find_image(default) if default else None
 
 
-def find(name: str) -> PickedImage:
+def find_image(name: str) -> PickedImage:
     """Find a picture by what the URL calls it.
 
     Raises:
@@ -148,7 +148,7 @@ def _opened(folder: Path, name: str) -> PickedImage:
     return PickedImage(name, OWN, image_io.open_picture(stored))
 
 
-def small(picture: PickedImage, pixels: int) -> str:
+def small_url(picture: PickedImage, pixels: int) -> str:
     """Give a chosen picture as a URL, its shorter side of so many pixels."""
     return _small(home(), picture.name, pixels)
 
@@ -179,7 +179,7 @@ def accept_upload(content: bytes) -> PickedImage:
 def store_image(opened: Image.Image) -> PickedImage:
     """Keep a picture, upright RGB, made smaller where it is very large."""
     if max(opened.size) > LONGEST:
-        opened = image_io.scaled(opened, LONGEST)
+        opened = image_io.limit_size(opened, LONGEST)
     own = PickedImage(image_io.fingerprint(opened), OWN, opened)
     store_input(own)
     return own
@@ -209,7 +209,7 @@ def _take(name: str, label: str) -> None:
             st.error(f"This picture cannot be used: {formatting.escape_markdown(str(error))}")
             return
     st.session_state[f"{name} taken"] = number + 1
-    urls.change(**{name: own.name})
+    urls.update_query(**{name: own.name})
     st.rerun()
 
 
@@ -227,7 +227,7 @@ def _own(own: PickedImage) -> PictureTile:
 def thumbnail(sample: str) -> str:
     """Give a sample's small picture as a URL."""
     if sample in paintings.KEPT:
-        return _square(image_io.scaled(paintings.picture(sample), TILE_PIXELS))
+        return _square(image_io.limit_size(paintings.picture(sample), TILE_PIXELS))
     if sample in PAINTINGS:  # Quickly drawn where it need not be large.
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))

@@ -41,7 +41,7 @@ def index_selectbox(network: Network) -> None:
         format_func=lambda name: describe_index(found[name]),
         key="index",
         label_visibility="collapsed",
-        on_change=lambda: urls.change(index=st.session_state["index"]),
+        on_change=lambda: urls.update_query(index=st.session_state["index"]),
     )
 
 

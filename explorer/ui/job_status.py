@@ -88,11 +88,11 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
     key = f"{where} {job.key}"
     with st.container(key=f"job {key}", horizontal=True, vertical_alignment="center"):
         if job.state == "running":
-            st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{left(job)}")
+            st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{time_left(job)}")
         elif job.state == "waiting":
-            st.markdown(waits(job))
+            st.markdown(waiting_text(job))
         else:
-            st.markdown(f"{stopped(job)} ({doing(job.fraction)} finished)")
+            st.markdown(f"{stopped_text(job)} ({doing(job.fraction)} finished)")
         if job.open:
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
         else:
@@ -159,26 +159,26 @@ def show_status(
                 keep()
 
 
-def stopped(job: Job) -> str:
+def stopped_text(job: Job) -> str:
     """Say why a job has stopped."""
     if job.state == "cancelled":
         return "Stopped"
     return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
 
 
-def left(job: Job) -> str:
+def time_left(job: Job) -> str:
     """Say how long a job still takes, as the end of a sentence; nothing while that is unknown."""
     return (
         "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
     )
 
 
-def waits(job: Job) -> str:
+def waiting_text(job: Job) -> str:
     """Say what a job that does not run yet waits for."""
     if job.before == 0:
         return "Starting ..."
     first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
-    return f"Waiting: {first} first{left(job)}."
+    return f"Waiting: {first} first{time_left(job)}."
 
 
 def _stop(key: str) -> None:

@@ -39,17 +39,17 @@ def page_layout(problems: list[str]) -> PageLayout | None:
     infos = server_state.network_infos()
     left, room = st.columns([2, 5], gap="large")
     with left, st.container(key="studio-rail"):
-        name = choose(infos, problems)
+        name = network_selectbox(infos, problems)
         rail = st.container()
     with room:
-        opened = network(infos[name])
+        opened = load_network(infos[name])
         if opened is None:
-            tell(problems)
+            show_problems(problems)
             return None
     return PageLayout(opened, rail, room)
 
 
-def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
+def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     """Tell which network the URL asks for; SketchNet where there is no such network."""
     name = st.query_params.get("network", registry.SKETCHNET)
     if name in infos:
@@ -58,7 +58,7 @@ def named(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     return registry.SKETCHNET
 
 
-def choose(
+def network_selectbox(
     infos: Mapping[str, NetworkInfo],
     problems: list[str],
     keep: Sequence[str] = ("show", "picture", "style"),
@@ -70,28 +70,28 @@ def choose(
         problems: gets a sentence where the URL names none of them.
         keep: names in the URL's query that stay when another network is chosen.
     """
-    name = named(infos, problems)
+    name = network_name(infos, problems)
 
     def caption(name: str) -> str:
         info = infos[name]
         return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
 
-    st.session_state["network"] = name
+    st.session_state["load_network"] = name
     st.selectbox(
         "Network",
         list(infos),
         format_func=caption,
         key="network",
         label_visibility="collapsed",
-        on_change=lambda: urls.go(
-            network=st.session_state["network"],
+        on_change=lambda: urls.replace_query(
+            network=st.session_state["load_network"],
             **{it: st.query_params.get(it) for it in keep},
         ),
     )
     return name
 
 
-def network(info: NetworkInfo) -> Network | None:
+def load_network(info: NetworkInfo) -> Network | None:
     """Load the network, after a click where that means a download; None if it is not to be had."""
     name = info.name
     slot = st.empty()
@@ -118,7 +118,7 @@ def first_layer(network: Network) -> Layer:
     return min(network.shown, key=lambda each: abs(each.depth - FIRST_DEPTH))
 
 
-def tell(problems: Sequence[str]) -> None:
+def show_problems(problems: Sequence[str]) -> None:
     """Say what in the link does not exist, the first thing only."""
     for problem in problems[:1]:
         st.warning(f"This link does not fit: {formatting.escape_markdown(problem)}")

@@ -30,26 +30,26 @@ STARTING = {
 WORDS_AT_MOST = 400
 
 
-def target() -> None:
+def show_target() -> None:
     """Take pictures that are dropped on the app, once on every page, and go where they lead."""
     with st.container(key="drop"):
         dropped = html_snippets.drop_target("drop target")
     if dropped is None:
         return
     try:
-        recipe, part = read(dropped)
-        go(recipe, part)
+        recipe, part = read_drop(dropped)
+        open_recipe(recipe, part)
     except ExplorerError as error:
-        complain(error)
+        show_problem(error)
 
 
-def complain(error: ExplorerError) -> None:
+def show_problem(error: ExplorerError) -> None:
     """Say why a picture cannot be opened."""
     words = textwrap.shorten(str(error), WORDS_AT_MOST, placeholder=" ...")
     st.error(f"This picture cannot be opened: {formatting.escape_markdown(words)}")
 
 
-def read(dropped: str) -> tuple[Recipe, int | None]:
+def read_drop(dropped: str) -> tuple[Recipe, int | None]:
     """Read what the browser found in a picture.
 
     Returns:
@@ -69,18 +69,18 @@ def read(dropped: str) -> tuple[Recipe, int | None]:
     return kinds.read(text), int(part) if part else None
 
 
-def go(recipe: Recipe, part: int | None) -> None:
+def open_recipe(recipe: Recipe, part: int | None) -> None:
     """Go to the page that shows a recipe, with its settings.
 
     Raises:
         ExplorerError: it cannot be shown here.
     """
-    check(recipe)
+    check_shown(recipe)
     page, query = urls.link_to(recipe, part)
     st.switch_page(page, query_params=query)
 
 
-def check(recipe: Recipe) -> None:
+def check_shown(recipe: Recipe) -> None:
     """Refuse a recipe for a network that is not the one here.
 
     Raises:

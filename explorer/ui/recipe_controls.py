@@ -33,7 +33,7 @@ class RecipeControls:
         value = st.session_state[self.key(name)]
         usual = self.usual.get(name, getattr(type(self.recipe), name))
         text = None if value == usual else str(value)
-        urls.change(**{name: text}, **dict.fromkeys(self.forgotten))
+        urls.update_query(**{name: text}, **dict.fromkeys(self.forgotten))
 
     def slide(
         self, name: str, title: str, choices: Sequence[float], words: Callable[[Any], str] = str
@@ -75,6 +75,6 @@ class RecipeControls:
             st.button(
                 "Back to the usual",
                 key="usual",
-                on_click=urls.change,
+                on_click=urls.update_query,
                 kwargs=dict.fromkeys(settings),
             )

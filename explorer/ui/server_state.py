@@ -60,7 +60,7 @@ def work() -> None:
 
     with _STARTING:
         if home() not in _ENGINES:
-            _ENGINES[home()] = engine.start(Store(home() / FILE_NAME))
+            _ENGINES[home()] = engine.start_engine(Store(home() / FILE_NAME))
             _ENGINES[home()].start()
 
 

@@ -62,22 +62,22 @@ SHOWN = (CROPS, BOTH)
 STAYS = ("show", "index")
 
 
-def go(**place: str | int | None) -> None:
+def replace_query(**place: str | int | None) -> None:
     """Replace the URL's query by some names and values; None leaves a name out."""
     st.query_params.from_dict({name: str(it) for name, it in place.items() if it is not None})
 
 
-def change(**place: str | int | None) -> None:
+def update_query(**place: str | int | None) -> None:
     """Replace some names and values in the URL's query; None leaves a name out."""
-    go(**{**st.query_params.to_dict(), **place})
+    replace_query(**{**st.query_params.to_dict(), **place})
 
 
-def move(**place: str | int | None) -> None:
+def go_to(**place: str | int | None) -> None:
     """Go to another place, as ``go``, and keep how it is looked at."""
-    go(**{name: st.query_params.get(name) for name in STAYS}, **place)
+    replace_query(**{name: st.query_params.get(name) for name in STAYS}, **place)
 
 
-def neuron(network: str, layer: str, unit: int) -> None:
+def open_neuron(network: str, layer: str, unit: int) -> None:
     """Go to the page of a neuron."""
     query = {"network": network, "layer": layer, "unit": str(unit)}
     if "index" in st.query_params:

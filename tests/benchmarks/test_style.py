@@ -22,7 +22,10 @@ from core.style import transfer
 @pytest.fixture(scope="module")
 def task() -> Task:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    pictures = image_io.scaled(samples.picture("coffee"), 64), paintings.picture("mosaic", 0, 64)
+    pictures = (
+        image_io.limit_size(samples.picture("coffee"), 64),
+        paintings.picture("mosaic", 0, 64),
+    )
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     content, painting = inputs
     settings = {"size": 64, "smallest": 32, "steps": 4, "loss": "gram", "variation": 0.0}

@@ -30,7 +30,7 @@ def pictures() -> list[bytes]:
 
 def test_an_mp4_plays(pictures: list[bytes], tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
-    path.write_bytes(video_io.encode(pictures, ".mp4", 12))
+    path.write_bytes(video_io.encode_video(pictures, ".mp4", 12))
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)]
     told = subprocess.run(command, capture_output=True, text=True).stderr
     assert "h264" in told and "90x66" in told and "12 fps" in told
@@ -45,7 +45,7 @@ def test_an_mp4_plays(pictures: list[bytes], tmp_path: Path) -> None:
 
 
 def test_a_gif_plays_for_ever(pictures: list[bytes]) -> None:
-    film = Image.open(io.BytesIO(video_io.encode(pictures, ".gif", 10)))
+    film = Image.open(io.BytesIO(video_io.encode_video(pictures, ".gif", 10)))
     frames = [it.convert("RGB") for it in ImageSequence.Iterator(film)]
     assert len(frames) == 10 and film.info["loop"] == 0
     for number, frame in enumerate(frames):
@@ -55,24 +55,24 @@ def test_a_gif_plays_for_ever(pictures: list[bytes]) -> None:
 
 def test_other_endings_are_refused(pictures: list[bytes]) -> None:
     with pytest.raises(ExplorerError, match=r"\.mp4 or \.gif"):
-        video_io.encode(pictures, ".avi", 10)
+        video_io.encode_video(pictures, ".avi", 10)
 
 
 @pytest.mark.parametrize("kind", [".gif", ".mp4"])
 def test_a_film_is_read_as_it_was_written(pictures: list[bytes], tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"film{kind}"
-    path.write_bytes(video_io.encode(pictures, kind, 10))
-    found, rate = video_io.read(path, 600)
+    path.write_bytes(video_io.encode_video(pictures, kind, 10))
+    found, rate = video_io.read_frames(path, 600)
     frames = list(found)
     assert rate == pytest.approx(10) and len(frames) == 10
     for frame, picture in zip(frames, pictures, strict=True):
         old = Image.open(io.BytesIO(picture)).crop((0, 0, *frame.size))
         apart = np.abs(np.asarray(frame, np.int16) - np.asarray(old))
         assert apart.mean() < 6
-    some, _ = video_io.read(path, 3)
+    some, _ = video_io.read_frames(path, 3)
     assert len(list(some)) == 3
     # Who stops reading leaves nothing running.
-    few, _ = video_io.read(path, 600)
+    few, _ = video_io.read_frames(path, 600)
     next(few)
     few.close()  # type: ignore[attr-defined]
 
@@ -83,6 +83,6 @@ def test_what_is_no_film_is_one_sentence(tmp_path: Path, name: str) -> None:
     if name.startswith("text"):
         path.write_text("no film")
     with pytest.raises(BadPicture) as refused:
-        found, _ = video_io.read(path, 10)
+        found, _ = video_io.read_frames(path, 10)
         list(found)
     assert name in str(refused.value) and "\n" not in str(refused.value)

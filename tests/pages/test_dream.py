@@ -56,7 +56,7 @@ def test_there_is_a_dream_before_the_first_click(studio: Studio) -> None:
 def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
     app = visit("dream", picture="cat", layer="3", unit="2,4", strength="1.5", seed="7", **QUICK)
     found = recipe_of()
-    cat = image_picker.find("cat").fingerprint
+    cat = image_picker.find_image("cat").fingerprint
     expected = render_dreams.plan(
         studio.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
     )
@@ -69,7 +69,7 @@ def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
 def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
     visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
     found = recipe_of()
-    png_drop.check(found)
+    png_drop.check_shown(found)
     page, asked = urls.link_to(found, 0)
     assert page == urls.DREAM
     again = visit("dream", **asked)
@@ -143,7 +143,7 @@ def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
     with pytest.raises(ExplorerError, match="no page shows films"):
         urls.link_to(replace(found, frames=3))
     with pytest.raises(ExplorerError, match="is not here"):
-        png_drop.check(replace(found, image="f" * 32))
+        png_drop.check_shown(replace(found, image="f" * 32))
 
 
 def test_depths_are_shown_side_by_side(studio: Studio) -> None:

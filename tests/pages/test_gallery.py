@@ -236,8 +236,8 @@ def dropped(asked: Recipe, **other: str) -> str:
 
 
 def test_what_the_browser_found_is_read() -> None:
-    assert png_drop.read(dropped(recipe(3))) == (recipe(3), None)
-    assert png_drop.read(dropped(recipe(3), part="3")) == (recipe(3), 3)
+    assert png_drop.read_drop(dropped(recipe(3))) == (recipe(3), None)
+    assert png_drop.read_drop(dropped(recipe(3), part="3")) == (recipe(3), 3)
 
 
 @pytest.mark.parametrize(
@@ -254,21 +254,21 @@ def test_what_the_browser_found_is_read() -> None:
 )
 def test_a_hostile_picture_gets_one_sentence(sent: dict[str, str], words: str) -> None:
     with pytest.raises(ExplorerError, match=words):
-        png_drop.read(json.dumps(sent))
+        png_drop.read_drop(json.dumps(sent))
 
 
 def test_a_recipe_must_fit_the_network_that_is_here() -> None:
-    png_drop.check(recipe(0))
+    png_drop.check_shown(recipe(0))
     with pytest.raises(ExplorerError, match="did you mean 'sketchnet'"):
-        png_drop.check(replace(recipe(), network="sketchnat"))
+        png_drop.check_shown(replace(recipe(), network="sketchnat"))
     with pytest.raises(ExplorerError, match="other weights"):
-        png_drop.check(replace(recipe(), weights="f" * 16))
+        png_drop.check_shown(replace(recipe(), weights="f" * 16))
     with pytest.raises(ExplorerError, match="no layer"):
-        png_drop.check(recipe(layer="nowhere"))
+        png_drop.check_shown(recipe(layer="nowhere"))
     with pytest.raises(ExplorerError, match="no unit 999"):
-        png_drop.check(recipe(999))
+        png_drop.check_shown(recipe(999))
     # What is not on this machine is fetched first; its page offers that.
-    png_drop.check(replace(recipe(), network="resnet18"))
+    png_drop.check_shown(replace(recipe(), network="resnet18"))
 
 
 def test_a_saved_picture_opens_its_neuron() -> None:

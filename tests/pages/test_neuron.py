@@ -321,7 +321,7 @@ def test_an_index_without_the_mean_compares_the_highest_places(
 def test_a_crop_leads_to_the_probe_of_its_picture(studio: Studio, tmp_path: Path) -> None:
     index = index_of(studio.network, tmp_path)
     own = image_picker.store_image(index.picture(index.top("1", 0)[0].picture))
-    assert image_picker.find(own.name).picture.size == own.picture.size
+    assert image_picker.find_image(own.name).picture.size == own.picture.size
 
 
 @pytest.mark.parametrize("link", [{"pictures": "best"}, {"evidence": "dna"}, {"index": "no"}])

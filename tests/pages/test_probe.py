@@ -50,7 +50,7 @@ def test_there_is_something_to_see_before_any_click(studio: Studio, tmp_path: Pa
     assert "takes it for" in page and all(name in page for name in studio.network.labels)
     found = tiles(app)
     assert list(found) == [layer.name for layer in reversed(studio.network.shown)]
-    sight = probe.probe_image(studio.network, image_picker.find("village").picture, index)
+    sight = probe.probe_image(studio.network, image_picker.find_image("village").picture, index)
     for layer in studio.network.shown:
         ranked = sight.answers(layer, index, 4)
         assert [tile["id"] for tile in found[layer.name]] == [
@@ -75,7 +75,7 @@ def test_a_place_ranks_the_neurons_that_fire_there(studio: Studio, tmp_path: Pat
     assert "fire at the mark" in html(app)
     height, width = studio.network.input_size
     assert picture(app)["place"] == pytest.approx([13.5 / height, 4.5 / width])
-    sight = probe.probe_image(studio.network, image_picker.find("village").picture, index)
+    sight = probe.probe_image(studio.network, image_picker.find_image("village").picture, index)
     placed = [layer for layer in studio.network.shown if layer.spans is not None]
     assert set(tiles(app)) == {layer.name for layer in placed}
     for layer in placed:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import ExplorerError
 from core.networks.registry import SKETCHNET
-from core.progress import Course
+from core.progress import LossHistory
 from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
 from explorer.gallery.queries import Gallery, Search
@@ -85,7 +85,7 @@ def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) 
     for steps in (3, 4):
         costs = {"style 1": [0.5, 0.2, 0.03, 0.02][:steps], "content 3": [0.0, 0.1, 0.2, 0.2]}
         told = render_recipe.history_json(
-            Course({name: it[:steps] for name, it in costs.items()}, 8)
+            LossHistory({name: it[:steps] for name, it in costs.items()}, 8)
         )
         claims.report(claim, steps, 8, {0: SKETCH}, told)
         app.run()
@@ -107,7 +107,7 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
         "style", picture="coffee", style="tissue", content_layers="1", style_layers="3",
         colours="matched", seed="7", **settings, **QUICK,
     )  # fmt: skip
-    content, style = (image_picker.find(it).fingerprint for it in ("coffee", "tissue"))
+    content, style = (image_picker.find_image(it).fingerprint for it in ("coffee", "tissue"))
     assert recipe_of() == transfer.plan(
         studio.network, 7, content=content, styles=(style,), content_layers=("1",),
         style_layers=("3",), balance=0.5, style_scale=0.7, loss="gram", init="noise",
@@ -119,7 +119,7 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
 def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
     visit("style", picture="coffee", colours="light", balance="0.25", seed="7", **QUICK)
     found = recipe_of()
-    png_drop.check(found)
+    png_drop.check_shown(found)
     page, asked = urls.link_to(found, 0)
     assert page == urls.STYLE
     again = visit("style", **asked)
@@ -140,9 +140,9 @@ def test_settings_change_the_address(studio: Studio) -> None:
 
 
 def test_a_range_of_depths_is_the_usual_one_or_all_between(studio: Studio) -> None:
-    assert style_view.between(studio.network, "1", "3") == USUAL["style_layers"]
-    assert style_view.between(studio.network, "1", "1") == ("1",)
-    assert style_view.nearest(studio.network, "0") == 0
+    assert style_view.layers_between(studio.network, "1", "3") == USUAL["style_layers"]
+    assert style_view.layers_between(studio.network, "1", "1") == ("1",)
+    assert style_view.nearest_layer(studio.network, "0") == 0
 
 
 def test_a_painting_is_painted_once_more(studio: Studio) -> None:
@@ -210,4 +210,4 @@ def test_what_the_page_does_not_make_is_refused(studio: Studio) -> None:
         with pytest.raises(ExplorerError, match="no page shows"):
             urls.link_to(other)
     with pytest.raises(ExplorerError, match="on the Style page"):
-        png_drop.check(replace(found, content="f" * 32))
+        png_drop.check_shown(replace(found, content="f" * 32))

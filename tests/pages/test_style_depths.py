@@ -81,13 +81,13 @@ def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
     job = server_state.jobs().get(recipe_of(app).key)
     assert job is not None
     server_state.jobs().cancel(job.key, server_state.visitor())
-    first = style_grid_view.pictures(recipe_of(app))[0].image
+    first = style_grid_view.present_pictures(recipe_of(app))[0].image
     work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
     server_state.jobs().resume(job.key, server_state.visitor())
     app = work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
     (shown,) = matrices(app)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
-    assert style_grid_view.pictures(recipe_of(app))[0].image == first
+    assert style_grid_view.present_pictures(recipe_of(app))[0].image == first
 
 
 def worker_turns(count: int) -> None:
@@ -132,7 +132,7 @@ def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
 def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
     app = visit("style_depths", picture="coffee", style="tissue", balance="0.1", seed="3", **QUICK)
     found = recipe_of(app)
-    png_drop.check(found)
+    png_drop.check_shown(found)
     page, asked = urls.link_to(found)
     assert page == urls.STYLE_DEPTHS
     assert recipe_of(visit("style_depths", **asked)) == found
@@ -177,15 +177,15 @@ def test_a_broken_picture_is_refused_in_one_sentence(studio: Studio) -> None:
 
 def measured(studio: Studio, layer: str) -> GramView:
     found = studio.network.layer(layer)
-    return gram_view.look(
-        studio.network, found, image_picker.find("cat"), image_picker.find("dots")
+    return gram_view.read_view(
+        studio.network, found, image_picker.find_image("cat"), image_picker.find_image("dots")
     )
 
 
 def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None:
     found = measured(studio, "3")
     for chosen, told in ((found.style, found.painted), (found.content, found.seen)):
-        image = image_io.to_tensor(image_io.scaled(chosen.picture, gram_view.LOOKED_PIXELS))
+        image = image_io.to_tensor(image_io.limit_size(chosen.picture, gram_view.LOOKED_PIXELS))
         seen = studio.network.activations(image, ["3"])["3"][0].flatten(1).double()
         gram = seen @ seen.T / seen.shape[1]
         size = gram.diagonal().sqrt()
@@ -210,9 +210,9 @@ def test_pairs_that_differ_most_are_listed(studio: Studio) -> None:
 def test_a_click_in_a_square_is_a_pair_of_neurons(studio: Studio) -> None:
     found = measured(studio, "3")
     points = {"selection": {"points": [{"x": 2, "y": 0}]}}
-    assert gram_view.picked(found, points) == (found.order[0], found.order[2])
-    assert gram_view.picked(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
-    assert gram_view.picked(found, {}) is None
+    assert gram_view.picked_pair(found, points) == (found.order[0], found.order[2])
+    assert gram_view.picked_pair(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
+    assert gram_view.picked_pair(found, {}) is None
 
 
 def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -> None:
@@ -230,7 +230,7 @@ def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -
 
 
 def test_where_a_neuron_fires_is_where_its_map_is_bright(studio: Studio) -> None:
-    chosen = image_picker.find("cat")
+    chosen = image_picker.find_image("cat")
     layer = studio.network.layer("3")
     url = gram_view.activation_overlay(studio.network, chosen, layer.name, 2)
     other = gram_view.activation_overlay(studio.network, chosen, layer.name, 3)

@@ -51,19 +51,19 @@ def heading(title: str, text: str, colour: str) -> None:
     )
 
 
-def facts(words: str, rows: Mapping[str, str]) -> str:
+def facts_html(words: str, rows: Mapping[str, str]) -> str:
     """Write a sentence and a list of names and values as HTML, for ``st.html``."""
     pairs = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     return f'<p class="fact-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
 
 
-def large_picture(url: str, alt: str, dead: bool = False) -> str:
+def large_picture_html(url: str, alt: str, dead: bool = False) -> str:
     """Write a picture that fills its column as HTML, for ``st.html``."""
     kind = "large-picture dead" if dead else "large-picture"
     return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
 
 
-def large_sketch(webp: bytes | None, alt: str) -> str:
+def large_preview_html(webp: bytes | None, alt: str) -> str:
     """Write an unfinished picture that fills its column as HTML; its place while there is none."""
     if webp is None:
         return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'

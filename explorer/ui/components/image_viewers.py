@@ -5,7 +5,7 @@ from collections.abc import Callable
 from explorer.ui.components.mount import mount_component
 
 
-def pick(
+def point_picker(
     picture: str,
     size: tuple[int, int],
     key: str,
@@ -43,7 +43,7 @@ def pick(
     return mount_component("point_picker", html, key, data, "pick", on_pick)
 
 
-def compare(
+def image_compare(
     before: str,
     after: str | None,
     size: tuple[int, int],

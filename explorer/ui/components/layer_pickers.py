@@ -44,7 +44,7 @@ class SliderStop:
     picture: str | None = None
 
 
-def ladder(
+def layer_ladder(
     rungs: Sequence[LayerRow],
     selected: str,
     key: str,

@@ -7,7 +7,7 @@ from explorer.ui.components.mount import mount_component
 
 
 @dataclass(frozen=True)
-class Head:
+class MatrixHead:
     """What all pictures of a row or of a column have in common.
 
     Attributes:
@@ -22,7 +22,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One picture.
 
     Attributes:
@@ -40,9 +40,9 @@ class Cell:
     chosen: bool = False
 
 
-def show(
-    columns: Sequence[Head],
-    rows: Sequence[tuple[Head | None, Sequence[Cell]]],
+def image_matrix(
+    columns: Sequence[MatrixHead],
+    rows: Sequence[tuple[MatrixHead | None, Sequence[MatrixCell]]],
     size: tuple[int, int],
     key: str,
     label: str,

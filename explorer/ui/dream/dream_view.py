@@ -53,7 +53,7 @@ def first_layer(network: Network) -> Layer:
     return min(network.shown, key=lambda it: abs(it.depth - FIRST_DEPTH))
 
 
-def read(network: Network, picture: PickedImage, guide: PickedImage | None) -> DreamView:
+def read_view(network: Network, picture: PickedImage, guide: PickedImage | None) -> DreamView:
     """Read from the URL which dream is asked for.
 
     Raises:
@@ -98,7 +98,7 @@ def strength() -> float:
     return DreamRecipe.strength if value is None else value
 
 
-def ask(dream: DreamView) -> Job | str | None:
+def request_dream(dream: DreamView) -> Job | str | None:
     """Ask for a dream that is not there, and give up the one that was looked at before."""
     return job_status.request_exclusive(dream.recipe, "dreaming", dream.asked)
 
@@ -107,7 +107,7 @@ def deeper(key: str) -> None:
     """Let a dream be the picture that the next one begins with."""
     stored = server_state.store().picture(key, 0)
     if stored is not None:
-        urls.change(picture=image_picker.accept_upload(stored.image).name)
+        urls.update_query(picture=image_picker.accept_upload(stored.image).name)
 
 
 def example(network: Network, layer: Layer) -> DreamRecipe:
@@ -122,7 +122,7 @@ def _example_picture() -> str:
 
 @functools.cache
 def _small() -> Image.Image:
-    return image_io.scaled(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
+    return image_io.limit_size(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
 
 
 def examples(network: Network) -> list[Layer]:
@@ -132,7 +132,7 @@ def examples(network: Network) -> list[Layer]:
     return [every[round(at * (len(every) - 1) / max(count - 1, 1))] for at in range(count)]
 
 
-def stops(network: Network) -> list[layer_pickers.SliderStop]:
+def depth_stops(network: Network) -> list[layer_pickers.SliderStop]:
     """Describe every layer for the slider, with the examples that are there."""
     shown = {it.name for it in examples(network)}
     found = []
@@ -150,12 +150,12 @@ def stops(network: Network) -> list[layer_pickers.SliderStop]:
     return found
 
 
-def before(dream: DreamView) -> str:
+def before_url(dream: DreamView) -> str:
     """Give the picture that a dream begins with as a URL, as large as it is shown."""
-    return began(dream.recipe.image, dream.recipe.size)
+    return original_url(dream.recipe.image, dream.recipe.size)
 
 
-def began(fingerprint: str, pixels: int) -> str:
+def original_url(fingerprint: str, pixels: int) -> str:
     """Give a picture that is kept as a URL, its longer side of so many pixels as far as shown."""
     return _before(fingerprint, min(pixels, LARGE_PIXELS))
 
@@ -165,10 +165,10 @@ def _before(fingerprint: str, pixels: int) -> str:
     stored = server_state.store().input(fingerprint)
     if stored is None:
         raise ExplorerError(f"the picture {fingerprint} is not here any more")
-    return shown(stored, pixels)
+    return picture_url(stored, pixels)
 
 
-def shown(image: bytes, pixels: int = LARGE_PIXELS) -> str:
+def picture_url(image: bytes, pixels: int = LARGE_PIXELS) -> str:
     """Give an encoded picture as a URL, its longer side of so many pixels at most."""
     picture = image_io.open_picture(image)
     scale = min(1.0, pixels / max(picture.size))

@@ -23,7 +23,7 @@ LONGEST = 60
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
-def ago(seconds: float) -> str:
+def time_ago(seconds: float) -> str:
     """Say how long ago something was: ``5 min ago``."""
     for unit, word in UNITS:
         if seconds >= unit:
@@ -31,17 +31,17 @@ def ago(seconds: float) -> str:
     return "just now"
 
 
-def moment(seconds: float) -> str:
+def local_time(seconds: float) -> str:
     """Write a time, seconds since 1970, as the visitor's clock shows it."""
     zone = timezone(-timedelta(minutes=st.context.timezone_offset or 0))
     return f"{datetime.fromtimestamp(seconds, zone):%d %b %Y, %H:%M}"
 
 
-def rows(job: Job) -> dict[str, str]:
+def setting_rows(job: Job) -> dict[str, str]:
     """Write what an entry was made with, by names that a person reads."""
     return {
         WORDS.get(name, name.capitalize()): _value(name, it)
-        for name, it in sorted(queries.settings(job).items(), key=lambda row: _place(row[0]))
+        for name, it in sorted(queries.recipe_settings(job).items(), key=lambda row: _place(row[0]))
     }
 
 
@@ -58,14 +58,14 @@ def _value(name: str, value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def state(job: Job) -> str:
+def state_caption(job: Job) -> str:
     """Say what became of an entry, and when."""
     if job.open:
         return "being made"
-    when = moment(job.ended or job.queued)
+    when = local_time(job.ended or job.queued)
     return f"{STATES[job.state]} {when}" if job.state in STATES else f"made {when}"
 
 
-def noun(job: Job) -> str:
+def picture_noun(job: Job) -> str:
     """Say what one picture of an entry is of."""
     return "neuron" if job.kind == "neurons" else "picture"

@@ -21,10 +21,10 @@ LARGE_PIXELS = 768
 COMPARED = 16
 
 
-def compare(found: Gallery, jobs: Sequence[Job]) -> None:
+def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
     """Show entries side by side, with what they were made with; what differs stands out."""
-    entry.back()
-    tables = [captions.rows(job) for job in jobs]
+    entry.back_button()
+    tables = [captions.setting_rows(job) for job in jobs]
     names = list(dict.fromkeys(name for table in tables for name in table))
     differing = {name for name in names if len({table.get(name) for table in tables}) > 1}
     for column, job, places, table in zip(
@@ -32,14 +32,16 @@ def compare(found: Gallery, jobs: Sequence[Job]) -> None:
     ):
         with column:
             html_snippets.heading(
-                queries.name(job), captions.state(job), depth_colours.depth_colour(0.5)
+                queries.picture_title(job),
+                captions.state_caption(job),
+                depth_colours.depth_colour(0.5),
             )
-            st.html(_mosaic(found.look(places), queries.name(job)))
+            st.html(_mosaic(found.look(places), queries.picture_title(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
             st.button(
                 "Open",
                 key=f"open {job.key}",
-                on_click=partial(urls.change, open=job.id, compare=None),
+                on_click=partial(urls.update_query, open=job.id, compare=None),
             )
 
 

@@ -37,20 +37,20 @@ PAGES = {
 }
 
 
-def entry(found: Gallery, job: Job) -> None:
+def show_entry(found: Gallery, job: Job) -> None:
     """Show one entry: every picture, what is known of it, and what can be done with it."""
-    back()
+    back_button()
     places = found.places(job)
     left, right = st.columns([5, 3], gap="large")
     with right:
         html_snippets.heading(
-            queries.name(job), captions.state(job), depth_colours.depth_colour(0.5)
+            queries.picture_title(job), captions.state_caption(job), depth_colours.depth_colour(0.5)
         )
-        st.html(html_snippets.facts("", captions.rows(job)))
+        st.html(html_snippets.facts_html("", captions.setting_rows(job)))
         _change(found, job)
     with left:
         room = st.container(key="few pictures" if len(places) <= FEW else "many pictures")
-        sheet = pager("sheet", len(places), SHEET)
+        sheet = show_pager("sheet", len(places), SHEET)
         with room:
             _pictures(found, job, sheet)
     part = st.query_params.get("picture")
@@ -58,14 +58,14 @@ def entry(found: Gallery, job: Job) -> None:
         wanted = [it for it in places if str(it.number) == part]
         if wanted:
             dialog = st.dialog(
-                f"{captions.noun(job).capitalize()} {part}",
+                f"{captions.picture_noun(job).capitalize()} {part}",
                 width="medium",
-                on_dismiss=partial(urls.change, picture=None),
+                on_dismiss=partial(urls.update_query, picture=None),
             )
             dialog(_large)(found, job, wanted[0])
 
 
-def back() -> None:
+def back_button() -> None:
     """Begin at the top, with the way back to all entries."""
     html_snippets.start_at_top("top")
     st.button(
@@ -73,11 +73,11 @@ def back() -> None:
         icon=":material/arrow_back:",
         type="tertiary",
         key="back",
-        on_click=partial(urls.change, open=None, compare=None, picture=None, sheet=None),
+        on_click=partial(urls.update_query, open=None, compare=None, picture=None, sheet=None),
     )
 
 
-def pager(name: str, count: int, per_page: int) -> int:
+def show_pager(name: str, count: int, per_page: int) -> int:
     """Show where in many things the page is, with a step back and one on.
 
     Args:
@@ -99,7 +99,7 @@ def pager(name: str, count: int, per_page: int) -> int:
     steps = ("Previous", page - 1, page == 1), ("Next", page + 1, page == last)
     with st.container(key=f"{name} pager", horizontal=True, vertical_alignment="center"):
         for label, to, stuck in steps:
-            go = partial(urls.change, **{name: to})
+            go = partial(urls.update_query, **{name: to})
             st.button(label, disabled=stuck, key=f"{name} {label}", on_click=go)
         st.markdown(f"{(page - 1) * per_page + 1} to {min(page * per_page, count)} of {count}")
     return page
@@ -121,8 +121,8 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
             _one(job, shown[0])
         elif shown:
             tiles = [_tile(job, it) for it in shown]
-            label = f"Pictures of {queries.name(job)}, sheet {sheet}"
-            if tile_grid(tiles, "tiles", label, lambda it: urls.change(picture=it)):
+            label = f"Pictures of {queries.picture_title(job)}, sheet {sheet}"
+            if tile_grid(tiles, "tiles", label, lambda it: urls.update_query(picture=it)):
                 st.rerun()
         if now.state != job.state and now.open != job.open:
             st.rerun()
@@ -132,7 +132,7 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
 
 def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
     part = str(shown.place.number)
-    who = f"{captions.noun(job)} {part}"
+    who = f"{captions.picture_noun(job)} {part}"
     if not shown.place.finished:
         url = thumbnails.data_url(shown.image)
         return PictureTile(part, f"{who}, unfinished", url, title=part, sketch=True)
@@ -160,14 +160,17 @@ def _large(found: Gallery, job: Job, place: PictureRef) -> None:
 def _one(job: Job, shown: GalleryPicture) -> None:
     """Show one picture large, with its file and its page."""
     part = shown.place.number
-    alt = f"{captions.noun(job).capitalize()} {part} of {queries.name(job)}"
+    alt = f"{captions.picture_noun(job).capitalize()} {part} of {queries.picture_title(job)}"
     if not shown.place.finished:
-        st.html(html_snippets.large_sketch(shown.image, f"{alt}, unfinished"))
+        st.html(html_snippets.large_preview_html(shown.image, f"{alt}, unfinished"))
         return
-    facts = told(shown.facts)
+    facts = facts_caption(shown.facts)
     url = thumbnails.thumbnail(shown.image, LARGE_PIXELS)
     with st.container(key="one picture"):
-        st.html(html_snippets.large_picture(url, alt, shown.dead) + html_snippets.facts("", facts))
+        st.html(
+            html_snippets.large_picture_html(url, alt, shown.dead)
+            + html_snippets.facts_html("", facts)
+        )
     with st.container(horizontal=True, vertical_alignment="center", key="picture tools"):
         kind = "png" if shown.exact else "webp"
         st.download_button(
@@ -182,7 +185,7 @@ def _one(job: Job, shown: GalleryPicture) -> None:
         _link(job, part)
 
 
-def told(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
+def facts_caption(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
     """Write what was measured of a picture; of style's costs, what each fell from and to."""
     rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != COSTS}
     costs = json.loads(str(facts.get(COSTS, "{}")))
@@ -231,22 +234,22 @@ def _change(found: Gallery, job: Job) -> None:
             key="star",
             on_click=partial(found.star, job.key, not job.starred),
         )
-        save(found, [job], "Save as zip")
+        download_button(found, [job], "Save as zip")
         st.button(
             "Delete",
             icon=":material/delete:",
             key="delete",
-            on_click=delete,
+            on_click=delete_entries,
             args=(found, [job.key]),
         )
     _link(job, None)
 
 
-def save(found: Gallery, jobs: Sequence[Job], label: str) -> None:
+def download_button(found: Gallery, jobs: Sequence[Job], label: str) -> None:
     """Offer a zip of some entries, made when it is asked for."""
     problem = None if jobs else "There is nothing to save."
     try:
-        zip_export.check(found, jobs)
+        zip_export.check_size(found, jobs)
     except ExplorerError as error:
         problem = str(error).capitalize() + "."
     st.download_button(
@@ -264,12 +267,12 @@ def save(found: Gallery, jobs: Sequence[Job], label: str) -> None:
 
 def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
     try:
-        return zip_export.archive(found, jobs)
+        return zip_export.write_zip(found, jobs)
     finally:
         found.jobs.store.close()  # It is made in a thread of its own.
 
 
-def delete(found: Gallery, keys: Sequence[str]) -> None:
+def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
     """Put entries into the bin, and remember which, so that it can be undone."""
     gone = found.delete(keys, server_state.visitor())
     if gone:
@@ -278,4 +281,4 @@ def delete(found: Gallery, keys: Sequence[str]) -> None:
     if len(gone) < len(keys):
         st.toast("Somebody else waits for this, so it stays.")
     else:
-        urls.change(open=None, compare=None, picture=None, sheet=None)
+        urls.update_query(open=None, compare=None, picture=None, sheet=None)

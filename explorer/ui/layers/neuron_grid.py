@@ -21,7 +21,7 @@ SAMPLE_PIXELS = 64
 SAMPLES = 4
 
 
-def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) -> str | None:
+def show_ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) -> str | None:
     """Show the network's layers, with samples of those that have been drawn.
 
     Args:
@@ -32,11 +32,11 @@ def ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) ->
     Returns:
         The name of the layer that was clicked just now, or None.
     """
-    rungs = [_rung(network, layer) for layer in network.shown]
-    return layer_pickers.ladder(rungs, selected.name, "ladder", network.name, on_pick)
+    rungs = [_ladder_row(network, layer) for layer in network.shown]
+    return layer_pickers.layer_ladder(rungs, selected.name, "ladder", network.name, on_pick)
 
 
-def _rung(network: Network, layer: Layer) -> layer_pickers.LayerRow:
+def _ladder_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
     found = server_state.store().samples(sample_recipe(network, layer).key, SAMPLES)
     return layer_pickers.LayerRow(
         name=layer.name,
@@ -47,7 +47,7 @@ def _rung(network: Network, layer: Layer) -> layer_pickers.LayerRow:
     )
 
 
-def tiles(
+def show_tiles(
     network: Network,
     layer: Layer,
     page: int,
@@ -75,7 +75,7 @@ def tiles(
         if show == urls.CROPS:
             pictures.append(crops_tile(unit, name, seen))
         else:
-            own = tile(unit, name, found.get(unit), sketches.get(unit))
+            own = unit_tile(unit, name, found.get(unit), sketches.get(unit))
             pictures.append(replace(own, beside=seen))
     label = f"{network.name} {layer.name}, page {page} {show}".rstrip()
     return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
@@ -95,7 +95,7 @@ def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> Pict
     return PictureTile(place or str(unit), f"{who}, {what}", crops, str(unit), caption=name)
 
 
-def tile(
+def unit_tile(
     unit: int,
     name: str,
     picture: StoredPicture | None,

@@ -19,7 +19,7 @@ TEXT_AT_MOST = 60
 EXAMPLES = ("red", "edge", "stripes", "circle", "eye", "wheel", "window")
 
 
-def box(network: Network) -> None:
+def search_box(network: Network) -> None:
     """Show a box to write into what is looked for, where neurons have labels."""
     if unit_labels.labels_of(network) is None:
         return
@@ -31,11 +31,13 @@ def box(network: Network) -> None:
         icon=":material/search:",
         label_visibility="collapsed",
         max_chars=TEXT_AT_MOST,
-        on_change=lambda: urls.go(network=network.name, find=st.session_state["find"] or None),
+        on_change=lambda: urls.replace_query(
+            network=network.name, find=st.session_state["find"] or None
+        ),
     )
 
 
-def show(network: Network, text: str) -> None:
+def show_results(network: Network, text: str) -> None:
     """Show the neurons that stand for something, the clearest first."""
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
@@ -47,7 +49,7 @@ def show(network: Network, text: str) -> None:
         with st.container(horizontal=True):
             for example in EXAMPLES:
                 go = {"network": network.name, "find": example}
-                st.button(example, key=f"try {example}", on_click=urls.go, kwargs=go)
+                st.button(example, key=f"try {example}", on_click=urls.replace_query, kwargs=go)
         return
     st.caption("Each caption names a layer, and how well the neuron picks it out (IoU).")
 
@@ -55,7 +57,7 @@ def show(network: Network, text: str) -> None:
     opened = tile_grid(tiles, "found", f"{network.name} {text}")
     if opened:
         layer, unit = opened.rsplit(" ", 1)
-        urls.neuron(network.name, layer, int(unit))
+        urls.open_neuron(network.name, layer, int(unit))
 
 
 def _words(found: list[Label]) -> str:
@@ -75,4 +77,4 @@ def _tile(network: Network, label: Label) -> PictureTile:
         layer_pages.part_of(network, layer, label.unit).key, label.unit
     )
     name = f"{label.layer} \N{MIDDLE DOT} {label.iou:.2f}"
-    return neuron_grid.tile(label.unit, name, picture, place=f"{label.layer} {label.unit}")
+    return neuron_grid.unit_tile(label.unit, name, picture, place=f"{label.layer} {label.unit}")

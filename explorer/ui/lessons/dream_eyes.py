@@ -7,7 +7,7 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.dreams import render_dreams
 from core.experiments import concept_growth
-from core.experiments.style_grid_measures import eyes_grown
+from core.experiments.style_grid_measures import eye_growth
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
@@ -31,33 +31,37 @@ def recipe(network: Network, picture: PickedImage, layer: str) -> DreamRecipe:
 
 def layers_of(network: Network) -> list[Layer]:
     """Choose the depths that dream: every second layer, so that none is far from another."""
-    return lesson_context.depths(network, max(lesson_context.DEPTHS, len(network.shown) // 2))
+    return lesson_context.sample_layers(
+        network, max(lesson_context.DEPTHS, len(network.shown) // 2)
+    )
 
 
 def stage(here: LessonContext) -> None:
     """Show a picture, and how one layer dreams it."""
-    picture = lesson_context.picture(here, SAMPLE)
+    picture = lesson_context.pick_photograph(here, SAMPLE)
     layers = layers_of(here.network)
-    layer = lesson_context.slide(here, layers, min(1, len(layers) - 1))
+    layer = lesson_context.layer_slider(here, layers, min(1, len(layers) - 1))
     wanted = recipe(here.network, picture, layer.name)
     size = (picture.picture.height, picture.picture.width)
 
     def show(sketches: job_status.Previews) -> None:
         title = f"dreamt by {layer.name}"
         lines: tuple[str, ...] = ("\N{NO-BREAK SPACE}",)
-        image = lesson_context.made(wanted)
+        image = lesson_context.finished_picture(wanted)
         if image is not None:
             value = grown(here.network, picture, [layer.name], [image])[layer.name]
             lines = (f"eyes see {value:.1f} times as much in it",)
-        lesson_context.row(
+        lesson_context.picture_row(
             [
-                LessonPicture(picture.title, lesson_context.given(picture)),
-                lesson_context.shown(wanted, sketches, title, lines, lesson_context.color(layer)),
+                LessonPicture(picture.title, lesson_context.input_picture(picture)),
+                lesson_context.recipe_picture(
+                    wanted, sketches, title, lines, lesson_context.layer_colour(layer)
+                ),
             ],
             size,
         )
 
-    lesson_context.grow(here, "dreamt", [wanted], show)
+    lesson_context.show_recipes(here, "dreamt", [wanted], show)
     query = {"network": here.network.name, "layer": layer.name, "picture": picture.name}
     icon = ":material/bedtime:"
     st.page_link(urls.DREAM, label="Dream on with this layer", icon=icon, query_params=query)
@@ -70,12 +74,12 @@ def options(here: LessonContext) -> Sequence[str]:
 
 def answer(here: LessonContext) -> MeasuredAnswer | None:
     """Measure how much more the neurons of eyes see, by the depth that dreams."""
-    picture = image_picker.chosen("picture", SAMPLE, []) or image_picker.find(SAMPLE)
+    picture = image_picker.picked_image("picture", SAMPLE, []) or image_picker.find_image(SAMPLE)
     layers = layers_of(here.network)
     recipes = [recipe(here.network, picture, it.name) for it in layers]
-    if not lesson_context.grow(here, "all dreamt", recipes, lambda _: None):
+    if not lesson_context.show_recipes(here, "all dreamt", recipes, lambda _: None):
         return None
-    made = [lesson_context.made(it) or b"" for it in recipes]
+    made = [lesson_context.finished_picture(it) or b"" for it in recipes]
     values = grown(here.network, picture, [it.name for it in layers], made)
     right = max(values, key=lambda name: values[name])
     deepest = list(values)[-1]
@@ -104,14 +108,14 @@ def _grown(
     named = sorted({it.layer for it in labels})
     picture = image_io.open_picture(server_state.store().input(fingerprint) or b"")
     before = concept_growth.respond(
-        judge, image_io.to_tensor(image_io.scaled(picture, SIZE)), named
+        judge, image_io.to_tensor(image_io.limit_size(picture, SIZE)), named
     )
     found = {}
     for layer, image in zip(layers, made, strict=True):
         own = layer if network == judge.name else ""
         asked = [it for it in labels if it.layer != own]
-        value = eyes_grown(
-            before, concept_growth.respond(judge, lesson_context.tensor(image), named), asked
+        value = eye_growth(
+            before, concept_growth.respond(judge, lesson_context.image_tensor(image), named), asked
         )
         found[layer] = 2 ** (value or 0.0)
     return found

@@ -39,9 +39,10 @@ def stage(here: LessonContext) -> None:
     with right:
         other = _painting(here, OTHER, "beside")
     able = [it for it in here.network.shown if it.size is not None]
-    layer = lesson_context.slide(here, able, min(3, len(able) - 1))
+    layer = lesson_context.layer_slider(here, able, min(3, len(able) - 1))
     found = [
-        seen(here.network, here.network.fingerprint, it.name, layer.name) for it in (one, other)
+        cached_correlations(here.network, here.network.fingerprint, it.name, layer.name)
+        for it in (one, other)
     ]
     energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
@@ -50,8 +51,10 @@ def stage(here: LessonContext) -> None:
     names = [_name(here.network, layer, unit) for unit in range(layer.channels)]
     for column, chosen, it in zip((left, right), (one, other), found, strict=True):
         with column:
-            lesson_context.row([LessonPicture(chosen.title, lesson_context.given(chosen))])
-            square = figures.together(it.cosines, order, names, SQUARE_PIXELS)
+            lesson_context.picture_row(
+                [LessonPicture(chosen.title, lesson_context.input_picture(chosen))]
+            )
+            square = figures.cosine_matrix(it.cosines, order, names, SQUARE_PIXELS)
             square.update_traces(showscale=False)
             square.update_layout(
                 margin={"l": 0, "r": 0, "t": 0, "b": 0},
@@ -61,13 +64,13 @@ def stage(here: LessonContext) -> None:
             square.update_xaxes(showticklabels=False, ticks="")
             square.update_yaxes(showticklabels=False, ticks="")
             key = f"square {here.key} {column is left}"
-            chart.show(square, key, f"together-{layer.name}-{chosen.name}")
+            chart.show_chart(square, key, f"together-{layer.name}-{chosen.name}")
     _pair(here, layer, found, one, other)
 
 
 def _painting(here: LessonContext, default: str, name: str) -> PickedImage:
     """Let the reader choose one of two paintings."""
-    chosen = lesson_context.painted(default, name, here.problems)
+    chosen = lesson_context.painting_or_sample(default, name, here.problems)
     st.session_state[name] = chosen.name
     st.segmented_control(
         f"Which {name}",
@@ -75,7 +78,7 @@ def _painting(here: LessonContext, default: str, name: str) -> PickedImage:
         key=name,
         required=True,
         label_visibility="collapsed",
-        on_change=lambda: urls.change(**{name: st.session_state[name]}),
+        on_change=lambda: urls.update_query(**{name: st.session_state[name]}),
     )
     return chosen
 
@@ -114,14 +117,18 @@ def _pair(
             key = (own or layer_pages.part_of(here.network, layer, unit)).key
             picture = server_state.store().picture(key, unit)
             sketch = None if recipe is None else sketches.get((recipe.key, unit))
-            tiles.append(neuron_grid.tile(unit, _name(here.network, layer, unit), picture, sketch))
+            tiles.append(
+                neuron_grid.unit_tile(unit, _name(here.network, layer, unit), picture, sketch)
+            )
         tile_grid(tiles, "pair", f"{layer.name} {first} and {second}", columns=6)
 
-    lesson_context.grow(here, "pair", [] if recipe is None else [recipe], show)
+    lesson_context.show_recipes(here, "pair", [] if recipe is None else [recipe], show)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def seen(_network: Network, weights: str, painting: str, layer: str) -> ChannelCorrelations:
+def cached_correlations(
+    _network: Network, weights: str, painting: str, layer: str
+) -> ChannelCorrelations:
     """Measure once for all which neurons of a layer fire together in a painting."""
     return channel_correlations(
         _network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer
@@ -135,7 +142,7 @@ def options(here: LessonContext) -> Sequence[str]:
 
 def answer(here: LessonContext) -> MeasuredAnswer:
     """Measure which of the two tells paintings apart, by layer."""
-    found = apart(here.network, here.network.fingerprint)
+    found = nearest_half(here.network, here.network.fingerprint)
     style = {name: both[0] for name, both in found.items()}
     places = {name: both[1] for name, both in found.items()}
     by_style, by_place = (sum(it.values()) / len(it) for it in (style, places))
@@ -152,7 +159,7 @@ def answer(here: LessonContext) -> MeasuredAnswer:
 
 
 @st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
-def apart(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
+def nearest_half(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
     """Measure it once for all."""
     every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
-    return lesson_measures.told_apart(_network, every)
+    return lesson_measures.nearest_half_accuracy(_network, every)

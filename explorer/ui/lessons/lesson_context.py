@@ -88,7 +88,7 @@ class LessonPicture:
     sketch: bool = False
 
 
-def row(pictures: Sequence[LessonPicture], proportion: tuple[int, int] = (1, 1)) -> None:
+def picture_row(pictures: Sequence[LessonPicture], proportion: tuple[int, int] = (1, 1)) -> None:
     """Show pictures side by side, of one (height, width)."""
     written = []
     for it in pictures:
@@ -105,14 +105,14 @@ def row(pictures: Sequence[LessonPicture], proportion: tuple[int, int] = (1, 1))
     st.html(f'<div class="depths lesson-row{alone}" style="{style}">{"".join(written)}</div>')
 
 
-def depths(network: Network, count: int = DEPTHS) -> list[Layer]:
+def sample_layers(network: Network, count: int = DEPTHS) -> list[Layer]:
     """Choose layers with places, evenly from shallow to deep."""
     able = [it for it in network.shown if it.size is not None] or list(network.shown)
     count = min(count, len(able))
     return [able[round((at + 1) * len(able) / count) - 1] for at in range(count)]
 
 
-def slide(desk: LessonContext, layers: Sequence[Layer], first: int) -> Layer:
+def layer_slider(desk: LessonContext, layers: Sequence[Layer], first: int) -> Layer:
     """Let the reader choose one of some layers with the slider of depths."""
     names = [it.name for it in layers]
     name = st.query_params.get("layer", names[first])
@@ -121,7 +121,10 @@ def slide(desk: LessonContext, layers: Sequence[Layer], first: int) -> Layer:
         name = names[first]
     stops = [
         layer_pickers.SliderStop(
-            it.name, f"{it.name}, depth {it.depth:.0%}", color(it), picture=emblem(desk.network, it)
+            it.name,
+            f"{it.name}, depth {it.depth:.0%}",
+            layer_colour(it),
+            picture=layer_emblem(desk.network, it),
         )
         for it in layers
     ]
@@ -129,33 +132,35 @@ def slide(desk: LessonContext, layers: Sequence[Layer], first: int) -> Layer:
     label = f"{desk.network.name} {' '.join(names)}"
 
     def pick(layer: str) -> None:
-        urls.change(layer=layer, unit=None)
+        urls.update_query(layer=layer, unit=None)
 
     if layer_pickers.depth_slider(stops, names.index(name), key, label, pick):
         st.rerun()
     return layers[names.index(name)]
 
 
-def emblem(network: Network, layer: Layer) -> str | None:
+def layer_emblem(network: Network, layer: Layer) -> str | None:
     """Give the picture of the neuron of a layer that is clearest, if it is drawn."""
-    unit = unit_labels.clearest(network, layer.name) or 0
+    unit = unit_labels.clearest_unit(network, layer.name) or 0
     found = server_state.store().picture(layer_pages.part_of(network, layer, unit).key, unit)
     return None if found is None else thumbnails.thumbnail(found.image, EMBLEM_PIXELS)
 
 
-def color(layer: Layer) -> str:
+def layer_colour(layer: Layer) -> str:
     """Give the colour of a layer's depth."""
     return depth_colours.depth_colour(layer.depth)
 
 
-def picture(desk: LessonContext, default: str) -> PickedImage:
+def pick_photograph(desk: LessonContext, default: str) -> PickedImage:
     """Let the reader choose the picture."""
-    return image_picker.choose("picture", default, desk.problems) or image_picker.find(default)
+    return image_picker.pick_image("picture", default, desk.problems) or image_picker.find_image(
+        default
+    )
 
 
-def painting(desk: LessonContext, default: str) -> PickedImage:
+def pick_painting(desk: LessonContext, default: str) -> PickedImage:
     """Let the reader choose one of our paintings."""
-    chosen = painted(default, "painting", desk.problems)
+    chosen = painting_or_sample(default, "painting", desk.problems)
     tiles = [
         PictureTile(
             it,
@@ -170,7 +175,7 @@ def painting(desk: LessonContext, default: str) -> PickedImage:
         tiles,
         f"paintings {desk.key}",
         "Paintings",
-        lambda it: urls.change(painting=it),
+        lambda it: urls.update_query(painting=it),
         columns=len(tiles),
     )
     if clicked:
@@ -178,16 +183,16 @@ def painting(desk: LessonContext, default: str) -> PickedImage:
     return chosen
 
 
-def painted(default: str, name: str, problems: list[str]) -> PickedImage:
+def painting_or_sample(default: str, name: str, problems: list[str]) -> PickedImage:
     """Read from the URL which painting is chosen; the default where there is none such."""
     chosen = st.query_params.get(name, default)
     if chosen not in PAINTINGS:
         problems.append(str(unknown(name, chosen, PAINTINGS)))
         chosen = default
-    return image_picker.find(chosen)
+    return image_picker.find_image(chosen)
 
 
-def grow(
+def show_recipes(
     desk: LessonContext,
     key: str,
     recipes: Sequence[Recipe],
@@ -200,13 +205,13 @@ def grow(
     return ready
 
 
-def made(recipe: Recipe) -> bytes | None:
+def finished_picture(recipe: Recipe) -> bytes | None:
     """Find the picture that a recipe made."""
     found = server_state.store().picture(recipe.key, 0)
     return None if found is None else found.image
 
 
-def shown(
+def recipe_picture(
     recipe: Recipe,
     sketches: job_status.Previews,
     title: str,
@@ -214,7 +219,7 @@ def shown(
     dot: str = "",
 ) -> LessonPicture:
     """Show what a recipe made, or has made so far."""
-    image = made(recipe)
+    image = finished_picture(recipe)
     if image is not None:
         return LessonPicture(title, thumbnails.thumbnail(image, THUMBNAIL_PIXELS), words, dot)
     sketch = sketches.get((recipe.key, 0))
@@ -222,17 +227,17 @@ def shown(
     return LessonPicture(title, url, words, dot, sketch is not None)
 
 
-def given(chosen: PickedImage) -> str:
+def input_picture(chosen: PickedImage) -> str:
     """Give a chosen picture's URL, of the size that is shown."""
-    return image_picker.small(chosen, THUMBNAIL_PIXELS)
+    return image_picker.small_url(chosen, THUMBNAIL_PIXELS)
 
 
-def tensor(image: bytes) -> Tensor:
+def image_tensor(image: bytes) -> Tensor:
     """Open an encoded picture, ``[1, 3, H, W]`` in ``[0, 1]``."""
     return image_io.to_tensor(image_io.open_picture(image))
 
 
-def ask(
+def ask_question(
     desk: LessonContext, options: Sequence[str], answer: Callable[[], MeasuredAnswer | None]
 ) -> None:
     """Ask the question, and tell what was measured once the reader wants to know.
@@ -261,10 +266,10 @@ def ask(
             st.error(f"This cannot be measured: {formatting.escape_markdown(str(error))}")
             return
         if found is not None:
-            tell(desk, found, guess)
+            show_answer(desk, found, guess)
 
 
-def tell(desk: LessonContext, found: MeasuredAnswer, guess: str | None) -> None:
+def show_answer(desk: LessonContext, found: MeasuredAnswer, guess: str | None) -> None:
     """Say what was measured, and draw it."""
     verdict = f"Measured: {found.right}."
     if guess is not None:
@@ -273,7 +278,7 @@ def tell(desk: LessonContext, found: MeasuredAnswer, guess: str | None) -> None:
         f'<p class="verdict"><b>{escape(verdict)}</b> {escape(found.words)}</p>'
         f'<p class="fact-words lesson-method">{escape(desk.lesson.method)}</p>'
     )
-    layers = {it.name: color(it) for it in desk.network.shown}
+    layers = {it.name: layer_colour(it) for it in desk.network.shown}
     chart = figures.bars(found.values, layers, found.written)
     name = f"lesson-{desk.lesson.number}-{desk.network.name}"
-    ui_chart.show(chart, f"chart {desk.key}", name)
+    ui_chart.show_chart(chart, f"chart {desk.key}", name)

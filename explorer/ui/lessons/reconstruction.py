@@ -37,52 +37,58 @@ def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
 
 def stage(here: LessonContext) -> None:
     """Show a picture, and what one layer knows of it."""
-    chosen = lesson_context.picture(here, SAMPLE)
-    layers = lesson_context.depths(here.network)
-    layer = lesson_context.slide(here, layers, min(2, len(layers) - 1))
+    chosen = lesson_context.pick_photograph(here, SAMPLE)
+    layers = lesson_context.sample_layers(here.network)
+    layer = lesson_context.layer_slider(here, layers, min(2, len(layers) - 1))
     wanted = recipe(here.network, image_picker.store_input(chosen), layer.name)
     size = (chosen.picture.height, chosen.picture.width)
 
     def show(sketches: job_status.Previews) -> None:
-        image = lesson_context.made(wanted)
+        image = lesson_context.finished_picture(wanted)
         lines: tuple[str, ...] = ("began as noise",)
         if image is not None:
             lines = (f"{kept(_small(chosen), image):.0%} of the edges kept",)
-        own = LessonPicture(chosen.title, lesson_context.given(chosen))
+        own = LessonPicture(chosen.title, lesson_context.input_picture(chosen))
         title = f"what {layer.name} knows of it"
-        lesson_context.row(
+        lesson_context.picture_row(
             [
                 own,
-                lesson_context.shown(wanted, sketches, title, lines, lesson_context.color(layer)),
+                lesson_context.recipe_picture(
+                    wanted, sketches, title, lines, lesson_context.layer_colour(layer)
+                ),
             ],
             size,
         )
 
-    lesson_context.grow(here, "known", [wanted], show)
+    lesson_context.show_recipes(here, "known", [wanted], show)
 
 
 def _small(chosen: image_picker.PickedImage) -> bytes:
-    return image_io.encode_png(image_io.scaled(chosen.picture, SIZE))
+    return image_io.encode_png(image_io.limit_size(chosen.picture, SIZE))
 
 
 def kept(picture: bytes, reconstruction: bytes) -> float:
     """Tell which share of a picture's edges a reconstruction of its size has."""
-    return edges_kept(lesson_context.tensor(picture), lesson_context.tensor(reconstruction))
+    return edges_kept(
+        lesson_context.image_tensor(picture), lesson_context.image_tensor(reconstruction)
+    )
 
 
 def options(here: LessonContext) -> Sequence[str]:
     """Name the layers."""
-    return [it.name for it in lesson_context.depths(here.network)]
+    return [it.name for it in lesson_context.sample_layers(here.network)]
 
 
 def answer(here: LessonContext) -> MeasuredAnswer | None:
     """Measure what each depth keeps of the edges."""
-    chosen = image_picker.chosen("picture", SAMPLE, []) or image_picker.find(SAMPLE)
-    layers = lesson_context.depths(here.network)
+    chosen = image_picker.picked_image("picture", SAMPLE, []) or image_picker.find_image(SAMPLE)
+    layers = lesson_context.sample_layers(here.network)
     recipes = [recipe(here.network, image_picker.store_input(chosen), it.name) for it in layers]
-    if not lesson_context.grow(here, "knows", recipes, lambda _: None):
+    if not lesson_context.show_recipes(here, "knows", recipes, lambda _: None):
         return None
-    values = measure(_small(chosen), layers, [lesson_context.made(it) or b"" for it in recipes])
+    values = measure(
+        _small(chosen), layers, [lesson_context.finished_picture(it) or b"" for it in recipes]
+    )
     right = next((name for name, value in values.items() if value < MOST), "no layer")
     told = ", ".join(f"{name} {value:.0%}" for name, value in values.items())
     return MeasuredAnswer(right, f"Edges kept: {told}.", {"edges kept": values}, "{:.0%}".format)

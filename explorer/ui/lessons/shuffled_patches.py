@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.analysis import unit_labels
-from core.analysis.crops import as_seen
+from core.analysis.crops import network_input
 from core.errors import ExplorerError
 from core.experiments import lesson_measures
 from core.images import image_io
@@ -53,13 +53,15 @@ class Seen:
 
 def stage(here: LessonContext) -> None:
     """Show a picture whole and shuffled, and the neurons that answer most to either."""
-    chosen = lesson_context.picture(here, SAMPLE)
+    chosen = lesson_context.pick_photograph(here, SAMPLE)
     parts = _parts(here)
     layers = here.network.shown
-    layer = lesson_context.slide(here, layers, 0)
+    layer = lesson_context.layer_slider(here, layers, 0)
     whole, cut = (_seen(here.network, here.network.fingerprint, chosen, it) for it in (1, parts))
     title = f"{layer_summary.times((parts, parts))} squares"
-    lesson_context.row([LessonPicture(chosen.title, whole.url), LessonPicture(title, cut.url)])
+    lesson_context.picture_row(
+        [LessonPicture(chosen.title, whole.url), LessonPicture(title, cut.url)]
+    )
     with st.container(key="lesson-answers"):
         left, right = st.columns(2, gap="medium")
         for column, seen, name in ((left, whole, "whole"), (right, cut, "shuffled")):
@@ -83,7 +85,7 @@ def _parts(here: LessonContext) -> int:
         PARTS,
         key="squares",
         required=True,
-        on_change=lambda: urls.change(squares=st.session_state["squares"]),
+        on_change=lambda: urls.update_query(squares=st.session_state["squares"]),
     )
     return parts
 
@@ -94,9 +96,9 @@ def _parts(here: LessonContext) -> int:
 def _seen(_network: Network, weights: str, chosen: PickedImage, parts: int) -> Seen:
     """Look once for all at a picture as the network sees it, in so many squares along each side."""
     picture = chosen.picture
-    image = as_seen(picture, CenterCrop((picture.height, picture.width), _network.input_size))
-    cut = lesson_measures.shuffled(image, parts, torch.Generator().manual_seed(0))
-    return Seen(_url(cut), lesson_measures.means(_network, cut))
+    image = network_input(picture, CenterCrop((picture.height, picture.width), _network.input_size))
+    cut = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
+    return Seen(_url(cut), lesson_measures.mean_activations(_network, cut))
 
 
 def _url(image: Tensor) -> str:
@@ -118,13 +120,13 @@ def _neurons(here: LessonContext, layer: Layer, seen: Seen, where: str) -> None:
             sketch = None if recipe is None else sketches.get((recipe.key, unit))
             name = unit_labels.unit_name(here.network, layer, unit) or f"neuron {unit}"
             found = server_state.store().picture(key, unit)
-            tiles.append(neuron_grid.tile(unit, name, found, sketch, f"{layer.name} {unit}"))
+            tiles.append(neuron_grid.unit_tile(unit, name, found, sketch, f"{layer.name} {unit}"))
         label = f"{here.network.name} {layer.name} {where}"
         clicked = tile_grid(tiles, f"says {where.split()[0]}", label, columns=COUNT)
         if clicked:
-            urls.neuron(here.network.name, layer.name, int(clicked.rsplit(" ", 1)[1]))
+            urls.open_neuron(here.network.name, layer.name, int(clicked.rsplit(" ", 1)[1]))
 
-    lesson_context.grow(here, where.split()[0], [] if recipe is None else [recipe], show)
+    lesson_context.show_recipes(here, where.split()[0], [] if recipe is None else [recipe], show)
 
 
 def unusual(
@@ -143,7 +145,7 @@ def unusual(
 
 @functools.lru_cache(maxsize=4)
 def _usual(network: Network) -> dict[str, Tensor]:
-    return lesson_measures.means(network, lesson_measures.pictures(network))
+    return lesson_measures.mean_activations(network, lesson_measures.draw_images(network))
 
 
 def options(here: LessonContext) -> Sequence[str]:
@@ -169,4 +171,4 @@ def answer(here: LessonContext) -> MeasuredAnswer:
 @st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
 def upset(_network: Network, weights: str, parts: int) -> dict[str, float]:
     """Measure it once for all."""
-    return lesson_measures.upset(_network, lesson_measures.pictures(_network), parts)
+    return lesson_measures.shuffle_effect(_network, lesson_measures.draw_images(_network), parts)

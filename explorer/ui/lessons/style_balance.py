@@ -41,13 +41,15 @@ def recipe(
 
 def subjects(here: LessonContext) -> tuple[PickedImage, PickedImage]:
     """Let the reader choose a picture and a painting."""
-    return lesson_context.picture(here, SAMPLE), lesson_context.painting(here, PAINTING)
+    return lesson_context.pick_photograph(here, SAMPLE), lesson_context.pick_painting(
+        here, PAINTING
+    )
 
 
 def chosen() -> tuple[PickedImage, PickedImage]:
     """Find what the reader has chosen."""
-    picture = image_picker.chosen("picture", SAMPLE, []) or image_picker.find(SAMPLE)
-    return picture, lesson_context.painted(PAINTING, "painting", [])
+    picture = image_picker.picked_image("picture", SAMPLE, []) or image_picker.find_image(SAMPLE)
+    return picture, lesson_context.painting_or_sample(PAINTING, "painting", [])
 
 
 def balance_stage(here: LessonContext) -> None:
@@ -58,19 +60,19 @@ def balance_stage(here: LessonContext) -> None:
     size = (picture.picture.height, picture.picture.width)
 
     def show(sketches: job_status.Previews) -> None:
-        image = lesson_context.made(wanted)
+        image = lesson_context.finished_picture(wanted)
         found = measured(here.network, picture, painting, [] if image is None else [image])
         words = [_words(it) for it in relative(found)] + [()]
-        lesson_context.row(
+        lesson_context.picture_row(
             [
-                LessonPicture(picture.title, lesson_context.given(picture), words[0]),
-                LessonPicture(painting.title, lesson_context.given(painting), words[1]),
-                lesson_context.shown(wanted, sketches, "both at once", words[2]),
+                LessonPicture(picture.title, lesson_context.input_picture(picture), words[0]),
+                LessonPicture(painting.title, lesson_context.input_picture(painting), words[1]),
+                lesson_context.recipe_picture(wanted, sketches, "both at once", words[2]),
             ],
             size,
         )
 
-    lesson_context.grow(here, "both", [wanted], show)
+    lesson_context.show_recipes(here, "both", [wanted], show)
 
 
 def _balance(here: LessonContext) -> float:
@@ -84,7 +86,7 @@ def _balance(here: LessonContext) -> float:
         BALANCES,
         key="balance",
         format_func="{:g}".format,
-        on_change=lambda: urls.change(balance=f"{st.session_state['balance']:g}"),
+        on_change=lambda: urls.update_query(balance=f"{st.session_state['balance']:g}"),
     )
     return known.get(text, USUAL)
 
@@ -108,8 +110,10 @@ def _measured(
 ) -> list[dict[str, float]]:
     store = server_state.store()
     inputs = {it: store.input(it) or b"" for it in judged.inputs}
-    tensors = [lesson_context.tensor(inputs[it] if isinstance(it, str) else it) for it in shown]
-    return lesson_measures.costs(_network, judged, inputs, tensors)
+    tensors = [
+        lesson_context.image_tensor(inputs[it] if isinstance(it, str) else it) for it in shown
+    ]
+    return lesson_measures.measure_losses(_network, judged, inputs, tensors)
 
 
 def relative(found: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
@@ -119,13 +123,13 @@ def relative(found: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
         found: the costs of a photograph, a painting, and others.
     """
     content, style = (
-        lesson_measures.mean_of("content", found[1]),
-        lesson_measures.mean_of("style", found[0]),
+        lesson_measures.mean_loss("content", found[1]),
+        lesson_measures.mean_loss("style", found[0]),
     )
     return [
         (
-            lesson_measures.mean_of("content", it) / content,
-            lesson_measures.mean_of("style", it) / style,
+            lesson_measures.mean_loss("content", it) / content,
+            lesson_measures.mean_loss("style", it) / style,
         )
         for it in found
     ]
@@ -140,9 +144,9 @@ def balance_answer(here: LessonContext) -> MeasuredAnswer | None:
     """Measure both costs at every balance."""
     picture, painting = chosen()
     recipes = [recipe(here.network, picture, painting, balance=it) for it in BALANCES]
-    if not lesson_context.grow(here, "balances", recipes, lambda _: None):
+    if not lesson_context.show_recipes(here, "balances", recipes, lambda _: None):
         return None
-    images_made = [lesson_context.made(it) or b"" for it in recipes]
+    images_made = [lesson_context.finished_picture(it) or b"" for it in recipes]
     costs = relative(measured(here.network, picture, painting, images_made))[2:]
     by = dict(zip(BALANCES, costs, strict=True))
     ratio = by[MORE][1] / by[USUAL][1]
@@ -162,37 +166,39 @@ def balance_answer(here: LessonContext) -> MeasuredAnswer | None:
 def layers_stage(here: LessonContext) -> None:
     """Show a transfer in which one layer alone speaks for style."""
     picture, painting = subjects(here)
-    layers = lesson_context.depths(here.network)
-    layer = lesson_context.slide(here, layers, min(1, len(layers) - 1))
+    layers = lesson_context.sample_layers(here.network)
+    layer = lesson_context.layer_slider(here, layers, min(1, len(layers) - 1))
     wanted = recipe(here.network, picture, painting, style_layers=(layer.name,))
     size = (picture.picture.height, picture.picture.width)
 
     def show(sketches: job_status.Previews) -> None:
         title = f"style by {layer.name} alone"
-        lesson_context.row(
+        lesson_context.picture_row(
             [
-                LessonPicture(painting.title, lesson_context.given(painting)),
-                lesson_context.shown(wanted, sketches, title, (), lesson_context.color(layer)),
+                LessonPicture(painting.title, lesson_context.input_picture(painting)),
+                lesson_context.recipe_picture(
+                    wanted, sketches, title, (), lesson_context.layer_colour(layer)
+                ),
             ],
             size,
         )
 
-    lesson_context.grow(here, "alone", [wanted], show)
+    lesson_context.show_recipes(here, "alone", [wanted], show)
 
 
 def layers_options(here: LessonContext) -> Sequence[str]:
     """Name the layers."""
-    return [it.name for it in lesson_context.depths(here.network)]
+    return [it.name for it in lesson_context.sample_layers(here.network)]
 
 
 def layers_answer(here: LessonContext) -> MeasuredAnswer | None:
     """Measure how much of the style each layer alone carries."""
     picture, painting = chosen()
-    layers = lesson_context.depths(here.network)
+    layers = lesson_context.sample_layers(here.network)
     recipes = [recipe(here.network, picture, painting, style_layers=(it.name,)) for it in layers]
-    if not lesson_context.grow(here, "each alone", recipes, lambda _: None):
+    if not lesson_context.show_recipes(here, "each alone", recipes, lambda _: None):
         return None
-    made = tuple(lesson_context.made(it) or b"" for it in recipes)
+    made = tuple(lesson_context.finished_picture(it) or b"" for it in recipes)
     values = carried(here.network, picture, painting, layers, made)
     right = max(values, key=lambda name: values[name])
     least = min(values, key=lambda name: values[name])
@@ -216,6 +222,6 @@ def carried(
     judged = recipe(network, picture, painting, style_layers=tuple(it.name for it in layers))
     before, *after = _measured(network, judged, (image_picker.store_input(picture), *made))
     return {
-        layer.name: lesson_measures.carried(before, cost)
+        layer.name: lesson_measures.edges_carried(before, cost)
         for layer, cost in zip(layers, after, strict=True)
     }

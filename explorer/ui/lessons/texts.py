@@ -136,6 +136,6 @@ LESSONS = (
 )
 
 
-def of(number: int) -> Lesson:
+def find_lesson(number: int) -> Lesson:
     """Find a lesson by its number."""
     return LESSONS[number - 1]

@@ -37,13 +37,15 @@ def stage(here: LessonContext) -> None:
     """Show a neuron's nine, beside the picture that it wants to see."""
     layers = here.network.shown
     first = min(range(len(layers)), key=lambda at: abs(layers[at].depth - FIRST_DEPTH))
-    layer = lesson_context.slide(here, layers, first)
+    layer = lesson_context.layer_slider(here, layers, first)
     unit = _unit(here, layer)
     index = made(here.network)
     left, right = st.columns(2, gap="medium")
     with left:
         sheet = crop_images.crop_sheet(index, layer.name, unit)
-        st.html(html_snippets.large_picture(sheet, f"Nine crops that excite neuron {unit} most"))
+        st.html(
+            html_snippets.large_picture_html(sheet, f"Nine crops that excite neuron {unit} most")
+        )
         st.caption("What excites it most, out of 720 drawings")
     with right:
         found = server_state.store().picture(
@@ -51,10 +53,10 @@ def stage(here: LessonContext) -> None:
         )
         if found is not None:
             url = thumbnails.thumbnail(found.image, PIXELS)
-            st.html(html_snippets.large_picture(url, f"What neuron {unit} wants to see"))
+            st.html(html_snippets.large_picture_html(url, f"What neuron {unit} wants to see"))
             st.caption("What it wants to see: a picture that began as noise")
     name = unit_labels.unit_name(here.network, layer, unit)
-    share = lesson_measures.commonest(labels(index, layer.name, unit))
+    share = lesson_measures.most_common_share(labels(index, layer.name, unit))
     told = f"Neuron {unit} of {layer.name}"
     told += f", measured to stand for {name}" if name else ""
     st.markdown(
@@ -68,7 +70,7 @@ def stage(here: LessonContext) -> None:
 
 def _unit(here: LessonContext, layer: Layer) -> int:
     """Let the reader choose a neuron; the clearest at first."""
-    unit = unit_labels.clearest(here.network, layer.name) or 0
+    unit = unit_labels.clearest_unit(here.network, layer.name) or 0
     try:
         named = urls.number("unit", (0, layer.channels - 1))
         unit = unit if named is None else named
@@ -81,7 +83,7 @@ def _unit(here: LessonContext, layer: Layer) -> int:
         0,
         layer.channels - 1,
         key=key,
-        on_change=lambda: urls.change(unit=st.session_state[key]),
+        on_change=lambda: urls.update_query(unit=st.session_state[key]),
     )
     return unit
 
@@ -128,7 +130,7 @@ def options(here: LessonContext) -> Sequence[str]:
 def answer(here: LessonContext) -> MeasuredAnswer:
     """Measure how far the nine agree, by layer."""
     found = agreement(here.network, here.network.fingerprint)
-    by_chance = lesson_measures.chance(kinds())
+    by_chance = lesson_measures.chance_agreement(kinds())
     (first, shallow), (last, deep) = next(iter(found.items())), list(found.items())[-1]
     nine = lesson_measures.NINE
     return MeasuredAnswer(
@@ -157,4 +159,4 @@ def kinds() -> list[str]:
 @st.cache_data(max_entries=8, show_spinner="Comparing the nine of every neuron ...")
 def agreement(_network: Network, weights: str) -> dict[str, float]:
     """Measure it once for all."""
-    return lesson_measures.agreement(made(_network))
+    return lesson_measures.label_agreement(made(_network))

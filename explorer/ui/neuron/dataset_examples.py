@@ -48,7 +48,7 @@ LABELS_AT_MOST = 6
 FOUND_AT_MOST = 512
 
 
-def show(neuron: NeuronView, index: Index | None, problems: list[str]) -> None:
+def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) -> None:
     """Show what excites a neuron in a collection; how that is found out, where it is not known."""
     network, layer = neuron.network, neuron.layer
     what = "drawings" if index is None else indexes.describe_index(index)
@@ -87,7 +87,7 @@ def _control(name: str, words: dict[str, str], problems: list[str]) -> str:
         key=name,
         label_visibility="collapsed",
         required=True,
-        on_change=lambda: urls.change(**{name: st.session_state[name] or None}),
+        on_change=lambda: urls.update_query(**{name: st.session_state[name] or None}),
     )
     return chosen
 
@@ -95,7 +95,7 @@ def _control(name: str, words: dict[str, str], problems: list[str]) -> str:
 def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
     """Show nine crops, which come one after the other."""
     network, layer, unit = neuron.network, neuron.layer.name, neuron.unit
-    found = hits(index, network, layer, unit, which)
+    found = find_hits(index, network, layer, unit, which)
     if not found:
         st.caption("There are no such pictures.")
         return
@@ -131,7 +131,7 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
 
 
 @lru_cache(maxsize=FOUND_AT_MOST)
-def hits(
+def find_hits(
     index: Index, network: Network, layer: str, unit: int, which: str
 ) -> tuple[tuple[Hit, str], ...]:
     """Find nine pictures that excite a neuron, with a few words on each.
@@ -147,7 +147,7 @@ def hits(
             (hit, f"above {share:.0f} %") for hit, share in zip(located, shares, strict=True)
         )
     some = (index.least if which == LEAST else index.top)(layer, unit)[:NINE]
-    return tuple((hit, label(index, hit.picture)) for hit in some)
+    return tuple((hit, hit_label(index, hit.picture)) for hit in some)
 
 
 @lru_cache(maxsize=FOUND_AT_MOST)
@@ -161,7 +161,7 @@ def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
 
 
 @lru_cache(maxsize=FOUND_AT_MOST * NINE)
-def label(index: Index, picture: str) -> str:
+def hit_label(index: Index, picture: str) -> str:
     """Tell what a picture shows; nothing where that is not known any more."""
     try:
         return index.label(picture)
@@ -192,13 +192,13 @@ def _spread(neuron: NeuronView, index: Index) -> None:
     best = index.top(layer.name, unit)
     noun = indexes.image_noun(index)
     st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
-    chart.show(
+    chart.show_chart(
         _histogram(index, layer.name, unit, colour),
         "histogram",  # One chart that changes is redrawn sooner than a new one is drawn.
         f"{neuron.network.name}-{layer.name}-{unit}-activations",
     )
     own = neuron.small("").find() if best else None
-    named = [it for it in (label(index, hit.picture) for hit in best) if it]
+    named = [it for it in (hit_label(index, hit.picture) for hit in best) if it]
     if named:
         st.html(f'<h4 class="side">What its best {len(named)} show</h4>{_labels(named, colour)}')
     if own is not None:
@@ -233,8 +233,10 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
         own = _reached(neuron.network, neuron.layer, unit, stored.image)
     median = float(np.median(values))
     marks = {"median": median, "best": best, "its own": own}
-    drawn = reliability_badge.ruler(own, values.tolist(), colour, marks)
-    words = compare(own, best, median, indexes.image_noun(index, 1), indexes.describe_index(index))
+    drawn = reliability_badge.ruler_html(own, values.tolist(), colour, marks)
+    words = compare_values(
+        own, best, median, indexes.image_noun(index, 1), indexes.describe_index(index)
+    )
     what = "mean over the picture" if by == "mean" else "at the highest place"
     return (
         f'<h4 class="side">Its own picture beside them</h4>{drawn}'
@@ -242,7 +244,7 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
     )
 
 
-def compare(own: float, best: float, median: float, noun: str, words: str) -> str:
+def compare_values(own: float, best: float, median: float, noun: str, words: str) -> str:
     """Say how an activation stands to the best and the median of a collection."""
     if own > best > 0:
         usual = f", and {_times(own / median)} times the median {noun}" if median > 0 else ""

@@ -30,15 +30,15 @@ LOSSY = (
 )
 
 
-def ask(take: UnitPicture) -> Job | str | None:
+def request_picture(take: UnitPicture) -> Job | str | None:
     """Ask for the large picture if it is not there, or find the job that draws it exactly."""
     stored = take.find()
     if stored is None:
         return job_status.request(take.recipe)
-    return None if pictures.exact(stored) else server_state.jobs().get(take.recipe.key)
+    return None if pictures.is_exact(stored) else server_state.jobs().get(take.recipe.key)
 
 
-def show(neuron: NeuronView, view: str, job: Job | str | None) -> None:
+def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
     """Show the picture large, follow it as it grows, and offer what can be done with it.
 
     Args:
@@ -75,15 +75,15 @@ def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPic
     who = f"neuron {neuron.unit} of {neuron.layer.name}"
     if stored is None:
         sketch = server_state.jobs().sketches(take.recipe.key).get(take.number)
-        return html_snippets.large_sketch(sketch, f"What {who} {verb}, unfinished")
+        return html_snippets.large_preview_html(sketch, f"What {who} {verb}, unfinished")
     url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
     dead = bool(stored.facts["dead"]) and view != urls.NEGATIVE
-    return html_snippets.large_picture(url, f"What {who} {verb}", dead)
+    return html_snippets.large_picture_html(url, f"What {who} {verb}", dead)
 
 
 def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
     """Offer the picture as a file."""
-    if not pictures.exact(stored):
+    if not pictures.is_exact(stored):
         st.button("Prepare a PNG", help=LOSSY, key="prepare", on_click=_prepare, args=(take,))
         _offer(neuron, take, stored)
         return
@@ -99,12 +99,12 @@ def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
     """Offer the neuron's report, and the picture's Python."""
     network, layer, unit = neuron.network, neuron.layer, neuron.unit
     index = index_picker.chosen_index(network, [])
-    download_buttons.report(
+    download_buttons.report_button(
         f"{network.name}-{layer.name}-{unit}".replace(":", "-"),
         lambda: html_report.neuron_report(network, layer, unit, take.recipe, stored, index),
         "neuron",
     )
-    download_buttons.code(take.recipe, take.number, "neuron")
+    download_buttons.python_button(take.recipe, take.number, "neuron")
 
 
 def _prepare(take: UnitPicture) -> None:
@@ -145,20 +145,23 @@ def _choose(neuron: NeuronView, view: str) -> None:
             type="primary",
             key="draw",
             disabled=chosen == now,
-            on_click=go,
+            on_click=go_to_settings,
             args=(neuron, chosen, view),
         ):
             st.rerun()  # Of the whole page, where this stands in a part that runs by itself.
         if now != usual and st.button(
-            "Back to the usual ones", key="usual", on_click=go, args=(neuron, usual, view)
+            "Back to the usual ones",
+            key="usual",
+            on_click=go_to_settings,
+            args=(neuron, usual, view),
         ):
             st.rerun()
 
 
-def go(neuron: NeuronView, settings: RenderSettings, view: str) -> None:
+def go_to_settings(neuron: NeuronView, settings: RenderSettings, view: str) -> None:
     """Put what is to be seen of a neuron into the URL; what is usual is left out."""
     usual = asdict(neuron.usual)
-    urls.change(
+    urls.update_query(
         view=view or None,
         **{name: None if it == usual[name] else it for name, it in asdict(settings).items()},
     )

@@ -52,7 +52,7 @@ class UnitPicture:
         return found
 
 
-def exact(stored: StoredPicture) -> bool:
+def is_exact(stored: StoredPicture) -> bool:
     """Tell whether a picture is the very one that its recipe gives, rather than a smaller copy."""
     return stored.image.startswith(PNG_SIGNATURE)
 

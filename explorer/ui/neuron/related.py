@@ -28,7 +28,7 @@ FEEDS_AT_MOST = 256
 CAPTIONS = {"": "most wanted", urls.NEGATIVE: "least wanted"}
 
 
-def views(neuron: NeuronView, view: str, wanted: JobRequests) -> None:
+def show_variants(neuron: NeuronView, view: str, wanted: JobRequests) -> None:
     """Show the neuron's other pictures; a click makes one large."""
     takes = {name: neuron.small(name) for name in ("", *urls.VIEWS)}
     found = {name: take.find() for name, take in takes.items()}
@@ -59,7 +59,7 @@ def views(neuron: NeuronView, view: str, wanted: JobRequests) -> None:
 
 
 def _look(view: str) -> None:
-    urls.change(view=view.removeprefix("view ") or None)
+    urls.update_query(view=view.removeprefix("view ") or None)
 
 
 def _view(
@@ -85,7 +85,7 @@ def _view(
     )
 
 
-def similar(
+def show_similar(
     neuron: NeuronView, drawn: RenderedUnits | None, own: StoredPicture | None, wanted: JobRequests
 ) -> None:
     """Show the neurons of the layer whose pictures look most alike to it; a click goes there."""
@@ -111,7 +111,7 @@ def similar(
     def show(sketches: Previews) -> None:
         tiles = [_waiting(number) for number in range(count)]
         if found:
-            tiles = [_kin(network, layer, it, f"{cosine:.2f}") for it, cosine in found]
+            tiles = [_unit_tile(network, layer, it, f"{cosine:.2f}") for it, cosine in found]
         here = f"similar to {network.name} {layer.name} {unit}"
         _visit(network, tile_grid(tiles, "similar", here, columns=SIMILAR))
 
@@ -121,7 +121,7 @@ def similar(
     )
 
 
-def listens(neuron: NeuronView, wanted: JobRequests) -> None:
+def show_inputs(neuron: NeuronView, wanted: JobRequests) -> None:
     """Show the neurons of the layer before that it listens to most; a click goes there."""
     network = neuron.network
     found = cached_inputs(network, network.fingerprint, neuron.layer.name, neuron.unit)
@@ -147,7 +147,7 @@ def listens(neuron: NeuronView, wanted: JobRequests) -> None:
             with column, st.container(key=name.split()[0].lower()):
                 st.html(f'<h4 class="side">{name}</h4>')
                 tiles = [
-                    _kin(
+                    _unit_tile(
                         network,
                         source,
                         it.unit,
@@ -172,7 +172,7 @@ def cached_inputs(_network: Network, weights: str, layer: str, unit: int) -> tup
     return connectivity.strongest_inputs(_network, _network.layer(layer), unit)
 
 
-def _kin(
+def _unit_tile(
     network: Network,
     layer: Layer,
     unit: int,
@@ -185,7 +185,7 @@ def _kin(
     picture = server_state.store().picture(key, unit)
     name = unit_labels.unit_name(network, layer, unit)
     caption = f"{name} \N{MIDDLE DOT} {note}" if name else note
-    return neuron_grid.tile(unit, caption, picture, sketch, f"{layer.name} {unit}", PIXELS)
+    return neuron_grid.unit_tile(unit, caption, picture, sketch, f"{layer.name} {unit}", PIXELS)
 
 
 def _waiting(number: int) -> PictureTile:
@@ -196,7 +196,7 @@ def _visit(network: Network, clicked: str | None) -> None:
     """Go to the neuron whose tile was clicked just now, if any was."""
     if clicked is not None:
         layer, unit = clicked.rsplit(" ", 1)
-        urls.neuron(network.name, layer, int(unit))
+        urls.open_neuron(network.name, layer, int(unit))
 
 
 def _section(title: str, words: str) -> None:

@@ -49,7 +49,7 @@ OTHERS_PIXELS = 96
 APART = 22.0
 
 
-def badge(
+def badge_html(
     neuron: NeuronView,
     best: StoredPicture | None,
     others: Sequence[StoredPicture],
@@ -90,7 +90,7 @@ def _others(neuron: NeuronView, others: Sequence[StoredPicture]) -> str:
     return f'<div class="badge-others">{"".join(cells)}</div>'
 
 
-def ruler(
+def ruler_html(
     value: float | None,
     others: Sequence[float],
     colour: str,
@@ -138,7 +138,7 @@ def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
     return "".join(written)
 
 
-def rank(value: float, others: Sequence[float]) -> str:
+def rank_text(value: float, others: Sequence[float]) -> str:
     """Say in a sentence how an activation compares with those of a layer's other neurons."""
     below = sum(it < value for it in others)
     return (

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 from torch import Tensor
 
 from core.analysis import attribution, probe
-from core.analysis.crops import DARKEST, as_seen
+from core.analysis.crops import DARKEST, network_input
 from core.analysis.probe import ProbeResult, UnitResponse
 from core.images import image_io
 from core.images.center_crop import CenterCrop
@@ -27,7 +27,7 @@ SHOWN_PIXELS = 768
 QUALITY = 88
 
 
-def look(network: Network, chosen: PickedImage, index: Index | None) -> ProbeResult:
+def probe_cached(network: Network, chosen: PickedImage, index: Index | None) -> ProbeResult:
     """Show a picture to a network, once for all."""
     layers = "" if index is None else index.plan.fingerprint
     return _look(network, chosen.picture, index, network.fingerprint, chosen.fingerprint, layers)
@@ -45,13 +45,13 @@ def _look(
     return probe.probe_image(_network, _picture, _index)
 
 
-def layers(network: Network, index: Index | None) -> Sequence[Layer]:
+def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
     """List the layers that are shown, from the answer back to the picture."""
     known = {it.name for it in index.plan.layers} if index else None
     return [it for it in reversed(network.shown) if known is None or it.name in known]
 
 
-def answer(
+def unit_response(
     sight: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
 ) -> UnitResponse:
     """Tell what one neuron answers to a picture, or to one place of it."""
@@ -60,7 +60,7 @@ def answer(
 
 
 @lru_cache(maxsize=64)
-def shown(network: Network, chosen: PickedImage, lit_by: tuple[str, int] | None) -> str:
+def heatmap_url(network: Network, chosen: PickedImage, lit_by: tuple[str, int] | None) -> str:
     """Draw what the network sees of a picture as a URL.
 
     Args:
@@ -75,12 +75,12 @@ def shown(network: Network, chosen: PickedImage, lit_by: tuple[str, int] | None)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
     if lit_by is not None:
-        image = as_seen(picture, frame)
-        seen = lighted(seen, attribution.heatmap(network, image, *lit_by))
+        image = network_input(picture, frame)
+        seen = overlay(seen, attribution.heatmap(network, image, *lit_by))
     return encoded(seen)
 
 
-def lighted(picture: Image.Image, heat: Tensor) -> Image.Image:
+def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
     """Leave a picture bright where something is excited, ``[h, w]``, and darken the rest."""
     heat = heat.clamp(min=0)
     heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
@@ -95,7 +95,7 @@ def encoded(picture: Image.Image) -> str:
     return thumbnails.data_url(buffer.getvalue())
 
 
-def field(
+def receptive_box(
     network: Network, layer: Layer, found: UnitResponse
 ) -> tuple[float, float, float, float] | None:
     """Give what a neuron sees at its position, as shares of the picture; None if that is all."""

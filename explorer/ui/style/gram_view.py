@@ -65,7 +65,7 @@ class GramView:
     order: tuple[int, ...]
 
 
-def look(network: Network, layer: Layer, content: PickedImage, style: PickedImage) -> GramView:
+def read_view(network: Network, layer: Layer, content: PickedImage, style: PickedImage) -> GramView:
     """Measure both pictures at a layer, once for all."""
     painted, seen = (
         _correlations(network, it.picture, network.fingerprint, it.fingerprint, layer.name)
@@ -82,7 +82,7 @@ def look(network: Network, layer: Layer, content: PickedImage, style: PickedImag
 def _correlations(
     _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
 ) -> ChannelCorrelations:
-    image = image_io.to_tensor(image_io.scaled(_picture, LOOKED_PIXELS))
+    image = image_io.to_tensor(image_io.limit_size(_picture, LOOKED_PIXELS))
     return gram_matrix.channel_correlations(_network, image, layer)
 
 
@@ -116,9 +116,9 @@ def pair_of(company: GramView, problems: list[str]) -> Pair:
     return next(iter(notable_pairs(company).values()))[0]
 
 
-def show(network: Network, company: GramView, pair: Pair) -> None:
+def show_pairs(network: Network, company: GramView, pair: Pair) -> None:
     """Show both squares, the pair that is looked at, and the pairs that stand out."""
-    names = called(network, company.layer)
+    names = unit_names(network, company.layer)
     wanted = JobRequests()
     pairs = notable_pairs(company)
     units = sorted(
@@ -153,14 +153,14 @@ def show(network: Network, company: GramView, pair: Pair) -> None:
             ]
             here = f"{title} {network.name} {company.layer.name}"
             widgets_key = f"pairs {title}"
-            if tile_grid(tiles, widgets_key, here, choose, PAIRS, pairs=True):
+            if tile_grid(tiles, widgets_key, here, choose_pair, PAIRS, pairs=True):
                 st.rerun()
 
     job_status.show_while_running("company", asked, "{:.0%}".format, body)
     wanted.settle()
 
 
-def called(network: Network, layer: Layer) -> list[str]:
+def unit_names(network: Network, layer: Layer) -> list[str]:
     """Name neurons by their numbers, and by what they stand for where that is known."""
     meanings = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
     return [f"{unit} ({it})" if it else str(unit) for unit, it in enumerate(meanings)]
@@ -185,12 +185,12 @@ def notable_pairs(company: GramView) -> dict[str, list[Pair]]:
     return {title: some for title, some in found.items() if some}
 
 
-def choose(pair: str) -> None:
+def choose_pair(pair: str) -> None:
     """Look at two neurons."""
-    urls.change(pair=pair)
+    urls.update_query(pair=pair)
 
 
-def picked(company: GramView, state: Mapping[str, Any]) -> Pair | None:
+def picked_pair(company: GramView, state: Mapping[str, Any]) -> Pair | None:
     """Tell which two neurons were clicked in a square; None for none, or one twice."""
     points = state.get("selection", {}).get("points", [])
     if not points:
@@ -202,17 +202,17 @@ def picked(company: GramView, state: Mapping[str, Any]) -> Pair | None:
 def _square(
     company: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
 ) -> None:
-    figure = figures.together(found.cosines, company.order, names, SIDE)
+    figure = figures.cosine_matrix(found.cosines, company.order, names, SIDE)
     figures.clickable(figure, company.order, pair, SIDE)
     here = f"{key} {company.layer.name} {company.style.name} {company.content.name}"
 
     def clicked() -> None:
-        chosen = picked(company, st.session_state[here])
+        chosen = picked_pair(company, st.session_state[here])
         if chosen is not None:
-            choose(f"{chosen[0]},{chosen[1]}")
+            choose_pair(f"{chosen[0]},{chosen[1]}")
 
     name = f"{company.layer.name}-{key}-together".replace(" ", "-")
-    chart.show(figure, here, name, clicked)
+    chart.show_chart(figure, here, name, clicked)
 
 
 def _pair(network: Network, company: GramView, pair: Pair, names: Sequence[str], tile: Any) -> None:
@@ -236,7 +236,7 @@ def _pair(network: Network, company: GramView, pair: Pair, names: Sequence[str],
             with column:
                 clicked = tile_grid(tiles, f"of {unit}", here, columns=len(tiles))
             if clicked is not None:
-                urls.neuron(network.name, layer.name, int(clicked.split()[1]))
+                urls.open_neuron(network.name, layer.name, int(clicked.split()[1]))
 
 
 def _tile(
@@ -254,7 +254,7 @@ def _tile(
         picture = server_state.store().picture(recipe.key, unit)
     sketch = None if recipe is None else sketches.get((recipe.key, unit))
     name = unit_labels.unit_name(network, layer, unit)
-    made = neuron_grid.tile(unit, name, picture, sketch, str(unit), TILE_PIXELS)
+    made = neuron_grid.unit_tile(unit, name, picture, sketch, str(unit), TILE_PIXELS)
     return replace(made, caption=f"{unit} {name}".strip())
 
 
@@ -279,20 +279,20 @@ def _both(
 @lru_cache(maxsize=256)
 def activation_overlay(network: Network, chosen: PickedImage, layer: str, unit: int) -> str:
     """Draw a picture as a URL, bright where a neuron fires, also where it fires little."""
-    seen = image_io.scaled(chosen.picture, LOOKED_PIXELS)
+    seen = image_io.limit_size(chosen.picture, LOOKED_PIXELS)
     activation = network.activations(image_io.to_tensor(seen), [layer])[layer][:, [unit]]
     size = (seen.height, seen.width)
     heat = functional.interpolate(activation.float().cpu(), size, mode="bilinear")[0, 0]
     heat = heat.clamp(min=0).pow(FAINT)
-    return heatmaps.encoded(heatmaps.lighted(seen, heat))
+    return heatmaps.encoded(heatmaps.overlay(seen, heat))
 
 
-def layers(network: Network, here: Layer) -> None:
+def comparable_layers(network: Network, here: Layer) -> None:
     """Let the visitor choose whose neurons are looked at."""
-    able = {it.name: it for it in style_view.able(network)}
+    able = {it.name: it for it in style_view.style_layers(network)}
 
     def pick() -> None:
-        urls.change(layer=st.session_state[key], pair=None)
+        urls.update_query(layer=st.session_state[key], pair=None)
 
     key = f"company {network.name} {here.name}"
     st.select_slider(

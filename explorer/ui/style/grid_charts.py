@@ -21,7 +21,9 @@ FULL = 2.0
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring ...")
-def measured(_network: Network, weights: str, recipe: StyleDepthsRecipe) -> dict[str, GridMeasures]:
+def grid_measures(
+    _network: Network, weights: str, recipe: StyleDepthsRecipe
+) -> dict[str, GridMeasures]:
     """Measure all pictures of a finished matrix once for all, averaged by the depth of style."""
     store = server_state.store()
     inputs = {it: store.input(it) or b"" for it in recipe.inputs}
@@ -32,9 +34,9 @@ def measured(_network: Network, weights: str, recipe: StyleDepthsRecipe) -> dict
     return style_grid_measures.average_by_layer(recipe, told)
 
 
-def show(network: Network, recipe: StyleDepthsRecipe) -> None:
+def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
     """Show what style by one depth after the other keeps, takes and brings along."""
-    told = measured(network, network.fingerprint, recipe)
+    told = grid_measures(network, network.fingerprint, recipe)
     names = list(told)
     colours = {it: depth_colours.depth_colour(network.layer(it).depth) for it in names}
     _section(
@@ -59,9 +61,9 @@ def show(network: Network, recipe: StyleDepthsRecipe) -> None:
             st.html(f'<h4 class="side">{title}</h4><p class="quiet">{line}</p>')
             rows = {title: dict(zip(names, values[name], strict=True))}
             figure = figures.bars(rows, colours, form.format, figures.LOW)
-            chart.show(figure, f"{name} chart", f"style-depths-{name}")
+            chart.show_chart(figure, f"{name} chart", f"style-depths-{name}")
     if len(eyes) == len(told):
-        st.html(f'<p class="fact-words">{escape(answer(names, values["eyes"]))}</p>')
+        st.html(f'<p class="fact-words">{escape(eyes_answer(names, values["eyes"]))}</p>')
     show_grams(names, told)
     show_grown(network, names, told)
 
@@ -75,8 +77,8 @@ def show_grams(names: Sequence[str], told: Mapping[str, GridMeasures]) -> None:
     )
     layers = list(next(iter(told.values())).gram)
     table = {layer: [it.gram[layer] for it in told.values()] for layer in layers}
-    figure = figures.heat(table, list(names), "{:.0%}".format, _paint(), 1.0)
-    chart.show(figure, "grams", "style-depths-missing")
+    figure = figures.heatmap(table, list(names), "{:.0%}".format, _paint(), 1.0)
+    chart.show_chart(figure, "grams", "style-depths-missing")
 
 
 def show_grown(network: Network, names: Sequence[str], told: Mapping[str, GridMeasures]) -> None:
@@ -89,11 +91,11 @@ def show_grown(network: Network, names: Sequence[str], told: Mapping[str, GridMe
         "photograph, against a usual neuron of their layer. The layer that spoke is not asked.",
     )
     table = concept_growth.growth_table([it.grown for it in told.values()], LABELS, ASKED)
-    figure = figures.heat(table, list(names), "{:.1f}".format, _paint(), 2**FULL)
-    chart.show(figure, "grown", "style-depths-labels")
+    figure = figures.heatmap(table, list(names), "{:.1f}".format, _paint(), 2**FULL)
+    chart.show_chart(figure, "grown", "style-depths-labels")
 
 
-def answer(names: Sequence[str], eyes: Sequence[float]) -> str:
+def eyes_answer(names: Sequence[str], eyes: Sequence[float]) -> str:
     """Say in a sentence whether eyes grow when deep layers speak for style."""
     at = max(range(len(eyes)), key=eyes.__getitem__)
     deep = eyes[-1]

@@ -25,7 +25,7 @@ from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import image_picker, job_status, server_state, urls
 from explorer.ui.components import matrix
-from explorer.ui.components.matrix import Cell, Head
+from explorer.ui.components.matrix import MatrixCell, MatrixHead
 from explorer.ui.image_picker import PickedImage
 
 # The parts that stand as rows, in the order of Gatys et al. (2016), and what to say of them.
@@ -65,7 +65,7 @@ class StyleGridView:
     asked: bool
 
 
-def read(
+def read_view(
     network: Network, content: PickedImage, style: PickedImage, shows: Sequence[str]
 ) -> StyleGridView:
     """Read from the URL what is painted.
@@ -85,7 +85,7 @@ def read(
     return StyleGridView(content, style, recipe, asked)
 
 
-def show(
+def show_grid(
     network: Network,
     styled: StyleGridView,
     part: str,
@@ -105,58 +105,60 @@ def show(
     numbers = {it: at for at, it in enumerate(recipe.parts())}
     cells = [it for it in recipe.cells() if it.show == part]
     opened = st.query_params.get("cell", "")
-    rows_of: list[list[Cell]] = [[] for _ in range(1 + max(it.row for it in cells))]
+    rows_of: list[list[MatrixCell]] = [[] for _ in range(1 + max(it.row for it in cells))]
     for cell in cells:
         number = numbers[cell.recipe]
         sketch = sketches.get((recipe.key, number))
-        label = describe(cell)
-        found = Cell(name(cell), f"{label}, not painted yet")
+        label = describe_cell(cell)
+        found = MatrixCell(cell_name(cell), f"{label}, not painted yet")
         if number in here:
             url = thumbnails.thumbnail(here[number], THUMBNAIL_PIXELS)
-            found = Cell(name(cell), label, url, chosen=name(cell) == opened)
+            found = MatrixCell(cell_name(cell), label, url, chosen=cell_name(cell) == opened)
         elif sketch is not None:
-            found = Cell(name(cell), f"{label}, unfinished", thumbnails.data_url(sketch), True)
+            found = MatrixCell(
+                cell_name(cell), f"{label}, unfinished", thumbnails.data_url(sketch), True
+            )
         rows_of[cell.row].append(found)
     columns = recipe.content_depths if part == MATRIX else recipe.stages
-    down: list[Head | None] = [None]
+    down: list[MatrixHead | None] = [None]
     if part == MATRIX:
-        down = [head(network.layer(it)) for it in recipe.style_depths]
+        down = [column_head(network.layer(it)) for it in recipe.style_depths]
     width, height = styled.content.picture.size
     size = (1, 1) if part == TEXTURE else (height, width)
-    clicked = matrix.show(
-        [head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
+    clicked = matrix.image_matrix(
+        [column_head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
          for at, it in enumerate(columns)],
         list(zip(down, rows_of, strict=True)),
         size,
         f"{part} cells",
         f"{TITLES[part]}: {network.name} {recipe.content} {recipe.style}",
         "style \N{DOWNWARDS ARROW}\ncontent \N{RIGHTWARDS ARROW}" if part == MATRIX else "",
-        lambda it: urls.change(cell=it),
+        lambda it: urls.update_query(cell=it),
     )  # fmt: skip
     if clicked:
         st.rerun()
 
 
-def head(layer: Layer, before: str = "") -> Head:
+def column_head(layer: Layer, before: str = "") -> MatrixHead:
     """Describe a layer at the head of a row or a column."""
-    return Head(
+    return MatrixHead(
         f"{before}{layer.name}",
         layer_summary.describe_field(layer),
         depth_colours.depth_colour(layer.depth),
     )
 
 
-def name(cell: StyleCell) -> str:
+def cell_name(cell: StyleCell) -> str:
     """Name a place, as a link does."""
     return f"{cell.show}-{cell.row + 1}-{cell.column + 1}"
 
 
-def find(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
+def find_cell(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
     """Find the place that a link names; None where there is none such."""
-    return next((it for it in recipe.cells() if name(it) == named), None)
+    return next((it for it in recipe.cells() if cell_name(it) == named), None)
 
 
-def describe(cell: StyleCell) -> str:
+def describe_cell(cell: StyleCell) -> str:
     """Say in words who speaks in a picture."""
     told = []
     for voice, layers in (
@@ -168,7 +170,7 @@ def describe(cell: StyleCell) -> str:
     return ", ".join(told).capitalize()
 
 
-def query(styled: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
+def cell_query(styled: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
     """Write the link that paints one of the pictures on the Style page, as large as usual there."""
     layers = {name: ",".join(getattr(recipe, name)) for name in urls.STYLE_LAYERS}
     return {
@@ -179,6 +181,6 @@ def query(styled: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
     }
 
 
-def pictures(recipe: StyleDepthsRecipe) -> dict[int, StoredPicture]:
+def present_pictures(recipe: StyleDepthsRecipe) -> dict[int, StoredPicture]:
     """Fetch the pictures of a recipe that are finished, by their numbers."""
     return server_state.store().pictures(recipe)

@@ -46,7 +46,7 @@ class StyleView:
     asked: bool
 
 
-def read(network: Network, content: PickedImage, style: PickedImage) -> StyleView:
+def read_view(network: Network, content: PickedImage, style: PickedImage) -> StyleView:
     """Read from the URL which style transfer is asked for.
 
     Raises:
@@ -73,21 +73,21 @@ def read(network: Network, content: PickedImage, style: PickedImage) -> StyleVie
     return StyleView(content, style, recipe, bool(set(st.query_params) - {"network"}))
 
 
-def choose(problems: list[str]) -> tuple[PickedImage, PickedImage]:
+def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
     """Let the visitor choose what is painted, and in whose style."""
     st.html('<p class="side-title">Content</p>')
-    content = image_picker.choose("picture", SAMPLE, problems, "Content")
+    content = image_picker.pick_image("picture", SAMPLE, problems, "Content")
     st.html('<p class="side-title">Style</p>')
-    style = image_picker.choose("style", PAINTING, problems, "Style", image_picker.PAINTED)
-    return content or image_picker.find(SAMPLE), style or image_picker.find(PAINTING)
+    style = image_picker.pick_image("style", PAINTING, problems, "Style", image_picker.PAINTED)
+    return content or image_picker.find_image(SAMPLE), style or image_picker.find_image(PAINTING)
 
 
-def able(network: Network) -> list[Layer]:
+def style_layers(network: Network) -> list[Layer]:
     """List the layers that may speak, from shallow to deep: those that know places."""
     return [it for it in network.shown if it.size is not None]
 
 
-def between(network: Network, first: str, last: str) -> tuple[str, ...]:
+def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
     """Name the layers from one to another that speak for style together.
 
     Those that are usual for the network where these are their ends; else all that may speak, or as
@@ -96,22 +96,22 @@ def between(network: Network, first: str, last: str) -> tuple[str, ...]:
     usual: tuple[str, ...] = defaults.default_settings(network)["style_layers"]
     if (first, last) == (usual[0], usual[-1]):
         return usual
-    names = [it.name for it in able(network)]
+    names = [it.name for it in style_layers(network)]
     chosen = names[names.index(first) : names.index(last) + 1]
     count = min(len(chosen), LAYERS_AT_MOST)
     return tuple(chosen[round(at * (len(chosen) - 1) / max(count - 1, 1))] for at in range(count))
 
 
-def nearest(network: Network, name: str) -> int:
+def nearest_layer(network: Network, name: str) -> int:
     """Tell the place among the layers that may speak of one, or of the nearest to it."""
-    layers = able(network)
+    layers = style_layers(network)
     depth = network.layer(name).depth
     return min(range(len(layers)), key=lambda at: abs(layers[at].depth - depth))
 
 
-def stops(network: Network) -> list[layer_pickers.SliderStop]:
+def style_stops(network: Network) -> list[layer_pickers.SliderStop]:
     """Describe the layers for the sliders, each with one of its neurons if that has been drawn."""
-    layers = able(network)
+    layers = style_layers(network)
     count = min(len(layers), EXAMPLES_AT_MOST)
     shown = {round(at * (len(layers) - 1) / max(count - 1, 1)) for at in range(count)}
     found = []
@@ -128,13 +128,13 @@ def stops(network: Network) -> list[layer_pickers.SliderStop]:
     return found
 
 
-def curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]]:
+def stored_curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]]:
     """Read how each cost of a finished picture fell, by its name."""
     told = json.loads(str(facts.get("losses", "{}")))
     return {name: it["curve"] for name, it in told.items()}
 
 
-def course(key: str) -> tuple[dict[str, Sequence[float]], float]:
+def running_history(key: str) -> tuple[dict[str, Sequence[float]], float]:
     """Read how each cost of an unfinished picture fell so far, and the share of steps behind.
 
     Args:

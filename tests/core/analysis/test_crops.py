@@ -53,7 +53,9 @@ def test_grey_outside_of_the_crop_changes_nothing(made: tuple[Network, Index]) -
                 frame = CenterCrop(hit.size, index.plan.input_size)
                 grey = np.full_like(pixels, 128)
                 grey[top:bottom, left:right] = np.array(cut.picture)
-                before, after = (crops.as_seen(Image.fromarray(it), frame) for it in (pixels, grey))
+                before, after = (
+                    crops.network_input(Image.fromarray(it), frame) for it in (pixels, grey)
+                )
                 # JPEGs may have been decoded at a half for the index, so compare these two.
                 was = value_at(network, before, layer.name, unit, hit)
                 now = value_at(network, after, layer.name, unit, hit)

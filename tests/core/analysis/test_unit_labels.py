@@ -76,9 +76,9 @@ def test_a_neuron_is_named_by_its_class_or_by_a_clear_label() -> None:
 
 def test_the_clearest_neuron_of_a_layer_is_known() -> None:
     network = registry.load("sketchnet", device="cpu")
-    unit = unit_labels.clearest(network, "relu3b")
+    unit = unit_labels.clearest_unit(network, "relu3b")
     known = unit_labels.labels_of(network)
     assert known is not None and unit is not None
     assert known.layers["relu3b"][unit].iou == max(it.iou for it in known.layers["relu3b"])
     other = dataclasses.replace(network, fingerprint="0" * 16)
-    assert unit_labels.clearest(other, "relu3b") is None
+    assert unit_labels.clearest_unit(other, "relu3b") is None

@@ -35,7 +35,9 @@ def keep(inputs: Inputs, image: Tensor | str) -> str:
 
 
 def opened(inputs: Inputs, fingerprint: str, size: int) -> Tensor:
-    return image_io.to_tensor(image_io.scaled(image_io.open_picture(inputs[fingerprint]), size))[0]
+    return image_io.to_tensor(
+        image_io.limit_size(image_io.open_picture(inputs[fingerprint]), size)
+    )[0]
 
 
 def dream(network: Network, inputs: Inputs, recipe: DreamRecipe) -> list[Tensor]:

@@ -179,7 +179,7 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
 @pytest.mark.parametrize("layer", ["relu1b", "relu2b", "relu3b", "relu4b", "relu5b", "logits"])
 def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) -> None:
     network = registry.load("sketchnet", device="cpu")
-    photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 128))[0]
+    photograph = image_io.to_tensor(image_io.limit_size(samples.picture("cat"), 128))[0]
     recipe = render_dreams.plan(
         network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4
     )
@@ -228,7 +228,7 @@ def test_octaves_grow_to_the_full_size() -> None:
 
 def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
     height, width = photograph.shape[2:]
-    zoomed = motion.zoomed(photograph, 1.25, 0.0)
+    zoomed = motion.zoom_and_rotate(photograph, 1.25, 0.0)
     for row, col in ((5, 7), (18, 26), (30, 44)):
         at_row = (row + 0.5 - height / 2) / 1.25 + height / 2 - 0.5
         at_col = (col + 0.5 - width / 2) / 1.25 + width / 2 - 0.5
@@ -239,7 +239,7 @@ def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
 def test_turning_is_counter_clockwise_and_keeps_proportions() -> None:
     image = torch.zeros(1, 3, 41, 81)
     image[..., 20, 60:75] = 1  # a bar to the right of the middle
-    turned = motion.zoomed(image, 1.0, 45.0)[0, 0]
+    turned = motion.zoom_and_rotate(image, 1.0, 45.0)[0, 0]
     rows, cols = torch.nonzero(turned > 0.3, as_tuple=True)
     angles = [
         math.degrees(math.atan2(20 - row, col - 40))
@@ -253,7 +253,7 @@ def test_a_film_carries_its_dream_on(tiny: Network, pictures: Pictures, scene: T
     frames = dreamt(tiny, recipe, pictures)
     assert len(frames) == 3 and recipe.pictures == (0, 1, 2)
     for before, after in itertools.pairwise(frames):
-        moved = motion.zoomed(before[None], 1.1, 2.0)[0]
+        moved = motion.zoom_and_rotate(before[None], 1.1, 2.0)[0]
         assert float((after - moved).square().mean().sqrt()) < 0.08
         assert float((after - before).square().mean().sqrt()) > 0.08
 

@@ -24,7 +24,7 @@ def sketchnet() -> Network:
 def test_shuffled_squares_are_the_same_squares_in_another_order() -> None:
     image = torch.rand(2, 3, 13, 19)
     parts, rows, cols = 3, 4, 6
-    laid = lesson_measures.shuffled(image, parts, torch.Generator().manual_seed(1))
+    laid = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(1))
     assert laid.shape == (2, 3, 12, 18)
     before = [
         image[:, :, i * rows : (i + 1) * rows, j * cols : (j + 1) * cols]
@@ -42,7 +42,7 @@ def test_shuffled_squares_are_the_same_squares_in_another_order() -> None:
 
 def test_what_does_not_move_is_not_upset(tiny: Network, photograph: Tensor) -> None:
     flat = torch.cat([torch.full((1, 3, 24, 20), 0.3), torch.full((1, 3, 24, 20), 0.8)])
-    assert max(lesson_measures.upset(tiny, flat, 4).values()) == pytest.approx(0, abs=1e-5)
+    assert max(lesson_measures.shuffle_effect(tiny, flat, 4).values()) == pytest.approx(0, abs=1e-5)
     some = torch.cat([photograph[..., :36, :52], photograph[..., :36, :52].flip(1) ** 2])
     # A slower reference: one picture and one order after the other.
     generator = torch.Generator().manual_seed(0)
@@ -50,17 +50,17 @@ def test_what_does_not_move_is_not_upset(tiny: Network, photograph: Tensor) -> N
     own = [tiny.activations(it[None], [name])[name][0].mean((1, 2)) for it in some]
     apart = float((own[0] - own[1]).norm())
     for _ in range(lesson_measures.ROUNDS):
-        cut = lesson_measures.shuffled(some, 2, generator)
+        cut = lesson_measures.shuffle_squares(some, 2, generator)
         for at in range(2):
             after = tiny.activations(cut[at][None], [name])[name][0].mean((1, 2))
             moved.append(float((after - own[at]).norm()) / apart)
-    assert lesson_measures.upset(tiny, some, 2)[name] == pytest.approx(
+    assert lesson_measures.shuffle_effect(tiny, some, 2)[name] == pytest.approx(
         sum(moved) / len(moved), rel=1e-4
     )
 
 
 def test_shuffling_upsets_deep_layers_and_hardly_the_first(sketchnet: Network) -> None:
-    found = lesson_measures.upset(sketchnet, lesson_measures.pictures(sketchnet), 4)
+    found = lesson_measures.shuffle_effect(sketchnet, lesson_measures.draw_images(sketchnet), 4)
     values = list(found.values())
     assert found["relu1a"] == pytest.approx(0.12, abs=0.02)
     assert found["relu5b"] == pytest.approx(0.62, abs=0.03)
@@ -70,11 +70,13 @@ def test_shuffling_upsets_deep_layers_and_hardly_the_first(sketchnet: Network) -
 
 
 def test_labels_agree_as_counted() -> None:
-    assert lesson_measures.commonest(["a", "b", "a", "c"]) == 0.5
-    assert lesson_measures.commonest([]) == 0.0
-    assert lesson_measures.chance(["same"] * 20) == 1.0
+    assert lesson_measures.most_common_share(["a", "b", "a", "c"]) == 0.5
+    assert lesson_measures.most_common_share([]) == 0.0
+    assert lesson_measures.chance_agreement(["same"] * 20) == 1.0
     # Nine that all differ: one of nine is the commonest.
-    assert lesson_measures.chance([str(number) for number in range(20)]) == pytest.approx(1 / 9)
+    assert lesson_measures.chance_agreement([str(number) for number in range(20)]) == pytest.approx(
+        1 / 9
+    )
 
 
 def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> None:
@@ -82,8 +84,8 @@ def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> N
     tally = build.open_accumulator(build.plan_index(sketchnet, source), source, out)
     for _ in build.build_index(sketchnet, source, tally, out):
         pass
-    found = lesson_measures.agreement(reader.open_index(out))
-    by_chance = lesson_measures.chance([source.label(it.name) for it in source.entries()])
+    found = lesson_measures.label_agreement(reader.open_index(out))
+    by_chance = lesson_measures.chance_agreement([source.label(it.name) for it in source.entries()])
     assert by_chance == pytest.approx(0.157, abs=0.01)
     assert found["relu1a"] == pytest.approx(0.21, abs=0.02)
     assert found["relu3b"] == pytest.approx(0.34, abs=0.03)
@@ -94,7 +96,7 @@ def test_the_nine_of_deep_neurons_agree(sketchnet: Network, tmp_path: Path) -> N
 
 def test_halves_of_paintings_find_each_other_by_style(sketchnet: Network) -> None:
     every = [image_io.to_tensor(paintings.picture(it, size=256)) for it in paintings.PAINTINGS]
-    found = lesson_measures.told_apart(sketchnet, every)
+    found = lesson_measures.nearest_half_accuracy(sketchnet, every)
     assert min(style for style, _ in found.values()) >= 0.9
     assert sum(content for _, content in found.values()) / len(found) < 0.6
     assert found["relu1a"][1] <= 0.3
@@ -104,7 +106,7 @@ def test_a_painting_carries_its_whole_style_and_a_photograph_none() -> None:
     photograph = {"style a": 4.0, "style b": 2.0, "content a": 0.0}
     painting = {"style a": 0.0, "style b": 0.0, "content a": 3.0}
     half = {"style a": 3.0, "style b": 0.5, "content a": 1.0}
-    assert lesson_measures.carried(photograph, photograph) == 0
-    assert lesson_measures.carried(photograph, painting) == 1
-    assert lesson_measures.carried(photograph, half) == pytest.approx((0.25 + 0.75) / 2)
-    assert lesson_measures.mean_of("style", half) == pytest.approx(1.75)
+    assert lesson_measures.edges_carried(photograph, photograph) == 0
+    assert lesson_measures.edges_carried(photograph, painting) == 1
+    assert lesson_measures.edges_carried(photograph, half) == pytest.approx((0.25 + 0.75) / 2)
+    assert lesson_measures.mean_loss("style", half) == pytest.approx(1.75)

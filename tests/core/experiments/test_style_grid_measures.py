@@ -174,7 +174,7 @@ def test_pictures_are_judged_beside_photograph_and_painting(
     labels = [Label("1", 0, "eye", "part", 0.3), Label("3", 1, "iris", "part", 0.3)]
     labels += [Label("3", 2, "star", "shape", 0.3), Label("3", 4, "star", "shape", 0.3)]
     judge = GridEvaluator(tiny, recipe, inputs, labels)
-    photograph = image_io.scaled(image_io.open_picture(inputs[recipe.content]), 64)
+    photograph = image_io.limit_size(image_io.open_picture(inputs[recipe.content]), 64)
     untouched = judge.measure(image_io.encode_png(photograph))
     assert set(untouched.gram) == set(untouched.content) == {"1", "3"}
     assert max(untouched.content.values()) < 1e-3 < min(untouched.gram.values())
@@ -196,8 +196,8 @@ def test_eyes_are_measured_as_one_label(tiny: Network) -> None:
     one = [Label("3", 1, "iris", "part", 0.3), Label("3", 4, "eye", "object", 0.3)]
     same = [dataclasses.replace(it, concept="star", kind="shape") for it in one]
     grown = concept_growth.concept_growth(before, after, same)
-    assert style_grid_measures.eyes_grown(before, after, one) == pytest.approx(grown[0].value)
-    assert style_grid_measures.eyes_grown(before, after, same) is None
+    assert style_grid_measures.eye_growth(before, after, one) == pytest.approx(grown[0].value)
+    assert style_grid_measures.eye_growth(before, after, same) is None
 
 
 def test_averages_are_of_what_all_have() -> None:
@@ -206,7 +206,7 @@ def test_averages_are_of_what_all_have() -> None:
     )
     rows = (ConceptGrowth("eye", "part", 2, 3.0), ConceptGrowth("star", "shape", 2, 9.0))
     other = GridMeasures({"a": 3.0}, {"a": 1.0}, 0.7, 3, 4, rows, None)
-    found = style_grid_measures.averaged([one, other])
+    found = style_grid_measures.average_measures([one, other])
     assert found.gram == {"a": 2.0} and found.content == {"a": 0.5} and found.edges == 0.6
     assert (found.to_painting, found.to_photograph, found.eyes) == (2, 3, 1.0)
     assert found.grown == (ConceptGrowth("eye", "part", 2, 2.0),)

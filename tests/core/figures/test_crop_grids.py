@@ -26,37 +26,37 @@ def index(tiny: Network, tmp_path: Path) -> Index:
 
 def test_a_border_crop_stands_where_it_was_in_its_field() -> None:
     part = Crop(Image.new("RGB", (20, 10), "red"), (0, 0, 10, 20), (20, 20), (10, 0), False)
-    drawn = np.asarray(crop_grids.tile(part, 40))
+    drawn = np.asarray(crop_grids.draw_crop(part, 40))
     assert (drawn[20:] == (255, 0, 0)).all() and (drawn[:20] == layout.OUTSIDE).all()
 
 
 def test_a_wide_picture_stands_in_the_middle_with_its_outline() -> None:
     whole = Image.new("RGB", (40, 20), "blue")
     part = Crop(whole, (0, 0, 20, 40), (20, 40), (0, 0), True, outline=(5, 10, 15, 30))
-    drawn = np.asarray(crop_grids.tile(part, 40))
+    drawn = np.asarray(crop_grids.draw_crop(part, 40))
     assert (drawn[:10] == layout.OUTSIDE).all() and (drawn[30:] == layout.OUTSIDE).all()
     assert tuple(drawn[15, 10]) == (255, 212, 0) and tuple(drawn[20, 20]) == (0, 0, 255)
 
 
 def test_a_grid_shows_the_best_first(tiny: Network, index: Index) -> None:
-    grid = crop_grids.grid(index, "3", 2, side=30)
+    grid = crop_grids.draw_crop_grid(index, "3", 2, side=30)
     assert grid.size == (94, 94)
     best = crops.crop_hit(index, "3", index.top("3", 2)[0])
-    assert np.array_equal(np.asarray(grid)[:30, :30], np.asarray(crop_grids.tile(best, 30)))
-    assert crop_grids.grid(index, "3", 2, side=30, count=2).size == (62, 30)
-    least = crop_grids.grid(index, "3", 2, side=30, count=1, least=True)
+    assert np.array_equal(np.asarray(grid)[:30, :30], np.asarray(crop_grids.draw_crop(best, 30)))
+    assert crop_grids.draw_crop_grid(index, "3", 2, side=30, count=2).size == (62, 30)
+    least = crop_grids.draw_crop_grid(index, "3", 2, side=30, count=1, least=True)
     worst = crops.crop_hit(index, "3", index.least("3", 2)[0])
-    assert np.array_equal(np.asarray(least), np.asarray(crop_grids.tile(worst, 30)))
-    assert crop_grids.grid(index, "6", 1, side=30, network=tiny).size == (94, 94)
+    assert np.array_equal(np.asarray(least), np.asarray(crop_grids.draw_crop(worst, 30)))
+    assert crop_grids.draw_crop_grid(index, "6", 1, side=30, network=tiny).size == (94, 94)
 
 
 def test_a_figure_has_a_band_for_each_layer(tiny: Network, index: Index) -> None:
     chosen = {name: crop_grids.most_distinctive(index, name, 3) for name in ("1", "6")}
     assert [len(units) for units in chosen.values()] == [3, 3]
     heard: list[float] = []
-    figure = crop_grids.figure(tiny, index, chosen, steps=2, columns=2, listen=heard.append)
+    figure = crop_grids.draw_figure(tiny, index, chosen, steps=2, columns=2, listen=heard.append)
     assert heard == sorted(heard) and heard[-1] == 1
-    narrow = crop_grids.figure(tiny, index, {"1": chosen["1"]}, steps=2, columns=2)
+    narrow = crop_grids.draw_figure(tiny, index, {"1": chosen["1"]}, steps=2, columns=2)
     assert figure.height > 1.7 * narrow.height and figure.width == narrow.width
 
 
@@ -88,7 +88,7 @@ def test_an_index_of_other_weights_is_refused(index: Index) -> None:
     with pytest.raises(ExplorerError, match="was made with weights"):
         analysis.probe(other, photograph(1), index)
     with pytest.raises(ExplorerError, match="was made with weights"):
-        crop_grids.figure(other, index, {"3": [1]}, steps=1)
+        crop_grids.draw_figure(other, index, {"3": [1]}, steps=1)
 
 
 def test_sketchnet_finds_its_own_classes(tmp_path: Path) -> None:
@@ -105,9 +105,11 @@ def test_sketchnet_finds_its_own_classes(tmp_path: Path) -> None:
 
 def test_clear_paper_shows_what_lies_behind(tiny: Network, index: Index) -> None:
     part = Crop(Image.new("RGB", (20, 10), "red"), (0, 0, 10, 20), (20, 20), (10, 0), False)
-    drawn = np.asarray(crop_grids.tile(part, 40, clear=True))
+    drawn = np.asarray(crop_grids.draw_crop(part, 40, clear=True))
     assert (drawn[20:] == (255, 0, 0, 255)).all() and (drawn[:20, :, 3] == 0).all()
-    clear, plain = (crop_grids.grid(index, "3", 2, side=30, clear=it) for it in (True, False))
+    clear, plain = (
+        crop_grids.draw_crop_grid(index, "3", 2, side=30, clear=it) for it in (True, False)
+    )
     assert clear.mode == "RGBA" and clear.size == plain.size
     assert np.asarray(clear)[15, 30:32, 3].max() == 0
     seen = np.asarray(clear)[..., 3] == 255

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.images.motion import carried, toned, zoomed
-from core.images.resize import resized
+from core.images.motion import match_tone, warp_detail, zoom_and_rotate
+from core.images.resize import resize_image
 
 
 def disc(height: int, width: int, row: float, col: float, radius: float) -> Tensor:
@@ -29,7 +29,7 @@ def test_things_move_as_geometry_says(zoom: float, turn: float) -> None:
     height, width, radius = 61, 121, 5.0
     down, right = 6.0, 10.0
     image = disc(height, width, 30 + down, 60 + right, radius)
-    moved = zoomed(image, zoom, turn)
+    moved = zoom_and_rotate(image, zoom, turn)
     angle = math.radians(turn)
     # Counter-clockwise, with rows counted downwards.
     wanted = (
@@ -43,30 +43,30 @@ def test_things_move_as_geometry_says(zoom: float, turn: float) -> None:
 
 def test_without_zoom_and_turn_nothing_moves(photograph: Tensor) -> None:
     before = photograph.clone()
-    assert torch.allclose(zoomed(photograph, 1.0, 0.0), photograph, atol=1e-5)
+    assert torch.allclose(zoom_and_rotate(photograph, 1.0, 0.0), photograph, atol=1e-5)
     assert torch.equal(photograph, before)
 
 
 def test_a_larger_picture_has_the_same_means(photograph: Tensor) -> None:
     height, width = photograph.shape[2:]
     for size in ((height // 2, width // 2), (2 * height, 2 * width)):
-        there = resized(photograph, size)
+        there = resize_image(photograph, size)
         assert tuple(there.shape[2:]) == size
         assert float(there.mean()) == pytest.approx(float(photograph.mean()), abs=0.01)
-    assert resized(photograph, (height, width)) is photograph
+    assert resize_image(photograph, (height, width)) is photograph
 
 
 def test_light_and_contrast_return_to_where_they_were() -> None:
     generator = torch.Generator().manual_seed(0)
     like = 0.4 + 0.1 * torch.randn(1, 3, 40, 50, generator=generator)
     loud = 0.6 + 0.2 * torch.randn(1, 3, 40, 50, generator=generator)
-    calm = toned(loud.clamp(0, 1), like.clamp(0, 1), change=0.05)
+    calm = match_tone(loud.clamp(0, 1), like.clamp(0, 1), change=0.05)
     assert torch.allclose(calm.mean((2, 3)), like.mean((2, 3)), atol=0.01)
     wanted = (like.var((2, 3)) + 0.05**2).sqrt()
     assert torch.allclose(calm.std((2, 3)), wanted, rtol=0.05)
     # What is quieter than it may be is left as it is.
     quiet = like.clamp(0, 1)
-    assert torch.allclose(toned(quiet, quiet, 0.05), quiet, atol=1e-5)
+    assert torch.allclose(match_tone(quiet, quiet, 0.05), quiet, atol=1e-5)
 
 
 def test_a_dream_moves_with_its_things() -> None:
@@ -79,7 +79,7 @@ def test_a_dream_moves_with_its_things() -> None:
     now = ground[..., 6:102, 4:132]
     detail = torch.zeros_like(before)
     detail[..., 40:50, 60:74] = 0.3
-    moved = carried(detail, before, now)
+    moved = warp_detail(detail, before, now)
     row, col = centre(moved.abs())
     assert (row, col) == pytest.approx((44.5 + 4, 66.5 + 6), abs=1.5)
 
@@ -88,6 +88,6 @@ def test_a_dream_fades_where_something_else_is_seen() -> None:
     before = torch.zeros(1, 3, 48, 64)
     now = torch.zeros(1, 3, 48, 64)
     now[..., 32:] = 1  # something has come in from the right
-    moved = carried(torch.full((1, 3, 48, 64), 0.2), before, now)
+    moved = warp_detail(torch.full((1, 3, 48, 64), 0.2), before, now)
     assert float(moved[..., 40:56].abs().max()) < 0.02
     assert float(moved[..., 4:20].mean()) == pytest.approx(0.2, abs=0.02)

@@ -85,7 +85,7 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     frame = ReflectPad(7)
     other = frame(picture.flip(3) * 0.7)
     seen = found.activations(other, ["1", "4"])
-    mask = losses.at_places(
+    mask = losses.resize_mask(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
     )
     cost = getattr(losses, kind)

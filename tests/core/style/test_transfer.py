@@ -17,7 +17,7 @@ from core.images import image_io
 from core.networks import network as network_module
 from core.networks import registry
 from core.networks.network import Network
-from core.progress import thinned
+from core.progress import downsample_curve
 from core.recipes import kinds
 from core.recipes.style import StyleRecipe
 from core.style import defaults, loss_builder, transfer
@@ -108,14 +108,14 @@ def test_costs_are_told_from_the_first_step(
     assert shares == pytest.approx([(at + 1) / 45 for at in range(45)])
     (picture,) = progress.pictures
     ended = json.loads(str(picture.facts["losses"]))
-    assert {name: thinned(it) for name, it in course.costs.items()} == {
+    assert {name: downsample_curve(it) for name, it in course.costs.items()} == {
         name: it["curve"] for name, it in ended.items()
     }
 
 
 def test_a_long_curve_is_told_by_its_ends_and_what_lies_between() -> None:
-    assert thinned([3.0, 2.0, 1.0]) == [3.0, 2.0, 1.0]
-    few = thinned([float(it) for it in range(1000)])
+    assert downsample_curve([3.0, 2.0, 1.0]) == [3.0, 2.0, 1.0]
+    few = downsample_curve([float(it) for it in range(1000)])
     assert len(few) == 100 and (few[0], few[-1]) == (0.0, 999.0)
     assert max(b - a for a, b in itertools.pairwise(few)) <= 11
 
@@ -154,7 +154,7 @@ def test_content_is_reconstructed_from_noise(
     assert recipe.subject == "reconstruction" and recipe.style_layers == ()
     found = painted(tiny, recipe, pictures)
     assert losses(found)["content 1"]["end"] < 0.1 * losses(found)["content 1"]["start"]
-    target = image_io.to_tensor(image_io.scaled(image_io.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.limit_size(image_io.to_picture(scene), 80))[0]
     alike = torch.corrcoef(torch.stack([found.image.flatten(), target.flatten()]))[0, 1]
     assert float(alike) > 0.7
 
@@ -187,7 +187,7 @@ def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
     pictures: Pictures,
 ) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    photograph = image_io.to_tensor(image_io.scaled(samples.picture("cat"), 96))[0]
+    photograph = image_io.to_tensor(image_io.limit_size(samples.picture("cat"), 96))[0]
     recipe = transfer.plan(
         network,
         content=pictures.keep(photograph),
@@ -208,7 +208,7 @@ def test_light_alone_keeps_colours(
 ) -> None:
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     found = painted(tiny, small(tiny, colours="light", **named), pictures)
-    target = image_io.to_tensor(image_io.scaled(image_io.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.limit_size(image_io.to_picture(scene), 80))[0]
     apart = found.image - target
     inside = ((found.image > 0.004) & (found.image < 0.996)).all(0)
     assert float((apart[0] - apart[2]).abs()[inside].max()) < 1e-5
@@ -232,7 +232,7 @@ def test_outside_its_mask_nothing_is_painted(
     mask[..., 43:] = 1
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     found = painted(tiny, small(tiny, masks=(pictures.keep(mask),), **named), pictures)
-    target = image_io.to_tensor(image_io.scaled(image_io.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.limit_size(image_io.to_picture(scene), 80))[0]
     apart = (found.image - target).abs().mean(0)
     assert float(apart[:, :37].max()) < 1e-4 and float(apart[:, 44:].mean()) > 0.03
 
@@ -279,25 +279,27 @@ def test_large_pictures_come_out_the_same_in_tiles(
     recipe = small(network, **named, **settings)
     tiled = dataclasses.replace(recipe, tile=512)
     apart = painted(network, recipe, pictures).image - painted(network, tiled, pictures).image
-    assert 0 < transfer.scales(recipe, (494, 700))[0][1] == 700
+    assert 0 < transfer.plan_scales(recipe, (494, 700))[0][1] == 700
     assert float(apart.abs().max()) < 1e-3
 
 
 def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
     recipe = small(tiny, content=pictures.keep(scene), init="noise", size=512, smallest=128)
-    assert transfer.scales(recipe, (256, 512)) == [
+    assert transfer.plan_scales(recipe, (256, 512)) == [
         (64, 128),
         (91, 181),
         (128, 256),
         (181, 362),
         (256, 512),
     ]
-    assert transfer.scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [(256, 512)]
+    assert transfer.plan_scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [
+        (256, 512)
+    ]
     # It begins with the smallest wherever it ends, and for a little more there is no size.
     doubled = dataclasses.replace(recipe, scale=2.0, smallest=64)
-    assert transfer.scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
-    assert transfer.scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
-    assert transfer.scales(doubled, (68, 66)) == [(68, 66)]
+    assert transfer.plan_scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
+    assert transfer.plan_scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
+    assert transfer.plan_scales(doubled, (68, 66)) == [(68, 66)]
 
 
 def test_an_enlarged_picture_has_the_detail_of_its_start(
@@ -307,16 +309,16 @@ def test_an_enlarged_picture_has_the_detail_of_its_start(
     start = scene[None]
     before = transfer.resized(start, (30, 43))
     # What was not painted on yet is the start itself, and a change of all of it stays one.
-    torch.testing.assert_close(transfer.enlarged(before, start, recipe), start, atol=1e-5, rtol=0)
-    darker = transfer.enlarged((before - 0.1).clamp(0, 1), start, recipe)
+    torch.testing.assert_close(transfer.upscale(before, start, recipe), start, atol=1e-5, rtol=0)
+    darker = transfer.upscale((before - 0.1).clamp(0, 1), start, recipe)
     inside = ((start > 0.2) & (start < 0.9)).all(1, keepdim=True).expand_as(start)
     apart = (start - darker)[inside]
     assert float((apart - 0.1).abs().mean()) < 0.01
     noise = dataclasses.replace(recipe, init="noise")
     merely = transfer.resized(before, (60, 86)).clamp(0, 1)
-    assert torch.equal(transfer.enlarged(before, start, noise), merely)
+    assert torch.equal(transfer.upscale(before, start, noise), merely)
     # At its own size nothing is laid onto anything.
-    assert torch.equal(transfer.enlarged(start * 0.5, start, recipe), start * 0.5)
+    assert torch.equal(transfer.upscale(start * 0.5, start, recipe), start * 0.5)
 
 
 def test_layers_pull_alike_at_every_size(

@@ -79,7 +79,9 @@ def test_a_film_is_dreamt_over(tmp_path: Path, kind: str) -> None:
     clip, out = tmp_path / f"clip.{kind}", tmp_path / "film.gif"
     cat = samples.picture("cat").crop((0, 0, 320, 240))
     frames = [cat.crop((8 * at, 0, 8 * at + 256, 240)).resize((128, 120)) for at in range(4)]
-    clip.write_bytes(video_io.encode([image_io.encode_png(it) for it in frames], f".{kind}", 12))
+    clip.write_bytes(
+        video_io.encode_video([image_io.encode_png(it) for it in frames], f".{kind}", 12)
+    )
     words = ("dream-film", "sketchnet", "relu3b", str(clip), "--out", str(out), *FAST, "--json")
     told = json.loads(run(*words, "--frames", "3"))
     assert told["frames"] == 3 and len(told["clip"]) == 2

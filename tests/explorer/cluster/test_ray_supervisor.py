@@ -257,7 +257,7 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
         cluster_process = stack.enter_context(head(port))
         _kill_server(jobs, key)
         assert state(jobs, key).state == "running"  # as far as anybody has seen
-        server = engine.start(store)
+        server = engine.start_engine(store)
         assert isinstance(server, RaySupervisor)
         server.start()
         stack.callback(server.stop)
@@ -328,11 +328,11 @@ def test_a_wrong_engine_is_refused(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.delenv(engine.ENGINE_VARIABLE, raising=False)
     with pytest.raises(ExplorerError, match=message):
-        engine.configure(name, address)
+        engine.configure_engine(name, address)
     assert engine.ENGINE_VARIABLE not in os.environ
 
 
 def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ExplorerError, match="pip install -r requirements-cluster"):
-        engine.configure(engine.RAY)
+        engine.configure_engine(engine.RAY)

@@ -199,13 +199,13 @@ def test_a_cover_prefers_living_neurons_and_reads_few(found: Gallery) -> None:
 
 def test_names_are_bounded_and_plain(found: Gallery) -> None:
     job = make(found, recipe(layer="features.7"))
-    assert "features.7" in queries.name(job)
+    assert "features.7" in queries.picture_title(job)
     found.rename(job.key, "\u202e Eyes \n")
-    assert queries.name(get(found, recipe(layer="features.7"))) == "Eyes"
+    assert queries.picture_title(get(found, recipe(layer="features.7"))) == "Eyes"
     with pytest.raises(ExplorerError, match="has 81 characters"):
         found.rename(job.key, "x" * (TITLE_AT_MOST + 1))
     found.rename(job.key, "")
-    assert "features.7" in queries.name(get(found, recipe(layer="features.7")))
+    assert "features.7" in queries.picture_title(get(found, recipe(layer="features.7")))
 
 
 def test_what_is_deleted_comes_back(found: Gallery) -> None:
@@ -288,7 +288,7 @@ def test_a_zip_holds_pictures_recipes_and_a_list(found: Gallery, clock: Clock) -
     job = make(found, recipe(layer="features.7"))
     found.rename(job.key, 'CON: "Äuge" / ../x')
     job = get(found, recipe(layer="features.7"))
-    zipped = zipfile.ZipFile(io.BytesIO(zip_export.archive(found, [job])))
+    zipped = zipfile.ZipFile(io.BytesIO(zip_export.write_zip(found, [job])))
     assert zipped.testzip() is None
     folder = f"con-auge-x-{job.id}"
     names = zipped.namelist()
@@ -311,7 +311,7 @@ def test_pictures_that_came_with_loss_are_not_called_exact(found: Gallery) -> No
     assert job.state == "done"
     assert keys(found.entries(EVERYTHING)) == [job.key]
     assert len(found.cover(job, 4)) == 4
-    zipped = zipfile.ZipFile(io.BytesIO(zip_export.archive(found, [job])))
+    zipped = zipfile.ZipFile(io.BytesIO(zip_export.write_zip(found, [job])))
     (entry,) = json.loads(zipped.read("manifest.json"))["entries"]
     assert {it["exact"] for it in entry["pictures"]} == {False}
     assert all(it["file"].endswith(".webp") for it in entry["pictures"])
@@ -323,9 +323,9 @@ def test_too_much_for_one_zip_is_refused(found: Gallery, monkeypatch: pytest.Mon
     job = make(found, recipe())
     monkeypatch.setattr(zip_export, "BYTES_AT_MOST", found.weight([job]) - 1)
     with pytest.raises(ExplorerError, match="too much for one zip"):
-        zip_export.archive(found, [job])
+        zip_export.write_zip(found, [job])
     with pytest.raises(ExplorerError, match="too many"):
-        zip_export.archive(found, [job] * (zip_export.ENTRIES_AT_MOST + 1))
+        zip_export.write_zip(found, [job] * (zip_export.ENTRIES_AT_MOST + 1))
 
 
 def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
@@ -333,8 +333,8 @@ def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
     with found.jobs.store.transaction() as connection:
         connection.execute("UPDATE jobs SET recipe = json_set(recipe, '$.version', 0)")
     job = get(found, recipe())
-    assert queries.name(job) == "tiny 3 neurons"
-    assert queries.settings(job)["steps"] == 2
+    assert queries.picture_title(job) == "tiny 3 neurons"
+    assert queries.recipe_settings(job)["steps"] == 2
     assert units(found, job) == list(range(BATCH))
 
 
@@ -368,12 +368,14 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
         (0, 0, True), (1, 0, True), (2, 0, True), (3, 0, False)
     ]  # fmt: skip
     assert [it.place.result for it in found.look(places)] == [it.key for it in asked.parts()]
-    with zipfile.ZipFile(io.BytesIO(zip_export.archive(found, [job]))) as file:
+    with zipfile.ZipFile(io.BytesIO(zip_export.write_zip(found, [job]))) as file:
         saved = [name for name in file.namelist() if name.endswith(".png")]
     assert [name[-8:] for name in saved] == ["0000.png", "0001.png", "0002.png"]
 
 
 def test_costs_of_style_are_told_as_rows_not_as_json() -> None:
     costs = {"content a": {"start": 0.0, "end": 0.51234, "curve": [0, 1]}}
-    told = gallery_entry.told({"losses": json.dumps(costs), "dead": False, "activation": 1.23456})
+    told = gallery_entry.facts_caption(
+        {"losses": json.dumps(costs), "dead": False, "activation": 1.23456}
+    )
     assert told == {"Activation": "1.235", "Content a": "0 \N{RIGHTWARDS ARROW} 0.512"}

@@ -162,4 +162,4 @@ def test_the_app_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:
 def test_a_neurons_own_picture_is_compared_in_words(
     own: float, best: float, median: float, words: str
 ) -> None:
-    assert dataset_examples.compare(own, best, median, "drawing", "them") == words
+    assert dataset_examples.compare_values(own, best, median, "drawing", "them") == words

@@ -22,7 +22,7 @@ def test_bars_give_a_row_for_each_series() -> None:
 
 def test_tables_give_their_rows_with_gaps() -> None:
     table = {"eye": [1.5, None], "wheel": [0.5, 2.0]}
-    figure = figures.heat(table, ["shallow", "deep"], "{:.1f}".format, "#123456", 2.0)
+    figure = figures.heatmap(table, ["shallow", "deep"], "{:.1f}".format, "#123456", 2.0)
     assert chart.numbers_of(figure) == {
         "wheel": {"shallow": 0.5, "deep": 2.0},
         "eye": {"shallow": 1.5, "deep": None},
@@ -32,9 +32,9 @@ def test_tables_give_their_rows_with_gaps() -> None:
 
 def test_squares_and_histograms_give_theirs() -> None:
     cosines = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
-    square = chart.numbers_of(figures.together(cosines, [1, 0], ["one", "two"]))
+    square = chart.numbers_of(figures.cosine_matrix(cosines, [1, 0], ["one", "two"]))
     assert square == {"two": {"two": 1.0, "one": 0.25}, "one": {"two": 0.25, "one": 1.0}}
-    clickable = figures.together(cosines, [1, 0], ["one", "two"])
+    clickable = figures.cosine_matrix(cosines, [1, 0], ["one", "two"])
     figures.clickable(clickable, [1, 0], (0, 1), 100)
     assert chart.numbers_of(clickable) == square
     values = np.array([0.0, 0.0, 1.0, 2.0], np.float32)

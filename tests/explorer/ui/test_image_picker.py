@@ -66,7 +66,7 @@ def test_a_picture_of_ones_own_is_chosen_kept_and_found_again() -> None:
     assert app.text[0].value == f"{name} (120, 80)"
     # Another visitor with the link sees it too.
     assert open_page(picture=name).text[0].value == f"{name} (120, 80)"
-    again = image_picker.find(name).picture
+    again = image_picker.find_image(name).picture
     assert ImageChops.difference(again, picture).getbbox() is None
 
 
@@ -101,7 +101,7 @@ def test_a_very_large_picture_is_made_smaller() -> None:
 
 
 def test_keeping_a_sample_lets_work_start_from_it(tmp_path: Path) -> None:
-    chosen = image_picker.find("coffee")
+    chosen = image_picker.find_image("coffee")
     content = server_state.store().input(image_picker.store_input(chosen))
     assert content is not None
     assert image_io.fingerprint(image_io.open_picture(content)) == chosen.fingerprint
@@ -111,19 +111,19 @@ def test_samples_and_pictures_do_not_share_names() -> None:
     assert all(len(name) < 32 for name in image_picker.TITLES)
     assert len(image_picker.TITLES) == len(image_picker.PHOTOGRAPHS) + len(image_picker.PAINTED)
     with pytest.raises(UnknownName):
-        image_picker.find("nothing of this name")
+        image_picker.find_image("nothing of this name")
 
 
 def test_a_page_that_runs_again_opens_no_picture_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = image_picker.store_image(noise(300, 200))
-    first = image_picker.find(own.name)
-    assert first is image_picker.find(own.name)
-    assert image_picker.small(own, 64) == image_picker.small(first, 64)
+    first = image_picker.find_image(own.name)
+    assert first is image_picker.find_image(own.name)
+    assert image_picker.small_url(own, 64) == image_picker.small_url(first, 64)
     # Of another data folder nothing is known.
     monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "elsewhere"))
     with pytest.raises(UnknownName):
-        image_picker.find(own.name)
+        image_picker.find_image(own.name)
     with pytest.raises(UnknownName):
-        image_picker.small(own, 64)
+        image_picker.small_url(own, 64)
