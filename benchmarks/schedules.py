@@ -81,7 +81,7 @@ class Trial:
             start = F.pad(small, (quarter,) * 4, mode="reflect")
         else:
             start = F.interpolate(small, (self.size, self.size), mode="bilinear").clamp(0, 1)
-        fine = replace(settings, steps=steps - round(COARSE * steps), wake_steps=0)
+        fine = replace(settings, steps=steps - round(COARSE * steps), redirect_relu_steps=0)
         return self.climb(self.units, fine, self.size, start)[0], float(steps)
 
     def clean(self, image: Tensor) -> float:

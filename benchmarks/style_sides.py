@@ -94,8 +94,8 @@ Side = Callable[[Task], Iterator[Tensor]]
 def explorer(task: Task) -> Iterator[Tensor]:
     """Paint as the explorer does by itself."""
     for progress in transfer.render(task.network, task.recipe, task.inputs):
-        if progress.sketches:
-            yield progress.sketches[0][None]
+        if progress.previews:
+            yield progress.previews[0][None]
 
 
 class Loss:
@@ -127,13 +127,13 @@ class Loss:
         content = self.subjects.content
         if content is None:
             raise ExplorerError("there is no content to start from")
-        start = transfer.resized(content, self.size).clamp(0, 1)
+        start = transfer.resize_image(content, self.size).clamp(0, 1)
         return start.clone(memory_format=torch.contiguous_format)
 
     def measured(self, image: Tensor) -> float:
         """Give the cost of a picture of any size, enlarged."""
         with torch.no_grad():
-            return float(self(transfer.resized(image, self.size).clamp(0, 1)))
+            return float(self(transfer.resize_image(image, self.size).clamp(0, 1)))
 
 
 @contextlib.contextmanager
@@ -201,7 +201,7 @@ def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any
     encoder = enc.MultiLayerEncoder([("normalise", normalise), *features.named_children()])
     subjects = loss.subjects
     terms: list[tuple[str, nn.Module]] = []
-    content = loss_builder.FRAME(transfer.resized(subjects.content, loss.size).clamp(0, 1))
+    content = loss_builder.FRAME(transfer.resize_image(subjects.content, loss.size).clamp(0, 1))
     painting = loss_builder.resize_style(task.recipe, subjects.styles[0], loss.size)
     for weight, cost in loss.costs.costs:
         style = cost.name.startswith("style")
@@ -242,11 +242,11 @@ def crowsonkb(task: Task) -> Iterator[Tensor]:
     """Paint with the settings of style-transfer-pytorch."""
     subjects = task.subjects()
     sizes = transfer.plan_scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
-    image = transfer.resized(subjects.content, sizes[0]).clamp(0, 1)
+    image = transfer.resize_image(subjects.content, sizes[0]).clamp(0, 1)
     state: dict[str, Tensor] = {}
     for number, size in enumerate(sizes):
         loss = Loss(task, size)
-        free = transfer.resized(image, size).clamp(0, 1).contiguous().requires_grad_()
+        free = transfer.resize_image(image, size).clamp(0, 1).contiguous().requires_grad_()
         optimiser = torch.optim.Adam([free], lr=CROWSONKB_RATE, betas=CROWSONKB_BETAS)
         if state:
             optimiser.state[free] = _carried(state, size)
@@ -306,5 +306,5 @@ def own_steps(task: Task, size: tuple[int, int]) -> Iterator[None]:
     """Take the explorer's own steps, at one size."""
     recipe = replace(task.recipe, smallest=max(size), size=max(size), steps=1000)
     for progress in transfer.render(task.network, recipe, task.inputs):
-        if progress.sketches:
+        if progress.previews:
             yield

@@ -60,13 +60,13 @@ class Progress:
     Attributes:
         done: work behind, in a unit of the recipe's own choice.
         total: work in all.
-        sketches: the unfinished pictures as they stand, ``[3, H, W]`` in ``[0, 1]``, by part.
+        previews: the unfinished pictures as they stand, ``[3, H, W]`` in ``[0, 1]``, by part.
         pictures: those that were finished just now.
-        course: how costs fell so far; None where they are not told.
+        history: how costs fell so far; None where they are not told.
     """
 
     done: int
     total: int
-    sketches: Mapping[int, Tensor]
+    previews: Mapping[int, Tensor]
     pictures: tuple[Picture, ...] = ()
-    course: LossHistory | None = None
+    history: LossHistory | None = None

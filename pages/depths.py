@@ -39,16 +39,16 @@ def main() -> None:
     """Read the URL, and show the row and what is seen in it."""
     html_snippets.page_css("dream")
     problems: list[str] = []
-    studio = network_picker.page_layout(problems)
-    if studio is None:
+    layout = network_picker.page_layout(problems)
+    if layout is None:
         return
-    network = studio.network
-    with studio.room:
-        with studio.rail:
+    network = layout.network
+    with layout.main:
+        with layout.sidebar:
             chosen = image_picker.pick_image("picture", dream_view.SAMPLE, problems)
             picture = chosen or image_picker.find_image(dream_view.SAMPLE)
         count, strength, seed = settings(network, problems)
-        with studio.rail:
+        with layout.sidebar:
             show_settings(network, count, strength, seed)
         html_snippets.heading(
             "Depths side by side",
@@ -126,13 +126,13 @@ def show_row(
     width, height = picture.picture.size
     style = f"--columns: {min(len(layers), 3)}; --proportion: {width} / {height}"
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         written = []
         for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
             found = store.picture(recipe.key, 0)
             image = found.image if found else None
-            sketch = sketches.get((recipe.key, 0))
-            written.append(figure(network, layer, image, sketch, told[at] if told else None))
+            preview = previews.get((recipe.key, 0))
+            written.append(figure(network, layer, image, preview, told[at] if told else None))
         st.html(f'<div class="depths" style="{style}">{"".join(written)}</div>')
 
     total = len(recipes)
@@ -159,7 +159,7 @@ def figure(
     network: Network,
     layer: Layer,
     image: bytes | None,
-    sketch: bytes | None,
+    preview: bytes | None,
     told: DreamMeasures | None,
 ) -> str:
     """Write one dream with its layer and what is seen in it as HTML."""
@@ -167,8 +167,8 @@ def figure(
     shown = f'<div class="place" role="img" aria-label="{alt}, not dreamt yet"></div>'
     if image is not None:
         shown = f'<img alt="{alt}" src="{thumbnails.thumbnail(image, THUMBNAIL_PIXELS)}">'
-    elif sketch is not None:
-        shown = f'<img class="sketch" alt="{alt}, unfinished" src="{thumbnails.data_url(sketch)}">'
+    elif preview is not None:
+        shown = f'<img class="preview" alt="{alt}, unfinished" src="{thumbnails.data_url(preview)}">'
     colour = depth_colours.depth_colour(layer.depth)
     seen = "\N{NO-BREAK SPACE}"
     if told is not None:

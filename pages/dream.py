@@ -29,12 +29,12 @@ def main() -> None:
     """Read the URL, and show one dream."""
     html_snippets.page_css("dream")
     problems: list[str] = []
-    studio = network_picker.page_layout(problems)
-    if studio is None:
+    layout = network_picker.page_layout(problems)
+    if layout is None:
         return
-    network = studio.network
-    with studio.room:
-        with studio.rail:
+    network = layout.network
+    with layout.main:
+        with layout.sidebar:
             picture = image_picker.pick_image("picture", dream_view.SAMPLE, problems)
         guide = image_picker.picked_image("guide", "", problems)
         try:
@@ -47,7 +47,7 @@ def main() -> None:
             dream = dream_view.read_view(
                 network, picture or image_picker.find_image(dream_view.SAMPLE), None
             )
-        with studio.rail:
+        with layout.sidebar:
             show_more(dream)
         show_head(network, dream)
         network_picker.show_problems(problems)
@@ -114,9 +114,11 @@ def pick(layer: str) -> None:
 def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> None:
     """Show the dream over its picture, follow it as it grows, and offer what can be done."""
 
-    def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
+    def show(found: StoredPicture | None, preview: bytes | None, now: Job | str | None) -> None:
         after = (
-            dream_view.picture_url(found.image) if found else sketch and thumbnails.data_url(sketch)
+            dream_view.picture_url(found.image)
+            if found
+            else preview and thumbnails.data_url(preview)
         )
         width, height = dream.picture.picture.size
         label = f"{dream.picture.title.capitalize()}, dreamt by {dream.layer.name}"
@@ -129,7 +131,7 @@ def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> Non
             now,
             "{:.0%} dreamt".format,
             "dream",
-            lambda: show_save(dream, sketch, "webp", "Save it as it is") if sketch else None,
+            lambda: show_save(dream, preview, "webp", "Save it as it is") if preview else None,
             lambda: show_tools(network, dream, found) if found else None,
         )
 
@@ -170,20 +172,20 @@ def show_save(dream: DreamView, image: bytes, kind: str, label: str) -> None:
 def show_more(dream: DreamView) -> None:
     """Let the visitor choose how it is dreamt; the address changes at once."""
     recipe = dream.recipe
-    tuning = RecipeControls(recipe)
+    controls = RecipeControls(recipe)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        show_strength(tuning, recipe)
-        tuning.slide("steps", "Steps at each size", STEPS)
-        tuning.slide("size", "Longer side in pixels", SIZES)
-        tuning.seed("Seed: another one dreams otherwise")
-        show_colours(tuning, recipe)
-        tuning.back(SETTINGS)
+        show_strength(controls, recipe)
+        controls.slider("steps", "Steps at each size", STEPS)
+        controls.slider("size", "Longer side in pixels", SIZES)
+        controls.seed("Seed: another one dreams otherwise")
+        show_colours(controls, recipe)
+        controls.reset_button(SETTINGS)
     with st.expander("Dream of another picture", expanded=bool(recipe.guide), key="guided"):
         st.caption("A guide: the dream goes towards what the layer sees in that picture.")
         image_picker.pick_image("guide", "", [], "Guide")
 
 
-def show_strength(tuning: RecipeControls, recipe: DreamRecipe) -> None:
+def show_strength(controls: RecipeControls, recipe: DreamRecipe) -> None:
     """Let the visitor choose how far a dream goes, and how large its forms are."""
     for name, title, bounds, step in (
         ("strength", "Strength: how far it leaves the picture", STRENGTH_RANGE, 0.25),
@@ -199,15 +201,15 @@ def show_strength(tuning: RecipeControls, recipe: DreamRecipe) -> None:
             *bounds,
             getattr(recipe, name),
             step,
-            key=tuning.key(name),
-            on_change=tuning.put,
+            key=controls.key(name),
+            on_change=controls.write_url,
             args=(name,),
         )
 
 
-def show_colours(tuning: RecipeControls, recipe: DreamRecipe) -> None:
+def show_colours(controls: RecipeControls, recipe: DreamRecipe) -> None:
     """Let the visitor choose whose colours a dream has; links have a word for it."""
-    key = tuning.key("colours")
+    key = controls.key("colours")
 
     def put() -> None:
         urls.update_query(colours=urls.KEPT if st.session_state[key] else None)

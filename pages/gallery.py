@@ -322,7 +322,7 @@ def cover(
     return tuple(
         (
             thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
-            "dead" if it.dead else "" if it.place.finished else "sketch",
+            "dead" if it.dead else "" if it.place.finished else "preview",
         )
         for it in pictures
     )

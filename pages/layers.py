@@ -194,8 +194,8 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
                 )
             else:
                 st.caption(now if isinstance(now, str) else hint)
-        sketches = {} if job is None else jobs.sketches(recipe.key)
-        opened = neuron_grid.show_tiles(network, layer, page, found, sketches, show, crops.pictures)
+        previews = {} if job is None else jobs.previews(recipe.key)
+        opened = neuron_grid.show_tiles(network, layer, page, found, previews, show, crops.pictures)
         if opened:
             urls.open_neuron(network.name, layer.name, int(opened))
         over = isinstance(job, Job) and isinstance(now, Job) and now.open != job.open

@@ -228,7 +228,7 @@ def show_neurons(
     recipes = {it: plan_missing(network, it, [one.unit for one in found[it]]) for it in layers}
     asked = wanted.ask([recipe for recipe, _ in recipes.values() if recipe is not None])
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         for layer, answers in found.items():
             recipe, lacking = recipes[layer]
             st.html(layer_words(layer))
@@ -239,7 +239,7 @@ def show_neurons(
                         layer,
                         one,
                         recipe if one.unit in lacking else None,
-                        None if recipe is None else sketches.get((recipe.key, one.unit)),
+                        None if recipe is None else previews.get((recipe.key, one.unit)),
                     ),
                     beside=sheets.pictures.get((layer.name, one.unit)),
                     chosen=selected == (layer, one.unit),
@@ -272,7 +272,7 @@ def tile(
     layer: Layer,
     found: UnitResponse,
     recipe: NeuronRecipe | None,
-    sketch: bytes | None,
+    preview: bytes | None,
 ) -> PictureTile:
     """Make the tile of one neuron that answers to the picture."""
     key = (recipe or layer_pages.part_of(network, layer, found.unit)).key
@@ -282,7 +282,7 @@ def tile(
         share = "top" if found.percentile >= ALL else f"{found.percentile:.1f} %"
         caption = f"{caption} \N{MIDDLE DOT} {share}"
     made = neuron_grid.unit_tile(
-        found.unit, caption, picture, sketch, f"{layer.name} {found.unit}", PIXELS
+        found.unit, caption, picture, preview, f"{layer.name} {found.unit}", PIXELS
     )
     # It can be asked where it fires before its picture is drawn.
     return replace(made, note=f"{found.value:.3g}", dead=False)

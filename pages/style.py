@@ -58,12 +58,12 @@ def main() -> None:
     """Read the URL, and show one picture being painted."""
     html_snippets.page_css("style")
     problems: list[str] = []
-    studio = network_picker.page_layout(problems)
-    if studio is None:
+    layout = network_picker.page_layout(problems)
+    if layout is None:
         return
-    network = studio.network
-    with studio.room:
-        with studio.rail:
+    network = layout.network
+    with layout.main:
+        with layout.sidebar:
             content, style = style_view.pick_images(problems)
         try:
             transfer = style_view.read_view(network, content, style)
@@ -72,7 +72,7 @@ def main() -> None:
             kept = ("network", "picture", "style")
             urls.replace_query(**{it: st.query_params.get(it) for it in kept})
             transfer = style_view.read_view(network, content, style)
-        with studio.rail:
+        with layout.sidebar:
             show_settings(transfer)
         show_head(network, transfer)
         network_picker.show_problems(problems)
@@ -115,9 +115,11 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
     """Show the painting over its picture, follow it as it grows, and offer what can be done."""
     recipe = transfer.recipe
 
-    def show(found: StoredPicture | None, sketch: bytes | None, now: Job | str | None) -> None:
+    def show(found: StoredPicture | None, preview: bytes | None, now: Job | str | None) -> None:
         after = (
-            dream_view.picture_url(found.image) if found else sketch and thumbnails.data_url(sketch)
+            dream_view.picture_url(found.image)
+            if found
+            else preview and thumbnails.data_url(preview)
         )
         width, height = transfer.content.picture.size
         label = f"{transfer.content.title.capitalize()} in {transfer.style.title}"
@@ -131,7 +133,7 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
             now,
             "{:.0%} painted".format,
             "style",
-            lambda: show_save(transfer, sketch, "webp", "Save it as it is") if sketch else None,
+            lambda: show_save(transfer, preview, "webp", "Save it as it is") if preview else None,
             lambda: show_tools(transfer, found) if found else None,
         )
 
@@ -198,18 +200,18 @@ def show_save(transfer: StyleView, image: bytes, kind: str, label: str) -> None:
 
 def show_settings(transfer: StyleView) -> None:
     """Let the visitor choose how it is painted; the address changes at once."""
-    tuning = RecipeControls(transfer.recipe, urls.STYLE_USUAL)
-    tuning.slide("balance", "Balance: from more style to more content", BALANCES, balanced)
+    controls = RecipeControls(transfer.recipe, urls.STYLE_USUAL)
+    controls.slider("balance", "Balance: from more style to more content", BALANCES, balanced)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         times = "\N{MULTIPLICATION SIGN} {:g}".format
-        tuning.slide("style_scale", "Size of the strokes", STROKES, times)
-        tuning.slide("size", "Longer side in pixels", SIZES)
-        tuning.slide("steps", "Steps at each size", STEPS)
-        tuning.select("colours", "Whose colours", COLOURS)
-        tuning.select("loss", "What style is", style_view.LOSSES)
-        tuning.select("init", "Start from", INITS)
-        tuning.seed("Seed: where the chance in noise comes from")
-        tuning.back(SETTINGS)
+        controls.slider("style_scale", "Size of the strokes", STROKES, times)
+        controls.slider("size", "Longer side in pixels", SIZES)
+        controls.slider("steps", "Steps at each size", STEPS)
+        controls.selectbox("colours", "Whose colours", COLOURS)
+        controls.selectbox("loss", "What style is", style_view.LOSSES)
+        controls.selectbox("init", "Start from", INITS)
+        controls.seed("Seed: where the chance in noise comes from")
+        controls.reset_button(SETTINGS)
 
 
 def balanced(value: float) -> str:

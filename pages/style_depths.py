@@ -39,12 +39,12 @@ def main() -> None:
     """Read the URL, and show one of the three views."""
     html_snippets.page_css("style")
     problems: list[str] = []
-    studio = network_picker.page_layout(problems)
-    if studio is None:
+    layout = network_picker.page_layout(problems)
+    if layout is None:
         return
-    network = studio.network
-    with studio.room:
-        with studio.rail:
+    network = layout.network
+    with layout.main:
+        with layout.sidebar:
             content, style = style_view.pick_images(problems)
         view = show_views(problems)
         if view == "together":
@@ -57,7 +57,7 @@ def main() -> None:
             problems.append(str(error))
             urls.update_query(**dict.fromkeys(SETTINGS))
             found = style_grid_view.read_view(network, content, style, shows)
-        with studio.rail:
+        with layout.sidebar:
             show_settings(found.recipe)
         network_picker.show_problems(problems)
         show_pictures(network, found)
@@ -108,7 +108,7 @@ def show_pictures(network: Network, found: StyleGridView) -> None:
     job = job_status.request_exclusive(recipe, "style depths", found.asked)
     done = {number: it.image for number, it in style_grid_view.present_pictures(recipe).items()}
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         here = done
         if len(done) < total:
             here = {
@@ -119,7 +119,7 @@ def show_pictures(network: Network, found: StyleGridView) -> None:
                 f'<div class="section"><h3>{style_grid_view.TITLES[part]}</h3>'
                 f"<p>{style_grid_view.LINES[part].format(content=recipe.content_layer)}</p></div>"
             )
-            style_grid_view.show_grid(network, found, part, sketches, here)
+            style_grid_view.show_grid(network, found, part, previews, here)
 
     def doing(fraction: float) -> str:
         return f"{round(fraction * total)} of {total} pictures"
@@ -173,14 +173,14 @@ def show_cell(found: StyleGridView, done: dict[int, bytes], job: Job | str | Non
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:
     """Let the visitor choose what all pictures have in common."""
-    tuning = RecipeControls(recipe, forgotten=("cell",))
+    controls = RecipeControls(recipe, forgotten=("cell",))
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        tuning.slide("balance", "Balance: how loudly content speaks", BALANCES)
-        tuning.slide("size", "Longer side of each in pixels", SIZES)
-        tuning.slide("steps", "Steps at each size", STEPS)
-        tuning.select("loss", "What style is", style_view.LOSSES)
-        tuning.seed("Seed")
-        tuning.back(SETTINGS)
+        controls.slider("balance", "Balance: how loudly content speaks", BALANCES)
+        controls.slider("size", "Longer side of each in pixels", SIZES)
+        controls.slider("steps", "Steps at each size", STEPS)
+        controls.selectbox("loss", "What style is", style_view.LOSSES)
+        controls.seed("Seed")
+        controls.reset_button(SETTINGS)
 
 
 main()

@@ -216,9 +216,9 @@ def _dream(
             (quiet, loud),
             recipe.steps,
         )
-        settings = AscentSettings(steps=recipe.steps, settling=0, patience=0, tiles=tiles)
+        settings = AscentSettings(steps=recipe.steps, cooldown=0, patience=0, tiles=tiles)
         for step in ascend(network, wish, canvas, settings, RandomShift(), generator):
-            behind = step.index - 1 + step.behind
+            behind = step.index - 1 + step.fraction
             yield done + behind * size[0] * size[1], canvas.values.detach()
         done += recipe.steps * size[0] * size[1]
         if number + 1 < len(sizes):

@@ -26,12 +26,12 @@ class RecipeObjective:
     """What the pictures of a recipe climb.
 
     Attributes:
-        climbed: all of it, with what is held against a picture.
-        measured: what a finished picture is measured by, with its own sign.
+        optimised: all of it, with what is held against a picture.
+        reported: what a finished picture is measured by, with its own sign.
     """
 
-    climbed: Objective
-    measured: Objective
+    optimised: Objective
+    reported: Objective
 
 
 def build_objective(
@@ -45,23 +45,23 @@ def build_objective(
         picture: ``[1, 3, H, W]`` that a caricature or an inversion looks at.
     """
     layer = network.layer(recipe.layer)
-    measured = _measured(network, layer, recipe, picture)
-    base = -measured if recipe.negative else measured
-    climbed = base
+    reported = _reported(network, layer, recipe, picture)
+    base = -reported if recipe.negative else reported
+    optimised = base
     if recipe.count > 1 and recipe.objective != "interpolation":
         apart = objectives.diversity(_placed(network, layer).name, recipe.count)
-        climbed = climbed + DIVERSITY * objectives.proportional_sum(apart, base)
+        optimised = optimised + DIVERSITY * objectives.proportional_sum(apart, base)
     for weight, penalty in (
         (recipe.total_variation, regularisers.total_variation()),
         (recipe.l2, regularisers.contrast()),
         (recipe.blur, regularisers.sharpness()),
     ):
         if weight:
-            climbed = climbed - weight * objectives.proportional_sum(penalty, base)
-    return RecipeObjective(climbed, measured)
+            optimised = optimised - weight * objectives.proportional_sum(penalty, base)
+    return RecipeObjective(optimised, reported)
 
 
-def _measured(
+def _reported(
     network: Network, layer: Layer, recipe: NeuronRecipe, picture: Tensor | None
 ) -> Objective:
     if recipe.objective in ("channel", "neuron"):

@@ -193,7 +193,7 @@ def _ascend(
     transform: Transform = RandomCrop() if recipe.canvas == "maco" else RandomAffine()
     return ascend(
         network,
-        wanted.climbed,
+        wanted.optimised,
         canvas,
         AscentSettings(steps=recipe.steps),
         transform,
@@ -207,8 +207,8 @@ def _measure_final(
     """Look at the finished images once more, unmoved and in full precision."""
     with torch.no_grad():
         image = canvas()
-    seen = network.activations(image, {*wanted.measured.layers, recipe.layer})
-    values, fine = wanted.measured(seen), high_frequency_share(image)
+    seen = network.activations(image, {*wanted.reported.layers, recipe.layer})
+    values, fine = wanted.reported(seen), high_frequency_share(image)
     dead = torch.zeros(len(image), dtype=torch.bool)
     if recipe.objective in OF_EACH:
         units = [unit for unit in recipe.units for _ in range(recipe.count)]

@@ -34,12 +34,13 @@ class AscentSettings:
             noise; with a damping of 1, parameters move in proportion to their gradient where it is
             below the average. Pictures become cleaner at about the same activation
             (``python -m benchmarks.damping`` shows both).
-        settling: the last steps, as a fraction of all, over which the step size falls to zero along
+        cooldown: the last steps, as a fraction of all, over which the step size falls to zero along
             half a cosine: large steps find the way, small ones smooth what they left.
         patience: if no image of the batch gained anything worth mentioning over so many steps,
             the ascent settles early; 0 for never. Images are compared by the mean of their values
             over as many steps, since every step sees them moved otherwise.
-        wake_steps: while any value of the batch is exactly zero, gradients pass closed ReLUs where
+        redirect_relu_steps: while any value of the batch is exactly zero, gradients pass closed
+        ReLUs where
             nothing else comes through, so that dead units can wake; at most for so many steps
             (Lucid does it for the first 16, whether needed or not).
         tiles: how the images are cut up where the network cannot see them at once; none if it can.
@@ -48,9 +49,9 @@ class AscentSettings:
     steps: int = 64
     learning_rate: float | None = None
     damping: float | None = None
-    settling: float = 0.5
+    cooldown: float = 0.5
     patience: int = 64
-    wake_steps: int = 16
+    redirect_relu_steps: int = 16
     tiles: Tiles | None = None
 
 
@@ -63,7 +64,7 @@ class Step:
         total: how many there will be.
         value: what the objective gave each image of the batch, ``[N]``.
         image: the batch before this step, ``[N, 3, H, W]`` in ``[0, 1]``.
-        behind: how much of the step is behind; below 1 between two tiles, where the value is not
+        fraction: how much of the step is behind; below 1 between two tiles, where the value is not
             known yet, but who wants to leave need not wait.
     """
 
@@ -71,7 +72,7 @@ class Step:
     total: int
     value: Tensor
     image: Tensor
-    behind: float = 1.0
+    fraction: float = 1.0
 
 
 def ascend(
@@ -95,7 +96,7 @@ def ascend(
     names = sorted(objective.layers - {IMAGE})
     extractor = network.extractor(names, for_gradients=True, units=objective.units)
     redirected: FeatureExtractor | None = None
-    asleep, wake_steps = False, settings.wake_steps
+    asleep, redirect_relu_steps = False, settings.redirect_relu_steps
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
     damping = canvas.damping if settings.damping is None else settings.damping
     optimiser = canvas.optimiser(rate, damping)
@@ -118,8 +119,8 @@ def ascend(
         loss = -value.detach().sum()
         optimiser.step(lambda loss=loss: loss)  # type: ignore[misc]
         canvas.settle()
-        wake_steps -= asleep
-        asleep = wake_steps > 0 and bool((value == 0).any())
+        redirect_relu_steps -= asleep
+        asleep = redirect_relu_steps > 0 and bool((value == 0).any())
         pace.step(value.detach())
         yield Step(pace.index, pace.total, value.detach(), image.detach())
 
@@ -134,7 +135,7 @@ class _Schedule:
 
     def __init__(self, settings: AscentSettings) -> None:
         self.index, self.total = 0, settings.steps
-        self._settling = max(1, round(settings.steps * settings.settling))
+        self._settling = max(1, round(settings.steps * settings.cooldown))
         self._patience = settings.patience
         self._sum: Tensor | None = None
         self._before: Tensor | None = None

@@ -114,7 +114,7 @@ def gradient_norms(
         seen = extractor(FRAME(image))
         for _, cost in costs.costs:
             if cost.name.startswith(kind):
-                worth = cost.worth(cost.sums(seen[cost.layer], LayerWindow())).sum()
+                worth = cost.loss(cost.sums(seen[cost.layer], LayerWindow())).sum()
                 (slope,) = torch.autograd.grad(worth, image, retain_graph=True)
                 found[cost.name] = float(slope.norm()) * (size[0] * size[1]) ** 0.5
     # A painting that has the content's style already pulls at nothing, and so it should.

@@ -41,7 +41,7 @@ class LossSum(Objective):
 
     def __call__(self, activations: Activations) -> Tensor:
         """Give minus the sum of all costs, ``[N]``."""
-        return self.judge(self.add_up(activations), activations.get(IMAGE))
+        return self.value_from_sums(self.sums(activations), activations.get(IMAGE))
 
     def backward(self, run: ImagePass) -> Iterator[tuple[Tensor, float]]:
         """Do as ``Objective.backward``, but exactly, as statistics of the whole image need."""
@@ -54,7 +54,7 @@ class LossSum(Objective):
             1.0,
         )
 
-    def add_up(
+    def sums(
         self, activations: Activations, windows: Mapping[str, LayerWindow] | None = None
     ) -> tuple[Sums, ...]:
         """Give each cost's sums over the places that count, all places by default."""
@@ -64,11 +64,11 @@ class LossSum(Objective):
             for _, cost in self.costs
         )
 
-    def judge(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
+    def value_from_sums(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
         """Give minus the sum of all costs, ``[N]``, from each one's sums and the image."""
         total: Tensor | None = None
         for (weight, cost), own in zip(self.costs, sums, strict=True):
-            worth = cost.worth(own)
+            worth = cost.loss(own)
             self.latest[cost.name] = worth.detach()
             total = weight * worth if total is None else total + weight * worth
         if self.penalty is not None and image is not None:
@@ -104,7 +104,7 @@ def backward_tiled(
     with torch.enable_grad():
         leaves = [tuple(it.requires_grad_() for it in own) for own in sums]
         bare = image.detach().requires_grad_()
-        value = costs.judge(leaves, bare)
+        value = costs.value_from_sums(leaves, bare)
         wanted = [it for own in leaves for it in own]
         slopes = torch.autograd.grad(-value.sum(), [bare, *wanted], allow_unused=True)
     slope = torch.zeros_like(still)
@@ -143,4 +143,4 @@ def sum_over_tiles(
 def _sums(
     extractor: FeatureExtractor, costs: LossSum, seen: Tensor, piece: TileWindows
 ) -> tuple[Sums, ...]:
-    return costs.add_up(extractor(seen), piece.windows)
+    return costs.sums(extractor(seen), piece.windows)

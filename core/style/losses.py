@@ -67,13 +67,13 @@ class LossTerm:
         layer: name of the layer.
         sums: from activations ``[N, C, H, W]``, and which of their places count, to tensors
             ``[N, ...]`` that add up over pieces of a picture.
-        worth: from these sums to costs ``[N]``.
+        loss: from these sums to costs ``[N]``.
     """
 
     name: str
     layer: str
     sums: Callable[[Tensor, LayerWindow], Sums]
-    worth: Callable[[Sums], Tensor]
+    loss: Callable[[Sums], Tensor]
 
 
 def content(layer: str, target: Tensor) -> LossTerm:

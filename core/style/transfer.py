@@ -123,7 +123,7 @@ def render(
     image = initial_image(recipe, subjects, sizes[0])
     momentum: AdamState | None = None
     curves: dict[str, list[float]] = defaultdict(list)
-    course = LossHistory(curves, recipe.steps * len(sizes))
+    history = LossHistory(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for size in sizes:
         costs = build_losses(network, recipe, subjects, size, strength)
@@ -137,7 +137,7 @@ def render(
             done += size[0] * size[1]
             for name, value in costs.latest.items():
                 curves[name].append(float(value[0]))
-            yield Progress(done, total, {0: easel.painted[0]}, course=course)
+            yield Progress(done, total, {0: easel.painted[0]}, history=history)
         image, momentum = easel.painted, easel.momentum
     start = evaluate_losses(network, recipe, costs, initial_image(recipe, subjects, sizes[-1]))
     end = evaluate_losses(network, recipe, costs, image)
@@ -202,7 +202,7 @@ def evaluate_losses(
     extractor = network.extractor(layers, for_gradients=True)
     seen = FRAME(image)
     cover = tiled_statistics.tile_windows(network, layers, plan_tiles(network, recipe), _size(seen))
-    costs.judge(loss_sum.sum_over_tiles(extractor, costs, seen, cover), image)
+    costs.value_from_sums(loss_sum.sum_over_tiles(extractor, costs, seen, cover), image)
     return {name: float(value[0]) for name, value in costs.latest.items()}
 
 
@@ -255,7 +255,7 @@ def _canvas(
 
 def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:
     tiles = plan_tiles(network, recipe) if max(size) > recipe.tile else None
-    return AscentSettings(recipe.steps, settling=0, patience=0, wake_steps=0, tiles=tiles)
+    return AscentSettings(recipe.steps, cooldown=0, patience=0, redirect_relu_steps=0, tiles=tiles)
 
 
 def _size(image: Tensor) -> tuple[int, int]:

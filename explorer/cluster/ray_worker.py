@@ -219,7 +219,7 @@ def _work(
     sent = -math.inf
     path = None if lent is None else lent.file()
     for update in render_recipe.render_updates(kinds.read(recipe), path, inputs):
-        if update.sketches or update.pictures or time.monotonic() - sent >= worker.REPORT_SECONDS:
+        if update.previews or update.pictures or time.monotonic() - sent >= worker.REPORT_SECONDS:
             sent = time.monotonic()
             yield update
 

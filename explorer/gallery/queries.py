@@ -187,7 +187,7 @@ class Gallery:
         rough = "SELECT position, result, part FROM parts JOIN sketches USING (result) WHERE job=?"
         with self._store.reading() as connection:
             finished = connection.execute(own, (job.key,)).fetchall()
-            sketches = connection.execute(rough, (job.key,)).fetchall()
+            previews = connection.execute(rough, (job.key,)).fetchall()
             done = connection.execute(
                 "SELECT position, result FROM parts WHERE job = ? AND done", (job.key,)
             ).fetchall()
@@ -205,7 +205,7 @@ class Gallery:
         found = [
             PictureRef(it, own, True, number(at, own)) for at, it, own in sorted(finished, key=rank)
         ]
-        left = [row for row in sorted(sketches, key=rank) if row[1:] not in there]
+        left = [row for row in sorted(previews, key=rank) if row[1:] not in there]
         return found + [PictureRef(it, own, False, number(at, own)) for at, it, own in left]
 
     def look(self, places: Sequence[PictureRef]) -> list[GalleryPicture]:

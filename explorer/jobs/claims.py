@@ -97,16 +97,16 @@ class Claims:
         claim: Claim,
         done: int,
         total: int,
-        sketches: Mapping[int, bytes] | None = None,
-        course: str = "",
+        previews: Mapping[int, bytes] | None = None,
+        history: str = "",
     ) -> None:
         """Tell how far a part is, with its pictures as they stand."""
         key = claim.recipe.key
         far = "UPDATE claims SET done = ?, total = ? WHERE result = ? AND worker = ?"
         with self.store.transaction() as connection:
             mine = connection.execute(far, (done, max(total, 1), key, claim.worker)).rowcount
-            if mine and sketches:
-                rows = [(key, part, image, course) for part, image in sketches.items()]
+            if mine and previews:
+                rows = [(key, part, image, history) for part, image in previews.items()]
                 connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
     def wanted(self, claim: Claim) -> bool:

@@ -230,7 +230,7 @@ class Jobs:
             )
             return [result for (result,) in rows]
 
-    def sketches(self, key: str) -> dict[int, bytes]:
+    def previews(self, key: str) -> dict[int, bytes]:
         """Get a job's unfinished pictures as far as they came, encoded, by their numbers."""
         with self.store.reading() as connection:
             rows = connection.execute(
@@ -244,7 +244,7 @@ class Jobs:
                 for kind, position, part, image in rows
             }
 
-    def course(self, key: str) -> str:
+    def history(self, key: str) -> str:
         """Get how the costs of a job's unfinished picture fell so far, as ``work.told`` writes it.
 
         Empty where that is not told.

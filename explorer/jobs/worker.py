@@ -96,11 +96,11 @@ class Worker:
                 if self._notice is not None:
                     self._notice(claim, update)
                 now = time.monotonic()
-                if now - reported < REPORT_SECONDS and not update.sketches:
+                if now - reported < REPORT_SECONDS and not update.previews:
                     continue
                 reported = now
                 self._claims.report(
-                    claim, update.done, update.total, update.sketches, update.course
+                    claim, update.done, update.total, update.previews, update.history
                 )
                 if not self._claims.wanted(claim):
                     self._claims.release(claim)

@@ -88,14 +88,14 @@ def render_updates(
     # The first comes at once, as somebody waits for it.
     sketched = -math.inf
     for progress in RENDERERS[recipe.kind](network, recipe, inputs or {}):
-        sketches: Mapping[int, bytes] = {}
-        course = ""
-        if progress.sketches and time.monotonic() - sketched >= PREVIEW_SECONDS:
-            sketches = {part: encode_preview(image) for part, image in progress.sketches.items()}
-            course = "" if progress.course is None else history_json(progress.course)
+        previews: Mapping[int, bytes] = {}
+        history = ""
+        if progress.previews and time.monotonic() - sketched >= PREVIEW_SECONDS:
+            previews = {part: encode_preview(image) for part, image in progress.previews.items()}
+            history = "" if progress.history is None else history_json(progress.history)
             sketched = time.monotonic()
         pictures = tuple(encode(recipe, it, network.device) for it in progress.pictures)
-        yield Update(progress.done, progress.total, sketches, pictures, course)
+        yield Update(progress.done, progress.total, previews, pictures, history)
 
 
 @functools.lru_cache(maxsize=NETWORKS_AT_MOST)
@@ -151,10 +151,10 @@ def software(device: torch.device) -> str:
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
 
 
-def history_json(course: LossHistory) -> str:
+def history_json(history: LossHistory) -> str:
     """Write how costs fell so far as JSON: ``share`` of all steps, ``curves`` by their names."""
-    curves = {name: downsample_curve(curve) for name, curve in course.costs.items()}
-    return json.dumps({"share": course.share, "curves": curves})
+    curves = {name: downsample_curve(curve) for name, curve in history.costs.items()}
+    return json.dumps({"share": history.share, "curves": curves})
 
 
 def encode_preview(image: Tensor) -> bytes:

@@ -12,14 +12,14 @@ class Update:
 
     Attributes:
         done, total: as ``core.progress.Progress`` counts.
-        sketches: unfinished pictures, WebP, by part; mostly none, as they are throttled.
+        previews: unfinished pictures, WebP, by part; mostly none, as they are throttled.
         pictures: those that were finished just now.
-        course: with sketches, how costs fell so far, as ``render_recipe.history_json`` writes it;
+        history: with sketches, how costs fell so far, as ``render_recipe.history_json`` writes it;
         mostly empty.
     """
 
     done: int
     total: int
-    sketches: Mapping[int, bytes] = field(default_factory=dict)
+    previews: Mapping[int, bytes] = field(default_factory=dict)
     pictures: tuple[StoredPicture, ...] = ()
-    course: str = ""
+    history: str = ""

@@ -121,7 +121,7 @@ def follow_picture(
     def body() -> None:
         now = server_state.jobs().get(key) if isinstance(job, Job) else job
         found = stored or server_state.store().picture(key, 0)
-        show(found, None if found else server_state.jobs().sketches(key).get(0), now)
+        show(found, None if found else server_state.jobs().previews(key).get(0), now)
         over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
         if over or (stored is None and found is not None):
             st.rerun()
@@ -247,7 +247,7 @@ def show_while_running(
         for job in now:
             if job.open:
                 server_state.jobs().watch(job.key, server_state.visitor())
-        found = {job.key: server_state.jobs().sketches(job.key) for job in now}
+        found = {job.key: server_state.jobs().previews(job.key) for job in now}
         show({(key, part): it for key, some in found.items() for part, it in some.items()})
         left = [job for job in now if job.state != "done" and (doing or not job.open)]
         with st.container(key=f"{key}-status"):

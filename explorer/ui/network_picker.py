@@ -25,13 +25,13 @@ class PageLayout:
 
     Attributes:
         network: which is loaded.
-        rail: at the left, where what it works on is chosen.
-        room: at the right, where its work is shown.
+        sidebar: at the left, where what it works on is chosen.
+        main: at the right, where its work is shown.
     """
 
     network: Network
-    rail: DeltaGenerator
-    room: DeltaGenerator
+    sidebar: DeltaGenerator
+    main: DeltaGenerator
 
 
 def page_layout(problems: list[str]) -> PageLayout | None:

@@ -28,14 +28,14 @@ class RecipeControls:
         """Name the widget of a setting."""
         return f"{name} {self.recipe.key}"
 
-    def put(self, name: str) -> None:
+    def write_url(self, name: str) -> None:
         """Write what a widget says into the address; nothing where that is usual."""
         value = st.session_state[self.key(name)]
         usual = self.usual.get(name, getattr(type(self.recipe), name))
         text = None if value == usual else str(value)
         urls.update_query(**{name: text}, **dict.fromkeys(self.forgotten))
 
-    def slide(
+    def slider(
         self, name: str, title: str, choices: Sequence[float], words: Callable[[Any], str] = str
     ) -> None:
         """Let one of some numbers be chosen, the present one among them."""
@@ -46,11 +46,11 @@ class RecipeControls:
             now,
             format_func=words,
             key=self.key(name),
-            on_change=self.put,
+            on_change=self.write_url,
             args=(name,),
         )
 
-    def select(self, name: str, title: str, words: Mapping[str, str]) -> None:
+    def selectbox(self, name: str, title: str, words: Mapping[str, str]) -> None:
         """Let one of some words be chosen, each told in other words."""
         st.selectbox(
             title,
@@ -58,7 +58,7 @@ class RecipeControls:
             list(words).index(getattr(self.recipe, name)),
             format_func=words.__getitem__,
             key=self.key(name),
-            on_change=self.put,
+            on_change=self.write_url,
             args=(name,),
         )
 
@@ -66,10 +66,10 @@ class RecipeControls:
         """Let another chance be chosen."""
         key = self.key("seed")
         st.number_input(
-            title, *SEED_RANGE, self.recipe.seed, key=key, on_change=self.put, args=("seed",)
+            title, *SEED_RANGE, self.recipe.seed, key=key, on_change=self.write_url, args=("seed",)
         )
 
-    def back(self, settings: Iterable[str]) -> None:
+    def reset_button(self, settings: Iterable[str]) -> None:
         """Offer to forget settings, where the address has any of them."""
         if set(settings) & set(st.query_params):
             st.button(

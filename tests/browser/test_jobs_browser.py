@@ -14,7 +14,7 @@ STOPPED = 20_000  # a second to stop, and what a busy machine takes to show it
 # So large and so many steps that it does not end while it is looked at.
 LONG = "/neuron?layer=relu2b&unit=7&size=512&steps=1024&seed=11"
 PORTRAIT = ".st-key-portrait"
-SKETCH = ".large-picture.sketch"
+SKETCH = ".large-picture.preview"
 
 
 def percent(page: Page) -> int:
@@ -42,7 +42,7 @@ def test_a_long_render_outlives_its_page_and_keeps_what_is_there(page: Page) -> 
     expect(page.locator(SKETCH)).to_be_visible(timeout=BEGUN)
     assert percent(page) >= begun
     page.wait_for_function(
-        "before => document.querySelector('.large-picture.sketch')?.src !== before", arg=first
+        "before => document.querySelector('.large-picture.preview')?.src !== before", arg=first
     )
 
     portrait = page.locator(PORTRAIT)

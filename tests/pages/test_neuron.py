@@ -57,7 +57,7 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(studio: Studio) -> No
     assert len(rows["sketchnet"]) == 1 + urls.DIVERSE + 1
     assert len(rows["similar"]) <= layer.channels - 1
     every = [tile for row in rows.values() for tile in row]
-    assert all(tile["picture"] and not tile["sketch"] for tile in every)
+    assert all(tile["picture"] and not tile["preview"] for tile in every)
     assert not app.warning and not app.error
 
 

@@ -67,7 +67,7 @@ def large_preview_html(webp: bytes | None, alt: str) -> str:
     """Write an unfinished picture that fills its column as HTML; its place while there is none."""
     if webp is None:
         return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'
-    return f'<img class="large-picture sketch" src="{data_url(webp)}" alt="{escape(alt)}">'
+    return f'<img class="large-picture preview" src="{data_url(webp)}" alt="{escape(alt)}">'
 
 
 def page_style() -> None:

@@ -40,10 +40,10 @@ function build(box, data) {
 
 function patch(cell, state) {
   cell.dataset.id = state.id;
-  cell.disabled = !state.picture || state.sketch;
+  cell.disabled = !state.picture || state.preview;
   cell.setAttribute("aria-label", state.label);
   cell.classList.toggle("waiting", !state.picture);
-  cell.classList.toggle("sketch", state.sketch);
+  cell.classList.toggle("preview", state.preview);
   if (state.chosen) cell.setAttribute("aria-current", "true");
   else cell.removeAttribute("aria-current");
   const old = cell.querySelector("img");

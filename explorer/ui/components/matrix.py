@@ -29,14 +29,14 @@ class MatrixCell:
         id: what a click returns.
         label: what a screen reader says.
         picture: a URL; None while there is none.
-        sketch: whether the picture is unfinished; it cannot be opened then.
+        preview: whether the picture is unfinished; it cannot be opened then.
         chosen: whether it is the one that is looked at.
     """
 
     id: str
     label: str
     picture: str | None = None
-    sketch: bool = False
+    preview: bool = False
     chosen: bool = False
 
 

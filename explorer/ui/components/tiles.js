@@ -24,10 +24,10 @@ function patch(tile, state) {
   const before = DIGEST.get(tile);
   const waiting = !state.picture;
   tile.dataset.id = state.id;
-  tile.disabled = waiting || state.sketch;
+  tile.disabled = waiting || state.preview;
   tile.setAttribute("aria-label", state.label);
   tile.classList.toggle("waiting", waiting);
-  tile.classList.toggle("sketch", state.sketch);
+  tile.classList.toggle("preview", state.preview);
   tile.classList.toggle("dead", state.dead);
   tile.classList.toggle("open", state.chosen);
   if (state.chosen) tile.setAttribute("aria-current", "true");

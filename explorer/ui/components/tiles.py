@@ -16,7 +16,7 @@ class PictureTile:
         picture: a URL, mostly ``thumbnail(...)``; None where there is none yet.
         title, note: shown on the picture's edge while it is looked at, at the left and right.
         caption: always shown beneath; may be empty.
-        sketch: whether the picture is unfinished; it cannot be opened then.
+        preview: whether the picture is unfinished; it cannot be opened then.
         dead: whether the neuron is dead.
         chosen: whether it is the one that is looked at.
         beside: a URL of a second picture, in a grid of pairs; None where there is none yet.
@@ -28,7 +28,7 @@ class PictureTile:
     title: str = ""
     note: str = ""
     caption: str = ""
-    sketch: bool = False
+    preview: bool = False
     dead: bool = False
     chosen: bool = False
     beside: str | None = None
@@ -42,7 +42,7 @@ class Card:
         id: what a click tells.
         name: what it is.
         note: a few words on it, beneath the name.
-        pictures: its cover: URLs, each with ``""``, ``"dead"`` or ``"sketch"``.
+        pictures: its cover: URLs, each with ``""``, ``"dead"`` or ``"preview"``.
         starred, chosen: what was done to it.
     """
 

@@ -135,7 +135,7 @@ def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
     who = f"{captions.picture_noun(job)} {part}"
     if not shown.place.finished:
         url = thumbnails.data_url(shown.image)
-        return PictureTile(part, f"{who}, unfinished", url, title=part, sketch=True)
+        return PictureTile(part, f"{who}, unfinished", url, title=part, preview=True)
     activation = shown.facts.get("activation")
     note = f"{activation:.3g}" if isinstance(activation, float) and not shown.dead else ""
     return PictureTile(

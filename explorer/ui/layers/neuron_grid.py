@@ -52,7 +52,7 @@ def show_tiles(
     layer: Layer,
     page: int,
     found: Mapping[int, StoredPicture],
-    sketches: Mapping[int, bytes],
+    previews: Mapping[int, bytes],
     show: str = "",
     crops: Mapping[int, str] | None = None,
 ) -> str | None:
@@ -61,7 +61,7 @@ def show_tiles(
     Args:
         network, layer, page: which neurons.
         found: those that are in the store, by unit.
-        sketches: unfinished pictures, by unit.
+        previews: unfinished pictures, by unit.
         show: what of each, one of ``links.SHOWN``; "" for what it wants to see.
         crops: URLs of what excites each most, by unit.
 
@@ -75,7 +75,7 @@ def show_tiles(
         if show == urls.CROPS:
             pictures.append(crops_tile(unit, name, seen))
         else:
-            own = unit_tile(unit, name, found.get(unit), sketches.get(unit))
+            own = unit_tile(unit, name, found.get(unit), previews.get(unit))
             pictures.append(replace(own, beside=seen))
     label = f"{network.name} {layer.name}, page {page} {show}".rstrip()
     return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
@@ -99,7 +99,7 @@ def unit_tile(
     unit: int,
     name: str,
     picture: StoredPicture | None,
-    sketch: bytes | None = None,
+    preview: bytes | None = None,
     place: str = "",
     pixels: int = TILE_PIXELS,
 ) -> PictureTile:
@@ -109,15 +109,15 @@ def unit_tile(
         unit: the neuron.
         name: what it stands for; may be empty.
         picture: its picture, if it is drawn.
-        sketch: its picture as it is drawn just now.
+        preview: its picture as it is drawn just now.
         place: what a click returns; the unit if empty.
         pixels: height and width that are enough where it is shown.
     """
     who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
     place = place or str(unit)
-    if picture is None and sketch is not None:
-        url = thumbnails.data_url(sketch)
-        return PictureTile(place, f"{who}, unfinished", url, caption=name, sketch=True)
+    if picture is None and preview is not None:
+        url = thumbnails.data_url(preview)
+        return PictureTile(place, f"{who}, unfinished", url, caption=name, preview=True)
     if picture is None:
         return PictureTile(place, f"{who}, not drawn yet", caption=name)
     dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])

@@ -44,7 +44,7 @@ def stage(here: LessonContext) -> None:
     wanted = recipe(here.network, picture, layer.name)
     size = (picture.picture.height, picture.picture.width)
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         title = f"dreamt by {layer.name}"
         lines: tuple[str, ...] = ("\N{NO-BREAK SPACE}",)
         image = lesson_context.finished_picture(wanted)
@@ -55,7 +55,7 @@ def stage(here: LessonContext) -> None:
             [
                 LessonPicture(picture.title, lesson_context.input_picture(picture)),
                 lesson_context.recipe_picture(
-                    wanted, sketches, title, lines, lesson_context.layer_colour(layer)
+                    wanted, previews, title, lines, lesson_context.layer_colour(layer)
                 ),
             ],
             size,

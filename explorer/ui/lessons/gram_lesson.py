@@ -110,15 +110,15 @@ def _pair(
     )
     recipe, lacking = pictures.plan_missing(here.network, layer, sorted({first, second}))
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tiles = []
         for unit in (first, second):
             own = recipe if unit in lacking else None
             key = (own or layer_pages.part_of(here.network, layer, unit)).key
             picture = server_state.store().picture(key, unit)
-            sketch = None if recipe is None else sketches.get((recipe.key, unit))
+            preview = None if recipe is None else previews.get((recipe.key, unit))
             tiles.append(
-                neuron_grid.unit_tile(unit, _name(here.network, layer, unit), picture, sketch)
+                neuron_grid.unit_tile(unit, _name(here.network, layer, unit), picture, preview)
             )
         tile_grid(tiles, "pair", f"{layer.name} {first} and {second}", columns=6)
 

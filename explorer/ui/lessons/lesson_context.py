@@ -78,14 +78,14 @@ class LessonPicture:
         url: None while there is none yet.
         words: lines beneath the title.
         colour: of the dot before the title; "" for none.
-        sketch: whether it is unfinished.
+        preview: whether it is unfinished.
     """
 
     title: str
     url: str | None
     words: tuple[str, ...] = ()
     colour: str = ""
-    sketch: bool = False
+    preview: bool = False
 
 
 def picture_row(pictures: Sequence[LessonPicture], proportion: tuple[int, int] = (1, 1)) -> None:
@@ -95,7 +95,7 @@ def picture_row(pictures: Sequence[LessonPicture], proportion: tuple[int, int] =
         alt = escape(it.title)
         shown = f'<div class="place" role="img" aria-label="{alt}, not there yet"></div>'
         if it.url is not None:
-            kind = ' class="sketch"' if it.sketch else ""
+            kind = ' class="preview"' if it.preview else ""
             shown = f'<img{kind} src="{it.url}" alt="{alt}">'
         dot = f'<i style="background:{it.colour}"></i>' if it.colour else ""
         lines = "".join(f"<small>{escape(line)}</small>" for line in it.words)
@@ -213,7 +213,7 @@ def finished_picture(recipe: Recipe) -> bytes | None:
 
 def recipe_picture(
     recipe: Recipe,
-    sketches: job_status.Previews,
+    previews: job_status.Previews,
     title: str,
     words: tuple[str, ...] = (),
     dot: str = "",
@@ -222,9 +222,9 @@ def recipe_picture(
     image = finished_picture(recipe)
     if image is not None:
         return LessonPicture(title, thumbnails.thumbnail(image, THUMBNAIL_PIXELS), words, dot)
-    sketch = sketches.get((recipe.key, 0))
-    url = None if sketch is None else thumbnails.data_url(sketch)
-    return LessonPicture(title, url, words, dot, sketch is not None)
+    preview = previews.get((recipe.key, 0))
+    url = None if preview is None else thumbnails.data_url(preview)
+    return LessonPicture(title, url, words, dot, preview is not None)
 
 
 def input_picture(chosen: PickedImage) -> str:

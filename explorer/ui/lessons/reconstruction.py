@@ -43,7 +43,7 @@ def stage(here: LessonContext) -> None:
     wanted = recipe(here.network, image_picker.store_input(chosen), layer.name)
     size = (chosen.picture.height, chosen.picture.width)
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         image = lesson_context.finished_picture(wanted)
         lines: tuple[str, ...] = ("began as noise",)
         if image is not None:
@@ -54,7 +54,7 @@ def stage(here: LessonContext) -> None:
             [
                 own,
                 lesson_context.recipe_picture(
-                    wanted, sketches, title, lines, lesson_context.layer_colour(layer)
+                    wanted, previews, title, lines, lesson_context.layer_colour(layer)
                 ),
             ],
             size,

@@ -112,15 +112,15 @@ def _neurons(here: LessonContext, layer: Layer, seen: Seen, where: str) -> None:
     units = unusual(here.network, layer.name, seen.means)
     recipe, lacking = plan_missing(here.network, layer, units)
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tiles = []
         for unit in units:
             own = recipe if unit in lacking else None
             key = (own or layer_pages.part_of(here.network, layer, unit)).key
-            sketch = None if recipe is None else sketches.get((recipe.key, unit))
+            preview = None if recipe is None else previews.get((recipe.key, unit))
             name = unit_labels.unit_name(here.network, layer, unit) or f"neuron {unit}"
             found = server_state.store().picture(key, unit)
-            tiles.append(neuron_grid.unit_tile(unit, name, found, sketch, f"{layer.name} {unit}"))
+            tiles.append(neuron_grid.unit_tile(unit, name, found, preview, f"{layer.name} {unit}"))
         label = f"{here.network.name} {layer.name} {where}"
         clicked = tile_grid(tiles, f"says {where.split()[0]}", label, columns=COUNT)
         if clicked:

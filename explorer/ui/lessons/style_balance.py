@@ -59,7 +59,7 @@ def balance_stage(here: LessonContext) -> None:
     wanted = recipe(here.network, picture, painting, balance=balance)
     size = (picture.picture.height, picture.picture.width)
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         image = lesson_context.finished_picture(wanted)
         found = measured(here.network, picture, painting, [] if image is None else [image])
         words = [_words(it) for it in relative(found)] + [()]
@@ -67,7 +67,7 @@ def balance_stage(here: LessonContext) -> None:
             [
                 LessonPicture(picture.title, lesson_context.input_picture(picture), words[0]),
                 LessonPicture(painting.title, lesson_context.input_picture(painting), words[1]),
-                lesson_context.recipe_picture(wanted, sketches, "both at once", words[2]),
+                lesson_context.recipe_picture(wanted, previews, "both at once", words[2]),
             ],
             size,
         )
@@ -171,13 +171,13 @@ def layers_stage(here: LessonContext) -> None:
     wanted = recipe(here.network, picture, painting, style_layers=(layer.name,))
     size = (picture.picture.height, picture.picture.width)
 
-    def show(sketches: job_status.Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         title = f"style by {layer.name} alone"
         lesson_context.picture_row(
             [
                 LessonPicture(painting.title, lesson_context.input_picture(painting)),
                 lesson_context.recipe_picture(
-                    wanted, sketches, title, (), lesson_context.layer_colour(layer)
+                    wanted, previews, title, (), lesson_context.layer_colour(layer)
                 ),
             ],
             size,

@@ -74,8 +74,8 @@ def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPic
     verb = "wants least" if view == urls.NEGATIVE else "wants to see"
     who = f"neuron {neuron.unit} of {neuron.layer.name}"
     if stored is None:
-        sketch = server_state.jobs().sketches(take.recipe.key).get(take.number)
-        return html_snippets.large_preview_html(sketch, f"What {who} {verb}, unfinished")
+        preview = server_state.jobs().previews(take.recipe.key).get(take.number)
+        return html_snippets.large_preview_html(preview, f"What {who} {verb}, unfinished")
     url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
     dead = bool(stored.facts["dead"]) and view != urls.NEGATIVE
     return html_snippets.large_picture_html(url, f"What {who} {verb}", dead)

@@ -34,13 +34,13 @@ def show_variants(neuron: NeuronView, view: str, wanted: JobRequests) -> None:
     found = {name: take.find() for name, take in takes.items()}
     asked = wanted.ask([takes[name].recipe for name, it in found.items() if it is None])
 
-    def show(sketches: Previews) -> None:
+    def show(previews: Previews) -> None:
         tiles = [
             _view(
                 neuron,
                 name,
                 found[name] or take.find(),
-                sketches.get((take.recipe.key, take.number)),
+                previews.get((take.recipe.key, take.number)),
                 name == view,
             )
             for name, take in takes.items()
@@ -63,16 +63,20 @@ def _look(view: str) -> None:
 
 
 def _view(
-    neuron: NeuronView, view: str, picture: StoredPicture | None, sketch: bytes | None, chosen: bool
+    neuron: NeuronView,
+    view: str,
+    picture: StoredPicture | None,
+    preview: bytes | None,
+    chosen: bool,
 ) -> PictureTile:
     caption = CAPTIONS.get(view, f"variant {view}")
     who = f"neuron {neuron.unit}, {caption}"
     place = f"view {view}"
     if picture is None:
-        if sketch is None:
+        if preview is None:
             return PictureTile(place, f"{who}, not drawn yet", caption=caption)
-        url = thumbnails.data_url(sketch)
-        return PictureTile(place, f"{who}, unfinished", url, caption=caption, sketch=True)
+        url = thumbnails.data_url(preview)
+        return PictureTile(place, f"{who}, unfinished", url, caption=caption, preview=True)
     activation = f"{float(picture.facts['activation']):.3g}"
     return PictureTile(
         id=place,
@@ -108,7 +112,7 @@ def show_similar(
         st.caption("A dead neuron has no kin: its picture shows nothing that the layer knows.")
         return
 
-    def show(sketches: Previews) -> None:
+    def show(previews: Previews) -> None:
         tiles = [_waiting(number) for number in range(count)]
         if found:
             tiles = [_unit_tile(network, layer, it, f"{cosine:.2f}") for it, cosine in found]
@@ -139,7 +143,7 @@ def show_inputs(neuron: NeuronView, wanted: JobRequests) -> None:
     )
     most = abs(found[0].weight)
 
-    def show(sketches: Previews) -> None:
+    def show(previews: Previews) -> None:
         columns = st.columns(2, gap="large")
         for column, name, some in zip(
             columns, ("Excited by", "Inhibited by"), (excite, inhibit), strict=True
@@ -153,7 +157,7 @@ def show_inputs(neuron: NeuronView, wanted: JobRequests) -> None:
                         it.unit,
                         f"{it.weight / most:+.2f}".replace("-", "\N{MINUS SIGN}"),
                         recipe if it.unit in lacking else None,
-                        None if recipe is None else sketches.get((recipe.key, it.unit)),
+                        None if recipe is None else previews.get((recipe.key, it.unit)),
                     )
                     for it in some
                 ]
@@ -178,14 +182,14 @@ def _unit_tile(
     unit: int,
     note: str,
     recipe: NeuronRecipe | None = None,
-    sketch: bytes | None = None,
+    preview: bytes | None = None,
 ) -> PictureTile:
     """Make the tile of another neuron, with a number beneath."""
     key = (recipe or layer_pages.part_of(network, layer, unit)).key
     picture = server_state.store().picture(key, unit)
     name = unit_labels.unit_name(network, layer, unit)
     caption = f"{name} \N{MIDDLE DOT} {note}" if name else note
-    return neuron_grid.unit_tile(unit, caption, picture, sketch, f"{layer.name} {unit}", PIXELS)
+    return neuron_grid.unit_tile(unit, caption, picture, preview, f"{layer.name} {unit}", PIXELS)
 
 
 def _waiting(number: int) -> PictureTile:

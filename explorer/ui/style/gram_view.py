@@ -143,12 +143,12 @@ def show_pairs(network: Network, company: GramView, pair: Pair) -> None:
             st.html(f'<h4 class="side">{which.capitalize()}: {chosen.title}</h4>')
             _square(company, found, names, pair, f"{which} square")
 
-    def body(sketches: job_status.Previews) -> None:
-        _pair(network, company, pair, names, partial(_tile, network, company, recipe, sketches))
+    def body(previews: job_status.Previews) -> None:
+        _pair(network, company, pair, names, partial(_tile, network, company, recipe, previews))
         for title, some in pairs.items():
             st.html(f'<h4 class="side">{title}</h4>')
             tiles = [
-                _both(company, it, names, partial(_tile, network, company, recipe, sketches), pair)
+                _both(company, it, names, partial(_tile, network, company, recipe, previews), pair)
                 for it in some
             ]
             here = f"{title} {network.name} {company.layer.name}"
@@ -243,7 +243,7 @@ def _tile(
     network: Network,
     company: GramView,
     recipe: NeuronRecipe | None,
-    sketches: job_status.Previews,
+    previews: job_status.Previews,
     unit: int,
 ) -> PictureTile:
     """Make the tile of a neuron's own picture."""
@@ -252,9 +252,9 @@ def _tile(
     picture = server_state.store().picture(part.key, unit)
     if picture is None and recipe is not None:
         picture = server_state.store().picture(recipe.key, unit)
-    sketch = None if recipe is None else sketches.get((recipe.key, unit))
+    preview = None if recipe is None else previews.get((recipe.key, unit))
     name = unit_labels.unit_name(network, layer, unit)
-    made = neuron_grid.unit_tile(unit, name, picture, sketch, str(unit), TILE_PIXELS)
+    made = neuron_grid.unit_tile(unit, name, picture, preview, str(unit), TILE_PIXELS)
     return replace(made, caption=f"{unit} {name}".strip())
 
 

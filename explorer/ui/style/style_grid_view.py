@@ -89,7 +89,7 @@ def show_grid(
     network: Network,
     styled: StyleGridView,
     part: str,
-    sketches: job_status.Previews,
+    previews: job_status.Previews,
     here: Mapping[int, bytes],
 ) -> None:
     """Show one part: the matrix, or one of the rows.
@@ -98,7 +98,7 @@ def show_grid(
         network: which paints.
         styled: all that is painted.
         part: one of the recipe's.
-        sketches: unfinished pictures.
+        previews: unfinished pictures.
         here: the finished ones, encoded, by their numbers.
     """
     recipe = styled.recipe
@@ -108,15 +108,15 @@ def show_grid(
     rows_of: list[list[MatrixCell]] = [[] for _ in range(1 + max(it.row for it in cells))]
     for cell in cells:
         number = numbers[cell.recipe]
-        sketch = sketches.get((recipe.key, number))
+        preview = previews.get((recipe.key, number))
         label = describe_cell(cell)
         found = MatrixCell(cell_name(cell), f"{label}, not painted yet")
         if number in here:
             url = thumbnails.thumbnail(here[number], THUMBNAIL_PIXELS)
             found = MatrixCell(cell_name(cell), label, url, chosen=cell_name(cell) == opened)
-        elif sketch is not None:
+        elif preview is not None:
             found = MatrixCell(
-                cell_name(cell), f"{label}, unfinished", thumbnails.data_url(sketch), True
+                cell_name(cell), f"{label}, unfinished", thumbnails.data_url(preview), True
             )
         rows_of[cell.row].append(found)
     columns = recipe.content_depths if part == MATRIX else recipe.stages

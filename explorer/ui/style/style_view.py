@@ -140,5 +140,5 @@ def running_history(key: str) -> tuple[dict[str, Sequence[float]], float]:
     Args:
         key: of its job.
     """
-    told = json.loads(server_state.jobs().course(key) or "{}")
+    told = json.loads(server_state.jobs().history(key) or "{}")
     return told.get("curves", {}), told.get("share", 0.0)

@@ -187,7 +187,7 @@ def test_penalties_make_pictures_calmer(tiny: Network, penalty: str) -> None:
 
 def test_logits_differ_by_what_is_below_them(tiny: Network) -> None:
     recipe = plan(tiny, tiny.shown[-1].name, [1], count=2, size=24)
-    assert build_objective(tiny, recipe, None).climbed.layers == {tiny.shown[-1].name, "4"}
+    assert build_objective(tiny, recipe, None).optimised.layers == {tiny.shown[-1].name, "4"}
 
 
 def test_negatives_of_a_batch_keep_their_own_units(tiny: Network) -> None:

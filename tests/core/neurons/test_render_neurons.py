@@ -75,8 +75,8 @@ def test_progress_counts_steps_of_units_and_brings_each_batch_when_it_is_done(
         *[[]] * 3,
         [0],
     ]
-    assert [sorted(it.sketches) for it in records] == [*[[2, 4]] * 3, [], *[[0]] * 3, []]
-    assert records[-1].pictures[0].image.shape == records[0].sketches[4].shape == (3, 24, 24)
+    assert [sorted(it.previews) for it in records] == [*[[2, 4]] * 3, [], *[[0]] * 3, []]
+    assert records[-1].pictures[0].image.shape == records[0].previews[4].shape == (3, 24, 24)
 
 
 def test_parts_give_what_the_whole_gives(tiny: Network, monkeypatch: pytest.MonkeyPatch) -> None:

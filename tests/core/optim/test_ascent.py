@@ -96,7 +96,7 @@ def test_a_sleeping_unit_wakes() -> None:
 
 
 def test_without_waking_it_sleeps_on() -> None:
-    steps = climb(as_network(sleepy(bias=-4.0)), "1", [0, 1], steps=80, wake_steps=0)
+    steps = climb(as_network(sleepy(bias=-4.0)), "1", [0, 1], steps=80, redirect_relu_steps=0)
     assert float(steps[-1].value[0]) == 0
 
 
@@ -129,7 +129,7 @@ def test_nothing_is_left_on_the_network(tiny: Network) -> None:
 
 
 def test_large_steps_first_and_then_ever_smaller_ones() -> None:
-    pace = _Schedule(AscentSettings(steps=10, settling=0.4))
+    pace = _Schedule(AscentSettings(steps=10, cooldown=0.4))
     rates = []
     while not pace.over:
         rates.append(pace.rate)
@@ -148,7 +148,7 @@ def values_of(image: int, steps: int) -> float:
 def test_who_gains_nothing_more_settles_early(images: list[int], taken: int) -> None:
     # Over stretches of 10 steps: image 0 stays from its third on, so the fourth shows it, and then
     # 10 steps of settling follow; image 1 reaches 60 in its sixth stretch.
-    pace = _Schedule(AscentSettings(steps=1000, settling=0.01, patience=10))
+    pace = _Schedule(AscentSettings(steps=1000, cooldown=0.01, patience=10))
     while not pace.over:
         pace.step(torch.tensor([values_of(image, pace.index) for image in images]))
     assert pace.index == pace.total == taken + 10

@@ -51,18 +51,18 @@ def gatys_style_cost(picture: Array, painting: Array) -> float:
 def test_gram_is_gatys_up_to_the_energy_of_the_painting() -> None:
     picture, painting = seen(1), seen(2)
     cost = losses.gram("a", style_of(painting))
-    ours = float(cost.worth(cost.sums(picture, LayerWindow())))
+    ours = float(cost.loss(cost.sums(picture, LayerWindow())))
     theirs = gatys_style_cost(picture[0].numpy(), painting[0].numpy())
     nothing = gatys_style_cost(np.zeros(SHAPE), painting[0].numpy())
     assert ours == pytest.approx(theirs / nothing, rel=1e-12)
-    assert float(cost.worth(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-20)
-    assert float(cost.worth(cost.sums(picture * 0, LayerWindow()))) == pytest.approx(1)
+    assert float(cost.loss(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-20)
+    assert float(cost.loss(cost.sums(picture * 0, LayerWindow()))) == pytest.approx(1)
 
 
 def test_content_is_the_squared_error() -> None:
     picture, photograph = seen(1), seen(2)
     cost = losses.content("a", photograph)
-    ours = float(cost.worth(cost.sums(picture, LayerWindow())))
+    ours = float(cost.loss(cost.sums(picture, LayerWindow())))
     one, other = picture.numpy(), photograph.numpy()
     assert ours == pytest.approx(((one - other) ** 2).sum() / (other**2).sum(), rel=1e-12)
 
@@ -92,9 +92,9 @@ def wasserstein(picture: Array, painting: Array) -> float:
 def test_wasserstein_is_the_distance_of_normal_distributions() -> None:
     picture, painting = seen(1), seen(2)
     cost = losses.wasserstein("a", style_of(painting))
-    ours = float(cost.worth(cost.sums(picture, LayerWindow())))
+    ours = float(cost.loss(cost.sums(picture, LayerWindow())))
     assert ours == pytest.approx(wasserstein(picture[0].numpy(), painting[0].numpy()), rel=1e-8)
-    assert float(cost.worth(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
+    assert float(cost.loss(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
 
 
 def test_wasserstein_takes_channels_that_never_fire() -> None:
@@ -103,7 +103,7 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
     picture[:, 1] = 0
     picture.requires_grad_()
     cost = losses.wasserstein("a", style_of(painting))
-    cost.worth(cost.sums(picture, LayerWindow())).sum().backward()
+    cost.loss(cost.sums(picture, LayerWindow())).sum().backward()
     assert picture.grad is not None and bool(picture.grad.isfinite().all())
 
 
@@ -117,7 +117,7 @@ def test_gradients_are_right(kind: str) -> None:
         "masked": losses.gram("a", style_of(other), mask),
         "content": losses.content("a", other),
     }[kind]
-    assert torch.autograd.gradcheck(lambda it: cost.worth(cost.sums(it, LayerWindow())), picture)
+    assert torch.autograd.gradcheck(lambda it: cost.loss(cost.sums(it, LayerWindow())), picture)
 
 
 @pytest.mark.parametrize("kind", ["gram", "wasserstein", "content"])
@@ -155,7 +155,7 @@ def test_costs_add_up_with_their_weights_and_say_what_each_was() -> None:
     style, content = losses.gram("a", style_of(other)), losses.content("b", other)
     costs = LossSum.of([(3.0, style), (0.5, content)], 2.0 * regularisers.squared_variation())
     value = costs({"a": picture, "b": picture, IMAGE: image})
-    parts = [float(it.worth(it.sums(picture, LayerWindow()))) for it in (style, content)]
+    parts = [float(it.loss(it.sums(picture, LayerWindow()))) for it in (style, content)]
     beside = (image.diff(dim=2) ** 2).mean() + (image.diff(dim=3) ** 2).mean()
     assert costs.layers == {"a", "b", IMAGE}
     assert float(value) == pytest.approx(-(3 * parts[0] + 0.5 * parts[1] + 2 * float(beside)))
@@ -168,6 +168,6 @@ def test_half_precision_is_nearly_as_good() -> None:
     painting, picture = seen(2), seen(1)
     exact = losses.gram("a", style_of(painting))
     rough = losses.gram("a", style_of(painting.bfloat16()))
-    one = float(exact.worth(exact.sums(picture, LayerWindow())))
-    other = float(rough.worth(rough.sums(picture.bfloat16(), LayerWindow())))
+    one = float(exact.loss(exact.sums(picture, LayerWindow())))
+    other = float(rough.loss(rough.sums(picture.bfloat16(), LayerWindow())))
     assert other == pytest.approx(one, rel=0.02)

@@ -21,7 +21,7 @@ def towards(target: Tensor) -> Objective:
 
 
 def climb(network: Network, easel: StyleCanvas, target: Tensor, steps: int) -> list[float]:
-    settings = AscentSettings(steps, settling=0, patience=0, wake_steps=0)
+    settings = AscentSettings(steps, cooldown=0, patience=0, redirect_relu_steps=0)
     return [
         float(step.value)
         for step in ascend(
@@ -62,7 +62,7 @@ def test_momentum_fits_another_size(tiny: Network, target: Tensor) -> None:
 def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) -> None:
     easel = StyleCanvas(torch.full_like(target, 0.5), 2.5, "adam")
     torch.testing.assert_close(easel.painted, easel.values.detach())
-    settings = AscentSettings(6, settling=0, patience=0, wake_steps=0)
+    settings = AscentSettings(6, cooldown=0, patience=0, redirect_relu_steps=0)
     after = []
     for _ in ascend(tiny, towards(target), easel, settings, ReflectPad(1), torch.Generator()):
         after.append(easel.values.detach().clone())

@@ -100,15 +100,15 @@ def test_costs_are_told_from_the_first_step(
     recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
     shares, lengths = [], []
     for progress in transfer.render(tiny, recipe, pictures.inputs):
-        if progress.course is not None:
-            shares.append(progress.course.share)
-            lengths.append({len(it) for it in progress.course.costs.values()})
-            course = progress.course
+        if progress.history is not None:
+            shares.append(progress.history.share)
+            lengths.append({len(it) for it in progress.history.costs.values()})
+            history = progress.history
     assert lengths == [{at + 1} for at in range(45)], "15 steps at each of 3 sizes"
     assert shares == pytest.approx([(at + 1) / 45 for at in range(45)])
     (picture,) = progress.pictures
     ended = json.loads(str(picture.facts["losses"]))
-    assert {name: downsample_curve(it) for name, it in course.costs.items()} == {
+    assert {name: downsample_curve(it) for name, it in history.costs.items()} == {
         name: it["curve"] for name, it in ended.items()
     }
 

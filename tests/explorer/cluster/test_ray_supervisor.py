@@ -171,14 +171,14 @@ def _own_checkpoint(jobs: Jobs, path: Path) -> None:
 def _progress_and_cancel(jobs: Jobs) -> None:
     """A job is seen to go on, stops within a second, and what is there stays."""
     key = jobs.submit(recipe(2, ENDLESS)).key
-    wait(lambda: jobs.sketches(key))
+    wait(lambda: jobs.previews(key))
     assert 0 < state(jobs, key).fraction < 1
-    assert set(jobs.sketches(key)) == {0, 1}
+    assert set(jobs.previews(key)) == {0, 1}
     patience = crowding()
     jobs.cancel(key)
     assert wait(lambda: not Claims(jobs.store).claims()) < patience
     assert state(jobs, key).state == "cancelled"
-    assert set(jobs.sketches(key)) == {0, 1}
+    assert set(jobs.previews(key)) == {0, 1}
 
 
 def _one_of_two_killed(jobs: Jobs, supervisor: RaySupervisor) -> None:

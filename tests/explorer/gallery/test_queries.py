@@ -359,7 +359,7 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
     last = claims.claim("w")
     assert last is not None
     claims.report(last, 1, 2, {0: b"half"})
-    assert found.jobs.sketches(asked.key) == {3: b"half"}
+    assert found.jobs.previews(asked.key) == {3: b"half"}
     assert set(store.pictures(asked)) == {0, 1, 2}
     found.jobs.cancel(asked.key)
     job = found.find(asked.key)

@@ -68,19 +68,19 @@ def test_a_job_from_asking_to_the_last_part(jobs: Jobs, claims: Claims, clock: C
     first = claims.claim("w")
     assert first is not None and first.recipe == asked.parts()[0]
     clock.now += 10
-    assert jobs.course(asked.key) == ""
+    assert jobs.history(asked.key) == ""
     claims.report(first, 50, 100, {3: b"half"}, "{}")
     job = jobs.get(asked.key)
     assert job is not None
     # Half of one of two parts took 10 seconds, so the other three halves take 30.
     assert (job.state, job.fraction, job.seconds_left) == ("running", 0.25, 30.0)
-    assert (jobs.sketches(asked.key), jobs.course(asked.key)) == ({3: b"half"}, "{}")
+    assert (jobs.previews(asked.key), jobs.history(asked.key)) == ({3: b"half"}, "{}")
     clock.now += 10
     finish(claims, first)
     job = jobs.get(asked.key)
     assert job is not None
     assert (job.state, job.fraction, job.spent) == ("waiting", 0.5, 20.0)
-    assert (jobs.sketches(asked.key), jobs.course(asked.key)) == ({}, "")
+    assert (jobs.previews(asked.key), jobs.history(asked.key)) == ({}, "")
     assert set(jobs.store.pictures(asked)) == set(range(BATCH))
     finish(claims, claims.claim("w"))
     job = jobs.get(asked.key)
@@ -228,7 +228,7 @@ def test_a_cancelled_job_keeps_what_is_there(jobs: Jobs, claims: Claims) -> None
     claims.release(claim)
     assert claims.claim("w") is None
     assert set(jobs.store.pictures(asked)) == set(range(BATCH))
-    assert jobs.sketches(asked.key) == {BATCH: b"half"}
+    assert jobs.previews(asked.key) == {BATCH: b"half"}
     assert jobs.submit(recipe(seed=1)).before == 0
     assert jobs.resume(asked.key).state == "waiting"
     assert sorted(work_off(claims)) == sorted([asked.key, asked.key, recipe(seed=1).key])
@@ -315,7 +315,7 @@ def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
     assert [states[key][0] for key in keys].count("waiting") == 2
     # What a lost worker still says is not heard.
     claims.report(lost[0], 9, 10, {0: b"late"})
-    assert jobs.sketches(lost[0].job) == {}
+    assert jobs.previews(lost[0].job) == {}
     assert not claims.wanted(lost[0])
 
 

@@ -144,7 +144,7 @@ def test_a_cancel_stops_between_two_steps_and_closes_the_work(store: Store) -> N
     assert len(steps) <= 5 and closed == [True]
     job = jobs.get(key)
     assert job is not None and job.state == "cancelled"
-    assert jobs.sketches(key) == {0: b"sketch"}
+    assert jobs.previews(key) == {0: b"sketch"}
     assert store.present([key]) == set()
 
 
@@ -181,11 +181,11 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
     asked = render_neurons.plan(network, "relu1a", [3, 1], size=16, steps=6)
     monkeypatch.setattr(render_recipe, "PREVIEW_SECONDS", 0.0)
     every = list(render_recipe.render_updates(asked))
-    assert [sorted(it.sketches) for it in every] == [[1, 3]] * 6 + [[]]
+    assert [sorted(it.previews) for it in every] == [[1, 3]] * 6 + [[]]
     assert [it.part for it in every[-1].pictures] == [3, 1]
     monkeypatch.setattr(render_recipe, "PREVIEW_SECONDS", 1000.0)
     # The first comes at once.
-    assert [bool(it.sketches) for it in render_recipe.render_updates(asked)] == [True, *[False] * 6]
+    assert [bool(it.previews) for it in render_recipe.render_updates(asked)] == [True, *[False] * 6]
 
 
 def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:

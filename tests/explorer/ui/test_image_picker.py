@@ -16,7 +16,7 @@ SCRIPT = """
 from explorer.ui import image_picker
 import streamlit as st
 problems = []
-found = image_picker.choose("picture", {default!r}, problems)
+found = image_picker.pick_image("picture", {default!r}, problems)
 st.text("nothing" if found is None else f"{{found.name}} {{found.picture.size}}")
 for problem in problems:
     st.warning(problem)
