@@ -307,7 +307,7 @@ def test_an_enlarged_picture_has_the_detail_of_its_start(
 ) -> None:
     recipe = small(tiny, content=pictures.keep(scene))
     start = scene[None]
-    before = transfer.resized(start, (30, 43))
+    before = transfer.resize_image(start, (30, 43))
     # What was not painted on yet is the start itself, and a change of all of it stays one.
     torch.testing.assert_close(transfer.upscale(before, start, recipe), start, atol=1e-5, rtol=0)
     darker = transfer.upscale((before - 0.1).clamp(0, 1), start, recipe)
@@ -315,7 +315,7 @@ def test_an_enlarged_picture_has_the_detail_of_its_start(
     apart = (start - darker)[inside]
     assert float((apart - 0.1).abs().mean()) < 0.01
     noise = dataclasses.replace(recipe, init="noise")
-    merely = transfer.resized(before, (60, 86)).clamp(0, 1)
+    merely = transfer.resize_image(before, (60, 86)).clamp(0, 1)
     assert torch.equal(transfer.upscale(before, start, noise), merely)
     # At its own size nothing is laid onto anything.
     assert torch.equal(transfer.upscale(start * 0.5, start, recipe), start * 0.5)
