@@ -1,6 +1,7 @@
 """The layout of the code: packages import one way, and nothing happens at import."""
 
 import ast
+import graphlib
 import importlib
 import subprocess
 import sys
@@ -10,61 +11,61 @@ import pytest
 
 from tests.conftest import ROOT
 
-# Every package (or module that stands alone), and which others it may import. A package may always
-# import itself; `core` stands for all of core but its figures where explorer imports it.
-LEAVES = "core.errors core.exports core.progress core.allocator"
-DATA = f"{LEAVES} core.images core.recipes.neuron core.sketchworld core.paintings core.datasets"
-NETWORKS = f"{DATA} core.checkpoints core.devices core.sketchnet core.networks.network"
-TECHNIQUES = f"{NETWORKS} core.optim"
-STUDIES = f"{TECHNIQUES} core.index core.neurons core.dreams core.style core.analysis"
+# Every package, or module that stands alone, and which others it may import. A package may always
+# import itself, and every one `core.exports`. For explorer, `core` means all of core but figures.
+NETWORKS = "core.errors core.images core.recipes core.networks"
+TECHNIQUE = f"{NETWORKS} core.allocator core.progress core.optim"
 FACTS = "core explorer.paths explorer.text explorer.thumbnails explorer.recipe_fields"
-STORED = f"{FACTS} explorer.layer_pages explorer.video_io explorer.store explorer.rendering"
-SERVED = f"{STORED} explorer.jobs explorer.library explorer.gallery"
+SERVICES = f"{FACTS} explorer.layer_pages explorer.store explorer.rendering explorer.jobs"
+FRONT = f"{SERVICES} explorer.library explorer.gallery explorer.charts explorer.reports"
 MAY_IMPORT = {
     "core.errors": "",
     "core.exports": "",
     "core.progress": "",
     "core.allocator": "",
-    "core.checkpoints": LEAVES,
-    "core.devices": LEAVES,
-    "core.images": LEAVES,
-    "core.recipes.neuron": LEAVES,
-    "core.sketchworld": LEAVES,
-    "core.paintings": LEAVES,
-    "core.datasets": f"{LEAVES} core.images core.sketchworld core.paintings",
-    "core.sketchnet": f"{LEAVES} core.checkpoints core.devices core.images core.sketchworld",
-    "core.networks.network": NETWORKS,
+    "core.checkpoints": "core.errors",
+    "core.devices": "core.errors",
+    "core.images": "core.errors",
+    "core.recipes": "core.errors",
+    "core.sketchworld": "core.errors",
+    "core.paintings": "core.errors",
+    "core.datasets": "core.errors core.images core.sketchworld core.paintings",
+    "core.sketchnet": "core.errors core.checkpoints core.devices core.images core.sketchworld",
+    "core.networks": f"{NETWORKS} core.checkpoints core.devices core.sketchnet core.sketchworld",
     "core.optim": NETWORKS,
-    "core.index": NETWORKS,
-    "core.neurons": TECHNIQUES,
-    "core.dreams": TECHNIQUES,
-    "core.style": TECHNIQUES,
-    "core.analysis": f"{NETWORKS} core.index",
-    "core.experiments": STUDIES,
-    "core.figures": f"{STUDIES} core.experiments",
-    "explorer.paths": "core.errors",
-    "explorer.text": "core.errors core.recipes.neuron core.networks.network explorer.paths",
+    "core.index": f"{NETWORKS} core.progress core.datasets",
+    "core.neurons": TECHNIQUE,
+    "core.dreams": TECHNIQUE,
+    "core.style": TECHNIQUE,
+    "core.analysis": f"{NETWORKS} core.index core.sketchnet",
+    "core.experiments": f"{TECHNIQUE} core.datasets core.sketchnet core.sketchworld core.index "
+    "core.dreams core.style core.analysis",
+    "core.figures": f"{NETWORKS} core.sketchnet core.sketchworld core.index core.neurons "
+    "core.analysis",
+    "explorer.paths": "",
+    "explorer.text": "core.errors core.recipes core.networks explorer.recipe_fields",
     "explorer.thumbnails": "core.errors",
-    "explorer.recipe_fields": "core.errors core.recipes.neuron",
+    "explorer.recipe_fields": "core.errors core.recipes",
     "explorer.layer_pages": "core",
-    "explorer.video_io": "core",
-    "explorer.store": "core.errors core.recipes.neuron explorer.paths",
-    "explorer.rendering": f"{FACTS} core.figures explorer.store",
-    "explorer.jobs": f"{FACTS} explorer.store explorer.rendering",
-    "explorer.library": f"{STORED} explorer.jobs",
-    "explorer.gallery": f"{STORED} explorer.jobs",
-    "explorer.cluster": f"{STORED} explorer.jobs",
-    "explorer.engine": f"{STORED} explorer.jobs explorer.cluster",
+    "explorer.video_io": "core.errors core.images",
+    "explorer.store": "core.errors core.recipes explorer.paths",
+    "explorer.rendering": "core core.figures explorer.store",
+    "explorer.jobs": "core.allocator core.errors core.recipes explorer.paths explorer.store "
+    "explorer.rendering",
+    "explorer.library": f"{FACTS} explorer.store explorer.jobs",
+    "explorer.gallery": f"{FACTS} explorer.store explorer.jobs",
+    "explorer.cluster": f"{FACTS} explorer.store explorer.rendering explorer.jobs",
+    "explorer.engine": "core.errors explorer.store explorer.jobs explorer.cluster",
     "explorer.charts": FACTS,
-    "explorer.reports": f"{SERVED} core.figures explorer.charts",
-    "explorer.ui": f"{SERVED} core.figures explorer.engine explorer.charts explorer.reports",
-    "explorer.cli": f"{SERVED} core.figures explorer.engine explorer.cluster explorer.cli.serve "
-    "explorer.charts explorer.reports",
-    "explorer.cli.serve": f"{SERVED} explorer.engine explorer.cli explorer.ui",
-    "explorer.prebuilt": f"{SERVED} core.figures explorer.ui",
-    "explorer.app": f"{SERVED} explorer.ui",
+    "explorer.reports": f"{FACTS} core.figures explorer.store explorer.library explorer.charts",
+    "explorer.ui": f"{FRONT} explorer.engine",
+    "explorer.cli": f"{FRONT} core.figures explorer.video_io explorer.engine explorer.cluster "
+    "explorer.cli.serve",
+    "explorer.cli.serve": f"{FRONT} explorer.engine explorer.cli explorer.ui",
+    "explorer.prebuilt": f"{FRONT} explorer.ui",
+    "explorer.app": "core.errors explorer.ui",
     "explorer.__main__": "explorer.cli",
-    "pages": f"{SERVED} explorer.ui explorer.charts explorer.reports",
+    "pages": f"{FRONT} explorer.ui",
 }
 
 
@@ -118,6 +119,68 @@ def test_packages_import_one_way() -> None:
         and not allowed(package(name), package(other))
     ]
     assert wrong == []
+
+
+def test_every_module_belongs_to_the_table() -> None:
+    alone = {"core", "explorer", *(name for name in MODULES if name.startswith("pages"))}
+    assert [name for name in MODULES if name not in alone and not package(name)] == []
+    later = {"pages", "explorer.recipe_fields"}
+    missing = [name for name in MAY_IMPORT if name not in MODULES and name not in later]
+    assert missing == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = {
+        name: {it for it in imports(file) if it in MODULES and it != name}
+        for name, file in MODULES.items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_only_the_pages_and_their_package_import_streamlit() -> None:
+    allowed_to = ("explorer.ui", "explorer.app", "explorer.cli.serve", "pages")
+    found = [
+        name
+        for name, file in MODULES.items()
+        if any(it.split(".")[0] == "streamlit" for it in imports(file))
+        and not any(name == it or name.startswith(f"{it}.") for it in allowed_to)
+    ]
+    assert found == []
+
+
+def test_what_must_start_at_once_imports_no_torch() -> None:
+    light = ("core.recipes", "explorer.text", "explorer.store", "explorer.jobs")
+    alone = {"explorer.paths", "explorer.thumbnails", "explorer.layer_pages"}
+    names = sorted(it for it in MODULES if package(it) in light or it in alone)
+    code = f"import sys, {', '.join(names)}; print({{'torch', 'streamlit'}} & {{*sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+def test_no_class_name_means_two_things() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, file in MODULES.items():
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_no_module_hides_another() -> None:
+    leaves = [
+        name.rpartition(".")[2]
+        for name, file in MODULES.items()
+        if name.startswith("core.") and file.name != "__init__.py"
+    ]
+    assert sorted(leaves) == sorted(set(leaves))
+    # Streamlit puts the folder explorer/ first on the path, before the standard library.
+    tops = {name.split(".")[1] for name in MODULES if name.startswith("explorer.")}
+    assert tops & sys.stdlib_module_names == set()
 
 
 def test_core_knows_no_user_interface_and_nothing_is_pickled() -> None:
