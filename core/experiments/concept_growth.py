@@ -16,6 +16,7 @@ from core.analysis.probe import top_classes
 from core.dreams.render_dreams import MEASURED_SIDE
 from core.images import image_io
 from core.images.resize import resize_image
+from core.networks.depth_sampling import evenly_spaced
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
@@ -65,10 +66,7 @@ class ConceptGrowth:
 def spread(network: Network, count: int = USUAL_DEPTHS) -> list[Layer]:
     """Choose layers evenly from shallow to deep, without the logits where others are enough."""
     layers = list(network.shown[:-1]) or list(network.shown)
-    count = min(count, len(layers))
-    if count == 1:
-        return layers[:1]
-    return [layers[round(at * (len(layers) - 1) / (count - 1))] for at in range(count)]
+    return evenly_spaced(layers, count)
 
 
 def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Response:

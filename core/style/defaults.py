@@ -38,6 +38,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from core.networks.depth_sampling import evenly_spaced
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
@@ -115,6 +116,4 @@ def style_layers(network: Network) -> list[Layer]:
         it for it in network.layers if it.size is not None
     ]
     shallow = [it for it in able if it.depth <= SHALLOWER] or able[:1]
-    count = min(LAYERS, len(shallow))
-    places = [round(at * (len(shallow) - 1) / max(1, count - 1)) for at in range(count)]
-    return [shallow[at] for at in dict.fromkeys(places)]
+    return evenly_spaced(shallow, LAYERS)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.networks.depth_sampling import ends_of_equal_parts
 from core.networks.network import Network
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 from core.style import defaults, transfer
@@ -55,5 +56,4 @@ def plan_grid(
 def spread(network: Network, count: int) -> tuple[str, ...]:
     """Choose layers evenly from shallow to deep: the last of as many equal stretches."""
     able = [it.name for it in network.shown if it.size is not None]
-    count = min(count, len(able))
-    return tuple(able[round((at + 1) * len(able) / count) - 1] for at in range(count))
+    return tuple(ends_of_equal_parts(able, count))

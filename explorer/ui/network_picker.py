@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import ExplorerError, unknown
 from core.networks import registry
+from core.networks.depth_sampling import nearest_to_depth
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.registry import NetworkInfo
@@ -115,7 +116,7 @@ def load_network(info: NetworkInfo) -> Network | None:
 
 def first_layer(network: Network) -> Layer:
     """Choose the layer that is shown where a link names none."""
-    return min(network.shown, key=lambda each: abs(each.depth - FIRST_DEPTH))
+    return network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
 
 
 def show_problems(problems: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from core.datasets import samples
 from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.images import image_io
+from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
@@ -50,7 +51,7 @@ class DreamView:
 
 def first_layer(network: Network) -> Layer:
     """Choose the layer that dreams where a link names none."""
-    return min(network.shown, key=lambda it: abs(it.depth - FIRST_DEPTH))
+    return network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
 
 
 def read_view(network: Network, picture: PickedImage, guide: PickedImage | None) -> DreamView:
@@ -127,9 +128,7 @@ def _small() -> Image.Image:
 
 def examples(network: Network) -> list[Layer]:
     """Choose the layers of which there is room for an example."""
-    every = network.shown
-    count = min(len(every), EXAMPLES_AT_MOST)
-    return [every[round(at * (len(every) - 1) / max(count - 1, 1))] for at in range(count)]
+    return evenly_spaced(network.shown, EXAMPLES_AT_MOST)
 
 
 def depth_stops(network: Network) -> list[layer_pickers.SliderStop]:

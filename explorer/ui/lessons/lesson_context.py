@@ -10,6 +10,7 @@ from torch import Tensor
 from core.analysis import unit_labels
 from core.errors import ExplorerError, unknown
 from core.images import image_io
+from core.networks.depth_sampling import ends_of_equal_parts
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
@@ -108,8 +109,7 @@ def picture_row(pictures: Sequence[LessonPicture], proportion: tuple[int, int] =
 def sample_layers(network: Network, count: int = DEPTHS) -> list[Layer]:
     """Choose layers with places, evenly from shallow to deep."""
     able = [it for it in network.shown if it.size is not None] or list(network.shown)
-    count = min(count, len(able))
-    return [able[round((at + 1) * len(able) / count) - 1] for at in range(count)]
+    return ends_of_equal_parts(able, count)
 
 
 def layer_slider(desk: LessonContext, layers: Sequence[Layer], first: int) -> Layer:

@@ -13,6 +13,7 @@ from core.errors import ExplorerError
 from core.experiments import lesson_measures
 from core.index import build, reader
 from core.index.reader import Index
+from core.networks.depth_sampling import nearest_to_depth
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import layer_pages, thumbnails
@@ -36,7 +37,7 @@ _MAKING = threading.Lock()
 def stage(here: LessonContext) -> None:
     """Show a neuron's nine, beside the picture that it wants to see."""
     layers = here.network.shown
-    first = min(range(len(layers)), key=lambda at: abs(layers[at].depth - FIRST_DEPTH))
+    first = nearest_to_depth(layers, FIRST_DEPTH)
     layer = lesson_context.layer_slider(here, layers, first)
     unit = _unit(here, layer)
     index = made(here.network)

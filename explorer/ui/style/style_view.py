@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
@@ -98,22 +99,18 @@ def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
         return usual
     names = [it.name for it in style_layers(network)]
     chosen = names[names.index(first) : names.index(last) + 1]
-    count = min(len(chosen), LAYERS_AT_MOST)
-    return tuple(chosen[round(at * (len(chosen) - 1) / max(count - 1, 1))] for at in range(count))
+    return tuple(evenly_spaced(chosen, LAYERS_AT_MOST))
 
 
 def nearest_layer(network: Network, name: str) -> int:
     """Tell the place among the layers that may speak of one, or of the nearest to it."""
-    layers = style_layers(network)
-    depth = network.layer(name).depth
-    return min(range(len(layers)), key=lambda at: abs(layers[at].depth - depth))
+    return nearest_to_depth(style_layers(network), network.layer(name).depth)
 
 
 def style_stops(network: Network) -> list[layer_pickers.SliderStop]:
     """Describe the layers for the sliders, each with one of its neurons if that has been drawn."""
     layers = style_layers(network)
-    count = min(len(layers), EXAMPLES_AT_MOST)
-    shown = {round(at * (len(layers) - 1) / max(count - 1, 1)) for at in range(count)}
+    shown = set(evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
     found = []
     for at, layer in enumerate(layers):
         drawn = (

@@ -1,0 +1,45 @@
+"""Choice of layers by depth: evenly spaced ones, and the one nearest to a given depth."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from core.networks.layers import Layer
+
+T = TypeVar("T")
+
+
+def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
+    """Return evenly spaced items in their order, the first and the last among them.
+
+    Args:
+        items: for example layers from shallow to deep.
+        count: number of items to return, at least 1; 1 returns the first item alone. If there are
+            fewer items, all of them are returned.
+    """
+    count = min(count, len(items))
+    return [items[round(i * (len(items) - 1) / max(count - 1, 1))] for i in range(count)]
+
+
+def ends_of_equal_parts(items: Sequence[T], count: int) -> list[T]:
+    """Return the last item of each of ``count`` equally long runs, in their order.
+
+    Unlike ``evenly_spaced``, this leaves out the first item where it can: a run's last item
+    represents the whole run, and ``count`` 1 returns the last item alone.
+
+    Args:
+        items: for example layers from shallow to deep.
+        count: number of items to return, at least 1. If there are fewer items, all of them are
+            returned.
+    """
+    count = min(count, len(items))
+    return [items[round((i + 1) * len(items) / count) - 1] for i in range(count)]
+
+
+def nearest_to_depth(layers: Sequence[Layer], depth: float) -> int:
+    """Return the index of the layer whose depth is nearest; the first one where two are equal.
+
+    Args:
+        layers: at least one layer.
+        depth: from 0 at the image to 1 at the logits.
+    """
+    return min(range(len(layers)), key=lambda i: abs(layers[i].depth - depth))
