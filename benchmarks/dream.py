@@ -45,7 +45,7 @@ def explorer(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     """Dream as the notebook does: roll, climb the energy of a layer, carry the detail on."""
-    base = image_io.to_tensor(image_io.limit_size(image_io.open_picture(png), recipe.size))
+    base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     generator = torch.Generator().manual_seed(recipe.seed)
     module = network.module.to(memory_format=torch.contiguous_format)
     seen: list[Tensor] = []
@@ -72,7 +72,7 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     """Pass forward and backward through the cut network, and do nothing else."""
-    base = image_io.to_tensor(image_io.limit_size(image_io.open_picture(png), recipe.size))
+    base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     extractor = network.extractor(list(recipe.layers), for_gradients=True)
     climbed = objectives.energy(recipe.layers[0])
     for size in render_dreams.octaves(base, recipe):
@@ -124,7 +124,7 @@ def main(
     found: dict[str, dict[str, list[float]]] = {}
     for layer in layers.split(","):
         recipe = render_dreams.plan(loaded, [layer.strip()], name, size=size)
-        base = image_io.to_tensor(image_io.limit_size(photograph, size))
+        base = image_io.to_tensor(image_io.resize_longer_side(photograph, size))
         work = (
             recipe.steps
             * sum(rows * cols for rows, cols in render_dreams.octaves(base, recipe))

@@ -42,7 +42,7 @@ def main(
     layers = sorted({it.layer for it in labels})
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for name in PHOTOGRAPHS:
-        picture = image_io.limit_size(samples.picture(name), size)
+        picture = image_io.resize_longer_side(samples.picture(name), size)
         fingerprint, png = image_io.fingerprint(picture), image_io.encode_png(picture)
         untouched = image_io.to_tensor(picture)
         before = concept_growth.respond(network, untouched, layers)

@@ -78,7 +78,7 @@ def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
     for name in names:
         picture = index.picture(name)
         frame = CenterCrop((picture.height, picture.width), network.input_size)
-        pixels.append(torch.from_numpy(np.array(frame.see(picture))))
+        pixels.append(torch.from_numpy(np.array(frame.network_input(picture))))
     same = tied = wrong = 0
     for layer in index.plan.layers:
         stored = []

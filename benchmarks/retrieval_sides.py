@@ -75,7 +75,9 @@ class Task:
     def pixels(self, entry: ImageEntry) -> torch.Tensor:
         """Decode a picture to what the network sees, uint8 ``[H, W, 3]``."""
         picture, size = self.source.open(entry, self.plan.input_size)
-        return torch.from_numpy(np.array(CenterCrop(size, self.plan.input_size).see(picture)))
+        return torch.from_numpy(
+            np.array(CenterCrop(size, self.plan.input_size).network_input(picture))
+        )
 
 
 Side = Callable[[], None]

@@ -106,7 +106,7 @@ def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]
             inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
             recipe = grid.plan_grid(network, *inputs, size=size, shows=(SINGLE,))
             judge = telling.build_evaluator(network, recipe, inputs)
-            untouched = image_io.encode_png(image_io.limit_size(pictures[0], size))
+            untouched = image_io.encode_png(image_io.resize_longer_side(pictures[0], size))
             found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
             for part in recipe.parts():
                 *_, last = transfer.render(network, part, inputs)

@@ -1,1 +1,1 @@
-"""See inside image networks: a numerical library without any user interface."""
+"""Visualisation of image networks: a numerical library without a user interface."""

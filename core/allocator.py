@@ -1,42 +1,44 @@
-"""Memory that is used again and again: kept while there is work, given back afterwards.
+"""Settings of the C library's memory allocator that let a process reuse freed memory.
 
-Every step of an ascent makes and drops the same large tensors. The C library of Linux (glibc) hands
-each back to the system at once, which then has to clear its every page before the next step may
-have it: a third of the time of an ascent (``python -m benchmarks.memory``).
+Every step of an ascent allocates and frees the same large tensors. The C library of Linux (glibc)
+returns each of them to the system immediately. The system then has to clear every page before the
+next step can use it. This takes a third of the time of an ascent (``python -m benchmarks.memory``).
 """
 
 import ctypes
 import sys
 
-# Names of settings and the largest values that every version of glibc takes; see mallopt(3).
+# Settings, and the largest values that every version of glibc accepts; see mallopt(3).
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-NEVER = 2**31 - 1
-LARGE, LARGE_BEFORE_2_35 = 2**30, 2**25
+NO_TRIM = 2**31 - 1
+LARGEST_MMAP, LARGEST_MMAP_BEFORE_2_35 = 2**30, 2**25
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees, for its next tensors; tell whether it does.
+    """Keep freed memory in this process for its next tensors, and return whether that works.
 
-    How much it holds at most does not change, but it stays there until ``give_back``. Where the C
-    library is another, nothing happens.
+    The peak memory of the process does not change, but the memory stays allocated until
+    ``release_memory``. Does nothing with any other C library.
     """
-    library = _glibc()
+    library = _find_glibc()
     if library is None:
         return False
-    # Memory beyond the threshold is always fetched from the system, and returned to it.
-    mapped = any(library.mallopt(MMAP_THRESHOLD, size) for size in (LARGE, LARGE_BEFORE_2_35))
-    return bool(library.mallopt(TRIM_THRESHOLD, NEVER)) and mapped
+    # A block above this threshold is always fetched from the system and returned to it.
+    mmap_set = any(
+        library.mallopt(MMAP_THRESHOLD, size) for size in (LARGEST_MMAP, LARGEST_MMAP_BEFORE_2_35)
+    )
+    return bool(library.mallopt(TRIM_THRESHOLD, NO_TRIM)) and mmap_set
 
 
 def release_memory() -> None:
-    """Return memory that is free to the system, when nothing needs it for a while."""
-    library = _glibc()
+    """Return free memory to the system, for pauses in which it is not needed."""
+    library = _find_glibc()
     if library is not None:
         library.malloc_trim(0)
 
 
-def _glibc() -> ctypes.CDLL | None:
-    """Find the C library of this process, if it is one with these settings."""
+def _find_glibc() -> ctypes.CDLL | None:
+    """Return the C library of this process if it has these settings, else None."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Weights files: reading them without running code, and fitting them to a network.
+"""Weights files: reading them without running code, and loading them into a network.
 
 Only tensors are ever read: safetensors, or ``.pth`` through ``torch.load(weights_only=True)``,
 whose unpickler refuses anything else.
@@ -18,21 +18,23 @@ from torch import Tensor, nn
 
 from core.errors import BadCheckpoint
 
-# How training scripts commonly wrap a state dict, and what data-parallel training prefixes.
+# Keys under which training scripts commonly store a state dict, and the prefix that data-parallel
+# training adds to every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
-PREFIX = "module."
-# Heads that only training uses; torchvision's googlenet and inception_v3 checkpoints carry them.
-AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-# Counters that evaluation never reads and old checkpoints lack.
+PARALLEL_PREFIX = "module."
+# Auxiliary classifiers that only training uses; torchvision's googlenet and inception_v3
+# checkpoints contain them.
+AUXILIARY_HEADS = ("aux1.", "aux2.", "AuxLogits.")
+# Counters that evaluation never reads and that old checkpoints lack.
 COUNTERS = ".num_batches_tracked"
-# How many names a message lists before it only counts.
-LIST_AT_MOST = 4
+# A message lists at most this many names and counts the rest.
+NAMES_LISTED = 4
 
 StateDict = dict[str, Tensor]
 
 
 def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
-    """Read the tensors of a weights file, and its class names where it carries them.
+    """Read the tensors of a weights file, and its class names if it contains any.
 
     Class names are a JSON list under the key ``classes`` of a safetensors file's metadata.
 
@@ -50,13 +52,15 @@ def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
     else:
         tensors = _read_pth(path)
     state = {
-        name.removeprefix(PREFIX): value.float() if value.is_floating_point() else value
+        name.removeprefix(PARALLEL_PREFIX): value.float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }
-    state = {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
-    broken = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
-    if broken:
-        raise BadCheckpoint(f"{path.name} has values that are no finite numbers in {_some(broken)}")
+    state = {name: value for name, value in state.items() if not name.startswith(AUXILIARY_HEADS)}
+    infinite = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
+    if infinite:
+        raise BadCheckpoint(
+            f"{path.name} has values that are no finite numbers in {_list_names(infinite)}"
+        )
     return state, classes
 
 
@@ -78,7 +82,7 @@ def _read_safetensors(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
 def _read_pth(path: Path) -> StateDict:
     try:
         with warnings.catch_warnings():
-            # It warns of pickles that it then refuses; the error below says all there is to say.
+            # torch.load warns about pickles that it then refuses; the error below is enough.
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -86,7 +90,7 @@ def _read_pth(path: Path) -> StateDict:
             f"{path.name} is damaged or holds more than tensors, which could run code when "
             "loaded; save model.state_dict() alone, or as safetensors"
         ) from error
-    # Damaged bytes make torch.load's zip, tar and unpickling layers raise nearly anything.
+    # Damaged bytes can raise almost any exception in the zip, tar and unpickling code.
     except Exception as error:
         raise BadCheckpoint(f"{path.name} is not a readable .pth checkpoint: {error}") from error
     for wrapper in WRAPPERS:
@@ -102,49 +106,51 @@ def _read_pth(path: Path) -> StateDict:
 def write_safetensors(
     path: Path, state: Mapping[str, Tensor], classes: Sequence[str] | None = None
 ) -> None:
-    """Write tensors, and class names where there are any, as ``read_checkpoint`` reads them."""
+    """Write tensors and, if given, class names in the format of ``read_checkpoint``."""
     metadata = None if classes is None else {"classes": json.dumps(list(classes))}
     tensors = {name: value.contiguous() for name, value in state.items()}
     save_file(tensors, path, metadata)
 
 
 def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) -> int:
-    """Find how many classes a checkpoint of a network was trained for.
+    """Return how many classes a checkpoint of a network was trained for.
 
     Args:
         state: the checkpoint's tensors.
-        module: the same architecture with its usual number of classes, on any device.
-        classes: that usual number.
+        module: the same architecture with its default number of classes, on any device.
+        classes: the default number of classes.
 
     Returns:
-        The first size, in the checkpoint, of the last parameters that are ``classes`` long in
-        the module; ``classes`` itself if none differs.
+        The first size, in the checkpoint, of the last parameters whose first size in the module is
+        ``classes``; ``classes`` itself if the checkpoint has no such parameters.
     """
     for name, value in reversed(list(module.state_dict().items())):
-        theirs = state.get(name)
-        if theirs is None or value.ndim == 0 or theirs.ndim != value.ndim:
+        loaded = state.get(name)
+        if loaded is None or value.ndim == 0 or loaded.ndim != value.ndim:
             continue
-        if value.shape[0] == classes and theirs.shape[1:] == value.shape[1:]:
-            return int(theirs.shape[0])
+        if value.shape[0] == classes and loaded.shape[1:] == value.shape[1:]:
+            return int(loaded.shape[0])
     return classes
 
 
-def fit(module: nn.Module, state: Mapping[str, Tensor], file: str, network: str) -> None:
-    """Put a checkpoint's tensors into a network in place of its own.
+def load_state(
+    module: nn.Module, state: Mapping[str, Tensor], file_name: str, network_name: str
+) -> None:
+    """Load a checkpoint's tensors into a network, replacing its parameters and buffers.
 
     Raises:
         BadCheckpoint: a tensor is missing, unexpected, or of another shape; the message lists them.
     """
-    wanted = module.state_dict()
-    missing = [name for name in wanted if name not in state and not name.endswith(COUNTERS)]
-    unexpected = [name for name in state if name not in wanted]
+    expected = module.state_dict()
+    missing = [name for name in expected if name not in state and not name.endswith(COUNTERS)]
+    unexpected = [name for name in state if name not in expected]
     misshapen = [
         f"{name} {list(state[name].shape)} instead of {list(value.shape)}"
-        for name, value in wanted.items()
+        for name, value in expected.items()
         if name in state and state[name].shape != value.shape
     ]
     problems = [
-        f"{len(names)} {what}: {_some(names)}"
+        f"{len(names)} {what}: {_list_names(names)}"
         for what, names in (
             ("missing", missing),
             ("unexpected", unexpected),
@@ -153,15 +159,19 @@ def fit(module: nn.Module, state: Mapping[str, Tensor], file: str, network: str)
         if names
     ]
     if problems:
-        raise BadCheckpoint(f"{file} does not fit {network}; tensors {'; '.join(problems)}")
+        raise BadCheckpoint(
+            f"{file_name} does not fit {network_name}; tensors {'; '.join(problems)}"
+        )
     counters = {
-        name: torch.zeros_like(wanted[name], device="cpu") for name in wanted if name not in state
+        name: torch.zeros_like(expected[name], device="cpu")
+        for name in expected
+        if name not in state
     }
     module.load_state_dict({**state, **counters}, assign=True)
 
 
 def fingerprint(state: Mapping[str, Tensor], *settings: object) -> str:
-    """Name weights and settings by their content: 16 hexadecimal digits of a SHA-256."""
+    """Return 16 hexadecimal digits of a SHA-256 that identify weights and settings by content."""
     digest = hashlib.sha256(repr(settings).encode())
     for name in sorted(state):
         value = state[name].detach().cpu().contiguous()
@@ -170,8 +180,8 @@ def fingerprint(state: Mapping[str, Tensor], *settings: object) -> str:
     return digest.hexdigest()[:16]
 
 
-def _some(names: Iterable[str]) -> str:
-    """Write the first few names, and count the rest."""
+def _list_names(names: Iterable[str]) -> str:
+    """Return the first few names as text, and the number of the others."""
     names = list(names)
-    more = f" and {len(names) - LIST_AT_MOST} more" if len(names) > LIST_AT_MOST else ""
-    return ", ".join(names[:LIST_AT_MOST]) + more
+    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    return ", ".join(names[:NAMES_LISTED]) + more

@@ -1,28 +1,33 @@
-"""Errors that a person can act on.
+"""Errors that a user can act on.
 
-    ExplorerError           what the explorer refuses; one sentence says what to do
+    ExplorerError           an invalid request; the text is one sentence on what to do
     ├── UnknownName         a network, layer, class or setting that does not exist
-    ├── BadPicture          a file that is not a picture we can or want to open
-    └── BadCheckpoint       a weights file that does not fit its network
+    ├── BadPicture          a file that is not a picture, or is too large to open
+    └── BadCheckpoint       a weights file that is damaged or does not fit its network
 
-Library code raises these at its boundary; only the command line and the pages turn them into
-messages.
+The library raises these where a value is passed in. Only the command line and the pages turn them
+into messages.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# A message lists at most this many names, so that it stays one readable sentence.
+LIST_AT_MOST = 12
+# The longest text of a user's value in a message.
+QUOTED_CHARACTERS = 60
+
 
 class ExplorerError(Exception):
-    """Something the explorer refuses; its text is one sentence that says what to do."""
+    """An invalid request; the error's text is one sentence that says what to do."""
 
 
 class UnknownName(ExplorerError):
-    """A name that does not exist, with the nearest one that does."""
+    """A name that does not exist; the message suggests the nearest one that does."""
 
 
 class BadPicture(ExplorerError):
-    """A file that is no picture, or one too large to open safely."""
+    """A file that is not a picture, or is too large to open safely."""
 
 
 class BadCheckpoint(ExplorerError):
@@ -32,11 +37,17 @@ class BadCheckpoint(ExplorerError):
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownName:
     """Build the error for a name that does not exist.
 
+    Args:
+        kind: the kind of thing that is named, such as ``layer``.
+        name: the name that does not exist.
+        known: all names that exist.
+        where: what the names belong to, such as a network's name.
+
     Example: ``no layer 'fetures.7' in squeezenet1_0; did you mean 'features.7'?``
     """
     place = f" in {where}" if where else ""
     names = list(known)
-    close = get_close_matches(name[:LONGEST], names, n=1, cutoff=0.5)
+    close = get_close_matches(name[:QUOTED_CHARACTERS], names, n=1, cutoff=0.5)
     if close:
         hint = f"did you mean {close[0]!r}?"
     elif len(names) <= LIST_AT_MOST:
@@ -47,12 +58,6 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
 
 
 def quoted(value: object) -> str:
-    """Write a value that somebody gave into a sentence, no longer than one can read."""
+    """Return the text of a user's value for a sentence, shortened to ``QUOTED_CHARACTERS``."""
     text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
-
-
-# Beyond this a list of names is longer than a sentence a person reads.
-LIST_AT_MOST = 12
-# Characters of a value that somebody gave.
-LONGEST = 60
+    return text if len(text) <= QUOTED_CHARACTERS else f"{text[: QUOTED_CHARACTERS - 3]}..."

@@ -1,4 +1,4 @@
-"""Lazy re-exports: a package offers names of its modules without importing any of them."""
+"""Lazy re-exports: a package offers names of its modules without importing the modules."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -10,18 +10,17 @@ def lazy(
 ) -> tuple[list[str], Callable[[str], Any]]:
     """Return a package's ``__all__`` and its ``__getattr__`` (PEP 562).
 
-    A module is imported when one of its names is first read, so that importing the package costs
-    nothing.
+    A module is imported when one of its names is first read, so importing the package is fast.
 
     Args:
         package: the package's ``__name__``.
-        names: which names each of its modules offers, by the module's name inside the package.
+        names: the names that each module offers, by the module's name inside the package.
     """
-    homes = {name: module for module, offered in names.items() for name in offered}
+    module_of = {name: module for module, offered in names.items() for name in offered}
 
-    def get(name: str) -> Any:
-        if name not in homes:
+    def load(name: str) -> Any:
+        if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
 
-    return sorted(homes), get
+    return sorted(module_of), load

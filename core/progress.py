@@ -1,4 +1,4 @@
-"""How far a piece of work is: what every kind of work reports, whoever listens."""
+"""Progress of a piece of work, and finished pictures, as every kind of recipe reports them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Picture(Protocol):
 
     @property
     def part(self) -> int:
-        """Which of the recipe's pictures it is; for neurons the unit."""
+        """The number of the picture in its recipe; for neurons it encodes the unit."""
 
     @property
     def image(self) -> Tensor:
@@ -20,49 +20,51 @@ class Picture(Protocol):
 
     @property
     def facts(self) -> Mapping[str, float | bool | str]:
-        """What was measured of it."""
+        """The values that were measured for the picture, by name."""
 
 
-# A curve is told by at most so many of its points.
+# A stored curve has at most this many points.
 CURVE_POINTS = 100
 
 
 @dataclass(frozen=True)
 class LossHistory:
-    """How costs fall, step by step, while a picture is painted.
+    """The losses of a style transfer at every step so far.
 
     Attributes:
-        costs: what each was at every step so far, by its name; they grow with the work.
-        steps: how many steps there will be.
+        losses: the values of each loss at all steps so far, by its name; the lists grow during the
+            work.
+        steps: the total number of steps.
     """
 
-    costs: Mapping[str, Sequence[float]]
+    losses: Mapping[str, Sequence[float]]
     steps: int
 
     @property
     def share(self) -> float:
-        """How much of the way is behind, of 1."""
-        return max(map(len, self.costs.values()), default=0) / self.steps
+        """Fraction of the steps that is done, from 0 to 1."""
+        return max(map(len, self.losses.values()), default=0) / self.steps
 
 
 def downsample_curve(curve: Sequence[float]) -> list[float]:
-    """Take evenly spaced points of a curve, its ends among them."""
+    """Return evenly spaced points of a curve, including both ends, or a short curve unchanged."""
     if len(curve) <= CURVE_POINTS:
         return list(curve)
     last = len(curve) - 1
-    return [curve[round(at * last / (CURVE_POINTS - 1))] for at in range(CURVE_POINTS)]
+    return [curve[round(i * last / (CURVE_POINTS - 1))] for i in range(CURVE_POINTS)]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work on a recipe is.
+    """The progress of the work on a recipe.
 
     Attributes:
-        done: work behind, in a unit of the recipe's own choice.
-        total: work in all.
-        previews: the unfinished pictures as they stand, ``[3, H, W]`` in ``[0, 1]``, by part.
-        pictures: those that were finished just now.
-        history: how costs fell so far; None where they are not told.
+        done: amount of finished work, in a unit that the recipe chooses.
+        total: total amount of work, in the same unit.
+        previews: the unfinished pictures in their present state, ``[3, H, W]`` in ``[0, 1]``, by
+            part.
+        pictures: the pictures that were finished since the last report.
+        history: the losses at all steps so far; None if the work does not report them.
     """
 
     done: int

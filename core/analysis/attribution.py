@@ -38,7 +38,7 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
     Raises:
         UnknownName, ExplorerError: there is no such layer or unit.
     """
-    found = network.layer_with(layer, [unit])
+    found = network.layer_with_units(layer, [unit])
     with torch.no_grad():
         seen: Tensor = _extractor(network, found.name)(image.to(network.device))[found.name]
     own = seen[0, unit].float().cpu()
@@ -79,7 +79,7 @@ def effective_field(
     Returns:
         (top, left, bottom, right), half open; all of the image where nothing has a gradient.
     """
-    extractor = _extractor(network, network.layer_with(layer, [unit]).name)
+    extractor = _extractor(network, network.layer_with_units(layer, [unit]).name)
     strength = _gradient(extractor, network, image, unit, row, col).abs().sum(0)  # [H, W]
     if float(strength.sum()) == 0:
         return (0, 0, *image.shape[2:])
@@ -126,7 +126,7 @@ def project(
     """
     if how not in PROJECTIONS:
         raise unknown("projection", how, PROJECTIONS)
-    extractor = _extractor(network, network.layer_with(layer, [unit]).name, how)
+    extractor = _extractor(network, network.layer_with_units(layer, [unit]).name, how)
     return _gradient(extractor, network, image, unit, row, col)
 
 

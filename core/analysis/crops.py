@@ -75,7 +75,7 @@ def crop_hit(
             index.require(network)
             image = network_input(original, frame)
             seen = attribution.effective_field(network, image, layer, unit, hit.row, hit.col)
-            outline = frame.to_picture(seen)
+            outline = frame.box_in_image(seen)
         return Crop(original, (0, 0, *hit.size), hit.size, (0, 0), True, outline)
     top, left, bottom, right = hit.box
     assert plan.rows is not None
@@ -92,7 +92,7 @@ def _within(
     """Tell where along one side a crop lies in its layer's full reach, and how far that is."""
     full = max(stop - start for start, stop in intervals)
     start, stop = intervals[place]
-    reach = max(frame.reach(full), length)
+    reach = max(frame.extent_in_image(full), length)
     # At the upper or left border the beginning is missing, at the other the end.
     return (reach - length if start == 0 and stop < full else 0), reach
 
@@ -146,4 +146,4 @@ def _unseen(frame: CenterCrop, seen: Image.Image, level: float) -> Image.Image:
 
 def network_input(original: Image.Image, frame: CenterCrop) -> torch.Tensor:
     """Turn an original into what a network sees of it, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
-    return image_io.from_bytes(torch.from_numpy(np.array(frame.see(original)))[None])
+    return image_io.from_bytes(torch.from_numpy(np.array(frame.network_input(original)))[None])

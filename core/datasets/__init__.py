@@ -1,6 +1,4 @@
-"""Image collections: folders, archives, torchvision datasets, SketchWorld, and the bundled
-samples.
-"""
+"""Image collections: folders, archives, torchvision datasets, SketchWorld and sample images."""
 
 from core.exports import lazy
 

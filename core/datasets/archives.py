@@ -1,4 +1,4 @@
-"""Collections in one file: a zip, or an uncompressed tar such as a shard of a WebDataset."""
+"""Image collections in one file: a zip, or an uncompressed tar such as a WebDataset shard."""
 
 import tarfile
 import threading
@@ -12,17 +12,17 @@ from core.datasets.image_source import ImageEntry, word_label
 from core.errors import BadPicture, ExplorerError
 from core.images import image_io
 
-# Beside the picture of the same key in a WebDataset; the first that is there is its label.
+# Label files of a WebDataset, with the key of the image. The first of these that exists is used.
 LABEL_FILES = (".cls", ".txt")
-NOT_PICTURES = (*LABEL_FILES, ".json")
-# A label is a word or two; a longer file beside a picture is something else.
-LABEL_BYTES = 1000
-# No picture of a size that may be opened needs more; a small archive may claim to hold far more.
-FILE_BYTES = 500_000_000
+NOT_IMAGES = (*LABEL_FILES, ".json")
+# A label is a word or two; a longer text file contains something else.
+MAX_LABEL_BYTES = 1000
+# No image below the pixel limit needs more. A small archive may claim to contain far larger files.
+MAX_FILE_BYTES = 500_000_000
 
 
 def open_archive(path: Path) -> "TarSource | ZipSource":
-    """Open an archive as what its content says it is.
+    """Open an archive; its content, not its name, determines its format.
 
     Raises:
         ExplorerError: it is neither a zip nor an uncompressed tar.
@@ -39,7 +39,7 @@ def open_archive(path: Path) -> "TarSource | ZipSource":
 
 
 class _ArchiveSource:
-    """What both kinds of archive have in common."""
+    """Base class of both formats."""
 
     kind = ""
 
@@ -51,65 +51,65 @@ class _ArchiveSource:
         self._lock = threading.Lock()
 
     def members(self) -> Iterator[ImageEntry]:
-        """List all files in the archive."""
+        """Yield all files in the archive."""
         raise NotImplementedError
 
     def read(self, entry: ImageEntry) -> bytes:
-        """Read a file in the archive."""
+        """Return the bytes of a file in the archive."""
         raise NotImplementedError
 
     def entries(self) -> Iterator[ImageEntry]:
-        """List the pictures in the archive's own order.
+        """Yield the images in the archive's own order.
 
         Raises:
             ExplorerError: the archive is damaged.
         """
+        # An archive may contain a file twice; hashes of the names take less memory than the names.
         listed: set[int] = set()
         try:
             for entry in self.members():
                 hidden = any(part.startswith((".", "__MACOSX")) for part in entry.name.split("/"))
-                again = hash(entry.name) in listed
-                if not hidden and not again and not entry.name.lower().endswith(NOT_PICTURES):
-                    # An archive may hold a file twice; a picture counts once.
+                duplicate = hash(entry.name) in listed
+                if not hidden and not duplicate and not entry.name.lower().endswith(NOT_IMAGES):
                     listed.add(hash(entry.name))
                     yield entry
         except (tarfile.TarError, OSError) as error:
             raise ExplorerError(f"{self.path} is damaged: {error}") from error
 
     def find(self, name: str) -> ImageEntry:
-        """Find a file by its path in the archive."""
+        """Return a file by its path in the archive."""
         if name not in self._files():
             raise BadPicture(f"there is no {name} in {self.path}")
         return self._files()[name]
 
     def label(self, name: str) -> str:
-        """Read it from the file beside it, or from the name."""
+        """Return the content of the label file with the same key, else ``word_label``."""
         folder, slash, file = name.rpartition("/")
-        # A WebDataset's key ends at the first dot.
+        # In a WebDataset, the key of a file ends at the first dot of its name.
         key = folder + slash + file.partition(".")[0]
         for ending in LABEL_FILES:
-            found = self._files().get(key + ending)
-            if found is not None and found.size <= LABEL_BYTES:
-                return self.read(found).decode("utf-8", "replace").strip()
+            label = self._files().get(key + ending)
+            if label is not None and label.size <= MAX_LABEL_BYTES:
+                return self.read(label).decode("utf-8", "replace").strip()
         return word_label(name)
 
     def open(
-        self, entry: ImageEntry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open a file in the archive."""
-        if entry.size > FILE_BYTES:
+        if entry.size > MAX_FILE_BYTES:
             raise BadPicture(
-                f"{entry.name} has {entry.size:,} bytes; at most {FILE_BYTES // 1_000_000} "
+                f"{entry.name} has {entry.size:,} bytes; at most {MAX_FILE_BYTES // 1_000_000} "
                 "megabytes can be opened"
             )
         try:
             content = self.read(entry)
         except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
             raise BadPicture(f"{entry.name} cannot be read: {error}") from error
-        return image_io.open_reduced(content, least, entry.name)
+        return image_io.open_reduced(content, min_size, entry.name)
 
     def _files(self) -> dict[str, ImageEntry]:
-        """Table the whole archive, which only those need who look up single files."""
+        """Return all files by name; the table is built when a file is first looked up."""
         with self._lock:
             if not self._table:
                 self._table = {entry.name: entry for entry in self.members()}
@@ -117,15 +117,15 @@ class _ArchiveSource:
 
 
 class TarSource(_ArchiveSource):
-    """An uncompressed tar, such as a shard of a WebDataset, read in place."""
+    """An uncompressed tar, such as a WebDataset shard, read in place."""
 
     kind = "tar"
 
     def members(self) -> Iterator[ImageEntry]:
-        """Walk the headers."""
+        """Yield the regular files, from their headers."""
         with tarfile.open(self.path, "r:") as file:
             for member in file:
-                # tarfile remembers every header otherwise.
+                # Otherwise tarfile keeps every header in memory.
                 file.members = []  # type: ignore[attr-defined]
                 if member.isreg():
                     yield ImageEntry(
@@ -133,9 +133,9 @@ class TarSource(_ArchiveSource):
                     )
 
     def read(self, entry: ImageEntry) -> bytes:
-        """Read its bytes in place."""
+        """Return the bytes of a file, read in place."""
         with self.path.open("rb") as file:
-            file.seek(entry.place)
+            file.seek(entry.offset)
             return file.read(entry.size)
 
 
@@ -146,15 +146,15 @@ class ZipSource(_ArchiveSource):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        # Reading from one ZipFile in several threads is safe.
+        # Several threads may read from one ZipFile.
         self._zip = zipfile.ZipFile(self.path)
 
     def members(self) -> Iterator[ImageEntry]:
-        """Walk the directory."""
+        """Yield the files, from the zip's directory."""
         for member in self._zip.infolist():
             if not member.is_dir():
                 yield ImageEntry(member.filename, member.file_size)
 
     def read(self, entry: ImageEntry) -> bytes:
-        """Unpack one file."""
+        """Return the unpacked bytes of a file."""
         return self._zip.read(entry.name)

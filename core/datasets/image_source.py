@@ -1,4 +1,4 @@
-"""What every collection of pictures has in common: it lists its pictures, and opens each."""
+"""The interface of image collections, their entries, and labels from file names."""
 
 import re
 from collections.abc import Iterator
@@ -8,52 +8,53 @@ from typing import Protocol
 
 from PIL import Image
 
-# How ImageNet's classes are numbered; what follows in a file's name is the label.
+# ImageNet's class number (WordNet id) at the start of a name; the rest is the label.
 WNID = re.compile(r"n\d{8}_(.+)")
 
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """One picture of a collection.
+    """One image of a collection.
 
     Attributes:
-        name: what it is called in there, the same every time; folders are parted by ``/``.
-        size, place: of its bytes in an archive, and where they start.
+        name: its name in the collection, which never changes; folders are separated by ``/``.
+        size: number of its bytes in an archive.
+        offset: position of its first byte in an archive.
     """
 
     name: str
     size: int = 0
-    place: int = 0
+    offset: int = 0
 
 
 class ImageSource(Protocol):
-    """A collection of pictures.
+    """A collection of images.
 
     Attributes:
-        text: what ``find`` makes the same source of.
-        identity: tells the collection from every other; it stays when pictures are added.
+        text: the text from which ``sources.find_source`` makes the same source.
+        identity: identifies the collection; it stays the same when images are added.
     """
 
     text: str
     identity: str
 
     def entries(self) -> Iterator[ImageEntry]:
-        """List the pictures in an order that stays; what is no picture may be among them."""
+        """Yield the images in a fixed order; files that are no images may be among them."""
 
     def find(self, name: str) -> ImageEntry:
-        """Find a picture by its name.
+        """Return the entry of an image by its name.
 
         Raises:
             BadPicture: there is none.
         """
 
     def label(self, name: str) -> str:
-        """Tell what a picture is said to show; nothing if that is not known."""
+        """Return the label of an image; an empty text if it is unknown."""
 
     def open(
-        self, entry: ImageEntry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Open a picture as ``images.open_reduced`` does.
+        """Open an image as ``core.images.image_io.open_reduced`` does.
 
         Raises:
             BadPicture: it cannot be opened.
@@ -61,11 +62,8 @@ class ImageSource(Protocol):
 
 
 def word_label(name: str) -> str:
-    """Read a label from a file named ``wnid_label``, or from the folder that a file is in."""
+    """Return the label in a file name ``wnid_label``, else the name of the file's folder."""
     path = PurePosixPath(name)
-    told = WNID.fullmatch(path.stem)
-    if told is None:
-        folder = path.parent.name
-        told = WNID.fullmatch(folder)
-        return (told[1] if told else folder).replace("_", " ")
-    return told[1].replace("_", " ")
+    folder = path.parent.name
+    match = WNID.fullmatch(path.stem) or WNID.fullmatch(folder)
+    return (match[1] if match else folder).replace("_", " ")

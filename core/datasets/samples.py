@@ -1,9 +1,8 @@
-"""Pictures that are always at hand: scenes of SketchWorld, and scikit-image's photographs.
+"""Sample images that are part of the installation: SketchWorld scenes and photographs.
 
-What hangs together everywhere lends its style rather than its content: that is ``STYLES``, beside
-the paintings of ``core.paintings``.
-
-The photographs lie inside scikit-image, all of them free to use, so nothing is fetched.
+The photographs are part of scikit-image and free to use, so nothing is downloaded. ``STYLES``
+contains textures, which serve as style images rather than as content; paintings for that purpose
+are in ``core.paintings``.
 """
 
 import functools
@@ -16,17 +15,17 @@ from core.errors import unknown
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
 
-# Side of the scenes in pixels: large enough to dream in, and drawn in a few hundredths of a second.
+# Side of the scenes in pixels: large enough for dreams, and drawn in a few hundredths of a second.
 SCENE_PIXELS = 512
 
 
 @dataclass(frozen=True)
 class SampleImage:
-    """One picture.
+    """One sample image.
 
     Attributes:
-        title: what it shows, in a word or two.
-        open: draws or reads it, upright RGB.
+        title: its subject in one or two words.
+        open: draws or reads it, as upright RGB.
     """
 
     title: str
@@ -34,17 +33,17 @@ class SampleImage:
 
 
 def _scene(subject: str, index: int) -> Callable[[], Image.Image]:
-    """Draw one scene, from the world that no training draws from."""
+    """Return a function that draws one scene of the world that is not used for training."""
 
-    def paint() -> Image.Image:
+    def draw_scene() -> Image.Image:
         label = CLASSES.index(subject)
         return Image.fromarray(draw(MEASURING_SEED, index, SCENE_PIXELS, label).image)
 
-    return paint
+    return draw_scene
 
 
 def _photograph(function: str) -> Callable[[], Image.Image]:
-    """Read one photograph, by the name of scikit-image's function."""
+    """Return a function that reads a photograph, given the name of scikit-image's function."""
 
     def read() -> Image.Image:
         import skimage.data
@@ -54,7 +53,7 @@ def _photograph(function: str) -> Callable[[], Image.Image]:
     return read
 
 
-# By name, which never changes: links have it.
+# Samples by name. Links contain the names, so they must not change.
 SAMPLES: Mapping[str, SampleImage] = {
     "village": SampleImage("village", _scene("village", 4)),
     "meadow": SampleImage("meadow", _scene("meadow", 3)),
@@ -75,7 +74,7 @@ STYLES: Mapping[str, SampleImage] = {
 
 @functools.lru_cache(maxsize=len(SAMPLES) + len(STYLES))
 def picture(name: str) -> Image.Image:
-    """Give a sample, upright RGB; it is shared, so nobody may change it.
+    """Return a sample as upright RGB. The image is cached, so callers must not change it.
 
     Raises:
         UnknownName: there is none of this name.

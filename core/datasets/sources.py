@@ -1,17 +1,17 @@
-"""Collections of pictures to search: a folder, SketchWorld, a torchvision dataset, a tar or a zip.
+"""Image collections that users name by a text: folder, SketchWorld, torchvision, tar or zip.
 
-``find`` turns what a person writes into a source. A source lists its pictures one after the other,
-without holding the list, and opens each whenever it is wanted, from any thread:
+``find_source`` turns the text into a source. A source yields its images one after the other without
+keeping a list, and opens any of them at any time, from any thread:
 
-    photos/                  a folder and all below it; labels from folder names, or from files
-                             named ``wnid_label.jpg`` as in ImageNet
-    sketchworld:5000         the first 5,000 drawings of the world that training never saw;
+    photos/                  a folder and all its subfolders; labels from folder names, or from
+                             files named ``wnid_label.jpg`` as in ImageNet
+    sketchworld:5000         the first 5,000 drawings of the world that is not used for training;
                              ``sketchworld:5000:3`` is another world
     torchvision:CIFAR10      a dataset of torchvision; ``torchvision:SVHN:test`` names a split
-    shard.tar, photos.zip    an archive, read where it is; in a WebDataset tar ``x.cls`` or
-                             ``x.txt`` beside ``x.jpg`` is its label
+    shard.tar, photos.zip    an archive, read in place; in a WebDataset tar, ``x.cls`` or
+                             ``x.txt`` is the label of ``x.jpg``
 
-What a file is, its content tells, not its name; hidden files are left out.
+The content of a file determines its format, not its name. Hidden files are ignored.
 """
 
 import os
@@ -34,7 +34,7 @@ SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
 
 
 def find_source(text: str) -> ImageSource:
-    """Turn what a person writes, as the module's description shows, into a source.
+    """Return the source for a user's text in one of the forms in the module's description.
 
     Raises:
         ExplorerError: there is no such collection, or it cannot be read.
@@ -56,7 +56,7 @@ def find_source(text: str) -> ImageSource:
 
 
 class FolderSource:
-    """The files of a folder and of all folders below it; links to folders are not followed."""
+    """The files of a folder and all its subfolders; links to folders are not followed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -64,29 +64,29 @@ class FolderSource:
         self.identity = f"folder {self.path}"
 
     def entries(self) -> Iterator[ImageEntry]:
-        """List the files, folder by folder, by name."""
-        for folder, below, files in os.walk(self.path):
-            below[:] = sorted(it for it in below if not it.startswith("."))
-            inner = Path(folder).relative_to(self.path)
+        """Yield the files, folder by folder, sorted by name."""
+        for folder, subfolders, files in os.walk(self.path):
+            subfolders[:] = sorted(it for it in subfolders if not it.startswith("."))
+            relative = Path(folder).relative_to(self.path)
             for name in sorted(files):
                 if not name.startswith("."):
-                    yield ImageEntry((inner / name).as_posix())
+                    yield ImageEntry((relative / name).as_posix())
 
     def find(self, name: str) -> ImageEntry:
-        """Find a file by its path below the folder."""
+        """Return a file by its path relative to the folder."""
         if not (self.path / name).is_file():
             raise BadPicture(f"there is no file {name} in {self.path} any more")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:
-        """Read it from the name."""
+        """Return the label in the file's name or its folder's name."""
         return word_label(name)
 
     def open(
-        self, entry: ImageEntry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open a file."""
-        return image_io.open_reduced(self.path / entry.name, least, entry.name)
+        return image_io.open_reduced(self.path / entry.name, min_size, entry.name)
 
 
 class SketchWorldSource:
@@ -99,7 +99,7 @@ class SketchWorldSource:
 
     @classmethod
     def parse(cls, text: str) -> "SketchWorldSource":
-        """Read how many, and of which world, such as ``5000`` or ``5000:3``."""
+        """Read the number of drawings and optionally the seed, such as ``5000`` or ``5000:3``."""
         count, colon, seed = text.partition(":")
         if not count.isdecimal() or int(count) < 1 or (colon and not seed.isdecimal()):
             raise ExplorerError(
@@ -109,29 +109,29 @@ class SketchWorldSource:
         return cls(int(count), int(seed) if colon else MEASURING_SEED)
 
     def entries(self) -> Iterator[ImageEntry]:
-        """List the drawings by their number."""
+        """Yield the drawings by their number."""
         return (ImageEntry(str(index)) for index in range(self.count))
 
     def find(self, name: str) -> ImageEntry:
-        """Find a drawing by its number."""
+        """Return a drawing by its number."""
         if not name.isdecimal() or int(name) >= self.count:
             raise BadPicture(f"there is no drawing {name} among the first {self.count}")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:
-        """Tell its class."""
+        """Return the class of a drawing."""
         return CLASSES[draw(self.seed, int(name)).label]
 
     def open(
-        self, entry: ImageEntry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Draw it."""
+        """Draw a drawing; it is always drawn at full size."""
         picture = Image.fromarray(draw(self.seed, int(entry.name)).image)
         return picture, (picture.height, picture.width)
 
 
 class TorchvisionSource:
-    """One split of a torchvision dataset that pairs pictures with classes."""
+    """One split of a torchvision dataset of images and classes."""
 
     def __init__(self, name: str, split: str = "") -> None:
         known = [it for it in datasets.__all__ if it not in ("ImageFolder", "DatasetFolder")]
@@ -139,30 +139,30 @@ class TorchvisionSource:
             raise unknown("dataset", name, known, TORCHVISION)
         self.text = f"{TORCHVISION}:{name}:{split}".rstrip(":")
         self.identity = self.text
-        self._data = _fetch(name, split)
+        self._data = _load_dataset(name, split)
         self._labels = tuple(getattr(self._data, "classes", ()))
 
     def entries(self) -> Iterator[ImageEntry]:
-        """List the pictures by their number."""
+        """Yield the images by their number."""
         return (ImageEntry(str(index)) for index in range(len(self._data)))
 
     def find(self, name: str) -> ImageEntry:
-        """Find a picture by its number."""
+        """Return an image by its number."""
         if not name.isdecimal() or int(name) >= len(self._data):
             raise BadPicture(f"there is no picture {name} in {self.identity}")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:
-        """Tell its class."""
+        """Return the class of an image."""
         target = self._data[int(name)][1]
         if isinstance(target, int | torch.Tensor) and 0 <= int(target) < len(self._labels):
             return str(self._labels[int(target)])
         return str(target) if isinstance(target, str | int) else ""
 
     def open(
-        self, entry: ImageEntry, least: tuple[int, int] | None = None
+        self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Take it from the dataset."""
+        """Return an image of the dataset, always at full size."""
         picture = self._data[int(entry.name)][0]
         if not isinstance(picture, Image.Image):
             raise BadPicture(f"number {entry.name} of {self.identity} is no picture")
@@ -170,8 +170,8 @@ class TorchvisionSource:
         return upright, (upright.height, upright.width)
 
 
-def _fetch(name: str, split: str) -> Any:
-    """Make a dataset, downloaded on first use where its class can do that."""
+def _load_dataset(name: str, split: str) -> Any:
+    """Load a dataset of torchvision; it is downloaded on first use if its class can do that."""
     kind: Callable[..., Any] = getattr(datasets, name)
     accepted = kind.__init__.__code__.co_varnames
     options: dict[str, Any] = {}
@@ -186,5 +186,5 @@ def _fetch(name: str, split: str) -> Any:
     try:
         return kind(**options)
     except Exception as error:
-        # Each dataset has settings, files and servers of its own, and raises what it likes.
+        # Each dataset has its own settings, files and servers, and may raise any exception.
         raise ExplorerError(f"torchvision's {name} cannot be had: {error}") from error

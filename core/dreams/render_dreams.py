@@ -91,9 +91,9 @@ def plan(
 
 def check(network: Network, recipe: DreamRecipe) -> None:
     """Refuse a recipe of other weights, or whose layers or units the network lacks."""
-    network.require(recipe)
+    network.check_recipe(recipe)
     for name in recipe.layers:
-        network.layer_with(name, recipe.units)
+        network.layer_with_units(name, recipe.units)
 
 
 def render(
@@ -111,7 +111,8 @@ def render(
         network: the loaded network.
         recipe: what to dream.
         inputs: the encoded pictures that ``recipe.inputs`` name; or those of
-            ``recipe.inputs_after`` and the frame before, under the key of ``recipe.before``.
+            ``recipe.inputs_with_previous`` and the frame before, under the key of
+            ``recipe.previous``.
 
     Raises:
         ExplorerError: the recipe was written for other weights, or names what is not there.
@@ -123,9 +124,9 @@ def render(
     look = network.extractor(recipe.layers, for_gradients=True)
     wish, worth = _objective(network, look, recipe, inputs, untouched)
     start, finished = 0, untouched
-    if recipe.before is not None and recipe.before.key in inputs:
+    if recipe.previous is not None and recipe.previous.key in inputs:
         start = recipe.first
-        finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.before.key]))
+        finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.previous.key]))
         finished = finished.to(network.device)
     each = sum(recipe.steps * height * width for height, width in octaves(untouched, recipe))
     total = each * (recipe.pictures[-1] + 1 - start)
@@ -252,7 +253,9 @@ def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
     """Open a picture, ``[1, 3, H, W]``, its longer side as asked."""
     if fingerprint not in inputs:
         raise ExplorerError(f"the picture {fingerprint} that this dream needs is not here")
-    return image_io.to_tensor(image_io.limit_size(image_io.open_picture(inputs[fingerprint]), size))
+    return image_io.to_tensor(
+        image_io.resize_longer_side(image_io.open_picture(inputs[fingerprint]), size)
+    )
 
 
 def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:

@@ -158,7 +158,7 @@ def measure_dreams(
     layers = sorted({label.layer for label in labels})
     picture = image_io.open_picture(before)
     untouched = respond(
-        network, image_io.to_tensor(image_io.limit_size(picture, recipes[0].size)), layers
+        network, image_io.to_tensor(image_io.resize_longer_side(picture, recipes[0].size)), layers
     )
     told = []
     for recipe, dream in zip(recipes, after, strict=True):

@@ -95,7 +95,7 @@ def best_drawings(
 
 def crop(layer: Layer, image: Tensor, row: int, col: int) -> Tensor:
     """Return what one place of a layer sees of an image [3, H, W], with edge pixels repeated."""
-    top, left, bottom, right = layer.field_of(row, col, clipped=False)
+    top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
     side = min(max(bottom - top, LEAST_CROP), SIZE)
     rows, cols = (
         _window(middle, side, extent)

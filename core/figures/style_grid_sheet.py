@@ -71,7 +71,7 @@ def draw_grid_sheet(
         for number, part in enumerate(recipe.parts())
         if number in pictures
     }
-    own = image_io.limit_size(photograph, recipe.size).size
+    own = image_io.resize_longer_side(photograph, recipe.size).size
     bands = [_band(network, recipe, show, opened, own) for show in dict.fromkeys(recipe.shows)]
     words = f"{recipe.size} px, {recipe.steps} steps a size, seed {recipe.seed}"
     return _drawn((photograph, painting), (network.name, words), bands)

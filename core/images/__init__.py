@@ -10,7 +10,7 @@ __all__, __getattr__ = lazy(
             "fingerprint",
             "montage",
             "open_picture",
-            "limit_size",
+            "resize_longer_side",
             "to_picture",
             "to_tensor",
         ]

@@ -1,128 +1,135 @@
-"""Colours of one picture on another: what style transfer needs to keep a photograph's own.
+"""Colour operations: transfer of colour statistics, luma, colour distance, limited chroma.
 
-Gatys, Bethge, Hertzmann and Shechtman, "Preserving Color in Neural Artistic Style
-Transfer" (2016) name the two ways: paint only the light, or with a painting whose colours are the
-photograph's.
+Gatys, Bethge, Hertzmann and Shechtman, "Preserving Color in Neural Artistic Style Transfer" (2016)
+describe the two ways to keep a photograph's colours in style transfer: transfer the luma only, or
+first give the painting the photograph's colours.
 """
 
 import torch
 from skimage import color
 from torch import Tensor
 
-# Added to variances of colours, in units of the range squared: a grey picture has none.
+# Added to the variances of colours in ``[0, 1]``, because a grey image has none.
 LEAST_VARIANCE = 1e-5
+# Chroma of natural images relative to their luma, from the colour correlation of ImageNet that
+# Lucid published. Gradients have more chroma than luma; unlimited, they make dreams neon.
+CHROMA_SHARE = 0.31
+# Weights of red, green and blue in luma (ITU-R BT.601).
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 
 def to_grey(image: Tensor) -> Tensor:
-    """Take the light alone: ``[N, 3, H, W]`` to the same shape, all three colours alike."""
-    weights = torch.tensor(LUMA_WEIGHTS, device=image.device).view(1, 3, 1, 1)
-    return (image * weights).sum(1, keepdim=True).expand_as(image).contiguous()
+    """Return the luma of ``[N, 3, H, W]`` in the same shape, with three equal channels."""
+    return _luma(image).expand_as(image).contiguous()
 
 
 def match_luma(painting: Tensor, content: Tensor) -> Tensor:
-    """Take a painting's light, as bright and as rich in contrast as the content's.
+    """Return the luma of a painting with the brightness and contrast of the content's luma.
 
     Args:
         painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
 
     Returns:
-        The painting in grey, its mean and standard deviation those of the content's light.
+        The painting in grey, with the mean and standard deviation of the content's luma.
     """
-    own, wanted = to_grey(painting), to_grey(content)
-    spread = own.std().clamp(min=LEAST_VARIANCE**0.5)
-    return ((own - own.mean()) / spread * wanted.std() + wanted.mean()).clamp(0, 1)
+    luma, target = to_grey(painting), to_grey(content)
+    deviation = luma.std().clamp(min=LEAST_VARIANCE**0.5)
+    return ((luma - luma.mean()) / deviation * target.std() + target.mean()).clamp(0, 1)
 
 
 def match_colours(painting: Tensor, content: Tensor) -> Tensor:
-    """Give a painting the colours of the content: their mean and covariance.
+    """Return a painting with the mean and covariance of the content's colours.
 
-    The linear map of colours that moves them least on the whole, between normal distributions
-    (Monge and Kantorovich; Pitie and Kokaram 2007): ``x -> T (x - m) + n`` with
-    ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` for the painting's mean m and covariance K and the
-    content's n and L.
+    This is the optimal transport (the linear map that changes colours least in the mean square)
+    between two normal distributions (Monge and Kantorovich; Pitie and Kokaram 2007):
+    ``x -> T (x - m) + n`` with ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` for the painting's mean m
+    and covariance K and the content's n and L.
 
     Args:
         painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
     """
-    mean, own = _colours(painting)
-    wanted_mean, wanted = _colours(content)
-    root = _power(own, 0.5)
-    back = _power(own, -0.5)
-    change = back @ _power(root @ wanted @ root, 0.5) @ back
+    mean, covariance = _colour_statistics(painting)
+    target_mean, target = _colour_statistics(content)
+    root = _matrix_power(covariance, 0.5)
+    inverse_root = _matrix_power(covariance, -0.5)
+    transport = inverse_root @ _matrix_power(root @ target @ root, 0.5) @ inverse_root
     pixels = painting[0].flatten(1).double()  # [3, P]
-    moved = change @ (pixels - mean[:, None]) + wanted_mean[:, None]
+    moved = transport @ (pixels - mean[:, None]) + target_mean[:, None]
     return moved.to(painting).reshape_as(painting).clamp(0, 1)
 
 
 def colour_distance(one: Tensor, other: Tensor) -> float:
-    """Tell how far apart the colours of two pictures are, wherever they stand.
+    """Return how different the colours of two images are, regardless of their positions.
 
-    The Wasserstein-2 distance of the normal distributions of their colours in CIELAB, whose unit is
-    about the least difference that is seen: ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``,
-    and the root of that.
+    The Wasserstein-2 distance of the normal distributions of their colours in CIELAB, where a
+    distance of 1 is about the smallest visible difference. It is the square root of
+    ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``, with means m and n and covariances K and
+    L.
 
     Args:
         one, other: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
     """
-    (mean, own), (others_mean, others) = (_colours(_lab(it)) for it in (one, other))
-    root = _power(others, 0.5)
-    both = _power(root @ own @ root, 0.5)
-    squared = (mean - others_mean).square().sum() + (own + others - 2 * both).trace()
+    (mean, covariance), (other_mean, other_covariance) = (
+        _colour_statistics(_to_lab(image)) for image in (one, other)
+    )
+    root = _matrix_power(other_covariance, 0.5)
+    cross = _matrix_power(root @ covariance @ root, 0.5)
+    squared = (mean - other_mean).square().sum() + (
+        covariance + other_covariance - 2 * cross
+    ).trace()
     return float(squared.clamp(min=0).sqrt())
 
 
-def _lab(image: Tensor) -> Tensor:
-    """Turn ``[1, 3, H, W]`` in ``[0, 1]`` into lightness from 0 to 100, and two hues."""
+def _to_lab(image: Tensor) -> Tensor:
+    """Convert ``[1, 3, H, W]`` in ``[0, 1]`` to CIELAB: lightness from 0 to 100, and a and b."""
     lab = color.rgb2lab(image[0].permute(1, 2, 0).double().cpu().numpy())
     return torch.from_numpy(lab).permute(2, 0, 1)[None]
 
 
-def _colours(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Measure the mean ``[3]`` and covariance ``[3, 3]`` of colours."""
+def _colour_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean ``[3]`` and covariance ``[3, 3]`` of an image's colours."""
     pixels = image[0].flatten(1).double()
-    spread = torch.cov(pixels, correction=0)
-    return pixels.mean(1), spread + LEAST_VARIANCE * torch.eye(3).to(spread)
+    covariance = torch.cov(pixels, correction=0)
+    return pixels.mean(1), covariance + LEAST_VARIANCE * torch.eye(3).to(covariance)
 
 
-def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """Raise a symmetric positive matrix to a power."""
+def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
+    """Return a power of a symmetric positive definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
     power: Tensor = (vectors * values.clamp(min=1e-12) ** exponent) @ vectors.mT
     return power
 
 
-# How much natural pictures differ in colour, as a share of how much they do in light: by the colour
-# correlation of ImageNet that Lucid published. Gradients differ in colour more than in light, and
-# by themselves turn dreams to neon.
-CHROMA_SHARE = 0.31
-# Weights of red, green and blue in light (ITU-R BT.601).
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-
-
 def limit_chroma(gradient: Tensor) -> None:
-    """Hold the colours of a gradient ``[1, 3, H, W]`` to those of natural pictures, in place.
+    """Limit the chroma of a gradient ``[1, 3, H, W]`` to that of natural images, in place.
 
-    The mean ``m`` over red, green and blue stays. The differences ``d`` to it are weakened until
-    ``rms(d) <= COLOUR * rms(m)``, both over all colours and places; calmer ones stay.
+    The mean ``m`` over red, green and blue stays. The differences ``d`` from it are scaled down
+    until ``rms(d) <= CHROMA_SHARE * rms(m)``, both over all colours and positions; smaller ones
+    stay.
     """
-    light = gradient.mean(1, keepdim=True)
-    gradient.sub_(light)
-    colour = float(torch.linalg.vector_norm(gradient))
-    allowed = CHROMA_SHARE * float(torch.linalg.vector_norm(light)) * gradient.shape[1] ** 0.5
-    if colour > allowed:
-        gradient.mul_(allowed / colour)
-    gradient.add_(light)
+    luma = gradient.mean(1, keepdim=True)
+    gradient.sub_(luma)
+    chroma = float(torch.linalg.vector_norm(gradient))
+    allowed = CHROMA_SHARE * float(torch.linalg.vector_norm(luma)) * gradient.shape[1] ** 0.5
+    if chroma > allowed:
+        gradient.mul_(allowed / chroma)
+    gradient.add_(luma)
 
 
 def with_chroma_of(image: Tensor, base: Tensor) -> Tensor:
-    """Keep a picture's colours: only the light of the other one is taken.
+    """Return an image with the chroma of another one, so that only its luma is used.
 
     Args:
-        image, base: ``[1, 3, H, W]`` in ``[0, 1]``.
+        image: provides the luma, ``[1, 3, H, W]`` in ``[0, 1]``.
+        base: provides the chroma, ``[1, 3, H, W]`` in ``[0, 1]``.
 
     Returns:
-        The base with the difference in light added to all colours alike, in ``[0, 1]``.
+        The base with the difference in luma added to all colours equally, clamped to ``[0, 1]``.
     """
+    return (base + _luma(image - base)).clamp(0, 1)
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Return the luma of ``[N, 3, H, W]`` as ``[N, 1, H, W]``."""
     weights = torch.tensor(LUMA_WEIGHTS, device=image.device).view(1, 3, 1, 1)
-    light = ((image - base) * weights).sum(1, keepdim=True)
-    return (base + light).clamp(0, 1)
+    return (image * weights).sum(1, keepdim=True)

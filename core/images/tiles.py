@@ -1,79 +1,77 @@
-"""Large pictures in small pieces: tiles that together cover a picture exactly once.
+"""Tiling of large images: tiles whose interiors together cover an image exactly once.
 
-Where their borders run is drawn anew at every step, so that no border is ever seen twice in one
-place; and each tile is looked at with its surroundings, so that there is nothing to see even once.
+With random borders, which change at every step, no position of an image is always at a border. Each
+tile is processed with a margin around its interior, so that the border is not visible in a single
+step either.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-# What is seen begins at multiples of so many pixels, so that layers that look at every second or
-# sixteenth of them look at the same ones as without tiles.
+# Padded tiles begin at multiples of this many pixels, so that strided layers sample the same pixels
+# as without tiles.
 GRID = 32
 
 Box = tuple[slice, slice]
+# The interior and the padded pixels of a tile, along one axis.
+AxisTile = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One piece of a picture, as (rows, columns).
+    """One tile of an image; boxes are (rows, columns).
 
     Attributes:
-        own: the pixels that only this tile has.
-        seen: these with their surroundings.
-        within: the own pixels inside those that are seen.
-        share: its own pixels as a fraction of the picture's.
-        area: pixels seen.
+        interior: the pixels that belong to this tile only.
+        padded: the interior with its margin.
+        interior_in_padded: the interior, relative to the padded box.
+        share: pixels of the interior, as a fraction of the image's.
+        area: pixels of the padded box.
     """
 
-    own: Box
-    seen: Box
-    within: Box
+    interior: Box
+    padded: Box
+    interior_in_padded: Box
     share: float
     area: int
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """How to cut pictures up.
+    """Settings of the tiling.
 
     Attributes:
-        side: pixels along each side of what is seen of a tile, at most; more than two margins and
-            a ``GRID``.
-        margin: pixels around a tile that are seen beside its own, at least.
+        side: pixels along each side of a padded tile, at most; more than two margins and a
+            ``GRID``.
+        margin: pixels of the margin around a tile's interior, at least.
     """
 
     side: int = 768
     margin: int = 64
 
-    def cover(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:
-        """Cut a picture of (height, width) up, at borders drawn at random.
+    def random(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:
+        """Yield the tiles of an image of (height, width), with random borders.
 
-        Along a side that is longer than ``side`` exactly so much is seen of every tile, but for
-        less than a ``GRID`` at the end: all cost the same, and the network hardly meets another
-        shape.
+        Along an axis that is longer than ``side``, every padded tile has exactly ``side`` pixels,
+        except up to a ``GRID`` less at the end. So all tiles take the same time, and the network
+        gets hardly any other shape.
         """
-        rows, cols = (list(self._spans(side, generator)) for side in size)
-        for own_rows, seen_rows in rows:
-            for own_cols, seen_cols in cols:
-                own, seen = (own_rows, own_cols), (seen_rows, seen_cols)
-                within = (_inside(own_rows, seen_rows), _inside(own_cols, seen_cols))
-                yield Tile(own, seen, within, _area(own) / (size[0] * size[1]), _area(seen))
+        return _tiles(size, *(list(self._random_spans(side, generator)) for side in size))
 
-    def grid(self, size: tuple[int, int]) -> Iterator[Tile]:
-        """Cut a picture of (height, width) up at borders that stay, all of them on the ``GRID``."""
-        rows, cols = (list(self._fixed(side)) for side in size)
-        for own_rows, seen_rows in rows:
-            for own_cols, seen_cols in cols:
-                own, seen = (own_rows, own_cols), (seen_rows, seen_cols)
-                within = (_inside(own_rows, seen_rows), _inside(own_cols, seen_cols))
-                yield Tile(own, seen, within, _area(own) / (size[0] * size[1]), _area(seen))
+    def fixed(self, size: tuple[int, int]) -> Iterator[Tile]:
+        """Yield the tiles of an image of (height, width), with fixed borders on the ``GRID``."""
+        return _tiles(size, *(list(self._fixed_spans(side)) for side in size))
 
-    def _fixed(self, length: int) -> Iterator[tuple[slice, slice]]:
-        margin = -(-self.margin // GRID) * GRID
+    @property
+    def _grid_margin(self) -> int:
+        """The margin, rounded up to the ``GRID``."""
+        return -(-self.margin // GRID) * GRID
+
+    def _fixed_spans(self, length: int) -> Iterator[AxisTile]:
+        margin = self._grid_margin
         step = max(GRID, (self.side - 2 * margin) // GRID * GRID)
         if length <= self.side:
             step = length
@@ -81,24 +79,35 @@ class Tiles:
             stop = min(start + step, length)
             yield slice(start, stop), slice(max(0, start - margin), min(length, stop + margin))
 
-    def _spans(self, length: int, generator: torch.Generator) -> Iterator[tuple[slice, slice]]:
-        """Cut one side up: what is a tile's own, and what is seen of it."""
+    def _random_spans(self, length: int, generator: torch.Generator) -> Iterator[AxisTile]:
         if length <= self.side:
             yield slice(0, length), slice(0, length)
             return
-        margin = -(-self.margin // GRID) * GRID
+        margin = self._grid_margin
         cells = max(1, (self.side - 2 * margin) // GRID)
         first = GRID * int(torch.randint(1, cells + 1, (), generator=generator))
         borders = [0, *range(first, length, cells * GRID), length]
         for start, stop in itertools.pairwise(borders):
-            # As far into the picture as fits; there the last tile may see a little less.
+            # The last tile begins at the last multiple of GRID that reaches the end of the image.
             furthest = -(-(length - self.side) // GRID) * GRID
             begin = min(max(0, start - margin), furthest)
             yield slice(start, stop), slice(begin, min(begin + self.side, length))
 
 
-def _inside(own: slice, seen: slice) -> slice:
-    return slice(own.start - seen.start, own.stop - seen.start)
+def _tiles(
+    size: tuple[int, int], rows: Sequence[AxisTile], cols: Sequence[AxisTile]
+) -> Iterator[Tile]:
+    """Yield a tile for every pair of rows and columns."""
+    for (inner_rows, padded_rows), (inner_cols, padded_cols) in itertools.product(rows, cols):
+        interior = (inner_rows, inner_cols)
+        padded = (padded_rows, padded_cols)
+        relative = (_relative(inner_rows, padded_rows), _relative(inner_cols, padded_cols))
+        share = _area(interior) / (size[0] * size[1])
+        yield Tile(interior, padded, relative, share, _area(padded))
+
+
+def _relative(inner: slice, outer: slice) -> slice:
+    return slice(inner.start - outer.start, inner.stop - outer.start)
 
 
 def _area(box: Box) -> int:

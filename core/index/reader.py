@@ -177,7 +177,7 @@ class Index:
             (top, left, bottom, right) in the original's pixels, half open.
         """
         seen = self.layer(layer).field(row, col, self.plan.input_size)
-        return CenterCrop(size, self.plan.input_size).to_picture(seen)
+        return CenterCrop(size, self.plan.input_size).box_in_image(seen)
 
     def percentile(self, layer: str, unit: int, value: float, by: str = "max") -> float:
         """Tell what share of the pictures excite a unit less than a value, from 0 to 100.

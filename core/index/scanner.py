@@ -50,7 +50,7 @@ class Scanner:
         for entry in entries:
             try:
                 picture, size = self._source.open(entry, self._plan.input_size)
-                pixels.append(CenterCrop(size, self._plan.input_size).see(picture))
+                pixels.append(CenterCrop(size, self._plan.input_size).network_input(picture))
             except BadPicture as error:
                 skipped[entry.name] = str(error)
                 continue

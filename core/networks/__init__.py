@@ -1,4 +1,4 @@
-"""Image networks: loading, layers, receptive fields, truncation and connections between units."""
+"""Image networks: loading, layers, receptive fields, truncation and connections of units."""
 
 from core.exports import lazy
 

@@ -1,4 +1,4 @@
-"""Watching a network that cannot be traced, through hooks that leave nothing behind."""
+"""Reading the activations of a network that cannot be traced, through temporary hooks."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,21 +10,23 @@ from torch import Tensor, nn
 from core.errors import ExplorerError
 from core.networks.tracing import OutputNode, redirected_relu, relu_ceiling
 
-# Called with the path of a module, the module, and its output.
-Watcher = Callable[[str, nn.Module, Tensor], None]
+# A function that is called with a module's path, the module, and its output.
+Observer = Callable[[str, nn.Module, Tensor], None]
 
 
 @contextmanager
-def watching(module: nn.Module, watcher: Watcher, redirect_relu: bool = False) -> Iterator[None]:
-    """Call a watcher with the output of every module that runs, while in this context.
+def observe_outputs(
+    module: nn.Module, observer: Observer, redirect_relu: bool = False
+) -> Iterator[None]:
+    """Call an observer with the output of every module that runs in this context.
 
-    Only calls made by this thread are seen. All hooks are gone afterwards, whatever happened.
+    Only calls from this thread are observed. All hooks are removed at the end, also after an error.
 
     Args:
         module: the network.
-        watcher: called in the order in which modules finish, for outputs that are one tensor.
-        redirect_relu: whether ReLU and ReLU6 modules pass gradient as ``RedirectedReLU`` does;
-            those that work in place, and functions, cannot be redirected.
+        observer: called in the order in which modules finish, for outputs that are one tensor.
+        redirect_relu: whether ReLU and ReLU6 modules use the gradient of ``RedirectedReLU``;
+            in-place modules and functions cannot be redirected.
     """
     thread = threading.get_ident()
 
@@ -35,56 +37,56 @@ def watching(module: nn.Module, watcher: Watcher, redirect_relu: bool = False) -
         if ceiling is not None:
             output = redirected_relu(args[0], ceiling)
         if isinstance(output, Tensor):
-            watcher(path, part, output)
+            observer(path, part, output)
         return output
 
-    def bound(path: str) -> Callable[..., Any]:
+    def hook_for(path: str) -> Callable[..., Any]:
         return lambda part, args, output: hook(path, part, args, output)
 
     with ExitStack() as stack:
         for path, part in module.named_modules():
-            stack.callback(part.register_forward_hook(bound(path)).remove)
+            stack.callback(part.register_forward_hook(hook_for(path)).remove)
         yield
 
 
 class HookedExtractor(nn.Module):
-    """A network that cannot be traced, stopped as soon as all wanted outputs are there.
+    """A network that cannot be traced, stopped as soon as all requested outputs are computed.
 
-    Nodes are paths of modules; the output of a module's first call is taken.
+    Nodes are paths of modules; the output of a module's first call is used.
     """
 
     def __init__(
-        self, module: nn.Module, wanted: tuple[OutputNode, ...], redirect_relu: bool = False
+        self, module: nn.Module, outputs: tuple[OutputNode, ...], redirect_relu: bool = False
     ) -> None:
         super().__init__()
         self.module = module
-        self.wanted = {each.node: each for each in wanted}
+        self.outputs = {output.node: output for output in outputs}
         self.redirect_relu = redirect_relu
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Turn an image into the wanted values ``[N, C, ...]``, by ``Wanted.key``.
+        """Return the requested values ``[N, C, ...]`` for an image, by ``OutputNode.key``.
 
         Raises:
-            ExplorerError: a wanted module did not run.
+            ExplorerError: a requested module did not run.
         """
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
 
-        def watcher(path: str, part: nn.Module, output: Tensor) -> None:
-            if path not in self.wanted or path in found:
+        def observer(path: str, part: nn.Module, output: Tensor) -> None:
+            if path not in self.outputs or path in values:
                 return
-            # A copy: later modules may work in place.
-            found[path] = output.movedim(self.wanted[path].axis, 1).clone()
-            if len(found) == len(self.wanted):
+            # Copy it, because later modules may overwrite it in place.
+            values[path] = output.movedim(self.outputs[path].axis, 1).clone()
+            if len(values) == len(self.outputs):
                 raise _AllRecorded
 
-        with suppress(_AllRecorded), watching(self.module, watcher, self.redirect_relu):
+        with suppress(_AllRecorded), observe_outputs(self.module, observer, self.redirect_relu):
             self.module(image)
-        silent = self.wanted.keys() - found.keys()
-        if silent:
-            names = ", ".join(sorted(silent))
+        missing = self.outputs.keys() - values.keys()
+        if missing:
+            names = ", ".join(sorted(missing))
             raise ExplorerError(f"these layers did not run on this picture: {names}")
-        return {self.wanted[path].key: value for path, value in found.items()}
+        return {self.outputs[path].key: value for path, value in values.items()}
 
 
 class _AllRecorded(Exception):
-    """Everything wanted has been computed: the way out of a running network, no error."""
+    """Raised to stop the network when all requested values are computed; not an error."""

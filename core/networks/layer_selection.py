@@ -1,4 +1,4 @@
-"""The ladder of layers that a person wants to see, from the image up to the logits."""
+"""Selection of the layers that are shown by default, from the image to the logits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from torch import nn
 from core.networks.receptive_fields.rules import Value
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-# As many blocks of one class in a row make a stage of its owner rather than a block.
+# A module with at least this many blocks of one class in a row is a stage, not a block.
 STAGE_BLOCKS = 3
-# What the last layer is called where no module of its own computes it.
+# Name of the last layer if no module of its own computes it.
 LOGITS = "logits"
 
 
 @dataclass(frozen=True)
 class TracedTensor:
-    """One tensor in the order of execution.
+    """One intermediate tensor of a network.
 
     Attributes:
-        node: its name.
-        index: its place in the order of execution.
-        path: of the module or operation that computed it; as the node's name, save that a
-            module keeps its path when it is called again.
-        leaf: whether a module without parts computed it, and not a function.
-        activation: whether it is the result of an activation such as ReLU.
+        node: name of its node.
+        index: its index in the order of execution.
+        path: path of the module or operation that computed it. It equals the node's name, except
+            that a module that is called again keeps its path.
+        leaf: whether a module without submodules computed it, and not a function.
+        activation: whether it is the result of an activation function such as ReLU.
         value: the axes and shape of the tensor.
     """
 
@@ -38,57 +38,65 @@ class TracedTensor:
 
     @property
     def owner(self) -> str:
-        """The path of the module in whose own code it was computed."""
+        """The path of the module whose own code computed it."""
         return self.path.rpartition(".")[0]
 
 
 def select_layers(
-    module: nn.Module, steps: Sequence[TracedTensor], outputs: Mapping[str, str]
+    module: nn.Module, tensors: Sequence[TracedTensor], outputs: Mapping[str, str]
 ) -> dict[str, str]:
-    """Choose the layers that a person wants to see: names for people by the names of nodes.
+    """Select the layers that are shown by default; return their display names by node name.
 
-    These are the outputs of blocks, under the path of the block; activations outside of blocks;
-    and the logits. Containers, stages and wrappers are looked into, blocks are not.
+    They are the outputs of blocks, under the path of the block; activations outside blocks; and the
+    logits. Containers, stages and wrappers are searched for blocks; blocks are not searched
+    further.
+
+    Args:
+        module: the network.
+        tensors: its intermediate tensors in the order of execution.
+        outputs: name of the node that each module returned, by the module's path.
     """
-    by_node = {step.node: step for step in steps}
+    by_node = {tensor.node: tensor for tensor in tensors}
     transparent, blocks = {""}, list[str]()
-    _sort_parts(module, "", steps, transparent, blocks)
+    _classify_modules(module, "", tensors, transparent, blocks)
     chosen: dict[str, str] = {}
     for path in blocks:
         if outputs.get(path) in by_node:
             chosen.setdefault(outputs[path], path)
-    for step in steps:
-        if step.activation and step.owner in transparent:
-            chosen.setdefault(step.node, step.node)
+    for tensor in tensors:
+        if tensor.activation and tensor.owner in transparent:
+            chosen.setdefault(tensor.node, tensor.node)
     if not chosen:
-        # A network without blocks and activations: show what has weights of its own.
+        # Without blocks and activations, the layers with weights are shown.
         parts = dict(module.named_modules())
-        weighted = (step for step in steps if step.leaf and _has_weights(parts[step.path]))
-        chosen = {step.node: step.node for step in weighted}
-    last = by_node.get(outputs.get("", ""), steps[-1])
+        weighted = (
+            tensor for tensor in tensors if tensor.leaf and _has_weights(parts[tensor.path])
+        )
+        chosen = {tensor.node: tensor.node for tensor in weighted}
+    last = by_node.get(outputs.get("", ""), tensors[-1])
     chosen.setdefault(last.node, last.node if last.leaf else LOGITS)
     return chosen
 
 
-def _sort_parts(
+def _classify_modules(
     owner: nn.Module,
     path: str,
-    steps: Sequence[TracedTensor],
+    tensors: Sequence[TracedTensor],
     transparent: set[str],
     blocks: list[str],
 ) -> None:
-    """Sort the parts of a module into those to look into and the blocks, by path."""
+    """Add the paths of submodules to ``transparent`` (searched further) or to ``blocks``."""
     for name, part in owner.named_children():
         inner = f"{path}.{name}" if path else name
-        if _is_container(part) or _is_stage(part) or _is_wrapper(part, inner, steps):
+        if _is_container(part) or _is_stage(part) or _is_wrapper(part, inner, tensors):
             transparent.add(inner)
-            _sort_parts(part, inner, steps, transparent, blocks)
-        elif has_parts(part) or _is_own_activation(part, inner, steps):
+            _classify_modules(part, inner, tensors, transparent, blocks)
+        elif has_submodules(part) or _is_custom_activation(part, inner, tensors):
             blocks.append(inner)
 
 
-def has_parts(module: nn.Module) -> bool:
-    """Tell whether a module is made of others."""
+def has_submodules(module: nn.Module) -> bool:
+    """Whether a module has submodules."""
     return len(list(module.children())) > 0
 
 
@@ -97,7 +105,10 @@ def _has_weights(module: nn.Module) -> bool:
 
 
 def _is_container(part: nn.Module) -> bool:
-    """Tell whether a module only strings others together; one with a name is a block of leaves."""
+    """Whether a module only runs its submodules in sequence.
+
+    A subclass of a container whose submodules are all leaves is a block instead.
+    """
     if type(part) in CONTAINERS:
         return True
     own_forward = all(type(part).forward is not base.forward for base in CONTAINERS)
@@ -106,43 +117,48 @@ def _is_container(part: nn.Module) -> bool:
         isinstance(part, CONTAINERS)
         and not own_forward
         and len(inner) > 0
-        and all(has_parts(each) for each in inner)
+        and all(has_submodules(each) for each in inner)
     )
 
 
 def _is_stage(part: nn.Module) -> bool:
-    """Tell whether a module holds a row of blocks of one class, as a transformer's encoder does."""
-    for row in part.children():
-        # A list is there to be looped over; a short sequence may be one branch of a block.
-        least = 2 if isinstance(row, nn.ModuleList) else STAGE_BLOCKS
-        members = list(row.children())
-        if isinstance(row, CONTAINERS) and len(members) >= least:
-            alike = len({type(each) for each in members}) == 1
-            if alike and has_parts(members[0]) and not isinstance(members[0], CONTAINERS):
+    """Whether a module has a sequence of blocks of one class, like a transformer's encoder."""
+    for sequence in part.children():
+        # A module list is meant for loops; a short sequence may be one branch of a block.
+        minimum = 2 if isinstance(sequence, nn.ModuleList) else STAGE_BLOCKS
+        blocks = list(sequence.children())
+        if isinstance(sequence, CONTAINERS) and len(blocks) >= minimum:
+            same_class = len({type(each) for each in blocks}) == 1
+            if same_class and has_submodules(blocks[0]) and not isinstance(blocks[0], CONTAINERS):
                 return True
     return False
 
 
-def _is_wrapper(part: nn.Module, path: str, steps: Sequence[TracedTensor]) -> bool:
-    """Tell whether a module with blocks of its own makes up most of the network."""
-    inside = sum(step.node.startswith(f"{path}.") for step in steps)
+def _is_wrapper(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> bool:
+    """Whether a module contains blocks and makes up most of the network."""
+    inside = sum(tensor.node.startswith(f"{path}.") for tensor in tensors)
     has_blocks = any(
-        has_parts(each) and not isinstance(each, CONTAINERS)
+        has_submodules(each) and not isinstance(each, CONTAINERS)
         for each in part.modules()
         if each is not part
     )
-    return has_blocks and 2 * inside > len(steps)
+    return has_blocks and 2 * inside > len(tensors)
 
 
-def _is_own_activation(part: nn.Module, path: str, steps: Sequence[TracedTensor]) -> bool:
-    """Tell whether a module without parts is an activation written by the network's author."""
-    return not _has_weights(part) and any(step.activation and step.owner == path for step in steps)
+def _is_custom_activation(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> bool:
+    """Whether a leaf module is an activation function written by the network's author."""
+    return not _has_weights(part) and any(
+        tensor.activation and tensor.owner == path for tensor in tensors
+    )
 
 
-def depths_of(steps: Sequence[TracedTensor], shown: Mapping[str, str]) -> list[float]:
-    """Place every step between the image (0) and the logits (1), by shown layers."""
-    rungs = [step.index for step in steps if step.node in shown]
-    # What comes before the first shown layer starts from the image.
-    known = [min(steps[0].index, rungs[0]) - 1, *rungs]
-    rungs_at = np.linspace(0.0, 1.0, len(known))
-    return [float(np.interp(step.index, known, rungs_at)) for step in steps]
+def layer_depths(tensors: Sequence[TracedTensor], shown: Mapping[str, str]) -> list[float]:
+    """Return the depth of every tensor, from 0 at the image to 1 at the logits.
+
+    The shown layers have evenly spaced depths; those of other tensors are interpolated.
+    """
+    indices = [tensor.index for tensor in tensors if tensor.node in shown]
+    # The image has an index before the first tensor.
+    indices = [min(tensors[0].index, indices[0]) - 1, *indices]
+    depths = np.linspace(0.0, 1.0, len(indices))
+    return [float(np.interp(tensor.index, indices, depths)) for tensor in tensors]

@@ -1,4 +1,4 @@
-"""The layers of an image network: which there are, what they see, and their activations."""
+"""The layers of an image network: their catalogue, receptive fields and activations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,35 +7,36 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ExplorerError, unknown
-from core.networks.hooks import HookedExtractor, watching
-from core.networks.layer_selection import TracedTensor, depths_of, has_parts, select_layers
+from core.networks.hooks import HookedExtractor, observe_outputs
+from core.networks.layer_selection import TracedTensor, has_submodules, layer_depths, select_layers
+from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
 from core.networks.receptive_fields.propagation import propagate
-from core.networks.receptive_fields.rules import ACTIVATIONS, Value, is_activation
+from core.networks.receptive_fields.rules import Value
 from core.networks.receptive_fields.spans import Axes, AxisKind, Span
-from core.networks.tracing import OutputNode, Trace, trace, truncate
+from core.networks.tracing import OutputNode, Trace, function_name, trace, truncate
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One place in a network where activations can be read.
+    """A layer of a network whose activations can be read.
 
     Attributes:
-        name: what a person calls it: the path of a block (``features.7``) or its node's name.
-        node: torchvision's name of the graph node; for a network that cannot be traced, the
-            path of the module.
-        index: its place in the order of execution.
-        channels: how many neurons it has.
-        stride: (row, col) input pixels between neighbouring places; None where there are no
-            places in rows and columns, or it is not known.
-        receptive_field: (height, width) input pixels; None for the whole picture.
-        size: (height, width) of its output at the catalogue's input size; None where there are
-            no rows and columns, as in ``[N, C]`` or tokens ``[N, C, T]``.
+        name: its displayed name: the path of a block (``features.7``) or its node's name.
+        node: torchvision's name of the graph node; for a network that cannot be traced, the path of
+            the module.
+        index: its index in the order of execution.
+        channels: number of channels.
+        stride: (row, col) input pixels between neighbouring positions; None if the layer has no
+            rows and columns, or if it is unknown.
+        receptive_field: (height, width) in input pixels; None for the whole image.
+        size: (height, width) of its output at the catalogue's input size; None if it has no rows
+            and columns, as in ``[N, C]`` or tokens ``[N, C, T]``.
         depth: from 0 at the image to 1 at the logits, in equal steps from one shown layer to the
             next.
-        shown: whether a person wants to see it by default.
-        axis: where the channels are in the node's own output; the extractor moves them to 1.
-        input_size: (height, width) of the pictures that the catalogue was made for.
-        spans: what its rows and columns see; None where they see the whole picture.
+        shown: whether it is shown by default.
+        axis: the channel axis in the node's own output; the extractor moves it to 1.
+        input_size: (height, width) of the images that the catalogue was made for.
+        spans: receptive fields of its rows and columns; None if they are the whole image.
     """
 
     name: str
@@ -51,21 +52,21 @@ class Layer:
     input_size: tuple[int, int] = (0, 0)
     spans: tuple[Span, Span] | None = field(default=None, repr=False, compare=False)
 
-    def field_of(self, row: int, col: int, clipped: bool = True) -> tuple[int, int, int, int]:
-        """Tell which input pixels can change one place, as (top, left, bottom, right).
+    def receptive_box(self, row: int, col: int, clipped: bool = True) -> tuple[int, int, int, int]:
+        """Return the input pixels that can change one position, as (top, left, bottom, right).
 
-        The box is half open: it holds ``image[..., top:bottom, left:right]``. A place
-        that sees nothing but padding has an empty box, with its end before its start.
+        The box is half open: it contains ``image[..., top:bottom, left:right]``. A position that
+        depends on nothing but padding has an empty box, with its end before its start.
 
         Args:
-            row, col: the place; ignored where the layer has no rows and columns.
-            clipped: give the pixels inside a picture of the catalogue's input size, exactly at
-                its borders too; else the box as on an endless picture, which may reach outside.
-                It then holds for pictures of any size. A field without a fixed size is the whole
-                picture of ``input_size`` in both.
+            row, col: the position; ignored if the layer has no rows and columns.
+            clipped: whether to return the pixels inside an image of the catalogue's input size,
+                which is exact at its borders too. Otherwise the box is that of an endless image. It
+                may reach outside the image, and is valid for images of any size. A field without a
+                fixed size is the whole image of ``input_size`` in both cases.
 
         Raises:
-            ExplorerError: a clipped box is asked for a place that the layer does not have.
+            ExplorerError: a clipped box is requested for a position that the layer does not have.
         """
         if self.spans is None:
             return (0, 0, *self.input_size)
@@ -74,29 +75,29 @@ class Layer:
             raise ExplorerError(
                 f"layer {self.name} has {height} rows and {width} columns, no place ({row}, {col})"
             )
-        top, bottom = _interval(self.spans[0], row, clipped)
-        left, right = _interval(self.spans[1], col, clipped)
+        top, bottom = _field_interval(self.spans[0], row, clipped)
+        left, right = _field_interval(self.spans[1], col, clipped)
         return (top, left, bottom, right)
 
 
-def _interval(span: Span, place: int, clipped: bool) -> tuple[int, int]:
+def _field_interval(span: Span, position: int, clipped: bool) -> tuple[int, int]:
     if clipped:
-        return span.starts[place], span.stops[place]
+        return span.starts[position], span.stops[position]
     if span.window is None or span.stride is None:
         return 0, span.extent
-    return span.window[0] + place * span.stride, span.window[1] + place * span.stride
+    return span.window[0] + position * span.stride, span.window[1] + position * span.stride
 
 
 def list_layers(module: nn.Module, input_size: tuple[int, int]) -> tuple[Layer, ...]:
-    """List all layers of a network that have channels, in order of execution.
+    """Return all layers of a network that have channels, in order of execution.
 
     Args:
         module: the network, in evaluation mode; it is not changed.
-        input_size: (height, width) of the pictures to describe it for.
+        input_size: (height, width) of the images to describe it for.
 
     Raises:
-        ExplorerError: the network is in training mode, does not take pictures of this size, or
-            has no layer.
+        ExplorerError: the network is in training mode, does not accept images of this size, or has
+            no layer.
     """
     if module.training:
         raise ExplorerError("the layers of a network in training mode are not fixed; call eval()")
@@ -104,27 +105,29 @@ def list_layers(module: nn.Module, input_size: tuple[int, int]) -> tuple[Layer, 
     image = torch.zeros(1, 3, *input_size, dtype=weight.dtype, device=weight.device)
     traced = trace(module)
     try:
-        steps, outputs = _watch(module, image) if traced is None else _follow(traced, image)
+        tensors, outputs = (
+            _observe_tensors(module, image) if traced is None else _trace_tensors(traced, image)
+        )
     except Exception as error:
-        # The network's own code: whatever it raises means that it cannot take this picture.
+        # Any exception in the network's own code means that it does not accept this image.
         height, width = input_size
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ExplorerError(
             f"the network takes no pictures of {height} x {width} pixels: {reason}"
         ) from error
-    if not steps:
+    if not tensors:
         raise ExplorerError("the network has no layer with channels")
-    names = select_layers(module, steps, outputs)
+    names = select_layers(module, tensors, outputs)
     return tuple(
-        _layer(step, names.get(step.node), depth, input_size)
-        for step, depth in zip(steps, depths_of(steps, names), strict=True)
+        _make_layer(tensor, names.get(tensor.node), depth, input_size)
+        for tensor, depth in zip(tensors, layer_depths(tensors, names), strict=True)
     )
 
 
-def _follow(traced: Trace, image: Tensor) -> tuple[list[TracedTensor], dict[str, str]]:
-    """List the steps of a traced network, and the name of the node that each module returned."""
+def _trace_tensors(traced: Trace, image: Tensor) -> tuple[list[TracedTensor], dict[str, str]]:
+    """Return the tensors of a traced network, and the name of each module's output node."""
     values = propagate(traced, image)
-    steps = []
+    tensors = []
     for index, node in enumerate(traced.graph.nodes):
         value = values.get(node)
         if node.op == "placeholder" or not isinstance(value, Value) or not value.has_channels:
@@ -133,47 +136,43 @@ def _follow(traced: Trace, image: Tensor) -> tuple[list[TracedTensor], dict[str,
         leaf = node.op == "call_module"
         path = str(node.target) if leaf else name
         part = traced.parts[path] if leaf else None
-        activation = is_activation(part) or (not leaf and _function(node.target) in ACTIVATIONS)
-        steps.append(TracedTensor(name, index, path, leaf, activation, value))
+        activation = is_activation(part) or (not leaf and function_name(node) in ACTIVATIONS)
+        tensors.append(TracedTensor(name, index, path, leaf, activation, value))
     outputs = {path: traced.names[node] for path, node in traced.outputs.items()}
     returned = next(node for node in traced.graph.nodes if node.op == "output").all_input_nodes
     outputs[""] = traced.names[returned[0]] if returned else ""
-    return steps, outputs
+    return tensors, outputs
 
 
-def _function(target: object) -> str:
-    return target if isinstance(target, str) else getattr(target, "__name__", "")
+def _observe_tensors(module: nn.Module, image: Tensor) -> tuple[list[TracedTensor], dict[str, str]]:
+    """Return the same as ``_trace_tensors`` for a network that cannot be traced, by running it."""
+    tensors: dict[str, TracedTensor] = {}
 
-
-def _watch(module: nn.Module, image: Tensor) -> tuple[list[TracedTensor], dict[str, str]]:
-    """List the modules of a network that cannot be traced, as steps, by running it."""
-    steps: dict[str, TracedTensor] = {}
-
-    def watcher(path: str, part: nn.Module, output: Tensor) -> None:
-        if path in steps or not path or output.dim() < 2:
+    def observer(path: str, part: nn.Module, output: Tensor) -> None:
+        if path in tensors or not path or output.dim() < 2:
             return
-        places = (AxisKind.PLACE,) * (output.dim() - 2)
+        positions = (AxisKind.POSITION,) * (output.dim() - 2)
         last = output.dim() == 3 or isinstance(part, (nn.Linear, nn.LayerNorm))
-        axes: Axes = (*places, AxisKind.CHANNEL) if last else (AxisKind.CHANNEL, *places)
+        axes: Axes = (*positions, AxisKind.CHANNEL) if last else (AxisKind.CHANNEL, *positions)
         value = Value((AxisKind.BATCH, *axes), tuple(output.shape))
-        leaf = not has_parts(part)
-        steps[path] = TracedTensor(path, len(steps), path, leaf, is_activation(part), value)
+        leaf = not has_submodules(part)
+        tensors[path] = TracedTensor(path, len(tensors), path, leaf, is_activation(part), value)
 
-    with torch.no_grad(), watching(module, watcher):
+    with torch.no_grad(), observe_outputs(module, observer):
         module(image)
-    return list(steps.values()), {path: path for path in steps}
+    return list(tensors.values()), {path: path for path in tensors}
 
 
-def _layer(
-    step: TracedTensor, shown_as: str | None, depth: float, input_size: tuple[int, int]
+def _make_layer(
+    tensor: TracedTensor, display_name: str | None, depth: float, input_size: tuple[int, int]
 ) -> Layer:
-    axes, shape = step.value.axes, step.value.shape
+    axes, shape = tensor.value.axes, tensor.value.shape
     axis = axes.index(AxisKind.CHANNEL)
-    places = [at for at in range(len(axes)) if at not in (0, axis)]
-    size = (shape[places[0]], shape[places[1]]) if len(places) == 2 else None
+    positions = [i for i in range(len(axes)) if i not in (0, axis)]
+    size = (shape[positions[0]], shape[positions[1]]) if len(positions) == 2 else None
     spans = stride = receptive_field = None
     if size is not None:
-        rows, cols = axes[places[0]], axes[places[1]]
+        rows, cols = axes[positions[0]], axes[positions[1]]
         if isinstance(rows, Span) and isinstance(cols, Span) and rows.side < cols.side:
             spans = (rows, cols)
             if rows.stride is not None and cols.stride is not None:
@@ -181,15 +180,15 @@ def _layer(
             if rows.reach is not None and cols.reach is not None:
                 receptive_field = (rows.reach, cols.reach)
     return Layer(
-        name=shown_as or step.node,
-        node=step.node,
-        index=step.index,
+        name=display_name or tensor.node,
+        node=tensor.node,
+        index=tensor.index,
         channels=shape[axis],
         stride=stride,
         receptive_field=receptive_field,
         size=size,
         depth=depth,
-        shown=shown_as is not None,
+        shown=display_name is not None,
         axis=axis,
         input_size=input_size,
         spans=spans,
@@ -197,12 +196,12 @@ def _layer(
 
 
 def find_layer(layers: Iterable[Layer], name: str, network_name: str) -> Layer:
-    """Find a layer by its name, the name of its node, or a path above it.
+    """Return a layer by its name, the name of its node, or a module path above it.
 
     A path above several layers means the last of them, as in torchvision.
 
     Raises:
-        UnknownName: there is none; the message names the nearest.
+        UnknownName: there is none; the message suggests the nearest name.
     """
     layers = tuple(layers)
     for layer in layers:
@@ -218,23 +217,23 @@ def find_layer(layers: Iterable[Layer], name: str, network_name: str) -> Layer:
 def build_extractor(
     module: nn.Module, layers: Iterable[Layer], redirect_relu: bool = False
 ) -> nn.Module:
-    """Cut a network off so that only what some layers need is computed.
+    """Build a module that computes only what some layers need.
 
-    The network itself is not changed, and its parameters are shared. Operations in place are
-    replaced, so that no activation is overwritten by what comes after it.
+    The network itself is not changed, and its parameters are shared. In-place operations are
+    replaced, so that no later operation overwrites an activation.
 
     Args:
-        module: the network, in evaluation mode, that the layers are from.
-        layers: those whose activations are wanted.
-        redirect_relu: whether ReLU and ReLU6 pass gradient as ``tracing.RedirectedReLU`` does,
-            so that dead units can wake.
+        module: the network that the layers belong to, in evaluation mode.
+        layers: the layers whose activations are returned.
+        redirect_relu: whether ReLU and ReLU6 use the gradient of ``tracing.RedirectedReLU``, so
+            that dead units get a gradient.
 
     Returns:
         A module from an image to a dict of activations by layer name: ``[N, C, H, W]``, or
         ``[N, C]`` for fully connected layers, or ``[N, C, T]`` for tokens.
     """
-    wanted = tuple(OutputNode(layer.node, layer.name, layer.axis) for layer in layers)
+    outputs = tuple(OutputNode(layer.node, layer.name, layer.axis) for layer in layers)
     traced = trace(module)
     if traced is None:
-        return HookedExtractor(module, wanted, redirect_relu)
-    return truncate(traced, wanted, redirect_relu)
+        return HookedExtractor(module, outputs, redirect_relu)
+    return truncate(traced, outputs, redirect_relu)

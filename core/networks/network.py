@@ -1,4 +1,4 @@
-"""Image networks: the one that ships, torchvision's classifiers, and a user's own checkpoints."""
+"""A loaded network, and extractors of its activations."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.layers import Layer
 from core.recipes.recipe import Recipe
 
-# A network keeps so many cuts of itself at hand.
+# A network caches this many extractors.
 EXTRACTORS_AT_MOST = 4
 CHANNELS_LAST = torch.channels_last
 NO_UNITS: Mapping[str, Iterable[int]] = MappingProxyType({})
@@ -29,18 +29,18 @@ NO_UNITS: Mapping[str, Iterable[int]] = MappingProxyType({})
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network ready to look into: evaluation mode, no parameter takes a gradient.
+    """A network in evaluation mode whose parameters need no gradient.
 
     Attributes:
-        name: its name in the catalogue, with a title where the weights are somebody's own.
+        name: its name in the catalogue, with a title for a user's own weights.
         module: the network without normalisation.
         layers: its catalogue of layers, in order of execution.
         labels: the names of its classes, in the order of its logits.
         mean, std: the normalisation, by RGB channel, of images in ``[0, 1]``.
         input_size: (height, width) that it was trained on.
-        fixed_size: whether it takes pictures of that size only; others are resized.
-        fingerprint: names weights and preprocessing by their content.
-        device: where its weights lie.
+        fixed_size: whether it accepts images of that size only; others are resized.
+        fingerprint: identifies weights and preprocessing by their content.
+        device: the device of its weights.
     """
 
     name: str
@@ -56,49 +56,49 @@ class Network:
     _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Tracing a network takes as long as a few steps of an ascent.
-        made = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
-        object.__setattr__(self, "_extractors", made)
+        # Extractors are cached because tracing a network takes as long as a few steps of an ascent.
+        cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
+        object.__setattr__(self, "_extractors", cached)
 
     @property
     def architecture(self) -> str:
-        """Its name in the catalogue, without the title of somebody's own weights."""
+        """Its name in the catalogue, without the title of a user's own weights."""
         return self.name.partition(":")[0]
 
     @property
     def shown(self) -> tuple[Layer, ...]:
-        """The layers that a person would want, from the image to the logits."""
+        """The layers that are shown by default, from the image to the logits."""
         return tuple(layer for layer in self.layers if layer.shown)
 
     def layer(self, name: str) -> Layer:
-        """Find a layer by its name, node name, or the path of a block.
+        """Return a layer by its name, node name, or the path of a block.
 
         Raises:
-            UnknownName: there is none; the message names the nearest.
+            UnknownName: there is none; the message suggests the nearest name.
         """
         return layers.find_layer(self.layers, name, self.name)
 
-    def layer_with(self, name: str, units: Iterable[int]) -> Layer:
-        """Find a layer that has all these units.
+    def layer_with_units(self, name: str, units: Iterable[int]) -> Layer:
+        """Return a layer by its name, after a check that it has all these units.
 
         Raises:
             UnknownName: there is no such layer.
             ExplorerError: it has fewer units.
         """
-        found = self.layer(name)
+        layer = self.layer(name)
         for unit in units:
-            if not 0 <= unit < found.channels:
+            if not 0 <= unit < layer.channels:
                 raise ExplorerError(
-                    f"there is no unit {unit} in {found.name} of {self.name}; "
-                    f"its units are 0 to {found.channels - 1}"
+                    f"there is no unit {unit} in {layer.name} of {self.name}; "
+                    f"its units are 0 to {layer.channels - 1}"
                 )
-        return found
+        return layer
 
-    def require(self, recipe: Recipe) -> None:
-        """Refuse a recipe that was written for other weights.
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Check that a recipe is for this network's weights.
 
         Raises:
-            ExplorerError: it was.
+            ExplorerError: it is for other weights.
         """
         if recipe.weights != self.fingerprint:
             raise ExplorerError(
@@ -113,26 +113,30 @@ class Network:
         for_gradients: bool = False,
         units: Mapping[str, Iterable[int]] = NO_UNITS,
     ) -> "FeatureExtractor":
-        """Cut the network off below the deepest of some layers.
+        """Return a module that computes the activations of some layers.
 
         Args:
-            names: of the layers whose activations are wanted.
-            redirect_relu: let gradients through closed ReLUs where nothing else comes through,
-                so that dead units can wake (see ``tracing.RedirectedReLU``).
-            for_gradients: compute in ways whose gradient is fast, in half precision where that is
-                fast; activations are then a little less exact.
-            units: where, by a layer's name, only these channels of it are read. The others may
-                then be left out, see ``FeatureExtractor.kept``.
+            names: names of the layers.
+            redirect_relu: whether gradients pass through inactive ReLUs if they would otherwise be
+                zero, so that dead units get a gradient (see ``tracing.RedirectedReLU``).
+            for_gradients: whether to compute with operations whose gradient is fast, in half
+                precision where that is fast. Activations are then a little less exact.
+            units: by layer name, the only channels that are used. The other channels of these
+                layers may then be missing, see ``FeatureExtractor.kept_channels``.
 
         Returns:
-            The cut network; the same again where the same was asked for not long ago, so whoever
-            changes it makes a ``FeatureExtractor`` of its own.
+            The truncated network. It is cached, so callers must not change it; a caller that needs
+            to change it creates its own ``FeatureExtractor``.
         """
-        read = tuple((name, tuple(sorted(set(own)))) for name, own in sorted(units.items()))
-        return self._extractors(tuple(map(self.layer, names)), redirect_relu, for_gradients, read)
+        selected = tuple(
+            (name, tuple(sorted(set(channels)))) for name, channels in sorted(units.items())
+        )
+        return self._extractors(
+            tuple(map(self.layer, names)), redirect_relu, for_gradients, selected
+        )
 
     def activations(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """Run the cut network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
+        """Run the network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
 
         Returns:
             Activations ``[N, C, H', W']``, or ``[N, C]`` for fully connected layers, by layer name.
@@ -143,11 +147,11 @@ class Network:
 
 
 class FeatureExtractor(nn.Module):
-    """A network cut off at its deepest wanted layer: images in ``[0, 1]`` to activations.
+    """A network truncated after some layers: from images in ``[0, 1]`` to activations.
 
     Attributes:
-        kept: the only channels that are computed of a layer, by its name; of layers that are not
-            among them all are.
+        kept_channels: the only channels of a layer that are computed, by layer name; other layers
+            are complete.
     """
 
     shift: Tensor
@@ -156,17 +160,19 @@ class FeatureExtractor(nn.Module):
     def __init__(
         self,
         network: Network,
-        wanted: Sequence[Layer],
+        outputs: Sequence[Layer],
         redirect_relu: bool = False,
         for_gradients: bool = False,
         units: Iterable[tuple[str, tuple[int, ...]]] = (),
     ) -> None:
         super().__init__()
-        self.body = layers.build_extractor(network.module, wanted, redirect_relu)
-        self.kept: dict[str, tuple[int, ...]] = {}
+        self.body = layers.build_extractor(network.module, outputs, redirect_relu)
+        self.kept_channels: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.body, fx.GraphModule):
-            read = dict(units)
-            self.kept = {name: read[name] for name in prune_channels(self.body, read)}
+            selected = dict(units)
+            self.kept_channels = {
+                name: selected[name] for name in prune_channels(self.body, selected)
+            }
             self.body = pool_before_relu(fold_strided_conv(self.body))
             if has_fast_bfloat16(network.device):
                 self.body = weights_to_bfloat16(self.body)
@@ -181,28 +187,30 @@ class FeatureExtractor(nn.Module):
         self.register_buffer("scale", 1 / std)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Turn images ``[N, 3, H, W]`` in ``[0, 1]`` into activations ``[N, C, ...]`` by name."""
+        """Return activations ``[N, C, ...]`` by name for images ``[N, 3, H, W]`` in ``[0, 1]``."""
         if self.size is not None and tuple(image.shape[2:]) != self.size:
             image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
         with autocast(image.device) if self.fast else nullcontext():
-            # Half precision is taken on at once, where it will be anyway, as it moves faster.
-            working = Normalised.apply(image, self.shift, self.scale, working_precision(image))
+            # Convert to half precision here already if autocast will do so anyway: less memory is
+            # moved.
+            working = Normalisation.apply(image, self.shift, self.scale, working_precision(image))
             result: dict[str, Tensor] = self.body(working)
         return result
 
 
-class Normalised(torch.autograd.Function):
-    """``(image - mean) / std``, as convolutions want it, and its gradient as canvases want theirs.
+class Normalisation(torch.autograd.Function):
+    """``(image - mean) / std`` in channels-last memory, with a gradient in contiguous memory.
 
-    By itself the gradient would keep the layout of memory in which it arrives, and be copied to the
-    other one by whatever comes next, after several passes at the price of a copy each.
+    Convolutions are fastest with channels-last images, canvases with contiguous gradients. Without
+    this conversion, the gradient would keep the layout in which it arrives: several later passes
+    over it would each take as long as a copy, and it would be copied in the end anyway.
     """
 
     @staticmethod
     def forward(
         ctx: Any, image: Tensor, shift: Tensor, scale: Tensor, precision: torch.dtype
     ) -> Tensor:
-        """Turn ``[N, 3, H, W]`` into ``image * scale + shift``, channels last."""
+        """Return ``image * scale + shift`` for ``[N, 3, H, W]``, channels last."""
         ctx.save_for_backward(scale)
         ctx.precision = image.dtype
         normalised = torch.addcmul(shift, image, scale).to(precision)
@@ -210,8 +218,8 @@ class Normalised(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Scale the gradient, in full precision and in rows and columns."""
+        """Scale the gradient, in full precision and contiguous memory."""
         (scale,) = ctx.saved_tensors
         (gradient,) = gradients
-        plain = torch.empty(gradient.shape, dtype=ctx.precision, device=gradient.device)
-        return plain.copy_(gradient).mul_(scale), None, None, None
+        contiguous = torch.empty(gradient.shape, dtype=ctx.precision, device=gradient.device)
+        return contiguous.copy_(gradient).mul_(scale), None, None, None

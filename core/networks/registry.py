@@ -1,6 +1,4 @@
-"""The networks that can be loaded: SketchNet, torchvision's classifiers, and a user's own
-checkpoints.
-"""
+"""The networks that can be loaded: SketchNet, torchvision's classifiers, and own checkpoints."""
 
 import dataclasses
 import functools
@@ -23,24 +21,25 @@ from core.sketchnet import model as sketchnet
 from core.sketchworld import world as sketchworld
 
 SKETCHNET = "sketchnet"
-# torchvision's usual number of classes (ImageNet-1K) and preprocessing.
+# torchvision's default number of classes (ImageNet-1K).
 IMAGENET_CLASSES = 1000
-# Their position embeddings and windows fit one picture size only.
+# The position embeddings and windows of these networks fit one image size only.
 FIXED_SIZE = ("vit_", "maxvit")
-# They were published for inputs that they renormalise themselves.
+# These networks were published for inputs that they normalise again themselves.
 TRANSFORM_INPUT = ("googlenet", "inception_v3")
 
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """What the catalogue knows of a network without loading it.
+    """Description of a network that is not loaded.
 
     Attributes:
-        name: how every command and page calls it.
+        name: its name in commands and on pages.
         source: ``"ships with the explorer"`` or ``"torchvision"``.
         ready: whether it can be loaded without a download.
-        parameters: how many weights it has.
-        download_mb: size of its published weights file in megabytes; 0 if it ships.
+        parameters: number of parameters.
+        download_mb: size of its published weights file in megabytes; 0 if it is part of the
+            explorer.
     """
 
     name: str
@@ -51,16 +50,16 @@ class NetworkInfo:
 
 
 def list_networks() -> tuple[str, ...]:
-    """List every network that can be loaded: SketchNet first, then torchvision's classifiers."""
+    """Return the names of all networks: SketchNet first, then torchvision's classifiers."""
     return (SKETCHNET, *models.list_models(module=models))
 
 
 def describe_networks() -> tuple[NetworkInfo, ...]:
-    """Describe every network without loading or downloading anything."""
+    """Return a description of every network, without loading or downloading anything."""
     torchvision = (_torchvision_info(name) for name in list_networks() if name != SKETCHNET)
     parameters = sketchnet.parameter_count()
-    own = NetworkInfo(SKETCHNET, "ships with the explorer", True, parameters, 0.0)
-    return (own, *torchvision)
+    shipped = NetworkInfo(SKETCHNET, "ships with the explorer", True, parameters, 0.0)
+    return (shipped, *torchvision)
 
 
 def _torchvision_info(name: str) -> NetworkInfo:
@@ -76,25 +75,25 @@ def _torchvision_info(name: str) -> NetworkInfo:
 
 @functools.cache
 def published_weights(name: str) -> WeightsEnum:
-    """Find the weights that torchvision publishes as a network's default."""
+    """Return the weights that torchvision publishes as a network's default."""
     default: WeightsEnum = models.get_model_weights(name).DEFAULT
     return default
 
 
 def weights_file(weights: WeightsEnum) -> Path:
-    """Tell where torchvision keeps downloaded weights on this machine."""
+    """Return the path of torchvision's downloaded weights on this machine."""
     name: str = weights.url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
 def load(name: str, weights: Path | None = None, device: str = "auto") -> Network:
-    """Load a network by its name, with published weights or a checkpoint of one's own.
+    """Load a network by its name, with published weights or a user's checkpoint.
 
     A checkpoint may have a title: ``resnet18:birds`` is torchvision's ``resnet18`` with weights
-    that somebody calls ``birds``.
+    that the user calls ``birds``.
 
     Published weights are downloaded by torchvision on first use, with a progress bar on standard
-    error, and kept in its own cache.
+    error, and kept in torchvision's cache.
 
     Raises:
         UnknownName: there is no such network or device.
@@ -108,10 +107,10 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
         raise ExplorerError(f"{name} is a checkpoint of somebody's own; name its file")
     target = resolve_device(device)
     if architecture == SKETCHNET:
-        found = _load_sketchnet(weights, target)
+        network = _load_sketchnet(weights, target)
     else:
-        found = _load_torchvision(architecture, weights, target)
-    return dataclasses.replace(found, name=name)
+        network = _load_torchvision(architecture, weights, target)
+    return dataclasses.replace(network, name=name)
 
 
 def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
@@ -119,8 +118,8 @@ def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
     state, classes = checkpoints.read_checkpoint(file)
     module = sketchnet.from_state(state, file.name)
     size = (sketchworld.SIZE, sketchworld.SIZE)
-    labels = _labels(classes or (), module.classes)
-    return _finish(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
+    labels = _class_labels(classes or (), module.classes)
+    return _make_network(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
 
 
 def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Network:
@@ -128,39 +127,42 @@ def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Net
     preset = published.transforms()
     file = path or download(name)
     state, classes = checkpoints.read_checkpoint(file)
-    count = checkpoints.class_count(state, _build(name, IMAGENET_CLASSES), IMAGENET_CLASSES)
-    module = _build(name, count)
-    checkpoints.fit(module, state, file.name, name)
-    labels = _labels(classes or published.meta["categories"], count)
+    count = checkpoints.class_count(
+        state, _build_torchvision(name, IMAGENET_CLASSES), IMAGENET_CLASSES
+    )
+    module = _build_torchvision(name, count)
+    checkpoints.load_state(module, state, file.name, name)
+    labels = _class_labels(classes or published.meta["categories"], count)
     crop = preset.crop_size[0]
-    return _finish(
+    return _make_network(
         name, module, labels, tuple(preset.mean), tuple(preset.std), (crop, crop), device
     )
 
 
 def download(name: str, progress: bool = True) -> Path:
-    """Let torchvision download its weights where they are not here yet, and tell where they are.
+    """Download a network's published weights unless they are cached; return the file's path.
 
     Args:
-        name: of a network of torchvision.
-        progress: whether to draw a bar on standard error.
+        name: name of a network of torchvision.
+        progress: whether to draw a progress bar on standard error.
 
     Raises:
-        ExplorerError: they could not be downloaded, or were damaged on the way.
+        ExplorerError: they could not be downloaded, or were damaged in the download.
     """
     weights = published_weights(name)
     file = weights_file(weights)
     if file.is_file():
         return file
     try:
-        # Fetches and checks the hash; what it reads is read again as any checkpoint is, this once.
+        # This downloads the file, checks its hash and loads it. `load` then reads it again like any
+        # checkpoint, after this first download only.
         weights.get_state_dict(progress=progress, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:
-        why = getattr(error, "reason", error)
+        reason = getattr(error, "reason", error)
         raise ExplorerError(
-            f"the weights of {name} are not on this machine and could not be downloaded ({why}); "
-            f"go online once, or put {file.name} into {file.parent}, or name a checkpoint with "
-            "--weights FILE"
+            f"the weights of {name} are not on this machine and could not be downloaded "
+            f"({reason}); go online once, or put {file.name} into {file.parent}, or name a "
+            "checkpoint with --weights FILE"
         ) from error
     except RuntimeError as error:
         raise ExplorerError(
@@ -169,25 +171,25 @@ def download(name: str, progress: bool = True) -> Path:
     return file
 
 
-def _build(name: str, classes: int) -> nn.Module:
-    """Build a torchvision network, without memory for the weights that a checkpoint brings."""
+def _build_torchvision(name: str, classes: int) -> nn.Module:
+    """Build a torchvision network on the meta device, because a checkpoint provides the weights."""
     options: dict[str, object] = {"num_classes": classes}
     if name.startswith("vit_"):
         options["image_size"] = published_weights(name).meta["min_size"][0]
     if name in TRANSFORM_INPUT:
         options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
-    # regnet's constructor computes with tensors, which only a real device can.
+    # regnet's constructor computes with tensors, which is not possible on the meta device.
     with torch.device("cpu" if name.startswith("regnet_") else "meta"):
         module: nn.Module = models.get_model(name, weights=None, **options)
     return module
 
 
-def _labels(classes: Sequence[str], count: int) -> tuple[str, ...]:
-    """Take the class names if they are as many as the classes, else number the classes."""
+def _class_labels(classes: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the class names if their number is right, else numbered classes."""
     return tuple(classes) if len(classes) == count else tuple(f"class {i}" for i in range(count))
 
 
-def _finish(
+def _make_network(
     name: str,
     module: nn.Module,
     labels: tuple[str, ...],
@@ -196,10 +198,10 @@ def _finish(
     size: tuple[int, int],
     device: torch.device,
 ) -> Network:
-    """Freeze a loaded module and catalogue its layers."""
+    """Return a loaded module as a network, with frozen parameters and a catalogue of layers."""
     module.eval().requires_grad_(False)
     for part in module.modules():
-        # An activation computed in place would overwrite the one before, which may be wanted.
+        # An in-place activation function would overwrite the layer before it.
         if hasattr(part, "inplace"):
             setattr(part, "inplace", False)  # noqa: B010 - modules take any attribute, unchecked
     state = module.state_dict()

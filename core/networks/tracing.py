@@ -1,7 +1,7 @@
-"""The graph of a network: traced, freed of in-place steps, and cut off below wanted nodes.
+"""The graph of a network: traced, without in-place operations, and truncated to some nodes.
 
-Nodes are named as torchvision names them: ``features.7.cat`` is the path of a module and the
-operation in it. A network that cannot be traced is watched through hooks instead, see ``hooks``.
+Nodes have torchvision's names: ``features.7.cat`` is the path of a module and the operation in it.
+For a network that cannot be traced, ``hooks`` is used instead.
 """
 
 import copy
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
-# In-place operators and what they are called otherwise; of other names only a final "_" goes.
+# In-place operators and their counterparts. Other names only lose a final "_".
 OUT_OF_PLACE: Mapping[Any, Callable[..., Any]] = {
     operator.iadd: operator.add,
     operator.isub: operator.sub,
@@ -33,7 +33,7 @@ class Trace:
     Attributes:
         graph: the operations in order of execution, none of them in place.
         parts: the modules, parameters and buffers that the graph uses, by their path.
-        names: of the graph's nodes.
+        names: names of the graph's nodes.
         outputs: the node that a module returned at its last call, by the module's path.
     """
 
@@ -43,31 +43,31 @@ class Trace:
     outputs: Mapping[str, fx.Node]
 
     def assemble(self, graph: fx.Graph) -> fx.GraphModule:
-        """Make a module that runs a graph, this one or one cut from it, on the network's parts."""
+        """Build a module that runs this graph, or one derived from it, on the network's parts."""
         targets = {
             str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")
         }
         return fx.GraphModule({target: self.parts[target] for target in targets}, graph).eval()
 
-    def shadow(self) -> "Trace":
-        """Copy it with tensors that have shapes but no values, on which running costs nothing."""
+    def on_meta(self) -> "Trace":
+        """Return a copy with meta tensors, which have no values, so that running it is fast."""
         tensors: list[Tensor] = []
         for part in self.parts.values():
-            own = isinstance(part, nn.Module)
-            tensors += (*part.parameters(), *part.buffers()) if own else (part,)
-        # deepcopy takes from the memo what it would copy.
-        memo: dict[int, Any] = {id(each): each.detach().to("meta") for each in tensors}
+            is_module = isinstance(part, nn.Module)
+            tensors += (*part.parameters(), *part.buffers()) if is_module else (part,)
+        # For objects in the memo, deepcopy uses the memo's value instead of a copy.
+        memo: dict[int, Any] = {id(tensor): tensor.detach().to("meta") for tensor in tensors}
         return replace(self, parts=copy.deepcopy(dict(self.parts), memo))
 
 
 @dataclass(frozen=True)
 class OutputNode:
-    """A node whose value is wanted.
+    """A node whose value a truncated network returns.
 
     Attributes:
         node: its name.
-        key: what the caller calls it.
-        axis: where its channels are; they are moved to axis 1.
+        key: the key of the value in the returned dict.
+        axis: the channel axis of the value; it is moved to axis 1.
     """
 
     node: str
@@ -75,14 +75,14 @@ class OutputNode:
     axis: int = 1
 
 
-# While torch.fx traces, it patches all modules of the process.
+# torch.fx patches all modules of the process during tracing, so only one thread may trace.
 _TRACING = threading.Lock()
 
 
 class _Tracer(NodePathTracer):  # type: ignore[misc]
-    """torchvision's tracer, which also notes what each module returned.
+    """torchvision's tracer, which also records the node that each module returned.
 
-    It stays out of the way of networks that run in other threads meanwhile.
+    Networks that run in other threads during tracing are not affected.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,8 @@ def trace(module: nn.Module) -> Trace | None:
     """Trace a network in evaluation mode, without changing it.
 
     Returns:
-        Its graph, or None where it cannot be traced, as with control flow that depends on values.
+        Its graph, or None if it cannot be traced, for example because its control flow depends on
+        values.
     """
     tracer = _Tracer()
     before = set(vars(module))
@@ -123,22 +124,22 @@ def trace(module: nn.Module) -> Trace | None:
             if node.op in ("call_module", "get_attr")
         }
     except Exception:
-        # Tracing runs the network's own code on stand-ins for tensors: anything may be raised.
+        # Tracing runs the network's own code on proxies of tensors, which may raise any exception.
         return None
     finally:
-        # torch.fx keeps tensors that the code makes itself as new attributes of the network.
+        # torch.fx stores tensors that the code creates as new attributes of the network.
         for name in set(vars(module)) - before:
             delattr(module, name)
-    _free_of_in_place(graph, parts)
-    quiet = {path: _out_of_place(part) for path, part in parts.items()}
-    return Trace(graph, quiet, dict(tracer.node_to_qualname), tracer.outputs)
+    _remove_in_place(graph, parts)
+    pure_parts = {path: _without_in_place(part) for path, part in parts.items()}
+    return Trace(graph, pure_parts, dict(tracer.node_to_qualname), tracer.outputs)
 
 
-def _free_of_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
-    """Make every in-place operation leave its input as it was.
+def _remove_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
+    """Replace every in-place operation of a graph by one that leaves its input unchanged.
 
-    Whatever read the overwritten tensor afterwards now reads the result, so that the same values
-    flow through the network. Views of an overwritten tensor are not followed.
+    Nodes that read the overwritten tensor afterwards now read the result, so the network computes
+    the same values. Views of an overwritten tensor are not handled.
     """
     for node in graph.nodes:
         if _replace_in_place(node, parts):
@@ -147,7 +148,7 @@ def _free_of_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
 
 
 def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
-    """Replace an in-place operation by its counterpart; tell whether it was in place."""
+    """Replace an in-place operation by its counterpart; return whether it was in place."""
     target: Any = node.target
     if node.op == "call_module":
         return bool(getattr(parts[target], "inplace", False))
@@ -159,39 +160,39 @@ def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
     if node.op == "call_function" and target in OUT_OF_PLACE:
         replacement = OUT_OF_PLACE[target]
     elif name.endswith("_") and not name.endswith("__"):
-        homes = (Tensor,) if node.op == "call_method" else (torch, F)
-        found = (getattr(home, name[:-1], None) for home in homes)
-        replacement = next((each for each in found if callable(each)), None)
+        namespaces = (Tensor,) if node.op == "call_method" else (torch, F)
+        candidates = (getattr(namespace, name[:-1], None) for namespace in namespaces)
+        replacement = next((each for each in candidates if callable(each)), None)
     if replacement is None:
         return False
     node.target = name[:-1] if node.op == "call_method" else replacement
     return True
 
 
-def _out_of_place(part: Any) -> Any:
-    """Copy a module that works in place into one that does not, with the same parameters."""
+def _without_in_place(part: Any) -> Any:
+    """Return a module that does not work in place, with the same parameters."""
     if not getattr(part, "inplace", False):
         return part
-    quiet = copy.copy(part)
-    quiet.inplace = False
-    return quiet
+    pure = copy.copy(part)
+    pure.inplace = False
+    return pure
 
 
 def truncate(
-    traced: Trace, wanted: Iterable[OutputNode], redirect_relu: bool = False
+    traced: Trace, outputs: Iterable[OutputNode], redirect_relu: bool = False
 ) -> fx.GraphModule:
-    """Cut a network off so that only what some nodes need is computed.
+    """Build a module that computes only the values of some nodes.
 
     Args:
         traced: the network.
-        wanted: the nodes whose values are returned.
-        redirect_relu: whether ReLU and ReLU6 pass gradient as ``RedirectedReLU`` does.
+        outputs: the nodes whose values are returned.
+        redirect_relu: whether ReLU and ReLU6 use the gradient of ``RedirectedReLU``.
 
     Returns:
-        A module from an image to the values ``[N, C, ...]``, as a dict by ``Wanted.key``.
+        A module from an image to the values ``[N, C, ...]``, as a dict by ``OutputNode.key``.
     """
     by_name = {name: node for node, name in traced.names.items()}
-    sources = {each: by_name[each.node] for each in wanted}
+    sources = {output: by_name[output.node] for output in outputs}
     needed = _ancestors(traced.graph, set(sources.values()))
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
@@ -199,19 +200,19 @@ def truncate(
         if node in needed or node.op == "placeholder":
             copies[node] = graph.node_copy(node, copies.__getitem__)
             if redirect_relu:
-                _redirect(copies[node], traced.parts)
+                _redirect_gradient(copies[node], traced.parts)
     result = {}
-    for each, source in sources.items():
+    for output, source in sources.items():
         value = copies[source]
-        if each.axis != 1:
-            value = graph.call_function(torch.movedim, (value, each.axis, 1))
-        result[each.key] = value
+        if output.axis != 1:
+            value = graph.call_function(torch.movedim, (value, output.axis, 1))
+        result[output.key] = value
     graph.output(result)
     return traced.assemble(graph)
 
 
 def _ancestors(graph: fx.Graph, nodes: set[fx.Node]) -> set[fx.Node]:
-    """Find the nodes that some nodes depend on, and these themselves."""
+    """Return some nodes and all nodes that they depend on."""
     needed = set(nodes)
     for node in reversed(graph.nodes):
         if node in needed:
@@ -219,8 +220,8 @@ def _ancestors(graph: fx.Graph, nodes: set[fx.Node]) -> set[fx.Node]:
     return needed
 
 
-def _redirect(node: fx.Node, parts: Mapping[str, Any]) -> None:
-    """Replace a ReLU or ReLU6, module or function, by the one with the redirected gradient."""
+def _redirect_gradient(node: fx.Node, parts: Mapping[str, Any]) -> None:
+    """Replace a ReLU or ReLU6, module or function, by one with the redirected gradient."""
     ceiling = relu_ceiling(parts[str(node.target)] if node.op == "call_module" else node.target)
     if ceiling is None:
         return
@@ -230,12 +231,18 @@ def _redirect(node: fx.Node, parts: Mapping[str, Any]) -> None:
 
 
 def operation_of(network: fx.GraphModule, node: fx.Node) -> Any:
-    """Give what a node of a graph does: its module, its function, or the name of its method."""
+    """Return a node's operation: its module, its function, or the name of its method."""
     return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
 
 
+def function_name(node: fx.Node) -> str:
+    """Return the name of a node's function or method; for a module, its path."""
+    target: Any = node.target
+    return target if isinstance(target, str) else str(getattr(target, "__name__", ""))
+
+
 def relu_ceiling(operation: Any) -> float | None:
-    """Tell where a ReLU stops to rise: never (infinity), at 6, or None for what is no ReLU."""
+    """Return the upper bound of a ReLU: infinity, or 6; None for any other operation."""
     if isinstance(operation, nn.ReLU) or operation in (torch.relu, F.relu, "relu"):
         return float("inf")
     if isinstance(operation, nn.ReLU6) or operation is F.relu6:
@@ -244,25 +251,25 @@ def relu_ceiling(operation: Any) -> float | None:
 
 
 class RedirectedReLU(torch.autograd.Function):
-    """ReLU whose gradient reaches closed places where nothing would come through otherwise.
+    """ReLU whose gradient also reaches inactive positions if it would otherwise be zero.
 
-    The gradient is that of a loss, which descent follows downwards. For each image of the batch:
-    if the ordinary gradient is not zero everywhere, it is used as it is. Otherwise the incoming
-    gradient passes, save where it would push an input that is below 0 lower still (or one that is
-    above the ceiling of a ReLU6 higher still). After Lucid's ``misc/redirected_relu_grad.py``
-    (Olah et al.); the ordinary gradient at exactly 0 is torch's, 0, where Lucid lets it pass.
+    The gradient is that of a loss that is minimised. For each image of the batch: if the ordinary
+    gradient is not zero everywhere, it is used as it is. Otherwise the incoming gradient passes,
+    except where it would decrease an input that is below 0 (or increase one above the ceiling of a
+    ReLU6). After Lucid's ``misc/redirected_relu_grad.py`` (Olah et al.); at an input of exactly 0,
+    the ordinary gradient is 0 as in torch, while Lucid lets it pass.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, ceiling: float) -> Tensor:
-        """Clamp ``x: [N, ...]`` to 0 and the ceiling."""
+        """Clamp ``x: [N, ...]`` to the range from 0 to the ceiling."""
         ctx.save_for_backward(x)
         ctx.ceiling = ceiling
         return x.clamp(min=0.0) if ceiling == float("inf") else x.clamp(0.0, ceiling)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Redirect the gradient of the loss."""
+        """Return the redirected gradient of the loss."""
         (x,) = ctx.saved_tensors
         (gradient,) = gradients
         if ctx.ceiling == float("inf"):
@@ -270,12 +277,12 @@ class RedirectedReLU(torch.autograd.Function):
         else:
             ordinary = torch.ops.aten.hardtanh_backward(gradient, x, 0.0, ctx.ceiling)
         # abs().amax() is several times faster than any() on a CPU.
-        dead = (ordinary.abs().amax(tuple(range(1, x.dim()))) == 0).nonzero()[:, 0]
-        if len(dead) == 0:
+        zero_images = (ordinary.abs().amax(tuple(range(1, x.dim()))) == 0).nonzero()[:, 0]
+        if len(zero_images) == 0:
             return ordinary, None
-        shut, push = x[dead], gradient[dead]
-        away = ((shut < 0) & (push > 0)) | ((shut > ctx.ceiling) & (push < 0))
-        return ordinary.index_copy(0, dead, push.masked_fill(away, 0.0)), None
+        inputs, incoming = x[zero_images], gradient[zero_images]
+        blocked = ((inputs < 0) & (incoming > 0)) | ((inputs > ctx.ceiling) & (incoming < 0))
+        return ordinary.index_copy(0, zero_images, incoming.masked_fill(blocked, 0.0)), None
 
 
 def redirected_relu(x: Tensor, ceiling: float = float("inf")) -> Tensor:

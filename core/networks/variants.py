@@ -1,13 +1,13 @@
-"""How style transfer looks: the same network with another pooling, and unaware of its border.
+"""Variants of a network for style transfer: other pooling, and no zero padding in deep layers.
 
-Gatys et al. (2016) found that averages instead of maxima make smoother pictures: every pixel gets
-gradient, not only the strongest of four.
+Gatys et al. (2016) found that average pooling instead of maximum pooling gives smoother pictures:
+every pixel gets gradient, not only the maximum of four.
 
-Convolutions that surround what they see with zeros tell neurons where the picture ends. Deep ones
-then ask for what pleases them there and nowhere else: flat pale blocks with straight edges, at the
-picture's border. Where the last row is repeated instead, there is nothing to know. Shallow ones go
-on with zeros: these reach a few pixels far, no further than the frame around a picture, and to
-repeat rows of large maps takes a third of a step.
+Convolutions with zero padding let units detect the image's border. Deep units then optimise
+features that increase the response only there: flat pale blocks with straight edges at the border.
+With replicate padding, units cannot detect the border. Shallow convolutions keep zero padding:
+their receptive fields reach only a few pixels, no more than the frame around an image, and
+replicating the rows of large activations takes a third of a step.
 """
 
 import copy
@@ -18,76 +18,75 @@ from torch import nn
 
 from core.networks.network import Network
 
-POOLINGS = ("own", "average", "max")
-# Convolutions of places that are at least so many pixels apart are deep.
-DEEP = 4
+# Convolutions whose input positions are at least this many pixels apart are deep.
+DEEP_STRIDE = 4
 
-_made: "WeakKeyDictionary[Network, dict[str, Network]]" = WeakKeyDictionary()
+_variants: "WeakKeyDictionary[Network, dict[str, Network]]" = WeakKeyDictionary()
 
 
 def style_variant(network: Network, pooling: str = "own") -> Network:
-    """Give the network that style transfer looks through, the same one again for the same network.
+    """Return the variant of a network for style transfer; it is cached for each network.
 
     Args:
-        network: is not changed, and shares its weights.
-        pooling: one of ``POOLINGS``.
+        network: not changed; its weights are shared.
+        pooling: one of ``core.recipes.style.POOLINGS``.
     """
-    made = _made.setdefault(network, {})
-    if pooling not in made:
-        made[pooling] = with_replicate_padding(with_pooling(network, pooling))
-    return made[pooling]
+    variants = _variants.setdefault(network, {})
+    if pooling not in variants:
+        variants[pooling] = with_replicate_padding(with_pooling(network, pooling))
+    return variants[pooling]
 
 
 def with_replicate_padding(network: Network) -> Network:
-    """Give a network whose deep convolutions repeat the last row where they would see zeros.
+    """Return a network whose deep convolutions use replicate padding instead of zero padding.
 
     Args:
-        network: is not changed; itself where there is no such convolution.
+        network: not changed; returned itself if it has no such convolution.
     """
     strides = {it.node: min(it.stride) for it in network.layers if it.stride is not None}
-    wanted = [
+    deep_paths = [
         path
         for path, part in network.module.named_modules()
         if isinstance(part, nn.Conv2d)
         and part.padding_mode == "zeros"
         and part.padding != (0, 0)
-        and strides.get(path, 0) >= DEEP * min(part.stride)
+        and strides.get(path, 0) >= DEEP_STRIDE * min(part.stride)
     ]
-    if not wanted:
+    if not deep_paths:
         return network
-    twin = _twin(network.module)
-    for path in wanted:
-        twin.get_submodule(path).padding_mode = "replicate"  # type: ignore[assignment]
-    return replace(network, module=twin)
+    copied = _copy_modules(network.module)
+    for path in deep_paths:
+        copied.get_submodule(path).padding_mode = "replicate"  # type: ignore[assignment]
+    return replace(network, module=copied)
 
 
 def with_pooling(network: Network, pooling: str) -> Network:
-    """Give a network that pools by averages or by maxima, with the same weights.
+    """Return a network with average or maximum pooling, with the same weights.
 
-    Only modules for pooling in windows are exchanged; a mean over the whole picture stays.
+    Only modules that pool in windows are replaced; a mean over the whole image stays.
 
     Args:
-        network: is not changed.
-        pooling: one of ``POOLINGS``; ``own`` changes nothing.
+        network: not changed.
+        pooling: one of ``core.recipes.style.POOLINGS``; ``own`` changes nothing.
     """
     if pooling == "own":
         return network
-    old = nn.MaxPool2d if pooling == "average" else nn.AvgPool2d
-    twin = _twin(network.module)
-    for path, part in list(twin.named_modules()):
-        if isinstance(part, old):
+    replaced = nn.MaxPool2d if pooling == "average" else nn.AvgPool2d
+    copied = _copy_modules(network.module)
+    for path, part in list(copied.named_modules()):
+        if isinstance(part, replaced):
             parent, _, name = path.rpartition(".")
-            setattr(twin.get_submodule(parent), name, _exchanged(part))
-    return replace(network, module=twin)
+            setattr(copied.get_submodule(parent), name, _other_pooling(part))
+    return replace(network, module=copied)
 
 
-def _twin(module: nn.Module) -> nn.Module:
-    """Copy the tree of modules, with the very same tensors."""
+def _copy_modules(module: nn.Module) -> nn.Module:
+    """Copy the tree of modules; the copy shares all tensors."""
     shared = {id(it): it for it in (*module.parameters(), *module.buffers())}
-    twin: nn.Module = copy.deepcopy(module, shared)
-    return twin
+    copied: nn.Module = copy.deepcopy(module, shared)
+    return copied
 
 
-def _exchanged(part: nn.MaxPool2d | nn.AvgPool2d) -> nn.Module:
+def _other_pooling(part: nn.MaxPool2d | nn.AvgPool2d) -> nn.Module:
     kind = nn.AvgPool2d if isinstance(part, nn.MaxPool2d) else nn.MaxPool2d
     return kind(part.kernel_size, part.stride, part.padding, ceil_mode=part.ceil_mode)

@@ -19,7 +19,7 @@ from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.optim.image_pass import Transform
 from core.optim.transforms import RandomAffine, RandomCrop
 from core.progress import Progress
-from core.recipes.neuron import OF_EACH, STEPS, NeuronRecipe
+from core.recipes.neuron import STEPS, UNIT_OBJECTIVES, NeuronRecipe
 
 # A picture shows a neuron well when its receptive field fits in about three times along each side.
 FIELDS_ACROSS = 3
@@ -97,8 +97,8 @@ def plan(
         UnknownName: there is no such layer, objective or canvas.
         ExplorerError: a unit or setting is out of range.
     """
-    found = network.layer_with(layer, units)
-    every = other.get("objective", OF_EACH[0]) in OF_EACH
+    found = network.layer_with_units(layer, units)
+    every = other.get("objective", UNIT_OBJECTIVES[0]) in UNIT_OBJECTIVES
     return NeuronRecipe(
         network=network.name,
         weights=network.fingerprint,
@@ -128,8 +128,8 @@ def render(
         ExplorerError: the recipe was written for other weights, or names what the network or the
             inputs lack.
     """
-    network.require(recipe)
-    network.layer_with(recipe.layer, recipe.units)
+    network.check_recipe(recipe)
+    network.layer_with_units(recipe.layer, recipe.units)
     inputs = inputs or {}
     picture = _picture(recipe, inputs)
     total = recipe.steps * len(recipe.pictures)
@@ -151,7 +151,7 @@ def _picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None
     if not recipe.image:
         return None
     opened = image_io.open_picture(_input(inputs, recipe.image, "picture"))
-    return image_io.to_tensor(image_io.limit_size(opened, recipe.size))
+    return image_io.to_tensor(image_io.resize_longer_side(opened, recipe.size))
 
 
 def _input(inputs: Mapping[str, bytes], fingerprint: str, what: str) -> bytes:
@@ -210,7 +210,7 @@ def _measure_final(
     seen = network.activations(image, {*wanted.reported.layers, recipe.layer})
     values, fine = wanted.reported(seen), high_frequency_share(image)
     dead = torch.zeros(len(image), dtype=torch.bool)
-    if recipe.objective in OF_EACH:
+    if recipe.objective in UNIT_OBJECTIVES:
         units = [unit for unit in recipe.units for _ in range(recipe.count)]
         own = seen[recipe.layer][torch.arange(len(image)), units]  # [N, ...]
         dead = (own.reshape(len(image), -1) == 0).all(1)

@@ -77,7 +77,7 @@ class Objective:
     def _value_of(self, run: ImagePass, image: Tensor) -> Tensor:
         """Return the values ``[N]`` of images ``[N, 3, H, W]``."""
         activations = run.extractor(run.transform(image, run.generator))
-        return self(PartialActivations({**activations, IMAGE: image}, run.extractor.kept))
+        return self(PartialActivations({**activations, IMAGE: image}, run.extractor.kept_channels))
 
     def _backward_tiled(self, run: ImagePass, tiles: Tiles) -> Iterator[tuple[Tensor, float]]:
         """Do as ``backward`` tile by tile; memory holds the activations of one tile.
@@ -91,16 +91,18 @@ class Objective:
         gradient = torch.empty_like(still)
         value = torch.zeros(len(image), device=image.device)
         state = run.generator.get_state()
-        cover = list(tiles.cover((image.shape[2], image.shape[3]), run.borders))
+        cover = list(tiles.random((image.shape[2], image.shape[3]), run.borders))
         done = 0.0
         for number, tile in enumerate(cover, 1):
             run.generator.set_state(state)
-            seen = still[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+            seen = still[..., tile.padded[0], tile.padded[1]].clone().requires_grad_()
             own = self._value_of(run, seen)
             (slope,) = torch.autograd.grad(own.sum(), seen)
             # The mean over a tile's positions, turned into its part of the sum over the image's.
-            part = slope[..., tile.within[0], tile.within[1]].mul_(-tile.area)
-            gradient[..., tile.own[0], tile.own[1]] = part
+            part = slope[..., tile.interior_in_padded[0], tile.interior_in_padded[1]].mul_(
+                -tile.area
+            )
+            gradient[..., tile.interior[0], tile.interior[1]] = part
             value += own.detach() * tile.share
             done += tile.share
             if number < len(cover):

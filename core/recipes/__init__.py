@@ -1,6 +1,4 @@
-"""Recipes: frozen settings that decide how a picture comes out, as JSON and with a key. No
-torch.
-"""
+"""Recipes: frozen settings that determine a picture, as JSON and with a key. Without torch."""
 
 from core.exports import lazy
 

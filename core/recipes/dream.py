@@ -1,4 +1,4 @@
-"""The recipe of a dream: a picture, what in the network it climbs, and how."""
+"""The recipe of a dream (DeepDream): an image, the layers whose response is maximised, and how."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from typing import ClassVar
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
 
-# Longer side of a dream in pixels: below nothing is left of a picture, above is no screen or wall.
+# Longer side of a dream in pixels. Below, nothing of an image is left; above, no screen is so
+# large.
 DREAM_SIZES = (32, 8192)
 OCTAVES_RANGE = (1, 12)
 SCALE_RANGE = (1.05, 4.0)
 DREAM_STEPS = (1, 1000)
-# A strength of 1 is what a person calls a dream; at 4 nothing of the picture is left.
+# A strength of 1 gives a typical dream; at 4 the image is not recognisable.
 STRENGTH_RANGE = (0.0, 4.0)
-# In smaller tiles deep layers would see too little of what is around.
+# In smaller tiles, the receptive fields of deep layers would be clipped too much.
 TILE_RANGE = (384, 2048)
 FRAMES_RANGE = (1, 600)
 ZOOM_RANGE = (1.0, 2.0)
@@ -24,29 +25,30 @@ LAYERS_AT_MOST = 16
 
 @dataclass(frozen=True)
 class DreamRecipe(Recipe):
-    """A picture in which a network was made to see more of what it sees in it.
+    """An image that is changed so that the network's response to it grows (DeepDream).
 
     Attributes:
-        layers: names of the layers that dream.
-        shares: how much each of them has to say; none for all the same.
-        units: channels of the layer that dream, where there is only one layer; none for all.
-        towards: a number for each unit, which together are the direction in the space of channels
-            that is dreamt; none for the units as a set.
-        image: fingerprint of the picture.
-        guide: fingerprint of a picture whose features are dreamt; may be none.
-        mask: fingerprint of a picture that is bright where dreams may come; none for everywhere.
+        layers: names of the layers whose response is maximised.
+        shares: relative weight of each layer; empty for equal weights.
+        units: channels whose response is maximised, with one layer only; empty for all.
+        towards: a number for each unit; together they are a direction in channel space that is
+            maximised; empty for the units as a set.
+        image: fingerprint of the image.
+        guide: fingerprint of an image whose features are transferred; may be empty.
+        mask: fingerprint of an image that is bright where the dream may change the image; empty for
+            everywhere.
         size: longer side of the dream in pixels.
-        octaves: sizes at which it is dreamt, one after the other, the last at full size.
-        octave_scale: how much larger each is than the one before.
-        steps: of ascent at each of them.
-        strength: how much it changes the picture, 1 for the usual.
-        keep_colours: whether only light changes.
-        tile: side of the tiles, in pixels, that a larger picture is dreamt in; it bounds memory.
-        frames: pictures of a film; 1 for a single dream.
-        zoom: how much larger each frame shows its middle than the one before.
-        turn: degrees, counter-clockwise, by which it is turned.
-        clip: fingerprints of the pictures that follow ``image`` where a clip is dreamt over.
-        first: number of the first frame; the part of a film that is one frame has its number.
+        octaves: number of sizes that are optimised one after the other; the last is the full size.
+        octave_scale: factor between one size and the next.
+        steps: number of steps of ascent at each size.
+        strength: size of the change to the image; the default is 1.
+        keep_colours: whether only luma changes.
+        tile: side in pixels of the tiles of larger images; it bounds memory.
+        frames: number of frames of a film; 1 for a single dream.
+        zoom: factor by which each frame enlarges the centre of the one before.
+        turn: degrees, counter-clockwise, by which each frame is rotated.
+        clip: fingerprints of the images that follow ``image``, if the film is made from a clip.
+        first: number of the first frame. Each part of a film is one frame, with its number here.
     """
 
     kind: ClassVar[str] = "dream"
@@ -136,37 +138,33 @@ class DreamRecipe(Recipe):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of the picture, guide and mask, as far as there are, and of the clip."""
-        seen = self.clip[: self.first + self.frames - 1]
-        return tuple(it for it in (self.image, self.guide, self.mask, *seen) if it)
+        """Fingerprints of the image, the guide and the mask, if any, and of the clip."""
+        frames = self.clip[: self.first + self.frames - 1]
+        return tuple(it for it in (self.image, self.guide, self.mask, *frames) if it)
 
     @property
-    def inputs_after(self) -> tuple[str, ...]:
-        """Those of them that are needed where the frame before is at hand."""
-        seen = (self.image, *self.clip)[max(self.first - 1, 0) : self.first + self.frames]
-        return tuple(dict.fromkeys(it for it in (self.image, self.guide, self.mask, *seen) if it))
+    def inputs_with_previous(self) -> tuple[str, ...]:
+        """The inputs that are needed in addition to the finished previous frame."""
+        frames = (self.image, *self.clip)[max(self.first - 1, 0) : self.first + self.frames]
+        return tuple(dict.fromkeys(it for it in (self.image, self.guide, self.mask, *frames) if it))
 
     @property
-    def before(self) -> "DreamRecipe | None":
-        """The recipe of the frame before."""
+    def previous(self) -> "DreamRecipe | None":
+        """The recipe of the previous frame; None for frame 0."""
         return dataclasses.replace(self, first=self.first - 1, frames=1) if self.first else None
 
     def parts(self) -> tuple["DreamRecipe", ...]:
-        """Split a film into its frames, each of which goes on from the one before."""
+        """Return a recipe for each frame of a film; each frame starts from the previous one."""
         if self.frames == 1:
             return (self,)
         return tuple(dataclasses.replace(self, first=number, frames=1) for number in self.pictures)
 
     @property
     def layer(self) -> str:
-        """All layers in one word, to search by."""
+        """The names of all layers in one text, for searching."""
         return " + ".join(self.layers)
 
     @property
     def pictures(self) -> tuple[int, ...]:
         """The numbers of its frames."""
         return tuple(range(self.first, self.first + self.frames))
-
-    def deeper(self, image: str) -> "DreamRecipe":
-        """Write the recipe of the same dream from another picture."""
-        return dataclasses.replace(self, image=image)

@@ -1,4 +1,4 @@
-"""Every kind of recipe, and how JSON of any kind is read."""
+"""All kinds of recipes by name, and reading of a recipe of any kind from JSON."""
 
 from core.errors import ExplorerError, unknown
 from core.recipes.dream import DreamRecipe
@@ -7,7 +7,7 @@ from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 
-# Every kind of work there is, by its name in JSON.
+# The classes of recipes, by their ``kind`` in JSON.
 KINDS: dict[str, type[Recipe]] = {
     kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe)
 }
@@ -18,7 +18,7 @@ def read(text: str) -> Recipe:
 
     Raises:
         UnknownName: there is no such kind.
-        ExplorerError: as ``Recipe.from_json``.
+        ExplorerError: as in ``Recipe.from_json``.
     """
     kind = parse_object(text).get("kind")
     if not isinstance(kind, str):

@@ -1,9 +1,9 @@
-"""A recipe: everything that decides how a picture comes out, as frozen settings with a name.
+"""Base class of recipes: frozen settings that determine a picture, with a key.
 
-A recipe goes to JSON and back, and its key (a hash of that JSON) names its result in the store.
-Large recipes are made of smaller ones, their parts, each of which has a result of its own: what is
-finished of a large piece of work is found again, whoever asks for it. The kinds of recipes stand
-in ``core.recipes.neuron``, ``core.recipes.dream``, ``core.recipes.style`` and
+A recipe can be written as JSON and read back. Its key, a hash of that JSON, is the name of its
+result in the store. A large recipe is split into smaller ones, its parts, each with a result of its
+own. So a finished part of a large piece of work can be reused by every recipe that contains it. The
+kinds of recipes are in ``core.recipes.neuron``, ``core.recipes.dream``, ``core.recipes.style`` and
 ``core.recipes.style_grid``.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from core.errors import ExplorerError, quoted, unknown
 
 SEED_RANGE = (0, 2**31 - 1)
-# How strongly a penalty may be held against a picture.
+# The weight of a penalty.
 WEIGHT_RANGE = (0.0, 1000.0)
 FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
@@ -26,18 +26,19 @@ R = TypeVar("R", bound="Recipe")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What every kind of work has in common.
+    """The settings that all kinds of recipes have.
 
     Attributes:
         network: name of the network.
         weights: the network's fingerprint.
-        seed: where all chance comes from.
+        seed: seed of all random generators.
     """
 
     kind: ClassVar[str]
-    # Rises when the same settings start to give another picture.
+    # To be raised when the same settings give another picture.
     version: ClassVar[int] = 2
-    # Whether each part goes on from the one before, so that they are made one after the other.
+    # Whether each part starts from the result of the previous one, so that they are rendered in
+    # order.
     in_order: ClassVar[bool] = False
 
     network: str
@@ -53,9 +54,7 @@ class Recipe:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of the pictures that it starts from, as ``core.images.image_io`` takes
-        them.
-        """
+        """Fingerprints, by ``core.images.image_io.fingerprint``, of the images that it uses."""
         return ()
 
     @property
@@ -64,31 +63,31 @@ class Recipe:
         return (0,)
 
     @classmethod
-    def number(cls, position: int, own: int) -> int:
-        """Tell which of its pictures one of a part's pictures is.
+    def picture_number(cls, part_index: int, number: int) -> int:
+        """Return the number in this recipe of a picture of one of its parts.
 
         Args:
-            position: of the part, from 0.
-            own: number of the picture in the part's recipe.
+            part_index: index of the part.
+            number: number of the picture in the part's recipe.
         """
-        return own
+        return number
 
     @property
-    def before(self) -> "Recipe | None":
-        """The recipe whose picture this one goes on from; none where it begins by itself."""
+    def previous(self) -> "Recipe | None":
+        """The recipe whose result this one starts from; None if it starts from its inputs alone."""
         return None
 
     @property
-    def inputs_after(self) -> tuple[str, ...]:
-        """Those of the inputs that are needed where the picture of ``before`` is at hand."""
+    def inputs_with_previous(self) -> tuple[str, ...]:
+        """The inputs that are needed in addition to the finished picture of ``previous``."""
         return self.inputs
 
     def parts(self) -> tuple["Recipe", ...]:
-        """Split it into the recipes that are worked on one after the other; itself if small."""
+        """Return the recipes that are rendered one after the other; only itself if it is small."""
         return (self,)
 
     def to_json(self) -> str:
-        """Write the recipe as JSON with sorted keys, the same for equal recipes."""
+        """Return the recipe as JSON with sorted keys, equal for equal recipes."""
         content = {"kind": self.kind, "version": self.version, **dataclasses.asdict(self)}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
@@ -97,34 +96,38 @@ class Recipe:
         """Read a recipe that ``to_json`` wrote.
 
         Raises:
-            ExplorerError: it is no recipe of this kind and version, or a field is unknown,
-                missing, of the wrong type or out of range.
+            ExplorerError: it is no recipe of this kind and version, or a field is unknown, missing,
+                of the wrong type or out of range.
         """
-        found = parse_object(text)
-        if found.pop("kind", None) != cls.kind:
+        content = parse_object(text)
+        if content.pop("kind", None) != cls.kind:
             raise ExplorerError(f"this is no {cls.kind} recipe")
-        version = found.pop("version", None)
+        version = content.pop("version", None)
         if version != cls.version:
             raise ExplorerError(
                 f"this recipe has version {version}; this program reads {cls.version}"
             )
         fields = {field.name: field for field in dataclasses.fields(cls)}
-        for name in found:
+        for name in content:
             if name not in fields:
                 raise unknown("setting", name, fields, f"a {cls.kind} recipe")
         try:
-            return cls(**{name: _frozen(value) for name, value in found.items()})
+            return cls(**{name: _as_tuple(value) for name, value in content.items()})
         except TypeError as error:
             raise ExplorerError(f"this {cls.kind} recipe is incomplete: {error}") from error
 
     @property
     def key(self) -> str:
-        """The recipe's name: 32 hexadecimal digits of the SHA-256 of its JSON."""
+        """The recipe's identifier: 32 hexadecimal digits of the SHA-256 of its JSON."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:32]
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Read JSON that must be an object."""
+    """Read JSON that must be an object.
+
+    Raises:
+        ExplorerError: it is not.
+    """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -135,7 +138,11 @@ def parse_object(text: str) -> dict[str, Any]:
 
 
 def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
-    """Refuse a setting that is no whole number within its bounds, both included."""
+    """Check that a setting is a whole number within its bounds, both included.
+
+    Raises:
+        ExplorerError: it is not.
+    """
     low, high = bounds
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ExplorerError(
@@ -144,18 +151,26 @@ def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
 
 
 def require_number(name: str, value: Any, bounds: tuple[float, float] = WEIGHT_RANGE) -> None:
-    """Refuse a setting that is no fractional number within its bounds, both included."""
+    """Check that a setting is a float within its bounds, both included.
+
+    Raises:
+        ExplorerError: it is not.
+    """
     low, high = bounds
     if not isinstance(value, float) or not low <= value <= high:
         raise ExplorerError(f"{name} is {quoted(value)}; it must be a number from {low} to {high}")
 
 
 def require_fingerprint(name: str, value: str) -> None:
-    """Refuse what is neither empty nor a fingerprint."""
+    """Check that a setting is empty or the fingerprint of an image.
+
+    Raises:
+        ExplorerError: it is neither.
+    """
     if value and not FINGERPRINT.fullmatch(value):
         raise ExplorerError(f"{name} is {value!r}; it must be a fingerprint")
 
 
-def _frozen(value: Any) -> Any:
-    """JSON knows only lists; recipes hold tuples."""
+def _as_tuple(value: Any) -> Any:
+    """Return a JSON list as a tuple, as recipes have it; any other value unchanged."""
     return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The recipe of a style transfer: whose content, whose style, at which depths, and how."""
+"""The recipe of a style transfer: content image, style images, layers and settings."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,12 +11,12 @@ STYLE_SIZES = (32, 4096)
 STYLE_STEPS = (1, 5000)
 LAYERS_AT_MOST = 24
 STYLES_AT_MOST = 8
-# How much content has to say beside style; beyond, one of them is not heard.
+# Weight of content relative to style; beyond this range one of them has no effect.
 BALANCE_RANGE = (0.0, 1000.0)
 SHARE_RANGE = (0.0, 1000.0)
 STYLE_SCALES = (0.1, 4.0)
 RATE_RANGE = (0.01, 10.0)
-# In smaller tiles there would be little of a picture's own between their surroundings.
+# In smaller tiles, the margins would leave little of the image as interior.
 TILE_RANGE = (512, 4096)
 
 LOSSES = ("gram", "wasserstein")
@@ -28,35 +28,35 @@ POOLINGS = ("own", "average", "max")
 
 @dataclass(frozen=True)
 class StyleRecipe(Recipe):
-    """A picture with the content of one and the style of others.
+    """An image with the content of one image and the style of others.
 
-    Without a style it is a reconstruction of content, without content a texture.
+    Without style images it is a reconstruction of content, without a content image a texture.
 
     Attributes:
-        content: fingerprint of the picture whose content is kept; none for a texture.
-        styles: fingerprints of the pictures whose style is taken; none for a reconstruction.
-        style_shares: how much each of them has to say; none for all the same.
-        masks: fingerprint of a picture for each style that is bright where it is painted, or
-            empty for everywhere; none at all for everywhere.
-        content_layers, style_layers: names of the layers that speak for each.
-        content_weights, style_weights: how much each layer has to say beside the others of its
-            kind; none for all the same.
-        balance: how much content has to say beside style.
-        loss: what style is, one of ``LOSSES``.
+        content: fingerprint of the content image; empty for a texture.
+        styles: fingerprints of the style images; empty for a reconstruction.
+        style_shares: relative weight of each style image; empty for equal weights.
+        masks: fingerprint of an image for each style image that is bright where its style is
+            applied, or empty for everywhere; no masks at all for everywhere.
+        content_layers, style_layers: names of the layers of the content loss and the style loss.
+        content_weights, style_weights: relative weight of each of these layers; empty for equal
+            weights.
+        balance: weight of the content loss relative to the style loss.
+        loss: the style loss, one of ``LOSSES``.
         size: longer side of the picture in pixels; both sides of a texture.
-        smallest: longer side that it begins with.
-        scale: how much larger each size is than the one before, at most or nearly.
-        steps: at each size.
-        method: how it climbs, one of ``METHODS``.
-        rate: how far a step leads, 1 for the usual.
-        variation: how much differences between neighbours cost.
+        smallest: longer side of the first, smallest size in pixels.
+        scale: factor between one size and the next, at most or nearly.
+        steps: number of optimiser steps at each size.
+        method: the optimiser, one of ``METHODS``.
+        rate: step size, relative to the default of 1.
+        variation: weight of the penalty on differences between neighbouring pixels.
         init: what it starts from, one of ``INITS``.
-        start: fingerprint of the picture that it starts from, where it does.
-        style_scale: size of the paintings beside the picture's.
-        colours: whose they are: the painting's (``style``), or the content's, by painting only its
-            light (``light``) or with a painting of its colours (``matched``).
-        pooling: of the network: its ``own``, ``average`` or ``max``.
-        tile: side of the tiles, in pixels, that a larger picture is painted in; it bounds memory.
+        start: fingerprint of the image that it starts from, with ``init`` ``picture`` only.
+        style_scale: size of the style images relative to the picture's.
+        colours: the source of the colours: the painting (``style``), or the content, with only luma
+            painted (``light``) or with the painting recoloured first (``matched``).
+        pooling: pooling of the network: its ``own``, ``average`` or ``max``.
+        tile: side in pixels of the tiles of larger pictures; it bounds memory.
     """
 
     kind: ClassVar[str] = "style"
@@ -88,8 +88,8 @@ class StyleRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_texts()
-        self._check_pictures()
+        self._check_lists_and_choices()
+        self._check_images()
         self._check_layers()
         require("size", self.size, STYLE_SIZES)
         require("smallest", self.smallest, STYLE_SIZES)
@@ -101,7 +101,7 @@ class StyleRecipe(Recipe):
         require_number("style_scale", self.style_scale, STYLE_SCALES)
         require("tile", self.tile, TILE_RANGE)
 
-    def _check_texts(self) -> None:
+    def _check_lists_and_choices(self) -> None:
         lists = ("styles", "style_shares", "masks", "content_layers", "style_layers")
         for name in (*lists, "content_weights", "style_weights"):
             if not isinstance(getattr(self, name), tuple):
@@ -116,7 +116,7 @@ class StyleRecipe(Recipe):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
 
-    def _check_pictures(self) -> None:
+    def _check_images(self) -> None:
         if not self.content and not self.styles:
             raise ExplorerError("name a picture for content, or one for style, or both")
         if len(self.styles) > STYLES_AT_MOST:
@@ -153,28 +153,32 @@ class StyleRecipe(Recipe):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of all pictures that it starts from, each once."""
-        named = (self.content, *self.styles, *self.masks, self.start)
-        return tuple(dict.fromkeys(it for it in named if it))
+        """Fingerprints of all images that it uses, each once."""
+        fingerprints = (self.content, *self.styles, *self.masks, self.start)
+        return tuple(dict.fromkeys(it for it in fingerprints if it))
 
     @property
     def layer(self) -> str:
-        """All layers in one word, to search by."""
+        """The names of all layers in one text, for searching."""
         return " + ".join(dict.fromkeys((*self.style_layers, *self.content_layers)))
 
     @property
     def subject(self) -> str:
-        """What it is: ``style``, ``texture`` or ``reconstruction``."""
+        """The kind of transfer: ``style``, ``texture`` or ``reconstruction``."""
         if not self.content:
             return "texture"
         return "style" if self.styles else "reconstruction"
 
 
-def _require_as_many(what: str, values: tuple[Any, ...], of: tuple[str, ...], kind: str) -> None:
-    """Refuse a list that has neither one value for each nor none at all."""
-    if values and len(values) != len(of):
+def _require_as_many(what: str, values: tuple[Any, ...], items: tuple[str, ...], kind: str) -> None:
+    """Check that a list is empty or has one value for each item, and that its values are in range.
+
+    Raises:
+        ExplorerError: it does not.
+    """
+    if values and len(values) != len(items):
         raise ExplorerError(
-            f"there are {len(of)} {kind} and {len(values)} {what}; give one for each, or none"
+            f"there are {len(items)} {kind} and {len(values)} {what}; give one for each, or none"
         )
     if what == "masks":
         return

@@ -1,8 +1,8 @@
-"""The recipe of style at several depths: one photograph and one painting, painted many times.
+"""The recipe of style at several depths: many style transfers of one photograph and one painting.
 
-It is made of style recipes that differ in nothing but in which depths speak. Each of them has a
-result of its own, so cells fill in one by one, are found again after a stop, and are shared with
-whoever paints the same thing by itself.
+It consists of style recipes that differ only in their layers. Each of them has a result of its own.
+So the pictures appear one by one, finished ones are reused after a stop, and the same style recipe
+elsewhere reuses them too.
 """
 
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from core.errors import ExplorerError, unknown
 from core.recipes.recipe import Recipe, require_fingerprint
 from core.recipes.style import StyleRecipe
 
-# More than this do not fit side by side.
+# Range of the number of layers; more pictures do not fit side by side.
 DEPTHS = (1, 8)
 
-# What can be shown: the matrix of style depth by content depth; style by ever more layers, or by
-# one alone; style without content, from noise, by ever more layers; content without style, from
-# noise, by one layer (the last two are figure 1 of Gatys et al. 2016).
+# The parts of the grid: the matrix of style layer by content layer; style by ever more layers, or
+# by one layer alone; style without content, from noise, by ever more layers; content without style,
+# from noise, by one layer. The last two are figure 1 of Gatys et al. 2016.
 MATRIX, NESTED, SINGLE, TEXTURE, CONTENT = SHOWS = (
     "matrix",
     "nested",
@@ -29,12 +29,12 @@ MATRIX, NESTED, SINGLE, TEXTURE, CONTENT = SHOWS = (
 
 @dataclass(frozen=True)
 class StyleCell:
-    """One picture among those side by side.
+    """One picture of the grid.
 
     Attributes:
-        show: in which part it stands, one of ``SHOWS``.
-        row, column: where in that part.
-        recipe: of the picture.
+        show: the part of the grid, one of ``SHOWS``.
+        row, column: its position in that part.
+        recipe: the recipe of the picture.
     """
 
     show: str
@@ -45,20 +45,20 @@ class StyleCell:
 
 @dataclass(frozen=True)
 class StyleDepthsRecipe(Recipe):
-    """One photograph painted in the style of one painting, with one depth after the other.
+    """One photograph in the style of one painting, at one depth after the other.
 
     Attributes:
         content: fingerprint of the photograph.
         style: fingerprint of the painting.
         style_depths, content_depths: names of the layers of the matrix, its rows and columns, from
-            shallow to deep; each speaks alone.
+            shallow to deep; each is used alone.
         stages: names of the layers of all other parts, from shallow to deep.
-        content_layer: name of the layer that speaks for content where only style's depth changes.
-        shows: what is painted, some of ``SHOWS``.
-        size, smallest, scale, steps, balance, variation, loss, pooling: of every picture, as in a
-            ``StyleRecipe``.
-        content_variations: the variation of each of the stages where content speaks without style;
-            none for ``variation``.
+        content_layer: name of the content layer where only the style layers change.
+        shows: the parts of the grid, some of ``SHOWS``.
+        size, smallest, scale, steps, balance, variation, loss, pooling: settings of every picture,
+            as in a ``StyleRecipe``.
+        content_variations: ``variation`` of the pictures of content without style, one for each
+            stage; empty to use ``variation``.
     """
 
     kind: ClassVar[str] = "style-depths"
@@ -107,7 +107,8 @@ class StyleDepthsRecipe(Recipe):
         for show in self.shows:
             if show not in SHOWS:
                 raise unknown("part", show, SHOWS, "style at several depths")
-        self.cells()  # What is wrong with any other setting, these say.
+        # The recipes of the cells check all other settings.
+        self.cells()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -123,7 +124,7 @@ class StyleDepthsRecipe(Recipe):
 
     @property
     def layer(self) -> str:
-        """All layers in one word, to search by."""
+        """The names of all layers in one text, for searching."""
         return " + ".join(self.layers)
 
     @property
@@ -132,25 +133,26 @@ class StyleDepthsRecipe(Recipe):
         return tuple(range(len(self.parts())))
 
     @classmethod
-    def number(cls, position: int, own: int) -> int:
-        """Number pictures by the place of their part, as each part has one."""
-        return position
+    def picture_number(cls, part_index: int, number: int) -> int:
+        """Return the part's index, because each part has one picture."""
+        return part_index
 
     def parts(self) -> tuple[StyleRecipe, ...]:
-        """List the recipes of all pictures, each once, in the order in which they are shown."""
+        """Return the recipes of all pictures, each once, in the order of the grid."""
         return tuple(dict.fromkeys(cell.recipe for cell in self.cells()))
 
     def cells(self) -> tuple[StyleCell, ...]:
-        """List the places of all pictures; some recipes stand in several."""
-        found: list[StyleCell] = []
-        for show in dict.fromkeys(self.shows):
-            for row, recipes in enumerate(self._rows(show)):
-                found += [StyleCell(show, row, at, it) for at, it in enumerate(recipes)]
-        return tuple(found)
+        """Return the cells of all parts; a recipe can be in several cells."""
+        return tuple(
+            StyleCell(show, row, column, recipe)
+            for show in dict.fromkeys(self.shows)
+            for row, recipes in enumerate(self._rows(show))
+            for column, recipe in enumerate(recipes)
+        )
 
     def _rows(self, show: str) -> list[list[StyleRecipe]]:
-        """Write the recipes of a part, row by row."""
-        nested = [self.stages[: at + 1] for at in range(len(self.stages))]
+        """Return the recipes of a part of the grid, row by row."""
+        nested = [self.stages[: i + 1] for i in range(len(self.stages))]
         single = [(stage,) for stage in self.stages]
         if show == MATRIX:
             return [
@@ -166,8 +168,8 @@ class StyleDepthsRecipe(Recipe):
         variations = self.content_variations or (self.variation,) * len(single)
         return [
             [
-                replace(self._recipe((), it), variation=own)
-                for it, own in zip(single, variations, strict=True)
+                replace(self._recipe((), layers), variation=variation)
+                for layers, variation in zip(single, variations, strict=True)
             ]
         ]
 

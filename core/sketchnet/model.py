@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.checkpoints import StateDict, fit, read_checkpoint
+from core.checkpoints import StateDict, load_state, read_checkpoint
 
 MEAN = (0.53, 0.53, 0.53)  # of SketchWorld, rounded; images are RGB in [0, 1]
 STD = (0.28, 0.28, 0.28)
@@ -124,7 +124,7 @@ def from_state(state: StateDict, file: str) -> SketchNet:
     head = state.get("logits.bias")
     with torch.device("meta"):
         model = SketchNet(len(head) if head is not None else 1, widths=widths)
-    fit(model, state, file, "sketchnet")
+    load_state(model, state, file, "sketchnet")
     return model.eval()
 
 

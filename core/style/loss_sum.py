@@ -109,7 +109,7 @@ def backward_tiled(
         slopes = torch.autograd.grad(-value.sum(), [bare, *wanted], allow_unused=True)
     slope = torch.zeros_like(still)
     for piece in cover:
-        rows, cols = piece.tile.seen
+        rows, cols = piece.tile.padded
         seen = still[..., rows, cols].clone().requires_grad_()
         own = [it for part in _sums(extractor, costs, seen, piece) for it in part]
         # Sums that no cost reads, or that no pixel changes, have no slope.
@@ -133,7 +133,7 @@ def sum_over_tiles(
     """Give each cost's sums over a whole picture ``[N, 3, H, W]``, a tile at a time."""
     total: list[Sums] = []
     for piece in cover:
-        rows, cols = piece.tile.seen
+        rows, cols = piece.tile.padded
         own = _sums(extractor, costs, image[..., rows, cols], piece)
         pairs = zip(total, own, strict=True)
         total = [tuple(map(torch.add, *pair)) for pair in pairs] if total else list(own)

@@ -52,7 +52,7 @@ def tile_windows(
         ExplorerError: a layer has no places of a known stride, so it needs the whole picture.
     """
     layers = [network.layer(name) for name in names]
-    cover = list(tiles.grid(size))
+    cover = list(tiles.fixed(size))
     if len(cover) == 1:
         return [TileWindows(cover[0], {layer.name: LayerWindow() for layer in layers})]
     return [
@@ -103,7 +103,7 @@ def _looks(
     """Look at a picture tile by tile."""
     extractor = network.extractor(names, for_gradients=True)
     for piece in tile_windows(network, names, tiles, _size(image)):
-        rows, cols = piece.tile.seen
+        rows, cols = piece.tile.padded
         yield piece.windows, extractor(image[..., rows, cols])
 
 
@@ -137,7 +137,7 @@ def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> LayerWindow:
         if span.window is None:
             raise ExplorerError(f"layer {layer.name} needs the whole picture; choose a smaller one")
         centre = sum(span.window) / 2
-        own, seen = tile.own[axis], tile.seen[axis]
+        own, seen = tile.interior[axis], tile.padded[axis]
         before = seen.start // stride
         # Places of which the middle lies within; the outermost tiles have all that is beyond.
         first = 0 if own.start == 0 else math.ceil((own.start - centre) / stride)

@@ -93,7 +93,7 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
 
 def check(network: Network, recipe: StyleRecipe) -> None:
     """Refuse a recipe of other weights, or whose layers the network lacks."""
-    network.require(recipe)
+    network.check_recipe(recipe)
     for name in (*recipe.content_layers, *recipe.style_layers):
         if network.layer(name).size is None:
             raise ExplorerError(f"layer {name} of {network.name} has no places; choose another")
@@ -219,7 +219,7 @@ def open_inputs(
         if fingerprint not in inputs:
             raise ExplorerError(f"the picture {fingerprint} that this one needs is not here")
         picture = image_io.open_picture(inputs[fingerprint])
-        scaled = picture if longer is None else image_io.limit_size(picture, longer)
+        scaled = picture if longer is None else image_io.resize_longer_side(picture, longer)
         return image_io.to_tensor(scaled).to(device)
 
     photograph = open_one(recipe.content, recipe.size) if recipe.content else None

@@ -184,7 +184,7 @@ def dream_film(
     store = Store()
     found, own_rate = video_io.read_frames(clip, frames)
     # Pictures are kept no larger than they are dreamt: a film has many.
-    kept = [store_image(store, image_io.limit_size(it, size)) for it in found]
+    kept = [store_image(store, image_io.resize_longer_side(it, size)) for it in found]
     if not kept:
         raise ExplorerError(f"there is no picture in {clip}")
     settings = {

@@ -49,7 +49,7 @@ def gram(
 
     check_writable(out, (".html",))
     loaded = registry.load(network, weights, device)
-    picture = image_io.to_tensor(image_io.limit_size(open_image(image), size))
+    picture = image_io.to_tensor(image_io.resize_longer_side(open_image(image), size))
     found = gram_matrix.channel_correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
     figure = figures.cosine_matrix(found.cosines, found.order(), names)

@@ -235,6 +235,6 @@ def parse_units(text: str, network: "Network", layer: "Layer") -> list[int]:
         low, high = int(first), int(last) if dash else int(first)
         if low > high:
             raise ExplorerError(f"units {piece!r} run backwards; write {high}-{low}")
-        network.layer_with(layer.name, [high])
+        network.layer_with_units(layer.name, [high])
         chosen.update(dict.fromkeys(range(low, high + 1)))
     return list(chosen)

@@ -94,7 +94,7 @@ def store_named_image(store: "Store", text: str | None, longest: int) -> str:
         return ""
     picture = open_image(text)
     if max(picture.size) > longest:
-        picture = image_io.limit_size(picture, longest)
+        picture = image_io.resize_longer_side(picture, longest)
     return store_image(store, picture)
 
 

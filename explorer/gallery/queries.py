@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import ExplorerError, quoted
 from core.recipes import kinds
-from core.recipes.neuron import OF_EACH
+from core.recipes.neuron import UNIT_OBJECTIVES
 from core.recipes.recipe import Recipe
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import StoredPicture
@@ -197,7 +197,7 @@ class Gallery:
                 finished += [(position, result, part) for part in shipped.pictures]
         there = {(result, part) for _, result, part in finished}
         order = _order(job)
-        number = kinds.KINDS.get(job.kind, Recipe).number
+        number = kinds.KINDS.get(job.kind, Recipe).picture_number
 
         def rank(row: tuple[int, str, int]) -> tuple[int, int]:
             return row[0], order.get(row[2], row[2])
@@ -332,7 +332,7 @@ def _order(job: Job) -> dict[int, int]:
     """Tell in which order a recipe names its pictures, where it does."""
     made = recipe_settings(job)
     count = made.get("count", 1)
-    if made.get("objective", OF_EACH[0]) not in OF_EACH:
+    if made.get("objective", UNIT_OBJECTIVES[0]) not in UNIT_OBJECTIVES:
         return {}
     numbers = [unit * count + number for unit in made.get("units", []) for number in range(count)]
     return {number: place for place, number in enumerate(numbers)}

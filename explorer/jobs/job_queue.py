@@ -240,7 +240,7 @@ class Jobs:
                 (key,),
             )
             return {
-                kinds.KINDS.get(kind, Recipe).number(position, part): image
+                kinds.KINDS.get(kind, Recipe).picture_number(position, part): image
                 for kind, position, part, image in rows
             }
 

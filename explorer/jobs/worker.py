@@ -111,11 +111,11 @@ class Worker:
 def gather_inputs(store: Store, recipe: Recipe) -> dict[str, bytes]:
     """Fetch the pictures that a recipe starts from, and the one it goes on from if that is made."""
     made: dict[str, bytes] = {}
-    before = recipe.before
+    before = recipe.previous
     if before is not None:
         found = store.picture(before.key, before.pictures[-1])
         made = {} if found is None else {before.key: found.image}
-    names = recipe.inputs_after if made else recipe.inputs
+    names = recipe.inputs_with_previous if made else recipe.inputs
     return {**made, **{it: store.input(it) or b"" for it in names}}
 
 

@@ -120,7 +120,7 @@ def probe(network: Network) -> Image.Image:
 
 
 def _dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
-    picture = image_io.limit_size(samples.picture(name), 640)
+    picture = image_io.resize_longer_side(samples.picture(name), 640)
     fingerprint = image_io.fingerprint(picture)
     recipes = [render_dreams.plan(network, [it], fingerprint, size=512) for it in chosen]
     return [_made(it, picture) for it in recipes]
@@ -139,7 +139,10 @@ def depths(network: Network) -> Image.Image:
 def _painted(
     network: Network, name: str, style: str, chosen: Sequence[tuple[str, ...]]
 ) -> list[Image.Image]:
-    picture, painting = image_io.limit_size(samples.picture(name), 640), paintings.picture(style)
+    picture, painting = (
+        image_io.resize_longer_side(samples.picture(name), 640),
+        paintings.picture(style),
+    )
     recipes = [
         transfer.plan(
             network,
@@ -165,7 +168,7 @@ def style_depths(network: Network) -> Image.Image:
 
 def lessons(network: Network) -> Image.Image:
     """A picture, and what a shallow and a deep layer still know of it."""
-    picture = image_io.limit_size(samples.picture("cat"), 480)
+    picture = image_io.resize_longer_side(samples.picture("cat"), 480)
     fingerprint = image_io.fingerprint(picture)
     known = [
         _made(

@@ -153,7 +153,7 @@ def software(device: torch.device) -> str:
 
 def history_json(history: LossHistory) -> str:
     """Write how costs fell so far as JSON: ``share`` of all steps, ``curves`` by their names."""
-    curves = {name: downsample_curve(curve) for name, curve in history.costs.items()}
+    curves = {name: downsample_curve(curve) for name, curve in history.losses.items()}
     return json.dumps({"share": history.share, "curves": curves})
 
 

@@ -122,7 +122,7 @@ class Store:
             result = self.get(part.key)
             if result is not None:
                 own = result.pictures.items()
-                found.update({recipe.number(position, number): it for number, it in own})
+                found.update({recipe.picture_number(position, number): it for number, it in own})
         return found
 
     def picture(self, key: str, part: int) -> StoredPicture | None:

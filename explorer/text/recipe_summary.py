@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 from core.recipes.dream import DreamRecipe
-from core.recipes.neuron import OF_LAYER, NeuronRecipe
+from core.recipes.neuron import LAYER_OBJECTIVES, NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
@@ -30,7 +30,7 @@ def describe_recipe(recipe: Recipe) -> str:
 def _subject(recipe: NeuronRecipe) -> str:
     """Name what is drawn: ``neuron 3``, ``from neuron 3 to neuron 7``, ``caricature``."""
     noun = "neuron" if len(recipe.units) == 1 else "neurons"
-    if recipe.objective in OF_LAYER:
+    if recipe.objective in LAYER_OBJECTIVES:
         return recipe.objective
     if recipe.objective == "interpolation":
         return "from neuron {} to neuron {}".format(*recipe.units)

@@ -179,7 +179,7 @@ def accept_upload(content: bytes) -> PickedImage:
 def store_image(opened: Image.Image) -> PickedImage:
     """Keep a picture, upright RGB, made smaller where it is very large."""
     if max(opened.size) > LONGEST:
-        opened = image_io.limit_size(opened, LONGEST)
+        opened = image_io.resize_longer_side(opened, LONGEST)
     own = PickedImage(image_io.fingerprint(opened), OWN, opened)
     store_input(own)
     return own
@@ -227,7 +227,7 @@ def _own(own: PickedImage) -> PictureTile:
 def thumbnail(sample: str) -> str:
     """Give a sample's small picture as a URL."""
     if sample in paintings.KEPT:
-        return _square(image_io.limit_size(paintings.picture(sample), TILE_PIXELS))
+        return _square(image_io.resize_longer_side(paintings.picture(sample), TILE_PIXELS))
     if sample in PAINTINGS:  # Quickly drawn where it need not be large.
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))

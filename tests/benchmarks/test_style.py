@@ -23,7 +23,7 @@ from core.style import transfer
 def task() -> Task:
     network = registry.load(registry.SKETCHNET, device="cpu")
     pictures = (
-        image_io.limit_size(samples.picture("coffee"), 64),
+        image_io.resize_longer_side(samples.picture("coffee"), 64),
         paintings.picture("mosaic", 0, 64),
     )
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}

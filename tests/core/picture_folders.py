@@ -1,16 +1,16 @@
-"""Folders of made-up pictures for tests of collections and indexes."""
+"""Folders of synthetic images for tests of collections and indexes."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-# Heights and widths differ, some are wide, tall, small or large enough to be decoded at a half.
+# Different sizes; some are wide, tall, small, or large enough to be decoded at half size.
 SIZES = ((40, 52), (61, 37), (24, 20), (90, 130), (33, 33))
 
 
 def photograph(seed: int) -> Image.Image:
-    """Make a picture of a few soft blobs and a little grain."""
+    """Return an image of a few soft blobs and a little noise."""
     rng = np.random.default_rng(seed)
     height, width = SIZES[seed % len(SIZES)]
     rows, cols = np.mgrid[0:height, 0:width]
@@ -23,10 +23,10 @@ def photograph(seed: int) -> Image.Image:
 
 
 def fill(folder: Path, count: int, first: int = 0) -> Path:
-    """Write pictures into a folder and some below it, half of them JPEGs."""
+    """Write images into a folder and its subfolders, half of them as JPEGs."""
     for number in range(first, first + count):
-        below = folder / ("cats", "dogs", "")[number % 3]
-        below.mkdir(parents=True, exist_ok=True)
+        subfolder = folder / ("cats", "dogs", "")[number % 3]
+        subfolder.mkdir(parents=True, exist_ok=True)
         ending = ("jpg", "png")[number % 2]
-        photograph(number).save(below / f"{number:03}.{ending}")
+        photograph(number).save(subfolder / f"{number:03}.{ending}")
     return folder

@@ -1,4 +1,4 @@
-"""Kept memory is used again without a fault, and given back when asked."""
+"""Kept memory is reused without page faults, and returned on request."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-# Makes and drops as much as an ascent does; page faults say whether the system had to clear it.
+# Allocates and frees as much memory as an ascent does. Page faults show whether the system had to
+# clear it.
 SCRIPT = """
 import json, resource, sys
 import torch

@@ -1,4 +1,4 @@
-"""Weights files: good ones load, bad ones are explained, none runs code."""
+"""Weights files: valid ones load, invalid ones are explained, none runs code."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_safetensors_bring_their_classes(tmp_path: Path) -> None:
 
 
 class Trap:
-    """Unpickling it makes a folder."""
+    """Unpickling it creates a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -123,7 +123,7 @@ def test_fit_lists_what_does_not_fit() -> None:
         "head": torch.zeros(1),
     }
     with pytest.raises(BadCheckpoint) as caught:
-        checkpoints.fit(convolution(), tensors, "a.pth", "tiny")
+        checkpoints.load_state(convolution(), tensors, "a.pth", "tiny")
     message = str(caught.value)
     assert "a.pth does not fit tiny" in message
     assert "4 missing: 1.weight, 1.bias, 1.running_mean, 1.running_var" in message
@@ -140,7 +140,7 @@ def test_fit_takes_the_tensors_and_forgives_missing_counters() -> None:
     }
     with torch.device("meta"):
         module = convolution()
-    checkpoints.fit(module, tensors, "a.pth", "tiny")
+    checkpoints.load_state(module, tensors, "a.pth", "tiny")
     assert all(torch.equal(module.state_dict()[name], tensors[name]) for name in tensors)
     assert module(torch.zeros(2, 3, 5, 5)).shape == (2, 4, 4, 4)
 

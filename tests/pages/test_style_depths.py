@@ -185,7 +185,9 @@ def measured(studio: Studio, layer: str) -> GramView:
 def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None:
     found = measured(studio, "3")
     for chosen, told in ((found.style, found.painted), (found.content, found.seen)):
-        image = image_io.to_tensor(image_io.limit_size(chosen.picture, gram_view.LOOKED_PIXELS))
+        image = image_io.to_tensor(
+            image_io.resize_longer_side(chosen.picture, gram_view.LOOKED_PIXELS)
+        )
         seen = studio.network.activations(image, ["3"])["3"][0].flatten(1).double()
         gram = seen @ seen.T / seen.shape[1]
         size = gram.diagonal().sqrt()

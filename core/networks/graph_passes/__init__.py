@@ -1,1 +1,1 @@
-"""Rewrites of a traced network that keep what it computes and make it faster."""
+"""Rewrites of a traced network that keep its results and make it faster."""

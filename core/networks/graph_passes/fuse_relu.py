@@ -1,9 +1,9 @@
-"""Convolutions and the ReLUs behind them in one go, for whoever needs their gradient often.
+"""Fused convolution and ReLU modules with a fast gradient with respect to the input (CPU).
 
-On a processor, ReLUs read and write what the convolution has just written. Here a convolution cuts
-off what is below 0 before it writes. Kernels are brought into the order that the processor wants
-once for a size of images, not twice a step, and the gradient is a convolution too where it can be.
-``python -m benchmarks.neurons`` and ``benchmarks.retrieval`` show what it gives.
+On a CPU, a separate ReLU reads and writes again what the convolution has just written. The fused
+module clamps values at 0 before it writes them. Kernels are converted to the CPU's memory layout
+once for each image size, not twice per step. The gradient is a convolution too, where possible.
+``python -m benchmarks.neurons`` and ``benchmarks.retrieval`` measure the gain.
 """
 
 import math
@@ -18,110 +18,117 @@ from core.networks.tracing import operation_of, relu_ceiling
 
 
 class FusedConvolution(nn.Module):
-    """A convolution with the ReLU behind it or without.
+    """A convolution, with or without the ReLU that follows it.
 
-    Values and gradients are those of the two by themselves, up to the rounding of another order of
-    summation.
+    Values and gradients agree with those of the separate modules up to rounding, because the order
+    of summation differs.
     """
 
     def __init__(self, convolution: nn.Conv2d, relu: bool) -> None:
         super().__init__()
         self.relu = relu
         self.plain = convolution
-        self.forwards = _Kernel(convolution, convolution.weight.detach(), convolution.padding)
-        self.backwards = _turned(convolution) if _can_turn(convolution) else None
+        self.forward_kernel = _ReorderedKernel(
+            convolution, convolution.weight.detach(), convolution.padding
+        )
+        self.backward_kernel = _transposed(convolution) if _can_transpose(convolution) else None
 
     def forward(self, image: Tensor) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``."""
         image = image.to(self.plain.weight.dtype)
         if not torch.is_grad_enabled():
             return self.compute(image)
-        result: Tensor = _Fused.apply(image, self)
+        result: Tensor = _FusedFunction.apply(image, self)
         return result
 
     def compute(self, image: Tensor) -> Tensor:
-        """Convolve, with no thought of gradients."""
-        return self.forwards.convolve(image, self.plain.bias, self.relu)
+        """Convolve without recording a gradient."""
+        return self.forward_kernel.convolve(image, self.plain.bias, self.relu)
 
-    def slope(self, gradient: Tensor, image: Tensor) -> Tensor:
-        """Give the gradient with respect to an image by that with respect to the convolution."""
-        if self.backwards is not None:
-            return self.backwards.convolve(gradient)
-        own = self.plain
-        own_way = (own.stride, own.padding, own.dilation, False, (0, 0), own.groups)
-        found: Tensor = torch.ops.aten.convolution_backward(
-            gradient, image, own.weight, None, *own_way, (True, False, False)
+    def input_gradient(self, gradient: Tensor, image: Tensor) -> Tensor:
+        """Return the gradient with respect to the image from that with respect to the output."""
+        if self.backward_kernel is not None:
+            return self.backward_kernel.convolve(gradient)
+        conv = self.plain
+        settings = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
+        input_gradient: Tensor = torch.ops.aten.convolution_backward(
+            gradient, image, conv.weight, None, *settings, (True, False, False)
         )[0]
-        return found
+        return input_gradient
 
 
-class _Kernel:
-    """A kernel in the order in which oneDNN, torch's library for processors, wants it.
+class _ReorderedKernel:
+    """A kernel in the memory layout of oneDNN, torch's convolution library for CPUs.
 
-    Which one depends on the size of images. In the order of another size most kernels are as fast,
-    and some are seven times as slow; so it is found anew whenever images have another size.
+    The best layout depends on the image size. In the layout for another size most kernels are as
+    fast, but some are seven times slower. So the kernel is reordered whenever the image size
+    changes.
     """
 
     def __init__(
         self, convolution: nn.Conv2d, weight: Tensor, padding: Sequence[int | str]
     ) -> None:
         groups = convolution.groups
-        self.way = ([*padding], [*convolution.stride], [*convolution.dilation], groups)
+        self.settings = ([*padding], [*convolution.stride], [*convolution.dilation], groups)
         self.plain = weight.contiguous(memory_format=torch.channels_last)
-        self._ordered: tuple[torch.Size, Tensor] | None = None
+        self._reordered: tuple[torch.Size, Tensor] | None = None
 
     def convolve(self, image: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``."""
-        then = "relu" if relu else "none"
-        weight = self._ordered_for(image.shape)
+        activation = "relu" if relu else "none"
+        weight = self._reordered_for(image.shape)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            image, weight, bias, *self.way, then, [], ""
+            image, weight, bias, *self.settings, activation, [], ""
         )
         return result
 
-    def _ordered_for(self, shape: torch.Size) -> Tensor:
-        known = self._ordered  # read once: several threads may look at once
-        if known is None or known[0] != shape:
-            weight = torch.ops.mkldnn._reorder_convolution_weight(self.plain, *self.way, [*shape])
-            known = self._ordered = (shape, weight)
-        return known[1]
+    def _reordered_for(self, shape: torch.Size) -> Tensor:
+        # Read the attribute once, because another thread may replace it.
+        cached = self._reordered
+        if cached is None or cached[0] != shape:
+            weight = torch.ops.mkldnn._reorder_convolution_weight(
+                self.plain, *self.settings, [*shape]
+            )
+            cached = self._reordered = (shape, weight)
+        return cached[1]
 
 
-def _can_turn(convolution: nn.Conv2d) -> bool:
-    """Tell whether the gradient with respect to the image is a convolution of its own."""
+def _can_transpose(convolution: nn.Conv2d) -> bool:
+    """Whether the gradient with respect to the image is itself a stride-1 convolution."""
     return (
         convolution.stride == convolution.dilation == (1, 1)
         and convolution.groups == 1
-        # Else there are places that see nothing but padding, and pull at nothing.
-        and all(around >= 0 for around in _around(convolution))
+        # Otherwise some output positions depend on padding only, and have no gradient to the image.
+        and all(padding >= 0 for padding in _transposed_padding(convolution))
     )
 
 
-def _turned(convolution: nn.Conv2d) -> _Kernel:
-    """Make the kernel with which places pull at the pixels that they see.
+def _transposed(convolution: nn.Conv2d) -> _ReorderedKernel:
+    """Return the kernel that convolves the output gradient to the image gradient.
 
-    Seen from a pixel, these places lie in the kernel's order turned round, and beyond the border
-    where the kernel hung over it.
+    It is the original kernel flipped in both directions, with input and output channels swapped. It
+    is applied with padding, because a pixel near the border is in the kernels of fewer positions.
     """
     weight = convolution.weight.detach()  # [K, C, h, w]
-    turned = weight.flip(2, 3).transpose(0, 1).contiguous()
-    return _Kernel(convolution, turned, _around(convolution))
+    flipped = weight.flip(2, 3).transpose(0, 1).contiguous()
+    return _ReorderedKernel(convolution, flipped, _transposed_padding(convolution))
 
 
-def _around(convolution: nn.Conv2d) -> list[int]:
-    """Tell how far beyond the border of its places a kernel turned round hangs over."""
-    padding = cast("tuple[int, int]", convolution.padding)  # no text, see can_fuse
-    return [side - 1 - own for side, own in zip(convolution.kernel_size, padding, strict=True)]
+def _transposed_padding(convolution: nn.Conv2d) -> list[int]:
+    """Return the padding of the flipped kernel, (rows, columns)."""
+    # `can_fuse` excludes convolutions whose padding is a text.
+    padding = cast("tuple[int, int]", convolution.padding)
+    return [side - 1 - pad for side, pad in zip(convolution.kernel_size, padding, strict=True)]
 
 
-class _Fused(torch.autograd.Function):
-    """What ``FusedConvolution`` does, and its gradient with respect to the image."""
+class _FusedFunction(torch.autograd.Function):
+    """The forward pass of ``FusedConvolution``, and its gradient with respect to the image."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, own: FusedConvolution) -> Tensor:
-        result = own.compute(image)
-        ctx.own = own
-        ctx.save_for_backward(image, result if own.relu else None)
+    def forward(ctx: Any, image: Tensor, module: FusedConvolution) -> Tensor:
+        result = module.compute(image)
+        ctx.module = module
+        ctx.save_for_backward(image, result if module.relu else None)
         return result
 
     @staticmethod
@@ -130,11 +137,11 @@ class _Fused(torch.autograd.Function):
         (gradient,) = gradients
         if result is not None:
             gradient = torch.ops.aten.threshold_backward(gradient, result, 0.0)
-        return ctx.own.slope(gradient, image), None
+        return ctx.module.input_gradient(gradient, image), None
 
 
 def can_fuse(part: object) -> bool:
-    """Tell whether a module is a convolution that can be fused."""
+    """Whether a module is a convolution that can be fused."""
     return (
         isinstance(part, nn.Conv2d)
         and part.weight.device.type == "cpu"
@@ -146,9 +153,9 @@ def can_fuse(part: object) -> bool:
 
 
 def fuse_conv_relu(network: fx.GraphModule) -> fx.GraphModule:
-    """Replace every convolution in a graph, which is changed, but no module in it.
+    """Replace every convolution in a graph, in place; the modules themselves stay unchanged.
 
-    A ReLU goes with it if it alone reads the convolution.
+    A ReLU is fused with the convolution if nothing else reads the convolution.
     """
     for count, node in enumerate(list(network.graph.nodes)):
         part = operation_of(network, node)
@@ -160,7 +167,7 @@ def fuse_conv_relu(network: fx.GraphModule) -> fx.GraphModule:
         relu = not others and _is_relu(operation_of(network, reader))
         fused = FusedConvolution(convolution, relu)
         node.target = f"fused_{count}"
-        network.add_module(node.target, part.around(fused) if folded else fused)
+        network.add_module(node.target, part.with_convolution(fused) if folded else fused)
         if relu:
             reader.replace_all_uses_with(node)
             network.graph.erase_node(reader)

@@ -1,6 +1,6 @@
-"""The same network in a form that costs less, for whoever needs its gradient often.
+"""Maximum pooling before ReLUs, and bfloat16 weights: faster gradients with equal results.
 
-What comes out is equal to the last bit, and so are gradients.
+Values and gradients agree to the last bit.
 """
 
 import copy
@@ -15,11 +15,11 @@ from core.networks.tracing import operation_of, relu_ceiling
 
 
 def pool_before_relu(network: fx.GraphModule) -> fx.GraphModule:
-    """Let maximum pooling come before the ReLUs that it follows, in a graph, which is changed.
+    """Move maximum pooling before the ReLUs that it follows, in a graph, in place.
 
-    The maximum of what is cut off at 0 is the maximum, cut off at 0; of the gradient, too, all goes
-    to a window's first largest value, or nothing where that is not above 0. What is cut off then
-    has a fourth of the places. A ReLU whose result is wanted elsewhere too stays where it is.
+    The maximum of values clamped at 0 is the maximum, clamped at 0. The gradient agrees too: all of
+    it goes to the first largest value of a window, or none if that is not above 0. The ReLU then
+    has a fourth of the positions. A ReLU whose result has other readers too is not moved.
     """
     for pool in list(network.graph.nodes):
         if not _is_max_pool(operation_of(network, pool)):
@@ -30,18 +30,18 @@ def pool_before_relu(network: fx.GraphModule) -> fx.GraphModule:
             network.graph.erase_node(relu)
         if relus:
             with network.graph.inserting_after(pool):
-                later = network.graph.call_function(torch.relu, (pool,))
-            pool.replace_all_uses_with(later)
-            later.args = (pool,)
+                new_relu = network.graph.call_function(torch.relu, (pool,))
+            pool.replace_all_uses_with(new_relu)
+            new_relu.args = (pool,)
     network.recompile()
     return network
 
 
 def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
-    """Keep the weights of convolutions and linear layers as autocast will want them, in bfloat16.
+    """Convert the weights of convolutions and linear layers to bfloat16, as autocast needs them.
 
-    It would cast them anew at every step. The graph is changed, but not the modules in it, which
-    may be another's too.
+    Autocast would convert them at every step. The graph is changed in place, but not its modules,
+    which may be shared with other graphs.
     """
     for path, part in list(network.named_modules()):
         casts = isinstance(part, nn.Conv2d | nn.Linear)
@@ -52,7 +52,7 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
 
 
 def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:
-    """Find the ReLUs that a pool reads, also those joined to one, if nothing else reads them."""
+    """Return the ReLUs that a pool reads, also via a concatenation, if nothing else reads them."""
     (source,) = pool.all_input_nodes
     relus = source.all_input_nodes if source.target is torch.cat else [source]
     alone = all(len(node.users) == 1 for node in (source, *relus))
@@ -61,7 +61,7 @@ def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:
 
 
 def _is_max_pool(operation: Any) -> bool:
-    # Functions that also return indices have other names.
+    # Pooling functions that also return indices have other names.
     if isinstance(operation, nn.MaxPool2d):
         return not operation.return_indices
     return operation in (F.max_pool2d, torch.max_pool2d)

@@ -1,36 +1,36 @@
-"""Describing every value in a network's graph: its axes, its shape, and what its places see."""
+"""Description of every value in a network's graph: axes, shape and receptive fields."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from core.networks.receptive_fields.pointwise import POINTWISE, is_activation
 from core.networks.receptive_fields.rules import (
-    DIVIDING,
-    JOINING,
-    POINTWISE,
+    CONCATENATING,
     RULES,
+    SPLITTING,
     Call,
     Value,
-    divided,
-    is_activation,
+    split_axes,
 )
-from core.networks.receptive_fields.spans import joined, of_image, unknown
+from core.networks.receptive_fields.spans import elementwise_axes, image_axes, unknown_axes
 from core.networks.tracing import Trace
 
-# The packages whose functions are known by name.
-FUNCTION_HOMES = ("torch", "torchvision", "_operator", "operator")
-# What a node gives: a value, several of them, or something that no pixel can change.
+# Functions of these packages are identified by their name.
+KNOWN_PACKAGES = ("torch", "torchvision", "_operator", "operator")
+# The description of a node's result: a value, several values, or None if it does not depend on
+# pixels.
 Values = Value | list["Values"] | None
 
 
 def propagate(traced: Trace, image: Tensor) -> dict[fx.Node, Values]:
-    """Describe the value of every node of a network for an image ``[1, 3, H, W]``."""
+    """Return the description of every node's value in a network for an image ``[1, 3, H, W]``."""
     try:
-        # Only shapes are needed.
-        return _describe(traced.shadow(), image.to("meta"))
+        # Shapes are enough, so nothing is computed.
+        return _describe(traced.on_meta(), image.to("meta"))
     except Exception:
-        # Some operation of the network's own needs values: run it for real.
+        # An operation in the network's own code needs values, so compute them.
         return _describe(traced, image)
 
 
@@ -42,71 +42,75 @@ def _describe(traced: Trace, image: Tensor) -> dict[fx.Node, Values]:
 
 
 class _Describer(fx.Interpreter):
-    """Runs a graph and notes what each value's axes are and see."""
+    """Runs a graph and records the description of each value."""
 
     def __init__(self, module: fx.GraphModule, image: Tensor) -> None:
         super().__init__(module)
-        # What goes wrong is said in one sentence, not with the graph.
+        # Errors are shown as one sentence, without the graph's code.
         self.extra_traceback = False
         self.values: dict[fx.Node, Values] = {}
-        self.image = Value(of_image(*image.shape[2:]), tuple(image.shape))
+        self.image = Value(image_axes(*image.shape[2:]), tuple(image.shape))
 
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
         if n.op == "placeholder":
             self.values[n] = self.image if isinstance(result, Tensor) else None
         elif n.op.startswith("call_"):
-            self.values[n] = self._describe(n, result)
+            self.values[n] = self._describe_node(n, result)
         return result
 
-    def _describe(self, node: fx.Node, result: Any) -> Values:
-        given = [self.values.get(each) for each in node.all_input_nodes]
-        if len(given) == 1 and isinstance(given[0], list) and _name(node) == "getitem":
-            return given[0][node.args[1]]  # type: ignore[index]
-        inputs = [value for each in given for value in _flat(each)]
+    def _describe_node(self, node: fx.Node, result: Any) -> Values:
+        arguments = [self.values.get(each) for each in node.all_input_nodes]
+        if (
+            len(arguments) == 1
+            and isinstance(arguments[0], list)
+            and _known_name(node) == "getitem"
+        ):
+            return arguments[0][node.args[1]]  # type: ignore[index]
+        inputs = [value for each in arguments for value in _flatten(each)]
         if not inputs:
             return None
         args, kwargs = self.fetch_args_kwargs_from_env(node)
         module = self.fetch_attr(str(node.target)) if node.op == "call_module" else None
-        name = type(module).__name__ if module is not None else _name(node)
-        return _apply(Call(name, module, args, kwargs, inputs, result))
+        name = type(module).__name__ if module is not None else _known_name(node)
+        return _describe_result(Call(name, module, args, kwargs, inputs, result))
 
 
-def _name(node: fx.Node) -> str:
-    """Name a function or method; a function that the network's author wrote has no name here."""
+def _known_name(node: fx.Node) -> str:
+    """Return the name of a function or method; empty for a function of the network's author."""
     if node.op == "call_method":
         return str(node.target)
-    home = str(getattr(node.target, "__module__", "")).partition(".")[0]
-    return str(getattr(node.target, "__name__", "")) if home in FUNCTION_HOMES else ""
+    package = str(getattr(node.target, "__module__", "")).partition(".")[0]
+    return str(getattr(node.target, "__name__", "")) if package in KNOWN_PACKAGES else ""
 
 
-def _flat(values: Values) -> list[Value]:
-    """List the values in a nest of them."""
+def _flatten(values: Values) -> list[Value]:
+    """Return the values in nested lists of values."""
     if isinstance(values, list):
-        return [each for part in values for each in _flat(part)]
+        return [each for part in values for each in _flatten(part)]
     return [] if values is None else [values]
 
 
-def _apply(call: Call) -> Values:
-    """Describe what an operation gives."""
+def _describe_result(call: Call) -> Values:
+    """Return the description of an operation's result."""
     if isinstance(call.result, (tuple, list)):
-        if call.name in DIVIDING and len(call.inputs) == 1:
-            return [Value(axes, tuple(part.shape)) for axes, part in divided(call)]
-        return [_opaque(call, part) for part in call.result]
+        if call.name in SPLITTING and len(call.inputs) == 1:
+            return [Value(axes, tuple(part.shape)) for axes, part in split_axes(call)]
+        return [_describe_unknown(call, part) for part in call.result]
     if not isinstance(call.result, Tensor):
         return None
     if call.name in POINTWISE or is_activation(call.module):
-        axes = joined([value.axes for value in call.inputs], call.shape)
-    elif call.name in JOINING or (call.name in RULES and len(call.inputs) == 1):
-        axes = (JOINING.get(call.name) or RULES[call.name])(call)
+        axes = elementwise_axes([value.axes for value in call.inputs], call.shape)
+    elif call.name in CONCATENATING or (call.name in RULES and len(call.inputs) == 1):
+        axes = (CONCATENATING.get(call.name) or RULES[call.name])(call)
     else:
-        return _opaque(call, call.result)
+        return _describe_unknown(call, call.result)
     return Value(axes, call.shape)
 
 
-def _opaque(call: Call, result: Any) -> Values:
-    """Describe what an unknown operation gives."""
+def _describe_unknown(call: Call, result: Any) -> Values:
+    """Return the description of an unknown operation's result."""
     if not isinstance(result, Tensor):
         return None
     shape = tuple(result.shape)
-    return Value(unknown([value.axes for value in call.inputs], shape), shape)
+    return Value(unknown_axes([value.axes for value in call.inputs], shape), shape)

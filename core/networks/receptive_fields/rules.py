@@ -1,4 +1,4 @@
-"""What each operation of a network does to the axes of its inputs, and to what they see."""
+"""Rules: the axes and receptive fields of an operation's result, from those of its inputs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,36 +11,36 @@ from core.networks.receptive_fields.spans import (
     Axis,
     AxisKind,
     Span,
-    joined,
-    unclear,
-    unknown,
+    elementwise_axes,
+    mixed_axis,
+    unknown_axes,
 )
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor that depends on the image: what its axes are, and its shape."""
+    """The axes and shape of a tensor that depends on the image."""
 
     axes: Axes
     shape: tuple[int, ...]
 
     @property
     def has_channels(self) -> bool:
-        """Whether it is a layer's activation: a batch with one axis of channels."""
+        """Whether it can be a layer's activation: a batch axis and one channel axis."""
         is_batch = self.axes[:1] == (AxisKind.BATCH,)
         return is_batch and self.axes.count(AxisKind.CHANNEL) == 1
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation at work.
+    """One execution of an operation.
 
     Attributes:
-        name: of the function, method or module class.
-        module: the module that does it, if one does.
-        args, kwargs: what it was given (tensors as tensors).
-        inputs: what it was given that depends on the image.
-        result: what came out.
+        name: name of the function, method or module class.
+        module: the module, if the operation is one.
+        args, kwargs: its arguments, with tensors as tensors.
+        inputs: the arguments that depend on the image.
+        result: its result.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Call:
         return tuple(self.result.shape)
 
     def option(self, name: str, position: int, default: Any = None) -> Any:
-        """Find a setting: an attribute of the module, or an argument of the function or method."""
+        """Return a setting: an attribute of the module, or an argument of the function."""
         if self.module is not None:
             return getattr(self.module, name, default)
         if name in self.kwargs:
@@ -69,90 +69,90 @@ class Call:
         return self.args[position] if len(self.args) > position else default
 
     def dims(self, name: str, position: int) -> tuple[int, ...]:
-        """Find a setting that names axes, given as one number, a sequence, or the rest."""
-        found = self.option(name, position)
-        if isinstance(found, int) and self.module is None and len(self.args) > position:
-            found = [each for each in self.args[position:] if not isinstance(each, bool)]
-        found = [found] if isinstance(found, int) else list(found)
-        return tuple(dim % len(self.axes) for dim in found)
+        """Return the axes that a setting names: a number, a sequence, or the other arguments."""
+        dims = self.option(name, position)
+        if isinstance(dims, int) and self.module is None and len(self.args) > position:
+            dims = [each for each in self.args[position:] if not isinstance(each, bool)]
+        dims = [dims] if isinstance(dims, int) else list(dims)
+        return tuple(dim % len(self.axes) for dim in dims)
 
-    def opaque(self) -> Axes:
-        """Describe the result as that of an unknown operation."""
-        return unknown([value.axes for value in self.inputs], self.shape)
+    def unknown_axes(self) -> Axes:
+        """Return the axes of the result of an unknown operation."""
+        return unknown_axes([value.axes for value in self.inputs], self.shape)
 
 
 Rule = Callable[[Call], Axes]
 
 
-def _picked(axis: Axis, places: slice) -> Axis:
-    return axis.pick(places) if isinstance(axis, Span) else axis
+def _pick(axis: Axis, positions: slice) -> Axis:
+    return axis.pick(positions) if isinstance(axis, Span) else axis
 
 
 def _pair(value: Any) -> tuple[int, int]:
-    """Read a setting given for both sides at once or for each."""
+    """Return a setting for rows and columns, given as one number for both or as a pair."""
     if isinstance(value, int):
         return (value, value)
     first, *rest = value
     return (int(first), int(rest[0] if rest else first))
 
 
-def _slid(call: Call, windows: Sequence[tuple[int, int, int, int]]) -> Axes:
-    """Describe windows (kernel, stride, padding, dilation) that slide over the last two axes."""
+def _slide(call: Call, windows: Sequence[tuple[int, int, int, int]]) -> Axes:
+    """Return the axes for windows (kernel, stride, padding, dilation) over the last two axes."""
     result: list[Axis] = []
     for axis, length, window in zip(call.axes[2:], call.shape[2:], windows, strict=True):
-        result.append(axis.slide(length, *window) if isinstance(axis, Span) else AxisKind.PLACE)
+        result.append(axis.slide(length, *window) if isinstance(axis, Span) else AxisKind.POSITION)
     return (*call.axes[:2], *result)
 
 
 def _convolution(call: Call) -> Axes:
     if len(call.shape) != 4 or call.option("padding_mode", -1, "zeros") != "zeros":
-        return call.opaque()
+        return call.unknown_axes()
     kernel = call.option("weight", 1).shape[2:]
     stride, dilation = _pair(call.option("stride", 3, 1)), _pair(call.option("dilation", 5, 1))
     padding = call.option("padding", 4, 0)
     if padding == "same":
-        # torch puts the smaller half in front.
+        # If the total padding is odd, torch puts the smaller half in front.
         padding = [d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True)]
     sides = zip(kernel, stride, _pair(0 if padding == "valid" else padding), dilation, strict=True)
-    return (AxisKind.BATCH, AxisKind.CHANNEL, *_slid(call, list(sides))[2:])
+    return (AxisKind.BATCH, AxisKind.CHANNEL, *_slide(call, list(sides))[2:])
 
 
 def _pooling(call: Call) -> Axes:
     if len(call.shape) != 4:
-        return call.opaque()
+        return call.unknown_axes()
     kernel = _pair(call.option("kernel_size", 1))
-    # Function and module take a missing stride for the size of the window.
+    # The default stride of the function and the module is the window size.
     stride = _pair(call.option("stride", 2) or kernel)
     padding = _pair(call.option("padding", 3, 0))
     dilation = _pair(call.option("dilation", 4, 1)) if "max" in call.name.lower() else (1, 1)
-    return _slid(call, list(zip(kernel, stride, padding, dilation, strict=True)))
+    return _slide(call, list(zip(kernel, stride, padding, dilation, strict=True)))
 
 
 def _adaptive_pooling(call: Call) -> Axes:
     if len(call.shape) != 4:
-        return call.opaque()
+        return call.unknown_axes()
     result = [
-        axis.adapt(length) if isinstance(axis, Span) else AxisKind.PLACE
+        axis.adapt(length) if isinstance(axis, Span) else AxisKind.POSITION
         for axis, length in zip(call.axes[2:], call.shape[2:], strict=True)
     ]
     return (*call.axes[:2], *result)
 
 
 def _padding(call: Call) -> Axes:
-    """Describe padding with a constant, given from the last axis backwards as before, after."""
+    """Return the axes after constant padding, given as (before, after) from the last axis on."""
     if call.option("mode", 2, "constant") != "constant":
-        return call.opaque()
+        return call.unknown_axes()
     before = list(call.option("pad", 1) if call.module is None else call.option("padding", 1))[::2]
     axes = list(call.axes)
-    for back, pad in enumerate(before, start=1):
-        axis = axes[-back]
+    for from_end, pad in enumerate(before, start=1):
+        axis = axes[-from_end]
         if isinstance(axis, Span):
-            axes[-back] = axis.slide(call.shape[-back], 1, 1, pad)
+            axes[-from_end] = axis.slide(call.shape[-from_end], 1, 1, pad)
     return tuple(axes)
 
 
 def _patch_merging(call: Call) -> Axes:
-    """Describe Swin's ``_patch_merging_pad``: ``[N, H, W, C]`` to ``[N, H/2, W/2, 4 C]``."""
+    """Return axes of Swin's ``_patch_merging_pad``: ``[N, H, W, C]`` to ``[N, H/2, W/2, 4C]``."""
     axes = list(call.axes)
     for at in (-3, -2):
         axis = axes[at]
@@ -165,20 +165,20 @@ def _linear(call: Call) -> Axes:
     *rest, last = call.axes
     if len(rest) == 1:
         return (*rest, AxisKind.CHANNEL)
-    return (*rest, last.whole(call.shape[-1]) if isinstance(last, Span) else last)
+    return (*rest, last.full(call.shape[-1]) if isinstance(last, Span) else last)
 
 
 def _batch_normalisation(call: Call) -> Axes:
     if call.option("running_mean", 1) is None or call.option("training", 5, False):
-        # It takes the statistics of the picture itself.
-        return call.opaque()
+        # It uses the statistics of the image itself, so all positions are mixed.
+        return call.unknown_axes()
     return call.axes
 
 
 def _normalisation(call: Call) -> Axes:
-    """Describe layer normalisation, which mixes the last axes."""
+    """Return the axes of layer normalisation, which mixes the last axes."""
     count = len(call.option("normalized_shape", 1))
-    mixed = map(unclear, call.axes[-count:], call.shape[-count:])
+    mixed = map(mixed_axis, call.axes[-count:], call.shape[-count:])
     return (*call.axes[:-count], *mixed)
 
 
@@ -186,14 +186,14 @@ def _softmax(call: Call) -> Axes:
     dim = call.option("dim", 1)
     axes = list(call.axes)
     if dim is None:
-        return call.opaque()
-    axes[dim] = unclear(axes[dim], call.shape[dim])
+        return call.unknown_axes()
+    axes[dim] = mixed_axis(axes[dim], call.shape[dim])
     return tuple(axes)
 
 
 def _reduction(call: Call) -> Axes:
     if call.option("dim", 1) is None:
-        return call.opaque()
+        return call.unknown_axes()
     dims = call.dims("dim", 1)
     if len(call.shape) < len(call.axes):
         return tuple(axis for at, axis in enumerate(call.axes) if at not in dims)
@@ -221,15 +221,15 @@ def _insertion(call: Call) -> Axes:
 
 
 def _new_axis(axes: Sequence[Axis]) -> Axis:
-    """Name an axis of length one: the channels, should they be missing (as in ``x[:, 0]``)."""
-    return AxisKind.PLACE if AxisKind.CHANNEL in axes else AxisKind.CHANNEL
+    """Return the kind of a new axis of length 1: channels if there are none (as in ``x[:, 0]``)."""
+    return AxisKind.POSITION if AxisKind.CHANNEL in axes else AxisKind.CHANNEL
 
 
 def _selection(call: Call) -> Axes:
-    """Describe ``x[...]`` with slices, numbers and None."""
+    """Return the axes of ``x[...]`` with slices, numbers and None."""
     index = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
     if any(not isinstance(each, (int, slice, type(None), type(...))) for each in index):
-        return call.opaque()
+        return call.unknown_axes()
     missing = len(call.axes) - sum(each is not None and each is not ... for each in index)
     if ... not in index:
         index = (*index, ...)
@@ -243,100 +243,75 @@ def _selection(call: Call) -> Axes:
             continue
         axis = left.pop(0)
         if isinstance(each, slice):
-            result.append(_picked(axis, each))
+            result.append(_pick(axis, each))
     return tuple(result)
 
 
-def divided(call: Call) -> list[tuple[Axes, Tensor]]:
-    """Describe each part of a tensor that is divided along one axis."""
+def split_axes(call: Call) -> list[tuple[Axes, Tensor]]:
+    """Return the axes of each part of a tensor that is split along one axis, with the part."""
     dim = call.option("dim", 2, 0) % len(call.axes)
-    result, place = [], 0
+    result, start = [], 0
     for part in call.result:
-        picked = _picked(call.axes[dim], slice(place, place + part.shape[dim]))
+        picked = _pick(call.axes[dim], slice(start, start + part.shape[dim]))
         result.append(((*call.axes[:dim], picked, *call.axes[dim + 1 :]), part))
-        place += part.shape[dim]
+        start += part.shape[dim]
     return result
 
 
 def _expansion(call: Call) -> Axes:
-    new = (AxisKind.PLACE,) * (len(call.shape) - len(call.axes))
-    return (*new, *map(unclear, call.axes, call.shape[len(new) :]))
+    new = (AxisKind.POSITION,) * (len(call.shape) - len(call.axes))
+    return (*new, *map(mixed_axis, call.axes, call.shape[len(new) :]))
 
 
 def _concatenation(call: Call) -> Axes:
     ranks = {len(value.axes) for value in call.inputs}
     if ranks != {len(call.shape)}:
-        return call.opaque()
+        return call.unknown_axes()
     dim = call.option("dim", 1, 0) % len(call.shape)
     along = call.axes[dim]
-    # Elsewhere than along its own axis a concatenation sees what any of its inputs sees.
+    # Along all other axes, a position depends on what it depends on in any input.
     inputs = [(*v.axes[:dim], AxisKind.CHANNEL, *v.axes[dim + 1 :]) for v in call.inputs]
-    axes = list(joined(inputs, call.shape))
-    axes[dim] = along.whole(call.shape[dim]) if isinstance(along, Span) else along
+    axes = list(elementwise_axes(inputs, call.shape))
+    axes[dim] = along.full(call.shape[dim]) if isinstance(along, Span) else along
     return tuple(axes)
 
 
 def _reshaping(call: Call) -> Axes:
-    """Describe a reshape by matching the runs of old and new axes that hold the same numbers."""
+    """Return the axes of a reshape, by matching runs of old and new axes with equal products."""
     old, new = call.inputs[0].shape, call.shape
     if 0 in old:
-        return call.opaque()
+        return call.unknown_axes()
     result: list[Axis] = []
     i = j = 0
     while i < len(old) and j < len(new):
-        i_end, j_end, here, there = i + 1, j + 1, old[i], new[j]
-        while here != there:
-            if here < there:
-                here, i_end = here * old[i_end], i_end + 1
+        i_end, j_end, old_size, new_size = i + 1, j + 1, old[i], new[j]
+        while old_size != new_size:
+            if old_size < new_size:
+                old_size, i_end = old_size * old[i_end], i_end + 1
             else:
-                there, j_end = there * new[j_end], j_end + 1
-        # Axes of length one at the end belong to the last run.
+                new_size, j_end = new_size * new[j_end], j_end + 1
+        # Trailing axes of length one belong to the last run.
         i_end = len(old) if j_end == len(new) else i_end
         j_end = len(new) if i_end == len(old) else j_end
         result += _regrouped(call.axes[i:i_end], old[i:i_end], new[j:j_end])
         i, j = i_end, j_end
-    # The image that is run has a batch of one.
+    # The image has a batch size of 1.
     return (AxisKind.BATCH, *result[1:]) if new and new[0] == 1 else tuple(result)
 
 
 def _regrouped(axes: Axes, old: Sequence[int], new: Sequence[int]) -> list[Axis]:
-    """Describe the new axes of one run."""
+    """Return the new axes of one run."""
     lengths = zip(axes, old, strict=True)
     long = [axis for axis, length in lengths if length > 1] or list(axes)
-    mixed = AxisKind.CHANNEL if AxisKind.CHANNEL in long else AxisKind.PLACE
-    # One axis that only gains or loses neighbours of length one stays what it is.
+    mixed = AxisKind.CHANNEL if AxisKind.CHANNEL in long else AxisKind.POSITION
+    # An axis that only gains or loses neighbours of length one keeps its description.
     same = len(long) == 1 and sum(length > 1 for length in new) <= 1
     kept = long[0] if same else mixed
     if len(new) == 1:
         return [kept]
-    return [kept if length > 1 else AxisKind.PLACE for length in new]
+    return [kept if length > 1 else AxisKind.POSITION for length in new]
 
 
-def is_activation(module: nn.Module | None) -> bool:
-    """Tell whether a module is one of torch's activations of single numbers, such as ReLU."""
-    if module is None or type(module).__module__ != "torch.nn.modules.activation":
-        return False
-    return type(module).__name__ not in MIXING_ACTIVATIONS
-
-
-# Activations that mix several numbers.
-MIXING_ACTIVATIONS = ("MultiheadAttention", "Softmax", "Softmax2d", "Softmin", "LogSoftmax", "GLU")
-ACTIVATIONS = frozenset(
-    {"relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "selu", "gelu", "silu", "mish"}
-    | {"hardswish", "hardsigmoid", "hardtanh", "sigmoid", "tanh", "softplus", "softsign"}
-)
-ARITHMETIC = frozenset(
-    {"add", "sub", "mul", "div", "truediv", "floordiv", "pow", "neg", "abs", "exp", "log", "sqrt"}
-    | {"rsqrt", "square", "clamp", "maximum", "minimum", "where", "lerp", "addcmul"}
-    | {"to", "type_as", "float", "half", "bfloat16", "double", "detach", "clone", "contiguous"}
-)
-# What does nothing in evaluation mode, or only mixes the channels of one place.
-LOCAL = frozenset(
-    {"Identity", "Dropout", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout", "dropout"}
-    | {"dropout2d", "alpha_dropout", "feature_alpha_dropout", "stochastic_depth"}
-    | {"LocalResponseNorm", "local_response_norm", "ChannelShuffle", "channel_shuffle"}
-)
-POINTWISE = ACTIVATIONS | ARITHMETIC | LOCAL
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("Conv2d", "conv2d"), _convolution),
     **dict.fromkeys(("MaxPool2d", "AvgPool2d", "max_pool2d", "avg_pool2d"), _pooling),
@@ -357,7 +332,7 @@ RULES: Mapping[str, Rule] = {
     "expand": _expansion,
     "_patch_merging_pad": _patch_merging,
 }
-# Operations that give several tensors.
-DIVIDING = ("chunk", "split", "tensor_split")
+# Operations with several tensors as the result.
+SPLITTING = ("chunk", "split", "tensor_split")
 # Operations on several inputs.
-JOINING: Mapping[str, Rule] = dict.fromkeys(("cat", "concat", "concatenate"), _concatenation)
+CONCATENATING: Mapping[str, Rule] = dict.fromkeys(("cat", "concat", "concatenate"), _concatenation)

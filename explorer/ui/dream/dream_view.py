@@ -123,7 +123,7 @@ def _example_picture() -> str:
 
 @functools.cache
 def _small() -> Image.Image:
-    return image_io.limit_size(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
+    return image_io.resize_longer_side(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
 
 
 def examples(network: Network) -> list[Layer]:

@@ -108,7 +108,7 @@ def _grown(
     named = sorted({it.layer for it in labels})
     picture = image_io.open_picture(server_state.store().input(fingerprint) or b"")
     before = concept_growth.respond(
-        judge, image_io.to_tensor(image_io.limit_size(picture, SIZE)), named
+        judge, image_io.to_tensor(image_io.resize_longer_side(picture, SIZE)), named
     )
     found = {}
     for layer, image in zip(layers, made, strict=True):

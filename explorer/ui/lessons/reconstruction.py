@@ -64,7 +64,7 @@ def stage(here: LessonContext) -> None:
 
 
 def _small(chosen: image_picker.PickedImage) -> bytes:
-    return image_io.encode_png(image_io.limit_size(chosen.picture, SIZE))
+    return image_io.encode_png(image_io.resize_longer_side(chosen.picture, SIZE))
 
 
 def kept(picture: bytes, reconstruction: bytes) -> float:

@@ -102,7 +102,7 @@ def receptive_box(
     if layer.spans is None:
         return None
     height, width = network.input_size
-    top, left, bottom, right = layer.field_of(found.row, found.col)
+    top, left, bottom, right = layer.receptive_box(found.row, found.col)
     if (top, left, bottom, right) == (0, 0, height, width):
         return None
     return top / height, left / width, bottom / height, right / width

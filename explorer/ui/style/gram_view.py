@@ -82,7 +82,7 @@ def read_view(network: Network, layer: Layer, content: PickedImage, style: Picke
 def _correlations(
     _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
 ) -> ChannelCorrelations:
-    image = image_io.to_tensor(image_io.limit_size(_picture, LOOKED_PIXELS))
+    image = image_io.to_tensor(image_io.resize_longer_side(_picture, LOOKED_PIXELS))
     return gram_matrix.channel_correlations(_network, image, layer)
 
 
@@ -279,7 +279,7 @@ def _both(
 @lru_cache(maxsize=256)
 def activation_overlay(network: Network, chosen: PickedImage, layer: str, unit: int) -> str:
     """Draw a picture as a URL, bright where a neuron fires, also where it fires little."""
-    seen = image_io.limit_size(chosen.picture, LOOKED_PIXELS)
+    seen = image_io.resize_longer_side(chosen.picture, LOOKED_PIXELS)
     activation = network.activations(image_io.to_tensor(seen), [layer])[layer][:, [unit]]
     size = (seen.height, seen.width)
     heat = functional.interpolate(activation.float().cpu(), size, mode="bilinear")[0, 0]

@@ -89,7 +89,7 @@ def test_the_effective_field_is_where_the_gradient_is(tiny: Network) -> None:
     image = torch.rand(1, 3, 24, 20)
     row, col = 5, 4
     top, left, bottom, right = attribution.effective_field(tiny, image, "3", 2, row, col)
-    exact = tiny.layer("3").field_of(row, col)
+    exact = tiny.layer("3").receptive_box(row, col)
     assert exact[0] <= top < bottom <= exact[2] and exact[1] <= left < right <= exact[3]
 
 

@@ -33,7 +33,7 @@ def test_the_position_at_a_place_has_its_field_around_it(tiny: Network) -> None:
             distances = {}
             for row in range(rows):
                 for col in range(cols):
-                    top, left, bottom, right = layer.field_of(row, col, clipped=False)
+                    top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
                     middle = ((top + bottom) / 2, (left + right) / 2)
                     distances[row, col] = np.hypot(
                         middle[0] - pixel[0] - 0.5, middle[1] - pixel[1] - 0.5
@@ -60,7 +60,7 @@ def test_what_a_picture_excites_at_most_is_at_some_place(tiny: Network) -> None:
     sight = probe.probe_image(tiny, photograph(2))
     layer = tiny.shown[0]
     for best in sight.answers(layer, count=3):
-        top, left, bottom, right = layer.field_of(best.row, best.col, clipped=False)
+        top, left, bottom, right = layer.receptive_box(best.row, best.col, clipped=False)
         pixel = ((top + bottom) // 2, (left + right) // 2)
         there = {it.unit: it.value for it in sight.answers(layer, None, 5, at=pixel)}
         assert there[best.unit] == best.value
@@ -71,7 +71,7 @@ def test_between_are_the_pictures_of_those_percentiles(tiny: Network, index: Ind
     everything = {}
     for entry in source.entries():
         picture, size = source.open(entry, tiny.input_size)
-        pixels = CenterCrop(size, tiny.input_size).see(picture)
+        pixels = CenterCrop(size, tiny.input_size).network_input(picture)
         image = torch.from_numpy(np.array(pixels))[None].permute(0, 3, 1, 2) / 255
         own = tiny.activations(image, ["3"])["3"][0, 2]
         everything[entry.name] = own

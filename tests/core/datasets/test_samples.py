@@ -1,4 +1,4 @@
-"""The pictures that are always at hand."""
+"""The sample images."""
 
 import pytest
 

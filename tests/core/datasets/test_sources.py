@@ -1,4 +1,4 @@
-"""Collections: what they list, what they open, and what they refuse."""
+"""Image collections: their entries, opening of images, and invalid files and names."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def encoded(picture: Image.Image, form: str = "PNG", **options: object) -> bytes
 
 
 def bomb(side: int = 40_000) -> bytes:
-    """A PNG of a few bytes that says it has side x side pixels."""
+    """Return a PNG of a few bytes whose header says that it has side x side pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + content))
@@ -42,7 +42,7 @@ def bomb(side: int = 40_000) -> bytes:
 
 
 def messy(folder: Path) -> tuple[dict[str, tuple[int, int, int]], set[str]]:
-    """Fill a folder: the middle colour of what can be opened, by name, and what cannot be."""
+    """Fill a folder; return the central colours of valid images, and the names of invalid files."""
     red = Image.new("RGB", (60, 40), (250, 10, 10))
     half = red.copy()
     half.paste((10, 10, 250), (0, 0, 60, 20))  # blue above red
@@ -89,7 +89,7 @@ def test_a_messy_folder_is_indexed_and_what_was_skipped_is_told(
     for name, colour in good.items():
         picture, size = source.open(source.find(name))
         assert size == (40, 60) and picture.mode == "RGB"
-        # A third from the bottom, where the turned one is blue.
+        # The lower third, where the rotated image is blue.
         assert np.abs(np.subtract(picture.getpixel((30, 30)), colour)).max() <= 12, name
     plan = build.plan_index(tiny, source)
     out = tmp_path.parent / f"{tmp_path.name}.index"
@@ -100,7 +100,7 @@ def test_a_messy_folder_is_indexed_and_what_was_skipped_is_told(
     assert "(1600000000 pixels)" in index.skipped["bomb.png"]
     assert "truncated" in index.skipped["truncated.jpg"]
     assert all(name in why for name, why in index.skipped.items())
-    # What has been repaired is taken in, and what is broken still is still told.
+    # A resumed index adds repaired files, and still reports broken ones.
     (tmp_path / "empty.jpg").write_bytes(encoded(photograph(3)))
     tally = build.open_accumulator(plan, source, out, resume=True)
     list(build.build_index(tiny, source, tally, out))
@@ -128,7 +128,7 @@ def test_drawings_are_those_of_the_world() -> None:
     assert np.array_equal(np.asarray(picture), draw(7, 5).image) and size == (64, 64)
     assert source.label("5") == CLASSES[draw(7, 5).label]
     assert sources.find_source(source.text).identity == source.identity
-    # More of the same world is the same collection, grown.
+    # More drawings of the same world are the same collection.
     assert sources.find_source("sketchworld:90:7").identity == source.identity
     assert sources.find_source("sketchworld:12").identity != source.identity
     with pytest.raises(BadPicture, match="no drawing 12 among the first 12"):

@@ -36,7 +36,7 @@ def keep(inputs: Inputs, image: Tensor | str) -> str:
 
 def opened(inputs: Inputs, fingerprint: str, size: int) -> Tensor:
     return image_io.to_tensor(
-        image_io.limit_size(image_io.open_picture(inputs[fingerprint]), size)
+        image_io.resize_longer_side(image_io.open_picture(inputs[fingerprint]), size)
     )[0]
 
 
@@ -62,9 +62,9 @@ def one_after_the_other(network: Network, inputs: Inputs, film: DreamRecipe) -> 
     """Dream every frame by itself, with no more than it needs: the saved frame before, mostly."""
     made: list[Tensor] = []
     for part in film.parts():
-        given = {it: inputs[it] for it in part.inputs_after}
-        if part.before is not None:
-            given[part.before.key] = image_io.encode_png(image_io.to_picture(made[-1]))
+        given = {it: inputs[it] for it in part.inputs_with_previous}
+        if part.previous is not None:
+            given[part.previous.key] = image_io.encode_png(image_io.to_picture(made[-1]))
         made += dream(network, given, part)
     return made
 
@@ -134,10 +134,10 @@ def test_parts_and_what_they_go_on_from() -> None:
     )
     parts = film.parts()
     assert [it.pictures for it in parts] == [(0,), (1,), (2,), (3,)]
-    assert parts[0].before is None and parts[0].inputs == (names[0], names[4])
-    assert parts[3].before == parts[2] and parts[3].parts() == (parts[3],)
+    assert parts[0].previous is None and parts[0].inputs == (names[0], names[4])
+    assert parts[3].previous == parts[2] and parts[3].parts() == (parts[3],)
     assert set(parts[3].inputs) == set(names)
-    assert set(parts[3].inputs_after) == {names[0], names[2], names[3], names[4]}
+    assert set(parts[3].inputs_with_previous) == {names[0], names[2], names[3], names[4]}
     assert DreamRecipe.from_json(parts[3].to_json()) == parts[3]
 
 

@@ -179,7 +179,7 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
 @pytest.mark.parametrize("layer", ["relu1b", "relu2b", "relu3b", "relu4b", "relu5b", "logits"])
 def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) -> None:
     network = registry.load("sketchnet", device="cpu")
-    photograph = image_io.to_tensor(image_io.limit_size(samples.picture("cat"), 128))[0]
+    photograph = image_io.to_tensor(image_io.resize_longer_side(samples.picture("cat"), 128))[0]
     recipe = render_dreams.plan(
         network, [layer], pictures.keep(photograph), size=128, octaves=2, steps=4
     )

@@ -74,7 +74,7 @@ def test_other_parts_nest_layers_or_take_one(tiny: Network, inputs: dict[str, by
     }
     # The first layer alone stands in two parts, and is painted once.
     assert len(recipe.cells()) == 8 and len(recipe.parts()) == 7
-    assert recipe.pictures == tuple(range(7)) and recipe.number(5, 0) == 5
+    assert recipe.pictures == tuple(range(7)) and recipe.picture_number(5, 0) == 5
     assert {it.init for it in recipe.parts() if it.subject != "style"} == {"noise"}
 
 
@@ -174,7 +174,7 @@ def test_pictures_are_judged_beside_photograph_and_painting(
     labels = [Label("1", 0, "eye", "part", 0.3), Label("3", 1, "iris", "part", 0.3)]
     labels += [Label("3", 2, "star", "shape", 0.3), Label("3", 4, "star", "shape", 0.3)]
     judge = GridEvaluator(tiny, recipe, inputs, labels)
-    photograph = image_io.limit_size(image_io.open_picture(inputs[recipe.content]), 64)
+    photograph = image_io.resize_longer_side(image_io.open_picture(inputs[recipe.content]), 64)
     untouched = judge.measure(image_io.encode_png(photograph))
     assert set(untouched.gram) == set(untouched.content) == {"1", "3"}
     assert max(untouched.content.values()) < 1e-3 < min(untouched.gram.values())

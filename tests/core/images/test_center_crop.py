@@ -1,4 +1,4 @@
-"""The window that a network sees of a picture, and which pixels it depends on."""
+"""The centre crop of an image for a network, and the pixels that it depends on."""
 
 import numpy as np
 import pytest
@@ -13,15 +13,17 @@ def noise(height: int, width: int) -> np.ndarray:
 
 def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
     pixels = noise(24, 20)
-    assert np.array_equal(CenterCrop((24, 20), (24, 20)).see(Image.fromarray(pixels)), pixels)
+    assert np.array_equal(
+        CenterCrop((24, 20), (24, 20)).network_input(Image.fromarray(pixels)), pixels
+    )
 
 
 def test_the_middle_is_seen_undistorted() -> None:
-    frame = CenterCrop((40, 100), (20, 20))
-    assert frame.scale == 2 and frame.window == (0, 30, 40, 70)
+    crop = CenterCrop((40, 100), (20, 20))
+    assert crop.scale == 2 and crop.window == (0, 30, 40, 70)
     pixels = np.zeros((40, 100, 3), np.uint8)
     pixels[:, 30:70] = 200
-    seen = frame.see(Image.fromarray(pixels))
+    seen = crop.network_input(Image.fromarray(pixels))
     assert seen.shape == (20, 20, 3) and seen[:, 1:-1].min() == 200
 
 
@@ -30,18 +32,18 @@ def test_the_middle_is_seen_undistorted() -> None:
 def test_a_box_depends_on_its_pixels_and_on_no_others(
     size: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
-    frame = CenterCrop(size, (24, 20))
+    crop = CenterCrop(size, (24, 20))
     pixels = noise(*size)
-    top, left, bottom, right = frame.to_picture(box)
+    top, left, bottom, right = crop.box_in_image(box)
     grey = np.full_like(pixels, 128)
     grey[top:bottom, left:right] = pixels[top:bottom, left:right]
 
     def inside(values: np.ndarray) -> np.ndarray:
-        seen = frame.see(Image.fromarray(values))
+        seen = crop.network_input(Image.fromarray(values))
         return seen[box[0] : box[2], box[1] : box[3]]
 
     assert np.array_equal(inside(pixels), inside(grey))
-    # And no side is too far out by more than a pixel, whose weight may round to nothing.
+    # No side of the box is more than one pixel too far out; that pixel's weight may round to 0.
     for side, (row, col) in enumerate(((1, 0), (0, 1), (-1, 0), (0, -1))):
         edges = [top, left, bottom, right]
         if edges[side] in (0, size[side % 2]):
@@ -64,5 +66,5 @@ def test_a_reduced_jpeg_shows_the_same(tmp_path: object) -> None:
     whole, size = image_io.open_reduced(path)
     reduced, same = image_io.open_reduced(path, (50, 70))
     assert size == same == (403, 610) and reduced.size == (77, 51)
-    frame = CenterCrop(size, (50, 70))
-    assert np.abs(frame.see(whole).astype(int) - frame.see(reduced)).max() <= 6
+    crop = CenterCrop(size, (50, 70))
+    assert np.abs(crop.network_input(whole).astype(int) - crop.network_input(reduced)).max() <= 6

@@ -1,4 +1,4 @@
-"""Colours of one picture on another."""
+"""Colour operations: transfer of statistics, luma, distance and chroma."""
 
 import torch
 from torch import Tensor

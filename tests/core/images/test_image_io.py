@@ -1,4 +1,4 @@
-"""Pictures on the way in and on the way out."""
+"""Conversion between image files, tensors and pictures."""
 
 import hashlib
 import io
@@ -62,7 +62,7 @@ def test_transparent_palette_and_cmyk_become_rgb() -> None:
 
 def test_exif_rotation_is_applied() -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned a quarter to the right
+    exif[0x0112] = 6  # rotated by 90 degrees to the right
     upright = image_io.open_picture(encoded(Image.new("RGB", (30, 20)), "JPEG", exif=exif))
     assert upright.size == (20, 30)
 
@@ -87,10 +87,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_decoded() -> None:
-    # 9,000 x 9,000 black pixels take 12 kB as a PNG of one bit a pixel, and 240 MB decoded.
+    # 9,000 x 9,000 black pixels take 12 kB as a PNG with one bit per pixel, and 240 MB decoded.
     with pytest.raises(BadPicture, match="64 megapixels"):
         image_io.open_picture(encoded(Image.new("1", (9_000, 9_000))))
-    # Beyond this Pillow itself refuses to read on.
+    # Pillow itself refuses images beyond this size.
     with pytest.raises(BadPicture, match="pixels"):
         image_io.open_picture(encoded(Image.new("1", (20_000, 20_000))))
 
@@ -109,14 +109,14 @@ def test_montage_places_each_tile() -> None:
         row, col = divmod(place, 3)
         top, left = 2 + row * 8, 2 + col * 6
         assert torch.equal(sheet[0, :, top : top + 6, left : left + 4], tiles[place])
-    assert (sheet[0, :, 10:, 14:] == image_io.PAPER).all()  # the sixth place stays empty
+    assert (sheet[0, :, 10:, 14:] == image_io.BACKGROUND).all()  # the sixth tile is empty
 
 
 def test_a_fingerprint_names_the_pixels_and_their_shape(tmp_path: Path) -> None:
     pixels = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
     picture = Image.fromarray(pixels)
     name = image_io.fingerprint(picture)
-    # Taken by hand: width and height as four big-endian bytes, then RGB row by row.
+    # The hash of width and height as four big-endian bytes, then RGB row by row.
     by_hand = hashlib.sha256(struct.pack(">II", 4, 6) + bytes(range(72))).hexdigest()
     assert name == by_hand[:32]
     for ending in ("png", "bmp", "tiff"):

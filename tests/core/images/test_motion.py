@@ -1,4 +1,4 @@
-"""How dreams move from frame to frame, against known answers."""
+"""Motion between frames, against known answers."""
 
 import math
 
@@ -25,7 +25,7 @@ def centre(image: Tensor) -> tuple[float, float]:
 @pytest.mark.parametrize("turn", [0.0, 30.0, -40.0])
 @pytest.mark.parametrize("zoom", [1.0, 1.5])
 def test_things_move_as_geometry_says(zoom: float, turn: float) -> None:
-    # A wide picture, so that swapped axes or stretched coordinates are seen.
+    # A wide image, so that swapped axes or stretched coordinates are detected.
     height, width, radius = 61, 121, 5.0
     down, right = 6.0, 10.0
     image = disc(height, width, 30 + down, 60 + right, radius)
@@ -64,14 +64,14 @@ def test_light_and_contrast_return_to_where_they_were() -> None:
     assert torch.allclose(calm.mean((2, 3)), like.mean((2, 3)), atol=0.01)
     wanted = (like.var((2, 3)) + 0.05**2).sqrt()
     assert torch.allclose(calm.std((2, 3)), wanted, rtol=0.05)
-    # What is quieter than it may be is left as it is.
+    # Contrast below the limit is not changed.
     quiet = like.clamp(0, 1)
     assert torch.allclose(match_tone(quiet, quiet, 0.05), quiet, atol=1e-5)
 
 
 def test_a_dream_moves_with_its_things() -> None:
     generator = torch.Generator().manual_seed(3)
-    # A textured ground that moves 4 pixels down and 6 to the right.
+    # A textured background that moves 4 pixels down and 6 to the right.
     ground = torch.nn.functional.interpolate(
         torch.rand(1, 3, 20, 26, generator=generator), size=(120, 156), mode="bicubic"
     ).clamp(0, 1)
@@ -87,7 +87,7 @@ def test_a_dream_moves_with_its_things() -> None:
 def test_a_dream_fades_where_something_else_is_seen() -> None:
     before = torch.zeros(1, 3, 48, 64)
     now = torch.zeros(1, 3, 48, 64)
-    now[..., 32:] = 1  # something has come in from the right
+    now[..., 32:] = 1  # an object enters from the right
     moved = warp_detail(torch.full((1, 3, 48, 64), 0.2), before, now)
     assert float(moved[..., 40:56].abs().max()) < 0.02
     assert float(moved[..., 4:20].mean()) == pytest.approx(0.2, abs=0.02)

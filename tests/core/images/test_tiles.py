@@ -1,4 +1,4 @@
-"""Tiles cover every pixel once, whatever the size, and see what is around them."""
+"""The interiors of tiles cover every pixel once, for every image size, with a margin around."""
 
 import pytest
 import torch
@@ -21,19 +21,21 @@ def test_every_pixel_is_one_tiles_own(
 ) -> None:
     counted, share = torch.zeros(size), 0.0
     numbered = torch.arange(size[0] * size[1]).view(size)
-    for tile in Tiles(side, margin).cover(size, torch.Generator().manual_seed(seed)):
-        counted[tile.own] += 1
+    for tile in Tiles(side, margin).random(size, torch.Generator().manual_seed(seed)):
+        counted[tile.interior] += 1
         share += tile.share
-        assert tile.area == counted[tile.seen].numel()
-        # What is its own lies inside what is seen, and `within` finds it there.
-        assert torch.equal(numbered[tile.seen][tile.within], numbered[tile.own])
-        for own, seen, whole in zip(tile.own, tile.seen, size, strict=True):
-            assert seen.start % GRID == 0
-            # All are of one length; only at the end of the picture a little shorter.
-            least, length = min(side, whole), seen.stop - seen.start
-            assert length == least or (seen.stop == whole and least - GRID < length < least)
-            assert seen.start == 0 or own.start - seen.start >= margin
-            assert seen.stop == whole or seen.stop - own.stop >= margin
+        assert tile.area == counted[tile.padded].numel()
+        # The interior is inside the padded box, where `interior_in_padded` locates it.
+        assert torch.equal(numbered[tile.padded][tile.interior_in_padded], numbered[tile.interior])
+        for interior, padded, whole in zip(tile.interior, tile.padded, size, strict=True):
+            assert padded.start % GRID == 0
+            # All have the same length, except for a little less at the end of the image.
+            expected, length = min(side, whole), padded.stop - padded.start
+            assert length == expected or (
+                padded.stop == whole and expected - GRID < length < expected
+            )
+            assert padded.start == 0 or interior.start - padded.start >= margin
+            assert padded.stop == whole or padded.stop - interior.stop >= margin
     assert bool((counted == 1).all())
     assert share == pytest.approx(1)
 
@@ -41,5 +43,5 @@ def test_every_pixel_is_one_tiles_own(
 def test_borders_move() -> None:
     generator = torch.Generator().manual_seed(0)
     tiles = Tiles(768, 64)
-    first = {next(tiles.cover((2000, 128), generator)).own[0].stop for _ in range(40)}
+    first = {next(tiles.random((2000, 128), generator)).interior[0].stop for _ in range(40)}
     assert len(first) > 10

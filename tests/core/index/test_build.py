@@ -56,7 +56,7 @@ def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch
     stored: dict[str, dict[str, torch.Tensor]] = {layer.name: {} for layer in network.shown}
     for entry in source.entries():
         picture, size = source.open(entry, network.input_size)
-        pixels = CenterCrop(size, network.input_size).see(picture)
+        pixels = CenterCrop(size, network.input_size).network_input(picture)
         image = image_io.from_bytes(torch.from_numpy(np.array(pixels))[None])
         for name, value in network.activations(image, list(stored)).items():
             stored[name][entry.name] = value[0].reshape(*value.shape[1:], *[1] * (4 - value.ndim))

@@ -1,4 +1,4 @@
-"""What feeds a unit, against the network's own numbers."""
+"""The inputs of a unit, against the network's own activations."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from tests.conftest import as_network
 
 
 class Forked(nn.Module):
-    """Two convolutions side by side, concatenated and normalised, and a classifier over all."""
+    """Two parallel convolutions, concatenated and normalised, and a classifier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def test_feeds_are_the_weights_with_their_sign(forked: Network) -> None:
     weights = forked.module.other.weight[1]  # type: ignore[index,union-attr]
     assert {it.layer for it in found} == {"stem.1"} and len(found) == 4
     for feed in found:
-        own = weights[feed.unit]  # its normalisation turns all signs round
+        own = weights[feed.unit]  # its normalisation inverts all signs
         sign = -1 if float(own.sum()) > 0 else 1
         assert feed.weight == pytest.approx(sign * float(own.square().sum().sqrt()), rel=1e-5)
     strengths = [abs(it.weight) for it in found]

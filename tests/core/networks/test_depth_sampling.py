@@ -1,11 +1,11 @@
-"""Choosing layers by depth, against the formulas written out for every length."""
+"""Choice of layers by depth, for several numbers of layers."""
 
 import pytest
 
 from core.networks.depth_sampling import ends_of_equal_parts, evenly_spaced, nearest_to_depth
 from core.networks.network import Network
 
-# Indices that the earlier, separate functions chose, by (number of items, count).
+# Expected indices, by (number of items, count).
 WITH_ENDS = {
     (1, 1): [0],
     (1, 4): [0],

@@ -1,4 +1,4 @@
-"""Watching a network through hooks."""
+"""Reading a network's activations through hooks."""
 
 import threading
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ExplorerError
-from core.networks.hooks import HookedExtractor, watching
+from core.networks.hooks import HookedExtractor, observe_outputs
 from core.networks.tracing import OutputNode
 
 
@@ -24,7 +24,7 @@ def hooks_in(module: nn.Module) -> int:
 
 def test_every_module_is_seen_as_it_ends() -> None:
     module, seen = network(), list[str]()
-    with watching(module, lambda path, part, output: seen.append(path)):
+    with observe_outputs(module, lambda path, part, output: seen.append(path)):
         module(torch.rand(1, 3, 6, 7))
     assert seen == ["0.0", "0.1", "0", "1", "2", ""]
     assert hooks_in(module) == 0
@@ -37,7 +37,7 @@ def test_nothing_stays_behind_after_an_exception() -> None:
         if path == "1":
             raise ValueError("enough")
 
-    with pytest.raises(ValueError, match="enough"), watching(module, watcher):
+    with pytest.raises(ValueError, match="enough"), observe_outputs(module, watcher):
         module(torch.rand(1, 3, 6, 7))
     assert hooks_in(module) == 0
     short = HookedExtractor(module, (OutputNode("1", "one"),))
@@ -89,7 +89,7 @@ def test_dead_units_get_gradient() -> None:
 
 def test_other_threads_are_not_seen() -> None:
     module, seen = network(), list[str]()
-    with watching(module, lambda path, part, output: seen.append(path)):
+    with observe_outputs(module, lambda path, part, output: seen.append(path)):
         other = threading.Thread(target=module, args=(torch.rand(1, 3, 6, 7),))
         other.start()
         other.join()

@@ -1,4 +1,4 @@
-"""The ladder of shown layers is what a person would call the layers of a network."""
+"""The layers that are shown by default, for torchvision's networks and others."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def shown(module: nn.Module, size: tuple[int, int] = (224, 224)) -> list[str]:
 def build(name: str) -> nn.Module:
     """Build a torchvision network without memory for its weights."""
     slow = name in ("googlenet", "inception_v3")
-    # RegNet computes its widths with tensors.
+    # RegNet's constructor computes its widths with tensors.
     with torch.device("cpu" if name.startswith("regnet") else "meta"):
         module: nn.Module = models.get_model(
             name, weights=None, **({"init_weights": False} if slow else {})
@@ -24,7 +24,7 @@ def build(name: str) -> nn.Module:
     return module
 
 
-LADDERS = {
+SHOWN_LAYERS = {
     "alexnet": "features.1 features.4 features.7 features.9 features.11 classifier.2 classifier.5 "
     "classifier.6",
     "vgg11": "features.1 features.4 features.7 features.9 features.12 features.14 features.17 "
@@ -51,9 +51,9 @@ LADDERS = {
 }
 
 
-@pytest.mark.parametrize("name", LADDERS)
+@pytest.mark.parametrize("name", SHOWN_LAYERS)
 def test_torchvision(name: str) -> None:
-    assert shown(build(name)) == LADDERS[name].split()
+    assert shown(build(name)) == SHOWN_LAYERS[name].split()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ class Block(nn.Module):
 
 
 class Tutorial(nn.Module):
-    """The network that every tutorial starts with."""
+    """The small network of many tutorials."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The catalogue of layers, finding them, and reading their activations."""
+"""The catalogue of layers, finding layers, and reading their activations."""
 
 import pytest
 import torch
@@ -92,11 +92,11 @@ def test_find_names_the_nearest() -> None:
 
 def test_a_place_outside_the_layer_is_refused() -> None:
     conv = layers.list_layers(initialised((11, 8)), (11, 8))[0]
-    assert conv.field_of(4, 5) == (8, 5, 11, 8)
-    assert conv.field_of(5, 6, clipped=False) == (10, 6, 13, 9)
+    assert conv.receptive_box(4, 5) == (8, 5, 11, 8)
+    assert conv.receptive_box(5, 6, clipped=False) == (10, 6, 13, 9)
     for row, col in ((5, 0), (0, 6), (-1, 0)):
         with pytest.raises(ExplorerError, match=r"layer 0 has 5 rows and 6 columns"):
-            conv.field_of(row, col)
+            conv.receptive_box(row, col)
 
 
 def test_a_picture_that_does_not_fit_is_refused_in_one_line() -> None:
@@ -116,7 +116,7 @@ def test_a_network_without_layers_is_refused() -> None:
 
 
 def channels_of(module: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """Check that every layer gives its channels on axis 1; return the shapes of the shown ones."""
+    """Check that every layer has its channels on axis 1; return the shapes of the shown ones."""
     module.eval()
     catalogue = layers.list_layers(module, size)
     with torch.no_grad():
@@ -165,7 +165,7 @@ def test_convnext_gives_channels_first_inside_its_blocks() -> None:
 
 
 class Unstable(nn.Module):
-    """Control flow that depends on values cannot be traced."""
+    """Control flow that depends on values, which cannot be traced."""
 
     def __init__(self) -> None:
         super().__init__()

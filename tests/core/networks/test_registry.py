@@ -1,4 +1,4 @@
-"""The catalogue, and loading networks with weights that the tests make themselves."""
+"""The catalogue of networks, and loading of weights that the tests create."""
 
 from pathlib import Path
 from urllib.error import URLError
@@ -60,7 +60,7 @@ def test_catalogue_knows_what_is_ready() -> None:
 def test_a_checkpoint_computes_what_its_network_computed(
     tmp_path: Path, name: str, options: dict[str, object]
 ) -> None:
-    # googlenet's own auxiliary heads are in the file and have no place in the network.
+    # The file also has googlenet's auxiliary heads, which the network does not have.
     state = random_weights(name, **options)
     network = registry.load(name, saved(tmp_path / "own.safetensors", state), "cpu")
     reference = models.get_model(name, weights=None, **options)
@@ -138,7 +138,7 @@ def test_offline_says_which_file_and_what_to_do(monkeypatch: pytest.MonkeyPatch)
 def test_published_weights_come_through_torchvisions_own_download(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The download itself is replaced by one that writes the file; all else is the real path."""
+    """The download is replaced by a function that writes the file; the rest is unchanged."""
     asked = []
 
     def download(url: str, target: str, hash_prefix: str | None, progress: bool) -> None:
@@ -182,13 +182,13 @@ def test_normalising_is_exact_and_so_is_its_gradient() -> None:
     image = torch.rand(2, 3, 4, 5, dtype=torch.float64).requires_grad_()
 
     def normalised(image: Tensor) -> Tensor:
-        result: Tensor = network_module.Normalised.apply(image, shift, scale, torch.float64)
+        result: Tensor = network_module.Normalisation.apply(image, shift, scale, torch.float64)
         return result
 
     assert torch.allclose(normalised(image), image * scale + shift)
     assert normalised(image).is_contiguous(memory_format=torch.channels_last)
     assert torch.autograd.gradcheck(normalised, image)
-    half = network_module.Normalised.apply(
+    half = network_module.Normalisation.apply(
         image.float(), shift.float(), scale.float(), torch.bfloat16
     )
     assert half.dtype == torch.bfloat16

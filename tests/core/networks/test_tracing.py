@@ -1,4 +1,4 @@
-"""Cutting a network off: nothing below runs, nothing is overwritten, dead units get gradient."""
+"""Truncation of a network: nothing else runs, nothing is overwritten, dead units get gradient."""
 
 import threading
 
@@ -19,7 +19,7 @@ def cut_at(module: nn.Module, *nodes: str, redirect_relu: bool = False) -> nn.Mo
 
 
 class Checked(nn.Module):
-    """A block that asserts what it is given, as torchvision's transformer does."""
+    """A block that asserts a property of its input, as torchvision's transformer does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,13 +51,13 @@ def test_side_branches_are_left_out() -> None:
     module = models.googlenet(init_weights=False).eval()
     short = cut_at(module, "inception3a.branch1.relu")
     held = [part for part in short.modules() if isinstance(part, nn.Conv2d)]
-    # Three convolutions in the stem, and the branch itself.
+    # Three convolutions in the stem, and that of the branch.
     assert len(held) == 4
 
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet", "mobilenet_v3_small"])
 def test_no_activation_is_overwritten(name: str) -> None:
-    """Every node at once gives what each gives as the last node of a network cut there."""
+    """The values of all nodes together are those of networks truncated at each node."""
     torch.manual_seed(0)
     options = {"init_weights": False} if name == "googlenet" else {}
     module = models.get_model(name, weights=None, num_classes=5, **options).double().eval()
@@ -76,7 +76,7 @@ def test_no_activation_is_overwritten(name: str) -> None:
 
 
 class InPlace(nn.Module):
-    """Every way to work in place, with the overwritten tensors used again afterwards."""
+    """All kinds of in-place operations, with later use of the overwritten tensors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def test_in_place_steps_keep_their_effect() -> None:
     with torch.no_grad():
         found = truncate(traced, [OutputNode(name, name) for name in names])(image)
         assert torch.allclose(found[names[-1]], module(image))
-        # The one before the first activation keeps its negative values.
+        # The activation before the first ReLU keeps its negative values.
         assert torch.equal(found["conv"], module.conv(image))
     assert found["conv"].min() < 0
     assert module.act.inplace
@@ -142,9 +142,9 @@ def test_redirected_gradient_against_the_rule(ceiling: float, seed: int) -> None
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(4, 3, 2, 5, generator=generator, dtype=torch.float64) * 6
     gradient = torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    x[1] = -x[1].abs()  # a closed ReLU
-    x[2] = x[2].abs() + 7  # beyond the ceiling of a ReLU6
-    gradient[3] = gradient[3] * (x[3] < 0)  # gradient at closed places only
+    x[1] = -x[1].abs()  # inactive ReLUs
+    x[2] = x[2].abs() + 7  # above the ceiling of a ReLU6
+    gradient[3] = gradient[3] * (x[3] < 0)  # gradient at inactive positions only
     x.requires_grad_()
     out = redirected_relu(x, ceiling)
     assert torch.equal(out, x.clamp(0, ceiling))
@@ -161,7 +161,7 @@ def test_each_picture_is_redirected_by_itself() -> None:
 
 
 class Functional(nn.Module):
-    """A ReLU of every kind behind each other."""
+    """ReLUs of every kind in sequence."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ def test_a_dead_unit_gets_gradient() -> None:
     assert gradients[False] is not None
     assert gradients[True] is not None
     assert gradients[False].abs().max() == 0
-    # Following it downwards wakes the unit: the gradient is that of the bare convolution.
+    # Gradient descent activates the unit: the gradient is that of the convolution alone.
     wanted = -module.conv.weight[1].view(1, 3, 1, 1) / (2 * 4 * 5)
     assert torch.allclose(gradients[True], wanted.expand_as(gradients[True]))
 
@@ -234,7 +234,7 @@ def test_what_cannot_be_traced_gives_none() -> None:
 
 
 def test_networks_in_other_threads_run_while_one_is_traced() -> None:
-    """torch.fx patches every module of the process while it traces."""
+    """During tracing, torch.fx patches every module of the process."""
     torch.manual_seed(0)
     module = nn.Sequential(*[nn.Conv2d(3, 3, 1) for _ in range(20)], InPlace()).eval()
     image = torch.rand(1, 3, 4, 4)

@@ -1,4 +1,4 @@
-"""The same network with another pooling, and unaware of its border."""
+"""Variants of a network: other pooling, and replicate padding in deep layers."""
 
 import gc
 import weakref
@@ -43,8 +43,8 @@ def test_windows_are_pooled_otherwise_with_the_same_weights(network: Network) ->
             / torch.tensor([0.2, 0.25, 0.3]).view(1, 3, 1, 1)
         )
     )
-    wanted = nn.functional.avg_pool2d(x, 3, 2, ceil_mode=True)
-    torch.testing.assert_close(seen(average, "1", image), wanted)
+    expected = nn.functional.avg_pool2d(x, 3, 2, ceil_mode=True)
+    torch.testing.assert_close(seen(average, "1", image), expected)
     strongest = seen(network, "1", image)
     torch.testing.assert_close(strongest, nn.functional.max_pool2d(x, 3, 2, ceil_mode=True))
     most = seen(with_pooling(network, "max"), "2", image)
@@ -61,18 +61,18 @@ def test_deep_convolutions_repeat_the_last_row() -> None:
     shallow, deep = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 5, 3, padding=(1, 2))
     strided = nn.Conv2d(4, 4, 4, stride=4, padding=1)
     network = as_network(nn.Sequential(shallow, strided, deep), (32, 24))
-    twin = with_replicate_padding(network)
+    variant = with_replicate_padding(network)
     image = torch.rand(1, 3, 32, 24)
     before = seen(network, "1", image)
-    # The first two see the image, or places one pixel apart.
-    torch.testing.assert_close(seen(twin, "1", image), before)
+    # The first two convolutions read the image, or positions one pixel apart.
+    torch.testing.assert_close(seen(variant, "1", image), before)
     repeated = before[..., [0, *range(before.shape[2]), -1], :]
     repeated = repeated[..., [0, 0, *range(before.shape[3]), -1, -1]]
-    wanted = nn.functional.conv2d(repeated, deep.weight, deep.bias)
-    torch.testing.assert_close(seen(twin, "2", image), wanted)
-    assert not torch.equal(seen(network, "2", image), wanted)
+    expected = nn.functional.conv2d(repeated, deep.weight, deep.bias)
+    torch.testing.assert_close(seen(variant, "2", image), expected)
+    assert not torch.equal(seen(network, "2", image), expected)
     assert deep.padding_mode == "zeros"
-    assert twin.module[2].weight is deep.weight  # type: ignore[index]
+    assert variant.module[2].weight is deep.weight  # type: ignore[index]
 
 
 def test_sketchnet_hardly_knows_where_a_flat_picture_ends() -> None:
@@ -92,9 +92,9 @@ def test_one_twin_is_made_of_a_network_and_forgotten_with_it(network: Network) -
     assert style_variant(network, "average") is style_variant(network, "average")
     assert style_variant(network) is network, "it has no deep convolution"
     sketchnet = registry.load(registry.SKETCHNET, device="cpu")
-    twin = style_variant(sketchnet)
-    assert twin is not sketchnet
-    assert style_variant(twin) is twin
+    variant = style_variant(sketchnet)
+    assert variant is not sketchnet
+    assert style_variant(variant) is variant
     kept = weakref.ref(sketchnet)
     del sketchnet
     gc.collect()

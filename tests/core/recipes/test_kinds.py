@@ -1,4 +1,4 @@
-"""Recipes there and back, their keys, and what they refuse."""
+"""Recipes to JSON and back, their keys, and invalid settings."""
 
 import dataclasses
 import json
@@ -51,7 +51,7 @@ def test_key_depends_on_every_field_and_on_nothing_else() -> None:
 
 
 def test_key_is_stable() -> None:
-    # Keys name results in stores that people have; a change of this one orphans them all.
+    # Keys identify results in users' stores; a changed key would lose them all.
     assert RECIPE.key == "3028d746bcd6da30ad455f4c7fc2ed03"
 
 
@@ -121,7 +121,7 @@ def test_a_large_recipe_has_parts_of_as_many_units_as_climb_together() -> None:
     ]
     assert {dataclasses.replace(part, units=large.units) for part in parts} == {large}
     assert parts[0].parts() == (parts[0],) and RECIPE.parts() == (RECIPE,)
-    # Four times the pixels, a quarter of the units.
+    # Four times the pixels, so a quarter of the units.
     assert [
         it.units for it in dataclasses.replace(large, size=256, units=(5, 1, 3, 0, 7)).parts()
     ] == [

@@ -102,13 +102,13 @@ def test_costs_are_told_from_the_first_step(
     for progress in transfer.render(tiny, recipe, pictures.inputs):
         if progress.history is not None:
             shares.append(progress.history.share)
-            lengths.append({len(it) for it in progress.history.costs.values()})
+            lengths.append({len(it) for it in progress.history.losses.values()})
             history = progress.history
     assert lengths == [{at + 1} for at in range(45)], "15 steps at each of 3 sizes"
     assert shares == pytest.approx([(at + 1) / 45 for at in range(45)])
     (picture,) = progress.pictures
     ended = json.loads(str(picture.facts["losses"]))
-    assert {name: downsample_curve(it) for name, it in history.costs.items()} == {
+    assert {name: downsample_curve(it) for name, it in history.losses.items()} == {
         name: it["curve"] for name, it in ended.items()
     }
 
@@ -154,7 +154,7 @@ def test_content_is_reconstructed_from_noise(
     assert recipe.subject == "reconstruction" and recipe.style_layers == ()
     found = painted(tiny, recipe, pictures)
     assert losses(found)["content 1"]["end"] < 0.1 * losses(found)["content 1"]["start"]
-    target = image_io.to_tensor(image_io.limit_size(image_io.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.resize_longer_side(image_io.to_picture(scene), 80))[0]
     alike = torch.corrcoef(torch.stack([found.image.flatten(), target.flatten()]))[0, 1]
     assert float(alike) > 0.7
 
@@ -187,7 +187,7 @@ def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
     pictures: Pictures,
 ) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    photograph = image_io.to_tensor(image_io.limit_size(samples.picture("cat"), 96))[0]
+    photograph = image_io.to_tensor(image_io.resize_longer_side(samples.picture("cat"), 96))[0]
     recipe = transfer.plan(
         network,
         content=pictures.keep(photograph),
@@ -208,7 +208,7 @@ def test_light_alone_keeps_colours(
 ) -> None:
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     found = painted(tiny, small(tiny, colours="light", **named), pictures)
-    target = image_io.to_tensor(image_io.limit_size(image_io.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.resize_longer_side(image_io.to_picture(scene), 80))[0]
     apart = found.image - target
     inside = ((found.image > 0.004) & (found.image < 0.996)).all(0)
     assert float((apart[0] - apart[2]).abs()[inside].max()) < 1e-5
@@ -232,7 +232,7 @@ def test_outside_its_mask_nothing_is_painted(
     mask[..., 43:] = 1
     named = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),)}
     found = painted(tiny, small(tiny, masks=(pictures.keep(mask),), **named), pictures)
-    target = image_io.to_tensor(image_io.limit_size(image_io.to_picture(scene), 80))[0]
+    target = image_io.to_tensor(image_io.resize_longer_side(image_io.to_picture(scene), 80))[0]
     apart = (found.image - target).abs().mean(0)
     assert float(apart[:, :37].max()) < 1e-4 and float(apart[:, 44:].mean()) > 0.03
 

@@ -18,7 +18,7 @@ RUNNER = CliRunner()
 @pytest.fixture
 def cat(tmp_path: Path) -> Path:
     path = tmp_path / "cat.jpg"
-    image_io.limit_size(samples.picture("cat"), 96).save(path)
+    image_io.resize_longer_side(samples.picture("cat"), 96).save(path)
     return path
 
 

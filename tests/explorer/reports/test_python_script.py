@@ -91,7 +91,7 @@ def test_a_picture_that_is_at_hand_is_named(sketchnet: Network) -> None:
 
 
 def test_a_picture_of_one_s_own_is_a_file(sketchnet: Network) -> None:
-    own = image_io.limit_size(samples.picture("coffee"), 70)
+    own = image_io.resize_longer_side(samples.picture("coffee"), 70)
     own.save("image.png")
     recipe = render_dreams.plan(sketchnet, ["relu2b"], image_io.fingerprint(own), size=64, steps=2)
     assert 'image = images.open_picture("image.png")' in same(recipe, 0, own)

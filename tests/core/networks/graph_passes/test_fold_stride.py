@@ -1,4 +1,4 @@
-"""Folded convolutions give what plain ones give, and gradients too."""
+"""Folded convolutions have the values and gradients of the original ones."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Fused convolutions give what convolution and ReLU give one after the other, and gradients too."""
+"""Fused convolutions have the values and gradients of a convolution and a ReLU in sequence."""
 
 import copy
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from core.networks.tracing import OutputNode, trace, truncate
 
 
 class Fire(nn.Module):
-    """Two branches joined, as in SqueezeNet, and read by a convolution."""
+    """Two concatenated branches, as in SqueezeNet, that a convolution reads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Fire(nn.Module):
 
 
 class HalfJoined(nn.Module):
-    """Joins what a ReLU gave to what none did."""
+    """Concatenates the result of a ReLU with a tensor that no ReLU computed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class HalfJoined(nn.Module):
 
 
 class Skipping(nn.Module):
-    """Adds what it read to what it made, as in a residual network."""
+    """Adds its input to its output, as in a residual network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ def test_what_is_left_alone(part: nn.Module) -> None:
 
 
 def test_images_of_several_sizes_take_turns() -> None:
-    """Kernels are ordered for the size they are used at, and for another one anew."""
+    """Kernels are reordered when the image size changes."""
     convolution = nn.Conv2d(5, 7, 3, padding=1)
     fused = FusedConvolution(convolution, relu=True)
     for shape in ((2, 5, 8, 8), (1, 5, 31, 9), (2, 5, 8, 8), (3, 5, 1, 4)):

@@ -1,4 +1,4 @@
-"""Pooling before the ReLU changes no bit of what comes out, nor of its gradient."""
+"""Pooling before the ReLU changes no bit of the result, nor of its gradient."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from core.networks.tracing import OutputNode, redirected_relu, trace, truncate
 
 
 class Fire(nn.Module):
-    """Two branches with a ReLU each, joined, as in SqueezeNet."""
+    """Two concatenated branches with a ReLU each, as in SqueezeNet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Functional(nn.Module):
 
 
 class Forked(nn.Module):
-    """Its ReLU is read by the pool and by something else."""
+    """Its ReLU is read by the pool and by another operation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def plain() -> nn.Module:
 
 
 def halves(image: Tensor) -> Tensor:
-    """Round coarsely, so that windows hold several largest values."""
+    """Round coarsely, so that a window has several equal maxima."""
     return (image * 2).round() / 2
 
 
@@ -64,7 +64,7 @@ MODULES = {
     "forked": Forked,
     "ReLU6": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(), nn.MaxPool2d(2)),
 }
-# Those in which something can be moved.
+# The modules in which a ReLU can be moved.
 MOVED = ("plain", "then more", "joined", "functions")
 
 
@@ -76,7 +76,7 @@ def traced(module: nn.Module, *names: str, redirect: bool = False) -> fx.GraphMo
 
 
 def order(network: fx.GraphModule) -> list[str]:
-    """Name each pool and each ReLU, in the order of execution."""
+    """Return ``pool`` or ``relu`` for each pool and each ReLU, in the order of execution."""
     found = []
     for node in network.graph.nodes:
         part = network.get_submodule(node.target) if node.op == "call_module" else node.target

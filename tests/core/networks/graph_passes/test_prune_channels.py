@@ -1,4 +1,4 @@
-"""A narrowed network gives what is wanted of it, and its gradient, as the whole one does."""
+"""A pruned network gives the used channels, and their gradient, as the whole network does."""
 
 import contextlib
 
@@ -17,7 +17,7 @@ from tests.conftest import as_network
 
 
 class Fire(nn.Module):
-    """Two branches with a ReLU each, joined, as in SqueezeNet; one normalises."""
+    """Two concatenated branches with a ReLU each, as in SqueezeNet; one normalises."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Fire(nn.Module):
 
 
 class Residual(nn.Module):
-    """What comes in is added to what comes out."""
+    """Adds its input to its output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Residual(nn.Module):
 
 
 class Rows(nn.Module):
-    """Joins along rows, where no channel is another."""
+    """Concatenates along rows, so that channels keep their meaning."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ MODULES = {
     "rows": lambda: after(Rows()),
     "places": lambda: after(nn.Conv2d(4, 1, 3), nn.Flatten()),
 }
-# Those of which every channel is computed still.
+# The modules that cannot be pruned.
 WHOLE = ("residual", "groups", "rows", "places")
 
 
@@ -97,12 +97,12 @@ def test_what_is_kept_stays_as_it_was(kind: str, kept: tuple[int, ...], redirect
     module = lively(MODULES[kind]())
     before = {name: value.clone() for name, value in module.state_dict().items()}
     whole, few = traced(module, redirect), traced(module, redirect)
-    kept = (kept[0], 7) if kind.startswith("joined") else kept  # of both that are joined
-    narrowed = prune_channels(few, {"last": kept})
-    assert narrowed == (set() if kind in WHOLE else {"last"})
+    kept = (kept[0], 7) if kind.startswith("joined") else kept  # one of each concatenated tensor
+    pruned = prune_channels(few, {"last": kept})
+    assert pruned == (set() if kind in WHOLE else {"last"})
     image = torch.rand(2, 3, 18, 22, dtype=torch.float64).requires_grad_()
     (expected,), (found,) = whole(image).values(), few(image).values()
-    if not narrowed:
+    if not pruned:
         assert torch.equal(expected, found)
         return
     expected = expected[:, list(kept)]
@@ -132,14 +132,14 @@ def test_what_others_read_too_stays_whole() -> None:
 
 
 @pytest.mark.parametrize("layer", ["features.1", "features.4", "features.12", "logits"])
-def test_squeezenet_is_narrowed_everywhere(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_squeezenet_is_pruned_everywhere(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_module, "has_fast_bfloat16", lambda device: False)
     monkeypatch.setattr(network_module, "autocast", lambda device: contextlib.nullcontext())
     torch.manual_seed(0)
     network = as_network(models.squeezenet1_0(weights=None), (64, 64))
     name = network.layer(layer).name if layer != "logits" else network.shown[-1].name
     extractor = network.extractor([name], for_gradients=True, units={name: [9, 4, 9]})
-    assert extractor.kept == {name: (4, 9)}
+    assert extractor.kept_channels == {name: (4, 9)}
     image = torch.rand(1, 3, 64, 64)
     whole = network.activations(image, [name])[name][:, [4, 9]]
     torch.testing.assert_close(extractor(image)[name], whole, rtol=1e-4, atol=1e-5)
@@ -174,6 +174,6 @@ def test_what_is_read_whole_by_one_is_whole_for_both() -> None:
 
 def test_nothing_is_left_out_unasked(tiny: Network) -> None:
     name = tiny.shown[0].name
-    assert not tiny.extractor([name], for_gradients=True).kept
-    assert not tiny.extractor([name], units={name: [0]}).kept
+    assert not tiny.extractor([name], for_gradients=True).kept_channels
+    assert not tiny.extractor([name], units={name: [0]}).kept_channels
     assert network_module.NO_UNITS == {}

@@ -15,10 +15,10 @@ from core.networks.layers import Layer
 
 
 def make_transparent(module: nn.Module) -> nn.Module:
-    """Give a network weights through which every change of a pixel gets through.
+    """Set a network's weights so that every change of a pixel propagates.
 
-    All weights are positive, so that an infinite pixel reaches whatever can see it: nothing
-    cancels, no ReLU closes, and it wins every maximum.
+    All weights are positive, so that an infinite pixel changes everything that depends on it:
+    nothing cancels, no ReLU is inactive, and the pixel is the maximum of every window.
     """
     module.eval().double()
     with torch.no_grad():
@@ -30,63 +30,67 @@ def make_transparent(module: nn.Module) -> nn.Module:
     return module
 
 
-def seen_by_brute_force(
-    module: nn.Module, wanted: list[Layer], size: tuple[int, int], side: int
+def brute_force_fields(
+    module: nn.Module, checked: list[Layer], size: tuple[int, int], side: int
 ) -> dict[str, list[tuple[int, int] | None]]:
-    """Find by experiment which rows (side 0) or columns (1) each row or column of a layer sees."""
-    pictures = torch.ones(size[side] + 1, 3, *size, dtype=torch.float64)
+    """Return which rows (side 0) or columns (1) change each row or column of a layer."""
+    images = torch.ones(size[side] + 1, 3, *size, dtype=torch.float64)
     for line in range(size[side]):
-        pictures[line].select(1 + side, line).fill_(math.inf)
+        images[line].select(1 + side, line).fill_(math.inf)
     with torch.no_grad():
-        found = layers.build_extractor(module, wanted)(pictures)
+        values = layers.build_extractor(module, checked)(images)
     result = {}
-    for name, value in found.items():
+    for name, value in values.items():
         changed = ~torch.isclose(value[:-1], value[-1:], rtol=1e-6, atol=0.0)
-        by_place = changed.any(1).any(2 - side)  # [lines of the picture, places of the layer]
-        places = [lines.nonzero().flatten().tolist() for lines in by_place.T]
-        result[name] = [(lines[0], lines[-1] + 1) if lines else None for lines in places]
+        by_position = changed.any(1).any(2 - side)  # [image lines, positions]
+        lines_by_position = [lines.nonzero().flatten().tolist() for lines in by_position.T]
+        result[name] = [(lines[0], lines[-1] + 1) if lines else None for lines in lines_by_position]
     return result
 
 
-def check(module: nn.Module, size: tuple[int, int], only_shown: bool = True) -> list[Layer]:
+def check_layers(module: nn.Module, size: tuple[int, int], only_shown: bool = True) -> list[Layer]:
     """Compare all fields of a network's layers with brute force; return the layers."""
     make_transparent(module)
-    wanted = [
+    checked = [
         layer
         for layer in layers.list_layers(module, size)
         if layer.spans is not None and (layer.shown or not only_shown)
     ]
-    assert wanted
-    rows = seen_by_brute_force(module, wanted, size, 0)
-    cols = seen_by_brute_force(module, wanted, size, 1)
-    for layer in wanted:
+    assert checked
+    rows = brute_force_fields(module, checked, size, 0)
+    cols = brute_force_fields(module, checked, size, 1)
+    for layer in checked:
         check_layer(layer, rows[layer.name], cols[layer.name])
-    return wanted
+    return checked
 
 
 def check_layer(
     layer: Layer, rows: list[tuple[int, int] | None], cols: list[tuple[int, int] | None]
 ) -> None:
-    """Compare the field of every place of a layer with what was found by experiment."""
+    """Compare the field of every position of a layer with the brute-force result."""
     assert (len(rows), len(cols)) == layer.size
-    for row, seen_rows in enumerate(rows):
-        for col, seen_cols in enumerate(cols):
-            if seen_rows is None or seen_cols is None:
+    for row, row_field in enumerate(rows):
+        for col, col_field in enumerate(cols):
+            if row_field is None or col_field is None:
                 continue
-            (top, bottom), (left, right) = seen_rows, seen_cols
-            assert layer.field_of(row, col) == (top, left, bottom, right), (layer.name, row, col)
+            (top, bottom), (left, right) = row_field, col_field
+            assert layer.receptive_box(row, col) == (top, left, bottom, right), (
+                layer.name,
+                row,
+                col,
+            )
             if layer.receptive_field is not None and layer.stride is not None:
                 check_endless(layer, row, col)
 
 
 def check_endless(layer: Layer, row: int, col: int) -> None:
-    """Check that the box on an endless picture has its fixed size and place, and fits the other."""
-    top, left, bottom, right = layer.field_of(row, col, clipped=False)
+    """Check size and position of the box on an endless image, and that it fits the clipped one."""
+    top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
     height, width = layer.input_size
     assert (bottom - top, right - left) == layer.receptive_field
-    first = layer.field_of(0, 0, clipped=False)
+    first = layer.receptive_box(0, 0, clipped=False)
     assert (top - first[0], left - first[1]) == (row * layer.stride[0], col * layer.stride[1])
-    inner = layer.field_of(row, col)
+    inner = layer.receptive_box(row, col)
     if top >= 0 and left >= 0 and bottom <= height and right <= width:
         assert inner == (top, left, bottom, right)
     else:
@@ -116,7 +120,7 @@ class Branches(nn.Module):
 
 
 class Shuffled(nn.Module):
-    """Channels divided, one half convolved, and shuffled together again."""
+    """Split channels: one half is convolved; then the halves are shuffled."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +137,7 @@ class Shuffled(nn.Module):
 
 
 class Gated(nn.Module):
-    """Squeeze and excitation: what follows sees the whole picture but keeps its stride."""
+    """Squeeze and excitation: later layers depend on the whole image but keep their stride."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +152,7 @@ class Gated(nn.Module):
 
 
 class Sliced(nn.Module):
-    """Colours taken apart and put together, padding on one side, every second row, a crop."""
+    """Split and concatenated channels, padding on one side, every second row, and a crop."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +165,7 @@ class Sliced(nn.Module):
 
 
 class ChannelsLast(nn.Module):
-    """Layers over [N, H, W, C]: normalisation and linear are local to a place."""
+    """Layers on [N, H, W, C]: normalisation and linear layers are local to a position."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -191,7 +195,7 @@ def gaps() -> nn.Module:
 
 
 def padded_beyond() -> nn.Module:
-    """More padding than window: places at the border see nothing."""
+    """More padding than window: positions at the border depend on nothing."""
     return nn.Sequential(nn.ZeroPad2d((4, 1, 0, 3)), nn.Conv2d(3, 4, (2, 3), padding=(2, 0)))
 
 
@@ -218,11 +222,11 @@ HAND_MADE = (
 @pytest.mark.parametrize("size", [(23, 31), (34, 27)])
 def test_hand_made(build: Callable[[], nn.Module], size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    check(build(), size, only_shown=False)
+    check_layers(build(), size, only_shown=False)
 
 
 def slim_vgg11() -> nn.Module:
-    # The classifier behind it sees the whole picture, and would take most of the time.
+    # Without the classifier, which depends on the whole image and would take most of the time.
     return vgg.make_layers([it if it == "M" else int(it) // 16 for it in vgg.cfgs["A"]])
 
 
@@ -244,7 +248,7 @@ def googlenet() -> nn.Module:
     return models.googlenet(init_weights=False)
 
 
-# Where torchvision lets us, with few channels: the windows are what matters.
+# With few channels, where torchvision has an option for that: only the windows matter.
 @pytest.mark.parametrize(
     ("build", "size"),
     [
@@ -259,13 +263,13 @@ def googlenet() -> nn.Module:
 )
 def test_torchvision(build: Callable[[], nn.Module], size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    check(build(), size)
+    check_layers(build(), size)
 
 
 def test_sketchnet() -> None:
     network = pytest.importorskip("core.sketchnet.model")
     torch.manual_seed(0)
-    found = check(network.SketchNet(5), (50, 37))
+    found = check_layers(network.SketchNet(5), (50, 37))
     assert found[0].stride == (1, 1)
     assert found[0].receptive_field == (3, 3)
 
@@ -275,7 +279,7 @@ def entry(module: nn.Module, name: str, size: tuple[int, int]) -> Layer:
 
 
 def test_fields_known_from_the_literature() -> None:
-    """Araujo, Norris and Sim (Distill 2019), table 1, and the usual sums for VGG and ResNet."""
+    """Araujo, Norris and Sim (Distill 2019), table 1, and the known values for VGG and ResNet."""
     with torch.device("meta"):
         inception = models.inception_v3(init_weights=False)
         vgg, resnet, alexnet = models.vgg16(), models.resnet18(), models.alexnet()
@@ -288,7 +292,7 @@ def test_fields_known_from_the_literature() -> None:
 
 def test_asymmetric_windows_in_numbers() -> None:
     layer = entry(windows(), "4", (34, 27))
-    # Rows: 5 (3 taps, 2 apart), then 2 more pools taps 2 apart, then 4 places of 4 either way.
+    # Rows: 5 (3 taps, 2 apart), plus 2 pooling taps 2 apart, plus 4 positions of stride 4.
     assert layer.stride == (4, 3)
     assert layer.receptive_field == (5 + 2 * 2 + 4 * 4, 5 + 1 + 4 * 3)
 
@@ -298,12 +302,12 @@ def test_whole_picture() -> None:
     after = layers.find_layer(gated, "after", "it")
     assert after.receptive_field is None
     assert after.stride == (4, 4)
-    assert after.field_of(0, 0, clipped=False) == (0, 0, 23, 31)
+    assert after.receptive_box(0, 0, clipped=False) == (0, 0, 23, 31)
     assert layers.find_layer(gated, "mean", "it").stride is None
     alexnet = models.alexnet(num_classes=3)
     logits = entry(alexnet, "classifier.6", (67, 71))
     assert (logits.receptive_field, logits.stride, logits.size) == (None, None, None)
-    assert logits.field_of(0, 0) == (0, 0, 67, 71)
+    assert logits.receptive_box(0, 0) == (0, 0, 67, 71)
 
 
 def test_adaptive_pooling_that_changes_nothing_keeps_the_field() -> None:
@@ -311,13 +315,13 @@ def test_adaptive_pooling_that_changes_nothing_keeps_the_field() -> None:
         alexnet = models.alexnet()
     same = entry(alexnet, "avgpool", (224, 224))
     assert same.receptive_field == (195, 195)
-    # 13 places to 6: no fixed window.
+    # 13 positions to 6: no fixed window.
     other = entry(alexnet, "avgpool", (448, 224))
     assert other.receptive_field is None
 
 
-class Unheard(nn.Module):
-    """Operations of which nothing is known must see the whole picture."""
+class Unknown(nn.Module):
+    """Operations without a rule must depend on the whole image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -334,9 +338,9 @@ class Unheard(nn.Module):
 
 
 def test_unknown_operations_see_the_whole_picture() -> None:
-    found = layers.list_layers(Unheard().eval(), (9, 11))
+    found = layers.list_layers(Unknown().eval(), (9, 11))
     for name in ("roll", "pad", "norm", "softmax"):
         layer = layers.find_layer(found, name, "it")
         assert layer.channels == 4
         assert layer.receptive_field is None
-    assert layers.find_layer(found, "softmax", "it").field_of(2, 3) == (2, 0, 5, 11)
+    assert layers.find_layer(found, "softmax", "it").receptive_box(2, 3) == (2, 0, 5, 11)
