@@ -56,7 +56,7 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
 
     Motion is estimated as dense optical flow (Le Besnerais and Champagnat, "Dense optical flow by
     iterative local window registration", 2005, by scikit-image). Where the moved frame differs from
-    the new one, as where something was uncovered, the detail fades.
+    the new one, for example where an object has moved away from the background, the detail fades.
 
     Args:
         detail: ``[1, 3, H, W]``, the change that the dream made to the previous frame.

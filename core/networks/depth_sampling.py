@@ -12,9 +12,8 @@ def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
     """Return evenly spaced items in their order, the first and the last among them.
 
     Args:
-        items: for example layers from shallow to deep.
-        count: number of items to return, at least 1; 1 returns the first item alone. If there are
-            fewer items, all of them are returned.
+        items: for example layers from shallow to deep; if they are fewer, all are returned.
+        count: number of items to return, at least 1; 1 returns the first item alone.
     """
     count = min(count, len(items))
     return [items[round(i * (len(items) - 1) / max(count - 1, 1))] for i in range(count)]
@@ -23,23 +22,13 @@ def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
 def ends_of_equal_parts(items: Sequence[T], count: int) -> list[T]:
     """Return the last item of each of ``count`` equally long runs, in their order.
 
-    Unlike ``evenly_spaced``, this leaves out the first item where it can: a run's last item
-    represents the whole run, and ``count`` 1 returns the last item alone.
-
-    Args:
-        items: for example layers from shallow to deep.
-        count: number of items to return, at least 1. If there are fewer items, all of them are
-            returned.
+    Unlike ``evenly_spaced``, the last item of a run represents the whole run, so the first item is
+    usually left out, and a count of 1 returns the last item alone.
     """
     count = min(count, len(items))
     return [items[round((i + 1) * len(items) / count) - 1] for i in range(count)]
 
 
 def nearest_to_depth(layers: Sequence[Layer], depth: float) -> int:
-    """Return the index of the layer whose depth is nearest; the first one where two are equal.
-
-    Args:
-        layers: at least one layer.
-        depth: from 0 at the image to 1 at the logits.
-    """
+    """Return the index of the layer nearest to a depth (0 image, 1 logits); the first of equals."""
     return min(range(len(layers)), key=lambda i: abs(layers[i].depth - depth))

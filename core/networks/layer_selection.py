@@ -69,10 +69,8 @@ def select_layers(
     if not chosen:
         # Without blocks and activations, the layers with weights are shown.
         parts = dict(module.named_modules())
-        weighted = (
-            tensor for tensor in tensors if tensor.leaf and _has_weights(parts[tensor.path])
-        )
-        chosen = {tensor.node: tensor.node for tensor in weighted}
+        weighted = (it.node for it in tensors if it.leaf and _has_weights(parts[it.path]))
+        chosen = {node: node for node in weighted}
     last = by_node.get(outputs.get("", ""), tensors[-1])
     chosen.setdefault(last.node, last.node if last.leaf else LOGITS)
     return chosen
@@ -147,9 +145,7 @@ def _is_wrapper(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> 
 
 def _is_custom_activation(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> bool:
     """Whether a leaf module is an activation function written by the network's author."""
-    return not _has_weights(part) and any(
-        tensor.activation and tensor.owner == path for tensor in tensors
-    )
+    return not _has_weights(part) and any(it.activation and it.owner == path for it in tensors)
 
 
 def layer_depths(tensors: Sequence[TracedTensor], shown: Mapping[str, str]) -> list[float]:

@@ -3,8 +3,8 @@
 Gatys et al. (2016) found that average pooling instead of maximum pooling gives smoother pictures:
 every pixel gets gradient, not only the maximum of four.
 
-Convolutions with zero padding let units detect the image's border. Deep units then optimise
-features that increase the response only there: flat pale blocks with straight edges at the border.
+Convolutions with zero padding let units detect the image's border. Optimisation then produces
+features that deep units respond to only there: flat pale blocks with straight edges at the border.
 With replicate padding, units cannot detect the border. Shallow convolutions keep zero padding:
 their receptive fields reach only a few pixels, no more than the frame around an image, and
 replicating the rows of large activations takes a third of a step.

@@ -147,7 +147,7 @@ class NeuronRecipe(Recipe):
         return None
 
     def parts(self) -> tuple["NeuronRecipe", ...]:
-        """Return recipes for some of the units each, whose pictures fit into one batch."""
+        """Return a recipe for every group of units whose pictures fit into one batch."""
         if self.objective not in UNIT_OBJECTIVES:
             return (self,)
         step = self.batch // self.count

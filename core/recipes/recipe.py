@@ -83,7 +83,7 @@ class Recipe:
         return self.inputs
 
     def parts(self) -> tuple["Recipe", ...]:
-        """Return the recipes that are rendered one after the other; only itself if it is small."""
+        """Return the smaller recipes that are rendered instead of it; itself if it is small."""
         return (self,)
 
     def to_json(self) -> str:
@@ -123,11 +123,7 @@ class Recipe:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Read JSON that must be an object.
-
-    Raises:
-        ExplorerError: it is not.
-    """
+    """Read JSON; raise ExplorerError unless it is an object."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -138,11 +134,7 @@ def parse_object(text: str) -> dict[str, Any]:
 
 
 def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
-    """Check that a setting is a whole number within its bounds, both included.
-
-    Raises:
-        ExplorerError: it is not.
-    """
+    """Raise ExplorerError unless a setting is a whole number within its bounds, both included."""
     low, high = bounds
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ExplorerError(
@@ -151,22 +143,14 @@ def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
 
 
 def require_number(name: str, value: Any, bounds: tuple[float, float] = WEIGHT_RANGE) -> None:
-    """Check that a setting is a float within its bounds, both included.
-
-    Raises:
-        ExplorerError: it is not.
-    """
+    """Raise ExplorerError unless a setting is a float within its bounds, both included."""
     low, high = bounds
     if not isinstance(value, float) or not low <= value <= high:
         raise ExplorerError(f"{name} is {quoted(value)}; it must be a number from {low} to {high}")
 
 
 def require_fingerprint(name: str, value: str) -> None:
-    """Check that a setting is empty or the fingerprint of an image.
-
-    Raises:
-        ExplorerError: it is neither.
-    """
+    """Raise ExplorerError unless a setting is empty or the fingerprint of an image."""
     if value and not FINGERPRINT.fullmatch(value):
         raise ExplorerError(f"{name} is {value!r}; it must be a fingerprint")
 

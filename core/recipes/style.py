@@ -171,11 +171,7 @@ class StyleRecipe(Recipe):
 
 
 def _require_as_many(what: str, values: tuple[Any, ...], items: tuple[str, ...], kind: str) -> None:
-    """Check that a list is empty or has one value for each item, and that its values are in range.
-
-    Raises:
-        ExplorerError: it does not.
-    """
+    """Raise ExplorerError unless a list has no values, or one in range for each item."""
     if values and len(values) != len(items):
         raise ExplorerError(
             f"there are {len(items)} {kind} and {len(values)} {what}; give one for each, or none"

@@ -91,14 +91,12 @@ class _Pruning:
         if not only_reader or not node.args:
             raise CannotPrune
         operation = operation_of(self._network, node)
-        if isinstance(operation, nn.Conv2d | nn.Linear):
-            return self._copy_node(
-                node, node.args, self._add_module(_select_channels(operation, channels))
-            )
-        if isinstance(operation, nn.BatchNorm2d):
-            (source,) = node.all_input_nodes
-            part = self._add_module(_select_normalised(operation, channels))
-            return self._copy_node(node, (self._follow(source, node, channels),), part)
+        if isinstance(operation, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+            part, args = self._add_module(_select_channels(operation, channels)), node.args
+            if isinstance(operation, nn.BatchNorm2d):
+                (source,) = node.all_input_nodes
+                args = (self._follow(source, node, channels),)
+            return self._copy_node(node, args, part)
         if operation is torch.cat:
             return self._concatenation(node, channels)
         if _is_channelwise(self._network, node, operation):
@@ -166,32 +164,26 @@ def _is_channelwise(network: fx.GraphModule, node: fx.Node, operation: Any) -> b
     return channelwise or operation is redirected_relu or relu_ceiling(operation) is not None
 
 
-def _select_channels(part: nn.Conv2d | nn.Linear, channels: list[int]) -> nn.Module:
-    """Return a convolution or linear layer that computes some of its channels."""
+def _select_channels(
+    part: nn.Conv2d | nn.Linear | nn.BatchNorm2d, channels: list[int]
+) -> nn.Module:
+    """Return a module, in evaluation mode, that computes some of its channels."""
     if isinstance(part, nn.Conv2d) and part.groups != 1:
         raise CannotPrune
     selected = copy.copy(part)
     selected._parameters = {
         name: _select_rows(value, channels) for name, value in part._parameters.items()
     }
-    if isinstance(selected, nn.Conv2d):
+    if isinstance(selected, nn.BatchNorm2d):
+        selected.num_features = len(channels)
+        selected._buffers = {
+            name: value if value is None or value.ndim == 0 else value[channels]
+            for name, value in part._buffers.items()
+        }
+    elif isinstance(selected, nn.Conv2d):
         selected.out_channels = len(channels)
     else:
         selected.out_features = len(channels)
-    return selected
-
-
-def _select_normalised(part: nn.BatchNorm2d, channels: list[int]) -> nn.Module:
-    """Return a batch normalisation, in evaluation mode, of some of its channels."""
-    selected = copy.copy(part)
-    selected._parameters = {
-        name: _select_rows(value, channels) for name, value in part._parameters.items()
-    }
-    selected._buffers = {
-        name: value if value is None or value.ndim == 0 else value[channels]
-        for name, value in part._buffers.items()
-    }
-    selected.num_features = len(channels)
     return selected
 
 
