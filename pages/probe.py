@@ -213,7 +213,7 @@ def show_neurons(
     layers = [
         it for it in heatmaps.shown_layers(network, index) if at is None or it.spans is not None
     ]
-    found = {it: sight.answers(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
+    found = {it: sight.responses(it, index, COUNT if index else 2 * COUNT, at) for it in layers}
     makers = {}
     if index is not None:
         makers = {

@@ -1,4 +1,4 @@
-"""Evidence of what in a picture excites a neuron: heat-maps, effective fields and projections."""
+"""Attribution of activations to pixels: heatmaps, effective receptive fields and projections."""
 
 import functools
 from collections.abc import Callable
@@ -17,46 +17,47 @@ from core.networks.tracing import relu_ceiling
 
 GUIDED, DECONVOLUTION = "guided", "deconvolution"
 PROJECTIONS = (GUIDED, DECONVOLUTION)
-# Share of the gradient that lies inside the effective field, along each side.
+# Share of the gradient's magnitude inside the effective receptive field, along each axis.
 EFFECTIVE = 0.9
-# Cut networks that are kept at hand; they share their network's weights.
-CUTS_AT_MOST = 8
+# Cached extractors. They share the weights of their network.
+MAX_EXTRACTORS = 8
 
 
 def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
-    """Tell how excited a unit is by each part of an image.
+    """Compute the activation map of a unit, enlarged to the size of the image.
 
     Args:
         network: the network.
         image: ``[1, 3, H, W]`` in ``[0, 1]``, of the network's input size.
-        layer, unit: the neuron.
+        layer, unit: name of the layer, and index of the unit.
 
     Returns:
-        Raw activations ``[H, W]`` on the CPU: each position's at the centre of what it sees, and
-        between these interpolated linearly. Of a layer without positions the same everywhere.
+        Raw activations ``[H, W]`` on the CPU. Each position's activation is at the centre of its
+        receptive field; between the centres it is interpolated linearly. For a layer without
+        positions the value is the same everywhere.
 
     Raises:
         UnknownName, ExplorerError: there is no such layer or unit.
     """
-    found = network.layer_with_units(layer, [unit])
+    target = network.layer_with(layer, [unit])
     with torch.no_grad():
-        seen: Tensor = _extractor(network, found.name)(image.to(network.device))[found.name]
-    own = seen[0, unit].float().cpu()
-    if found.spans is None or own.ndim != 2:
-        return own.mean().expand(*image.shape[2:]).clone()
-    down, across = (_spread(span, len(span)) for span in found.spans)
-    return down @ own @ across.T
+        output: Tensor = _extractor(network, target.name)(image.to(network.device))[target.name]
+    activation = output[0, unit].float().cpu()
+    if target.spans is None or activation.ndim != 2:
+        return activation.mean().expand(*image.shape[2:]).clone()
+    vertical, horizontal = (_interpolation_matrix(span) for span in target.spans)
+    return vertical @ activation @ horizontal.T
 
 
-def _spread(span: Span, places: int) -> Tensor:
-    """Interpolate linearly between the centres of what places see: ``[extent, places]``."""
+def _interpolation_matrix(span: Span) -> Tensor:
+    """Return weights ``[extent, positions]`` that interpolate between receptive field centres."""
     pixels = np.arange(span.extent) + 0.5
-    weights = [np.interp(pixels, centres(span)[:places], row) for row in np.eye(places)]
+    weights = [np.interp(pixels, centres(span), row) for row in np.eye(len(span))]
     return torch.from_numpy(np.stack(weights, axis=1)).float()
 
 
 def centres(span: Span) -> npt.NDArray[np.float64]:
-    """Tell around which pixel each place of a layer sees, along one side."""
+    """Return the centres of a layer's receptive fields along one axis, in input pixels."""
     if span.window is None or span.stride is None:
         return np.array([(a + b) / 2 for a, b in zip(span.starts, span.stops, strict=True)])
     return np.arange(len(span), dtype=np.float64) * span.stride + sum(span.window) / 2
@@ -65,31 +66,35 @@ def centres(span: Span) -> npt.NDArray[np.float64]:
 def effective_field(
     network: Network, image: Tensor, layer: str, unit: int, row: int, col: int
 ) -> Box:
-    """Tell which input pixels matter most to one position.
+    """Compute the box of the input pixels with the largest effect on one position.
 
-    Along each side it leaves out 5 % of the gradient's magnitude at either end. After Luo et al.,
-    "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks" (2016), for
-    one picture where they average over many.
+    Along each axis, the box leaves out 5 % of the gradient's magnitude at either end. After Luo et
+    al., "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks"
+    (2016), but for one image where they average over many.
 
     Args:
         network: the network.
         image: ``[1, 3, H, W]`` in ``[0, 1]``, of the network's input size.
-        layer, unit, row, col: the neuron and its position.
+        layer, unit, row, col: name of the layer, index of the unit, and the position.
 
     Returns:
-        (top, left, bottom, right), half open; all of the image where nothing has a gradient.
+        (top, left, bottom, right), half open; the whole image if the gradient is zero everywhere.
+
+    Raises:
+        UnknownName, ExplorerError: there is no such layer or unit.
     """
-    extractor = _extractor(network, network.layer_with_units(layer, [unit]).name)
-    strength = _gradient(extractor, network, image, unit, row, col).abs().sum(0)  # [H, W]
-    if float(strength.sum()) == 0:
+    extractor = _extractor(network, network.layer_with(layer, [unit]).name)
+    magnitude = _gradient(extractor, network, image, unit, row, col).abs().sum(0)  # [H, W]
+    if float(magnitude.sum()) == 0:
         return (0, 0, *image.shape[2:])
-    (top, bottom), (left, right) = (_middle(strength.sum(1)), _middle(strength.sum(0)))
+    top, bottom = _central_interval(magnitude.sum(1))
+    left, right = _central_interval(magnitude.sum(0))
     return top, left, bottom, right
 
 
-def _middle(strength: Tensor) -> tuple[int, int]:
-    """Leave out the same small share of ``[n]`` at either end."""
-    share = torch.cumsum(strength.double(), 0) / strength.double().sum()
+def _central_interval(magnitude: Tensor) -> tuple[int, int]:
+    """Return the half-open interval of ``[n]`` that contains the central ``EFFECTIVE`` share."""
+    share = torch.cumsum(magnitude.double(), 0) / magnitude.double().sum()
     low, high = (1 - EFFECTIVE) / 2, (1 + EFFECTIVE) / 2
     return int((share < low).sum()), int((share < high).sum()) + 1
 
@@ -105,20 +110,20 @@ def project(
 ) -> Tensor:
     """Project one position's activation back onto the image.
 
-    Backpropagation in which ReLUs pass only positive signals: ``guided`` also only where they were
-    open on the way forward (Springenberg et al., "Striving for Simplicity", 2015), while in a
-    ``deconvolution`` it does not matter where that was (Zeiler and Fergus, "Visualizing and
-    Understanding Convolutional Networks", 2014; here also for ReLU6 and outside of pooling
-    networks).
+    This is backpropagation in which ReLUs pass only positive gradients. With ``guided`` they pass
+    them only where their input was positive in the forward pass (Springenberg et al., "Striving
+    for Simplicity", 2015). With ``deconvolution`` they ignore the forward pass (Zeiler and Fergus,
+    "Visualizing and Understanding Convolutional Networks", 2014; here also for ReLU6 and for
+    networks without pooling).
 
     Args:
-        network: the network; it is left as it is.
+        network: the network; it is not modified.
         image: ``[1, 3, H, W]`` in ``[0, 1]``, of the network's input size.
-        layer, unit, row, col: the neuron and its position.
+        layer, unit, row, col: name of the layer, index of the unit, and the position.
         how: ``guided`` or ``deconvolution``.
 
     Returns:
-        The signal at each pixel, ``[3, H, W]`` on the CPU, of either sign.
+        The projected signal at each pixel, ``[3, H, W]`` on the CPU, positive or negative.
 
     Raises:
         UnknownName, ExplorerError: there is no such layer, unit or projection, or the network
@@ -130,16 +135,17 @@ def project(
     return _gradient(extractor, network, image, unit, row, col)
 
 
-@functools.lru_cache(maxsize=CUTS_AT_MOST)
+@functools.lru_cache(maxsize=MAX_EXTRACTORS)
 def _extractor(network: Network, layer: str, how: str = "") -> FeatureExtractor:
-    """Cut a network off at a layer, once for many pictures; with a projection's own ReLUs.
+    """Return the network truncated at a layer, with the ReLUs of a projection if ``how`` is given.
 
     Raises:
-        ExplorerError: the network cannot be traced, so nothing can be projected in it.
+        ExplorerError: ``how`` is given, and the network cannot be traced.
     """
     if not how:
         return network.extractor([layer])
-    extractor = FeatureExtractor(network, [network.layer(layer)])  # its own, for it is changed
+    # The network's cached extractor must not be used here, because this one is modified.
+    extractor = FeatureExtractor(network, [network.layer(layer)])
     graph = extractor.body
     if not isinstance(graph, fx.GraphModule):
         raise ExplorerError(f"{network.name} cannot be traced, so nothing can be projected in it")
@@ -162,30 +168,30 @@ def _relu(guided: bool) -> Callable[[Tensor, float], Tensor]:
 
 
 class PositiveReLU(torch.autograd.Function):
-    """ReLU, or ReLU6, whose backward pass lets only positive signals through."""
+    """ReLU, or ReLU6, whose backward pass keeps only positive gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, ceiling: float, guided: bool) -> Tensor:
-        """Clamp ``x: [N, ...]`` to 0 and the ceiling."""
+        """Clamp ``x: [N, ...]`` to the range from 0 to the ceiling."""
         ctx.save_for_backward((x > 0) & (x < ceiling) if guided else torch.ones_like(x).bool())
         return x.clamp(0.0, ceiling)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """Pass what is positive, where that is allowed."""
-        (open_,) = ctx.saved_tensors
-        return gradients[0].clamp(min=0.0) * open_, None, None
+        """Return the positive part of the gradient where the saved mask allows it."""
+        (mask,) = ctx.saved_tensors
+        return gradients[0].clamp(min=0.0) * mask, None, None
 
 
 def _gradient(
     extractor: FeatureExtractor, network: Network, image: Tensor, unit: int, row: int, col: int
 ) -> Tensor:
-    """Backpropagate from one position of a cut network's only layer: ``[3, H, W]``."""
+    """Return the gradient ``[3, H, W]`` of one position in the extractor's only layer."""
     image = image.detach().to(network.device, torch.float32).clone().requires_grad_()
     with torch.enable_grad():
-        (activation,) = extractor(image).values()
-        own = activation[0, unit]
-        # Without rows and columns there is one value, or one for each token.
-        value = own[row, col] if own.ndim == 2 else own.reshape(-1)[col]
+        (output,) = extractor(image).values()
+        activation = output[0, unit]
+        # A layer without rows and columns has one value, or one for each token.
+        value = activation[row, col] if activation.ndim == 2 else activation.reshape(-1)[col]
         (gradient,) = torch.autograd.grad(value, image)
     return gradient[0].float().cpu()

@@ -1,9 +1,9 @@
-"""What a winning neuron saw: the part of the original picture that can reach its position.
+"""Crops of dataset examples to the receptive field of a unit's position.
 
-A crop is exact: it holds every pixel of the original, at full resolution, with a part in the
-activation, and none that has none (but for the rounding of resampling); at the picture's borders
-it is smaller. Of layers that see everything the crop is the whole picture, in which the effective
-field can be outlined: where most of the activation's gradient is.
+A crop is exact: it holds every pixel of the original, at full resolution, that influences the
+activation, and no other (but for the rounding of resampling). At the image's borders it is smaller.
+If the receptive field covers the whole image, so does the crop. The effective receptive field,
+where most of the activation's gradient is, can then be outlined in it.
 """
 
 from dataclasses import dataclass, replace
@@ -21,24 +21,27 @@ from core.networks.network import Network
 
 HEAT = "heat"
 OVERLAYS = (HEAT, *attribution.PROJECTIONS)
-# Of the light where a unit is silent: enough to see what is there.
+# Brightness of an overlay where the activation is 0, high enough to recognise the image there.
 DARKEST = 0.3
-# Share of a projection's values below full contrast: a few would outshine all others.
+# Quantile of a projection's magnitudes that is drawn at full contrast. With the maximum instead, a
+# few outliers would make all other values almost invisible.
 STRONGEST = 0.999
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of an original picture.
+    """A part of an original image.
 
     Attributes:
-        picture: its pixels, RGB, at full resolution.
-        box: where it lies, (top, left, bottom, right) in the original, half open.
-        reach: (height, width) in the original's pixels of what a position away from all borders
-            sees; the crop is smaller where the network sees its picture's border.
-        offset: (row, col) of the crop in there.
-        whole: whether the field exceeds the picture, so that this is all of it.
-        outline: the effective field, in the original's pixels; None unless asked for.
+        picture: the pixels, RGB, at full resolution.
+        box: position of the crop, (top, left, bottom, right) in the original, half open.
+        reach: (height, width) in the original's pixels of the receptive field of a position away
+            from all borders; the crop is smaller if it lies at the border of the network's input.
+        offset: (row, col) of the crop within this receptive field.
+        whole: whether the receptive field covers the network's input, so that the crop is the
+            whole image.
+        outline: box of the effective receptive field in the original's pixels; None if it was not
+            requested.
     """
 
     picture: Image.Image
@@ -52,98 +55,113 @@ class Crop:
 def crop_hit(
     index: Index, layer: str, hit: Hit, outlined_by: tuple[Network, int] | None = None
 ) -> Crop:
-    """Cut out what can reach a hit's position.
+    """Crop the original image of a hit to the receptive field of its position.
 
     Args:
-        index: the index that the hit is from.
+        index: the index of the hit.
         layer: name of the layer.
-        hit: one of the unit's pictures.
-        outlined_by: the network and the unit, to outline the effective field where the field
-            exceeds the picture.
+        hit: one of the unit's dataset examples.
+        outlined_by: the network and the unit. They are needed to outline the effective receptive
+            field where the crop is the whole image.
 
     Raises:
-        BadPicture: the original is gone or cannot be opened any more.
-        ExplorerError: the collection is not where it was, or the network has other weights.
+        BadPicture: the original is missing or cannot be opened any more.
+        ExplorerError: the collection has been moved or deleted, or the network has other weights.
     """
     original = index.picture(hit.picture)
-    frame = CenterCrop(hit.size, index.plan.input_size)
-    plan = index.layer(layer)
-    if plan.field(hit.row, hit.col, frame.size) == (0, 0, *frame.size):
+    center_crop = CenterCrop(hit.size, index.plan.input_size)
+    indexed = index.layer(layer)
+    if indexed.field(hit.row, hit.col, center_crop.size) == (0, 0, *center_crop.size):
         outline = None
         if outlined_by is not None:
             network, unit = outlined_by
             index.require(network)
-            image = network_input(original, frame)
-            seen = attribution.effective_field(network, image, layer, unit, hit.row, hit.col)
-            outline = frame.box_in_image(seen)
+            image = network_input(original, center_crop)
+            field = attribution.effective_field(network, image, layer, unit, hit.row, hit.col)
+            outline = center_crop.to_picture(field)
         return Crop(original, (0, 0, *hit.size), hit.size, (0, 0), True, outline)
     top, left, bottom, right = hit.box
-    assert plan.rows is not None
-    assert plan.cols is not None
-    row, height = _within(plan.rows, hit.row, bottom - top, frame)
-    col, width = _within(plan.cols, hit.col, right - left, frame)
+    assert indexed.rows is not None
+    assert indexed.cols is not None
+    row, height = _offset_and_reach(indexed.rows, hit.row, bottom - top, center_crop)
+    col, width = _offset_and_reach(indexed.cols, hit.col, right - left, center_crop)
     part = original.crop((left, top, right, bottom))
     return Crop(part, hit.box, (height, width), (row, col), False)
 
 
-def _within(
-    intervals: tuple[tuple[int, int], ...], place: int, length: int, frame: CenterCrop
+def _offset_and_reach(
+    intervals: tuple[tuple[int, int], ...], position: int, length: int, center_crop: CenterCrop
 ) -> tuple[int, int]:
-    """Tell where along one side a crop lies in its layer's full reach, and how far that is."""
+    """Return ``offset`` and ``reach`` of a crop (see ``Crop``) along one axis.
+
+    Args:
+        intervals: receptive fields of the layer's positions along the axis, in input pixels.
+        position: index of the crop's position.
+        length: length of the crop in the original's pixels.
+        center_crop: the preprocessing of the original.
+    """
     full = max(stop - start for start, stop in intervals)
-    start, stop = intervals[place]
-    reach = max(frame.extent_in_image(full), length)
-    # At the upper or left border the beginning is missing, at the other the end.
+    start, stop = intervals[position]
+    reach = max(center_crop.reach(full), length)
+    # The input's border cuts off the beginning of the receptive field if it begins at pixel 0 and
+    # is shorter than a full one; else it cuts off the end, or nothing.
     return (reach - length if start == 0 and stop < full else 0), reach
 
 
 def attribution_overlay(
     index: Index, network: Network, layer: str, unit: int, hit: Hit, how: str = HEAT
 ) -> Crop:
-    """Show in a hit's crop what excites the unit there.
+    """Draw an attribution of a unit's activation into a hit's crop.
 
     Args:
-        index: the index that the hit is from.
-        network: its network.
-        layer, unit: the neuron.
-        hit: one of its pictures.
-        how: ``heat`` leaves bright what excites the unit and darkens the rest, in proportion to its
-            activation there; ``guided`` and ``deconvolution`` draw ``evidence.project`` around a
-            middle grey, at the resolution that the network sees.
+        index: the index of the hit.
+        network: the network of the index.
+        layer, unit: name of the layer, and index of the unit.
+        hit: one of the unit's dataset examples.
+        how: ``heat`` darkens the image in proportion to the missing activation, so that the
+            positions with the highest activation stay bright; ``guided`` and ``deconvolution``
+            draw ``attribution.project`` around a middle grey, at the resolution of the network's
+            input.
 
     Raises:
-        UnknownName: there is no such evidence.
-        ExplorerError: as ``crop`` and ``evidence.project``.
+        UnknownName: there is no such attribution.
+        BadPicture, ExplorerError: as ``crop_hit`` and ``attribution.project``.
     """
     if how not in OVERLAYS:
         raise unknown("evidence", how, OVERLAYS)
     part = crop_hit(index, layer, hit)
     index.require(network)
     original = index.picture(hit.picture)
-    frame = CenterCrop(hit.size, index.plan.input_size)
-    image = network_input(original, frame)
+    center_crop = CenterCrop(hit.size, index.plan.input_size)
+    image = network_input(original, center_crop)
     if how == HEAT:
-        heat = attribution.heatmap(network, image, layer, unit).clamp(min=0)
-        heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-        light = _unseen(frame, image_io.to_picture(heat.expand(3, -1, -1)), DARKEST)
-        drawn = ImageChops.multiply(original, light)
+        brightness = heat_brightness(attribution.heatmap(network, image, layer, unit))
+        drawn = ImageChops.multiply(original, _uncrop(center_crop, brightness, DARKEST))
     else:
         signal = attribution.project(network, image, layer, unit, hit.row, hit.col, how)
-        most = signal.abs().flatten().quantile(STRONGEST)
-        signal = (signal / most.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
-        drawn = _unseen(frame, image_io.to_picture(0.5 + signal / 2), 0.5)
+        full_contrast = signal.abs().flatten().quantile(STRONGEST)
+        signal = (signal / full_contrast.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
+        drawn = _uncrop(center_crop, image_io.to_picture(0.5 + signal / 2), 0.5)
     top, left, bottom, right = part.box
     return replace(part, picture=drawn.crop((left, top, right, bottom)))
 
 
-def _unseen(frame: CenterCrop, seen: Image.Image, level: float) -> Image.Image:
-    """Lay what a network sees back onto a picture's full size; elsewhere a level of grey."""
-    paper = Image.new("RGB", frame.picture[::-1], (round(255 * level),) * 3)
-    top, left, bottom, right = map(round, frame.window)
-    paper.paste(seen.resize((right - left, bottom - top), Image.Resampling.BICUBIC), (left, top))
-    return paper
+def heat_brightness(heat: torch.Tensor) -> Image.Image:
+    """Return a grey RGB image of activations ``[H, W]``: ``DARKEST`` at 0, white at the maximum."""
+    heat = heat.clamp(min=0)
+    heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
+    return image_io.to_picture(heat.expand(3, -1, -1))
 
 
-def network_input(original: Image.Image, frame: CenterCrop) -> torch.Tensor:
-    """Turn an original into what a network sees of it, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
-    return image_io.from_bytes(torch.from_numpy(np.array(frame.network_input(original)))[None])
+def _uncrop(center_crop: CenterCrop, cropped: Image.Image, level: float) -> Image.Image:
+    """Paste a centre crop back into an image of the original's size, grey ``level`` elsewhere."""
+    canvas = Image.new("RGB", center_crop.picture[::-1], (round(255 * level),) * 3)
+    top, left, bottom, right = map(round, center_crop.window)
+    resized = cropped.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
+    canvas.paste(resized, (left, top))
+    return canvas
+
+
+def network_input(original: Image.Image, center_crop: CenterCrop) -> torch.Tensor:
+    """Return the network's input for an image, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
+    return image_io.from_bytes(torch.from_numpy(np.array(center_crop.see(original)))[None])

@@ -1,4 +1,4 @@
-"""What a network makes of one picture: its classes, and the neurons that it excites unusually."""
+"""Response of a network to one image: its classes, and the units that respond most."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,20 @@ from core.index.reader import Hit, Index, SampledImage
 from core.networks.layers import Layer
 from core.networks.network import Network
 
+# Number of classes that a probe lists.
 CLASSES = 5
 
 
 @dataclass(frozen=True)
 class UnitResponse:
-    """One neuron's answer to a picture.
+    """The response of one unit to an image.
 
     Attributes:
-        unit: the neuron.
-        value: its raw activation, the maximum over the picture's positions, or at one place.
-        percentile: how many of an index's pictures excite it less, from 0 to 100; None without.
-        row, col: the position of the maximum, the first of several; or the place.
+        unit: index of the unit.
+        value: raw activation: the maximum over the image's positions, or that at one position.
+        percentile: percentage of an index's images with a lower activation, from 0 to 100; None
+            without an index.
+        row, col: position of the maximum, the first if there are several; or the one position.
     """
 
     unit: int
@@ -39,11 +41,12 @@ class UnitResponse:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a network makes of a picture.
+    """The classes and units with the strongest response to an image.
 
     Attributes:
         classes: the likeliest classes and their probabilities, the likeliest first.
-        layers: by the name of the layer, the neurons that stand out most, the first first.
+        layers: the units with the highest rank, by name of the layer, as ``ProbeResult.responses``
+            orders them.
     """
 
     classes: tuple[tuple[str, float], ...]
@@ -52,12 +55,12 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """What a network sees of a picture.
+    """The activations of a network for one image.
 
     Attributes:
-        network: which one.
-        image: what it is shown, ``[1, 3, H, W]`` in ``[0, 1]``.
-        activations: by the name of the layer, raw, ``[C, ...]`` on the CPU.
+        network: the network.
+        image: its input, ``[1, 3, H, W]`` in ``[0, 1]``.
+        activations: raw activations ``[C, ...]`` on the CPU, by name of the layer.
     """
 
     network: Network
@@ -69,65 +72,67 @@ class ProbeResult:
         """The likeliest classes and their probabilities, the likeliest first."""
         return top_classes(self.network, self.activations[self.network.shown[-1].name])
 
-    def answers(
+    def responses(
         self,
         layer: Layer,
         index: Index | None = None,
         count: int = 9,
         at: tuple[int, int] | None = None,
     ) -> tuple[UnitResponse, ...]:
-        """Rank the units of a layer, those that stand out most first.
+        """Return the responses of a layer's units, the strongest first.
 
         Args:
-            layer: one that was looked at.
-            index: with one, units are ranked by their percentile, and where that is equal by
-                their value as a share of the highest known; without by their value.
-            count: how many units to name.
-            at: (row, col) in the image's pixels: rank by what they answer there, compared with
-                the maxima of the index's pictures; None for their own maxima.
+            layer: one of the layers in ``activations``.
+            index: an index of the same network; units are then ranked by their percentile, and at
+                equal percentiles by their value relative to the highest in the index. Without an
+                index they are ranked by their value.
+            count: number of units to return, at most.
+            at: (row, col) in the image's pixels; units are then ranked by their activation at the
+                nearest position, whose percentile is that among the maxima of the index's images.
+                None for the maxima over all positions.
         """
         activation = self.activations[layer.name]
         flat = activation.reshape(layer.channels, -1)
         width = activation.shape[-1] if activation.ndim == 3 else flat.shape[1]
         if at is None:
-            values, places = flat.amax(1).numpy(), flat.argmax(1).tolist()
+            values, positions = flat.amax(1).numpy(), flat.argmax(1).tolist()
         else:
-            row, col = position(layer, *at)
+            row, col = nearest_position(layer, *at)
             values = flat[:, row * width + col].numpy()
-            places = [row * width + col] * layer.channels
-        shares, order = _order(layer, values, index)
+            positions = [row * width + col] * layer.channels
+        percentiles, order = _rank(layer, values, index)
         return tuple(
             UnitResponse(
                 unit,
                 float(values[unit]),
-                None if shares is None else float(shares[unit]),
-                *divmod(places[unit], width),
+                None if percentiles is None else float(percentiles[unit]),
+                *divmod(positions[unit], width),
             )
             for unit in order[:count].tolist()
         )
 
 
-def _order(
+def _rank(
     layer: Layer, values: npt.NDArray[np.float32], index: Index | None
 ) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.intp]]:
-    """Give the percentiles of units' values ``[C]``, if there is an index, and their order."""
+    """Return the percentiles of units' values ``[C]``, None without an index, and their order."""
     if index is None:
         return None, np.argsort(-values, kind="stable")
-    shares = index.percentiles(layer.name, values)
+    percentiles = index.percentiles(layer.name, values)
     highest = index.table("top/values", index.plan.rows_of(layer.name))[:, 0]
     relative = values / np.where(highest > 0, highest, np.inf)
-    return shares, np.lexsort((-relative, -shares))
+    return percentiles, np.lexsort((-relative, -percentiles))
 
 
 def top_classes(
     network: Network, logits: Tensor, count: int = CLASSES
 ) -> tuple[tuple[str, float], ...]:
-    """Name the likeliest classes and their probabilities, the likeliest first.
+    """Return the likeliest classes and their probabilities, the likeliest first.
 
     Args:
-        network: whose classes.
+        network: the network, for the names of its classes.
         logits: ``[C]``, or ``[C, ...]``, which are averaged over their positions.
-        count: how many, at most.
+        count: number of classes to return, at most.
     """
     scores = logits.float().flatten(1).mean(1) if logits.ndim > 1 else logits.float()
     best = torch.softmax(scores, 0).topk(min(count, len(scores)))
@@ -137,30 +142,31 @@ def top_classes(
     )
 
 
-def position(layer: Layer, row: int, col: int) -> tuple[int, int]:
-    """Find the position of a layer whose field has its centre nearest to a pixel of the image.
+def nearest_position(layer: Layer, row: int, col: int) -> tuple[int, int]:
+    """Return the position whose receptive field has its centre nearest to a pixel of the input.
 
-    Of a layer whose units have no positions it is (0, 0).
+    For a layer without positions it is (0, 0).
     """
     if layer.spans is None:
         return 0, 0
-    found = [
+    nearest_row, nearest_col = (
         int(np.abs(centres(span) - (pixel + 0.5)).argmin())
         for span, pixel in zip(layer.spans, (row, col), strict=True)
-    ]
-    return found[0], found[1]
+    )
+    return nearest_row, nearest_col
 
 
 def probe_image(
     network: Network, picture: Image.Image, index: Index | None = None, layers: Sequence[str] = ()
 ) -> ProbeResult:
-    """Show a picture to a network, as an index's pictures were shown.
+    """Compute a network's activations for an image, with the preprocessing of an index.
 
     Args:
         network: the loaded network.
-        picture: upright RGB.
-        index: what to compare with later.
-        layers: names of layers; none for those of the index, or those a person would want.
+        picture: the image, upright RGB.
+        index: the index with which the result will be compared.
+        layers: names of layers; if empty, those of the index, or ``network.shown`` without an
+            index.
 
     Raises:
         UnknownName: there is no such layer.
@@ -168,11 +174,16 @@ def probe_image(
     """
     if index is not None:
         index.require(network)
-    known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
-    names = {network.layer(name).name for name in layers or known}
+    names = {layer.name for layer in _probed_layers(network, index, layers)}
     image = network_input(picture, CenterCrop((picture.height, picture.width), network.input_size))
-    seen = network.activations(image, {*names, network.shown[-1].name})
-    return ProbeResult(network, image, {name: it[0].float().cpu() for name, it in seen.items()})
+    outputs = network.activations(image, {*names, network.shown[-1].name})
+    activations = {name: output[0].float().cpu() for name, output in outputs.items()}
+    return ProbeResult(network, image, activations)
+
+
+def _probed_layers(network: Network, index: Index | None, names: Sequence[str]) -> list[Layer]:
+    default = network.shown if index is None else index.plan.layers
+    return [network.layer(name) for name in names or [layer.name for layer in default]]
 
 
 def probe(
@@ -182,34 +193,37 @@ def probe(
     layers: Sequence[str] = (),
     count: int = 9,
 ) -> Probe:
-    """Show a picture to a network, and tell what it makes of it.
+    """Compute the classes and the strongest responses of a network for an image.
 
     Args:
-        network, picture, index, layers: as ``look``.
-        count: neurons to name of each layer, ranked as ``Sight.answers`` does.
+        network, picture, index, layers: as ``probe_image``.
+        count: number of units for each layer, ranked as ``ProbeResult.responses`` does.
 
     Raises:
-        UnknownName, ExplorerError: as ``look``.
+        UnknownName, ExplorerError: as ``probe_image``.
     """
-    sight = probe_image(network, picture, index, layers)
-    known = [it.name for it in index.plan.layers] if index else [it.name for it in network.shown]
-    chosen = [network.layer(name) for name in layers or known]
-    answers = {it.name: sight.answers(it, index, count) for it in chosen}
-    return Probe(sight.classes, answers)
+    result = probe_image(network, picture, index, layers)
+    probed = _probed_layers(network, index, layers)
+    return Probe(result.classes, {it.name: result.responses(it, index, count) for it in probed})
 
 
-def locate(index: Index, network: Network, layer: str, unit: int, sampled: SampledImage) -> Hit:
-    """Find where in a picture of an index's sample a unit answers most: as ``Index.top`` tells it.
+def locate_maximum(
+    index: Index, network: Network, layer: str, unit: int, sampled: SampledImage
+) -> Hit:
+    """Compute the position of a unit's maximum in an image of an index's sample.
+
+    Returns:
+        The same data as from ``Index.top``, but with rank 0.
 
     Raises:
-        BadPicture: the original is gone or cannot be opened any more.
-        ExplorerError: the collection is not where it was, or the network has other weights.
+        BadPicture: the original is missing or cannot be opened any more.
+        ExplorerError: the collection has been moved or deleted, or the network has other weights.
     """
     index.require(network)
     image = network_input(
         index.picture(sampled.picture), CenterCrop(sampled.size, index.plan.input_size)
     )
-    own = network.activations(image, [layer])[layer][0, unit].float().cpu().flatten()
-    row, col = index.layer(layer).position(int(own.argmax()))
+    activation = network.activations(image, [layer])[layer][0, unit].float().cpu().flatten()
+    row, col = index.layer(layer).position(int(activation.argmax()))
     box = index.box(layer, row, col, sampled.size)
     return Hit(0, sampled.picture, sampled.value, row, col, sampled.size, box)

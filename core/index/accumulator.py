@@ -1,6 +1,7 @@
-"""What was found among the pictures seen so far: the growing content of an index.
+"""The growing content of an index: the results for all images scanned so far.
 
-Tallies of different pictures merge, in any order, into what one tally of all would hold.
+Accumulators of different images can be merged in any order. The result is the same as that of one
+accumulator to which all images were added.
 """
 
 import dataclasses
@@ -16,20 +17,22 @@ from core.index.file_format import Array
 from core.index.plan import IndexPlan
 from core.index.top_k import NO_IMAGE, Floats, Ids, Positions, RandomSample, TopK
 
-# Names of pictures that have fallen out of every ranking are dropped from time to time.
-NAMES_SPARE = 4096
+# Names of images that are no longer in any ranking are dropped when more than this many, beyond
+# twice the number kept last time, have accumulated.
+SPARE_NAMES = 4096
 
 
 @dataclass(frozen=True)
 class ScanBatch:
-    """What was seen in a few pictures.
+    """The results of scanning a few images.
 
     Attributes:
-        pictures: ids ``[n]``.
-        names, sizes: of the pictures; (height, width) at full size.
+        pictures: ids of the images, ``[n]``.
+        names, sizes: names of the images, and their (height, width) at full size.
         values: float32 ``[n, rows]``.
-        places: of each unit's maximum, int32 ``[n, rows]``, as far as it matters.
-        skipped: what could not be opened, and why.
+        places: flat position of each unit's maximum, int32 ``[n, rows]``, known only where the
+            value can enter a ranking.
+        skipped: names of the images that could not be opened, with the reasons.
     """
 
     pictures: Ids
@@ -42,17 +45,17 @@ class ScanBatch:
 
 @dataclass
 class IndexAccumulator:
-    """What was found among some pictures.
+    """The results for some images of a collection.
 
     Attributes:
         plan: what is measured.
-        source: where the pictures are, as ``sources.find`` takes it.
-        top, least: the k pictures that excite each unit most, and least.
-        sample: the values of a sample of the pictures.
-        pictures: ids of all that were seen.
-        named: name, height and width by id, of those that stand in the tables and maybe others.
-        skipped: what could not be opened, and why.
-        complete: whether all of the source has been seen.
+        source: location of the images, as ``core.datasets.sources.find_source`` accepts it.
+        top, least: the k images that excite each unit most, and least.
+        sample: the values of a random sample of the images.
+        pictures: ids of all scanned images.
+        details: name, height and width by id, of the images in the tables and maybe of others.
+        skipped: names of the images that could not be opened, with the reasons.
+        complete: whether all of the source has been scanned.
     """
 
     plan: IndexPlan
@@ -61,33 +64,34 @@ class IndexAccumulator:
     least: TopK
     sample: RandomSample
     pictures: "array[int]" = field(default_factory=lambda: array("q"))
-    named: dict[int, tuple[str, int, int]] = field(default_factory=dict)
+    details: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     complete: bool = False
-    # How many names were worth keeping when that was last looked at.
-    _wanted: int = 0
+    # The number of entries of ``details`` that were kept when it was last pruned.
+    _pruned_count: int = 0
 
     @classmethod
     def empty(cls, plan: IndexPlan, source: str) -> "IndexAccumulator":
-        """Begin."""
+        """Return an accumulator without images."""
         top, least = (TopK.empty(plan.rows, plan.k, sign) for sign in (1, -1))
         return cls(plan, source, top, least, RandomSample(plan.sample))
 
-    def add(self, look: ScanBatch) -> None:
-        """Take in pictures that were not seen before."""
-        self.top.add(look.pictures, look.values, look.places)
-        self.least.add(look.pictures, look.values, look.places)
-        self.sample.add(look.pictures, look.values)
-        self.pictures.extend(look.pictures.tolist())
-        for picture, name, size in zip(look.pictures.tolist(), look.names, look.sizes, strict=True):
-            self.named[picture] = (name, *size)
-            # What could not be opened last time may have been repaired.
+    def add(self, batch: ScanBatch) -> None:
+        """Add images that were not added before."""
+        self.top.add(batch.pictures, batch.values, batch.places)
+        self.least.add(batch.pictures, batch.values, batch.places)
+        self.sample.add(batch.pictures, batch.values)
+        ids = batch.pictures.tolist()
+        self.pictures.extend(ids)
+        for picture, name, size in zip(ids, batch.names, batch.sizes, strict=True):
+            self.details[picture] = (name, *size)
+            # An image that could not be opened in an earlier run may have been repaired.
             self.skipped.pop(name, None)
-        self.skipped.update(look.skipped)
-        self._forget()
+        self.skipped.update(batch.skipped)
+        self._prune_details()
 
     def merge(self, other: "IndexAccumulator") -> None:
-        """Take in a tally of other pictures.
+        """Add the content of an accumulator of other images.
 
         Raises:
             ExplorerError: it was made with another plan.
@@ -97,26 +101,26 @@ class IndexAccumulator:
         self.least.merge(other.least)
         self.sample.merge(other.sample)
         self.pictures.extend(other.pictures)
-        self.named.update(other.named)
+        self.details.update(other.details)
         self.skipped.update(other.skipped)
-        self._forget()
+        self._prune_details()
 
-    def _forget(self) -> None:
-        if len(self.named) > 2 * self._wanted + NAMES_SPARE:
-            kept = self._kept()
-            self.named = {it: found for it, found in self.named.items() if it in kept}
-            self._wanted = len(self.named)
+    def _prune_details(self) -> None:
+        if len(self.details) > 2 * self._pruned_count + SPARE_NAMES:
+            listed = self._listed_ids()
+            self.details = {it: known for it, known in self.details.items() if it in listed}
+            self._pruned_count = len(self.details)
 
-    def _kept(self) -> set[int]:
-        """List the pictures that stand in the tables."""
+    def _listed_ids(self) -> set[int]:
+        """Return the ids of the images in the tables."""
         ranked = np.unique(np.concatenate([self.top.pictures.ravel(), self.least.pictures.ravel()]))
         return {*ranked[ranked != NO_IMAGE].tolist(), *self.sample.rows}
 
     def tensors(self) -> dict[str, Array]:
-        """Write it as the file's tensors, the same for the same pictures."""
-        kept = sorted(self._kept())
-        named = [self.named[picture] for picture in kept]
-        names, ends = file_format.pack_names([name for name, _, _ in named])
+        """Return the tensors of the index file; the same images always give the same tensors."""
+        listed = sorted(self._listed_ids())
+        details = [self.details[picture] for picture in listed]
+        names, ends = file_format.pack_names([name for name, _, _ in details])
         sampled, values = self.sample.table(self.plan.rows)
         tables = {
             f"{table}/{part}": getattr(ranking, part)
@@ -128,14 +132,14 @@ class IndexAccumulator:
             "sample/pictures": sampled,
             "sample/values": values,
             "pictures": np.sort(np.array(self.pictures, np.int64)),
-            "named/pictures": np.array(kept, np.int64),
-            "named/sizes": np.array([it[1:] for it in named], np.int32).reshape(-1, 2),
+            "named/pictures": np.array(listed, np.int64),
+            "named/sizes": np.array([it[1:] for it in details], np.int32).reshape(-1, 2),
             "named/names": names,
             "named/ends": ends,
         }
 
     def save(self, path: Path) -> None:
-        """Write the file, in one piece or not at all.
+        """Write the index file. The file is replaced as a whole or not at all.
 
         Raises:
             ExplorerError: it cannot be written.
@@ -150,23 +154,23 @@ class IndexAccumulator:
 
     @classmethod
     def load(cls, path: Path) -> "IndexAccumulator":
-        """Read a file that ``save`` wrote, to go on with it.
+        """Load a file that ``save`` wrote, so that more images can be added.
 
         Raises:
-            ExplorerError: it is no index.
+            ExplorerError: the file is not an index.
         """
         file, manifest = file_format.read(path)
-        read = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tally = cls.empty(IndexPlan.from_json(manifest["plan"]), manifest["source"])
-        for table, ranking in (("top", tally.top), ("least", tally.least)):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        loaded = cls.empty(IndexPlan.from_json(manifest["plan"]), manifest["source"])
+        for table, ranking in (("top", loaded.top), ("least", loaded.least)):
             for part in ("values", "pictures", "places"):
-                getattr(ranking, part)[:] = read[f"{table}/{part}"]
-        tally.sample.add(read["sample/pictures"], read["sample/values"].T)
-        tally.pictures.frombytes(read["pictures"].tobytes())
-        sizes = read["named/sizes"].tolist()
-        for at, picture in enumerate(read["named/pictures"].tolist()):
-            name = file_format.unpack_name(read["named/names"], read["named/ends"], at)
-            tally.named[picture] = (name, *sizes[at])
-        tally.skipped = manifest["skipped"]
-        tally.complete = manifest["complete"]
-        return tally
+                getattr(ranking, part)[:] = tensors[f"{table}/{part}"]
+        loaded.sample.add(tensors["sample/pictures"], tensors["sample/values"].T)
+        loaded.pictures.frombytes(tensors["pictures"].tobytes())
+        sizes = tensors["named/sizes"].tolist()
+        for at, picture in enumerate(tensors["named/pictures"].tolist()):
+            name = file_format.unpack_name(tensors["named/names"], tensors["named/ends"], at)
+            loaded.details[picture] = (name, *sizes[at])
+        loaded.skipped = manifest["skipped"]
+        loaded.complete = manifest["complete"]
+        return loaded

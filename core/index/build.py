@@ -1,10 +1,10 @@
-"""Which pictures excite each neuron most: one pass over a collection, all layers at once.
+"""Building of an index: one pass over a collection that measures all layers.
 
-Pictures are decoded and looked at by a few threads, each with one picture after the other, so that
-decoding overlaps with computing, and what a picture gives depends on nothing but the picture: not
-on its neighbours, the batch size or the number of threads. That holds bit for bit on CPUs of one
-kind with the same libraries; on GPUs, where pictures are computed in groups of a fixed size, and
-between machines, values agree to about 1e-4.
+A few threads decode the images and run the network on them, one image at a time in each thread, so
+that decoding overlaps with computing. The results of an image depend on this image alone: not on
+other images, the batch size or the number of threads. On CPUs of one kind with the same libraries
+they are bit-identical. On GPUs, where images are computed in groups of a fixed size, and between
+machines, values agree to about 1e-4.
 """
 
 import itertools
@@ -31,12 +31,13 @@ from core.recipes.recipe import require
 
 STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
-# Pictures that one thread takes on at a time. With more, threads are idle longer at the end, and
-# look for places that better pictures have made worthless meanwhile.
+# Images in a batch, which is the work that one thread gets at a time. With larger batches, threads
+# are idle longer at the end, and compute more positions that are not needed any more because other
+# threads have found better images in the meantime.
 BATCH = 8
-# Batches that wait for each thread, so that none ever does: a bound on memory.
-AHEAD = 1
-# How often what was found is written down: a killed process loses no more than this.
+# Batches that are queued for each thread, so that no thread has to wait. It also bounds memory.
+QUEUED_BATCHES = 1
+# Seconds between two writes of the index file. A killed process loses no more work than this.
 SAVE_SECONDS = 20.0
 
 
@@ -47,25 +48,25 @@ def plan_index(
     k: int = 9,
     by: Sequence[str] = ("max",),
 ) -> IndexPlan:
-    """Plan an index.
+    """Return the plan of an index.
 
     Args:
         network: the loaded network.
         source: the collection.
-        layers: names of layers; none for those that a person would want.
-        k: how many pictures to keep of each unit, at either end.
-        by: statistics of a unit over a picture's positions; ``max`` is always among them.
+        layers: names of layers; if empty, the layers that the pages show.
+        k: number of images to keep for each unit, both at the top and at the bottom.
+        by: statistics of a unit over an image's positions; ``max`` is always included.
 
     Raises:
         UnknownName: there is no such layer or statistic.
         ExplorerError: k is out of range.
     """
     require("k", k, K_RANGE)
-    for each in by:
-        if each not in STATISTICS:
-            raise unknown("statistic", each, STATISTICS)
-    found = {network.layer(name) for name in layers} or set(network.shown)
-    ordered = sorted(found, key=lambda layer: layer.index)
+    for statistic in by:
+        if statistic not in STATISTICS:
+            raise unknown("statistic", statistic, STATISTICS)
+    chosen = {network.layer(name) for name in layers} or set(network.shown)
+    ordered = sorted(chosen, key=lambda layer: layer.index)
     return IndexPlan(
         network=network.name,
         weights=network.fingerprint,
@@ -78,125 +79,131 @@ def plan_index(
 
 
 def open_accumulator(
-    wanted: IndexPlan, source: ImageSource, out: Path, resume: bool = False
+    plan: IndexPlan, source: ImageSource, out: Path, resume: bool = False
 ) -> IndexAccumulator:
-    """Begin an index, or go on with the one that is there.
+    """Return an empty accumulator, or load the one in ``out`` if this file exists.
 
     Raises:
-        ExplorerError: a file is there and ``resume`` is not set, or it has another plan.
+        ExplorerError: the file exists and ``resume`` is not set, or it has another plan.
     """
     if not out.exists():
-        return IndexAccumulator.empty(wanted, source.text)
+        return IndexAccumulator.empty(plan, source.text)
     if not resume:
         raise ExplorerError(
             f"{out} is there already; --resume goes on with it and adds what is new, or delete it"
         )
-    tally = IndexAccumulator.load(out)
-    wanted.require_same(tally.plan, str(out))
-    tally.source, tally.complete = source.text, False
-    return tally
+    accumulator = IndexAccumulator.load(out)
+    plan.require_same(accumulator.plan, str(out))
+    accumulator.source, accumulator.complete = source.text, False
+    return accumulator
 
 
 def build_index(
     network: Network,
     source: ImageSource,
-    tally: IndexAccumulator,
+    accumulator: IndexAccumulator,
     out: Path,
     workers: int | None = None,
     batch: int = BATCH,
     save_seconds: float | None = None,
 ) -> Iterator[Progress]:
-    """Look at all pictures that a tally has not seen, and write the index.
+    """Scan all images that an accumulator does not contain yet, and write the index.
 
-    What was found is also written now and then, so that a killed process can go on.
+    The index is also written at intervals, so that a killed process can be resumed.
 
     Args:
-        network: the network of the tally's plan.
-        source: the collection of the tally's plan.
-        tally: from ``begin``.
+        network: the network of the accumulator's plan.
+        source: the collection of the accumulator's plan.
+        accumulator: from ``open_accumulator``.
         out: the index file.
-        workers: threads; by default one for each processor.
-        batch: pictures that a thread takes on at a time. Neither changes the result.
-        save_seconds: how often what was found is written; by default every ``SAVE_SECONDS``.
+        workers: number of threads; one for each processor by default. It does not change the
+            result.
+        batch: number of images that a thread gets at a time. It does not change the result.
+        save_seconds: seconds between two writes; ``SAVE_SECONDS`` by default.
 
-    Returns:
-        How many pictures are done, of how many; those skipped count too.
+    Yields:
+        The number of images done, and of all. Skipped images are counted in both.
 
     Raises:
         ExplorerError: the file cannot be written, or the collection cannot be read.
     """
     total = sum(1 for _ in source.entries())
-    done = len(tally.pictures)
+    done = len(accumulator.pictures)
     yield Progress(done, total, {})
-    saver = IndexSaver(tally, out, save_seconds)
-    for looked in scan(network, source, tally, remaining_entries(source, tally), workers, batch):
-        done += looked
-        saver.tick()
+    saver = IndexSaver(accumulator, out, save_seconds)
+    entries = remaining_entries(source, accumulator)
+    for scanned in scan(network, source, accumulator, entries, workers, batch):
+        done += scanned
+        saver.save_if_due()
         yield Progress(done, total, {})
-    tally.complete = True
-    tally.save(out)
+    accumulator.complete = True
+    accumulator.save(out)
     yield Progress(total, total, {})
 
 
 class IndexSaver:
-    """Writes a tally down now and then."""
+    """Writes an accumulator to its file at intervals."""
 
-    def __init__(self, tally: IndexAccumulator, out: Path, seconds: float | None = None) -> None:
-        self._tally, self._out = tally, out
+    def __init__(
+        self, accumulator: IndexAccumulator, out: Path, seconds: float | None = None
+    ) -> None:
+        self._accumulator, self._out = accumulator, out
         self._seconds = SAVE_SECONDS if seconds is None else seconds
         self._saved = time.monotonic()
 
-    def tick(self) -> None:
-        """Write if it is time; whatever that takes, it stays a small share of all."""
-        now = time.monotonic()
-        if now - self._saved >= self._seconds:
-            self._tally.save(self._out)
+    def save_if_due(self) -> None:
+        """Write the file if the interval is over.
+
+        The interval begins after a write ends, so slow writes stay a small share of the run time.
+        """
+        if time.monotonic() - self._saved >= self._seconds:
+            self._accumulator.save(self._out)
             self._saved = time.monotonic()
 
 
-def remaining_entries(source: ImageSource, tally: IndexAccumulator) -> Iterator[ImageEntry]:
-    """List the pictures of a source that a tally has not seen yet."""
-    seen = np.sort(np.array(tally.pictures, np.int64))
+def remaining_entries(source: ImageSource, accumulator: IndexAccumulator) -> Iterator[ImageEntry]:
+    """Yield the entries of a source that an accumulator does not contain yet."""
+    scanned = np.sort(np.array(accumulator.pictures, np.int64))
     for entry in source.entries():
         picture = picture_id(entry.name)
-        at = np.searchsorted(seen, picture)
-        if at == len(seen) or seen[at] != picture:
+        at = np.searchsorted(scanned, picture)
+        if at == len(scanned) or scanned[at] != picture:
             yield entry
 
 
 def scan(
     network: Network,
     source: ImageSource,
-    tally: IndexAccumulator,
+    accumulator: IndexAccumulator,
     entries: Iterable[ImageEntry],
     workers: int | None = None,
     batch: int = BATCH,
 ) -> Iterator[int]:
-    """Take pictures into a tally; tells after each batch how many were looked at."""
-    workers = workers or _processors()
-    eye = Scanner(network, tally.plan, source)
-    ahead = iter(entries)
-    waiting: deque[tuple[int, Future[ScanBatch]]] = deque()
+    """Add images to an accumulator. Yield the number of images after each batch."""
+    workers = workers or _processor_count()
+    scanner = Scanner(network, accumulator.plan, source)
+    unscanned = iter(entries)
+    pending: deque[tuple[int, Future[ScanBatch]]] = deque()
     with ExitStack() as stack:
         stack.enter_context(_exact_arithmetic())
-        pool = stack.enter_context(ThreadPoolExecutor(workers, "look"))
+        pool = stack.enter_context(ThreadPoolExecutor(workers, "scan"))
         stack.callback(pool.shutdown, cancel_futures=True)
         while True:
-            while len(waiting) < workers * (1 + AHEAD):
-                some = list(itertools.islice(ahead, batch))
+            while len(pending) < workers * (1 + QUEUED_BATCHES):
+                some = list(itertools.islice(unscanned, batch))
                 if not some:
                     break
-                bars = (tally.top.bar(), tally.least.bar())
-                waiting.append((len(some), pool.submit(eye.look, some, bars)))
-            if not waiting:
+                thresholds = (accumulator.top.threshold(), accumulator.least.threshold())
+                pending.append((len(some), pool.submit(scanner.scan, some, thresholds)))
+            if not pending:
                 return
-            count, look = waiting.popleft()
-            tally.add(look.result())
+            count, future = pending.popleft()
+            accumulator.add(future.result())
             yield count
 
 
-def _processors() -> int:
-    """Count the processors that this process may use."""
+def _processor_count() -> int:
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -204,7 +211,7 @@ def _processors() -> int:
 
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
-    """Let each picture be computed by one thread, in full float32."""
+    """Compute each image on one thread and in full float32 within a ``with`` block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,20 +1,22 @@
-"""The file of an index of pictures: one safetensors file, written in one piece or not at all.
+"""The file format of an index: one safetensors file, which is replaced as a whole or not at all.
 
-Units are counted through all layers of the plan, layer by layer; there are R of them, once for
-each statistic (``by``). With N pictures in all, M of which are named, and S in the sample:
+A row is one unit with one statistic (``by``). The units of all layers of the plan follow each
+other, layer by layer, once for each statistic; there are R rows. With N images in all, M of which
+are in the tables, and S in the sample, the tensors are:
 
-    top/values, top/pictures, top/places        float32, int64, int32 [R, k], the best first
+    top/values, top/pictures, top/places        float32, int64, int32 [R, k], the highest first
     least/values, least/pictures, least/places  the same, the lowest first
     sample/pictures, sample/values              int64 [S] and float32 [R, S]
-    pictures                                    int64 [N], ascending: the ids of all pictures seen
-    named/pictures                              int64 [M], ascending: those that stand above
+    pictures                                    int64 [N], ascending: ids of all scanned images
+    named/pictures                              int64 [M], ascending: ids in the tables above
     named/sizes                                 int32 [M, 2], height and width at full size
-    named/names, named/ends                     uint8, the names' UTF-8 end to end; int64 [M]
+    named/names, named/ends                     uint8, the concatenated names in UTF-8; int64 [M]
 
-A place counts a layer's positions row by row. Where fewer than k pictures are known, the id is
-2^63 - 1 and the place -1. The metadata's ``manifest`` is JSON: ``format``, ``version``, ``plan``
-(``core.index.plan.IndexPlan``), ``source`` (where the pictures are), ``complete`` (whether all of
-it has been seen) and ``skipped`` (what could not be opened, and why).
+``pictures`` holds image ids. ``places`` holds flat positions, which count a layer's positions row
+by row. Where fewer than k images are known, the id is 2^63 - 1 and the position -1. The metadata's
+``manifest`` is JSON: ``format``, ``version``, ``plan`` (``core.index.plan.IndexPlan``), ``source``
+(location of the images), ``complete`` (whether the whole source has been scanned) and ``skipped``
+(names of the images that could not be opened, with the reasons).
 """
 
 import json
@@ -36,7 +38,7 @@ Array = npt.NDArray[Any]
 
 
 def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any]) -> None:
-    """Write the file, in one piece or not at all.
+    """Write the file; an existing one is replaced as a whole or not at all.
 
     Raises:
         ExplorerError: it cannot be written.
@@ -53,10 +55,10 @@ def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any])
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Open the file by memory map: safetensors' handle, and the manifest.
+    """Return the memory-mapped safetensors file and the manifest.
 
     Raises:
-        ExplorerError: it is missing, damaged, or no index of this version.
+        ExplorerError: the file is missing, damaged, or not an index of this version.
     """
     if not path.is_file():
         raise ExplorerError(f"there is no index {path}; `index` makes one")
@@ -75,13 +77,13 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def pack_names(names: list[str]) -> tuple[Array, Array]:
-    """Lay names end to end: uint8, and where each ends, int64."""
+    """Return the concatenated names, uint8, and the offset at which each name ends, int64."""
     encoded = [name.encode("utf-8", "surrogateescape") for name in names]
     ends = np.cumsum([len(it) for it in encoded], dtype=np.int64)
     return np.frombuffer(b"".join(encoded), np.uint8), ends
 
 
 def unpack_name(text: Array, ends: Array, at: int) -> str:
-    """Read one of the names that ``pack_names`` laid out."""
+    """Return name number ``at`` from the result of ``pack_names``."""
     start = int(ends[at - 1]) if at else 0
     return bytes(text[start : int(ends[at])]).decode("utf-8", "surrogateescape")

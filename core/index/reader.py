@@ -1,20 +1,21 @@
-"""Reading an index of pictures: what excites each neuron, and how high any value stands.
+"""Reading of an index: the dataset examples of each unit, and percentiles of activations.
 
-    index = indexes.open("photos.index")
+    index = open_index("photos.index")
     for hit in index.top("features.7", 12):      # or index.least(...)
         hit.picture, hit.value, hit.row, hit.col, hit.box
-    index.percentile("features.7", 12, 31.5)     # of all pictures, percent that excite it less
-    index.percentiles("features.7", values)      # the same for all units of a layer at once
-    index.picture(hit.picture)                   # the original, from where it was
-    index.label(hit.picture)                     # what it is said to show
-    index.values("features.7", 12)               # how much a sample of the pictures excites it
-    index.between("features.7", 12, [50, 90])    # pictures of that sample at these percentiles
-    index.box("features.7", 3, 5, (480, 640))    # what one position sees of a picture of that size
-    crops.crop(index, "features.7", hit)         # that, cut out; `plates` lays crops out as grids
-    probing.probe(network, picture, index)       # which units another picture excites unusually
+    index.percentile("features.7", 12, 31.5)     # percentage of images with a lower activation
+    index.percentiles("features.7", values)      # the same for all units of a layer
+    index.picture(hit.picture)                   # the original image, from the collection
+    index.label(hit.picture)                     # its label in the collection
+    index.values("features.7", 12)               # activations of a random sample of the images
+    index.between("features.7", 12, [50, 90])    # images of that sample at these percentiles
+    index.box("features.7", 3, 5, (480, 640))    # receptive field in an image of this size
+    crops.crop_hit(index, "features.7", hit)     # the pixels in the receptive field of a hit
+    probe.probe(network, picture, index)         # units that respond unusually to another image
 
-Opening reads a header; tables stay on disk, mapped, and only what is asked for is read. An index
-may be read by several threads at once, and while another process writes a newer one.
+Opening a file reads only its header. The tables stay on disk as a memory map, and only the parts
+that are needed are read. Several threads may read an index in parallel, also while another process
+writes a newer version.
 """
 
 import functools
@@ -40,16 +41,16 @@ from core.networks.network import Network
 
 @dataclass(frozen=True)
 class Hit:
-    """One of the pictures that excite a unit most, or least.
+    """One of the images that excite a unit most, or least.
 
     Attributes:
-        rank: from 1.
-        picture: its name in the collection.
-        value: raw activation, float32: the maximum over the picture's positions, or the mean.
-        row, col: the position of the maximum, the first of several, in the layer.
-        size: (height, width) of the original picture.
-        box: (top, left, bottom, right) of the original's pixels that can reach that position, half
-            open, exact at the borders.
+        rank: rank of the image, from 1.
+        picture: name of the image in the collection.
+        value: raw activation, float32: the maximum over the image's positions, or the mean.
+        row, col: position of the maximum in the layer; the first one if there are several.
+        size: (height, width) of the original image.
+        box: receptive field of that position in the original's pixels, (top, left, bottom, right),
+            half open, exact at the borders.
     """
 
     rank: int
@@ -63,12 +64,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class SampledImage:
-    """One of a random sample of the pictures.
+    """One image of the random sample.
 
     Attributes:
-        picture: its name in the collection.
-        value: how much it excites a unit, as in ``Hit``.
-        size: (height, width) of the original picture.
+        picture: name of the image in the collection.
+        value: activation of a unit, as in ``Hit``.
+        size: (height, width) of the original image.
     """
 
     picture: str
@@ -82,16 +83,16 @@ class Index:
     Attributes:
         path: the file.
         plan: what was measured.
-        count: how many pictures were seen.
-        complete: whether that was all of the collection.
-        skipped: what could not be opened, and why.
+        count: number of scanned images.
+        complete: whether these are all images of the collection.
+        skipped: names of the images that could not be opened, with the reasons.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Open a file.
 
         Raises:
-            ExplorerError: it is missing, damaged, or no index of this version.
+            ExplorerError: the file is missing, damaged, or not an index of this version.
         """
         self.path = Path(path)
         self._file, manifest = file_format.read(self.path)
@@ -99,23 +100,23 @@ class Index:
         self.plan = IndexPlan.from_json(manifest["plan"])
         self.complete: bool = manifest["complete"]
         self.skipped: dict[str, str] = manifest["skipped"]
-        self._place: str = manifest["source"]
+        self._source_text: str = manifest["source"]
         (self.count,) = self._file.get_slice("pictures").get_shape()
 
     @functools.cached_property
     def source(self) -> ImageSource:
-        """The collection, to open its pictures.
+        """The collection, from which images can be opened.
 
         Raises:
-            ExplorerError: it is not where it was.
+            ExplorerError: it has been moved or deleted.
         """
-        return sources.find_source(self._place)
+        return sources.find_source(self._source_text)
 
     def layer(self, name: str) -> IndexedLayer:
-        """Find a layer that was indexed.
+        """Return a layer of the index.
 
         Raises:
-            UnknownName: there is none.
+            UnknownName: the index has no such layer.
         """
         for layer in self.plan.layers:
             if layer.name == name:
@@ -124,10 +125,10 @@ class Index:
         raise unknown("layer", name, known, f"the index {self.path.name}")
 
     def require(self, network: Network) -> None:
-        """Refuse a network that the index was not made with.
+        """Check that the index was made with a network's weights.
 
         Raises:
-            ExplorerError: its weights are others.
+            ExplorerError: it was made with other weights.
         """
         if network.fingerprint != self.plan.weights:
             raise ExplorerError(
@@ -137,7 +138,7 @@ class Index:
             )
 
     def top(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
-        """List the pictures that excite a unit most, the best first, at most ``plan.k``.
+        """Return the images that excite a unit most, the highest first, at most ``plan.k``.
 
         Raises:
             UnknownName: there is no such layer or statistic.
@@ -146,11 +147,15 @@ class Index:
         return self._hits("top", layer, unit, by)
 
     def least(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
-        """List the pictures that excite a unit least, the lowest first, as ``top`` does."""
+        """Return the images that excite a unit least, the lowest first.
+
+        Raises:
+            UnknownName, ExplorerError: as ``top``.
+        """
         return self._hits("least", layer, unit, by)
 
     def _hits(self, table: str, layer: str, unit: int, by: str) -> tuple[Hit, ...]:
-        found, row = self.layer(layer), self._row(layer, unit, by)
+        indexed, row = self.layer(layer), self._row(layer, unit, by)
         values, pictures, places = (
             self._read(f"{table}/{part}", row, row + 1)[0]
             for part in ("values", "pictures", "places")
@@ -159,28 +164,28 @@ class Index:
         for at, picture in enumerate(pictures.tolist()):
             if picture == NO_IMAGE:
                 break
-            name, size = self._named(picture)
-            position = found.position(int(places[at]))
+            name, size = self._name_and_size(picture)
+            position = indexed.position(int(places[at]))
             box = self.box(layer, *position, size)
             hits.append(Hit(at + 1, name, float(values[at]), *position, size, box))
         return tuple(hits)
 
     def box(self, layer: str, row: int, col: int, size: tuple[int, int]) -> Box:
-        """Tell which pixels of a picture can reach a position of a layer.
+        """Return the receptive field of a layer's position in an image.
 
         Args:
-            layer: its name.
+            layer: name of the layer.
             row, col: the position.
-            size: (height, width) of the original picture.
+            size: (height, width) of the original image.
 
         Returns:
             (top, left, bottom, right) in the original's pixels, half open.
         """
-        seen = self.layer(layer).field(row, col, self.plan.input_size)
-        return CenterCrop(size, self.plan.input_size).box_in_image(seen)
+        field = self.layer(layer).field(row, col, self.plan.input_size)
+        return CenterCrop(size, self.plan.input_size).to_picture(field)
 
     def percentile(self, layer: str, unit: int, value: float, by: str = "max") -> float:
-        """Tell what share of the pictures excite a unit less than a value, from 0 to 100.
+        """Return the percentage of images whose activation of a unit is below a value, 0 to 100.
 
         Raises:
             UnknownName, ExplorerError: as ``top``.
@@ -191,12 +196,15 @@ class Index:
     def percentiles(
         self, layer: str, values: npt.NDArray[np.float32], by: str = "max"
     ) -> npt.NDArray[np.float64]:
-        """Tell the percentile of a value ``[C]`` of each unit of a layer.
+        """Return the percentiles ``[C]`` of one value for each unit of a layer.
 
-        A value among the k highest or k lowest has its exact percentile, and so has every value
-        while there are no more pictures than ``plan.sample``. Between, the share p is estimated
-        from a random sample of S pictures, with a standard error of sqrt(p (1 - p) / S): 1.6 %
-        at the median and 0.3 % at 99 % for S = 1024. All units have the same sample.
+        The percentile is exact for values among the k highest or k lowest, and for all values if
+        there are no more images than ``plan.sample``. Otherwise the share p is estimated from a
+        random sample of S images, with a standard error of sqrt(p (1 - p) / S): 1.6 % at the
+        median and 0.3 % at 99 % for S = 1024. All units have the same sample.
+
+        Raises:
+            UnknownName: there is no such layer or statistic.
         """
         self.layer(layer)
         return self._shares(self.plan.rows_of(layer, self._statistic(by)), values)
@@ -208,7 +216,8 @@ class Index:
         )
         column = values[:, None]
         below = (sample < column).mean(1) * self.count
-        # What is not listed lies between the two ends of the lists.
+        # A value that is in neither list lies between the lowest of the top list and the highest
+        # of the least list.
         below = below.clip(least.shape[1], self.count - top.shape[1])
         low, high = (least < column).sum(1), self.count - (top >= column).sum(1)
         below = np.where(values <= least[:, -1], low, below)
@@ -217,7 +226,7 @@ class Index:
         return shares
 
     def values(self, layer: str, unit: int, by: str = "max") -> npt.NDArray[np.float32]:
-        """Give the values of a random sample of the pictures, ascending, at most ``plan.sample``.
+        """Return the activations of the sampled images, ascending, at most ``plan.sample``.
 
         Raises:
             UnknownName, ExplorerError: as ``top``.
@@ -229,11 +238,11 @@ class Index:
     def between(
         self, layer: str, unit: int, shares: Sequence[float], by: str = "max"
     ) -> tuple[SampledImage, ...]:
-        """Find pictures of the sample at some percentiles, each of them once.
+        """Return the images of the sample at some percentiles, without repetitions.
 
         Args:
             layer, unit, by: as ``top``.
-            shares: percentiles, from 0 to 100; of the sample, as ``percentiles`` estimates them.
+            shares: percentiles within the sample, from 0 to 100.
 
         Raises:
             UnknownName, ExplorerError: as ``top``.
@@ -242,40 +251,40 @@ class Index:
         values = self._read("sample/values", row, row + 1)[0]
         with self._lock:
             pictures = self._file.get_tensor("sample/pictures")
-        # Ties by the picture's id, so that the answer never depends on the order of the sample.
+        # Equal values are ordered by id, so that the result does not depend on the sample's order.
         order = np.lexsort((pictures, values))
         chosen = (
             [order[round(share / 100 * (len(order) - 1))] for share in shares] if len(order) else []
         )
-        found = []
+        images = []
         for at in dict.fromkeys(chosen):
-            name, size = self._named(int(pictures[at]))
-            found.append(SampledImage(name, float(values[at]), size))
-        return tuple(found)
+            name, size = self._name_and_size(int(pictures[at]))
+            images.append(SampledImage(name, float(values[at]), size))
+        return tuple(images)
 
     def picture(self, name: str) -> Image.Image:
-        """Open an original picture, upright RGB, at full size.
+        """Load an original image, upright RGB, at full size.
 
         Raises:
-            BadPicture: it is gone or cannot be opened any more.
-            ExplorerError: the collection is not where it was.
+            BadPicture: the image is missing or cannot be opened any more.
+            ExplorerError: the collection has been moved or deleted.
         """
         return self.source.open(self.source.find(name))[0]
 
     def table(self, name: str, rows: slice) -> Array:
-        """Read some rows of one of the file's tables, as ``core.index.file_format`` names them."""
+        """Read rows of a table; ``core.index.file_format`` lists the names of the tables."""
         return self._read(name, rows.start, rows.stop)
 
     def label(self, name: str) -> str:
-        """Tell what a picture is said to show; nothing if that is not known.
+        """Return the label of an image in the collection; "" if it has none.
 
         Raises:
-            ExplorerError: the collection is not where it was.
+            ExplorerError: the collection has been moved or deleted.
         """
         return self.source.label(name)
 
-    def _named(self, picture: int) -> tuple[str, tuple[int, int]]:
-        """Tell the name and size of a picture by its id."""
+    def _name_and_size(self, picture: int) -> tuple[str, tuple[int, int]]:
+        """Return the name and the (height, width) of the image with an id."""
         pictures, sizes, text, ends = self._names
         at = int(np.searchsorted(pictures, picture))
         height, width = sizes[at].tolist()
@@ -289,8 +298,8 @@ class Index:
 
     def _read(self, table: str, start: int, stop: int) -> Array:
         with self._lock:
-            found: Array = self._file.get_slice(table)[start:stop]
-        return found
+            rows: Array = self._file.get_slice(table)[start:stop]
+        return rows
 
     def _statistic(self, by: str) -> str:
         if by not in self.plan.by:
@@ -298,11 +307,11 @@ class Index:
         return by
 
     def _row(self, layer: str, unit: int, by: str) -> int:
-        found = self.layer(layer)
-        if not 0 <= unit < found.channels:
+        indexed = self.layer(layer)
+        if not 0 <= unit < indexed.channels:
             raise ExplorerError(
                 f"there is no unit {unit} in {layer} of {self.plan.network}; "
-                f"its units are 0 to {found.channels - 1}"
+                f"its units are 0 to {indexed.channels - 1}"
             )
         first: int = self.plan.rows_of(layer, self._statistic(by)).start
         return first + unit
@@ -312,6 +321,6 @@ def open_index(path: str | Path) -> Index:
     """Open an index file for reading.
 
     Raises:
-        ExplorerError: it is missing, damaged, or no index of this version.
+        ExplorerError: the file is missing, damaged, or not an index of this version.
     """
     return Index(path)

@@ -1,4 +1,4 @@
-"""A network that looks at pictures: how high each unit of some layers rises, and where."""
+"""Scanning of images: the maximum of each unit of some layers, and its position."""
 
 from collections.abc import Sequence
 
@@ -18,17 +18,18 @@ from core.index.top_k import NO_POSITION, Floats, Ids, Positions, Threshold, pic
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.network import FeatureExtractor, Network
 
-# Pictures that are computed together, by kind of device. On a CPU one alone is as fast as many; a
-# GPU wants many, always as many, so that it always chooses the same kernels.
-GROUPS = {"cpu": 1}
-GPU_GROUP = 32
+# Images that go through the network together, by type of device. On a CPU, one image alone is as
+# fast as many. A GPU is fast only with many; their number is fixed, so that the GPU always chooses
+# the same kernels.
+GROUP_SIZES = {"cpu": 1}
+GPU_GROUP_SIZE = 32
 
 
 class Scanner:
-    """A network that looks at pictures."""
+    """A network that measures the images of a collection."""
 
     def __init__(self, network: Network, plan: IndexPlan, source: ImageSource) -> None:
-        # Its own, for it is changed.
+        # The network's cached extractor must not be used here, because this one is modified.
         self._extractor = FeatureExtractor(
             network, [network.layer(layer.name) for layer in plan.layers]
         )
@@ -37,14 +38,15 @@ class Scanner:
         self._device = network.device
         self._plan = plan
         self._source = source
-        self._group = GROUPS.get(network.device.type, GPU_GROUP)
+        self._group_size = GROUP_SIZES.get(network.device.type, GPU_GROUP_SIZE)
 
-    def look(self, entries: Sequence[ImageEntry], bars: tuple[Threshold, ...]) -> ScanBatch:
-        """Look at some pictures.
+    def scan(self, entries: Sequence[ImageEntry], thresholds: tuple[Threshold, ...]) -> ScanBatch:
+        """Measure some images.
 
         Args:
-            entries: the pictures.
-            bars: what must be beaten for a place to matter.
+            entries: the images.
+            thresholds: values to exceed; the position of a unit's maximum is computed only in
+                images whose value exceeds one of them.
         """
         names, sizes, pixels, skipped = [], [], [], {}
         for entry in entries:
@@ -59,9 +61,9 @@ class Scanner:
         pictures = np.array([picture_id(name) for name in names], np.int64)
         values = np.empty((len(names), self._plan.rows), np.float32)
         places = np.full(values.shape, NO_POSITION, np.int32)
-        for start in range(0, len(names), self._group):
-            some = slice(start, start + self._group)
-            self._measure(pixels[some], pictures[some], bars, values[some], places[some])
+        for start in range(0, len(names), self._group_size):
+            group = slice(start, start + self._group_size)
+            self._measure(pixels[group], pictures[group], thresholds, values[group], places[group])
         return ScanBatch(pictures, names, sizes, values, places, skipped)
 
     @torch.inference_mode()
@@ -69,41 +71,45 @@ class Scanner:
         self,
         pixels: list[Array],
         pictures: Ids,
-        bars: tuple[Threshold, ...],
+        thresholds: tuple[Threshold, ...],
         values: Floats,
         places: Positions,
     ) -> None:
-        """Compute one group of pictures, uint8 ``[H, W, 3]`` each, into ``[n, rows]`` tables."""
+        """Measure one group of images, uint8 ``[H, W, 3]`` each.
+
+        The results are written into ``values`` and ``places``, both ``[n, rows]``.
+        """
         count = len(pixels)
         bytes_ = torch.from_numpy(np.stack(pixels))
-        # A group is always full, so that the same kernels run.
-        bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group - count))
+        # The last group is padded to the full size, so that a GPU chooses the same kernels.
+        bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group_size - count))
         activations = self._extractor(image_io.from_bytes(bytes_.to(self._device)))
         maps, rows = [], []
         for layer in self._plan.layers:
-            seen = activations[layer.name]
-            # A network that cannot be traced does not reduce by itself.
-            each, row = _row_maxima(seen) if isinstance(seen, Tensor) else seen
-            maps.append(each[:count])
+            output = activations[layer.name]
+            # The extractor returns plain activations if the network cannot be traced.
+            map_, row = _row_maxima(output) if isinstance(output, Tensor) else output
+            maps.append(map_[:count])
             rows.append(row[:count])
-        found = [it.amax(1) for it in rows]
+        statistics = [it.amax(1) for it in rows]
         if "mean" in self._plan.by:
-            found += [it.mean((1, 2)) for it in maps]
-        values[:] = torch.cat(found, 1).float().cpu().numpy()
-        beaten = np.logical_or.reduce([bar.beaten(pictures, values) for bar in bars])
-        beaten = beaten.reshape(count, len(self._plan.by), self._plan.units).any(1)  # [n, units]
+            statistics += [it.mean((1, 2)) for it in maps]
+        values[:] = torch.cat(statistics, 1).float().cpu().numpy()
+        ranked = np.logical_or.reduce([it.exceeded_by(pictures, values) for it in thresholds])
+        ranked = ranked.reshape(count, len(self._plan.by), self._plan.units).any(1)  # [n, units]
         by_unit = places.reshape(count, len(self._plan.by), self._plan.units)
         start = 0
-        for each, row in zip(maps, rows, strict=True):
-            stop = start + each.shape[3]
-            at, units = np.nonzero(beaten[:, start:stop])
-            if len(at):
-                by_unit[at, :, start + units] = _places(each, row, at, units)[:, None]
+        for map_, row in zip(maps, rows, strict=True):
+            stop = start + map_.shape[3]
+            images, units = np.nonzero(ranked[:, start:stop])
+            if len(images):
+                positions = _flat_positions(map_, row, images, units)
+                by_unit[images, :, start + units] = positions[:, None]
             start = stop
 
 
 def _reduce_early(extractor: fx.GraphModule) -> fx.GraphModule:
-    """Let a traced network reduce each activation at once, while it lies in the cache."""
+    """Make a traced network reduce each activation while it is still in the processor's cache."""
     output = next(node for node in extractor.graph.nodes if node.op == "output")
     reduced = {}
     for name, node in output.args[0].items():
@@ -115,10 +121,10 @@ def _reduce_early(extractor: fx.GraphModule) -> fx.GraphModule:
 
 
 def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:
-    """View an activation ``[n, C, ...]`` as ``[n, H, W, C]``, as it lies in memory.
+    """Return an activation ``[n, C, ...]`` as ``[n, H, W, C]``, and the maxima of its rows.
 
-    Returns:
-        That, and the maximum of each row of positions, ``[n, H, C]``.
+    The first result is a view if the memory format allows it; the second has the maximum of each
+    row of positions, ``[n, H, C]``.
     """
     count, channels = activation.shape[:2]
     shape = activation.shape[2:] if activation.ndim == 4 else (1, -1)
@@ -126,18 +132,19 @@ def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:
     return maps, maps.amax(2)
 
 
-def _places(maps: Tensor, rows: Tensor, at: Array, units: Array) -> Positions:
-    """Find where some units are highest, the first of several places.
+def _flat_positions(maps: Tensor, rows: Tensor, images: Array, units: Array) -> Positions:
+    """Return the flat positions of the maxima of some units, the first one if there are several.
 
-    Looking for the row first, then along it, reads far less than looking everywhere.
+    The search goes over the rows' maxima first and then along one row, because this reads far less
+    memory than a search over all positions.
 
     Args:
         maps: activations ``[n, H, W, C]``.
         rows: the maximum of each row, ``[n, H, C]``.
-        at, units: which pictures and units, ``[chosen]`` each.
+        images, units: indices of the images and of the units, ``[chosen]`` each.
     """
-    picture, unit = (torch.from_numpy(it).to(maps.device) for it in (at, units))
-    row = rows[picture, :, unit].argmax(1)
-    col = maps[picture, row, :, unit].argmax(1)
-    places: Positions = (row * maps.shape[2] + col).int().cpu().numpy()
-    return places
+    image, unit = (torch.from_numpy(it).to(maps.device) for it in (images, units))
+    row = rows[image, :, unit].argmax(1)
+    col = maps[image, row, :, unit].argmax(1)
+    positions: Positions = (row * maps.shape[2] + col).int().cpu().numpy()
+    return positions

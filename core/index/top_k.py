@@ -1,8 +1,8 @@
-"""The k most and k least exciting pictures of many units, and a sample of all, as they stream by.
+"""Streaming rankings of images by activation, and a random sample of all images.
 
-Every table here can be filled in any order and in any parts, and merged in any order: what it holds
-in the end depends on the pictures alone. Each picture has an id, a number that its name is hashed
-to; of equal values the smaller id goes first.
+Images can be added in any order and in any batches, and tables can be merged in any order: the
+final content depends on the images alone. Each image has an id, the hash of its name. Equal values
+are ordered by id, the smaller one first.
 """
 
 import hashlib
@@ -16,15 +16,15 @@ Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int32]
 
-# Stands where there are fewer than k pictures; larger than any id.
+# Id in the empty entries of a ranking with fewer than k images. It is larger than any real id.
 NO_IMAGE = np.iinfo(np.int64).max
 NO_POSITION = -1
 
 
 def picture_id(name: str) -> int:
-    """Hash a picture's name to its id, from 0 to 2^63 - 2.
+    """Compute the id of an image, a hash of its name, from 0 to 2^63 - 2.
 
-    A million names coincide somewhere with a chance of one in ten million.
+    With a million names, the probability that two have the same id is about 5e-8.
     """
     digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big") % NO_IMAGE
@@ -32,12 +32,12 @@ def picture_id(name: str) -> int:
 
 @dataclass
 class TopK:
-    """The k best pictures of each unit, the best first.
+    """The k best images of each unit, the best first.
 
     Attributes:
-        values: float32 ``[units, k]``; infinitely bad where there are fewer pictures.
-        pictures: their ids, int64 ``[units, k]``, or ``NOBODY``.
-        places: where each value was found, int32 ``[units, k]``, or ``NOWHERE``.
+        values: float32 ``[units, k]``; ``-sign * inf`` in empty entries.
+        pictures: ids of the images, int64 ``[units, k]``; ``NO_IMAGE`` in empty entries.
+        places: flat position of each value, int32 ``[units, k]``; ``NO_POSITION`` in empty entries.
         sign: 1 if high values are best, -1 if low ones are.
     """
 
@@ -48,7 +48,7 @@ class TopK:
 
     @classmethod
     def empty(cls, units: int, k: int, sign: int) -> "TopK":
-        """Rank nothing yet."""
+        """Return a ranking without images."""
         return cls(
             np.full((units, k), -sign * np.inf, np.float32),
             np.full((units, k), NO_IMAGE, np.int64),
@@ -56,24 +56,24 @@ class TopK:
             sign,
         )
 
-    def bar(self) -> "Threshold":
-        """Tell what a picture must beat to be ranked, as it is now."""
+    def threshold(self) -> "Threshold":
+        """Return a copy of each unit's worst entry, which an image must exceed to be ranked."""
         return Threshold(self.values[:, -1].copy(), self.pictures[:, -1].copy(), self.sign)
 
     def add(self, pictures: Ids, values: Floats, places: Positions) -> None:
-        """Rank some pictures that are not ranked yet.
+        """Rank some images that were not added before.
 
         Args:
             pictures: ids ``[n]``.
-            values: ``[n, units]``; what is not a number is not ranked.
-            places: ``[n, units]``, known at least where ``bar().beaten`` said so before.
+            values: ``[n, units]``; NaN is never ranked.
+            places: ``[n, units]``, known at least where the value exceeds the present threshold.
         """
-        beaten = self.bar().beaten(pictures, values)  # [n, units]
-        rows = np.flatnonzero(beaten.any(axis=0))
+        exceeded = self.threshold().exceeded_by(pictures, values)  # [n, units]
+        rows = np.flatnonzero(exceeded.any(axis=0))
         if len(rows) == 0:
             return
-        new = beaten[:, rows].T  # [rows, n]
-        self._keep(
+        new = exceeded[:, rows].T  # [rows, n]
+        self._insert(
             rows,
             np.where(new, values[:, rows].T, np.float32(-self.sign * np.inf)),
             np.where(new, pictures[None], NO_IMAGE),
@@ -81,11 +81,11 @@ class TopK:
         )
 
     def merge(self, other: "TopK") -> None:
-        """Rank what another ranking of the same units and other pictures holds."""
-        self._keep(np.arange(len(self.values)), other.values, other.pictures, other.places)
+        """Add the entries of another ranking, of the same units and other images."""
+        self._insert(np.arange(len(self.values)), other.values, other.pictures, other.places)
 
-    def _keep(self, rows: Ids, values: Floats, pictures: Ids, places: Positions) -> None:
-        """Keep the best of what these rows hold and of what is new, each ``[rows, any]``."""
+    def _insert(self, rows: Ids, values: Floats, pictures: Ids, places: Positions) -> None:
+        """Insert new entries, ``[rows, any number]`` each, and keep the k best of each row."""
         values = np.concatenate([self.values[rows], values], axis=1)
         pictures = np.concatenate([self.pictures[rows], pictures], axis=1)
         places = np.concatenate([self.places[rows], places], axis=1)
@@ -98,19 +98,19 @@ class TopK:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The worst that a ranking holds of each unit: what a picture must beat.
+    """The worst entry of each unit in a ranking.
 
     Attributes:
-        values, pictures: ``[units]``.
-        sign: as of the ranking.
+        values, pictures: value and image id of the entries, ``[units]`` each.
+        sign: sign of the ranking.
     """
 
     values: Floats
     pictures: Ids
     sign: int
 
-    def beaten(self, pictures: Ids, values: Floats) -> npt.NDArray[np.bool_]:
-        """Tell which of ``values: [n, units]``, of pictures ``[n]``, would be ranked."""
+    def exceeded_by(self, pictures: Ids, values: Floats) -> npt.NDArray[np.bool_]:
+        """Return which ``values: [n, units]``, of images with ids ``[n]``, would be ranked."""
         better = values > self.values if self.sign > 0 else values < self.values
         tied = (values == self.values) & (pictures[:, None] < self.pictures)
         result: npt.NDArray[np.bool_] = better | tied
@@ -119,40 +119,40 @@ class Threshold:
 
 @dataclass
 class RandomSample:
-    """The values of a random sample of pictures, the same pictures for all units.
+    """The values of a random sample of images, the same images for all units.
 
-    It holds the pictures with the smallest ids. As ids are hashes, that is a sample without
-    replacement which every part of a collection can take by itself (bottom-k sampling; Cohen and
+    It consists of the images with the smallest ids. As ids are hashes, that is a sample without
+    replacement, and samples of parts of a collection can be merged (bottom-k sampling; Cohen and
     Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
 
     Attributes:
-        size: how many pictures it holds at most.
-        rows: the values of each, float32 ``[units]``, by id.
+        size: number of images in the sample, at most.
+        rows: values of each image, float32 ``[units]``, by id.
     """
 
     size: int
     rows: dict[int, Floats] = field(default_factory=dict)
-    # Its ids negated, as a heap, so that the largest is at hand.
-    _largest: list[int] = field(default_factory=list, repr=False)
+    # The negated ids as a heap, so that its first entry belongs to the largest id.
+    _negated_ids: list[int] = field(default_factory=list, repr=False)
 
     def add(self, pictures: Ids, values: Floats) -> None:
-        """Take what belongs to the sample of pictures ``[n]`` with ``values: [n, units]``."""
+        """Add images with ids ``[n]`` and ``values: [n, units]``, as far as their ids are small."""
         for picture, row in zip(pictures.tolist(), values, strict=True):
             if len(self.rows) < self.size:
-                heapq.heappush(self._largest, -picture)
-            elif picture < -self._largest[0]:
-                del self.rows[-heapq.heapreplace(self._largest, -picture)]
+                heapq.heappush(self._negated_ids, -picture)
+            elif picture < -self._negated_ids[0]:
+                del self.rows[-heapq.heapreplace(self._negated_ids, -picture)]
             else:
                 continue
             self.rows[picture] = row.copy()
 
     def merge(self, other: "RandomSample") -> None:
-        """Take in a sample of other pictures."""
+        """Add a sample of other images."""
         for picture, row in other.rows.items():
             self.add(np.array([picture]), row[None])
 
     def table(self, units: int) -> tuple[Ids, Floats]:
-        """Write it as ids ``[n]``, ascending, and values ``[units, n]``."""
+        """Return the ids ``[n]``, ascending, and the values ``[units, n]``."""
         pictures = np.array(sorted(self.rows), np.int64)
         values = np.empty((units, len(pictures)), np.float32)
         for column, picture in enumerate(pictures.tolist()):

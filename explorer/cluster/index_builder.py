@@ -80,7 +80,7 @@ def build_on_ray(
             for ref in ray.wait(list(waiting), timeout=POLL_SECONDS)[0]:
                 tally.merge(ray.get(ref))
                 done += waiting.pop(ref)
-            saver.tick()
+            saver.save_if_due()
             yield Progress(done, total, {})
     except exceptions.RayTaskError as error:
         raise error.cause from error

@@ -9,14 +9,13 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
 from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
 
 from core import paintings
 from core.analysis import attribution
-from core.analysis.crops import DARKEST, network_input
+from core.analysis.crops import heat_brightness, network_input
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.images import image_io
@@ -111,11 +110,8 @@ def probe(network: Network) -> Image.Image:
     picture = samples.picture("village")
     frame = CenterCrop((picture.height, picture.width), network.input_size)
     image = network_input(picture, frame)
-    heat = attribution.heatmap(network, image, *HOUSES).clamp(min=0)
-    heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-    light = image_io.to_picture(heat.expand(3, -1, -1)).resize(
-        picture.size, Image.Resampling.BICUBIC
-    )
+    light = heat_brightness(attribution.heatmap(network, image, *HOUSES))
+    light = light.resize(picture.size, Image.Resampling.BICUBIC)
     return _fitted(ImageChops.multiply(picture, light))
 
 

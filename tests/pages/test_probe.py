@@ -52,7 +52,7 @@ def test_there_is_something_to_see_before_any_click(studio: Studio, tmp_path: Pa
     assert list(found) == [layer.name for layer in reversed(studio.network.shown)]
     sight = probe.probe_image(studio.network, image_picker.find_image("village").picture, index)
     for layer in studio.network.shown:
-        ranked = sight.answers(layer, index, 4)
+        ranked = sight.responses(layer, index, 4)
         assert [tile["id"] for tile in found[layer.name]] == [
             f"{layer.name} {it.unit}" for it in ranked
         ]
@@ -79,7 +79,7 @@ def test_a_place_ranks_the_neurons_that_fire_there(studio: Studio, tmp_path: Pat
     placed = [layer for layer in studio.network.shown if layer.spans is not None]
     assert set(tiles(app)) == {layer.name for layer in placed}
     for layer in placed:
-        ranked = sight.answers(layer, index, 4, (13, 4))
+        ranked = sight.responses(layer, index, 4, (13, 4))
         ids = [tile["id"] for tile in tiles(app)[layer.name]]
         assert ids == [f"{layer.name} {it.unit}" for it in ranked]
 

@@ -141,7 +141,7 @@ def find_hits(
     """
     if which == BETWEEN:
         sampled = index.between(layer, unit, SHARES)
-        located = [probe.locate(index, network, layer, unit, it) for it in sampled]
+        located = [probe.locate_maximum(index, network, layer, unit, it) for it in sampled]
         shares = [index.percentile(layer, unit, it.value) for it in sampled]
         return tuple(
             (hit, f"above {share:.0f} %") for hit, share in zip(located, shares, strict=True)

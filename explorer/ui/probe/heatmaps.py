@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import streamlit as st
-import torch
 from PIL import Image, ImageChops
 from torch import Tensor
 
 from core.analysis import attribution, probe
-from core.analysis.crops import DARKEST, network_input
+from core.analysis.crops import heat_brightness, network_input
 from core.analysis.probe import ProbeResult, UnitResponse
-from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
 from core.networks.layers import Layer
@@ -55,7 +53,7 @@ def unit_response(
     sight: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
 ) -> UnitResponse:
     """Tell what one neuron answers to a picture, or to one place of it."""
-    every = sight.answers(layer, index, layer.channels, at)
+    every = sight.responses(layer, index, layer.channels, at)
     return next(it for it in every if it.unit == unit)
 
 
@@ -82,9 +80,7 @@ def heatmap_url(network: Network, chosen: PickedImage, lit_by: tuple[str, int] |
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
     """Leave a picture bright where something is excited, ``[h, w]``, and darken the rest."""
-    heat = heat.clamp(min=0)
-    heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-    light = image_io.to_picture(heat.expand(3, -1, -1))
+    light = heat_brightness(heat)
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 

@@ -124,7 +124,7 @@ def test_groups_as_a_gpu_computes_them_give_the_same(
 ) -> None:
     network = squeezenet()
     alone = build_and_open(network, folder, tmp_path / "alone")
-    monkeypatch.setitem(scanner.GROUPS, "cpu", 5)
+    monkeypatch.setitem(scanner.GROUP_SIZES, "cpu", 5)
     together = build_and_open(network, folder, tmp_path / "together", workers=2, batch=7)
     for layer in network.shown:
         for unit in range(0, layer.channels, 5):
@@ -143,12 +143,12 @@ def test_what_is_added_is_all_that_is_looked_at(
     assert build_and_open(network, folder, out).count == 20
     fill(folder, COUNT - 20, first=20)
     looked: list[str] = []
-    look = Scanner.look
+    scan = Scanner.scan
     monkeypatch.setattr(
         Scanner,
-        "look",
-        lambda own, entries, bars: (
-            looked.extend(it.name for it in entries) or look(own, entries, bars)
+        "scan",
+        lambda own, entries, thresholds: (
+            looked.extend(it.name for it in entries) or scan(own, entries, thresholds)
         ),
     )
     assert build_and_open(network, folder, out, resume=True).count == COUNT
