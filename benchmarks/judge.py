@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.strange import strange
-from core.figures.neuron_sheets import pictures as portray
+from core.figures.neuron_sheets import render_units
 from core.images import image_io
 from core.networks import registry
 from core.sketchnet.training.data import as_tensor, resize
@@ -176,7 +176,7 @@ def class_pictures(weights: Path | None, size: int | None = None, seed: int = 0)
     """Draw what every class neuron of a SketchNet wants to see, [classes, 3, size, size]."""
     network = registry.load("sketchnet", weights)
     layer = network.layer("logits")
-    return torch.stack(portray(network, layer, range(layer.channels), seed, size))
+    return torch.stack(render_units(network, layer, range(layer.channels), seed, size))
 
 
 def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:

@@ -1,1 +1,1 @@
-"""The measurements behind lessons and comparison pages."""
+"""Experiments whose results the lessons and the comparison pages show."""

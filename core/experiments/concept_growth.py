@@ -1,7 +1,7 @@
-"""Dreams of one picture at several depths, and what the network sees in each.
+"""Growth of concepts in dreams: how much more the labelled units respond to a dream.
 
-"Why so many eyes?" asks everybody who looks at dreams. Here it gets a number: every neuron whose
-meaning is known is compared in the dream and in the picture before it.
+Dreams show many eyes. This module measures that: it compares the activation of each unit with a
+known label in the dream and in the image from which the dream was made.
 """
 
 from collections import defaultdict
@@ -22,25 +22,25 @@ from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from core.sketchnet.labels import Label
 
-# More depths than this do not fit side by side.
+# Bounds of the number of layers to compare. More do not fit side by side.
 DEPTHS = (2, 8)
 USUAL_DEPTHS = 6
-# Added to a neuron's activation before and after, as a share of its layer's mean before: one that
-# answered to nothing would else grow without end by answering to next to nothing.
+# Added to a unit's activation in both images, relative to the mean of its layer in the original.
+# Without it, the growth of a unit that is almost silent in the original would have no bound.
 FLOOR = 0.1
-# Of a layer that says nothing, the mean activation counts as this.
-SILENT = 1e-6
-# A label says something where so many neurons carry it: one alone may have its own reasons.
-NEURONS_AT_LEAST = 2
+# Lower bound of that mean, for layers whose units are all silent.
+LEAST_MEAN = 1e-6
+# Labels of fewer units are left out, because one unit alone is not reliable evidence.
+LEAST_UNITS = 2
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a network sees in a picture.
+    """The response of a network to an image.
 
     Attributes:
         classes: the likeliest classes and their probabilities, the likeliest first.
-        means: by layer, each channel's activation ``[C]``, mean over positions, on the CPU.
+        means: activation of each channel, mean over positions, ``[C]`` on the CPU, by layer.
     """
 
     classes: tuple[tuple[str, float], ...]
@@ -49,18 +49,32 @@ class Response:
 
 @dataclass(frozen=True)
 class ConceptGrowth:
-    """How much more the neurons of one label answer to a dream than to the picture before it.
+    """How much more the units of one label respond to a dream than to the original image.
 
     Attributes:
         concept, kind: the label.
-        neurons: how many carry it.
-        value: as ``growth`` defines it; 1 for twice as much as a usual neuron of their layers.
+        neurons: number of units with this label.
+        value: growth as ``concept_growth`` defines it; 1 means twice that of a median unit of the
+            same layers.
     """
 
     concept: str
     kind: str
     neurons: int
     value: float
+
+
+@dataclass(frozen=True)
+class DreamMeasures:
+    """The measures of one dream.
+
+    Attributes:
+        classes: the likeliest classes and their probabilities.
+        grown: growth of all labels, the highest first; empty if the network has no labels.
+    """
+
+    classes: tuple[tuple[str, float], ...]
+    grown: tuple[ConceptGrowth, ...]
 
 
 def spread(network: Network, count: int = USUAL_DEPTHS) -> list[Layer]:
@@ -70,24 +84,24 @@ def spread(network: Network, count: int = USUAL_DEPTHS) -> list[Layer]:
 
 
 def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Response:
-    """Look at a picture as large as it is, so that what is small in it counts.
+    """Compute the response to an image at its full size, so that small details count.
 
     Args:
         network: the network.
-        image: ``[1, 3, H, W]`` in ``[0, 1]``; made smaller where a side is above
-            ``dreams.MEASURED_SIDE``.
-        layers: names of the layers whose activations are wanted.
+        image: ``[1, 3, H, W]`` in ``[0, 1]``; it is scaled down if a side is above
+            ``render_dreams.MEASURED_SIDE``.
+        layers: names of the layers whose mean activations are returned.
     """
     scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
     size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
     last = network.shown[-1].name
-    seen = network.activations(resize_image(image, size), {*layers, last})
-    means = {name: _means(seen[name]) for name in layers}
-    return Response(top_classes(network, seen[last][0]), means)
+    activations = network.activations(resize_image(image, size), {*layers, last})
+    means = {name: _mean_over_positions(activations[name]) for name in layers}
+    return Response(top_classes(network, activations[last][0]), means)
 
 
-def _means(activation: Tensor) -> Tensor:
-    """Average an activation ``[1, C, ...]`` over its positions."""
+def _mean_over_positions(activation: Tensor) -> Tensor:
+    """Return the mean ``[C]`` of an activation ``[1, C, ...]`` over its positions, on the CPU."""
     values = activation[0].float().cpu()
     return values.flatten(1).mean(1) if values.ndim > 1 else values
 
@@ -95,93 +109,85 @@ def _means(activation: Tensor) -> Tensor:
 def concept_growth(
     before: Response, after: Response, labels: Iterable[Label], dreamt: str = ""
 ) -> tuple[ConceptGrowth, ...]:
-    """Tell which labels' neurons a dream has made grow, those that grew most first.
+    """Compute the growth of each label between an image and its dream, the highest first.
 
-    A neuron with activation ``a`` before and ``b`` after has grown by
-    ``log2((b + e) / (a + e))``, with ``e`` the share ``FLOOR`` of the mean size of its layer's
-    activations before. Dreams make most neurons louder, and none of that says what they are of; so
-    the median of this over all neurons of the layer is taken off. A label has grown by the mean
-    over the neurons that carry it: 0 for as much as a usual neuron, 1 for twice that.
+    The growth of a unit with activation ``a`` before and ``b`` after is
+    ``log2((b + e) / (a + e))``, where ``e`` is ``FLOOR`` times the mean magnitude of its layer's
+    activations before. In dreams the activations of most units rise, whatever their concepts are.
+    So the median growth of all units of the layer is subtracted. The growth of a label is the mean
+    over its units: 0 for as much as a median unit, 1 for twice as much.
 
-    The layer that was dreamt with was told to grow, so its neurons are not asked: the answer is
-    that of other layers. Labels of fewer than ``NEURONS_AT_LEAST`` other neurons are left out.
+    The dream maximises one layer, so the growth of that layer's units is no evidence, and they are
+    ignored. Labels of fewer than ``LEAST_UNITS`` other units are left out.
 
     Args:
-        before, after: what is seen in the picture and in the dream, with all layers of the labels.
-        labels: of neurons, one each.
-        dreamt: name of the layer that was dreamt with.
+        before, after: responses to the image and to the dream, with all layers of the labels.
+        labels: labels of units, one each.
+        dreamt: name of the layer that the dream maximises.
     """
-    own: dict[str, Tensor] = {}
+    unit_growth: dict[str, Tensor] = {}
     for layer in before.means:
         old, new = before.means[layer], after.means[layer]
-        floor = FLOOR * old.abs().mean().clamp_min(SILENT)
+        floor = FLOOR * old.abs().mean().clamp_min(LEAST_MEAN)
         grown = torch.log2((new + floor).clamp_min(floor / 2) / (old + floor).clamp_min(floor / 2))
-        own[layer] = grown - grown.quantile(0.5)
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+        unit_growth[layer] = grown - grown.quantile(0.5)
+    by_label: dict[tuple[str, str], list[float]] = defaultdict(list)
     for label in labels:
         if label.layer != dreamt:
-            found[label.concept, label.kind].append(float(own[label.layer][label.unit]))
-    grew = [
+            growth = float(unit_growth[label.layer][label.unit])
+            by_label[label.concept, label.kind].append(growth)
+    return in_order_of_growth(
         ConceptGrowth(concept, kind, len(values), sum(values) / len(values))
-        for (concept, kind), values in found.items()
-        if len(values) >= NEURONS_AT_LEAST
-    ]
-    return tuple(sorted(grew, key=lambda it: (-it.value, it.concept)))
+        for (concept, kind), values in by_label.items()
+        if len(values) >= LEAST_UNITS
+    )
 
 
-@dataclass(frozen=True)
-class DreamMeasures:
-    """What is told of one dream.
-
-    Attributes:
-        classes: the likeliest classes and their probabilities.
-        grown: the labels whose neurons grew, all of them, the most first; none where neurons have
-            no labels.
-    """
-
-    classes: tuple[tuple[str, float], ...]
-    grown: tuple[ConceptGrowth, ...]
+def in_order_of_growth(grown: Iterable[ConceptGrowth]) -> tuple[ConceptGrowth, ...]:
+    """Return labels in order of their growth, the highest first, then by concept."""
+    return tuple(sorted(grown, key=lambda it: (-it.value, it.concept)))
 
 
 def measure_dreams(
     network: Network, before: bytes, recipes: Sequence[DreamRecipe], after: Sequence[bytes]
 ) -> list[DreamMeasures]:
-    """Look at dreams beside the picture that they began with.
+    """Compare dreams with the image from which they were made.
 
     Args:
-        network: which dreamt.
-        before: the picture, encoded.
-        recipes: of the dreams.
+        network: the network of the dreams.
+        before: the image, encoded.
+        recipes: recipes of the dreams.
         after: the dreams, encoded.
     """
     labels = unit_labels.clear_labels(network)
     layers = sorted({label.layer for label in labels})
-    picture = image_io.open_picture(before)
-    untouched = respond(
-        network, image_io.to_tensor(image_io.resize_longer_side(picture, recipes[0].size)), layers
-    )
-    told = []
+    original = image_io.limit_size(image_io.open_picture(before), recipes[0].size)
+    original_response = respond(network, image_io.to_tensor(original), layers)
+    measures = []
     for recipe, dream in zip(recipes, after, strict=True):
-        seen = respond(network, image_io.to_tensor(image_io.open_picture(dream)), layers)
-        grown = concept_growth(untouched, seen, labels, recipe.layer)
-        told.append(DreamMeasures(seen.classes, grown))
-    return told
+        response = respond(network, image_io.to_tensor(image_io.open_picture(dream)), layers)
+        grown = concept_growth(original_response, response, labels, recipe.layer)
+        measures.append(DreamMeasures(response.classes, grown))
+    return measures
 
 
 def growth_table(
-    told: Sequence[Sequence[ConceptGrowth]], count: int, asked: str
+    grown: Sequence[Sequence[ConceptGrowth]], count: int, required: str
 ) -> Mapping[str, list[float | None]]:
-    """Tabulate the labels that grew most in any picture, as factors, and one that is asked for.
+    """Return the growth factors of the labels that grew most in any image, and of a required one.
 
     Args:
-        told: of each picture, the labels whose neurons grew.
-        count: how many labels.
-        asked: the one that is there if it is known at all.
+        grown: growth of the labels, for each image.
+        count: number of labels to return.
+        required: a concept that is always included if it occurs at all; it then replaces the last.
+
+    Returns:
+        By concept, the factor in each image (2 for a growth of 1), None where it is missing.
     """
-    tables = [{it.concept: 2**it.value for it in each} for each in told]
-    every = {name for table in tables for name in table}
-    order = sorted(every, key=lambda name: -max(table.get(name, 0.0) for table in tables))
+    factors = [{it.concept: 2**it.value for it in each} for each in grown]
+    concepts = {name for table in factors for name in table}
+    order = sorted(concepts, key=lambda name: -max(table.get(name, 0.0) for table in factors))
     chosen = order[:count]
-    if asked in every and asked not in chosen:
-        chosen = [*chosen[:-1], asked]
-    return {name: [table.get(name) for table in tables] for name in chosen}
+    if required in concepts and required not in chosen:
+        chosen = [*chosen[:-1], required]
+    return {name: [table.get(name) for table in factors] for name in chosen}

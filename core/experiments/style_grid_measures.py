@@ -1,7 +1,7 @@
-"""Style at several depths, side by side: which layers to take, and what can be measured of it.
+"""Measures for grids of style transfers with different layers.
 
-What a photograph keeps of itself, what it takes from the painting, and what the network sees in it
-that was not there before: each by a number, so that the picture is not the only witness.
+They measure what a transfer keeps of the photograph, what it takes from the painting, and which
+concepts the network detects in it that are not in the photograph.
 """
 
 import dataclasses
@@ -27,27 +27,30 @@ from core.sketchnet.labels import Label
 from core.style import loss_builder, transfer
 from core.style.loss_sum import LossSum
 
-# So many of a photograph's pixels, those with the steepest light, are its edges; an edge is kept
-# where the other picture has one within so many pixels.
-EDGES, NEARBY = 0.1, 1
-# What is flatter than this, in units of the range, is rounding.
-STEEP = 1e-6
-# What eyes are known by.
+# Share of the pixels that count as edges: those with the largest gradient of brightness.
+EDGE_SHARE = 0.1
+# An edge is kept if the other image has an edge within this number of pixels.
+EDGE_DISTANCE = 1
+# Smaller gradients, in units of the value range, are rounding errors and never edges.
+LEAST_GRADIENT = 1e-6
+# Concepts that are parts of eyes.
 EYES = ("eye", "iris", "pupil")
 
 
 @dataclass(frozen=True)
 class GridMeasures:
-    """What is measured of one picture beside its photograph and its painting.
+    """The measures of one style transfer against its photograph and its painting.
 
     Attributes:
-        gram: by layer, how far its Gram matrix is from the painting's: ``|G - A|^2 / |A|^2``.
-        content: by layer, how far what it sees is from what it sees in the photograph:
+        gram: by layer, distance of its Gram matrix G from the painting's A:
+            ``|G - A|^2 / |A|^2``.
+        content: by layer, distance of its activations F from the photograph's T:
             ``mean (F - T)^2 / mean T^2``.
         edges: share of the photograph's edges that are kept, as ``edges_kept`` defines it.
-        to_painting, to_photograph: how far its colours are from those of each, in CIELAB.
-        grown: labels whose neurons grew, the most first; none where neurons have no labels.
-        eyes: how much the neurons of ``EYES`` grew; None where there are none to ask.
+        to_painting, to_photograph: distance of its colours from those of each, in CIELAB, as
+            ``core.images.colours.colour_distance`` defines it.
+        grown: growth of the labels, the highest first; empty if the network has no labels.
+        eyes: growth of the units of ``EYES`` together; None if there are not enough of them.
     """
 
     gram: Mapping[str, float]
@@ -60,7 +63,7 @@ class GridMeasures:
 
 
 class GridEvaluator:
-    """Measures pictures beside one photograph and one painting."""
+    """Measures style transfers of one photograph and one painting."""
 
     def __init__(
         self,
@@ -69,16 +72,19 @@ class GridEvaluator:
         inputs: Mapping[str, bytes],
         labels: Sequence[Label] = (),
     ) -> None:
-        """Look at the photograph and at the painting.
+        """Compute the reference values of the photograph and the painting.
 
         Args:
-            network: that paints.
-            recipe: of the pictures; distances are measured at all of its layers.
-            inputs: the two pictures, encoded, by their fingerprints.
-            labels: of neurons whose growth is measured.
+            network: the network of the style transfer.
+            recipe: the recipe of the grid; distances are measured at all of its layers.
+            inputs: the photograph and the painting, encoded, by their fingerprints.
+            labels: labels of the units whose growth is measured.
+
+        Raises:
+            ValueError: there is no photograph.
         """
         self._network, self._labels = network, labels
-        self._looking = style_variant(network, recipe.pooling)
+        self._variant = style_variant(network, recipe.pooling)
         self._recipe = StyleRecipe(
             network.name,
             network.fingerprint,
@@ -92,97 +98,99 @@ class GridEvaluator:
         if subjects.content is None:
             raise ValueError("there is no photograph to judge by")
         self._photograph, self._painting = subjects.content, subjects.styles[0]
-        self._costs: LossSum = loss_builder.build_losses(
-            self._looking, self._recipe, subjects, subjects.size
+        self._losses: LossSum = loss_builder.build_losses(
+            self._variant, self._recipe, subjects, subjects.size
         )
-        self._named = sorted({label.layer for label in labels})
-        self._before = concept_growth.respond(network, self._photograph, self._named)
+        self._labelled_layers = sorted({label.layer for label in labels})
+        self._before = concept_growth.respond(network, self._photograph, self._labelled_layers)
 
-    def measure(self, picture: bytes, styled: Iterable[str] = ()) -> GridMeasures:
-        """Measure an encoded picture of the photograph's size.
+    def measure(self, picture: bytes, style_layers: Iterable[str] = ()) -> GridMeasures:
+        """Measure one style transfer.
 
         Args:
-            picture: as it was painted.
-            styled: names of the layers that spoke for style; they were told to change, so their
-                neurons are not asked what grew.
+            picture: the result, encoded, of the photograph's size.
+            style_layers: names of its style layers; the transfer changes their activations by
+                definition, so their units do not count for the growth.
         """
         image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
-        costs = transfer.evaluate_losses(self._looking, self._recipe, self._costs, image)
-        asked = [it for it in self._labels if it.layer not in set(styled)]
-        after = concept_growth.respond(self._network, image, self._named)
+        losses = transfer.evaluate_losses(self._variant, self._recipe, self._losses, image)
+        labels = [it for it in self._labels if it.layer not in set(style_layers)]
+        after = concept_growth.respond(self._network, image, self._labelled_layers)
         return GridMeasures(
-            _of_kind(costs, "style"),
-            _of_kind(costs, "content"),
+            _of_kind(losses, "style"),
+            _of_kind(losses, "content"),
             edges_kept(self._photograph, image),
             colours.colour_distance(image, self._painting),
             colours.colour_distance(image, self._photograph),
-            concept_growth.concept_growth(self._before, after, asked),
-            eye_growth(self._before, after, asked),
+            concept_growth.concept_growth(self._before, after, labels),
+            eye_growth(self._before, after, labels),
         )
 
 
 def eye_growth(before: Response, after: Response, labels: Sequence[Label]) -> float | None:
-    """Tell how much the neurons of eyes grew, as ``depths.growth`` defines it for one label."""
+    """Compute ``concept_growth`` for all units of ``EYES`` together; None if there are too few."""
     eyes = [
         dataclasses.replace(it, concept=EYES[0], kind="part") for it in labels if it.concept in EYES
     ]
-    found = concept_growth.concept_growth(before, after, eyes)
-    return found[0].value if found else None
+    grown = concept_growth.concept_growth(before, after, eyes)
+    return grown[0].value if grown else None
 
 
 def edges_kept(photograph: Tensor, picture: Tensor) -> float:
-    """Tell which share of a photograph's edges another picture has in the same places.
+    """Compute the share of a photograph's edges that another image has at the same positions.
 
-    Edges are the ``EDGES`` of all pixels where the light is steepest (Sobel), of each picture by
-    itself, so contrast does not matter; one is kept where the other picture has one within
-    ``NEARBY`` pixels. Some would be so by chance: as many as pixels are near the other's edges. The
-    share is of what is beyond that, ``(kept - chance) / (1 - chance)``: 1 for all, 0 for no more
-    than chance. A photograph without edges has none to lose.
+    Edges are the share ``EDGE_SHARE`` of the pixels with the largest gradient of brightness
+    (Sobel). They are found in each image separately, so contrast does not matter. An edge is kept
+    if the other image has one within ``EDGE_DISTANCE`` pixels. Some edges are kept by chance: the
+    expected share is that of all pixels near the other image's edges. The result is corrected for
+    it, ``(kept - chance) / (1 - chance)``: 1 if all edges are kept, 0 if no more than by chance.
+    For a photograph without edges it is 1.
 
     Args:
         photograph, picture: ``[1, 3, H, W]`` in ``[0, 1]``.
     """
-    own, other = _edges(photograph), _edges(picture)
-    if not own.any():
+    expected, actual = _edges(photograph), _edges(picture)
+    if not expected.any():
         return 1.0
-    near = ndimage.binary_dilation(other, np.ones((2 * NEARBY + 1,) * 2, dtype=bool))
-    kept, chance = float(near[own].mean()), float(near.mean())
+    near = ndimage.binary_dilation(actual, np.ones((2 * EDGE_DISTANCE + 1,) * 2, dtype=bool))
+    kept, chance = float(near[expected].mean()), float(near.mean())
     return (kept - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def _edges(image: Tensor) -> npt.NDArray[np.bool_]:
-    light = np.tensordot(
-        image[0].double().cpu().numpy(), np.array(LUMA_WEIGHTS), axes=(0, 0)
-    )  # [H, W]
-    steep = np.hypot(ndimage.sobel(light, 0), ndimage.sobel(light, 1))
-    edges: npt.NDArray[np.bool_] = (steep >= np.quantile(steep, 1 - EDGES)) & (steep > STEEP)
+    """Return which pixels of ``[1, 3, H, W]`` are edges, ``[H, W]``."""
+    luma = np.tensordot(image[0].double().cpu().numpy(), np.array(LUMA_WEIGHTS), axes=(0, 0))
+    gradient = np.hypot(ndimage.sobel(luma, 0), ndimage.sobel(luma, 1))
+    steep = gradient >= np.quantile(gradient, 1 - EDGE_SHARE)
+    edges: npt.NDArray[np.bool_] = steep & (gradient > LEAST_GRADIENT)
     return edges
 
 
-def _of_kind(costs: Mapping[str, float], kind: str) -> dict[str, float]:
-    return {name.split(" ", 1)[1]: it for name, it in costs.items() if name.startswith(kind)}
+def _of_kind(losses: Mapping[str, float], kind: str) -> dict[str, float]:
+    """Return the losses of one kind, ``content`` or ``style``, by layer."""
+    return {name.split(" ", 1)[1]: it for name, it in losses.items() if name.startswith(kind)}
 
 
-def average_measures(measured: Sequence[GridMeasures]) -> GridMeasures:
-    """Average what was measured of several pictures; labels that all of them have."""
+def average_measures(measures: Sequence[GridMeasures]) -> GridMeasures:
+    """Return the means of the measures of several images, with the labels that all of them have."""
     grown: dict[tuple[str, str], list[ConceptGrowth]] = {}
-    for it in measured:
-        for one in it.grown:
-            grown.setdefault((one.concept, one.kind), []).append(one)
+    for it in measures:
+        for label in it.grown:
+            grown.setdefault((label.concept, label.kind), []).append(label)
     common = [
         ConceptGrowth(concept, kind, rows[0].neurons, statistics.mean(it.value for it in rows))
         for (concept, kind), rows in grown.items()
-        if len(rows) == len(measured)
+        if len(rows) == len(measures)
     ]
-    eyes = [it.eyes for it in measured if it.eyes is not None]
-    first = measured[0]
+    eyes = [it.eyes for it in measures if it.eyes is not None]
+    first = measures[0]
     return GridMeasures(
-        {name: statistics.mean(it.gram[name] for it in measured) for name in first.gram},
-        {name: statistics.mean(it.content[name] for it in measured) for name in first.content},
-        statistics.mean(it.edges for it in measured),
-        statistics.mean(it.to_painting for it in measured),
-        statistics.mean(it.to_photograph for it in measured),
-        tuple(sorted(common, key=lambda it: (-it.value, it.concept))),
+        {name: statistics.mean(it.gram[name] for it in measures) for name in first.gram},
+        {name: statistics.mean(it.content[name] for it in measures) for name in first.content},
+        statistics.mean(it.edges for it in measures),
+        statistics.mean(it.to_painting for it in measures),
+        statistics.mean(it.to_photograph for it in measures),
+        concept_growth.in_order_of_growth(common),
         statistics.mean(eyes) if eyes else None,
     )
 
@@ -190,46 +198,50 @@ def average_measures(measured: Sequence[GridMeasures]) -> GridMeasures:
 def build_evaluator(
     network: Network, recipe: StyleDepthsRecipe, inputs: Mapping[str, bytes]
 ) -> GridEvaluator:
-    """Prepare to measure the pictures of a recipe, once for all of them.
+    """Build the evaluator for the results of a recipe, with all clear labels of the network.
 
     Args:
-        network: that paints.
-        recipe: of all pictures.
+        network: the network of the style transfer.
+        recipe: the recipe of the grid.
         inputs: the photograph and the painting, encoded, by their fingerprints.
     """
     return GridEvaluator(network, recipe, inputs, unit_labels.clear_labels(network))
 
 
 def measure_pictures(
-    found: GridEvaluator, recipe: StyleDepthsRecipe, pictures: Mapping[int, bytes]
+    evaluator: GridEvaluator, recipe: StyleDepthsRecipe, pictures: Mapping[int, bytes]
 ) -> dict[int, GridMeasures]:
-    """Measure all pictures that are there and show the photograph, by their numbers.
+    """Measure the finished images that have both content and style, by their numbers.
 
     Args:
-        found: of the recipe.
-        recipe: of all pictures.
-        pictures: encoded, by their numbers.
+        evaluator: the evaluator of the recipe.
+        recipe: the recipe of the grid.
+        pictures: the finished images, encoded, by their numbers.
     """
     parts = dict(enumerate(recipe.parts()))
     return {
-        number: found.measure(picture, parts[number].style_layers)
+        number: evaluator.measure(picture, parts[number].style_layers)
         for number, picture in pictures.items()
         if parts[number].subject == "style"
     }
 
 
 def average_by_layer(
-    recipe: StyleDepthsRecipe, told: Mapping[int, GridMeasures]
+    recipe: StyleDepthsRecipe, measures: Mapping[int, GridMeasures]
 ) -> dict[str, GridMeasures]:
-    """Average what was told of pictures whose style is of one layer alone, by that layer.
+    """Return the mean measures of the images with only one style layer, by that layer.
 
-    Over the depths of content, if the matrix is there; missing pictures are left out.
+    If the recipe has the matrix, the mean is over the content layers. Missing images are ignored.
+
+    Args:
+        recipe: the recipe of the grid.
+        measures: the measures by number of the image.
     """
     numbers: dict[StyleRecipe, int] = {it: at for at, it in enumerate(recipe.parts())}
-    found: dict[str, list[GridMeasures]] = {}
+    by_layer: dict[str, list[GridMeasures]] = {}
     show = MATRIX if MATRIX in recipe.shows else SINGLE
     for cell in recipe.cells():
         number = numbers[cell.recipe]
-        if cell.show == show and number in told:
-            found.setdefault(cell.recipe.style_layers[0], []).append(told[number])
-    return {layer: average_measures(rows) for layer, rows in found.items()}
+        if cell.show == show and number in measures:
+            by_layer.setdefault(cell.recipe.style_layers[0], []).append(measures[number])
+    return {layer: average_measures(rows) for layer, rows in by_layer.items()}

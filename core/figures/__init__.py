@@ -1,4 +1,4 @@
-"""Sheets of pictures, drawn with Pillow."""
+"""Figures with several pictures, drawn with Pillow."""
 
 from core.exports import lazy
 

@@ -1,8 +1,8 @@
-"""Pictures of what excites neurons: grids of crops, and figures that lay them beside ideal ones.
+"""Grids of a unit's dataset examples, and figures that show them beside feature visualizations.
 
-A figure is laid out as Zeiler and Fergus drew theirs ("Visualizing and Understanding Convolutional
-Networks", 2014): layer by layer, each neuron with its nine best crops. Beside these stands what the
-neuron wants to see (activation maximisation), where they had a projection of each crop.
+A figure has the layout of Zeiler and Fergus ("Visualizing and Understanding Convolutional
+Networks", 2014): layer by layer, each unit with its nine top crops. Beside the crops is a feature
+visualization of the unit (activation maximisation), where they show a projection of each crop.
 """
 
 import math
@@ -10,54 +10,55 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from core.analysis.crops import Crop, attribution_overlay, crop_hit
-from core.figures.layout import (
-    COARSE,
-    GAP,
-    INK,
-    MARGIN,
-    MARK,
-    NINE,
-    OUTSIDE,
-    PALE,
-    SLIT,
-    TEXT,
-    TILE,
-    TITLE,
-)
+from core.figures.layout import PALE, blank_sheet, draw_text, field_text
 from core.images import image_io
 from core.index.reader import Index
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import STEPS
 
+# Colour of the part of a receptive field that lies outside of the image.
+OUTSIDE = (232, 232, 232)
+# Colour of the outline of an effective receptive field.
+OUTLINE = "#ffd400"
+# Receptive fields with fewer pixels are enlarged without smoothing, so that pixels stay visible.
+COARSE = 8
+# Sizes in a figure, in pixels: side of a crop, gap between crops, gap beside the feature
+# visualization, and margin between units.
+TILE, SLIT, GAP, MARGIN = 64, 2, 6, 30
+TEXT, TITLE = 15, 22
+# Rows, and columns, of a unit's crops in a figure.
+NINE = 3
+SIDE = NINE * TILE + (NINE - 1) * SLIT
+
 
 def draw_crop(part: Crop, side: int, clear: bool = False) -> Image.Image:
-    """Draw a crop as a square: all of a layer's crops of one picture at one scale.
+    """Draw a crop in a square; all crops of one layer in one image have the same scale.
 
-    What would lie outside of the picture stays light grey, or transparent if ``clear``; an
-    effective field is outlined.
+    The part of the receptive field outside of the image is light grey, or transparent if
+    ``clear``. The effective receptive field is outlined if the crop has it.
     """
-    paper = _paper((side, side), OUTSIDE, clear)
+    canvas = _canvas((side, side), OUTSIDE, clear)
     scale = side / max(part.reach)
     how = Image.Resampling.NEAREST if max(part.reach) < COARSE else Image.Resampling.LANCZOS
     width, height = (max(1, round(it * scale)) for it in part.picture.size)
-    # Narrower than the square, it stands in the middle.
+    # A receptive field that is not square is centred along its shorter side.
     row, col = (
         round((offset + (max(part.reach) - reach) / 2) * scale)
         for offset, reach in zip(part.offset, part.reach, strict=True)
     )
-    paper.paste(part.picture.resize((width, height), how), (col, row))
+    canvas.paste(part.picture.resize((width, height), how), (col, row))
     if part.outline is not None:
         top, left, bottom, right = (round(it * scale) for it in part.outline)
-        pen = ImageDraw.Draw(paper)
-        pen.rectangle((col + left, row + top, col + right - 1, row + bottom - 1), outline=MARK)
-    return paper
+        box = (col + left, row + top, col + right - 1, row + bottom - 1)
+        ImageDraw.Draw(canvas).rectangle(box, outline=OUTLINE)
+    return canvas
 
 
-def _paper(size: tuple[int, int], colour: str | tuple[int, int, int], clear: bool) -> Image.Image:
+def _canvas(size: tuple[int, int], colour: str | tuple[int, int, int], clear: bool) -> Image.Image:
     return Image.new("RGBA", size) if clear else Image.new("RGB", size, colour)
 
 
@@ -73,56 +74,62 @@ def draw_crop_grid(
     how: str = "",
     clear: bool = False,
 ) -> Image.Image:
-    """Draw the crops that excite a unit most as a grid, the best first, row by row.
+    """Draw a grid of the crops that excite a unit most, the highest first, row by row.
 
     Args:
-        index: where to look.
-        layer, unit: the neuron.
-        side: of each crop in pixels.
-        network: to outline effective fields where a layer sees the whole picture.
-        count: how many crops; by default all that the index has.
+        index: the index with the dataset examples.
+        layer, unit: name of the layer, and index of the unit.
+        side: side of each crop in pixels.
+        network: the network of the index. It is needed for ``how``, and to outline the effective
+            receptive field where a receptive field covers the whole image.
+        count: number of crops, at most; by default all that the index has.
         by: the statistic.
-        least: draw those that excite it least.
-        how: which evidence to show in the crops, one of ``crops.EVIDENCE``, with the network.
-        clear: whether what is between and outside of the pictures is transparent.
+        least: draw the crops that excite the unit least instead.
+        how: attribution to draw into the crops, one of ``crops.OVERLAYS``; "" for none.
+        clear: whether the space between and outside of the images is transparent.
 
     Raises:
-        ExplorerError: as ``Index.top`` and ``crops.crop``.
+        BadPicture, ExplorerError: as ``Index.top`` and ``crops.crop_hit``.
     """
     hits = (index.least if least else index.top)(layer, unit, by)[:count]
     across = math.ceil(math.sqrt(max(len(hits), 1)))
     down = math.ceil(max(len(hits), 1) / across)
     size = (across * (side + SLIT) - SLIT, down * (side + SLIT) - SLIT)
-    paper = _paper(size, "white", clear)
+    canvas = _canvas(size, "white", clear)
     for at, hit in enumerate(hits):
         if network is not None and how:
             part = attribution_overlay(index, network, layer, unit, hit, how)
         else:
             part = crop_hit(index, layer, hit, None if network is None else (network, unit))
         row, col = divmod(at, across)
-        paper.paste(draw_crop(part, side, clear), (col * (side + SLIT), row * (side + SLIT)))
-    return paper
+        canvas.paste(draw_crop(part, side, clear), (col * (side + SLIT), row * (side + SLIT)))
+    return canvas
 
 
 def most_distinctive(index: Index, layer: str, count: int) -> list[int]:
-    """Choose units for a figure: those whose best pictures stand out most from all others.
+    """Return the units whose top dataset examples differ most from the other images, ascending.
 
-    By how many standard deviations of a sample of pictures the mean of the k best lies above the
-    mean of the sample; in the order of their numbers.
+    The measure is the difference between the mean activation of the k top images and that of the
+    random sample, in standard deviations of the sample.
     """
     rows = index.plan.rows_of(layer)
     top, sample = (index.table(f"{it}/values", rows).astype(np.float64) for it in ("top", "sample"))
-    spread = sample.std(axis=1)
+    deviation = sample.std(axis=1)
     best = np.where(np.isfinite(top), top, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        outstanding = (np.nanmean(best, axis=1) - sample.mean(axis=1)) / spread
-    outstanding[spread == 0] = -np.inf
-    return sorted(np.argsort(-outstanding, kind="stable")[:count].tolist())
+        distinctness = (np.nanmean(best, axis=1) - sample.mean(axis=1)) / deviation
+    distinctness[deviation == 0] = -np.inf
+    return sorted(np.argsort(-distinctness, kind="stable")[:count].tolist())
 
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One layer of a figure: its title, and each unit's ideal picture, crops and caption."""
+    """One layer of a figure.
+
+    Attributes:
+        title: title of the layer.
+        units: feature visualization, crops and caption of each unit.
+    """
 
     title: str
     units: list[tuple[Image.Image, Image.Image, str]]
@@ -136,43 +143,42 @@ def draw_figure(
     columns: int = 4,
     listen: Callable[[float], None] = lambda share: None,
 ) -> Image.Image:
-    """Draw units of some layers: what each wants to see, beside the crops that excite it most.
+    """Draw feature visualizations of units beside the crops that excite them most.
 
     Args:
         network: the network of the index.
-        index: an index with those layers.
-        units: by layer.
-        steps: of ascent for each picture.
-        columns: units side by side.
-        listen: called with the share that is done.
+        index: an index with all of the layers.
+        units: indices of the units by layer.
+        steps: number of optimiser steps for each feature visualization.
+        columns: number of units side by side.
+        listen: called with the finished share of the work, from 0 to 1.
 
     Raises:
-        ExplorerError: the network has other weights than the index, or as ``grid``.
+        BadPicture, ExplorerError: the network has other weights than the index, or as
+            ``draw_crop_grid``.
     """
     index.require(network)
-    bands = []
+    figure_rows = []
     for at, (name, chosen) in enumerate(units.items()):
         layer = network.layer(name)
-        ideals: dict[int, Image.Image] = {}
+        visualizations: dict[int, Image.Image] = {}
         size = render_neurons.suggested_size(network, layer)
         recipe = render_neurons.plan(network, name, list(chosen), size=size, steps=steps)
         for progress in render_neurons.render(network, recipe):
             listen((at + progress.done / progress.total) / len(units))
-            ideals |= {it.part: image_io.to_picture(it.image) for it in progress.pictures}
-        side = NINE * TILE + (NINE - 1) * SLIT
+            visualizations |= {it.part: image_io.to_picture(it.image) for it in progress.pictures}
         drawn = []
         for unit in chosen:
-            ideal = ideals[unit].resize((side, side), Image.Resampling.LANCZOS)
+            resized = visualizations[unit].resize((SIDE, SIDE), Image.Resampling.LANCZOS)
             crops = draw_crop_grid(index, name, unit, TILE, network, NINE * NINE)
-            drawn.append((ideal, crops, _caption(network, index, name, unit)))
-        field = layer.receptive_field
-        seen = "the whole picture" if field is None else f"{field[0]} x {field[1]} pixels"
-        bands.append(FigureRow(f"{name}: each neuron sees {seen}", drawn))
-    return _lay_out(bands, columns)
+            drawn.append((resized, crops, _caption(network, index, name, unit)))
+        title = f"{name}: each neuron sees {field_text(layer)}"
+        figure_rows.append(FigureRow(title, drawn))
+    return _draw_figure_rows(figure_rows, columns)
 
 
 def _caption(network: Network, index: Index, layer: str, unit: int) -> str:
-    """Name a unit, by its class if it stands for one, and tell its nine highest values."""
+    """Return a unit's class or number, and the range of its nine highest activations."""
     hits = index.top(layer, unit)[: NINE * NINE]
     values = " to ".join(_short(hit.value) for hit in (hits[0], hits[-1]))
     is_class = layer == network.shown[-1].name and unit < len(network.labels)
@@ -183,23 +189,21 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _lay_out(bands: Sequence[FigureRow], columns: int) -> Image.Image:
-    side = NINE * TILE + (NINE - 1) * SLIT
-    cell = (2 * side + GAP + MARGIN, side + TEXT + 2 * GAP + MARGIN // 2)
-    rows = [math.ceil(len(band.units) / columns) for band in bands]
-    across = max(min(columns, len(band.units)) for band in bands)
-    high = sum(TITLE + 2 * GAP + row * cell[1] + MARGIN // 2 for row in rows)
-    paper = Image.new("RGB", (across * cell[0] + MARGIN, high + MARGIN), "white")
-    pen = ImageDraw.Draw(paper)
+def _draw_figure_rows(figure_rows: Sequence[FigureRow], columns: int) -> Image.Image:
+    cell_width, cell_height = 2 * SIDE + GAP + MARGIN, SIDE + TEXT + 2 * GAP + MARGIN // 2
+    line_counts = [math.ceil(len(it.units) / columns) for it in figure_rows]
+    across = max(min(columns, len(it.units)) for it in figure_rows)
+    height = sum(TITLE + 2 * GAP + it * cell_height + MARGIN // 2 for it in line_counts)
+    sheet, draw = blank_sheet(across * cell_width + MARGIN, height + MARGIN)
     top = MARGIN
-    for band, count in zip(bands, rows, strict=True):
-        pen.text((MARGIN, top), band.title, INK, ImageFont.load_default(TITLE))
+    for figure_row, line_count in zip(figure_rows, line_counts, strict=True):
+        draw_text(draw, (MARGIN, top), figure_row.title, TITLE)
         top += TITLE + 2 * GAP
-        for at, (ideal, crops, caption) in enumerate(band.units):
+        for at, (visualization, crops, caption) in enumerate(figure_row.units):
             row, col = divmod(at, columns)
-            x, y = MARGIN + col * cell[0], top + row * cell[1]
-            paper.paste(ideal, (x, y))
-            paper.paste(crops, (x + side + GAP, y))
-            pen.text((x, y + side + GAP), caption, PALE, ImageFont.load_default(TEXT))
-        top += count * cell[1] + MARGIN // 2
-    return paper
+            x, y = MARGIN + col * cell_width, top + row * cell_height
+            sheet.paste(visualization, (x, y))
+            sheet.paste(crops, (x + SIDE + GAP, y))
+            draw_text(draw, (x, y + SIDE + GAP), caption, TEXT, PALE)
+        top += line_count * cell_height + MARGIN // 2
+    return sheet

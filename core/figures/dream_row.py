@@ -2,31 +2,32 @@
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from core.figures.layout import INK, PALE
+from core.figures.layout import PALE, blank_sheet, draw_text
 
-# Of a picture row, in pixels.
+# In pixels.
 GAP, MARGIN, TITLE, TEXT = 8, 20, 22, 15
 
 
 def draw_row(
     pictures: Sequence[Image.Image], titles: Sequence[str], words: Sequence[Sequence[str]]
 ) -> Image.Image:
-    """Lay pictures of one size side by side, each with a title above and lines of words below."""
+    """Draw pictures of one size side by side, each with a title above and lines of text below."""
     width, height = pictures[0].size
-    lines = max((len(some) for some in words), default=0)
-    high = MARGIN + TITLE + 2 * GAP + height + (GAP + lines * (TEXT + GAP // 2) if lines else 0)
-    across = len(pictures) * (width + GAP) - GAP + 2 * MARGIN
-    paper = Image.new("RGB", (across, high + MARGIN), "white")
-    pen = ImageDraw.Draw(paper)
-    for at, (picture, title, some) in enumerate(zip(pictures, titles, words, strict=True)):
+    most_lines = max(map(len, words), default=0)
+    below = GAP + most_lines * (TEXT + GAP // 2) if most_lines else 0
+    sheet, draw = blank_sheet(
+        len(pictures) * (width + GAP) - GAP + 2 * MARGIN,
+        2 * MARGIN + TITLE + 2 * GAP + height + below,
+    )
+    for at, (picture, title, lines) in enumerate(zip(pictures, titles, words, strict=True)):
         left, top = MARGIN + at * (width + GAP), MARGIN
-        pen.text((left, top), title, INK, ImageFont.load_default(TITLE))
+        draw_text(draw, (left, top), title, TITLE)
         top += TITLE + 2 * GAP
-        paper.paste(picture, (left, top))
+        sheet.paste(picture, (left, top))
         top += height + GAP
-        for line in some:
-            pen.text((left, top), line, PALE, ImageFont.load_default(TEXT))
+        for line in lines:
+            draw_text(draw, (left, top), line, TEXT, PALE)
             top += TEXT + GAP // 2
-    return paper
+    return sheet

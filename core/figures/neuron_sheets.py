@@ -1,7 +1,7 @@
-"""Portraits of SketchNet's neurons: what each wants to see, beside the drawings it likes best.
+"""Sheets of SketchNet's units: feature visualizations beside the drawings that excite them most.
 
-`python -m core.figures.neuron_sheets --out DIR` writes one sheet a layer, of its sixteen
-best-labelled neurons.
+`python -m core.figures.neuron_sheets --out DIR` writes one sheet for each layer, with the sixteen
+units whose labels have the highest IoU.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from core.figures.layout import PALE, blank_sheet, draw_text, field_text
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
@@ -25,27 +26,26 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from core.sketchnet import labels as sketch_labels
 from core.sketchnet.labels import Label
-from core.sketchnet.training.data import as_tensor
+from core.sketchnet.training.data import draw_batch
 from core.sketchworld.seeds import MEASURING_SEED
-from core.sketchworld.world import SIZE, batch
+from core.sketchworld.world import SIZE
 
-NEURONS = 16
-ALIKE = 2  # at most so many of a layer's neurons with the same label, so that more is seen
-COUNT = 2000  # drawings among which the best are looked for
+NEURONS = 16  # units on a sheet
+MOST_ALIKE = 2  # units with the same concept on a sheet, at most
+COUNT = 2000  # drawings in which the maxima are searched
 BATCH = 100
-BEST = 4  # drawings beside each neuron's picture
-LEAST_CROP = 11  # pixels; of a smaller receptive field nobody could tell what it shows
+BEST = 4  # drawings beside each feature visualization
+LEAST_CROP = 11  # pixels; in smaller crops the content could not be recognised
 
 COLUMNS = 4
-TILE, INSET = 112, 54  # sides of a neuron's picture and of the drawings beside it, in pixels
+TILE, INSET = 112, 54  # sides of a feature visualization and of the drawings, in pixels
 GAP, MARGIN = 4, 18
 TEXT, TITLE = 14, 20
-INK, PALE = "#222222", "#777777"
 
 
 @dataclass(frozen=True)
 class SheetUnit:
-    """One neuron: its label, its picture [3, size, size] and crops [3, h, w] of drawings."""
+    """A unit's label, feature visualization [3, size, size] and crops [3, h, w] of drawings."""
 
     label: Label
     picture: Tensor
@@ -53,12 +53,12 @@ class SheetUnit:
 
 
 def best_labelled(row: Sequence[Label], count: int = NEURONS) -> list[Label]:
-    """Return the labels with the highest IoU, no concept more often than `ALIKE` times."""
-    seen: Counter[str] = Counter()
+    """Return the labels with the highest IoU, each concept `MOST_ALIKE` times at most."""
+    concept_counts: Counter[str] = Counter()
     chosen = []
     for label in sorted(row, key=lambda label: (-label.iou, label.unit)):
-        seen[label.concept] += 1
-        if seen[label.concept] <= ALIKE:
+        concept_counts[label.concept] += 1
+        if concept_counts[label.concept] <= MOST_ALIKE:
             chosen.append(label)
     return chosen[:count]
 
@@ -66,58 +66,57 @@ def best_labelled(row: Sequence[Label], count: int = NEURONS) -> list[Label]:
 def best_drawings(
     network: Network, chosen: dict[str, list[int]], seed: int = MEASURING_SEED, count: int = COUNT
 ) -> dict[str, list[list[tuple[int, int, int]]]]:
-    """Find the drawings of a world that excite some units most: (index, row, col) of each peak.
+    """Find the drawings with the highest activations of some units.
 
-    `chosen` holds units by layer; the result has, for each of them, the `BEST` drawings by their
-    highest activation, the best first.
+    `chosen` holds the units by layer. The result holds for each unit the `BEST` drawings with the
+    highest maxima, the highest first: (index of the drawing, row, col) of each maximum.
     """
-    peaks: dict[str, list[Tensor]] = {layer: [] for layer in chosen}
-    places: dict[str, list[Tensor]] = {layer: [] for layer in chosen}
-    wide = {}
+    maxima: dict[str, list[Tensor]] = {layer: [] for layer in chosen}
+    positions: dict[str, list[Tensor]] = {layer: [] for layer in chosen}
+    widths = {}
     for start in range(0, count, BATCH):
-        drawn, _ = batch(seed, range(start, min(start + BATCH, count)))
-        for layer, values in network.activations(as_tensor(drawn), list(chosen)).items():
-            some = values[:, chosen[layer]].float()
-            wide[layer] = some.shape[-1]
-            peak, place = some.flatten(2).max(dim=2)
-            peaks[layer].append(peak)
-            places[layer].append(place)
-    found = {}
-    for layer in chosen:
-        order = torch.cat(peaks[layer]).argsort(dim=0, descending=True, stable=True)[:BEST]
-        place = torch.cat(places[layer]).gather(0, order)
-        found[layer] = [
-            [(int(k), int(at) // wide[layer], int(at) % wide[layer]) for k, at in pairs]
-            for pairs in torch.stack([order, place], dim=2).transpose(0, 1)
+        images, _ = draw_batch(seed, range(start, min(start + BATCH, count)))
+        for layer, activation in network.activations(images, list(chosen)).items():
+            values = activation[:, chosen[layer]].float()
+            widths[layer] = values.shape[-1]
+            highest, position = values.flatten(2).max(dim=2)
+            maxima[layer].append(highest)
+            positions[layer].append(position)
+    best = {}
+    for layer, width in widths.items():
+        order = torch.cat(maxima[layer]).argsort(dim=0, descending=True, stable=True)[:BEST]
+        position = torch.cat(positions[layer]).gather(0, order)
+        best[layer] = [
+            [(int(k), *divmod(int(at), width)) for k, at in pairs]
+            for pairs in torch.stack([order, position], dim=2).transpose(0, 1)
         ]
-    return found
+    return best
 
 
-def crop(layer: Layer, image: Tensor, row: int, col: int) -> Tensor:
-    """Return what one place of a layer sees of an image [3, H, W], with edge pixels repeated."""
-    top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
+def crop_to_field(layer: Layer, image: Tensor, row: int, col: int) -> Tensor:
+    """Return the pixels of an image [3, H, W] in the receptive field of a layer's position.
+
+    The crop is square, at least `LEAST_CROP` pixels wide, and moved inside the image at borders.
+    """
+    top, left, bottom, right = layer.field_of(row, col, clipped=False)
     side = min(max(bottom - top, LEAST_CROP), SIZE)
-    rows, cols = (
-        _window(middle, side, extent)
-        for middle, extent in zip(
-            ((top + bottom) / 2, (left + right) / 2), image.shape[1:], strict=True
-        )
-    )
+    rows = _window((top + bottom) / 2, side, image.shape[1])
+    cols = _window((left + right) / 2, side, image.shape[2])
     return image[:, rows][:, :, cols]
 
 
-def _window(middle: float, side: int, extent: int) -> Tensor:
-    """Return `side` pixels about a middle, moved inside the picture where they would leave it."""
-    first = min(max(round(middle - side / 2), 0), max(extent - side, 0))
+def _window(centre: float, side: int, extent: int) -> Tensor:
+    """Return `side` pixel indices around a centre, moved to lie within 0 and `extent`."""
+    first = min(max(round(centre - side / 2), 0), max(extent - side, 0))
     return torch.arange(first, min(first + side, extent))
 
 
-def pictures(
+def render_units(
     network: Network, layer: Layer, units: Sequence[int], seed: int = 0, size: int | None = None
 ) -> list[Tensor]:
-    """Draw what some units of a layer want to see, [3, size, size], with the project's settings.
+    """Render feature visualizations [3, size, size] of units with the default settings.
 
-    By default as large as suits the layer.
+    The default size depends on the layer.
     """
     recipe = render_neurons.plan(network, layer.name, units=list(units), size=size, seed=seed)
     steps = render_neurons.render(network, recipe)
@@ -127,65 +126,57 @@ def pictures(
 def build_units(
     network: Network, layers: Sequence[str], count: int = COUNT
 ) -> Iterator[tuple[str, list[SheetUnit]]]:
-    """Yield the portraits of each layer's best-labelled neurons."""
+    """Yield the name of each layer, and the units on its sheet."""
     known = sketch_labels.load()
     rows = {layer: best_labelled(known.layers[layer]) for layer in layers}
     chosen = {layer: [label.unit for label in row] for layer, row in rows.items()}
-    liked = best_drawings(network, chosen, known.measured_on.seed, count)
+    maxima = best_drawings(network, chosen, known.measured_on.seed, count)
     for name, row in rows.items():
         layer = network.layer(name)
-        drawn = pictures(network, layer, chosen[name])
-        crops = [_crops(layer, known.measured_on.seed, spots) for spots in liked[name]]
-        yield name, [SheetUnit(*each) for each in zip(row, drawn, crops, strict=True)]
+        rendered = render_units(network, layer, chosen[name])
+        crops = [_crops(layer, known.measured_on.seed, it) for it in maxima[name]]
+        yield name, [SheetUnit(*each) for each in zip(row, rendered, crops, strict=True)]
 
 
-def _crops(layer: Layer, seed: int, spots: list[tuple[int, int, int]]) -> tuple[Tensor, ...]:
-    drawn, _ = batch(seed, [index for index, _, _ in spots])
+def _crops(layer: Layer, seed: int, maxima: list[tuple[int, int, int]]) -> tuple[Tensor, ...]:
+    images, _ = draw_batch(seed, [index for index, _, _ in maxima])
     return tuple(
-        crop(layer, image, row, col)
-        for image, (_, row, col) in zip(as_tensor(drawn), spots, strict=True)
+        crop_to_field(layer, image, row, col)
+        for image, (_, row, col) in zip(images, maxima, strict=True)
     )
 
 
-def draw_sheet(title: str, people: Sequence[SheetUnit]) -> Image.Image:
-    """Lay portraits out as one picture, each with its label beneath."""
-    cell = (TILE + GAP + 2 * INSET + GAP, TILE + 2 * (TEXT + GAP) + GAP)
-    rows = -(-len(people) // COLUMNS)
-    paper = Image.new(
-        "RGB",
-        (
-            COLUMNS * (cell[0] + MARGIN) + MARGIN,
-            rows * (cell[1] + MARGIN) + MARGIN + TITLE + MARGIN,
-        ),
-        "white",
-    )
-    pen = ImageDraw.Draw(paper)
-    pen.text((MARGIN, MARGIN), title, INK, ImageFont.load_default(TITLE))
-    for place, portrait in enumerate(people):
-        left = MARGIN + (place % COLUMNS) * (cell[0] + MARGIN)
-        top = 2 * MARGIN + TITLE + (place // COLUMNS) * (cell[1] + MARGIN)
-        _draw_unit(paper, pen, portrait, left, top)
-    return paper
+def draw_sheet(title: str, units: Sequence[SheetUnit]) -> Image.Image:
+    """Draw units in rows, each with its label below."""
+    width = TILE + GAP + 2 * INSET + GAP + MARGIN
+    height = TILE + 2 * (TEXT + GAP) + GAP + MARGIN
+    rows = -(-len(units) // COLUMNS)
+    sheet, draw = blank_sheet(COLUMNS * width + MARGIN, rows * height + 2 * MARGIN + TITLE)
+    draw_text(draw, (MARGIN, MARGIN), title, TITLE)
+    for at, unit in enumerate(units):
+        row, col = divmod(at, COLUMNS)
+        _draw_unit(sheet, draw, unit, MARGIN + col * width, 2 * MARGIN + TITLE + row * height)
+    return sheet
 
 
 def _draw_unit(
-    paper: Image.Image, pen: ImageDraw.ImageDraw, portrait: SheetUnit, left: int, top: int
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, unit: SheetUnit, left: int, top: int
 ) -> None:
-    """Draw one portrait with its upper left corner at (left, top)."""
-    paper.paste(_tile(portrait.picture, TILE), (left, top))
-    for k, found in enumerate(portrait.crops):
-        across, down = k % 2, k // 2
-        at = (left + TILE + GAP + across * (INSET + GAP), top + down * (INSET + GAP))
-        paper.paste(_tile(found, INSET), at)
-    label = portrait.label
+    """Draw one unit with its upper left corner at (left, top)."""
+    sheet.paste(_tile(unit.picture, TILE), (left, top))
+    for at, image in enumerate(unit.crops):
+        row, col = divmod(at, 2)
+        corner = (left + TILE + GAP + col * (INSET + GAP), top + row * (INSET + GAP))
+        sheet.paste(_tile(image, INSET), corner)
+    label = unit.label
     below = top + TILE + GAP
-    pen.text((left, below), label.concept, INK, ImageFont.load_default(TEXT))
-    told = f"unit {label.unit}, {label.kind}, IoU {label.iou:.2f}"
-    pen.text((left, below + TEXT + GAP), told, PALE, ImageFont.load_default(TEXT - 1))
+    draw_text(draw, (left, below), label.concept, TEXT)
+    details = f"unit {label.unit}, {label.kind}, IoU {label.iou:.2f}"
+    draw_text(draw, (left, below + TEXT + GAP), details, TEXT - 1, PALE)
 
 
 def _tile(image: Tensor, side: int) -> Image.Image:
-    """Return an image [3, h, w] as a square picture; few pixels stay squares."""
+    """Return an image [3, h, w] as a square picture; very small ones are not smoothed."""
     picture = image_io.to_picture(image)
     coarse = picture.width * 2 < side
     how = Image.Resampling.NEAREST if coarse else Image.Resampling.LANCZOS
@@ -205,17 +196,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     layers = chosen.layers or list(sketch_labels.load().layers)
     chosen.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    for name, people in track(
+    for name, units in track(
         build_units(network, layers, chosen.count),
         "drawing",
         len(layers),
         console=console,
         disable=not console.is_terminal,
     ):
-        seen = network.layer(name).receptive_field
-        field = "the whole picture" if seen is None else f"{seen[0]} x {seen[1]} pixels"
+        field = field_text(network.layer(name))
         title = f"{name}: the best-labelled neurons, each sees {field}"
-        draw_sheet(title, people).save(chosen.out / f"neurons-{name}.png", optimize=True)
+        draw_sheet(title, units).save(chosen.out / f"neurons-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Style at several depths as one labelled picture: photograph, painting, and all between."""
+"""A labelled sheet of a style grid: the photograph, the painting and all style transfers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from core.figures.layout import INK, PALE
+from core.figures.layout import PALE, blank_sheet, draw_text
 from core.images import image_io
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
@@ -18,31 +18,39 @@ TITLES = {
     TEXTURE: "Style without content, from noise: all depths up to this one",
     CONTENT: "Content without style, from noise: one depth",
 }
-# What is not there yet.
+# Colour of pictures that are missing.
 EMPTY = (236, 236, 236)
-# Pixels.
+# Gaps, margins and the width of row labels, in pixels.
 GAP, MARGIN, SIDE = 8, 28, 132
+# Font sizes in pixels.
 TEXT, LABEL, TITLE = 14, 18, 22
-# The photograph and the painting are so high.
-SMALL = 128
+# Height of the photograph and the painting, in pixels.
+INPUT_HEIGHT = 128
 
-# What a label says, and below it smaller.
-Words = tuple[str, str]
+# A label: its heading, and a smaller text for the line below.
+LabelText = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One part of the sheet: title, labels of rows and columns, and pictures by row and column."""
+    """One part of the sheet.
+
+    Attributes:
+        title: title of the part.
+        rows, columns: labels of the rows and of the columns.
+        pictures: the pictures by row and column, None if missing.
+        cell: (width, height) of the pictures.
+    """
 
     title: str
-    rows: Sequence[Words]
-    columns: Sequence[Words]
+    rows: Sequence[LabelText]
+    columns: Sequence[LabelText]
     pictures: Sequence[Sequence[Image.Image | None]]
     cell: tuple[int, int]
 
     @property
     def size(self) -> tuple[int, int]:
-        """Its width and height."""
+        """The (width, height) of the part."""
         width, height = self.cell
         across = SIDE + len(self.columns) * (width + GAP) - GAP
         head = TITLE + LABEL + TEXT + 4 * GAP
@@ -55,13 +63,13 @@ def draw_grid_sheet(
     inputs: Mapping[str, bytes],
     pictures: Mapping[int, bytes],
 ) -> Image.Image:
-    """Lay all pictures of a recipe out, with the names of the layers that speak.
+    """Draw all pictures of a recipe with the names of their layers.
 
     Args:
-        network: that painted.
-        recipe: of all pictures.
+        network: the network of the style transfers.
+        recipe: the recipe of the grid.
         inputs: the photograph and the painting, encoded, by their fingerprints.
-        pictures: encoded, by their numbers; missing ones leave their place empty.
+        pictures: the pictures, encoded, by their numbers; missing ones are drawn as grey boxes.
     """
     photograph, painting = (
         image_io.open_picture(inputs[it]) for it in (recipe.content, recipe.style)
@@ -71,95 +79,94 @@ def draw_grid_sheet(
         for number, part in enumerate(recipe.parts())
         if number in pictures
     }
-    own = image_io.resize_longer_side(photograph, recipe.size).size
-    bands = [_band(network, recipe, show, opened, own) for show in dict.fromkeys(recipe.shows)]
-    words = f"{recipe.size} px, {recipe.steps} steps a size, seed {recipe.seed}"
-    return _drawn((photograph, painting), (network.name, words), bands)
+    size = image_io.limit_size(photograph, recipe.size).size
+    parts = [
+        _sheet_row(network, recipe, show, opened, size) for show in dict.fromkeys(recipe.shows)
+    ]
+    settings = f"{recipe.size} px, {recipe.steps} steps a size, seed {recipe.seed}"
+    return _draw_sheet((photograph, painting), (network.name, settings), parts)
 
 
-def _band(
+def _sheet_row(
     network: Network,
     recipe: StyleDepthsRecipe,
     show: str,
     opened: Mapping[StyleRecipe, Image.Image],
-    photograph: tuple[int, int],
+    photograph_size: tuple[int, int],
 ) -> SheetRow:
+    """Collect the labels and pictures of one part of a recipe, such as ``MATRIX``."""
     cells = [it for it in recipe.cells() if it.show == show]
     count = 1 + max(it.row for it in cells)
-    rows = [[opened.get(it.recipe) for it in cells if it.row == row] for row in range(count)]
-    down = [_label(network, it) for it in recipe.style_depths] if show == MATRIX else [("", "")]
-    across = recipe.content_depths if show == MATRIX else recipe.stages
-    columns = [_label(network, it) for it in across]
+    pictures = [[opened.get(it.recipe) for it in cells if it.row == row] for row in range(count)]
+    rows = [_label(network, it) for it in recipe.style_depths] if show == MATRIX else [("", "")]
+    layers = recipe.content_depths if show == MATRIX else recipe.stages
+    columns = [_label(network, it) for it in layers]
     if show in (NESTED, TEXTURE):
-        columns = [columns[0], *((f"… {name}", words) for name, words in columns[1:])]
+        columns = [columns[0], *((f"… {name}", details) for name, details in columns[1:])]
     if show in (NESTED, SINGLE):
-        down = [("content", recipe.content_layer)]
-    square = (recipe.size, recipe.size)
-    return SheetRow(TITLES[show], down, columns, rows, square if show == TEXTURE else photograph)
+        rows = [("content", recipe.content_layer)]
+    cell = (recipe.size, recipe.size) if show == TEXTURE else photograph_size
+    return SheetRow(TITLES[show], rows, columns, pictures, cell)
 
 
-def _label(network: Network, name: str) -> Words:
+def _label(network: Network, name: str) -> LabelText:
     layer = network.layer(name)
     sees = "" if layer.receptive_field is None else f", sees {layer.receptive_field[0]} px"
     return name, f"depth {layer.depth:.2f}{sees}"
 
 
-def _drawn(
-    sources: tuple[Image.Image, Image.Image], words: Words, bands: Sequence[SheetRow]
+def _draw_sheet(
+    inputs: tuple[Image.Image, Image.Image], heading: LabelText, parts: Sequence[SheetRow]
 ) -> Image.Image:
-    smalls = [_high(it, SMALL) for it in sources]
-    needed = SIDE + sum(it.width + GAP for it in smalls)
-    width = 2 * MARGIN + max(needed, *(band.size[0] for band in bands))
-    head = MARGIN + SMALL + TEXT + 2 * GAP
-    height = head + sum(MARGIN + band.size[1] for band in bands) + MARGIN
-    paper = Image.new("RGB", (width, height), "white")
-    pen = ImageDraw.Draw(paper)
-    _write(pen, (MARGIN, MARGIN), words)
+    small_inputs = [_with_height(it, INPUT_HEIGHT) for it in inputs]
+    inputs_width = SIDE + sum(it.width + GAP for it in small_inputs)
+    width = 2 * MARGIN + max(inputs_width, *(part.size[0] for part in parts))
+    head = MARGIN + INPUT_HEIGHT + TEXT + 2 * GAP
+    height = head + sum(MARGIN + part.size[1] for part in parts) + MARGIN
+    sheet, draw = blank_sheet(width, height)
+    _draw_label(draw, (MARGIN, MARGIN), heading)
     left = MARGIN + SIDE
-    for small, name in zip(smalls, ("content", "style"), strict=True):
-        paper.paste(small, (left, MARGIN))
-        pen.text((left, MARGIN + SMALL + GAP), name, PALE, _font(TEXT))
-        left += small.width + 2 * GAP
+    for picture, name in zip(small_inputs, ("content", "style"), strict=True):
+        sheet.paste(picture, (left, MARGIN))
+        draw_text(draw, (left, MARGIN + INPUT_HEIGHT + GAP), name, TEXT, PALE)
+        left += picture.width + 2 * GAP
     top = head
-    for band in bands:
-        _lay(paper, pen, band, top + MARGIN)
-        top += MARGIN + band.size[1]
-    return paper
+    for part in parts:
+        _draw_part(sheet, draw, part, top + MARGIN)
+        top += MARGIN + part.size[1]
+    return sheet
 
 
-def _lay(paper: Image.Image, pen: ImageDraw.ImageDraw, band: SheetRow, top: int) -> None:
-    """Draw one part, its upper edge at ``top``."""
-    width, height = band.cell
-    pen.text((MARGIN, top), band.title, INK, _font(TITLE))
+def _draw_part(sheet: Image.Image, draw: ImageDraw.ImageDraw, part: SheetRow, top: int) -> None:
+    """Draw one part with its upper edge at ``top``."""
+    width, height = part.cell
+    draw_text(draw, (MARGIN, top), part.title, TITLE)
     top += TITLE + 2 * GAP
-    for at, label in enumerate(band.columns):
-        _write(pen, (MARGIN + SIDE + at * (width + GAP), top), label)
+    for col, label in enumerate(part.columns):
+        _draw_label(draw, (MARGIN + SIDE + col * (width + GAP), top), label)
     top += LABEL + TEXT + 2 * GAP
-    for row, (label, pictures) in enumerate(zip(band.rows, band.pictures, strict=True)):
-        above = top + row * (height + GAP)
-        _write(pen, (MARGIN, above), label)
-        for at, picture in enumerate(pictures):
-            place = (MARGIN + SIDE + at * (width + GAP), above)
+    for row, (label, pictures) in enumerate(zip(part.rows, part.pictures, strict=True)):
+        y = top + row * (height + GAP)
+        _draw_label(draw, (MARGIN, y), label)
+        for col, picture in enumerate(pictures):
+            x = MARGIN + SIDE + col * (width + GAP)
             if picture is None:
-                pen.rectangle((*place, place[0] + width - 1, place[1] + height - 1), EMPTY)
+                draw.rectangle((x, y, x + width - 1, y + height - 1), EMPTY)
             else:
-                paper.paste(picture, place)
+                sheet.paste(picture, (x, y))
 
 
-def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], words: Words) -> None:
-    """Write words, and smaller ones below, broken at commas where they are long."""
-    left, top = place
-    pen.text((left, top), words[0], INK, _font(LABEL))
+def _draw_label(draw: ImageDraw.ImageDraw, corner: tuple[int, int], label: LabelText) -> None:
+    """Draw a label; in the column of row labels its lower text is broken at commas."""
+    left, top = corner
+    heading, details = label
+    draw_text(draw, corner, heading, LABEL)
     top += LABEL + GAP // 2
-    for line in words[1].split(", ") if left < MARGIN + SIDE else [words[1]]:
-        pen.text((left, top), line, PALE, _font(TEXT))
+    for line in details.split(", ") if left < MARGIN + SIDE else [details]:
+        draw_text(draw, (left, top), line, TEXT, PALE)
         top += TEXT + GAP // 2
 
 
-def _high(picture: Image.Image, height: int) -> Image.Image:
+def _with_height(picture: Image.Image, height: int) -> Image.Image:
     width = max(1, round(picture.width * height / picture.height))
     return picture.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -1,7 +1,7 @@
-"""What each neuron of SketchNet stands for, as measured: the labels that ship with its weights.
+"""Labels of SketchNet's units: the concept that each unit detects best.
 
-Made by `python -m core.sketchnet.dissection.__main__`. The concept and the activation from which
-on a neuron counts as firing were chosen on some drawings; their overlap was measured on others.
+The shipped labels were made by `python -m core.sketchnet.dissection`. The concept and the threshold
+of a unit were chosen on some drawings, and their overlap was measured on others.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
 
 LABELS = Path(__file__).with_name("labels.json")
-CLEAR = 0.1  # a label with less IoU than this says little
-DIGITS = 4  # of an IoU in the file
-COLUMNS = ("concept", "iou", "threshold")  # of a neuron's row in the file
+CLEAR = 0.1  # IoU from which on a label counts as clear
+DIGITS = 4  # decimals of an IoU in the file
+COLUMNS = ("concept", "iou", "threshold")  # of a unit's row in the file
 
 
 @dataclass(frozen=True)
 class Label:
-    """The concept that one neuron picks out best, its kind, and how well: IoU from 0 to 1.
+    """The concept that one unit detects best, the kind of the concept, and the IoU from 0 to 1.
 
-    The neuron's pixels are those where its enlarged activation is `threshold` or more.
+    The IoU is that of the concept's pixels and of the pixels where the unit's enlarged activation
+    is at least `threshold`.
     """
 
     layer: str
@@ -38,11 +39,12 @@ class Label:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of a network: of each layer one for every neuron, in order.
+    """The labels of a network: for each layer one for every unit, in order.
 
-    `weights` is the fingerprint of the network that was dissected, the same as its `Network` has.
-    Concepts and thresholds are the best of those drawings that were `chosen_on`, thresholds out of
-    those that `quantiles` of all positions there reach; IoUs are of the drawings `measured_on`.
+    `weights` is the fingerprint of the dissected network, the same as that of its `Network`.
+    Concepts and thresholds were chosen on the drawings `chosen_on`. The thresholds to choose from
+    were those that the shares `quantiles` of all positions reach. IoUs were measured on the
+    drawings `measured_on`.
     """
 
     weights: str
@@ -52,24 +54,28 @@ class Labels:
     layers: Mapping[str, tuple[Label, ...]]
 
     def search(self, text: str, least: float = 0.0) -> list[Label]:
-        """Return the labels that a text finds, the best IoU first.
+        """Return the labels that match a text, the highest IoU first.
 
-        Each word of the text must begin a word of the concept or of its kind: "eye", "edge rising",
-        "texture". Labels with an IoU below `least` are left out.
+        Each word of the text must be the beginning of a word of the concept or of its kind: "eye",
+        "edge rising", "texture". Labels with an IoU below `least` are left out.
         """
-        wanted = text.lower().replace(",", " ").split()
+        prefixes = text.lower().replace(",", " ").split()
 
-        def fits(label: Label) -> bool:
+        def matches(label: Label) -> bool:
             words = f"{label.concept} {label.kind}".replace(",", " ").split()
-            return all(any(word.startswith(part) for word in words) for part in wanted)
+            return all(any(word.startswith(prefix) for word in words) for prefix in prefixes)
 
-        every = [label for labels in self.layers.values() for label in labels]
-        found = [label for label in every if label.iou >= least and fits(label)]
-        return sorted(found, key=lambda label: (-label.iou, label.layer, label.unit))
+        labels = [
+            label
+            for row in self.layers.values()
+            for label in row
+            if label.iou >= least and matches(label)
+        ]
+        return sorted(labels, key=lambda label: (-label.iou, label.layer, label.unit))
 
 
 def write(labels: Labels, path: Path = LABELS) -> None:
-    """Write labels as JSON, a line for each neuron, in one piece or not at all."""
+    """Write labels as JSON with a line for each unit; the file is replaced as a whole."""
     head = {
         "weights": labels.weights,
         "chosen_on": asdict(labels.chosen_on),
@@ -91,7 +97,7 @@ def write(labels: Labels, path: Path = LABELS) -> None:
 
 
 def load(path: Path = LABELS) -> Labels:
-    """Read the labels that ship, or those of a file that `write` wrote.
+    """Load the shipped labels, or those of a file that `write` wrote.
 
     Raises ExplorerError when there is no such file or it holds something else.
     """

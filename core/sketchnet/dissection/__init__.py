@@ -1,1 +1,1 @@
-"""Network dissection: what each unit of SketchNet stands for, measured."""
+"""Network dissection: measuring which concept each unit of SketchNet detects."""

@@ -1,5 +1,6 @@
-"""Labelling SketchNet: `python -m core.sketchnet.dissection.__main__` names every neuron and
-counts names.
+"""The command `python -m core.sketchnet.dissection`, which labels SketchNet's units.
+
+It also counts the labels.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from core.sketchnet.model import WEIGHTS, SketchNet, load
 from core.sketchworld.seeds import CHOOSING_SEED, MEASURING_SEED, World
 from core.sketchworld.world import CLASSES
 
-COUNT = 2000
-# Thresholds to choose from, as shares of positions that fire. The largest is where the trained
-# network is furthest ahead of an untrained one on the world to choose on: a unit that fires at more
-# pixels meets large concepts by chance.
+COUNT = 2000  # drawings
+# Thresholds to choose from, as shares of all positions whose activation reaches them. At the
+# largest, the difference between the trained network and an untrained one was the largest on the
+# drawings for the choice. With larger shares, units overlap with large concepts by chance.
 QUANTILES = (0.003, 0.005, 0.008, 0.012, 0.016, 0.02)
 
 
 def random_network(seed: int = 0) -> SketchNet:
-    """Return SketchNet as it is before training, in eval mode."""
+    """Return an untrained SketchNet in eval mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return SketchNet(len(CLASSES)).eval()
@@ -40,20 +41,21 @@ def random_network(seed: int = 0) -> SketchNet:
 def label(
     model: SketchNet, choose_on: World, measure_on: World, quantiles: Sequence[float]
 ) -> tuple[Labels, float]:
-    """Label every neuron, and tell the share of clear labels where they were chosen.
+    """Label every unit, and compute the share of clear labels on the drawings for the choice.
 
-    That share, of the last two stages, flatters; what the labels' own IoUs say does not.
+    That share, over the last two stages, is biased upwards, because the labels were chosen on the
+    same drawings. The IoUs of the returned labels are not: they are from other drawings.
     """
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("dissecting", total=2 * choose_on.count + measure_on.count)
         chosen = dissect(model, choose_on, quantiles, lambda done: progress.advance(bar, done))
-        found = measure(model, measure_on, chosen, lambda done: progress.advance(bar, done))
+        measured = measure(model, measure_on, chosen, lambda done: progress.advance(bar, done))
     weights = network_dissection.fingerprint_of(model)
-    known = Labels(
-        weights, choose_on, tuple(quantiles), measure_on, network_dissection.to_labels(found)
+    labelled = Labels(
+        weights, choose_on, tuple(quantiles), measure_on, network_dissection.to_labels(measured)
     )
-    return known, label_counts.share_of_last_stages(network_dissection.to_labels(chosen))
+    return labelled, label_counts.share_of_last_stages(network_dissection.to_labels(chosen))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,30 +85,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="write the labels there")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
-    known, flattering = label(
+    labelled, biased_share = label(
         random_network() if chosen.random else load(chosen.weights),
         World(chosen.choosing_seed, chosen.count),
         World(chosen.seed, chosen.count),
         chosen.quantiles,
     )
     if chosen.out is not None:
-        labels.write(known, chosen.out)
+        labels.write(labelled, chosen.out)
     if chosen.json:
-        found = {
-            "chosen_on": asdict(known.chosen_on),
-            "quantiles": known.quantiles,
-            "measured_on": asdict(known.measured_on),
-            "last_stages_clear": round(label_counts.share_of_last_stages(known.layers), 4),
-            "last_stages_clear_where_chosen": round(flattering, 4),
-            "layers": {
-                name: asdict(counted)
-                for name, counted in label_counts.summary(known.layers).items()
-            },
+        counts = label_counts.summary(labelled.layers)
+        report = {
+            "chosen_on": asdict(labelled.chosen_on),
+            "quantiles": labelled.quantiles,
+            "measured_on": asdict(labelled.measured_on),
+            "last_stages_clear": round(label_counts.share_of_last_stages(labelled.layers), 4),
+            "last_stages_clear_where_chosen": round(biased_share, 4),
+            "layers": {name: asdict(counted) for name, counted in counts.items()},
         }
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
-        where = f"(on the drawings that the labels were chosen on: {flattering:.1%})"
-        sys.stdout.write(f"{label_counts.describe_counts(known.layers)}\n{where}\n")
+        where = f"(on the drawings that the labels were chosen on: {biased_share:.1%})"
+        sys.stdout.write(f"{label_counts.describe_counts(labelled.layers)}\n{where}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How many neurons of each layer have a clear label, and what those labels say."""
+"""Counts of the clear labels of each layer, by kind and by concept."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from core.sketchnet.labels import CLEAR, Label
 from core.sketchworld.concepts import KINDS
 
 LAST_STAGES = ("relu4a", "relu4b", "relu5a", "relu5b")
-WIDTH = 100  # of a line of text
+WIDTH = 100  # characters in a line of text
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The labels of one layer: its units, how many labels are clear, and those by what they say."""
+    """Counts of one layer: its units and clear labels, and clear labels by kind and concept."""
 
     units: int
     clear: int
@@ -26,20 +26,20 @@ class Counted:
 
 
 def summary(layers: Mapping[str, Sequence[Label]]) -> dict[str, Counted]:
-    """Count, for each layer, the units whose label is clear, by kind and by concept."""
-    found = {}
+    """Count the units with a clear label by layer, kind and concept."""
+    counts = {}
     for layer, row in layers.items():
         clear = [label for label in row if label.iou >= CLEAR]
         kinds = Counter(label.kind for label in clear)
         concepts = Counter(label.concept for label in clear)
-        found[layer] = Counted(
+        counts[layer] = Counted(
             units=len(row),
             clear=len(clear),
             mean_iou=round(sum(label.iou for label in row) / len(row), 4),
             kinds={kind: kinds[kind] for kind in KINDS if kinds[kind]},
             concepts=dict(concepts.most_common()),
         )
-    return found
+    return counts
 
 
 def share_of_last_stages(layers: Mapping[str, Sequence[Label]]) -> float:
@@ -49,7 +49,7 @@ def share_of_last_stages(layers: Mapping[str, Sequence[Label]]) -> float:
 
 
 def describe_counts(layers: Mapping[str, Sequence[Label]]) -> str:
-    """Tell the counts in plain text: a table by layer and kind, then every layer's concepts."""
+    """Return the counts as text: a table by layer and kind, then the concepts of each layer."""
     counts = summary(layers)
     lines = [f"{'layer':8}{'clear/units':>12}" + "".join(f"{kind:>9}" for kind in KINDS)]
     for layer, counted in counts.items():

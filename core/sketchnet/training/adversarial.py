@@ -1,6 +1,6 @@
-"""Adversarial examples: the change of a picture within an L2 ball that misleads a network most.
+"""Adversarial examples: perturbations of images within an L2 ball that maximise the loss.
 
-One step: Wong, Rice and Kolter, "Fast is better than free" (2020), carried over to L2. Many steps:
+One step: Wong, Rice and Kolter, "Fast is better than free" (2020), here with L2 norms. Many steps:
 Madry et al., "Towards deep learning models resistant to adversarial attacks" (2017).
 """
 
@@ -12,61 +12,61 @@ from torch.nn import functional as F
 
 from core.sketchnet.model import SketchNet, normalise
 
-STEP = 1.25  # of the one-step attack, in units of eps
+STEP = 1.25  # step size of the one-step attack, in units of eps
 PGD_STEPS = 20
-PGD_STEP = 2.5  # of the many-step attack, in units of eps / steps
+PGD_STEP = 2.5  # step size of the many-step attack, in units of eps / steps
 
 TINY = 1e-12
 
 
 def logits(model: SketchNet, images: Tensor, half: bool = True) -> Tensor:
-    """Return float32 logits [N, classes] of images in [0, 1], computed in bf16 with `half`."""
+    """Compute float32 logits [N, classes] of images in [0, 1]; with `half`, in bfloat16."""
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         out: Tensor = model(normalise(images)).float()
     return out
 
 
-def norms(change: Tensor) -> Tensor:
-    """Return each picture's L2 norm, [N, 1, 1, 1]."""
-    length: Tensor = torch.linalg.vector_norm(change, dim=(1, 2, 3), keepdim=True)
+def norms(perturbation: Tensor) -> Tensor:
+    """Return the L2 norm of each image's perturbation, [N, 1, 1, 1]."""
+    length: Tensor = torch.linalg.vector_norm(perturbation, dim=(1, 2, 3), keepdim=True)
     return length
 
 
-def project(change: Tensor, eps: float) -> Tensor:
-    """Return the nearest changes [N, 3, H, W] of norm at most `eps`."""
-    return change * (eps / norms(change).clamp_min(max(eps, TINY)))
+def project(perturbation: Tensor, eps: float) -> Tensor:
+    """Return the nearest perturbations [N, 3, H, W] with norms of at most `eps`."""
+    return perturbation * (eps / norms(perturbation).clamp_min(max(eps, TINY)))
 
 
-def within(change: Tensor, eps: float, generator: torch.Generator) -> Tensor:
-    """Draw a change in the ball of radius `eps`: any direction, any norm up to `eps`.
+def random_perturbation(images: Tensor, eps: float, generator: torch.Generator) -> Tensor:
+    """Draw a perturbation for each image: a random direction, and a random norm up to `eps`.
 
-    The generator is one of the device where `change` is.
+    The generator must be on the device of the images.
     """
-    where = change.device
-    noise = torch.randn(change.shape, generator=generator, device=where).contiguous(
+    device = images.device
+    noise = torch.randn(images.shape, generator=generator, device=device).contiguous(
         memory_format=torch.channels_last
     )
-    radius = eps * torch.rand((len(change), 1, 1, 1), generator=generator, device=where)
+    radius = eps * torch.rand((len(images), 1, 1, 1), generator=generator, device=device)
     return noise * (radius / norms(noise).clamp_min(TINY))
 
 
-def climb(
-    model: SketchNet, images: Tensor, labels: Tensor, change: Tensor, step: float, half: bool
+def ascend(
+    model: SketchNet, images: Tensor, labels: Tensor, perturbation: Tensor, step: float, half: bool
 ) -> Tensor:
-    """Return the change after one step of length `step` up the loss."""
-    moved = (images + change).clamp(0.0, 1.0).requires_grad_(True)
-    loss = F.cross_entropy(logits(model, moved, half), labels, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, moved)
-    return change + gradient * (step / norms(gradient).clamp_min(TINY))
+    """Return the perturbation after one gradient step of length `step` that increases the loss."""
+    perturbed = (images + perturbation).clamp(0.0, 1.0).requires_grad_(True)
+    loss = F.cross_entropy(logits(model, perturbed, half), labels, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, perturbed)
+    return perturbation + gradient * (step / norms(gradient).clamp_min(TINY))
 
 
 def one_step(
     model: SketchNet, images: Tensor, labels: Tensor, eps: float, generator: torch.Generator
 ) -> Tensor:
-    """Return adversarial images [N, 3, H, W] in [0, 1], one step from a random start."""
-    change = within(images, eps, generator)
-    change = project(climb(model, images, labels, change, STEP * eps, half=True), eps)
-    return (images + change).clamp(0.0, 1.0).detach()
+    """Compute adversarial images [N, 3, H, W] in [0, 1] by one step from a random start."""
+    start = random_perturbation(images, eps, generator)
+    perturbation = project(ascend(model, images, labels, start, STEP * eps, half=True), eps)
+    return (images + perturbation).clamp(0.0, 1.0).detach()
 
 
 def pgd(
@@ -78,8 +78,9 @@ def pgd(
     steps: int = PGD_STEPS,
     half: bool = True,
 ) -> Tensor:
-    """Return adversarial images after many projected steps from a random start."""
-    change = within(images, eps, generator)
+    """Compute adversarial images [N, 3, H, W] in [0, 1] by projected steps from a random start."""
+    perturbation = random_perturbation(images, eps, generator)
+    step = PGD_STEP * eps / steps
     for _ in range(steps):
-        change = project(climb(model, images, labels, change, PGD_STEP * eps / steps, half), eps)
-    return (images + change).clamp(0.0, 1.0).detach()
+        perturbation = project(ascend(model, images, labels, perturbation, step, half), eps)
+    return (images + perturbation).clamp(0.0, 1.0).detach()

@@ -1,10 +1,10 @@
-"""Training pictures: a set of drawings on disk, and what is done to a batch of them."""
+"""Training images: a set of drawings on disk, and the augmentation of batches."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from torch.nn import functional as F
 from core.images.image_io import from_bytes
 from core.sketchworld.world import CLASSES, SIZE, batch
 
-CHUNK = 2000  # drawings that a process draws in one go
+CHUNK = 2000  # drawings in one task of a process
 
-SHIFT = 4  # pixels either way
-GAIN = 0.15  # contrast, and each channel's gain, either way
-BIAS = 0.08  # brightness, either way
+SHIFT = 4  # largest shift in pixels, in each direction
+GAIN = 0.15  # largest change of the contrast, and of each channel's gain
+BIAS = 0.08  # largest change of the brightness
 NOISE = 0.02  # largest standard deviation of pixel noise
-CUT = 12  # side of the square that is cut out of every other picture
+CUT = 12  # side in pixels of the square that is cut out of about half of the images
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,18 @@ class DrawingSet:
 
 
 def prepare(folder: Path, seed: int, count: int, workers: int = 2) -> Iterator[int]:
-    """Draw the set into a folder unless it is there; yields the number of new drawings."""
-    wanted = {"seed": seed, "count": count, "size": SIZE, "classes": list(CLASSES)}
-    note = folder / "drawings.json"
-    if note.is_file() and json.loads(note.read_text()) == wanted:
+    """Draw the set into a folder unless it is there. Yield the number of drawings of each task."""
+    description = {"seed": seed, "count": count, "size": SIZE, "classes": list(CLASSES)}
+    description_file = folder / "drawings.json"
+    if description_file.is_file() and json.loads(description_file.read_text()) == description:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    note.unlink(missing_ok=True)
-    shapes = {"images": (np.uint8, (count, SIZE, SIZE, 3)), "labels": (np.int64, (count,))}
-    for name, (kind, shape) in shapes.items():
+    # The description is written last, so that an unfinished set is drawn again.
+    description_file.unlink(missing_ok=True)
+    arrays = {"images": (np.uint8, (count, SIZE, SIZE, 3)), "labels": (np.int64, (count,))}
+    for name, (dtype, shape) in arrays.items():
         np.lib.format.open_memmap(
-            folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape
+            folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape
         ).flush()
     starts = range(0, count, CHUNK)
     if workers <= 1:
@@ -65,11 +66,11 @@ def prepare(folder: Path, seed: int, count: int, workers: int = 2) -> Iterator[i
             ]
             for job in as_completed(jobs):
                 yield job.result()
-    note.write_text(json.dumps(wanted))
+    description_file.write_text(json.dumps(description))
 
 
 def _draw_chunk(folder: Path, seed: int, start: int, stop: int) -> int:
-    """Draw a stretch of the set into its place."""
+    """Draw the images from `start` to `stop` into the set's files, and return their number."""
     images, labels = batch(seed, range(start, stop))
     np.load(folder / "images.npy", mmap_mode="r+")[start:stop] = images
     np.load(folder / "labels.npy", mmap_mode="r+")[start:stop] = labels
@@ -77,7 +78,7 @@ def _draw_chunk(folder: Path, seed: int, start: int, stop: int) -> int:
 
 
 def open_set(folder: Path) -> DrawingSet:
-    """Return the set that `prepare` drew."""
+    """Open the set that `prepare` drew."""
     images = np.load(folder / "images.npy", mmap_mode="r")
     return DrawingSet(images, np.load(folder / "labels.npy"))
 
@@ -87,44 +88,51 @@ def as_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
     return from_bytes(torch.from_numpy(np.ascontiguousarray(images)))
 
 
+def draw_batch(seed: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return drawings [N, 3, 64, 64] in [0, 1], channels-last, and their labels, int64 [N]."""
+    images, labels = batch(seed, indices)
+    return as_tensor(images), torch.from_numpy(labels)
+
+
 def resize(images: Tensor, side: int) -> Tensor:
-    """Return images [N, 3, H, W] averaged down to `side` pixels, unless they are that size."""
+    """Return square images [N, 3, H, W] scaled to `side` pixels."""
     if images.shape[-1] == side:
         return images
     return F.interpolate(images, (side, side), mode="bilinear", antialias=True).clamp(0.0, 1.0)
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images [N, 3, H, W] in [0, 1], shifted, recoloured, a little noisy, some with a hole.
+    """Return images [N, 3, H, W] in [0, 1] with random shifts, colours, noise and cut-out squares.
 
-    Never turned or mirrored: the direction of its stripes makes a picture's class. The generator is
-    one of the device where the images are.
+    Images are never rotated or mirrored, because some classes differ only in the direction of their
+    stripes. The generator must be on the device of the images.
     """
     count, _, height, width = images.shape
-    where = images.device
+    device = images.device
 
-    def between(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=where) * (high - low) + low
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=device) * (high - low) + low
 
-    def whole(low: int, high: int, *shape: int) -> Tensor:
-        return torch.randint(low, high, shape, generator=generator, device=where)
+    def integers(low: int, high: int, *shape: int) -> Tensor:
+        return torch.randint(low, high, shape, generator=generator, device=device)
 
-    down, across = torch.arange(height, device=where), torch.arange(width, device=where)
-    shift = whole(-SHIFT, SHIFT + 1, 2, count, 1)
-    rows = (down + shift[0]).clamp(0, height - 1)
-    cols = (across + shift[1]).clamp(0, width - 1)
+    all_rows, all_cols = torch.arange(height, device=device), torch.arange(width, device=device)
+    shift = integers(-SHIFT, SHIFT + 1, 2, count, 1)
+    rows = (all_rows + shift[0]).clamp(0, height - 1)
+    cols = (all_cols + shift[1]).clamp(0, width - 1)
     pixels = images.permute(0, 2, 3, 1)  # [N, H, W, 3]: channels-last, so that this is a view
-    which = torch.arange(count, device=where)[:, None, None]
+    which = torch.arange(count, device=device)[:, None, None]
     images = pixels[which, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
-    gain = between(1 - GAIN, 1 + GAIN, count, 1, 1, 1) * between(1 - GAIN, 1 + GAIN, count, 3, 1, 1)
-    images = (images - 0.5) * gain + 0.5 + between(-BIAS, BIAS, count, 1, 1, 1)
-    noise = torch.randn(images.shape, generator=generator, device=where)
-    images = images + noise * between(0.0, NOISE, count, 1, 1, 1)
-    top = whole(-CUT, 2 * height - CUT, count, 1)  # half are beyond the picture
-    left = whole(-CUT // 2, width - CUT // 2, count, 1)
-    in_rows = (down >= top) & (down < top + CUT)
-    in_cols = (across >= left) & (across < left + CUT)
+    gain = uniform(1 - GAIN, 1 + GAIN, count, 1, 1, 1) * uniform(1 - GAIN, 1 + GAIN, count, 3, 1, 1)
+    images = (images - 0.5) * gain + 0.5 + uniform(-BIAS, BIAS, count, 1, 1, 1)
+    noise = torch.randn(images.shape, generator=generator, device=device)
+    images = images + noise * uniform(0.0, NOISE, count, 1, 1, 1)
+    # Half of the squares lie below the image, so that half of the images have none.
+    top = integers(-CUT, 2 * height - CUT, count, 1)
+    left = integers(-CUT // 2, width - CUT // 2, count, 1)
+    in_rows = (all_rows >= top) & (all_rows < top + CUT)
+    in_cols = (all_cols >= left) & (all_cols < left + CUT)
     hole = (in_rows[:, :, None] & in_cols[:, None, :])[:, None]
-    grey = between(0.0, 1.0, count, 3, 1, 1)
-    images = torch.where(hole, grey, images).clamp(0.0, 1.0)
+    colour = uniform(0.0, 1.0, count, 3, 1, 1)
+    images = torch.where(hole, colour, images).clamp(0.0, 1.0)
     return images.contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
-"""How good a SketchNet is: on unseen drawings, under attack, and how many units never fire.
+"""Evaluation of a SketchNet: accuracy on unseen drawings and under attack, and dead units.
 
-`python -m core.sketchnet.training.evaluate` prints the shipped network's numbers.
+`python -m core.sketchnet.training.evaluate` prints the results of the shipped network.
 """
 
 from __future__ import annotations
@@ -16,61 +16,54 @@ from torch import Tensor, nn
 
 from core.sketchnet.model import WEIGHTS, SketchNet, device_of, load, normalise
 from core.sketchnet.training.adversarial import logits, pgd
-from core.sketchnet.training.data import as_tensor
+from core.sketchnet.training.data import draw_batch
 from core.sketchworld.seeds import EVALUATION_SEED
-from core.sketchworld.world import batch
 
 BATCH = 100
-DEAD_COUNT = 10_000  # drawings on which a unit must be zero everywhere to count as dead
-
-
-def drawings(seed: int, count: int) -> tuple[Tensor, Tensor]:
-    """Return drawings float32 [N, 3, 64, 64] in [0, 1], channels-last, and labels int64 [N]."""
-    images, labels = batch(seed, range(count))
-    return as_tensor(images), torch.from_numpy(labels)
+DEAD_COUNT = 10_000  # drawings; a unit is dead if it is zero everywhere on all of them
 
 
 def _batches(model: SketchNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images and labels in batches, on the model's device."""
-    where = device_of(model)
+    device = device_of(model)
     for some, truth in zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True):
-        yield some.to(where), truth.to(where)
+        yield some.to(device), truth.to(device)
 
 
 @torch.no_grad()
 def accuracy(model: SketchNet, images: Tensor, labels: Tensor, half: bool = False) -> float:
-    """Return the share of images that the model names right."""
-    right = 0
+    """Compute the share of images that the model classifies correctly."""
+    correct = 0
     for some, truth in _batches(model, images, labels):
-        right += int((logits(model, some, half).argmax(1) == truth).sum())
-    return right / len(labels)
+        correct += int((logits(model, some, half).argmax(1) == truth).sum())
+    return correct / len(labels)
 
 
 def robust_accuracy(
     model: SketchNet, images: Tensor, labels: Tensor, eps: float, seed: int = 0, half: bool = False
 ) -> float:
-    """Return the share of images still named right after PGD-20 with L2 radius `eps`."""
+    """Compute the accuracy under the attack PGD-20 with L2 radius `eps`."""
     generator = torch.Generator(device_of(model)).manual_seed(seed)
-    right = 0
+    correct = 0
     for some, truth in _batches(model, images, labels):
-        misled = pgd(model, some, truth, eps, generator, half=half)
+        attacked = pgd(model, some, truth, eps, generator, half=half)
         with torch.no_grad():
-            right += int((logits(model, misled, half).argmax(1) == truth).sum())
-    return right / len(labels)
+            correct += int((logits(model, attacked, half).argmax(1) == truth).sum())
+    return correct / len(labels)
 
 
 @torch.no_grad()
 def dead_units(model: SketchNet, batches: Iterable[Tensor]) -> dict[str, float]:
-    """Return, for each ReLU, the share of its channels that are zero everywhere on every image."""
+    """Compute, for each ReLU, the share of channels that are zero everywhere on all images."""
     alive: dict[str, Tensor] = {}
     for images in batches:
         values = normalise(images.to(device_of(model)))
         for name, module in model.named_children():
             values = module(values)
             if isinstance(module, nn.ReLU):
-                fires = (values > 0).any(dim=0).flatten(1).any(dim=1)
-                alive[name] = alive[name] | fires if name in alive else fires
-    return {name: 1.0 - float(fires.float().mean()) for name, fires in alive.items()}
+                positive = (values > 0).any(dim=0).flatten(1).any(dim=1)
+                alive[name] = alive[name] | positive if name in alive else positive
+    return {name: 1.0 - float(channels.float().mean()) for name, channels in alive.items()}
 
 
 def evaluate(
@@ -82,14 +75,14 @@ def evaluate(
     dead_count: int = DEAD_COUNT,
     half: bool = False,
 ) -> dict[str, object]:
-    """Return the numbers of a folded network in eval mode: JSON values, shares between 0 and 1.
+    """Evaluate a folded network in eval mode; the results are JSON values, shares from 0 to 1.
 
-    `count` drawings of world `seed` for accuracy, the first `attacked` of them for accuracy under
-    PGD-20 at each `eps`, the first `dead_count` for dead units.
+    Accuracy is measured on `count` drawings of world `seed`, accuracy under PGD-20 at each `eps` on
+    the first `attacked` drawings, and dead units on the first `dead_count` drawings.
     """
-    images, labels = drawings(seed, max(count, attacked))
-    all_drawn = (
-        as_tensor(batch(seed, range(start, min(start + BATCH, dead_count)))[0])
+    images, labels = draw_batch(seed, range(max(count, attacked)))
+    image_batches = (
+        draw_batch(seed, range(start, min(start + BATCH, dead_count)))[0]
         for start in range(0, dead_count, BATCH)
     )
     robust = {
@@ -103,7 +96,7 @@ def evaluate(
         "attacked_drawings": attacked,
         "pgd20_accuracy": robust,
         "dead_drawings": dead_count,
-        "dead_share": dead_units(model, all_drawn),
+        "dead_share": dead_units(model, image_batches),
     }
 
 
@@ -126,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
-    found = evaluate(
+    results = evaluate(
         load(chosen.weights),
         chosen.seed,
         chosen.count,
@@ -134,8 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen.attack_eps,
         chosen.dead_count,
     )
-    lines = [f"{name}: {value}" for name, value in found.items()]
-    sys.stdout.write((json.dumps(found, indent=2) if chosen.json else "\n".join(lines)) + "\n")
+    lines = [f"{name}: {value}" for name, value in results.items()]
+    sys.stdout.write((json.dumps(results, indent=2) if chosen.json else "\n".join(lines)) + "\n")
 
 
 if __name__ == "__main__":

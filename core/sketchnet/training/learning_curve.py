@@ -1,6 +1,6 @@
-"""The learning curve of a training run as a picture: its loss, and its accuracy on unseen drawings.
+"""A plot of a training run: its loss, and its accuracy on unseen drawings.
 
-Drawn with Pillow alone, so that training needs nothing that the explorer does not.
+It is drawn with Pillow, so that training needs no packages beyond those of the explorer.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 560, 360  # of one panel, in pixels of the finished picture
-FINE = 2  # drawn this many times larger, for smooth lines
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 52
-TEXT, THIN, THICK = 15, 1, 3
+FINE = 2  # factor by which the plot is drawn larger first, for smooth lines
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 52  # margins of a panel
+TEXT, THIN, THICK = 15, 1, 3  # font size and line widths
 INK, PALE = "#333333", "#dddddd"
 BLUE, RED, ORANGE = "#2166ac", "#b2182b", "#e08214"
 
@@ -35,7 +35,7 @@ class CurveLine:
 
 @dataclass(frozen=True)
 class CurvePanel:
-    """One plot: what it shows, and its lines over steps; `top` and `foot` bound the y axis."""
+    """One plot: its title and its lines over `steps`; `foot` and `top` bound the y axis."""
 
     title: str
     lines: tuple[CurveLine, ...]
@@ -46,7 +46,7 @@ class CurvePanel:
     log: bool = False
 
     def height_of(self, y: float) -> float:
-        """Return how high a value stands between foot (0) and top (1)."""
+        """Return the height of a value in the plot, from 0 at `foot` to 1 at `top`."""
         if self.log:
             foot, top, y = math.log(self.foot), math.log(self.top), math.log(max(y, self.foot))
         else:
@@ -59,19 +59,19 @@ def draw_curve(
 ) -> None:
     """Write the learning curve of a run as PNG.
 
-    `losses` holds pairs of a step and the training loss; `reports` what `evaluate` found, each with
-    its `step`; `steps` is the length of the whole run, `eps` the radius of its attack.
+    `losses` holds pairs of a step and the training loss, `reports` the results of `evaluate`, each
+    with its `step`. `steps` is the length of the whole run, and `eps` the radius of its attack.
     """
     clean = [(float(r["step"]), 100.0 * float(r["accuracy"])) for r in reports]
     lines = [CurveLine("clean", BLUE, clean, marked=True)]
     radii = list(reports[-1]["pgd20_accuracy"]) if reports else []
     for radius, colour in zip(radii, (RED, ORANGE), strict=False):
-        found = [
+        points = [
             (float(r["step"]), 100.0 * float(r["pgd20_accuracy"][radius]))
             for r in reports
             if radius in r["pgd20_accuracy"]
         ]
-        lines.append(CurveLine(f"attacked, eps {radius}", colour, found, marked=True))
+        lines.append(CurveLine(f"attacked, eps {radius}", colour, points, marked=True))
     panels = (
         CurvePanel(
             f"training loss, adversarial to eps {eps:g}",
@@ -92,44 +92,44 @@ def draw_curve(
         ),
     )
     sheet = Image.new("RGB", (len(panels) * WIDTH * FINE, HEIGHT * FINE), "white")
-    for place, panel in enumerate(panels):
-        _draw_panel(ImageDraw.Draw(sheet), panel, place * WIDTH * FINE)
+    for number, panel in enumerate(panels):
+        _draw_panel(ImageDraw.Draw(sheet), panel, number * WIDTH * FINE)
     sheet.resize((len(panels) * WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(path)
 
 
-def _draw_panel(pen: ImageDraw.ImageDraw, panel: CurvePanel, left: int) -> None:
-    """Draw one panel whose left edge is at `left`."""
+def _draw_panel(draw: ImageDraw.ImageDraw, panel: CurvePanel, left: int) -> None:
+    """Draw one panel with its left edge at `left`."""
     font = ImageFont.load_default(TEXT * FINE)
-    wide, high = (WIDTH - LEFT - RIGHT) * FINE, (HEIGHT - TOP - BOTTOM) * FINE
-    x0, y0 = left + LEFT * FINE, TOP * FINE + high
+    width, height = (WIDTH - LEFT - RIGHT) * FINE, (HEIGHT - TOP - BOTTOM) * FINE
+    x0, y0 = left + LEFT * FINE, TOP * FINE + height
 
-    def at(step: float, value: float) -> tuple[float, float]:
-        return x0 + wide * step / max(panel.steps, 1), y0 - high * panel.height_of(value)
+    def pixel(step: float, value: float) -> tuple[float, float]:
+        return x0 + width * step / max(panel.steps, 1), y0 - height * panel.height_of(value)
 
-    pen.text((x0, TOP * FINE // 2), panel.title, INK, font, "lm")
+    draw.text((x0, TOP * FINE // 2), panel.title, INK, font, "lm")
     for tick in panel.ticks:
-        pen.line([at(0, tick), at(panel.steps, tick)], PALE, THIN * FINE)
-        x, y = at(0, tick)
-        pen.text((x - 8 * FINE, y), f"{tick:g}", INK, font, "rm")
+        draw.line([pixel(0, tick), pixel(panel.steps, tick)], PALE, THIN * FINE)
+        x, y = pixel(0, tick)
+        draw.text((x - 8 * FINE, y), f"{tick:g}", INK, font, "rm")
     for step in _round_steps(panel.steps):
-        x, y = at(step, panel.foot)
-        pen.text((x, y + 8 * FINE), f"{step:,}", INK, font, "mt")
-    pen.text((x0 + wide, y0 + 30 * FINE), "steps", INK, font, "rt")
-    for place, line in enumerate(panel.lines):
-        points = [at(*point) for point in line.points]
+        x, y = pixel(step, panel.foot)
+        draw.text((x, y + 8 * FINE), f"{step:,}", INK, font, "mt")
+    draw.text((x0 + width, y0 + 30 * FINE), "steps", INK, font, "rt")
+    for number, line in enumerate(panel.lines):
+        points = [pixel(*point) for point in line.points]
         if len(points) > 1:
-            pen.line(points, line.colour, THICK * FINE, joint="curve")
+            draw.line(points, line.colour, THICK * FINE, joint="curve")
         for x, y in points if line.marked else ():
             radius = THICK * FINE
-            pen.ellipse([x - radius, y - radius, x + radius, y + radius], line.colour)
+            draw.ellipse([x - radius, y - radius, x + radius, y + radius], line.colour)
         if len(panel.lines) > 1:
-            beside = (x0 + wide - 8 * FINE, y0 - (14 + 20 * place) * FINE)
-            pen.text(beside, line.name, line.colour, font, "rm")
+            legend = (x0 + width - 8 * FINE, y0 - (14 + 20 * number) * FINE)
+            draw.text(legend, line.name, line.colour, font, "rm")
 
 
 def _round_steps(steps: int) -> range:
-    """Return four to ten round numbers from 0 to `steps`."""
-    apart = 10 ** max(math.floor(math.log10(max(steps, 1))), 0)
-    while steps / apart < 4 and apart > 1:
-        apart //= 2
-    return range(0, steps + 1, apart)
+    """Return evenly spaced round numbers from 0 to `steps`, about four to ten."""
+    interval = 10 ** max(math.floor(math.log10(max(steps, 1))), 0)
+    while steps / interval < 4 and interval > 1:
+        interval //= 2
+    return range(0, steps + 1, interval)

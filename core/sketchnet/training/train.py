@@ -1,8 +1,9 @@
-"""Training SketchNet from nothing: `python -m core.sketchnet.training.train --out DIR`.
+"""Training of SketchNet from scratch: `python -m core.sketchnet.training.train --out DIR`.
 
-First plain, on pictures made smaller; then with ever stronger one-step adversarial examples; then
-the same at full size. A killed run goes on with `--resume` and, on a CPU, ends with the very same
-weights: everything random comes from (seed, step).
+It begins with unmodified images at a reduced size, then adds one-step adversarial examples of
+growing radius, and ends with these at full size. A killed run can be continued with `--resume`. On
+a CPU it then ends with exactly the same weights, because all random numbers are derived from the
+seed and the step.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from core.sketchnet.training.trainer import Trainer
 from core.sketchworld.seeds import EVALUATION_SEED
 from core.sketchworld.world import CLASSES
 
-RECORD_EPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+RECORD_EPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # radii of the attacks for `record.json`
 CURVE = "curve.png"
-STATE = "state.safetensors"  # the checkpoint's name
+STATE = "state.safetensors"  # file name of the checkpoint
 SAVE_EVERY = 100  # steps between two checkpoints
 
 
@@ -48,43 +49,52 @@ def train(
     report_size: tuple[int, int, int] = (1000, 200, 2000),
     device: str = "cpu",
 ) -> Trainer:
-    """Run a training, or what is left of it, and return it.
+    """Train a network, or continue its training, and return the trainer.
 
-    Writes into `out`: the drawings, `state.safetensors` (checkpoint), `sketchnet.safetensors`
-    (folded average, at every checkpoint), `log.txt`, and `curve.png` at each report. `stop_after`
-    ends the run early at that step, checkpointed; `report_size` gives the drawings for accuracy,
-    for the attack and for dead units at each report (none is made if the first is 0); `device` is
-    one of `core.devices.DEVICES`. Raises ExplorerError when the folder holds a training and
-    `resume` is false, or when there is no such device.
+    Args:
+        settings: the settings of the run.
+        out: folder for the drawings, `state.safetensors` (checkpoint), `sketchnet.safetensors`
+            (folded running average, written with each checkpoint), `log.txt`, and `curve.png`
+            (written at each evaluation).
+        resume: continue from the folder's checkpoint if there is one.
+        workers: number of processes that draw.
+        stop_after: step after which the run ends early, with a checkpoint; None for all steps.
+        report_size: number of drawings for accuracy, for the attack and for dead units at each
+            evaluation; there are no evaluations if the first is 0.
+        device: one of `core.devices.DEVICES`.
+
+    Raises:
+        ExplorerError: the folder has a checkpoint and `resume` is false, or there is no such
+            device.
     """
-    where = resolve_device(device)
+    torch_device = resolve_device(device)
     out.mkdir(parents=True, exist_ok=True)
     with _progress() as progress:
         drawing = progress.add_task("drawing", total=settings.drawings)
         for done in data.prepare(out, settings.seed, settings.drawings, workers):
             progress.advance(drawing, done)
         progress.update(drawing, completed=settings.drawings)
-        run = _start(settings, out, resume, where)
+        run = _start(settings, out, resume, torch_device)
         last = settings.steps if stop_after is None else min(stop_after, settings.steps)
         bar = progress.add_task("training", total=settings.steps, completed=run.step)
         while run.step < last:
             started = time.perf_counter()
             run.advance()
             run.seconds += time.perf_counter() - started
-            told = f"training, loss {run.mean_loss:.3f}"
-            progress.update(bar, completed=run.step, description=told)
+            description = f"training, loss {run.mean_loss:.3f}"
+            progress.update(bar, completed=run.step, description=description)
             if run.step in settings.report_steps:
                 _report(run, out, report_size)
             if run.step % SAVE_EVERY == 0 or run.step == last:
                 run.write(out / STATE)
                 save(run.averaged(), CLASSES, out / WEIGHTS.name)
-                at = f"step {run.step}/{settings.steps} after {run.seconds:.0f} s"
-                _log(out, f"{at}: loss {run.mean_loss:.4f}")
+                state = f"step {run.step}/{settings.steps} after {run.seconds:.0f} s"
+                _log(out, f"{state}: loss {run.mean_loss:.4f}")
     return run
 
 
 def _progress() -> Progress:
-    """Return a bar with the time left on stderr, or nothing where nobody watches."""
+    """Return a progress bar with the remaining time on stderr, disabled if it is no terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -98,7 +108,7 @@ def _progress() -> Progress:
 
 
 def _start(settings: TrainingSettings, out: Path, resume: bool, device: torch.device) -> Trainer:
-    """Return a new run, or the one that the folder's checkpoint holds."""
+    """Return a new trainer, or the one of the folder's checkpoint."""
     run = Trainer(settings, data.open_set(out), device)
     state = out / STATE
     if state.is_file() and not resume:
@@ -107,47 +117,47 @@ def _start(settings: TrainingSettings, out: Path, resume: bool, device: torch.de
         )
     if state.is_file():
         run.read(state)
-    asked = json.loads(json.dumps(dataclasses.asdict(settings)))
-    if not run.schedules or run.schedules[-1]["settings"] != asked:
-        run.schedules.append({"from_step": run.step, "settings": asked})
+    settings_json = json.loads(json.dumps(dataclasses.asdict(settings)))
+    if not run.schedules or run.schedules[-1]["settings"] != settings_json:
+        run.schedules.append({"from_step": run.step, "settings": settings_json})
     return run
 
 
 def _report(run: Trainer, out: Path, sizes: tuple[int, int, int]) -> None:
-    """Measure the averaged weights, log a line about them and draw the learning curve."""
+    """Evaluate the averaged weights, log the results and draw the learning curve."""
     count, attacked, dead = sizes
     if count == 0:
         return
     model = run.averaged().to(run.device)
-    # A world of its own: the record's drawings stay unseen by whoever tunes the training.
-    found = evaluate(model, EVALUATION_SEED + 1, count, attacked, dead_count=dead, half=True)
-    found["step"], found["loss"], found["seconds"] = run.step, run.mean_loss, round(run.seconds)
-    run.reports.append(found)
-    _log(out, json.dumps(found))
+    # Not the seed of the final record, so that settings cannot be tuned to the record's drawings.
+    report = evaluate(model, EVALUATION_SEED + 1, count, attacked, dead_count=dead, half=True)
+    report["step"], report["loss"], report["seconds"] = run.step, run.mean_loss, round(run.seconds)
+    run.reports.append(report)
+    _log(out, json.dumps(report))
     settings = run.settings
     draw_curve(out / CURVE, run.losses, run.reports, settings.steps, settings.eps)
 
 
 def _log(out: Path, line: str) -> None:
-    """Append a line, with the time, to the log."""
+    """Append a line with the present time to the log."""
     now = datetime.now(timezone.utc).strftime("%H:%M:%S")
     with (out / "log.txt").open("a", encoding="utf-8") as file:
         file.write(f"{now} {line}\n")
 
 
 def _hardware(device: torch.device) -> str:
-    """Name what a run computes on."""
+    """Return the name of the GPU, or a description of the CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    threads, ability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
-    cpu = f"{platform.machine()} CPU, {threads} threads, {ability}"
+    threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
+    cpu = f"{platform.machine()} CPU, {threads} threads, {capability}"
     return cpu if device.type == "cpu" else f"{device.type} of a machine with {cpu}"
 
 
 def record(
     run: Trainer, command: str, count: int = 4000, attacked: int = 500, dead: int = DEAD_COUNT
 ) -> dict[str, object]:
-    """Return what is worth knowing about a finished run, as JSON values."""
+    """Return the settings, machine and results of a finished run as JSON values."""
     model = run.averaged().to(run.device)
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -166,7 +176,7 @@ def record(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train SketchNet from nothing on drawings of SketchWorld."""
-    usual = TrainingSettings()
+    defaults = TrainingSettings()
     parser = argparse.ArgumentParser(
         prog="python -m core.sketchnet.training.train", description=main.__doc__
     )
@@ -182,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     for name in ("seed", "drawings", "epochs", "batch", "rate", "eps", "small"):
-        value = getattr(usual, name)
+        value = getattr(defaults, name)
         parser.add_argument(
             f"--{name}", type=type(value), default=value, help=f"{value} if not given"
         )

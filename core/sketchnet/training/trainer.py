@@ -1,4 +1,4 @@
-"""One training run of SketchNet: a step forward, checkpoints, and the average that ships."""
+"""The training loop of SketchNet: steps, checkpoints, and the running average of the weights."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from core.sketchnet.training.adversarial import logits, one_step
 from core.sketchnet.training.settings import TrainingSettings
 from core.sketchworld.world import CLASSES
 
-LOSS_SHARE = 0.02  # of a new loss in the running mean
+LOSS_SHARE = 0.02  # weight of a new loss in the running mean
 LOSS_EVERY = 20  # steps between two points of the learning curve
 
 
 class Trainer:
-    """A run: model, running average, optimiser and the step it has reached."""
+    """The state of a run: model, running average, optimiser and step."""
 
     def __init__(
         self,
@@ -35,11 +35,12 @@ class Trainer:
         data: training_data.DrawingSet,
         device: torch.device = torch.device("cpu"),  # noqa: B008
     ) -> None:
-        """Start a run at step 0 on a device."""
+        """Start a run at step 0."""
         self.settings = settings
         self.data = data
         self.device = device
-        with torch.random.fork_rng(devices=[]):  # leaves the caller's generator as it was
+        # The fork keeps the seed from changing the global random generator.
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.model = SketchNet(len(CLASSES), batch_norm=True, widths=settings.widths)
         self.model = self.model.to(device).to(memory_format=torch.channels_last)
@@ -49,13 +50,13 @@ class Trainer:
         self.optimiser = sgd(self.model, settings)
         self.step = 0
         self.seconds = 0.0
-        self.mean_loss = 0.0  # running
-        self.losses: list[tuple[int, float]] = []  # the running mean now and then, by step
+        self.mean_loss = 0.0  # running mean
+        self.losses: list[tuple[int, float]] = []  # (step, running mean) at intervals
         self.reports: list[dict[str, object]] = []
-        self.schedules: list[dict[str, object]] = []  # what was asked for, and from which step on
+        self.schedules: list[dict[str, object]] = []  # settings, each with its first step
 
     def advance(self) -> float:
-        """Take one step and return its loss."""
+        """Do one training step and return its loss."""
         settings = self.settings
         images, labels = self._batch(self.step)
         pieces = zip(images.chunk(settings.parts), labels.chunk(settings.parts), strict=True)
@@ -63,67 +64,67 @@ class Trainer:
             self.pool.submit(self._gradients, part, some, truth)
             for part, (some, truth) in enumerate(pieces)
         ]
-        found = [job.result() for job in jobs]
+        results = [job.result() for job in jobs]
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
-        for place, parameter in enumerate(self.model.parameters()):
-            gradients = [gradient[place] for _, gradient in found]
+        for number, parameter in enumerate(self.model.parameters()):
+            gradients = [gradient[number] for _, gradient in results]
             parameter.grad = torch.stack(gradients).mean(dim=0).to(parameter.dtype)
         self.optimiser.step()
         self._share_statistics()
-        self._take_average()
+        self._update_average()
         self.step += 1
-        loss = sum(loss for loss, _ in found) / len(found)
-        self._keep(loss)
+        loss = sum(loss for loss, _ in results) / len(results)
+        self._record_loss(loss)
         return loss
 
-    def _keep(self, loss: float) -> None:
-        """Note the loss of a step for the learning curve."""
+    def _record_loss(self, loss: float) -> None:
+        """Update the running mean of the loss, and the learning curve."""
         first = self.step == 1
         self.mean_loss = loss if first else self.mean_loss + LOSS_SHARE * (loss - self.mean_loss)
         if first or self.step % LOSS_EVERY == 0:
             self.losses.append((self.step, self.mean_loss))
 
     def _gradients(self, part: int, images: Tensor, labels: Tensor) -> tuple[float, list[Tensor]]:
-        """Return one part's loss and gradients, on one thread of its own.
+        """Compute the loss and the gradients of one part of a batch, on one thread.
 
-        Two threads that share every operation wait for each other thousands of times a step, which
-        costs most of the time on a machine that others use too; two parts wait once.
+        Threads that share every operation wait for each other thousands of times in a step, which
+        takes most of the time on a machine with other load. Threads with one part each wait once.
         """
         settings, model = self.settings, self.replicas[part]
-        (own,) = np.random.SeedSequence([settings.seed, self.step, part]).generate_state(1)
-        generator = torch.Generator(self.device).manual_seed(int(own))
-        small = training_data.resize(images, settings.side_at(self.step))
-        small = training_data.augment(small, generator)
+        (seed,) = np.random.SeedSequence([settings.seed, self.step, part]).generate_state(1)
+        generator = torch.Generator(self.device).manual_seed(int(seed))
+        inputs = training_data.resize(images, settings.side_at(self.step))
+        inputs = training_data.augment(inputs, generator)
         eps = settings.eps_at(self.step)
         if eps > 0.0:
-            model.eval()  # the attack sees the network as it will be used
-            small = one_step(model, small, labels, eps, generator)
+            model.eval()  # the attack is on the network as it will be used
+            inputs = one_step(model, inputs, labels, eps, generator)
         model.train()
-        loss = F.cross_entropy(logits(model, small), labels)
+        loss = F.cross_entropy(logits(model, inputs), labels)
         return float(loss.detach()), list(torch.autograd.grad(loss, list(model.parameters())))
 
     @torch.no_grad()
     def _share_statistics(self) -> None:
-        """Give every replica the mean of their normalisation statistics."""
-        for same in zip(*(replica.buffers() for replica in self.replicas), strict=True):
-            if same[0].is_floating_point():
-                mean = torch.stack(list(same)).mean(dim=0)
-                for buffer in same:
+        """Set the normalisation statistics of all replicas to their mean."""
+        for buffers in zip(*(replica.buffers() for replica in self.replicas), strict=True):
+            if buffers[0].is_floating_point():
+                mean = torch.stack(list(buffers)).mean(dim=0)
+                for buffer in buffers:
                     buffer.copy_(mean)
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return the pictures of a step: a stretch of its epoch's own shuffle."""
-        epoch, place = divmod(step, self.settings.epoch_steps)
+        """Return the images and labels of a step, from the random order of its epoch."""
+        epoch, at = divmod(step, self.settings.epoch_steps)
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data))
-        chosen = np.sort(order[place * self.settings.batch : (place + 1) * self.settings.batch])
+        chosen = np.sort(order[at * self.settings.batch : (at + 1) * self.settings.batch])
         labels = torch.from_numpy(self.data.labels[chosen])
         images = training_data.as_tensor(self.data.images[chosen])
         return images.to(self.device), labels.to(self.device)
 
     @torch.no_grad()
-    def _take_average(self) -> None:
-        """Move the running average towards the weights; it trusts them fully at first."""
+    def _update_average(self) -> None:
+        """Move the running average towards the weights, with larger steps at the beginning."""
         share = 1.0 - min(self.settings.average, (1 + self.step) / (10 + self.step))
         for name, value in self.model.state_dict().items():
             if value.is_floating_point():
@@ -156,7 +157,7 @@ class Trainer:
         )
 
     def read(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Load a checkpoint."""
         state = read_state(path)
         for replica in self.replicas:
             replica.load_state_dict(state.model)
@@ -174,27 +175,30 @@ class Trainer:
 
 
 def _replica(model: SketchNet) -> SketchNet:
-    """Return a network on the same parameters with normalisation statistics of its own."""
+    """Return a network with shared parameters, but with separate normalisation statistics."""
     replica = copy.deepcopy(model)
-    for own, shared in zip(replica.parameters(), model.parameters(), strict=True):
-        own.data = shared.data
+    for copied, shared in zip(replica.parameters(), model.parameters(), strict=True):
+        copied.data = shared.data
     return replica
 
 
 def sgd(model: SketchNet, settings: TrainingSettings) -> torch.optim.SGD:
-    """Return SGD that decays weights only: decayed biases and normalisation make dead units."""
+    """Build the optimiser, with weight decay for weights only.
+
+    Weight decay of biases and of batch normalisation would make units dead.
+    """
     decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
+    not_decayed = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": settings.decay},
-        {"params": free, "weight_decay": 0.0},
+        {"params": not_decayed, "weight_decay": 0.0},
     ]
     return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=True)
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a run needs to go on: weights, their running average, momenta and JSON counters."""
+    """A checkpoint: weights, their running average, momenta and JSON values such as the step."""
 
     model: dict[str, Tensor]
     average: dict[str, Tensor]
@@ -203,7 +207,7 @@ class TrainingState:
 
 
 def write_state(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint in one piece or not at all."""
+    """Write a checkpoint; an existing file is replaced as a whole or not at all."""
     tensors = {}
     for kind in ("model", "average", "momenta"):
         for name, value in getattr(state, kind).items():
@@ -214,7 +218,7 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 
 def read_state(path: Path) -> TrainingState:
-    """Read a checkpoint."""
+    """Load a checkpoint file."""
     kinds: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "momenta": {}}
     with safe_open(path, "pt") as file:
         notes = json.loads(file.metadata()["notes"])

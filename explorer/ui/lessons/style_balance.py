@@ -222,6 +222,6 @@ def carried(
     judged = recipe(network, picture, painting, style_layers=tuple(it.name for it in layers))
     before, *after = _measured(network, judged, (image_picker.store_input(picture), *made))
     return {
-        layer.name: lesson_measures.edges_carried(before, cost)
+        layer.name: lesson_measures.style_transferred(before, cost)
         for layer, cost in zip(layers, after, strict=True)
     }

@@ -106,7 +106,7 @@ def test_a_painting_carries_its_whole_style_and_a_photograph_none() -> None:
     photograph = {"style a": 4.0, "style b": 2.0, "content a": 0.0}
     painting = {"style a": 0.0, "style b": 0.0, "content a": 3.0}
     half = {"style a": 3.0, "style b": 0.5, "content a": 1.0}
-    assert lesson_measures.edges_carried(photograph, photograph) == 0
-    assert lesson_measures.edges_carried(photograph, painting) == 1
-    assert lesson_measures.edges_carried(photograph, half) == pytest.approx((0.25 + 0.75) / 2)
+    assert lesson_measures.style_transferred(photograph, photograph) == 0
+    assert lesson_measures.style_transferred(photograph, painting) == 1
+    assert lesson_measures.style_transferred(photograph, half) == pytest.approx((0.25 + 0.75) / 2)
     assert lesson_measures.mean_loss("style", half) == pytest.approx(1.75)

@@ -10,7 +10,7 @@ from core.analysis import crops
 from core.analysis import probe as analysis
 from core.analysis.crops import Crop
 from core.errors import ExplorerError
-from core.figures import crop_grids, layout
+from core.figures import crop_grids
 from core.index import reader
 from core.index.reader import Index
 from core.networks.network import Network
@@ -27,14 +27,14 @@ def index(tiny: Network, tmp_path: Path) -> Index:
 def test_a_border_crop_stands_where_it_was_in_its_field() -> None:
     part = Crop(Image.new("RGB", (20, 10), "red"), (0, 0, 10, 20), (20, 20), (10, 0), False)
     drawn = np.asarray(crop_grids.draw_crop(part, 40))
-    assert (drawn[20:] == (255, 0, 0)).all() and (drawn[:20] == layout.OUTSIDE).all()
+    assert (drawn[20:] == (255, 0, 0)).all() and (drawn[:20] == crop_grids.OUTSIDE).all()
 
 
 def test_a_wide_picture_stands_in_the_middle_with_its_outline() -> None:
     whole = Image.new("RGB", (40, 20), "blue")
     part = Crop(whole, (0, 0, 20, 40), (20, 40), (0, 0), True, outline=(5, 10, 15, 30))
     drawn = np.asarray(crop_grids.draw_crop(part, 40))
-    assert (drawn[:10] == layout.OUTSIDE).all() and (drawn[30:] == layout.OUTSIDE).all()
+    assert (drawn[:10] == crop_grids.OUTSIDE).all() and (drawn[30:] == crop_grids.OUTSIDE).all()
     assert tuple(drawn[15, 10]) == (255, 212, 0) and tuple(drawn[20, 20]) == (0, 0, 255)
 
 

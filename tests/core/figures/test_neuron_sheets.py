@@ -57,15 +57,15 @@ def test_the_best_drawings_are_those_of_a_search_one_by_one(network: Network) ->
 def test_a_crop_is_what_a_place_sees(network: Network) -> None:
     image = torch.arange(3 * 64 * 64, dtype=torch.float32).view(3, 64, 64)
     layer = network.layer("relu3a")
-    top, left, bottom, right = layer.receptive_box(7, 8)
-    found = neuron_sheets.crop(layer, image, 7, 8)
+    top, left, bottom, right = layer.field_of(7, 8)
+    found = neuron_sheets.crop_to_field(layer, image, 7, 8)
     assert torch.equal(found, image[:, top:bottom, left:right])
-    corner = neuron_sheets.crop(layer, image, 0, 15)
+    corner = neuron_sheets.crop_to_field(layer, image, 0, 15)
     assert corner.shape == found.shape
     assert torch.equal(corner[:, 0, -1], image[:, 0, -1])
-    small = neuron_sheets.crop(network.layer("relu1a"), image, 30, 20)
+    small = neuron_sheets.crop_to_field(network.layer("relu1a"), image, 30, 20)
     assert small.shape == (3, neuron_sheets.LEAST_CROP, neuron_sheets.LEAST_CROP)
-    assert neuron_sheets.crop(network.layer("relu5b"), image, 0, 0).shape == image.shape
+    assert neuron_sheets.crop_to_field(network.layer("relu5b"), image, 0, 0).shape == image.shape
 
 
 def test_the_command_writes_a_sheet_a_layer(
@@ -82,7 +82,9 @@ def test_the_command_writes_a_sheet_a_layer(
     monkeypatch.setattr(sketch_labels, "load", lambda: known)
     monkeypatch.setattr(registry, "load", lambda name: network)
     monkeypatch.setattr(
-        neuron_sheets, "pictures", lambda net, layer, units: [torch.rand(3, 40, 40) for _ in units]
+        neuron_sheets,
+        "render_units",
+        lambda net, layer, units: [torch.rand(3, 40, 40) for _ in units],
     )
     neuron_sheets.main(["--out", str(tmp_path), "--count", "9"])
     assert {path.name for path in tmp_path.iterdir()} == {

@@ -13,10 +13,12 @@ from core.sketchnet import labels
 from core.sketchnet import model as sketchnet_model
 from core.sketchnet.dissection import __main__, label_counts, network_dissection
 from core.sketchnet.training import evaluate
+from core.sketchnet.training.data import draw_batch
 from core.sketchworld.seeds import World
 from core.sketchworld.world import CLASSES
 
 RECORD = sketchnet_model.WEIGHTS.with_name("record.json")
+UNSEEN_SEED = 424_242  # of drawings that neither the training nor the record used
 
 pytestmark = pytest.mark.skipif(
     not RECORD.is_file(), reason="no trained SketchNet in this checkout: core/sketchnet/record.json"
@@ -42,9 +44,7 @@ def test_the_weights_know_their_classes_and_are_small() -> None:
 
 def test_unseen_drawings_are_named_right_as_the_record_says(record: dict[str, Any]) -> None:
     model = sketchnet_model.load()
-    images, labels = evaluate.drawings(
-        424_242, 1000
-    )  # a world that neither training nor record saw
+    images, labels = draw_batch(UNSEEN_SEED, range(1000))
     share = evaluate.accuracy(model, images, labels)
     assert share >= 0.985  # a thousand drawings of 99 %
     assert share == pytest.approx(record["measured"]["accuracy"], abs=0.015)
@@ -52,7 +52,7 @@ def test_unseen_drawings_are_named_right_as_the_record_says(record: dict[str, An
 
 def test_attacked_drawings_are_named_right_as_the_record_says(record: dict[str, Any]) -> None:
     model = sketchnet_model.load()
-    images, labels = evaluate.drawings(424_242, 100)
+    images, labels = draw_batch(UNSEEN_SEED, range(100))
     share = evaluate.robust_accuracy(model, images, labels, 1.0)
     assert share >= 0.85
     assert share == pytest.approx(record["measured"]["pgd20_accuracy"]["1.0"], abs=0.08)
@@ -67,7 +67,7 @@ def test_the_command_measures_the_shipped_weights(capsys: pytest.CaptureFixture[
 
 
 def test_few_units_are_dead(record: dict[str, Any]) -> None:
-    images, _ = evaluate.drawings(424_242, 300)
+    images, _ = draw_batch(UNSEEN_SEED, range(300))
     dead = evaluate.dead_units(sketchnet_model.load(), images.split(100))
     assert dead.keys() == record["measured"]["dead_share"].keys()
     assert max(dead.values()) < 0.1  # on few drawings; the record has those on ten thousand
@@ -135,7 +135,7 @@ def test_labels_hold_on_other_drawings() -> None:
         sketchnet_model.load(), World(424_242, 150), {layer: limits}
     )[layer]
     away = [
-        abs(label.iou - float(found.iou[0, label.unit, network_dissection.PLACES[label.concept]]))
+        abs(label.iou - float(found.iou[0, label.unit, network_dissection.COLUMNS[label.concept]]))
         for label in known.layers[layer]
         if label.iou >= labels.CLEAR
     ]

@@ -270,7 +270,7 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
     )
     for name, row in written.layers.items():
         for label in row:  # the file alone is enough to measure it again
-            place = network_dissection.PLACES[label.concept]
+            place = network_dissection.COLUMNS[label.concept]
             assert label.iou == round(float(measured[name].iou[0, label.unit, place]), 4)
     dissect_command.main([*few[:4], "--random"])
     assert "of the neurons of the last two stages" in capsys.readouterr().out
