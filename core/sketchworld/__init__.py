@@ -1,4 +1,4 @@
-"""SketchWorld: drawings of known subjects, made with numpy; the data that SketchNet learns from."""
+"""SketchWorld: generated drawings of labelled subjects, on which SketchNet is trained."""
 
 from core.exports import lazy
 

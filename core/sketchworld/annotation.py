@@ -1,7 +1,7 @@
-"""The ground truth of a drawing: which pixels show which concept.
+"""The ground truth of a drawing: masks of the pixels that show each concept.
 
-Parts, things, textures and shapes come from the marks as they are painted; colours and edges from
-the finished picture. All masks are bool [size, size].
+Masks of parts, objects, textures and shapes are collected while their marks are drawn. Masks of
+colours and edges are computed from the finished image. All masks are bool [size, size].
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from core.sketchworld.palette import LUMA
 Mask = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.uint8]
 
-WHOLE = ""  # stands for a figure itself, beside the names of its marks
-COVERED = 0.5  # a mark has the pixels of which it covers at least this share
-LASTING = ("texture", "shape")  # stay what they are when their own figure paints on them
+FIGURE = ""  # key of a figure itself, where its marks have their names as keys
+COVERED = 0.5  # share of a pixel that a mark must cover for the pixel to be in its mask
+LASTING = ("texture", "shape")  # kinds that later marks of the same figure do not hide
 
-# Of a colour with hue, saturation and value between 0 and 1.
-DARK, PALE, BRIGHT = 0.2, 0.13, 0.85  # black below; grey or white below; white from here on
-BROWN_VALUE = 0.62  # orange and yellow darker than this are brown
-PINK_SATURATION = 0.55  # red paler than this is pink
-HUES = (  # the hue where each colour ends
+# Bounds between named colours, for hue, saturation and value from 0 to 1.
+DARK = 0.2  # value below which a colour is black
+PALE = 0.13  # saturation below which a colour is grey or white
+BRIGHT = 0.85  # value from which on a pale colour is white
+BROWN_VALUE = 0.62  # value below which orange and yellow are brown
+PINK_SATURATION = 0.55  # saturation below which red is pink
+HUES = (  # the hue at which each colour ends
     (0.035, "red"),
     (0.11, "orange"),
     (0.19, "yellow"),
@@ -37,75 +39,80 @@ HUES = (  # the hue where each colour ends
     (1.01, "red"),
 )
 BROWN_OF, PINK_OF = ("orange", "yellow"), "red"
-DARK_YELLOW = 0.15  # hues beyond this are olive when dark, not brown
+DARK_YELLOW = 0.15  # hue from which on dark colours are olive, not brown
 
-OPPOSITE = 4  # eighths of a turn
-STEP = 0.12  # least change of brightness across an edge, three pixels wide
+OPPOSITE = 4  # an opposite direction, in eighths of a turn
+STEP = 0.12  # least change of brightness across an edge, over three pixels
 
 
 class Annotation:
-    """Collects what each mark of a drawing covers, and what later marks leave of it.
+    """Collects the visible pixels of each mark while a drawing is made.
 
-    Marks belong to figures, and figures may hold further figures: a house stands in a village. A
-    mark hides what is under it, except that it belongs to its own figures and to what it is a
-    detail of, and that textures and shapes stay under what their own figure paints on them.
+    Marks belong to figures, and figures may contain other figures, as a village contains houses. A
+    mark hides what is under it, with three exceptions: the figures to which it belongs; marks of
+    which it is a detail; and textures and shapes of the same figure.
     """
 
     def __init__(self, size: int) -> None:
-        """Start with an empty picture of `size` x `size` pixels."""
+        """Start with an empty image of `size` x `size` pixels."""
         self.size = size
-        self._seen: dict[tuple[int, str], Mask] = {}  # by figure and mark
-        self._figures: list[str] = []  # the name of each
-        self._open: list[int] = []  # those that are being painted, the outermost first
+        self._masks: dict[tuple[int, str], Mask] = {}  # by figure and name of the mark
+        self._figures: list[str] = []  # names of all figures
+        self._open: list[int] = []  # figures that are not finished, the outermost first
 
-    def enter(self, name: str, everywhere: bool = False) -> None:
-        """Begin a figure; with `everywhere` it has all pixels, whatever its marks cover."""
+    def begin_figure(self, name: str, everywhere: bool = False) -> None:
+        """Begin a figure; with `everywhere` its mask has all pixels, whatever its marks cover."""
         self._open.append(len(self._figures))
         self._figures.append(name)
         if everywhere:
             every = slice(0, self.size)
-            self.lay((), every, every, np.ones((self.size, self.size), dtype=np.bool_))
+            self.add_mark((), every, every, np.ones((self.size, self.size), dtype=np.bool_))
 
-    def leave(self) -> None:
+    def end_figure(self) -> None:
         """End the figure that was begun last."""
         self._open.pop()
 
-    def lay(self, names: tuple[str, ...], rows: slice, cols: slice, covered: Mask) -> None:
-        """Lay a mark with some names over a window of the picture, where `covered` is true."""
-        own = self._open[-1] if self._open else -1
-        for (figure, name), seen in self._seen.items():
-            if not self._stays(figure, name, own, names):
-                seen[rows, cols] &= ~covered
-        belongs = [(own, name) for name in names] + [(figure, WHOLE) for figure in self._open]
-        for key in belongs:
-            if key not in self._seen:
-                self._seen[key] = np.zeros((self.size, self.size), dtype=np.bool_)
-            self._seen[key][rows, cols] |= covered
+    def add_mark(self, names: tuple[str, ...], rows: slice, cols: slice, covered: Mask) -> None:
+        """Add a mark with some names where `covered`, a window of the image, is true."""
+        innermost = self._open[-1] if self._open else -1
+        for (figure, name), mask in self._masks.items():
+            if not self._stays_visible(figure, name, innermost, names):
+                mask[rows, cols] &= ~covered
+        keys = [(innermost, name) for name in names] + [(figure, FIGURE) for figure in self._open]
+        for key in keys:
+            if key not in self._masks:
+                self._masks[key] = np.zeros((self.size, self.size), dtype=np.bool_)
+            self._masks[key][rows, cols] |= covered
 
-    def _stays(self, figure: int, name: str, own: int, names: tuple[str, ...]) -> bool:
-        """Return whether a mark leaves an earlier one of that figure and name as it is."""
-        if name == WHOLE:
+    def _stays_visible(
+        self, figure: int, name: str, innermost: int, names: tuple[str, ...]
+    ) -> bool:
+        """Return whether an earlier mark, of `figure` and `name`, is not hidden by a new one.
+
+        The new mark has the names `names` and belongs to the figure `innermost`.
+        """
+        if name == FIGURE:
             return figure in self._open
-        if figure != own:
+        if figure != innermost:
             return False
         detail = bool(names) and names[0] in DETAILS.get(name, ())
         return detail or CONCEPTS.get(name) in LASTING
 
     def masks(self) -> dict[str, Mask]:
-        """Return the pixels of every concept of which some are left."""
-        found: dict[str, Mask] = {}
-        for (figure, mark), seen in self._seen.items():
-            name = self._figures[figure] if mark == WHOLE else mark
+        """Return the mask of every concept with at least one visible pixel."""
+        masks: dict[str, Mask] = {}
+        for (figure, mark), mask in self._masks.items():
+            name = self._figures[figure] if mark == FIGURE else mark
             for concept in (name, *ALSO.get(name, ())):
-                if concept in CONCEPTS and seen.any():
-                    found[concept] = found[concept] | seen if concept in found else seen.copy()
-        return found
+                if concept in CONCEPTS and mask.any():
+                    masks[concept] = masks[concept] | mask if concept in masks else mask.copy()
+        return masks
 
 
 def colours(image: Pixels) -> dict[str, Mask]:
-    """Return the pixels of every named colour in a picture, uint8 [size, size, 3].
+    """Return the mask of every named colour in an image, uint8 [size, size, 3].
 
-    Each pixel has one colour; bounds of hue, saturation and value are those of the constants above.
+    Each pixel has one colour. The constants above are the bounds of hue, saturation and value.
     """
     pixels = image.astype(np.float32) / np.float32(255.0)
     value, low = pixels.max(axis=2), pixels.min(axis=2)
@@ -129,23 +136,23 @@ def colours(image: Pixels) -> dict[str, Mask]:
 
 
 def _hue(pixels: npt.NDArray[np.float32], value: Mask, spread: Mask) -> npt.NDArray[np.float32]:
-    """Return the hue of each pixel between 0 and 1, as `colorsys.rgb_to_hsv` does; 0 for greys."""
+    """Compute the hue of each pixel from 0 to 1, as `colorsys.rgb_to_hsv` does; 0 for greys."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
-    room = np.maximum(spread, 1e-6)
-    turns = np.select(
+    divisor = np.maximum(spread, 1e-6)
+    sixths = np.select(
         [value == red, value == green],
-        [(green - blue) / room, 2.0 + (blue - red) / room],
-        4.0 + (red - green) / room,
+        [(green - blue) / divisor, 2.0 + (blue - red) / divisor],
+        4.0 + (red - green) / divisor,
     )
-    found: npt.NDArray[np.float32] = np.where(spread > 0, turns / 6.0 % 1.0, 0.0).astype(np.float32)
-    return found
+    hue: npt.NDArray[np.float32] = np.where(spread > 0, sixths / 6.0 % 1.0, 0.0).astype(np.float32)
+    return hue
 
 
 def edges(image: Pixels) -> dict[str, Mask]:
-    """Return the pixels of edges in a picture, by their direction and by their lighter side.
+    """Return masks of the edges in an image, by their direction and by their lighter side.
 
-    An edge is where brightness changes by at least `STEP` over three pixels (Sobel's filter). The
-    way to its lighter side is rounded to eighths of a turn, clockwise from the right.
+    An edge is where the brightness changes by at least `STEP` over three pixels (Sobel filter). The
+    direction to the lighter side is rounded to eighths of a turn, clockwise from the right.
     """
     light = (image.astype(np.float32) @ np.array(LUMA, dtype=np.float32)) / np.float32(255.0)
     padded = np.pad(light, 1, mode="edge")
@@ -155,10 +162,11 @@ def edges(image: Pixels) -> dict[str, Mask]:
     down = smooth_across[2:] - smooth_across[:-2]
     strong = np.hypot(across, down) >= STEP
     eighth = np.rint(np.arctan2(down, across) / (math.pi / 4)).astype(np.int64) % 8
-    found: dict[str, Mask] = {}
-    for way, (line, sides) in enumerate(EDGES.items()):  # the way to the first lighter side
-        both = [strong & (eighth == way), strong & (eighth == way + OPPOSITE)]
+    masks: dict[str, Mask] = {}
+    # The order of EDGES is that of the directions to the first lighter side of each.
+    for direction, (line, sides) in enumerate(EDGES.items()):
+        both = [strong & (eighth == direction), strong & (eighth == direction + OPPOSITE)]
         for name, mask in ((line, both[0] | both[1]), *zip(sides, both, strict=True)):
             if mask.any():
-                found[name] = mask
-    return found
+                masks[name] = mask
+    return masks

@@ -1,4 +1,4 @@
-"""What surrounds a subject: how it stands, its light, and the ground behind it."""
+"""The random pose and light of a subject, and the background of a drawing."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ import numpy as np
 from core.sketchworld import patterns, signed_distance
 from core.sketchworld.classes import FREE, UPRIGHT, Subject
 from core.sketchworld.painter import Light, Painter, Pose
-from core.sketchworld.palette import lift
+from core.sketchworld.palette import lighten
 from core.sketchworld.textures import EVERYWHERE
 
-WHOLE = Pose()  # the scene itself
+SCENE_POSE = Pose()  # the identity: a figure's coordinates are those of the scene
 
-# Grounds, as growing shares of all drawings; the rest is flat.
+# Cumulative shares of the kinds of backgrounds; the rest are flat.
 GRADIENT, BLOBS, PATTERN = 0.40, 0.60, 0.80
 
 
-def frame(rng: np.random.Generator, subject: Subject) -> Pose:
-    """Draw how the subject stands: its place, size, lean and facing."""
+def random_pose(rng: np.random.Generator, subject: Subject) -> Pose:
+    """Return a random position, size, angle, stretch and side for the subject."""
     scale = float(rng.uniform(0.56, 0.90))
     room = max(0.0, 0.97 - scale)
     centre = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
     turn = float(rng.uniform(-subject.tilt, subject.tilt))
     stretch = float(rng.uniform(0.86, 1.16))
     mirror = subject.mirror and bool(rng.random() < 0.5)
-    if subject.fills:  # a texture chooses its own place, angle and period
-        return WHOLE
+    # Textures and views choose their own positions and angles. The random numbers above are drawn
+    # for them, too, so that all later random numbers stay the same.
+    if subject.fills:
+        return SCENE_POSE
     return Pose(centre, scale, turn, stretch, mirror)
 
 
-def light(rng: np.random.Generator) -> Light:
-    """Draw the light and the manner of drawing: shading, outlines, shadows."""
-    direction = float(rng.uniform(-math.pi, 0.0))  # from above, somewhere
+def random_light(rng: np.random.Generator) -> Light:
+    """Return random light with random outlines and shadows."""
+    direction = float(rng.uniform(-math.pi, 0.0))  # from above
     strength = float(rng.uniform(0.0, 0.16))
     line = float(rng.uniform(0.035, 0.085)) if rng.random() < 0.6 else 0.0
     shadow = float(rng.uniform(0.15, 0.45)) if rng.random() < 0.4 else 0.0
     return Light(direction, strength, line, shadow)
 
 
-def ground(painter: Painter, subject: Subject) -> None:
-    """Paint what is behind the subject: gradient, blobs, faint pattern, horizon, stray marks."""
+def draw_background(painter: Painter, subject: Subject) -> None:
+    """Draw a gradient, blobs or a faint pattern, and sometimes a horizon and small marks."""
     colours = painter.palette
     style = painter.rng.random()
     image, axis = painter.image, painter.axis
@@ -53,7 +55,7 @@ def ground(painter: Painter, subject: Subject) -> None:
         ramp = axis[None, :] * across + axis[:, None] * down
         image += far * np.clip(ramp * np.float32(0.4) + np.float32(0.5), 0.0, 1.0)
     elif style < BLOBS:
-        for _ in range(painter.count(2, 3)):
+        for _ in range(painter.integer(2, 3)):
             right = axis[None, :] - np.float32(painter.uniform(-1.0, 1.0))
             down = axis[:, None] - np.float32(painter.uniform(-1.0, 1.0))
             width = np.float32(-1.0 / painter.uniform(0.1, 0.5))
@@ -70,19 +72,19 @@ def ground(painter: Painter, subject: Subject) -> None:
             colours.far,
             reach=EVERYWHERE,
             line=0.0,
-            frame=WHOLE,
+            pose=SCENE_POSE,
         )
     if painter.chance(0.5):
-        _stray_marks(painter)
+        _small_marks(painter)
 
 
 def _faint_pattern(painter: Painter) -> None:
-    """Paint a weak pattern over the ground, too weak to be a texture of its own."""
+    """Draw a pattern with a contrast so low that it does not count as a texture."""
     kinds = (patterns.stripes, patterns.dots, patterns.grid, patterns.checks)
-    kind = kinds[painter.count(0, len(kinds) - 1)]
+    kind = kinds[painter.integer(0, len(kinds) - 1)]
     period = painter.uniform(0.2, 0.6)
     ink = 0.15 if kind is patterns.grid else 0.5
-    tone = lift(painter.palette.ground, painter.uniform(-0.14, 0.14))
+    tone = lighten(painter.palette.ground, painter.uniform(-0.14, 0.14))
     painter.part(
         "ground",
         lambda u, v: kind(u / period, v / period, ink) * period,
@@ -91,16 +93,16 @@ def _faint_pattern(painter: Painter) -> None:
         turn=painter.uniform(-FREE, FREE),
         line=0.0,
         shade=0.0,
-        frame=WHOLE,
+        pose=SCENE_POSE,
     )
 
 
-def _stray_marks(painter: Painter) -> None:
-    """Paint a few small, pale marks that mean nothing."""
-    for _ in range(painter.count(1, 4)):
+def _small_marks(painter: Painter) -> None:
+    """Draw a few small marks of low contrast that are not part of any concept."""
+    for _ in range(painter.integer(1, 4)):
         at = (painter.uniform(-1.0, 1.0), painter.uniform(-1.0, 1.0))
         radius = painter.uniform(0.05, 0.14)
-        tone = lift(painter.palette.ground, painter.uniform(-0.35, 0.35))
+        tone = lighten(painter.palette.ground, painter.uniform(-0.35, 0.35))
         half = painter.uniform(0.0, 0.25)
         painter.part(
             "mark",
@@ -110,5 +112,5 @@ def _stray_marks(painter: Painter) -> None:
             reach=radius + half,
             turn=painter.uniform(-FREE, FREE),
             line=0.0,
-            frame=WHOLE,
+            pose=SCENE_POSE,
         )

@@ -1,4 +1,4 @@
-"""The classes of SketchWorld: what there is to draw, who paints it and how it may stand."""
+"""The classes of SketchWorld: their names, drawing functions and possible poses."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from core.sketchworld.subjects import (
     vehicles,
 )
 
-FREE = math.pi  # may stand at any angle
-LEAN = 0.22  # may lean a little either way
+# Largest tilts in radians, to either side.
+FREE = math.pi  # any angle
+LEAN = 0.22
 UPRIGHT = 0.10
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One class of pictures: its name, who paints it and how it may stand."""
+    """One class of drawings: its name, its drawing function and its possible poses."""
 
     name: str
     paint: Callable[[Painter], None]
-    tilt: float = UPRIGHT  # radians either way
-    mirror: bool = True  # may face either side
-    fills: bool = False  # covers the whole picture, as textures and views do
-    view: bool = False  # a picture of many things
+    tilt: float = UPRIGHT  # largest angle in radians, to either side
+    mirror: bool = True  # whether it may be mirrored
+    fills: bool = False  # whether it covers the whole image, as textures and views do
+    view: bool = False  # whether it consists of several objects
 
 
 QUARTER = math.pi / 4
-EVEN = (0.38, 0.62, 3.0, 7.0)  # ink from/to, periods from/to: stripes about as wide as gaps
+# Bounds of the share of ink, and of the number of periods: stripes are about as wide as gaps.
+EVEN = (0.38, 0.62, 3.0, 7.0)
 
 
 def _texture(

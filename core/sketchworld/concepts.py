@@ -1,8 +1,8 @@
-"""What can be seen in SketchWorld: every concept with its kind, from colours to whole scenes.
+"""The concepts of SketchWorld with their kinds, from colours to whole scenes.
 
-A mark's name (`Painter.part`), a figure's name (`Painter.figure`) and what a finished picture shows
-by itself (colours and edges) are concepts if they stand in `CONCEPTS`; other marks only hide what
-is under them.
+The names of marks (`Painter.part`) and figures (`Painter.figure`) are concepts if `CONCEPTS` has
+them. Marks with other names only hide what is under them. Colours and edges are concepts that are
+measured in the finished image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COLOURS = _names(
     "black, grey, white, red, orange, brown, yellow, green, turquoise, blue, violet, pink"
 )
 
-# An edge by the line along which it runs, then by the side that is lighter.
+# Names of edges by direction, each with the names for both possible lighter sides.
 EDGES = {
     "vertical edge": ("vertical edge, lighter right", "vertical edge, lighter left"),
     "rising edge": ("rising edge, lighter below", "rising edge, lighter above"),
@@ -33,7 +33,7 @@ TEXTURES = _names(
 SHAPES = _names(
     "line, circle, rectangle, triangle, right angle, disc, ring, concentric rings, spiral, square, "
     "star, cross, crescent, heart, arrow, drop, lightning, pinwheel, snowflake, "
-    # what several shapes, parts and things have in common
+    # families of shapes, parts and objects
     "arch, bulb, curl, spikes"
 )
 PARTS = _names(
@@ -44,10 +44,10 @@ PARTS = _names(
     "petal, heart of flower, stem, leaf, vein, trunk, foliage, tier, fruit, cap, rib, pot, stalk, "
     # of buildings
     "wall, roof, door, window, chimney, tower, gate, slit, frame, curtain, sill, flag, "
-    # of what rolls, sails and flies
+    # of vehicles
     "wheel, spoke, hub, bicycle frame, saddle, handlebar, cabin, car body, lamp, mast, sail, hull, "
     "wave, porthole, flame, rope, basket, ray, "
-    # of things about the house
+    # of household objects
     "stick, handle, rim, drink, saucer, steam, hand, cone, scoop, cherry, jewel, band, dial, "
     # of views
     "sky, hill, grass, water, moon, road"
@@ -56,12 +56,12 @@ OBJECTS = _names(
     "cloud, rainbow, sun, face, cat, owl, fish, bird, butterfly, ladybird, snail, flower, tree, "
     "fir, mushroom, apple, cactus, house, castle, boat, car, bicycle, rocket, balloon, umbrella, "
     "cup, key, clock, ice cream, crown, anchor, "
-    # families of them
+    # families of objects
     "animal, plant, building, vehicle"
 )
 SCENES = _names("night sky, sea, meadow, village, forest")
 
-# Every concept with its kind, from what is seen in a few pixels to what fills a picture.
+# The kind of every concept, from small concepts to those that fill an image.
 CONCEPTS: dict[str, str] = {
     name: kind
     for kind, names in (
@@ -77,7 +77,7 @@ CONCEPTS: dict[str, str] = {
 }
 KINDS = tuple(dict.fromkeys(CONCEPTS.values()))
 
-# What has in common that it is ..., by the name of what.
+# Members of the families, which are concepts themselves.
 _FAMILIES: dict[str, tuple[str, ...]] = {
     "stripes": _names("vertical stripes, horizontal stripes, rising stripes, falling stripes"),
     "circle": _names("disc, ring, concentric rings, pinwheel, wheel"),
@@ -92,13 +92,13 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "building": _names("house, castle"),
     "vehicle": _names("car, bicycle, boat, rocket, balloon"),
 }
-# What else a mark or a figure of this name is.
+# The families of a mark or figure, by its name.
 ALSO: dict[str, tuple[str, ...]] = {
     name: tuple(family for family, members in _FAMILIES.items() if name in members)
     for name in dict.fromkeys(name for members in _FAMILIES.values() for name in members)
 }
 
-# A mark hides what is under it, unless it is a detail of it: a pupil leaves its eye an eye.
+# Details of a mark, which do not hide it: the pixels of a pupil still belong to the eye.
 DETAILS: dict[str, frozenset[str]] = {
     whole: frozenset(_names(details))
     for whole, details in {

@@ -1,6 +1,6 @@
 """Marks that many subjects share: strokes, spots, bars, small eyes, wheels and windows.
 
-All places and sizes are in the figure's own coordinates, `u` to the right and `v` down.
+All positions and sizes are in the figure's own coordinates, `u` to the right and `v` down.
 """
 
 from __future__ import annotations
@@ -15,18 +15,14 @@ from core.sketchworld.palette import Palette, luma, rgb
 from core.sketchworld.signed_distance import Array, Point
 
 WHITE = rgb(0.0, 0.0, 0.98)
-
-
 BLACK = rgb(0.0, 0.0, 0.06)
-
-
-THIN_LINE = 0.045  # an outline, in scene units, that leaves thin things their colour
+THIN_LINE = 0.045  # outline in scene units for thin objects, whose colour must stay visible
 
 
 def stroke(
     p: Painter, concept: str, points: list[Point], width: float, colour: Array, alpha: float = 1.0
 ) -> None:
-    """Paint an open stroke through points of the figure, without an outline."""
+    """Draw an open stroke through points, without an outline."""
     middle = (sum(q[0] for q in points) / len(points), sum(q[1] for q in points) / len(points))
     local = [(q[0] - middle[0], q[1] - middle[1]) for q in points]
     reach = max(math.hypot(*q) for q in local) + width
@@ -46,7 +42,7 @@ def stroke(
 def spot(
     p: Painter, concept: str, at: Point, radius: float, colour: Array, line: float | None = 0.0
 ) -> None:
-    """Paint a small disc."""
+    """Draw a small disc."""
     p.part(
         concept,
         lambda u, v: signed_distance.disc(u, v, radius),
@@ -61,7 +57,7 @@ def spot(
 def round_eye(
     p: Painter, at: Point, radius: float, iris: Array | None = None, slit: bool = False
 ) -> None:
-    """Paint a small round eye: white or iris, pupil, glint."""
+    """Draw a small round eye: white or iris, pupil, glint."""
     spot(p, "eye", at, radius, WHITE if iris is None else iris, min(p.light.line, 0.04))
     if slit:
         p.part(
@@ -78,13 +74,19 @@ def round_eye(
 
 
 def dark_line(palette: Palette) -> Array:
-    """Return a dark stroke colour that suits the palette."""
+    """Return the palette's line colour if it is dark, else black."""
     return palette.line if luma(palette.line) < 0.4 else BLACK
 
 
 def right_angles(half: Point) -> tuple[Point, ...]:
-    """Return the corners of a box with the given half sides."""
+    """Return the four corners of a box with the given half sides."""
     return tuple((a * half[0], b * half[1]) for a in (-1, 1) for b in (-1, 1))
+
+
+def mirrored(corners: list[Point], side: float) -> list[Point]:
+    """Return the corners as they are for side 1, or mirrored for side -1, in the same direction."""
+    points = [(side * a, b) for a, b in corners]
+    return points[::-1] if side < 0 else points
 
 
 def bar(
@@ -97,7 +99,7 @@ def bar(
     turn: float = 0.0,
     corner: float = 0.0,
 ) -> None:
-    """Paint a box with the given half sides."""
+    """Draw a box with the given half sides."""
     p.part(
         concept,
         lambda u, v: signed_distance.box(u, v, half[0], half[1], corner),
@@ -120,7 +122,7 @@ def patch(
     reach: float | None = None,
     rounding: float = 0.0,
 ) -> None:
-    """Paint a convex polygon, its corners clockwise on screen."""
+    """Draw a convex polygon, its corners clockwise on screen."""
     p.part(
         concept,
         lambda u, v: signed_distance.convex(u, v, corners) - rounding,
@@ -131,7 +133,7 @@ def patch(
 
 
 def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None:
-    """Paint a small window: frame, glass and one cross of bars."""
+    """Draw a small window: frame, glass and one cross of bars."""
     bar(p, "window", at, (half[0] + 0.03, half[1] + 0.03), frame, 0.0)
     p.part(
         "window",
@@ -147,16 +149,18 @@ def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None
 
 
 def glass_colour(p: Painter) -> Array:
-    """Draw the colour of window glass: sky by day, lamplight, or dark."""
-    hue, saturation, value = ((0.56, 0.35, 0.95), (0.14, 0.6, 1.0), (0.6, 0.5, 0.3))[p.count(0, 2)]
+    """Return a random colour of window glass: sky by day, lamplight, or dark."""
+    hue, saturation, value = ((0.56, 0.35, 0.95), (0.14, 0.6, 1.0), (0.6, 0.5, 0.3))[
+        p.integer(0, 2)
+    ]
     return rgb(hue, saturation, value)
 
 
 def wheel_at(
-    p: Painter, at: Point, radius: float, spokes: int, tyre: Array, rim: Array, thin: float = 0.2
+    p: Painter, at: Point, radius: float, spokes: int, tyre: Array, rim: Array, share: float = 0.2
 ) -> None:
-    """Paint a wheel with a tyre, spokes and a hub; `thin` is the tyre's share of the radius."""
-    width = radius * thin
+    """Draw a wheel with a tyre, spokes and a hub; `share` is the tyre's share of the radius."""
+    width = radius * share
     p.part(
         "wheel",
         lambda u, v: signed_distance.ring(u, v, radius - width / 2, width),

@@ -1,8 +1,8 @@
-"""Endless patterns: signed distances to stripes, dots, scales and their like.
+"""Periodic patterns: signed distances to stripes, dots, scales and other patterns.
 
-As in `shapes`, `u` and `v` are float32 coordinates and the result is negative on the pattern's ink.
-Every pattern repeats with period 1 along `u`; `ink` is the ink's share of a period, between 0 and
-1, unless said otherwise.
+As in `signed_distance`, `u` and `v` are float32 coordinates, and the result is negative on the
+pattern's ink. Every pattern has period 1 along `u`. `ink` is the ink's share of a period, from 0 to
+1, unless the docstring describes it differently.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _centred(values: Array) -> Array:
 
 
 def stripes(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to upright stripes."""
+    """Return the distance to vertical stripes."""
     return np.abs(_centred(u)) - ink / 2 + 0.0 * v
 
 
@@ -49,21 +49,21 @@ def grid(u: Array, v: Array, ink: float) -> Array:
 
 
 def scales(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to the rims of overlapping round scales, each one half a period high."""
+    """Return the distance to the rims of overlapping round scales, in rows half a period apart."""
     row = np.floor(v * 2.0)
-    here = disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, 0.5)
-    above = disc(_centred(u + 0.5 * np.mod(row + 1.0, 2.0)), v - 0.5 * row + 0.5, 0.5)
-    return np.minimum(np.abs(here), np.abs(above)) - ink / 2
+    scale = disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, 0.5)
+    scale_above = disc(_centred(u + 0.5 * np.mod(row + 1.0, 2.0)), v - 0.5 * row + 0.5, 0.5)
+    return np.minimum(np.abs(scale), np.abs(scale_above)) - ink / 2
 
 
 def scale_tips(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to the inner half discs of the scales."""
+    """Return the distance to half discs in the centres of the scales; `ink` is their diameter."""
     row = np.floor(v * 2.0)
     return disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, ink / 2)
 
 
 def bricks(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to the bricks of a wall, half as high as wide; `ink` is their share."""
+    """Return the distance to the bricks of a wall, half as high as wide."""
     row = np.floor(v * 2.0)
     across: Array = np.abs(_centred(u + 0.5 * np.mod(row, 2.0) + 0.5)) - 0.25 - ink / 4
     down = np.abs(v * 2.0 - row - 0.5) * 0.5 - ink / 4
@@ -72,23 +72,23 @@ def bricks(u: Array, v: Array, ink: float) -> Array:
 
 
 def waves(u: Array, v: Array, ink: float, swing: float = 0.22) -> Array:
-    """Return an estimate of the distance to stripes that rise and fall by `swing` once a period."""
+    """Return an estimate of the distance to sine-shaped stripes with amplitude `swing`."""
     turn = 2 * math.pi
     slope = turn * swing * np.cos(u * turn)
-    lift = v * 1.6 + swing * 1.6 * np.sin(u * turn)
-    away: Array = (np.abs(_centred(lift)) - ink / 2) / (1.6 * np.sqrt(1.0 + slope * slope))
-    return away
+    phase = v * 1.6 + swing * 1.6 * np.sin(u * turn)
+    distance: Array = (np.abs(_centred(phase)) - ink / 2) / (1.6 * np.sqrt(1.0 + slope * slope))
+    return distance
 
 
 def zigzag(u: Array, v: Array, ink: float, swing: float = 1.0) -> Array:
-    """Return the distance to stripes that go up and down in straight strokes of slope `swing`."""
-    lift = v * 1.6 + swing * 1.6 * np.abs(_centred(u))
-    away: Array = (np.abs(_centred(lift)) - ink / 2) / (1.6 * math.sqrt(1.0 + swing * swing))
-    return away
+    """Return the distance to zigzag stripes, whose straight pieces have the slope `swing`."""
+    phase = v * 1.6 + swing * 1.6 * np.abs(_centred(u))
+    distance: Array = (np.abs(_centred(phase)) - ink / 2) / (1.6 * math.sqrt(1.0 + swing * swing))
+    return distance
 
 
 def honeycomb(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to hexagonal cells; `ink` is what the walls leave of a cell."""
+    """Return the distance to hexagonal cells; `ink` is the width of a cell without its walls."""
 
     def cell(a: Array, b: Array) -> Array:
         a, b = np.abs(a), np.abs(b)
@@ -100,7 +100,7 @@ def honeycomb(u: Array, v: Array, ink: float) -> Array:
 
 
 def triangles(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to rows of upright triangles; `ink` scales each of them."""
+    """Return the distance to rows of triangles; `ink` is their relative size."""
     height = ROOT3 / 2
     row = np.floor(v / height)
     a = np.abs(_centred(u + 0.5 * np.mod(row, 2.0)))
@@ -110,13 +110,13 @@ def triangles(u: Array, v: Array, ink: float) -> Array:
 
 
 def diamonds(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to slim diamonds side by side; `ink` scales each of them."""
+    """Return the distance to narrow diamonds side by side; `ink` is their relative size."""
     a, b = np.abs(_centred(u)), np.abs(_centred(v / 1.6))
     away: Array = (a + b - 0.5 * ink) * 0.8
     return away
 
 
 def hatching(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to two sets of slanting lines that cross."""
+    """Return the distance to two sets of diagonal lines that cross."""
     rising, falling = (u + v) * math.sqrt(0.5), (u - v) * math.sqrt(0.5)
     return union(np.abs(_centred(rising)), np.abs(_centred(falling))) - ink / 2

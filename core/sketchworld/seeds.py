@@ -1,20 +1,20 @@
-"""Seeds of the sets of drawings that no training draws from."""
+"""Seeds of the drawings for evaluation, which are never used for training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Of worlds that neither training nor its record draws from: one to choose concepts and thresholds
-# on, one to measure on.
+# Seeds for network dissection: of the drawings on which concepts and thresholds are chosen, and of
+# those on which the IoUs are measured.
 CHOOSING_SEED = 1_000_077
 MEASURING_SEED = 1_000_033
-# Of the world whose drawings measure accuracy.
+# Seed of the drawings on which the accuracy is measured.
 EVALUATION_SEED = 1_000_003
 
 
 @dataclass(frozen=True)
 class World:
-    """Some drawings: the first `count` of the world `seed`."""
+    """A set of drawings: the first `count` with the seed `seed`."""
 
     seed: int
     count: int

@@ -1,10 +1,10 @@
-"""Signed distances of the plain shapes that every drawing is put together from.
+"""Signed distance functions of the simple shapes of which all drawings consist.
 
 Each function takes the coordinates `u` (to the right) and `v` (down) of points in the shape's own
-frame, float32 arrays that broadcast together, and returns the signed distance to the shape's edge
-in the same unit: negative inside, zero on the edge, positive outside. Formulas without another
-source are those of Inigo Quilez, "2D distance functions"; where an exact distance would cost much,
-an estimate serves that is exact on the edge.
+coordinate system, float32 arrays that broadcast together. It returns the signed distance to the
+shape's edge in the same unit: negative inside, zero on the edge, positive outside. Formulas are
+those of Inigo Quilez, "2D distance functions", unless another source is named. Where an exact
+distance would take much time, the result is an estimate that is exact on the edge.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating[Any]]
 Point = tuple[float, float]
 
-TINY = 1e-6  # keeps divisions finite at a shape's centre
+TINY = 1e-6  # avoids divisions by zero
 
 
 def union(*parts: Array) -> Array:
-    """Return the distance to several shapes taken together."""
-    joined = parts[0]
+    """Return the distance to the union of several shapes."""
+    result = parts[0]
     for part in parts[1:]:
-        joined = np.minimum(joined, part)
-    return joined
+        result = np.minimum(result, part)
+    return result
 
 
-def meet(*parts: Array) -> Array:
-    """Return the distance to what several shapes have in common."""
-    common = parts[0]
+def intersection(*parts: Array) -> Array:
+    """Return the distance to the intersection of several shapes."""
+    result = parts[0]
     for part in parts[1:]:
-        common = np.maximum(common, part)
-    return common
+        result = np.maximum(result, part)
+    return result
 
 
-def cut(shape: Array, hole: Array) -> Array:
-    """Return the distance to a shape with a hole taken out."""
+def difference(shape: Array, hole: Array) -> Array:
+    """Return the distance to a shape without the points of another one, `hole`."""
     return np.maximum(shape, -hole)
 
 
-def melt(first: Array, second: Array, radius: float) -> Array:
-    """Return the distance to two shapes joined with a soft fillet of about `radius`."""
+def smooth_union(first: Array, second: Array, radius: float) -> Array:
+    """Return the distance to the union of two shapes, with a fillet of about `radius`."""
     near = np.maximum(radius - np.abs(first - second), 0.0)
     return np.minimum(first, second) - near * near * (0.25 / radius)
 
 
 def disc(u: Array, v: Array, radius: float) -> Array:
-    """Return the distance to a disc about the origin."""
+    """Return the distance to a disc around the origin."""
     return np.hypot(u, v) - radius
 
 
 def ring(u: Array, v: Array, radius: float, width: float) -> Array:
-    """Return the distance to a ring whose middle line has `radius`."""
+    """Return the distance to a ring whose centre line has `radius`."""
     return np.abs(np.hypot(u, v) - radius) - width / 2
 
 
@@ -65,8 +65,8 @@ def ellipse(u: Array, v: Array, across: float, down: float) -> Array:
     a, b = u / across, v / down
     scaled = np.hypot(a, b)
     slope = np.hypot(a / across, b / down)
-    away: Array = scaled * (scaled - 1.0) / (slope + TINY)
-    return away
+    distance: Array = scaled * (scaled - 1.0) / (slope + TINY)
+    return distance
 
 
 def box(u: Array, v: Array, across: float, down: float, corner: float = 0.0) -> Array:
@@ -112,11 +112,15 @@ def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
         length = math.hypot(u1 - u0, v1 - v0) + TINY
         nu, nv = (v1 - v0) / length, -(u1 - u0) / length
         sides.append(u * nu + v * nv - (u0 * nu + v0 * nv))
-    return meet(*sides)
+    return intersection(*sides)
 
 
 def polygon(u: Array, v: Array, points: Sequence[Point]) -> Array:
-    """Return the distance to any polygon that does not cross itself."""
+    """Return the distance to a polygon that does not cross itself.
+
+    Raises:
+        ValueError: there are no points.
+    """
     nearest: Array | None = None
     inside: npt.NDArray[np.bool_] | None = None
     for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
@@ -155,27 +159,27 @@ def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:
 
 
 def arc(u: Array, v: Array, radius: float, half: float, width: float) -> Array:
-    """Return the distance to a round-ended arc, `half` radians to either side of straight down."""
+    """Return the distance to an arc with round ends, `half` radians to both sides of downwards."""
     a = np.abs(u)
     end_u, end_v = radius * math.sin(half), radius * math.cos(half)
     beyond = math.cos(half) * a > math.sin(half) * v
-    away = np.where(beyond, np.hypot(a - end_u, v - end_v), np.abs(np.hypot(a, v) - radius))
-    return away - width / 2
+    distance = np.where(beyond, np.hypot(a - end_u, v - end_v), np.abs(np.hypot(a, v) - radius))
+    return distance - width / 2
 
 
 def almond(u: Array, v: Array, across: float, down: float) -> Array:
-    """Return the distance to a lens with points at left and right, as an eye or a leaf has."""
+    """Return the distance to a lens with tips at the left and right, like an eye or a leaf."""
     radius = (across * across + down * down) / (2 * down)
     return np.hypot(u, np.abs(v) + (radius - down)) - radius
 
 
 def crescent(u: Array, v: Array, radius: float, bite: float, offset: float) -> Array:
-    """Return the distance to a disc with another disc, `offset` to the right, bitten out."""
-    return cut(disc(u, v, radius), disc(u - offset, v, bite))
+    """Return the distance to a disc without another one of radius `bite`, `offset` to the right."""
+    return difference(disc(u, v, radius), disc(u - offset, v, bite))
 
 
 def drop(u: Array, v: Array, radius: float, height: float) -> Array:
-    """Return an estimate of the distance to a drop: a disc with a point `height` above."""
+    """Return an estimate of the distance to a disc with a tip, `height` above its centre."""
     a = np.abs(u)
     slope = radius / height
     rise = math.sqrt(1.0 - slope * slope)
@@ -185,21 +189,21 @@ def drop(u: Array, v: Array, radius: float, height: float) -> Array:
 
 
 def heart(u: Array, v: Array, radius: float) -> Array:
-    """Return the distance to a heart about the origin that reaches about `radius` on every side."""
-    # The formula's heart is one unit wide and 1.1 high, its point at the origin.
+    """Return the distance to a heart around the origin, with a size of about `radius`."""
+    # The heart of the formula is one unit wide and 1.1 high, and its tip is at the origin.
     scale = radius * 1.55
     a, b = np.abs(u) / scale, 0.52 - v / scale
     upper = np.hypot(a - 0.25, b - 0.75) - math.sqrt(2.0) / 4
     slide = 0.5 * np.maximum(a + b, 0.0)
     lower = np.minimum(np.hypot(a, b - 1.0), np.hypot(a - slide, b - slide))
-    away: Array = scale * np.where(a + b > 1.0, upper, lower * np.sign(a - b))
-    return away
+    distance: Array = scale * np.where(a + b > 1.0, upper, lower * np.sign(a - b))
+    return distance
 
 
 def spiral(u: Array, v: Array, radius: float, turns: float, thick: float) -> Array:
     """Return an estimate of the distance to an Archimedean spiral band.
 
-    `thick` is the band's share of the gap between two turns.
+    `thick` is the width of the band, relative to the distance between two turns.
     """
     far = np.hypot(u, v)
     pitch = radius / turns
@@ -209,7 +213,10 @@ def spiral(u: Array, v: Array, radius: float, turns: float, thick: float) -> Arr
 
 
 def pinwheel(u: Array, v: Array, radius: float, blades: int, twist: float = 0.0) -> Array:
-    """Return an estimate of the distance to every other one of `2 * blades` sectors of a disc."""
+    """Return an estimate of the distance to every second of `2 * blades` sectors of a disc.
+
+    `twist` bends the sectors, in radians for each unit of the radius.
+    """
     far = np.hypot(u, v)
     angle = np.arctan2(v, u) + twist * far
     edge = np.sin(angle * blades) * far * (1.0 / blades)

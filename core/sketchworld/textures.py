@@ -1,4 +1,4 @@
-"""Textures of SketchWorld: patterns over the whole picture, and on the cloth of simple shapes."""
+"""Textures of SketchWorld: patterns over the whole image, and inside simple shapes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.sketchworld.painter import Distance, Painter
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct
 from core.sketchworld.signed_distance import Array, Point
 
-EVERYWHERE = 3.0  # a reach beyond every corner of the scene
-CLOTH = 0.35  # share of the simple shapes that have a texture on them
-# textures fit for cloth, with their share of ink
-CLOTHS: tuple[tuple[str, patterns.Pattern, float], ...] = (
+EVERYWHERE = 3.0  # a radius that covers the whole scene from any position in it
+TEXTURED_SHARE = 0.35  # share of the simple shapes that have a texture
+# textures of simple shapes, with their share of ink
+SHAPE_TEXTURES: tuple[tuple[str, patterns.Pattern, float], ...] = (
     ("stripes", patterns.stripes, 0.45),
     ("dots", patterns.dots, 0.52),
     ("checks", patterns.checks, 0.5),
@@ -31,9 +31,10 @@ def texture(
     turn: float = 0.0,
     tilt: float = 0.12,
 ) -> Callable[[Painter], None]:
-    """Return a painter of a pattern over the whole picture, turned by `turn` +- `tilt` radians.
+    """Return a function that draws a pattern over the whole image.
 
-    `ink` holds bounds of the pattern's share of ink, then bounds of its periods across the picture.
+    The pattern is rotated by `turn` +- `tilt` radians. `ink` holds the bounds of its share of ink,
+    and the bounds of the number of its periods across the image.
     """
 
     def paint(p: Painter) -> None:
@@ -64,7 +65,7 @@ def texture(
 
 
 def scales(p: Painter) -> None:
-    """Paint fish scales: rims, and often a tinted heart in each scale."""
+    """Draw fish scales: rims, and often a coloured centre in each scale."""
     period = 2.0 / p.uniform(2.6, 5.0)
     rim = p.uniform(0.10, 0.20)
     tip = p.uniform(0.45, 0.7)
@@ -91,7 +92,7 @@ def scales(p: Painter) -> None:
 
 
 def plaid(p: Painter) -> None:
-    """Paint a tartan: see-through bands both ways, with thin bright threads."""
+    """Draw a tartan: translucent bands in two directions, with thin bright lines."""
     period = 2.0 / p.uniform(2.2, 4.5)
     band = p.uniform(0.4, 0.55)
     angle, at = p.uniform(-0.12, 0.12), (p.uniform(0.0, period), p.uniform(0.0, period))
@@ -119,7 +120,7 @@ def plaid(p: Painter) -> None:
         )
 
 
-def cut_from_cloth(
+def textured_shape(
     p: Painter,
     concept: str,
     shape: Distance,
@@ -127,15 +128,15 @@ def cut_from_cloth(
     reach: float = 1.0,
     corners: tuple[Point, ...] = (),
 ) -> None:
-    """Paint a part, now and then with a texture on it, at any angle."""
-    if not p.chance(CLOTH):
+    """Draw a part, sometimes with a texture at a random angle."""
+    if not p.chance(TEXTURED_SHARE):
         p.part(concept, shape, fill, reach=reach, shadow=True, corners=corners)
         return
-    name, pattern, share = CLOTHS[p.count(0, len(CLOTHS) - 1)]
+    name, pattern, share = SHAPE_TEXTURES[p.integer(0, len(SHAPE_TEXTURES) - 1)]
     period, angle = p.uniform(0.26, 0.42), p.uniform(-math.pi, math.pi)
     across, down = math.cos(angle) / period, math.sin(angle) / period
 
-    def woven(u: Array, v: Array) -> Array:
+    def rotated(u: Array, v: Array) -> Array:
         return pattern(u * across + v * down, v * across - u * down, share) * period
 
     p.part(
@@ -144,7 +145,7 @@ def cut_from_cloth(
         fill,
         reach=reach,
         shadow=True,
-        pattern=woven,
+        pattern=rotated,
         ink=distinct(p.palette.second, fill, INK_GAP, LUMA_GAP / 2),
         also=(name,),
         corners=corners,

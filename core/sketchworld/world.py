@@ -1,10 +1,10 @@
-"""SketchWorld: pictures that the project draws itself, each with one named subject.
+"""SketchWorld: generated drawings, each with one labelled subject.
 
-`draw(seed, index)` gives the same picture every time and the same scene at every size: all choices
-come from a generator of its own, in scene coordinates, and only the pixel noise depends on the
-size. Another platform draws the same; where its sines round the last bit otherwise, a pixel may
+`draw(seed, index)` is deterministic, and the scene is the same at every size: each drawing has its
+own random generator, all random choices are in scene coordinates, and only the pixel noise depends
+on the size. Other platforms draw the same scenes; where they round sines differently, a pixel may
 differ by one level of 255. `python -m core.sketchworld.world --sheet F.png` writes a contact sheet
-of every class.
+with all classes.
 """
 
 from __future__ import annotations
@@ -23,25 +23,28 @@ from core.sketchworld import background, composition
 from core.sketchworld.annotation import Annotation, Mask, colours, edges
 from core.sketchworld.classes import CLASSES, SUBJECTS
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import palette
+from core.sketchworld.palette import random_palette
 
 __all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]
 
-SIZE = 64  # the side in pixels that SketchNet was trained at
+SIZE = 64  # side in pixels of the drawings for SketchNet
 SMALLEST, LARGEST = 8, 2048
 
-# of the contact sheet: pictures of a class, classes side by side, and pixels
+# Of the contact sheet: examples of each class, classes side by side, and sizes in pixels.
 EXAMPLES, COLUMNS = 3, 4
 TEXT, SLIT, GAP = 14, 2, 12
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture: `image` uint8 [size, size, 3], RGB; `label`, its class's index in `CLASSES`.
+    """A drawing and its ground truth.
 
-    If asked for, its ground truth, each a mask bool [size, size]: `masks` of the concepts that show
-    (`concepts.CONCEPTS`: edges, textures, shapes, parts, objects, scenes; several may have the same
-    pixel) and of the named `colours` (each pixel has one).
+    Attributes:
+        image: uint8 [size, size, 3], RGB.
+        label: index of its class in `CLASSES`.
+        masks: bool [size, size] by visible concept of `concepts.CONCEPTS` (edges, textures,
+            shapes, parts, objects, scenes). Masks may overlap. Empty unless requested.
+        colours: bool [size, size] by named colour; each pixel has one. Empty unless requested.
     """
 
     image: npt.NDArray[np.uint8]
@@ -53,11 +56,11 @@ class Drawing:
 def draw(
     seed: int, index: int, size: int = SIZE, label: int | None = None, masks: bool = False
 ) -> Drawing:
-    """Draw picture number `index` of the world `seed`, `size` x `size` pixels.
+    """Draw image number `index` with the seed `seed`, of `size` x `size` pixels.
 
-    The subject is drawn by chance unless `label`, an index into `CLASSES`, says what it is. With
-    `masks` the same drawing comes with its ground truth, in a few times as long. Raises
-    ExplorerError when a size, a seed, an index or a label is out of range.
+    The subject is random unless `label`, an index into `CLASSES`, is given. With `masks` the result
+    also has its ground truth, which takes a few times as long. Raises ExplorerError when a size, a
+    seed, an index or a label is out of range.
     """
     if not SMALLEST <= size <= LARGEST:
         raise ExplorerError(f"a drawing of {size} px; the size must be {SMALLEST} to {LARGEST}")
@@ -66,15 +69,20 @@ def draw(
     if label is not None and not 0 <= label < len(CLASSES):
         raise ExplorerError(f"no class {label} in SketchWorld; there are 0 to {len(CLASSES) - 1}")
     rng = np.random.Generator(np.random.PCG64([seed, index]))
-    drawn = int(rng.integers(len(CLASSES)))
-    label = drawn if label is None else label
+    random_label = int(rng.integers(len(CLASSES)))
+    label = random_label if label is None else label
     subject = SUBJECTS[label]
     truth = Annotation(size) if masks else None
     painter = Painter(
-        size, rng, palette(rng), background.light(rng), background.frame(rng, subject), truth
+        size,
+        rng,
+        random_palette(rng),
+        background.random_light(rng),
+        background.random_pose(rng, subject),
+        truth,
     )
-    background.ground(painter, subject)
-    composition.paint(painter, subject)
+    background.draw_background(painter, subject)
+    composition.draw_subjects(painter, subject)
     image = _finish(painter)
     if truth is None:
         return Drawing(image, label)
@@ -84,7 +92,7 @@ def draw(
 def batch(
     seed: int, indices: Sequence[int], size: int = SIZE
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Draw several pictures: uint8 [N, size, size, 3] and their labels, int64 [N]."""
+    """Draw several images: uint8 [N, size, size, 3], and their labels, int64 [N]."""
     images = np.empty((len(indices), size, size, 3), dtype=np.uint8)
     labels = np.empty(len(indices), dtype=np.int64)
     for row, index in enumerate(indices):
@@ -94,7 +102,7 @@ def batch(
 
 
 def _finish(painter: Painter) -> npt.NDArray[np.uint8]:
-    """Return the picture as uint8 [size, size, 3], with its last light and a little noise."""
+    """Return the image as uint8 [size, size, 3], with a brightness gradient and some noise."""
     rng, image = painter.rng, painter.image
     gain = painter.axis * np.float32(rng.uniform(-0.08, 0.08)) + np.float32(rng.uniform(0.92, 1.04))
     image *= gain[None, :, None]
@@ -112,17 +120,17 @@ def contact_sheet(path: Path, seed: int = 0, examples: int = EXAMPLES, size: int
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(TEXT)
-    wide, high = examples * (size + SLIT) + GAP, TEXT + 2 * SLIT + size + GAP
+    width, height = examples * (size + SLIT) + GAP, TEXT + 2 * SLIT + size + GAP
     rows = math.ceil(len(CLASSES) / COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * wide + GAP, rows * high + GAP), "white")
-    pen = ImageDraw.Draw(sheet)
+    sheet = Image.new("RGB", (COLUMNS * width + GAP, rows * height + GAP), "white")
+    text_draw = ImageDraw.Draw(sheet)
     for label, name in enumerate(CLASSES):
-        left, top = GAP + (label // rows) * wide, GAP + (label % rows) * high
-        pen.text((left, top), name, "#222222", font)
+        left, top = GAP + (label // rows) * width, GAP + (label % rows) * height
+        text_draw.text((left, top), name, "#222222", font)
         for example in range(examples):
             drawing = draw(seed, label * examples + example, size, label)
-            place = (left + example * (size + SLIT), top + TEXT + 2 * SLIT)
-            sheet.paste(Image.fromarray(drawing.image), place)
+            corner = (left + example * (size + SLIT), top + TEXT + 2 * SLIT)
+            sheet.paste(Image.fromarray(drawing.image), corner)
     sheet.save(path, optimize=True)
 
 

@@ -1,20 +1,16 @@
-"""Animals of SketchWorld, from the side and from above.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle, `u` to the right and `v` down.
-"""
+"""Animals, from the side and from above."""
 
 from __future__ import annotations
 
 from core.sketchworld import patterns, signed_distance
 from core.sketchworld.marks import BLACK, WHITE, dark_line, round_eye, spot, stroke
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import INK_GAP, distinct, lift, luma, rgb
-from core.sketchworld.signed_distance import Array, meet
+from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb
+from core.sketchworld.signed_distance import Array, intersection
 
 
 def fish(p: Painter) -> None:
-    """Paint a fish from the side: tail, fins, gill, eye and often scales."""
+    """Draw a fish from the side: tail, fins, gill, eye and often scales."""
     body, fin = p.palette.main, p.palette.second
     high = p.uniform(0.42, 0.6)
     tail = [(-0.4, 0.0), (-1.0, -0.5), (-0.84, 0.0), (-1.0, 0.5)]
@@ -33,18 +29,18 @@ def fish(p: Painter) -> None:
         at=(0.0, high + 0.02),
         reach=0.42,
     )
-    style = p.count(0, 2)
+    style = p.integer(0, 2)
     period = p.uniform(0.26, 0.34)
     pattern = None
     if style == 0:
 
         def pattern(u: Array, v: Array) -> Array:
-            return meet(patterns.scales(v / period, -u / period, 0.2) * period, u - 0.25)
+            return intersection(patterns.scales(v / period, -u / period, 0.2) * period, u - 0.25)
 
     elif style == 1:
 
         def pattern(u: Array, v: Array) -> Array:
-            return meet(patterns.stripes(u / period, v, 0.42) * period, u - 0.2)
+            return intersection(patterns.stripes(u / period, v, 0.42) * period, u - 0.2)
 
     p.part(
         "fish",
@@ -53,7 +49,7 @@ def fish(p: Painter) -> None:
         at=(0.15, 0.0),
         reach=0.85,
         pattern=pattern,
-        ink=lift(body, -0.45) if luma(body) > 0.4 else lift(body, 0.5),
+        ink=lighten(body, -0.45) if luma(body) > 0.4 else lighten(body, 0.5),
         also=(("scales",), ("stripes",), ())[style],
     )
     stroke(
@@ -61,16 +57,16 @@ def fish(p: Painter) -> None:
         "gill",
         signed_distance.curve((0.38, -0.28), (0.52, 0.0), (0.38, 0.28), 4),
         0.05,
-        lift(body, -0.5),
+        lighten(body, -0.5),
     )
     round_eye(p, (0.62, -0.1), 0.13)
 
 
 def bird(p: Painter) -> None:
-    """Paint a small bird from the side: beak, wing, tail and thin legs."""
+    """Draw a small bird from the side: beak, wing, tail and thin legs."""
     body = p.palette.main
     wing = distinct(p.palette.second, body, INK_GAP)
-    leg = p.shown(rgb(0.08, 0.8, 0.6))
+    leg = p.visible(rgb(0.08, 0.8, 0.6))
     for foot in (0.0, 0.22):
         stroke(p, "leg", [(foot - 0.05, 0.4), (foot, 0.92), (foot + 0.16, 0.92)], 0.06, leg)
     p.part(
@@ -93,13 +89,13 @@ def bird(p: Painter) -> None:
     )
 
     def plump(u: Array, v: Array) -> Array:
-        return signed_distance.melt(
+        return signed_distance.smooth_union(
             signed_distance.ellipse(u, v - 0.1, 0.62, 0.45),
             signed_distance.disc(u - 0.48, v + 0.46, 0.34),
             0.25,
         )
 
-    breast = lift(p.palette.accent, 0.25)
+    breast = lighten(p.palette.accent, 0.25)
     p.part(
         "bird",
         plump,
@@ -122,11 +118,11 @@ def bird(p: Painter) -> None:
 
 
 def butterfly(p: Painter) -> None:
-    """Paint a butterfly from above: four spotted wings, body, feelers."""
+    """Draw a butterfly from above: four spotted wings, body, feelers."""
     upper, lower = p.palette.main, p.palette.second
     spots = distinct(p.palette.accent, upper, INK_GAP)
     lean, size = p.uniform(0.5, 0.75), p.uniform(0.3, 0.36)
-    ink = p.shown(dark_line(p.palette))
+    ink = p.visible(dark_line(p.palette))
     for side in (-1, 1):
         p.part(
             "wing",
@@ -160,9 +156,9 @@ def butterfly(p: Painter) -> None:
 
 
 def ladybird(p: Painter) -> None:
-    """Paint a ladybird from above: dotted dome, dark head, legs."""
+    """Draw a ladybird from above: shell with spots, dark head, legs and feelers."""
     shell = p.tint(0.0, 0.85, 0.85)
-    ink = p.shown(BLACK)
+    ink = p.visible(BLACK)
     for side in (-1, 1):
         for level in (-0.25, 0.2, 0.6):
             stroke(p, "leg", [(side * 0.5, level), (side * 0.98, level + 0.16)], 0.07, ink)
@@ -184,17 +180,17 @@ def ladybird(p: Painter) -> None:
 
 
 def snail(p: Painter) -> None:
-    """Paint a snail: a spiral shell on a long foot, with two horns."""
+    """Draw a snail: a spiral shell on a long foot, with two horns."""
     skin = p.tint(0.1, 0.35, 0.8, p.palette.second)
     shell = distinct(p.palette.main, skin, INK_GAP)
     for tip in (0.66, 0.94):
         stroke(p, "horn", [(0.76, -0.05), (tip, -0.5)], 0.06, skin)
-        spot(p, "eye", (tip, -0.52), 0.07, p.shown(BLACK))
+        spot(p, "eye", (tip, -0.52), 0.07, p.visible(BLACK))
 
     def foot(u: Array, v: Array) -> Array:
         sole = signed_distance.capsule(u, v, (-0.8, 0.66), (0.6, 0.62), 0.16)
         neck = signed_distance.capsule(u, v, (0.62, 0.6), (0.76, 0.08), 0.17)
-        return signed_distance.melt(sole, neck, 0.2)
+        return signed_distance.smooth_union(sole, neck, 0.2)
 
     p.part("foot", foot, skin, reach=1.1)
     turns = p.uniform(2.0, 2.8)
@@ -207,7 +203,7 @@ def snail(p: Painter) -> None:
         shadow=True,
         also=("circle",),
     )
-    ink = lift(shell, -0.55) if luma(shell) > 0.35 else lift(shell, 0.6)
+    ink = lighten(shell, -0.55) if luma(shell) > 0.35 else lighten(shell, 0.6)
     p.part(
         "spiral",
         lambda u, v: signed_distance.spiral(u, v, 0.56, turns, 0.34),

@@ -1,8 +1,4 @@
-"""What looks back: eye, face, cat and owl.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle, `u` to the right and `v` down.
-"""
+"""Eyes and faces: eye, face, cat and owl."""
 
 from __future__ import annotations
 
@@ -11,17 +7,26 @@ import math
 import numpy as np
 
 from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import BLACK, WHITE, dark_line, patch, round_eye, spot, stroke
+from core.sketchworld.marks import (
+    BLACK,
+    WHITE,
+    dark_line,
+    mirrored,
+    patch,
+    round_eye,
+    spot,
+    stroke,
+)
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import INK_GAP, distinct, lift, luma, rgb
-from core.sketchworld.signed_distance import Array, cut, meet
+from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb
+from core.sketchworld.signed_distance import Array, difference, intersection
 
 
 def eye(p: Painter) -> None:
-    """Paint one large eye with iris, pupil and glint, often with lashes and a brow."""
+    """Draw one large eye with iris, pupil and glint, often with lashes and a brow."""
     down = p.uniform(0.5, 0.66)
     iris = p.uniform(0.38, 0.46)
-    look = (p.uniform(-0.12, 0.12), p.uniform(-0.04, 0.06))
+    gaze = (p.uniform(-0.12, 0.12), p.uniform(-0.04, 0.06))
     ink = dark_line(p.palette)
     if luma(p.palette.ground) < 0.3:
         ink = p.palette.main
@@ -39,32 +44,32 @@ def eye(p: Painter) -> None:
     )
 
     def inside(u: Array, v: Array, radius: float) -> Array:
-        return meet(
-            signed_distance.disc(u - look[0], v - look[1], radius),
+        return intersection(
+            signed_distance.disc(u - gaze[0], v - gaze[1], radius),
             signed_distance.almond(u, v, 0.95, down - 0.03),
         )
 
     colour = distinct(p.palette.accent, WHITE, 0.5)
-    rays = p.count(9, 15)
+    rays = p.integer(9, 15)
     p.part(
         "iris",
         lambda u, v: inside(u, v, iris),
         colour,
         reach=0.7,
-        pattern=lambda u, v: signed_distance.pinwheel(u - look[0], v - look[1], iris * 0.92, rays),
-        ink=lift(colour, 0.3),
+        pattern=lambda u, v: signed_distance.pinwheel(u - gaze[0], v - gaze[1], iris * 0.92, rays),
+        ink=lighten(colour, 0.3),
         line=min(p.light.line, 0.04),
     )
     pupil = iris * p.uniform(0.42, 0.58)
     p.part("pupil", lambda u, v: inside(u, v, pupil), BLACK, reach=0.5, line=0.0)
-    spot(p, "glint", (look[0] - 0.13, look[1] - 0.15), 0.085, WHITE)
+    spot(p, "glint", (gaze[0] - 0.13, gaze[1] - 0.15), 0.085, WHITE)
     stroke(
         p, "lid", signed_distance.curve((-0.98, 0.0), (0.0, -2 * down), (0.98, 0.0), 8), 0.09, ink
     )
 
 
 def face(p: Painter) -> None:
-    """Paint a smiling face, round or long, often with hair and cheeks."""
+    """Draw a smiling face, round or long, often with hair and cheeks."""
     skin = p.tint(0.07, 0.45, 0.9)
     across, down = p.uniform(0.74, 0.88), p.uniform(0.84, 0.92)
     ink = dark_line(p.palette)
@@ -84,7 +89,7 @@ def face(p: Painter) -> None:
     if has_hair:
         p.part(
             "hair",
-            lambda u, v: cut(
+            lambda u, v: difference(
                 signed_distance.ellipse(u, v, across + 0.02, down + 0.03),
                 signed_distance.ellipse(u - 0.1, v - 0.55, 0.95, 1.0),
             ),
@@ -95,7 +100,7 @@ def face(p: Painter) -> None:
     for side in (-1, 1):
         round_eye(p, (side * gap, level), size)
         if p.chance(0.5):
-            spot(p, "cheek", (side * 0.5, 0.25), 0.13, lift(rgb(0.97, 0.6, 0.95), 0.1))
+            spot(p, "cheek", (side * 0.5, 0.25), 0.13, lighten(rgb(0.97, 0.6, 0.95), 0.1))
     stroke(p, "nose", [(0.0, 0.05), (0.05, 0.2), (-0.04, 0.2)], 0.055, ink)
     smile = p.uniform(0.32, 0.42)
     width = p.uniform(0.06, 0.1)
@@ -110,7 +115,7 @@ def face(p: Painter) -> None:
 
 
 def cat(p: Painter) -> None:
-    """Paint the head of a cat: pointed ears, slit eyes, whiskers."""
+    """Draw the head of a cat: pointed ears, slit eyes, whiskers."""
     fur = p.tint(0.08, 0.55, 0.75)
     ink = dark_line(p.palette)
     _cat_ears(p, fur)
@@ -121,10 +126,10 @@ def cat(p: Painter) -> None:
         fur,
         at=(0.0, 0.2),
         reach=0.9,
-        pattern=(lambda u, v: meet(patterns.stripes(u / 0.2, v, 0.45) * 0.2, v + 0.36))
+        pattern=(lambda u, v: intersection(patterns.stripes(u / 0.2, v, 0.45) * 0.2, v + 0.36))
         if bars
         else None,
-        ink=lift(fur, -0.4),
+        ink=lighten(fur, -0.4),
     )
     iris = rgb(p.uniform(0.12, 0.4), 0.75, 0.9)
     for side in (-1, 1):
@@ -132,7 +137,7 @@ def cat(p: Painter) -> None:
     p.part(
         "muzzle",
         lambda u, v: signed_distance.disc(np.abs(u) - 0.15, v, 0.2),
-        lift(fur, 0.55),
+        lighten(fur, 0.55),
         at=(0.0, 0.48),
         reach=0.36,
         line=0.0,
@@ -159,29 +164,23 @@ def cat(p: Painter) -> None:
 
 
 def _cat_ears(p: Painter, fur: Array) -> None:
-    """Paint two pointed ears, rosy inside."""
-    inner = lift(rgb(0.97, 0.4, 0.9), 0.1)
+    """Draw two pointed ears, pink inside."""
+    pink = lighten(rgb(0.97, 0.4, 0.9), 0.1)
+    outer = [(0.2, -0.42), (0.72, -1.0), (0.82, -0.05)]
+    inner = [(0.2 + a * 0.66, -0.1 + b * 0.72) for a, b in outer]
     for side in (-1.0, 1.0):
-        corners = [(0.2, -0.42), (0.72, -1.0), (0.82, -0.05)]
-        ear = [(side * a, b) for a, b in corners]
-        small = [(side * (0.2 + a * 0.66), -0.1 + b * 0.72) for a, b in corners]
-        if side < 0:
-            ear.reverse()
-            small.reverse()
-        patch(p, "ear", ear, fur, reach=1.3, rounding=0.03)
-        patch(p, "ear", small, inner, 0.0, reach=1.0)
+        patch(p, "ear", mirrored(outer, side), fur, reach=1.3, rounding=0.03)
+        patch(p, "ear", mirrored(inner, side), pink, 0.0, reach=1.0)
 
 
 def owl(p: Painter) -> None:
-    """Paint an owl on a branch: two great eyes, beak, wings and a speckled belly."""
+    """Draw an owl on a branch: two large eyes, beak, wings and a belly with scales."""
     feather = p.tint(0.08, 0.5, 0.55)
-    ink = lift(feather, -0.45)
-    belly = lift(feather, 0.55)
-    stroke(p, "branch", [(-1.05, 0.86), (1.05, 0.8)], 0.12, p.shown(rgb(0.07, 0.6, 0.35)))
+    ink = lighten(feather, -0.45)
+    belly = lighten(feather, 0.55)
+    stroke(p, "branch", [(-1.05, 0.86), (1.05, 0.8)], 0.12, p.visible(rgb(0.07, 0.6, 0.35)))
     for side in (-1.0, 1.0):
-        tuft = [(side * 0.1, -0.6), (side * 0.58, -1.0), (side * 0.6, -0.4)]
-        if side < 0:
-            tuft.reverse()
+        tuft = mirrored([(0.1, -0.6), (0.58, -1.0), (0.6, -0.4)], side)
         patch(p, "ear", tuft, feather, reach=1.1)
     p.part(
         "owl",
@@ -205,12 +204,12 @@ def owl(p: Painter) -> None:
         p.part(
             "wing",
             lambda u, v: signed_distance.ellipse(u, v, 0.17, 0.5),
-            lift(feather, -0.25),
+            lighten(feather, -0.25),
             at=(side * 0.56, 0.22),
             reach=0.5,
             turn=side * -0.15,
         )
-        spot(p, "eye", (side * 0.28, -0.36), 0.29, lift(feather, 0.6))
+        spot(p, "eye", (side * 0.28, -0.36), 0.29, lighten(feather, 0.6))
         round_eye(p, (side * 0.27, -0.36), 0.21, rgb(p.uniform(0.1, 0.16), 0.85, 0.98))
         stroke(p, "foot", [(side * 0.2, 0.78), (side * 0.2, 0.9)], 0.12, rgb(0.1, 0.8, 0.9))
     p.part(

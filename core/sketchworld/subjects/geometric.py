@@ -1,8 +1,4 @@
-"""The plain subjects of SketchWorld: simple shapes on a ground.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle.
-"""
+"""Simple geometric shapes."""
 
 from __future__ import annotations
 
@@ -13,23 +9,23 @@ import numpy as np
 from core.sketchworld import patterns, signed_distance
 from core.sketchworld.marks import right_angles
 from core.sketchworld.painter import Distance, Painter
-from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift
-from core.sketchworld.signed_distance import Array, Point, meet, union
-from core.sketchworld.textures import cut_from_cloth
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten
+from core.sketchworld.signed_distance import Array, Point, intersection, union
+from core.sketchworld.textures import textured_shape
 
 
 def _plain(p: Painter, concept: str, shape: Distance, corners: tuple[Point, ...] = ()) -> None:
-    """Paint a simple shape, now and then cut from a patterned cloth."""
-    cut_from_cloth(p, concept, shape, p.palette.main, corners=corners)
+    """Draw a simple shape, sometimes with a texture inside."""
+    textured_shape(p, concept, shape, p.palette.main, corners=corners)
 
 
 def disc(p: Painter) -> None:
-    """Paint a full disc."""
+    """Draw a disc."""
     _plain(p, "disc", lambda u, v: signed_distance.disc(u, v, 0.85))
 
 
 def ring(p: Painter) -> None:
-    """Paint one open ring."""
+    """Draw a ring."""
     width = p.uniform(0.14, 0.36)
     p.part(
         "ring",
@@ -40,8 +36,8 @@ def ring(p: Painter) -> None:
 
 
 def concentric_rings(p: Painter) -> None:
-    """Paint rings within rings."""
-    count = p.count(3, 4)
+    """Draw concentric rings, often on a disc of another colour."""
+    count = p.integer(3, 4)
     step = 0.95 / (count - 0.25)
     ink = p.uniform(0.42, 0.58)
     if p.chance(0.5):
@@ -50,13 +46,13 @@ def concentric_rings(p: Painter) -> None:
 
     def rings(u: Array, v: Array) -> Array:
         far = np.hypot(u, v)
-        return meet(patterns.stripes(far / step, v, ink) * step, far - 0.97)
+        return intersection(patterns.stripes(far / step, v, ink) * step, far - 0.97)
 
     p.part("concentric rings", rings, fill, line=0.0)
 
 
 def spiral(p: Painter) -> None:
-    """Paint a spiral of two to four turns, wound either way."""
+    """Draw a spiral of two to three and a half turns, clockwise or counter-clockwise."""
     turns, thick = p.uniform(2.0, 3.4), p.uniform(0.38, 0.58)
     sign = 1.0 if p.chance(0.5) else -1.0
     p.part(
@@ -68,7 +64,7 @@ def spiral(p: Painter) -> None:
 
 
 def right_angle(p: Painter) -> None:
-    """Paint two bars that meet square at one end."""
+    """Draw two bars that meet at one end at a right angle."""
     width = p.uniform(0.11, 0.24)
     long, short = p.uniform(1.3, 1.6), p.uniform(1.0, 1.5)
     corner = -0.65
@@ -82,25 +78,25 @@ def right_angle(p: Painter) -> None:
 
 
 def triangle(p: Painter) -> None:
-    """Paint a triangle of three like sides."""
+    """Draw an equilateral triangle."""
     _plain(p, "triangle", lambda u, v: signed_distance.regular(u, v, 3, 1.0))
 
 
 def square(p: Painter) -> None:
-    """Paint a square."""
+    """Draw a square."""
     half = (0.7, 0.7)
     corners = right_angles(half)
     _plain(p, "square", lambda u, v: signed_distance.box(u, v, *half), corners=corners)
 
 
 def star(p: Painter) -> None:
-    """Paint a star of five points, seldom six."""
+    """Draw a star with five points, or sometimes six."""
     points, inner = (5 if p.chance(0.75) else 6), p.uniform(0.40, 0.52)
     _plain(p, "star", lambda u, v: signed_distance.star(u, v, points, 1.0, inner))
 
 
 def cross(p: Painter) -> None:
-    """Paint two equal bars that cross in the middle."""
+    """Draw two equal bars that cross in the middle."""
     width = p.uniform(0.17, 0.30)
     _plain(
         p,
@@ -112,19 +108,19 @@ def cross(p: Painter) -> None:
 
 
 def crescent(p: Painter) -> None:
-    """Paint a crescent moon."""
+    """Draw a crescent moon."""
     bite, offset = p.uniform(0.68, 0.8), p.uniform(0.38, 0.5)
     _plain(p, "crescent", lambda u, v: signed_distance.crescent(u, v, 0.92, bite, offset))
 
 
 def heart(p: Painter) -> None:
-    """Paint a heart."""
+    """Draw a heart."""
     fill = p.tint(0.98, 0.85, 0.85)
-    cut_from_cloth(p, "heart", lambda u, v: signed_distance.heart(u, v, 0.88), fill, reach=1.1)
+    textured_shape(p, "heart", lambda u, v: signed_distance.heart(u, v, 0.88), fill, reach=1.1)
 
 
 def arrow(p: Painter) -> None:
-    """Paint an arrow."""
+    """Draw an arrow."""
     width, head, wide = p.uniform(0.12, 0.22), p.uniform(-0.05, 0.2), p.uniform(0.48, 0.66)
 
     def whole(u: Array, v: Array) -> Array:
@@ -135,11 +131,11 @@ def arrow(p: Painter) -> None:
 
 
 def drop(p: Painter) -> None:
-    """Paint a drop of water with a glint."""
+    """Draw a drop of water with a glint."""
     fill = p.tint(0.56, 0.7, 0.85)
     radius = p.uniform(0.5, 0.6)
     p.part("drop", lambda u, v: signed_distance.drop(u, v - 0.35, radius, 1.3), fill, shadow=True)
-    glint = lift(fill, 0.7)
+    glint = lighten(fill, 0.7)
     p.part(
         "glint",
         lambda u, v: signed_distance.arc(u, v, radius * 0.62, 0.6, 0.1),
@@ -152,7 +148,7 @@ def drop(p: Painter) -> None:
 
 
 def lightning(p: Painter) -> None:
-    """Paint a bolt of lightning."""
+    """Draw a bolt of lightning."""
     fat = p.uniform(0.0, 0.12)
     points = [
         (0.1 - fat, -1.0),
@@ -174,8 +170,8 @@ def lightning(p: Painter) -> None:
 
 
 def pinwheel(p: Painter) -> None:
-    """Paint a disc of sectors in two colours."""
-    blades, twist = p.count(3, 6), p.uniform(-1.3, 1.3)
+    """Draw a pinwheel: a disc of sectors in two colours."""
+    blades, twist = p.integer(3, 6), p.uniform(-1.3, 1.3)
     p.part("disc", lambda u, v: signed_distance.disc(u, v, 0.95), p.palette.second, shadow=True)
     fill = distinct(p.palette.main, p.palette.second, INK_GAP, LUMA_GAP)
     p.part(
@@ -184,9 +180,9 @@ def pinwheel(p: Painter) -> None:
 
 
 def snowflake(p: Painter) -> None:
-    """Paint six branched arms."""
+    """Draw a snowflake with six branched arms."""
     width, twig, at = p.uniform(0.05, 0.08), p.uniform(0.2, 0.32), p.uniform(0.45, 0.62)
-    fill = p.shown(lift(p.palette.main, 0.6)) if p.chance(0.5) else p.palette.main
+    fill = p.visible(lighten(p.palette.main, 0.6)) if p.chance(0.5) else p.palette.main
 
     def flake(u: Array, v: Array) -> Array:
         step = math.pi / 3

@@ -1,8 +1,4 @@
-"""Views: whole pictures made of things that SketchWorld knows, up to the horizon.
-
-Every function paints one subject with a `Painter`, in the scene's coordinates, which run from -1 to
-1 both ways.
-"""
+"""Views with a horizon and many objects, in the coordinates of the scene, from -1 to 1."""
 
 from __future__ import annotations
 
@@ -16,33 +12,33 @@ import numpy as np
 from core.sketchworld import signed_distance
 from core.sketchworld.marks import WHITE, spot, stroke
 from core.sketchworld.painter import Painter, Pose
-from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, lift, rgb
+from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, lighten, rgb
 from core.sketchworld.signed_distance import Array, Point
 from core.sketchworld.subjects import outdoors, plants, vehicles
 from core.sketchworld.textures import EVERYWHERE
 
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:
-    """Paint a sky that changes from one colour above to another at the horizon."""
+    """Draw a sky with a gradient from the colour `top` to the colour `foot` at the horizon."""
 
-    def halfway(u: Array, v: Array) -> Array:
+    def inside(u: Array, v: Array) -> Array:
         return 0.0 * u + 0.0 * v - EVERYWHERE
 
-    p.part("sky", halfway, top, reach=EVERYWHERE, line=0.0, shade=0.0)
+    p.part("sky", inside, top, reach=EVERYWHERE, line=0.0, shade=0.0)
     share = np.clip((p.axis + 1.0) / 1.6, 0.0, 1.0)[None, :, None]
     p.image += (foot - top)[:, None, None] * share
 
 
 def _day(p: Painter) -> tuple[Array, Array]:
-    """Draw the colours of a sky: by day, or in the evening."""
+    """Return random colours of a sky, at the top and at the horizon, by day or in the evening."""
     if p.chance(0.25):
         return rgb(p.uniform(0.62, 0.80), 0.45, 0.75), rgb(p.uniform(0.02, 0.10), 0.5, 1.0)
     top = rgb(p.uniform(0.52, 0.60), p.uniform(0.35, 0.7), p.uniform(0.85, 1.0))
-    return top, lift(top, 0.6)
+    return top, lighten(top, 0.6)
 
 
 def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill: Array) -> None:
-    """Paint ground that rises to `crest` at the column `at`, and falls off by `bulge` per unit."""
+    """Draw ground up to the row `crest` at the column `at`, lower by `bulge * (u - at) ** 2`."""
     p.part(
         concept,
         lambda u, v: (crest + bulge * (u - at) ** 2 - v) * 0.9,
@@ -54,14 +50,14 @@ def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill:
 
 
 def _colours(p: Painter, ground: Array, turn: float) -> Palette:
-    """Return the picture's palette on another ground, its hues turned by `turn`."""
+    """Return the drawing's palette with another background, and with the main hue `turn`."""
     main = distinct(rgb(turn, 0.7, 0.85), ground, GROUND_GAP, LUMA_GAP)
     second = distinct(rgb(turn + 0.45, 0.7, 0.6), main, 0.3)
     accent = distinct(rgb(turn + 0.62, 0.8, 0.9), main, 0.3)
     return replace(p.palette, ground=ground, main=main, second=second, accent=accent)
 
 
-def _thing(
+def _object(
     p: Painter,
     name: str,
     paint: Callable[[Painter], None],
@@ -69,24 +65,24 @@ def _thing(
     scale: float,
     colours: Palette,
 ) -> None:
-    """Paint a whole thing, small, into the view."""
-    frame = Pose(at, scale, p.uniform(-0.05, 0.05), p.uniform(0.92, 1.08), p.chance(0.5))
-    with p.figure(name, frame, colours):
+    """Draw another subject at a small scale into the view."""
+    pose = Pose(at, scale, p.uniform(-0.05, 0.05), p.uniform(0.92, 1.08), p.chance(0.5))
+    with p.figure(name, pose, colours):
         paint(p)
 
 
 def _sun_or_cloud(p: Painter, sky: Array) -> None:
-    """Paint a sun or a cloud or two into a sky."""
+    """Draw a sun, a cloud, both or none into a sky."""
     side = -1.0 if p.chance(0.5) else 1.0
     if p.chance(0.6):
         gold = rgb(p.uniform(0.09, 0.15), p.uniform(0.6, 0.9), 1.0)
-        # A dark ground keeps its light colours; on the sky's own they would be made dark.
-        colours = replace(_colours(p, lift(sky, -0.7), 0.0), main=gold)
+        # With the sky as the background, the sun's light colours would be made dark for contrast.
+        colours = replace(_colours(p, lighten(sky, -0.7), 0.0), main=gold)
         at = (side * p.uniform(0.4, 0.75), p.uniform(-0.75, -0.55))
-        _thing(p, "sun", outdoors.sun, at, p.uniform(0.2, 0.3), colours)
+        _object(p, "sun", outdoors.sun, at, p.uniform(0.2, 0.3), colours)
     if p.chance(0.6):
         at = (-side * p.uniform(0.3, 0.7), p.uniform(-0.8, -0.5))
-        _thing(
+        _object(
             p,
             "cloud",
             outdoors.cloud,
@@ -97,14 +93,14 @@ def _sun_or_cloud(p: Painter, sky: Array) -> None:
 
 
 def night_sky(p: Painter) -> None:
-    """Paint many stars and a moon over dark hills."""
+    """Draw many stars and a moon over dark hills."""
     hue = p.uniform(0.58, 0.80)
     top = rgb(hue, p.uniform(0.5, 0.85), p.uniform(0.10, 0.26))
     _sky(p, top, rgb(hue + p.uniform(-0.06, 0.12), 0.6, p.uniform(0.25, 0.5)))
     side = -1.0 if p.chance(0.5) else 1.0
     moon = (side * p.uniform(0.3, 0.65), p.uniform(-0.6, -0.3))
     glow = rgb(p.uniform(0.11, 0.16), p.uniform(0.1, 0.4), 1.0)
-    for _ in range(p.count(9, 16)):
+    for _ in range(p.integer(9, 16)):
         at = (p.uniform(-0.98, 0.98), p.uniform(-0.98, 0.5))
         if math.dist(at, moon) < 0.4:
             continue
@@ -113,7 +109,7 @@ def night_sky(p: Painter) -> None:
             p.part(
                 "star",
                 partial(signed_distance.star, points=5, radius=size, inner=0.42),
-                lift(glow, p.uniform(0.0, 0.6)),
+                lighten(glow, p.uniform(0.0, 0.6)),
                 at=at,
                 reach=size,
                 turn=p.uniform(-0.6, 0.6),
@@ -139,17 +135,17 @@ def night_sky(p: Painter) -> None:
 
 
 def sea(p: Painter) -> None:
-    """Paint the sea with rows of waves, under a sky, with a boat or two."""
+    """Draw the sea with rows of waves and a boat, under a sky."""
     top, foot = _day(p)
     _sky(p, top, foot)
     _sun_or_cloud(p, top)
     level = p.uniform(-0.15, 0.15)
     water = rgb(p.uniform(0.50, 0.62), p.uniform(0.55, 0.85), p.uniform(0.45, 0.75))
     _hill(p, "water", level, 0.0, 0.0, water)
-    crest = lift(water, p.uniform(0.4, 0.7))
+    crest = lighten(water, p.uniform(0.4, 0.7))
     row, phase = level + p.uniform(0.16, 0.2), p.uniform(0.0, 1.0)
     boat = (p.uniform(-0.5, 0.5), level + p.uniform(-0.12, 0.02))
-    _thing(
+    _object(
         p,
         "boat",
         vehicles.boat,
@@ -170,62 +166,64 @@ def sea(p: Painter) -> None:
 
 
 def meadow(p: Painter) -> None:
-    """Paint a green hill with flowers under a sky."""
+    """Draw a green hill with flowers under a sky."""
     top, foot = _day(p)
     _sky(p, top, foot)
     _sun_or_cloud(p, top)
     green = rgb(p.uniform(0.24, 0.36), p.uniform(0.5, 0.75), p.uniform(0.5, 0.75))
     at = p.uniform(-0.7, 0.7)
-    _hill(p, "hill", p.uniform(-0.1, 0.0), p.uniform(0.05, 0.2), -at, lift(green, 0.3))
+    _hill(p, "hill", p.uniform(-0.1, 0.0), p.uniform(0.05, 0.2), -at, lighten(green, 0.3))
     _hill(p, "grass", p.uniform(0.05, 0.2), p.uniform(0.02, 0.12), at, green)
-    for _ in range(p.count(6, 12)):
+    for _ in range(p.integer(6, 12)):
         a, b = p.uniform(-1.0, 1.0), p.uniform(0.3, 1.0)
         for lean in (-0.05, 0.0, 0.05):
-            stroke(p, "grass", [(a, b), (a + lean, b - 0.12)], 0.03, lift(green, -0.35))
-    count, turn = p.count(4, 6), p.uniform(0.0, 1.0)
+            stroke(p, "grass", [(a, b), (a + lean, b - 0.12)], 0.03, lighten(green, -0.35))
+    count, turn = p.integer(4, 6), p.uniform(0.0, 1.0)
     for k in range(count):
-        depth = (k + p.uniform(0.0, 0.8)) / count  # from the back to the front
+        depth = (k + p.uniform(0.0, 0.8)) / count  # 0 at the back, 1 at the front
         across = ((k * 0.618 + turn) % 1.0) * 1.8 - 0.9
-        colours = _colours(p, lift(green, -0.7), turn + 0.37 * k)
-        _thing(p, "flower", plants.flower, (across, 0.2 + 0.5 * depth), 0.2 + 0.14 * depth, colours)
+        colours = _colours(p, lighten(green, -0.7), turn + 0.37 * k)
+        _object(
+            p, "flower", plants.flower, (across, 0.2 + 0.5 * depth), 0.2 + 0.14 * depth, colours
+        )
 
 
 def village(p: Painter) -> None:
-    """Paint a row of houses under a sky, with a tree between them."""
+    """Draw three houses in a row under a sky; a tree may replace one of them."""
     top, foot = _day(p)
     _sky(p, top, foot)
     _sun_or_cloud(p, top)
     lawn = rgb(p.uniform(0.2, 0.4), p.uniform(0.3, 0.7), p.uniform(0.4, 0.7))
     base = p.uniform(0.5, 0.62)
     _hill(p, "grass", base - 0.12, 0.0, 0.0, lawn)
-    turn, slot = p.uniform(0.0, 1.0), p.count(0, 2)
+    turn, slot = p.uniform(0.0, 1.0), p.integer(0, 2)
     for k, across in enumerate((-0.66, 0.0, 0.66)):
         scale = p.uniform(0.32, 0.4)
         place = (across + p.uniform(-0.04, 0.04), base - 0.86 * scale + 0.06)
         colours = _colours(p, foot, turn + 0.31 * k)
         if k == slot and p.chance(0.6):
-            _thing(p, "tree", plants.tree, place, scale, colours)
+            _object(p, "tree", plants.tree, place, scale, colours)
         else:
-            _thing(p, "house", outdoors.house, place, scale, colours)
+            _object(p, "house", outdoors.house, place, scale, colours)
     if p.chance(0.6):
-        road = lift(lawn, 0.6)
+        road = lighten(lawn, 0.6)
         stroke(p, "road", [(-1.2, base + 0.28), (1.2, base + 0.28)], 0.2, road)
 
 
 def forest(p: Painter) -> None:
-    """Paint many firs, the far ones paler, and a toadstool now and then."""
+    """Draw many firs, the distant ones lighter, and sometimes a toadstool."""
     top, foot = _day(p)
     _sky(p, top, foot)
     green = rgb(p.uniform(0.3, 0.42), p.uniform(0.45, 0.7), p.uniform(0.35, 0.55))
-    _hill(p, "grass", p.uniform(0.25, 0.4), p.uniform(-0.1, 0.1), 0.0, lift(green, 0.35))
+    _hill(p, "grass", p.uniform(0.25, 0.4), p.uniform(-0.1, 0.1), 0.0, lighten(green, 0.35))
     rows = ((5, -0.02, 0.34), (4, 0.16, 0.42), (3, 0.36, 0.52))
     for depth, (count, down, scale) in enumerate(rows):
         shift = p.uniform(-0.2, 0.2)
         for k in range(count):
             across = (k + 0.5) / count * 2.3 - 1.15 + shift + p.uniform(-0.08, 0.08)
             at = (across, down + p.uniform(-0.06, 0.06))
-            tone = replace(_colours(p, foot, 0.35), main=lift(green, 0.3 - 0.25 * depth))
-            _thing(p, "fir", plants.fir, at, scale * p.uniform(0.85, 1.1), tone)
+            tone = replace(_colours(p, foot, 0.35), main=lighten(green, 0.3 - 0.25 * depth))
+            _object(p, "fir", plants.fir, at, scale * p.uniform(0.85, 1.1), tone)
     if p.chance(0.5):
         at = (p.uniform(-0.7, 0.7), 0.78)
-        _thing(p, "mushroom", plants.mushroom, at, 0.17, _colours(p, green, 0.0))
+        _object(p, "mushroom", plants.mushroom, at, 0.17, _colours(p, green, 0.0))

@@ -1,8 +1,4 @@
-"""Things about the house, and an anchor.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle, `u` to the right and `v` down.
-"""
+"""Household objects, and an anchor."""
 
 from __future__ import annotations
 
@@ -13,15 +9,15 @@ import numpy as np
 from core.sketchworld import patterns, signed_distance
 from core.sketchworld.marks import BLACK, THIN_LINE, WHITE, bar, dark_line, spot, stroke
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
-from core.sketchworld.signed_distance import Array, cut, meet, union
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
+from core.sketchworld.signed_distance import Array, difference, intersection, union
 
 
 def umbrella(p: Painter) -> None:
-    """Paint an open umbrella with a crook."""
+    """Draw an open umbrella with a curved handle."""
     cloth = p.palette.main
     other = distinct(p.palette.second, cloth, INK_GAP)
-    stick = p.shown(dark_line(p.palette))
+    stick = p.visible(dark_line(p.palette))
     stroke(p, "stick", [(0.0, -0.98), (0.0, 0.72)], 0.08, stick)
     p.part(
         "handle",
@@ -35,10 +31,10 @@ def umbrella(p: Painter) -> None:
     lobe = 0.95 / lobes
 
     def canopy(u: Array, v: Array) -> Array:
-        dome = meet(signed_distance.ellipse(u, v, 0.97, 0.9), v - 0.02)
-        middle = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # of the nearest lobe
-        notch = signed_distance.ellipse(u - middle, v, lobe, 0.15)
-        return cut(dome, notch)
+        dome = intersection(signed_distance.ellipse(u, v, 0.97, 0.9), v - 0.02)
+        centre = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # of the nearest lobe
+        notch = signed_distance.ellipse(u - centre, v, lobe, 0.15)
+        return difference(dome, notch)
 
     def gore(u: Array, v: Array) -> Array:
         room = np.sqrt(np.maximum(1.0 - (v / 0.9) ** 2, 0.02)) * lobe * 2
@@ -50,7 +46,7 @@ def umbrella(p: Painter) -> None:
 
 
 def cup(p: Painter) -> None:
-    """Paint a cup on a saucer, often steaming."""
+    """Draw a cup on a saucer, often with steam."""
     china = p.palette.main
     p.part(
         "handle",
@@ -73,7 +69,7 @@ def cup(p: Painter) -> None:
     p.part(
         "rim",
         lambda u, v: signed_distance.ellipse(u, v, 0.68, 0.14),
-        lift(china, 0.4),
+        lighten(china, 0.4),
         at=(0.0, -0.3),
         reach=0.7,
     )
@@ -88,21 +84,21 @@ def cup(p: Painter) -> None:
     p.part(
         "saucer",
         lambda u, v: signed_distance.ellipse(u, v, 0.92, 0.12),
-        p.shown(distinct(p.palette.second, china, INK_GAP)),
+        p.visible(distinct(p.palette.second, china, INK_GAP)),
         at=(0.0, 0.78),
         reach=0.92,
     )
     if p.chance(0.75):
-        steam = p.shown(lift(p.palette.ground, 0.5))
+        steam = p.visible(lighten(p.palette.ground, 0.5))
         for a in (-0.28, 0.02, 0.32):
             points = [(a, -0.52), (a + 0.1, -0.66), (a - 0.04, -0.82), (a + 0.07, -0.98)]
             stroke(p, "steam", points, 0.065, steam)
 
 
 def key(p: Painter) -> None:
-    """Paint a key: bow, shaft, bit."""
+    """Draw a key: bow, shaft, bit."""
     metal = p.tint(0.13, 0.65, 0.85)
-    bow, teeth = p.uniform(0.26, 0.32), p.count(2, 3)
+    bow, teeth = p.uniform(0.26, 0.32), p.integer(2, 3)
 
     def whole(u: Array, v: Array) -> Array:
         parts = [
@@ -119,9 +115,9 @@ def key(p: Painter) -> None:
 
 
 def clock(p: Painter) -> None:
-    """Paint a clock face with twelve marks and two hands."""
+    """Draw a clock face with twelve marks and two hands."""
     rim = p.palette.main
-    dial = distinct(lift(p.palette.second, 0.75), rim, INK_GAP, LUMA_GAP)
+    dial = distinct(lighten(p.palette.second, 0.75), rim, INK_GAP, LUMA_GAP)
     ink = BLACK if luma(dial) > 0.4 else WHITE
     round_ = ("circle",)
     p.part("rim", lambda u, v: signed_distance.disc(u, v, 0.96), rim, shadow=True, also=round_)
@@ -154,8 +150,8 @@ def clock(p: Painter) -> None:
 
 
 def ice_cream(p: Painter) -> None:
-    """Paint an ice cream: a waffle cone and one to three scoops."""
-    waffle = p.shown(rgb(0.09, p.uniform(0.5, 0.7), p.uniform(0.7, 0.9)))
+    """Draw an ice cream: a waffle cone and one to three scoops."""
+    waffle = p.visible(rgb(0.09, p.uniform(0.5, 0.7), p.uniform(0.7, 0.9)))
     cone = [(-0.44, 0.0), (0.44, 0.0), (0.0, 1.0)]
     p.part(
         "cone",
@@ -163,11 +159,11 @@ def ice_cream(p: Painter) -> None:
         waffle,
         reach=1.05,
         pattern=lambda u, v: patterns.hatching(u / 0.2, v / 0.2, 0.22) * 0.2,
-        ink=lift(waffle, -0.4),
+        ink=lighten(waffle, -0.4),
         also=("hatching",),
     )
-    scoops = p.count(1, 3)
-    flavours = [p.palette.main, p.shown(p.palette.second), p.shown(p.palette.accent)]
+    scoops = p.integer(1, 3)
+    flavours = [p.palette.main, p.visible(p.palette.second), p.visible(p.palette.accent)]
     places = {
         1: [(0.0, -0.2)],
         2: [(-0.22, -0.16), (0.22, -0.2)],
@@ -182,7 +178,7 @@ def ice_cream(p: Painter) -> None:
 
 
 def crown(p: Painter) -> None:
-    """Paint a crown with jewels."""
+    """Draw a crown with jewels."""
     gold = p.tint(0.13, 0.75, 0.92)
     peaks = [
         (-0.86, -0.42),
@@ -198,14 +194,14 @@ def crown(p: Painter) -> None:
     )
     jewel = distinct(p.palette.accent, gold, 0.45)
     for at in ((-0.86, -0.5), (0.0, -0.74), (0.86, -0.5)):
-        spot(p, "jewel", at, 0.12, p.shown(jewel))
-    bar(p, "band", (0.0, 0.56), (0.7, 0.11), lift(gold, -0.25))
+        spot(p, "jewel", at, 0.12, p.visible(jewel))
+    bar(p, "band", (0.0, 0.56), (0.7, 0.11), lighten(gold, -0.25))
     for a in (-0.36, 0.0, 0.36):
         spot(p, "jewel", (a, 0.3), 0.1, jewel)
 
 
 def anchor(p: Painter) -> None:
-    """Paint an anchor: ring, shank, stock, arms with flukes."""
+    """Draw an anchor: ring, shank, stock, arms with flukes."""
     iron = p.palette.main
     width = p.uniform(0.1, 0.14)
 

@@ -1,8 +1,4 @@
-"""Sky, buildings and what moves about between them.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle, `u` to the right and `v` down.
-"""
+"""Sky and buildings."""
 
 from __future__ import annotations
 
@@ -11,15 +7,25 @@ import math
 import numpy as np
 
 from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import WHITE, bar, glass_colour, pane, patch, right_angles, spot, stroke
+from core.sketchworld.marks import (
+    WHITE,
+    bar,
+    glass_colour,
+    mirrored,
+    pane,
+    patch,
+    right_angles,
+    spot,
+    stroke,
+)
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
-from core.sketchworld.signed_distance import Array, cut, meet, union
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
+from core.sketchworld.signed_distance import Array, difference, intersection, union
 
 
 def cloud(p: Painter) -> None:
-    """Paint a cloud with a flat foot."""
-    fill = p.shown(lift(p.palette.main, 0.75)) if p.chance(0.6) else p.palette.main
+    """Draw a cloud with a flat bottom."""
+    fill = p.visible(lighten(p.palette.main, 0.75)) if p.chance(0.6) else p.palette.main
     left, right, top = p.uniform(0.32, 0.4), p.uniform(0.34, 0.44), p.uniform(0.48, 0.56)
 
     def puffs(u: Array, v: Array) -> Array:
@@ -29,14 +35,14 @@ def cloud(p: Painter) -> None:
             signed_distance.disc(u - 0.52, v - 0.1, right),
             signed_distance.box(u, v - 0.3, 0.6, 0.25),
         )
-        return cut(parts, 0.45 - v)
+        return difference(parts, 0.45 - v)
 
     p.part("cloud", puffs, fill, reach=1.0, shadow=True)
 
 
 def rainbow(p: Painter) -> None:
-    """Paint half rings of many colours, one within the other."""
-    bands = p.count(4, 6)
+    """Draw a rainbow: concentric half rings of several colours, sometimes with clouds."""
+    bands = p.integer(4, 6)
     width = p.uniform(0.09, 0.13)
     natural = p.chance(0.7)
     start = 0.0 if natural else p.uniform(0.0, 1.0)
@@ -54,7 +60,7 @@ def rainbow(p: Painter) -> None:
             p.part(
                 "cloud",
                 lambda u, v: signed_distance.ellipse(u, v, 0.34, 0.18),
-                p.shown(lift(p.palette.second, 0.8)),
+                p.visible(lighten(p.palette.second, 0.8)),
                 at=(side, 0.45),
                 reach=0.36,
                 line=0.0,
@@ -62,9 +68,9 @@ def rainbow(p: Painter) -> None:
 
 
 def sun(p: Painter) -> None:
-    """Paint the sun with pointed or straight rays."""
+    """Draw the sun with pointed or straight rays."""
     gold = p.tint(0.13, 0.85, 0.98)
-    count, core = p.count(8, 13), p.uniform(0.48, 0.58)
+    count, core = p.integer(8, 13), p.uniform(0.48, 0.58)
     step = math.pi / count
     pointed = p.chance(0.5)
 
@@ -77,18 +83,18 @@ def sun(p: Painter) -> None:
             return np.maximum(off - (0.98 - far) * 0.42, core + 0.02 - far) * 0.9
         return np.maximum(np.maximum(off - 0.055, far - 0.98), core + 0.12 - far)
 
-    p.part("ray", rays, lift(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
+    p.part("ray", rays, lighten(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
     p.part("sun", lambda u, v: signed_distance.disc(u, v, core), gold, reach=core, also=("circle",))
 
 
 def house(p: Painter) -> None:
-    """Paint a house: wall, roof, door, windows, chimney."""
+    """Draw a house: wall, roof, door, windows, chimney."""
     wall = p.palette.main
-    roof = p.shown(distinct(p.tint(0.02, 0.7, 0.65, p.palette.second), wall, INK_GAP))
+    roof = p.visible(distinct(p.tint(0.02, 0.7, 0.65, p.palette.second), wall, INK_GAP))
     door = distinct(p.palette.accent, wall, INK_GAP)
     wide, eaves = p.uniform(0.64, 0.76), p.uniform(-0.2, -0.08)
     if p.chance(0.7):
-        bar(p, "chimney", (0.42, -0.6), (0.1, 0.28), lift(roof, -0.3))
+        bar(p, "chimney", (0.42, -0.6), (0.1, 0.28), lighten(roof, -0.3))
     brick = p.chance(0.35)
     half = (0.86 - eaves) / 2
     p.part(
@@ -99,7 +105,7 @@ def house(p: Painter) -> None:
         reach=math.hypot(wide, half),
         shadow=True,
         pattern=(lambda u, v: patterns.bricks(u / 0.36, v / 0.36, 0.8) * 0.36) if brick else None,
-        ink=lift(wall, -0.22),
+        ink=lighten(wall, -0.22),
         also=("bricks",) if brick else (),
         corners=right_angles((wide, half)),
     )
@@ -113,7 +119,7 @@ def house(p: Painter) -> None:
 
 
 def window(p: Painter) -> None:
-    """Paint a window: frame, panes, sill, often curtains."""
+    """Draw a window: frame, panes, sill, often curtains."""
     frame = p.palette.main
     glass = distinct(glass_colour(p), frame, 0.35, LUMA_GAP)
     wide, high = p.uniform(0.6, 0.74), p.uniform(0.72, 0.86)
@@ -146,34 +152,27 @@ def window(p: Painter) -> None:
         corners=right_angles((wide, high)),
     )
     for a, b in ((-0.3, -0.35), (0.34, 0.4)):
-        stroke(p, "glint", [(a - 0.1, b + 0.12), (a + 0.1, b - 0.12)], 0.05, lift(glass, 0.6))
+        stroke(p, "glint", [(a - 0.1, b + 0.12), (a + 0.1, b - 0.12)], 0.05, lighten(glass, 0.6))
     if p.chance(0.4):
         cloth = distinct(p.palette.accent, glass, INK_GAP)
         for side in (-1, 1):
-            corners = [
-                (side * wide, -high),
-                (side * 0.05, -high),
-                (side * (wide - 0.14), high * 0.2),
-                (side * wide, high * 0.9),
-            ]
-            if side > 0:
-                corners.reverse()
-            patch(p, "curtain", corners, cloth, 0.0)
-    bar(p, "sill", (0.0, high + 0.17), (wide + 0.26, 0.08), lift(frame, -0.15))
+            corners = [(wide, high * 0.9), (wide - 0.14, high * 0.2), (0.05, -high), (wide, -high)]
+            patch(p, "curtain", mirrored(corners, side), cloth, 0.0)
+    bar(p, "sill", (0.0, high + 0.17), (wide + 0.26, 0.08), lighten(frame, -0.15))
 
 
 def castle(p: Painter) -> None:
-    """Paint a castle: two towers with battlements, a gate, flags."""
+    """Draw a castle: two towers with battlements, a gate, flags."""
     stone = p.palette.main
-    dark = lift(stone, -0.65) if luma(stone) > 0.3 else lift(stone, 0.7)
-    roof = p.shown(distinct(p.palette.accent, stone, INK_GAP))
+    dark = lighten(stone, -0.65) if luma(stone) > 0.3 else lighten(stone, 0.7)
+    roof = p.visible(distinct(p.palette.accent, stone, INK_GAP))
     pointed = p.chance(0.5)
     period = p.uniform(0.2, 0.24)
 
     def battlement(u: Array, v: Array, half: float, high: float) -> Array:
-        return cut(
+        return difference(
             signed_distance.box(u, v, half, high),
-            meet(patterns.stripes(u / period, v, 0.5) * period, v + high - 0.14),
+            intersection(patterns.stripes(u / period, v, 0.5) * period, v + high - 0.14),
         )
 
     p.part("wall", lambda u, v: battlement(u, v, 0.5, 0.6), stone, at=(0.0, 0.4), reach=0.8)

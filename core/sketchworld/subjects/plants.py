@@ -1,8 +1,4 @@
-"""The plants of SketchWorld, and what grows on them.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle, `u` to the right and `v` down.
-"""
+"""Plants and fruit."""
 
 from __future__ import annotations
 
@@ -13,17 +9,17 @@ import numpy as np
 from core.sketchworld import signed_distance
 from core.sketchworld.marks import WHITE, patch, spot, stroke
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import INK_GAP, distinct, lift, luma, rgb
-from core.sketchworld.signed_distance import Array, meet, union
+from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb
+from core.sketchworld.signed_distance import Array, intersection, union
 
 
 def flower(p: Painter) -> None:
-    """Paint a blossom: petals about a heart, often with a stem and leaves."""
-    count = p.count(5, 9)
+    """Draw a flower: petals around a centre, often with a stem and leaves."""
+    count = p.integer(5, 9)
     stem = p.chance(0.5)
     centre = (0.0, -0.25) if stem else (0.0, 0.0)
     grow = 0.7 if stem else 1.0
-    green = p.shown(rgb(p.uniform(0.26, 0.4), 0.7, 0.55))
+    green = p.visible(rgb(p.uniform(0.26, 0.4), 0.7, 0.55))
     if stem:
         stroke(p, "stem", [(0.0, -0.2), (0.03, 1.0)], 0.1, green)
         for side in (-1, 1):
@@ -53,10 +49,10 @@ def flower(p: Painter) -> None:
 
 
 def leaf(p: Painter) -> None:
-    """Paint a leaf with a midrib and side veins."""
+    """Draw a leaf with a midrib and side veins."""
     green = p.tint(0.3, 0.65, 0.55)
-    vein = lift(green, 0.55) if luma(green) < 0.5 else lift(green, -0.5)
-    stroke(p, "stem", [(-1.05, 0.0), (-0.7, 0.0)], 0.09, lift(green, -0.3))
+    vein = lighten(green, 0.55) if luma(green) < 0.5 else lighten(green, -0.5)
+    stroke(p, "stem", [(-1.05, 0.0), (-0.7, 0.0)], 0.09, lighten(green, -0.3))
     wide = p.uniform(0.42, 0.56)
     p.part(
         "leaf",
@@ -75,9 +71,9 @@ def leaf(p: Painter) -> None:
 
 
 def tree(p: Painter) -> None:
-    """Paint a broad-leaved tree: trunk and a round, puffy crown, now and then with fruit."""
+    """Draw a broad-leaved tree: a trunk and a round crown, sometimes with fruit."""
     crown = p.tint(0.32, 0.65, 0.55)
-    bark = p.shown(rgb(0.07, p.uniform(0.4, 0.7), p.uniform(0.25, 0.45)))
+    bark = p.visible(rgb(0.07, p.uniform(0.4, 0.7), p.uniform(0.25, 0.45)))
     trunk = [(-0.1, -0.2), (0.1, -0.2), (0.17, 1.0), (-0.17, 1.0)]
     p.part("trunk", lambda u, v: signed_distance.convex(u, v, trunk), bark, reach=1.05)
     puffs = [(0.0, -0.55, 0.42), (-0.42, -0.28, 0.36), (0.42, -0.28, 0.36), (0.0, -0.1, 0.38)]
@@ -95,7 +91,7 @@ def tree(p: Painter) -> None:
             p.part(
                 "foliage",
                 lambda u, v: signed_distance.arc(u, v, 0.15, 0.8, 0.055),
-                lift(crown, -0.3),
+                lighten(crown, -0.3),
                 at=at,
                 reach=0.2,
                 line=0.0,
@@ -103,9 +99,9 @@ def tree(p: Painter) -> None:
 
 
 def fir(p: Painter) -> None:
-    """Paint a fir: pointed tiers on a short trunk."""
+    """Draw a fir: pointed tiers on a short trunk."""
     green = p.tint(0.38, 0.6, 0.45)
-    bark = p.shown(rgb(0.07, 0.55, 0.35))
+    bark = p.visible(rgb(0.07, 0.55, 0.35))
     p.part(
         "trunk", lambda u, v: signed_distance.box(u, v, 0.1, 0.2), bark, at=(0.0, 0.82), reach=0.25
     )
@@ -114,7 +110,7 @@ def fir(p: Painter) -> None:
         top, foot = -1.0 + 0.42 * tier, -0.28 + 0.5 * tier
         wide = spread * (0.62 + 0.2 * tier)
         corners = [(0.0, top), (wide, foot), (-wide, foot)]
-        tone = lift(green, 0.12 * (tiers - tier - 1))
+        tone = lighten(green, 0.12 * (tiers - tier - 1))
         patch(p, "tier", corners, tone, reach=1.1)
     if p.chance(0.25):
         p.part(
@@ -127,15 +123,15 @@ def fir(p: Painter) -> None:
 
 
 def mushroom(p: Painter) -> None:
-    """Paint a toadstool: spotted cap on a pale stem."""
+    """Draw a toadstool: spotted cap on a pale stem."""
     cap = p.tint(0.0, 0.85, 0.8)
-    pale = p.shown(rgb(0.11, 0.15, 0.95))
+    pale = p.visible(rgb(0.11, 0.15, 0.95))
     stem = [(-0.17, -0.1), (0.17, -0.1), (0.26, 0.95), (-0.26, 0.95)]
     p.part("stem", lambda u, v: signed_distance.convex(u, v, stem) - 0.03, pale, reach=1.05)
     high = p.uniform(0.75, 0.95)
 
     def dome(u: Array, v: Array) -> Array:
-        return meet(signed_distance.ellipse(u, v, 0.9, high), v - 0.1)
+        return intersection(signed_distance.ellipse(u, v, 0.9, high), v - 0.1)
 
     p.part("cap", dome, cap, at=(0.0, 0.02), reach=1.0, shadow=True)
     dots = distinct(WHITE, cap, 0.4)
@@ -150,26 +146,28 @@ def mushroom(p: Painter) -> None:
 
 
 def apple(p: Painter) -> None:
-    """Paint an apple with stalk, leaf and glint."""
+    """Draw an apple with stalk, leaf and glint."""
     skin = p.tint(0.99 if p.chance(0.6) else 0.26, 0.8, 0.82)
 
     def body(u: Array, v: Array) -> Array:
         a = np.abs(u)
         lobes = signed_distance.ellipse(a - 0.3, v, 0.5, 0.66)
-        return signed_distance.melt(lobes, signed_distance.ellipse(u, v - 0.12, 0.45, 0.5), 0.12)
+        return signed_distance.smooth_union(
+            lobes, signed_distance.ellipse(u, v - 0.12, 0.45, 0.5), 0.12
+        )
 
     stroke(
         p,
         "stalk",
         signed_distance.curve((0.0, -0.4), (0.0, -0.75), (0.12, -0.95), 4),
         0.09,
-        p.shown(rgb(0.07, 0.6, 0.3)),
+        p.visible(rgb(0.07, 0.6, 0.3)),
     )
     p.part("apple", body, skin, at=(0.0, 0.18), reach=0.9, shadow=True)
     p.part(
         "leaf",
         lambda u, v: signed_distance.almond(u, v, 0.3, 0.13),
-        p.shown(rgb(0.3, 0.7, 0.6)),
+        p.visible(rgb(0.3, 0.7, 0.6)),
         at=(0.34, -0.72),
         reach=0.3,
         turn=-0.4,
@@ -177,7 +175,7 @@ def apple(p: Painter) -> None:
     p.part(
         "glint",
         lambda u, v: signed_distance.ellipse(u, v, 0.09, 0.19),
-        lift(skin, 0.7),
+        lighten(skin, 0.7),
         at=(-0.42, -0.06),
         reach=0.2,
         turn=0.4,
@@ -186,9 +184,9 @@ def apple(p: Painter) -> None:
 
 
 def cactus(p: Painter) -> None:
-    """Paint a ribbed cactus with two arms, often in a pot."""
+    """Draw a ribbed cactus with two arms in a pot, sometimes with a flower."""
     green = p.tint(0.37, 0.6, 0.55)
-    rib = lift(green, -0.4) if luma(green) > 0.35 else lift(green, 0.5)
+    rib = lighten(green, -0.4) if luma(green) > 0.35 else lighten(green, 0.5)
     low, high = p.uniform(0.05, 0.25), p.uniform(-0.25, 0.0)
 
     def body(u: Array, v: Array) -> Array:

@@ -1,8 +1,4 @@
-"""What rolls, sails and flies.
-
-Every function paints one subject with a `Painter`, in the figure's own coordinates: the figure
-fills about the unit circle, `u` to the right and `v` down.
-"""
+"""Vehicles, and a wheel."""
 
 from __future__ import annotations
 
@@ -14,32 +10,33 @@ from core.sketchworld.marks import (
     bar,
     dark_line,
     glass_colour,
+    mirrored,
     patch,
     spot,
     stroke,
     wheel_at,
 )
 from core.sketchworld.painter import Painter
-from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lift, luma, rgb
-from core.sketchworld.signed_distance import Array, meet
+from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
+from core.sketchworld.signed_distance import Array, intersection
 
 
 def wheel(p: Painter) -> None:
-    """Paint a spoked wheel."""
-    tyre = p.shown(dark_line(p.palette)) if p.chance(0.4) else p.palette.main
-    rim = p.shown(distinct(p.palette.second, tyre, INK_GAP))
+    """Draw a spoked wheel."""
+    tyre = p.visible(dark_line(p.palette)) if p.chance(0.4) else p.palette.main
+    rim = p.visible(distinct(p.palette.second, tyre, INK_GAP))
     if p.chance(0.5):
         p.part(
             "disc",
             lambda u, v: signed_distance.disc(u, v, 0.93),
-            lift(p.palette.ground, 0.25),
+            lighten(p.palette.ground, 0.25),
             line=0.0,
         )
-    wheel_at(p, (0.0, 0.0), 0.95, p.count(5, 10), tyre, rim, p.uniform(0.16, 0.3))
+    wheel_at(p, (0.0, 0.0), 0.95, p.integer(5, 10), tyre, rim, p.uniform(0.16, 0.3))
 
 
 def car(p: Painter) -> None:
-    """Paint a car from the side."""
+    """Draw a car from the side."""
     paint = p.palette.main
     glass = distinct(glass_colour(p), paint, INK_GAP)
     roof, back = p.uniform(-0.62, -0.5), p.uniform(-0.75, -0.55)
@@ -59,18 +56,18 @@ def car(p: Painter) -> None:
         shadow=True,
     )
     bar(p, "lamp", (0.9, 0.06), (0.07, 0.07), rgb(0.14, 0.5, 1.0), 0.0)
-    stroke(p, "door", [(-0.1, -0.06), (-0.1, 0.32)], 0.04, lift(paint, -0.45))
-    tyre = p.shown(BLACK) if luma(p.palette.ground) < 0.2 else BLACK
+    stroke(p, "door", [(-0.1, -0.06), (-0.1, 0.32)], 0.04, lighten(paint, -0.45))
+    tyre = p.visible(BLACK) if luma(p.palette.ground) < 0.2 else BLACK
     for side in (-0.55, 0.55):
         spot(p, "wheel", (side, 0.4), 0.27, tyre)
         spot(p, "hub", (side, 0.4), 0.13, rgb(0.0, 0.0, 0.8))
 
 
 def bicycle(p: Painter) -> None:
-    """Paint a bicycle from the side."""
+    """Draw a bicycle from the side."""
     frame = p.palette.main
-    tyre = p.shown(dark_line(p.palette))
-    spoke = p.shown(lift(p.palette.ground, 0.3))
+    tyre = p.visible(dark_line(p.palette))
+    spoke = p.visible(lighten(p.palette.ground, 0.3))
     radius = p.uniform(0.40, 0.44)
     back, front = (-0.58, 0.32), (0.58, 0.32)
     for at in (back, front):
@@ -85,41 +82,38 @@ def bicycle(p: Painter) -> None:
 
 
 def boat(p: Painter) -> None:
-    """Paint a sailing boat on waves."""
+    """Draw a sailing boat on waves."""
     hull = p.palette.main
-    sail = p.shown(lift(p.palette.second, 0.5))
-    mast = p.shown(rgb(0.07, 0.6, 0.3))
+    sail = p.visible(lighten(p.palette.second, 0.5))
+    mast = p.visible(rgb(0.07, 0.6, 0.3))
     stroke(p, "mast", [(0.0, -0.98), (0.0, 0.4)], 0.08, mast)
     patch(p, "sail", [(0.08, -0.9), (0.78, 0.22), (0.08, 0.22)], sail)
     if p.chance(0.7):
-        patch(p, "sail", [(-0.08, -0.7), (-0.08, 0.22), (-0.6, 0.22)], lift(sail, -0.15))
+        patch(p, "sail", [(-0.08, -0.7), (-0.08, 0.22), (-0.6, 0.22)], lighten(sail, -0.15))
     patch(p, "hull", [(-0.88, 0.34), (0.95, 0.34), (0.6, 0.8), (-0.58, 0.8)], hull)
     if p.chance(0.6):
         patch(p, "flag", [(0.0, -1.02), (-0.26, -0.92), (0.0, -0.82)], p.palette.accent, 0.0)
-    water = p.shown(rgb(0.57, 0.7, 0.7))
+    water = p.visible(rgb(0.57, 0.7, 0.7))
     for level in (0.78, 0.95):
         points = [(-1.1 + 0.22 * k, level + (0.05 if k % 2 else -0.05)) for k in range(11)]
         stroke(p, "wave", points, 0.075, water)
 
 
 def rocket(p: Painter) -> None:
-    """Paint a rocket: body, nose, fins, porthole, flame."""
-    body = p.shown(lift(p.palette.main, 0.45)) if p.chance(0.5) else p.palette.main
-    trim = p.shown(distinct(p.palette.accent, body, INK_GAP))
+    """Draw a rocket: body, nose, fins, porthole, flame."""
+    body = p.visible(lighten(p.palette.main, 0.45)) if p.chance(0.5) else p.palette.main
+    trim = p.visible(distinct(p.palette.accent, body, INK_GAP))
     for corners, hue in (
         ([(-0.2, 0.55), (0.2, 0.55), (0.0, 1.08)], 0.06),
         ([(-0.11, 0.55), (0.11, 0.55), (0.0, 0.88)], 0.14),
     ):
         patch(p, "flame", corners, rgb(hue, 0.9, 1.0), 0.0)
     for side in (-1.0, 1.0):
-        fin = [(side * 0.2, 0.1), (side * 0.66, 0.72), (side * 0.2, 0.56)]
-        if side < 0:
-            fin.reverse()
-        patch(p, "fin", fin, trim)
+        patch(p, "fin", mirrored([(0.2, 0.1), (0.66, 0.72), (0.2, 0.56)], side), trim)
     wide = p.uniform(0.34, 0.42)
 
     def hull(u: Array, v: Array) -> Array:
-        return meet(signed_distance.almond(v, u, 1.1, wide), v - 0.5)
+        return intersection(signed_distance.almond(v, u, 1.1, wide), v - 0.5)
 
     p.part(
         "rocket",
@@ -135,16 +129,16 @@ def rocket(p: Painter) -> None:
 
 
 def balloon(p: Painter) -> None:
-    """Paint a hot-air balloon with gores and a basket."""
+    """Draw a striped hot-air balloon with a basket."""
     cloth = p.palette.main
     other = distinct(p.palette.second, cloth, INK_GAP, LUMA_GAP)
     gores = p.uniform(2.0, 3.2)
-    rope = p.shown(dark_line(p.palette))
+    rope = p.visible(dark_line(p.palette))
     for side in (-1, 1):
         stroke(p, "rope", [(side * 0.34, 0.2), (side * 0.13, 0.76)], 0.04, rope)
 
     def envelope(u: Array, v: Array) -> Array:
-        return signed_distance.melt(
+        return signed_distance.smooth_union(
             signed_distance.disc(u, v + 0.32, 0.66),
             signed_distance.convex(u, v, [(-0.5, 0.0), (0.5, 0.0), (0.16, 0.5), (-0.16, 0.5)]),
             0.1,
@@ -155,4 +149,4 @@ def balloon(p: Painter) -> None:
         return patterns.stripes(np.arcsin(np.clip(u / room, -1.0, 1.0)) * (gores / 2), v, 0.5) * 0.4
 
     p.part("balloon", envelope, cloth, reach=1.0, pattern=gore, ink=other, shadow=True)
-    bar(p, "basket", (0.0, 0.85), (0.17, 0.13), p.shown(rgb(0.08, 0.6, 0.5)))
+    bar(p, "basket", (0.0, 0.85), (0.17, 0.13), p.visible(rgb(0.08, 0.6, 0.5)))

@@ -10,7 +10,7 @@ from core.sketchworld.annotation import Annotation, Mask
 from core.sketchworld.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES, KINDS
 from core.sketchworld.marks import bar, spot
 from core.sketchworld.painter import CORNER, Light, Painter, Pose
-from core.sketchworld.palette import palette, rgb
+from core.sketchworld.palette import random_palette, rgb
 from core.sketchworld.world import CLASSES, draw
 
 EVERY_CLASS = pytest.mark.parametrize("label", range(len(CLASSES)), ids=CLASSES)
@@ -21,7 +21,7 @@ def flat_painter(size: int = 41, line: float = 0.0) -> Painter:
     """Return a painter on a plain ground in an even light, with an annotation."""
     rng = np.random.default_rng(0)
     light = Light(0.0, 0.0, line, 0.0)
-    return Painter(size, rng, palette(rng), light, Pose(), Annotation(size))
+    return Painter(size, rng, random_palette(rng), light, Pose(), Annotation(size))
 
 
 def truth(painter: Painter) -> dict[str, Mask]:

@@ -121,5 +121,5 @@ def test_union_meet_and_cut_are_those_of_sets() -> None:
     first, second = signed_distance.disc(u, v, 0.8), signed_distance.box(u - 0.5, v, 0.5, 0.3)
     a, b = first < 0, second < 0
     np.testing.assert_array_equal(signed_distance.union(first, second) < 0, a | b)
-    np.testing.assert_array_equal(signed_distance.meet(first, second) < 0, a & b)
-    np.testing.assert_array_equal(signed_distance.cut(first, second) < 0, a & ~(second <= 0))
+    np.testing.assert_array_equal(signed_distance.intersection(first, second) < 0, a & b)
+    np.testing.assert_array_equal(signed_distance.difference(first, second) < 0, a & ~(second <= 0))
