@@ -1,10 +1,10 @@
-"""Paintings that the project draws itself, to lend their style: each a way to put down paint.
+"""Generated paintings as style images, each with another technique.
 
-Strokes that swirl, a pointillist's dots, a mosaic, a woodcut and stained glass. All are drawn from
-a seed, at any size, and never twice in the same place: a style is what happens everywhere.
+There are swirling strokes, a pointillist's dots, a mosaic, a woodcut and stained glass. Each can be
+drawn from any seed and at any size, and its texture covers the whole image.
 
-One that takes seconds to draw lies beside this page, finished: ``python -m
-explorer.prebuilt.pictures paintings`` draws it anew.
+A painting that takes seconds to draw is stored in this folder. ``python -m
+explorer.prebuilt.pictures paintings`` draws it again.
 """
 
 import functools
@@ -21,34 +21,33 @@ from core.paintings.pixel_math import Array
 
 # Height and width in pixels.
 SIZE = 640
-# Drawn so many times larger, and made smaller, so that edges are smooth.
-FINER = 2
-# The seed where nobody names another.
-FIRST = 0
-# Those that lie here finished, of the first seed and the usual size: 18,600 strokes take seconds.
-KEPT = ("swirls",)
+# Factor by which paintings are drawn larger first, so that edges are smooth.
+OVERSAMPLING = 2
+DEFAULT_SEED = 0
+# Paintings that are stored with the default seed and size: 18,600 strokes take seconds to draw.
+STORED = ("swirls",)
 
 
 @dataclass(frozen=True)
 class Painting:
-    """One of them.
+    """A kind of painting.
 
     Attributes:
-        title: what it is, in a few words.
-        paint: draws it, from a source of chance and a side in pixels, ``[side, side, 3]`` in
-            ``[0, 1]``.
+        title: title of the painting.
+        paint: function that draws it with a random generator and a side in pixels,
+            ``[side, side, 3]`` in ``[0, 1]``.
     """
 
     title: str
     paint: Callable[[np.random.Generator, int], Array]
 
 
-def picture(name: str, seed: int = FIRST, size: int = SIZE) -> Image.Image:
-    """Give a painting, RGB, drawn or kept; it is shared, so nobody may change it.
+def picture(name: str, seed: int = DEFAULT_SEED, size: int = SIZE) -> Image.Image:
+    """Return a painting, RGB. The image is cached, so callers must not modify it.
 
     Args:
         name: one of ``PAINTINGS``.
-        seed: another one gives another painting of the kind.
+        seed: seed of the random generator.
         size: height and width in pixels.
 
     Raises:
@@ -61,25 +60,25 @@ def picture(name: str, seed: int = FIRST, size: int = SIZE) -> Image.Image:
 
 @functools.lru_cache(maxsize=16)
 def _picture(name: str, seed: int, size: int) -> Image.Image:
-    if name in KEPT and (seed, size) == (FIRST, SIZE):
-        finished: Image.Image = Image.open(kept(name)).convert("RGB")
-        return finished
+    if name in STORED and (seed, size) == (DEFAULT_SEED, SIZE):
+        stored: Image.Image = Image.open(stored_path(name)).convert("RGB")
+        return stored
     return draw(name, seed, size)
 
 
-def draw(name: str, seed: int = FIRST, size: int = SIZE) -> Image.Image:
-    """Draw one of ``PAINTINGS`` anew, whether or not it is kept."""
-    painted = PAINTINGS[name].paint(np.random.default_rng(seed), size * FINER)
+def draw(name: str, seed: int = DEFAULT_SEED, size: int = SIZE) -> Image.Image:
+    """Draw one of ``PAINTINGS``, even if it is stored."""
+    painted = PAINTINGS[name].paint(np.random.default_rng(seed), size * OVERSAMPLING)
     large = Image.fromarray((painted.clip(0, 1) * 255 + 0.5).astype(np.uint8))
     return large.resize((size, size), Image.Resampling.BOX)
 
 
-def kept(name: str) -> Path:
-    """Name the file of a painting that is kept, WebP without loss."""
+def stored_path(name: str) -> Path:
+    """Return the path of a stored painting, a lossless WebP file."""
     return Path(__file__).with_name(f"{name}.webp")
 
 
-# By name, which never changes: links have it.
+# The names are part of links to pages, so they must not change.
 PAINTINGS: Mapping[str, Painting] = {
     "swirls": Painting("swirling strokes", swirls.paint),
     "dots": Painting("a pointillist's dots", dots.paint),

@@ -1,35 +1,35 @@
-"""A pointillist's dots: an evening at the water."""
+"""A painting in a pointillist's dots: a sunset over water."""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.paintings.pixel_math import Array, between, ramp, rgb
+from core.paintings.pixel_math import Array, mix, ramp, rgb
 
 
-def paint(chance: np.random.Generator, side: int) -> Array:
-    """Paint an evening at the water in dots, complementary colours beside each other."""
+def paint(rng: np.random.Generator, side: int) -> Array:
+    """Draw a sunset over water in dots, with complementary colours beside each other."""
     canvas = Image.new("RGB", (side, side), (236, 226, 204))
     draw = ImageDraw.Draw(canvas)
-    for step, radius, loose in (
+    for step, radius, variation in (
         (0.0125, 0.0078, 0.05),
         (0.0105, 0.0056, 0.13),
         (0.009, 0.0042, 0.20),
     ):
         grid = np.arange(0, 1 + step, step)
-        places = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
-        places = places + chance.uniform(-0.6, 0.6, places.shape) * step
-        chance.shuffle(places)
-        shades = _divided(_evening(places), loose, chance)
-        sizes = radius * side * chance.uniform(0.72, 1.15, len(places))
-        for (row, col), shade, size in zip(places * side, shades, sizes, strict=True):
+        points = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
+        points = points + rng.uniform(-0.6, 0.6, points.shape) * step
+        rng.shuffle(points)
+        colours = _divide_colours(_sunset(points), variation, rng)
+        sizes = radius * side * rng.uniform(0.72, 1.15, len(points))
+        for (row, col), colour, size in zip(points * side, colours, sizes, strict=True):
             box = (col - size, row - size * 0.92, col + size, row + size * 0.92)
-            draw.ellipse(box, fill=rgb(shade))
+            draw.ellipse(box, fill=rgb(colour))
     return np.asarray(canvas) / 255
 
 
-def _evening(places: Array) -> Array:
-    """Give the colours of a sunset over water at ``[P, 2]`` places: ``[P, 3]`` in ``[0, 1]``."""
-    row, col = places.T
+def _sunset(points: Array) -> Array:
+    """Return the colours ``[P, 3]`` in ``[0, 1]`` of a sunset over water at ``[P, 2]`` points."""
+    row, col = points.T
     horizon = 0.52
     stops = [
         (0.0, (0.24, 0.38, 0.72)),
@@ -39,19 +39,19 @@ def _evening(places: Array) -> Array:
     ]
     sky = ramp(row, stops)
     sun = np.hypot(row - 0.40, (col - 0.62)) / 0.075
-    sky = between(sky, np.array([1.0, 0.93, 0.60]), np.exp(-(sun**4))[:, None])
-    sky = between(sky, np.array([1.0, 0.70, 0.35]), (0.65 * np.exp(-((sun / 2.6) ** 2)))[:, None])
+    sky = mix(sky, np.array([1.0, 0.93, 0.60]), np.exp(-(sun**4))[:, None])
+    sky = mix(sky, np.array([1.0, 0.70, 0.35]), (0.65 * np.exp(-((sun / 2.6) ** 2)))[:, None])
     mirrored = ramp(2 * horizon - row, stops) * np.array([0.55, 0.72, 0.98])
     ripple = 0.5 + 0.5 * np.sin(360 * (row - horizon).clip(0) ** 0.5 + 9 * np.sin(14 * col))
-    water = between(mirrored, np.array([0.10, 0.30, 0.58]), (0.55 * ripple)[:, None])
+    water = mix(mirrored, np.array([0.10, 0.30, 0.58]), (0.55 * ripple)[:, None])
     path = np.exp(-(((col - 0.62) / (0.03 + 0.16 * (row - horizon).clip(0))) ** 2)) * ripple
-    water = between(water, np.array([1.0, 0.78, 0.36]), path[:, None])
+    water = mix(water, np.array([1.0, 0.78, 0.36]), path[:, None])
     colour = np.where((row < horizon)[:, None], sky, water)
     far = horizon - 0.035 - 0.03 * np.sin(5 * col + 0.6) - 0.012 * np.sin(19 * col)
     shore = (row > far) & (row < horizon)
     colour = np.where(shore[:, None], np.array([0.36, 0.34, 0.62]), colour)
     bank = 0.86 + 0.06 * np.sin(3.4 * col + 2.2)
-    grass = between(
+    grass = mix(
         np.array([0.12, 0.36, 0.22]),
         np.array([0.62, 0.70, 0.22]),
         (0.5 + 0.5 * np.sin(31 * col + 23 * row))[:, None],
@@ -61,7 +61,7 @@ def _evening(places: Array) -> Array:
         np.hypot((row - 0.30) / 0.20, (col - 0.17) / 0.15),
         np.hypot((row - 0.44) / 0.13, (col - 0.07) / 0.12),
     )
-    leaf = between(
+    leaf = mix(
         np.array([0.10, 0.30, 0.26]),
         np.array([0.55, 0.62, 0.20]),
         (0.5 + 0.5 * np.sin(40 * row + 28 * col))[:, None],
@@ -72,12 +72,15 @@ def _evening(places: Array) -> Array:
     return painted
 
 
-def _divided(shades: Array, loose: float, chance: np.random.Generator) -> Array:
-    """Divide colours ``[P, 3]`` into purer ones, of which one in eight is the opposite."""
-    grey = shades.mean(1, keepdims=True)
-    vivid = grey + (shades - grey) * 1.5
-    opposite = chance.random((len(shades), 1)) < 0.13
-    turned = grey + (grey - shades) * 0.9
-    lean = chance.normal(0, loose, shades.shape)
-    divided: Array = np.where(opposite & (loose > 0.1), turned, vivid) + lean
+def _divide_colours(colours: Array, variation: float, rng: np.random.Generator) -> Array:
+    """Return more saturated random variations of colours ``[P, 3]``.
+
+    If ``variation`` is above 0.1, one in eight becomes its complementary colour.
+    """
+    grey = colours.mean(1, keepdims=True)
+    vivid = grey + (colours - grey) * 1.5
+    complementary = rng.random((len(colours), 1)) < 0.13
+    opposite = grey + (grey - colours) * 0.9
+    noise = rng.normal(0, variation, colours.shape)
+    divided: Array = np.where(complementary & (variation > 0.1), opposite, vivid) + noise
     return divided.clip(0, 1)

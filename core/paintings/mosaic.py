@@ -1,21 +1,21 @@
-"""A mosaic: small stones in rows, grout between them."""
+"""A painting of a mosaic: small stones in rows with grout between them."""
 
 import numpy as np
 
-from core.paintings.pixel_math import Array, between, plane, smooth, spread
+from core.paintings.pixel_math import Array, mix, pixel_grid, smoothstep, spaced_points
 
 
-def paint(chance: np.random.Generator, side: int) -> Array:
-    """Lay small stones in rows around some centres, as mosaicists do, grout between them."""
-    row, col = plane(side)
+def paint(rng: np.random.Generator, side: int) -> Array:
+    """Draw small stones in curved rows around several centres, with grout between them."""
+    row, col = pixel_grid(side)
     warp_row = row + 0.02 * np.sin(9 * col + 1) + 0.012 * np.sin(23 * col)
     warp_col = col + 0.02 * np.sin(8 * row + 2)
-    centres = spread(chance, 12)
-    away = np.stack(
+    centres = spaced_points(rng, 12)
+    distances = np.stack(
         [np.hypot(warp_row - r, warp_col - c) - 0.06 * np.sin(17.0 * r) for r, c in centres]
     )
-    region = away.argmin(0)
-    distance = np.take_along_axis(away, region[None], 0)[0] + 0.2
+    region = distances.argmin(0)
+    distance = np.take_along_axis(distances, region[None], 0)[0] + 0.2
     stone = 0.021
     band = np.floor(distance / stone)
     angle = np.arctan2(warp_row - centres[region, 0], warp_col - centres[region, 1])
@@ -25,14 +25,11 @@ def paint(chance: np.random.Generator, side: int) -> Array:
     number = (
         region * 977 + band.astype(np.int64) * 131 + np.floor(place).astype(np.int64) * 17
     ) % 4093
-    tint = (
-        chance.normal(0, 1, (4093, 3))[number] * 0.022
-        + chance.normal(0, 1, (4093, 1))[number] * 0.06
-    )
+    tint = rng.normal(0, 1, (4093, 3))[number] * 0.022 + rng.normal(0, 1, (4093, 1))[number] * 0.06
     palettes = _palettes()
     turn = (band + region) % 6
     colour = palettes[region % len(palettes), turn.astype(np.int64)] + tint
-    tilt = chance.normal(0, 0.10, (4093, 2))[number]
+    tilt = rng.normal(0, 0.10, (4093, 2))[number]
     colour = colour * (
         1
         + tilt[..., :1] * (within_row - 0.5)[..., None]
@@ -41,17 +38,18 @@ def paint(chance: np.random.Generator, side: int) -> Array:
     edge = np.minimum(
         np.minimum(within_row, 1 - within_row), np.minimum(within_col, 1 - within_col)
     )
-    rounded = smooth(edge, 0.05, 0.13)[..., None]
+    rounded = smoothstep(edge, 0.05, 0.13)[..., None]
     bevel = (
-        1 + 0.16 * (1 - smooth(edge, 0.1, 0.32))[..., None] * np.sign(0.5 - within_row)[..., None]
+        1
+        + 0.16 * (1 - smoothstep(edge, 0.1, 0.32))[..., None] * np.sign(0.5 - within_row)[..., None]
     )
-    border = _seams(away)[..., None]
+    border = _seams(distances)[..., None]
     grout = np.array([0.27, 0.24, 0.22])
-    return between(grout, colour * bevel, rounded * border)
+    return mix(grout, colour * bevel, rounded * border)
 
 
 def _palettes() -> Array:
-    """Stones of a region, from its middle outwards: ``[4, 6, 3]``."""
+    """Return four palettes of a region's stones, from its centre outwards: ``[4, 6, 3]``."""
     gold, ochre, rust = (0.90, 0.72, 0.28), (0.80, 0.52, 0.22), (0.62, 0.24, 0.16)
     ivory, sand = (0.93, 0.88, 0.76), (0.80, 0.70, 0.54)
     teal, sea, navy, sky = (
@@ -70,7 +68,7 @@ def _palettes() -> Array:
     )
 
 
-def _seams(away: Array) -> Array:
-    """Part regions from each other: ``[K, S, S]`` distances to a line of grout, 0 there, else 1."""
-    first, second = np.partition(away, 1, axis=0)[:2]
-    return smooth(second - first, 0.004, 0.010)
+def _seams(distances: Array) -> Array:
+    """Return 0 on the borders between regions, else 1, from distances to centres ``[K, S, S]``."""
+    first, second = np.partition(distances, 1, axis=0)[:2]
+    return smoothstep(second - first, 0.004, 0.010)

@@ -1,31 +1,32 @@
-"""A woodcut: hills, a sun and clouds in lines that swell where it is dark."""
+"""A painting of a woodcut: hills, a sun and clouds in lines that are thicker in dark areas."""
 
 import numpy as np
 
-from core.paintings.pixel_math import Array, between, plane, smooth
+from core.paintings.pixel_math import Array, mix, pixel_grid, smoothstep
 
 SUN_ROW, SUN_COL, SUN_RADIUS = 0.27, 0.66, 0.085
 OUTLINE = 0.0035
 
 
-def paint(chance: np.random.Generator, side: int) -> Array:
-    """Cut hills, a sun and clouds out of wood: lines that swell where it is dark, ink on paper."""
-    row, col = plane(side)
+def paint(rng: np.random.Generator, side: int) -> Array:
+    """Draw hills, a sun and clouds in black lines on paper."""
+    row, col = pixel_grid(side)
     to_sun = np.hypot(row - SUN_ROW, col - SUN_COL)
     grain = 0.004 * np.sin(37 * row + 5 * np.sin(9 * col)) + 0.003 * np.sin(61 * col + 13 * row)
     phase, tone = _sky(row, col, to_sun, grain)
-    phase, tone, outlines = _hills(row, col, grain, phase, tone, chance)
+    phase, tone, outlines = _hills(row, col, grain, phase, tone, rng)
     ink = np.maximum(outlines, _lines(phase, tone))
     ink = np.where(np.abs(to_sun - SUN_RADIUS) < OUTLINE, 1.0, ink)
     black = np.zeros((side, side, 3)) + np.array([0.09, 0.10, 0.16])
-    return between(_paper(row, col, to_sun, chance), black, ink[..., None])
+    return mix(_paper(row, col, to_sun, rng), black, ink[..., None])
 
 
 def _sky(row: Array, col: Array, to_sun: Array, grain: Array) -> tuple[Array, Array]:
-    """Cut rays, clouds and the sun.
+    """Compute the lines of rays, clouds and the sun.
 
     Returns:
-        Phases, which count lines, and tones, how much of the paper stays white: ``[S, S]`` both.
+        Phases, which grow by 1 from line to line, and tones, the share of the paper that stays
+        white, ``[S, S]`` each.
     """
     ray = np.arctan2(row - SUN_ROW, col - SUN_COL)
     phase, tone = ray * 23 + 900 * grain * to_sun, 0.30 + 0.9 * np.exp(-to_sun * 2.6) - 0.20 * row
@@ -48,12 +49,12 @@ def _sky(row: Array, col: Array, to_sun: Array, grain: Array) -> tuple[Array, Ar
 
 
 def _hills(
-    row: Array, col: Array, grain: Array, phase: Array, tone: Array, chance: np.random.Generator
+    row: Array, col: Array, grain: Array, phase: Array, tone: Array, rng: np.random.Generator
 ) -> tuple[Array, Array, Array]:
-    """Cut hills in front of what is there; give phases, tones and the ink of their outlines."""
+    """Add hills in front; return the new phases and tones, and the ink of the hills' outlines."""
     ink = np.zeros_like(row)
     for number, level in enumerate((0.50, 0.60, 0.71, 0.83)):
-        bumps = chance.uniform(0, 6.3, 3)
+        bumps = rng.uniform(0, 6.3, 3)
         ridge = (
             level
             - 0.075 * np.sin(3.1 * col * (1 + 0.25 * number) + bumps[0])
@@ -80,18 +81,18 @@ def _hills(
 
 
 def _lines(phase: Array, tone: Array) -> Array:
-    """Give the ink of lines that are the thinner the more of the paper stays white."""
+    """Return the ink of lines, 1 on a line, which are thinner where more paper stays white."""
     wave = np.abs((phase % 1) * 2 - 1)
     soft = np.abs(np.gradient(phase, axis=0)) + np.abs(np.gradient(phase, axis=1))
     width = np.minimum(soft, 1) * 1.2 + 0.02
-    return smooth(wave - tone.clip(0.06, 0.97), -width, width)
+    return smoothstep(wave - tone.clip(0.06, 0.97), -width, width)
 
 
-def _paper(row: Array, col: Array, to_sun: Array, chance: np.random.Generator) -> Array:
-    """Make paper with fibres, warm around the sun and cool below."""
-    fibre = 0.02 * np.sin(240 * row + 9 * np.sin(7 * col)) + chance.normal(0, 0.012, row.shape)
+def _paper(row: Array, col: Array, to_sun: Array, rng: np.random.Generator) -> Array:
+    """Return the colours ``[S, S, 3]`` of paper with fibres, warm at the sun and cool below."""
+    fibre = 0.02 * np.sin(240 * row + 9 * np.sin(7 * col)) + rng.normal(0, 0.012, row.shape)
     paper = np.array([0.95, 0.89, 0.76]) + fibre[..., None] * 0.6
     warm = np.array([0.86, 0.42, 0.20])
     tint = (0.75 * np.exp(-((to_sun / 0.20) ** 2)) * (row < 0.62))[..., None]
-    cool = (0.35 * smooth(row, 0.45, 0.95))[..., None]
-    return between(between(paper, warm, tint), np.array([0.55, 0.66, 0.66]), cool)
+    cool = (0.35 * smoothstep(row, 0.45, 0.95))[..., None]
+    return mix(mix(paper, warm, tint), np.array([0.55, 0.66, 0.66]), cool)

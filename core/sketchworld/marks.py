@@ -84,7 +84,7 @@ def right_angles(half: Point) -> tuple[Point, ...]:
 
 
 def mirrored(corners: list[Point], side: float) -> list[Point]:
-    """Return the corners as they are for side 1, or mirrored for side -1, in the same direction."""
+    """Return clockwise corners, unchanged for side 1, mirrored but clockwise again for side -1."""
     points = [(side * a, b) for a, b in corners]
     return points[::-1] if side < 0 else points
 

@@ -97,9 +97,9 @@ def encode(picture: Picture) -> StoredPicture:
 
 def write_paintings() -> None:
     """Draw the paintings that are kept finished, and keep them to the last bit."""
-    for name in paintings.KEPT:
+    for name in paintings.STORED:
         drawn = paintings.draw(name)
-        drawn.save(paintings.kept(name), "WEBP", lossless=True, quality=100, method=6)
+        drawn.save(paintings.stored_path(name), "WEBP", lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":

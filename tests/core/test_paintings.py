@@ -17,7 +17,7 @@ def test_a_seed_is_a_painting(name: str) -> None:
     assert np.abs(one - np.asarray(paintings.picture(name, 1, 96), dtype=float)).mean() > 1
 
 
-@pytest.mark.parametrize("name", paintings.KEPT)
+@pytest.mark.parametrize("name", paintings.STORED)
 def test_one_that_is_kept_is_what_would_be_drawn(name: str) -> None:
     drawn, kept = np.asarray(paintings.draw(name)), np.asarray(paintings.picture(name))
     assert kept.shape == drawn.shape == (paintings.SIZE, paintings.SIZE, 3)
@@ -26,9 +26,9 @@ def test_one_that_is_kept_is_what_would_be_drawn(name: str) -> None:
     assert differ < 0.01, "run python -m explorer.prebuilt.pictures paintings: its manner changed"
 
 
-@pytest.mark.parametrize("name", paintings.KEPT)
+@pytest.mark.parametrize("name", paintings.STORED)
 def test_one_that_is_kept_takes_no_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(chance: np.random.Generator, side: int) -> Array:
+    def never(rng: np.random.Generator, side: int) -> Array:
         raise AssertionError("it is drawn")
 
     slow = paintings.Painting("drawn", never)
