@@ -1,4 +1,4 @@
-"""What a network makes of one image, and what its units respond to."""
+"""Analysis of a network's response to images: attribution, crops, probes and labels of units."""
 
 from core.exports import lazy
 

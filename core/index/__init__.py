@@ -1,4 +1,4 @@
-"""The index of dataset examples: which images of a collection excite each unit most."""
+"""The index of dataset examples: the images of a collection that excite each unit most."""
 
 from core.exports import lazy
 

@@ -1,4 +1,4 @@
-"""SketchNet: the network that ships with the project, its labels, training and dissection."""
+"""SketchNet: the network that is shipped with the project, its labels, training and dissection."""
 
 from core.exports import lazy
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from core.sketchworld import signed_distance
 from core.sketchworld.background import SCENE_POSE
 from core.sketchworld.classes import SUBJECTS, Subject
+from core.sketchworld.marks import lens
 from core.sketchworld.painter import Painter, Pose
 from core.sketchworld.palette import INK_GAP, distinct, lighten, rgb
 from core.sketchworld.signed_distance import Point
@@ -96,9 +97,10 @@ def _leaf(p: Painter, at: Point, half_length: float, angle: float) -> None:
     green = rgb(p.uniform(0.22, 0.42), p.uniform(0.5, 0.8), p.uniform(0.4, 0.75))
     turn = angle + p.uniform(-0.8, 0.8)
     with p.figure("leaf", SCENE_POSE):
-        p.part(
+        lens(
+            p,
             "leaf",
-            lambda u, v: signed_distance.almond(u, v, half_length, half_length * 0.42),
+            (half_length, half_length * 0.42),
             green,
             at=at,
             reach=half_length,

@@ -6,6 +6,7 @@ All positions and sizes are in the figure's own coordinates, `u` to the right an
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,19 @@ def spot(
         line=line,
         also=("circle",),
     )
+
+
+def oval(p: Painter, concept: str, half: Point, colour: Array, **options: Any) -> None:
+    """Draw an ellipse with the given half axes; `options` are arguments of `Painter.part`."""
+    p.part(concept, lambda u, v: signed_distance.ellipse(u, v, *half), colour, **options)
+
+
+def lens(p: Painter, concept: str, half: Point, colour: Array, **options: Any) -> None:
+    """Draw a lens with tips at the left and right, like a leaf, with the given half axes.
+
+    `options` are arguments of `Painter.part`.
+    """
+    p.part(concept, lambda u, v: signed_distance.almond(u, v, *half), colour, **options)
 
 
 def round_eye(
@@ -121,14 +135,19 @@ def patch(
     line: float | None = None,
     reach: float | None = None,
     rounding: float = 0.0,
+    **options: Any,
 ) -> None:
-    """Draw a convex polygon, its corners clockwise on screen."""
+    """Draw a convex polygon with its corners clockwise on screen, enlarged by `rounding`.
+
+    `reach` is by default the radius of the corners. `options` are arguments of `Painter.part`.
+    """
     p.part(
         concept,
         lambda u, v: signed_distance.convex(u, v, corners) - rounding,
         colour,
         reach=max(math.hypot(*q) for q in corners) if reach is None else reach,
         line=line,
+        **options,
     )
 
 

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import BLACK, WHITE, dark_line, round_eye, spot, stroke
+from core.sketchworld.marks import (
+    BLACK,
+    WHITE,
+    dark_line,
+    lens,
+    oval,
+    patch,
+    round_eye,
+    spot,
+    stroke,
+)
 from core.sketchworld.painter import Painter
 from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb
 from core.sketchworld.signed_distance import Array, intersection
@@ -15,16 +25,13 @@ def fish(p: Painter) -> None:
     high = p.uniform(0.42, 0.6)
     tail = [(-0.4, 0.0), (-1.0, -0.5), (-0.84, 0.0), (-1.0, 0.5)]
     p.part("tail", lambda u, v: signed_distance.polygon(u, v, tail), fin, at=(0.0, 0.0), reach=1.1)
-    p.part(
-        "fin",
-        lambda u, v: signed_distance.convex(u, v, [(-0.35, 0.3), (-0.3, -0.3), (0.4, 0.3)]),
-        fin,
-        at=(0.1, -high - 0.02),
-        reach=0.5,
+    patch(
+        p, "fin", [(-0.35, 0.3), (-0.3, -0.3), (0.4, 0.3)], fin, at=(0.1, -high - 0.02), reach=0.5
     )
-    p.part(
+    patch(
+        p,
         "fin",
-        lambda u, v: signed_distance.convex(u, v, [(-0.3, 0.25), (0.3, -0.25), (-0.15, -0.25)]),
+        [(-0.3, 0.25), (0.3, -0.25), (-0.15, -0.25)],
         fin,
         at=(0.0, high + 0.02),
         reach=0.42,
@@ -42,9 +49,10 @@ def fish(p: Painter) -> None:
         def pattern(u: Array, v: Array) -> Array:
             return intersection(patterns.stripes(u / period, v, 0.42) * period, u - 0.2)
 
-    p.part(
+    lens(
+        p,
         "fish",
-        lambda u, v: signed_distance.almond(u, v, 0.82, high),
+        (0.82, high),
         body,
         at=(0.15, 0.0),
         reach=0.85,
@@ -69,24 +77,17 @@ def bird(p: Painter) -> None:
     leg = p.visible(rgb(0.08, 0.8, 0.6))
     for foot in (0.0, 0.22):
         stroke(p, "leg", [(foot - 0.05, 0.4), (foot, 0.92), (foot + 0.16, 0.92)], 0.06, leg)
-    p.part(
+    patch(
+        p,
         "tail",
-        lambda u, v: signed_distance.convex(
-            u, v, [(-0.42, -0.16), (0.4, -0.12), (0.4, 0.16), (-0.42, 0.14)]
-        ),
+        [(-0.42, -0.16), (0.4, -0.12), (0.4, 0.16), (-0.42, 0.14)],
         wing,
         at=(-0.72, 0.08),
         reach=0.48,
         turn=p.uniform(-0.1, 0.35),
     )
     beak = [(0.0, -0.11), (0.36, 0.02), (0.0, 0.11)]
-    p.part(
-        "beak",
-        lambda u, v: signed_distance.convex(u, v, beak),
-        rgb(0.11, 0.9, 0.95),
-        at=(0.72, -0.46),
-        reach=0.38,
-    )
+    patch(p, "beak", beak, rgb(0.11, 0.9, 0.95), at=(0.72, -0.46), reach=0.38)
 
     def plump(u: Array, v: Array) -> Array:
         return signed_distance.smooth_union(
@@ -106,14 +107,7 @@ def bird(p: Painter) -> None:
         else None,
         ink=breast,
     )
-    p.part(
-        "wing",
-        lambda u, v: signed_distance.almond(u, v, 0.46, 0.22),
-        wing,
-        at=(-0.15, 0.05),
-        reach=0.48,
-        turn=p.uniform(-0.5, 0.0),
-    )
+    lens(p, "wing", (0.46, 0.22), wing, at=(-0.15, 0.05), reach=0.48, turn=p.uniform(-0.5, 0.0))
     round_eye(p, (0.56, -0.52), 0.1)
 
 
@@ -124,22 +118,8 @@ def butterfly(p: Painter) -> None:
     lean, size = p.uniform(0.5, 0.75), p.uniform(0.3, 0.36)
     ink = p.visible(dark_line(p.palette))
     for side in (-1, 1):
-        p.part(
-            "wing",
-            lambda u, v: signed_distance.ellipse(u, v, 0.42, 0.3),
-            lower,
-            at=(side * 0.42, 0.42),
-            reach=0.42,
-            turn=side * 0.7,
-        )
-        p.part(
-            "wing",
-            lambda u, v: signed_distance.ellipse(u, v, 0.56, size),
-            upper,
-            at=(side * 0.5, -0.32),
-            reach=0.56,
-            turn=-side * lean,
-        )
+        oval(p, "wing", (0.42, 0.3), lower, at=(side * 0.42, 0.42), reach=0.42, turn=side * 0.7)
+        oval(p, "wing", (0.56, size), upper, at=(side * 0.5, -0.32), reach=0.56, turn=-side * lean)
         spot(p, "spot", (side * 0.6, -0.42), 0.16, spots)
         spot(p, "spot", (side * 0.6, -0.42), 0.07, upper)
         spot(p, "spot", (side * 0.46, 0.46), 0.12, spots)
@@ -150,9 +130,7 @@ def butterfly(p: Painter) -> None:
             0.045,
             ink,
         )
-    p.part(
-        "abdomen", lambda u, v: signed_distance.ellipse(u, v, 0.09, 0.58), ink, reach=0.58, line=0.0
-    )
+    oval(p, "abdomen", (0.09, 0.58), ink, reach=0.58, line=0.0)
 
 
 def ladybird(p: Painter) -> None:
@@ -165,13 +143,7 @@ def ladybird(p: Painter) -> None:
         stroke(p, "feeler", [(side * 0.1, -0.75), (side * 0.32, -1.05)], 0.05, ink)
     spot(p, "head", (0.0, -0.62), 0.34, ink)
     dark = BLACK if luma(shell) > 0.25 else WHITE
-    p.part(
-        "ladybird",
-        lambda u, v: signed_distance.ellipse(u, v, 0.74, 0.78),
-        shell,
-        at=(0.0, 0.15),
-        reach=0.8,
-    )
+    oval(p, "ladybird", (0.74, 0.78), shell, at=(0.0, 0.15), reach=0.8)
     stroke(p, "seam", [(0.0, -0.6), (0.0, 0.9)], 0.06, dark)
     radius = p.uniform(0.11, 0.16)
     for at in ((0.34, -0.15), (0.44, 0.32), (0.2, 0.62)):

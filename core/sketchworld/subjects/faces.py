@@ -11,7 +11,9 @@ from core.sketchworld.marks import (
     BLACK,
     WHITE,
     dark_line,
+    lens,
     mirrored,
+    oval,
     patch,
     round_eye,
     spot,
@@ -36,12 +38,7 @@ def eye(p: Painter) -> None:
             base = (0.78 * math.sin(lean), -0.05 - (down - 0.02) * math.cos(lean * 1.5))
             tip = (base[0] + 0.26 * math.sin(lean * 1.3), base[1] - 0.26 * math.cos(lean))
             stroke(p, "lash", [base, tip], 0.07, ink)
-    p.part(
-        "eye",
-        lambda u, v: signed_distance.almond(u, v, 0.98, down),
-        WHITE,
-        line=max(p.light.line, 0.05),
-    )
+    lens(p, "eye", (0.98, down), WHITE, line=max(p.light.line, 0.05))
 
     def inside(u: Array, v: Array, radius: float) -> Array:
         return intersection(
@@ -76,16 +73,8 @@ def face(p: Painter) -> None:
     hair = distinct(p.palette.second, skin, INK_GAP)
     has_hair = p.chance(0.6)
     if has_hair:
-        p.part(
-            "hair",
-            lambda u, v: signed_distance.ellipse(u, v, across + 0.1, 0.85),
-            hair,
-            at=(0.0, -0.12),
-            reach=1.0,
-        )
-    p.part(
-        "face", lambda u, v: signed_distance.ellipse(u, v, across, down), skin, shadow=not has_hair
-    )
+        oval(p, "hair", (across + 0.1, 0.85), hair, at=(0.0, -0.12), reach=1.0)
+    oval(p, "face", (across, down), skin, shadow=not has_hair)
     if has_hair:
         p.part(
             "hair",
@@ -120,9 +109,10 @@ def cat(p: Painter) -> None:
     ink = dark_line(p.palette)
     _cat_ears(p, fur)
     bars = p.chance(0.4)
-    p.part(
+    oval(
+        p,
         "cat",
-        lambda u, v: signed_distance.ellipse(u, v, 0.88, 0.7),
+        (0.88, 0.7),
         fur,
         at=(0.0, 0.2),
         reach=0.9,
@@ -142,9 +132,10 @@ def cat(p: Painter) -> None:
         reach=0.36,
         line=0.0,
     )
-    p.part(
+    patch(
+        p,
         "nose",
-        lambda u, v: signed_distance.convex(u, v, [(-0.12, -0.08), (0.12, -0.08), (0.0, 0.09)]),
+        [(-0.12, -0.08), (0.12, -0.08), (0.0, 0.09)],
         rgb(0.96, 0.55, 0.8),
         at=(0.0, 0.35),
         reach=0.16,
@@ -182,16 +173,11 @@ def owl(p: Painter) -> None:
     for side in (-1.0, 1.0):
         tuft = mirrored([(0.1, -0.6), (0.58, -1.0), (0.6, -0.4)], side)
         patch(p, "ear", tuft, feather, reach=1.1)
-    p.part(
-        "owl",
-        lambda u, v: signed_distance.ellipse(u, v, 0.64, 0.86),
-        feather,
-        reach=0.9,
-        shadow=True,
-    )
-    p.part(
+    oval(p, "owl", (0.64, 0.86), feather, reach=0.9, shadow=True)
+    oval(
+        p,
         "belly",
-        lambda u, v: signed_distance.ellipse(u, v, 0.4, 0.5),
+        (0.4, 0.5),
         belly,
         at=(0.0, 0.32),
         reach=0.5,
@@ -201,9 +187,10 @@ def owl(p: Painter) -> None:
         also=("scales",),
     )
     for side in (-1, 1):
-        p.part(
+        oval(
+            p,
             "wing",
-            lambda u, v: signed_distance.ellipse(u, v, 0.17, 0.5),
+            (0.17, 0.5),
             lighten(feather, -0.25),
             at=(side * 0.56, 0.22),
             reach=0.5,
@@ -212,9 +199,10 @@ def owl(p: Painter) -> None:
         spot(p, "eye", (side * 0.28, -0.36), 0.29, lighten(feather, 0.6))
         round_eye(p, (side * 0.27, -0.36), 0.21, rgb(p.uniform(0.1, 0.16), 0.85, 0.98))
         stroke(p, "foot", [(side * 0.2, 0.78), (side * 0.2, 0.9)], 0.12, rgb(0.1, 0.8, 0.9))
-    p.part(
+    patch(
+        p,
         "beak",
-        lambda u, v: signed_distance.convex(u, v, [(-0.1, -0.1), (0.1, -0.1), (0.0, 0.16)]),
+        [(-0.1, -0.1), (0.1, -0.1), (0.0, 0.16)],
         rgb(0.1, 0.85, 0.95),
         at=(0.0, -0.17),
         reach=0.2,

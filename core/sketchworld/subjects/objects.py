@@ -7,7 +7,17 @@ import math
 import numpy as np
 
 from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import BLACK, THIN_LINE, WHITE, bar, dark_line, spot, stroke
+from core.sketchworld.marks import (
+    BLACK,
+    THIN_LINE,
+    WHITE,
+    bar,
+    dark_line,
+    oval,
+    patch,
+    spot,
+    stroke,
+)
 from core.sketchworld.painter import Painter
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
 from core.sketchworld.signed_distance import Array, difference, intersection, union
@@ -57,33 +67,23 @@ def cup(p: Painter) -> None:
     )
     bowl = [(-0.66, -0.3), (0.66, -0.3), (0.44, 0.66), (-0.44, 0.66)]
     band = p.chance(0.5)
-    p.part(
+    patch(
+        p,
         "cup",
-        lambda u, v: signed_distance.convex(u, v, bowl) - 0.04,
+        bowl,
         china,
         reach=0.9,
         shadow=True,
         pattern=(lambda u, v: np.abs(v - 0.15) - 0.13) if band else None,
         ink=distinct(p.palette.accent, china, INK_GAP),
+        rounding=0.04,
     )
-    p.part(
-        "rim",
-        lambda u, v: signed_distance.ellipse(u, v, 0.68, 0.14),
-        lighten(china, 0.4),
-        at=(0.0, -0.3),
-        reach=0.7,
-    )
-    p.part(
-        "drink",
-        lambda u, v: signed_distance.ellipse(u, v, 0.56, 0.08),
-        rgb(0.06, 0.7, 0.28),
-        at=(0.0, -0.29),
-        reach=0.6,
-        line=0.0,
-    )
-    p.part(
+    oval(p, "rim", (0.68, 0.14), lighten(china, 0.4), at=(0.0, -0.3), reach=0.7)
+    oval(p, "drink", (0.56, 0.08), rgb(0.06, 0.7, 0.28), at=(0.0, -0.29), reach=0.6, line=0.0)
+    oval(
+        p,
         "saucer",
-        lambda u, v: signed_distance.ellipse(u, v, 0.92, 0.12),
+        (0.92, 0.12),
         p.visible(distinct(p.palette.second, china, INK_GAP)),
         at=(0.0, 0.78),
         reach=0.92,
@@ -153,9 +153,10 @@ def ice_cream(p: Painter) -> None:
     """Draw an ice cream: a waffle cone and one to three scoops."""
     waffle = p.visible(rgb(0.09, p.uniform(0.5, 0.7), p.uniform(0.7, 0.9)))
     cone = [(-0.44, 0.0), (0.44, 0.0), (0.0, 1.0)]
-    p.part(
+    patch(
+        p,
         "cone",
-        lambda u, v: signed_distance.convex(u, v, cone),
+        cone,
         waffle,
         reach=1.05,
         pattern=lambda u, v: patterns.hatching(u / 0.2, v / 0.2, 0.22) * 0.2,

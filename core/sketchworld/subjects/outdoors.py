@@ -12,6 +12,7 @@ from core.sketchworld.marks import (
     bar,
     glass_colour,
     mirrored,
+    oval,
     pane,
     patch,
     right_angles,
@@ -57,9 +58,10 @@ def rainbow(p: Painter) -> None:
         p.part("rainbow", bow, fill, at=(0.0, 0.4), line=0.0)
     if p.chance(0.35):
         for side in (-0.7, 0.7):
-            p.part(
+            oval(
+                p,
                 "cloud",
-                lambda u, v: signed_distance.ellipse(u, v, 0.34, 0.18),
+                (0.34, 0.18),
                 p.visible(lighten(p.palette.second, 0.8)),
                 at=(side, 0.45),
                 reach=0.36,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from core.sketchworld import signed_distance
-from core.sketchworld.marks import WHITE, patch, spot, stroke
+from core.sketchworld.marks import WHITE, lens, oval, patch, spot, stroke
 from core.sketchworld.painter import Painter
 from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb
 from core.sketchworld.signed_distance import Array, intersection, union
@@ -23,27 +23,15 @@ def flower(p: Painter) -> None:
     if stem:
         stroke(p, "stem", [(0.0, -0.2), (0.03, 1.0)], 0.1, green)
         for side in (-1, 1):
-            p.part(
-                "leaf",
-                lambda u, v: signed_distance.almond(u, v, 0.28, 0.11),
-                green,
-                at=(side * 0.27, 0.68),
-                reach=0.3,
-                turn=side * -0.5,
+            lens(
+                p, "leaf", (0.28, 0.11), green, at=(side * 0.27, 0.68), reach=0.3, turn=side * -0.5
             )
     long, wide = 0.31 * grow, min(0.30, 1.75 / count) * grow
     start = p.uniform(0.0, math.pi)
     for k in range(count):
         angle = start + 2 * math.pi * k / count
         at = (centre[0] + 0.62 * grow * math.sin(angle), centre[1] - 0.62 * grow * math.cos(angle))
-        p.part(
-            "petal",
-            lambda u, v: signed_distance.ellipse(u, v, wide, long),
-            p.palette.main,
-            at=at,
-            reach=0.34,
-            turn=angle,
-        )
+        oval(p, "petal", (wide, long), p.palette.main, at=at, reach=0.34, turn=angle)
     heart = distinct(p.tint(0.13, 0.85, 0.95, p.palette.accent), p.palette.main, INK_GAP)
     spot(p, "heart of flower", centre, p.uniform(0.24, 0.32) * grow, heart, None)
 
@@ -54,14 +42,7 @@ def leaf(p: Painter) -> None:
     vein = lighten(green, 0.55) if luma(green) < 0.5 else lighten(green, -0.5)
     stroke(p, "stem", [(-1.05, 0.0), (-0.7, 0.0)], 0.09, lighten(green, -0.3))
     wide = p.uniform(0.42, 0.56)
-    p.part(
-        "leaf",
-        lambda u, v: signed_distance.almond(u, v, 0.85, wide),
-        green,
-        at=(0.08, 0.0),
-        reach=0.9,
-        shadow=True,
-    )
+    lens(p, "leaf", (0.85, wide), green, at=(0.08, 0.0), reach=0.9, shadow=True)
     stroke(p, "vein", [(-0.75, 0.0), (0.8, 0.0)], 0.06, vein)
     for k in range(4):
         base = -0.5 + 0.3 * k
@@ -75,7 +56,7 @@ def tree(p: Painter) -> None:
     crown = p.tint(0.32, 0.65, 0.55)
     bark = p.visible(rgb(0.07, p.uniform(0.4, 0.7), p.uniform(0.25, 0.45)))
     trunk = [(-0.1, -0.2), (0.1, -0.2), (0.17, 1.0), (-0.17, 1.0)]
-    p.part("trunk", lambda u, v: signed_distance.convex(u, v, trunk), bark, reach=1.05)
+    patch(p, "trunk", trunk, bark, reach=1.05)
     puffs = [(0.0, -0.55, 0.42), (-0.42, -0.28, 0.36), (0.42, -0.28, 0.36), (0.0, -0.1, 0.38)]
 
     def leaves(u: Array, v: Array) -> Array:
@@ -127,7 +108,7 @@ def mushroom(p: Painter) -> None:
     cap = p.tint(0.0, 0.85, 0.8)
     pale = p.visible(rgb(0.11, 0.15, 0.95))
     stem = [(-0.17, -0.1), (0.17, -0.1), (0.26, 0.95), (-0.26, 0.95)]
-    p.part("stem", lambda u, v: signed_distance.convex(u, v, stem) - 0.03, pale, reach=1.05)
+    patch(p, "stem", stem, pale, reach=1.05, rounding=0.03)
     high = p.uniform(0.75, 0.95)
 
     def dome(u: Array, v: Array) -> Array:
@@ -164,17 +145,19 @@ def apple(p: Painter) -> None:
         p.visible(rgb(0.07, 0.6, 0.3)),
     )
     p.part("apple", body, skin, at=(0.0, 0.18), reach=0.9, shadow=True)
-    p.part(
+    lens(
+        p,
         "leaf",
-        lambda u, v: signed_distance.almond(u, v, 0.3, 0.13),
+        (0.3, 0.13),
         p.visible(rgb(0.3, 0.7, 0.6)),
         at=(0.34, -0.72),
         reach=0.3,
         turn=-0.4,
     )
-    p.part(
+    oval(
+        p,
         "glint",
-        lambda u, v: signed_distance.ellipse(u, v, 0.09, 0.19),
+        (0.09, 0.19),
         lighten(skin, 0.7),
         at=(-0.42, -0.06),
         reach=0.2,
@@ -198,9 +181,10 @@ def cactus(p: Painter) -> None:
     for a in (-0.1, 0.1):
         stroke(p, "rib", [(a, -0.72), (a, 0.6)], 0.045, rib)
     pot = [(-0.5, -0.24), (0.5, -0.24), (0.38, 0.26), (-0.38, 0.26)]
-    p.part(
+    patch(
+        p,
         "pot",
-        lambda u, v: signed_distance.convex(u, v, pot),
+        pot,
         distinct(p.tint(0.05, 0.7, 0.75, p.palette.accent), green, INK_GAP),
         at=(0.0, 0.76),
         reach=0.6,

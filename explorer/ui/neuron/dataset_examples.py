@@ -137,7 +137,7 @@ def find_hits(
     """Find nine pictures that excite a neuron, with a few words on each.
 
     Raises:
-        ExplorerError: as ``probing.locate``.
+        ExplorerError: as ``probe.locate_maximum``.
     """
     if which == BETWEEN:
         sampled = index.between(layer, unit, SHARES)
