@@ -118,10 +118,9 @@ def attribution_overlay(
         network: the network of the index.
         layer, unit: name of the layer, and index of the unit.
         hit: one of the unit's dataset examples.
-        how: ``heat`` darkens the image in proportion to the missing activation, so that the
-            positions with the highest activation stay bright; ``guided`` and ``deconvolution``
-            draw ``attribution.project`` around a middle grey, at the resolution of the network's
-            input.
+        how: ``heat`` multiplies the image by a brightness that grows with the unit's activation,
+            as ``heat_brightness`` defines it; ``guided`` and ``deconvolution`` draw
+            ``attribution.project`` around a middle grey, at the resolution of the network's input.
 
     Raises:
         UnknownName: there is no such attribution.

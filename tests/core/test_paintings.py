@@ -1,4 +1,4 @@
-"""Paintings that the project draws itself."""
+"""Tests of the generated paintings."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,8 @@ def test_a_seed_is_a_painting(name: str) -> None:
 def test_one_that_is_kept_is_what_would_be_drawn(name: str) -> None:
     drawn, kept = np.asarray(paintings.draw(name)), np.asarray(paintings.picture(name))
     assert kept.shape == drawn.shape == (paintings.SIZE, paintings.SIZE, 3)
-    # Another Pillow may round the edge of a stroke otherwise; another manner changes all of them.
+    # Other versions of Pillow may round edges of strokes differently. A changed function changes
+    # all pixels.
     differ = float((kept != drawn).any(-1).mean())
     assert differ < 0.01, "run python -m explorer.prebuilt.pictures paintings: its manner changed"
 

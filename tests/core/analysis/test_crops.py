@@ -1,4 +1,4 @@
-"""What a winning neuron saw: exact crops, and evidence against plain references."""
+"""Tests of crops, and of attribution against slow references."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_grey_outside_of_the_crop_changes_nothing(made: tuple[Network, Index]) -
                 before, after = (
                     crops.network_input(Image.fromarray(it), frame) for it in (pixels, grey)
                 )
-                # JPEGs may have been decoded at a half for the index, so compare these two.
+                # The index may have decoded JPEGs at half size, so only these two are compared.
                 was = value_at(network, before, layer.name, unit, hit)
                 now = value_at(network, after, layer.name, unit, hit)
                 assert now == pytest.approx(was, rel=1e-3, abs=1e-5)
@@ -112,7 +112,7 @@ def test_a_heatmap_puts_each_position_where_it_looks(tiny: Network) -> None:
 
 @pytest.mark.parametrize("how", attribution.PROJECTIONS)
 def test_projections_are_those_of_the_papers(tiny: Network, how: str) -> None:
-    """Written out for conv, ReLU, conv, ReLU with transposed convolutions."""
+    """Compare with transposed convolutions for conv, ReLU, conv, ReLU."""
     image = torch.rand(1, 3, 24, 20)
     first, second = (tiny.module[at] for at in (0, 2))  # type: ignore[index]
     assert isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d)

@@ -1,4 +1,4 @@
-"""What a picture excites at one place, and where the pictures between best and least stand."""
+"""Tests of responses at one position, and of sampled images between the extremes."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_the_position_at_a_place_has_its_field_around_it(tiny: Network) -> None:
             continue
         rows, cols = layer.size
         for pixel in [(0, 0), (11, 7), (23, 19), (5, 18)]:
-            # The plain way: the middle of each position's whole field, borders or not.
+            # Slow reference: the centre of each position's receptive field, not cut at borders.
             distances = {}
             for row in range(rows):
                 for col in range(cols):

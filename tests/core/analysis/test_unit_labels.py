@@ -1,4 +1,4 @@
-"""What neurons stand for, on the command line and for the pages."""
+"""Tests of labels of units, on the command line and for the pages."""
 
 import dataclasses
 import json

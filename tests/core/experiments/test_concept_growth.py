@@ -1,4 +1,4 @@
-"""Depths side by side: how growth is measured, against a slow reference."""
+"""Tests of concept growth against a slow reference, and of the row of dreams."""
 
 import math
 import statistics
@@ -25,7 +25,7 @@ LABELS = (
 
 
 def slowly(before: Response, after: Response, dreamt: str) -> dict[str, float]:
-    """The definition, neuron by neuron."""
+    """Compute the growth by its definition, unit by unit."""
     grown: dict[tuple[str, int], float] = {}
     for layer in before.means:
         a, b = before.means[layer].tolist(), after.means[layer].tolist()
@@ -58,7 +58,7 @@ def test_growth_is_as_defined(dreamt: str) -> None:
 def test_a_picture_that_is_louder_everywhere_has_grown_nowhere() -> None:
     before, _ = sights()
     louder = Response((), {name: 4 * values for name, values in before.means.items()})
-    # The floor keeps its size, so faint neurons grow a little less.
+    # The floor does not grow with the activations, so weak units grow a little less.
     assert all(abs(it.value) < 0.5 for it in concept_growth.concept_growth(before, louder, LABELS))
     assert all(it.value == 0 for it in concept_growth.concept_growth(before, before, LABELS))
 
@@ -66,7 +66,7 @@ def test_a_picture_that_is_louder_everywhere_has_grown_nowhere() -> None:
 def test_a_label_that_doubles_has_grown_by_one() -> None:
     before = Response((), {"1": torch.full((101,), 8.0)})
     means = before.means["1"].clone()
-    means[:2] = 16.8  # with the floor of 0.8, twice as much
+    means[:2] = 16.8  # twice as much, with the floor of 0.8
     labels = [Label("1", unit, "eye", "part", 0.5) for unit in (0, 1)]
     (grown,) = concept_growth.concept_growth(before, Response((), {"1": means}), labels)
     assert (grown.concept, grown.neurons) == ("eye", 2)

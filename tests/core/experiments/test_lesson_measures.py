@@ -1,4 +1,4 @@
-"""The measurements behind the lessons, beside slower references and on SketchNet."""
+"""Tests of the lessons' measures against slower references and on SketchNet."""
 
 import itertools
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_what_does_not_move_is_not_upset(tiny: Network, photograph: Tensor) -> N
     flat = torch.cat([torch.full((1, 3, 24, 20), 0.3), torch.full((1, 3, 24, 20), 0.8)])
     assert max(lesson_measures.shuffle_effect(tiny, flat, 4).values()) == pytest.approx(0, abs=1e-5)
     some = torch.cat([photograph[..., :36, :52], photograph[..., :36, :52].flip(1) ** 2])
-    # A slower reference: one picture and one order after the other.
+    # Slow reference: one image and one order after the other.
     generator = torch.Generator().manual_seed(0)
     name, moved = tiny.shown[1].name, []
     own = [tiny.activations(it[None], [name])[name][0].mean((1, 2)) for it in some]
@@ -65,7 +65,7 @@ def test_shuffling_upsets_deep_layers_and_hardly_the_first(sketchnet: Network) -
     assert found["relu1a"] == pytest.approx(0.12, abs=0.02)
     assert found["relu5b"] == pytest.approx(0.62, abs=0.03)
     assert next(name for name, value in found.items() if value >= 0.5) == "relu4a"
-    # From layer to layer it grows, up to the last ones, which are alike.
+    # The effect grows from layer to layer, except in the last ones, where it is similar.
     assert all(later > before - 0.03 for before, later in itertools.pairwise(values))
 
 
@@ -73,7 +73,7 @@ def test_labels_agree_as_counted() -> None:
     assert lesson_measures.most_common_share(["a", "b", "a", "c"]) == 0.5
     assert lesson_measures.most_common_share([]) == 0.0
     assert lesson_measures.chance_agreement(["same"] * 20) == 1.0
-    # Nine that all differ: one of nine is the commonest.
+    # If all nine labels differ, the most common one has a share of 1/9.
     assert lesson_measures.chance_agreement([str(number) for number in range(20)]) == pytest.approx(
         1 / 9
     )

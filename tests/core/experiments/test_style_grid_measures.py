@@ -1,4 +1,4 @@
-"""Style at several depths: which recipes it is made of, and what is measured of its pictures."""
+"""Tests of style grids: their recipes, and the measures of their images."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ from tests.conftest import as_network, tiny_module
 
 @pytest.fixture
 def inputs() -> dict[str, bytes]:
-    """A photograph of waves, and a painting of stripes, by their fingerprints."""
+    """Return a photograph of waves and a painting of stripes, by their fingerprints."""
     rows, cols = torch.linspace(0, 9, 48)[:, None], torch.linspace(0, 13, 70)[None]
     planes = [torch.sin(rows + cols), torch.cos(rows * cols / 4), torch.sin(rows * 2 - cols)]
     waves = torch.stack(planes) * 0.4 + 0.5
@@ -46,7 +46,10 @@ def test_the_matrix_has_every_style_depth_by_every_content_depth(
     tiny: Network, inputs: dict[str, bytes]
 ) -> None:
     recipe = planned(tiny, inputs)
-    assert recipe.content_depths == ("1", "3")  # From shallow to deep, whatever was named first.
+    assert recipe.content_depths == (
+        "1",
+        "3",
+    )  # Layers are in order from shallow to deep, whatever their order in the arguments.
     found = {(it.row, it.column): it.recipe for it in recipe.cells()}
     assert {place: (it.style_layers, it.content_layers) for place, it in found.items()} == {
         (0, 0): (("1",), ("1",)),
@@ -72,7 +75,7 @@ def test_other_parts_nest_layers_or_take_one(tiny: Network, inputs: dict[str, by
         TEXTURE: [(("1",), ()), (("1", "3"), ())],
         CONTENT: [((), ("1",)), ((), ("3",))],
     }
-    # The first layer alone stands in two parts, and is painted once.
+    # The first layer alone is in two parts of the sheet, but is rendered once.
     assert len(recipe.cells()) == 8 and len(recipe.parts()) == 7
     assert recipe.pictures == tuple(range(7)) and recipe.picture_number(5, 0) == 5
     assert {it.init for it in recipe.parts() if it.subject != "style"} == {"noise"}
@@ -147,7 +150,7 @@ def test_edges_are_kept_where_they_stay_and_not_by_chance() -> None:
 
 
 def test_the_distance_of_colours_is_that_of_their_normal_distributions() -> None:
-    """Against moments of CIELAB by loops, for grey pictures, where lightness is all there is."""
+    """Compare with moments of lightness computed in loops, for grey images."""
 
     def lightness(values: Tensor) -> list[float]:
         found = []
@@ -181,7 +184,7 @@ def test_pictures_are_judged_beside_photograph_and_painting(
     assert untouched.edges == pytest.approx(1) and untouched.to_photograph < 0.1
     assert [it.concept for it in untouched.grown] == ["star"]
     assert untouched.eyes == pytest.approx(0, abs=1e-4)
-    # What was told to change is not asked: of the eyes one neuron is left, which is too few.
+    # Style layers are ignored. Only one unit of eyes is left, which is too few.
     assert judge.measure(image_io.encode_png(photograph), ["3"]).grown == ()
     assert judge.measure(image_io.encode_png(photograph), ["3"]).eyes is None
     *_, last = transfer.render(tiny, dataclasses.replace(recipe.parts()[3], steps=25), inputs)

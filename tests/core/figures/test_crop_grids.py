@@ -1,4 +1,4 @@
-"""Grids and figures, and what one picture excites."""
+"""Tests of crop grids and figures, and of a probe against an index."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_a_probe_ranks_neurons_by_how_unusual_they_are(tiny: Network, index: Ind
         assert shares == sorted(shares, reverse=True)
         for answer in answers:
             assert answer.percentile == index.percentile(name, answer.unit, answer.value)
-            # It is one of the index's pictures, so its value is among those known there.
+            # The image is in the index, so its value is one of those in the tables.
             hits = [hit for hit in index.top(name, answer.unit) if "004" in hit.picture]
             for hit in hits:
                 assert hit.value == pytest.approx(answer.value, rel=0.1)

@@ -1,4 +1,4 @@
-"""Portraits: the best labels, the drawings that excite a unit most, and their sheet."""
+"""Tests of neuron sheets: the choice of labels and drawings, and the command."""
 
 from pathlib import Path
 

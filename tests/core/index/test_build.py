@@ -1,4 +1,4 @@
-"""The index: equal to storing everything and sorting, and the same however it comes about."""
+"""Tests of the index against storing and sorting all values, for all ways of building it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def squeezenet() -> Network:
-    """SqueezeNet with made-up weights, at a small size with height and width that differ."""
+    """Return SqueezeNet with random weights, for a small input that is not square."""
     torch.manual_seed(1)
     module = models.squeezenet1_0(weights=None, num_classes=4)
     for part in module.modules():
@@ -51,7 +51,7 @@ def build_and_open(
 
 
 def everything(network: Network, place: Path | str) -> dict[str, dict[str, torch.Tensor]]:
-    """The plain way: all activations ``[C, H, W]`` of all pictures, by layer and picture."""
+    """Compute all activations ``[C, H, W]`` of all images, by layer and image, as a reference."""
     source = sources.find_source(str(place))
     stored: dict[str, dict[str, torch.Tensor]] = {layer.name: {} for layer in network.shown}
     for entry in source.entries():
@@ -89,7 +89,7 @@ def test_it_is_what_storing_and_sorting_everything_gives(
                         at = names.index(hit.picture)
                         own = whole[at, unit]
                         np.testing.assert_allclose(hit.value, column[at], 1e-4, 1e-5)
-                        # The first of the positions that have the maximum.
+                        # The position is the first one with the maximum.
                         first = int(own.flatten().argmax())
                         assert (hit.row, hit.col) == divmod(first, width)
 
@@ -104,7 +104,7 @@ def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_pat
         assert out.read_bytes() == whole.read_bytes()
     source = sources.find_source(str(folder))
     plan = build.plan_index(network, source)
-    # In three parts, merged backwards.
+    # Build three parts and merge them in reverse order.
     entries = list(source.entries())
     parts = []
     for start in (0, 1, 2):
@@ -247,7 +247,7 @@ def test_a_sample_estimates_percentiles_within_its_error(tmp_path: Path, tiny: N
         at = np.quantile(values, share, axis=0).astype(np.float32)
         error = index.percentiles("3", at) - 100 * (values < at).mean(0)
         errors.append(np.abs(error).max())
-    # Four standard errors of a sample of 100; the ends are exact.
+    # The tolerance is four standard errors of a sample of 100. Extreme values are exact.
     assert errors[0] == errors[-1] == 0 and max(errors) < 400 * np.sqrt(0.25 / 100)
 
 

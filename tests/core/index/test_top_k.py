@@ -1,4 +1,4 @@
-"""Rankings and samples: equal to sorting everything, whatever the order and the parts."""
+"""Tests of rankings and samples against sorting, for any order and any parts."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ UNITS, K, SIZE = 3, 4, 6
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
-    """Some pictures, few distinct values so that many tie, and a part for each picture."""
+    """Generate images with few distinct values, so many are equal, and a part for each."""
     count = draw(st.integers(0, 25))
     ids = draw(st.lists(st.integers(0, 1000), min_size=count, max_size=count, unique=True))
     cells = st.lists(st.sampled_from([-2.0, 0.0, 0.5, 3.0]), min_size=UNITS, max_size=UNITS)
@@ -23,7 +23,7 @@ def streams(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[i
 
 
 def sorted_out(pictures: np.ndarray, column: np.ndarray, sign: int) -> list[tuple[float, int]]:
-    """The plain way: sort everything."""
+    """Return the ranking by sorting all values, as a reference."""
     pairs = zip(column.tolist(), pictures.tolist(), strict=True)
     return sorted(pairs, key=lambda pair: (-sign * pair[0], pair[1]))[:K]
 
@@ -44,7 +44,7 @@ def test_a_ranking_is_what_sorting_everything_gives(
         made[part].add(picture[None], row[None], place[None])
     chance.shuffle(made)  # type: ignore[attr-defined]
     first, second, third, fourth = made
-    # ((a b) (c d)): merged in any order and any grouping.
+    # Merging in another order and grouping, ((a b) (c d)), gives the same result.
     first.merge(second)
     third.merge(fourth)
     third.merge(first)
@@ -87,7 +87,7 @@ def test_what_is_no_number_is_not_ranked() -> None:
 
 
 def test_ids_stay_and_are_spread() -> None:
-    # These stand in index files: they must never change.
+    # Ids are stored in index files, so they must never change.
     assert picture_id("0") == 300471914551172982
     ids = np.array([picture_id(str(index)) for index in range(4000)], np.float64) / NO_IMAGE
     assert ids.min() >= 0 and ids.max() < 1 and abs(ids.mean() - 0.5) < 0.03

@@ -1,4 +1,4 @@
-"""SketchNet: its shape, its names, folding, and its weights file."""
+"""Tests of SketchNet's layers, names, folding and weights file."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ TINY = (5, 6, 7, 9, 11)
 
 
 def lively(seed: int = 0) -> SketchNet:
-    """Return a tiny network whose normalisation has seen something."""
+    """Return a tiny network whose batch normalisation has statistics of some images."""
     torch.manual_seed(seed)
     model = SketchNet(4, batch_norm=True, widths=TINY)
     for module in model.modules():

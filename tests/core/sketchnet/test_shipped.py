@@ -1,4 +1,4 @@
-"""The weights that ship: as good as their record says."""
+"""Tests that the shipped weights are as accurate as their record."""
 
 import json
 from dataclasses import replace
@@ -46,7 +46,7 @@ def test_unseen_drawings_are_named_right_as_the_record_says(record: dict[str, An
     model = sketchnet_model.load()
     images, labels = draw_batch(UNSEEN_SEED, range(1000))
     share = evaluate.accuracy(model, images, labels)
-    assert share >= 0.985  # a thousand drawings of 99 %
+    assert share >= 0.985  # below the record's 99 %, because a thousand drawings are a small sample
     assert share == pytest.approx(record["measured"]["accuracy"], abs=0.015)
 
 
@@ -70,7 +70,9 @@ def test_few_units_are_dead(record: dict[str, Any]) -> None:
     images, _ = draw_batch(UNSEEN_SEED, range(300))
     dead = evaluate.dead_units(sketchnet_model.load(), images.split(100))
     assert dead.keys() == record["measured"]["dead_share"].keys()
-    assert max(dead.values()) < 0.1  # on few drawings; the record has those on ten thousand
+    assert (
+        max(dead.values()) < 0.1
+    )  # on few drawings, more units are zero; the record is for ten thousand
     assert record["measured"]["dead_drawings"] == 10_000
     assert max(record["measured"]["dead_share"].values()) < 0.02
 
@@ -111,7 +113,7 @@ def test_deep_neurons_have_clear_labels_that_an_untrained_network_has_not() -> N
     known = labels.load()
     assert known.chosen_on.seed != known.measured_on.seed
     assert label_counts.share_of_last_stages(known.layers) >= 0.60
-    few = World(424_242, 100)  # too few to tell how many, enough to see the difference
+    few = World(424_242, 100)  # too few drawings for an exact share, but enough for the difference
     untrained, trained = (
         network_dissection.measure(
             model,
@@ -129,7 +131,10 @@ def test_deep_neurons_have_clear_labels_that_an_untrained_network_has_not() -> N
 
 @LABELLED
 def test_labels_hold_on_other_drawings() -> None:
-    known, layer = labels.load(), "relu1b"  # so few drawings show each thing only twice
+    known, layer = (
+        labels.load(),
+        "relu1b",
+    )  # with so few drawings, each object is shown only about twice
     limits = torch.tensor([[label.threshold for label in known.layers[layer]]])
     found = network_dissection.overlaps(
         sketchnet_model.load(), World(424_242, 150), {layer: limits}

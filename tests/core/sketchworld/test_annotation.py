@@ -1,4 +1,4 @@
-"""Ground truth: masks agree with the pixels drawn, and colours and edges with their definitions."""
+"""Tests of the ground truth: masks against pixels, colours and edges against definitions."""
 
 import colorsys
 
@@ -18,7 +18,7 @@ RED, GREEN, BLUE = rgb(0.0, 1.0, 1.0), rgb(1 / 3, 1.0, 1.0), rgb(2 / 3, 1.0, 1.0
 
 
 def flat_painter(size: int = 41, line: float = 0.0) -> Painter:
-    """Return a painter on a plain ground in an even light, with an annotation."""
+    """Return a painter with a plain background and uniform light, and with an annotation."""
     rng = np.random.default_rng(0)
     light = Light(0.0, 0.0, line, 0.0)
     return Painter(size, rng, random_palette(rng), light, Pose(), Annotation(size))
@@ -30,7 +30,7 @@ def truth(painter: Painter) -> dict[str, Mask]:
 
 
 def mostly(painter: Painter, colour: np.ndarray) -> Mask:
-    """Find, in the picture alone, the pixels that are nearer to a colour than half way."""
+    """Return the pixels of the image that are near to a colour."""
     away = np.abs(painter.image - colour[:, None, None]).max(axis=0)
     return away <= 0.5
 
@@ -59,7 +59,7 @@ def test_other_figures_hide_and_details_do_not() -> None:
     red, green, blue = (mostly(painter, colour) for colour in (RED, GREEN, BLUE))
     found = truth(painter)
     np.testing.assert_array_equal(found["pupil"], green)
-    np.testing.assert_array_equal(found["eye"], red | green)  # a nose is no detail of an eye
+    np.testing.assert_array_equal(found["eye"], red | green)  # a nose is not a detail of an eye
     np.testing.assert_array_equal(found["nose"], blue)
     np.testing.assert_array_equal(found["face"], red | green | blue)
     np.testing.assert_array_equal(found["circle"], red | green | blue)
@@ -133,7 +133,7 @@ def test_masks_show_the_same_at_every_size(label: int) -> None:
 
 
 def test_a_mask_parts_the_figure_from_its_ground() -> None:
-    """In plain pictures of one disc, the pixels alone tell disc from ground; so does the mask."""
+    """Compare the mask with the pixels in drawings of one disc on a plain background."""
     agree = []
     for index in range(200):
         drawing = draw(13, index, label=CLASSES.index("disc"), masks=True)
@@ -146,11 +146,11 @@ def test_a_mask_parts_the_figure_from_its_ground() -> None:
         nearer = ((pixels - middle) ** 2).sum(axis=2) < ((pixels - ground) ** 2).sum(axis=2)
         agree.append((nearer == mask).mean())
     assert len(agree) > 20
-    assert np.median(agree) > 0.95  # outlines, shadows and stray marks are in between
+    assert np.median(agree) > 0.95  # outlines, shadows and small marks have colours in between
 
 
 def by_the_book(red: int, green: int, blue: int) -> str:
-    """Name one pixel's colour, by colorsys and the rules that the constants state."""
+    """Return the name of a pixel's colour, by colorsys and the module's constants."""
     hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
     if value < annotation.DARK:
         return "black"
@@ -174,7 +174,7 @@ def test_every_pixel_has_the_colour_that_it_should() -> None:
         for row in range(40)
         for col in range(31)
     )
-    assert wrong <= 1  # one rounding at a bound
+    assert wrong <= 1  # different rounding at a bound
 
 
 @pytest.mark.parametrize(

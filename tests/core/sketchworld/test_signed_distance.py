@@ -1,4 +1,4 @@
-"""Shapes and patterns: distances checked against sampled edges, and where inside is."""
+"""Tests of shapes and patterns: distances against sampled edges, and signs."""
 
 import math
 
@@ -39,7 +39,7 @@ ESTIMATED: dict[str, Distance] = {
 
 
 def sampled(distance: Distance) -> tuple[Array, Array]:
-    """Return the distances on a plane, and those to the nearest sampled edge, with their sign."""
+    """Return a shape's distances on a grid, and signed distances to the nearest sampled edge."""
     u, v = plane()
     found = distance(u, v) + 0.0 * (u + v)
     inside = found < 0
@@ -60,7 +60,7 @@ def test_exact_distances_are_those_to_the_edge(name: str) -> None:
     found, expected = sampled(EXACT[name])
     np.testing.assert_allclose(
         found, expected, atol=0.06
-    )  # the error of sampling, three cells at a sharp corner
+    )  # sampling error: up to three cells at a sharp corner
 
 
 @pytest.mark.parametrize("name", ESTIMATED)
@@ -73,11 +73,11 @@ def test_estimated_distances_hold_near_the_edge(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "inside", "outside"),
     [
-        ("star", (0.0, -0.95), (0.0, 0.6)),  # one point up, a notch below
-        ("drop", (0.0, -1.1), (0.3, -1.0)),  # the tip is above
-        ("crescent", (-0.8, 0.0), (0.4, 0.0)),  # bitten on the right
-        ("heart", (0.0, 0.6), (0.0, -0.7)),  # the point is below
-        ("arc", (0.0, 0.7), (0.0, -0.7)),  # a smile
+        ("star", (0.0, -0.95), (0.0, 0.6)),  # one tip at the top, a notch at the bottom
+        ("drop", (0.0, -1.1), (0.3, -1.0)),  # the tip is at the top
+        ("crescent", (-0.8, 0.0), (0.4, 0.0)),  # the missing part is at the right
+        ("heart", (0.0, 0.6), (0.0, -0.7)),  # the tip is at the bottom
+        ("arc", (0.0, 0.7), (0.0, -0.7)),  # an arc around the bottom
     ],
 )
 def test_shapes_stand_the_right_way_up(

@@ -1,4 +1,4 @@
-"""SketchWorld: the same picture for the same numbers, at every size, of every class."""
+"""Tests of SketchWorld: drawings are deterministic, at every size and for every class."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from core.sketchworld import world
 from core.sketchworld.world import CLASSES, SIZE, batch, draw
 from tests.conftest import ROOT
 
-# the subjects of `drawings.png`: the first drawings of world 2026, at 32 pixels
+# subjects in `drawings.png`: the first drawings of the seed 2026, at 32 pixels
 STORED = "cup snail square fish disc horizontal stripes zigzag fir ladybird fir village bird"
 
 EVERY_CLASS = pytest.mark.parametrize("label", range(len(CLASSES)), ids=CLASSES)
@@ -31,13 +31,13 @@ def test_same_numbers_same_drawing() -> None:
 
 
 def test_drawings_are_those_stored() -> None:
-    """Every platform draws the same, up to how its sines and exponentials round the last bit."""
+    """Compare with stored drawings, up to differences in rounding between platforms."""
     with Image.open(Path(__file__).with_name("drawings.png")) as sheet:
         expected = np.asarray(sheet.convert("RGB"))
     images, labels = batch(2026, range(12), 32)
     assert " ".join(CLASSES[label] for label in labels) == STORED
     away = np.abs(np.concatenate(list(images), axis=1).astype(int) - expected)
-    assert (away <= 1).mean() > 0.999  # of 255 levels
+    assert (away <= 1).mean() > 0.999  # in levels from 0 to 255
     assert away.mean() < 0.01
 
 
@@ -95,7 +95,7 @@ def test_every_size_shows_the_same_scene(label: int) -> None:
     large = draw(2, 5, 2 * SIZE, label).image.astype(np.float32)
     halved = large.reshape(SIZE, 2, SIZE, 2, 3).mean(axis=(1, 3))
     other = draw(2, 6, SIZE, label).image.astype(np.float32)
-    assert np.abs(halved - small).mean() < 6.0  # of 255: noise and edges
+    assert np.abs(halved - small).mean() < 6.0  # in levels from 0 to 255, for noise and edges
     assert np.abs(halved - small).mean() < 0.3 * np.abs(other - small).mean()
 
 

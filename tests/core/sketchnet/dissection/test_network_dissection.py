@@ -1,4 +1,4 @@
-"""Dissection: against a slow one written from the paper; labels, their file and their search."""
+"""Tests of dissection against a slow reference from the paper, and of labels and their file."""
 
 import json
 from dataclasses import replace
@@ -49,7 +49,7 @@ def maps(model: SketchNet, layer: str, world: World = WORLD) -> list[np.ndarray]
 
 
 def enlarged(values: np.ndarray) -> np.ndarray:
-    """Enlarge one map to the size of a drawing, bilinearly, each value at its cell's centre."""
+    """Return a map enlarged bilinearly to the size of a drawing, with values at cell centres."""
     for axis in (0, 1):
         old = values.shape[axis]
         at = (np.arange(SIZE) + 0.5) * old / SIZE - 0.5
@@ -83,7 +83,7 @@ def test_overlaps_are_those_of_the_paper(model: SketchNet, layer: str) -> None:
         large = np.stack([enlarged(each[unit]) for each in every])
         for level, quantile in enumerate(quantiles):
             limit = values[min(int(quantile * len(values)), len(values) - 1)]
-            # bins make the limit inexact: the counts lie between those of its neighbours
+            # thresholds are bin edges: the count lies between those of the neighbouring edges
             low, high = ((large >= max(limit * f, 1e-6)) for f in (0.99, 1.02))
             assert high.sum() <= int(found.fired[level, unit]) <= low.sum()
             for place, name in enumerate(network_dissection.NAMES):
@@ -151,7 +151,9 @@ def test_thresholds_are_reached_by_the_share_that_was_asked_for(model: SketchNet
         for unit, limit in enumerate(limits.tolist()):
             values = every[:, unit]
             assert (values >= limit).mean() <= QUANTILE
-            if limit > network_dissection.SMALLEST:  # the next bin would be too much
+            if (
+                limit > network_dissection.SMALLEST
+            ):  # with the next lower edge, too many values would reach it
                 assert (values >= limit * 0.992).mean() > QUANTILE
 
 
@@ -269,7 +271,7 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
         },
     )
     for name, row in written.layers.items():
-        for label in row:  # the file alone is enough to measure it again
+        for label in row:  # the file contains all that is needed to measure the IoU again
             place = network_dissection.COLUMNS[label.concept]
             assert label.iou == round(float(measured[name].iou[0, label.unit, place]), 4)
     dissect_command.main([*few[:4], "--random"])
@@ -277,7 +279,7 @@ def test_the_command_writes_and_counts(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def replace_head() -> SketchNet:
-    """Return a tiny network that knows SketchWorld's classes."""
+    """Return a tiny network with an output for each of SketchWorld's classes."""
     return SketchNet(len(CLASSES), widths=TINY).eval()
 
 

@@ -1,4 +1,4 @@
-"""Training: it learns, it goes on where it stopped, and its parts do what they promise."""
+"""Tests of training: learning, resuming, and each of its functions."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
 ) -> None:
     whole, _ = finished
     train.train(TINY, tmp_path, workers=1, stop_after=9, report_size=NO_REPORT)
-    torch.manual_seed(99)  # what else happens in the process must not matter
+    torch.manual_seed(99)  # other uses of the global generator must not change the result
     resumed = train.train(TINY, tmp_path, resume=True, workers=1, report_size=NO_REPORT)
     assert resumed.step == whole.step == TINY.steps
     expected, found = weights(whole), weights(resumed)
@@ -103,7 +103,7 @@ def test_the_callers_random_numbers_are_left_alone(tmp_path: Path) -> None:
 
 
 def few_classes(seed: int, count: int) -> training_data.DrawingSet:
-    """Draw only classes that a tiny network can tell apart in seconds."""
+    """Draw only classes that a tiny network can learn to distinguish in seconds."""
     names = ("vertical stripes", "horizontal stripes", "dots", "disc", "eye")
     labels = np.array([CLASSES.index(names[index % 5]) for index in range(count)])
     images = [draw(seed, index, label=int(label)).image for index, label in enumerate(labels)]
@@ -120,11 +120,11 @@ def test_a_few_seconds_of_training_learn() -> None:
     unseen = few_classes(1, 100)
     images = training_data.resize(training_data.as_tensor(unseen.images), 32)
     share = evaluate.accuracy(run.averaged(), images, torch.from_numpy(unseen.labels))
-    assert share > 0.6  # five classes: 0.2 by chance
+    assert share > 0.6  # with five classes, random guesses have an accuracy of 0.2
 
 
 def test_a_step_stays_on_its_device() -> None:
-    """A tensor that is made elsewhere than on the run's device would now be on none."""
+    """A tensor created without the run's device would be on the meta device and cause an error."""
     settings = replace(TINY, plain=0.0, ramp=0.0, small=0.0)
     data = few_classes(0, 64)
     expected, found = Trainer(settings, data), Trainer(settings, data)
