@@ -192,10 +192,10 @@ def wheel_at(
     half = radius * 0.05 + 0.012
 
     def spoke(u: Array, v: Array) -> Array:
-        far = np.hypot(u, v)
+        r = np.hypot(u, v)
         angle = np.arctan2(v, u)
-        off = np.abs(np.sin(angle * (math.pi / (2 * step)))) * far * (2 * step / math.pi)
-        return np.maximum(off - half, far - (radius - width / 2))
+        off = np.abs(np.sin(angle * (math.pi / (2 * step)))) * r * (2 * step / math.pi)
+        return np.maximum(off - half, r - (radius - width / 2))
 
     p.part("spoke", spoke, rim, at=at, reach=radius, turn=p.uniform(0.0, step), line=0.0)
     spot(p, "hub", at, radius * 0.17 + 0.02, rim)

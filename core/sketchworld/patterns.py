@@ -67,8 +67,8 @@ def bricks(u: Array, v: Array, ink: float) -> Array:
     row = np.floor(v * 2.0)
     across: Array = np.abs(_centred(u + 0.5 * np.mod(row, 2.0) + 0.5)) - 0.25 - ink / 4
     down = np.abs(v * 2.0 - row - 0.5) * 0.5 - ink / 4
-    away: Array = np.maximum(across, down)
-    return away
+    distance: Array = np.maximum(across, down)
+    return distance
 
 
 def waves(u: Array, v: Array, ink: float, swing: float = 0.22) -> Array:
@@ -105,15 +105,15 @@ def triangles(u: Array, v: Array, ink: float) -> Array:
     row = np.floor(v / height)
     a = np.abs(_centred(u + 0.5 * np.mod(row, 2.0)))
     b = v - row * height
-    away: Array = np.maximum(a * height - b * 0.5, b - height) + (1.0 - ink) * 0.25
-    return away
+    distance: Array = np.maximum(a * height - b * 0.5, b - height) + (1.0 - ink) * 0.25
+    return distance
 
 
 def diamonds(u: Array, v: Array, ink: float) -> Array:
     """Return the distance to narrow diamonds side by side; `ink` is their relative size."""
     a, b = np.abs(_centred(u)), np.abs(_centred(v / 1.6))
-    away: Array = (a + b - 0.5 * ink) * 0.8
-    return away
+    distance: Array = (a + b - 0.5 * ink) * 0.8
+    return distance
 
 
 def hatching(u: Array, v: Array, ink: float) -> Array:

@@ -150,8 +150,8 @@ def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:
     """
     step = math.pi / points
     angle = np.abs(np.mod(np.arctan2(u, -v) + step, 2 * step) - step)
-    far = np.hypot(u, v)
-    a, b = far * np.sin(angle), far * np.cos(angle)  # folded: b towards the point
+    r = np.hypot(u, v)
+    a, b = r * np.sin(angle), r * np.cos(angle)  # folded: b towards the point
     notch = (inner * radius * math.sin(step), inner * radius * math.cos(step))
     du, dv = notch[0], notch[1] - radius
     length = math.hypot(du, dv)
@@ -205,11 +205,11 @@ def spiral(u: Array, v: Array, radius: float, turns: float, thick: float) -> Arr
 
     `thick` is the width of the band, relative to the distance between two turns.
     """
-    far = np.hypot(u, v)
+    r = np.hypot(u, v)
     pitch = radius / turns
-    phase = far / pitch - np.arctan2(v, u) * (0.5 / math.pi)
+    phase = r / pitch - np.arctan2(v, u) * (0.5 / math.pi)
     band = (np.abs(phase - np.floor(phase) - 0.5) - thick / 2) * pitch
-    return np.maximum(band, far - radius)
+    return np.maximum(band, r - radius)
 
 
 def pinwheel(u: Array, v: Array, radius: float, blades: int, twist: float = 0.0) -> Array:
@@ -217,7 +217,7 @@ def pinwheel(u: Array, v: Array, radius: float, blades: int, twist: float = 0.0)
 
     `twist` bends the sectors, in radians for each unit of the radius.
     """
-    far = np.hypot(u, v)
-    angle = np.arctan2(v, u) + twist * far
-    edge = np.sin(angle * blades) * far * (1.0 / blades)
-    return np.maximum(edge, far - radius)
+    r = np.hypot(u, v)
+    angle = np.arctan2(v, u) + twist * r
+    edge = np.sin(angle * blades) * r * (1.0 / blades)
+    return np.maximum(edge, r - radius)

@@ -45,8 +45,8 @@ def concentric_rings(p: Painter) -> None:
     fill = distinct(p.palette.main, p.palette.second, INK_GAP, LUMA_GAP)
 
     def rings(u: Array, v: Array) -> Array:
-        far = np.hypot(u, v)
-        return intersection(patterns.stripes(far / step, v, ink) * step, far - 0.97)
+        r = np.hypot(u, v)
+        return intersection(patterns.stripes(r / step, v, ink) * step, r - 0.97)
 
     p.part("concentric rings", rings, fill, line=0.0)
 
@@ -123,11 +123,11 @@ def arrow(p: Painter) -> None:
     """Draw an arrow."""
     width, head, wide = p.uniform(0.12, 0.22), p.uniform(-0.05, 0.2), p.uniform(0.48, 0.66)
 
-    def whole(u: Array, v: Array) -> Array:
+    def shape(u: Array, v: Array) -> Array:
         tip = signed_distance.convex(u, v, [(0.98, 0.0), (head, wide), (head, -wide)])
         return union(tip, signed_distance.box(u + 0.45, v, 0.5 + head * 0.5 + 0.1, width))
 
-    p.part("arrow", whole, p.palette.main, shadow=True)
+    p.part("arrow", shape, p.palette.main, shadow=True)
 
 
 def drop(p: Painter) -> None:
@@ -188,8 +188,8 @@ def snowflake(p: Painter) -> None:
         step = math.pi / 3
         angle = np.arctan2(v, u)
         angle = np.abs(angle - np.rint(angle / step) * step)
-        far = np.hypot(u, v)
-        a, b = far * np.cos(angle), far * np.sin(angle)  # one half arm
+        r = np.hypot(u, v)
+        a, b = r * np.cos(angle), r * np.sin(angle)  # one half arm
         arm = signed_distance.capsule(a, b, (0.0, 0.0), (0.93, 0.0), width)
         outer = signed_distance.capsule(a, b, (at, 0.0), (at + twig * 0.8, twig), width * 0.85)
         inner = signed_distance.capsule(

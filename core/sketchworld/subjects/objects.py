@@ -100,7 +100,7 @@ def key(p: Painter) -> None:
     metal = p.tint(0.13, 0.65, 0.85)
     bow, teeth = p.uniform(0.26, 0.32), p.integer(2, 3)
 
-    def whole(u: Array, v: Array) -> Array:
+    def shape(u: Array, v: Array) -> Array:
         parts = [
             signed_distance.ring(u + 0.62, v, bow, 0.17),
             signed_distance.box(u - 0.28, v, 0.66, 0.08),
@@ -111,7 +111,7 @@ def key(p: Painter) -> None:
             )
         return union(*parts)
 
-    p.part("key", whole, metal, reach=1.05, shadow=True, line=min(p.light.line, THIN_LINE))
+    p.part("key", shape, metal, reach=1.05, shadow=True, line=min(p.light.line, THIN_LINE))
 
 
 def clock(p: Painter) -> None:
@@ -206,7 +206,7 @@ def anchor(p: Painter) -> None:
     iron = p.palette.main
     width = p.uniform(0.1, 0.14)
 
-    def whole(u: Array, v: Array) -> Array:
+    def shape(u: Array, v: Array) -> Array:
         a = np.abs(u)
         arms = signed_distance.arc(u, v - 0.08, 0.72, 1.15, width * 1.25)
         fluke = signed_distance.convex(a, v, [(0.46, 0.34), (0.86, 0.06), (0.9, 0.5)])
@@ -218,4 +218,4 @@ def anchor(p: Painter) -> None:
             signed_distance.capsule(a, v + 0.36, (0.0, 0.0), (0.4, 0.0), width / 2),
         )
 
-    p.part("anchor", whole, iron, reach=1.1, shadow=True, line=min(p.light.line, THIN_LINE))
+    p.part("anchor", shape, iron, reach=1.1, shadow=True, line=min(p.light.line, THIN_LINE))

@@ -77,13 +77,13 @@ def sun(p: Painter) -> None:
     pointed = p.chance(0.5)
 
     def rays(u: Array, v: Array) -> Array:
-        far = np.hypot(u, v)
+        r = np.hypot(u, v)
         angle = np.arctan2(v, u)
         angle = np.abs(angle - np.rint(angle / (2 * step)) * (2 * step))
-        off = angle * far
+        off = angle * r
         if pointed:
-            return np.maximum(off - (0.98 - far) * 0.42, core + 0.02 - far) * 0.9
-        return np.maximum(np.maximum(off - 0.055, far - 0.98), core + 0.12 - far)
+            return np.maximum(off - (0.98 - r) * 0.42, core + 0.02 - r) * 0.9
+        return np.maximum(np.maximum(off - 0.055, r - 0.98), core + 0.12 - r)
 
     p.part("ray", rays, lighten(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
     p.part("sun", lambda u, v: signed_distance.disc(u, v, core), gold, reach=core, also=("circle",))
