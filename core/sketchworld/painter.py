@@ -55,19 +55,12 @@ class Pose:
 
 @dataclass(frozen=True)
 class Light:
-    """The light of a scene, with the style of outlines and shadows.
+    """The light of a scene, with the style of outlines and shadows."""
 
-    Attributes:
-        direction: direction of the light in radians.
-        strength: change of brightness towards the light at the edge of a part.
-        line: width of outlines in scene units; 0 for none.
-        shadow: darkness of shadows; 0 for none.
-    """
-
-    direction: float
-    strength: float
-    line: float
-    shadow: float
+    direction: float  # direction to the light in radians
+    strength: float  # gain of brightness towards the light, at the edge of a part
+    line: float  # width of outlines in scene units; 0 for none
+    shadow: float  # darkness of shadows; 0 for none
 
 
 @dataclass(frozen=True)

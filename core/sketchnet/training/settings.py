@@ -13,43 +13,24 @@ REPORTS = 8  # evaluations during a run
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """All settings that influence the result of a training run.
-
-    Attributes:
-        seed: seed of the drawings, the initial weights and all other random numbers.
-        drawings: number of drawings in the training set.
-        epochs: number of epochs; it may be fractional.
-        batch: number of drawings in a batch.
-        parts: parts of a batch, each on one thread and with its own normalisation statistics.
-        rate: peak learning rate of SGD with Nesterov momentum.
-        momentum: momentum of SGD.
-        decay: weight decay, of convolution and linear weights only.
-        average: decay of the running average of the weights. This average is the result.
-        eps: L2 radius of the attack at 64 pixels; it shrinks with the side of the images.
-        warm_up: share of the steps in which the learning rate rises.
-        plain: share of the steps after which adversarial examples begin.
-        ramp: share of the steps after which the radius of the attack has reached ``eps``.
-        small: share of the steps in which the images have ``small_side`` pixels.
-        small_side: side in pixels of the images at first.
-        widths: channels of each stage.
-    """
+    """All settings that influence the result of a training run."""
 
     seed: int = 0
-    drawings: int = 200_000
+    drawings: int = 200_000  # drawings in the training set
     epochs: float = 3.2
-    batch: int = 128
-    parts: int = 2
-    rate: float = 0.1
+    batch: int = 128  # drawings in a batch
+    parts: int = 2  # of a batch, each on one thread and with its own normalisation statistics
+    rate: float = 0.1  # peak learning rate of SGD with Nesterov momentum
     momentum: float = 0.9
-    decay: float = 5e-4
-    average: float = 0.998
-    eps: float = 1.5
-    warm_up: float = 0.04
-    plain: float = 0.10
-    ramp: float = 0.30
-    small: float = 0.60
-    small_side: int = 48
-    widths: tuple[int, ...] = WIDTHS
+    decay: float = 5e-4  # weight decay, of convolution and linear weights only
+    average: float = 0.998  # decay of the running average of the weights, which is the result
+    eps: float = 1.5  # L2 radius of the attack at 64 pixels; proportional to the images' side
+    warm_up: float = 0.04  # share of the steps in which the learning rate rises
+    plain: float = 0.10  # share of the steps before adversarial examples begin
+    ramp: float = 0.30  # share of the steps after which the attack has its full radius
+    small: float = 0.60  # share of the steps in which the images have a side of `small_side`
+    small_side: int = 48  # pixels
+    widths: tuple[int, ...] = WIDTHS  # channels of each stage
 
     @property
     def epoch_steps(self) -> int:
