@@ -30,9 +30,9 @@ COARSE = 8
 # visualization, and margin between units.
 TILE, SLIT, GAP, MARGIN = 64, 2, 6, 30
 TEXT, TITLE = 15, 22
-# Rows, and columns, of a unit's crops in a figure.
-NINE = 3
-SIDE = NINE * TILE + (NINE - 1) * SLIT
+# Number of rows, and of columns, of a unit's crops in a figure.
+GRID = 3
+SIDE = GRID * TILE + (GRID - 1) * SLIT
 
 
 def draw_crop(part: Crop, side: int, clear: bool = False) -> Image.Image:
@@ -170,7 +170,7 @@ def draw_figure(
         drawn = []
         for unit in chosen:
             resized = visualizations[unit].resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-            crops = draw_crop_grid(index, name, unit, TILE, network, NINE * NINE)
+            crops = draw_crop_grid(index, name, unit, TILE, network, GRID * GRID)
             drawn.append((resized, crops, _caption(network, index, name, unit)))
         title = f"{name}: each neuron sees {field_text(layer)}"
         figure_rows.append(FigureRow(title, drawn))
@@ -179,7 +179,7 @@ def draw_figure(
 
 def _caption(network: Network, index: Index, layer: str, unit: int) -> str:
     """Return a unit's class or number, and the range of its nine highest activations."""
-    hits = index.top(layer, unit)[: NINE * NINE]
+    hits = index.top(layer, unit)[: GRID * GRID]
     values = " to ".join(_short(hit.value) for hit in (hits[0], hits[-1]))
     is_class = layer == network.shown[-1].name and unit < len(network.labels)
     return f"{network.labels[unit] if is_class else f'unit {unit}'}   {values}"
