@@ -39,7 +39,7 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
     Raises:
         UnknownName, ExplorerError: there is no such layer or unit.
     """
-    target = network.layer_with(layer, [unit])
+    target = network.layer_with_units(layer, [unit])
     with torch.no_grad():
         output: Tensor = _extractor(network, target.name)(image.to(network.device))[target.name]
     activation = output[0, unit].float().cpu()
@@ -83,7 +83,7 @@ def effective_field(
     Raises:
         UnknownName, ExplorerError: there is no such layer or unit.
     """
-    extractor = _extractor(network, network.layer_with(layer, [unit]).name)
+    extractor = _extractor(network, network.layer_with_units(layer, [unit]).name)
     magnitude = _gradient(extractor, network, image, unit, row, col).abs().sum(0)  # [H, W]
     if float(magnitude.sum()) == 0:
         return (0, 0, *image.shape[2:])

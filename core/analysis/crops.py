@@ -78,7 +78,7 @@ def crop_hit(
             index.require(network)
             image = network_input(original, center_crop)
             field = attribution.effective_field(network, image, layer, unit, hit.row, hit.col)
-            outline = center_crop.to_picture(field)
+            outline = center_crop.box_in_image(field)
         return Crop(original, (0, 0, *hit.size), hit.size, (0, 0), True, outline)
     top, left, bottom, right = hit.box
     assert indexed.rows is not None
@@ -102,7 +102,7 @@ def _offset_and_reach(
     """
     full = max(stop - start for start, stop in intervals)
     start, stop = intervals[position]
-    reach = max(center_crop.reach(full), length)
+    reach = max(center_crop.extent_in_image(full), length)
     # The input's border cuts off the beginning of the receptive field if it begins at pixel 0 and
     # is shorter than a full one; else it cuts off the end, or nothing.
     return (reach - length if start == 0 and stop < full else 0), reach
@@ -163,4 +163,6 @@ def _uncrop(center_crop: CenterCrop, cropped: Image.Image, level: float) -> Imag
 
 def network_input(original: Image.Image, center_crop: CenterCrop) -> torch.Tensor:
     """Return the network's input for an image, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
-    return image_io.from_bytes(torch.from_numpy(np.array(center_crop.see(original)))[None])
+    return image_io.from_bytes(
+        torch.from_numpy(np.array(center_crop.network_input(original)))[None]
+    )

@@ -161,7 +161,7 @@ def measure_dreams(
     """
     labels = unit_labels.clear_labels(network)
     layers = sorted({label.layer for label in labels})
-    original = image_io.limit_size(image_io.open_picture(before), recipes[0].size)
+    original = image_io.resize_longer_side(image_io.open_picture(before), recipes[0].size)
     original_response = respond(network, image_io.to_tensor(original), layers)
     measures = []
     for recipe, dream in zip(recipes, after, strict=True):

@@ -98,7 +98,7 @@ def crop_to_field(layer: Layer, image: Tensor, row: int, col: int) -> Tensor:
 
     The crop is square, at least `LEAST_CROP` pixels wide, and moved inside the image at borders.
     """
-    top, left, bottom, right = layer.field_of(row, col, clipped=False)
+    top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
     side = min(max(bottom - top, LEAST_CROP), SIZE)
     rows = _window((top + bottom) / 2, side, image.shape[1])
     cols = _window((left + right) / 2, side, image.shape[2])

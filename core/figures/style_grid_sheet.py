@@ -79,7 +79,7 @@ def draw_grid_sheet(
         for number, part in enumerate(recipe.parts())
         if number in pictures
     }
-    size = image_io.limit_size(photograph, recipe.size).size
+    size = image_io.resize_longer_side(photograph, recipe.size).size
     parts = [
         _sheet_row(network, recipe, show, opened, size) for show in dict.fromkeys(recipe.shows)
     ]

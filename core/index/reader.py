@@ -182,7 +182,7 @@ class Index:
             (top, left, bottom, right) in the original's pixels, half open.
         """
         field = self.layer(layer).field(row, col, self.plan.input_size)
-        return CenterCrop(size, self.plan.input_size).to_picture(field)
+        return CenterCrop(size, self.plan.input_size).box_in_image(field)
 
     def percentile(self, layer: str, unit: int, value: float, by: str = "max") -> float:
         """Return the percentage of images whose activation of a unit is below a value, 0 to 100.

@@ -227,7 +227,7 @@ def _own(own: PickedImage) -> PictureTile:
 def thumbnail(sample: str) -> str:
     """Give a sample's small picture as a URL."""
     if sample in paintings.STORED:
-        return _square(image_io.limit_size(paintings.picture(sample), TILE_PIXELS))
+        return _square(image_io.resize_longer_side(paintings.picture(sample), TILE_PIXELS))
     if sample in PAINTINGS:  # Quickly drawn where it need not be large.
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))

@@ -60,7 +60,7 @@ def test_what_a_picture_excites_at_most_is_at_some_place(tiny: Network) -> None:
     sight = probe.probe_image(tiny, photograph(2))
     layer = tiny.shown[0]
     for best in sight.responses(layer, count=3):
-        top, left, bottom, right = layer.field_of(best.row, best.col, clipped=False)
+        top, left, bottom, right = layer.receptive_box(best.row, best.col, clipped=False)
         pixel = ((top + bottom) // 2, (left + right) // 2)
         there = {it.unit: it.value for it in sight.responses(layer, None, 5, at=pixel)}
         assert there[best.unit] == best.value

@@ -57,7 +57,7 @@ def test_the_best_drawings_are_those_of_a_search_one_by_one(network: Network) ->
 def test_a_crop_is_what_a_place_sees(network: Network) -> None:
     image = torch.arange(3 * 64 * 64, dtype=torch.float32).view(3, 64, 64)
     layer = network.layer("relu3a")
-    top, left, bottom, right = layer.field_of(7, 8)
+    top, left, bottom, right = layer.receptive_box(7, 8)
     found = neuron_sheets.crop_to_field(layer, image, 7, 8)
     assert torch.equal(found, image[:, top:bottom, left:right])
     corner = neuron_sheets.crop_to_field(layer, image, 0, 15)
