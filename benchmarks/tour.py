@@ -1,8 +1,9 @@
-"""A tour of the app in pictures: ``python -m benchmarks.tour --out docs``.
+"""Screenshots of the pages: ``python -m benchmarks.tour --out docs/images``.
 
-The real app in a real browser, light and dark, on a wide screen and on a phone. By itself it takes
-the pictures of the README; ``--pages`` takes any others, at their defaults. Everything that they
-show is made first, which takes some minutes; ``--home`` keeps it for the next time.
+The real app runs in a real browser, light and dark, on a wide screen and on a phone. By default the
+screenshots are those of the documentation; ``--pages`` takes those of other pages, with the pages'
+defaults. Everything that they show is rendered first, which takes some minutes; ``--home`` keeps it
+for the next run.
 """
 
 import io
