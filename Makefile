@@ -23,9 +23,9 @@ format: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.neurons $(ARGS)
 
-# Every picture of the README and of the home page, by the project's own commands: some minutes on
-# two cores. The learning curve is drawn by training (core.sketchnet.training.train).
-PICTURES := docs
+# Every picture of the documentation and of the home page, by the project's own commands: some
+# minutes on two cores. Training draws the learning curve (core.sketchnet.training.train).
+PICTURES := docs/images
 pictures: $(VENV)/.bench
 	mkdir -p build $(PICTURES)
 	for layer in relu1b relu3b relu4b; do $(BIN)/python -m explorer neurons sketchnet $$layer \

@@ -1,1 +1,1 @@
-"""Side-by-side measurements; nothing in the project imports them."""
+"""Benchmarks, each a program of its own; nothing in the project imports them."""

@@ -1,7 +1,8 @@
-"""Whether compiling pays: ``python -m benchmarks.compiling`` gives ``torch.compile`` a fair trial.
+"""Benchmark of ``torch.compile``: ``python -m benchmarks.compiling``.
 
-The same steps of the same ascent's costly part (forward and backward through the cut network), as
-they are and compiled, in turns; and how long compiling takes, which has to be won back.
+It times the expensive part of an optimisation step (forward and backward through the truncated
+network), as it is and compiled, in turns. It also times the compilation, which the faster steps
+have to pay for.
 """
 
 import json
@@ -22,7 +23,7 @@ from core.recipes.neuron import BATCH, STEPS
 
 
 def step(extractor: nn.Module, image: Tensor, layer: str) -> float:
-    """Pass forward and backward once, and tell how many seconds it took."""
+    """Run one forward and one backward pass, and return the seconds that it took."""
     began = time.perf_counter()
     value = extractor(image)[layer].float().mean()
     torch.autograd.grad(value, image)
@@ -39,7 +40,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Steps of each side.", min=1)] = 30,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
-    """Time both sides, and say after how many pictures compiling has paid for itself."""
+    """Time both, and print the number of images after which compiling has paid for itself."""
     loaded = registry.load(network, weights)
     name = loaded.layer(layer).name
     plain = loaded.extractor([name], for_gradients=True)
@@ -49,7 +50,8 @@ def main(
     times = [(step(plain, image, name), step(compiled, image, name)) for _ in range(rounds)]
     slow, fast = (statistics.median(side) for side in zip(*times, strict=True))
     cost = first_compiled - first_plain
-    won = (slow - fast) * STEPS / BATCH  # for each picture
+    # Seconds that compiled steps save for each image.
+    saved = (slow - fast) * STEPS / BATCH
     report = {
         "network": network,
         "layer": name,
@@ -58,12 +60,12 @@ def main(
         "plain_seconds": slow,
         "compiled_seconds": fast,
         "compiling_seconds": cost,
-        "pictures_to_pay": cost / won if won > 0 else None,
+        "pictures_to_pay": cost / saved if saved > 0 else None,
     }
     Console().print(
         f"a step of {BATCH} pictures: {slow * 1e3:.1f} ms as it is, {fast * 1e3:.1f} ms compiled; "
         f"compiling takes {cost:.0f} s"
-        + (f", the gain of {cost / won:.0f} pictures" if won > 0 else " and gains nothing")
+        + (f", the gain of {cost / saved:.0f} pictures" if saved > 0 else " and gains nothing")
     )
     if json_file is not None:
         json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -1,7 +1,8 @@
-"""What damping does for an ascent: ``python -m benchmarks.damping --weights FILE``.
+"""Benchmark of Adam's damping: ``python -m benchmarks.damping --weights FILE``.
 
-The same units climb with plain Adam (epsilon 1e-8, step 0.05, as in Lucid) and with the project's
-settings; the table gives the median clean activation of each, and their ratio unit by unit.
+The same units are maximised with plain Adam (epsilon 1e-8, step size 0.05, as in Lucid) and with
+the project's settings. The table gives the median clean activation of each, and the median of
+their ratios over units.
 """
 
 import json
@@ -29,12 +30,12 @@ LAYERS = "features.1,features.4,features.7,features.10"
 
 
 def climb(network: Network, layer: str, units: list[int], settings: AscentSettings) -> Tensor:
-    """Let units climb, and give their images ``[N, 3, size, size]``."""
+    """Maximise the activation of some units, and return their images ``[N, 3, size, size]``."""
     size = suggested_size(network, network.layer(layer))
     canvas = Fourier((size, size), units, network.device)
-    chance = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     for _ in ascend(
-        network, objectives.channels(layer, units), canvas, settings, RandomAffine(), chance
+        network, objectives.channels(layer, units), canvas, settings, RandomAffine(), generator
     ):
         pass
     image: Tensor = canvas().detach()
@@ -42,7 +43,7 @@ def climb(network: Network, layer: str, units: list[int], settings: AscentSettin
 
 
 def clean(network: Network, layer: str, units: list[int], image: Tensor) -> list[float]:
-    """Give each unit's clean activation."""
+    """Return each unit's clean activation."""
     seen = network.activations(image, [layer])
     return [float(value) for value in objectives.channels(layer, units)(seen)]
 
@@ -56,7 +57,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="A PNG: plain above damped, by layer.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="A JSON file.")] = None,
 ) -> None:
-    """Climb with and without damping."""
+    """Maximise units with and without damping."""
     loaded = registry.load(network, weights)
     sides = {
         "plain": AscentSettings(steps, PLAIN_RATE, PLAIN_DAMPING),

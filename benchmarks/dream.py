@@ -1,10 +1,14 @@
-"""How fast dreams are: ``python -m benchmarks.dream --weights FILE``.
+"""Benchmark of the speed of dreams: ``python -m benchmarks.dream --weights FILE``.
 
-In turns over the same picture, octaves and steps: this project; the classic loop, as Google's
-DeepDream notebook of 2015 has it, written plainly in PyTorch (the whole network, plain layout, full
-precision), in a process of its own, as the explorer tends the memory of its own; and the limit, the
-bare forward and backward pass of the cut network over the same pixels. All in megapixel-steps a
-second; what is compared is compared round by round.
+Three sides take turns over the same image, octaves and steps:
+
+- this project;
+- the classic loop of Google's DeepDream notebook of 2015, written plainly in PyTorch (the whole
+  network, contiguous layout, full precision). It runs in a process of its own, because the explorer
+  changes how its own process allocates memory;
+- the limit: forward and backward through the truncated network over the same pixels, nothing else.
+
+The unit is megapixel-steps per second. Ratios are taken within each round.
 """
 
 import functools
@@ -32,19 +36,19 @@ from core.networks.network import Network
 from core.optim import objectives
 from core.recipes.dream import DreamRecipe
 
-# Of the classic loop.
+# Random shift in pixels and step size of the classic loop.
 JITTER, STEP_SIZE = 32, 1.5 / 255
 Side = Callable[[Network, DreamRecipe, bytes], None]
 
 
 def explorer(network: Network, recipe: DreamRecipe, png: bytes) -> None:
-    """Dream as the project does, with everything that belongs to it."""
+    """Dream as the project does."""
     for _ in render_dreams.render(network, recipe, {recipe.image: png}):
         pass
 
 
 def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
-    """Dream as the notebook does: roll, climb the energy of a layer, carry the detail on."""
+    """Dream as the notebook does: roll, maximise the energy of a layer, keep the detail."""
     base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     generator = torch.Generator().manual_seed(recipe.seed)
     module = network.module.to(memory_format=torch.contiguous_format)
@@ -71,14 +75,14 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 
 def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
-    """Pass forward and backward through the cut network, and do nothing else."""
+    """Run forward and backward through the truncated network, and nothing else."""
     base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     extractor = network.extractor(list(recipe.layers), for_gradients=True)
-    climbed = objectives.energy(recipe.layers[0])
+    objective = objectives.energy(recipe.layers[0])
     for size in render_dreams.octaves(base, recipe):
         picture = resize.resize_image(base, size).requires_grad_()
         for _ in range(recipe.steps):
-            torch.autograd.grad(climbed(extractor(picture)).sum(), picture)
+            torch.autograd.grad(objective(extractor(picture)).sum(), picture)
 
 
 SIDES: dict[str, Side] = {
@@ -86,16 +90,16 @@ SIDES: dict[str, Side] = {
     "the classic loop": classic,
     "the limit": limit,
 }
-# Those that run beside the explorer, in another process.
-APART = ("the classic loop",)
+# Sides that run in a process of their own.
+SEPARATE = ("the classic loop",)
 _load = functools.cache(registry.load)
 
 
 def seconds(
     side: str, network: str, weights: Path | None, recipe: DreamRecipe, png: bytes, threads: int
 ) -> float:
-    """Time one dream of one side, in whatever process this is."""
-    if side not in APART:
+    """Return the seconds that one dream of one side takes in the present process."""
+    if side not in SEPARATE:
         allocator.keep_freed_memory()
     torch.set_num_threads(threads)
     loaded = _load(network, weights, "cpu")
@@ -134,8 +138,8 @@ def main(
         for number in range(rounds + 1):
             for side in SIDES:
                 task = (side, network, weights, recipe, png, threads)
-                took = apart.submit(seconds, *task).result() if side in APART else seconds(*task)
-                if number:  # the first round only warms up
+                took = apart.submit(seconds, *task).result() if side in SEPARATE else seconds(*task)
+                if number:  # The first round is a warm-up.
                     paces[side].append(work / took)
         ours = paces["neuron explorer"]
         for side, values in paces.items():

@@ -1,7 +1,8 @@
-"""Whether anything is lost, late or leaking when work is long: kills, crowds and many jobs.
+"""Benchmark of long work: whether kills, many users or many jobs lose, delay or leak anything.
 
-``python -m benchmarks.endurance kills|atlas|crowd|memory`` runs the real app, prints what it found
-and writes it as JSON. It exits with 1 if anything was lost. Linux only, as it looks into ``/proc``.
+``python -m benchmarks.endurance kills|atlas|crowd|memory`` runs the real app, prints the results
+and writes them as JSON. It exits with 1 if anything was lost. It needs Linux, because it reads
+``/proc``.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ from explorer.jobs.job_queue import Job, Jobs
 from explorer.store.results import FILE_NAME, Store
 
 LAYER = "relu2a"
-# Enough that ten rounds do not finish them.
+# Enough layers that ten rounds do not finish them.
 ATLAS = "relu2a,relu2b,relu3a,relu3b,relu4a,relu4b,relu5a"
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -43,8 +44,8 @@ console = Console(stderr=True)
 cli = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 
 
-class Witness:
-    """Looks at a store from outside, and remembers every result that it has seen finished."""
+class StoreWatcher:
+    """Reads a store from outside, and remembers every finished result."""
 
     def __init__(self, home: Path) -> None:
         self.store = Store(home / FILE_NAME)
@@ -52,7 +53,7 @@ class Witness:
         self._seen: dict[str, int] = {}
 
     def check(self) -> list[str]:
-        """List what is wrong: results lost, changed or half written, a damaged file."""
+        """Return what is wrong: lost, changed or half-written results, or a damaged file."""
         wrong = []
         with self.store.reading() as connection:
             (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
@@ -77,17 +78,17 @@ class Witness:
         return []
 
     def stopped(self) -> list[Job]:
-        """List the jobs that neither run nor are done."""
+        """Return the jobs that neither run nor are done."""
         return self.jobs.select("WHERE state NOT IN ('open', 'done')")
 
     @property
     def finished(self) -> int:
-        """How many results have been seen."""
+        """Number of finished results so far."""
         return len(self._seen)
 
 
 def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
-    """Write a recipe for SketchNet."""
+    """Return a recipe for SketchNet."""
     network = registry.load(registry.SKETCHNET, device="cpu")
     return render_neurons.plan(network, LAYER, range(units), size=size, steps=steps, seed=seed)
 
@@ -96,37 +97,37 @@ def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
 def kills(
     rounds: int = 50, engine: Engine = "local", workers: int = 1, json_file: JsonFile = None
 ) -> None:
-    """Kill worker or server at random moments, again and again, and count what is lost."""
-    chance = random.Random(0)
+    """Kill worker or server at random moments, many times, and count what is lost."""
+    generator = random.Random(0)
     wrong: list[str] = []
     counts = {"worker": 0, "server": 0, "resumed": 0}
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
         asyncio.run(_open(server))
-        witness = Witness(server.home)
+        watcher = StoreWatcher(server.home)
         seed = 0
         for number in range(rounds):
-            while len(witness.jobs.open()) < 3:
+            while len(watcher.jobs.open()) < 3:
                 seed += 1
-                witness.jobs.submit(plan(32, 32, 40, seed), f"visitor {seed % 3}")
-            _until(lambda: bool(Claims(witness.store).claims()), "no worker began")
-            time.sleep(chance.uniform(0.0, 4.0))
-            victim = _kill(server, chance)
+                watcher.jobs.submit(plan(32, 32, 40, seed), f"visitor {seed % 3}")
+            _until(lambda: bool(Claims(watcher.store).claims()), "no worker began")
+            time.sleep(generator.uniform(0.0, 4.0))
+            victim = _kill(server, generator)
             counts[victim] += 1
             if victim == "server":
                 server.start()
                 asyncio.run(_open(server))
-            _until(lambda: _settled(witness), "claims of dead workers stayed")
-            wrong += witness.check()
-            for job in witness.stopped():
+            _until(lambda: _settled(watcher), "claims of dead workers stayed")
+            wrong += watcher.check()
+            for job in watcher.stopped():
                 if not job.message:
                     wrong.append(f"{job.id} is {job.state} and does not say why")
-                witness.jobs.resume(job.key, "visitor 0")
+                watcher.jobs.resume(job.key, "visitor 0")
                 counts["resumed"] += 1
-            console.print(f"round {number + 1}: killed the {victim}; {witness.finished} finished")
-        _until(lambda: _all_done(witness), "jobs were left over", 600.0)
-        wrong += witness.check()
-        done = len(witness.jobs.select("WHERE state = 'done'"))
-        witness.store.close()
+            console.print(f"round {number + 1}: killed the {victim}; {watcher.finished} finished")
+        _until(lambda: _all_done(watcher), "jobs were left over", 600.0)
+        wrong += watcher.check()
+        done = len(watcher.jobs.select("WHERE state = 'done'"))
+        watcher.store.close()
     found = {"rounds": rounds, "engine": engine, "workers": workers, **counts}
     _report({**found, "jobs": seed, "done": done, "wrong": wrong}, json_file)
     raise typer.Exit(1 if wrong or done != seed else 0)
@@ -135,80 +136,81 @@ def kills(
 @cli.command()
 def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> None:
     """Kill an atlas at random moments, start it again, and count what is lost or made twice."""
-    chance = random.Random(0)
+    generator = random.Random(0)
     wrong: list[str] = []
     command = [sys.executable, "-m", "explorer", "atlas", registry.SKETCHNET]
-    # Another seed than that of the pictures that ship.
+    # The images that come with the project have seed 0, and would be found instead of rendered.
     command += ["--layers", layers, "--seed", "1", "--json"]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "EXPLORER_HOME": folder}
-        witness, rows = Witness(Path(folder)), dict[str, int]()
+        watcher, rows = StoreWatcher(Path(folder)), dict[str, int]()
         for number in range(rounds):
             victim = subprocess.Popen(
                 command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            # Every third is killed while it starts; the others when they have drawn for a while,
-            # however long they took to start.
+            # Every third process is killed while it starts, the others after they have rendered for
+            # a while. The start takes a time that varies, so it is waited for.
             if number % 3 < 2:
-                _await_more(witness.store, len(rows), victim)
+                _await_more(watcher.store, len(rows), victim)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                victim.wait(chance.uniform(0.0, 5.0))
+                victim.wait(generator.uniform(0.0, 5.0))
             victim.kill()
             victim.wait()
-            wrong += witness.check()
-            now = _rows(witness.store)
+            wrong += watcher.check()
+            now = _rows(watcher.store)
             wrong += [f"{key} was made twice" for key in rows if now.get(key) != rows[key]]
             rows = now
             console.print(f"round {number + 1}: {len(rows)} batches are there")
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        after = _rows(witness.store)
-        wrong += witness.check()
+        after = _rows(watcher.store)
+        wrong += watcher.check()
         wrong += [f"{key} was made twice" for key in rows if after.get(key) != rows[key]]
         if done.returncode:
             wrong.append(f"the last start failed: {done.stderr.strip()}")
-        witness.store.close()
+        watcher.store.close()
     report = [] if done.returncode else json.loads(done.stdout)["layers"]
     found = {"rounds": rounds, "batches": len(after), "wrong": wrong}
-    for name in ("neurons", "rendered"):  # the latter is what was left for the last start
+    # "rendered" counts what was left for the last start.
+    for name in ("neurons", "rendered"):
         found[name] = sum(it[name] for it in report)
     _report(found, json_file)
     raise typer.Exit(1 if wrong else 0)
 
 
 def _await_more(store: Store, count: int, maker: subprocess.Popen[bytes]) -> None:
-    """Wait until a store holds more results than so many, while their maker lives."""
+    """Wait until a store has more than ``count`` results, or ``maker`` has ended."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while len(_rows(store)) <= count and maker.poll() is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
 
 
 def _rows(store: Store) -> dict[str, int]:
-    """List results with the numbers of their rows, which change when they are made again."""
+    """Return the row number of each result by its key; it changes when a result is made again."""
     with store.reading() as connection:
         return dict(connection.execute("SELECT key, rowid FROM results").fetchall())
 
 
-def _kill(server: Server, chance: random.Random) -> str:
-    """Kill a worker, or every third time the server, and say which."""
+def _kill(server: Server, generator: random.Random) -> str:
+    """Kill a worker, or with a probability of 1/3 the server, and return which."""
     pids = server.workers()
-    if pids and chance.random() < 2 / 3:
-        os.kill(chance.choice(pids), signal.SIGKILL)
+    if pids and generator.random() < 2 / 3:
+        os.kill(generator.choice(pids), signal.SIGKILL)
         return "worker"
     server.kill()
     return "server"
 
 
-def _settled(witness: Witness) -> bool:
-    """Whether every claim belongs to a worker that lives, or there is none."""
+def _settled(watcher: StoreWatcher) -> bool:
+    """Whether every claim belongs to a living worker, or there is none."""
     from explorer.jobs.processes import dead_workers
 
-    return not dead_workers(witness.store, [name for name, _ in Claims(witness.store).claims()])
+    return not dead_workers(watcher.store, [name for name, _ in Claims(watcher.store).claims()])
 
 
-def _all_done(witness: Witness) -> bool:
-    for job in witness.stopped():
-        witness.jobs.resume(job.key)
-    return not witness.jobs.open()
+def _all_done(watcher: StoreWatcher) -> bool:
+    for job in watcher.stopped():
+        watcher.jobs.resume(job.key)
+    return not watcher.jobs.open()
 
 
 def _until(met: Any, otherwise: str, seconds: float = SETTLE_SECONDS) -> None:
@@ -232,15 +234,15 @@ def crowd(
     workers: int = 1,
     json_file: JsonFile = None,
 ) -> None:
-    """Let many visitors ask for work at once, and time their pages until all have it."""
+    """Let many users request work at the same time, and time their pages until all have it."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
         asyncio.run(_open(server))
-        witness = Witness(server.home)
+        watcher = StoreWatcher(server.home)
         started = time.monotonic()
-        seconds, waited = asyncio.run(_crowd(server, witness, visitors, pause))
+        seconds, waited = asyncio.run(_crowd(server, watcher, visitors, pause))
         wall = time.monotonic() - started
-        states = [job.state for job in witness.jobs.select("WHERE rank = 0")]
-        witness.store.close()
+        states = [job.state for job in watcher.jobs.select("WHERE rank = 0")]
+        watcher.store.close()
     found = {
         "visitors": visitors,
         "done": states.count("done"),
@@ -256,9 +258,9 @@ def crowd(
 
 
 async def _crowd(
-    server: Server, witness: Witness, count: int, pause: float
+    server: Server, watcher: StoreWatcher, count: int, pause: float
 ) -> tuple[list[float], int]:
-    """Let visitors look until their jobs are done; give their reruns and how many had to wait."""
+    """Rerun each user's page until the job is done; return seconds, and how many had to wait."""
     seconds: list[float] = []
     waited: set[int] = set()
 
@@ -267,20 +269,20 @@ async def _crowd(
             registry.load(registry.SKETCHNET, device="cpu"), LAYER, [number], 64, 128, number
         )
         query = f"layer={LAYER}&unit={number}&size=64&steps=128&seed={number}"
-        chance = random.Random(number)
+        generator = random.Random(number)
         async with Visitor(server.port, f"visitor {number}") as visitor:
             await visitor.look("layer=relu1a")
             while True:
                 seconds.append(await visitor.look(query))
-                job = witness.jobs.get(recipe.key)
+                job = watcher.jobs.get(recipe.key)
                 if job is None:
                     raise RuntimeError(f"the page of visitor {number} asked for nothing")
                 if job.state == "waiting" and job.before:
                     waited.add(number)
                 if not job.open:
                     return
-                # People do not click in step with each other.
-                await asyncio.sleep(pause * chance.uniform(0.5, 1.5))
+                # Users do not click at the same moment.
+                await asyncio.sleep(pause * generator.uniform(0.5, 1.5))
 
     await asyncio.gather(*(one(number) for number in range(count)))
     return seconds, len(waited)
@@ -290,12 +292,12 @@ async def _crowd(
 def memory(
     jobs: int = 200, warm_up: int = 40, engine: Engine = "local", json_file: JsonFile = None
 ) -> None:
-    """Do many jobs by way of the page, and watch the memory of server and worker."""
+    """Do many jobs through the page, and measure the memory of server and worker."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine) as server:
         asyncio.run(_open(server))
-        witness = Witness(server.home)
-        curve = asyncio.run(_many(server, witness, jobs))
-        witness.store.close()
+        watcher = StoreWatcher(server.home)
+        curve = asyncio.run(_many(server, watcher, jobs))
+        watcher.store.close()
     found: dict[str, Any] = {"jobs": jobs, "warm up": warm_up, "curve MiB": curve}
     grown = {}
     for who in ("server", "worker"):
@@ -306,8 +308,8 @@ def memory(
     raise typer.Exit(0 if max(grown.values()) <= 0.10 else 1)
 
 
-async def _many(server: Server, witness: Witness, count: int) -> list[dict[str, float]]:
-    """Do jobs one after the other; give the memory in MiB after every tenth."""
+async def _many(server: Server, watcher: StoreWatcher, count: int) -> list[dict[str, float]]:
+    """Do jobs one after the other; return the memory in MiB after every tenth."""
     curve = []
     network = registry.load(registry.SKETCHNET, device="cpu")
     layers = [layer.name for layer in network.shown]
@@ -317,7 +319,7 @@ async def _many(server: Server, witness: Witness, count: int) -> list[dict[str, 
             recipe = render_neurons.plan(network, layer, [number % 24], 48, 16, number + 1)
             query = f"layer={layer}&unit={number % 24}&size=48&steps=16&seed={number + 1}"
             await visitor.look(query)
-            while (job := witness.jobs.get(recipe.key)) is None or job.open:
+            while (job := watcher.jobs.get(recipe.key)) is None or job.open:
                 await asyncio.sleep(0.05)
             await visitor.look(query)
             if (number + 1) % 10 == 0:
@@ -329,7 +331,7 @@ async def _many(server: Server, witness: Witness, count: int) -> list[dict[str, 
 
 
 def _report(found: dict[str, Any], json_file: Path | None) -> None:
-    """Print what was found, and write it as JSON if asked to."""
+    """Print the results, and write them as JSON if ``json_file`` is given."""
     for name, value in found.items():
         if name != "curve MiB":
             print(f"{name:28} {value}")

@@ -1,8 +1,8 @@
-"""Why so many eyes? At which depth dreams grow them: ``python -m benchmarks.eyes --json F``.
+"""Benchmark of eyes in dreams, by depth: ``python -m benchmarks.eyes --json F``.
 
-Photographs that come with scikit-image are dreamt at every depth of SketchNet, and the growth of
-each label's neurons is measured as ``core.experiments.concept_growth.concept_growth`` defines it.
-Beside the dreams stands noise of the same strength, which tells what any change would do.
+The photographs of scikit-image are dreamt at every depth of SketchNet. The growth of each label's
+units is measured as ``core.experiments.concept_growth.concept_growth`` defines it. Noise of the
+same strength, without a dream, is the baseline.
 """
 
 import json
@@ -24,7 +24,7 @@ from core.images import image_io
 from core.networks import registry
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
-# Of an eye as a whole, and of its coloured ring.
+# Labels whose growth is printed: the whole eye, and its iris.
 ASKED = ("eye", "iris")
 NOISE = "noise"
 NAMED = 4
@@ -67,7 +67,7 @@ def main(
 
 
 def table(found: dict[str, list[dict[str, float]]]) -> Table:
-    """Sum up the dreams of each depth."""
+    """Return a table with the mean over all dreams of each depth."""
     columns = [f"{name}, place" for name in ASKED]
     drawn = Table("dreamt by", "change", *columns, "grew most")
     for layer, rows in found.items():

@@ -1,8 +1,8 @@
-"""How soon a dream is seen, and how soon it stops: ``python -m benchmarks.first_sight``.
+"""Benchmark of the Dream page's latency: ``python -m benchmarks.first_sight``.
 
-The real app in a real browser, its worker warm. A depth is chosen on the Dream page, and the clock
-runs until the page shows a picture that differs from the one before; then a long dream is stopped,
-and the clock runs until the page says so and no worker is at it any more.
+The real app runs in a real browser, with a warm worker. The first measurement is the time from the
+choice of a depth until the page shows an image that differs from the one before. The second is the
+time from a click on Stop until the page says so and no worker renders the dream any more.
 """
 
 import base64
@@ -28,7 +28,7 @@ from explorer.store.results import FILE_NAME
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 120_000  # milliseconds
-# Root mean square, in units of the full range, from which on a person sees a difference.
+# Root mean square difference that a user can see, as a share of the full range.
 VISIBLE = 0.02
 LAYERS = ("relu2b", "relu4a", "relu3a", "relu4b", "relu5a", "relu3b")
 LONG = "/dream?picture=cat&layer=relu4b&size=2048&steps=40&seed="
@@ -42,19 +42,19 @@ SHOWN = """() => {
 
 
 def pixels(url: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Decode a picture of the page, small."""
+    """Decode an image of the page, at 256 x 256 pixels, as ``[256, 256, 3]`` in ``[0, 1]``."""
     data = base64.b64decode(url.split(",", 1)[1])
     picture = Image.open(io.BytesIO(data)).convert("RGB").resize((256, 256))
     return np.asarray(picture, dtype=np.float32) / 255
 
 
 def difference(one: str, other: str) -> float:
-    """Tell how far two pictures are apart, as root mean square in units of the full range."""
+    """Return the root mean square difference of two images, as a share of the full range."""
     return float(np.sqrt(np.square(pixels(one) - pixels(other)).mean()))
 
 
 def before(page: Page) -> str:
-    """Give the picture that the dream begins with."""
+    """Return the URL of the image that the dream starts from."""
     return str(page.locator(".compare .before").get_attribute("src"))
 
 
@@ -63,7 +63,7 @@ def finished(page: Page) -> None:
 
 
 def first_change(page: Page, layer: str) -> float:
-    """Choose a depth, and tell after how many seconds a dream is seen."""
+    """Choose a depth, and return the seconds until a dream is visible."""
     untouched, last = before(page), page.evaluate(SHOWN)
     started = time.perf_counter()
     page.locator(f'.example[data-name="{layer}"]').click()
@@ -75,7 +75,7 @@ def first_change(page: Page, layer: str) -> float:
 
 
 def stop(page: Page, address: str, store: Path, seed: int) -> tuple[float, float]:
-    """Stop a long dream; tell after how many seconds the page says so, and work has ended."""
+    """Stop a long dream; return the seconds until the page says so, and until work has ended."""
     page.goto(f"{address}{LONG}{seed}")
     page.wait_for_function(f"() => ({SHOWN})() !== ''", timeout=PATIENCE)
     button = page.locator(".st-key-dream-status").get_by_role("button", name="Stop")
@@ -101,7 +101,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Dreams that are stopped.", min=1)] = 3,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
-    """Measure both, and print medians and the slowest."""
+    """Measure both, and print medians and maxima."""
     found: dict[str, list[float]] = {"first change": [], "stop, said": [], "stop, ended": []}
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder)) as server:
         address = f"http://127.0.0.1:{server.port}"
@@ -109,7 +109,7 @@ def main(
             path = shutil.which("chromium") or shutil.which("google-chrome")
             browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            # Warm: the first dream and the examples are there.
+            # The first dream and the examples are finished before anything is timed.
             page.goto(f"{address}/dream")
             finished(page)
             page.wait_for_function(

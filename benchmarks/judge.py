@@ -1,12 +1,12 @@
-"""A judge of SketchNet's pictures: a network of another kind that learnt from other drawings.
+"""Benchmark of class pictures: an independent network, the judge, has to name them.
 
-Whoever maximises a network's answer may find noise that only this network likes. So the picture
-that maximises each class of SketchNet is shown to a judge that shares nothing with it: another
-architecture (residual, depthwise, maximum pooling, SiLU), another world, ordinary training without
-any attack, and strong augmentation instead. The measure is the share of classes that the judge
-names right at its first guess.
+An image that maximises a network's output may be noise that only this network responds to. So the
+image that maximises each class of SketchNet is given to a judge that shares nothing with SketchNet:
+another architecture (residual, depthwise, maximum pooling, SiLU), another world, ordinary training
+without adversarial examples, and strong augmentation instead. The measure is the share of classes
+that the judge names correctly at its first guess.
 
-`python -m benchmarks.judge train` trains it, `python -m benchmarks.judge` judges.
+`python -m benchmarks.judge train` trains the judge, `python -m benchmarks.judge` evaluates.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.strange import strange
+from benchmarks.strange import distort
 from core.figures.neuron_sheets import render_units
 from core.images import image_io
 from core.networks import registry
@@ -37,7 +37,8 @@ from core.sketchworld.world import CLASSES, SIZE, batch
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
 WIDTHS = (32, 64, 112, 176)
-WORLD = 7_000_003  # the judge's own world; SketchNet learnt from world 0
+# The judge learns from a world of its own; SketchNet was trained on world 0.
+WORLD = 7_000_003
 UNSEEN = 7_000_004
 DRAWINGS, EPOCHS, BATCH = 40_000, 6, 64
 RATE, DECAY, SMOOTHING = 2e-3, 0.02, 0.05
@@ -45,7 +46,7 @@ PAPER_GAP, TILE, TEXT = 6, 96, 13
 
 
 class Block(nn.Module):
-    """A depthwise 5 x 5 convolution and a wide pointwise one, beside the way straight through."""
+    """A residual block: a depthwise 5 x 5 convolution and a pointwise one."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class Block(nn.Module):
 
 
 class Judge(nn.Sequential):
-    """Takes images in [0, 1], float32 [N, 3, 64, 64], and returns logits [N, classes]."""
+    """A classifier of images in [0, 1], float32 [N, 3, 64, 64]; returns logits [N, classes]."""
 
     def __init__(self, classes: int = len(CLASSES), widths: Sequence[int] = WIDTHS) -> None:
         parts: list[nn.Module] = [
@@ -100,12 +101,13 @@ def train(
     widths: Sequence[int] = WIDTHS,
     seed: int = 1,
 ) -> Judge:
-    """Train a judge from nothing and write its weights.
+    """Train a judge from random weights and write them.
 
-    Whatever is random comes from `seed`; the caller's random numbers are left alone.
+    All random numbers come from `seed`; the caller's random generator is left unchanged.
     """
     drawn, labels = batch(WORLD, range(drawings))
-    with torch.random.fork_rng(devices=[]):  # dropout has no generator of its own
+    # Dropout draws from the global random generator.
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         judge = Judge(widths=widths).to(memory_format=torch.channels_last)
         _learn(judge, drawn, labels, epochs, torch.Generator().manual_seed(seed))
@@ -122,7 +124,7 @@ def _learn(
     epochs: int,
     generator: torch.Generator,
 ) -> None:
-    """Train a judge on drawings, each time made strange in another way."""
+    """Train a judge on drawings, which are augmented anew each time."""
     steps_each = max(len(drawn) // BATCH, 1)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps_each * epochs)
@@ -132,10 +134,10 @@ def _learn(
         for _ in range(epochs):
             order = torch.randperm(len(drawn), generator=generator)
             for chosen in order.split(BATCH)[:steps_each]:
-                seen = strange(as_tensor(drawn[chosen.numpy()]), generator)
+                distorted = distort(as_tensor(drawn[chosen.numpy()]), generator)
                 truth = torch.from_numpy(labels[chosen.numpy()])
                 with torch.autocast("cpu", torch.bfloat16):
-                    answer = judge(seen)
+                    answer = judge(distorted)
                 loss = F.cross_entropy(answer.float(), truth, label_smoothing=SMOOTHING)
                 optimiser.zero_grad()
                 loss.backward()
@@ -146,41 +148,40 @@ def _learn(
 
 
 def load(path: Path = WEIGHTS) -> Judge:
-    """Return the judge whose weights `train` wrote, in eval mode."""
+    """Load the judge whose weights `train` wrote, in eval mode."""
     state = load_file(path)
     widths = [len(value) for name, value in state.items() if value.ndim == 4 and value.shape[1] > 1]
-    firsts = dict.fromkeys(widths)  # the width of each stage, in order
-    judge = Judge(len(state[max(state, key=_place)]), sorted(firsts))
+    judge = Judge(len(state[max(state, key=_place)]), sorted(set(widths)))
     judge.load_state_dict(state)
     return judge.eval()
 
 
 def _place(name: str) -> int:
-    """Return the place in the judge of the part that a tensor belongs to."""
+    """Return the position in the judge of the module that a tensor belongs to."""
     return int(name.split(".")[0])
 
 
 @torch.no_grad()
 def answers(judge: Judge, shown: Tensor) -> Tensor:
-    """Return the judge's first guess for images [N, 3, H, W] in [0, 1], made 64 pixels large."""
+    """Return the judge's first guess for images [N, 3, H, W] in [0, 1], resized to 64 pixels."""
     return torch.cat([judge(resize(some, SIZE)).argmax(dim=1) for some in shown.split(BATCH)])
 
 
 def accuracy(judge: Judge, count: int = 2000) -> float:
-    """Return the share of drawings of an unseen world that the judge names right."""
+    """Return the share of drawings of an unseen world that the judge names correctly."""
     drawn, labels = batch(UNSEEN, range(count))
     return float((answers(judge, as_tensor(drawn)) == torch.from_numpy(labels)).float().mean())
 
 
 def class_pictures(weights: Path | None, size: int | None = None, seed: int = 0) -> Tensor:
-    """Draw what every class neuron of a SketchNet wants to see, [classes, 3, size, size]."""
+    """Render an image that maximises each class unit of a SketchNet, [classes, 3, size, size]."""
     network = registry.load("sketchnet", weights)
     layer = network.layer("logits")
     return torch.stack(render_units(network, layer, range(layer.channels), seed, size))
 
 
 def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
-    """Show every class's picture, with the judge's answer where it is another."""
+    """Draw every class's picture, with the judge's answer below where it is wrong."""
     columns = 12
     cell = (TILE + PAPER_GAP, TILE + 2 * TEXT + 2 * PAPER_GAP)
     rows = -(-len(shown) // columns)
@@ -200,7 +201,7 @@ def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
 def judge_network(
     judge: Judge, weights: Path | None, size: int | None, seed: int, sheet: Path | None
 ) -> dict[str, object]:
-    """Return how many of a SketchNet's class pictures the judge names right, and which not."""
+    """Return how many of a SketchNet's class pictures the judge names correctly."""
     shown = class_pictures(weights, size, seed)
     guesses = answers(judge, shown)
     wrong = {
@@ -221,7 +222,7 @@ def judge_network(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Judge the picture that maximises each class of SketchNet, or train the judge."""
+    """Evaluate the image that maximises each class of SketchNet, or train the judge."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judge", description=main.__doc__)
     parser.add_argument("task", nargs="?", choices=("judge", "train"), default="judge")
     parser.add_argument("--judge", type=Path, default=WEIGHTS, help="the judge's weights")

@@ -1,7 +1,8 @@
-"""What a large dream takes: ``python -m benchmarks.large_dream --size 4096``.
+"""Benchmark of a large dream's memory: ``python -m benchmarks.large_dream --size 4096``.
 
-Memory at its highest beyond what the process takes with the network loaded, up to the encoded PNG;
-and the longest while between two reports, in which nobody could stop it.
+It prints the peak memory beyond that of the process with the network loaded, until the PNG is
+encoded. It also prints the longest time between two reports, during which a dream cannot be
+stopped.
 """
 
 import json
@@ -29,7 +30,7 @@ def main(
     size: Annotated[int, typer.Option(help="Height and width of the dream.")] = 4096,
     steps: Annotated[int, typer.Option(help="Steps at each of four sizes.")] = 2,
 ) -> None:
-    """Dream once, and print what it took."""
+    """Dream once, and print time, memory and the longest pause."""
     if sys.platform != "linux":
         raise SystemExit("error: memory is read as Linux tells it")
     allocator.keep_freed_memory()

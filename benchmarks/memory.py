@@ -1,7 +1,7 @@
-"""What keeping freed memory does for an ascent: ``python -m benchmarks.memory --weights FILE``.
+"""Benchmark of keeping freed memory: ``python -m benchmarks.memory --weights FILE``.
 
-Processes with and without ``core.allocator.keep_freed_memory`` draw the same batch in turns; each
-tells how long its steps took and how much memory it held at most.
+Processes with and without ``core.allocator.keep_freed_memory`` render the same batch in turns. Each
+reports how long its steps took, and its peak memory.
 """
 
 import itertools
@@ -25,8 +25,8 @@ WARM_STEPS = 8
 
 
 def climb(network: str, weights: Path | None, layer: str, size: int, steps: int) -> dict[str, Any]:
-    """Draw one batch, and tell the seconds of a step and the most mebibytes held."""
-    import resource  # not on Windows
+    """Render one batch; return the median seconds of a step, and the peak memory in MiB."""
+    import resource  # Not available on Windows.
 
     loaded = registry.load(network, weights, "cpu")
     units = range(min(16, loaded.layer(layer).channels))

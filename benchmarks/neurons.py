@@ -1,13 +1,13 @@
-"""How fast neurons are drawn, and how well: ``python -m benchmarks.neurons --weights FILE``.
+"""Benchmark of feature visualisation: ``python -m benchmarks.neurons --weights FILE``.
 
 At several layers, from shallow to deep, of squeezenet1_0 (whose checkpoint ``--weights`` names) and
 of SketchNet, it runs the explorer, torch-lucent, horama and the bare network in turns. It prints
-seconds a unit, their ratios, how strongly the finished pictures excite their neurons, and how long
-the explorer takes to what the others end with. Seconds are medians over all pieces of work, ratios
-are medians over rounds, within each of which the sides alternate.
+the seconds per unit, their ratios, the clean activations of the finished images, and how long the
+explorer takes to reach the final activation of the others. Seconds are medians over all pieces of
+work. Ratios are medians over rounds, within each of which the sides alternate.
 
-On a machine that does other work meanwhile, several threads wait for each other and burn time in
-doing so, small pieces of work the more. There ``--threads 1`` and CPU seconds are the fair ones.
+If the machine also does other work, several threads wait for each other and use processor time
+while they wait, most of all in small pieces of work. Use ``--threads 1`` and the CPU seconds there.
 """
 
 import json
@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.others import Horama, Lucent
-from benchmarks.sides import LUCENT_STEPS, Explorer, Limit, Side, Task
+from benchmarks.sides import LUCENT_STEPS, Explorer, Limit, NeuronTask, Side
 from benchmarks.turns import CLOCKS, describe_machine, measure, report
 from core import allocator
 from core.errors import ExplorerError
@@ -32,8 +32,8 @@ from core.networks.network import Network
 from core.recipes.neuron import STEPS
 from explorer.cli.neurons import parse_units
 
-# Where to look if not told otherwise, and at which size: what each network was trained on, or as
-# much of it as its neurons see.
+# Default networks and layers, and the size of their images in pixels: what each network was trained
+# on, or as much of it as its units' receptive fields cover.
 SKETCHNET, SQUEEZENET = registry.SKETCHNET, "squeezenet1_0"
 LAYERS = {
     SQUEEZENET: "features.1,features.4,features.7,features.12",
@@ -41,25 +41,25 @@ LAYERS = {
 }
 SIZES = {SQUEEZENET: 128, SKETCHNET: 64}
 TABLE_WIDTH = 132
-# Of horama's defaults, 1000, a quarter.
+# A quarter of horama's default of 1000.
 HORAMA_STEPS = 256
-# The bare network in its best layout and type, which the others are measured against.
+# Name of the side that is the baseline: the bare network in its best layout and type.
 LIMIT = "limit in bfloat16"
-# Programs at work, besides this one, from which on the clock on the wall says little.
+# Load of the machine by other programs above which wall-clock seconds are not reliable.
 BUSY = 1.0
 
 
 def sides(
-    task: Task, others_units: int, rounds: int, other_steps: Sequence[int], horama_steps: int
+    task: NeuronTask, others_units: int, rounds: int, other_steps: Sequence[int], horama_steps: int
 ) -> list[Side]:
-    """Set up all sides.
+    """Build all sides.
 
     Args:
-        task: what to do.
-        others_units: how many units each of the other libraries draws in a round.
-        rounds: how many rounds there will be; the others draw other units in each.
-        other_steps: with how many steps the explorer works besides.
-        horama_steps: steps of horama.
+        task: what to render.
+        others_units: number of units that each of the other libraries renders in a round.
+        rounds: number of rounds; the other libraries render other units in each.
+        other_steps: further numbers of steps with which the explorer works.
+        horama_steps: number of steps of horama.
 
     Raises:
         ExplorerError: a library is not installed, or cannot name the layer.
@@ -77,7 +77,7 @@ def sides(
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print what one layer gave: a line on what was done, a table, and who was passed when."""
+    """Print the results of one layer: a line on what was done, and a table."""
     small, large = result["size"], result["enlarged_to"]
     console.print(
         f"{result['network']} {result['layer']}, {small} px, torch-lucent with "
@@ -142,13 +142,13 @@ def _cells(row: dict[str, Any], clock: str) -> tuple[str, str]:
     return f"{row[f'{clock}_per_unit']:.3f}", f"{ratio:.2f} ({min(span):.2f}-{max(span):.2f})"
 
 
-def _places(
+def _layers(
     chosen: Sequence[str], layers: str, weights: Path | None, size: int | None, device: str
 ) -> Iterator[tuple[Network, str, int]]:
-    """Load each network, and name the layers to look at and the size of their pictures.
+    """Load each network, and yield it with each layer and the size of its images.
 
     Raises:
-        ExplorerError: nothing says at which layers to look, or as ``networks.load``.
+        ExplorerError: no layers are known for a network, or as ``registry.load``.
     """
     for name in chosen:
         if not layers and name not in LAYERS:
@@ -198,17 +198,18 @@ def main(
         raise ExplorerError(f"there is no folder {json_file.parent} to write {json_file.name} into")
     if threads is not None:
         torch.set_num_threads(threads)
-    allocator.keep_freed_memory()  # for all sides alike
-    # torch-lucent chooses by itself, so all sides use what it would.
+    # Set for all sides alike.
+    allocator.keep_freed_memory()
+    # torch-lucent chooses the device by itself, so all sides use its choice.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     machine = describe_machine(torch.device(device))
     others = [int(each) for each in other_steps.split(",") if each]
     console = Console(width=TABLE_WIDTH, highlight=False)
     results = []
-    for loaded, layer, pixels in _places(network.split(","), layers, weights, size, device):
+    for loaded, layer, pixels in _layers(network.split(","), layers, weights, size, device):
         found = loaded.layer(layer)
         chosen = tuple(parse_units(units, loaded, found) or range(found.channels))
-        task = Task(loaded, layer, chosen, pixels, steps, lucent_steps, seed)
+        task = NeuronTask(loaded, layer, chosen, pixels, steps, lucent_steps, seed)
         all_sides = sides(task, others_units, rounds, others, horama_steps)
         timings = measure(all_sides, rounds, loaded.device)
         results.append(report(task, all_sides, timings))

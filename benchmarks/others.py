@@ -1,7 +1,8 @@
-"""The libraries that the explorer is measured against: torch-lucent and horama.
+"""The libraries that the explorer is compared with: torch-lucent and horama.
 
-Both draw one unit a call and take chance from global generators. Each gets what its documentation
-shows, and where it would not run here, the least that makes it run, said where it is done.
+Both render one unit per call and take random numbers from global generators. Each is called as its
+documentation shows. Where that does not run here, it gets the smallest change that makes it run,
+which is described at that point.
 """
 
 import contextlib
@@ -20,28 +21,28 @@ import torch
 from torch import Tensor
 from torchvision.transforms import Normalize
 
-from benchmarks.sides import WARM_STEPS, Task
+from benchmarks.sides import WARM_STEPS, NeuronTask
 from core.errors import ExplorerError
 from core.optim import natural_spectrum
 
 # The normalisation that render_vis assumes.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-# The width of the range that horama lets its pictures have by default, for networks that take
-# normalised ones; its noise is measured on it.
+# Width of the range of values that horama's images have by default, which is meant for networks
+# that take normalised images. Its noise is relative to this range.
 HORAMA_RANGE = 5.0
 HORAMA_NOISE = 0.05
 
 
 class Lucent:
-    """torch-lucent's ``render_vis`` as its README shows it: one unit a call, all defaults.
+    """torch-lucent's ``render_vis`` as its README shows it: one unit per call, all defaults.
 
-    Its defaults run the whole network, at 224 x 224 however small the picture, and take the
-    gradient of every weight too. ``frugal`` spares it what its arguments can spare: the weights
-    take no gradient, and the network sees the picture at its own size. Both get a copy of the
-    network of their own, in plain memory layout.
+    By default it runs the whole network, at 224 x 224 even for smaller images, and computes the
+    gradient of every weight too. ``frugal`` saves what its arguments can save: the weights take no
+    gradient, and the network sees the image at its own size. Both sides get a copy of the network,
+    in contiguous memory layout.
     """
 
-    def __init__(self, task: Task, units: Sequence[int], pieces: int, frugal: bool) -> None:
+    def __init__(self, task: NeuronTask, units: Sequence[int], pieces: int, frugal: bool) -> None:
         self.name = "torch-lucent, frugal" if frugal else "torch-lucent"
         self.task = task
         self.units = units
@@ -60,17 +61,17 @@ class Lucent:
             self.options |= {"preprocess": False, "transforms": moves}
 
     def warm(self) -> None:
-        """Climb two steps."""
+        """Run two steps."""
         self._draw(self.units[0], WARM_STEPS)
 
     def work(self, turn: int) -> float:
-        """Draw one unit."""
+        """Render one unit."""
         unit = self.units[turn % len(self.units)]
         self.pictures[unit] = self._draw(unit, self.task.lucent_steps)
         return 1
 
     def _draw(self, unit: int, steps: int) -> Tensor:
-        # It takes chance from the global generators of both libraries.
+        # It draws from the global random generators of both libraries.
         torch.manual_seed(self.task.seed + unit)
         np.random.seed(self.task.seed + unit)
         (image,) = self.render.render_vis(
@@ -83,27 +84,27 @@ class Lucent:
             **self.options,
         )  # [1, H, W, 3], in [0, 1]
         for hooked in self.module.modules():
-            # Each call leaves one more hook on every module; without them no call pays for those
-            # before it.
+            # Each call leaves one more hook on every module, which would slow down later calls.
             hooked._forward_hooks.clear()
         picture: Tensor = torch.from_numpy(image[0]).permute(2, 0, 1).contiguous()
         return picture
 
 
 class Horama:
-    """horama's ``maco``, as its README shows it, at the size and steps that it is told.
+    """horama's ``maco``, as its README shows it, with the given size and steps.
 
-    Its defaults are a picture of 1280 pixels, of which a step shows the network six crops; here
-    the picture and what the network sees of it have the size of all sides. It gets the network cut
-    below the layer, without gradients of weights, which spares it what its documentation does not.
+    Its defaults are an image of 1280 pixels, of which the network sees six crops in each step. Here
+    the image and what the network sees of it have the size of all sides. It gets the network
+    truncated below the layer, without gradients of weights, which its documentation does not do.
 
-    Of its defaults two are put otherwise. Its spectrum of ImageNet would be downloaded from a
-    server that need not be there; it gets that of scikit-image's photographs, which is measured in
-    the very colours that it uses. And pictures are in [0, 1], with the noise in proportion, and
-    are normalised in the objective, since not every network was trained on ImageNet's.
+    Two defaults are changed. Its spectrum of ImageNet would be downloaded from a server that may
+    not be reachable; it gets the spectrum of scikit-image's photographs, which is measured in the
+    same colour space. And images are in [0, 1], with the noise in proportion, and are normalised in
+    the
+    objective, because not every network was trained with ImageNet's normalisation.
     """
 
-    def __init__(self, task: Task, units: Sequence[int], pieces: int, steps: int) -> None:
+    def __init__(self, task: NeuronTask, units: Sequence[int], pieces: int, steps: int) -> None:
         self.name = f"horama MACO, {steps} steps"
         self.task = task
         self.units = units
@@ -116,11 +117,11 @@ class Horama:
         self.spectrum = natural_spectrum.photographs().at((task.size, task.size)).numpy()
 
     def warm(self) -> None:
-        """Climb two steps."""
+        """Run two steps."""
         self._draw(self.units[0], WARM_STEPS)
 
     def work(self, turn: int) -> float:
-        """Draw one unit."""
+        """Render one unit."""
         unit = self.units[turn % len(self.units)]
         self.pictures[unit] = self._draw(unit, self.steps)
         return 1
@@ -145,10 +146,13 @@ class Horama:
 
 
 def _import(name: str) -> Any:
-    """Import a module of one of the libraries, which are needed here only.
+    """Import a module of one of the libraries, which only this benchmark needs.
 
     torch-lucent 0.1.8 works unchanged with current PyTorch, NumPy and Pillow; its kornia of 2020
     only warns that ``torch.jit.script`` is deprecated.
+
+    Raises:
+        ExplorerError: it cannot be imported.
     """
     try:
         with warnings.catch_warnings():
@@ -160,8 +164,8 @@ def _import(name: str) -> Any:
         ) from error
 
 
-def _lucent_name(task: Task) -> str:
-    """Translate the name of a layer: torch-lucent joins the parts of a module's path by ``_``."""
+def _lucent_name(task: NeuronTask) -> str:
+    """Return torch-lucent's name of a layer: it joins the parts of a module's path by ``_``."""
     try:
         task.network.module.get_submodule(task.layer)
     except AttributeError as error:

@@ -1,8 +1,8 @@
-"""How long a page of neurons takes: ``python -m benchmarks.page``.
+"""Benchmark of a page of units: ``python -m benchmarks.page``.
 
-It draws the first 64 neurons of each of a network's layers at the default settings, as the Layers
-page asks for them, and prints the seconds of each, the median over rounds that go through all
-layers in turn.
+It renders the first 64 units of each of a network's layers with the default settings, as the Layers
+page requests them. It prints the seconds for each layer: the median over rounds, each of which goes
+through all layers.
 """
 
 import json
@@ -25,7 +25,7 @@ from explorer.layer_pages import PER_PAGE
 
 
 def page(network: Network, layer: str, size: int) -> float:
-    """Draw one page, and tell how many seconds it took."""
+    """Render one page, and return the seconds that it took."""
     units = range(min(PER_PAGE, network.layer(layer).channels))
     recipe = render_neurons.plan(network, layer, units, size)
     began = time.perf_counter()
@@ -47,7 +47,8 @@ def main(
     allocator.keep_freed_memory()
     loaded = registry.load(network, weights)
     chosen = [loaded.layer(name) for name in layers.split(",")] if layers else loaded.shown
-    page(loaded, chosen[0].name, size)  # what is set up on first use is not timed
+    # What is set up on first use is not timed.
+    page(loaded, chosen[0].name, size)
     times: dict[str, list[float]] = {layer.name: [] for layer in chosen}
     for _ in range(rounds):
         for name, found in times.items():

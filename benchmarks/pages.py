@@ -1,12 +1,13 @@
-"""How fast pages are: ``python -m benchmarks.pages``.
+"""Benchmark of the pages' speed: ``python -m benchmarks.pages``.
 
-The real app in a real browser. The first useful picture after the server is up; then, with
-everything made, how long a switch to each page takes until its first picture stands, and a change
-of a control that needs no work until the page is calm; at last the switches again while SketchNet's
-index is being made, as in the first half minute of a new data folder.
+The real app runs in a real browser. Four things are measured: the time to the first picture after
+the server is up; with everything rendered, the time of a switch to each page until its first
+picture is shown; the time of a change of a control that needs no work until the page has run; and
+the switches again while SketchNet's index is being built, as in the first half minute of a new data
+folder.
 
-Making everything that the pages show takes some minutes, once: ``--home`` keeps it for the next
-time. Whatever does not come says what was waited for.
+Rendering everything that the pages show takes some minutes, once; ``--home`` keeps it for the next
+run. If something does not appear, the error message says what was waited for.
 """
 
 import json
@@ -31,8 +32,8 @@ from benchmarks.server import Server
 from benchmarks.tour import unsettled
 from explorer.library import index_task
 
-# A picture of the page proper that has been decoded, wherever it stands; or the words for which a
-# page without pictures is opened.
+# Whether the page shows a decoded picture outside the header, also inside a shadow root; on a page
+# without pictures, whether it contains some words.
 SEEN = """([path, words]) => {
   const seen = (root) => {
     for (const image of root.querySelectorAll('img')) {
@@ -48,7 +49,7 @@ SEEN = """([path, words]) => {
   if (!main || location.pathname !== `/${path}`) return false;
   return words ? main.innerText.includes(words) : seen(main);
 }"""
-# What stands there now belongs to the page before.
+# Marks all pictures as belonging to the page before.
 LEAVE = """() => {
   const leave = (root) => {
     for (const image of root.querySelectorAll('img')) image.dataset.left = 'yes';
@@ -60,9 +61,9 @@ RUNNING = '[data-testid="stApp"][data-test-script-state="running"]'
 CALM = f"() => !document.querySelector('{RUNNING}')"
 PAINTED = "() => new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))"
 NAVIGATION = '[data-testid="stTopNavLink"]'
-# Between two measurements, in milliseconds.
+# Pause between two measurements, in milliseconds.
 PAUSE = 400
-# How long one waits, in seconds: for what is measured; for everything that a page asks for, once.
+# Longest wait in seconds: for a measurement, and for everything that a page requests.
 PATIENCE, MAKING = 15.0, 150.0
 # The goals, in seconds.
 FIRST, SWITCH, CHANGE = 3.0, 0.5, 0.3
@@ -70,17 +71,18 @@ CONSOLE = Console(stderr=True)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is measured on a page.
+class PageCheck:
+    """What is measured on one page.
 
     Attributes:
-        path: the page's place in the app's address.
-        title: in the navigation.
-        query: of the link that it is opened at.
-        turns: two states of a control, by what is clicked, whose change needs no more work once
-            both have been seen. The link shows the second.
-        control: in words, where it is not the page's first one; such a page is not switched to.
-        words: for which a page without pictures is opened.
+        path: path of the page in the app's address.
+        title: title in the navigation.
+        query: query of the link that opens it.
+        turns: selectors of two states of a control, by what is clicked. A change between them needs
+            no work once both have been shown. The link shows the second.
+        control: name of the control, if it is not the page's first. Switches to such a page are
+            not timed.
+        words: text that is waited for on a page without pictures.
     """
 
     path: str
@@ -92,7 +94,7 @@ class Look:
 
     @property
     def link(self) -> str:
-        """Where it is, in the app."""
+        """Path and query in the app."""
         return f"/{self.path}?{self.query}".rstrip("?")
 
 
@@ -110,36 +112,36 @@ def _option(words: str) -> str:
 
 PICTURES = (_tile("cat"), _tile("village"))
 DEEPER = (_layer("relu3b"), _layer("relu2b"))
-LOOKS = (
-    Look("", "Home"),
-    Look("lessons", "Lessons", "lesson=1&layer=relu2b", DEEPER),
-    Look("lessons", "Lessons", "lesson=2&layer=relu2b", DEEPER, "lesson 2"),
-    Look("lessons", "Lessons", "lesson=4&layer=relu4b", (_layer("relu3b"), _layer("relu4b")),
-         "lesson 4"),
-    Look("lessons", "Lessons", "lesson=7&layer=relu3b", (_layer("relu2b"), _layer("relu3b")),
-         "lesson 7"),
-    Look("layers", "Layers", "layer=relu2b",
-         ('.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]')),
-    Look("layers", "Layers", "layer=relu3b", (_option("What they find"), _option("What they want")),
-         "what is shown"),
-    Look("neuron", "Neuron", "layer=relu4b&unit=56",
-         (".st-key-next button", ".st-key-previous button")),
-    Look("probe", "Probe", "picture=village", PICTURES),
-    Look("dream", "Dream", "picture=cat&size=256&layer=relu3a",
-         (_layer("relu2b"), _layer("relu3a"))),
-    Look("depths", "Depths", "picture=cat", (_tile("coffee"), _tile("cat"))),
-    Look("style", "Style", "picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
-    Look("style_depths", "Style depths", "view=rows"),
-    Look("gallery", "Gallery", "", (".st-key-starred label", ".st-key-starred label")),
-    Look("library", "Library", words="Collections"),
+CHECKS = (
+    PageCheck("", "Home"),
+    PageCheck("lessons", "Lessons", "lesson=1&layer=relu2b", DEEPER),
+    PageCheck("lessons", "Lessons", "lesson=2&layer=relu2b", DEEPER, "lesson 2"),
+    PageCheck("lessons", "Lessons", "lesson=4&layer=relu4b", (_layer("relu3b"), _layer("relu4b")),
+              "lesson 4"),
+    PageCheck("lessons", "Lessons", "lesson=7&layer=relu3b", (_layer("relu2b"), _layer("relu3b")),
+              "lesson 7"),
+    PageCheck("layers", "Layers", "layer=relu2b",
+              ('.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]')),
+    PageCheck("layers", "Layers", "layer=relu3b",
+              (_option("What they find"), _option("What they want")), "what is shown"),
+    PageCheck("neuron", "Neuron", "layer=relu4b&unit=56",
+              (".st-key-next button", ".st-key-previous button")),
+    PageCheck("probe", "Probe", "picture=village", PICTURES),
+    PageCheck("dream", "Dream", "picture=cat&size=256&layer=relu3a",
+              (_layer("relu2b"), _layer("relu3a"))),
+    PageCheck("depths", "Depths", "picture=cat", (_tile("coffee"), _tile("cat"))),
+    PageCheck("style", "Style", "picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
+    PageCheck("style_depths", "Style depths", "view=rows"),
+    PageCheck("gallery", "Gallery", "", (".st-key-starred label", ".st-key-starred label")),
+    PageCheck("library", "Library", words="Collections"),
 )  # fmt: skip
 
 
 def wait(page: Page, script: str, what: str, arg: object = None, seconds: float = PATIENCE) -> None:
-    """Wait until a script on the page finds something.
+    """Wait until a script on the page returns something true.
 
     Raises:
-        SystemExit: it did not; the message says what was not found.
+        SystemExit: it did not in time; the message says what was not found.
     """
     try:
         page.wait_for_function(script, arg=arg, timeout=1000 * seconds, polling=5)
@@ -149,7 +151,7 @@ def wait(page: Page, script: str, what: str, arg: object = None, seconds: float 
 
 
 def first(browser: Browser, folder: Path) -> float:
-    """Tell how soon the home page has a picture, from a server that has just answered."""
+    """Return the seconds until the home page of a server that has just started has a picture."""
     with Server(folder) as server:
         started = time.perf_counter()
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -160,18 +162,18 @@ def first(browser: Browser, folder: Path) -> float:
     return seconds
 
 
-def switch(page: Page, look: Look) -> float:
-    """Go to a page by the navigation, and tell how soon a picture of it stands."""
+def switch(page: Page, check: PageCheck) -> float:
+    """Go to a page by the navigation, and return the seconds until a picture of it is shown."""
     page.evaluate(LEAVE)
-    link = page.locator(NAVIGATION).get_by_text(look.title, exact=True)
+    link = page.locator(NAVIGATION).get_by_text(check.title, exact=True)
     started = time.perf_counter()
     link.click(timeout=1000 * PATIENCE)
-    wait(page, SEEN, f"what is to be seen on {look.title}", [look.path, look.words])
+    wait(page, SEEN, f"what is to be seen on {check.title}", [check.path, check.words])
     return time.perf_counter() - started
 
 
 def change(page: Page, selector: str) -> float:
-    """Change a control, and tell how soon the page has run and is calm again."""
+    """Change a control, and return the seconds until the page has run."""
     before = page.evaluate("location.href")
     started = time.perf_counter()
     page.locator(selector).first.click(timeout=1000 * PATIENCE)
@@ -182,10 +184,10 @@ def change(page: Page, selector: str) -> float:
 
 
 def settle(page: Page) -> None:
-    """Wait until a page has all that it asked for.
+    """Wait until a page has everything that it requested.
 
     Raises:
-        SystemExit: it has not in a long time; the message says what is missing.
+        SystemExit: it has not within ``MAKING`` seconds; the message says what is missing.
     """
     busy = unsettled(page, MAKING)
     if busy:
@@ -193,57 +195,60 @@ def settle(page: Page) -> None:
         sys.exit(f"error: after {MAKING:.0f} s {where} still waits for {busy}")
 
 
-def warm(page: Page, address: str, looks: Sequence[Look]) -> None:
-    """Open pages, in both states of their controls, until everything is made."""
+def warm(page: Page, address: str, checks: Sequence[PageCheck]) -> None:
+    """Open pages, in both states of their controls, until everything is rendered."""
     CONSOLE.print("making everything that the pages show, once")
-    for look in looks:
+    for check in checks:
         started = time.perf_counter()
-        page.goto(address + look.link)
+        page.goto(address + check.link)
         settle(page)
-        for selector in look.turns:
+        for selector in check.turns:
             page.locator(selector).first.click(timeout=1000 * PATIENCE)
             settle(page)
         CONSOLE.print(
-            f"{look.title} {look.control} is made after {time.perf_counter() - started:.0f} s"
+            f"{check.title} {check.control} is made after {time.perf_counter() - started:.0f} s"
         )
 
 
-def changes(page: Page, address: str, looks: Sequence[Look], rounds: int) -> dict[str, list[float]]:
+def changes(
+    page: Page, address: str, checks: Sequence[PageCheck], rounds: int
+) -> dict[str, list[float]]:
     """Time the change of each page's control."""
     found: dict[str, list[float]] = {}
-    for look in [it for it in looks if it.turns]:
-        page.goto(address + look.link)
+    for check in [it for it in checks if it.turns]:
+        page.goto(address + check.link)
         settle(page)
-        for selector in look.turns:  # Imports and what this server remembers are not timed.
+        # Imports and first uses of the server's caches are not timed.
+        for selector in check.turns:
             change(page, selector)
         for number in range(rounds):
-            seconds = change(page, look.turns[number % 2])
-            found.setdefault(f"change on {look.title} {look.control}".strip(), []).append(seconds)
+            seconds = change(page, check.turns[number % 2])
+            found.setdefault(f"change on {check.title} {check.control}".strip(), []).append(seconds)
             page.wait_for_timeout(PAUSE)
     return found
 
 
 def switches(
-    page: Page, address: str, looks: Sequence[Look], rounds: int, words: str = ""
+    page: Page, address: str, checks: Sequence[PageCheck], rounds: int, words: str = ""
 ) -> dict[str, list[float]]:
-    """Time the switch to each page: until a picture of it stands, and until it has run."""
+    """Time the switch to each page: until a picture of it is shown, and until it has run."""
     found: dict[str, list[float]] = {}
     page.goto(address + "/library")
     wait(page, CALM, "the end of the library's run")
     for _ in range(rounds):
-        for look in [it for it in looks if not it.control]:
+        for check in [it for it in checks if not it.control]:
             started = time.perf_counter()
-            found.setdefault(f"switch to {look.title}{words}", []).append(switch(page, look))
-            wait(page, CALM, f"the end of the run of {look.title}")
+            found.setdefault(f"switch to {check.title}{words}", []).append(switch(page, check))
+            wait(page, CALM, f"the end of the run of {check.title}")
             page.evaluate(PAINTED)
             whole = time.perf_counter() - started
-            found.setdefault(f"switch to the whole of {look.title}{words}", []).append(whole)
+            found.setdefault(f"switch to the whole of {check.title}{words}", []).append(whole)
             page.wait_for_timeout(PAUSE)
     return found
 
 
 def report(found: dict[str, list[float]]) -> None:
-    """Print medians and the slowest, and which miss their goals."""
+    """Print medians and maxima, and mark those above their goals."""
     goals = {"first": FIRST, "switch": SWITCH, "change": CHANGE}
     table = Table("seconds", "median", "slowest", "of", "goal")
     for name, values in found.items():
@@ -264,9 +269,9 @@ def main(
     pages: Annotated[str, typer.Option(help="Such as layers,neuron; all by default.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write it here.")] = None,
 ) -> None:
-    """Measure, and print medians and the slowest."""
+    """Measure, and print medians and maxima."""
     found: dict[str, list[float]] = {}
-    looks = [it for it in LOOKS if not pages or it.path in pages.split(",")]
+    checks = [it for it in CHECKS if not pages or it.path in pages.split(",")]
     with tempfile.TemporaryDirectory() as text, sync_playwright() as started:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -276,11 +281,11 @@ def main(
         with Server(folder) as server:
             address = f"http://127.0.0.1:{server.port}"
             if not kept:
-                warm(page, address, looks)
+                warm(page, address, checks)
             if "change" in parts:
-                found |= changes(page, address, looks, rounds)
+                found |= changes(page, address, checks, rounds)
             if "switch" in parts:
-                found |= switches(page, address, looks, rounds)
+                found |= switches(page, address, checks, rounds)
         if "first" in parts:
             found["first picture"] = [
                 first(browser, Path(text) / f"home{number}") for number in range(rounds)
@@ -292,7 +297,7 @@ def main(
                 address = f"http://127.0.0.1:{server.port}"
                 page.goto(address + "/probe")
                 wait(page, SEEN, "the first page while an index is made", ["probe", ""])
-                found |= switches(page, address, looks, 1, ", index in the making")
+                found |= switches(page, address, checks, 1, ", index in the making")
         browser.close()
     report(found)
     if json_file is not None:

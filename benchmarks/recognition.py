@@ -1,8 +1,8 @@
-"""Whether a network takes the pictures of its classes for what they are.
+"""Benchmark of class pictures, recognised by their own network.
 
-``python -m benchmarks.recognition --network squeezenet1_0 --weights FILE`` draws the pictures of
-classes spread evenly over all there are, with the project's default settings, and shows each to the
-same network once, as it is: unmoved and in full precision.
+``python -m benchmarks.recognition --network squeezenet1_0 --weights FILE`` renders images of evenly
+spaced classes with the project's default settings. The same network then classifies each of them,
+without transform and in full precision.
 """
 
 import json
@@ -29,7 +29,7 @@ def main(
         Path | None, typer.Option("--json", help="Write everything that was measured here.")
     ] = None,
 ) -> None:
-    """Count the classes whose pictures are recognised at the first guess."""
+    """Count the classes whose images are recognised at the first guess."""
     loaded = registry.load(network, weights)
     last = loaded.shown[-1]
     count = min(count, last.channels)

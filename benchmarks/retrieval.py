@@ -1,9 +1,10 @@
-"""How fast, how lean and how right pictures are indexed: ``python -m benchmarks.retrieval``.
+"""Benchmark of indexing: ``python -m benchmarks.retrieval``.
 
-``speed`` indexes photographs with all layers that a person would want, beside the limit (the bare
-network on decoded pictures plus bare decoding) and beside zennit-crp. ``memory`` compares the peak
-at few and at many pictures. ``check`` compares with storing everything and sorting, in all the ways
-in which an index can come about (see ``benchmarks.retrieval_check``).
+``speed`` indexes photographs with all layers that users are shown, beside the limit (the bare
+network on decoded images plus bare decoding) and beside zennit-crp. ``memory`` compares the peak
+memory with few and with many images. ``check`` compares an index with the result of storing all
+activations and sorting them, in all the ways in which an index can be built (see
+``benchmarks.retrieval_check``).
 """
 
 import json
@@ -26,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.retrieval_check import check_all
-from benchmarks.retrieval_sides import Some, Task, sides
+from benchmarks.retrieval_sides import FirstImages, IndexingTask, sides
 from core.datasets import sources
 from core.errors import ExplorerError
 from core.index import build
@@ -54,12 +55,12 @@ def speed(
     crp: Annotated[bool, typer.Option(help="Whether zennit-crp takes part.")] = True,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure pictures a second, side by side."""
+    """Measure images per second of all sides in turns."""
     loaded = registry.load(network, weights, "cpu")
     source = sources.find_source(images)
     plan = build.plan_index(loaded, source)
-    task = Task(loaded, plan, Some(source, count), workers)
-    warm = Task(loaded, plan, Some(source, 2 * workers), workers)
+    task = IndexingTask(loaded, plan, FirstImages(source, count), workers)
+    warm = IndexingTask(loaded, plan, FirstImages(source, 2 * workers), workers)
     with_crp = crp and find_spec("crp") is not None
     for side in sides(warm, with_crp).values():
         side()
@@ -120,7 +121,7 @@ def memory(
     many: Annotated[int, typer.Option(help="And so many, repeated.", min=1)] = 60_000,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure the peak of memory at few and at many pictures."""
+    """Measure the peak memory with few and with many images."""
     result: dict[str, Any] = {"machine": _machine(None), "network": network}
     for name, count in (("few", few), ("many", many)):
         own = [] if weights is None else ["--weights", str(weights)]
@@ -143,10 +144,9 @@ def memory(
 def peak(
     images: Images, count: int = 600, weights: Weights = None, network: NetworkName = "sketchnet"
 ) -> None:
-    """Index so many pictures in this process, and tell its peak of memory."""
+    """Index ``count`` images in this process, and print its peak memory."""
     loaded = registry.load(network, weights, "cpu")
-    source = Some(sources.find_source(images), count)
-    # Pictures beyond those that there are come again under new names.
+    source = FirstImages(sources.find_source(images), count)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
@@ -170,7 +170,7 @@ def check(
     count: Annotated[int, typer.Option(help="Pictures: the first of a folder.", min=2)] = 300,
     json_file: JsonFile = None,
 ) -> None:
-    """Compare with storing everything and sorting, however the index comes about."""
+    """Compare with storing all activations and sorting, however the index is built."""
     result = {
         "machine": _machine(None),
         **check_all(network, weights, Path(images), layers.split(","), count),

@@ -1,4 +1,4 @@
-"""Is an index right? Beside storing all activations and sorting, however the index comes about."""
+"""Check of an index against storing all activations and sorting, however the index is built."""
 
 import random
 import shutil
@@ -25,16 +25,16 @@ from core.networks import registry
 from core.networks.network import Network
 
 NINE = 9
-# Values may differ by so much where pictures are computed in batches, as the plain way does.
+# Tolerance of values. The reference computes images in batches, which changes the last digits.
 RELATIVE = 1e-4
 BATCH = 10
 KILLS = 10
-# Saves often, so that kills come at all stages.
+# The command line, which saves often here, so that kills come at all stages.
 EAGER = """
-from core import retrieval
+from core.index import build
 from explorer.cli import main
 
-retrieval.SAVE_SECONDS = 0.3
+build.SAVE_SECONDS = 0.3
 main()
 """
 
@@ -42,16 +42,16 @@ main()
 def check_all(
     name: str, weights: Path | None, folder: Path, layers: list[str], count: int
 ) -> dict[str, Any]:
-    """Check everything on the first pictures of a folder; tells what was found."""
-    with tempfile.TemporaryDirectory() as place:
-        room = Path(place)
-        pictures = room / "pictures"
+    """Check an index of the first images of a folder in every way, and return the results."""
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        work = Path(name_of_folder)
+        pictures = work / "pictures"
         pictures.mkdir()
         files = sorted(it for it in folder.iterdir() if it.is_file())[:count]
         for file in files:
             shutil.copy(file, pictures)
         network = registry.load(name, weights, "cpu")
-        whole = room / "whole"
+        whole = work / "whole"
         _build(network, pictures, layers, whole, 1, 16)
         index = reader.open_index(whole)
         result = {"pictures": index.count, "layers": layers, **_against_sorting(network, index)}
@@ -72,7 +72,7 @@ def _build(
 
 
 def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
-    """Store all activations of a layer, sort, and compare every unit's nine."""
+    """Store all activations of a layer, sort them, and compare every unit's nine images."""
     names = [entry.name for entry in index.source.entries()]
     pixels = []
     for name in names:
@@ -111,7 +111,7 @@ def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
 
 
 def _as_high(own: Any, names: list[str], hit: reader.Hit) -> bool:
-    """Tell whether a hit's value is its picture's maximum, also there where it says."""
+    """Whether a hit's value is the maximum of its image."""
     values = own[names.index(hit.picture)]
     return bool(np.isclose(values.max(), hit.value, rtol=RELATIVE, atol=1e-6))
 
@@ -119,7 +119,7 @@ def _as_high(own: Any, names: list[str], hit: reader.Hit) -> bool:
 def _in_other_ways(
     network: Network, pictures: Path, layers: list[str], whole: Path
 ) -> dict[str, Any]:
-    """Index at other batch sizes and with other numbers of threads."""
+    """Index with other batch sizes and other numbers of threads."""
     equal = {}
     for workers in (1, 2):
         for batch in (1, 7, 64):
@@ -137,22 +137,23 @@ def _same(one: Path, other: Path) -> bool:
 def _from_the_command_line(
     name: str, weights: Path | None, pictures: Path, layers: list[str], whole: Path
 ) -> dict[str, Any]:
-    """Index on Ray, and after being killed again and again."""
+    """Index on Ray, and after being killed many times."""
     out = whole.with_name("killed")
     options = ["index", name, "--images", str(pictures), "--layers", ",".join(layers)]
     options += [] if weights is None else ["--weights", str(weights)]
     result: dict[str, Any] = {}
-    chance = random.Random(0)
+    generator = random.Random(0)
     killed = 0
     while killed < KILLS:
         command = [sys.executable, "-c", EAGER, *options, "--out", str(out), "--resume"]
         with subprocess.Popen([*command, "--batch", "2"], stderr=subprocess.DEVNULL) as process:
-            # Anything from its first imports to some way into the pictures.
-            time.sleep(chance.uniform(0.5, 7))
+            # Long enough to be killed anywhere between the first imports and the last image.
+            time.sleep(generator.uniform(0.5, 7))
             killed += process.poll() is None
             process.send_signal(signal.SIGKILL)
         if process.returncode == 0:
-            out.unlink()  # It was done before it could be killed.
+            # It finished before it could be killed.
+            out.unlink()
     left = reader.open_index(out).count if out.exists() else 0
     result["pictures_known_after_the_last_kill"] = left
     last = [sys.executable, "-m", "explorer", *options, "--out", str(out), "--resume"]
@@ -169,7 +170,7 @@ def _from_the_command_line(
 def _half_and_half(
     network: Network, pictures: Path, files: list[Path], layers: list[str], whole: Path
 ) -> dict[str, Any]:
-    """Index every other picture, then add the rest."""
+    """Index every other image, then add the rest."""
     out = whole.with_name("half")
     for file in files[1::2]:
         (pictures / file.name).unlink()
@@ -181,7 +182,7 @@ def _half_and_half(
 
 
 def _crops(network: Network, index: Index) -> dict[str, Any]:
-    """Fill what is outside of each unit's best crop with grey, and look again."""
+    """Fill everything outside of each unit's best crop with grey, and measure the change."""
     worst, count, partial = 0.0, 0, 0
     for layer in index.plan.layers:
         for unit in range(layer.channels):

@@ -1,7 +1,7 @@
-"""What is measured side by side when pictures are indexed.
+"""The sides of the indexing benchmark.
 
-All sides see the same network, layers and pictures, at the same input. A side does all pictures in
-one go; sides take turns, so that they share the machine's good and bad moments.
+All sides see the same network, layers and images, with the same input size. A side processes all
+images in one go. Sides take turns, so that changes in the machine's load affect all of them.
 """
 
 import contextlib
@@ -27,53 +27,53 @@ from core.index import build
 from core.index.plan import IndexPlan
 from core.networks.network import Network
 
-# Of the bare network, the best of these is the limit.
+# Batch sizes of the bare network; the fastest is the limit.
 LIMIT_BATCHES = (1, 8)
 CRP_BATCH = 16
 
 
-class Some:
-    """The first pictures of a source, perhaps again and again under new names."""
+class FirstImages:
+    """The first images of a source, repeated under new names if it has fewer than ``count``."""
 
     def __init__(self, source: ImageSource, count: int) -> None:
         self._source = source
-        self._own = list(itertools.islice(source.entries(), count))
+        self._entries = list(itertools.islice(source.entries(), count))
         self.text, self.identity = source.text, source.identity
         self.count = count
 
     def entries(self) -> Iterator[ImageEntry]:
-        """List them; the same picture's names differ by what stands before a colon."""
+        """Yield the entries; a number before a colon makes the names of repeated images differ."""
         for at in range(self.count):
-            time, which = divmod(at, len(self._own))
-            entry = self._own[which]
-            yield ImageEntry(f"{time}:{entry.name}", entry.size, entry.place)
+            repetition, index = divmod(at, len(self._entries))
+            entry = self._entries[index]
+            yield ImageEntry(f"{repetition}:{entry.name}", entry.size, entry.place)
 
     def find(self, name: str) -> ImageEntry:
-        """Find one by its new name."""
+        """Return an image's entry by its new name."""
         return self._source.find(name.partition(":")[2])
 
     def label(self, name: str) -> str:
-        """Tell its label."""
+        """Return an image's label."""
         return self._source.label(name.partition(":")[2])
 
     def open(self, entry: ImageEntry, least: tuple[int, int] | None = None) -> Any:
-        """Open it."""
+        """Open an image."""
         return self._source.open(
             ImageEntry(entry.name.partition(":")[2], entry.size, entry.place), least
         )
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to do, the same for all sides: which network, which layers, which pictures."""
+class IndexingTask:
+    """What is indexed, the same for all sides: network, layers and images."""
 
     network: Network
     plan: IndexPlan
-    source: Some
+    source: FirstImages
     workers: int
 
     def pixels(self, entry: ImageEntry) -> torch.Tensor:
-        """Decode a picture to what the network sees, uint8 ``[H, W, 3]``."""
+        """Decode an image to what the network sees, uint8 ``[H, W, 3]``."""
         picture, size = self.source.open(entry, self.plan.input_size)
         return torch.from_numpy(
             np.array(CenterCrop(size, self.plan.input_size).network_input(picture))
@@ -83,8 +83,8 @@ class Task:
 Side = Callable[[], None]
 
 
-def sides(task: Task, with_crp: bool) -> dict[str, Side]:
-    """Make all sides; the limit is made of those whose names begin with ``bare``."""
+def sides(task: IndexingTask, with_crp: bool) -> dict[str, Side]:
+    """Build all sides; the limit is computed from those whose names begin with ``bare``."""
     decoded = [task.pixels(entry) for entry in task.source.entries()]
     made: dict[str, Side] = {"neuron explorer": lambda: explorer(task)}
     for batch in LIMIT_BATCHES:
@@ -99,8 +99,8 @@ def sides(task: Task, with_crp: bool) -> dict[str, Side]:
     return made
 
 
-def explorer(task: Task) -> None:
-    """This project: decode, look, rank, write the index."""
+def explorer(task: IndexingTask) -> None:
+    """Index as this project does: decode, run the network, rank, write the index."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
         tally = build.open_accumulator(task.plan, task.source, out)
@@ -118,10 +118,16 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def forward(task: Task, decoded: Sequence[torch.Tensor], batch: int, split: bool = True) -> None:
-    """The bare network, with its normalisation, on decoded pictures.
+def forward(
+    task: IndexingTask, decoded: Sequence[torch.Tensor], batch: int, split: bool = True
+) -> None:
+    """Run the bare network, with its normalisation, on decoded images.
 
-    Batches are split between threads of one core each, or all threads work on one batch.
+    Args:
+        task: what is indexed.
+        decoded: images, uint8 ``[H, W, 3]``.
+        batch: number of images in a batch.
+        split: whether each thread works on batches of its own; otherwise all threads work on one.
     """
     starts = range(0, len(decoded), batch)
     mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (task.network.mean, task.network.std))
@@ -141,17 +147,17 @@ def forward(task: Task, decoded: Sequence[torch.Tensor], batch: int, split: bool
         list(pool.map(run, starts))
 
 
-def decode(task: Task) -> None:
-    """Bare decoding to the network's input."""
+def decode(task: IndexingTask) -> None:
+    """Decode all images to the network's input, and do nothing else."""
     with ThreadPoolExecutor(task.workers) as pool:
         for _ in pool.map(task.pixels, task.source.entries()):
             pass
 
 
-class _Pairs(torch.utils.data.Dataset[Any]):
-    """The pictures as zennit-crp wants them: normalised, with a class."""
+class _CrpDataset(torch.utils.data.Dataset[Any]):
+    """The images as zennit-crp takes them: normalised, with a class."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: IndexingTask) -> None:
         self.task = task
         self.entries = list(task.source.entries())
         self.mean, self.std = (
@@ -166,11 +172,11 @@ class _Pairs(torch.utils.data.Dataset[Any]):
         return (image - self.mean) / self.std, 0
 
 
-def crp(task: Task, frugal: bool) -> None:
-    """zennit-crp's feature visualisation, ranking by the maximum, on all threads.
+def crp(task: IndexingTask, frugal: bool) -> None:
+    """Run zennit-crp's feature visualisation, ranking by the maximum, on all threads.
 
-    By itself it ranks by relevance too, which takes a backward pass with zennit's rules.
-    ``frugal`` spares it the rules and the ranking by relevance, for which it has no setting.
+    By default it also ranks by relevance, which takes a backward pass with zennit's rules.
+    ``frugal`` leaves out the rules and the ranking by relevance, for which it has no setting.
     """
     from crp.attribution import CondAttribution
     from crp.concepts import ChannelConcept
@@ -191,7 +197,7 @@ def crp(task: Task, frugal: bool) -> None:
         warnings.simplefilter("ignore")
         made = FeatureVisualization(
             CondAttribution(module),
-            _Pairs(task),
+            _CrpDataset(task),
             layers,
             max_target="max",
             abs_norm=False,

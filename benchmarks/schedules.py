@@ -1,11 +1,11 @@
-"""Whether fewer or smaller steps pay: ``python -m benchmarks.schedules --weights FILE``.
+"""Benchmark of schedules: ``python -m benchmarks.schedules --weights FILE``.
 
-Two ways to save steps get a fair trial beside climbing straight on. *Stopping early*: each unit
-climbs by itself and settles as soon as it gains hardly more, at best as if converged units could be
-dropped from a batch at no cost. *Coarse to fine*: the first part of the steps at half the size, a
-fourth of the pixels, then the picture enlarged, or laid side by side with its mirror images, so
-that what units look for keeps its size. Work is counted in steps of whole pictures; at the same
-work, straight steps must be beaten in clean activation.
+Two ways to save steps are compared with plain optimisation. *Stopping early*: each unit is
+optimised by itself and stops as soon as its activation hardly grows any more. This is the best
+case, as if converged units could leave a batch at no cost. *Coarse to fine*: a part of the work is
+done at half the size, with a quarter of the pixels. Then the image is enlarged, or padded with its
+mirror image, which keeps the size of its patterns. Work is counted in steps at full size. To be
+worth it, a way must reach a higher clean activation than plain optimisation with the same work.
 """
 
 import json
@@ -36,13 +36,13 @@ LAYERS = {
     "squeezenet1_0": "features.4,features.7,features.12,logits",
     registry.SKETCHNET: "relu3b,relu5b,logits",
 }
-# The part of all work that the coarse steps take, each a fourth of a fine one's.
+# Share of the work that is done at half the size; a step there is a quarter of one at full size.
 COARSE = 0.25
 PATIENCE = 32
 
 
 class Trial:
-    """Some units of one layer, which climb in different ways."""
+    """Some units of one layer, optimised in different ways."""
 
     def __init__(self, network: Network, layer: str, units: list[int], size: int) -> None:
         self.network, self.layer, self.units, self.size = network, layer, units, size
@@ -50,30 +50,30 @@ class Trial:
     def climb(
         self, units: list[int], settings: AscentSettings, size: int, start: Tensor | None = None
     ) -> tuple[Tensor, int]:
-        """Climb, and give the images ``[N, 3, size, size]`` and the steps it took."""
+        """Optimise, and return the images ``[N, 3, size, size]`` and the number of steps."""
         canvas = Fourier((size, size), units, self.network.device)
         if start is not None:
             canvas.copy(start)
-        chance = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         objective = objectives.channels(self.layer, units)
         steps = 0
-        for _ in ascend(self.network, objective, canvas, settings, RandomAffine(), chance):
+        for _ in ascend(self.network, objective, canvas, settings, RandomAffine(), generator):
             steps += 1
         image: Tensor = canvas().detach()
         return image, steps
 
     def straight(self, steps: int) -> tuple[Tensor, float]:
-        """Climb so many steps."""
+        """Optimise for a number of steps."""
         return self.climb(self.units, AscentSettings(steps, patience=0), self.size)
 
     def stopping(self, steps: int) -> tuple[Tensor, float]:
-        """Let each unit stop by itself; the work is the mean over units."""
+        """Optimise each unit until it converges; the work is the mean number of steps."""
         settings = AscentSettings(steps, patience=PATIENCE)
         each = [self.climb([unit], settings, self.size) for unit in self.units]
         return torch.cat([it for it, _ in each]), statistics.mean(taken for _, taken in each)
 
     def coarse(self, steps: int, mirrored: bool) -> tuple[Tensor, float]:
-        """Climb at half the size for a part of the work, then at full size."""
+        """Optimise at half the size for a part of the work, then at full size."""
         settings = AscentSettings(round(4 * COARSE * steps), patience=0)
         small, _ = self.climb(self.units, settings, self.size // 2)
         if mirrored:
@@ -85,7 +85,7 @@ class Trial:
         return self.climb(self.units, fine, self.size, start)[0], float(steps)
 
     def clean(self, image: Tensor) -> float:
-        """Give the median clean activation."""
+        """Return the median clean activation."""
         seen = self.network.activations(image, [self.layer])
         return float(objectives.channels(self.layer, self.units)(seen).median())
 

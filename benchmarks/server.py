@@ -1,4 +1,4 @@
-"""The app as a process that a benchmark may kill, and visitors who speak its protocol."""
+"""The app as a process that a benchmark may kill, and users who speak its protocol."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
-# How processes that work on jobs are known, for either engine.
+# Parts of the command lines of processes that work on jobs, for both engines.
 WORKER_MARKS = ("explorer.jobs.worker", "ray::")
 
 
@@ -36,7 +36,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the app, and wait until it answers."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -59,12 +59,12 @@ class Server:
         raise RuntimeError(f"the server did not answer; see {self.home / 'server.log'}")
 
     def kill(self) -> None:
-        """Kill it as the system does when memory is short."""
+        """Kill the app by SIGKILL, as the system does when memory runs out."""
         self.process.kill()
         self.process.wait()
 
     def workers(self) -> list[int]:
-        """List the processes below it that work on jobs."""
+        """Return the ids of the processes below it that work on jobs."""
         return [pid for pid in _descendants(self.process.pid) if _is_worker(pid)]
 
     def __enter__(self) -> "Server":
@@ -80,7 +80,7 @@ class Server:
 
 
 class Visitor:
-    """One open page: asks for reruns and waits until they are over, as a browser does."""
+    """One open page: requests reruns and waits until they have finished, as a browser does."""
 
     def __init__(self, port: int, name: str) -> None:
         self._url = f"ws://127.0.0.1:{port}/_stcore/stream"
@@ -96,7 +96,7 @@ class Visitor:
         await self._socket.close()
 
     async def look(self, query: str) -> float:
-        """Open the app at a query, and tell how many seconds that took."""
+        """Open the app at a query, and return the seconds that it took."""
         message = BackMsg()
         message.rerun_script.query_string = query
         started = time.perf_counter()
@@ -109,7 +109,7 @@ class Visitor:
 
 
 def resident(pid: int) -> float:
-    """Tell how much memory a process has in use, in MiB."""
+    """Return the resident memory of a process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -117,7 +117,7 @@ def resident(pid: int) -> float:
 
 
 def _descendants(pid: int) -> list[int]:
-    """List the processes that a process started, and those that they started."""
+    """Return the ids of all processes below a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:

@@ -1,9 +1,9 @@
-"""What is measured side by side: here the explorer, and the limit that the network sets.
+"""The sides of the benchmark of feature visualisation: the explorer, and the network's limit.
 
-All sides see the same network, layer, units and picture size. The others, in ``benchmarks.others``,
-take as many steps as they are told, the explorer as few as its defaults, and a few numbers besides.
-A side does its work in pieces, so that pieces of different sides can alternate and share the
-machine's good and bad moments.
+All sides see the same network, layer, units and image size. The other libraries, in
+``benchmarks.others``, take as many steps as they are given. The explorer takes its default number,
+and some other numbers too. A side does its work in pieces, so that pieces of different sides can
+alternate, and changes in the machine's load affect all of them.
 """
 
 from collections.abc import Sequence
@@ -18,29 +18,29 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 
-# Pieces of the limit in a round, and steps in each: a few seconds, after which it has settled.
+# Pieces of the limit in a round, and steps in each: a few seconds, long enough for a stable time.
 LIMIT_PIECES = 3
 LIMIT_STEPS = 12
-# What every side does before it is timed, so that lazy set-up is behind.
+# Steps of every side before it is timed, so that lazy set-up is done.
 WARM_STEPS = 2
-# render_vis shows every picture below this height and width to the network at this size.
+# torch-lucent's render_vis enlarges smaller images to this height and width for the network.
 LUCENT_SIZE = 224
-# How many steps it takes if not told otherwise.
+# Default number of steps of render_vis.
 LUCENT_STEPS = 512
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to do, the same for all sides.
+class NeuronTask:
+    """What is rendered, the same for all sides.
 
     Attributes:
-        network: where to look.
+        network: the loaded network.
         layer: name of a layer that is the output of a module.
-        units: its channels.
-        size: height and width of the pictures in pixels.
-        steps: steps of the explorer's ascent, and of the limit.
-        lucent_steps: steps of torch-lucent's.
-        seed: where all chance comes from.
+        units: channels of the layer.
+        size: height and width of the images in pixels.
+        steps: number of steps of the explorer, and of the limit.
+        lucent_steps: number of steps of torch-lucent.
+        seed: seed of all random numbers.
     """
 
     network: Network
@@ -53,12 +53,12 @@ class Task:
 
 
 class Side(Protocol):
-    """One of those that are compared.
+    """One of the sides that are compared.
 
     Attributes:
-        name: its heading.
-        pieces: pieces of work in a round.
-        pictures: what it has drawn, float32 ``[3, size, size]`` in ``[0, 1]``, by unit.
+        name: heading of its row.
+        pieces: number of pieces of work in a round.
+        pictures: finished images by unit, float32 ``[3, size, size]`` in ``[0, 1]``.
     """
 
     name: str
@@ -66,16 +66,16 @@ class Side(Protocol):
     pictures: dict[int, Tensor]
 
     def warm(self) -> None:
-        """Do something short, not to be timed."""
+        """Do something short that is not timed."""
 
     def work(self, turn: int) -> float:
-        """Do piece ``turn`` of all rounds; tell how many units' ascents it was worth."""
+        """Do piece ``turn`` of all rounds; return how many units' optimisations it was worth."""
 
 
 class Explorer:
-    """This project: all units, many in a batch. A round draws each once."""
+    """This project: all units, many in a batch. A round renders each once."""
 
-    def __init__(self, task: Task, steps: int) -> None:
+    def __init__(self, task: NeuronTask, steps: int) -> None:
         self.name = f"neuron explorer, {steps} steps"
         self.network = task.network
         self.recipes = self._plan(task, steps)
@@ -84,18 +84,18 @@ class Explorer:
         self.pictures: dict[int, Tensor] = {}
 
     @staticmethod
-    def _plan(task: Task, steps: int) -> list[NeuronRecipe]:
+    def _plan(task: NeuronTask, steps: int) -> list[NeuronRecipe]:
         units = task.units
         whole = render_neurons.plan(task.network, task.layer, units, task.size, steps, task.seed)
         return list(whole.parts())
 
     def warm(self) -> None:
-        """Climb two steps."""
+        """Run two steps."""
         for _ in render_neurons.render(self.network, self.short):
             pass
 
     def work(self, turn: int) -> float:
-        """Draw one batch of units."""
+        """Render one batch of units."""
         recipe = self.recipes[turn % self.pieces]
         for progress in render_neurons.render(self.network, recipe):
             self.pictures |= {each.part: each.image for each in progress.pictures}
@@ -103,15 +103,15 @@ class Explorer:
 
 
 class Limit:
-    """What no ascent on this network can beat: its bare forward and backward pass.
+    """The limit of every optimisation with this network: its bare forward and backward pass.
 
-    The network is cut below the layer, channels-last, and sees a batch as large as the explorer's;
-    there is no canvas, no movement, no normalisation, no objective and no optimiser. Beside the
-    network as it is stands the one that ``core.networks.graph_passes.pool_and_precision`` and
-    ``core.networks.graph_passes.fold_stride`` make of it.
+    The network is truncated below the layer, in channels-last layout, and sees a batch as large as
+    the explorer's. There is no canvas, transform, normalisation, objective or optimiser. The
+    network runs as it is, or as ``core.networks.graph_passes.pool_and_precision`` and
+    ``core.networks.graph_passes.fold_stride`` rewrite it.
     """
 
-    def __init__(self, task: Task, precision: torch.dtype, rewritten: bool = False) -> None:
+    def __init__(self, task: NeuronTask, precision: torch.dtype, rewritten: bool = False) -> None:
         self.name = f"limit in {str(precision).removeprefix('torch.')}"
         self.name += ", rewritten" if rewritten else ""
         self.task = task
@@ -137,20 +137,20 @@ class Limit:
             torch.autograd.grad(self._forward(), self.image, self.gradient)
 
     def warm(self) -> None:
-        """Pass twice."""
+        """Run two passes."""
         self._run(WARM_STEPS)
 
     def work(self, turn: int) -> float:
-        """Pass a few times; that is worth a small part of the batch's ascents."""
+        """Run some passes, worth a small part of the optimisation of the batch."""
         self._run(LIMIT_STEPS)
         return len(self.image) * LIMIT_STEPS / self.task.steps
 
 
 def schedule(all_sides: Sequence[Side]) -> list[int]:
-    """Order the pieces of one round so that each side's are spread evenly over it.
+    """Return the order of the pieces of one round, with each side's spread evenly over it.
 
     Returns:
-        The index of the side whose turn it is.
+        Index of the side whose turn it is, for each piece.
     """
     turns = [
         ((piece + 0.5) / side.pieces, index)
@@ -160,16 +160,18 @@ def schedule(all_sides: Sequence[Side]) -> list[int]:
     return [index for _, index in sorted(turns)]
 
 
-def clean_activations(task: Task, pictures: dict[int, Tensor], size: int) -> dict[int, float]:
-    """Look at finished pictures, unmoved and in float32, with the explorer's own network.
+def clean_activations(task: NeuronTask, pictures: dict[int, Tensor], size: int) -> dict[int, float]:
+    """Return the clean activation of finished images, by the explorer's own network.
+
+    The images are not transformed, and the network runs in float32.
 
     Args:
-        task: says which network and layer.
+        task: names network and layer.
         pictures: float32 ``[3, H, W]`` in ``[0, 1]`` by unit.
         size: height and width in pixels at which the network sees them.
 
     Returns:
-        The mean of each unit's channel over positions.
+        Mean of each unit's channel over positions.
     """
     result = {}
     for unit, picture in pictures.items():

@@ -1,8 +1,9 @@
-"""What a first guess at curvature does for a style: ``python -m benchmarks.softness``.
+"""Benchmark of style transfer's preconditioner: ``python -m benchmarks.softness``.
 
-A picture is painted at full size from its content, by L-BFGS with guesses of several softness (see
-``core.style.style_canvas.FrequencyPreconditioner``; 0 is no guess). The table gives the cost after
-so many steps, measured as in ``benchmarks.style``; how long steps take does not matter here.
+An image is optimised at full size from its content, by L-BFGS with preconditioners of several
+softness (see ``core.style.style_canvas.FrequencyPreconditioner``; 0 is none). The table gives the
+loss after some numbers of steps, measured as in ``benchmarks.style``. The time of a step is not
+measured.
 """
 
 import json
@@ -13,20 +14,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.style_sides import Loss, Task, explorer
+from benchmarks.style_sides import Loss, StyleTask, explorer
 from core.networks import registry
 from core.style import style_canvas
 
 STEPS = (10, 20, 40, 80, 160)
 
 
-def falls(task: Task, softness: float) -> dict[int, float]:
-    """Give the cost after each of ``STEPS``."""
+def losses_by_step(task: StyleTask, softness: float) -> dict[int, float]:
+    """Return the loss after each number of steps in ``STEPS``."""
     kept, style_canvas.SOFTNESS = style_canvas.SOFTNESS, softness
     try:
         loss = Loss(task, task.subjects().size)
-        looked = enumerate(explorer(task), 1)
-        return {step: loss.measured(image) for step, image in looked if step in STEPS}
+        images = enumerate(explorer(task), 1)
+        return {step: loss.measured(image) for step, image in images if step in STEPS}
     finally:
         style_canvas.SOFTNESS = kept
 
@@ -41,10 +42,12 @@ def main(
     guesses: Annotated[str, typer.Option(help="Softness, separated by commas.")] = "0,0.5,1",
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
-    """Paint with several guesses, and compare."""
+    """Optimise with several preconditioners, and compare."""
     own = {"loss": loss, "size": size, "smallest": size, "steps": max(STEPS)}
-    task = Task.named(registry.load(network, weights), content, style, own)
-    found = {softness: falls(task, softness) for softness in map(float, guesses.split(","))}
+    task = StyleTask.named(registry.load(network, weights), content, style, own)
+    found = {
+        softness: losses_by_step(task, softness) for softness in map(float, guesses.split(","))
+    }
     table = Table("softness", *(f"{step} steps" for step in STEPS))
     for softness, costs in found.items():
         table.add_row(f"{softness:g}", *(f"{cost:.6f}" for cost in costs.values()))

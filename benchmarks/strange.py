@@ -1,8 +1,8 @@
-"""Drawings made strange, so that what learns from them must go by form.
+"""Augmentation of the judge's drawings, so that it has to recognise forms.
 
-Pictures that maximise a neuron have loud, iridescent colours, rippled edges and no plain ground.
-The judge never sees such a picture while it learns; it sees drawings with any colours, warped,
-blurred or made harsh, with clouds of other colours over them.
+Images that maximise a unit have loud, iridescent colours, rippled edges and no plain background.
+The judge never sees such an image while it is trained. It sees drawings with any colours, warped,
+blurred or sharpened, with clouds of other colours over them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-TILED = 0.2  # shares of the pictures to which each change is done
+# Share of the images that each change is applied to.
+TILED = 0.2
 RECOLOURED, CLOUDED, WARPED, SOFTENED, HARSH = 0.85, 0.6, 0.5, 0.3, 0.4
-ZOOM, SHIFT, LEAN = 0.25, 0.12, 0.12  # either way: of the size, of the side, radians
-CLOUDS = (4, 8, 16)  # cells along a picture
-CLOUD, NOISE, WARP = 0.18, 0.07, 0.06  # at most: levels, levels, of the side
+# Largest changes in both directions: share of the size, share of the side, radians.
+ZOOM, SHIFT, LEAN = 0.25, 0.12, 0.12
+# Cells along the side of an image.
+CLOUDS = (4, 8, 16)
+# Largest strengths: in values of [0, 1] for clouds and noise, in shares of the side for warps.
+CLOUD, NOISE, WARP = 0.18, 0.07, 0.06
 GREY = (0.299, 0.587, 0.114)
 
 
-def strange(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images [N, 3, H, W] in [0, 1] with random changes that leave their class alone."""
+def distort(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return images [N, 3, H, W] in [0, 1] with random changes that keep their class."""
     images = _tile(images, generator)
     images = _move(images, generator)
     images = _recolour(images, generator)
@@ -35,31 +39,31 @@ def strange(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _between(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
-    """Draw a number for each picture, [N, 1, 1, 1]."""
+    """Draw a uniform random number for each image, [N, 1, 1, 1]."""
     return torch.rand((count, 1, 1, 1), generator=generator) * (high - low) + low
 
 
 def _some(images: Tensor, share: float, most: float, generator: torch.Generator) -> Tensor:
-    """Draw a strength up to `most` for each picture, zero but for a share, [N, 1, 1, 1]."""
+    """Draw a strength up to `most` for a `share` of the images, zero for others, [N, 1, 1, 1]."""
     strength = _between(0.0, most, len(images), generator)
     return strength * (_between(0.0, 1.0, len(images), generator) < share)
 
 
 def _field(count: int, channels: int, cells: int, side: int, generator: torch.Generator) -> Tensor:
-    """Draw smooth random fields, [N, channels, side, side], about normal at each place."""
+    """Draw smooth random fields, [N, channels, side, side], roughly normal at each pixel."""
     coarse = torch.randn((count, channels, cells, cells), generator=generator)
     return F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
 
 
 def _tile(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Replace some pictures by four small copies of themselves."""
+    """Replace some images by four small copies of themselves."""
     small = F.interpolate(images, scale_factor=0.5, mode="bilinear", antialias=True)
     tiled = small.repeat(1, 1, 2, 2)
     return torch.where(_between(0.0, 1.0, len(images), generator) < TILED, tiled, images)
 
 
 def _move(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, zoom, turn a little and warp, mirroring what lies outside."""
+    """Shift, zoom, rotate a little and warp, with reflection padding."""
     count, side = len(images), images.shape[-1]
     angle = _between(-LEAN, LEAN, count, generator).flatten()
     zoom = _between(1 - ZOOM, 1 + ZOOM, count, generator).flatten()
@@ -79,11 +83,12 @@ def _move(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _recolour(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mix the channels, turn hues, change saturation and contrast, now and then invert."""
+    """Mix channels, rotate hues, change saturation and contrast, and invert some images."""
     count = len(images)
     hue = _between(-math.pi, math.pi, count, generator).flatten()
     grey = torch.tensor(GREY)
-    onto_grey = grey.expand(3, 3)  # each channel becomes the brightness
+    # Each channel becomes the brightness.
+    onto_grey = grey.expand(3, 3)
     axis = torch.full((3,), 1 / math.sqrt(3))
     cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3)
     c, s = hue.cos()[:, None, None], hue.sin()[:, None, None]
@@ -99,7 +104,7 @@ def _recolour(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _sharpen(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur some pictures, and exaggerate the edges of others until they ring."""
+    """Blur some images, and sharpen others until their edges ring."""
     weights = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
     kernel = torch.outer(weights, weights).expand(3, 1, 5, 5).contiguous()
     soft = F.conv2d(F.pad(images, (2, 2, 2, 2), mode="reflect"), kernel, groups=3)

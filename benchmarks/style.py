@@ -1,9 +1,10 @@
-"""How fast and how far styles are painted: ``python -m benchmarks.style --weights FILE``.
+"""Benchmark of style transfer: ``python -m benchmarks.style --weights FILE``.
 
-The tutorial's loop takes its steps; every other side gets the time that took. Pictures are measured
-outside of that time by one cost at the final size, in float32: the explorer's, without what is held
-against the image itself. Printed are the costs over time, when each side reached what the tutorial
-ended with, and a step of the explorer beside the bare network's forward and backward.
+The tutorial's loop takes its steps; every other side gets the time that these took. The measuring
+of images is not part of that time. It uses one loss at the final size, in float32: the explorer's,
+without the penalty on the image itself. The table has the losses over time, and when each side
+reached the tutorial's final loss. A step of the explorer is compared with the bare network's
+forward and backward pass.
 """
 
 import json
@@ -22,32 +23,32 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.style_sides import SIDES, Bare, Loss, Side, Task, own_steps
+from benchmarks.style_sides import SIDES, BareNetwork, Loss, Side, StyleTask, own_steps
 from core import allocator
 from core.devices import has_fast_bfloat16
 from core.images import image_io
 from core.networks import registry
 from core.recipes.style import STYLE_STEPS
 
-# Costs are measured at these fractions of the time.
+# Losses are measured at these fractions of the time.
 MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-# Those that are printed.
+# Fractions that are printed.
 COLUMNS = (0.1, 0.2, 0.34, 0.5, 1.0)
 TUTORIAL, OWN = "tutorial", "explorer"
 LONGER, LARGE = "explorer, longer", "explorer, at full size"
-# How much content has to say beside style.
+# Weight of content relative to style.
 BALANCE = 0.02
-# Rounds in which the explorer's steps and the bare network's take turns, and steps in each turn.
+# Rounds in which steps of the explorer and of the bare network take turns, and steps in a turn.
 ROUNDS, TURN = 7, 6
 
-# A step may end a little after a mark.
+# Tolerance of times, because a step may end a little after a mark.
 NEARLY = 1.02
 
 Points = list[tuple[float, float]]
 
 
 def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
-    """Give the seconds that a side has worked, with each of its pictures."""
+    """Yield each image of a side, with the seconds that the side has worked until then."""
     spent = 0.0
     while True:
         began = time.perf_counter()
@@ -60,20 +61,20 @@ def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
 
 
 def run(
-    name: str, side: Side, task: Task, loss: Loss, seconds: float = math.inf, steps: int = 0
+    name: str, side: Side, task: StyleTask, loss: Loss, seconds: float = math.inf, steps: int = 0
 ) -> Points:
-    """Let a side paint, and measure on the way, which does not count as its time.
+    """Run a side, and measure its images; the measuring does not count as its time.
 
     Args:
-        name: of the side.
-        side: how it paints.
+        name: name of the side.
+        side: the side.
         task: what it paints.
-        loss: the cost that is measured.
-        seconds: when it is stopped.
-        steps: after how many steps it is stopped; 0 for never.
+        loss: the loss that is measured.
+        seconds: time after which it is stopped.
+        steps: number of steps after which it is stopped; 0 for no limit.
 
     Returns:
-        (seconds, cost) at each of the ``MARKS`` of that, and at the end.
+        (seconds, loss) at each of the ``MARKS`` of that limit, and at the end.
     """
     marks = [(steps or seconds) * it for it in MARKS]
     points: Points = []
@@ -94,11 +95,11 @@ def run(
     return points
 
 
-def all_sides(task: Task, loss: Loss, steps: int, only: Sequence[str]) -> dict[str, Points]:
-    """Let the tutorial take its steps, and every other side the time that they took.
+def all_sides(task: StyleTask, loss: Loss, steps: int, only: Sequence[str]) -> dict[str, Points]:
+    """Run the tutorial for its steps, and every other side for the time that they took.
 
-    The explorer paints once as it does by default, once with as many steps as there is time, and
-    once so long at full size alone.
+    The explorer runs with its defaults, with as many steps as there is time for, and for the same
+    time at full size only.
     """
     found = {TUTORIAL: run(TUTORIAL, SIDES[TUTORIAL], task, loss, steps=steps)}
     seconds = found[TUTORIAL][-1][0]
@@ -115,12 +116,12 @@ def all_sides(task: Task, loss: Loss, steps: int, only: Sequence[str]) -> dict[s
     return found
 
 
-def step_ratio(task: Task, size: tuple[int, int]) -> dict[str, float]:
+def step_ratio(task: StyleTask, size: tuple[int, int]) -> dict[str, float]:
     """Time steps of the explorer and of the bare network, as it is and as rewritten, in turns."""
     own = own_steps(task, size)
     steps: dict[str, Callable[[], object]] = {
-        "bare": Bare(task, size),
-        "rewritten": Bare(task, size, rewritten=True),
+        "bare": BareNetwork(task, size),
+        "rewritten": BareNetwork(task, size, rewritten=True),
         "step": lambda: next(own),
     }
     found: dict[str, list[float]] = {name: [] for name in steps}
@@ -129,7 +130,7 @@ def step_ratio(task: Task, size: tuple[int, int]) -> dict[str, float]:
             began = time.perf_counter()
             for _ in range(TURN):
                 step()
-            if number:  # The first round is for warming up.
+            if number:  # The first round is a warm-up.
                 found[name].append((time.perf_counter() - began) / TURN)
     seconds = {name: statistics.median(them) for name, them in found.items()}
     pairs = {name: zip(found[name], found["step"], strict=True) for name in ("bare", "rewritten")}
@@ -140,7 +141,7 @@ def step_ratio(task: Task, size: tuple[int, int]) -> dict[str, float]:
 
 
 def reached(points: Points, goal: float) -> float | None:
-    """Tell when a cost was first seen at or below a goal; None for never."""
+    """Return the seconds after which a loss was first at or below a goal; None for never."""
     return next((spent for spent, cost in points if cost <= goal), None)
 
 
@@ -157,12 +158,12 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Where the last pictures go.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
-    """Paint one picture in every way, and compare."""
+    """Paint one image in every way, and compare."""
     allocator.keep_freed_memory()
     own = {"size": size, "steps": steps, "smallest": smallest}
-    # Peers know Gram matrices, and what they hold against content by default is less.
+    # The other libraries use Gram matrices, with a smaller weight of content by default.
     own |= {"loss": "gram", "balance": BALANCE, "variation": 0.0}
-    task = Task.named(registry.load(network, weights), content, style, own, folder)
+    task = StyleTask.named(registry.load(network, weights), content, style, own, folder)
     loss = Loss(task, task.subjects().size)
     found = all_sides(task, loss, tutorial_steps, only.split(",") if only else list(SIDES))
     seconds = found[TUTORIAL][-1][0]

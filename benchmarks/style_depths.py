@@ -1,10 +1,10 @@
-"""What each depth of style keeps and takes: ``python -m benchmarks.style_depths --json F``.
+"""Benchmark of style by depth: ``python -m benchmarks.style_depths --json F``.
 
-Photographs that come with scikit-image are painted in the style of every painting of the project's
-own, by one depth of SketchNet at a time, all else the same, and measured as
-``core.experiments.style_grid_measures`` does. Beside them stands the photograph itself.
-``--timed`` runs the command ``style-depths`` in a process and a store of its own, and tells when
-its first picture was there and when all were.
+The photographs of scikit-image are painted in the style of each of the project's paintings, by one
+depth of SketchNet at a time, all else the same. They are measured as
+``core.experiments.style_grid_measures`` does; the photograph itself is the baseline. ``--timed``
+runs the command ``style-depths`` in a process and a store of its own, and prints when its first
+image and when all images were finished.
 """
 
 import dataclasses
@@ -25,7 +25,6 @@ from rich.table import Table
 from core import paintings
 from core.datasets import samples
 from core.experiments import style_grid_measures
-from core.experiments import style_grid_measures as telling
 from core.experiments.style_grid_measures import GridMeasures
 from core.images import image_io
 from core.networks import registry
@@ -59,7 +58,7 @@ def main(
 
 
 def timing() -> tuple[float, float]:
-    """Run the command in a store of its own; tell when its first picture was there, and the end."""
+    """Run the command in a store of its own; return the seconds to its first image and its end."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             "style-depths",
@@ -97,7 +96,7 @@ def _count(home: Path) -> int:
 
 
 def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]:
-    """Paint each photograph in each painting's style by each depth; measure them by depth."""
+    """Paint each photograph in each painting's style by each depth; return measures by depth."""
     network = registry.load(registry.SKETCHNET, device="cpu")
     found: dict[str, list[GridMeasures]] = {}
     for name in photographs:
@@ -105,20 +104,20 @@ def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]
             pictures = samples.picture(name), paintings.picture(style)
             inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
             recipe = grid.plan_grid(network, *inputs, size=size, shows=(SINGLE,))
-            judge = telling.build_evaluator(network, recipe, inputs)
+            evaluator = style_grid_measures.build_evaluator(network, recipe, inputs)
             untouched = image_io.encode_png(image_io.resize_longer_side(pictures[0], size))
-            found.setdefault(UNTOUCHED, []).append(judge.measure(untouched))
+            found.setdefault(UNTOUCHED, []).append(evaluator.measure(untouched))
             for part in recipe.parts():
                 *_, last = transfer.render(network, part, inputs)
                 painted = image_io.encode_png(image_io.to_picture(last.pictures[0].image))
-                row = judge.measure(painted, part.style_layers)
+                row = evaluator.measure(painted, part.style_layers)
                 found.setdefault(part.style_layers[0], []).append(row)
             print(name, style, file=sys.stderr, flush=True)
     return found
 
 
 def table(found: dict[str, list[GridMeasures]]) -> Table:
-    """Average over all pairs; eyes with the least and the most."""
+    """Return a table with averages over all pairs, and the range of the growth of eyes."""
     layers = list(found[UNTOUCHED][0].gram)
     columns = (*(f"style at {it}" for it in layers), "edges", "colours", "eyes", "grew most")
     drawn = Table("style by", *columns)

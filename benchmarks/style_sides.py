@@ -1,12 +1,12 @@
-"""Ways to paint in a style, side by side: the explorer's own, and the loops of its peers.
+"""The sides of the style benchmark: the explorer, and the loops of other libraries.
 
-All see the same network, cut at the deepest layer in use, the same pictures, layers and size, and
-go down the same cost, the one that is measured, so that only the way down differs: the optimiser,
-sizes and precision. Loops are written anew from what each peer does by default:
+All use the same network, truncated at the deepest layer in use, and the same images, layers and
+size. All minimise the loss that is measured. So they differ only in how they minimise it: by
+optimiser, sizes and precision. The loops are written anew from the defaults of each library:
 
     tutorial      "Neural Transfer Using PyTorch": L-BFGS from the content, clamped at each call
-    neural-style  0.5.7: L-BFGS from noise without clamping. The package itself runs as a program
-                  that reads VGG and NIN by the names of their layers, and no other network
+    neural-style  0.5.7: L-BFGS from noise without clamping. The package itself is a program that
+                  reads VGG and NIN by the names of their layers, and no other network
     pystiche      1.0.1: its own criterion and default optimiser, L-BFGS from the content
     crowsonkb     style-transfer-pytorch: Adam 0.02 over sizes that grow by sqrt 2, 1000 steps at
                   the first and 500 at others, warm-started, averaged by 0.99
@@ -28,6 +28,7 @@ from torchvision.transforms import Normalize
 from core import devices
 from core.errors import ExplorerError
 from core.images import image_io
+from core.images.resize import resize_image
 from core.networks import network as network_module
 from core.networks.network import Network
 from core.networks.variants import style_variant
@@ -37,24 +38,24 @@ from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs
 from explorer.cli.options import open_image
 
-# What the tutorial multiplies its loss of style by. torch's L-BFGS forgets steps whose curvature is
-# below an absolute 1e-10 and stops at gradients below 1e-7, so peers that use it get a loss of the
-# size that they are made for.
-LOUD = 1e6
-# Of crowsonkb: steps at the first size and at others, and Adam's settings.
+# Factor by which the tutorial multiplies its style loss. torch's L-BFGS ignores steps whose
+# curvature is below an absolute 1e-10 and stops at gradients below 1e-7. So the libraries that use
+# it get a loss of the size that they are made for.
+LOSS_SCALE = 1e6
+# Steps of crowsonkb at the first size and at others, and its settings of Adam.
 CROWSONKB_STEPS = (1000, 500)
 CROWSONKB_BETAS, CROWSONKB_RATE, CROWSONKB_AVERAGE = (0.9, 0.99), 0.02, 0.99
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to paint, the same for all.
+class StyleTask:
+    """What is painted, the same for all sides.
 
     Attributes:
-        network: where layers are.
-        recipe: the explorer's; the others take pictures, layers, balance and size from it.
-        inputs: the encoded pictures that it names.
-        folder: where the last pictures go; none for nowhere.
+        network: the loaded network.
+        recipe: the explorer's recipe; the others use its images, layers, balance and size.
+        inputs: encoded images that the recipe names.
+        folder: folder for the final images; None writes none.
     """
 
     network: Network
@@ -70,47 +71,48 @@ class Task:
         style: str,
         settings: Mapping[str, Any],
         folder: Path | None = None,
-    ) -> "Task":
-        """Plan it with two pictures, files or ours by name, as the explorer does.
+    ) -> "StyleTask":
+        """Plan a style transfer of two images, given as files or by the names of samples.
 
-        All sides look through the same network, the one that the explorer looks through.
+        All sides use the network that the explorer uses, with its padding and pooling.
         """
         pictures = [open_image(it) for it in (content, style)]
         inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
         one, other = inputs
-        looks = style_variant(network)
-        recipe = transfer.plan(looks, content=one, styles=(other,), **settings)
-        return cls(looks, recipe, inputs, folder)
+        variant = style_variant(network)
+        recipe = transfer.plan(variant, content=one, styles=(other,), **settings)
+        return cls(variant, recipe, inputs, folder)
 
     def subjects(self) -> StyleInputs:
-        """Open the pictures."""
+        """Open the images."""
         return transfer.open_inputs(self.recipe, self.inputs, self.network.device)
 
 
-# A side yields its picture ``[1, 3, H, W]`` after every evaluation of the network.
-Side = Callable[[Task], Iterator[Tensor]]
+# A side yields its image ``[1, 3, H, W]`` after every evaluation of the network.
+Side = Callable[[StyleTask], Iterator[Tensor]]
 
 
-def explorer(task: Task) -> Iterator[Tensor]:
-    """Paint as the explorer does by itself."""
+def explorer(task: StyleTask) -> Iterator[Tensor]:
+    """Paint as the explorer does."""
     for progress in transfer.render(task.network, task.recipe, task.inputs):
         if progress.previews:
             yield progress.previews[0][None]
 
 
 class Loss:
-    """The cost that is measured, as peers compute it: in float32, of pictures of one size.
+    """The loss that is measured, as the other libraries compute it: in float32, at one size.
 
     Attributes:
-        subjects: the pictures.
+        subjects: the images.
         size: (height, width).
-        costs: each with its weight for a pixel.
+        costs: losses, each with its weight for a pixel.
     """
 
-    def __init__(self, task: Task, size: tuple[int, int]) -> None:
+    def __init__(self, task: StyleTask, size: tuple[int, int]) -> None:
         self.subjects, self.size = task.subjects(), size
         bare = replace(task.recipe, variation=0.0)
-        # A network of its own: it remembers its cuts, and in this precision nobody else wants them.
+        # A copy, because a network caches its truncated networks, and no other side may get those
+        # of this precision.
         network = replace(task.network)
         with exact():
             strength = loss_builder.gradient_norms(network, bare, self.subjects)
@@ -119,21 +121,21 @@ class Loss:
         self.pixels = size[0] * size[1]
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Give the cost of a picture ``[1, 3, H, W]``."""
+        """Return the loss of an image ``[1, 3, H, W]``."""
         return -self.costs(self.extractor(loss_builder.FRAME(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
-        """Give the content, as what is started from."""
+        """Return the content as the image to start from."""
         content = self.subjects.content
         if content is None:
             raise ExplorerError("there is no content to start from")
-        start = transfer.resize_image(content, self.size).clamp(0, 1)
+        start = resize_image(content, self.size).clamp(0, 1)
         return start.clone(memory_format=torch.contiguous_format)
 
     def measured(self, image: Tensor) -> float:
-        """Give the cost of a picture of any size, enlarged."""
+        """Return the loss of an image of any size, which is resized."""
         with torch.no_grad():
-            return float(self(transfer.resize_image(image, self.size).clamp(0, 1)))
+            return float(self(resize_image(image, self.size).clamp(0, 1)))
 
 
 @contextlib.contextmanager
@@ -147,24 +149,24 @@ def exact() -> Iterator[None]:
         network_module.has_fast_bfloat16 = devices.has_fast_bfloat16 = kept
 
 
-def tutorial(task: Task) -> Iterator[Tensor]:
+def tutorial(task: StyleTask) -> Iterator[Tensor]:
     """Paint as the tutorial of PyTorch does."""
     loss = Loss(task, task.subjects().size)
     yield from _lbfgs(loss, loss.begun().requires_grad_(), clamped=True)
 
 
-def neural_style(task: Task) -> Iterator[Tensor]:
+def neural_style(task: StyleTask) -> Iterator[Tensor]:
     """Paint as neural-style-pt does by default."""
     loss = Loss(task, task.subjects().size)
     generator = torch.Generator().manual_seed(task.recipe.seed)
-    # Its noise has a deviation of 0.001 in units of 0 .. 255, around the mean colour.
+    # Its noise has a standard deviation of 0.001 on a scale of 0 to 255, around the mean colour.
     noise = torch.randn((1, 3, *loss.size), generator=generator) * 1e-3
     mean = torch.tensor(task.network.mean).view(1, 3, 1, 1)
     image = (noise + mean).requires_grad_()
     yield from _lbfgs(loss, image, clamped=False)
 
 
-def pystiche(task: Task) -> Iterator[Tensor]:
+def pystiche(task: StyleTask) -> Iterator[Tensor]:
     """Paint as pystiche does: its encoder, its losses, its default optimiser."""
     loss = Loss(task, task.subjects().size)
     criterion, optimiser_of = _pystiche(task, loss)
@@ -178,7 +180,7 @@ def pystiche(task: Task) -> Iterator[Tensor]:
 
         def closure() -> float:
             optimiser.zero_grad()
-            value = criterion(loss_builder.FRAME(image)) * LOUD
+            value = criterion(loss_builder.FRAME(image)) * LOSS_SCALE
             value.backward()
             return float(value)
 
@@ -186,10 +188,10 @@ def pystiche(task: Task) -> Iterator[Tensor]:
         yield image.detach().clamp(0, 1)
 
 
-def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any]]:
-    """Set pystiche up for the same cost: each weight is divided by what its means leave out."""
+def _pystiche(task: StyleTask, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any]]:
+    """Build pystiche's criterion for the same loss; weights allow for its losses being means."""
     for name in ("alexnet", "vgg"):
-        # It was written for a torchvision that listed addresses of weights, which it looks up.
+        # pystiche looks up `model_urls`, which torchvision no longer has.
         module = importlib.import_module(f"torchvision.models.{name}")
         module.__dict__.setdefault("model_urls", defaultdict(str))
     from pystiche import enc, optim
@@ -201,7 +203,7 @@ def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any
     encoder = enc.MultiLayerEncoder([("normalise", normalise), *features.named_children()])
     subjects = loss.subjects
     terms: list[tuple[str, nn.Module]] = []
-    content = loss_builder.FRAME(transfer.resize_image(subjects.content, loss.size).clamp(0, 1))
+    content = loss_builder.FRAME(resize_image(subjects.content, loss.size).clamp(0, 1))
     painting = loss_builder.resize_style(task.recipe, subjects.styles[0], loss.size)
     for weight, cost in loss.costs.costs:
         style = cost.name.startswith("style")
@@ -219,8 +221,8 @@ def _pystiche(task: Task, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any
 
 
 def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
-    """Go down by torch's L-BFGS as it is, a call of the network at a time."""
-    # A call of ``step`` with one iteration each is the same as one call with many.
+    """Minimise by torch's L-BFGS, one call of the network at a time."""
+    # Calls of ``step`` with one iteration each are the same as one call with many.
     endless = {"tolerance_grad": -1.0, "tolerance_change": -1.0}
     optimiser = torch.optim.LBFGS([image], max_iter=1, **endless)
     while True:
@@ -230,7 +232,7 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
                 with torch.no_grad():
                     image.clamp_(0, 1)
             optimiser.zero_grad()
-            value = LOUD * loss(image)
+            value = LOSS_SCALE * loss(image)
             value.backward()
             return float(value.detach())
 
@@ -238,15 +240,15 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
         yield image.detach().clamp(0, 1)
 
 
-def crowsonkb(task: Task) -> Iterator[Tensor]:
+def crowsonkb(task: StyleTask) -> Iterator[Tensor]:
     """Paint with the settings of style-transfer-pytorch."""
     subjects = task.subjects()
     sizes = transfer.plan_scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
-    image = transfer.resize_image(subjects.content, sizes[0]).clamp(0, 1)
+    image = resize_image(subjects.content, sizes[0]).clamp(0, 1)
     state: dict[str, Tensor] = {}
     for number, size in enumerate(sizes):
         loss = Loss(task, size)
-        free = transfer.resize_image(image, size).clamp(0, 1).contiguous().requires_grad_()
+        free = resize_image(image, size).clamp(0, 1).contiguous().requires_grad_()
         optimiser = torch.optim.Adam([free], lr=CROWSONKB_RATE, betas=CROWSONKB_BETAS)
         if state:
             optimiser.state[free] = _carried(state, size)
@@ -278,14 +280,15 @@ SIDES: dict[str, Side] = {
 }
 
 
-class Bare:
-    """What no painting by this network can beat: its bare forward, and backward from fixed slopes.
+class BareNetwork:
+    """The limit of style transfer: the bare network, forward, and backward from fixed gradients.
 
-    In its best layout and type; as it is, or as ``core.networks.graph_passes.pool_and_precision``
-    and ``core.networks.graph_passes.fuse_relu`` make it.
+    It runs in its best layout and type, as it is or as
+    ``core.networks.graph_passes.pool_and_precision`` and ``core.networks.graph_passes.fuse_relu``
+    rewrite it.
     """
 
-    def __init__(self, task: Task, size: tuple[int, int], rewritten: bool = False) -> None:
+    def __init__(self, task: StyleTask, size: tuple[int, int], rewritten: bool = False) -> None:
         layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
         self.graph = task.network.extractor(layers, for_gradients=rewritten).body
         image = loss_builder.FRAME(torch.rand(1, 3, *size)).to(task.network.device)
@@ -298,12 +301,12 @@ class Bare:
         return list(seen.values())
 
     def __call__(self) -> None:
-        """Do one step."""
+        """Run one step."""
         torch.autograd.grad(self._seen(), self.image, self.slopes)
 
 
-def own_steps(task: Task, size: tuple[int, int]) -> Iterator[None]:
-    """Take the explorer's own steps, at one size."""
+def own_steps(task: StyleTask, size: tuple[int, int]) -> Iterator[None]:
+    """Run the explorer's own steps, at one size."""
     recipe = replace(task.recipe, smallest=max(size), size=max(size), steps=1000)
     for progress in transfer.render(task.network, recipe, task.inputs):
         if progress.previews:

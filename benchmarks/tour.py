@@ -1,8 +1,9 @@
-"""A tour of the app in pictures: ``python -m benchmarks.tour --out docs``.
+"""Screenshots of the pages: ``python -m benchmarks.tour --out docs/images``.
 
-The real app in a real browser, light and dark, on a wide screen and on a phone. By itself it takes
-the pictures of the README; ``--pages`` takes any others, at their defaults. Everything that they
-show is made first, which takes some minutes; ``--home`` keeps it for the next time.
+The real app runs in a real browser, light and dark, on a wide screen and on a phone. By default the
+screenshots are those of the documentation; ``--pages`` takes those of other pages, with the pages'
+defaults. Everything that they show is rendered first, which takes some minutes; ``--home`` keeps it
+for the next run.
 """
 
 import io
@@ -20,7 +21,7 @@ from benchmarks.first_sight import ARGUMENTS, PATIENCE
 from benchmarks.server import Server
 
 MAIN = '[data-testid="stMainBlockContainer"]'
-# What is still waited for, in words, wherever it stands; "" if nothing is.
+# Script that returns what the page still waits for, in words; "" if it has everything.
 UNSETTLED = """() => {
   const kinds = {
     '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.sketch': 'a picture',
@@ -40,7 +41,7 @@ UNSETTLED = """() => {
   if (!document.querySelector('[data-testid="stMainBlockContainer"] *')) return 'anything';
   return busy(document);
 }"""
-# Looks that stand for a while without anything to wait for.
+# A page is complete after so many checks, so many milliseconds apart, that found nothing missing.
 CALM, CALM_STEPS = 500, 4
 KINDS = {
     "light": (1280, 900, "light"),
@@ -49,7 +50,7 @@ KINDS = {
     "darkphone": (390, 844, "dark"),
 }
 QUALITY = 86
-# The README's pictures: what is looked at, and in which light.
+# Screenshots of the documentation: query of the page, and light or dark mode.
 TOUR = {
     "home": ("", "light"),
     "layers": ("layer=relu4b&show=both", "light"),
@@ -57,15 +58,15 @@ TOUR = {
     "dream": ("picture=cat&layer=relu3b", "dark"),
     "style_depths": ("", "light"),
 }
-# Opened first, as several pages show what it waits for: SketchNet's index.
+# Opened first, because it waits for SketchNet's index, which several pages show.
 FIRST = "layers?show=crops"
 
 
 def unsettled(page: Page, seconds: float = PATIENCE / 1000) -> str:
-    """Wait until a page has everything that it asked for, or for as long as one is patient.
+    """Wait until a page has everything that it requested, or for ``seconds``.
 
     Returns:
-        What it still waits for, in words; "" if all is there.
+        What the page still waits for, in words; "" if it has everything.
     """
     calm, busy = 0, ""
     for _ in range(int(1000 * seconds) // CALM):
@@ -79,13 +80,15 @@ def unsettled(page: Page, seconds: float = PATIENCE / 1000) -> str:
 
 def main(
     out: Annotated[Path, typer.Option(help="A folder.")],
-    pages: Annotated[str, typer.Option(help="Such as home,layers; by default the README's.")] = "",
+    pages: Annotated[
+        str, typer.Option(help="Such as home,layers; by default those of the documentation.")
+    ] = "",
     kinds: Annotated[str, typer.Option(help=f"Of: {', '.join(KINDS)}.")] = "light",
     query: Annotated[str, typer.Option(help="Of the pages' links, such as lesson=3.")] = "",
     whole: Annotated[bool, typer.Option(help="Whole pages rather than what is seen.")] = False,
     home: Annotated[Path | None, typer.Option(help="A data folder that is kept.")] = None,
 ) -> None:
-    """Photograph pages."""
+    """Take screenshots of pages."""
     out.mkdir(parents=True, exist_ok=True)
     shots = [(name, *shown) for name, shown in TOUR.items()]
     if pages:
@@ -125,7 +128,7 @@ def main(
 
 
 def photograph(page: Page, file: Path) -> None:
-    """Write what a page shows as WebP."""
+    """Write a screenshot of a page as WebP."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
         shot.convert("RGB").save(file, "WEBP", quality=QUALITY, method=6, use_sharp_yuv=True)
 

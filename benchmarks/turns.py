@@ -1,4 +1,4 @@
-"""Work in turns, and what it comes to: seconds a unit, ratios, activations, and who passed whom."""
+"""Timing of sides that work in turns: seconds per unit, ratios, activations, and who is faster."""
 
 import os
 import platform
@@ -11,22 +11,30 @@ from typing import Any
 
 import torch
 
-from benchmarks.sides import LUCENT_SIZE, Explorer, Limit, Side, Task, clean_activations, schedule
+from benchmarks.sides import (
+    LUCENT_SIZE,
+    Explorer,
+    Limit,
+    NeuronTask,
+    Side,
+    clean_activations,
+    schedule,
+)
 from core.devices import has_fast_bfloat16
 
-# The clocks that are read, by the fields of ``Timing``.
+# The clocks, by the names of fields of ``Timing``.
 CLOCKS = ("seconds", "cpu_seconds")
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one piece of work took.
+    """Time of one piece of work.
 
     Attributes:
-        round: its round, from 1.
-        seconds: a unit's ascent, on the clock.
-        cpu_seconds: a unit's ascent, summed over the processor's cores; other programs that run
-            meanwhile disturb it less.
+        round: number of its round, from 1.
+        seconds: wall-clock seconds per unit.
+        cpu_seconds: seconds per unit, summed over the processor's cores; other programs that run at
+            the same time affect them less.
     """
 
     round: int
@@ -38,7 +46,7 @@ Timings = dict[str, list[Timing]]
 
 
 def measure(all_sides: list[Side], rounds: int, device: torch.device) -> Timings:
-    """Let all sides work in turns, and time every piece."""
+    """Run all sides in turns, and return the time of every piece."""
     timings: Timings = {side.name: [] for side in all_sides}
     for side in all_sides:
         side.warm()
@@ -66,11 +74,11 @@ def _now(device: torch.device) -> tuple[float, float]:
 
 
 def ratios(timings: Timings, name: str, base: str, clock: str) -> list[float]:
-    """Divide a side's median seconds by those of another, round by round.
+    """Return a side's median seconds divided by those of another, for each round.
 
     Args:
-        timings: of all sides.
-        name, base: the side above and the one below the line.
+        timings: timings of all sides.
+        name, base: names of the sides in numerator and denominator.
         clock: which seconds, ``"seconds"`` or ``"cpu_seconds"``.
     """
     found = []
@@ -83,8 +91,8 @@ def ratios(timings: Timings, name: str, base: str, clock: str) -> list[float]:
     return found
 
 
-def report(task: Task, all_sides: list[Side], timings: Timings) -> dict[str, Any]:
-    """Sum everything up in what JSON can hold."""
+def report(task: NeuronTask, all_sides: list[Side], timings: Timings) -> dict[str, Any]:
+    """Return all results as values that JSON can hold."""
     drawn = [set(side.pictures) for side in all_sides if side.pictures]
     shared = sorted(set.intersection(*drawn))
     enlarged = max(task.size, LUCENT_SIZE)
@@ -120,12 +128,11 @@ def report(task: Task, all_sides: list[Side], timings: Timings) -> dict[str, Any
 
 
 def passed(all_sides: list[Side], timings: Timings, rows: dict[str, Any]) -> dict[str, Any]:
-    """Find the least work by which the explorer excites units as much as each other library does.
+    """Return the shortest run of the explorer that reaches each other library's activation.
 
     Returns:
-        By library, the median clean ``activation`` that it ends with; ``by`` which of the
-        explorer's sides it is passed, ``None`` if by none; and how many ``times_faster`` that is,
-        by round.
+        By library, its final median clean ``activation``; the explorer's side that exceeds it
+        (``by``), ``None`` if none does; and how many ``times_faster`` that side is, by round.
     """
     ours = sorted(
         (side.name for side in all_sides if isinstance(side, Explorer)),
@@ -143,7 +150,7 @@ def passed(all_sides: list[Side], timings: Timings, rows: dict[str, Any]) -> dic
     return found
 
 
-def _clean(task: Task, side: Side, shared: list[int], size: int) -> dict[str, Any] | None:
+def _clean(task: NeuronTask, side: Side, shared: list[int], size: int) -> dict[str, Any] | None:
     if not side.pictures:
         return None
     values = clean_activations(task, {unit: side.pictures[unit] for unit in shared}, size)
@@ -151,7 +158,7 @@ def _clean(task: Task, side: Side, shared: list[int], size: int) -> dict[str, An
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Say on what was measured, and how many programs ran or waited in the last minute."""
+    """Return the device, versions, and the number of programs that ran in the last minute."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processor": platform.machine(),

@@ -84,7 +84,7 @@ class Cluster:
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
             raise ExplorerError(
                 f"the Ray cluster {address or 'of this machine'} cannot be joined "
-                f"({_first_line(error)}); see the README on clusters"
+                f"({_first_line(error)}); see docs/ray.md"
             ) from error
         # What dies is not tried again: it would only die once more, perhaps taking others along.
         self._task = ray.remote(num_returns="streaming", max_retries=0)(_work)

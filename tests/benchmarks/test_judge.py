@@ -1,4 +1,4 @@
-"""The judge: it is what its file says, its training pictures stay pictures, its verdicts add up."""
+"""The judge: its file restores it, augmented drawings stay images, and its results add up."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks import judge as judging
 from benchmarks.judge import Judge
-from benchmarks.strange import strange
+from benchmarks.strange import distort
 from core.sketchnet.training.data import as_tensor
 from core.sketchworld.world import CLASSES, batch
 
@@ -42,7 +42,7 @@ def test_strange_pictures_stay_pictures_and_follow_their_generator() -> None:
     drawn, _ = batch(3, range(24))
     plain = as_tensor(drawn)
     before = plain.clone()
-    first, again, other = (strange(plain, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    first, again, other = (distort(plain, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
     assert torch.equal(plain, before)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -1,4 +1,4 @@
-"""The side-by-side benchmark: every side draws, turns are shared out, and who passes whom."""
+"""The benchmark of feature visualisation: every side renders, turns are fair, ratios are right."""
 
 import importlib.util
 
@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import neurons as bench
 from benchmarks import turns
-from benchmarks.sides import Explorer, Limit, Side, Task, clean_activations, schedule
+from benchmarks.sides import Explorer, Limit, NeuronTask, Side, clean_activations, schedule
 from benchmarks.turns import Timing
 from core.networks import registry
 from core.networks.network import Network
@@ -24,12 +24,12 @@ def network() -> Network:
     return registry.load("sketchnet", device="cpu")
 
 
-def task(network: Network) -> Task:
-    return Task(network, "relu1b", (3, 5), size=24, steps=3, lucent_steps=3, seed=0)
+def task(network: Network) -> NeuronTask:
+    return NeuronTask(network, "relu1b", (3, 5), size=24, steps=3, lucent_steps=3, seed=0)
 
 
 class Other:
-    """A library that always draws the same."""
+    """A library that always renders the same image."""
 
     name, pieces = "other", 1
 
@@ -73,7 +73,7 @@ def test_a_library_is_passed_by_the_quickest_side_that_excites_as_much(network: 
     }
     found = turns.report(task(network), all_sides, timings)["passed"]["other"]
     assert (found["by"], found["times_faster"]) == (quick.name, [36.0])
-    # What the longer ascent excites as much, and the shorter one does not.
+    # An activation that the longer run reaches, and the shorter one does not.
     high.pictures = slow.pictures
     again = turns.report(task(network), [quick, slow, high, all_sides[3]], timings)
     assert again["passed"]["other"]["by"] == slow.name
@@ -85,7 +85,7 @@ def test_a_library_is_passed_by_the_quickest_side_that_excites_as_much(network: 
 
 
 def _loud(network: Network, unit: int) -> torch.Tensor:
-    """A picture that excites a unit more than forty steps can."""
+    """An image with a higher activation than forty steps can reach."""
     recipe = render_neurons.plan(network, "relu1b", [unit], 24, 400)
     *_, last = render_neurons.render(network, recipe)
     return last.pictures[0].image

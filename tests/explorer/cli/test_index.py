@@ -121,10 +121,10 @@ def test_figure_draws_what_neurons_want_and_find(
 
 # Starts the command with a first save after every batch, so that kills hit all stages.
 EAGER = """
-from core import retrieval
+from core.index import build
 from explorer.cli import main
 
-retrieval.SAVE_SECONDS = 0.0
+build.SAVE_SECONDS = 0.0
 main()
 """
 
