@@ -53,7 +53,7 @@ class Trial:
         """Climb, and give the images ``[N, 3, size, size]`` and the steps it took."""
         canvas = Fourier((size, size), units, self.network.device)
         if start is not None:
-            canvas.copy(start)
+            canvas.set_image(start)
         chance = torch.Generator().manual_seed(0)
         objective = objectives.channels(self.layer, units)
         steps = 0

@@ -31,7 +31,7 @@ from core.images import image_io
 from core.networks import network as network_module
 from core.networks.network import Network
 from core.networks.variants import style_variant
-from core.optim.objectives import IMAGE
+from core.optim.activations import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs

@@ -178,7 +178,7 @@ def _canvas(
         kind = Pixels if recipe.canvas == "pixels" else Fourier
         canvas = kind(size, seeds, network.device)
     if picture is not None and recipe.starts_from_image:
-        canvas.copy(picture.to(network.device))
+        canvas.set_image(picture.to(network.device))
     return canvas
 
 

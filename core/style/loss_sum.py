@@ -10,8 +10,9 @@ from torch import Tensor
 
 from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
+from core.optim.activations import IMAGE, Activations
 from core.optim.image_pass import ImagePass
-from core.optim.objectives import IMAGE, Activations, Objective
+from core.optim.objectives import Objective
 from core.style.losses import LayerWindow, LossTerm, Sums
 from core.style.tiled_statistics import TileWindows, tile_windows
 

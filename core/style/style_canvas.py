@@ -131,7 +131,7 @@ class StyleCanvas(Canvas):
     def refine_gradients(self) -> None:
         """Leave them as they are: how they shrink tells how far there is to go."""
 
-    def settle(self) -> None:
+    def finish_step(self) -> None:
         """Keep colours in their range, and remember the average over steps."""
         with torch.no_grad():
             self.values.clamp_(0, 1)

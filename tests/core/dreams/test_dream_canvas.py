@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.dreams.dream_canvas import BANDS, COARSER, DreamCanvas, equalise_bands, root_mean_square
+from core.dreams.dream_canvas import (
+    BANDS,
+    COARSER_GAIN,
+    DreamCanvas,
+    equalise_bands,
+    root_mean_square,
+)
 from core.images.colours import CHROMA_SHARE, limit_chroma, with_chroma_of
 from core.optim.canvases import COLOUR_CORRELATION
 
@@ -53,7 +59,7 @@ def slow_bands(gradient: Tensor, bands: int) -> Tensor:
     found = [band / band.square().mean().sqrt() for band in found]
     whole = found[-1]
     for band in reversed(found[:-1]):
-        whole = band + COARSER * enlarged(whole, (band.shape[2], band.shape[3]))
+        whole = band + COARSER_GAIN * enlarged(whole, (band.shape[2], band.shape[3]))
     return whole
 
 
@@ -111,7 +117,7 @@ def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
         canvas.values.grad = torch.randn(canvas.values.shape, generator=generator)
         canvas.refine_gradients()
         optimiser.step()
-        canvas.settle()
+        canvas.finish_step()
         change = (canvas.values - photograph).detach()
         wanted = 0.02 * (step + 1)
         assert math.sqrt(float(change.square().mean())) == pytest.approx(wanted, rel=0.01)
@@ -127,7 +133,7 @@ def test_nothing_changes_outside_the_mask(photograph: Tensor) -> None:
     canvas.values.grad = torch.randn(canvas.values.shape)
     canvas.refine_gradients()
     optimiser.step()
-    canvas.settle()
+    canvas.finish_step()
     assert torch.equal(canvas.values[..., 20:], photograph[..., 20:])
     inside = (canvas.values - photograph)[..., :20].square().mean().sqrt()
     assert float(inside.detach()) == pytest.approx(0.1, rel=0.1)

@@ -90,7 +90,7 @@ def test_a_clip_is_the_same_in_one_piece_or_frame_by_frame(sketchnet: Network) -
     assert all(torch.equal(*pair) for pair in zip(together, alone, strict=True))
     for frame, own in zip(together, (first, *rest), strict=True):
         change = (frame - opened(inputs, own, 64)).square().mean().sqrt()
-        assert float(change) == pytest.approx(render_dreams.USUAL_STRENGTH, rel=0.1)
+        assert float(change) == pytest.approx(render_dreams.UNIT_STRENGTH, rel=0.1)
 
 
 def test_a_clip_keeps_its_dream(sketchnet: Network) -> None:

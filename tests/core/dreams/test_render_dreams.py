@@ -73,7 +73,7 @@ def test_strength_is_the_same_at_every_depth(
     # Nothing may leave the range, where it is cut off.
     recipe = small(tiny, pictures.keep(scene * 0.3 + 0.35), (name,), strength=loudness)
     *_, last = render_dreams.render(tiny, recipe, pictures.inputs)
-    wanted = loudness * render_dreams.USUAL_STRENGTH
+    wanted = loudness * render_dreams.UNIT_STRENGTH
     assert float(last.pictures[0].facts["change"]) == pytest.approx(wanted, rel=0.05)
 
 
@@ -185,7 +185,7 @@ def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) 
     )
     (image,) = dreamt(network, recipe, pictures)
     change = float((image - photograph).square().mean().sqrt())
-    assert change == pytest.approx(render_dreams.USUAL_STRENGTH, rel=0.05)
+    assert change == pytest.approx(render_dreams.UNIT_STRENGTH, rel=0.05)
 
 
 def test_a_direction_is_climbed_and_its_opposite_sinks(
@@ -216,14 +216,14 @@ def test_octaves_grow_to_the_full_size() -> None:
     recipe = DreamRecipe(
         "tiny", "0" * 16, layers=("3",), image="0" * 32, octaves=4, octave_scale=2.0
     )
-    assert render_dreams.octaves(torch.zeros(1, 3, 400, 600), recipe) == [
+    assert render_dreams.octave_sizes(torch.zeros(1, 3, 400, 600), recipe) == [
         (50, 75),
         (100, 150),
         (200, 300),
         (400, 600),
     ]
     # What is too small to hold anything is left out.
-    assert render_dreams.octaves(torch.zeros(1, 3, 60, 300), recipe) == [(60, 300)]
+    assert render_dreams.octave_sizes(torch.zeros(1, 3, 60, 300), recipe) == [(60, 300)]
 
 
 def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:

@@ -11,10 +11,11 @@ from core.images.tiles import Tiles
 from core.networks import registry
 from core.networks.network import Network
 from core.optim import objectives
+from core.optim.activations import IMAGE, Activations
 from core.optim.ascent import AscentSettings, Step, _Schedule, ascend
 from core.optim.canvases import Fourier, Pixels
 from core.optim.image_pass import ImagePass
-from core.optim.objectives import IMAGE, Activations, Objective, channels
+from core.optim.objectives import Objective, channels
 from core.optim.transforms import RandomAffine, RandomShift
 from tests.conftest import as_network, tiny_module
 

@@ -146,7 +146,7 @@ def test_copies_a_picture(kind: str, photograph: Tensor) -> None:
         "maco": constrained((37, 52), [0, 1]),
     }
     canvas = canvases[kind]
-    canvas.copy(photograph)
+    canvas.set_image(photograph)
     soft = photograph.clamp(DARKEST, LIGHTEST).expand(2, -1, -1, -1)
     assert torch.allclose(canvas(), soft, atol=1e-3)
 
@@ -177,7 +177,7 @@ def test_gradcheck_of_phases() -> None:
 
 def test_phases_fit_a_photograph_whose_magnitudes_they_have(photograph: Tensor) -> None:
     canvas = constrained((37, 52), [0])
-    canvas.copy(photograph)
+    canvas.set_image(photograph)
     with torch.no_grad():
         canvas.phase.add_(0.7 * torch.randn(canvas.phase.shape, generator=torch.manual_seed(0)))
         before = float((canvas() - photograph).square().mean())

@@ -18,7 +18,7 @@ def descend(
 ) -> tuple[list[float], list[Tensor], LBFGS]:
     """Give the losses and places that were looked at."""
     place = nn.Parameter(start.clone())
-    descent = LBFGS(place, guess=guess)
+    descent = LBFGS(place, preconditioner=guess)
     losses, places = [], []
     for _ in range(steps):
         place.grad = None
@@ -79,7 +79,7 @@ def test_directions_are_those_of_the_paper(turned: bool, monkeypatch: pytest.Mon
         size = float(wanted.norm()) / 30**0.5
         taken = places[at + 1] - places[at]
         torch.testing.assert_close(
-            taken, wanted * min(1.0, lbfgs.FARTHEST / size), rtol=1e-5, atol=1e-9
+            taken, wanted * min(1.0, lbfgs.MAX_STEP / size), rtol=1e-5, atol=1e-9
         )
 
 
@@ -110,14 +110,14 @@ def test_a_step_that_leads_upwards_is_taken_back() -> None:
     losses, places, _ = descend(cliff, torch.full((10,), -0.5, dtype=torch.float64), 80)
     least, place, taken_back = losses[0], places[0], 0
     for number in range(1, len(losses) - 1):
-        if losses[number] <= least * (1 + lbfgs.ROUNDING):
+        if losses[number] <= least * (1 + lbfgs.LOSS_TOLERANCE):
             least, place = losses[number], places[number]
             continue
         taken_back += 1
         # The next look is on the same way, nearer.
         far, near = places[number] - place, places[number + 1] - place
         share = float(near.norm() / far.norm())
-        assert lbfgs.SHORTER[0] - 1e-9 <= share <= lbfgs.SHORTER[1] + 1e-9
+        assert lbfgs.SHRINK[0] - 1e-9 <= share <= lbfgs.SHRINK[1] + 1e-9
         torch.testing.assert_close(near, far * share)
     assert taken_back > 0 and least == pytest.approx(10 * 0.64, rel=1e-2)
 
@@ -125,7 +125,7 @@ def test_a_step_that_leads_upwards_is_taken_back() -> None:
 def test_large_pictures_remember_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lbfgs, "HISTORY_BYTES", 8 * 30 * 3)
     losses, _, descent = descend(bowl(), torch.linspace(-1, 1, 30, dtype=torch.float64), 120)
-    assert len(descent._rows) == 2 * 3 + 1 and min(losses) < 1e-3 * losses[0]
+    assert len(descent._basis) == 2 * 3 + 1 and min(losses) < 1e-3 * losses[0]
 
 
 def test_it_keeps_going_where_others_clamp() -> None:

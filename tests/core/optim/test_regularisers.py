@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from core.optim import regularisers
-from core.optim.objectives import IMAGE, Objective
+from core.optim.activations import IMAGE
+from core.optim.objectives import Objective
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.optim import regularisers
-from core.optim.objectives import IMAGE
+from core.optim.activations import IMAGE
 from core.style import losses
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, StyleTarget

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from core.networks.network import Network
+from core.optim.activations import IMAGE
 from core.optim.ascent import AscentSettings, ascend
-from core.optim.objectives import IMAGE, Objective
+from core.optim.objectives import Objective
 from core.optim.transforms import ReflectPad
 from core.style.style_canvas import AVERAGE, SOFTNESS, FrequencyPreconditioner, StyleCanvas
 

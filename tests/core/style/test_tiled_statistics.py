@@ -10,7 +10,7 @@ from core.images.tiles import Tiles
 from core.networks import network as network_module
 from core.networks.network import Network
 from core.optim import regularisers
-from core.optim.objectives import IMAGE
+from core.optim.activations import IMAGE
 from core.optim.transforms import ReflectPad
 from core.style import loss_sum, losses, tiled_statistics
 from core.style.loss_sum import LossSum
