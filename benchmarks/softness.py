@@ -22,13 +22,13 @@ STEPS = (10, 20, 40, 80, 160)
 
 def falls(task: Task, softness: float) -> dict[int, float]:
     """Give the cost after each of ``STEPS``."""
-    kept, style_canvas.SOFTNESS = style_canvas.SOFTNESS, softness
+    kept, style_canvas.PRECONDITIONER_POWER = style_canvas.PRECONDITIONER_POWER, softness
     try:
         loss = Loss(task, task.subjects().size)
         looked = enumerate(explorer(task), 1)
         return {step: loss.measured(image) for step, image in looked if step in STEPS}
     finally:
-        style_canvas.SOFTNESS = kept
+        style_canvas.PRECONDITIONER_POWER = kept
 
 
 def main(

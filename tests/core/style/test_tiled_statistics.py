@@ -11,8 +11,9 @@ from core.networks import network as network_module
 from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.activations import IMAGE
+from core.optim.image_pass import ImagePass
 from core.optim.transforms import ReflectPad
-from core.style import loss_sum, losses, tiled_statistics
+from core.style import losses, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import StyleTarget
 from tests.conftest import as_network
@@ -88,20 +89,23 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     mask = losses.resize_mask(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
     )
-    cost = getattr(losses, kind)
-    costs = LossSum.of(
+    loss = getattr(losses, kind)
+    loss_sum = LossSum.of(
         [
-            (1.0, cost("1", StyleTarget.of(losses.moments(seen["1"])))),
-            (0.7, cost("4", StyleTarget.of(losses.moments(seen["4"])), mask)),
+            (1.0, loss("1", StyleTarget.of(losses.moments(seen["1"])))),
+            (0.7, loss("4", StyleTarget.of(losses.moments(seen["4"])), mask)),
             (2.0, losses.content("4", seen["4"])),
         ],
         0.5 * regularisers.squared_variation(),
     )
     extractor = found.extractor(["1", "4"], for_gradients=True)
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
-    value = costs({**extractor(frame(one)), IMAGE: one})
+    value = loss_sum({**extractor(frame(one)), IMAGE: one})
     (-value.sum()).backward()  # type: ignore[no-untyped-call]
-    in_tiles = loss_sum.backward_tiled(found, extractor, costs, tiled, frame(tiled), TILES)
+    generator = torch.Generator()
+    image_pass = ImagePass(found, extractor, tiled, frame, generator, TILES, generator)
+    ((in_tiles, fraction),) = loss_sum.backward(image_pass)
+    assert fraction == 1
     torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())

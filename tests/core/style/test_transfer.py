@@ -177,10 +177,10 @@ def test_a_reconstruction_pays_for_variation_as_far_apart_as_its_finest_layer_ha
 
 def test_places_are_apart_as_the_stride_says_or_else_as_many_as_there_are(tiny: Network) -> None:
     layer = tiny.layer("3")
-    assert defaults.spacing(layer) == 2
-    assert defaults.spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
+    assert defaults.position_spacing(layer) == 2
+    assert defaults.position_spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
     unknown = dataclasses.replace(layer, stride=None, input_size=(24, 20), size=(8, 5))
-    assert defaults.spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
+    assert defaults.position_spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
 
 
 def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
@@ -327,8 +327,8 @@ def test_layers_pull_alike_at_every_size(
     recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
     opened = transfer.open_inputs(recipe, pictures.inputs, torch.device("cpu"))
     for size in ((28, 40), (56, 80)):
-        costs = loss_builder.build_losses(tiny, recipe, opened, size)
-        weights = {cost.name: weight / (size[0] * size[1]) for weight, cost in costs.costs}
+        terms = loss_builder.build_losses(tiny, recipe, opened, size).terms
+        weights = {term.name: weight / (size[0] * size[1]) for weight, term in terms}
         assert weights == pytest.approx(
             {"content 3": recipe.balance, "style 1": 0.5, "style 3": 0.5}
         )
