@@ -36,17 +36,17 @@ class RecipeObjective:
 
 
 def build_objective(
-    network: Network, recipe: NeuronRecipe, picture: Tensor | None
+    network: Network, recipe: NeuronRecipe, image: Tensor | None
 ) -> RecipeObjective:
     """Build the objectives of one batch.
 
     Args:
         network: the loaded network.
         recipe: the recipe of the images of one batch.
-        picture: the given image of a caricature or an inversion, ``[1, 3, H, W]``.
+        image: the given image of a caricature or an inversion, ``[1, 3, H, W]``.
     """
     layer = network.layer(recipe.layer)
-    reported = _reported(network, layer, recipe, picture)
+    reported = _reported(network, layer, recipe, image)
     base = -reported if recipe.negative else reported
     optimised = base
     if recipe.count > 1 and recipe.objective != "interpolation":
@@ -64,7 +64,7 @@ def build_objective(
 
 
 def _reported(
-    network: Network, layer: Layer, recipe: NeuronRecipe, picture: Tensor | None
+    network: Network, layer: Layer, recipe: NeuronRecipe, image: Tensor | None
 ) -> Objective:
     """Return the objective of a recipe, without regularisers and not negated."""
     if recipe.objective in ("channel", "neuron"):
@@ -82,9 +82,9 @@ def _reported(
         return objectives.direction(layer.name, vector, DIRECTION_POWER)
     if recipe.objective == "energy":
         return objectives.energy(layer.name)
-    if picture is None:
+    if image is None:
         raise ValueError(f"{recipe.objective} needs a picture")
-    target = network.activations(picture, [layer.name])[layer.name]
+    target = network.activations(image, [layer.name])[layer.name]
     power = CARICATURE_POWER if recipe.objective == "caricature" else INVERSION_POWER
     return objectives.cosine_similarity(layer.name, target, power)
 

@@ -223,13 +223,13 @@ def cosine_similarity(layer: str, target: Tensor, power: float = 1.0) -> Objecti
 
     def value(activations: Activations) -> Tensor:
         current = at_least_float32(activations[layer])
-        wanted = target.to(current)
-        if current.shape[2:] != wanted.shape[2:]:
-            wanted = F.interpolate(wanted, current.shape[2:], mode="bilinear", antialias=True)
+        vectors = target.to(current)
+        if current.shape[2:] != vectors.shape[2:]:
+            vectors = F.interpolate(vectors, current.shape[2:], mode="bilinear", antialias=True)
         current = flatten_positions(current)
-        wanted = flatten_positions(wanted).expand(current.shape[0], -1, -1)
-        strength = wanted.square().sum(1).mean(1).clamp(min=TINY)
-        return _dot_cosine(current, wanted, power).mean(1) / strength
+        vectors = flatten_positions(vectors).expand(current.shape[0], -1, -1)
+        strength = vectors.square().sum(1).mean(1).clamp(min=TINY)
+        return _dot_cosine(current, vectors, power).mean(1) / strength
 
     return Objective(frozenset({layer}), value)
 

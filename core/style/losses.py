@@ -86,8 +86,8 @@ def content(layer: str, target: Tensor) -> LossTerm:
     energy = target.to(sum_precision(target)).square().mean().clamp(min=TINY)
 
     def squared_error(activations: Tensor, window: LayerWindow) -> Sums:
-        current, wanted = _crop(activations, window.within), _crop(target, window.whole)
-        total: Tensor = _SquaredNorm.apply(current - wanted.to(current))
+        current, expected = _crop(activations, window.within), _crop(target, window.whole)
+        total: Tensor = _SquaredNorm.apply(current - expected.to(current))
         return (total,)
 
     def loss(sums: Sums) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which neurons fire together."""
+"""Which channels respond together."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 
 @pytest.fixture
 def blocks() -> ChannelCorrelations:
-    """Six neurons: 0, 2, 4 in the same places, 1 and 5 in others, and 3 nowhere."""
+    """Return six channels: 0, 2, 4 active at the same positions, 1, 5 at others, 3 nowhere."""
     generator = torch.Generator().manual_seed(1)
     left, right = (torch.rand(400, generator=generator) for _ in range(2))
     seen = torch.stack([left, right, 2 * left, 0 * left, left.sqrt(), right * 0.5])

@@ -1,4 +1,4 @@
-"""The canvas of style transfer: carried momentum, averaged steps, L-BFGS in the one loop."""
+"""The canvas of style transfer: carried-over Adam, averaged steps, and L-BFGS."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from core.style.style_canvas import (
 
 
 def towards(target: Tensor) -> Objective:
-    """Minus a lopsided squared error, in units that count pixels."""
+    """Return minus a weighted squared error, summed over pixels, as an objective."""
     weights = torch.linspace(0.2, 3, target.numel()).view_as(target)
     return Objective(
         frozenset({IMAGE}),

@@ -1,4 +1,4 @@
-"""Costs of a picture that is looked at in tiles, against the same picture in one piece."""
+"""Losses and gradients computed in tiles, compared with those of the whole image."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ TILES = Tiles(96, 32)
 
 
 def network() -> Network:
-    """Three depths, as networks have them: stride 2 without padding, and pooling that rounds up."""
+    """Return a network with stride 2 without padding, and with pooling in ceil mode."""
     torch.manual_seed(1)
     return as_network(
         nn.Sequential(
@@ -37,14 +37,14 @@ def network() -> Network:
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute in float32 on every processor: half precision rounds by the order of sums."""
+    """Compute in float32 on every processor; in half precision the order of sums matters."""
     for module in (devices, network_module):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
 
 
 @pytest.fixture
 def picture() -> Tensor:
-    """Larger than a tile, with sides that are no multiple of anything."""
+    """Return an image larger than a tile, whose sides are not multiples of the grid."""
     rows = torch.linspace(0, 21, 143)[:, None]
     cols = torch.linspace(0, 17, 217)[None]
     planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
