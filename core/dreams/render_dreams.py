@@ -18,7 +18,7 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
 from core.images.motion import match_tone, warp_detail, zoom_and_rotate
-from core.images.resize import resize_image
+from core.images.resize import reduced_size, resize_image
 from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim import objectives
@@ -338,6 +338,5 @@ def _guide_features(activations: Tensor) -> Tensor:
 @torch.no_grad()
 def _measure(extractor: FeatureExtractor, objective: Objective, image: Tensor) -> float:
     """Return the objective's value for an image ``[1, 3, H, W]``, reduced to ``MEASURED_SIDE``."""
-    scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
-    size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
+    size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
     return float(objective(extractor(resize_image(image, size))))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.images.resize import resize_image
+from core.images.resize import reduced_size, resize_image
 from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
 from core.optim import regularisers
@@ -100,7 +100,7 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
     Returns:
         Norms by name of the term.
     """
-    size = _limit_size(inputs.size, GRADIENT_SIDE)
+    size = reduced_size(inputs.size, GRADIENT_SIDE)
     loss_sum = build_losses(network, recipe, inputs, size)
     extractor = network.extractor(
         sorted({term.layer for _, term in loss_sum.terms}), for_gradients=True
@@ -130,12 +130,6 @@ def noise_image(seed: int, size: tuple[int, int]) -> Tensor:
     """Return grey noise as an initial image of (height, width), ``[1, 3, H, W]`` in ``[0, 1]``."""
     noise = torch.randn((1, 3, *size), generator=torch.Generator().manual_seed(seed))
     return (0.5 + NOISE * noise).clamp(0, 1)
-
-
-def _limit_size(size: tuple[int, int], longer: int) -> tuple[int, int]:
-    """Return a (height, width) reduced so that the longer side is at most ``longer``."""
-    scale = min(1.0, longer / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def plan_tiles(network: Network, recipe: StyleRecipe) -> Tiles:
@@ -211,7 +205,7 @@ def _layer_mask(mask: Tensor, size: tuple[int, int], layer_size: tuple[int, int]
 def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
     """Return a painting scaled for an image of (height, width); it is never enlarged."""
     own_size = (painting.shape[2], painting.shape[3])
-    height, width = _limit_size(own_size, round(max(size) * recipe.style_scale))
+    height, width = reduced_size(own_size, round(max(size) * recipe.style_scale))
     return resize_image(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
 
 

@@ -39,8 +39,8 @@ from core.style.loss_sum import LossSum, sum_over_tiles
 from core.style.style_canvas import AdamState, StyleCanvas
 from core.style.tiled_statistics import tile_windows
 
-# An additional size is used only if the growth exceeds the other sizes by more than this fraction
-# of one growth step, on a logarithmic scale.
+# Growth that remains after whole steps by the recipe's ``scale`` is spread over these steps if it
+# is at most ``scale`` to this power. Otherwise there is one more step.
 MIN_EXTRA_GROWTH = 0.1
 
 
@@ -177,7 +177,7 @@ def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
     """Enlarge an image to the next size, with the details of the initial image of that size.
 
     The difference between the image and its initial image is enlarged and added to the larger
-    initial image. An image that is only enlarged has lost the photograph's details. Noise has no
+    initial image. Enlarging the image alone would lose the photograph's details. Noise has no
     details, so an image from noise is only enlarged.
 
     Args:
