@@ -14,7 +14,7 @@ from core.networks.network import Network
 from core.neurons.recipe_objective import RecipeObjective, build_objective
 from core.neurons.reliability import high_frequency_share
 from core.optim import natural_spectrum
-from core.optim.ascent import AscentSettings, Step, ascend
+from core.optim.ascent import AscentSettings, ascend
 from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.optim.image_pass import Transform
 from core.optim.transforms import RandomAffine, RandomCrop
@@ -140,7 +140,10 @@ def render(
         objective = build_objective(network, part, picture)
         canvas = _canvas(network, part, picture, inputs)
         count = len(part.pictures)
-        for step in _ascend(network, part, objective, canvas):
+        transform: Transform = RandomCrop() if part.canvas == "maco" else RandomAffine()
+        settings = AscentSettings(steps=part.steps)
+        generator = torch.Generator().manual_seed(part.seed)
+        for step in ascend(network, objective.optimised, canvas, settings, transform, generator):
             # The total is below ``part.steps`` for an ascent that converged early.
             done = done_before + count * round(part.steps * step.index / step.total)
             yield Progress(done, total, dict(zip(part.pictures, step.image, strict=True)))
@@ -184,21 +187,6 @@ def _canvas(
     if picture is not None and recipe.starts_from_image:
         canvas.set_image(picture.to(network.device))
     return canvas
-
-
-def _ascend(
-    network: Network, recipe: NeuronRecipe, objective: RecipeObjective, canvas: Canvas
-) -> Iterator[Step]:
-    """Yield the steps of the ascent of one batch."""
-    transform: Transform = RandomCrop() if recipe.canvas == "maco" else RandomAffine()
-    return ascend(
-        network,
-        objective.optimised,
-        canvas,
-        AscentSettings(steps=recipe.steps),
-        transform,
-        torch.Generator().manual_seed(recipe.seed),
-    )
 
 
 def _measure_final(

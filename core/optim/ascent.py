@@ -167,11 +167,8 @@ class _Schedule:
             return
         self._sum = value if self._sum is None else self._sum + value
         if self.index % self._patience == 0:
-            if self._previous_sum is not None and _converged(self._previous_sum, self._sum):
-                self.total = self.index + self._cooldown_steps
+            if self._previous_sum is not None:
+                gain = self._sum - self._previous_sum
+                if bool((gain <= MIN_RELATIVE_GAIN * self._previous_sum.abs()).all()):
+                    self.total = self.index + self._cooldown_steps
             self._previous_sum, self._sum = self._sum, None
-
-
-def _converged(previous: Tensor, current: Tensor) -> bool:
-    """Whether no image gained more than ``MIN_RELATIVE_GAIN`` from one period to the next."""
-    return bool((current - previous <= MIN_RELATIVE_GAIN * previous.abs()).all())

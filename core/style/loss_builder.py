@@ -179,27 +179,26 @@ def _style_terms(
     fingerprints = recipe.masks or ("",) * len(recipe.styles)
     masks = inputs.masks or (None,) * len(recipe.styles)
     regions = list(dict.fromkeys(fingerprints))
-    areas = [_area(masks[fingerprints.index(region)]) for region in regions]
+    region_masks = (masks[fingerprints.index(region)] for region in regions)
+    areas = [1.0 if mask is None else float(mask.mean()) for mask in region_masks]
     padded = (size[0] + 2 * PADDING.width, size[1] + 2 * PADDING.width)
     layer_sizes = tiled_statistics.layer_sizes(network, names, padded) if any(regions) else {}
     terms = []
     for number, region in enumerate(regions):
         members = [at for at, it in enumerate(fingerprints) if it == region]
         mask = masks[members[0]]
+        padded_mask = None if mask is None else PADDING(resize_image(mask, size))
         suffix = f" in region {number + 1}" if len(regions) > 1 else ""
         for name, weight in zip(names, weights, strict=True):
             target = StyleTarget.mixed(
                 [targets[at][name] for at in members], [shares[at] for at in members]
             )
-            layer_mask = None if mask is None else _layer_mask(mask, size, layer_sizes[name])
+            layer_mask = None
+            if padded_mask is not None:
+                layer_mask = losses.resize_mask(padded_mask, layer_sizes[name])
             term = STYLE_LOSSES[recipe.loss](name, target, layer_mask, f"style {name}{suffix}")
             terms.append((weight * areas[number] / sum(areas), term))
     return terms
-
-
-def _layer_mask(mask: Tensor, size: tuple[int, int], layer_size: tuple[int, int]) -> Tensor:
-    """Return a mask at the positions of a layer, ``[h, w]``, for a padded image of a size."""
-    return losses.resize_mask(PADDING(resize_image(mask, size)), layer_size)
 
 
 def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
@@ -223,8 +222,3 @@ def _normalise(weights: Sequence[float], count: int) -> list[float]:
     """Return weights with a sum of 1; equal ones if there are none."""
     total = sum(weights)
     return [it / total for it in weights] if weights else [1 / count] * count
-
-
-def _area(mask: Tensor | None) -> float:
-    """Return the area of a region, as a fraction of the image."""
-    return 1.0 if mask is None else float(mask.mean())
