@@ -95,7 +95,7 @@ def check(network: Network, recipe: DreamRecipe) -> None:
     Raises:
         ExplorerError: the recipe does not fit the network.
     """
-    network.require(recipe)
+    network.check_recipe(recipe)
     for name in recipe.layers:
         network.layer_with_units(name, recipe.units)
 
@@ -115,7 +115,8 @@ def render(
         network: the loaded network.
         recipe: what to render.
         inputs: the encoded images of ``recipe.inputs`` by fingerprint; or those of
-            ``recipe.inputs_after``, and the frame before under the key of ``recipe.before``.
+            ``recipe.inputs_with_previous``, and the frame before under the key of
+            ``recipe.previous``.
 
     Raises:
         ExplorerError: the recipe is for other weights, or an input is missing.
@@ -127,7 +128,7 @@ def render(
     extractor = network.extractor(recipe.layers, for_gradients=True)
     objective, unchanged_value = _objective(network, extractor, recipe, inputs, unchanged)
     start, finished = 0, unchanged
-    if recipe.before is not None and recipe.before.key in inputs:
+    if recipe.previous is not None and recipe.previous.key in inputs:
         start = recipe.first
         finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.previous.key]))
         finished = finished.to(network.device)

@@ -99,8 +99,8 @@ def plan(
         UnknownName: there is no such layer, objective or canvas.
         ExplorerError: a unit or setting is out of range.
     """
-    found = network.layer_with(layer, units)
-    per_unit = other.get("objective", OF_EACH[0]) in OF_EACH
+    found = network.layer_with_units(layer, units)
+    per_unit = other.get("objective", UNIT_OBJECTIVES[0]) in UNIT_OBJECTIVES
     return NeuronRecipe(
         network=network.name,
         weights=network.fingerprint,

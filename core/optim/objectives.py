@@ -73,33 +73,33 @@ class Objective:
         """Return the values ``[N]`` of images ``[N, 3, H, W]``."""
         extractor = image_pass.extractor
         activations = extractor(image_pass.transform(image, image_pass.generator))
-        return self(PartialActivations({**activations, IMAGE: image}, extractor.kept))
+        return self(PartialActivations({**activations, IMAGE: image}, extractor.kept_channels))
 
     def _backward_tiled(
         self, image_pass: ImagePass, tiles: Tiles
     ) -> Iterator[tuple[Tensor, float]]:
         """Do the same as ``backward`` tile by tile; memory holds the activations of one tile.
 
-        The network processes each tile with its surroundings, but only the tile's own pixels
-        receive the gradient, so every pixel receives it once. Values are means over positions, so
-        those of tiles are averaged with weights in proportion to their own pixels. The transform
-        moves all tiles of a pass alike.
+        The network processes each tile with its margin, but only the tile's interior receives the
+        gradient, so every pixel receives it once. Values are means over positions, so those of
+        tiles are averaged with weights in proportion to their interiors. The transform moves all
+        tiles of a pass alike.
         """
         image = image_pass.image
         detached = image.detach()
         gradient = torch.empty_like(detached)
         value = torch.zeros(len(image), device=image.device)
         state = image_pass.generator.get_state()
-        cover = list(tiles.cover((image.shape[2], image.shape[3]), image_pass.borders))
+        cover = list(tiles.random((image.shape[2], image.shape[3]), image_pass.borders))
         done = 0.0
         for number, tile in enumerate(cover, 1):
             image_pass.generator.set_state(state)
-            part = detached[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+            part = detached[..., tile.padded[0], tile.padded[1]].clone().requires_grad_()
             part_value = self._value_of(image_pass, part)
             (part_gradient,) = torch.autograd.grad(part_value.sum(), part)
             # Times the tile's area, as the gradient of a sum over positions instead of a mean.
-            own_gradient = part_gradient[..., tile.within[0], tile.within[1]].mul_(-tile.area)
-            gradient[..., tile.own[0], tile.own[1]] = own_gradient
+            interior_gradient = part_gradient[(..., *tile.interior_in_padded)].mul_(-tile.area)
+            gradient[(..., *tile.interior)] = interior_gradient
             value += part_value.detach() * tile.share
             done += tile.share
             if number < len(cover):

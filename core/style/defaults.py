@@ -119,6 +119,4 @@ def style_layers(network: Network) -> list[Layer]:
         it for it in network.layers if it.size is not None
     ]
     shallow = [it for it in layers if it.depth <= MAX_DEPTH] or layers[:1]
-    count = min(LAYERS, len(shallow))
-    indices = [round(at * (len(shallow) - 1) / max(1, count - 1)) for at in range(count)]
-    return [shallow[index] for index in dict.fromkeys(indices)]
+    return evenly_spaced(shallow, LAYERS)

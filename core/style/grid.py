@@ -56,5 +56,4 @@ def plan_grid(
 def spread(network: Network, count: int) -> tuple[str, ...]:
     """Return names of layers with positions, evenly spaced by index, the deepest among them."""
     names = [it.name for it in network.shown if it.size is not None]
-    count = min(count, len(names))
-    return tuple(names[round((at + 1) * len(names) / count) - 1] for at in range(count))
+    return tuple(ends_of_equal_parts(names, count))

@@ -97,7 +97,7 @@ class LossSum(Objective):
             )
         gradient = torch.zeros_like(detached)
         for tile_window in cover:
-            rows, cols = tile_window.tile.seen
+            rows, cols = tile_window.tile.padded
             part = detached[..., rows, cols].clone().requires_grad_()
             outputs, output_gradients = [], []
             part_sums = _tile_sums(extractor, self, part, tile_window)
@@ -126,7 +126,7 @@ def sum_over_tiles(
     """Return the sums of each term over whole images ``[N, 3, H, W]``, computed tile by tile."""
     total: list[Sums] = []
     for tile_window in cover:
-        rows, cols = tile_window.tile.seen
+        rows, cols = tile_window.tile.padded
         tile_sums = _tile_sums(extractor, losses, image[..., rows, cols], tile_window)
         pairs = zip(total, tile_sums, strict=True)
         total = [tuple(map(torch.add, *pair)) for pair in pairs] if total else list(tile_sums)

@@ -102,7 +102,7 @@ def _own_activations(
     """Yield, tile by tile, the windows of layers and the activations in them, by layer name."""
     extractor = network.extractor(names, for_gradients=True)
     for tile_window in tile_windows(network, names, tiles, (image.shape[2], image.shape[3])):
-        rows, cols = tile_window.tile.seen
+        rows, cols = tile_window.tile.padded
         activations = extractor(image[..., rows, cols])
         own = {
             name: activations[name][..., window.within[0], window.within[1]]
@@ -138,12 +138,12 @@ def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> LayerWindow:
         if span.window is None:
             raise ExplorerError(f"layer {layer.name} needs the whole picture; choose a smaller one")
         centre = sum(span.window) / 2
-        own, seen = tile.interior[axis], tile.padded[axis]
-        before = seen.start // stride
+        interior, padded = tile.interior[axis], tile.padded[axis]
+        before = padded.start // stride
         # A position belongs to the tile that contains the centre of its receptive field. Positions
         # whose centre is outside the image belong to the nearest tile.
-        first = 0 if own.start == 0 else math.ceil((own.start - centre) / stride)
-        last = None if own.stop == size[axis] else math.ceil((own.stop - centre) / stride)
+        first = 0 if interior.start == 0 else math.ceil((interior.start - centre) / stride)
+        last = None if interior.stop == size[axis] else math.ceil((interior.stop - centre) / stride)
         within.append(slice(first - before, None if last is None else last - before))
         whole.append(slice(first, last))
     return LayerWindow((within[0], within[1]), (whole[0], whole[1]))

@@ -98,7 +98,7 @@ def check(network: Network, recipe: StyleRecipe) -> None:
     Raises:
         ExplorerError: the recipe does not fit the network.
     """
-    network.require(recipe)
+    network.check_recipe(recipe)
     for name in (*recipe.content_layers, *recipe.style_layers):
         if network.layer(name).size is None:
             raise ExplorerError(f"layer {name} of {network.name} has no places; choose another")
