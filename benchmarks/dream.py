@@ -58,7 +58,7 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (network.mean, network.std))
     detail = torch.zeros_like(base)
     try:
-        for size in render_dreams.octaves(base, recipe):
+        for size in render_dreams.octave_sizes(base, recipe):
             fresh = resize.resize_image(base, size)
             picture = fresh + resize.resize_image(detail, size)
             for _ in range(recipe.steps):
@@ -79,7 +79,7 @@ def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
     base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     extractor = network.extractor(list(recipe.layers), for_gradients=True)
     objective = objectives.energy(recipe.layers[0])
-    for size in render_dreams.octaves(base, recipe):
+    for size in render_dreams.octave_sizes(base, recipe):
         picture = resize.resize_image(base, size).requires_grad_()
         for _ in range(recipe.steps):
             torch.autograd.grad(objective(extractor(picture)).sum(), picture)
@@ -131,7 +131,7 @@ def main(
         base = image_io.to_tensor(image_io.resize_longer_side(photograph, size))
         work = (
             recipe.steps
-            * sum(rows * cols for rows, cols in render_dreams.octaves(base, recipe))
+            * sum(rows * cols for rows, cols in render_dreams.octave_sizes(base, recipe))
             / 1e6
         )
         paces: dict[str, list[float]] = {side: [] for side in SIDES}

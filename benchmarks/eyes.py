@@ -48,7 +48,7 @@ def main(
         before = concept_growth.respond(network, untouched, layers)
         for seed in range(seeds):
             generator = torch.Generator().manual_seed(seed)
-            noise = torch.randn(untouched.shape, generator=generator) * render_dreams.USUAL_STRENGTH
+            noise = torch.randn(untouched.shape, generator=generator) * render_dreams.UNIT_STRENGTH
             noisy = (untouched + noise).clamp(0, 1)
             changed = {NOISE: noisy}
             for layer in network.shown[:-1]:

@@ -53,7 +53,7 @@ class Trial:
         """Optimise, and return the images ``[N, 3, size, size]`` and the number of steps."""
         canvas = Fourier((size, size), units, self.network.device)
         if start is not None:
-            canvas.copy(start)
+            canvas.set_image(start)
         generator = torch.Generator().manual_seed(0)
         objective = objectives.channels(self.layer, units)
         steps = 0

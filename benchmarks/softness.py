@@ -23,13 +23,13 @@ STEPS = (10, 20, 40, 80, 160)
 
 def losses_by_step(task: StyleTask, softness: float) -> dict[int, float]:
     """Return the loss after each number of steps in ``STEPS``."""
-    kept, style_canvas.SOFTNESS = style_canvas.SOFTNESS, softness
+    kept, style_canvas.PRECONDITIONER_POWER = style_canvas.PRECONDITIONER_POWER, softness
     try:
         loss = Loss(task, task.subjects().size)
         images = enumerate(explorer(task), 1)
         return {step: loss.measured(image) for step, image in images if step in STEPS}
     finally:
-        style_canvas.SOFTNESS = kept
+        style_canvas.PRECONDITIONER_POWER = kept
 
 
 def main(

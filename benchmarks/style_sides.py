@@ -32,7 +32,7 @@ from core.images.resize import resize_image
 from core.networks import network as network_module
 from core.networks.network import Network
 from core.networks.variants import style_variant
-from core.optim.objectives import IMAGE
+from core.optim.activations import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs
@@ -122,7 +122,7 @@ class Loss:
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of an image ``[1, 3, H, W]``."""
-        return -self.costs(self.extractor(loss_builder.FRAME(image))).sum() / self.pixels
+        return -self.costs(self.extractor(loss_builder.PADDING(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
         """Return the content as the image to start from."""
@@ -172,7 +172,7 @@ def pystiche(task: StyleTask) -> Iterator[Tensor]:
     criterion, optimiser_of = _pystiche(task, loss)
     image = loss.begun()
     probe = (image + 0.1).clamp(0, 1)
-    ours, theirs = loss.measured(probe), float(criterion(loss_builder.FRAME(probe)))
+    ours, theirs = loss.measured(probe), float(criterion(loss_builder.PADDING(probe)))
     if abs(ours - theirs) > 0.01 * ours:
         raise ExplorerError(f"pystiche goes down another cost: {theirs} is not {ours}")
     optimiser = optimiser_of(image)
@@ -180,7 +180,7 @@ def pystiche(task: StyleTask) -> Iterator[Tensor]:
 
         def closure() -> float:
             optimiser.zero_grad()
-            value = criterion(loss_builder.FRAME(image)) * LOSS_SCALE
+            value = criterion(loss_builder.PADDING(image)) * LOSS_SCALE
             value.backward()
             return float(value)
 
@@ -203,9 +203,9 @@ def _pystiche(task: StyleTask, loss: Loss) -> tuple[nn.Module, Callable[[Tensor]
     encoder = enc.MultiLayerEncoder([("normalise", normalise), *features.named_children()])
     subjects = loss.subjects
     terms: list[tuple[str, nn.Module]] = []
-    content = loss_builder.FRAME(resize_image(subjects.content, loss.size).clamp(0, 1))
+    content = loss_builder.PADDING(resize_image(subjects.content, loss.size).clamp(0, 1))
     painting = loss_builder.resize_style(task.recipe, subjects.styles[0], loss.size)
-    for weight, cost in loss.costs.costs:
+    for weight, cost in loss.costs.terms:
         style = cost.name.startswith("style")
         seen = task.network.activations(painting if style else content, [cost.layer])[cost.layer]
         rows = seen[0].flatten(1)
@@ -291,7 +291,7 @@ class BareNetwork:
     def __init__(self, task: StyleTask, size: tuple[int, int], rewritten: bool = False) -> None:
         layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
         self.graph = task.network.extractor(layers, for_gradients=rewritten).body
-        image = loss_builder.FRAME(torch.rand(1, 3, *size)).to(task.network.device)
+        image = loss_builder.PADDING(torch.rand(1, 3, *size)).to(task.network.device)
         self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
         self.slopes = [torch.randn_like(it) for it in self._seen()]
 

@@ -1,4 +1,4 @@
-"""Dreams of one image at several layers: their recipes."""
+"""Recipes for dreams of one image at several layers."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 
-# Longer side in pixels: a row of them fills a page.
+# Longer side in pixels; a row of such dreams fills a page.
 SERIES_SIZE = 384
 
 
@@ -19,7 +19,7 @@ def plan_series(
     strength: float = 1.0,
     seed: int = 0,
 ) -> list[DreamRecipe]:
-    """Write a recipe for each depth; all else is the same.
+    """Return one recipe for each layer, with otherwise equal settings.
 
     Raises:
         ExplorerError: a setting is out of range.

@@ -1,9 +1,8 @@
-"""Dreams: a picture in which the network is made to see more of what it sees already.
+"""Dreams: images changed so that a network's layers respond more strongly to them (DeepDream).
 
-A picture climbs the energy of some layers, at several sizes one after the other, small ones first:
-what was dreamt at one size is enlarged and laid onto the untouched picture of the next, so that
-creatures of all sizes appear and the picture stays sharp (Mordvintsev, Olah and Tyka,
-"Inceptionism", 2015).
+The energy of some layers is maximised at several sizes, the smallest first. The change made at one
+size is enlarged and added to the unchanged image of the next size. Patterns of all sizes therefore
+appear, and the image stays sharp (Mordvintsev, Olah and Tyka, "Inceptionism", 2015).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
 from core.images.motion import match_tone, warp_detail, zoom_and_rotate
-from core.images.resize import resize_image
+from core.images.resize import reduced_size, resize_image
 from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim import objectives
@@ -29,17 +28,19 @@ from core.optim.transforms import RandomShift
 from core.progress import Progress
 from core.recipes.dream import DreamRecipe
 
-# The change that a strength of 1 makes: its root mean square, in units of the full range.
-USUAL_STRENGTH = 0.12
-# What each further frame of a zoom adds to what it shows already, of the usual strength.
-FRAME_SHARE = 0.35
-# How strong a dream stands in the next frame of a clip before anything is added to it.
-CARRIED = 0.8
-# Smaller than this along its shorter side a picture holds nothing that a network knows.
-SMALLEST_SIDE = 48
-# Places of a guide that are compared with every place of the picture, at most.
-GUIDE_PLACES = 1024
-# What a dream reached is measured on a picture no larger than this along its longer side.
+# Root mean square of the change at a strength of 1, in units of the full range.
+UNIT_STRENGTH = 0.12
+# Strength that each further frame of a zoom adds to the dream so far, relative to the recipe's.
+ZOOM_FRAME_STRENGTH = 0.35
+# Strength at which a further frame of a clip begins, from the dream of the frame before, relative
+# to the recipe's.
+CARRIED_STRENGTH = 0.8
+# Shorter side of an octave in pixels, at least; smaller images contain nothing that a network
+# recognises.
+MIN_OCTAVE_SIDE = 48
+# Number of positions of a guide that every position of the image is compared with, at most.
+MAX_GUIDE_POSITIONS = 1024
+# Longer side in pixels, at most, of the images on which the final objective is measured.
 MEASURED_SIDE = 512
 
 
@@ -48,11 +49,11 @@ class DreamPicture:
     """A finished dream.
 
     Attributes:
-        part: the frame's number; 0 for a single dream.
+        part: number of the frame; 0 for a single dream.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
-        facts: ``activation``, what was climbed, relative to the untouched picture, where it is 1;
-            ``change``, the root mean square of the difference to it, for a frame of a zoom to what
-            the frame before became.
+        facts: ``activation``, the value of the objective relative to that of the unchanged image;
+            and ``change``, the root mean square of the difference to the unchanged image. For a
+            frame of a zoom, the change is relative to the zoomed frame before.
     """
 
     part: int
@@ -63,25 +64,24 @@ class DreamPicture:
 def plan(
     network: Network, layers: Sequence[str], image: str, seed: int = 0, **settings: Any
 ) -> DreamRecipe:
-    """Write the recipe of a dream.
+    """Return the recipe of a dream.
 
     Args:
         network: the loaded network.
-        layers: names of layers, as ``Network.layer`` finds them.
-        image: fingerprint of the picture.
-        seed: where all chance comes from.
-        settings: further ones of ``DreamRecipe``.
+        layers: names of layers, as ``Network.layer`` accepts them.
+        image: fingerprint of the image.
+        seed: seed of all random numbers.
+        settings: further fields of ``DreamRecipe``.
 
     Raises:
         UnknownName: there is no such layer.
         ExplorerError: a unit or setting is out of range.
     """
-    found = [network.layer(name) for name in layers]
     recipe = DreamRecipe(
         network=network.name,
         weights=network.fingerprint,
         seed=seed,
-        layers=tuple(it.name for it in found),
+        layers=tuple(network.layer(name).name for name in layers),
         image=image,
         **settings,
     )
@@ -90,7 +90,11 @@ def plan(
 
 
 def check(network: Network, recipe: DreamRecipe) -> None:
-    """Refuse a recipe of other weights, or whose layers or units the network lacks."""
+    """Check that a recipe is for these weights, and that its layers and units exist.
+
+    Raises:
+        ExplorerError: the recipe does not fit the network.
+    """
     network.check_recipe(recipe)
     for name in recipe.layers:
         network.layer_with_units(name, recipe.units)
@@ -99,158 +103,174 @@ def check(network: Network, recipe: DreamRecipe) -> None:
 def render(
     network: Network, recipe: DreamRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    """Dream, and report every step; the last record brings the picture, or each frame's its own.
+    """Render a dream or a film of dreams; yield progress, and every finished picture.
 
-    A frame of a film goes on from the one before: it is zoomed and turned, or moved along with the
-    things of a clip. Where that one is not among the inputs, it is dreamt as well. Every frame is
-    rounded to 8 bits, as files are, so that it makes no difference which.
+    Each frame of a film begins with the frame before: zoomed and rotated, or moved along with the
+    motion in a clip. If the frame before is not among the inputs, it is rendered too. Every frame
+    is rounded to 8 bits, as in files, so the result is the same in both cases.
 
     ``done`` and ``total`` count pixels times steps.
 
     Args:
         network: the loaded network.
-        recipe: what to dream.
-        inputs: the encoded pictures that ``recipe.inputs`` name; or those of
-            ``recipe.inputs_with_previous`` and the frame before, under the key of
+        recipe: what to render.
+        inputs: the encoded images of ``recipe.inputs`` by fingerprint; or those of
+            ``recipe.inputs_with_previous``, and the frame before under the key of
             ``recipe.previous``.
 
     Raises:
-        ExplorerError: the recipe was written for other weights, or names what is not there.
+        ExplorerError: the recipe is for other weights, or an input is missing.
     """
     check(network, recipe)
-    untouched = _opened(inputs, recipe.image, recipe.size).to(network.device)
-    mask = _mask(inputs, recipe, untouched)
-    # As exact as the ascent is, and three times as fast as in full precision.
-    look = network.extractor(recipe.layers, for_gradients=True)
-    wish, worth = _objective(network, look, recipe, inputs, untouched)
-    start, finished = 0, untouched
+    unchanged = _open_image(inputs, recipe.image, recipe.size).to(network.device)
+    mask = _open_mask(inputs, recipe, unchanged)
+    # Measure in the precision of the ascent, which is three times as fast as full precision.
+    extractor = network.extractor(recipe.layers, for_gradients=True)
+    objective, unchanged_value = _objective(network, extractor, recipe, inputs, unchanged)
+    start, finished = 0, unchanged
     if recipe.previous is not None and recipe.previous.key in inputs:
         start = recipe.first
         finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.previous.key]))
         finished = finished.to(network.device)
-    each = sum(recipe.steps * height * width for height, width in octaves(untouched, recipe))
-    total = each * (recipe.pictures[-1] + 1 - start)
-    for frame in range(start, recipe.pictures[-1] + 1):
-        behind = (frame - start) * each
-        scene = _scene(recipe, inputs, untouched, finished, frame)
-        seed = recipe.seed + frame
-        for done, image in _dream(network, recipe, wish, scene, mask, seed):
-            yield Progress(behind + round(done), total, {max(frame, recipe.first): image[0]})
+    per_frame = sum(recipe.steps * rows * cols for rows, cols in octave_sizes(unchanged, recipe))
+    total = per_frame * (recipe.pictures[-1] + 1 - start)
+    for number in range(start, recipe.pictures[-1] + 1):
+        done_before = (number - start) * per_frame
+        frame = _initial_frame(recipe, inputs, unchanged, finished, number)
+        for done, image in _ascend_octaves(
+            network, recipe, objective, frame, mask, recipe.seed + number
+        ):
+            previews = {max(number, recipe.first): image[0]}
+            yield Progress(done_before + round(done), total, previews)
         allocator.release_memory()
-        finished = with_chroma_of(image, scene.base) if recipe.keep_colours else image
+        finished = with_chroma_of(image, frame.base) if recipe.keep_colours else image
         finished = image_io.from_bytes(image_io.to_bytes(finished)).to(network.device)
-        if frame in recipe.pictures:
-            # What a zoom begins a frame with is dreamt already.
-            before = _measure(look, wish, scene.base) if recipe.clip else worth
-            after = _measure(look, wish, finished)
+        if number in recipe.pictures:
+            # The base of a zoom's frame contains the dream of the frame before, so it cannot serve
+            # as the unchanged image.
+            before = _measure(extractor, objective, frame.base) if recipe.clip else unchanged_value
+            after = _measure(extractor, objective, finished)
             facts = {
                 "activation": after / before if before else after,
-                "change": root_mean_square(finished - scene.base),
+                "change": root_mean_square(finished - frame.base),
             }
-            picture = DreamPicture(frame, finished[0].cpu(), facts)
-            yield Progress(behind + each, total, {}, (picture,))
+            picture = DreamPicture(number, finished[0].cpu(), facts)
+            yield Progress(done_before + per_frame, total, {}, (picture,))
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """What one frame is dreamt on.
+class _InitialFrame:
+    """State of one frame before its ascent.
 
     Attributes:
-        base: ``[1, 3, H, W]`` in ``[0, 1]``, without what is dreamt in this frame.
-        detail: the same shape, what was dreamt in it before; none for nothing.
-        share: of the usual strength, how much this frame may add.
+        base: the image without the change of this frame, ``[1, 3, H, W]`` in ``[0, 1]``.
+        detail: change carried over from the frame before, in the same shape; None for no change.
+        strength: strength of this frame's change, relative to the recipe's.
     """
 
     base: Tensor
     detail: Tensor | None = None
-    share: float = 1.0
+    strength: float = 1.0
 
 
-def _scene(
+def _initial_frame(
     recipe: DreamRecipe,
     inputs: Mapping[str, bytes],
-    untouched: Tensor,
+    unchanged: Tensor,
     finished: Tensor,
-    frame: int,
-) -> _Scene:
-    """Set the scene of a frame, from the untouched picture and the finished frame before."""
-    if frame == 0:
-        return _Scene(untouched)
+    number: int,
+) -> _InitialFrame:
+    """Return the state from which a frame starts.
+
+    Args:
+        recipe: the recipe of the film.
+        inputs: its encoded images.
+        unchanged: the recipe's image, ``[1, 3, H, W]``.
+        finished: the finished frame before, in the same shape.
+        number: number of the frame.
+    """
+    if number == 0:
+        return _InitialFrame(unchanged)
     if recipe.clip:
-        pictures = (recipe.image, *recipe.clip)[frame - 1 : frame + 1]
-        before, now = (_opened(inputs, it, recipe.size).to(untouched) for it in pictures)
-        if now.shape != untouched.shape:
+        pictures = (recipe.image, *recipe.clip)[number - 1 : number + 1]
+        before, now = (_open_image(inputs, it, recipe.size).to(unchanged) for it in pictures)
+        if now.shape != unchanged.shape:
             raise ExplorerError("the pictures of a clip are of different shapes; cut them alike")
-        return _Scene(now, warp_detail(finished - before, before, now))
-    change = recipe.strength * USUAL_STRENGTH
+        return _InitialFrame(now, warp_detail(finished - before, before, now))
+    change = recipe.strength * UNIT_STRENGTH
     moved = zoom_and_rotate(finished, recipe.zoom, recipe.turn)
-    return _Scene(match_tone(moved, untouched, change), share=FRAME_SHARE)
+    return _InitialFrame(match_tone(moved, unchanged, change), strength=ZOOM_FRAME_STRENGTH)
 
 
-def _dream(
+def _ascend_octaves(
     network: Network,
     recipe: DreamRecipe,
-    wish: Objective,
-    scene: _Scene,
+    objective: Objective,
+    frame: _InitialFrame,
     mask: Tensor | None,
     seed: int,
 ) -> Iterator[tuple[float, Tensor]]:
-    """Dream one picture; yield the pixels times steps behind, and the picture as it is."""
+    """Yield, after every step or tile, the pixels times steps done and the present image."""
     generator = torch.Generator().manual_seed(seed)
-    loudness = recipe.strength * USUAL_STRENGTH * scene.share
-    begun = 0.0 if scene.detail is None else CARRIED
-    sizes = octaves(scene.base, recipe)
-    detail = None if scene.detail is None else resize_image(scene.detail, sizes[0])
+    strength = recipe.strength * UNIT_STRENGTH * frame.strength
+    initial = 0.0 if frame.detail is None else CARRIED_STRENGTH
+    sizes = octave_sizes(frame.base, recipe)
+    detail = None if frame.detail is None else resize_image(frame.detail, sizes[0])
     done = 0
     for number, size in enumerate(sizes):
         tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
         if tiles is not None:
-            # What one size leaves behind does not fit the next, and would only lie there.
+            # Memory blocks cached for one size do not fit the next and would stay unused.
             allocator.release_memory()
-        quiet, loud = (
-            loudness * (begun + (1 - begun) * at / len(sizes)) for at in (number, number + 1)
+        before, after = (
+            strength * (initial + (1 - initial) * at / len(sizes)) for at in (number, number + 1)
         )
         canvas = DreamCanvas(
-            resize_image(scene.base, size),
+            resize_image(frame.base, size),
             detail,
             None if mask is None else resize_image(mask, size),
-            (quiet, loud),
+            (before, after),
             recipe.steps,
         )
         settings = AscentSettings(steps=recipe.steps, cooldown=0, patience=0, tiles=tiles)
-        for step in ascend(network, wish, canvas, settings, RandomShift(), generator):
-            behind = step.index - 1 + step.fraction
-            yield done + behind * size[0] * size[1], canvas.values.detach()
+        for step in ascend(network, objective, canvas, settings, RandomShift(), generator):
+            steps_done = step.index - 1 + step.fraction
+            yield done + steps_done * size[0] * size[1], canvas.values.detach()
         done += recipe.steps * size[0] * size[1]
         if number + 1 < len(sizes):
-            detail = _upscale_detail(canvas.detail, scene.detail, size, sizes[number + 1])
+            detail = _upscale_detail(canvas.detail, frame.detail, size, sizes[number + 1])
 
 
 def _upscale_detail(
-    dreamt: Tensor, brought: Tensor | None, size: tuple[int, int], larger: tuple[int, int]
+    detail: Tensor, carried: Tensor | None, size: tuple[int, int], larger: tuple[int, int]
 ) -> Tensor:
-    """Enlarge what was dreamt at one size to the next, where what was brought along is finer."""
-    grown = resize_image(dreamt, larger)
-    if brought is None:
-        return grown
-    return grown + resize_image(brought, larger) - resize_image(resize_image(brought, size), larger)
+    """Return the change of one octave at the size of the next.
+
+    A change carried over from the frame before is known at full size, so its high frequencies,
+    which ``size`` cannot hold, are added again.
+    """
+    enlarged = resize_image(detail, larger)
+    if carried is None:
+        return enlarged
+    coarse = resize_image(resize_image(carried, size), larger)
+    return enlarged + resize_image(carried, larger) - coarse
 
 
-def octaves(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
-    """List the (height, width) of the octaves of a picture ``[1, 3, H, W]``, small ones first."""
+def octave_sizes(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
+    """Return the (height, width) of the octaves of an image ``[1, 3, H, W]``, smallest first."""
     height, width = base.shape[2:]
     sizes = [(height, width)]
     for number in range(1, recipe.octaves):
         scale = recipe.octave_scale**-number
         size = (round(height * scale), round(width * scale))
-        if min(size) < SMALLEST_SIDE:
+        if min(size) < MIN_OCTAVE_SIDE:
             break
         sizes.append(size)
     return sizes[::-1]
 
 
-def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
-    """Open a picture, ``[1, 3, H, W]``, its longer side as asked."""
+def _open_image(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
+    """Return an input as ``[1, 3, H, W]``, its longer side at most ``size``."""
     if fingerprint not in inputs:
         raise ExplorerError(f"the picture {fingerprint} that this dream needs is not here")
     return image_io.to_tensor(
@@ -258,11 +278,11 @@ def _opened(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
     )
 
 
-def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:
-    """Open the mask, ``[1, 1, H, W]`` in ``[0, 1]``."""
+def _open_mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:
+    """Return the mask at the size of the base, ``[1, 1, H, W]`` in ``[0, 1]``."""
     if not recipe.mask:
         return None
-    opened = _opened(inputs, recipe.mask, recipe.size).mean(1, keepdim=True)
+    opened = _open_image(inputs, recipe.mask, recipe.size).mean(1, keepdim=True)
     mask = resize_image(opened, (base.shape[2], base.shape[3])).clamp(0, 1)
     if not bool(mask.any()):
         raise ExplorerError("the mask is black everywhere; paint white where dreams may come")
@@ -271,28 +291,25 @@ def _mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Ten
 
 def _objective(
     network: Network,
-    look: FeatureExtractor,
+    extractor: FeatureExtractor,
     recipe: DreamRecipe,
     inputs: Mapping[str, bytes],
     base: Tensor,
 ) -> tuple[Objective, float]:
-    """Compose what a dream climbs: each layer relative to what it sees in the untouched picture.
+    """Return the objective of a dream, and its value for the unchanged image.
 
-    Energies of layers differ by powers of ten; so scaled, equal shares pull alike.
-
-    Returns:
-        That, and its value for the untouched picture.
+    Each layer's term is divided by its value for the unchanged image. Energies of layers differ by
+    powers of ten; after the division, layers with equal shares have equal influence.
     """
     guide = None
     if recipe.guide:
-        guide = network.activations(
-            _opened(inputs, recipe.guide, max(network.input_size)), recipe.layers
-        )
-    terms, worth = [], 0.0
+        image = _open_image(inputs, recipe.guide, max(network.input_size))
+        guide = network.activations(image, recipe.layers)
+    terms, total = [], 0.0
     shares = recipe.shares or (1.0,) * len(recipe.layers)
     for name, share in zip(recipe.layers, shares, strict=True):
         if guide is not None:
-            term = objectives.match_activations(name, _places(guide[name]))
+            term = objectives.match_activations(name, _guide_features(guide[name]))
         elif recipe.towards:
             vector = torch.zeros(network.layer(name).channels)
             vector[list(recipe.units)] = torch.tensor(recipe.towards)
@@ -301,24 +318,26 @@ def _objective(
             term = objectives.total(name, recipe.units)
         else:
             term = objectives.energy(name, recipe.units)
-        seen = _measure(look, term, base)
-        scale = share / max(abs(seen), objectives.TINY)
+        value = _measure(extractor, term, base)
+        scale = share / max(abs(value), objectives.TINY)
         terms.append(scale * term)
-        worth += scale * seen
+        total += scale * value
     first, *rest = terms
-    return sum(rest, first), worth
+    return sum(rest, first), total
 
 
-def _places(seen: Tensor) -> Tensor:
-    """List what a layer sees at the places of a guide: ``[1, C, ...]`` to ``[P, C]``, P bounded."""
-    places = seen.flatten(2)[0].T if seen.ndim > 2 else seen
-    stride = -(-len(places) // GUIDE_PLACES)
-    return places[::stride]
+def _guide_features(activations: Tensor) -> Tensor:
+    """Return the activations of a guide by position: ``[1, C, ...]`` to ``[P, C]``.
+
+    Positions are skipped evenly so that P is at most ``MAX_GUIDE_POSITIONS``.
+    """
+    features = activations.flatten(2)[0].T if activations.ndim > 2 else activations
+    stride = -(-len(features) // MAX_GUIDE_POSITIONS)
+    return features[::stride]
 
 
 @torch.no_grad()
-def _measure(look: FeatureExtractor, wish: Objective, image: Tensor) -> float:
-    """Give what is climbed its value for a picture ``[1, 3, H, W]``, small enough to look at."""
-    scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
-    size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
-    return float(wish(look(resize_image(image, size))))
+def _measure(extractor: FeatureExtractor, objective: Objective, image: Tensor) -> float:
+    """Return the objective's value for an image ``[1, 3, H, W]``, reduced to ``MEASURED_SIDE``."""
+    size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
+    return float(objective(extractor(resize_image(image, size))))

@@ -1,4 +1,4 @@
-"""From a recipe to what its pictures climb: the formula behind each name of an objective."""
+"""Objectives of a recipe of feature visualizations: one formula for each name of an objective."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from core.optim import objectives, regularisers
 from core.optim.objectives import Objective
 from core.recipes.neuron import NeuronRecipe
 
-# How much being alike costs pictures of one neuron, of the value that they climb.
+# Weight of the diversity of images of one unit, relative to the value of the objective.
 DIVERSITY = 0.5
-# Powers of the cosine: of a direction (Activation Atlas takes 4 for directions that no channel
-# has, milder ones suffice for sums of channels), of a caricature, and of a feature inversion.
+# Powers of the cosine for a direction, a caricature and a feature inversion. Activation Atlas uses
+# 4 for directions of its own; for sums of channels a smaller power is enough.
 DIRECTION_POWER = 1.0
 CARICATURE_POWER = 1.0
 INVERSION_POWER = 4.0
@@ -23,11 +23,12 @@ INVERSION_POWER = 4.0
 
 @dataclass(frozen=True)
 class RecipeObjective:
-    """What the pictures of a recipe climb.
+    """The objectives of a recipe.
 
     Attributes:
-        optimised: all of it, with what is held against a picture.
-        reported: what a finished picture is measured by, with its own sign.
+        optimised: the objective of the ascent, with its regularisers.
+        reported: the objective that is reported for a finished image; it has no regularisers, and
+            is not negated where it is minimised.
     """
 
     optimised: Objective
@@ -35,22 +36,23 @@ class RecipeObjective:
 
 
 def build_objective(
-    network: Network, recipe: NeuronRecipe, picture: Tensor | None
+    network: Network, recipe: NeuronRecipe, image: Tensor | None
 ) -> RecipeObjective:
-    """Compose what one batch of a recipe climbs.
+    """Build the objectives of one batch.
 
     Args:
         network: the loaded network.
-        recipe: of pictures that climb in one batch.
-        picture: ``[1, 3, H, W]`` that a caricature or an inversion looks at.
+        recipe: the recipe of the images of one batch.
+        image: the given image of a caricature or an inversion, ``[1, 3, H, W]``.
     """
     layer = network.layer(recipe.layer)
-    reported = _reported(network, layer, recipe, picture)
+    reported = _reported(network, layer, recipe, image)
     base = -reported if recipe.negative else reported
     optimised = base
     if recipe.count > 1 and recipe.objective != "interpolation":
-        apart = objectives.diversity(_placed(network, layer).name, recipe.count)
-        optimised = optimised + DIVERSITY * objectives.proportional_sum(apart, base)
+        name = _layer_with_positions(network, layer).name
+        diversity = objectives.diversity(name, recipe.count)
+        optimised = optimised + DIVERSITY * objectives.proportional_sum(diversity, base)
     for weight, penalty in (
         (recipe.total_variation, regularisers.total_variation()),
         (recipe.l2, regularisers.contrast()),
@@ -62,14 +64,15 @@ def build_objective(
 
 
 def _reported(
-    network: Network, layer: Layer, recipe: NeuronRecipe, picture: Tensor | None
+    network: Network, layer: Layer, recipe: NeuronRecipe, image: Tensor | None
 ) -> Objective:
+    """Return the objective of a recipe, without regularisers and not negated."""
     if recipe.objective in ("channel", "neuron"):
-        return _of_each(network, layer, recipe)
+        return _unit_objective(network, layer, recipe)
     if recipe.objective == "interpolation":
         one, other = (objectives.channels(layer.name, [unit]) for unit in recipe.units)
-        way = torch.linspace(0, 1, recipe.count)
-        return (1 - way) * one + way * other
+        weight = torch.linspace(0, 1, recipe.count)
+        return (1 - weight) * one + weight * other
     if recipe.objective == "joint":
         first, *rest = (objectives.channels(layer.name, [unit]) for unit in recipe.units)
         return sum(rest, first)
@@ -79,34 +82,35 @@ def _reported(
         return objectives.direction(layer.name, vector, DIRECTION_POWER)
     if recipe.objective == "energy":
         return objectives.energy(layer.name)
-    if picture is None:
+    if image is None:
         raise ValueError(f"{recipe.objective} needs a picture")
-    target = network.activations(picture, [layer.name])[layer.name]
+    target = network.activations(image, [layer.name])[layer.name]
     power = CARICATURE_POWER if recipe.objective == "caricature" else INVERSION_POWER
     return objectives.cosine_similarity(layer.name, target, power)
 
 
-def _of_each(network: Network, layer: Layer, recipe: NeuronRecipe) -> Objective:
-    """Give each unit's pictures its own channel.
+def _unit_objective(network: Network, layer: Layer, recipe: NeuronRecipe) -> Objective:
+    """Return the objective whose value for each image is the image's own unit.
 
-    Descending starts before the ReLU: behind it there is nothing below zero to descend to. The
-    units of a concatenation may then come from several layers.
+    A unit is minimised before its ReLU, whose output cannot fall below zero. Units of a
+    concatenation may then come from several layers.
     """
-    of = objectives.positions if recipe.objective == "neuron" else objectives.channels
+    objective_of = objectives.positions if recipe.objective == "neuron" else objectives.channels
     units = [unit for unit in recipe.units for _ in range(recipe.count)]
     if not recipe.negative:
-        return of(layer.name, units)
-    places = [before_activation(network, layer, unit) for unit in units]
+        return objective_of(layer.name, units)
+    inputs = [before_activation(network, layer, unit) for unit in units]
     terms = []
-    for name in sorted({place.layer for place in places}):
-        own = torch.tensor([place.layer == name for place in places])
-        channel = [place.unit if place.layer == name else 0 for place in places]
-        terms.append(own.float() * of(name, channel))
+    for name in sorted({it.layer for it in inputs}):
+        # Images whose unit is in another layer have a weight of 0, with any valid channel.
+        weight = torch.tensor([it.layer == name for it in inputs]).float()
+        channel = [it.unit if it.layer == name else 0 for it in inputs]
+        terms.append(weight * objective_of(name, channel))
     first, *rest = terms
     return sum(rest, first)
 
 
-def _placed(network: Network, layer: Layer) -> Layer:
-    """Find the layer whose Gram matrices tell pictures apart: the last with positions up to it."""
+def _layer_with_positions(network: Network, layer: Layer) -> Layer:
+    """Return the layer for Gram matrices: the given one, or the last before it with positions."""
     before = [each for each in network.layers if each.index <= layer.index and each.size]
     return layer if layer.size or not before else max(before, key=lambda each: each.index)

@@ -1,4 +1,4 @@
-"""Activation maximisation: the picture that each neuron wants to see, for many neurons at once."""
+"""Feature visualization by activation maximisation, for many units at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,35 +14,36 @@ from core.networks.network import Network
 from core.neurons.recipe_objective import RecipeObjective, build_objective
 from core.neurons.reliability import high_frequency_share
 from core.optim import natural_spectrum
-from core.optim.ascent import AscentSettings, Step, ascend
+from core.optim.ascent import AscentSettings, ascend
 from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
 from core.optim.image_pass import Transform
 from core.optim.transforms import RandomAffine, RandomCrop
 from core.progress import Progress
 from core.recipes.neuron import STEPS, UNIT_OBJECTIVES, NeuronRecipe
 
-# A picture shows a neuron well when its receptive field fits in about three times along each side.
+# Side of a suggested size in receptive fields; about three show a unit well.
 FIELDS_ACROSS = 3
-# What a person can still see, and what is still quick; between them sizes go in steps.
+# Smallest and largest suggested side in pixels: smaller images are hard to see, larger ones slow.
 SUGGESTED_RANGE = (32, 128)
+# Suggested sides above the smallest are multiples of this.
 SUGGESTED_STEP = 16
-# How much larger than the pictures it was trained on a network's neurons are drawn at most.
-BEYOND_KNOWN = 1.5
-# Multiplies the recipe's seed, so that the starts of different pictures and seeds never coincide.
+# Largest suggested side, relative to the network's input size.
+MAX_INPUT_RATIO = 1.5
+# Factor of the recipe's seed, so that images of different seeds never start from the same noise.
 SEED_STRIDE = 1_000_003
 
 
 @dataclass(frozen=True)
 class NeuronPicture:
-    """What one neuron, or several together, want to see.
+    """The finished feature visualization of one unit, or of several together.
 
     Attributes:
-        part: which of the recipe's pictures it is; with one picture a unit, the unit.
+        part: number of the picture in the recipe; with one picture per unit, the unit.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
-        activation: what was climbed, for the final, unmoved image, in full precision: for a channel
-            its mean over positions. What was descended counts as it is, not turned round.
-        dead: whether the neuron is zero at every position even so.
-        fineness: how much of the image is in its finest grain, see ``reliability.fineness``.
+        activation: the objective's value for the final image, without transform and in full
+            precision; for a channel its mean over positions. A minimised value is not negated.
+        dead: whether the unit is zero at every position of the final image.
+        fineness: see ``reliability.high_frequency_share``.
     """
 
     part: int
@@ -53,24 +54,25 @@ class NeuronPicture:
 
     @property
     def facts(self) -> Mapping[str, float | bool | str]:
-        """What was measured of it."""
+        """The measured values by name."""
         return {"activation": self.activation, "dead": self.dead, "fineness": self.fineness}
 
 
 def suggested_size(network: Network, layer: Layer) -> int:
-    """Suggest a height and width, in pixels, that show what a layer's neurons want.
+    """Return a height and width, in pixels, that suit images of a layer's units.
 
-    Small receptive fields get small pictures, in which a person sees the edge rather than a fine
-    grain of edges; layers that see the whole picture get the size that the network knows.
+    Layers with small receptive fields get small images, in which a single feature is visible and
+    not a fine texture of it. Layers whose receptive field is the whole image get the network's
+    input size.
     """
     low, high = SUGGESTED_RANGE
-    known = max(network.input_size)
+    input_side = max(network.input_size)
     if layer.receptive_field is None:
-        return min(high, known)
-    # Beyond what the network knows, deep neurons only repeat themselves.
-    high = min(high, max(low, round(BEYOND_KNOWN * known)))
-    wanted = FIELDS_ACROSS * max(layer.receptive_field)
-    return min(high, max(low, -(-wanted // SUGGESTED_STEP) * SUGGESTED_STEP))
+        return min(high, input_side)
+    # In images larger than the network's input, features of deep units are only repeated.
+    high = min(high, max(low, round(MAX_INPUT_RATIO * input_side)))
+    side = FIELDS_ACROSS * max(layer.receptive_field)
+    return min(high, max(low, -(-side // SUGGESTED_STEP) * SUGGESTED_STEP))
 
 
 def plan(
@@ -82,29 +84,29 @@ def plan(
     seed: int = 0,
     **other: Any,
 ) -> NeuronRecipe:
-    """Write the recipe for pictures of some neurons of a layer.
+    """Return the recipe for images of some units of a layer.
 
     Args:
         network: the loaded network.
-        layer: name of a layer, as ``Network.layer`` finds it.
-        units: channels; none for all of the layer, where the objective is of each.
-        size: height and width of the pictures in pixels; by default ``suggested_size``.
-        steps: steps of ascent, at most.
-        seed: where all chance comes from.
-        other: further settings of ``NeuronRecipe``.
+        layer: name of a layer, as ``Network.layer`` accepts it.
+        units: channels; empty for all of the layer, if the objective makes images of each unit.
+        size: height and width of the images in pixels; by default ``suggested_size``.
+        steps: number of optimiser steps, at most.
+        seed: seed of all random numbers.
+        other: further fields of ``NeuronRecipe``.
 
     Raises:
         UnknownName: there is no such layer, objective or canvas.
         ExplorerError: a unit or setting is out of range.
     """
     found = network.layer_with_units(layer, units)
-    every = other.get("objective", UNIT_OBJECTIVES[0]) in UNIT_OBJECTIVES
+    per_unit = other.get("objective", UNIT_OBJECTIVES[0]) in UNIT_OBJECTIVES
     return NeuronRecipe(
         network=network.name,
         weights=network.fingerprint,
         seed=seed,
         layer=found.name,
-        units=tuple(units) or (tuple(range(found.channels)) if every else ()),
+        units=tuple(units) or (tuple(range(found.channels)) if per_unit else ()),
         size=suggested_size(network, found) if size is None else size,
         steps=steps,
         **other,
@@ -114,40 +116,43 @@ def plan(
 def render(
     network: Network, recipe: NeuronRecipe, inputs: Mapping[str, bytes] | None = None
 ) -> Iterator[Progress]:
-    """Let the neurons of a recipe climb, batch by batch, and report every step.
+    """Render the pictures of a recipe batch by batch; yield progress after every step.
 
-    Each batch's last record brings its pictures, a ``NeuronPicture`` each; ``done`` and ``total``
-    count steps of single pictures.
+    The last record of each batch holds its finished pictures, as ``NeuronPicture``. ``done`` and
+    ``total`` count steps of single pictures.
 
     Args:
         network: the loaded network.
-        recipe: what to draw.
-        inputs: what the recipe's ``inputs`` name: an encoded picture, a spectrum.
+        recipe: what to render.
+        inputs: the recipe's inputs by fingerprint: an encoded image, a spectrum.
 
     Raises:
-        ExplorerError: the recipe was written for other weights, or names what the network or the
-            inputs lack.
+        ExplorerError: the recipe is for other weights, the network lacks a layer or unit, or an
+            input is missing.
     """
     network.check_recipe(recipe)
     network.layer_with_units(recipe.layer, recipe.units)
     inputs = inputs or {}
-    picture = _picture(recipe, inputs)
+    picture = _open_picture(recipe, inputs)
     total = recipe.steps * len(recipe.pictures)
-    behind = 0
+    done_before = 0
     for part in recipe.parts():
-        wanted = build_objective(network, part, picture)
+        objective = build_objective(network, part, picture)
         canvas = _canvas(network, part, picture, inputs)
         count = len(part.pictures)
-        for step in _ascend(network, part, wanted, canvas):
-            # An ascent that settles early is that much further.
-            done = behind + count * round(part.steps * step.index / step.total)
+        transform: Transform = RandomCrop() if part.canvas == "maco" else RandomAffine()
+        settings = AscentSettings(steps=part.steps)
+        generator = torch.Generator().manual_seed(part.seed)
+        for step in ascend(network, objective.optimised, canvas, settings, transform, generator):
+            # The total is below ``part.steps`` for an ascent that converged early.
+            done = done_before + count * round(part.steps * step.index / step.total)
             yield Progress(done, total, dict(zip(part.pictures, step.image, strict=True)))
-        behind += part.steps * count
-        yield Progress(behind, total, {}, _measure_final(network, part, wanted, canvas))
+        done_before += part.steps * count
+        yield Progress(done_before, total, {}, _measure_final(network, part, objective, canvas))
 
 
-def _picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None:
-    """Open the picture that a recipe starts from, ``[1, 3, H, W]``, its longer side as asked."""
+def _open_picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None:
+    """Return the recipe's image at its size, ``[1, 3, H, W]``; None if it has no image."""
     if not recipe.image:
         return None
     opened = image_io.open_picture(_input(inputs, recipe.image, "picture"))
@@ -163,8 +168,10 @@ def _input(inputs: Mapping[str, bytes], fingerprint: str, what: str) -> bytes:
 def _canvas(
     network: Network, recipe: NeuronRecipe, picture: Tensor | None, inputs: Mapping[str, bytes]
 ) -> Canvas:
-    """Set up what climbs: from noise, or from a picture where nothing else is done with it."""
-    size = (recipe.size, recipe.size) if picture is None else _shape(picture)
+    """Return the canvas of one batch, initialised with noise or with the recipe's image."""
+    size = (recipe.size, recipe.size)
+    if picture is not None:
+        size = (picture.shape[2], picture.shape[3])
     seeds = [recipe.seed * SEED_STRIDE + number for number in recipe.pictures]
     canvas: Canvas
     if recipe.canvas == "maco":
@@ -178,42 +185,23 @@ def _canvas(
         kind = Pixels if recipe.canvas == "pixels" else Fourier
         canvas = kind(size, seeds, network.device)
     if picture is not None and recipe.starts_from_image:
-        canvas.copy(picture.to(network.device))
+        canvas.set_image(picture.to(network.device))
     return canvas
 
 
-def _shape(image: Tensor) -> tuple[int, int]:
-    return image.shape[2], image.shape[3]
-
-
-def _ascend(
-    network: Network, recipe: NeuronRecipe, wanted: RecipeObjective, canvas: Canvas
-) -> Iterator[Step]:
-    """Let one batch climb."""
-    transform: Transform = RandomCrop() if recipe.canvas == "maco" else RandomAffine()
-    return ascend(
-        network,
-        wanted.optimised,
-        canvas,
-        AscentSettings(steps=recipe.steps),
-        transform,
-        torch.Generator().manual_seed(recipe.seed),
-    )
-
-
 def _measure_final(
-    network: Network, recipe: NeuronRecipe, wanted: RecipeObjective, canvas: Canvas
+    network: Network, recipe: NeuronRecipe, objective: RecipeObjective, canvas: Canvas
 ) -> tuple[NeuronPicture, ...]:
-    """Look at the finished images once more, unmoved and in full precision."""
+    """Measure the finished images of one batch, without transform and in full precision."""
     with torch.no_grad():
         image = canvas()
-    seen = network.activations(image, {*wanted.reported.layers, recipe.layer})
-    values, fine = wanted.reported(seen), high_frequency_share(image)
+    activations = network.activations(image, {*objective.reported.layers, recipe.layer})
+    values, fineness = objective.reported(activations), high_frequency_share(image)
     dead = torch.zeros(len(image), dtype=torch.bool)
     if recipe.objective in UNIT_OBJECTIVES:
         units = [unit for unit in recipe.units for _ in range(recipe.count)]
-        own = seen[recipe.layer][torch.arange(len(image)), units]  # [N, ...]
-        dead = (own.reshape(len(image), -1) == 0).all(1)
+        channel = activations[recipe.layer][torch.arange(len(image)), units]  # [N, ...]
+        dead = (channel.reshape(len(image), -1) == 0).all(1)
     return tuple(
         NeuronPicture(*facts)
         for facts in zip(
@@ -221,7 +209,7 @@ def _measure_final(
             image.cpu(),
             values.float().tolist(),
             dead.tolist(),
-            fine.tolist(),
+            fineness.tolist(),
             strict=True,
         )
     )

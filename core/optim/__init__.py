@@ -1,4 +1,4 @@
-"""Gradient ascent on images: objectives, canvases, transforms, regularisers and the one loop."""
+"""Gradient ascent on images: objectives, canvases, transforms, regularisers and the ascent."""
 
 from core.exports import lazy
 

@@ -1,7 +1,7 @@
-"""The one loop: an image climbs an objective.
+"""Gradient ascent of an objective over the images of a canvas.
 
-Activation maximisation, dreams, style transfer and reconstructions all iterate over ``ascend``; who
-consumes its steps draws progress, keeps previews, stops early (by leaving the loop) or saves.
+Feature visualization, dreams, style transfer and reconstructions all use ``ascend``. The caller
+iterates over the steps, and may show progress, store previews or break out of the loop early.
 """
 
 import math
@@ -13,37 +13,39 @@ from torch import Tensor
 
 from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
+from core.optim.activations import IMAGE
 from core.optim.canvases import Canvas
 from core.optim.image_pass import ImagePass, Transform
-from core.optim.objectives import IMAGE, Objective
+from core.optim.objectives import Objective
 
-# Less gain than this from one stretch of steps to the next is not worth waiting for.
-CONVERGED = 0.01
+# An image has converged if its mean value grows by at most this fraction over ``patience`` steps.
+MIN_RELATIVE_GAIN = 0.01
 
 
 @dataclass(frozen=True)
 class AscentSettings:
-    """How to climb.
+    """Settings of an ascent.
 
     Attributes:
-        steps: how many steps of Adam, at most.
-        learning_rate: Adam's step size, for gradients whose root mean square is 1 in each image;
-            none for what suits the canvas.
-        damping: Adam's epsilon; none for what suits the canvas. Adam by itself moves every
-            parameter by as much, also those whose gradient is nothing but chance, and so paints
-            noise; with a damping of 1, parameters move in proportion to their gradient where it is
-            below the average. Pictures become cleaner at about the same activation
+        steps: number of optimiser steps, at most.
+        learning_rate: step size of the optimiser, for gradients whose root mean square is 1 in
+            each image; None for the canvas's default.
+        damping: Adam's epsilon; None for the canvas's default. With a tiny epsilon, Adam moves all
+            parameters equally far, also those whose gradient is only noise, and so adds noise to
+            the image. With a damping of 1, parameters with gradients below the average move in
+            proportion to their gradient. Images become cleaner at about the same activation
             (``python -m benchmarks.damping`` shows both).
-        cooldown: the last steps, as a fraction of all, over which the step size falls to zero along
-            half a cosine: large steps find the way, small ones smooth what they left.
-        patience: if no image of the batch gained anything worth mentioning over so many steps,
-            the ascent settles early; 0 for never. Images are compared by the mean of their values
-            over as many steps, since every step sees them moved otherwise.
-        redirect_relu_steps: while any value of the batch is exactly zero, gradients pass closed
-        ReLUs where
-            nothing else comes through, so that dead units can wake; at most for so many steps
-            (Lucid does it for the first 16, whether needed or not).
-        tiles: how the images are cut up where the network cannot see them at once; none if it can.
+        cooldown: length of the final phase as a fraction of all steps. In this phase the step size
+            falls to zero along half a cosine, which smooths the noise that large steps leave.
+        patience: number of steps over which the values are averaged to test for convergence; 0 for
+            no test. The cooldown begins early once no image of the batch has gained more than
+            ``MIN_RELATIVE_GAIN`` from one such period to the next. Means are compared because the
+            random transform makes the values of single steps noisy.
+        redirect_relu_steps: number of steps, at most, in which gradients may pass through inactive
+            ReLUs where no other gradient arrives, so that dead units can become active. It applies
+            only while some value of the batch is exactly zero. (Lucid always does it in the first
+            16 steps.)
+        tiles: how to split images that are too large for the network; None for no tiles.
     """
 
     steps: int = 64
@@ -57,15 +59,15 @@ class AscentSettings:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an ascent.
+    """State of an ascent after one step, or after one tile of a step.
 
     Attributes:
-        index: its number, from 1.
-        total: how many there will be.
-        value: what the objective gave each image of the batch, ``[N]``.
+        index: number of the step, from 1.
+        total: expected number of steps.
+        value: value of the objective for each image of the batch, ``[N]``.
         image: the batch before this step, ``[N, 3, H, W]`` in ``[0, 1]``.
-        fraction: how much of the step is behind; below 1 between two tiles, where the value is not
-            known yet, but who wants to leave need not wait.
+        fraction: fraction of the step that is done. Below 1 while tiles are pending; ``value`` is
+            then incomplete, but the caller may already stop.
     """
 
     index: int
@@ -83,87 +85,90 @@ def ascend(
     transform: Transform,
     generator: torch.Generator,
 ) -> Iterator[Step]:
-    """Let the images of a canvas climb an objective; yield every step, and between its tiles.
+    """Yield the steps of an ascent of the images of a canvas.
+
+    With tiles, a partial step is also yielded after every tile but the last.
 
     Args:
-        network: in whose activations the objective is read; it is cut below what is read.
-        objective: what to maximise, for each image of the batch by itself.
-        canvas: whose parameters are free; it holds the result afterwards.
-        settings: how to climb.
-        transform: moves the images before the network sees them.
-        generator: the only source of chance.
+        network: the network whose activations the objective reads; it is truncated below the
+            deepest layer that is read.
+        objective: what to maximise, for each image of the batch independently.
+        canvas: holds the parameters to optimise, and the result afterwards.
+        settings: settings of the ascent.
+        transform: moves the images before the network gets them.
+        generator: the only source of randomness.
     """
     names = sorted(objective.layers - {IMAGE})
     extractor = network.extractor(names, for_gradients=True, units=objective.units)
     redirected: FeatureExtractor | None = None
-    asleep, redirect_relu_steps = False, settings.redirect_relu_steps
+    has_dead_units, redirect_steps_left = False, settings.redirect_relu_steps
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
     damping = canvas.damping if settings.damping is None else settings.damping
     optimiser = canvas.optimiser(rate, damping)
-    pace = _Schedule(settings)
-    # Where tiles lie must not change how images are moved: that is as it would be without them.
+    schedule = _Schedule(settings)
+    # A generator of its own, so that tiles do not change how the transform moves the images.
     borders = torch.Generator().manual_seed(generator.initial_seed())
-    while not pace.over:
+    while not schedule.over:
         image = canvas()
-        if asleep and redirected is None:
+        if has_dead_units and redirected is None:
             redirected = network.extractor(names, True, for_gradients=True, units=objective.units)
-        seeing = redirected if asleep and redirected else extractor
+        current = redirected if has_dead_units and redirected else extractor
         canvas.zero_grad()
-        run = ImagePass(network, seeing, image, transform, generator, settings.tiles, borders)
-        for value, fraction in objective.backward(run):
+        image_pass = ImagePass(
+            network, current, image, transform, generator, settings.tiles, borders
+        )
+        for value, fraction in objective.backward(image_pass):
             if fraction < 1:
-                yield Step(pace.index + 1, pace.total, value, image.detach(), fraction)
+                yield Step(schedule.index + 1, schedule.total, value, image.detach(), fraction)
         canvas.refine_gradients()
-        optimiser.param_groups[0]["lr"] = rate * pace.rate
-        # Only L-BFGS asks for the loss.
+        optimiser.param_groups[0]["lr"] = rate * schedule.rate
+        # Of the optimisers in use, only L-BFGS evaluates the closure.
         loss = -value.detach().sum()
         optimiser.step(lambda loss=loss: loss)  # type: ignore[misc]
-        canvas.settle()
-        redirect_relu_steps -= asleep
-        asleep = redirect_relu_steps > 0 and bool((value == 0).any())
-        pace.step(value.detach())
-        yield Step(pace.index, pace.total, value.detach(), image.detach())
+        canvas.finish_step()
+        redirect_steps_left -= has_dead_units
+        has_dead_units = redirect_steps_left > 0 and bool((value == 0).any())
+        schedule.step(value.detach())
+        yield Step(schedule.index, schedule.total, value.detach(), image.detach())
 
 
 class _Schedule:
-    """How large the next step is, and when it is the last.
+    """Step sizes of an ascent, and the test for its end.
 
     Attributes:
-        index: steps taken.
-        total: steps in all, as it looks now.
+        index: number of steps done.
+        total: expected number of steps.
     """
 
     def __init__(self, settings: AscentSettings) -> None:
         self.index, self.total = 0, settings.steps
-        self._settling = max(1, round(settings.steps * settings.cooldown))
+        self._cooldown_steps = max(1, round(settings.steps * settings.cooldown))
         self._patience = settings.patience
+        # Sums of values over the current period of ``patience`` steps, and over the one before.
         self._sum: Tensor | None = None
-        self._before: Tensor | None = None
+        self._previous_sum: Tensor | None = None
 
     @property
     def over(self) -> bool:
-        """Whether that was the last step."""
+        """Whether all steps are done."""
         return self.index >= self.total
 
     @property
     def rate(self) -> float:
-        """The size of the next step, as a fraction of the largest."""
-        left = (self.total - self.index) / self._settling
+        """Size of the next step, as a fraction of the largest."""
+        left = (self.total - self.index) / self._cooldown_steps
         return 1.0 if left >= 1 else (1 - math.cos(math.pi * left)) / 2
 
     def step(self, value: Tensor) -> None:
-        """Count a step that gave each image this value ``[N]``."""
+        """Count a step with these values, ``[N]``, and begin the cooldown if they converged."""
         self.index += 1
-        settles = self.index > self.total - self._settling
-        if not self._patience or settles:
+        cooling_down = self.index > self.total - self._cooldown_steps
+        if not self._patience or cooling_down:
             return
         self._sum = value if self._sum is None else self._sum + value
         if self.index % self._patience == 0:
-            if self._before is not None and _converged(self._before, self._sum):
-                self.total = self.index + self._settling
-            self._before, self._sum = self._sum, None
-
-
-def _converged(before: Tensor, now: Tensor) -> bool:
-    """Tell whether no image gained more than a little from one stretch of steps to the next."""
-    return bool((now - before <= CONVERGED * before.abs()).all())
+            if self._previous_sum is not None:
+                gain = self._sum - self._previous_sum
+                if bool((gain <= MIN_RELATIVE_GAIN * self._previous_sum.abs()).all()):
+                    self.total = self.index + self._cooldown_steps
+            self._previous_sum, self._sum = self._sum, None

@@ -1,10 +1,10 @@
-"""What climbs: images as functions of free parameters, always within ``[0, 1]``.
+"""Canvases: images as differentiable functions of free parameters, always within ``[0, 1]``.
 
-How an image is written down decides which pictures an ascent finds. Gradients of networks are rich
-in high frequencies and correlated between colours; a canvas that decorrelates both gives clear
-pictures where raw pixels give noise (Olah, Mordvintsev and Schubert, "Feature Visualization",
-Distill 2017; Lucid). Fixing how much there is of every frequency goes further still: then only the
-phase is free, that is, where things are (Fel et al., "Unlocking Feature Visualization for Deeper
+The parametrisation decides which images an ascent finds. Gradients of networks have too much energy
+in high frequencies and are correlated between colours. A canvas that decorrelates both gives clear
+images where plain pixels give noise (Olah, Mordvintsev and Schubert, "Feature Visualization",
+Distill 2017; Lucid). Fixing the magnitude of every frequency goes further: only the phases, which
+hold the positions of things, are then free (Fel et al., "Unlocking Feature Visualization for Deeper
 Networks with MAgnitude Constrained Optimization", NeurIPS 2023).
 """
 
@@ -14,48 +14,49 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Square root of the covariance of RGB values in natural pictures, as measured for Lucid on
-# ImageNet; rows are R, G, B and columns uncorrelated directions (light, warm-cold, green-purple).
+# Square root of the covariance of RGB values in natural images, as measured for Lucid on ImageNet.
+# Rows are R, G, B; columns are uncorrelated directions (light, warm-cold, green-purple).
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
-# Where an image starts: nearly grey, with just enough to break the symmetry.
+# Standard deviation of the initial parameters: images begin nearly grey, with just enough noise to
+# break the symmetry.
 INITIAL_DEVIATION = 0.01
-# Lucid's division of the inverse transform, which brings colours into the sigmoid's soft range.
+# Lucid's factor of the inverse transform; it keeps colours in the sigmoid's sensitive range.
 FOURIER_GAIN = 0.25
-# A picture's black and white lie infinitely far out behind the sigmoid; these values stand in.
+# Pixel values are clamped to this range before the logit, which is infinite for black and white.
 DARKEST, LIGHTEST = 0.02, 0.98
 
 
 class Canvas(nn.Module):
-    """Free parameters that draw a batch of images.
+    """Free parameters from which a batch of images is computed.
 
     Attributes:
-        learning_rate: the step size of Adam that suits its parameters, for gradients whose root
-            mean square is 1.
-        damping: the epsilon of Adam that suits them, see ``ascent.AscentSettings``.
+        learning_rate: default step size of the optimiser, for gradients whose root mean square
+            is 1.
+        damping: default epsilon of Adam, see ``ascent.AscentSettings``.
     """
 
     learning_rate: float = 0.25
     damping: float = 1.0
 
     def forward(self) -> Tensor:
-        """Draw the images, float32 ``[N, 3, H, W]``, RGB in ``[0, 1]``."""
+        """Return the images, float32 ``[N, 3, H, W]``, RGB in ``[0, 1]``."""
         raise NotImplementedError
 
-    def copy(self, image: Tensor) -> None:
-        """Take on the look of a picture, so that the ascent starts from it.
+    def set_image(self, image: Tensor) -> None:
+        """Set the parameters so that the ascent starts from an image.
 
         Args:
-            image: ``[1, 3, H, W]`` in ``[0, 1]``, for all images, or ``[N, 3, H, W]``. What is
-                nearly black or white comes out a little softer.
+            image: ``[1, 3, H, W]`` in ``[0, 1]``, for all images of the batch, or
+                ``[N, 3, H, W]``. Values are clamped to ``DARKEST .. LIGHTEST``.
         """
         raise NotImplementedError
 
     def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
-        """Make what moves its parameters along their gradients: Adam, its epsilon the damping."""
+        """Return an optimiser of the parameters: Adam with the damping as its epsilon."""
         return torch.optim.Adam(self.parameters(), lr=learning_rate, eps=damping, fused=True)
 
     def refine_gradients(self) -> None:
-        """Give each image's gradient a root mean square of 1; one that is zero stays zero."""
+        """Scale each image's gradient to a root mean square of 1; a gradient of 0 stays 0."""
         for parameter in self.parameters():
             gradient = parameter.grad
             if gradient is not None:
@@ -64,12 +65,12 @@ class Canvas(nn.Module):
                 size = length / math.sqrt(gradient[0].numel())
                 gradient.div_(size.clamp(min=torch.finfo(size.dtype).tiny))
 
-    def settle(self) -> None:
-        """Put right, after each step, what the step must not have moved; here nothing."""
+    def finish_step(self) -> None:
+        """Restore the canvas's constraints after an optimiser step; by default there are none."""
 
 
 class Pixels(Canvas):
-    """The plain canvas: one free number behind each colour value, squashed by a sigmoid."""
+    """The baseline canvas: one free parameter for each colour value, followed by a sigmoid."""
 
     def __init__(self, size: tuple[int, int], seeds: Sequence[int], device: torch.device) -> None:
         super().__init__()
@@ -77,21 +78,21 @@ class Pixels(Canvas):
         self.values = nn.Parameter(noise.to(device))  # [N, 3, H, W]
 
     def forward(self) -> Tensor:
-        """Draw the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
+        """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
         return torch.sigmoid(self.values)
 
-    def copy(self, image: Tensor) -> None:
-        """Take on the look of a picture ``[1 or N, 3, H, W]``."""
+    def set_image(self, image: Tensor) -> None:
+        """Set the parameters from an image ``[1 or N, 3, H, W]``."""
         with torch.no_grad():
-            self.values.copy_(_behind_sigmoid(image))
+            self.values.copy_(_clamped_logit(image))
 
 
 class Fourier(Canvas):
-    """The good canvas: a spectrum scaled by 1 / frequency, in decorrelated colours.
+    """The default canvas: a spectrum scaled by 1 / frequency, in decorrelated colours.
 
     The image is ``sigmoid(C @ irfft2(spectrum / frequency))`` with ``C`` the normalised
-    ``COLOUR_CORRELATION``. Equal steps on all parameters then move low frequencies and brightness
-    most, as in natural pictures.
+    ``COLOUR_CORRELATION``. Equal steps of all parameters then change low frequencies and brightness
+    most, in proportion to their energy in natural images.
     """
 
     scale: Tensor
@@ -102,46 +103,46 @@ class Fourier(Canvas):
         height, width = size
         self.size = size
         noise = INITIAL_DEVIATION * _normal((3, height, width // 2 + 1, 2), seeds)
-        self.spectrum = nn.Parameter(
-            noise.to(device)
-        )  # [N, 3, H, W // 2 + 1, 2], real and imaginary
+        # [N, 3, H, W // 2 + 1, 2], real and imaginary parts
+        self.spectrum = nn.Parameter(noise.to(device))
         self.register_buffer("scale", inverse_frequency(size).to(device))
         self.register_buffer("colours", colour_matrix().to(device))
 
     def forward(self) -> Tensor:
-        """Draw the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
+        """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
         spectrum = torch.view_as_complex(self.spectrum) * self.scale
-        return _develop(spectrum, self.size, self.colours)
+        return _image_of(spectrum, self.size, self.colours)
 
-    def copy(self, image: Tensor) -> None:
-        """Take on the look of a picture ``[1 or N, 3, H, W]``."""
+    def set_image(self, image: Tensor) -> None:
+        """Set the parameters from an image ``[1 or N, 3, H, W]``."""
         with torch.no_grad():
             spectrum = spectrum_of(image) / self.scale
             self.spectrum.copy_(torch.view_as_real(spectrum))
 
 
 class MagnitudeConstrained(Canvas):
-    """The canvas of MACO: only the phase of each frequency is free, its magnitude is fixed.
+    """The canvas of MACO: the phase of each frequency is free, its magnitude is fixed.
 
     The image is ``sigmoid(C @ irfft2(magnitude * exp(i * phase)))``, in the decorrelated colours
-    of ``Fourier``. However long it climbs, it holds as much of every frequency as the pictures do
-    that the magnitude is the mean of (``core.optim.natural_spectrum``). Fel et al. standardise the
-    picture before the sigmoid; here magnitudes are measured behind the sigmoid, so that there is
-    nothing to standardise.
+    of ``Fourier``. Its spectrum keeps these magnitudes throughout the ascent; they are usually the
+    means over natural images (``core.optim.natural_spectrum``). Fel et al. standardise the image
+    before the sigmoid. Here magnitudes are measured on logits of images, before the sigmoid, so no
+    standardisation is needed.
     """
 
     magnitude: Tensor
     colours: Tensor
-    # Each phase counts alike, however little of its frequency there is: no damping.
+    # No damping: phases of frequencies with a small magnitude should move as far as the others.
     learning_rate = 0.2
     damping = 1e-8
 
     def __init__(self, magnitude: Tensor, width: int, seeds: Sequence[int]) -> None:
-        """Set up a canvas.
+        """Create a canvas with random phases.
 
         Args:
-            magnitude: ``[3, H, W // 2 + 1]``, of an orthonormal transform; it says the device.
-            width: W, which the magnitude leaves open.
+            magnitude: ``[3, H, W // 2 + 1]``, of an orthonormal transform; the canvas lies on its
+                device.
+            width: W, which the shape of the magnitude leaves open.
             seeds: one for each image.
         """
         super().__init__()
@@ -151,21 +152,21 @@ class MagnitudeConstrained(Canvas):
             for seed in seeds
         ]
         phase = 2 * torch.pi * torch.stack(turns)
-        # The mean colour's phase is a sign; all start from what grey light there is.
+        # The phase of the mean colour is only a sign. With 0, all images start equally bright.
         phase[..., 0, 0] = 0
         self.phase = nn.Parameter(phase.to(magnitude))  # [N, 3, H, W // 2 + 1]
         self.register_buffer("magnitude", magnitude.clone())
         self.register_buffer("colours", colour_matrix().to(magnitude))
 
     def forward(self) -> Tensor:
-        """Draw the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        return _develop(torch.polar(self.magnitude, self.phase), self.size, self.colours)
+        """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
+        return _image_of(torch.polar(self.magnitude, self.phase), self.size, self.colours)
 
-    def copy(self, image: Tensor) -> None:
-        """Take on phases and magnitudes of a picture ``[1 or N, 3, H, W]``.
+    def set_image(self, image: Tensor) -> None:
+        """Set phases and magnitudes to those of an image ``[1 or N, 3, H, W]``.
 
-        The ascent then accentuates in it what the network looks for (Hamblin et al., "Feature
-        Accentuation", 2024).
+        The ascent then accentuates in the image what the objective responds to (Hamblin et al.,
+        "Feature Accentuation", 2024).
         """
         with torch.no_grad():
             spectrum = spectrum_of(image)
@@ -174,7 +175,7 @@ class MagnitudeConstrained(Canvas):
 
 
 def spectrum_of(image: Tensor) -> Tensor:
-    """Find the spectrum in decorrelated colours that draws a picture.
+    """Compute the spectrum in decorrelated colours of the logits of images.
 
     Args:
         image: ``[N, 3, H, W]`` in ``[0, 1]``.
@@ -182,30 +183,33 @@ def spectrum_of(image: Tensor) -> Tensor:
     Returns:
         Complex ``[N, 3, H, W // 2 + 1]``, of an orthonormal transform.
     """
-    apart = torch.linalg.inv(colour_matrix().double()).to(image)
-    light = torch.einsum("ij,njhw->nihw", apart, _behind_sigmoid(image))
-    spectrum: Tensor = torch.fft.rfft2(light, norm="ortho")
+    decorrelate = torch.linalg.inv(colour_matrix().double()).to(image)
+    decorrelated = torch.einsum("ij,njhw->nihw", decorrelate, _clamped_logit(image))
+    spectrum: Tensor = torch.fft.rfft2(decorrelated, norm="ortho")
     return spectrum
 
 
-def _develop(spectrum: Tensor, size: tuple[int, int], colours: Tensor) -> Tensor:
-    """Draw images ``[N, 3, H, W]`` from complex spectra ``[N, 3, H, W // 2 + 1]``."""
-    light = torch.fft.irfft2(spectrum, s=size, norm="ortho")  # [N, 3, H, W]
-    mixed = colours @ light.flatten(2)  # [N, 3, H * W]
-    return torch.sigmoid(mixed).view_as(light)
+def _image_of(spectrum: Tensor, size: tuple[int, int], colours: Tensor) -> Tensor:
+    """Compute images ``[N, 3, H, W]`` from complex spectra ``[N, 3, H, W // 2 + 1]``.
+
+    The inverse of ``spectrum_of``, but for the clamping of its logits.
+    """
+    decorrelated = torch.fft.irfft2(spectrum, s=size, norm="ortho")  # [N, 3, H, W]
+    rgb = colours @ decorrelated.flatten(2)  # [N, 3, H * W]
+    return torch.sigmoid(rgb).view_as(decorrelated)
 
 
-def _behind_sigmoid(image: Tensor) -> Tensor:
-    """Find what a sigmoid turns into a picture, save for its blackest and whitest values."""
+def _clamped_logit(image: Tensor) -> Tensor:
+    """Return the inverse of the sigmoid for an image clamped to ``DARKEST .. LIGHTEST``."""
     return torch.logit(image.clamp(DARKEST, LIGHTEST))
 
 
 def inverse_frequency(size: tuple[int, int]) -> Tensor:
-    """Scale each frequency of a real transform by what natural pictures hold of it.
+    """Compute a scale for each frequency of a real transform, as in natural images.
 
     Returns:
-        ``[H, W // 2 + 1]``: ``gain / max(frequency, lowest frequency)`` in cycles a pixel, so that
-        the constant term weighs as much as one wave across the picture. With an orthonormal
+        ``[H, W // 2 + 1]``: ``gain / max(frequency, lowest frequency)`` in cycles per pixel, so
+        that the constant term has the same scale as one wave across the image. With an orthonormal
         transform, equal spectra then give equal contrasts at every size.
     """
     height, width = size
@@ -217,16 +221,20 @@ def inverse_frequency(size: tuple[int, int]) -> Tensor:
 
 
 def colour_matrix() -> Tensor:
-    """Turn uncorrelated directions into RGB, ``[3, 3]``, with a largest column norm of 1."""
+    """Return the matrix from uncorrelated colour directions to RGB.
+
+    It is ``[3, 3]``, and the largest norm of its columns is 1.
+    """
     matrix = torch.tensor(COLOUR_CORRELATION)
     largest: Tensor = torch.linalg.vector_norm(matrix, dim=0).max()
     return matrix / largest
 
 
 def _normal(shape: tuple[int, ...], seeds: Sequence[int]) -> Tensor:
-    """Draw standard normal numbers ``[N, *shape]``, those of image ``n`` from ``seeds[n]`` alone.
+    """Return standard normal noise, ``[N, *shape]``.
 
-    They are drawn on the CPU, so that a seed means the same start on every device.
+    The noise of image ``n`` depends on ``seeds[n]`` only. It is drawn on the CPU, so that a seed
+    gives the same start on every device.
     """
     draws = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     return torch.stack(draws)

@@ -19,13 +19,12 @@ class ImagePass:
     Attributes:
         network: the network.
         extractor: the network, truncated below the layers that the objective reads.
-        image: ``[N, 3, H, W]`` in ``[0, 1]``, which takes the gradient.
+        image: ``[N, 3, H, W]`` in ``[0, 1]``, which receives the gradient.
         transform: moves the images before the network gets them.
-        generator: the source of randomness of the transform.
-        tiles: how to split the images where the network cannot process them at once; None where
-            it can.
-        borders: the source of randomness of the tiles' borders, apart from the transform's, so
-            that tiles do not change how images are moved.
+        generator: random generator of the transform.
+        tiles: how to split images that are too large for the network; None for no tiles.
+        borders: random generator of the tiles' borders. It is separate, so that tiles do not change
+            how the transform moves the images.
     """
 
     network: Network

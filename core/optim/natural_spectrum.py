@@ -1,8 +1,8 @@
-"""How much natural pictures hold of each frequency, to which ``canvas.MagnitudeConstrained`` keeps.
+"""Mean magnitudes of the frequencies of natural images, for ``canvases.MagnitudeConstrained``.
 
-A ``Spectrum`` is the mean over pictures of the magnitude of each wave, in decorrelated colours, at
-one reference size. Natural pictures look alike at every scale, so the spectrum for another size
-holds, for the same number of waves across the picture, the same amplitude.
+A ``Spectrum`` is the mean over images of the magnitude of each frequency, in decorrelated colours,
+at one reference size. The statistics of natural images do not depend on the scale. So the spectrum
+for another size has the same amplitude for the same number of cycles across the image.
 """
 
 import functools
@@ -21,12 +21,12 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.optim.canvases import spectrum_of
 
-# Height and width, in pixels, at which pictures are measured.
+# Height and width, in pixels, at which images are measured.
 REFERENCE = 256
-# Squares taken from along a picture's longer side, so that a panorama counts with all it shows.
+# Number of square crops along an image's longer side, so that all of a wide image is measured.
 SQUARES = 3
-# Of a collection, so many pictures say what there is to say.
-PICTURES_AT_MOST = 1000
+# Use at most this many images; more hardly change the mean spectrum.
+IMAGES_AT_MOST = 1000
 # The photographs in colour that scikit-image bundles, by the names of their functions.
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")
 KEY = "magnitude"
@@ -34,7 +34,7 @@ KEY = "magnitude"
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The mean magnitudes of natural pictures.
+    """Mean magnitudes of natural images.
 
     Attributes:
         magnitude: ``[3, REFERENCE, REFERENCE // 2 + 1]``, of an orthonormal transform.
@@ -43,42 +43,42 @@ class Spectrum:
     magnitude: Tensor
 
     def at(self, size: tuple[int, int]) -> Tensor:
-        """Give the magnitudes for a picture of another size, ``[3, H, W // 2 + 1]``.
+        """Return the magnitudes for images of (height, width), ``[3, H, W // 2 + 1]``.
 
-        Beyond the finest wave that was measured, magnitudes fall as 1 / frequency, as those of
-        natural pictures do (Field 1987).
+        Above the highest frequency that was measured, magnitudes fall as 1 / frequency, as in
+        natural images (Field 1987).
         """
         height, width = size
         longer = max(height, width)
-        rows = torch.fft.fftfreq(height, 1 / height)[:, None] * (longer / height)  # waves across
+        rows = torch.fft.fftfreq(height, 1 / height)[:, None] * (longer / height)  # cycles across
         cols = torch.fft.rfftfreq(width, 1 / width)[None] * (longer / width)
         finest = REFERENCE / 2 - 1
         beyond = (torch.maximum(rows.abs(), cols.abs()) / finest).clamp(min=1)
         rows, cols = (rows / beyond).expand(beyond.shape), (cols / beyond).expand(beyond.shape)
-        # From -REFERENCE / 2 up, so that neighbours in frequency are neighbours in the tensor.
+        # Rows in ascending order of frequency, so that interpolation is between adjacent ones.
         centred = self.magnitude.roll(REFERENCE // 2, dims=1)
-        places = torch.stack(
+        grid = torch.stack(
             [
                 2 * cols / (centred.shape[2] - 1) - 1,
                 2 * (rows + REFERENCE // 2) / (REFERENCE - 1) - 1,
             ],
             dim=-1,
         )
-        found = F.grid_sample(centred[None], places[None], align_corners=True)[0]
-        # An orthonormal transform of s pixels a side weighs a wave of one amplitude by s.
-        magnitude: Tensor = found / beyond * (height * width) ** 0.5 / REFERENCE
+        resampled = F.grid_sample(centred[None], grid[None], align_corners=True)[0]
+        # In an orthonormal transform, a wave's magnitude is its amplitude times the side in pixels.
+        magnitude: Tensor = resampled / beyond * (height * width) ** 0.5 / REFERENCE
         return magnitude
 
     def to_bytes(self) -> bytes:
-        """Write it as safetensors."""
+        """Return the spectrum in the safetensors format."""
         return save({KEY: self.magnitude.contiguous()})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Spectrum":
-        """Read what ``to_bytes`` wrote.
+        """Read a spectrum that ``to_bytes`` wrote.
 
         Raises:
-            ExplorerError: it is something else.
+            ExplorerError: the data is something else.
         """
         shape = (3, REFERENCE, REFERENCE // 2 + 1)
         try:
@@ -91,22 +91,22 @@ class Spectrum:
 
     @property
     def fingerprint(self) -> str:
-        """Name it by its content: 32 hexadecimal digits."""
+        """Hash of the content: 32 hexadecimal digits."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:32]
 
 
 def measure(pictures: Iterable[Image.Image]) -> Spectrum:
-    """Find the mean magnitudes of pictures and of their mirror images.
+    """Compute the mean magnitudes of images and of their mirror images.
 
     Args:
-        pictures: of which at most ``PICTURES_AT_MOST`` are taken.
+        pictures: the images, of which at most ``IMAGES_AT_MOST`` are used.
 
     Raises:
-        ExplorerError: there are no pictures.
+        ExplorerError: there are no images.
     """
     total, count = torch.zeros(3, REFERENCE, REFERENCE // 2 + 1, dtype=torch.float64), 0
     for number, picture in enumerate(pictures):
-        if number == PICTURES_AT_MOST:
+        if number == IMAGES_AT_MOST:
             break
         squares = _squares(picture)
         both = torch.cat([squares, squares.flip(3)])
@@ -118,22 +118,23 @@ def measure(pictures: Iterable[Image.Image]) -> Spectrum:
 
 
 def _squares(picture: Image.Image) -> Tensor:
-    """Take squares along a picture's longer side, ``[SQUARES, 3, REFERENCE, REFERENCE]``."""
+    """Crop squares along an image's longer side, ``[SQUARES, 3, REFERENCE, REFERENCE]``."""
     side = min(picture.size)
-    left, top = (long - side for long in picture.size)
-    taken = []
+    free = tuple(length - side for length in picture.size)
+    squares = []
     for number in range(SQUARES):
-        right, down = (round(room * number / (SQUARES - 1)) for room in (left, top))
-        square = picture.crop((right, down, right + side, down + side))
-        taken.append(square.resize((REFERENCE, REFERENCE), Image.Resampling.LANCZOS))
-    return torch.cat([image_io.to_tensor(square) for square in taken])
+        left, top = (round(pixels * number / (SQUARES - 1)) for pixels in free)
+        square = picture.crop((left, top, left + side, top + side))
+        squares.append(square.resize((REFERENCE, REFERENCE), Image.Resampling.LANCZOS))
+    return torch.cat([image_io.to_tensor(square) for square in squares])
 
 
 @functools.cache
 def photographs() -> Spectrum:
-    """Give the spectrum of the photographs that scikit-image bundles."""
+    """Return the spectrum of the photographs that scikit-image bundles."""
     import skimage.data
 
-    taken = (getattr(skimage.data, name)() for name in PHOTOGRAPHS)
-    arrays = (it[0] if isinstance(it, tuple) else it for it in taken)
+    loaded = (getattr(skimage.data, name)() for name in PHOTOGRAPHS)
+    # A stereo photograph is a tuple with two views of the same scene.
+    arrays = (it[0] if isinstance(it, tuple) else it for it in loaded)
     return measure(Image.fromarray(array) for array in arrays)

@@ -1,63 +1,66 @@
-"""What is held against an image: objectives that read the image itself, to be subtracted.
+"""Regularisers: penalties on the image itself, to be subtracted from an objective.
 
-They look at ``objectives.IMAGE``, the picture before it is moved. All are means over colours and
-pixels, so that a weight means the same at every size.
+They read ``objectives.IMAGE``, the image before the transform. All are means over colours and
+pixels, so that a weight has the same effect at every size.
 """
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.optim.objectives import IMAGE, Activations, Objective
+from core.optim.activations import IMAGE, Activations
+from core.optim.objectives import Objective
 
-# Lucid's blur: what each step would like to take away.
+# Lucid's blur kernel, before normalisation.
 BLUR_KERNEL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
 GREY = 0.5
 
 
 def total_variation() -> Objective:
-    """Count differences between neighbours: mean ``|difference|`` down plus mean to the right.
+    """Return the total variation: mean absolute vertical plus horizontal pixel difference.
 
     The anisotropic total variation of Rudin, Osher and Fatemi (1992), per pixel.
     """
-
-    def value(activations: Activations) -> Tensor:
-        image = activations[IMAGE]
-        down = image.diff(dim=2).abs().flatten(1).mean(1)
-        right = image.diff(dim=3).abs().flatten(1).mean(1)
-        return down + right
-
-    return Objective(frozenset({IMAGE}), value)
+    return _variation(Tensor.abs)
 
 
 def squared_variation() -> Objective:
-    """Count differences between neighbours: the mean of their squares, down plus to the right.
+    """Return the mean squared vertical plus horizontal pixel difference.
 
-    Beside the total variation it minds edges more and faint grain less, and has a gradient that
-    falls to zero with the difference, so that large steps do not make grain of it.
+    Compared with the total variation, it penalises edges more and faint noise less. Its gradient
+    goes to zero with the difference, so large steps do not turn the penalty itself into noise.
     """
+    return _variation(Tensor.square)
+
+
+def _variation(size: Callable[[Tensor], Tensor]) -> Objective:
+    """Return the mean size of vertical plus horizontal differences between adjacent pixels."""
 
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
-        down = image.diff(dim=2).square().flatten(1).mean(1)
-        right = image.diff(dim=3).square().flatten(1).mean(1)
+        down, right = (size(image.diff(dim=axis)).flatten(1).mean(1) for axis in (2, 3))
         return down + right
 
     return Objective(frozenset({IMAGE}), value)
 
 
 def contrast() -> Objective:
-    """Count distance from grey: the mean of ``(image - 0.5) ** 2``, the L2 penalty."""
-    return Objective(
-        frozenset({IMAGE}), lambda seen: (seen[IMAGE] - GREY).square().flatten(1).mean(1)
-    )
+    """Return the L2 penalty on contrast: the mean of ``(image - 0.5) ** 2``."""
+
+    def value(activations: Activations) -> Tensor:
+        return (activations[IMAGE] - GREY).square().flatten(1).mean(1)
+
+    return Objective(frozenset({IMAGE}), value)
 
 
 def sharpness() -> Objective:
-    """Count distance from one's own blurred self: what a blur at each step would take away.
+    """Return the squared distance of the image from its blurred self, halved.
 
-    ``mean((image - blurred) ** 2) / 2`` with the blurred image held still, so that the gradient
-    leads to it (Lucid's ``blur_input_each_step``; Nguyen, Yosinski and Clune 2015 blur by hand).
+    ``mean((image - blurred) ** 2) / 2``, with the blurred image as a constant. A gradient step
+    therefore moves the image towards its blurred self (Lucid's ``blur_input_each_step``; Nguyen,
+    Yosinski and Clune 2015 blur the image explicitly).
     """
 
     def value(activations: Activations) -> Tensor:
@@ -69,7 +72,7 @@ def sharpness() -> Objective:
 
 
 def _blurred(image: Tensor) -> Tensor:
-    """Blur each colour by ``BLUR_KERNEL``, mirrored at the border."""
+    """Return the image with each colour blurred by ``BLUR_KERNEL``, with reflection padding."""
     kernel = torch.tensor(BLUR_KERNEL).to(image)
     kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, 3, 3)
     return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="reflect"), kernel, groups=image.shape[1])

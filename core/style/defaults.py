@@ -1,37 +1,39 @@
-"""Settings of style transfer that give good pictures, by network, and why.
+"""Default settings of style transfer by network, and the reasons for them.
 
-Which depths speak; all else is the same for all, as costs are made to pull alike (see
-``style_costs.pulls``), and stands in ``StyleRecipe``:
+Defaults for all networks are in ``StyleRecipe``. They suit every network because losses are scaled
+to equal influence (see ``loss_builder.gradient_norms``); only the layers differ. The reasons:
 
-- The Wasserstein distance, not Gram matrices: these are ruled by the few channels that fire most,
-  and what the others say of colour is lost, so that blue nights have pink and green seams. With it
-  stars stay whole and palettes are the painting's, for half as much time again.
-- Content at a twentieth of style, where houses stand and yet are strokes (a tenth is a filtered
-  photograph; at a fiftieth walls dissolve into swirls, as they do with Gram matrices at less).
-- Variation at a fiftieth takes away the grain that strided convolutions leave, and no stroke; ten
-  times as much brings bright seams in at the border.
-- From 64 pixels up: what spans half the picture, such as an eddy of the sky, is found while it is
-  as small as a layer sees. From 128 up there are strokes but hardly a star.
-- Each size is twice the one before, with 50 steps: with factors of 1.4 and 40 steps pictures take
-  a tenth longer and come two hundredths less low.
-- L-BFGS, which comes ten times lower than Adam in as many steps, with a first guess at how costs
-  curve (``easel.Soft``).
-- A reconstruction, which no painting tells what to put where its layer does not look, pays for
-  variation by depth (see ``variation``).
+- The loss is the Wasserstein distance. Gram matrices are dominated by the few most active channels,
+  so the colours that other channels represent are lost: blue nights get pink and green seams. With
+  the Wasserstein distance stars stay complete and colours are the painting's. It takes 1.5 times as
+  long.
+- Content has a twentieth of the weight of style. Houses then stay in place and still consist of
+  strokes. A tenth gives a filtered photograph. At a fiftieth walls dissolve into swirls; with Gram
+  matrices this happens at a smaller weight.
+- The variation penalty has a weight of a fiftieth. It removes the noise that strided convolutions
+  cause, and no strokes. Ten times as much gives bright seams at the border.
+- The first size is 64 pixels. Structures that span half the image, such as a swirl in the sky, form
+  while they still fit into receptive fields. From 128 pixels there are strokes but hardly a star.
+- Each size is twice the one before, with 50 steps each. A factor of 1.4 with 40 steps takes 10 %
+  longer, and its loss is 2 % higher.
+- L-BFGS reaches a tenth of Adam's loss in the same number of steps. Its preconditioner is
+  ``style_canvas.FrequencyPreconditioner``.
+- In a reconstruction no painting determines the details that the content layer does not represent.
+  The variation penalty therefore depends on the layer (see ``variation_weight``).
 
-What a recipe does not say comes from here.
+This module chooses the layers:
 
 - SketchNet is robustly trained, so its gradients already look like strokes (as Nakano found of
-  robust ResNets, "Neural Style Transfer with Adversarially Robust Classifiers", 2019). Its shallow
-  layers, up to ``relu3b``, see no more than 32 pixels; that is the stroke.
-- SqueezeNet 1.0: the output of its first layer and of fire modules up to ``features.8``, content
-  at ``features.5``, after CS231n's assignment (Stanford), which takes 1, 4, 6, 7 and 3.
-- VGG-19: conv1_1 to conv5_1 for style and conv4_2 for content, and averages instead of maxima when
-  pooling, all from Gatys, Ecker and Bethge (CVPR 2016, section 3 and figure 2); after their ReLUs,
-  as in neural-style (J. Johnson 2015). They are taken from there, not found here: the project was
-  made without VGG's weights, so its pictures are for you to judge.
-- Any other network: five layers evenly spaced over the shallower two thirds of its depth, as in
-  all of these, and content where these end. Plain ResNets give poor style (Nakano 2019).
+  robust ResNets, "Neural Style Transfer with Adversarially Robust Classifiers", 2019). Receptive
+  fields of its shallow layers, up to ``relu3b``, are at most 32 pixels, the size of a stroke.
+- SqueezeNet 1.0: the output of the first layer and of the fire modules up to ``features.8``, and
+  content at ``features.5``, after CS231n's assignment (Stanford), which uses 1, 4, 6, 7 and 3.
+- VGG-19: conv1_1 to conv5_1 for style, conv4_2 for content, and average instead of maximum pooling,
+  all from Gatys, Ecker and Bethge (CVPR 2016, section 3 and figure 2); after the ReLUs, as in
+  neural-style (J. Johnson 2015). These values are from the literature. They were not tuned here, as
+  VGG's weights were not available to this project.
+- Other networks: five layers, evenly spaced over the shallower two thirds of the depth, as in all
+  of the above, and content at the deepest of them. Plain ResNets give poor style (Nakano 2019).
 """
 
 import math
@@ -44,8 +46,8 @@ from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from core.recipes.style import StyleRecipe
 
-# A share of the depth, and how many layers, for networks that nobody has looked at.
-SHALLOWER, LAYERS = 0.67, 5
+# Largest relative depth, and number, of the style layers of networks without an entry below.
+MAX_DEPTH, LAYERS = 0.67, 5
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     SKETCHNET: {
@@ -73,7 +75,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def default_settings(network: Network) -> dict[str, Any]:
-    """Give the settings of a ``StyleRecipe`` that suit a network."""
+    """Return the default settings of a ``StyleRecipe`` for a network."""
     if network.architecture in DEFAULTS:
         return dict(DEFAULTS[network.architecture])
     layers = style_layers(network)
@@ -83,37 +85,38 @@ def default_settings(network: Network) -> dict[str, Any]:
     }
 
 
-def variation(layers: Sequence[Layer]) -> float:
-    """Say how much differences between neighbours cost in a reconstruction from some layers.
+def variation_weight(layers: Sequence[Layer]) -> float:
+    """Return the default weight of the variation penalty of a reconstruction from some layers.
 
-    The usual cost times the pixels from one place of a layer to its next, of the finest of them. A
-    layer says one thing of each place, and what stands between two places is left to chance: the
-    wider they are apart, the more grain fits in, until the climb is caught in it. Shallow layers
-    know each pixel and need no help.
+    It is ``StyleRecipe.variation`` times the spacing of positions, in pixels, of the layer with the
+    smallest spacing. A layer does not determine the details between its positions. The wider the
+    spacing, the more noise fits in, until the optimisation is stuck in it. Shallow layers determine
+    each pixel and need no larger weight.
 
-    Errors before and after, means (192 pixels; SketchNet on ``cat``, ``coffee`` and ``astronaut``,
-    SqueezeNet on the first two): ``relu2b`` 0.002 both, ``relu3b`` 0.025 and 0.022, ``relu4b``
-    0.049 and 0.026, ``relu5b`` 0.043 and 0.035; ``features.4`` 0.009 both, ``features.7`` 0.063 and
-    0.069, ``features.10`` 0.166 and 0.144, ``features.12`` 0.297 and 0.223. Edges that are kept
-    rise from 50 to 61% at ``relu4b``, from 8 to 26% at ``relu5b``.
+    Mean errors before and after the multiplication (192 pixels; SketchNet on ``cat``, ``coffee``
+    and ``astronaut``, SqueezeNet on the first two): ``relu2b`` 0.002 and 0.002, ``relu3b`` 0.025
+    and 0.022, ``relu4b`` 0.049 and 0.026, ``relu5b`` 0.043 and 0.035; ``features.4`` 0.009 and
+    0.009, ``features.7`` 0.063 and 0.069, ``features.10`` 0.166 and 0.144, ``features.12`` 0.297
+    and 0.223. The share of edges that are kept rises from 50 to 61% at ``relu4b`` and from 8 to 26%
+    at ``relu5b``.
 
     Args:
-        layers: which speak for content, all of them with places.
+        layers: the content layers, all of them with positions.
     """
-    return StyleRecipe.variation * min(spacing(it) for it in layers)
+    return StyleRecipe.variation * min(position_spacing(it) for it in layers)
 
 
-def spacing(layer: Layer) -> float:
-    """Give the pixels from one place of a layer to the next, mean over rows and columns."""
+def position_spacing(layer: Layer) -> float:
+    """Return the distance between adjacent positions in pixels, the geometric mean of both axes."""
     if layer.stride is not None:
         return math.sqrt(math.prod(layer.stride))
     return math.sqrt(math.prod(layer.input_size) / math.prod(layer.size or layer.input_size))
 
 
 def style_layers(network: Network) -> list[Layer]:
-    """Choose layers with places, evenly from shallow to the middle."""
-    able = [it for it in network.shown if it.size is not None] or [
+    """Return layers with positions, evenly spaced by index up to ``MAX_DEPTH``."""
+    layers = [it for it in network.shown if it.size is not None] or [
         it for it in network.layers if it.size is not None
     ]
-    shallow = [it for it in able if it.depth <= SHALLOWER] or able[:1]
+    shallow = [it for it in layers if it.depth <= MAX_DEPTH] or layers[:1]
     return evenly_spaced(shallow, LAYERS)

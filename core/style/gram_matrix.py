@@ -1,9 +1,8 @@
-"""Style made visible: which neurons of a layer fire together in a picture.
+"""Gram matrices of a layer's channels: which channels respond together to an image.
 
-The Gram matrix of a layer is what style transfer copies. Divided by how much each neuron fires it
-is a matrix of cosines, from 0 (never together) to 1 (always in the same places, in the same
-proportion); ordered so that neurons of like company stand beside each other, it shows the
-picture's habits as blocks.
+Style transfer copies the Gram matrix of a layer. After normalisation of each channel it is a matrix
+of cosines, from 0 (never active together) to 1 (active at the same positions, in the same
+proportion). Ordered so that similar channels are adjacent, it shows groups of channels as blocks.
 """
 
 from dataclasses import dataclass
@@ -17,17 +16,17 @@ from core.networks.network import Network
 from core.optim.objectives import TINY
 from core.style.losses import moments
 
-# A neuron that fires less than this share of the strongest's energy says nothing about company.
-SILENT = 1e-4
+# Channels below this fraction of the strongest channel's energy count as inactive and are ignored.
+INACTIVE = 1e-4
 
 
 @dataclass(frozen=True)
 class ChannelCorrelations:
-    """How the neurons of a layer fire together in a picture.
+    """Which channels of a layer respond together to an image.
 
     Attributes:
-        layer: its name.
-        gram: ``[C, C]``, the mean over places of the product of two neurons' activations.
+        layer: name of the layer.
+        gram: mean over positions of the product of two channels' activations, ``[C, C]``.
     """
 
     layer: str
@@ -35,61 +34,63 @@ class ChannelCorrelations:
 
     @property
     def energy(self) -> Tensor:
-        """How much each neuron fires: the mean of its squares, ``[C]``."""
+        """Mean square of each channel's activations, ``[C]``."""
         return self.gram.diagonal()
 
     @property
-    def alive(self) -> Tensor:
-        """Which neurons fire at all worth speaking of, ``[C]``."""
-        return self.energy > SILENT * self.energy.max().clamp(min=TINY)
+    def active(self) -> Tensor:
+        """Whether each channel is active, ``[C]``."""
+        return self.energy > INACTIVE * self.energy.max().clamp(min=TINY)
 
     @property
     def cosines(self) -> Tensor:
-        """The Gram matrix with each neuron's energy taken out, ``[C, C]``; 0 for silent ones."""
+        """Cosines between channels' activations, ``[C, C]``; 0 for inactive channels."""
         size = self.energy.clamp(min=TINY).sqrt()
-        both = self.alive[:, None] & self.alive[None]
+        both = self.active[:, None] & self.active[None]
         return (self.gram / size[:, None] / size[None]).where(both, 0.0)
 
     def order(self) -> list[int]:
-        """Order the neurons that fire so that those of like company are neighbours.
+        """Return the active channels in an order in which similar ones are adjacent.
 
-        Leaves of a tree of clusters (mean linkage), turned so that neighbours are as alike as the
-        tree allows (Bar-Joseph, Gifford and Jaakkola 2001).
+        The order is that of the leaves of a hierarchical clustering (mean linkage), with the
+        branches arranged so that adjacent leaves are as similar as possible (Bar-Joseph, Gifford
+        and Jaakkola 2001).
         """
-        alive = self.alive.nonzero()[:, 0].tolist()
-        if len(alive) < 3:
-            return list(alive)
-        apart = (1 - self.cosines[alive][:, alive]).clamp(min=0).double()
-        apart = (apart + apart.mT) / 2
-        apart.fill_diagonal_(0)
-        condensed = squareform(apart.numpy(), checks=False)
+        active = self.active.nonzero()[:, 0].tolist()
+        if len(active) < 3:
+            return list(active)
+        distances = (1 - self.cosines[active][:, active]).clamp(min=0).double()
+        distances = (distances + distances.mT) / 2
+        distances.fill_diagonal_(0)
+        condensed = squareform(distances.numpy(), checks=False)
         tree = hierarchy.linkage(condensed, "average", optimal_ordering=True)
-        return [alive[leaf] for leaf in hierarchy.leaves_list(tree)]
+        return [active[leaf] for leaf in hierarchy.leaves_list(tree)]
 
     def pairs(self, count: int) -> list[tuple[int, int, float]]:
-        """List the pairs of neurons that fire most alike, with their cosines."""
+        """Return the pairs of channels with the largest cosines, and these cosines."""
         return _largest(self.cosines, count)
 
-    def apart_from(self, other: "ChannelCorrelations", count: int) -> list[tuple[int, int, float]]:
-        """List the pairs whose cosine differs most from that in another picture.
+    def differing_pairs(
+        self, other: "ChannelCorrelations", count: int
+    ) -> list[tuple[int, int, float]]:
+        """Return the pairs whose cosine differs most from that for another image.
 
         Returns:
-            Two neurons, and by how much more they fire together here, from -1 to 1.
+            Two channels, and their cosine minus that for the other image, from -1 to 1.
         """
-        more = self.cosines - other.cosines
-        return [(i, j, float(more[i, j])) for i, j, _ in _largest(more.abs(), count)]
+        difference = self.cosines - other.cosines
+        return [(i, j, float(difference[i, j])) for i, j, _ in _largest(difference.abs(), count)]
 
 
 def channel_correlations(network: Network, image: Tensor, layer: str) -> ChannelCorrelations:
-    """Measure how the neurons of a layer fire together in a picture ``[1, 3, H, W]``."""
-    found = network.layer(layer)
-    together, count, _ = moments(network.activations(image, [found.name])[found.name])
-    return ChannelCorrelations(found.name, (together[0] / count[0]).cpu())
+    """Compute which channels of a layer respond together to an image ``[1, 3, H, W]``."""
+    name = network.layer(layer).name
+    products, count, _ = moments(network.activations(image, [name])[name])
+    return ChannelCorrelations(name, (products[0] / count[0]).cpu())
 
 
 def _largest(values: Tensor, count: int) -> list[tuple[int, int, float]]:
-    """List the largest entries above the diagonal, the largest first."""
+    """Return row, column and value of the largest entries above the diagonal, largest first."""
     rows, cols = torch.triu_indices(len(values), len(values), offset=1)
-    best = values[rows, cols].topk(min(count, len(rows)))
-    at = best.indices.tolist()
-    return [(int(rows[it]), int(cols[it]), float(values[rows[it], cols[it]])) for it in at]
+    indices = values[rows, cols].topk(min(count, len(rows))).indices.tolist()
+    return [(int(rows[it]), int(cols[it]), float(values[rows[it], cols[it]])) for it in indices]

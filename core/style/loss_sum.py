@@ -1,4 +1,4 @@
-"""The weighted sum of style and content losses, and its gradient, tile by tile if asked."""
+"""The weighted sum of style and content losses, and its gradient, tile by tile if required."""
 
 from __future__ import annotations
 
@@ -9,138 +9,132 @@ import torch
 from torch import Tensor
 
 from core.images.tiles import Tiles
-from core.networks.network import FeatureExtractor, Network
+from core.networks.network import FeatureExtractor
+from core.optim.activations import IMAGE, Activations
 from core.optim.image_pass import ImagePass
-from core.optim.objectives import IMAGE, Activations, Objective
+from core.optim.objectives import Objective
 from core.style.losses import LayerWindow, LossTerm, Sums
 from core.style.tiled_statistics import TileWindows, tile_windows
 
 
 @dataclass(frozen=True)
 class LossSum(Objective):
-    """Costs of several layers at once, to be climbed downwards: the value is minus their sum.
+    """The weighted sum of losses, as an objective: its value is minus the sum.
 
     Attributes:
-        costs: each of them with its weight.
-        penalty: what is held against the image itself; may be none.
-        latest: what each cost was, without its weight, at the last look, ``[N]`` by name.
+        terms: the losses with their weights.
+        penalty: regulariser of the image itself; None for no regulariser.
+        latest: unweighted loss of each term in the last evaluation, ``[N]`` by name.
     """
 
-    costs: tuple[tuple[float, LossTerm], ...] = ()
+    terms: tuple[tuple[float, LossTerm], ...] = ()
     penalty: Objective | None = None
     latest: dict[str, Tensor] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
-        cls, costs: Sequence[tuple[float, LossTerm]], penalty: Objective | None = None
+        cls, terms: Sequence[tuple[float, LossTerm]], penalty: Objective | None = None
     ) -> LossSum:
-        """Join costs with their weights."""
-        layers = frozenset(cost.layer for _, cost in costs)
-        beside = frozenset() if penalty is None else penalty.layers
-        return cls(layers | beside, _never, costs=tuple(costs), penalty=penalty)
+        """Return the sum of losses with these weights."""
+        layers = frozenset(term.layer for _, term in terms)
+        penalty_layers = frozenset() if penalty is None else penalty.layers
+        return cls(layers | penalty_layers, _unused, terms=tuple(terms), penalty=penalty)
 
     def __call__(self, activations: Activations) -> Tensor:
-        """Give minus the sum of all costs, ``[N]``."""
+        """Return minus the sum of all losses, ``[N]``."""
         return self.value_from_sums(self.sums(activations), activations.get(IMAGE))
-
-    def backward(self, run: ImagePass) -> Iterator[tuple[Tensor, float]]:
-        """Do as ``Objective.backward``, but exactly, as statistics of the whole image need."""
-        if run.tiles is None:
-            yield from super().backward(run)
-            return
-        moved = run.transform(run.image, run.generator)
-        yield (
-            backward_tiled(run.network, run.extractor, self, run.image, moved, run.tiles),
-            1.0,
-        )
 
     def sums(
         self, activations: Activations, windows: Mapping[str, LayerWindow] | None = None
     ) -> tuple[Sums, ...]:
-        """Give each cost's sums over the places that count, all places by default."""
+        """Return the sums of each term over the positions in windows; by default all positions."""
         windows = windows or {}
         return tuple(
-            cost.sums(activations[cost.layer], windows.get(cost.layer, LayerWindow()))
-            for _, cost in self.costs
+            term.sums(activations[term.layer], windows.get(term.layer, LayerWindow()))
+            for _, term in self.terms
         )
 
     def value_from_sums(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
-        """Give minus the sum of all costs, ``[N]``, from each one's sums and the image."""
+        """Return minus the sum of all losses, ``[N]``, from the sums of each term and the image."""
         total: Tensor | None = None
-        for (weight, cost), own in zip(self.costs, sums, strict=True):
-            worth = cost.loss(own)
-            self.latest[cost.name] = worth.detach()
-            total = weight * worth if total is None else total + weight * worth
+        for (weight, term), term_sums in zip(self.terms, sums, strict=True):
+            loss = term.loss(term_sums)
+            self.latest[term.name] = loss.detach()
+            total = weight * loss if total is None else total + weight * loss
         if self.penalty is not None and image is not None:
-            beside = self.penalty({IMAGE: image})
-            total = beside if total is None else total + beside
+            penalty = self.penalty({IMAGE: image})
+            total = penalty if total is None else total + penalty
         if total is None:
-            raise ValueError("there is nothing to judge by")
+            raise ValueError("a sum of losses needs a term or a penalty")
         return -total
 
+    def _backward_tiled(
+        self, image_pass: ImagePass, tiles: Tiles
+    ) -> Iterator[tuple[Tensor, float]]:
+        """Do the same as ``backward`` tile by tile; memory holds the activations of one tile.
 
-def _never(activations: Activations) -> Tensor:
+        Unlike in ``Objective``, the losses are those of the whole image, as statistics of single
+        tiles differ from them. A first pass over the tiles adds up the sums. A second pass
+        backpropagates the gradient of the losses with respect to the sums. If the margin of the
+        tiles is at least half the receptive field of the layers, value and gradient are those
+        without tiles.
+        """
+        image, extractor = image_pass.image, image_pass.extractor
+        moved = image_pass.transform(image, image_pass.generator)
+        size = (moved.shape[2], moved.shape[3])
+        cover = tile_windows(
+            image_pass.network, (term.layer for _, term in self.terms), tiles, size
+        )
+        detached = moved.detach()
+        sums = sum_over_tiles(extractor, self, detached, cover)
+        with torch.enable_grad():
+            leaves = [tuple(it.requires_grad_() for it in term_sums) for term_sums in sums]
+            image_leaf = image.detach().requires_grad_()
+            value = self.value_from_sums(leaves, image_leaf)
+            inputs = [image_leaf, *(it for term_leaves in leaves for it in term_leaves)]
+            penalty_gradient, *sum_gradients = torch.autograd.grad(
+                -value.sum(), inputs, allow_unused=True
+            )
+        gradient = torch.zeros_like(detached)
+        for tile_window in cover:
+            rows, cols = tile_window.tile.padded
+            part = detached[..., rows, cols].clone().requires_grad_()
+            outputs, output_gradients = [], []
+            part_sums = _tile_sums(extractor, self, part, tile_window)
+            flat_sums = (it for term_sums in part_sums for it in term_sums)
+            for output, output_gradient in zip(flat_sums, sum_gradients, strict=True):
+                # Sums that no loss reads have no gradient, and counts do not depend on pixels.
+                if output_gradient is not None and output.requires_grad:
+                    outputs.append(output)
+                    output_gradients.append(output_gradient)
+            gradient[..., rows, cols] += torch.autograd.grad(outputs, part, output_gradients)[0]
+        if penalty_gradient is not None:
+            image.backward(penalty_gradient, retain_graph=True)  # type: ignore[no-untyped-call]
+        moved.backward(gradient)  # type: ignore[no-untyped-call]
+        yield value.detach(), 1.0
+
+
+def _unused(activations: Activations) -> Tensor:
+    """Stand in for ``Objective.value``, which ``LossSum.__call__`` replaces."""
     raise NotImplementedError
-
-
-def backward_tiled(
-    network: Network,
-    extractor: FeatureExtractor,
-    costs: LossSum,
-    image: Tensor,
-    moved: Tensor,
-    tiles: Tiles,
-) -> Tensor:
-    """Send the gradient of costs into images ``[N, 3, H, W]``, and give minus the costs, ``[N]``.
-
-    The network sees the images as moved, ``[N, 3, H', W']``.
-
-    Where tiles see as far around their own places as these see, both are as without tiles.
-    """
-    size = (moved.shape[2], moved.shape[3])
-    cover = tile_windows(network, (cost.layer for _, cost in costs.costs), tiles, size)
-    still = moved.detach()
-    sums = sum_over_tiles(extractor, costs, still, cover)
-    with torch.enable_grad():
-        leaves = [tuple(it.requires_grad_() for it in own) for own in sums]
-        bare = image.detach().requires_grad_()
-        value = costs.value_from_sums(leaves, bare)
-        wanted = [it for own in leaves for it in own]
-        slopes = torch.autograd.grad(-value.sum(), [bare, *wanted], allow_unused=True)
-    slope = torch.zeros_like(still)
-    for piece in cover:
-        rows, cols = piece.tile.padded
-        seen = still[..., rows, cols].clone().requires_grad_()
-        own = [it for part in _sums(extractor, costs, seen, piece) for it in part]
-        # Sums that no cost reads, or that no pixel changes, have no slope.
-        live = [
-            (it, by)
-            for it, by in zip(own, slopes[1:], strict=True)
-            if by is not None and it.requires_grad
-        ]
-        outputs, by = [it for it, _ in live], [it for _, it in live]
-        slope[..., rows, cols] += torch.autograd.grad(outputs, seen, by)[0]
-    if slopes[0] is not None:
-        image.backward(slopes[0], retain_graph=True)  # type: ignore[no-untyped-call]
-    moved.backward(slope)  # type: ignore[no-untyped-call]
-    return value.detach()
 
 
 @torch.no_grad()
 def sum_over_tiles(
-    extractor: FeatureExtractor, costs: LossSum, image: Tensor, cover: list[TileWindows]
+    extractor: FeatureExtractor, losses: LossSum, image: Tensor, cover: list[TileWindows]
 ) -> list[Sums]:
-    """Give each cost's sums over a whole picture ``[N, 3, H, W]``, a tile at a time."""
+    """Return the sums of each term over whole images ``[N, 3, H, W]``, computed tile by tile."""
     total: list[Sums] = []
-    for piece in cover:
-        rows, cols = piece.tile.padded
-        own = _sums(extractor, costs, image[..., rows, cols], piece)
-        pairs = zip(total, own, strict=True)
-        total = [tuple(map(torch.add, *pair)) for pair in pairs] if total else list(own)
+    for tile_window in cover:
+        rows, cols = tile_window.tile.padded
+        tile_sums = _tile_sums(extractor, losses, image[..., rows, cols], tile_window)
+        pairs = zip(total, tile_sums, strict=True)
+        total = [tuple(map(torch.add, *pair)) for pair in pairs] if total else list(tile_sums)
     return total
 
 
-def _sums(
-    extractor: FeatureExtractor, costs: LossSum, seen: Tensor, piece: TileWindows
+def _tile_sums(
+    extractor: FeatureExtractor, losses: LossSum, part: Tensor, tile_window: TileWindows
 ) -> tuple[Sums, ...]:
-    return costs.sums(extractor(seen), piece.windows)
+    """Return the sums of each term over the tile's own positions, from its pixels."""
+    return losses.sums(extractor(part), tile_window.windows)

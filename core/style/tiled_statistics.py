@@ -1,9 +1,7 @@
-"""Costs of a whole picture, and their gradient, exactly, though only a tile is ever looked at.
+"""Activations and statistics of whole images, computed tile by tile to bound memory.
 
-How channels fire together is a property of the whole picture, so tiles cannot be judged one by one.
-But costs are functions of sums over places, and sums add up over tiles: one pass adds them up, they
-are judged, and a second pass sends the gradient of each sum back through each tile. Memory holds
-the activations of one tile.
+Every position of a layer belongs to exactly one tile, so sums over positions are exact when those
+of the tiles are added up. ``core.style.loss_sum`` computes losses and gradients from them.
 """
 
 import math
@@ -20,17 +18,18 @@ from core.networks.network import Network
 from core.style import losses
 from core.style.losses import LayerWindow, Sums
 
-# Pixels that every network takes, and that cost little.
+# Shorter side, in pixels, of the strips on which layer sizes are measured: large enough for every
+# network, and small enough to be cheap.
 STRIP = 64
 
 
 @dataclass(frozen=True)
 class TileWindows:
-    """A tile, and which places of each layer are its own.
+    """A tile, and the positions of each layer that belong to it.
 
     Attributes:
         tile: the tile.
-        windows: of each layer, by its name.
+        windows: the positions by layer name.
     """
 
     tile: Tile
@@ -40,16 +39,16 @@ class TileWindows:
 def tile_windows(
     network: Network, names: Iterable[str], tiles: Tiles, size: tuple[int, int]
 ) -> list[TileWindows]:
-    """Cut a picture of (height, width) up so that each place of each layer is one tile's own.
+    """Return the tiles of an image; each position of each layer belongs to exactly one tile.
 
     Args:
-        network: whose layers.
-        names: of the layers whose places are shared out.
-        tiles: how large tiles are.
-        size: of the picture.
+        network: the network.
+        names: names of its layers.
+        tiles: size and margin of the tiles.
+        size: (height, width) of the image.
 
     Raises:
-        ExplorerError: a layer has no places of a known stride, so it needs the whole picture.
+        ExplorerError: a layer's stride or receptive field is unknown, so it needs the whole image.
     """
     layers = [network.layer(name) for name in names]
     cover = list(tiles.fixed(size))
@@ -64,51 +63,56 @@ def tile_windows(
 def activations(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles
 ) -> dict[str, Tensor]:
-    """Look at a picture ``[1, 3, H, W]`` tile by tile; give each layer's ``[1, C, h, w]``."""
+    """Return the activations of each layer, ``[1, C, h, w]``, for an image ``[1, 3, H, W]``."""
     parts: dict[str, list[tuple[Box, Tensor]]] = {name: [] for name in names}
-    for windows, seen in _looks(network, image, names, tiles):
+    for windows, own in _own_activations(network, image, names, tiles):
         for name, window in windows.items():
-            own = seen[name][..., window.within[0], window.within[1]]
-            parts[name].append((window.whole, own))
-    return {name: _joined(own) for name, own in parts.items()}
+            parts[name].append((window.whole, own[name]))
+    return {name: _assemble(layer_parts) for name, layer_parts in parts.items()}
 
 
 def moments(network: Network, image: Tensor, names: Sequence[str], tiles: Tiles) -> dict[str, Sums]:
-    """Add up ``style_losses.moments`` of a picture ``[1, 3, H, W]``, tile by tile, by layer."""
+    """Return ``losses.moments`` of each layer for an image ``[1, 3, H, W]``."""
     total: dict[str, Sums] = {}
-    for windows, seen in _looks(network, image, names, tiles):
-        for name, window in windows.items():
-            own = losses.moments(seen[name][..., window.within[0], window.within[1]])
-            total[name] = tuple(map(torch.add, total[name], own)) if name in total else own
+    for _, own in _own_activations(network, image, names, tiles):
+        for name, values in own.items():
+            sums = losses.moments(values)
+            total[name] = tuple(map(torch.add, total[name], sums)) if name in total else sums
     return total
 
 
 def layer_sizes(
     network: Network, names: Sequence[str], size: tuple[int, int]
 ) -> dict[str, tuple[int, int]]:
-    """Tell how many (rows, columns) layers have on a picture of (height, width).
+    """Return the (rows, columns) of layers for an image of (height, width).
 
-    Rows depend on the height alone, and columns on the width, so that two thin strips tell.
+    Rows depend only on the height and columns only on the width, so a vertical and a horizontal
+    strip are enough.
     """
-    thin = min(STRIP, *size)
-    strips = (torch.zeros(1, 3, size[0], thin), torch.zeros(1, 3, thin, size[1]))
-    tall, broad = (network.activations(strip, names) for strip in strips)
-    return {name: (tall[name].shape[2], broad[name].shape[3]) for name in names}
+    shorter = min(STRIP, *size)
+    strips = (torch.zeros(1, 3, size[0], shorter), torch.zeros(1, 3, shorter, size[1]))
+    vertical, horizontal = (network.activations(strip, names) for strip in strips)
+    return {name: (vertical[name].shape[2], horizontal[name].shape[3]) for name in names}
 
 
 @torch.no_grad()
-def _looks(
+def _own_activations(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles
 ) -> Iterator[tuple[Mapping[str, LayerWindow], dict[str, Tensor]]]:
-    """Look at a picture tile by tile."""
+    """Yield, tile by tile, the windows of layers and the activations in them, by layer name."""
     extractor = network.extractor(names, for_gradients=True)
-    for piece in tile_windows(network, names, tiles, _size(image)):
-        rows, cols = piece.tile.padded
-        yield piece.windows, extractor(image[..., rows, cols])
+    for tile_window in tile_windows(network, names, tiles, (image.shape[2], image.shape[3])):
+        rows, cols = tile_window.tile.padded
+        activations = extractor(image[..., rows, cols])
+        own = {
+            name: activations[name][..., window.within[0], window.within[1]]
+            for name, window in tile_window.windows.items()
+        }
+        yield tile_window.windows, own
 
 
-def _joined(parts: list[tuple[Box, Tensor]]) -> Tensor:
-    """Put what tiles have of their own together."""
+def _assemble(parts: list[tuple[Box, Tensor]]) -> Tensor:
+    """Return the activations of a whole layer from the positions of its tiles."""
     _, first = parts[0]
     if len(parts) == 1:
         return first
@@ -121,11 +125,8 @@ def _joined(parts: list[tuple[Box, Tensor]]) -> Tensor:
     return joined
 
 
-def _size(image: Tensor) -> tuple[int, int]:
-    return image.shape[2], image.shape[3]
-
-
 def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> LayerWindow:
+    """Return the positions of a layer that belong to a tile of an image of (height, width)."""
     if layer.spans is None or layer.stride is None:
         raise ExplorerError(
             f"layer {layer.name} sees the whole picture at once; "
@@ -137,11 +138,12 @@ def _window(layer: Layer, tile: Tile, size: tuple[int, int]) -> LayerWindow:
         if span.window is None:
             raise ExplorerError(f"layer {layer.name} needs the whole picture; choose a smaller one")
         centre = sum(span.window) / 2
-        own, seen = tile.interior[axis], tile.padded[axis]
-        before = seen.start // stride
-        # Places of which the middle lies within; the outermost tiles have all that is beyond.
-        first = 0 if own.start == 0 else math.ceil((own.start - centre) / stride)
-        last = None if own.stop == size[axis] else math.ceil((own.stop - centre) / stride)
+        interior, padded = tile.interior[axis], tile.padded[axis]
+        before = padded.start // stride
+        # A position belongs to the tile that contains the centre of its receptive field. Positions
+        # whose centre is outside the image belong to the nearest tile.
+        first = 0 if interior.start == 0 else math.ceil((interior.start - centre) / stride)
+        last = None if interior.stop == size[axis] else math.ceil((interior.stop - centre) / stride)
         within.append(slice(first - before, None if last is None else last - before))
         whole.append(slice(first, last))
     return LayerWindow((within[0], within[1]), (whole[0], whole[1]))

@@ -1,10 +1,10 @@
-"""Style transfer: a picture climbs towards the content of one picture and the style of others.
+"""Style transfer: an image with the content of one image and the style of others.
 
-Content is what a layer sees, and style is how its channels fire together (Gatys, Ecker and Bethge,
-"Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; ``core.style.losses`` has the
-formulas). The picture grows: it is painted small first, where strokes span what they should span
-and steps cost little, and what was painted is enlarged and painted on. Either part alone makes a
-texture (style only, from noise) or a reconstruction (content only, from noise).
+Content is a layer's activations, and style is which of its channels respond together (Gatys, Ecker
+and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016;
+``core.style.losses`` has the formulas). The image is optimised at growing sizes. At small sizes
+steps are cheap, and receptive fields cover large structures. Style alone, from noise, makes a
+texture; content alone, from noise, makes a reconstruction.
 """
 
 import json
@@ -26,32 +26,33 @@ from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
 from core.progress import LossHistory, Progress, downsample_curve
 from core.recipes.style import StyleRecipe
-from core.style import loss_sum, tiled_statistics
-from core.style.defaults import default_settings, variation
+from core.style.defaults import default_settings, variation_weight
 from core.style.loss_builder import (
-    FRAME,
+    PADDING,
     StyleInputs,
     build_losses,
     gradient_norms,
     noise_image,
     plan_tiles,
 )
-from core.style.loss_sum import LossSum
+from core.style.loss_sum import LossSum, sum_over_tiles
 from core.style.style_canvas import AdamState, StyleCanvas
+from core.style.tiled_statistics import tile_windows
 
-# No size is added for less than this part of a growth.
-SPARED = 0.1
+# Growth that remains after whole steps by the recipe's ``scale`` is spread over these steps if it
+# is at most ``scale`` to this power. Otherwise there is one more step.
+MIN_EXTRA_GROWTH = 0.1
 
 
 @dataclass(frozen=True)
 class StylePicture:
-    """A finished picture.
+    """The finished picture of a style transfer.
 
     Attributes:
-        part: 0.
+        part: always 0.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
-        facts: ``losses``, JSON: each cost by its name, as ``start`` and ``end`` at full size and
-            ``curve``, its course over all steps.
+        facts: ``losses``, JSON with each loss by its name: ``start`` and ``end`` at full size, and
+            ``curve``, the values over all steps.
     """
 
     part: int
@@ -60,15 +61,15 @@ class StylePicture:
 
 
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
-    """Write the recipe of a style transfer, a texture or a reconstruction.
+    """Return the recipe of a style transfer, a texture or a reconstruction.
 
-    Layers, balance and what else is not named, or None, are the usual ones of the network; the cost
-    of variation of a reconstruction is that of its layers.
+    Settings that are missing or None have the network's defaults. The default weight of the
+    variation penalty of a reconstruction depends on its layers.
 
     Args:
         network: the loaded network.
-        seed: where all chance comes from.
-        settings: of ``StyleRecipe``.
+        seed: seed of all random numbers.
+        settings: fields of ``StyleRecipe``.
 
     Raises:
         UnknownName: there is no such layer.
@@ -81,18 +82,22 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     if not chosen.get("content"):
         chosen["content_layers"] = ()
     for name in ("content_layers", "style_layers"):
-        found = [network.layer(it).name for it in chosen[name]]
-        chosen[name] = tuple(dict.fromkeys(found))
+        names = [network.layer(it).name for it in chosen[name]]
+        chosen[name] = tuple(dict.fromkeys(names))
     if chosen["content_layers"] and not chosen["style_layers"]:
         layers = [network.layer(it) for it in chosen["content_layers"]]
-        chosen.setdefault("variation", variation(layers))
+        chosen.setdefault("variation", variation_weight(layers))
     recipe = StyleRecipe(network=network.name, weights=network.fingerprint, seed=seed, **chosen)
     check(network, recipe)
     return recipe
 
 
 def check(network: Network, recipe: StyleRecipe) -> None:
-    """Refuse a recipe of other weights, or whose layers the network lacks."""
+    """Check that a recipe is for these weights, and that its layers exist and have positions.
+
+    Raises:
+        ExplorerError: the recipe does not fit the network.
+    """
     network.check_recipe(recipe)
     for name in (*recipe.content_layers, *recipe.style_layers):
         if network.layer(name).size is None:
@@ -102,65 +107,66 @@ def check(network: Network, recipe: StyleRecipe) -> None:
 def render(
     network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    """Paint, and report every step; the last record brings the picture.
+    """Render a style transfer; yield progress after every step, and at the end the picture.
 
     ``done`` and ``total`` count pixels times steps.
 
     Args:
         network: the loaded network.
-        recipe: what to paint.
-        inputs: the encoded pictures that ``recipe.inputs`` name.
+        recipe: what to render.
+        inputs: the encoded images of ``recipe.inputs`` by fingerprint.
 
     Raises:
-        ExplorerError: the recipe was written for other weights, or names what is not there.
+        ExplorerError: the recipe is for other weights, or an input is missing.
     """
     check(network, recipe)
     network = style_variant(network, recipe.pooling)
-    subjects = open_inputs(recipe, inputs, network.device)
-    strength = gradient_norms(network, recipe, subjects)
-    sizes = plan_scales(recipe, subjects.size)
+    opened = open_inputs(recipe, inputs, network.device)
+    norms = gradient_norms(network, recipe, opened)
+    sizes = plan_scales(recipe, opened.size)
     total = recipe.steps * sum(height * width for height, width in sizes)
-    image = initial_image(recipe, subjects, sizes[0])
-    momentum: AdamState | None = None
+    image = initial_image(recipe, opened, sizes[0])
+    adam_state: AdamState | None = None
     curves: dict[str, list[float]] = defaultdict(list)
     history = LossHistory(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for size in sizes:
-        costs = build_losses(network, recipe, subjects, size, strength)
-        easel = _canvas(
-            recipe,
-            subjects,
-            upscale(image, initial_image(recipe, subjects, size), recipe),
-            momentum,
-        )
-        for _ in ascend(network, costs, easel, _settings(network, recipe, size), FRAME, generator):
+        losses = build_losses(network, recipe, opened, size, norms)
+        image = upscale(image, initial_image(recipe, opened, size), recipe)
+        canvas = _canvas(recipe, opened, image, adam_state)
+        settings = _settings(network, recipe, size)
+        for _ in ascend(network, losses, canvas, settings, PADDING, generator):
             done += size[0] * size[1]
-            for name, value in costs.latest.items():
+            for name, value in losses.latest.items():
                 curves[name].append(float(value[0]))
-            yield Progress(done, total, {0: easel.painted[0]}, history=history)
-        image, momentum = easel.painted, easel.momentum
-    start = evaluate_losses(network, recipe, costs, initial_image(recipe, subjects, sizes[-1]))
-    end = evaluate_losses(network, recipe, costs, image)
-    told = {
+            yield Progress(done, total, {0: canvas.result[0]}, history=history)
+        image, adam_state = canvas.result, canvas.adam_state
+    start = evaluate_losses(network, recipe, losses, initial_image(recipe, opened, sizes[-1]))
+    end = evaluate_losses(network, recipe, losses, image)
+    summary = {
         name: {"start": start[name], "end": end[name], "curve": downsample_curve(curves[name])}
         for name in end
     }
     finished = image
-    if recipe.colours == "light" and subjects.photograph is not None:
-        finished = with_chroma_of(image, subjects.photograph)
-    picture = StylePicture(0, finished[0].cpu(), {"losses": json.dumps(told)})
+    if recipe.colours == "light" and opened.photograph is not None:
+        finished = with_chroma_of(image, opened.photograph)
+    picture = StylePicture(0, finished[0].cpu(), {"losses": json.dumps(summary)})
     yield Progress(total, total, {}, (picture,))
 
 
 def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """List the (height, width) that a picture of a size is painted at, small ones first.
+    """Return the (height, width) of all sizes of an optimisation, the smallest first.
 
-    The first is the recipe's smallest, and all grow by the same factor: its scale, or whatever less
-    or hardly more leads to the size.
+    The longer side of the first size is the recipe's ``smallest``. All sizes grow by the same
+    factor. It is at most about the recipe's ``scale``, see ``MIN_EXTRA_GROWTH``.
+
+    Args:
+        recipe: the recipe.
+        size: final (height, width).
     """
-    larger = max(1.0, max(size) / recipe.smallest)
-    count = math.ceil(math.log(larger) / math.log(recipe.scale) - SPARED)
-    factors = [larger ** (-after / count) for after in range(count, 0, -1)]
+    growth = max(1.0, max(size) / recipe.smallest)
+    count = math.ceil(math.log(growth) / math.log(recipe.scale) - MIN_EXTRA_GROWTH)
+    factors = [growth ** (-after / count) for after in range(count, 0, -1)]
     return [
         (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
         for factor in (*factors, 1.0)
@@ -168,16 +174,16 @@ def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, i
 
 
 def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
-    """Enlarge a picture to the next size, and give it the detail that its start has there.
+    """Enlarge an image to the next size, with the details of the initial image of that size.
 
-    What differs between the picture and its start is enlarged and laid onto the start: a picture
-    that is merely enlarged would have to find the photograph's windows again. Noise has nothing to
-    give.
+    The difference between the image and its initial image is enlarged and added to the larger
+    initial image. Enlarging the image alone would lose the photograph's details. Noise has no
+    details, so an image from noise is only enlarged.
 
     Args:
-        image: ``[1, 3, h, w]``, painted at the size before.
-        start: ``[1, 3, H, W]``, what would be started from at this size.
-        recipe: says what that is.
+        image: result of the size before, ``[1, 3, h, w]``.
+        start: initial image of the next size, ``[1, 3, H, W]``.
+        recipe: the recipe, with the kind of initial image.
     """
     size = _size(start)
     if recipe.init == "noise" or _size(image) == size:
@@ -186,33 +192,33 @@ def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
     return (start + change).clamp(0, 1)
 
 
-def initial_image(recipe: StyleRecipe, subjects: StyleInputs, size: tuple[int, int]) -> Tensor:
-    """Give what a picture of (height, width) starts from, ``[1, 3, H, W]`` in ``[0, 1]``."""
-    picture = subjects.content if recipe.init == "content" else subjects.start
-    if picture is not None:
-        return resize_image(picture, size).clamp(0, 1)
-    return noise_image(recipe.seed, size).to(subjects.device)
+def initial_image(recipe: StyleRecipe, inputs: StyleInputs, size: tuple[int, int]) -> Tensor:
+    """Return the initial image of (height, width), ``[1, 3, H, W]`` in ``[0, 1]``."""
+    image = inputs.content if recipe.init == "content" else inputs.start
+    if image is not None:
+        return resize_image(image, size).clamp(0, 1)
+    return noise_image(recipe.seed, size).to(inputs.device)
 
 
 def evaluate_losses(
-    network: Network, recipe: StyleRecipe, costs: LossSum, image: Tensor
+    network: Network, recipe: StyleRecipe, losses: LossSum, image: Tensor
 ) -> dict[str, float]:
-    """Measure each cost of a picture ``[1, 3, H, W]``, by its name."""
-    layers = [cost.layer for _, cost in costs.costs]
+    """Return the unweighted loss of each term for an image ``[1, 3, H, W]``, by its name."""
+    layers = [term.layer for _, term in losses.terms]
     extractor = network.extractor(layers, for_gradients=True)
-    seen = FRAME(image)
-    cover = tiled_statistics.tile_windows(network, layers, plan_tiles(network, recipe), _size(seen))
-    costs.value_from_sums(loss_sum.sum_over_tiles(extractor, costs, seen, cover), image)
-    return {name: float(value[0]) for name, value in costs.latest.items()}
+    padded = PADDING(image)
+    cover = tile_windows(network, layers, plan_tiles(network, recipe), _size(padded))
+    losses.value_from_sums(sum_over_tiles(extractor, losses, padded, cover), image)
+    return {name: float(value[0]) for name, value in losses.latest.items()}
 
 
 def open_inputs(
     recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.device
 ) -> StyleInputs:
-    """Open the pictures that a recipe names, the paintings in the colours that are wanted.
+    """Open the images of a recipe, with colours matched if the recipe asks for it.
 
     Raises:
-        ExplorerError: one of them is missing.
+        ExplorerError: an image is missing, or a mask is black everywhere.
     """
 
     def open_one(fingerprint: str, longer: int | None) -> Tensor:
@@ -242,18 +248,20 @@ def open_inputs(
 
 
 def _canvas(
-    recipe: StyleRecipe, subjects: StyleInputs, image: Tensor, momentum: AdamState | None
+    recipe: StyleRecipe, inputs: StyleInputs, image: Tensor, adam_state: AdamState | None
 ) -> StyleCanvas:
+    """Return the canvas of one size, with an image of that size and Adam's state of the last."""
     size = _size(image)
     base = mask = None
-    if subjects.mask is not None and subjects.content is not None:
-        base = resize_image(subjects.content, size).clamp(0, 1)
-        mask = resize_image(subjects.mask, size).clamp(0, 1)
-    carried = None if momentum is None else momentum.resized(size)
-    return StyleCanvas(image, recipe.rate, recipe.method, carried, base, mask)
+    if inputs.mask is not None and inputs.content is not None:
+        base = resize_image(inputs.content, size).clamp(0, 1)
+        mask = resize_image(inputs.mask, size).clamp(0, 1)
+    resized = None if adam_state is None else adam_state.resized(size)
+    return StyleCanvas(image, recipe.rate, recipe.method, resized, base, mask)
 
 
 def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:
+    """Return the settings of the ascent at one size."""
     tiles = plan_tiles(network, recipe) if max(size) > recipe.tile else None
     return AscentSettings(recipe.steps, cooldown=0, patience=0, redirect_relu_steps=0, tiles=tiles)
 

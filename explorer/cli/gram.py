@@ -82,7 +82,7 @@ def _report(
         "image": image,
         "layer": found.layer,
         "channels": len(found.gram),
-        "silent": int((~found.alive).sum()),
+        "silent": int((~found.active).sum()),
         "order": found.order(),
         "pairs": [
             {"neurons": [one, other], "names": [names[one], names[other]], "cosine": cosine}

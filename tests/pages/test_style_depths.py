@@ -58,7 +58,7 @@ def grids(app: AppTest) -> dict[str, list[dict[str, Any]]]:
 def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(studio: Studio) -> None:
     app = visit("style_depths")
     (shown,) = matrices(app)
-    depths = grid.spread(studio.network, grid.USUAL_DEPTHS)
+    depths = grid.spread(studio.network, grid.DEFAULT_DEPTHS)
     assert [it["name"] for it in shown["columns"]] == list(depths)
     assert [it["head"]["name"] for it in shown["rows"]] == list(depths)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
@@ -119,7 +119,7 @@ def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
 
 def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
     app = visit("style_depths", cell="matrix-2-1")
-    depths = grid.spread(studio.network, grid.USUAL_DEPTHS)
+    depths = grid.spread(studio.network, grid.DEFAULT_DEPTHS)
     assert f"Style by {depths[1]}, content by {depths[0]}" in html(app)
     (link,) = [it.proto for it in app.get("page_link")]
     assert f"style_layers={depths[1]}" in link.query_string
@@ -192,7 +192,7 @@ def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None
         gram = seen @ seen.T / seen.shape[1]
         size = gram.diagonal().sqrt()
         expected = gram / size[:, None] / size[None]
-        alive = told.alive[:, None] & told.alive[None]
+        alive = told.active[:, None] & told.active[None]
         torch.testing.assert_close(
             told.cosines.double(), expected.where(alive, 0.0), rtol=1e-3, atol=1e-4
         )

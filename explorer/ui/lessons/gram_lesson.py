@@ -96,7 +96,7 @@ def _pair(
     other: PickedImage,
 ) -> None:
     """Show the two neurons whose company differs most between the paintings."""
-    pairs = found[0].apart_from(found[1], 1)
+    pairs = found[0].differing_pairs(found[1], 1)
     if not pairs or one.name == other.name:
         st.caption("Choose two paintings that differ.")
         return

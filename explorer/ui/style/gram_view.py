@@ -175,7 +175,7 @@ def notable_pairs(company: GramView) -> dict[str, list[Pair]]:
         return kept[:PAIRS]
 
     count = company.layer.channels**2
-    every = company.painted.apart_from(company.seen, count)
+    every = company.painted.differing_pairs(company.seen, count)
     most, more, less = heard(company.painted.pairs(count)), heard(every), heard(every, -1)
     found = {
         "Most together in the painting": most,

@@ -1,4 +1,4 @@
-"""The canvas of dreams, against slow references."""
+"""The canvas of dreams, compared with slow reference implementations."""
 
 import itertools
 import math
@@ -8,13 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.dreams.dream_canvas import BANDS, COARSER, DreamCanvas, equalise_bands, root_mean_square
+from core.dreams.dream_canvas import (
+    BANDS,
+    COARSER_GAIN,
+    DreamCanvas,
+    equalise_bands,
+    root_mean_square,
+)
 from core.images.colours import CHROMA_SHARE, limit_chroma, with_chroma_of
 from core.optim.canvases import COLOUR_CORRELATION
 
 
 def halved(image: Tensor) -> Tensor:
-    """The mean of two by two pixels, pixel by pixel; of fewer at an odd border."""
+    """Return means of two by two pixels, of fewer at a border of odd length, in a loop."""
     height, width = image.shape[2:]
     small = torch.zeros(1, 3, -(-height // 2), -(-width // 2), dtype=image.dtype)
     for row in range(small.shape[2]):
@@ -25,7 +31,7 @@ def halved(image: Tensor) -> Tensor:
 
 
 def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear interpolation, pixel by pixel."""
+    """Return an image enlarged by bilinear interpolation, in a loop over pixels."""
     large = torch.zeros(1, 3, *size, dtype=image.dtype)
     for row in range(size[0]):
         for col in range(size[1]):
@@ -42,7 +48,7 @@ def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def slow_bands(gradient: Tensor, bands: int) -> Tensor:
-    """Take the pyramid apart band by band, and add the bands up again at full size."""
+    """Compute the bands of the pyramid, normalise each, and add them up at full size."""
     levels = [gradient]
     for _ in range(bands - 1):
         levels.append(halved(levels[-1]))
@@ -53,7 +59,7 @@ def slow_bands(gradient: Tensor, bands: int) -> Tensor:
     found = [band / band.square().mean().sqrt() for band in found]
     whole = found[-1]
     for band in reversed(found[:-1]):
-        whole = band + COARSER * enlarged(whole, (band.shape[2], band.shape[3]))
+        whole = band + COARSER_GAIN * enlarged(whole, (band.shape[2], band.shape[3]))
     return whole
 
 
@@ -61,7 +67,7 @@ def slow_bands(gradient: Tensor, bands: int) -> Tensor:
 def test_every_band_counts_the_same(size: tuple[int, int]) -> None:
     generator = torch.Generator().manual_seed(1)
     gradient = torch.randn(1, 3, *size, generator=generator, dtype=torch.float64)
-    # Fine grain that drowns everything else must not do so afterwards.
+    # A high frequency a hundred times as strong as all others.
     gradient += 100 * (torch.arange(size[1]) % 2)
     wanted = slow_bands(gradient, BANDS)
     equalise_bands(gradient)
@@ -102,7 +108,7 @@ def test_colours_are_as_calm_as_those_of_natural_pictures() -> None:
 
 
 def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
-    photograph = photograph * 0.5 + 0.25  # nothing may leave the range, where it is cut off
+    photograph = photograph * 0.5 + 0.25  # no pixel may be clamped
     before = photograph.clone()
     canvas = DreamCanvas(photograph, None, None, (0.0, 0.06), steps=3)
     generator = torch.Generator().manual_seed(2)
@@ -111,7 +117,7 @@ def test_the_change_is_brought_to_its_strength(photograph: Tensor) -> None:
         canvas.values.grad = torch.randn(canvas.values.shape, generator=generator)
         canvas.refine_gradients()
         optimiser.step()
-        canvas.settle()
+        canvas.finish_step()
         change = (canvas.values - photograph).detach()
         wanted = 0.02 * (step + 1)
         assert math.sqrt(float(change.square().mean())) == pytest.approx(wanted, rel=0.01)
@@ -127,7 +133,7 @@ def test_nothing_changes_outside_the_mask(photograph: Tensor) -> None:
     canvas.values.grad = torch.randn(canvas.values.shape)
     canvas.refine_gradients()
     optimiser.step()
-    canvas.settle()
+    canvas.finish_step()
     assert torch.equal(canvas.values[..., 20:], photograph[..., 20:])
     inside = (canvas.values - photograph)[..., :20].square().mean().sqrt()
     assert float(inside.detach()) == pytest.approx(0.1, rel=0.1)

@@ -1,4 +1,4 @@
-"""Films of dreams: every frame goes on from the one before, whoever made that."""
+"""Films of dreams: every frame depends only on its inputs and the frame before."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def sketchnet() -> Network:
 
 
 def keep(inputs: Inputs, image: Tensor | str) -> str:
-    """Put a picture or a sample among the inputs, and give its fingerprint."""
+    """Add an image or a sample to the inputs, and return its fingerprint."""
     opened = samples.picture(image) if isinstance(image, str) else image_io.to_picture(image)
     fingerprint = image_io.fingerprint(opened)
     inputs[fingerprint] = image_io.encode_png(opened)
@@ -41,7 +41,7 @@ def opened(inputs: Inputs, fingerprint: str, size: int) -> Tensor:
 
 
 def dream(network: Network, inputs: Inputs, recipe: DreamRecipe) -> list[Tensor]:
-    """Dream a film, and give its frames, each of which is as its file would be."""
+    """Render a film, and return its frames."""
     found, parts = [], []
     for progress in render_dreams.render(network, recipe, inputs):
         assert 0 <= progress.done <= progress.total
@@ -52,14 +52,14 @@ def dream(network: Network, inputs: Inputs, recipe: DreamRecipe) -> list[Tensor]
 
 
 def clip(inputs: Inputs, count: int) -> tuple[str, ...]:
-    """A clip in which the camera moves to the right over a photograph."""
+    """Return a clip in which the camera moves to the right over a photograph."""
     photograph = np.asarray(samples.picture("cat"))
     cuts = (photograph[:240, 6 * at : 6 * at + 320].copy() for at in range(count))
     return tuple(keep(inputs, image_io.from_bytes(torch.from_numpy(cut)[None])) for cut in cuts)
 
 
 def one_after_the_other(network: Network, inputs: Inputs, film: DreamRecipe) -> list[Tensor]:
-    """Dream every frame by itself, with no more than it needs: the saved frame before, mostly."""
+    """Render every frame separately, from only its own inputs and the saved frame before."""
     made: list[Tensor] = []
     for part in film.parts():
         given = {it: inputs[it] for it in part.inputs_with_previous}
@@ -76,7 +76,7 @@ def test_a_zoom_is_the_same_in_one_piece_or_frame_by_frame(sketchnet: Network) -
     alone = one_after_the_other(sketchnet, inputs, film)
     assert all(torch.equal(*pair) for pair in zip(together, alone, strict=True))
     assert not any(torch.equal(*pair) for pair in itertools.pairwise(together))
-    # From nothing, the frames before are dreamt as well.
+    # Without the frame before among the inputs, it is rendered as well.
     assert torch.equal(dream(sketchnet, inputs, film.parts()[3])[0], together[3])
 
 
@@ -90,11 +90,11 @@ def test_a_clip_is_the_same_in_one_piece_or_frame_by_frame(sketchnet: Network) -
     assert all(torch.equal(*pair) for pair in zip(together, alone, strict=True))
     for frame, own in zip(together, (first, *rest), strict=True):
         change = (frame - opened(inputs, own, 64)).square().mean().sqrt()
-        assert float(change) == pytest.approx(render_dreams.USUAL_STRENGTH, rel=0.1)
+        assert float(change) == pytest.approx(render_dreams.UNIT_STRENGTH, rel=0.1)
 
 
 def test_a_clip_keeps_its_dream(sketchnet: Network) -> None:
-    """What is dreamt on a thing stays on it: frames alone would dream of something else each."""
+    """The change moves along with the clip; separate dreams of its frames differ much more."""
     inputs: Inputs = {}
     first, second = clip(inputs, 2)
     settings = {**SMALL, "size": 160, "steps": 4}

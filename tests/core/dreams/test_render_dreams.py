@@ -1,4 +1,4 @@
-"""Dreams: each of what a recipe may ask for, on a tiny network whose axes cannot be confused."""
+"""Dreams: each setting of a recipe, on a tiny network whose layers all differ in shape."""
 
 import dataclasses
 import itertools
@@ -21,7 +21,7 @@ from tests.conftest import Pictures
 
 @pytest.fixture
 def scene() -> Tensor:
-    """A picture of waves and edges, ``[3, 90, 130]``."""
+    """Return an image of waves and edges, ``[3, 90, 130]``."""
     rows = torch.linspace(0, 9, 90)[:, None]
     cols = torch.linspace(0, 13, 130)[None]
     planes = [torch.sin(rows * 2 + cols), torch.cos(rows * cols / 4), (rows + cols).frac() - 0.5]
@@ -70,10 +70,10 @@ def test_strength_is_the_same_at_every_depth(
     tiny: Network, pictures: Pictures, scene: Tensor, layer: str, loudness: float
 ) -> None:
     name = tiny.shown[-1].name if layer == "logits" else layer
-    # Nothing may leave the range, where it is cut off.
+    # No pixel may be clamped.
     recipe = small(tiny, pictures.keep(scene * 0.3 + 0.35), (name,), strength=loudness)
     *_, last = render_dreams.render(tiny, recipe, pictures.inputs)
-    wanted = loudness * render_dreams.USUAL_STRENGTH
+    wanted = loudness * render_dreams.UNIT_STRENGTH
     assert float(last.pictures[0].facts["change"]) == pytest.approx(wanted, rel=0.05)
 
 
@@ -164,10 +164,10 @@ def test_tiles_change_nothing_that_is_seen(pictures: Pictures, layer: str) -> No
     tiled = dataclasses.replace(whole, tile=384)
     (one,), (pieces,) = dreamt(network, whole, pictures), dreamt(network, tiled, pictures)
     (other,) = dreamt(network, dataclasses.replace(whole, seed=1), pictures)
-    # Rounding, which every step amplifies, is all that differs; other chance differs more.
+    # Only rounding errors differ, which every step amplifies; another seed differs more.
     apart = float((one - pieces).abs().mean())
     assert 0 < apart < min(0.02, float((one - other).abs().mean()) / 2)
-    # Across the borders of tiles the picture changes no more than it does there without tiles.
+    # Differences across the borders of tiles are no larger than without tiles.
     for axis in (1, 2):
         steps, usual = (
             it.diff(dim=axis).abs().mean([each for each in range(3) if each != axis])
@@ -185,7 +185,7 @@ def test_strength_means_the_same_at_every_depth(pictures: Pictures, layer: str) 
     )
     (image,) = dreamt(network, recipe, pictures)
     change = float((image - photograph).square().mean().sqrt())
-    assert change == pytest.approx(render_dreams.USUAL_STRENGTH, rel=0.05)
+    assert change == pytest.approx(render_dreams.UNIT_STRENGTH, rel=0.05)
 
 
 def test_a_direction_is_climbed_and_its_opposite_sinks(
@@ -216,14 +216,14 @@ def test_octaves_grow_to_the_full_size() -> None:
     recipe = DreamRecipe(
         "tiny", "0" * 16, layers=("3",), image="0" * 32, octaves=4, octave_scale=2.0
     )
-    assert render_dreams.octaves(torch.zeros(1, 3, 400, 600), recipe) == [
+    assert render_dreams.octave_sizes(torch.zeros(1, 3, 400, 600), recipe) == [
         (50, 75),
         (100, 150),
         (200, 300),
         (400, 600),
     ]
-    # What is too small to hold anything is left out.
-    assert render_dreams.octaves(torch.zeros(1, 3, 60, 300), recipe) == [(60, 300)]
+    # Octaves with a side below the minimum are left out.
+    assert render_dreams.octave_sizes(torch.zeros(1, 3, 60, 300), recipe) == [(60, 300)]
 
 
 def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
@@ -238,7 +238,7 @@ def test_zooming_enlarges_the_middle(photograph: Tensor) -> None:
 
 def test_turning_is_counter_clockwise_and_keeps_proportions() -> None:
     image = torch.zeros(1, 3, 41, 81)
-    image[..., 20, 60:75] = 1  # a bar to the right of the middle
+    image[..., 20, 60:75] = 1  # a bar right of the centre
     turned = motion.zoom_and_rotate(image, 1.0, 45.0)[0, 0]
     rows, cols = torch.nonzero(turned > 0.3, as_tuple=True)
     angles = [

@@ -1,4 +1,4 @@
-"""From names of objectives to pictures: each does what it says, on networks with known answers."""
+"""Images of each objective of a recipe, on networks with known answers."""
 
 import dataclasses
 import itertools
@@ -30,7 +30,7 @@ def draw(
 
 @pytest.fixture
 def colours() -> Network:
-    """Three units, for red, green and blue; each is its colour minus half the others."""
+    """Return a layer of three units: red, green and blue, each minus half of the others."""
     convolution = nn.Conv2d(3, 3, 1, bias=False)
     with torch.no_grad():
         convolution.weight.copy_(1.5 * torch.eye(3).view(3, 3, 1, 1) - 0.5)
@@ -39,7 +39,7 @@ def colours() -> Network:
 
 @pytest.fixture
 def lights() -> Network:
-    """Three units: red without green, green without red, blue without green."""
+    """Return a layer of three units: red minus green, green minus red, blue minus green."""
     convolution = nn.Conv2d(3, 3, 1, bias=False)
     weights = torch.tensor([[1.0, -0.6, 0.0], [-0.6, 1.0, 0.0], [0.0, -0.6, 1.0]])
     with torch.no_grad():
@@ -58,7 +58,7 @@ def test_the_negative_of_a_colour_is_the_others(colours: Network) -> None:
             value for place, value in enumerate(middle(picture)) if place != unit
         ]
         assert all(other > own + 0.2 for other in others)
-        assert picture.activation < -0.1  # before the ReLU, below which it would only be zero
+        assert picture.activation < -0.1  # before the ReLU, whose output cannot be negative
 
 
 def test_a_joint_picture_has_both_colours(lights: Network) -> None:
@@ -102,7 +102,7 @@ def test_energy_excites_the_whole_layer(tiny: Network) -> None:
 
 
 def test_diverse_pictures_differ_more() -> None:
-    # Two kinds of stripes excite the unit alike; without diversity most pictures have both.
+    # Two kinds of stripes excite the unit equally; without diversity most images have both.
     network = as_network(striped(), (32, 32))
     apart = draw(network, "3", [0], size=32, steps=80, count=2)
     (one, other) = (network.activations(it.image[None], ["1"])["1"][0].mean((1, 2)) for it in apart)
@@ -116,7 +116,7 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 
 def striped() -> nn.Sequential:
-    """Layer 1 sees stripes across and stripes along, and layer 3 either of them."""
+    """Return a network: layer 1 has units for two kinds of stripes, layer 3 responds to both."""
     first, second = nn.Conv2d(3, 2, 5, bias=False), nn.Conv2d(2, 2, 1, bias=False)
     wave = torch.tensor([1.0, -1.0, 0.0, 1.0, -1.0]) / 15
     with torch.no_grad():

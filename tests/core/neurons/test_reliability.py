@@ -1,4 +1,4 @@
-"""Fineness and agreement against known answers."""
+"""Measures of reliability, compared with known answers."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Activation maximisation: recipes into pictures."""
+"""Feature visualization: recipes, and the images rendered from them."""
 
 import dataclasses
 import itertools
@@ -132,7 +132,7 @@ def test_dead_units_are_reported() -> None:
 def gabor(
     angle: float, side: int = 11, wavelength: float = 5.0, shift: float = 0.0
 ) -> torch.Tensor:
-    """A grey Gabor filter ``[3, side, side]``; its waves run along ``angle`` from the row."""
+    """Return a grey Gabor filter ``[3, side, side]`` whose wave vector is at ``angle`` to rows."""
     reach = torch.arange(side) - side // 2
     rows, cols = torch.meshgrid(reach, reach, indexing="ij")
     along = cols * torch.cos(torch.tensor(angle)) + rows * torch.sin(torch.tensor(angle))
@@ -149,14 +149,14 @@ def test_known_answer_a_gabor_unit_gets_its_stripes() -> None:
         convolution.weight.copy_(torch.stack([gabor(angle) for angle in angles]))
     network = as_network(nn.Sequential(convolution, nn.ReLU()), (48, 48))
     for angle, picture in zip(angles, pictures(network, "1", [0, 1, 2], size=48), strict=True):
-        inner = picture.image.mean(0)[9:39, 9:39]  # no filter sees the border whole
+        inner = picture.image.mean(0)[9:39, 9:39]  # at the border no filter position is complete
         spectrum = torch.fft.fft2(inner - inner.mean()).abs().square()
-        spectrum[15:] = 0  # a real picture's other half says the same
+        spectrum[15:] = 0  # the spectrum of a real image is symmetric
         rows = torch.arange(30.0)[:, None]
         cols = torch.fft.fftfreq(30, 1 / 30)[None]
         waves = torch.sqrt(rows**2 + cols**2)
         assert float((waves * spectrum).sum() / spectrum.sum()) == pytest.approx(30 / 5, rel=0.25)
-        # The mean direction, of angles that mean the same half a turn further.
+        # The mean direction. Angles that differ by half a turn are equivalent, so they are doubled.
         doubled = 2 * torch.atan2(rows, cols.expand(30, 30))
         down, right = ((it * spectrum).sum() for it in (torch.sin(doubled), torch.cos(doubled)))
         apart = abs(float(torch.atan2(down, right) / 2) - angle) % torch.pi
@@ -172,7 +172,7 @@ def test_known_answer_a_gabor_at_one_place_gets_its_phase(shift: float) -> None:
     network = as_network(nn.Sequential(convolution, nn.ReLU()), (15, 15))
     recipe = plan(network, "1", [0], size=24, objective="neuron")
     (picture,) = (it for step in render(network, recipe) for it in step.pictures)
-    # Of 10 x 10 places it is the one at 5, 5, where the filter's corner lies.
+    # The unit is at position (5, 5) of 10 x 10, so the filter's corner is at pixel (5, 5).
     seen = picture.image[:, 5:20, 5:20].flatten()
     both = torch.corrcoef(torch.stack([seen, filtered.flatten()]))
     assert float(both[0, 1]) > 0.55
@@ -191,6 +191,8 @@ def test_known_answer_a_colour_unit_gets_its_colour() -> None:
 
 def test_suggested_sizes_follow_the_receptive_field(tiny: Network) -> None:
     sizes = {layer.name: render_neurons.suggested_size(tiny, layer) for layer in tiny.shown}
-    assert sizes["1"] == 32  # sees 3 pixels
+    assert sizes["1"] == 32  # its receptive field is 3 pixels
     assert list(itertools.islice(sizes.values(), 1)) == [32]
-    assert sizes[tiny.shown[-1].name] == 24  # sees all: the size that the network knows
+    assert (
+        sizes[tiny.shown[-1].name] == 24
+    )  # its receptive field is the whole image: the input size

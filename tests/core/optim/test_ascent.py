@@ -1,4 +1,4 @@
-"""The one loop: it climbs, wakes what sleeps, stops when left, and repeats itself."""
+"""The ascent: it maximises, activates dead units, can be stopped, and is reproducible."""
 
 import itertools
 import math
@@ -11,10 +11,11 @@ from core.images.tiles import Tiles
 from core.networks import registry
 from core.networks.network import Network
 from core.optim import objectives
+from core.optim.activations import IMAGE, Activations
 from core.optim.ascent import AscentSettings, Step, _Schedule, ascend
 from core.optim.canvases import Fourier, Pixels
 from core.optim.image_pass import ImagePass
-from core.optim.objectives import IMAGE, Activations, Objective, channels
+from core.optim.objectives import Objective, channels
 from core.optim.transforms import RandomAffine, RandomShift
 from tests.conftest import as_network, tiny_module
 
@@ -27,9 +28,11 @@ def still(image: Tensor, generator: torch.Generator) -> Tensor:
 
 def climb(network: Network, layer: str, units: list[int], **settings: float) -> list[Step]:
     canvas = Fourier((24, 20), list(range(len(units))), CPU)
-    chance = torch.Generator().manual_seed(0)
-    how = AscentSettings(**settings)  # type: ignore[arg-type]
-    return list(ascend(network, channels(layer, units), canvas, how, RandomAffine(), chance))
+    generator = torch.Generator().manual_seed(0)
+    ascent_settings = AscentSettings(**settings)  # type: ignore[arg-type]
+    return list(
+        ascend(network, channels(layer, units), canvas, ascent_settings, RandomAffine(), generator)
+    )
 
 
 def test_every_image_climbs(tiny: Network) -> None:
@@ -41,7 +44,7 @@ def test_every_image_climbs(tiny: Network) -> None:
 
 
 def test_the_first_step_is_adam_by_the_book(tiny: Network) -> None:
-    # x - rate * g / (|g| + damping), from g computed by hand through the uncut network.
+    # x - rate * g / (|g| + damping), with g from the whole network instead of the truncated one.
     canvas = Pixels((9, 11), [4], CPU)
     start = canvas.values.detach().clone()
     (step,) = ascend(
@@ -80,7 +83,7 @@ def test_same_seed_same_images_other_seed_others(tiny: Network) -> None:
 
 
 def sleepy(bias: float) -> nn.Sequential:
-    """Channel 0 of layer 1 is shut for nearly grey images, and opens for bright ones."""
+    """Return a network whose channel 0 of layer 1 is zero for grey images, but not for bright."""
     module = tiny_module()
     with torch.no_grad():
         module[0].weight[0] = 0.4  # type: ignore[index,operator,union-attr]
@@ -104,9 +107,11 @@ def test_a_dead_unit_disturbs_nobody() -> None:
     network = as_network(sleepy(bias=-1e4))
     both = climb(network, "1", [0, 1], steps=40)
     canvas = Fourier((24, 20), [1], CPU)
-    chance = torch.Generator().manual_seed(0)
-    how = AscentSettings(steps=40)
-    alone = list(ascend(network, channels("1", [1]), canvas, how, RandomAffine(), chance))
+    generator = torch.Generator().manual_seed(0)
+    ascent_settings = AscentSettings(steps=40)
+    alone = list(
+        ascend(network, channels("1", [1]), canvas, ascent_settings, RandomAffine(), generator)
+    )
     assert float(both[-1].value[0]) == 0
     assert float(both[-1].value[1]) == pytest.approx(float(alone[-1].value[0]), rel=0.05)
 
@@ -129,36 +134,36 @@ def test_nothing_is_left_on_the_network(tiny: Network) -> None:
 
 
 def test_large_steps_first_and_then_ever_smaller_ones() -> None:
-    pace = _Schedule(AscentSettings(steps=10, cooldown=0.4))
+    schedule = _Schedule(AscentSettings(steps=10, cooldown=0.4))
     rates = []
-    while not pace.over:
-        rates.append(pace.rate)
-        pace.step(torch.zeros(2))
+    while not schedule.over:
+        rates.append(schedule.rate)
+        schedule.step(torch.zeros(2))
     assert len(rates) == 10 and rates[:7] == [1.0] * 7
     expected = [(1 - math.cos(math.pi * left / 4)) / 2 for left in (3, 2, 1)]
     assert rates[7:] == pytest.approx(expected)
 
 
 def values_of(image: int, steps: int) -> float:
-    """Image 0 climbs for 20 steps and then stays; image 1 goes on climbing for 60."""
+    """Return values that grow for 20 steps for image 0, and for 60 steps for image 1."""
     return float(min(steps, (20, 60)[image]))
 
 
 @pytest.mark.parametrize(("images", "taken"), [([0], 40), ([1], 80), ([0, 1], 80)])
 def test_who_gains_nothing_more_settles_early(images: list[int], taken: int) -> None:
-    # Over stretches of 10 steps: image 0 stays from its third on, so the fourth shows it, and then
-    # 10 steps of settling follow; image 1 reaches 60 in its sixth stretch.
-    pace = _Schedule(AscentSettings(steps=1000, cooldown=0.01, patience=10))
-    while not pace.over:
-        pace.step(torch.tensor([values_of(image, pace.index) for image in images]))
-    assert pace.index == pace.total == taken + 10
+    # With periods of 10 steps, image 0 is constant from the third on, which the fourth shows. Then
+    # 10 steps of cooldown follow. Image 1 reaches 60 in its sixth period.
+    schedule = _Schedule(AscentSettings(steps=1000, cooldown=0.01, patience=10))
+    while not schedule.over:
+        schedule.step(torch.tensor([values_of(image, schedule.index) for image in images]))
+    assert schedule.index == schedule.total == taken + 10
 
 
 def test_without_patience_all_steps_are_taken() -> None:
-    pace = _Schedule(AscentSettings(steps=50, patience=0))
-    while not pace.over:
-        pace.step(torch.zeros(1))
-    assert pace.index == 50
+    schedule = _Schedule(AscentSettings(steps=50, patience=0))
+    while not schedule.over:
+        schedule.step(torch.zeros(1))
+    assert schedule.index == 50
 
 
 def test_a_penalty_reads_the_image_before_it_is_moved(tiny: Network) -> None:
@@ -195,13 +200,13 @@ def test_tiles_give_the_gradient_of_the_whole(layer: str) -> None:
     found = []
     for tiles in (None, Tiles(256, 96)):
         free = image.clone().requires_grad_()
-        chance, borders = (torch.Generator().manual_seed(seed) for seed in (4, 5))
-        run = ImagePass(network, extractor, free, RandomShift(), chance, tiles, borders)
+        generator, borders = (torch.Generator().manual_seed(seed) for seed in (4, 5))
+        run = ImagePass(network, extractor, free, RandomShift(), generator, tiles, borders)
         fractions = [done for _, done in objectives.energy(layer).backward(run)]
         assert fractions == sorted(fractions) and fractions[-1] == 1
         assert (len(fractions) == 1) == (tiles is None)
         assert free.grad is not None
         found.append(free.grad / free.grad.square().mean().sqrt())
     whole, pieces = found
-    # Sides are multiples of the grid here, so every tile looks at the same pixels as the whole.
+    # Sides are multiples of the grid, so strides of tiles and of the whole image align.
     assert float((whole - pieces).square().mean().sqrt()) < 1e-4

@@ -1,4 +1,4 @@
-"""Canvases against slow references; each can draw a photograph."""
+"""Canvases, compared with slow reference implementations and fitted to a photograph."""
 
 import math
 
@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 def slow_fourier(spectrum: Tensor, size: tuple[int, int]) -> Tensor:
-    """Sum the waves of one image one by one, in double precision; colours by Lucid's matrix."""
+    """Compute one image as a sum of waves in double precision, with Lucid's colour matrix."""
     height, width = size
     light = torch.zeros(3, height, width, dtype=torch.float64)
     rows = torch.arange(height, dtype=torch.float64)[:, None]
@@ -23,8 +23,8 @@ def slow_fourier(spectrum: Tensor, size: tuple[int, int]) -> Tensor:
             frequency = math.hypot(cycles_down, m / width)
             scale = 0.25 / max(frequency, 1 / max(height, width))
             angle = 2 * math.pi * (k * rows / height + m * cols / width)
-            # Each wave of a real picture stands for itself and its mirror image, but for the two
-            # that are their own mirror image.
+            # The spectrum of a real image is symmetric. Each coefficient counts for two waves,
+            # except in the first and last column, which contain both.
             twice = 1 if m == 0 or 2 * m == width else 2
             for colour in range(3):
                 real, imaginary = spectrum[colour, k, m].double()
@@ -44,8 +44,8 @@ def test_fourier_is_a_sum_of_waves(size: tuple[int, int]) -> None:
     canvas = Fourier(size, [3, 4], CPU)
     with torch.no_grad():
         canvas.spectrum.mul_(300)
-        # Imaginary parts of waves that are their own mirror image mean nothing; the reference
-        # would draw them.
+        # The inverse transform ignores imaginary parts of self-conjugate coefficients; the
+        # reference does not.
         canvas.spectrum[..., 0, 1] = 0
         canvas.spectrum[:, :, 1:, 0] = 0
         if size[1] % 2 == 0:
@@ -92,7 +92,7 @@ def test_fits_a_photograph(kind: type[Pixels | Fourier], rate: float, photograph
 
 
 def constrained(size: tuple[int, int], seeds: list[int]) -> MagnitudeConstrained:
-    """A canvas whose magnitudes fall with the frequency, and differ between colours."""
+    """Return a canvas whose magnitudes fall with the frequency, and differ between colours."""
     rows = torch.fft.fftfreq(size[0], 1 / size[0]).abs()[:, None]
     cols = torch.arange(size[1] // 2 + 1)[None]
     falling = 6 / (1 + rows + 2 * cols)
@@ -104,11 +104,13 @@ def test_constrained_is_a_sum_of_waves(size: tuple[int, int]) -> None:
     canvas = constrained(size, [3])
     with torch.no_grad():
         image = canvas()[0]
-        # The reference scales by 1 / frequency, and draws only what a real picture can hold.
+        # The reference scales by 1 / frequency, and needs the spectrum of a real image.
         spectrum = torch.polar(canvas.magnitude, canvas.phase[0])
         spectrum = torch.fft.rfft2(torch.fft.irfft2(spectrum, s=size, norm="ortho"), norm="ortho")
         scaled = spectrum / Fourier(size, [0], CPU).scale
-        scaled[:, 1:, 0] *= 2  # it sums both of a pair, where the real transform sums one
+        scaled[:, 1:, 0] *= (
+            2  # the reference counts each pair of conjugates twice, the real transform once
+        )
         half = torch.view_as_real(scaled).clone()
         half[:, size[0] // 2 + 1 :, 0] = 0
         half[:, size[0] // 2, 0] /= 1 + (size[0] % 2 == 0)
@@ -126,7 +128,7 @@ def test_constrained_keeps_its_magnitudes_however_it_is_changed() -> None:
         light = torch.logit(canvas())
         colours = torch.einsum("ij,njhw->nihw", torch.linalg.inv(canvas.colours), light)
     found = torch.fft.rfft2(colours, norm="ortho").abs()
-    # Waves that are their own mirror image are real: of those only a part is drawn.
+    # Self-conjugate coefficients are left out: only their real part has an effect.
     assert torch.allclose(
         found[..., 1:8, 1:10], canvas.magnitude[..., 1:8, 1:10].expand(2, -1, -1, -1), rtol=1e-2
     )
@@ -146,7 +148,7 @@ def test_copies_a_picture(kind: str, photograph: Tensor) -> None:
         "maco": constrained((37, 52), [0, 1]),
     }
     canvas = canvases[kind]
-    canvas.copy(photograph)
+    canvas.set_image(photograph)
     soft = photograph.clamp(DARKEST, LIGHTEST).expand(2, -1, -1, -1)
     assert torch.allclose(canvas(), soft, atol=1e-3)
 
@@ -177,7 +179,7 @@ def test_gradcheck_of_phases() -> None:
 
 def test_phases_fit_a_photograph_whose_magnitudes_they_have(photograph: Tensor) -> None:
     canvas = constrained((37, 52), [0])
-    canvas.copy(photograph)
+    canvas.set_image(photograph)
     with torch.no_grad():
         canvas.phase.add_(0.7 * torch.randn(canvas.phase.shape, generator=torch.manual_seed(0)))
         before = float((canvas() - photograph).square().mean())

@@ -1,4 +1,4 @@
-"""L-BFGS that looks once a step, against the two loops written from the paper."""
+"""L-BFGS with one evaluation per step, compared with the two-loop recursion of the paper."""
 
 from collections.abc import Callable
 
@@ -16,9 +16,9 @@ Function = Callable[[Tensor], Tensor]
 def descend(
     function: Function, start: Tensor, steps: int, guess: Function = torch.clone
 ) -> tuple[list[float], list[Tensor], LBFGS]:
-    """Give the losses and places that were looked at."""
+    """Return the losses and positions of all evaluations, and the optimiser."""
     place = nn.Parameter(start.clone())
-    descent = LBFGS(place, guess=guess)
+    descent = LBFGS(place, preconditioner=guess)
     losses, places = [], []
     for _ in range(steps):
         place.grad = None
@@ -31,7 +31,7 @@ def descend(
 
 
 def bowl(size: int = 30, condition: float = 300.0) -> Function:
-    """A quadratic whose axes differ much in curvature."""
+    """Return a quadratic function with very different curvatures."""
     generator = torch.Generator().manual_seed(1)
     turn, _ = torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64))
     curvature = torch.logspace(0, np.log10(condition), size, dtype=torch.float64)
@@ -46,7 +46,10 @@ def rosenbrock(x: Tensor) -> Tensor:
 def two_loops(
     gradient: Tensor, steps: list[Tensor], changes: list[Tensor], guess: Tensor
 ) -> Tensor:
-    """Nocedal and Wright, algorithm 7.4, the initial matrix being a multiple of the guess."""
+    """Compute the direction by algorithm 7.4 of Nocedal and Wright.
+
+    The initial matrix is a multiple of the preconditioner.
+    """
     q, weights = gradient.clone(), []
     for s, y in zip(reversed(steps), reversed(changes), strict=True):
         weights.append((s @ q) / (y @ s))
@@ -70,7 +73,7 @@ def test_directions_are_those_of_the_paper(turned: bool, monkeypatch: pytest.Mon
     _, places, _ = descend(function, start, 12, lambda gradient: guess @ gradient)
     gradients = [torch.func.grad(function)(it) for it in places]
     values = [float(function(it).detach()) for it in places]
-    # On a bowl no step leads upwards once the curvature is known, so each look is a step.
+    # On a quadratic function no step is rejected, so each evaluation is a step.
     assert values == sorted(values, reverse=True)
     for at in range(6, 11):
         steps = [places[it + 1] - places[it] for it in range(at - 4, at)]
@@ -79,7 +82,7 @@ def test_directions_are_those_of_the_paper(turned: bool, monkeypatch: pytest.Mon
         size = float(wanted.norm()) / 30**0.5
         taken = places[at + 1] - places[at]
         torch.testing.assert_close(
-            taken, wanted * min(1.0, lbfgs.FARTHEST / size), rtol=1e-5, atol=1e-9
+            taken, wanted * min(1.0, lbfgs.MAX_STEP / size), rtol=1e-5, atol=1e-9
         )
 
 
@@ -110,14 +113,14 @@ def test_a_step_that_leads_upwards_is_taken_back() -> None:
     losses, places, _ = descend(cliff, torch.full((10,), -0.5, dtype=torch.float64), 80)
     least, place, taken_back = losses[0], places[0], 0
     for number in range(1, len(losses) - 1):
-        if losses[number] <= least * (1 + lbfgs.ROUNDING):
+        if losses[number] <= least * (1 + lbfgs.LOSS_TOLERANCE):
             least, place = losses[number], places[number]
             continue
         taken_back += 1
-        # The next look is on the same way, nearer.
+        # The next evaluation is in the same direction, at a smaller distance.
         far, near = places[number] - place, places[number + 1] - place
         share = float(near.norm() / far.norm())
-        assert lbfgs.SHORTER[0] - 1e-9 <= share <= lbfgs.SHORTER[1] + 1e-9
+        assert lbfgs.SHRINK[0] - 1e-9 <= share <= lbfgs.SHRINK[1] + 1e-9
         torch.testing.assert_close(near, far * share)
     assert taken_back > 0 and least == pytest.approx(10 * 0.64, rel=1e-2)
 
@@ -125,7 +128,7 @@ def test_a_step_that_leads_upwards_is_taken_back() -> None:
 def test_large_pictures_remember_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lbfgs, "HISTORY_BYTES", 8 * 30 * 3)
     losses, _, descent = descend(bowl(), torch.linspace(-1, 1, 30, dtype=torch.float64), 120)
-    assert len(descent._rows) == 2 * 3 + 1 and min(losses) < 1e-3 * losses[0]
+    assert len(descent._basis) == 2 * 3 + 1 and min(losses) < 1e-3 * losses[0]
 
 
 def test_it_keeps_going_where_others_clamp() -> None:

@@ -1,4 +1,4 @@
-"""Spectra: what is measured, at other sizes, and as bytes."""
+"""Spectra of natural images: measurement, resampling and serialisation."""
 
 import math
 
@@ -14,7 +14,7 @@ from core.optim.natural_spectrum import REFERENCE, Spectrum
 
 
 def wave(rows: int, cols: int) -> Image.Image:
-    """A grey picture of one wave: so many periods down and to the right."""
+    """Return a grey image of one wave with these numbers of periods along its axes."""
     place = np.arange(REFERENCE) / REFERENCE
     phase = 2 * math.pi * (rows * place[:, None] + cols * place[None])
     grey = np.uint8(np.round(127.5 + 60 * np.cos(phase)))
@@ -24,9 +24,9 @@ def wave(rows: int, cols: int) -> Image.Image:
 def test_a_wave_is_found_where_it_is() -> None:
     magnitude = natural_spectrum.measure([wave(5, 9)]).magnitude[0]
     mirrored = magnitude.clone()
-    mirrored[0, 0] = 0  # the mean light
+    mirrored[0, 0] = 0  # the mean brightness
     found = {divmod(int(it), magnitude.shape[1]) for it in mirrored.flatten().topk(2).indices}
-    assert found == {(5, 9), (REFERENCE - 5, 9)}  # the picture's and its mirror image's
+    assert found == {(5, 9), (REFERENCE - 5, 9)}  # of the image and of its mirror image
 
 
 def test_the_mean_is_over_pictures_and_squares() -> None:
@@ -53,7 +53,7 @@ def test_the_reference_size_is_itself() -> None:
 
 
 def test_a_smaller_size_shows_the_same_contrasts() -> None:
-    # Light waves of a photograph keep their amplitude when it is scaled down.
+    # Brightness waves of an image keep their amplitude when it is scaled down.
     photograph = natural_spectrum.PHOTOGRAPHS and Image.effect_noise((64, 64), 40).resize(
         (REFERENCE, REFERENCE), Image.Resampling.BICUBIC
     ).convert("RGB")

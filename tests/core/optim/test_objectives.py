@@ -1,4 +1,4 @@
-"""Objectives against plain loops, and their gradients in double precision."""
+"""Objectives, compared with plain loops, and their gradients in double precision."""
 
 import math
 
@@ -78,7 +78,7 @@ def test_gradcheck(seen: dict[str, torch.Tensor]) -> None:
 
 
 def test_gradcheck_of_what_keeps_in_proportion(seen: dict[str, torch.Tensor]) -> None:
-    """The scale is held still, so what is differentiated is the product with a fixed number."""
+    """The scale has no gradient, so the product with a constant is differentiated."""
     a, b = (seen[name].clone().requires_grad_() for name in ("a", "b"))
     scaled = proportional_sum(energy("a"), channels("b", [2]))
     found = torch.autograd.grad(scaled({"a": a, "b": b}).sum(), (a, b), allow_unused=True)
@@ -106,12 +106,12 @@ def test_a_position_is_one_place_of_a_channel(
 
 
 def slow_direction(seen: torch.Tensor, towards: torch.Tensor, power: float) -> float:
-    """One image's mean over positions of dot product times cosine, by plain loops.
+    """Return one image's mean over positions of dot product times cosine, by plain loops.
 
     Args:
-        seen: ``[C, H, W]``.
-        towards: the same.
-        power: of the cosine.
+        seen: activations, ``[C, H, W]``.
+        towards: vector at each position, in the same shape.
+        power: exponent of the cosine.
     """
     total, (channels_, height, width) = 0.0, seen.shape
     for row in range(height):

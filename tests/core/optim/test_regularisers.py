@@ -1,11 +1,12 @@
-"""Penalties against plain loops, and their gradients in double precision."""
+"""Regularisers, compared with plain loops, and their gradients in double precision."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from core.optim import regularisers
-from core.optim.objectives import IMAGE, Objective
+from core.optim.activations import IMAGE
+from core.optim.objectives import Objective
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_sharpness(image: Tensor) -> None:
                 blurred = 0.0
                 for down, weight_down in ((-1, 1), (0, 2), (1, 1)):
                     for right, weight_right in ((-1, 1), (0, 2), (1, 1)):
-                        r, c = abs(row + down), abs(col + right)  # mirrored at the border
+                        r, c = abs(row + down), abs(col + right)  # reflection padding
                         r, c = r if r < 5 else 8 - r, c if c < 7 else 12 - c
                         blurred += weight_down * weight_right * float(image[1, colour, r, c]) / 16
                 total += (float(image[1, colour, row, col]) - blurred) ** 2
@@ -93,7 +94,7 @@ def test_squared_variation(image: Tensor) -> None:
 
 
 def test_gradcheck_of_sharpness_with_the_blurred_image_held_still(image: Tensor) -> None:
-    """Its gradient is that of the distance to a fixed image, so that is what is differentiated."""
+    """The blurred image is a constant, so the distance to a fixed image is differentiated."""
     still = regularisers._blurred(image)
     moved = image.clone().requires_grad_()
     (found,) = torch.autograd.grad(regularisers.sharpness()({IMAGE: moved}).sum(), moved)

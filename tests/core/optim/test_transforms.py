@@ -1,4 +1,4 @@
-"""The wobble against known answers."""
+"""Transforms of images, compared with known answers."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ def test_nothing_to_do_changes_nothing(photograph: Tensor) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_jitter_moves_by_pixels(photograph: Tensor, seed: int) -> None:
     _, _, down, right = draws(seed)
-    # A jitter that makes the drawn shift 3 whole pixels down; the other axis stays fractional,
-    # so only rows are compared through a picture that is constant along rows.
+    # With this jitter the random shift is 3 whole pixels vertically. The horizontal shift is not
+    # whole, so the image is constant along rows.
     column = photograph[:, :, :, :1].expand_as(photograph).contiguous()
     moved = RandomAffine(jitter=3 / abs(down) / 37, scale=0, rotate=0)(
         column, torch.Generator().manual_seed(seed)
@@ -35,14 +35,14 @@ def test_jitter_moves_by_pixels(photograph: Tensor, seed: int) -> None:
 
 
 def test_rotation_keeps_proportions() -> None:
-    # A disc in a wide picture stays a disc under rotation; a stretched map would squash it.
+    # A disc in a wide image stays a disc under rotation if the aspect ratio is respected.
     rows, cols = torch.meshgrid(torch.arange(41.0), torch.arange(81.0), indexing="ij")
     disc = ((rows - 20) ** 2 + (cols - 40) ** 2 < 12**2).float()
     moved = RandomAffine(jitter=0, scale=0, rotate=90)(
         disc.expand(1, 3, 41, 81).contiguous(), torch.Generator().manual_seed(3)
     )
     assert abs(draws(3)[0]) > 0.05
-    inner = slice(22, 59)  # the mirror images of the disc lie beyond
+    inner = slice(22, 59)  # reflections of the disc are outside
     assert (moved[..., inner] - disc[:, inner]).abs().mean() < 0.02
 
 
@@ -64,8 +64,8 @@ def test_beyond_its_border_the_picture_is_mirrored(photograph: Tensor) -> None:
     moved = RandomAffine(jitter=0.5, scale=0, rotate=0)(photograph, generator)
     _, _, down, right = (2 * torch.rand(4, generator=torch.Generator().manual_seed(1)) - 1).tolist()
     beyond = torch.nn.functional.pad(photograph, (20, 20, 20, 20), mode="reflect")
-    # With half-pixel symmetry the mirror repeats the border pixel; one whole pixel is the most
-    # that the two ways of mirroring can differ by, and the pictures here are smooth.
+    # grid_sample repeats the border pixel in its reflection and F.pad does not. They differ by at
+    # most one pixel, and the image is smooth.
     row, col = 20 + round(18.5 * down), 20 + round(18.5 * right)
     expected = beyond[:, :, row : row + 37, col : col + 52]
     assert (moved - expected).abs().mean() < 0.05
@@ -90,7 +90,7 @@ def test_a_crop_shows_a_part_enlarged(photograph: Tensor) -> None:
 
 
 def test_crops_are_within_their_bounds_and_differ() -> None:
-    # A picture whose colours are its places tells where a crop is from.
+    # The colours of this image are its coordinates, so a crop's position can be read from it.
     rows, cols = torch.meshgrid(torch.arange(40.0), torch.arange(60.0), indexing="ij")
     places = torch.stack([rows / 39, cols / 59, torch.zeros(40, 60)])[None]
     generator = torch.Generator().manual_seed(0)
@@ -106,7 +106,7 @@ def test_crops_are_within_their_bounds_and_differ() -> None:
 def test_noise_is_as_strong_as_it_says() -> None:
     grey = torch.full((4, 3, 50, 50), 0.5)
     noisy = RandomCrop(noise=0.1)(grey, torch.Generator().manual_seed(0)) - 0.5
-    # A normal and a uniform part, whose variances add: 0.1 ** 2 * (1 + 1 / 12).
+    # Variances of normal and uniform noise add up: 0.1 ** 2 * (1 + 1 / 12).
     assert float(noisy.std()) == pytest.approx(0.1 * (13 / 12) ** 0.5, rel=0.03)
     assert abs(float(noisy.mean())) < 0.01
 
@@ -138,7 +138,7 @@ def test_a_shift_is_by_whole_pixels_and_mirrored(photograph: Tensor) -> None:
         for row in (0, 3, 17, height - 1):
             for col in (0, 2, 25, width - 1):
                 there = (row - down, col - right)
-                # Beyond the border it goes back again; the outermost pixel is not repeated.
+                # Reflection at the border, without a repetition of the outermost pixel.
                 mirrored = [
                     -at if at < 0 else 2 * (side - 1) - at if at >= side else at
                     for at, side in zip(there, (height, width), strict=True)

@@ -1,4 +1,4 @@
-"""Which neurons fire together."""
+"""Which channels respond together."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 
 @pytest.fixture
 def blocks() -> ChannelCorrelations:
-    """Six neurons: 0, 2, 4 in the same places, 1 and 5 in others, and 3 nowhere."""
+    """Return six channels: 0, 2, 4 active at the same positions, 1, 5 at others, 3 nowhere."""
     generator = torch.Generator().manual_seed(1)
     left, right = (torch.rand(400, generator=generator) for _ in range(2))
     seen = torch.stack([left, right, 2 * left, 0 * left, left.sqrt(), right * 0.5])
@@ -23,7 +23,7 @@ def test_cosines_are_those_of_the_activations(tiny: Network) -> None:
     image = torch.rand(1, 3, 24, 31, generator=torch.Generator().manual_seed(2))
     found = channel_correlations(tiny, image, "3")
     seen = tiny.activations(image, ["3"])["3"][0].flatten(1).double().numpy()
-    alive = found.alive.numpy()
+    alive = found.active.numpy()
     for i, j in np.ndindex(7, 7):
         sizes = np.linalg.norm(seen[i]) * np.linalg.norm(seen[j])
         wanted = seen[i] @ seen[j] / sizes if alive[i] and alive[j] else 0
@@ -48,5 +48,5 @@ def test_pairs_come_by_their_cosine(blocks: ChannelCorrelations) -> None:
 def test_what_differs_most_between_two_pictures(blocks: ChannelCorrelations) -> None:
     other = blocks.gram.clone()
     other[0, 2] = other[2, 0] = 0
-    (first, second, more), *_ = blocks.apart_from(ChannelCorrelations("a", other), 3)
+    (first, second, more), *_ = blocks.differing_pairs(ChannelCorrelations("a", other), 3)
     assert (first, second) == (0, 2) and more == pytest.approx(1, abs=1e-5)

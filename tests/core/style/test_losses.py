@@ -1,4 +1,4 @@
-"""Costs of content and style against references written from the papers, in float64 NumPy."""
+"""Content and style losses, compared with NumPy references written from the papers."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 
 from core.optim import regularisers
-from core.optim.objectives import IMAGE
+from core.optim.activations import IMAGE
 from core.style import losses
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, StyleTarget
 
 Array = npt.NDArray[np.float64]
-SHAPE = (5, 4, 7)  # channels, rows, columns: all of them differ
+SHAPE = (5, 4, 7)  # channels, rows, columns, all different
 
 
 def seen(seed: int, count: int = 1, dtype: torch.dtype = torch.float64) -> Tensor:
-    """What a layer might see: correlated, never negative, and never of mean zero."""
+    """Return random activations that are correlated and positive."""
     generator = torch.Generator().manual_seed(seed)
     mixed = torch.randn(SHAPE[0], SHAPE[0], generator=generator, dtype=torch.float64)
     plain = torch.randn((count, *SHAPE), generator=generator, dtype=torch.float64)
@@ -28,10 +28,11 @@ def style_of(image: Tensor) -> StyleTarget:
     return StyleTarget.of(losses.moments(image))
 
 
-def gatys_style_cost(picture: Array, painting: Array) -> float:
-    """Equations 3 and 4 of Gatys et al. (2016), by loops: ``E_l`` with ``G_ij = sum_k F_ik F_jk``.
+def gatys_style_loss(picture: Array, painting: Array) -> float:
+    """Compute ``E_l`` of Gatys et al. (2016), equations 3 and 4, by loops.
 
-    M, the number of places, may differ between the two, so the sums are means over places.
+    There ``G_ij = sum_k F_ik F_jk``. The number of positions may differ between the two images, so
+    sums over positions are means here.
     """
     channels = picture.shape[0]
 
@@ -50,25 +51,25 @@ def gatys_style_cost(picture: Array, painting: Array) -> float:
 
 def test_gram_is_gatys_up_to_the_energy_of_the_painting() -> None:
     picture, painting = seen(1), seen(2)
-    cost = losses.gram("a", style_of(painting))
-    ours = float(cost.loss(cost.sums(picture, LayerWindow())))
-    theirs = gatys_style_cost(picture[0].numpy(), painting[0].numpy())
-    nothing = gatys_style_cost(np.zeros(SHAPE), painting[0].numpy())
+    term = losses.gram("a", style_of(painting))
+    ours = float(term.loss(term.sums(picture, LayerWindow())))
+    theirs = gatys_style_loss(picture[0].numpy(), painting[0].numpy())
+    nothing = gatys_style_loss(np.zeros(SHAPE), painting[0].numpy())
     assert ours == pytest.approx(theirs / nothing, rel=1e-12)
-    assert float(cost.loss(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-20)
-    assert float(cost.loss(cost.sums(picture * 0, LayerWindow()))) == pytest.approx(1)
+    assert float(term.loss(term.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-20)
+    assert float(term.loss(term.sums(picture * 0, LayerWindow()))) == pytest.approx(1)
 
 
 def test_content_is_the_squared_error() -> None:
     picture, photograph = seen(1), seen(2)
-    cost = losses.content("a", photograph)
-    ours = float(cost.loss(cost.sums(picture, LayerWindow())))
+    term = losses.content("a", photograph)
+    ours = float(term.loss(term.sums(picture, LayerWindow())))
     one, other = picture.numpy(), photograph.numpy()
     assert ours == pytest.approx(((one - other) ** 2).sum() / (other**2).sum(), rel=1e-12)
 
 
 def wasserstein(picture: Array, painting: Array) -> float:
-    """Olkin and Pukelsheim (1982), with roots by Newton's iteration instead of eigenvalues."""
+    """Compute the distance of Olkin and Pukelsheim (1982), with roots by Newton's iteration."""
 
     def root(matrix: Array) -> Array:
         size = np.linalg.norm(matrix)
@@ -91,10 +92,10 @@ def wasserstein(picture: Array, painting: Array) -> float:
 
 def test_wasserstein_is_the_distance_of_normal_distributions() -> None:
     picture, painting = seen(1), seen(2)
-    cost = losses.wasserstein("a", style_of(painting))
-    ours = float(cost.loss(cost.sums(picture, LayerWindow())))
+    term = losses.wasserstein("a", style_of(painting))
+    ours = float(term.loss(term.sums(picture, LayerWindow())))
     assert ours == pytest.approx(wasserstein(picture[0].numpy(), painting[0].numpy()), rel=1e-8)
-    assert float(cost.loss(cost.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
+    assert float(term.loss(term.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
 
 
 def test_wasserstein_takes_channels_that_never_fire() -> None:
@@ -102,8 +103,8 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
     painting[:, 2] = 0
     picture[:, 1] = 0
     picture.requires_grad_()
-    cost = losses.wasserstein("a", style_of(painting))
-    cost.loss(cost.sums(picture, LayerWindow())).sum().backward()
+    term = losses.wasserstein("a", style_of(painting))
+    term.loss(term.sums(picture, LayerWindow())).sum().backward()
     assert picture.grad is not None and bool(picture.grad.isfinite().all())
 
 
@@ -111,22 +112,22 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
 def test_gradients_are_right(kind: str) -> None:
     picture, other = seen(1, 2).requires_grad_(), seen(2)
     mask = torch.rand(SHAPE[1:], dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    cost = {
+    term = {
         "gram": losses.gram("a", style_of(other)),
         "wasserstein": losses.wasserstein("a", style_of(other)),
         "masked": losses.gram("a", style_of(other), mask),
         "content": losses.content("a", other),
     }[kind]
-    assert torch.autograd.gradcheck(lambda it: cost.loss(cost.sums(it, LayerWindow())), picture)
+    assert torch.autograd.gradcheck(lambda it: term.loss(term.sums(it, LayerWindow())), picture)
 
 
 @pytest.mark.parametrize("kind", ["gram", "wasserstein", "content"])
 def test_a_batch_is_as_good_as_one_at_a_time(kind: str) -> None:
     pictures, other = seen(1, 3), seen(2)
     target = other if kind == "content" else style_of(other)
-    costs = LossSum.of([(2.0, getattr(losses, kind)("a", target))])
-    each = [costs({"a": pictures[at : at + 1]}) for at in range(3)]
-    torch.testing.assert_close(costs({"a": pictures}), torch.cat(each))
+    loss_sum = LossSum.of([(2.0, getattr(losses, kind)("a", target))])
+    each = [loss_sum({"a": pictures[at : at + 1]}) for at in range(3)]
+    torch.testing.assert_close(loss_sum({"a": pictures}), torch.cat(each))
 
 
 def test_a_mask_counts_places_by_its_brightness() -> None:
@@ -153,13 +154,13 @@ def test_costs_add_up_with_their_weights_and_say_what_each_was() -> None:
     picture, other = seen(1), seen(2)
     image = torch.rand(1, 3, 6, 5, dtype=torch.float64)
     style, content = losses.gram("a", style_of(other)), losses.content("b", other)
-    costs = LossSum.of([(3.0, style), (0.5, content)], 2.0 * regularisers.squared_variation())
-    value = costs({"a": picture, "b": picture, IMAGE: image})
+    loss_sum = LossSum.of([(3.0, style), (0.5, content)], 2.0 * regularisers.squared_variation())
+    value = loss_sum({"a": picture, "b": picture, IMAGE: image})
     parts = [float(it.loss(it.sums(picture, LayerWindow()))) for it in (style, content)]
     beside = (image.diff(dim=2) ** 2).mean() + (image.diff(dim=3) ** 2).mean()
-    assert costs.layers == {"a", "b", IMAGE}
+    assert loss_sum.layers == {"a", "b", IMAGE}
     assert float(value) == pytest.approx(-(3 * parts[0] + 0.5 * parts[1] + 2 * float(beside)))
-    assert {name: float(it) for name, it in costs.latest.items()} == pytest.approx(
+    assert {name: float(it) for name, it in loss_sum.latest.items()} == pytest.approx(
         {"style a": parts[0], "content b": parts[1]}
     )
 

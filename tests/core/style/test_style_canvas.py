@@ -1,18 +1,24 @@
-"""The canvas of style transfer: carried momentum, averaged steps, L-BFGS in the one loop."""
+"""The canvas of style transfer: carried-over Adam, averaged steps, and L-BFGS."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from core.networks.network import Network
+from core.optim.activations import IMAGE
 from core.optim.ascent import AscentSettings, ascend
-from core.optim.objectives import IMAGE, Objective
+from core.optim.objectives import Objective
 from core.optim.transforms import ReflectPad
-from core.style.style_canvas import AVERAGE, SOFTNESS, FrequencyPreconditioner, StyleCanvas
+from core.style.style_canvas import (
+    AVERAGE_DECAY,
+    PRECONDITIONER_POWER,
+    FrequencyPreconditioner,
+    StyleCanvas,
+)
 
 
 def towards(target: Tensor) -> Objective:
-    """Minus a lopsided squared error, in units that count pixels."""
+    """Return minus a weighted squared error, summed over pixels, as an objective."""
     weights = torch.linspace(0.2, 3, target.numel()).view_as(target)
     return Objective(
         frozenset({IMAGE}),
@@ -20,12 +26,12 @@ def towards(target: Tensor) -> Objective:
     )
 
 
-def climb(network: Network, easel: StyleCanvas, target: Tensor, steps: int) -> list[float]:
+def climb(network: Network, canvas: StyleCanvas, target: Tensor, steps: int) -> list[float]:
     settings = AscentSettings(steps, cooldown=0, patience=0, redirect_relu_steps=0)
     return [
         float(step.value)
         for step in ascend(
-            network, towards(target), easel, settings, ReflectPad(1), torch.Generator()
+            network, towards(target), canvas, settings, ReflectPad(1), torch.Generator()
         )
     ]
 
@@ -41,40 +47,40 @@ def test_momentum_carried_over_is_as_if_never_stopped(tiny: Network, target: Ten
     climb(tiny, through, target, 12)
     first = StyleCanvas(start, 1.0, "adam")
     climb(tiny, first, target, 5)
-    second = StyleCanvas(first.values.detach(), 1.0, "adam", momentum=first.momentum)
+    second = StyleCanvas(first.values.detach(), 1.0, "adam", adam_state=first.adam_state)
     climb(tiny, second, target, 7)
     torch.testing.assert_close(second.values, through.values, rtol=1e-5, atol=1e-6)
 
 
 def test_momentum_fits_another_size(tiny: Network, target: Tensor) -> None:
-    easel = StyleCanvas(torch.full_like(target, 0.5), 1.0, "adam")
-    assert easel.momentum is None
-    climb(tiny, easel, target, 3)
-    assert easel.momentum is not None
-    larger = easel.momentum.resized((13, 20))
+    canvas = StyleCanvas(torch.full_like(target, 0.5), 1.0, "adam")
+    assert canvas.adam_state is None
+    climb(tiny, canvas, target, 3)
+    assert canvas.adam_state is not None
+    larger = canvas.adam_state.resized((13, 20))
     assert larger.first.shape == larger.second.shape == (1, 3, 13, 20)
     assert bool((larger.second >= 0).all()) and float(larger.steps) == 3
-    again = StyleCanvas(torch.full((1, 3, 13, 20), 0.5), 1.0, "adam", momentum=larger)
+    again = StyleCanvas(torch.full((1, 3, 13, 20), 0.5), 1.0, "adam", adam_state=larger)
     climb(tiny, again, torch.zeros(1, 3, 13, 20), 2)
-    assert float(easel.momentum.steps) == 3
+    assert float(canvas.adam_state.steps) == 3
 
 
 def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) -> None:
-    easel = StyleCanvas(torch.full_like(target, 0.5), 2.5, "adam")
-    torch.testing.assert_close(easel.painted, easel.values.detach())
+    canvas = StyleCanvas(torch.full_like(target, 0.5), 2.5, "adam")
+    torch.testing.assert_close(canvas.result, canvas.values.detach())
     settings = AscentSettings(6, cooldown=0, patience=0, redirect_relu_steps=0)
     after = []
-    for _ in ascend(tiny, towards(target), easel, settings, ReflectPad(1), torch.Generator()):
-        after.append(easel.values.detach().clone())
-    weights = torch.tensor([AVERAGE ** (6 - at) for at in range(1, 7)])
+    for _ in ascend(tiny, towards(target), canvas, settings, ReflectPad(1), torch.Generator()):
+        after.append(canvas.values.detach().clone())
+    weights = torch.tensor([AVERAGE_DECAY ** (6 - at) for at in range(1, 7)])
     wanted = (torch.cat(after) * (weights / weights.sum()).view(-1, 1, 1, 1)).sum(0, keepdim=True)
-    torch.testing.assert_close(easel.painted, wanted)
+    torch.testing.assert_close(canvas.result, wanted)
 
 
 def test_lbfgs_shows_the_best_picture_that_it_saw(tiny: Network, target: Tensor) -> None:
-    easel = StyleCanvas(torch.full_like(target, 0.5))
-    values = climb(tiny, easel, target, 15)
-    found = float(towards(target)({IMAGE: easel.painted}))
+    canvas = StyleCanvas(torch.full_like(target, 0.5))
+    values = climb(tiny, canvas, target, 15)
+    found = float(towards(target)({IMAGE: canvas.result}))
     assert found == pytest.approx(max(values)) and found > 0.001 * values[0]
 
 
@@ -101,32 +107,32 @@ def test_the_first_guess_damps_waves_by_their_frequency(size: tuple[int, int]) -
         )
         return share
 
-    assert kept(1) / kept(2) == pytest.approx(2**SOFTNESS, rel=1e-3)
-    assert kept(1) / kept(5) == pytest.approx(5**SOFTNESS, rel=1e-3)
+    assert kept(1) / kept(2) == pytest.approx(2**PRECONDITIONER_POWER, rel=1e-3)
+    assert kept(1) / kept(5) == pytest.approx(5**PRECONDITIONER_POWER, rel=1e-3)
 
 
 def test_nothing_changes_where_the_mask_is_black(tiny: Network, target: Tensor) -> None:
     base = torch.rand(target.shape, generator=torch.Generator().manual_seed(2))
     mask = torch.zeros(1, 1, 9, 14)
     mask[..., 4:, 3:9] = 1
-    easel = StyleCanvas(base, 2.5, "adam", base=base, mask=mask)
-    climb(tiny, easel, target, 20)
-    apart = (easel.painted - base).abs().amax(1, keepdim=True)
+    canvas = StyleCanvas(base, 2.5, "adam", base=base, mask=mask)
+    climb(tiny, canvas, target, 20)
+    apart = (canvas.result - base).abs().amax(1, keepdim=True)
     assert bool((apart[mask == 0] == 0).all()) and bool((apart[mask == 1] > 0.05).any())
 
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_fits_a_photograph(method: str, tiny: Network, photograph: Tensor) -> None:
-    easel = StyleCanvas(torch.full_like(photograph, 0.5), 1.0, method)
-    climb(tiny, easel, photograph.clamp(0, 1), 150)
-    assert float((easel.painted - photograph.clamp(0, 1)).square().mean()) < 1e-3
+    canvas = StyleCanvas(torch.full_like(photograph, 0.5), 1.0, method)
+    climb(tiny, canvas, photograph.clamp(0, 1), 150)
+    assert float((canvas.result - photograph.clamp(0, 1)).square().mean()) < 1e-3
 
 
 def test_what_is_seen_through_a_mask_pixel_by_pixel_and_its_gradient(target: Tensor) -> None:
     values, base = target.double(), target.flip(3).double()
     mask = torch.rand(1, 1, 9, 14, generator=torch.Generator().manual_seed(2)).double()
-    easel = StyleCanvas(values, 1.0, "adam", base=base, mask=mask)
-    drawn = easel().detach()
+    canvas = StyleCanvas(values, 1.0, "adam", base=base, mask=mask)
+    drawn = canvas().detach()
     for row in range(9):
         for col in range(14):
             own = float(mask[0, 0, row, col])
@@ -136,7 +142,7 @@ def test_what_is_seen_through_a_mask_pixel_by_pixel_and_its_gradient(target: Ten
                 assert float(drawn[place]) == pytest.approx(expected)
 
     def draw(free: Tensor) -> Tensor:
-        image: Tensor = torch.func.functional_call(easel, {"values": free}, ())
+        image: Tensor = torch.func.functional_call(canvas, {"values": free}, ())
         return image
 
     assert torch.autograd.gradcheck(draw, (values.clone().requires_grad_(),))

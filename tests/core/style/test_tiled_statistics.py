@@ -1,4 +1,4 @@
-"""Costs of a picture that is looked at in tiles, against the same picture in one piece."""
+"""Losses and gradients computed in tiles, compared with those of the whole image."""
 
 import pytest
 import torch
@@ -10,9 +10,10 @@ from core.images.tiles import Tiles
 from core.networks import network as network_module
 from core.networks.network import Network
 from core.optim import regularisers
-from core.optim.objectives import IMAGE
+from core.optim.activations import IMAGE
+from core.optim.image_pass import ImagePass
 from core.optim.transforms import ReflectPad
-from core.style import loss_sum, losses, tiled_statistics
+from core.style import losses, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import StyleTarget
 from tests.conftest import as_network
@@ -21,7 +22,7 @@ TILES = Tiles(96, 32)
 
 
 def network() -> Network:
-    """Three depths, as networks have them: stride 2 without padding, and pooling that rounds up."""
+    """Return a network with stride 2 without padding, and with pooling in ceil mode."""
     torch.manual_seed(1)
     return as_network(
         nn.Sequential(
@@ -36,14 +37,14 @@ def network() -> Network:
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute in float32 on every processor: half precision rounds by the order of sums."""
+    """Compute in float32 on every processor; in half precision the order of sums matters."""
     for module in (devices, network_module):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
 
 
 @pytest.fixture
 def picture() -> Tensor:
-    """Larger than a tile, with sides that are no multiple of anything."""
+    """Return an image larger than a tile, whose sides are not multiples of the grid."""
     rows = torch.linspace(0, 21, 143)[:, None]
     cols = torch.linspace(0, 17, 217)[None]
     planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
@@ -88,20 +89,23 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     mask = losses.resize_mask(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
     )
-    cost = getattr(losses, kind)
-    costs = LossSum.of(
+    loss = getattr(losses, kind)
+    loss_sum = LossSum.of(
         [
-            (1.0, cost("1", StyleTarget.of(losses.moments(seen["1"])))),
-            (0.7, cost("4", StyleTarget.of(losses.moments(seen["4"])), mask)),
+            (1.0, loss("1", StyleTarget.of(losses.moments(seen["1"])))),
+            (0.7, loss("4", StyleTarget.of(losses.moments(seen["4"])), mask)),
             (2.0, losses.content("4", seen["4"])),
         ],
         0.5 * regularisers.squared_variation(),
     )
     extractor = found.extractor(["1", "4"], for_gradients=True)
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
-    value = costs({**extractor(frame(one)), IMAGE: one})
+    value = loss_sum({**extractor(frame(one)), IMAGE: one})
     (-value.sum()).backward()  # type: ignore[no-untyped-call]
-    in_tiles = loss_sum.backward_tiled(found, extractor, costs, tiled, frame(tiled), TILES)
+    generator = torch.Generator()
+    image_pass = ImagePass(found, extractor, tiled, frame, generator, TILES, generator)
+    ((in_tiles, fraction),) = loss_sum.backward(image_pass)
+    assert fraction == 1
     torch.testing.assert_close(in_tiles, value.detach(), rtol=1e-4, atol=1e-6)
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())

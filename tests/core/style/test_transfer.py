@@ -1,4 +1,4 @@
-"""Style transfer: each of what a recipe may ask for, on a tiny network."""
+"""Style transfer: each setting of a recipe, on a tiny network."""
 
 import dataclasses
 import itertools
@@ -26,14 +26,14 @@ from tests.conftest import Pictures, as_network, tiny_module
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute in float32 on every processor: half precision rounds by the order of sums."""
+    """Compute in float32 on every processor; in half precision the order of sums matters."""
     for module in (devices, network_module):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
 
 
 @pytest.fixture
 def scene() -> Tensor:
-    """A picture of waves and edges, ``[3, 60, 86]``."""
+    """Return an image of waves and edges, ``[3, 60, 86]``."""
     rows = torch.linspace(0, 9, 60)[:, None]
     cols = torch.linspace(0, 13, 86)[None]
     planes = [torch.sin(rows * 2 + cols), torch.cos(rows * cols / 4), (rows + cols).frac() - 0.5]
@@ -42,7 +42,7 @@ def scene() -> Tensor:
 
 @pytest.fixture
 def painting() -> Tensor:
-    """Slanted stripes of two colours, ``[3, 70, 64]``."""
+    """Return diagonal stripes of two colours, ``[3, 70, 64]``."""
     rows = torch.arange(70.0)[:, None]
     cols = torch.arange(64.0)[None]
     stripe = ((rows + 2 * cols) % 12 < 6).float()
@@ -177,10 +177,10 @@ def test_a_reconstruction_pays_for_variation_as_far_apart_as_its_finest_layer_ha
 
 def test_places_are_apart_as_the_stride_says_or_else_as_many_as_there_are(tiny: Network) -> None:
     layer = tiny.layer("3")
-    assert defaults.spacing(layer) == 2
-    assert defaults.spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
+    assert defaults.position_spacing(layer) == 2
+    assert defaults.position_spacing(dataclasses.replace(layer, stride=(4, 9))) == 6
     unknown = dataclasses.replace(layer, stride=None, input_size=(24, 20), size=(8, 5))
-    assert defaults.spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
+    assert defaults.position_spacing(unknown) == pytest.approx(math.sqrt(3 * 4))
 
 
 def test_a_deep_layer_is_reconstructed_better_than_at_the_usual_variation(
@@ -295,7 +295,7 @@ def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tenso
     assert transfer.plan_scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [
         (256, 512)
     ]
-    # It begins with the smallest wherever it ends, and for a little more there is no size.
+    # The first size is always the smallest, and a little more growth adds no size.
     doubled = dataclasses.replace(recipe, scale=2.0, smallest=64)
     assert transfer.plan_scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
     assert transfer.plan_scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
@@ -308,7 +308,7 @@ def test_an_enlarged_picture_has_the_detail_of_its_start(
     recipe = small(tiny, content=pictures.keep(scene))
     start = scene[None]
     before = transfer.resize_image(start, (30, 43))
-    # What was not painted on yet is the start itself, and a change of all of it stays one.
+    # An unchanged image becomes the larger initial image; a uniform change stays uniform.
     torch.testing.assert_close(transfer.upscale(before, start, recipe), start, atol=1e-5, rtol=0)
     darker = transfer.upscale((before - 0.1).clamp(0, 1), start, recipe)
     inside = ((start > 0.2) & (start < 0.9)).all(1, keepdim=True).expand_as(start)
@@ -317,7 +317,7 @@ def test_an_enlarged_picture_has_the_detail_of_its_start(
     noise = dataclasses.replace(recipe, init="noise")
     merely = transfer.resize_image(before, (60, 86)).clamp(0, 1)
     assert torch.equal(transfer.upscale(before, start, noise), merely)
-    # At its own size nothing is laid onto anything.
+    # An image that has the size already is returned unchanged.
     assert torch.equal(transfer.upscale(start * 0.5, start, recipe), start * 0.5)
 
 
@@ -327,8 +327,8 @@ def test_layers_pull_alike_at_every_size(
     recipe = small(tiny, content=pictures.keep(scene), styles=(pictures.keep(painting),))
     opened = transfer.open_inputs(recipe, pictures.inputs, torch.device("cpu"))
     for size in ((28, 40), (56, 80)):
-        costs = loss_builder.build_losses(tiny, recipe, opened, size)
-        weights = {cost.name: weight / (size[0] * size[1]) for weight, cost in costs.costs}
+        terms = loss_builder.build_losses(tiny, recipe, opened, size).terms
+        weights = {term.name: weight / (size[0] * size[1]) for weight, term in terms}
         assert weights == pytest.approx(
             {"content 3": recipe.balance, "style 1": 0.5, "style 3": 0.5}
         )

@@ -12,7 +12,8 @@ from core.networks import network as network_module
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.network import Network
 from core.networks.tracing import OutputNode, trace, truncate
-from core.optim.objectives import IMAGE, PartialActivations, channels, energy, positions, total
+from core.optim.activations import IMAGE, PartialActivations
+from core.optim.objectives import channels, energy, positions, total
 from tests.conftest import as_network
 
 
