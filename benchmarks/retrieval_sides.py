@@ -46,7 +46,7 @@ class FirstImages:
         for at in range(self.count):
             repetition, index = divmod(at, len(self._entries))
             entry = self._entries[index]
-            yield ImageEntry(f"{repetition}:{entry.name}", entry.size, entry.location)
+            yield ImageEntry(f"{repetition}:{entry.name}", entry.size, entry.offset)
 
     def find(self, name: str) -> ImageEntry:
         """Return an image's entry by its new name."""
@@ -59,7 +59,7 @@ class FirstImages:
     def open(self, entry: ImageEntry, least: tuple[int, int] | None = None) -> Any:
         """Open an image."""
         return self._source.open(
-            ImageEntry(entry.name.partition(":")[2], entry.size, entry.location), least
+            ImageEntry(entry.name.partition(":")[2], entry.size, entry.offset), least
         )
 
 
