@@ -28,8 +28,10 @@ from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import Job, Jobs
-from explorer.store.results import FILE_NAME, Store
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
+from explorer.store.database import FILE_NAME
+from explorer.store.results import Store
 
 LAYER = "relu2a"
 # Enough that ten rounds do not finish them.
@@ -108,7 +110,7 @@ def kills(
             while len(witness.jobs.open()) < 3:
                 seed += 1
                 witness.jobs.submit(plan(32, 32, 40, seed), f"visitor {seed % 3}")
-            _until(lambda: bool(Claims(witness.store).claims()), "no worker began")
+            _until(lambda: bool(Claims(witness.store).claiming_workers()), "no worker began")
             time.sleep(chance.uniform(0.0, 4.0))
             victim = _kill(server, chance)
             counts[victim] += 1
@@ -202,7 +204,9 @@ def _settled(witness: Witness) -> bool:
     """Whether every claim belongs to a worker that lives, or there is none."""
     from explorer.jobs.processes import dead_workers
 
-    return not dead_workers(witness.store, [name for name, _ in Claims(witness.store).claims()])
+    return not dead_workers(
+        witness.store, [name for name, _ in Claims(witness.store).claiming_workers()]
+    )
 
 
 def _all_done(witness: Witness) -> bool:

@@ -131,7 +131,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         st.html(f'<table class="library">{"".join(rows)}</table>')
     else:
         st.caption(f"{name} has looked at no collection yet.")
-    allowed = catalogue.collections()
+    allowed = catalogue.list_collections()
     if not allowed:
         st.caption(
             "Whoever runs this server can allow folders of pictures: "
@@ -139,7 +139,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         )
         return
     source = st.selectbox("Collection", list(allowed), key="collection")
-    own = catalogue.own_checkpoints().get(name)
+    own = catalogue.list_checkpoints().get(name)
     out = catalogue.index_file(name, network.fingerprint, source)
     file = None if own is None else own.file
     if out.name.removesuffix(index_task.ENDING) in found:

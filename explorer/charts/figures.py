@@ -11,7 +11,7 @@ from torch import Tensor
 
 BINS = 48
 HEIGHT = 260
-LOW = 190
+SMALL_HEIGHT = 190
 LEGEND_HEIGHT = 60
 # Half of the last label of an axis stands beyond its end.
 LAST_LABEL = 24
@@ -231,7 +231,9 @@ def cosine_matrix(
     return figure
 
 
-def clickable(figure: go.Figure, order: Sequence[int], pair: tuple[int, int], side: int) -> None:
+def make_clickable(
+    figure: go.Figure, order: Sequence[int], pair: tuple[int, int], side: int
+) -> None:
     """Let the places of a square be clicked, and mark two of them.
 
     Heat-maps tell nobody of clicks; points do. So a square that is not seen lies over each place.

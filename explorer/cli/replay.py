@@ -40,7 +40,7 @@ def replay(
     if out is not None:
         check_writable(out)
     original = read(picture, png_metadata.BYTES_AT_MOST)
-    recipe, part = png_metadata.read_chunks(original)
+    recipe, part = png_metadata.read_recipe(original)
     made = _again(recipe, part, weights, device)
     if out is not None:
         write(out, made)

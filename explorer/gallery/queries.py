@@ -14,7 +14,8 @@ from core.errors import ExplorerError, quoted
 from core.recipes import kinds
 from core.recipes.neuron import UNIT_OBJECTIVES
 from core.recipes.recipe import Recipe
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.store.results import StoredPicture
 from explorer.text import recipe_summary
 
@@ -97,14 +98,14 @@ class GalleryPicture:
         facts: what was measured of it; nothing for a sketch.
     """
 
-    place: PictureRef
+    ref: PictureRef
     image: bytes
     facts: Mapping[str, float | bool | str]
 
     @property
     def exact(self) -> bool:
         """Whether its file can be replayed: it carries its recipe, and lost nothing."""
-        return self.place.finished and self.image.startswith(PNG_SIGNATURE)
+        return self.ref.finished and self.image.startswith(PNG_SIGNATURE)
 
     @property
     def dead(self) -> bool:
@@ -175,10 +176,10 @@ class Gallery:
         except ExplorerError:
             raise ExplorerError(f"there is nothing {quoted(beginning)} in the gallery") from None
         if job.deleted is not None:
-            raise ExplorerError(f"{picture_title(job)} was deleted from the gallery")
+            raise ExplorerError(f"{entry_title(job)} was deleted from the gallery")
         return job
 
-    def places(self, job: Job) -> list[PictureRef]:
+    def picture_refs(self, job: Job) -> list[PictureRef]:
         """List an entry's pictures: the finished ones in the recipe's order, then sketches."""
         own = (
             "SELECT position, result, part FROM parts JOIN pictures ON pictures.key = result "
@@ -208,7 +209,7 @@ class Gallery:
         left = [row for row in sorted(previews, key=rank) if row[1:] not in there]
         return found + [PictureRef(it, own, False, number(at, own)) for at, it, own in left]
 
-    def look(self, places: Sequence[PictureRef]) -> list[GalleryPicture]:
+    def read_pictures(self, places: Sequence[PictureRef]) -> list[GalleryPicture]:
         """Read some pictures; those that are gone meanwhile are left out."""
         rows: dict[PictureRef, StoredPicture] = {}
         with self._store.reading() as connection:
@@ -227,17 +228,17 @@ class Gallery:
                     rows[place] = pictures[place.part]
         return [GalleryPicture(it, rows[it].image, rows[it].facts) for it in places if it in rows]
 
-    def cover(self, job: Job, count: int) -> list[GalleryPicture]:
+    def cover_pictures(self, job: Job, count: int) -> list[GalleryPicture]:
         """Read a few pictures that stand for an entry, of living neurons where there are any."""
-        places = self.places(job)[: count * COVER_DEPTH]
+        places = self.picture_refs(job)[: count * COVER_DEPTH]
         chosen: list[GalleryPicture] = []
         for start in range(0, len(places), count):
-            chosen += self.look(places[start : start + count])
+            chosen += self.read_pictures(places[start : start + count])
             if sum(not it.dead for it in chosen) >= count:
                 break
         return sorted(chosen, key=lambda it: it.dead)[:count]
 
-    def weight(self, jobs: Sequence[Job]) -> int:
+    def total_bytes(self, jobs: Sequence[Job]) -> int:
         """Tell how many bytes the finished pictures of some entries have."""
         statement = (
             "SELECT coalesce(sum(length(image)), 0) FROM pictures WHERE key IN "
@@ -312,7 +313,7 @@ class Gallery:
             connection.executemany(statement, rows)
 
 
-def picture_title(job: Job) -> str:
+def entry_title(job: Job) -> str:
     """Name an entry: by its title, or in plain words what it is."""
     if job.title:
         return job.title

@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import ExplorerError
 from explorer.gallery import queries
 from explorer.gallery.queries import Gallery, GalleryPicture
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 
 # What a server can hold in memory for one visitor, and a browser for one download.
 ENTRIES_AT_MOST = 200
@@ -54,7 +54,7 @@ def check_size(found: Gallery, jobs: Sequence[Job]) -> None:
         raise ExplorerError(
             f"more than {ENTRIES_AT_MOST} entries are too many for one zip; choose fewer"
         )
-    if found.weight(jobs) > BYTES_AT_MOST:
+    if found.total_bytes(jobs) > BYTES_AT_MOST:
         raise ExplorerError(
             f"these pictures have more than {BYTES_AT_MOST // 2**20} MB, too much for one zip; "
             "choose fewer"
@@ -63,19 +63,19 @@ def check_size(found: Gallery, jobs: Sequence[Job]) -> None:
 
 def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
     """Add one entry, and describe it for the manifest."""
-    folder, made = f"{file_name(queries.picture_title(job))}-{job.id}", _time(job)
+    folder, made = f"{file_name(queries.entry_title(job))}-{job.id}", _time(job)
     _write(file, f"{folder}/recipe.json", job.json.encode(), made)
-    places = [it for it in found.places(job) if it.finished]
+    places = [it for it in found.picture_refs(job) if it.finished]
     pictures = []
     for start in range(0, len(places), BATCH):
-        for shown in found.look(places[start : start + BATCH]):
-            path = f"{folder}/{picture_name(job, shown)}"
+        for shown in found.read_pictures(places[start : start + BATCH]):
+            path = f"{folder}/{picture_file_name(job, shown)}"
             _write(file, path, shown.image, made)
-            number, facts = shown.place.number, dict(shown.facts)
+            number, facts = shown.ref.number, dict(shown.facts)
             pictures.append({"file": path, "part": number, "exact": shown.exact, "facts": facts})
     return {
         "title": job.title,
-        "name": queries.picture_title(job),
+        "name": queries.entry_title(job),
         "key": job.key,
         "state": job.state,
         "made": made.isoformat(timespec="seconds"),
@@ -85,10 +85,10 @@ def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
     }
 
 
-def picture_name(job: Job, shown: GalleryPicture) -> str:
+def picture_file_name(job: Job, shown: GalleryPicture) -> str:
     """Name the file of one picture of an entry."""
     kind = "png" if shown.exact else "webp"
-    return f"{file_name(f'{job.network} {job.layer} {job.kind}')}-{shown.place.number:04d}.{kind}"
+    return f"{file_name(f'{job.network} {job.layer} {job.kind}')}-{shown.ref.number:04d}.{kind}"
 
 
 def file_name(words: str) -> str:

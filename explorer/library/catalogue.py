@@ -72,7 +72,7 @@ def configure(folders: Sequence[Path]) -> None:
     os.environ[VARIABLE] = os.pathsep.join(str(it.resolve()) for it in folders)
 
 
-def collections() -> dict[str, ImageCollection]:
+def list_collections() -> dict[str, ImageCollection]:
     """List the collections by name: each folder as a whole, and the folders and archives in it.
 
     What leads out of the owner's folder by a link is left out.
@@ -91,14 +91,14 @@ def collections() -> dict[str, ImageCollection]:
     return found
 
 
-def collection(name: str) -> ImageCollection:
+def find_collection(name: str) -> ImageCollection:
     """Find a collection by its name, and make sure that nothing in it leads elsewhere.
 
     Raises:
         UnknownName: the owner has allowed none of this name.
         ExplorerError: a link in it leads out of it.
     """
-    found = collections()
+    found = list_collections()
     if name not in found:
         raise unknown("collection", name, found)
     path = found[name].path
@@ -119,7 +119,7 @@ def _within(path: Path, root: Path) -> bool:
         return False  # A circle of links.
 
 
-def own_checkpoints() -> dict[str, OwnCheckpoint]:
+def list_checkpoints() -> dict[str, OwnCheckpoint]:
     """List the weights of one's own, by the names of their networks."""
     files = sorted((home() / NETWORKS).glob(f"*{BETWEEN}*.safetensors"))
     names = (file.stem.replace(BETWEEN, ":", 1) for file in files)
@@ -147,9 +147,9 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
 
     _check(title, content)
     name = f"{architecture}:{title}"
-    if name in own_checkpoints():
+    if name in list_checkpoints():
         raise ExplorerError(f"there is a {name} already; choose another title")
-    if len(own_checkpoints()) >= OWN_AT_MOST:
+    if len(list_checkpoints()) >= OWN_AT_MOST:
         raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
     ending = ".safetensors" if file.lower().endswith(".safetensors") else ".pth"
     folder = home() / NETWORKS
@@ -200,7 +200,7 @@ def start_index(network: str, weights: str, source: str, file: Path | None) -> N
     Raises:
         ExplorerError: as ``collection``.
     """
-    path = collection(source).path
+    path = find_collection(source).path
     out = index_file(network, weights, source)
     out.parent.mkdir(parents=True, exist_ok=True)
     options = [] if file is None else ["--weights", str(file)]

@@ -29,7 +29,7 @@ def download_with_progress(name: str) -> None:
     weights = registry.published_weights(name)
     file = registry.weights_file(weights)
     total = int(float(weights.meta["_file_size"]) * MEGA)
-    left_behind(file)
+    delete_partial_downloads(file)
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(file, total, over), daemon=True)
     watch.start()
@@ -48,7 +48,7 @@ def _watch(file: Path, total: int, over: threading.Event) -> None:
         background_task.report_progress(min(max(sizes, default=0), total), total)
 
 
-def left_behind(file: Path) -> None:
+def delete_partial_downloads(file: Path) -> None:
     """Take away what downloads that were stopped have left."""
     for partial in file.parent.glob(f"{file.name}.*.partial"):
         partial.unlink(missing_ok=True)

@@ -90,10 +90,10 @@ def _wall(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
 def layers(network: Network) -> Image.Image:
     """Some of the neurons that ship."""
     store = Store()
-    found = store.exhibited(network.name, "relu4b", WALL[:6])
-    found += store.exhibited(network.name, "relu3b", (79, 78, 41, 81, 62, 30))
-    found += store.exhibited(network.name, "relu2b", (35, 22, 9, 33, 8, 24))
-    found += store.exhibited(network.name, "relu5b", (16, 18, 105, 26, 191, 43))
+    found = store.shipped_units(network.name, "relu4b", WALL[:6])
+    found += store.shipped_units(network.name, "relu3b", (79, 78, 41, 81, 62, 30))
+    found += store.shipped_units(network.name, "relu2b", (35, 22, 9, 33, 8, 24))
+    found += store.shipped_units(network.name, "relu5b", (16, 18, 105, 26, 191, 43))
     store.close()
     shown = [image_io.open_picture(it) for it in found]
     return _wall(shown[12:18] + shown[6:12] + shown[:6] + shown[18:], 6)

@@ -28,7 +28,8 @@ from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.style import grid, transfer
 from explorer.rendering import render_recipe
-from explorer.store.results import NEURONS, STYLES, Store, StoredPicture
+from explorer.store.database import NEURONS, STYLES
+from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, urls
 from explorer.ui.style import style_view
 

@@ -38,7 +38,7 @@ DAMAGED = (
 )
 
 
-def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
+def read_recipe(data: bytes) -> tuple[Recipe, int | None]:
     """Read how a picture was made.
 
     Args:
@@ -52,7 +52,7 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
         ExplorerError: it has no recipe, or one that cannot be read.
     """
 
-    text = read_text(data)
+    text = read_text_chunks(data)
     if RECIPE_CHUNK not in text:
         raise ExplorerError(
             "there is no recipe in this picture; "
@@ -61,19 +61,19 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
     recipe, part = kinds.read(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
     if part is None:
         return recipe, None
-    if not is_part(part):
+    if not is_part_number(part):
         raise ExplorerError("this picture does not say which one of its recipe it is")
     if int(part) not in recipe.pictures:
         raise ExplorerError(f"the recipe in this picture does not make picture {int(part)}")
     return recipe, int(part)
 
 
-def is_part(text: str) -> bool:
+def is_part_number(text: str) -> bool:
     """Tell whether a text can say which picture of a recipe is meant."""
     return text.isascii() and text.isdecimal() and len(text) <= PART_DIGITS
 
 
-def read_text(data: bytes) -> dict[str, str]:
+def read_text_chunks(data: bytes) -> dict[str, str]:
     """Read the text chunks of a PNG, by their keys.
 
     Raises:
@@ -93,7 +93,7 @@ def read_software(data: bytes) -> str:
         BadPicture: as ``read_text``.
     """
 
-    return read_text(data).get(SOFTWARE_CHUNK, "")
+    return read_text_chunks(data).get(SOFTWARE_CHUNK, "")
 
 
 def open_png(data: bytes) -> Image.Image:

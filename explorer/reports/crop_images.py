@@ -12,7 +12,7 @@ from core.networks.network import Network
 from explorer import thumbnails
 
 # A neuron's best crops stand in a square of three by three.
-NINE = 9
+CROPS_PER_SHEET = 9
 # Of each of them in a grid of neurons, and of those that stand alone.
 SMALL_PIXELS, PIXELS = 56, 200
 # Some kilobytes each.
@@ -28,7 +28,9 @@ def crop_sheet(index: Index, layer: str, unit: int) -> str:
         ExplorerError: as ``plates.grid``.
     """
     return _encode(
-        crop_grids.draw_crop_grid(index, layer, unit, SMALL_PIXELS, count=NINE, clear=True)
+        crop_grids.draw_crop_grid(
+            index, layer, unit, SMALL_PIXELS, count=CROPS_PER_SHEET, clear=True
+        )
     )
 
 

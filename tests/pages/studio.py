@@ -85,8 +85,8 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
 def work_off(app: AppTest) -> AppTest:
     """Do the work that the page has asked for, as a worker does, and look again."""
     worker = Worker(server_state.store(), "test", render_recipe.render_updates)
-    while worker.turn():
-        while worker.turn():
+    while worker.run_next_part():
+        while worker.run_next_part():
             pass
         app.run()
     assert not app.exception

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.gallery import queries
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.text import recipe_summary
 
 WORDS = {

@@ -23,9 +23,10 @@ from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import model as sketchnet
 from explorer import engine
 from explorer.cluster import ray_supervisor
-from explorer.cluster.ray_supervisor import RaySupervisor, Share, share
+from explorer.cluster.ray_supervisor import Allocation, RaySupervisor, allocate
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.jobs.processes import dead_workers
 from explorer.paths import home
 from explorer.rendering import render_recipe
@@ -139,7 +140,7 @@ def test_jobs_on_this_machine(
         moving(jobs, stopped)
     assert state(jobs, stopped).state == "interrupted"
     assert "closed" in state(jobs, stopped).message
-    assert Claims(store).claims() == []
+    assert Claims(store).claiming_workers() == []
 
 
 def _same_as_here(jobs: Jobs, asked: NeuronRecipe, own: Path | None = None) -> None:
@@ -176,7 +177,7 @@ def _progress_and_cancel(jobs: Jobs) -> None:
     assert set(jobs.previews(key)) == {0, 1}
     patience = crowding()
     jobs.cancel(key)
-    assert wait(lambda: not Claims(jobs.store).claims()) < patience
+    assert wait(lambda: not Claims(jobs.store).claiming_workers()) < patience
     assert state(jobs, key).state == "cancelled"
     assert set(jobs.previews(key)) == {0, 1}
 
@@ -186,7 +187,7 @@ def _one_of_two_killed(jobs: Jobs, supervisor: RaySupervisor) -> None:
     assert supervisor.process is not None
     first = jobs.submit(recipe(3, LONG)).key
     moving(jobs, first)
-    (victim,) = processes(supervisor.process, "ray::_work")
+    (victim,) = processes(supervisor.process, "ray::_render")
     # It stands still, wherever it is, until another has begun, which may have to start first.
     os.kill(victim, signal.SIGSTOP)
     second = jobs.submit(recipe(4, LONG)).key
@@ -233,7 +234,7 @@ from pathlib import Path
 from explorer import engine
 from explorer.store.results import Store
 
-server = engine.start(Store(Path(sys.argv[1]), shipped=()))
+server = engine.create_engine(Store(Path(sys.argv[1]), shipped=()))
 server.start()
 while True:
     time.sleep(0.1)
@@ -257,7 +258,7 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
         cluster_process = stack.enter_context(head(port))
         _kill_server(jobs, key)
         assert state(jobs, key).state == "running"  # as far as anybody has seen
-        server = engine.start_engine(store)
+        server = engine.create_engine(store)
         assert isinstance(server, RaySupervisor)
         server.start()
         stack.callback(server.stop)
@@ -284,33 +285,33 @@ def _kill_server(jobs: Jobs, key: str) -> None:
         moving(jobs, key, START_SECONDS)
         server.kill()
         os.kill(speaker, signal.SIGKILL)
-    (name,) = {name for name, _ in Claims(jobs.store).claims()}
+    (name,) = {name for name, _ in Claims(jobs.store).claiming_workers()}
     wait(lambda: dead_workers(jobs.store, [name]))
 
 
 @pytest.mark.parametrize(
     ("machines", "workers", "expected"),
     [
-        ([{"CPU": 2.0}], None, Share(2, 1, 0)),
-        ([{"CPU": 8.0}], "2", Share(2, 4, 0)),
-        ([{"CPU": 4.0}, {"CPU": 4.0}], "1", Share(1, 4, 0)),
-        ([{"CPU": 4.0}, {"CPU": 2.0}], "2", Share(2, 2, 0)),
-        ([{"CPU": 4.0}], "9", Share(9, 1, 0)),
-        ([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], None, Share(3, 8, 3)),
-        ([{"CPU": 1000.0}], None, Share(64, 15, 0)),
-        ([{"memory": 1.0}], None, Share(0, 1, 0)),
+        ([{"CPU": 2.0}], None, Allocation(2, 1, 0)),
+        ([{"CPU": 8.0}], "2", Allocation(2, 4, 0)),
+        ([{"CPU": 4.0}, {"CPU": 4.0}], "1", Allocation(1, 4, 0)),
+        ([{"CPU": 4.0}, {"CPU": 2.0}], "2", Allocation(2, 2, 0)),
+        ([{"CPU": 4.0}], "9", Allocation(9, 1, 0)),
+        ([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], None, Allocation(3, 8, 3)),
+        ([{"CPU": 1000.0}], None, Allocation(64, 15, 0)),
+        ([{"memory": 1.0}], None, Allocation(0, 1, 0)),
     ],
 )
 def test_a_cluster_is_shared_out(
     machines: list[dict[str, float]],
     workers: str | None,
-    expected: Share,
+    expected: Allocation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("EXPLORER_WORKERS", raising=False)
     if workers is not None:
         monkeypatch.setenv("EXPLORER_WORKERS", workers)
-    assert share(machines) == expected
+    assert allocate(machines) == expected
 
 
 @pytest.mark.parametrize(

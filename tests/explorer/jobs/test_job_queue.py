@@ -12,7 +12,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.jobs import job_queue as queue
 from explorer.jobs.claims import Claim, Claims
-from explorer.jobs.job_queue import ASKED, UNASKED, Busy, Jobs
+from explorer.jobs.job_queue import ASKED, UNASKED, Jobs, QueueFull
 from explorer.jobs.worker import gather_inputs
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
@@ -205,9 +205,9 @@ def test_what_nobody_asked_for_gives_way(jobs: Jobs, claims: Claims) -> None:
     filling, asked = recipe(2, seed=1), recipe(1, seed=2)
     jobs.submit(filling, "me", UNASKED)
     claim = claims.claim("w")
-    assert claim is not None and claims.wanted(claim)
+    assert claim is not None and claims.should_continue(claim)
     jobs.submit(asked, "me", ASKED)
-    assert not claims.wanted(claim)
+    assert not claims.should_continue(claim)
     claims.release(claim)
     assert work_off(claims) == [asked.key, filling.key, filling.key]
     # Whoever asks for it later makes it as urgent as any.
@@ -220,11 +220,11 @@ def test_a_cancelled_job_keeps_what_is_there(jobs: Jobs, claims: Claims) -> None
     jobs.submit(asked, "me")
     finish(claims, claims.claim("w"))
     claim = claims.claim("w")
-    assert claim is not None and claims.wanted(claim)
+    assert claim is not None and claims.should_continue(claim)
     claims.report(claim, 1, 2, {BATCH: b"half"})
     assert jobs.cancel(asked.key, "me").state == "cancelled"
-    assert not claims.wanted(claim)
-    assert claims.claims() == [("w", False)]
+    assert not claims.should_continue(claim)
+    assert claims.claiming_workers() == [("w", False)]
     claims.release(claim)
     assert claims.claim("w") is None
     assert set(jobs.store.pictures(asked)) == set(range(BATCH))
@@ -273,9 +273,9 @@ def test_a_shared_part_goes_on_for_the_job_that_still_wants_it(jobs: Jobs, claim
     claim = claims.claim("w")
     assert claim is not None and claim.job == recipe(1).key
     jobs.cancel(recipe(1).key)
-    assert claims.wanted(claim)
+    assert claims.should_continue(claim)
     jobs.cancel(recipe(2).key)
-    assert not claims.wanted(claim)
+    assert not claims.should_continue(claim)
 
 
 def test_a_failure_ends_its_job_and_no_other(jobs: Jobs, claims: Claims) -> None:
@@ -311,12 +311,12 @@ def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
     states = {it.key: (it.state, it.message) for it in jobs.select("")}
     assert lost[0] is not None and lost[1] is not None
     assert states[lost[0].job] == ("interrupted", "closed")
-    assert claims.claims() == []
+    assert claims.claiming_workers() == []
     assert [states[key][0] for key in keys].count("waiting") == 2
     # What a lost worker still says is not heard.
     claims.report(lost[0], 9, 10, {0: b"late"})
     assert jobs.previews(lost[0].job) == {}
-    assert not claims.wanted(lost[0])
+    assert not claims.should_continue(lost[0])
 
 
 def test_a_long_queue_says_busy(jobs: Jobs, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +324,7 @@ def test_a_long_queue_says_busy(jobs: Jobs, clock: Clock, monkeypatch: pytest.Mo
     for seed in range(3):
         clock.now += 1
         assert jobs.submit(recipe(seed=seed), f"v{seed}").before == seed
-    with pytest.raises(Busy, match="busy: 3 jobs wait already"):
+    with pytest.raises(QueueFull, match="busy: 3 jobs wait already"):
         jobs.submit(recipe(seed=3), "v3")
     assert jobs.get(recipe(seed=3).key) is None
     assert jobs.submit(recipe(seed=1), "v3").before == 1  # joining needs no room

@@ -122,15 +122,15 @@ def test_collections_are_known_by_name_only(allowed: Path, tmp_path: Path) -> No
     outside = tmp_path / "secret"
     fill(outside, 3)
     (allowed / "way-out").symlink_to(outside)
-    assert list(catalogue.collections()) == ["photos", "photos/birds"]
-    assert catalogue.collection("photos/birds").path == allowed / "birds"
+    assert list(catalogue.list_collections()) == ["photos", "photos/birds"]
+    assert catalogue.find_collection("photos/birds").path == allowed / "birds"
     for name in ("photos/way-out", "../secret", str(outside), "photos/../secret", "photos/.hidden"):
         with pytest.raises(ExplorerError, match="no collection"):
-            catalogue.collection(name)
+            catalogue.find_collection(name)
     # A link deep inside leads out, too.
     (allowed / "birds" / "way-out.png").symlink_to(next(outside.iterdir()))
     with pytest.raises(ExplorerError, match="leads out of it"):
-        catalogue.collection("photos/birds")
+        catalogue.find_collection("photos/birds")
 
 
 def test_only_folders_can_be_allowed(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     assert "Stopped" in wait(stopped).problem
     folder = Path(os.environ["TORCH_HOME"]) / "hub" / "checkpoints"
     assert not list(folder.glob("*.pth"))
-    download_task.left_behind(folder / published.rsplit("/", 1)[1])
+    download_task.delete_partial_downloads(folder / published.rsplit("/", 1)[1])
     assert not list(folder.iterdir())
     catalogue.start_download("nonsense")
     assert "no network nonsense" in wait(catalogue.running_task("fetch nonsense")).problem

@@ -10,7 +10,8 @@ from core.networks import registry
 from core.networks.network import Network
 from core.neurons import render_neurons
 from explorer.prebuilt import pictures as prebuilt_pictures
-from explorer.store.results import NEURONS, STYLES, Store
+from explorer.store.database import NEURONS, STYLES
+from explorer.store.results import Store
 
 # A lossy file and another processor's rounding, which many steps amplify in deep layers, leave a
 # picture this much nearer to itself than to others (0.05 to 0.34 measured).

@@ -39,7 +39,7 @@ def store() -> Iterator[Store]:
     store = Store()
     key = Jobs(store).submit(plan()).key
     made = Worker(store, "w", render_recipe.render_updates)
-    while made.turn(only=key):
+    while made.run_next_part(only=key):
         pass
     yield store
     store.close()
@@ -74,7 +74,7 @@ def test_every_picture_of_the_store_says_how_it_was_made(store: Store) -> None:
     found = store.pictures(plan())
     assert sorted(found) == sorted(UNITS)
     for unit, picture in found.items():
-        recipe, part = png_metadata.read_chunks(picture.image)
+        recipe, part = png_metadata.read_recipe(picture.image)
         assert part == unit
         assert recipe in plan().parts() and unit in getattr(recipe, "units", ())
 
@@ -102,7 +102,7 @@ def test_a_montage_is_made_again_byte_for_byte(store: Store, tmp_path: Path) -> 
     command += ["--size", "16", "--steps", "4", "--out", str(first)]
     done = RUNNER.invoke(cli, command)
     assert done.exit_code == 0, done.output
-    assert png_metadata.read_chunks(first.read_bytes()) == (plan(), None)
+    assert png_metadata.read_recipe(first.read_bytes()) == (plan(), None)
     code, said = run(first, "--out", second, "--json")
     assert code == 0 and json.loads(said)["identical"] is True
     assert second.read_bytes() == first.read_bytes()
@@ -122,7 +122,7 @@ def test_a_picture_that_was_changed_is_told_from_the_one_that_was_made(
 
 def test_other_libraries_are_named(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
-    text = png_metadata.read_text(original)
+    text = png_metadata.read_text_chunks(original)
     older = {**text, png_metadata.SOFTWARE_CHUNK: "torch 2.0.0, torchvision 0.15.0, cpu"}
     # The same pixels: what it was made with does not matter then, but stands in the report.
     same = image_io.encode_png(image_io.open_picture(original), older)
@@ -135,7 +135,7 @@ def test_other_libraries_are_named(store: Store, tmp_path: Path) -> None:
 def test_a_cut_picture_is_refused(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
     cut = image_io.open_picture(original).crop((0, 0, 16, 12))
-    file = save(tmp_path, image_io.encode_png(cut, png_metadata.read_text(original)))
+    file = save(tmp_path, image_io.encode_png(cut, png_metadata.read_text_chunks(original)))
     code, words = run(file)
     assert code == 1 and "12 x 16 pixels" in words and "16 x 16" in words
 
@@ -170,7 +170,7 @@ def _other_weights() -> bytes:
 def _with_weights(file: Path, digits: str) -> bytes:
     """The same picture, with a recipe for weights that nobody has."""
     data = file.read_bytes()
-    recipe, _ = png_metadata.read_chunks(data)
+    recipe, _ = png_metadata.read_recipe(data)
     strange = recipe.to_json().replace(recipe.weights, digits * 8)
     return image_io.encode_png(image_io.open_picture(data), {png_metadata.RECIPE_CHUNK: strange})
 
@@ -233,7 +233,7 @@ RECIPE = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,
 )
 def test_bad_files_are_refused_in_one_sentence(data: bytes, words: str) -> None:
     with pytest.raises(ExplorerError, match=words) as refused:
-        png_metadata.read_chunks(data)
+        png_metadata.read_recipe(data)
     assert "\n" not in str(refused.value)
 
 

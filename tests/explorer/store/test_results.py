@@ -140,17 +140,17 @@ def test_of_pictures_that_visitors_only_looked_at_the_last_ones_stay(
         dataclasses.replace(RECIPE, image=used, objective="caricature", units=()), PICTURES, 1.0
     )
     for name in (used, job):
-        store.put_sent(name, bytes(10))
+        store.put_upload(name, bytes(10))
     Jobs(store).submit(
         dataclasses.replace(RECIPE, image=job, objective="caricature", units=()), "visitor"
     )
-    store.put_sent(own, bytes(10))
+    store.put_upload(own, bytes(10))
     store.put_input(own, bytes(10))  # the command line wants it, too
-    store.put_sent(own, bytes(10))
+    store.put_upload(own, bytes(10))
     for name in looked_at:
-        store.put_sent(name, bytes(15))
+        store.put_upload(name, bytes(15))
     assert [name for name in names if store.input(name)] == [used, job, own, *looked_at[1:]]
-    store.put_sent(looked_at[0], bytes(5))
+    store.put_upload(looked_at[0], bytes(5))
     assert [name for name in names if store.input(name)] == [
         *(used, job, own, looked_at[0], looked_at[2])
     ]
@@ -165,7 +165,7 @@ def test_a_store_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
         old.commit()
     store = Store(path, shipped=())
     assert store.input("ab") == b"\x01"
-    store.put_sent("cd", b"2")
+    store.put_upload("cd", b"2")
     assert store.input("cd") == b"2"
     store.close()
 
