@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
 from explorer.charts import depth_colours
-from explorer.library import catalogue, index_task, indexes
+from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
@@ -154,7 +154,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
 
 def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     """Offer to start an errand, show how far it is, and run the page again when it is over."""
-    before = catalogue.running_task(key)
+    before = background_task.latest_task(key)
 
     def begin() -> None:
         try:
@@ -165,7 +165,7 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     following = before is not None and before.open
 
     def body() -> None:
-        now = catalogue.running_task(key)
+        now = background_task.latest_task(key)
         if (now is not None and now.open) != following:
             st.rerun()  # It has begun, or is over.
         with st.container(key=f"errand {key}", horizontal=True, vertical_alignment="center"):

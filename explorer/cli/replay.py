@@ -77,10 +77,10 @@ def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str
     with progress_bar() as shown:
         task = shown.add_task(recipe_summary.describe_recipe(recipe), total=1.0)
 
-        def notice(update: "Update") -> None:
+        def on_update(update: "Update") -> None:
             shown.update(task, completed=update.done / max(update.total, 1))
 
-        return replaying.render_again(recipe, part, checkpoint, inputs, device, notice)
+        return replaying.render_again(recipe, part, checkpoint, inputs, device, on_update)
 
 
 def _input(store: "Store", fingerprint: str) -> bytes:

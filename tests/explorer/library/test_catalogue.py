@@ -171,7 +171,7 @@ def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path)
     network = registry.load(registry.SKETCHNET, device="cpu")
     catalogue.start_index(network.name, network.fingerprint, "photos/birds", None)
     out = catalogue.index_file(network.name, network.fingerprint, "photos/birds")
-    done = wait(catalogue.running_task(f"index {out.name}"))
+    done = wait(background_task.latest_task(f"index {out.name}"))
     assert (done.problem, done.done, done.total, done.share) == ("", 12, 12, 1.0)
     from explorer.library import indexes
 
@@ -225,7 +225,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str) -> None:
     catalogue.start_download(SMALL)
-    errand = catalogue.running_task(f"fetch {SMALL}")
+    errand = background_task.latest_task(f"fetch {SMALL}")
     assert errand is not None
     seen = set()
     while errand.open:
@@ -243,7 +243,7 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     published: str,
 ) -> None:
     catalogue.start_download(SMALL)
-    stopped = catalogue.running_task(f"fetch {SMALL}")
+    stopped = background_task.latest_task(f"fetch {SMALL}")
     assert stopped is not None
     while stopped.open and not stopped.done:
         time.sleep(0.02)
@@ -254,4 +254,4 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     download_task.delete_partial_downloads(folder / published.rsplit("/", 1)[1])
     assert not list(folder.iterdir())
     catalogue.start_download("nonsense")
-    assert "no network nonsense" in wait(catalogue.running_task("fetch nonsense")).problem
+    assert "no network nonsense" in wait(background_task.latest_task("fetch nonsense")).problem
