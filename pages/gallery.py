@@ -9,6 +9,7 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
+from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
@@ -160,7 +161,7 @@ def show_row(found: Gallery, job: Job) -> None:
             job_status.show_progress(job, lambda fraction: f"{fraction:.0%}", "gallery")
 
 
-def thumbnail(shown: queries.GalleryPicture) -> str:
+def thumbnail(shown: GalleryPicture) -> str:
     """Write the small picture of a row as HTML."""
     if shown.ref.finished:
         url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)

@@ -10,7 +10,8 @@ import streamlit as st
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries
-from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
+from explorer.gallery.pictures import GalleryPicture, PictureRef
+from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.ui import urls
 from explorer.ui.components import html_snippets

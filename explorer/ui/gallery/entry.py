@@ -11,7 +11,8 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
-from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
+from explorer.gallery.pictures import GalleryPicture, PictureRef
+from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.text import formatting
 from explorer.ui import job_status, server_state, urls

@@ -15,6 +15,7 @@ from core.errors import ExplorerError
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.gallery import queries, zip_export
+from explorer.gallery.pictures import recipe_settings
 from explorer.gallery.queries import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
@@ -335,7 +336,7 @@ def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
         connection.execute("UPDATE jobs SET recipe = json_set(recipe, '$.version', 0)")
     job = get(found, recipe())
     assert queries.entry_title(job) == "tiny 3 neurons"
-    assert queries.recipe_settings(job)["steps"] == 2
+    assert recipe_settings(job)["steps"] == 2
     assert units(found, job) == list(range(BATCH))
 
 
