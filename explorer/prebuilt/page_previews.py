@@ -97,13 +97,11 @@ def _grid(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
 def layers(network: Network) -> Image.Image:
     """Draw shipped pictures of some units, a row for each layer."""
     store = Store()
-    found = [
-        it
-        for layer, units in UNITS.items()
-        for it in store.shipped_units(network.name, layer, units)
-    ]
+    images: list[bytes] = []
+    for layer, units in UNITS.items():
+        images += store.shipped_units(network.name, layer, units)
     store.close()
-    return _grid([image_io.open_picture(it) for it in found], 6)
+    return _grid([image_io.open_picture(it) for it in images], 6)
 
 
 def neuron(network: Network) -> Image.Image:
@@ -191,9 +189,7 @@ def lessons(network: Network) -> Image.Image:
 
 def gallery(network: Network) -> Image.Image:
     """Draw pictures of several kinds as a grid."""
-    previews = [
-        PREVIEW_FUNCTIONS[name](network) for name in ("dream", "style", "neuron", "probe", "depths")
-    ]
+    previews = [draw_page(network) for draw_page in (dream, style, neuron, probe, depths)]
     class_picture = render_neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
     *_, last = render_neurons.render(network, class_picture)
     shown = [*previews, image_io.to_picture(last.pictures[0].image)]

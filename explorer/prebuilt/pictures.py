@@ -77,10 +77,9 @@ def write_pictures(path: Path, what: str) -> None:
         what: file name of the shipped store whose recipes are rendered.
     """
     network = registry.load(registry.SKETCHNET, device="cpu")
-    all_recipes: list[Recipe] = list(
-        recipes(network) if what == NEURONS.name else first_styles(network)
-    )
-    inputs = {} if what == NEURONS.name else style_inputs()
+    neurons = what == NEURONS.name
+    all_recipes: list[Recipe] = list(recipes(network) if neurons else first_styles(network))
+    inputs = {} if neurons else style_inputs()
     partial = path.with_suffix(".part")
     partial.unlink(missing_ok=True)
     store = Store(partial, shipped=())

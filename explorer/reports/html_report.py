@@ -123,9 +123,8 @@ def neuron_report(
     if index is not None and layer.name in [it.name for it in index.plan.layers]:
         sheet = base64.b64decode(crop_images.crop_sheet(index, layer.name, unit).partition(",")[2])
         hits = index.top(layer.name, unit)
-        examples = [
-            (hit.picture, f"{hit.value:.4g}") for hit in hits[: crop_images.CROPS_PER_SHEET]
-        ]
+        shown = hits[: crop_images.CROPS_PER_SHEET]
+        examples = [(hit.picture, f"{hit.value:.4g}") for hit in shown]
         body += [
             f"<h2>What excites it most in {escape(indexes.describe_index(index))}</h2>",
             f'<div class="large">{_figure(_png_url(sheet), "cut to what it saw", False)}</div>',

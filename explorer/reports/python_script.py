@@ -197,14 +197,8 @@ def _style_grid_arguments(recipe: StyleDepthsRecipe) -> list[str]:
     names = _variable_names(recipe)
     pictures = [_value_source(it, names) for it in (recipe.content, recipe.style)]
     # By default all of these depend on the network.
-    always: tuple[str, ...] = (
-        "style_depths",
-        "content_depths",
-        "stages",
-        "content_layer",
-        "pooling",
-    )
-    always += ("content_variations",) if CONTENT in recipe.shows else ()
+    layers = ("style_depths", "content_depths", "stages", "content_layer", "pooling")
+    always = (*layers, "content_variations") if CONTENT in recipe.shows else layers
     settings = _setting_arguments(recipe, StyleDepthsRecipe, ("content", "style"), always)
     return ["network", *pictures, *settings]
 
