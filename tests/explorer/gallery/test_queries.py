@@ -1,4 +1,4 @@
-"""The gallery on a real store: what stands in it, and how it is searched, kept and thrown away."""
+"""Tests of the gallery on a real store: entries, search, pictures, export, deleting."""
 
 import io
 import json
@@ -29,7 +29,7 @@ EVERYTHING = Search()
 
 @pytest.fixture
 def shipped(tmp_path: Path) -> Path:
-    """A store that came with the project: one result, lossy."""
+    """Create a shipped store with one lossy result."""
     path = tmp_path / "shipped.sqlite3"
     store = Store(path, shipped=())
     part = recipe(seed=100)
@@ -73,7 +73,7 @@ def make(
     parts: int | None = None,
     dead: Callable[[int], bool] = lambda unit: False,
 ) -> Job:
-    """Ask for something and finish all of it, or some parts."""
+    """Submit a recipe, and finish all or some of its parts."""
     found.jobs.submit(asked, "me")
     claims = Claims(found.jobs.store, found.jobs._clock)
     done = 0
@@ -150,7 +150,7 @@ def test_it_is_searched_by_everything(found: Gallery) -> None:
     found.star(second, True)
 
     def search(**wanted: object) -> set[str]:
-        looked = Search(**wanted)  # type: ignore[arg-type]
+        search = Search(**wanted)  # type: ignore[arg-type]
         listed = keys(found.entries(looked))
         assert found.count(looked) == len(listed)
         return set(listed)
@@ -190,8 +190,8 @@ def test_pictures_stand_in_the_recipes_order_and_sketches_last(found: Gallery) -
 def test_a_cover_prefers_living_neurons_and_reads_few(found: Gallery) -> None:
     job = make(found, recipe(parts=4), dead=lambda unit: unit in (0, 2))
     read: list[int] = []
-    look = found.read_pictures
-    found.read_pictures = lambda places: read.append(len(places)) or look(places)  # type: ignore
+    read_pictures = found.read_pictures
+    found.read_pictures = lambda refs: read.append(len(refs)) or read_pictures(refs)  # type: ignore
     assert [it.ref.part for it in found.cover_pictures(job, 4)] == [1, 3, 4, 5]
     assert read == [4, 4]
     hopeless = make(found, recipe(parts=4, seed=1), dead=lambda unit: True)
@@ -281,9 +281,9 @@ def test_an_open_job_is_never_purged(found: Gallery, clock: Clock) -> None:
 
 def test_a_hundred_pictures_are_found_without_reading_them(found: Gallery) -> None:
     job = make(found, recipe(parts=8))
-    places = found.picture_refs(job)
-    assert len(places) == 8 * BATCH
-    assert [it.ref.part for it in found.read_pictures(places[100:104])] == [100, 101, 102, 103]
+    refs = found.picture_refs(job)
+    assert len(refs) == 8 * BATCH
+    assert [it.ref.part for it in found.read_pictures(refs[100:104])] == [100, 101, 102, 103]
 
 
 def test_a_zip_holds_pictures_recipes_and_a_list(found: Gallery, clock: Clock) -> None:
@@ -365,11 +365,11 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
     assert set(store.pictures(asked)) == {0, 1, 2}
     found.jobs.cancel(asked.key)
     job = found.find(asked.key)
-    places = found.picture_refs(job)
-    assert [(it.number, it.part, it.finished) for it in places] == [
+    refs = found.picture_refs(job)
+    assert [(it.number, it.part, it.finished) for it in refs] == [
         (0, 0, True), (1, 0, True), (2, 0, True), (3, 0, False)
     ]  # fmt: skip
-    assert [it.ref.result for it in found.read_pictures(places)] == [it.key for it in asked.parts()]
+    assert [it.ref.result for it in found.read_pictures(refs)] == [it.key for it in asked.parts()]
     with zipfile.ZipFile(io.BytesIO(zip_export.write_zip(found, [job]))) as file:
         saved = [name for name in file.namelist() if name.endswith(".png")]
     assert [name[-8:] for name in saved] == ["0000.png", "0001.png", "0002.png"]

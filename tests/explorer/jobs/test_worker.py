@@ -1,4 +1,4 @@
-"""Workers: what becomes of a part in their hands, and of the worker processes that are killed."""
+"""Tests of workers: finished, failed and cancelled parts, and killed worker processes."""
 
 import os
 import re
@@ -28,7 +28,7 @@ from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
 from tests.explorer.commands import crowding, started
 
-# A worker process imports PyTorch first, on a machine that does much else.
+# A worker process first imports PyTorch, which is slow on a busy machine.
 PATIENCE = 90.0
 
 
@@ -45,7 +45,7 @@ def recipe(parts: int = 1, seed: int = 0) -> NeuronRecipe:
 
 
 def until(jobs: Jobs, key: str, met: Callable[[Job], bool]) -> Job:
-    """Wait until a job is as wanted."""
+    """Wait until a job fulfils a condition."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         job = jobs.get(key)
@@ -185,7 +185,7 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
     assert [sorted(it.previews) for it in every] == [[1, 3]] * 6 + [[]]
     assert [it.part for it in every[-1].pictures] == [3, 1]
     monkeypatch.setattr(render_recipe, "PREVIEW_SECONDS", 1000.0)
-    # The first comes at once.
+    # The first preview comes without delay.
     assert [bool(it.previews) for it in render_recipe.render_updates(asked)] == [True, *[False] * 6]
 
 
@@ -210,7 +210,7 @@ def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
         failed = until(jobs, doomed, lambda job: not job.open)
         assert failed.state == "failed" and "the worker was killed (SIGKILL)" in failed.message
         assert until(jobs, quick, lambda job: not job.open).state == "done"
-        # A step of a picture this large takes longer than a visitor waits for a cancel.
+        # A step of a picture of this size takes longer than PATIENCE_SECONDS.
         slow = jobs.submit(plan(1, 1024, 1000)).key
         until(jobs, slow, lambda job: job.state == "running")
         time.sleep(0.5)
@@ -275,7 +275,7 @@ def test_a_killed_server_takes_its_worker_along_and_the_next_one_offers_to_go_on
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process runs; one that ended but was not waited for does not."""
+    """Whether a process is running; a zombie process is not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:

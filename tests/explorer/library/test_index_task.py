@@ -1,4 +1,4 @@
-"""SketchNet's own index, and those that pages use: made in the background, found, chosen."""
+"""Tests of the task that builds SketchNet's index, and of the indexes that pages use."""
 
 import os
 import subprocess
@@ -32,12 +32,12 @@ def wait(making: BackgroundTask) -> None:
     while making.open and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not making.open
-    time.sleep(0.2)  # for its last words
+    time.sleep(0.2)  # until its last line is read
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the process that makes the index take few drawings, and write often."""
+    """Make the task's process index few drawings and save often."""
     monkeypatch.setattr(index_task, "DRAWINGS", FEW)
     code = (
         "from explorer.library import index_task; index_task.SAVE_SECONDS = 0.0; index_task.main()"
@@ -118,7 +118,7 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # A process that nobody has waited for yet is there, and does nothing.
+    # A zombie process has ended, but its parent has not waited for it yet.
     return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
 
 
