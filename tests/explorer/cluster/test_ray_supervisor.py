@@ -1,4 +1,4 @@
-"""Tests of jobs on Ray with two processors: finished, cancelled, killed, resumed; a lost cluster."""
+"""Tests of jobs on Ray with two processors: finished, cancelled, killed, resumed, lost."""
 
 import importlib.util
 import json

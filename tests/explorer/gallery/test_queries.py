@@ -150,9 +150,9 @@ def test_it_is_searched_by_everything(found: Gallery) -> None:
     found.star(second, True)
 
     def search(**wanted: object) -> set[str]:
-        search = Search(**wanted)  # type: ignore[arg-type]
-        listed = keys(found.entries(looked))
-        assert found.count(looked) == len(listed)
+        query = Search(**wanted)  # type: ignore[arg-type]
+        listed = keys(found.entries(query))
+        assert found.count(query) == len(listed)
         return set(listed)
 
     assert search(kind="neurons") == {first, second, third}

@@ -16,8 +16,8 @@ from explorer.rendering import png_metadata, replay
 SAVED = Path(__file__).with_name("saved")
 KEYS: dict[str, str] = json.loads((SAVED / "pictures.json").read_text("utf-8"))
 RECIPES: list[dict[str, str]] = json.loads((SAVED / "recipes.json").read_text("utf-8"))
-# Mean difference, in levels of 255, that another processor's rounding may cause: in a whole picture,
-# and in each square of it, because a sheet is mostly background. Convolutions in float32 instead of
+# Mean difference, in levels of 255, that another processor's rounding may cause: in a picture, and
+# in each square of it, because a sheet is mostly background. Convolutions in float32 instead of
 # bfloat16 cause 0.8 and 2.1. Another seed of the noise causes 3 to 40.
 LEVELS, LEVELS_OF_SQUARE = 2.0, 4.0
 SQUARE = 16  # pixels
