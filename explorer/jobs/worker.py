@@ -112,8 +112,8 @@ class Worker:
 def gather_inputs(store: Store, recipe: Recipe) -> dict[str, bytes]:
     """Load the pictures that a recipe starts from, encoded, by their fingerprints.
 
-    If the result of the recipe that it continues (``recipe.previous``) is finished, its last picture is
-    included under that recipe's key, and only the inputs that are still needed then are loaded.
+    If the result of the recipe that it continues (``recipe.previous``) is finished, the last
+    picture of that result is included under that recipe's key, and fewer inputs are loaded.
     """
     continued: dict[str, bytes] = {}
     previous = recipe.previous
