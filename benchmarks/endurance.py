@@ -29,8 +29,10 @@ from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import Job, Jobs
-from explorer.store.results import FILE_NAME, Store
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
+from explorer.store.database import FILE_NAME
+from explorer.store.results import Store
 
 LAYER = "relu2a"
 # Enough layers that ten rounds do not finish them.
@@ -109,7 +111,7 @@ def kills(
             while len(watcher.jobs.open()) < 3:
                 seed += 1
                 watcher.jobs.submit(plan(32, 32, 40, seed), f"visitor {seed % 3}")
-            _until(lambda: bool(Claims(watcher.store).claims()), "no worker began")
+            _until(lambda: bool(Claims(watcher.store).claiming_workers()), "no worker began")
             time.sleep(generator.uniform(0.0, 4.0))
             victim = _kill(server, generator)
             counts[victim] += 1
@@ -204,7 +206,9 @@ def _settled(watcher: StoreWatcher) -> bool:
     """Whether every claim belongs to a living worker, or there is none."""
     from explorer.jobs.processes import dead_workers
 
-    return not dead_workers(watcher.store, [name for name, _ in Claims(watcher.store).claims()])
+    return not dead_workers(
+        watcher.store, [name for name, _ in Claims(watcher.store).claiming_workers()]
+    )
 
 
 def _all_done(watcher: StoreWatcher) -> bool:

@@ -1,1 +1,1 @@
-"""The app around ``core``: command line, store and Streamlit pages."""
+"""The application around ``core``: command line, store, job queue and Streamlit pages."""

@@ -1,4 +1,4 @@
-"""``python -m explorer``."""
+"""The command line, run as ``python -m explorer``."""
 
 from explorer.cli import main
 

@@ -1,4 +1,4 @@
-"""The engine: what works on the jobs of a server, this machine or a Ray cluster."""
+"""The choice of engine, which works on the jobs of a server: this machine or a Ray cluster."""
 
 import importlib.util
 import os
@@ -7,7 +7,7 @@ from typing import Protocol
 from core.errors import ExplorerError, unknown
 from explorer.store.results import Store
 
-# Streamlit runs in the process of the command that starts it, which leaves its choice here.
+# The command that starts a server sets these. Streamlit runs in the same process and reads them.
 ENGINE_VARIABLE = "EXPLORER_ENGINE"
 ADDRESS_VARIABLE = "EXPLORER_RAY_ADDRESS"
 LOCAL, RAY = "local", "ray"
@@ -15,13 +15,13 @@ ENGINES = (LOCAL, RAY)
 
 
 class Engine(Protocol):
-    """Works on the jobs in a store, from ``start`` to ``stop``."""
+    """Whatever works on the jobs in a store between ``start`` and ``stop``."""
 
     def start(self) -> None:
-        """Begin, and go on in the background."""
+        """Start to work in the background."""
 
     def stop(self) -> None:
-        """End; what it was at is interrupted."""
+        """Stop. Jobs that were being worked on are marked as interrupted."""
 
 
 def configure_engine(engine: str, address: str | None = None) -> None:
@@ -29,11 +29,11 @@ def configure_engine(engine: str, address: str | None = None) -> None:
 
     Args:
         engine: ``"local"`` or ``"ray"``.
-        address: of a Ray cluster, such as ``10.0.0.1:6379``, or ``auto`` for the one that this
-            machine belongs to; None starts Ray on this machine alone.
+        address: address of a Ray cluster, such as ``10.0.0.1:6379``; ``auto`` for the cluster
+            that this machine belongs to; None to start Ray on this machine alone.
 
     Raises:
-        ExplorerError: there is no such engine, or it cannot be used as asked.
+        ExplorerError: the engine is unknown or not installed, or the address does not fit it.
     """
     check_engine(engine, address)
     os.environ[ENGINE_VARIABLE] = engine
@@ -42,11 +42,11 @@ def configure_engine(engine: str, address: str | None = None) -> None:
         os.environ[ADDRESS_VARIABLE] = address
 
 
-def start_engine(store: Store) -> Engine:
-    """Make the engine that was chosen for this server; its own ``start`` sets it to work.
+def create_engine(store: Store) -> Engine:
+    """Build the engine that was chosen for this server, which is not started yet.
 
     Raises:
-        ExplorerError: as ``configure``.
+        ExplorerError: as for ``configure_engine``.
     """
     engine = os.environ.get(ENGINE_VARIABLE, LOCAL)
     address = os.environ.get(ADDRESS_VARIABLE)
@@ -61,10 +61,10 @@ def start_engine(store: Store) -> Engine:
 
 
 def check_engine(engine: str, address: str | None) -> None:
-    """Refuse an engine that is not there, or that cannot be used as asked.
+    """Check that an engine can be used with an address.
 
     Raises:
-        ExplorerError: it says why.
+        ExplorerError: the engine is unknown or not installed, or the address does not fit it.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)

@@ -1,4 +1,4 @@
-"""Pages of a layer's units: which units, and the recipes that draw them."""
+"""How the units of a layer are divided into pages, and the recipes that draw a page."""
 
 from __future__ import annotations
 
@@ -14,34 +14,37 @@ if TYPE_CHECKING:
 PER_PAGE = 64
 
 
-def pages_of(layer: Layer) -> int:
-    """Tell how many pages a layer's neurons fill."""
+def page_count(layer: Layer) -> int:
+    """Return how many pages the units of a layer fill."""
     return math.ceil(layer.channels / PER_PAGE)
 
 
 def units_of(layer: Layer, page: int) -> range:
-    """Tell which units stand on a page, counted from 1."""
+    """Return the units of a page; pages are counted from 1."""
     return range((page - 1) * PER_PAGE, min(page * PER_PAGE, layer.channels))
 
 
 def plan_page(network: Network, layer: Layer, page: int) -> NeuronRecipe:
-    """Write the recipe of one page of a layer's neurons."""
+    """Build the recipe that draws one page of a layer's units."""
     from core.neurons import render_neurons  # It imports PyTorch.
 
     return render_neurons.plan(network, layer.name, units_of(layer, page))
 
 
 def part_of(network: Network, layer: Layer, unit: int) -> NeuronRecipe:
-    """Give the part of a page's recipe that draws one neuron among others."""
+    """Return the part of a page's recipe that draws a unit, along with other units."""
     parts = plan_page(network, layer, page_of(unit)).parts()
     return next(part for part in parts if unit in part.units)
 
 
 def page_of(unit: int) -> int:
-    """Tell on which page a unit stands."""
+    """Return the page, counted from 1, that contains a unit."""
     return unit // PER_PAGE + 1
 
 
 def sample_recipe(network: Network, layer: Layer) -> NeuronRecipe:
-    """Give the recipe of a layer's samples: the grid's first part, so that none is drawn twice."""
+    """Build the recipe of a few sample pictures of a layer.
+
+    It is the first part of the first page, so that no unit is drawn twice.
+    """
     return plan_page(network, layer, 1).parts()[0]

@@ -1,4 +1,4 @@
-"""Where the program and its data lie."""
+"""Paths of the data folder and of the project's code."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,10 @@ HOME_VARIABLE = "EXPLORER_HOME"
 
 
 def home() -> Path:
-    """Tell the data folder: ``EXPLORER_HOME``, or the platform's place for user data."""
+    """Return the data folder: ``EXPLORER_HOME``, or the platform's folder for user data."""
     named = os.environ.get(HOME_VARIABLE)
     return Path(named) if named else Path(platformdirs.user_data_dir("neuron-explorer", False))
 
 
-# The folder that holds the packages, from which a new process can import them.
+# The folder that holds the packages core and explorer: a new process imports them from here.
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""Small pictures as data URLs."""
+"""Small versions of pictures, and pictures as ``data:`` URLs."""
 
 import base64
 import functools
@@ -6,30 +6,35 @@ import io
 
 from PIL import Image
 
-# A picture drawn in 32 pixels is enlarged well here rather than carelessly by the browser.
 THUMBNAIL_QUALITY = 88
 
 
 @functools.lru_cache(maxsize=4096)
 def thumbnail(image: bytes, pixels: int) -> str:
-    """Turn an encoded picture into a small WebP of about the size it is shown at.
+    """Scale an encoded picture to about the size at which it is shown.
 
     Args:
         image: PNG or WebP.
-        pixels: its shorter side; a smaller picture is enlarged smoothly.
+        pixels: length of the thumbnail's shorter side. A smaller picture is enlarged by Lanczos
+            resampling, which looks better than enlarging in the browser.
 
     Returns:
-        A ``data:`` URL.
+        A WebP as a ``data:`` URL.
     """
     picture = Image.open(io.BytesIO(image)).convert("RGB")
     scale = pixels / min(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return encode_url(picture, THUMBNAIL_QUALITY)
+
+
+def encode_url(picture: Image.Image, quality: int) -> str:
+    """Encode a picture as a WebP of a quality from 0 to 100, and return it as a ``data:`` URL."""
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
+    picture.save(buffer, "WEBP", quality=quality, method=2)
     return data_url(buffer.getvalue())
 
 
-def data_url(webp: bytes) -> str:
-    """Turn a WebP as it is into a ``data:`` URL."""
-    return "data:image/webp;base64," + base64.b64encode(webp).decode()
+def data_url(image: bytes, kind: str = "webp") -> str:
+    """Return an encoded picture of some kind, such as ``webp`` or ``png``, as a ``data:`` URL."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

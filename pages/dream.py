@@ -8,7 +8,7 @@ from core.networks.network import Network
 from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from explorer import thumbnails
 from explorer.charts import depth_colours
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import download_buttons, image_picker, job_status, network_picker, urls

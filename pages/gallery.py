@@ -9,8 +9,9 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
+from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
 from explorer.text import formatting
 from explorer.ui import job_status, png_drop, server_state, urls
@@ -73,9 +74,7 @@ def show_undo(found: Gallery) -> None:
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
         job = found.jobs.get(keys[0])
-        what = (
-            f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.picture_title(job)
-        )
+        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.entry_title(job)
         st.markdown(f"{formatting.escape_markdown(what)} deleted.")
         st.button("Undo", key="take back", on_click=undo)
         st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
@@ -119,7 +118,7 @@ def show_opener() -> None:
             return
         st.session_state["opened file"] = file.file_id
         try:
-            png_drop.open_recipe(*png_metadata.read_chunks(file.getvalue()))
+            png_drop.open_recipe(*png_metadata.read_recipe(file.getvalue()))
         except ExplorerError as error:
             png_drop.show_problem(error)
 
@@ -145,7 +144,7 @@ def show_unfinished(found: Gallery) -> None:
 
 def show_row(found: Gallery, job: Job) -> None:
     """Show one job that is not done, with what it has to show by now."""
-    pictures = found.cover(job, 1)
+    pictures = found.cover_pictures(job, 1)
     with st.container(key=f"row-{job.key}", horizontal=True, vertical_alignment="center"):
         st.html(
             thumbnail(pictures[0]) if pictures else '<div class="row-picture"></div>',
@@ -153,7 +152,7 @@ def show_row(found: Gallery, job: Job) -> None:
         )
         with st.container(gap=None):
             st.button(
-                formatting.escape_markdown(queries.picture_title(job)),
+                formatting.escape_markdown(queries.entry_title(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
                 on_click=urls.update_query,
@@ -162,9 +161,9 @@ def show_row(found: Gallery, job: Job) -> None:
             job_status.show_progress(job, lambda fraction: f"{fraction:.0%}", "gallery")
 
 
-def thumbnail(shown: queries.GalleryPicture) -> str:
+def thumbnail(shown: GalleryPicture) -> str:
     """Write the small picture of a row as HTML."""
-    if shown.place.finished:
+    if shown.ref.finished:
         url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)
     else:
         url = thumbnails.data_url(shown.image)
@@ -279,7 +278,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     cards = [
         tiles.Card(
             id=job.key,
-            name=queries.picture_title(job),
+            name=queries.entry_title(job),
             note=note(job),
             pictures=cover(found, path, job.key, job.state, job.ended),
             starred=job.starred,
@@ -316,13 +315,13 @@ def cover(
 ) -> tuple[tuple[str, str], ...]:
     """Make the cover of an entry, which stays the same until it is worked on again."""
     job = _found.jobs.get(key)
-    pictures = [] if job is None else _found.cover(job, COVER)
+    pictures = [] if job is None else _found.cover_pictures(job, COVER)
     if len(pictures) < COVER:
         pictures = pictures[:1]
     return tuple(
         (
             thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
-            "dead" if it.dead else "" if it.place.finished else "preview",
+            "dead" if it.dead else "" if it.ref.finished else "preview",
         )
         for it in pictures
     )

@@ -13,7 +13,8 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from explorer import layer_pages
 from explorer.charts import depth_colours
-from explorer.jobs.job_queue import UNASKED, Job
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import UNASKED
 from explorer.library import indexes
 from explorer.reports import crop_images, html_report
 from explorer.text import formatting, layer_summary
@@ -99,7 +100,7 @@ def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
     layer, page = network_picker.first_layer(network), 1
     try:
         layer = network.layer(st.query_params.get("layer", layer.name))
-        page = urls.number("page", (1, layer_pages.pages_of(layer))) or page
+        page = urls.number("page", (1, layer_pages.page_count(layer))) or page
     except ExplorerError as error:
         problems.append(str(error))
     return layer, page
@@ -107,7 +108,7 @@ def place(network: Network, problems: list[str]) -> tuple[Layer, int]:
 
 def show_pager(layer: Layer, page: int, here: partial[None]) -> None:
     """Show where in a large layer the page is, with a step back and one on."""
-    last = layer_pages.pages_of(layer)
+    last = layer_pages.page_count(layer)
     if last == 1:
         return
     units = layer_pages.units_of(layer, page)
@@ -123,7 +124,7 @@ def show_report(network: Network, layer: Layer) -> None:
     recipe = render_neurons.plan(network, layer.name)
 
     def write() -> str:
-        pages = range(1, layer_pages.pages_of(layer) + 1)
+        pages = range(1, layer_pages.page_count(layer) + 1)
         parts = [
             server_state.store().pictures(layer_pages.plan_page(network, layer, it)) for it in pages
         ]

@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
 from explorer.charts import depth_colours
-from explorer.library import catalogue, index_task, indexes
+from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
@@ -131,7 +131,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         st.html(f'<table class="library">{"".join(rows)}</table>')
     else:
         st.caption(f"{name} has looked at no collection yet.")
-    allowed = catalogue.collections()
+    allowed = catalogue.list_collections()
     if not allowed:
         st.caption(
             "Whoever runs this server can allow folders of pictures: "
@@ -139,7 +139,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         )
         return
     source = st.selectbox("Collection", list(allowed), key="collection")
-    own = catalogue.own_checkpoints().get(name)
+    own = catalogue.list_checkpoints().get(name)
     out = catalogue.index_file(name, network.fingerprint, source)
     file = None if own is None else own.file
     if out.name.removesuffix(index_task.ENDING) in found:
@@ -154,7 +154,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
 
 def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     """Offer to start an errand, show how far it is, and run the page again when it is over."""
-    before = catalogue.running_task(key)
+    before = background_task.latest_task(key)
 
     def begin() -> None:
         try:
@@ -165,7 +165,7 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     following = before is not None and before.open
 
     def body() -> None:
-        now = catalogue.running_task(key)
+        now = background_task.latest_task(key)
         if (now is not None and now.open) != following:
             st.rerun()  # It has begun, or is over.
         with st.container(key=f"errand {key}", horizontal=True, vertical_alignment="center"):

@@ -10,7 +10,7 @@ from core.recipes.style import StyleRecipe
 from core.style import defaults
 from explorer import thumbnails
 from explorer.charts import depth_colours, figures
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import (
     chart,

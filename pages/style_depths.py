@@ -9,8 +9,8 @@ from core.networks.network import Network
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from explorer import thumbnails
 from explorer.charts import depth_colours
-from explorer.gallery.queries import PNG_SIGNATURE
-from explorer.jobs.job_queue import Job
+from explorer.gallery.pictures import PNG_SIGNATURE
+from explorer.jobs.job import Job
 from explorer.ui import job_status, network_picker, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.image_picker import PickedImage

@@ -1,1 +1,1 @@
-"""Plotly figures. No Streamlit."""
+"""Plotly figures and colours, without Streamlit."""

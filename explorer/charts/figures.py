@@ -1,4 +1,4 @@
-"""Plotly figures, in the colours of the page."""
+"""Plotly figures: histograms, loss curves, heat maps and bar charts."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,37 +11,39 @@ from torch import Tensor
 
 BINS = 48
 HEIGHT = 260
-LOW = 190
+SMALL_HEIGHT = 190
 LEGEND_HEIGHT = 60
-# Half of the last label of an axis stands beyond its end.
-LAST_LABEL = 24
-# Of one row of a table, in pixels.
+# Right margin in pixels: the last label of an axis extends beyond the end of the axis.
+LABEL_MARGIN = 24
+# Height of one row of a heat map, in pixels.
 ROW_HEIGHT = 30
-# Plotly's Magma; its first colour is darker there, but Streamlit takes that for one of its own.
-GLOW = ["#060418", *plotly.colors.sequential.Magma[1:]]
-# A cost below this is as good as none; a logarithm knows no 0.
-LEAST_COST = 1e-6
-# Above the highest curve, in powers of ten.
-ROOM = 0.1
-# Neurons that are named along each side of a square.
-TICKS = 48
-# Marks a place on a dark square.
-MARK = "#6fe3ff"
-# Grey that is legible on light and on dark paper.
-QUIET = "rgba(128, 128, 128, 0.75)"
-PALER = "rgba(128, 128, 128, 0.45)"
+# Plotly's Magma. Its first colour is changed a little, because Streamlit replaces that colour.
+COLOUR_SCALE = ["#060418", *plotly.colors.sequential.Magma[1:]]
+# Smaller losses are not drawn, because a logarithmic axis has no 0.
+LEAST_LOSS = 1e-6
+# Space above the highest curve, in powers of ten.
+HEADROOM = 0.1
+# Number of labels along each side of a matrix, at most about this.
+TICKS_AT_MOST = 48
+# Outlines a cell of a matrix.
+MARK_COLOUR = "#6fe3ff"
+# Greys that are legible on the light and the dark theme.
+GREY = "rgba(128, 128, 128, 0.75)"
+PALE_GREY = "rgba(128, 128, 128, 0.45)"
+GRID = "rgba(128,128,128,0.2)"
+TRANSPARENT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
 
 
 def histogram(
     values: npt.NDArray[np.float32], marks: Mapping[str, float], colour: str, what: str
 ) -> go.Figure:
-    """Draw how often a neuron is excited how much.
+    """Draw the histogram of a neuron's activations, with a logarithmic count axis.
 
     Args:
         values: a sample of activations.
-        marks: values to point out, by their names.
-        colour: of the bars.
-        what: names what is counted, such as ``drawings``.
+        marks: values to mark with a line, by their labels.
+        colour: colour of the bars.
+        what: noun for what is counted, such as ``drawings``.
     """
     counts, edges = np.histogram(values, BINS)
     shares = 100 * counts / max(len(values), 1)
@@ -58,7 +60,7 @@ def histogram(
     )
     figure = go.Figure(bars)
     for name, value in marks.items():
-        figure.add_vline(value, line={"color": QUIET, "width": 1, "dash": "dot"})
+        figure.add_vline(value, line={"color": GREY, "width": 1, "dash": "dot"})
         figure.add_annotation(
             x=value,
             y=1,
@@ -68,40 +70,38 @@ def histogram(
             xanchor="right" if value > (edges[0] + edges[-1]) / 2 else "left",
             yanchor="bottom",
             xshift=-4 if value > (edges[0] + edges[-1]) / 2 else 4,
-            font={"size": 12, "color": QUIET},
+            font={"size": 12, "color": GREY},
         )
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 22, "b": 0},
         bargap=0,
         showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        **TRANSPARENT,
     )
     figure.update_xaxes(title=None, fixedrange=True, zeroline=False, showgrid=False)
-    # Most pictures excite a neuron little: on a plain scale nothing else would be seen.
-    figure.update_yaxes(
-        title=f"{what}, %", type="log", fixedrange=True, dtick=1, gridcolor="rgba(128,128,128,0.2)"
-    )
+    # Most images activate a neuron little. On a linear axis, the other bars would be invisible.
+    figure.update_yaxes(title=f"{what}, %", type="log", fixedrange=True, dtick=1, gridcolor=GRID)
     return figure
 
 
 def loss_curves(
     curves: Mapping[str, Sequence[float]], colours: Mapping[str, str], share: float = 1.0
 ) -> go.Figure:
-    """Draw how costs fell from the first step to the last, on a scale of powers of ten.
+    """Draw loss curves over the optimiser's steps, on a logarithmic axis.
 
     Args:
-        curves: by the name of the cost; costs of content are dashed.
-        colours: of them.
-        share: of all steps, of 1, how many these are; there is room for the others.
+        curves: the curves by the name of their loss; content losses are dashed.
+        colours: colours by the name of the loss.
+        share: fraction of all steps that the curves cover, from 0 to 1. The x-axis always covers
+            all steps.
     """
     figure = go.Figure()
     for name, curve in curves.items():
         last = max(len(curve) - 1, 1)
         figure.add_scatter(
             x=[100 * share * at / last for at in range(len(curve))],
-            y=[it if it > LEAST_COST else None for it in curve],
+            y=[it if it > LEAST_LOSS else None for it in curve],
             name=name,
             mode="lines",
             line={
@@ -113,11 +113,10 @@ def loss_curves(
         )
     figure.update_layout(
         height=HEIGHT + LEGEND_HEIGHT,
-        margin={"l": 0, "r": LAST_LABEL, "t": 8, "b": 0},
+        margin={"l": 0, "r": LABEL_MARGIN, "t": 8, "b": 0},
         hovermode="x",
         legend={"itemclick": False, "itemdoubleclick": False, "orientation": "h", "y": -0.15},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        **TRANSPARENT,
     )
     figure.update_xaxes(
         range=[0, 100], fixedrange=True, showgrid=False, ticksuffix=" %", zeroline=False
@@ -125,39 +124,42 @@ def loss_curves(
     figure.update_yaxes(
         title="cost",
         type="log",
-        range=_decades(it for curve in curves.values() for it in curve if it > LEAST_COST),
+        range=_decades(it for curve in curves.values() for it in curve if it > LEAST_LOSS),
         fixedrange=True,
         dtick=1,
         exponentformat="power",
-        gridcolor="rgba(128,128,128,0.2)",
+        gridcolor=GRID,
     )
     return figure
 
 
 def _decades(values: Iterable[float]) -> tuple[float, float]:
-    """Choose a range of powers of ten, from a whole one so that it seldom moves as values fall."""
+    """Return the range of a logarithmic axis; its lower end is a whole power of ten.
+
+    Therefore the axis seldom changes while the values fall.
+    """
     logs = [math.log10(it) for it in values] or [0.0]
     low = math.floor(min(logs))
-    return low, max(max(logs) + ROOM, low + 1)
+    return low, max(max(logs) + HEADROOM, low + 1)
 
 
 def heatmap(
     values: Mapping[str, Sequence[float | None]],
     columns: Sequence[str],
-    written: Callable[[float], str],
+    format_value: Callable[[float], str],
     colour: str,
     top: float,
 ) -> go.Figure:
-    """Draw a table whose cells are the darker the larger they are.
+    """Draw a table whose cells have a stronger colour for larger values.
 
     Args:
-        values: by the name of the row, one for each column; None where there is none.
-        columns: their names.
-        written: writes a value into its cell.
-        colour: of the largest, as ``#rrggbb``; values of 0 and less have no colour.
-        top: the value that has the full colour.
+        values: the values of each row by its name, one for each column; None for an empty cell.
+        columns: names of the columns.
+        format_value: returns the text in the cell of a value.
+        colour: colour of the largest values, as ``#rrggbb``; values up to 0 have almost none.
+        top: the smallest value that has the full colour.
     """
-    names = list(values)[::-1]  # Plotly draws from below.
+    names = list(values)[::-1]  # Plotly draws the first row at the bottom.
     cells = [list(values[name]) for name in names]
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     figure = go.Figure(
@@ -165,7 +167,7 @@ def heatmap(
             x=list(columns),
             y=names,
             z=cells,
-            text=[["" if it is None else written(it) for it in row] for row in cells],
+            text=[["" if it is None else format_value(it) for it in row] for row in cells],
             texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
             zmin=0,
@@ -182,8 +184,7 @@ def heatmap(
     figure.update_layout(
         height=ROW_HEIGHT * len(names) + ROW_HEIGHT,
         margin={"l": 0, "r": 0, "t": ROW_HEIGHT, "b": 0},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        **TRANSPARENT,
     )
     figure.update_xaxes(side="top", fixedrange=True, showgrid=False, title=None)
     figure.update_yaxes(fixedrange=True, showgrid=False, title=None)
@@ -193,32 +194,32 @@ def heatmap(
 def cosine_matrix(
     cosines: Tensor, order: Sequence[int], names: Sequence[str], side: int = 760
 ) -> go.Figure:
-    """Draw which neurons fire together, as a square in which like company stands together.
+    """Draw which neurons are active together, as a matrix of cosine similarities.
 
     Args:
         cosines: ``[C, C]``, from 0 to 1.
-        order: neurons from the upper left corner on; those left out are not drawn.
-        names: of all C neurons.
-        side: of the figure in pixels.
+        order: the neurons from the top left corner on; neurons that it omits are not drawn.
+        names: names of all C neurons.
+        side: side of the figure in pixels.
     """
-    wanted = list(order)
-    shown = [names[unit] for unit in wanted]
+    units = list(order)
+    shown = [names[unit] for unit in units]
     heat = go.Heatmap(
-        z=cosines[wanted][:, wanted].numpy().round(3),
-        x=list(range(len(wanted))),
-        y=list(range(len(wanted))),
+        z=cosines[units][:, units].numpy().round(3),
+        x=list(range(len(units))),
+        y=list(range(len(units))),
         customdata=[[f"{one}<br>{other}" for other in shown] for one in shown],
         hovertemplate="%{customdata}<br>together %{z:.2f}<extra></extra>",
-        colorscale=GLOW,
+        colorscale=COLOUR_SCALE,
         zmin=0,
         zmax=1,
         colorbar={"title": {"text": "cosine"}, "thickness": 12, "outlinewidth": 0},
     )
     figure = go.Figure(heat)
-    every = max(1, len(shown) // TICKS)
+    step = max(1, len(shown) // TICKS_AT_MOST)
     ticks = {
-        "tickvals": list(range(0, len(shown), every)),
-        "ticktext": shown[::every],
+        "tickvals": list(range(0, len(shown), step)),
+        "ticktext": shown[::step],
         "tickfont": {"size": 10},
         "showgrid": False,
         "zeroline": False,
@@ -231,29 +232,32 @@ def cosine_matrix(
     return figure
 
 
-def clickable(figure: go.Figure, order: Sequence[int], pair: tuple[int, int], side: int) -> None:
-    """Let the places of a square be clicked, and mark two of them.
+def make_clickable(
+    figure: go.Figure, order: Sequence[int], pair: tuple[int, int], side: int
+) -> None:
+    """Make the cells of a cosine matrix clickable, and outline the two cells of a pair.
 
-    Heat-maps tell nobody of clicks; points do. So a square that is not seen lies over each place.
+    Plotly reports no clicks on heat maps, but it does on scatter points. Therefore an invisible
+    point covers each cell.
 
     Args:
-        figure: drawn by ``together``; its names are left to the hover.
-        order: as it was drawn.
-        pair: two neurons; where both are drawn, their two places are outlined.
-        side: of the figure in pixels.
+        figure: a figure of ``cosine_matrix``, which is changed; its axes lose their labels.
+        order: the order with which it was drawn.
+        pair: two neurons. If both are drawn, their two cells are outlined.
+        side: side of the figure in pixels.
     """
     count = len(order)
-    places = [(row, col) for row in range(count) for col in range(count)]
-    unseen = {"marker": {"opacity": 0}}
+    cells = [(row, col) for row in range(count) for col in range(count)]
+    invisible = {"marker": {"opacity": 0}}
     figure.add_scatter(
-        x=[col for _, col in places],
-        y=[row for row, _ in places],
+        x=[col for _, col in cells],
+        y=[row for row, _ in cells],
         mode="markers",
         marker={"symbol": "square", "size": max(3.0, side / max(count, 1)), "opacity": 0},
-        selected=unseen,
-        unselected=unseen,
-        customdata=[figure.data[0].customdata[row][col] for row, col in places],
-        text=[f"{figure.data[0].z[row][col]:.2f}" for row, col in places],
+        selected=invisible,
+        unselected=invisible,
+        customdata=[figure.data[0].customdata[row][col] for row, col in cells],
+        text=[f"{figure.data[0].z[row][col]:.2f}" for row, col in cells],
         hovertemplate="%{customdata}<br>together %{text}<extra></extra>",
         showlegend=False,
     )
@@ -266,7 +270,7 @@ def clickable(figure: go.Figure, order: Sequence[int], pair: tuple[int, int], si
                 x1=col + 0.5,
                 y0=row - 0.5,
                 y1=row + 0.5,
-                line={"color": MARK, "width": 2},
+                line={"color": MARK_COLOUR, "width": 2},
             )
     figure.update_traces(
         showscale=False, hoverinfo="skip", hovertemplate=None, selector={"type": "heatmap"}
@@ -286,38 +290,37 @@ def clickable(figure: go.Figure, order: Sequence[int], pair: tuple[int, int], si
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         clickmode="event+select",
         dragmode=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        **TRANSPARENT,
     )
 
 
 def bars(
     values: Mapping[str, Mapping[str, float]],
     colours: Mapping[str, str],
-    written: Callable[[float], str],
+    format_value: Callable[[float], str],
     height: int = HEIGHT,
 ) -> go.Figure:
-    """Draw values by layer as bars, in the colour of each layer's depth.
+    """Draw values by layer as a bar chart, in the colours of the layers' depths.
 
     Args:
-        values: by what they are called, then by layer; what comes first has the colours, the
-            others are grey.
-        colours: by layer; what is no layer has the middle one.
-        written: writes a value above its bar.
-        height: of the figure in pixels.
+        values: the values by series name, then by layer. The first series has the layers' colours,
+            the others are grey.
+        colours: colours by layer; a bar whose name is not a layer has the middle colour.
+        format_value: returns the text above the bar of a value.
+        height: height of the figure in pixels.
     """
     figure = go.Figure()
-    usual = list(colours.values())[len(colours) // 2]
-    for at, (name, row) in enumerate(values.items()):
-        paint = [colours.get(it, usual) for it in row] if at == 0 else PALER
+    default = list(colours.values())[len(colours) // 2]
+    for number, (name, row) in enumerate(values.items()):
+        colour = [colours.get(it, default) for it in row] if number == 0 else PALE_GREY
         figure.add_bar(
             name=name,
             x=list(row),
             y=list(row.values()),
-            text=[written(it) for it in row.values()],
+            text=[format_value(it) for it in row.values()],
             textposition="outside",
             cliponaxis=False,
-            marker={"color": paint, "line": {"width": 0}},
+            marker={"color": colour, "line": {"width": 0}},
             hovertemplate=f"%{{x}}: %{{text}}<extra>{name}</extra>",
         )
     figure.update_layout(
@@ -327,12 +330,11 @@ def bars(
         bargroupgap=0.05,
         showlegend=len(values) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        **TRANSPARENT,
     )
     figure.update_xaxes(title=None, fixedrange=True, showgrid=False, type="category")
     figure.update_yaxes(
-        title=None, fixedrange=True, showgrid=False, zeroline=True, zerolinecolor=QUIET,
+        title=None, fixedrange=True, showgrid=False, zeroline=True, zerolinecolor=GREY,
         showticklabels=False,
     )  # fmt: skip
     return figure

@@ -80,12 +80,12 @@ def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]"
 @contextlib.contextmanager
 def _at_work(store: "Store", engine: str) -> Iterator[None]:
     """Keep a cluster at work on the queue; alone, this process works by itself."""
-    from explorer.engine import LOCAL, start_engine
+    from explorer.engine import LOCAL, create_engine
 
     if engine == LOCAL:
         yield
         return
-    made = start_engine(store)
+    made = create_engine(store)
     made.start()
     try:
         yield

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from core.errors import ExplorerError
 from explorer.cli.options import AsJson, DeviceName, cli, print_json
-from explorer.gallery.queries import Gallery, Search, picture_title
+from explorer.gallery.queries import Gallery, Search, entry_title
 from explorer.jobs import processes
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.store.results import Store
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
@@ -39,7 +40,7 @@ def jobs(as_json: AsJson = False) -> None:
     table = Table("id", "what", "state", "done", "")
     for job in listed:
         table.add_row(
-            job.id, Text(picture_title(job)), job.state, f"{job.fraction:.0%}", Text(_remark(job))
+            job.id, Text(entry_title(job)), job.state, f"{job.fraction:.0%}", Text(_remark(job))
         )
     Console().print(table)
 
@@ -67,7 +68,7 @@ def gallery(
         row = _made(found, job)
         when = datetime.fromisoformat(row["when"]).astimezone().strftime("%Y-%m-%d %H:%M")
         star = "\N{BLACK STAR}" if job.starred else ""
-        table.add_row(job.id, star, Text(picture_title(job)), when, str(row["pictures"]))
+        table.add_row(job.id, star, Text(entry_title(job)), when, str(row["pictures"]))
     Console().print(table)
 
 
@@ -79,7 +80,7 @@ def cancel(job_id: JobId) -> None:
     if not job.open:
         raise ExplorerError(f"job {job.id} is {job.state} already")
     queue.cancel(job.key)
-    Console(stderr=True, soft_wrap=True).print(f"stopped {picture_title(job)}", markup=False)
+    Console(stderr=True, soft_wrap=True).print(f"stopped {entry_title(job)}", markup=False)
 
 
 @cli.command()
@@ -93,13 +94,13 @@ def resume(job_id: JobId, device: DeviceName = "auto") -> None:
     from explorer.cli.run_job import run_job, visitor_name
 
     run_job(store, queue.resume(job.key, visitor_name()), device)
-    Console(stderr=True, soft_wrap=True).print(f"finished {picture_title(job)}", markup=False)
+    Console(stderr=True, soft_wrap=True).print(f"finished {entry_title(job)}", markup=False)
 
 
 def _facts(job: Job) -> dict[str, Any]:
     """What is known of every job, as JSON values."""
     names = ("id", "key", "kind", "network", "layer", "title", "state")
-    return {"what": picture_title(job), **{it: getattr(job, it) for it in names}}
+    return {"what": entry_title(job), **{it: getattr(job, it) for it in names}}
 
 
 def _progress(job: Job) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _made(found: Gallery, job: Job) -> dict[str, Any]:
         "starred": job.starred,
         "when": when.isoformat(timespec="seconds"),
         "seconds": job.spent,
-        "pictures": sum(it.finished for it in found.places(job)),
+        "pictures": sum(it.finished for it in found.picture_refs(job)),
     }
 
 

@@ -40,7 +40,7 @@ def replay(
     if out is not None:
         check_writable(out)
     original = read(picture, png_metadata.BYTES_AT_MOST)
-    recipe, part = png_metadata.read_chunks(original)
+    recipe, part = png_metadata.read_recipe(original)
     made = _again(recipe, part, weights, device)
     if out is not None:
         write(out, made)
@@ -77,10 +77,10 @@ def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str
     with progress_bar() as shown:
         task = shown.add_task(recipe_summary.describe_recipe(recipe), total=1.0)
 
-        def notice(update: "Update") -> None:
+        def on_update(update: "Update") -> None:
             shown.update(task, completed=update.done / max(update.total, 1))
 
-        return replaying.render_again(recipe, part, checkpoint, inputs, device, notice)
+        return replaying.render_again(recipe, part, checkpoint, inputs, device, on_update)
 
 
 def _input(store: "Store", fingerprint: str) -> bytes:

@@ -66,5 +66,5 @@ def script(
     from explorer.rendering import png_metadata
     from explorer.reports import python_script
 
-    recipe, part = png_metadata.read_chunks(read(picture, png_metadata.BYTES_AT_MOST))
+    recipe, part = png_metadata.read_recipe(read(picture, png_metadata.BYTES_AT_MOST))
     sys.stdout.write(python_script.python_script(recipe, part))

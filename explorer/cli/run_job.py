@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer.jobs import processes, worker
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.jobs.supervisor import PATIENCE_SECONDS
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
@@ -73,7 +74,7 @@ def run_job(store: Store, job: Job, device: str = "auto") -> None:
         try:
             with _followed(queue, job):
                 while queue.find(job.key).open:
-                    if not made.turn(only=job.key):
+                    if not made.run_next_part(only=job.key):
                         _wait(store, job.key)
         except KeyboardInterrupt:
             pressed = True

@@ -1,1 +1,1 @@
-"""Work on a Ray cluster."""
+"""Rendering jobs and building indexes on a Ray cluster."""

@@ -1,9 +1,9 @@
-"""Indexing a collection on a Ray cluster: the pictures are dealt out in shards.
+"""Building an index of dataset examples on a Ray cluster, shard by shard.
 
-Each task looks at one shard and sends back its tally; these merge in any order into the index that
-one machine alone would make. A task whose process or machine dies is run again, elsewhere if need
-be. Every machine must find the collection, and published weights, where this one does; a checkpoint
-of one's own travels.
+Each task indexes one shard of the collection's images and returns an accumulator. Accumulators
+merge in any order into the index that a single machine would build. If the process or machine of a
+task dies, Ray runs the task again, perhaps on another machine. Every machine must have the
+collection and published weights at the same paths as this one. A user's own checkpoint is sent.
 """
 
 import functools
@@ -23,11 +23,11 @@ from core.networks import registry
 from core.networks.network import Network
 from core.progress import Progress
 from explorer.cluster.ray_supervisor import ray_settings
-from explorer.jobs.supervisor import POLL_SECONDS
+from explorer.jobs.processes import POLL_SECONDS
 
-# Pictures in a shard: seconds of work, of which a killed worker loses one shard's.
+# Number of images in a shard. This takes seconds; a killed worker loses the work on one shard.
 SHARD = 128
-# How often a shard is tried again when its worker dies.
+# How often a shard is tried again after its worker has died.
 RETRIES = 3
 
 
@@ -39,19 +39,22 @@ def build_on_ray(
     out: Path,
     address: str | None = None,
 ) -> Iterator[Progress]:
-    """Do what ``core.index.build.build_index`` does, on a cluster.
+    """Build an index as ``core.index.build.build_index`` does, but on a cluster.
 
     Args:
-        network: the network of the tally's plan.
-        weights: its checkpoint, if it is one of one's own.
-        source: the collection of the tally's plan.
-        tally: from ``core.index.build.open_accumulator``.
+        network: the network of the accumulator's plan.
+        weights: file of a user's own checkpoint; None for published weights.
+        source: the collection of the accumulator's plan.
+        tally: the accumulator, from ``core.index.build.open_accumulator``.
         out: the index file.
-        address: of the cluster; None starts Ray on this machine alone.
+        address: address of the cluster; None starts Ray on this machine alone.
+
+    Yields:
+        Progress, counted in images.
 
     Raises:
-        ExplorerError: the cluster cannot be joined or was lost, or as
-        ``core.index.build.build_index``.
+        ExplorerError: the connection to the cluster failed or was lost, or as for
+            ``core.index.build.build_index``.
     """
     for name, value in ray_settings(address).items():
         os.environ.setdefault(name, value)
@@ -66,20 +69,24 @@ def build_on_ray(
     saver = build.IndexSaver(tally, out)
     entries = build.remaining_entries(source, tally)
     cluster = Cluster(address)
-    waiting: dict[Any, int] = {}
+    shard_sizes: dict[Any, int] = {}  # by the reference of each running task
     try:
-        shared = cluster.share()
-        lent = None if weights is None else share_checkpoint(network.fingerprint, weights)
-        gpus = int(shared.gpus > 0)
-        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_look)
+        allocation = cluster.allocation()
+        shared = None if weights is None else share_checkpoint(network.fingerprint, weights)
+        gpus = int(allocation.gpus > 0)
+        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_index_shard)
         while True:
-            while len(waiting) <= shared.count and (some := list(itertools.islice(entries, SHARD))):
-                waiting[task.remote(network.name, lent, tally.plan, source.text, some)] = len(some)
-            if not waiting:
+            while len(shard_sizes) <= allocation.count:
+                shard = list(itertools.islice(entries, SHARD))
+                if not shard:
+                    break
+                ref = task.remote(network.name, shared, tally.plan, source.text, shard)
+                shard_sizes[ref] = len(shard)
+            if not shard_sizes:
                 break
-            for ref in ray.wait(list(waiting), timeout=POLL_SECONDS)[0]:
+            for ref in ray.wait(list(shard_sizes), timeout=POLL_SECONDS)[0]:
                 tally.merge(ray.get(ref))
-                done += waiting.pop(ref)
+                done += shard_sizes.pop(ref)
             saver.save_if_due()
             yield Progress(done, total, {})
     except exceptions.RayTaskError as error:
@@ -87,19 +94,30 @@ def build_on_ray(
     except exceptions.RayError as error:
         raise ExplorerError(f"{describe_loss(error)}; --resume goes on") from error
     finally:
-        for ref in waiting:
+        for ref in shard_sizes:
             ray.cancel(ref)
-        cluster.leave()
+        cluster.disconnect()
     tally.complete = True
     tally.save(out)
     yield Progress(total, total, {})
 
 
-def _look(
-    name: str, lent: Any, plan: IndexPlan, text: str, entries: list[ImageEntry]
+def _index_shard(
+    name: str, shared: Any, plan: IndexPlan, text: str, entries: list[ImageEntry]
 ) -> IndexAccumulator:
-    """Look at one shard, on a machine of the cluster."""
-    network, source = _prepare(name, None if lent is None else lent.file(), text)
+    """Index the images of one shard, on a machine of the cluster.
+
+    Args:
+        name: name of the network.
+        shared: its ``SharedCheckpoint``; None for published weights.
+        plan: the plan of the index.
+        text: the collection, as ``core.datasets.sources.find_source`` reads it.
+        entries: the images of the shard.
+
+    Raises:
+        ExplorerError: the weights on this machine are not those of the plan.
+    """
+    network, source = _load(name, None if shared is None else shared.file(), text)
     if network.fingerprint != plan.weights:
         raise ExplorerError(
             f"the weights of {name} on a machine of the cluster are {network.fingerprint}, "
@@ -112,6 +130,6 @@ def _look(
 
 
 @functools.lru_cache(maxsize=1)
-def _prepare(name: str, weights: Path | None, text: str) -> tuple[Network, ImageSource]:
-    """Load what all shards of an index have in common, once a process."""
+def _load(name: str, weights: Path | None, text: str) -> tuple[Network, ImageSource]:
+    """Load the network and open the collection, once per process."""
     return registry.load(name, weights), sources.find_source(text)

@@ -1,38 +1,32 @@
-"""The same jobs on a Ray cluster: the server's side.
+"""The supervisor of the process that sends jobs to a Ray cluster, and how a cluster is divided.
 
-Ray ends any process that talks to a cluster when that cluster is lost, so the server leaves this
-to a process of its own (``explorer.cluster.ray_worker``) and keeps it running.
+Ray ends every process that is connected to a cluster when the cluster is lost. Therefore the server
+does not connect itself. It starts a separate process (``explorer.cluster.ray_worker``) and restarts
+it when it has ended.
 """
 
 import math
 import os
 import secrets
 import subprocess
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.errors import ExplorerError
-from explorer.jobs import processes
-from explorer.jobs.claims import Claims
-from explorer.jobs.supervisor import (
-    POLL_SECONDS,
-    SWEEP_SECONDS,
-    WORKERS_AT_MOST,
-    WORKERS_VARIABLE,
-    worker_count,
+from explorer.jobs.processes import (
+    ProcessSupervisor,
+    end_process,
+    new_worker_name,
+    start_process,
 )
-from explorer.paths import ROOT
+from explorer.jobs.supervisor import WORKERS_AT_MOST, WORKERS_VARIABLE, worker_count
 from explorer.store.results import Store
 
-# When a cluster is not there it is looked for again after so long.
+# Time after the last start until the process is started again, if no cluster was found.
 RETRY_SECONDS = 10.0
-# What the process that talks to Ray is given to let go of its tasks.
+# Time in which the process must cancel its tasks before it is killed.
 LEAVE_SECONDS = 10.0
-# A cluster that has not answered for so long is lost.
+# A cluster that has not answered for this time counts as lost.
 LOST_SECONDS = 15
 LOST = (
     "the connection to the Ray cluster was lost; what was finished is kept: "
@@ -40,117 +34,80 @@ LOST = (
 )
 
 
-class RaySupervisor:
-    """Keeps the process running that sends jobs to Ray, for as long as it is not stopped."""
+class RaySupervisor(ProcessSupervisor):
+    """Keeps the process that sends jobs to Ray running between ``start`` and ``stop``."""
 
     def __init__(self, store: Store, address: str | None = None) -> None:
-        """Prepare.
+        """Prepare the supervisor.
 
         Args:
-            store: with the queue.
-            address: of the cluster; None starts Ray on this machine alone.
+            store: the store with the job queue.
+            address: address of the cluster; None starts Ray on this machine alone.
 
         Raises:
-            ExplorerError: as ``worker_count``.
+            ExplorerError: as for ``worker_count``.
         """
-        worker_count()  # What is set wrongly is better refused here than over there.
-        self._store = store
-        self._claims = Claims(store)
+        worker_count()  # Raises here, not in the other process, if the variable is wrong.
+        super().__init__(store, "ray supervisor")
         self._address = address
         self._name = ""
         self._started = -math.inf
         self._process: subprocess.Popen[bytes] | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ray supervisor", daemon=True)
-
-    def start(self) -> None:
-        """Start the process and watch over it, in a thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it, and Ray tasks with it; what they were at is interrupted."""
-        self._stop.set()
-        self._thread.join()
-        if self._process is not None:
-            with self._process as process:
-                assert process.stdin is not None
-                process.stdin.close()
-                try:
-                    process.wait(LEAVE_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-            self._process = None
-        processes.mark_interrupted(self._store)
 
     @property
     def process(self) -> int | None:
-        """The id of the process, while it runs."""
+        """The id of the process while it runs."""
         process = self._process
         return None if process is None else process.pid
 
-    def _run(self) -> None:
-        swept = -math.inf
-        while not self._stop.is_set():
-            try:
-                if time.monotonic() - swept >= SWEEP_SECONDS:
-                    processes.mark_interrupted(self._store, self._names())
-                    swept = time.monotonic()
-                self._keep_running()
-            except ExplorerError:
-                # The store may be locked for long, or its disk full; work goes on when it is back.
-                traceback.print_exc()
-            self._stop.wait(POLL_SECONDS)
-
-    def _keep_running(self) -> None:
-        """Start the process where none runs, and fail what one that ended was at."""
+    def _check_processes(self) -> None:
         if self._process is not None:
             if self._process.poll() is None:
                 return
-            self._claims.release_dead(self._names(), "failed", LOST)
-            with self._process:
-                self._process = None
+            self._claims.release_dead(self._running_workers(), "failed", LOST)
+            end_process(self._process)
+            self._process = None
         if time.monotonic() - self._started < RETRY_SECONDS:
             return
-        self._name, self._started = processes.new_worker_name(), time.monotonic()
-        command = [
-            sys.executable,
-            "-m",
-            "explorer.cluster.ray_worker",
-            self._name,
-            str(self._store.path),
-        ]
-        command += [] if self._address is None else ["--address", self._address]
-        # The pipe ends when this process does, however it ends, and the other one follows.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, cwd=ROOT, env=ray_settings(self._address) | os.environ
-        )
+        self._name, self._started = new_worker_name(), time.monotonic()
+        arguments = [self._name, str(self._store.path)]
+        arguments += [] if self._address is None else ["--address", self._address]
+        env = ray_settings(self._address) | os.environ
+        self._process = start_process("explorer.cluster.ray_worker", arguments, env)
 
-    def _names(self) -> list[str]:
-        """List the workers in the process, as far as they are at something."""
-        names = [name for name, _ in self._claims.claims()]
-        return [it for it in names if self._process is not None and it.startswith(self._name)]
+    def _end_processes(self) -> None:
+        if self._process is not None:
+            end_process(self._process, LEAVE_SECONDS)
+            self._process = None
+
+    def _running_workers(self) -> list[str]:
+        """Return the names of the workers in the process that hold a claim."""
+        if self._process is None:
+            return []
+        names = (name for name, _ in self._claims.claiming_workers())
+        return [it for it in names if it.startswith(self._name)]
 
 
 def ray_settings(address: str | None) -> dict[str, str]:
-    """Tell what Ray reads from the environment where nobody has set it otherwise."""
+    """Return environment variables for Ray; variables that are already set should override them."""
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(LOST_SECONDS),
     }
     if address is None and "RAY_AUTH_MODE" not in os.environ:
-        # Otherwise whoever can open a connection to this machine could run code on it.
+        # Without a token, anybody who can connect to this machine could run code on it.
         settings |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     return settings
 
 
 @dataclass(frozen=True)
-class Share:
-    """How a cluster is shared out.
+class Allocation:
+    """How the resources of a cluster are divided between parts of jobs.
 
     Attributes:
-        count: how many parts of jobs are worked on at the same time.
-        cpus: processors, and threads, for each where no GPU is used.
-        gpus: how many GPUs there are.
+        count: number of parts that are rendered at the same time.
+        cpus: number of processors and threads for each part that uses no GPU.
+        gpus: number of GPUs in the cluster.
     """
 
     count: int
@@ -158,21 +115,24 @@ class Share:
     gpus: int
 
 
-def share(machines: Sequence[Mapping[str, float]]) -> Share:
-    """Share out a cluster between as many parts as ``EXPLORER_WORKERS`` says, or as fit.
+def allocate(machines: Sequence[Mapping[str, float]]) -> Allocation:
+    """Compute how a cluster is divided between parts of jobs.
+
+    The number of parts is ``EXPLORER_WORKERS``. By default it is the number of GPUs, or of
+    processors if there are no GPUs.
 
     Args:
-        machines: the resources of each machine, as Ray names them.
+        machines: the resources of each machine by Ray's names, ``CPU`` and ``GPU``.
 
     Raises:
-        ExplorerError: the variable is no whole number, or too large.
+        ExplorerError: the variable is not a whole number, or is too large.
     """
     cpus = [int(it.get("CPU", 0)) for it in machines]
     gpus = int(sum(it.get("GPU", 0) for it in machines))
     count = min(gpus or sum(cpus), WORKERS_AT_MOST)
     if WORKERS_VARIABLE in os.environ:
         count = worker_count()
-    # A part is worked on by one machine, so the threads of each must fit in there.
-    sizes = range(1, max(cpus, default=0) + 1)
-    fitting = [size for size in sizes if sum(it // size for it in cpus) >= count]
-    return Share(count, max(fitting, default=1), gpus)
+    # All threads of a part run on one machine, so a machine has room for cpus // threads parts.
+    thread_counts = range(1, max(cpus, default=0) + 1)
+    fitting = [threads for threads in thread_counts if sum(it // threads for it in cpus) >= count]
+    return Allocation(count, max(fitting, default=1), gpus)

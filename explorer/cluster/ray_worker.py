@@ -1,8 +1,8 @@
-"""The process that talks to Ray: ``python -m explorer.cluster.ray_worker``, which the server
-starts.
+"""The process that sends jobs to Ray: ``python -m explorer.cluster.ray_worker``.
 
-Each part of a job that is worked on has a thread here, which is a worker like any other: what it
-computes, it lets a Ray task compute, and passes on what comes back.
+The server starts it. Each thread of its worker pool is a worker like any other
+(``explorer.jobs.worker``), except that a Ray task renders the recipe, and the thread receives the
+task's updates.
 """
 
 import argparse
@@ -30,24 +30,25 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
-from explorer.cluster.ray_supervisor import Share, share
+from explorer.cluster.ray_supervisor import Allocation, allocate
 from explorer.jobs import processes, worker
 from explorer.jobs.claims import Claims
-from explorer.jobs.supervisor import PATIENCE_SECONDS, POLL_SECONDS
+from explorer.jobs.processes import POLL_SECONDS
+from explorer.jobs.supervisor import PATIENCE_SECONDS
 from explorer.paths import ROOT, home
 from explorer.rendering.update import Update
 from explorer.store.results import Store
 
-# Kinds of recipe that a GPU makes faster; the others get processors only.
+# The kinds of recipes that run faster on a GPU; others get processors only.
 ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
-# What a machine of the cluster needs to have of the project; pictures that ship stay here.
+# The code that is sent to the machines of a cluster, without the shipped pictures.
 PACKAGES = [str(ROOT / "core"), str(ROOT / "explorer")]
 NOT_SENT = ["__pycache__/", "*.sqlite3", "previews/"]
-# How often it is seen whether machines have joined.
+# How often the pool checks whether machines have joined the cluster.
 GROW_SECONDS = 5.0
-# How long to wait for something that listens at an address.
+# Time to wait for a connection to the address of a cluster.
 REACH_SECONDS = 5.0
-# Checkpoints of one's own that are kept at hand here, and on the disk of each machine.
+# Number of users' checkpoints that are kept in Ray's object store, and on each machine's disk.
 CHECKPOINTS_AT_MOST = 4
 LOSSES = {
     exceptions.OutOfMemoryError: "the worker was ended for want of memory; "
@@ -60,18 +61,18 @@ LOSSES = {
 
 
 class Cluster:
-    """A Ray cluster that works on recipes."""
+    """A connection to a Ray cluster that renders recipes."""
 
     def __init__(self, address: str | None) -> None:
-        """Join a cluster, or start Ray on this machine alone.
+        """Connect to a cluster; start Ray on this machine alone if ``address`` is None.
 
         Raises:
-            ExplorerError: there is none at the address, or it cannot be joined.
+            ExplorerError: no cluster answers at the address, or the connection fails.
         """
-        code: dict[str, Any] = {"env_vars": {"PYTHONPATH": str(ROOT)}}
+        runtime: dict[str, Any] = {"env_vars": {"PYTHONPATH": str(ROOT)}}
         if address is not None:
-            _reach(address)
-            code = {"py_modules": PACKAGES, "excludes": NOT_SENT}
+            _check_address(address)
+            runtime = {"py_modules": PACKAGES, "excludes": NOT_SENT}
         try:
             ray.init(
                 address or "local",
@@ -79,43 +80,55 @@ class Cluster:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 namespace="neuron-explorer",
-                runtime_env=code,
+                runtime_env=runtime,
             )
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
             raise ExplorerError(
                 f"the Ray cluster {address or 'of this machine'} cannot be joined "
                 f"({_first_line(error)}); see docs/ray.md"
             ) from error
-        # What dies is not tried again: it would only die once more, perhaps taking others along.
-        self._task = ray.remote(num_returns="streaming", max_retries=0)(_work)
+        # A task that dies is not retried: it would probably die again, and may harm other tasks.
+        self._task = ray.remote(num_returns="streaming", max_retries=0)(_render)
 
-    def share(self) -> Share:
-        """Tell how the cluster, as it is now, is shared out."""
+    def allocation(self) -> Allocation:
+        """Return how the machines that are in the cluster now are divided between parts."""
         machines = ray.nodes()  # type: ignore[no-untyped-call]
-        return share([it["Resources"] for it in machines if it["Alive"]])
+        return allocate([it["Resources"] for it in machines if it["Alive"]])
 
     def updates(
         self, recipe: Recipe, checkpoint: Path | None, inputs: Mapping[str, bytes]
     ) -> Iterator[Update]:
-        """Work on a recipe over there, as ``explorer.rendering.render_recipe.render_updates`` does
-        here.
+        """Render a recipe on the cluster; yield updates as ``render_recipe.render_updates`` does.
 
-        While nothing new comes it says the same again, so that whoever listens can leave.
+        While the task sends no update, the last progress is yielded again every ``POLL_SECONDS``,
+        so that the caller can check whether to go on.
+
+        Args:
+            recipe: the recipe to render.
+            checkpoint: file of a user's own weights; None for the published weights.
+            inputs: the encoded input pictures by their fingerprints.
+
+        Raises:
+            ExplorerError: the task failed, or was lost with its process, machine or cluster.
         """
-        shared = self.share()
-        gpu = shared.gpus > 0 and recipe.kind in ON_GPU
-        cpus = 1 if gpu else shared.cpus
-        lent = None if checkpoint is None else share_checkpoint(recipe.weights, checkpoint)
+        allocation = self.allocation()
+        gpu = allocation.gpus > 0 and recipe.kind in ON_GPU
+        cpus = 1 if gpu else allocation.cpus
+        shared = None if checkpoint is None else share_checkpoint(recipe.weights, checkpoint)
         task = self._task.options(num_cpus=cpus, num_gpus=int(gpu))
-        yield from _follow(task.remote(recipe.to_json(), dict(inputs), lent, cpus))
+        yield from _receive_updates(task.remote(recipe.to_json(), dict(inputs), shared, cpus))
 
-    def leave(self) -> None:
-        """End Ray where it was started for this process alone, and otherwise leave the cluster."""
+    def disconnect(self) -> None:
+        """Disconnect from the cluster; end Ray if it was started for this process alone."""
         ray.shutdown()
 
 
-def _reach(address: str) -> None:
-    """Refuse an address at which nothing listens, for which Ray would wait for minutes."""
+def _check_address(address: str) -> None:
+    """Check that a server accepts connections at an address; Ray itself would wait for minutes.
+
+    Raises:
+        ExplorerError: the connection fails.
+    """
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -127,9 +140,10 @@ def _reach(address: str) -> None:
         ) from error
 
 
-def _follow(task: Any) -> Iterator[Update]:
-    """Pass on what a task sends; whoever leaves the loop stops the task."""
-    latest, heard, pace = Update(0, 1), -math.inf, math.inf
+def _receive_updates(task: Any) -> Iterator[Update]:
+    """Yield the updates of a task; closing this generator cancels the task."""
+    # The last update, when it came, and the time between it and the one before.
+    latest, received, interval = Update(0, 1), -math.inf, math.inf
     try:
         while True:
             ready, _ = ray.wait([task], timeout=POLL_SECONDS)
@@ -141,26 +155,26 @@ def _follow(task: Any) -> Iterator[Update]:
             except StopIteration:
                 return
             now = time.monotonic()
-            heard, pace = now, now - heard
+            received, interval = now, now - received
             yield latest
     except GeneratorExit:
-        # Only between steps does a task hear that it was cancelled; where these are long, or none
-        # is known, its process is ended. Ray takes but one of the two orders.
-        long = max(pace, time.monotonic() - heard) > PATIENCE_SECONDS
-        ray.cancel(task, force=long)
+        # A cancelled task stops only between two updates. If these are far apart, or if none has
+        # come yet, kill its process instead. Ray accepts only one cancel of either kind.
+        slow = max(interval, time.monotonic() - received) > PATIENCE_SECONDS
+        ray.cancel(task, force=slow)
         raise
     except exceptions.RayTaskError as error:
-        # What the task raised, such as an ExplorerError with its sentence.
+        # The cause is the exception that the task raised, such as an ExplorerError.
         raise error.cause from error
     except exceptions.RayError as error:
         raise ExplorerError(describe_loss(error)) from error
 
 
 def describe_loss(error: Exception) -> str:
-    """Say why a task was lost."""
-    for kind, what in LOSSES.items():
+    """Return the message for a job whose Ray task was lost because of an error."""
+    for kind, message in LOSSES.items():
         if isinstance(error, kind):
-            return what
+            return message
     return f"the Ray cluster could not do this ({_first_line(error)}); what was finished is kept"
 
 
@@ -171,18 +185,22 @@ def _first_line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class SharedCheckpoint:
-    """A checkpoint of one's own on its way to another machine.
+    """A user's own checkpoint in Ray's object store, for other machines.
 
     Attributes:
-        name: of the file: the weights' fingerprint, and the ending that says how to read it.
-        data: a reference to its bytes in Ray's object store, fetched only where they are missing.
+        name: name of the file: fingerprint of the weights, and the file extension.
+        data: reference to the file's bytes in Ray's object store; a machine fetches them only if
+            it does not have the file.
     """
 
     name: str
     data: Any
 
     def file(self) -> Path:
-        """Give the file on this machine, which keeps a few."""
+        """Return the checkpoint's file on this machine, and write it if it does not exist.
+
+        Of such files, only the ``CHECKPOINTS_AT_MOST`` that were used last are kept.
+        """
         folder = home() / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.name
@@ -199,7 +217,15 @@ class SharedCheckpoint:
 
 @functools.lru_cache(maxsize=CHECKPOINTS_AT_MOST)
 def share_checkpoint(weights: str, path: Path) -> SharedCheckpoint:
-    """Put a checkpoint into Ray's object store."""
+    """Put a checkpoint into Ray's object store.
+
+    Args:
+        weights: fingerprint of the weights.
+        path: the checkpoint's file.
+
+    Raises:
+        ExplorerError: the file cannot be read.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -207,17 +233,17 @@ def share_checkpoint(weights: str, path: Path) -> SharedCheckpoint:
     return SharedCheckpoint(weights + path.suffix, ray.put(data))
 
 
-def _work(
-    recipe: str, inputs: Mapping[str, bytes], lent: SharedCheckpoint | None, threads: int
+def _render(
+    recipe: str, inputs: Mapping[str, bytes], shared: SharedCheckpoint | None, threads: int
 ) -> Iterator[Update]:
-    """Work on a recipe, on a machine of the cluster."""
+    """Render a recipe, given as JSON, on a machine of the cluster."""
     import torch
 
     from explorer.rendering import render_recipe
 
     torch.set_num_threads(threads)
     sent = -math.inf
-    path = None if lent is None else lent.file()
+    path = None if shared is None else shared.file()
     for update in render_recipe.render_updates(kinds.read(recipe), path, inputs):
         if update.previews or update.pictures or time.monotonic() - sent >= worker.REPORT_SECONDS:
             sent = time.monotonic()
@@ -225,15 +251,15 @@ def _work(
 
 
 class WorkerPool:
-    """Threads that are the workers of a cluster, as many as it is shared out to."""
+    """The threads that are the workers of a cluster, one for each part that it has room for."""
 
     def __init__(self, store: Store, name: str, cluster: Cluster) -> None:
-        """Prepare.
+        """Prepare a pool without threads.
 
         Args:
-            store: with the queue.
-            name: what the name of each worker begins with.
-            cluster: that works on what they claim.
+            store: the store with the job queue.
+            name: prefix of the workers' names.
+            cluster: the cluster that renders the parts that the workers claim.
         """
         self._store = store
         self._name = name
@@ -242,44 +268,44 @@ class WorkerPool:
         self._stop = threading.Event()
 
     def grow(self) -> None:
-        """Begin as many threads as are missing, at first or when machines have joined."""
-        for at in range(len(self._threads), self._cluster.share().count):
+        """Start threads until there are as many as the cluster has room for now."""
+        for at in range(len(self._threads), self._cluster.allocation().count):
             name = f"{self._name}-{at}"
             self._threads[name] = threading.Thread(target=self._run, args=[name], daemon=True)
             self._threads[name].start()
 
     def stop(self) -> None:
-        """End the threads; what they were at is interrupted."""
+        """End the threads, and mark the jobs they worked on as interrupted."""
         self._stop.set()
         claims = Claims(self._store)
         while any(thread.is_alive() for thread in self._threads.values()):
-            # A worker whose claim is gone leaves what it is at.
+            # A worker stops rendering when it finds that its claim is deleted.
             claims.release_dead(self._threads, "interrupted", processes.INTERRUPTED)
             time.sleep(POLL_SECONDS)
 
     def _run(self, name: str) -> None:
-        one = worker.Worker(self._store, name, self._cluster.updates)
+        pool_worker = worker.Worker(self._store, name, self._cluster.updates)
         with processes.hold_lock(self._store, name), contextlib.closing(self._store):
             while not self._stop.is_set():
                 try:
-                    busy = one.turn()
+                    busy = pool_worker.run_next_part()
                 except ExplorerError:
-                    # The store may be locked for long; work goes on when it is back.
+                    # The store may be locked for long. Try again later.
                     traceback.print_exc()
                     busy = False
                 if not busy:
                     self._stop.wait(worker.IDLE_SECONDS)
 
 
-def _refuse(store: Store, name: str, refusal: ExplorerError) -> None:
-    """Fail what waits, so that whoever asked for it hears why."""
+def _fail_waiting_jobs(store: Store, name: str, reason: ExplorerError) -> None:
+    """Fail all waiting jobs with an error, so that users see why their jobs do not run."""
 
-    def refused(*_: object) -> Iterator[Update]:
-        raise refusal
+    def fail(*_: object) -> Iterator[Update]:
+        raise reason
 
     with processes.hold_lock(store, name):
-        one = worker.Worker(store, name, refused)
-        while one.turn():
+        failing_worker = worker.Worker(store, name, fail)
+        while failing_worker.run_next_part():
             pass
 
 
@@ -292,31 +318,31 @@ def main() -> None:
     parser.add_argument("store", type=Path, help="the store's file")
     parser.add_argument("--address", help="of a Ray cluster; none starts Ray on this machine")
     chosen = parser.parse_args()
-    left = threading.Event()
-    threading.Thread(target=_notice_end, args=[left], daemon=True).start()
+    parent_ended = threading.Event()
+    threading.Thread(target=_wait_for_parent, args=[parent_ended], daemon=True).start()
     store = Store(chosen.store)
     try:
         cluster = Cluster(chosen.address)
     except ExplorerError as error:
-        _refuse(store, chosen.name, error)
+        _fail_waiting_jobs(store, chosen.name, error)
         sys.exit(str(error))
-    crew = WorkerPool(store, chosen.name, cluster)
+    pool = WorkerPool(store, chosen.name, cluster)
     with contextlib.suppress(KeyboardInterrupt):
-        crew.grow()
-        while not left.wait(GROW_SECONDS):
-            crew.grow()
-    crew.stop()
-    cluster.leave()
+        pool.grow()
+        while not parent_ended.wait(GROW_SECONDS):
+            pool.grow()
+    pool.stop()
+    cluster.disconnect()
 
 
-def _notice_end(left: threading.Event) -> None:
-    """See when the process that started this one ends or lets go, however that comes."""
+def _wait_for_parent(ended: threading.Event) -> None:
+    """Set an event when the parent process ends or closes this process's standard input."""
     sys.stdin.buffer.read()
-    left.set()
+    ended.set()
 
 
 if __name__ == "__main__":
-    # Under its own name, by which the cluster's machines find the same functions.
+    # Run the imported module, not ``__main__``: machines of the cluster find its functions by name.
     from explorer.cluster.ray_worker import main as run
 
     run()

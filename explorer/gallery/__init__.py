@@ -1,1 +1,1 @@
-"""Queries over finished jobs, and their export."""
+"""The gallery: queries over finished jobs and their pictures, and their export as zip files."""

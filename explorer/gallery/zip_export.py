@@ -1,7 +1,7 @@
-"""Entries of the gallery as one zip file: pictures, recipes and a list of both.
+"""Export of gallery entries as one zip file with pictures, recipes and a manifest.
 
-A PNG in it carries its recipe and can be replayed bit for bit. What exists only as it came with the
-project, made smaller with loss, stays the WebP that it is, with the recipe beside it.
+The PNG files contain their recipes and can be replayed bit for bit. Shipped pictures exist only as
+lossy WebP files. They are exported unchanged; their recipe is in the entry's ``recipe.json``.
 """
 
 import io
@@ -15,97 +15,99 @@ from typing import Any
 
 from core.errors import ExplorerError
 from explorer.gallery import queries
-from explorer.gallery.queries import Gallery, GalleryPicture
-from explorer.jobs.job_queue import Job
+from explorer.gallery.pictures import GalleryPicture
+from explorer.gallery.queries import Gallery
+from explorer.jobs.job import Job
 
-# What a server can hold in memory for one visitor, and a browser for one download.
+# The zip is built in memory, and a browser downloads it in one piece, so its size is limited.
 ENTRIES_AT_MOST = 200
 BYTES_AT_MOST = 256 * 2**20
-# Pictures are read from the store so many at a time.
+# Number of pictures that are read from the store at a time.
 BATCH = 64
 NAME_AT_MOST = 60
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 
 
-def write_zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
-    """Write entries into a zip: a folder for each, and a manifest of them all.
+def write_zip(gallery: Gallery, jobs: Sequence[Job]) -> bytes:
+    """Return a zip file with a folder for each entry, and a manifest of all of them.
 
     Raises:
-        ExplorerError: they are too many, or too large together.
+        ExplorerError: there are too many entries, or their pictures are too large together.
     """
-    check_size(found, jobs)
+    check_size(gallery, jobs)
     buffer = io.BytesIO()
-    # Pictures are compressed already.
+    # The pictures are compressed already, so they are stored as they are.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
-        entries = [_add(file, found, job) for job in jobs]
+        entries = [_add_entry(file, gallery, job) for job in jobs]
         manifest = {"version": MANIFEST_VERSION, "entries": entries}
-        _write(file, MANIFEST, json.dumps(manifest, indent=2).encode(), _latest(jobs))
+        _write(file, MANIFEST, json.dumps(manifest, indent=2).encode(), _latest_end(jobs))
     return buffer.getvalue()
 
 
-def check_size(found: Gallery, jobs: Sequence[Job]) -> None:
-    """Refuse, before any work, what does not fit into one file.
+def check_size(gallery: Gallery, jobs: Sequence[Job]) -> None:
+    """Check, before any work, that entries fit into one zip file.
 
     Raises:
-        ExplorerError: as ``archive``.
+        ExplorerError: as for ``write_zip``.
     """
     if len(jobs) > ENTRIES_AT_MOST:
         raise ExplorerError(
             f"more than {ENTRIES_AT_MOST} entries are too many for one zip; choose fewer"
         )
-    if found.weight(jobs) > BYTES_AT_MOST:
+    if gallery.total_bytes(jobs) > BYTES_AT_MOST:
         raise ExplorerError(
             f"these pictures have more than {BYTES_AT_MOST // 2**20} MB, too much for one zip; "
             "choose fewer"
         )
 
 
-def _add(file: zipfile.ZipFile, found: Gallery, job: Job) -> dict[str, Any]:
-    """Add one entry, and describe it for the manifest."""
-    folder, made = f"{file_name(queries.picture_title(job))}-{job.id}", _time(job)
-    _write(file, f"{folder}/recipe.json", job.json.encode(), made)
-    places = [it for it in found.places(job) if it.finished]
+def _add_entry(file: zipfile.ZipFile, gallery: Gallery, job: Job) -> dict[str, Any]:
+    """Add the files of one entry, and return its description for the manifest."""
+    folder, ended = f"{portable_name(queries.entry_title(job))}-{job.id}", _end_time(job)
+    _write(file, f"{folder}/recipe.json", job.json.encode(), ended)
+    refs = [it for it in gallery.picture_refs(job) if it.finished]
     pictures = []
-    for start in range(0, len(places), BATCH):
-        for shown in found.look(places[start : start + BATCH]):
-            path = f"{folder}/{picture_name(job, shown)}"
-            _write(file, path, shown.image, made)
-            number, facts = shown.place.number, dict(shown.facts)
-            pictures.append({"file": path, "part": number, "exact": shown.exact, "facts": facts})
+    for start in range(0, len(refs), BATCH):
+        for picture in gallery.read_pictures(refs[start : start + BATCH]):
+            path = f"{folder}/{picture_file_name(job, picture)}"
+            _write(file, path, picture.image, ended)
+            number, facts = picture.ref.number, dict(picture.facts)
+            pictures.append({"file": path, "part": number, "exact": picture.exact, "facts": facts})
     return {
         "title": job.title,
-        "name": queries.picture_title(job),
+        "name": queries.entry_title(job),
         "key": job.key,
         "state": job.state,
-        "made": made.isoformat(timespec="seconds"),
+        "made": ended.isoformat(timespec="seconds"),
         "starred": job.starred,
         "recipe": json.loads(job.json),
         "pictures": pictures,
     }
 
 
-def picture_name(job: Job, shown: GalleryPicture) -> str:
-    """Name the file of one picture of an entry."""
-    kind = "png" if shown.exact else "webp"
-    return f"{file_name(f'{job.network} {job.layer} {job.kind}')}-{shown.place.number:04d}.{kind}"
+def picture_file_name(job: Job, picture: GalleryPicture) -> str:
+    """Return the file name for one picture of an entry."""
+    name = portable_name(f"{job.network} {job.layer} {job.kind}")
+    extension = "png" if picture.exact else "webp"
+    return f"{name}-{picture.ref.number:04d}.{extension}"
 
 
-def file_name(words: str) -> str:
-    """Make a name for a file or folder that every system takes: small letters, digits, hyphens."""
+def portable_name(words: str) -> str:
+    """Return words as a file name for every system: small letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:NAME_AT_MOST].strip("-") or "untitled"
 
 
-def _write(file: zipfile.ZipFile, path: str, content: bytes, made: datetime) -> None:
-    info = zipfile.ZipInfo(path, made.timetuple()[:6])
+def _write(file: zipfile.ZipFile, path: str, content: bytes, modified: datetime) -> None:
+    info = zipfile.ZipInfo(path, modified.timetuple()[:6])
     info.external_attr = 0o644 << 16
     file.writestr(info, content)
 
 
-def _time(job: Job) -> datetime:
+def _end_time(job: Job) -> datetime:
     return datetime.fromtimestamp(job.ended or job.queued, timezone.utc)
 
 
-def _latest(jobs: Sequence[Job]) -> datetime:
-    return max((_time(job) for job in jobs), default=datetime(1980, 1, 1, tzinfo=timezone.utc))
+def _latest_end(jobs: Sequence[Job]) -> datetime:
+    return max((_end_time(job) for job in jobs), default=datetime(1980, 1, 1, tzinfo=timezone.utc))

@@ -1,1 +1,1 @@
-"""The job queue: jobs, claims on their parts, workers and their supervisor."""
+"""The job queue: jobs, the claims of workers on their parts, worker processes, supervisors."""

@@ -1,8 +1,8 @@
-"""Claims: how workers share out the parts of jobs, and what becomes of those they lose.
+"""Claims: the workers' side of the job queue.
 
-A worker claims one part after the other, in turns between visitors, so that a long job lets short
-ones through. A claim stands in the store until its part is finished, failed or let go; one whose
-worker has died tells that its job was interrupted.
+A worker claims one part of a job at a time. It takes turns between visitors, so that a long job
+does not delay short ones. A claim is a row in the store until its part is finished, failed or
+released. A claim whose worker is dead shows that the job was interrupted.
 """
 
 import sqlite3
@@ -16,9 +16,9 @@ from core.recipes.recipe import Recipe
 from explorer.jobs.job_queue import ASKED, end_job
 from explorer.store.results import Store, StoredPicture
 
-# Kinds of recipes whose parts are made one after the other.
+# The kinds of recipes whose parts must be rendered in their order.
 IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in kinds.KINDS.items() if recipe.in_order)
-# A part that somebody waits for and nobody works on.
+# Selects the unfinished parts of open jobs that no worker has claimed and that may start now.
 CLAIMABLE = f"""
 FROM jobs JOIN parts ON parts.job = jobs.key LEFT JOIN turns USING (visitor)
 WHERE jobs.state = 'open' AND NOT parts.done
@@ -27,7 +27,7 @@ WHERE jobs.state = 'open' AND NOT parts.done
            (SELECT 1 FROM parts AS earlier WHERE earlier.job = parts.job
             AND earlier.position < parts.position AND NOT earlier.done))
 """
-# Of the jobs that a result belongs to, those that miss nothing any more.
+# Marks the jobs that contain a result as done if all of their parts are done.
 COMPLETE = """
 UPDATE jobs SET state = 'done', message = '', ended = :now
 WHERE state <> 'done' AND key IN (SELECT job FROM parts WHERE result = :result)
@@ -37,13 +37,13 @@ WHERE state <> 'done' AND key IN (SELECT job FROM parts WHERE result = :result)
 
 @dataclass(frozen=True)
 class Claim:
-    """A part of a job that one worker has taken on.
+    """A part of a job that one worker is working on.
 
     Attributes:
         job: key of the job.
-        recipe: the part's own recipe.
-        worker: the worker's name.
-        since: when it began, seconds since 1970.
+        recipe: recipe of the part.
+        worker: name of the worker.
+        since: when the part was claimed, in seconds since 1970.
     """
 
     job: str
@@ -53,30 +53,34 @@ class Claim:
 
 
 class Claims:
-    """The workers' side of the queue in a store."""
+    """The operations of workers on the job queue in a store."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self._clock = clock
 
     def claim(self, worker: str, only: str | None = None) -> Claim | None:
-        """Take on the next part, in turns between visitors; ``None`` if there is nothing to do.
+        """Claim the next part; return None if there is nothing to do.
+
+        Jobs come in the order of their rank, then of the visitor who has waited longest for a
+        turn, then of submission.
 
         Args:
-            worker: the worker's name.
-            only: key of the one job to work on.
+            worker: name of the worker.
+            only: key of the only job whose parts may be claimed; None for all jobs.
         """
-        wanted = (
+        next_part = (
             f"SELECT jobs.key, jobs.recipe, jobs.visitor, parts.position, parts.result {CLAIMABLE}"
             "AND (:only IS NULL OR jobs.key = :only) "
             "ORDER BY jobs.rank, coalesce(turns.served, 0), jobs.queued, parts.position LIMIT 1"
         )
         values = {"only": only}
         with self.store.reading() as connection:
-            if connection.execute(wanted, values).fetchone() is None:
-                return None  # Without a lock, as idle workers ask often.
+            # Idle workers ask often, so the first look takes no write lock.
+            if connection.execute(next_part, values).fetchone() is None:
+                return None
         with self.store.transaction() as connection:
-            row = connection.execute(wanted, values).fetchone()
+            row = connection.execute(next_part, values).fetchone()
             if row is None:
                 return None
             job, text, visitor, position, result = row
@@ -84,7 +88,7 @@ class Claims:
             try:
                 part = kinds.read(text).parts()[position]
             except ExplorerError as error:
-                # It waited since before a newer version; the queue goes on without it.
+                # A recipe that an older version queued. Its job fails, other jobs are unaffected.
                 end_job(connection, job, "failed", str(error), now)
                 return None
             claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
@@ -100,17 +104,25 @@ class Claims:
         previews: Mapping[int, bytes] | None = None,
         history: str = "",
     ) -> None:
-        """Tell how far a part is, with its pictures as they stand."""
+        """Store the progress of a part, if its claim still exists.
+
+        Args:
+            claim: the claim of the part.
+            done, total: as in ``core.progress.Progress``.
+            previews: unfinished pictures, WebP, by their part.
+            history: the loss curves, as ``explorer.rendering.render_recipe.history_json`` writes
+                them; may be empty.
+        """
         key = claim.recipe.key
-        far = "UPDATE claims SET done = ?, total = ? WHERE result = ? AND worker = ?"
+        progress = "UPDATE claims SET done = ?, total = ? WHERE result = ? AND worker = ?"
         with self.store.transaction() as connection:
-            mine = connection.execute(far, (done, max(total, 1), key, claim.worker)).rowcount
-            if mine and previews:
+            values = (done, max(total, 1), key, claim.worker)
+            if connection.execute(progress, values).rowcount and previews:
                 rows = [(key, part, image, history) for part, image in previews.items()]
                 connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
-    def wanted(self, claim: Claim) -> bool:
-        """Tell whether to go on with a part: nobody cancelled it, and nothing urgent waits."""
+    def should_continue(self, claim: Claim) -> bool:
+        """Whether to go on with a part: its job is open, and no part of a smaller rank waits."""
         rank = (
             "SELECT min(jobs.rank) FROM claims JOIN parts USING (result) "
             "JOIN jobs ON jobs.key = parts.job "
@@ -118,41 +130,42 @@ class Claims:
         )
         urgent = f"SELECT 1 {CLAIMABLE} AND jobs.rank < ? LIMIT 1"
         with self.store.reading() as connection:
-            (found,) = connection.execute(rank, (claim.recipe.key, claim.worker)).fetchone()
-            if found is None:
+            values = (claim.recipe.key, claim.worker)
+            (best_rank,) = connection.execute(rank, values).fetchone()
+            if best_rank is None:
                 return False
-            return found == ASKED or connection.execute(urgent, (found,)).fetchone() is None
+            return best_rank == ASKED or connection.execute(urgent, (best_rank,)).fetchone() is None
 
     def finish(self, claim: Claim, pictures: Sequence[StoredPicture], seconds: float) -> None:
-        """Keep the result of a part, which may complete its job and others."""
+        """Store the result of a part, and mark the jobs that this completes as done."""
         key = claim.recipe.key
         with self.store.transaction() as connection:
             self.store.write(connection, claim.recipe, pictures, seconds)
             connection.execute("UPDATE parts SET done = 1 WHERE result = ?", (key,))
             connection.execute("DELETE FROM sketches WHERE result = ?", (key,))
-            self._let_go(connection, claim)
+            self._delete_claim(connection, claim)
             connection.execute(COMPLETE, {"now": self._clock(), "result": key})
 
     def release(self, claim: Claim) -> None:
-        """Let go of a part that is not finished; its job waits on, or was stopped."""
+        """Delete the claim of an unfinished part; its job stays as it is."""
         with self.store.transaction() as connection:
-            self._let_go(connection, claim)
+            self._delete_claim(connection, claim)
 
     def fail(self, claim: Claim, message: str) -> None:
-        """Say that a part cannot be made, which ends its job."""
+        """Delete the claim of a part that cannot be rendered, and mark its job as failed."""
         with self.store.transaction() as connection:
-            self._let_go(connection, claim)
+            self._delete_claim(connection, claim)
             end_job(connection, claim.job, "failed", message, self._clock())
 
     def release_dead(
         self, workers: Iterable[str], state: str | None = None, message: str = ""
     ) -> None:
-        """Drop the claims of workers that are no more, and end the jobs that they were at.
+        """Delete the claims of workers that no longer run, and end the jobs that they worked on.
 
         Args:
-            workers: their names.
-            state: ``failed`` or ``interrupted``; None leaves the jobs as they are.
-            message: what happened, and what to do.
+            workers: names of the workers.
+            state: new state of the jobs, ``failed`` or ``interrupted``; None leaves them open.
+            message: what happened and what the user can do, for the jobs.
         """
         with self.store.transaction() as connection:
             for worker in workers:
@@ -162,17 +175,18 @@ class Claims:
                         end_job(connection, job, state, message, self._clock())
                 connection.execute("DELETE FROM claims WHERE worker = ?", (worker,))
 
-    def claims(self) -> list[tuple[str, bool]]:
-        """List the workers that have claimed something, and whether anybody still wants it."""
-        wanted = (
+    def claiming_workers(self) -> list[tuple[str, bool]]:
+        """Return the worker of each claim, and whether an open job still needs the part."""
+        statement = (
             "SELECT worker, EXISTS (SELECT 1 FROM parts JOIN jobs ON jobs.key = parts.job "
             "WHERE parts.result = claims.result AND jobs.state = 'open') FROM claims"
         )
         with self.store.reading() as connection:
-            return [(worker, bool(it)) for worker, it in connection.execute(wanted)]
+            return [(worker, bool(needed)) for worker, needed in connection.execute(statement)]
 
-    def _let_go(self, connection: sqlite3.Connection, claim: Claim) -> None:
-        gone = "DELETE FROM claims WHERE result = ? AND worker = ?"
-        if connection.execute(gone, (claim.recipe.key, claim.worker)).rowcount:
+    def _delete_claim(self, connection: sqlite3.Connection, claim: Claim) -> None:
+        """Delete a claim, and add the time since it began to its job, unless it is gone already."""
+        delete = "DELETE FROM claims WHERE result = ? AND worker = ?"
+        if connection.execute(delete, (claim.recipe.key, claim.worker)).rowcount:
             spent = "UPDATE jobs SET spent = spent + ? WHERE key = ?"
             connection.execute(spent, (self._clock() - claim.since, claim.job))

@@ -1,7 +1,9 @@
-"""Worker processes: their names, the locks that show that they live, and what becomes of dead
-ones.
+"""Worker processes: names, lock files, starting and ending, and what supervisors have in common.
+
+A worker holds a lock on a file of its name while it lives. A worker whose lock is free is dead.
 """
 
+import abc
 import contextlib
 import os
 import secrets
@@ -9,25 +11,33 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator
+import threading
+import time
+import traceback
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
 
+from core.errors import ExplorerError
 from explorer.jobs.claims import Claims
+from explorer.paths import ROOT
 from explorer.store.results import Store
 
 INTERRUPTED = "the explorer was closed while this was being made; what was finished is kept"
+POLL_SECONDS = 0.1
+# How often a supervisor searches for dead workers that other processes started.
+SWEEP_SECONDS = 2.0
 
 
 def new_worker_name() -> str:
-    """Make up a name for a worker, with the machine and process that it runs in."""
+    """Return a new unique name for a worker, with the name of the machine and the process id."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 @contextlib.contextmanager
 def hold_lock(store: Store, name: str) -> Iterator[None]:
-    """Hold the lock that says that a worker lives."""
+    """Hold the lock that shows that a worker is alive."""
     file = _lock_file(store, name)
     try:
         with filelock.FileLock(file).acquire(timeout=0):
@@ -37,21 +47,23 @@ def hold_lock(store: Store, name: str) -> Iterator[None]:
 
 
 def dead_workers(store: Store, names: Iterable[str]) -> list[str]:
-    """List which of some workers live no more."""
+    """Return the names of those workers that are dead."""
     return [name for name in names if _is_dead(_lock_file(store, name))]
 
 
 def mark_interrupted(store: Store, alive: Collection[str] = ()) -> None:
-    """Mark jobs as interrupted whose workers were killed together with what looked after them.
+    """Mark the jobs of dead workers as interrupted.
+
+    Such workers were killed together with their supervisor, or had none.
 
     Args:
-        store: with the queue.
-        alive: names of workers that the caller looks after.
+        store: the store with the job queue.
+        alive: names of workers that the caller supervises, which are not checked.
     """
     claims = Claims(store)
-    gone = dead_workers(store, {name for name, _ in claims.claims()}.difference(alive))
-    if gone:
-        claims.release_dead(gone, "interrupted", INTERRUPTED)
+    dead = dead_workers(store, {name for name, _ in claims.claiming_workers()}.difference(alive))
+    if dead:
+        claims.release_dead(dead, "interrupted", INTERRUPTED)
 
 
 def _is_dead(file: Path) -> bool:
@@ -72,14 +84,46 @@ def _lock_file(store: Store, name: str) -> Path:
     return folder / f"{name}.lock"
 
 
+def start_process(
+    module: str,
+    arguments: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    stdout: int | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start ``python -m module`` with a pipe as its standard input.
+
+    The pipe closes when this process ends, however it ends. The child is expected to end then, as
+    ``exit_with_parent`` does.
+
+    Args:
+        module: full name of the module.
+        arguments: command-line arguments.
+        env: environment variables; by default those of this process.
+        stdout: as for ``subprocess.Popen``.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, cwd=ROOT, env=env)
+
+
+def end_process(process: "subprocess.Popen[bytes]", grace_seconds: float = 0.0) -> None:
+    """Close the standard input of a process, and kill it if it does not end in time."""
+    with process:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
 def exit_with_parent() -> None:
-    """End this process when the one that started it is no more, however that ended."""
+    """Wait until the parent process has ended, then end this process."""
     sys.stdin.buffer.read()
     os._exit(0)
 
 
 def describe_exit(code: int) -> str:
-    """Say why a worker process ended."""
+    """Return the message for a job whose worker process ended with an exit code."""
     if code < 0:
         name = signal.Signals(-code).name
         return (
@@ -89,7 +133,54 @@ def describe_exit(code: int) -> str:
     return f"the worker stopped with exit code {code}; what was finished is kept: go on from there"
 
 
-def close_input(process: "subprocess.Popen[bytes]") -> None:
-    """Close a process's standard input, if it has one."""
-    if process.stdin is not None:
-        process.stdin.close()
+class ProcessSupervisor(abc.ABC):
+    """A thread that keeps worker processes running, and handles the claims of dead workers."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        """Prepare the thread, which ``start`` starts.
+
+        Args:
+            store: the store with the job queue.
+            name: name of the thread.
+        """
+        self._store = store
+        self._claims = Claims(store)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, which starts the processes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and the processes, and mark the jobs they worked on as interrupted."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._end_processes()
+        mark_interrupted(self._store)
+
+    def _run(self) -> None:
+        last_sweep = -SWEEP_SECONDS
+        while not self._stop.is_set():
+            try:
+                if time.monotonic() - last_sweep >= SWEEP_SECONDS:
+                    mark_interrupted(self._store, self._running_workers())
+                    last_sweep = time.monotonic()
+                self._check_processes()
+            except ExplorerError:
+                # The store may be locked for long, or the disk full. Try again later.
+                traceback.print_exc()
+            self._stop.wait(POLL_SECONDS)
+
+    @abc.abstractmethod
+    def _check_processes(self) -> None:
+        """Start the processes that do not run, and fail the jobs of those that have died."""
+
+    @abc.abstractmethod
+    def _end_processes(self) -> None:
+        """End all processes."""
+
+    @abc.abstractmethod
+    def _running_workers(self) -> list[str]:
+        """Return the names of the workers in the processes that run."""

@@ -1,44 +1,37 @@
-"""The supervisor: keeps the app's worker processes running, and says what became of lost jobs.
+"""The supervisor of this machine's worker processes.
 
-It lives in a thread of the server. A worker that dies fails the one job it was at; jobs that a
-killed server left behind are found by the next one and marked as interrupted.
+It is a thread of the server. When a worker process dies, the job of its current part fails. Jobs of
+a killed server are found by the supervisor of the next server, and marked as interrupted.
 """
 
 import os
 import subprocess
-import sys
-import threading
 import time
-import traceback
 from dataclasses import dataclass
 
 from core.errors import ExplorerError
-from explorer.jobs.claims import Claims
 from explorer.jobs.processes import (
-    close_input,
+    ProcessSupervisor,
     describe_exit,
-    mark_interrupted,
+    end_process,
     new_worker_name,
+    start_process,
 )
-from explorer.paths import ROOT
 from explorer.store.results import Store
 
 WORKERS_VARIABLE = "EXPLORER_WORKERS"
 WORKERS_AT_MOST = 64
-POLL_SECONDS = 0.1
-# A worker in the middle of a long step hears of a cancel late; then its process is ended.
+# A worker notices a cancelled job only between two steps. After this time it is killed.
 PATIENCE_SECONDS = 0.6
-# How often workers of other processes are looked at, which may have been killed.
-SWEEP_SECONDS = 2.0
-# A worker that dies at once, again and again, is started ever more rarely.
+# The delay before a restart doubles with each early death of a worker, up to this value.
 RESTART_SECONDS = 30.0
 
 
 def worker_count() -> int:
-    """Tell how many workers to run: ``EXPLORER_WORKERS``, 1 if it is not set.
+    """Return the number of workers to run: ``EXPLORER_WORKERS``, by default 1.
 
     Raises:
-        ExplorerError: the variable is no whole number, or too large.
+        ExplorerError: the variable is not a whole number, or is too large.
     """
     text = os.environ.get(WORKERS_VARIABLE, "1")
     if not text.isdecimal() or int(text) > WORKERS_AT_MOST:
@@ -50,93 +43,77 @@ def worker_count() -> int:
 
 @dataclass
 class WorkerSlot:
-    """A slot for one worker process.
+    """One worker process, and its successors after restarts.
 
     Attributes:
-        process: the one that runs now, if any.
-        name: its worker's name.
-        started: when, on the monotonic clock.
-        failures: how many workers in a row died soon after they began.
-        unwanted: since when the worker has been at something that nobody wants any more.
-        stopped: whether we ended it, so that its death is no failure.
+        process: the process that runs now, if any.
+        name: name of its worker.
+        started: when the process was started, on the monotonic clock.
+        failures: number of processes in a row that died within ``RESTART_SECONDS``.
+        cancelled_since: since when no open job needs the worker's part, on the monotonic clock;
+            None while one does.
+        killed: whether the supervisor killed the process, so that its death is not a failure.
     """
 
     process: "subprocess.Popen[bytes] | None" = None
     name: str = ""
     started: float = 0.0
     failures: int = 0
-    unwanted: float | None = None
-    stopped: bool = False
+    cancelled_since: float | None = None
+    killed: bool = False
 
 
-class Supervisor:
-    """Runs worker processes for as long as it is not stopped."""
+class Supervisor(ProcessSupervisor):
+    """Keeps worker processes running on this machine between ``start`` and ``stop``."""
 
     def __init__(self, store: Store, count: int | None = None) -> None:
-        """Prepare.
+        """Prepare the supervisor.
 
         Args:
-            store: with the queue.
-            count: how many workers; by default what ``worker_count`` tells.
+            store: the store with the job queue.
+            count: number of workers; by default ``worker_count()``.
         """
-        self._store = store
-        self._claims = Claims(store)
+        super().__init__(store, "supervisor")
         self._slots = [WorkerSlot() for _ in range(worker_count() if count is None else count)]
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> None:
-        """Start the workers and watch over them, in a thread."""
+        """Start the workers and the thread that supervises them, if there are any workers."""
         if self._slots:
-            self._thread.start()
-
-    def stop(self) -> None:
-        """End the workers; what they were at is interrupted."""
-        self._stop.set()
-        if self._slots:
-            self._thread.join()
-        for slot in self._slots:
-            if slot.process is not None:
-                slot.process.kill()
-                slot.process.wait()
-                close_input(slot.process)
-                slot.process = None
-        self._sweep()
+            super().start()
 
     @property
     def processes(self) -> list[int]:
-        """The process ids of the workers that run."""
+        """The process ids of the running workers."""
         return [it.process.pid for it in self._slots if it.process is not None]
 
-    def _run(self) -> None:
-        swept = -SWEEP_SECONDS
-        while not self._stop.is_set():
-            try:
-                if time.monotonic() - swept >= SWEEP_SECONDS:
-                    self._sweep()
-                    swept = time.monotonic()
-                for slot in self._slots:
-                    self._keep_running(slot)
-                self._end_unwanted()
-            except ExplorerError:
-                # The store may be locked for long, or its disk full; work goes on when it is back.
-                traceback.print_exc()
-            self._stop.wait(POLL_SECONDS)
+    def _check_processes(self) -> None:
+        for slot in self._slots:
+            self._keep_running(slot)
+        self._kill_cancelled()
+
+    def _end_processes(self) -> None:
+        for slot in self._slots:
+            if slot.process is not None:
+                end_process(slot.process)
+                slot.process = None
+
+    def _running_workers(self) -> list[str]:
+        return [it.name for it in self._slots if it.process is not None]
 
     def _keep_running(self, slot: WorkerSlot) -> None:
-        """Start a worker where none runs, and say why the last one died."""
+        """Restart the process of a slot if it has died, and fail the job it worked on."""
         now = time.monotonic()
         if slot.process is not None:
             code = slot.process.poll()
             if code is None:
                 return
-            if slot.stopped:
+            if slot.killed:
                 self._claims.release_dead([slot.name])
             else:
                 self._claims.release_dead([slot.name], "failed", describe_exit(code))
-            soon = now - slot.started < RESTART_SECONDS and not slot.stopped
-            slot.failures = slot.failures + 1 if soon else 0
-            close_input(slot.process)
+            died_early = now - slot.started < RESTART_SECONDS and not slot.killed
+            slot.failures = slot.failures + 1 if died_early else 0
+            end_process(slot.process)
             slot.process = None
         if now - slot.started < min(2.0**slot.failures - 1, RESTART_SECONDS):
             return
@@ -144,28 +121,23 @@ class Supervisor:
 
     def _start(self, slot: WorkerSlot) -> None:
         slot.name, slot.started = new_worker_name(), time.monotonic()
-        slot.unwanted, slot.stopped = None, False
-        threads = max(1, (os.cpu_count() or 1) // len(self._slots))
-        command = [sys.executable, "-m", "explorer.jobs.worker", slot.name, str(self._store.path)]
-        # Threads of several workers on the same processors make each of them many times slower.
-        command += ["--threads", str(threads)] if len(self._slots) > 1 else []
-        # The pipe ends when this process does, however it ends, and the worker follows.
-        slot.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
+        slot.cancelled_since, slot.killed = None, False
+        arguments = [slot.name, str(self._store.path)]
+        if len(self._slots) > 1:
+            # Workers that use the same processors with all their threads are many times slower.
+            threads = max(1, (os.cpu_count() or 1) // len(self._slots))
+            arguments += ["--threads", str(threads)]
+        slot.process = start_process("explorer.jobs.worker", arguments)
 
-    def _end_unwanted(self) -> None:
-        """End the process of a worker that does not hear that its part was cancelled."""
+    def _kill_cancelled(self) -> None:
+        """Kill the workers that still work on a job ``PATIENCE_SECONDS`` after it was cancelled."""
         now = time.monotonic()
-        unwanted = {name for name, wanted in self._claims.claims() if not wanted}
+        cancelled = {name for name, needed in self._claims.claiming_workers() if not needed}
         for slot in self._slots:
-            if slot.name not in unwanted:
-                slot.unwanted = None
-            elif slot.unwanted is None:
-                slot.unwanted = now
-            elif now - slot.unwanted > PATIENCE_SECONDS and slot.process is not None:
-                slot.stopped = True
+            if slot.name not in cancelled:
+                slot.cancelled_since = None
+            elif slot.cancelled_since is None:
+                slot.cancelled_since = now
+            elif now - slot.cancelled_since > PATIENCE_SECONDS and slot.process is not None:
+                slot.killed = True
                 slot.process.kill()
-
-    def _sweep(self) -> None:
-        """Find jobs whose workers were killed together with their server."""
-        running = [it.name for it in self._slots if it.process is not None]
-        mark_interrupted(self._store, running)

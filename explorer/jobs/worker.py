@@ -1,8 +1,8 @@
-"""The worker: claims parts of jobs, works on them and writes down how far they are.
+"""The worker: claims parts of jobs, renders them, and stores their progress and results.
 
-``python -m explorer.jobs.worker`` is what the app starts, once or several times; the command line
-works on its own jobs in its own process, with the same class. A worker holds a lock on a file of
-its name for as long as it lives, so that others see at once when it was killed.
+The app starts one or more processes ``python -m explorer.jobs.worker``. The command line uses the
+class ``Worker`` in its own process. A worker holds a lock on a file of its name while it lives, so
+that other processes can detect its death (see ``explorer.jobs.processes``).
 """
 
 import argparse
@@ -22,21 +22,22 @@ from explorer.jobs.processes import exit_with_parent, hold_lock
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
 
-# Works on a recipe, with the file of its weights and the pictures that it starts from.
+# Renders a recipe, given the file of its weights (None for the published weights) and the encoded
+# input pictures by their fingerprints.
 Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
 
-# How often the store is asked for work, and told how far it is.
+# Time between two searches for work, and between two reports of progress.
 IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
-# Pages answer first: a worker takes what processor time they leave.
+# Workers run with a lower priority than the server, so that pages stay responsive.
 NICENESS = 10
 
 
 class Worker:
-    """Works on parts of jobs, one after the other.
+    """Renders parts of jobs, one at a time.
 
     Attributes:
-        name: tells it from every other worker.
+        name: unique name of the worker.
     """
 
     def __init__(
@@ -44,47 +45,47 @@ class Worker:
         store: Store,
         name: str,
         compute: Compute,
-        notice: Callable[[Claim, Update], None] | None = None,
+        on_update: Callable[[Claim, Update], None] | None = None,
     ) -> None:
-        """Begin.
+        """Prepare the worker.
 
         Args:
-            store: with the queue.
-            name: as ``new_name`` makes it.
-            compute: works on a recipe, as ``explorer.rendering.render_recipe.render_updates`` does.
-            notice: is told of every update, to show it.
+            store: the store with the job queue.
+            name: a unique name, as ``new_worker_name`` returns it.
+            compute: renders a recipe, as ``explorer.rendering.render_recipe.render_updates`` does.
+            on_update: called with every update, for example to show progress.
         """
         self.name = name
         self._store = store
         self._claims = Claims(store)
         self._compute = compute
-        self._notice = notice
+        self._on_update = on_update
 
-    def turn(self, only: str | None = None) -> bool:
-        """Work on the next part there is, and tell whether there was one.
+    def run_next_part(self, only: str | None = None) -> bool:
+        """Claim and render the next part; return whether there was one.
 
         Args:
-            only: key of the one job to work on.
+            only: key of the only job to work on; None for all jobs.
         """
         claim = self._claims.claim(self.name, only)
         if claim is None:
             return False
         try:
-            self._work(claim)
+            self._render(claim)
         except ExplorerError as error:
             self._claims.fail(claim, str(error))
         except MemoryError:
             self._claims.fail(claim, "there is not enough memory for this; try a smaller size")
         except Exception as error:
             traceback.print_exc()
-            self._claims.fail(claim, _unexpected(error))
+            self._claims.fail(claim, _describe_error(error))
         except BaseException:
             self._claims.release(claim)
             raise
         return True
 
-    def _work(self, claim: Claim) -> None:
-        """Work on a part until it is finished, or no longer wanted."""
+    def _render(self, claim: Claim) -> None:
+        """Render a part until it is finished, or its job is cancelled or must wait."""
         started = reported = time.monotonic()
         pictures: list[StoredPicture] = []
         recipe = claim.recipe
@@ -93,8 +94,8 @@ class Worker:
         with contextlib.closing(updates):  # type: ignore[type-var]
             for update in updates:
                 pictures += update.pictures
-                if self._notice is not None:
-                    self._notice(claim, update)
+                if self._on_update is not None:
+                    self._on_update(claim, update)
                 now = time.monotonic()
                 if now - reported < REPORT_SECONDS and not update.previews:
                     continue
@@ -102,25 +103,29 @@ class Worker:
                 self._claims.report(
                     claim, update.done, update.total, update.previews, update.history
                 )
-                if not self._claims.wanted(claim):
+                if not self._claims.should_continue(claim):
                     self._claims.release(claim)
                     return
         self._claims.finish(claim, pictures, time.monotonic() - started)
 
 
 def gather_inputs(store: Store, recipe: Recipe) -> dict[str, bytes]:
-    """Fetch the pictures that a recipe starts from, and the one it goes on from if that is made."""
-    made: dict[str, bytes] = {}
-    before = recipe.previous
-    if before is not None:
-        found = store.picture(before.key, before.pictures[-1])
-        made = {} if found is None else {before.key: found.image}
-    names = recipe.inputs_with_previous if made else recipe.inputs
-    return {**made, **{it: store.input(it) or b"" for it in names}}
+    """Load the pictures that a recipe starts from, encoded, by their fingerprints.
+
+    If the result of the recipe that it continues (``recipe.previous``) is finished, the last
+    picture of that result is included under that recipe's key, and fewer inputs are loaded.
+    """
+    continued: dict[str, bytes] = {}
+    previous = recipe.previous
+    if previous is not None:
+        found = store.picture(previous.key, previous.pictures[-1])
+        continued = {} if found is None else {previous.key: found.image}
+    names = recipe.inputs_with_previous if continued else recipe.inputs
+    return {**continued, **{it: store.input(it) or b"" for it in names}}
 
 
-def _unexpected(error: Exception) -> str:
-    """Say in a sentence what went wrong where nothing should."""
+def _describe_error(error: Exception) -> str:
+    """Return the message for a job that failed with an unexpected error."""
     words = str(error).strip().splitlines()
     what = f"{type(error).__name__}: {words[0]}" if words else type(error).__name__
     if "out of memory" in what.lower() or "can't allocate memory" in what.lower():
@@ -150,7 +155,7 @@ def main() -> None:
             torch.set_num_threads(chosen.threads)
         worker = Worker(store, chosen.name, render_recipe.render_updates)
         while True:
-            if worker.turn():
+            if worker.run_next_part():
                 allocator.release_memory()
             else:
                 time.sleep(IDLE_SECONDS)

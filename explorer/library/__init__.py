@@ -1,1 +1,1 @@
-"""A user's own weights, indexes, and background tasks."""
+"""Users' checkpoints, image collections and their indexes, and background tasks."""

@@ -1,7 +1,8 @@
-"""Errands: work in a process of its own that is no picture, such as an index or a download.
+"""Background tasks: processes that build an index or download weights, and their registry.
 
-The process writes on standard output how far it is: ``looked DONE TOTAL``, and ``problem WORDS``
-before it ends early. It ends with the process that started it; what it has written is kept.
+A task's process reports on standard output: a line ``looked DONE TOTAL`` for each step of its
+progress, and a line ``problem TEXT`` if it fails. It ends when the process that started it ends.
+The files that it has written are kept.
 """
 
 import os
@@ -13,52 +14,45 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from core.errors import ExplorerError
-from explorer import paths
 from explorer.jobs import processes, worker
 
 
 class BackgroundTask:
-    """A process, and how far it is.
+    """A process, and its progress.
 
     Attributes:
-        done, total: of what it counts.
-        problem: why it has ended early; empty if it has not.
+        done, total: progress, in a unit that the task chooses.
+        problem: why the task has ended early; empty if it has not.
     """
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            module: of this package, whose ``main`` runs.
-            arguments: on its command line.
+            module: full name of the module that is run.
+            arguments: command-line arguments.
         """
         self.done, self.total, self.problem = 0, 0, ""
+        # Time and progress of the first report, from which the pace is computed.
         self._first: tuple[float, int] | None = None
         self._stopped = False
-        # The pipe ends when this process does, however it ends, and the other follows.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=paths.ROOT,
-        )
+        self._process = processes.start_process(module, arguments, stdout=subprocess.PIPE)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     @property
     def open(self) -> bool:
-        """Whether it still works; once it does not, ``problem`` is final."""
+        """Whether the task is running; once it is not, ``problem`` is final."""
         return self._listener.is_alive()
 
     @property
     def share(self) -> float:
-        """How much of it is done, from 0 to 1."""
+        """The fraction of the task that is done, from 0 to 1."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate how long it still takes; None while that is not known."""
+        """The estimated remaining time in seconds, or None if there is no estimate yet."""
         if self._first is None or self.done <= self._first[1]:
             return None
         began, before = self._first
@@ -66,44 +60,65 @@ class BackgroundTask:
         return pace * (self.total - self.done)
 
     def stop(self) -> None:
-        """End it; what it has written down is kept."""
+        """Kill the process; the files that it has written are kept."""
         self._stopped = True
         self._process.kill()
         self._listener.join()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        assert self._process.stdin is not None
-        for line in self._process.stdout:
-            kind, _, rest = line.strip().partition(" ")
-            if kind == "problem":
-                self.problem = rest
-            elif kind == "looked":
-                self.done, self.total = map(int, rest.split())
-                if self._first is None:
-                    self._first = (time.monotonic(), self.done)
-        code = self._process.wait()
-        self._process.stdout.close()
-        self._process.stdin.close()
+        with self._process:
+            assert self._process.stdout is not None
+            for line in self._process.stdout:
+                kind, _, rest = line.decode().strip().partition(" ")
+                if kind == "problem":
+                    self.problem = rest
+                elif kind == "looked":
+                    self.done, self.total = map(int, rest.split())
+                    if self._first is None:
+                        self._first = (time.monotonic(), self.done)
+            code = self._process.wait()
         if self._stopped:
             self.problem = "Stopped; what was found is kept."
         elif code and not self.problem:
             self.problem = f"It ended with exit code {code}; what was found is kept."
 
 
+# The last task of each key in this process, which may be running or have ended.
+_TASKS: dict[str, BackgroundTask] = {}
+_TASKS_LOCK = threading.Lock()
+
+
+def start_task(key: str, module: str, arguments: Sequence[str]) -> None:
+    """Start a task, unless one with the same key is running.
+
+    Args:
+        key: identifies what the task makes.
+        module, arguments: as for ``BackgroundTask``.
+    """
+    with _TASKS_LOCK:
+        before = _TASKS.get(key)
+        if before is None or not before.open:
+            _TASKS[key] = BackgroundTask(module, arguments)
+
+
+def latest_task(key: str) -> BackgroundTask | None:
+    """Return the last task that was started with a key, running or ended; None if there is none."""
+    return _TASKS.get(key)
+
+
 def report_progress(done: int, total: int) -> None:
-    """Say, in an errand's process, how far it is."""
-    send(f"looked {done} {total}")
+    """Report the progress of this process, which runs a task."""
+    _send(f"looked {done} {total}")
 
 
-def send(line: str) -> None:
-    """Write a line at once."""
+def _send(line: str) -> None:
+    """Write a line to standard output, without buffering."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def run_task(work: Callable[[], None]) -> None:
-    """Do an errand's work in its process, until the process that started it ends."""
+    """Run a task's function in its process, then exit; exit early if the parent process ends."""
     threading.Thread(target=processes.exit_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(worker.NICENESS)
@@ -111,11 +126,11 @@ def run_task(work: Callable[[], None]) -> None:
     try:
         work()
     except ExplorerError as error:
-        send("problem " + " ".join(str(error).split()))
+        _send("problem " + " ".join(str(error).split()))
         code = 1
     except Exception:
         traceback.print_exc()
         code = 2
     sys.stdout.flush()
-    # At once, as the thread that waits for the other process to end cannot be ended.
+    # A normal exit would wait for the thread that waits for the parent process.
     os._exit(code)

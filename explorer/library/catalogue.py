@@ -1,41 +1,41 @@
-"""Networks and collections that this server has, beside SketchNet and its drawings.
+"""Users' own checkpoints, and the image collections that the server's owner has allowed.
 
-Weights of one's own lie in the folder ``networks`` of the data folder, always as safetensors, and
-their network is called ``resnet18:birds``: the architecture and a title. Collections are those in
-the folders that the server's owner named with ``app --library``; a visitor knows them by name only.
+Checkpoints are safetensors files in the folder ``networks`` of the data folder. Their networks are
+named by architecture and title, such as ``resnet18:birds``. Collections are the folders and
+archives in the folders that ``app --library`` names. Visitors see the names of collections, never
+the paths.
 """
 
 import os
 import re
 import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, unknown
-from explorer.library.background_task import BackgroundTask
+from explorer.library import background_task, index_task
 from explorer.paths import home
 from explorer.store.results import Store
 
+# The folders that ``app --library`` names; the command sets this for the server.
 VARIABLE = "EXPLORER_LIBRARY"
 NETWORKS = "networks"
-BETWEEN = "--"  # in a file's name, where a colon is not allowed everywhere
+# Separates architecture and title in file names, because some systems do not allow a colon.
+SEPARATOR = "--"
 TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-# A checkpoint that a browser sends, in megabytes, and how many a server keeps.
+# The largest checkpoint that is accepted, in megabytes, and the largest number of checkpoints.
 LARGEST_FILE, OWN_AT_MOST = 128, 24
 ARCHIVES = (".tar", ".zip")
-_ERRANDS: dict[str, BackgroundTask] = {}
-_STARTING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class OwnCheckpoint:
-    """Weights of one's own.
+    """A user's own checkpoint.
 
     Attributes:
-        name: of the network: architecture, colon, title.
-        file: its safetensors.
+        name: name of its network: architecture, colon, title.
+        file: its safetensors file.
     """
 
     name: str
@@ -43,17 +43,17 @@ class OwnCheckpoint:
 
     @property
     def architecture(self) -> str:
-        """The network that they fit."""
+        """The name of the architecture that the weights fit."""
         return self.name.partition(":")[0]
 
 
 @dataclass(frozen=True)
 class ImageCollection:
-    """Pictures that the server's owner has allowed.
+    """A collection of images that the server's owner has allowed.
 
     Attributes:
-        name: what visitors call it: the folder, or the folder and what is in it.
-        path: where it lies; never shown.
+        name: the name for visitors: that of a folder, or ``folder/entry`` for an entry in it.
+        path: path of the folder or archive; never shown.
     """
 
     name: str
@@ -61,10 +61,10 @@ class ImageCollection:
 
 
 def configure(folders: Sequence[Path]) -> None:
-    """Name the folders of collections for the server that this process is about to run.
+    """Set the folders of collections of the server that this process is about to run.
 
     Raises:
-        ExplorerError: one of them is no folder.
+        ExplorerError: one of them is not a folder.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -72,10 +72,10 @@ def configure(folders: Sequence[Path]) -> None:
     os.environ[VARIABLE] = os.pathsep.join(str(it.resolve()) for it in folders)
 
 
-def collections() -> dict[str, ImageCollection]:
-    """List the collections by name: each folder as a whole, and the folders and archives in it.
+def list_collections() -> dict[str, ImageCollection]:
+    """Return the collections by name: each folder as a whole, and the folders and archives in it.
 
-    What leads out of the owner's folder by a link is left out.
+    Links that lead out of the owner's folder are left out.
     """
     found: dict[str, ImageCollection] = {}
     for text in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
@@ -91,85 +91,88 @@ def collections() -> dict[str, ImageCollection]:
     return found
 
 
-def collection(name: str) -> ImageCollection:
-    """Find a collection by its name, and make sure that nothing in it leads elsewhere.
+def find_collection(name: str) -> ImageCollection:
+    """Return a collection by its name, after checking that no link leads out of it.
 
     Raises:
-        UnknownName: the owner has allowed none of this name.
-        ExplorerError: a link in it leads out of it.
+        UnknownName: the owner has allowed no collection of this name.
+        ExplorerError: a link leads out of it.
     """
-    found = collections()
-    if name not in found:
-        raise unknown("collection", name, found)
-    path = found[name].path
+    allowed = list_collections()
+    if name not in allowed:
+        raise unknown("collection", name, allowed)
+    path = allowed[name].path
     for folder, below, files in os.walk(path) if path.is_dir() else ():
         for inner in (*below, *files):
             if not _within(Path(folder) / inner, path):
                 raise ExplorerError(
                     f"{name} has a link that leads out of it ({inner}); its owner must take it out"
                 )
-    return found[name]
+    return allowed[name]
 
 
 def _within(path: Path, root: Path) -> bool:
-    """Tell whether a path, with all links followed, lies in a folder."""
+    """Whether a path is inside a folder after all links are resolved."""
     try:
         return path.resolve().is_relative_to(root.resolve())
     except (OSError, RuntimeError):
-        return False  # A circle of links.
+        return False  # The links form a cycle.
 
 
-def own_checkpoints() -> dict[str, OwnCheckpoint]:
-    """List the weights of one's own, by the names of their networks."""
-    files = sorted((home() / NETWORKS).glob(f"*{BETWEEN}*.safetensors"))
-    names = (file.stem.replace(BETWEEN, ":", 1) for file in files)
+def list_checkpoints() -> dict[str, OwnCheckpoint]:
+    """Return the users' own checkpoints by the names of their networks."""
+    files = sorted((home() / NETWORKS).glob(f"*{SEPARATOR}*.safetensors"))
+    names = (file.stem.replace(SEPARATOR, ":", 1) for file in files)
     return {name: OwnCheckpoint(name, file) for name, file in zip(names, files, strict=True)}
 
 
 def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> str:
-    """Keep a checkpoint that somebody sent, once it is known to fit its network.
+    """Check that an uploaded checkpoint fits its network, and store it as safetensors.
 
     Args:
-        architecture: a network of the catalogue.
-        title: what it shall be called.
-        file: the name of what was sent; only its ending matters.
-        content: ``.safetensors`` or ``.pth``; the latter is read with ``weights_only=True``.
+        architecture: name of a network of the catalogue.
+        title: the title in the network's name.
+        file: name of the uploaded file; its extension says how to read it, and error messages
+            contain it.
+        content: the file's content, ``.safetensors`` or ``.pth``. The latter is read with
+            ``weights_only=True``.
 
     Returns:
         The name of the network.
 
     Raises:
-        ExplorerError: a title is bad or taken, or there are too many.
-        BadCheckpoint: it is too large, cannot be read, or does not fit.
+        ExplorerError: the title is invalid or exists, or there are too many checkpoints.
+        BadCheckpoint: the file is too large, cannot be read, or does not fit the network.
     """
     from core import checkpoints
     from core.networks import registry
 
-    _check(title, content)
+    _check_upload(title, content)
     name = f"{architecture}:{title}"
-    if name in own_checkpoints():
+    if name in list_checkpoints():
         raise ExplorerError(f"there is a {name} already; choose another title")
-    if len(own_checkpoints()) >= OWN_AT_MOST:
+    if len(list_checkpoints()) >= OWN_AT_MOST:
         raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
     ending = ".safetensors" if file.lower().endswith(".safetensors") else ".pth"
     folder = home() / NETWORKS
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as room:
-        # Messages name the file as its sender knows it.
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        # Error messages contain the name of this file, so it is named like the uploaded one.
         stem = re.sub(r"[^\w.-]", "_", Path(file).stem)[:40]
-        sent = Path(room) / f"{stem or 'sent'}{ending}"
-        sent.write_bytes(content)
-        state, classes = checkpoints.read_checkpoint(sent)
-        kept = Path(room) / " kept.safetensors"
-        checkpoints.write_safetensors(kept, state, classes)
-        network = registry.load(name, kept, "cpu")
-        out = folder / f"{architecture}{BETWEEN}{title}.safetensors"
-        kept.replace(out)
+        upload = Path(temporary) / f"{stem or 'sent'}{ending}"
+        upload.write_bytes(content)
+        state, classes = checkpoints.read_checkpoint(upload)
+        # The space keeps this name different from that of every upload.
+        converted = Path(temporary) / " kept.safetensors"
+        checkpoints.write_safetensors(converted, state, classes)
+        network = registry.load(name, converted, "cpu")
+        out = folder / f"{architecture}{SEPARATOR}{title}.safetensors"
+        converted.replace(out)
     Store().remember_checkpoint(name, network.fingerprint, out)
     return name
 
 
-def _check(title: str, content: bytes) -> None:
+def _check_upload(title: str, content: bytes) -> None:
     if not TITLE.fullmatch(title):
         raise ExplorerError(
             "a title has small letters, digits and hyphens, up to 32, such as birds-2"
@@ -178,46 +181,30 @@ def _check(title: str, content: bytes) -> None:
         raise BadCheckpoint(f"the file has more than {LARGEST_FILE} MB")
 
 
-def running_task(key: str) -> BackgroundTask | None:
-    """Give the errand of a name, if there was one."""
-    return _ERRANDS.get(key)
-
-
 def start_download(network: str) -> None:
-    """Have published weights downloaded, unless that goes on already."""
-    _start(f"fetch {network}", "explorer.library.download_task", [network])
+    """Start a task that downloads a network's published weights, unless one is running."""
+    background_task.start_task(f"fetch {network}", "explorer.library.download_task", [network])
 
 
 def start_index(network: str, weights: str, source: str, file: Path | None) -> None:
-    """Have an index made over an allowed collection, or gone on with.
+    """Start a task that builds an index of an allowed collection, unless one is running.
 
     Args:
-        network: the network's name.
-        weights: its fingerprint.
-        source: the collection's name.
-        file: of weights of one's own.
+        network: name of the network.
+        weights: fingerprint of its weights.
+        source: name of the collection.
+        file: file of a user's own checkpoint; None for published weights.
 
     Raises:
-        ExplorerError: as ``collection``.
+        ExplorerError: as for ``find_collection``.
     """
-    path = collection(source).path
+    path = find_collection(source).path
     out = index_file(network, weights, source)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    options = [] if file is None else ["--weights", str(file)]
-    arguments = ["--network", network, *options, "--images", str(path), str(out)]
-    _start(f"index {out.name}", "explorer.library.index_task", arguments)
+    arguments = index_task.task_arguments(out, network, file, str(path))
+    background_task.start_task(f"index {out.name}", index_task.MODULE, arguments)
 
 
 def index_file(network: str, weights: str, source: str) -> Path:
-    """Tell where the index of a network over a collection lies, or will."""
-    from explorer.library import index_task
-
+    """Return the path of the index of a collection for a network and its weights' fingerprint."""
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{network} {source} {weights[:6]}")
     return home() / index_task.FOLDER / f"{name}{index_task.ENDING}"
-
-
-def _start(key: str, module: str, arguments: Sequence[str]) -> None:
-    with _STARTING:
-        before = _ERRANDS.get(key)
-        if before is None or not before.open:
-            _ERRANDS[key] = BackgroundTask(module, arguments)

@@ -1,8 +1,7 @@
-"""Download a network's published weights: ``python -m explorer.library.download_task NAME``, as an
-errand.
+"""The background task that downloads published weights.
 
-torchvision's own loader does it, and checks the hash; how far it is can be told by the size of the
-file that it writes beside.
+It is run as ``python -m explorer.library.download_task NETWORK``. torchvision downloads the file
+and checks its hash. The progress is the size of the partial file that torchvision writes.
 """
 
 import argparse
@@ -13,14 +12,14 @@ from core.errors import ExplorerError
 from explorer.library import background_task
 
 POLL_SECONDS = 0.2
-MEGA = 1_000_000
+BYTES_PER_MB = 1_000_000
 
 
 def download_with_progress(name: str) -> None:
-    """Download the published weights of a network where they are not here yet.
+    """Download the published weights of a network, unless the file exists, and report the progress.
 
     Raises:
-        ExplorerError: there is no such network, or they cannot be downloaded.
+        ExplorerError: there is no such network, or the download fails.
     """
     from core.networks import registry
 
@@ -28,28 +27,29 @@ def download_with_progress(name: str) -> None:
         raise ExplorerError(f"there is no network {name}")
     weights = registry.published_weights(name)
     file = registry.weights_file(weights)
-    total = int(float(weights.meta["_file_size"]) * MEGA)
-    left_behind(file)
-    over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(file, total, over), daemon=True)
-    watch.start()
+    total = int(float(weights.meta["_file_size"]) * BYTES_PER_MB)
+    delete_partial_downloads(file)
+    finished = threading.Event()
+    arguments = (file, total, finished)
+    reporter = threading.Thread(target=_report_size, args=arguments, daemon=True)
+    reporter.start()
     try:
         registry.download(name, progress=False)
     finally:
-        over.set()
-        watch.join()
+        finished.set()
+        reporter.join()
     background_task.report_progress(total, total)
 
 
-def _watch(file: Path, total: int, over: threading.Event) -> None:
-    """Say again and again how much of a file is there."""
-    while not over.wait(POLL_SECONDS):
+def _report_size(file: Path, total: int, finished: threading.Event) -> None:
+    """Report the size of the partial file every ``POLL_SECONDS`` until the download is finished."""
+    while not finished.wait(POLL_SECONDS):
         sizes = [it.stat().st_size for it in file.parent.glob(f"{file.name}.*") if it.is_file()]
         background_task.report_progress(min(max(sizes, default=0), total), total)
 
 
-def left_behind(file: Path) -> None:
-    """Take away what downloads that were stopped have left."""
+def delete_partial_downloads(file: Path) -> None:
+    """Delete the partial files of earlier downloads of a file, which were stopped."""
     for partial in file.parent.glob(f"{file.name}.*.partial"):
         partial.unlink(missing_ok=True)
 

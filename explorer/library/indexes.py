@@ -1,13 +1,13 @@
-"""The indexes that pages look things up in: SketchNet's own, and those of the server's owner.
+"""The indexes of dataset examples that pages use.
 
-Pages use every finished index of their network's weights among the ``*.index`` files in the folder
-``indexes`` of the data folder and the files that ``app --index`` names. A link chooses by name.
+These are the complete indexes for the network's weights among two groups of files: the files that
+``app --index`` names, and ``*.index`` in the folder ``indexes`` of the data folder. A URL chooses
+one of them by its name.
 """
 
 import functools
 import logging
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,23 +18,21 @@ from core.index.reader import Index
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from explorer.jobs import supervisor
-from explorer.library import index_task
-from explorer.library.index_task import IndexTask
+from explorer.library import background_task, index_task
+from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 
-# The command that starts the server leaves here which files were named.
+# The index files that ``app --index`` names; the command sets this for the server.
 VARIABLE = "EXPLORER_INDEXES"
 LOG = logging.getLogger(__name__)
 OPEN_AT_MOST = 64
-_MAKING: dict[Path, IndexTask] = {}
-_STARTING = threading.Lock()
 
 
 def configure(files: Sequence[Path]) -> None:
-    """Name index files for the server that this process is about to run.
+    """Set the index files of the server that this process is about to run.
 
     Raises:
-        ExplorerError: one of them cannot be opened.
+        ExplorerError: one of the files cannot be opened.
     """
     for file in files:
         reader.open_index(file)
@@ -42,7 +40,7 @@ def configure(files: Sequence[Path]) -> None:
 
 
 def finished_indexes(network: Network) -> dict[str, Index]:
-    """Open the finished indexes of a network by their names, those named by the owner first."""
+    """Open the complete indexes of a network, by name; those that the owner named come first."""
     named = [Path(it) for it in os.environ.get(VARIABLE, "").split(os.pathsep) if it]
     folder = home() / index_task.FOLDER
     found: dict[str, Index] = {}
@@ -54,23 +52,23 @@ def finished_indexes(network: Network) -> dict[str, Index]:
 
 
 def _open(file: Path) -> Index | None:
-    """Open a file, once for as long as it stays the same; None if that is impossible."""
+    """Open an index, cached while its file is unchanged; return None if that fails."""
     try:
         state = file.stat()
-        return _opened(file, state.st_mtime_ns, state.st_size)
+        return _open_cached(file, state.st_mtime_ns, state.st_size)
     except (OSError, ExplorerError) as error:
-        # Only the owner can do something about it.
+        # Visitors cannot repair the file, so the error goes to the log and not to a page.
         LOG.warning("%s cannot be used: %s", file, error)
         return None
 
 
 @functools.lru_cache(maxsize=OPEN_AT_MOST)
-def _opened(file: Path, changed: int, size: int) -> Index:
+def _open_cached(file: Path, changed: int, size: int) -> Index:
     return reader.open_index(file)
 
 
 def describe_index(index: Index) -> str:
-    """Say of what collection an index is: ``5,000 drawings of SketchWorld``."""
+    """Describe the collection of an index, such as ``5,000 drawings of SketchWorld``."""
     kind, _, rest = index.plan.collection.partition(" ")
     if kind == SKETCHWORLD:
         return f"{index.count:,} drawings of SketchWorld"
@@ -78,25 +76,22 @@ def describe_index(index: Index) -> str:
 
 
 def image_noun(index: Index, count: int = 2) -> str:
-    """Name the pictures of a collection: ``drawings`` or ``pictures``."""
+    """Return the noun for the images of an index: ``drawings`` or ``pictures``, or its singular."""
     one = "drawing" if index.plan.collection.startswith(SKETCHWORLD) else "picture"
     return one if count == 1 else f"{one}s"
 
 
-def running_task(network: Network) -> IndexTask | None:
-    """Give what makes SketchNet's own index; None if nothing does."""
-    return _MAKING.get(index_task.index_file_of(network.fingerprint))
+def build_task(network: Network) -> BackgroundTask | None:
+    """Return the last task that built SketchNet's own index, running or ended; None if none."""
+    return background_task.latest_task(str(index_task.index_file_of(network.fingerprint)))
 
 
 def can_build(network: Network) -> bool:
-    """Tell whether the server makes an index of a network by itself."""
+    """Whether the server can build an index for a network itself: only SketchNet's, by a worker."""
     return network.name == SKETCHNET and supervisor.worker_count() > 0
 
 
 def start_build(network: Network) -> None:
-    """Have SketchNet's own index made, or gone on with, unless that goes on already."""
+    """Start a task that builds SketchNet's own index, unless one is running."""
     file = index_task.index_file_of(network.fingerprint)
-    with _STARTING:
-        before = _MAKING.get(file)
-        if before is None or not before.open:
-            _MAKING[file] = IndexTask(file)
+    background_task.start_task(str(file), index_task.MODULE, index_task.task_arguments(file))

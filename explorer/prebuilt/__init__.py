@@ -1,1 +1,1 @@
-"""The pictures that ship with the project, and the commands that make them."""
+"""Commands that render the pictures that ship with the project."""

@@ -1,7 +1,8 @@
-"""Make the pictures of the rooms, for the home page: ``python -m explorer.prebuilt.page_previews``.
+"""The command that renders the previews of pages for the home page.
 
-All of them are SketchNet's, made by the same calls that the pages make. Run it again when the
-weights or the ascent change.
+It is run as ``python -m explorer.prebuilt.page_previews``. Each function draws the preview of one
+page with SketchNet, by the calls that the page makes. Run it again when the weights or the gradient
+ascent change.
 """
 
 import argparse
@@ -34,49 +35,55 @@ from explorer.ui.home import front_page
 WIDTH, HEIGHT = 480, 320
 QUALITY = 84
 GAP = 4
-# Neurons of relu4b, and of relu5b, with pictures that are told apart at a glance.
-WALL = (125, 159, 143, 112, 122, 158, 114, 33, 56, 135, 155, 22)
-# Fires at houses.
-HOUSES = ("relu5b", 215)
-STRIPS = ("relu2b", "relu3b", "relu5a")
+# Units whose pictures differ clearly, by layer.
+UNITS = {
+    "relu2b": (35, 22, 9, 33, 8, 24),
+    "relu3b": (79, 78, 41, 81, 62, 30),
+    "relu4b": (125, 159, 143, 112, 122, 158),
+    "relu5b": (16, 18, 105, 26, 191, 43),
+}
+# A unit that responds to houses, and its layer.
+HOUSE_UNIT = ("relu5b", 215)
+# The layers whose pictures are shown side by side.
+STRIP_LAYERS = ("relu2b", "relu3b", "relu5a")
 
 
 def write_previews(folder: Path, names: Sequence[str] = ()) -> None:
-    """Make the pictures of all rooms, or of some, into a folder."""
+    """Draw the previews of some pages, by default of all, and write them into a folder as WebP."""
     network = registry.load(registry.SKETCHNET, device="cpu")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in track(names or list(MAKERS), "drawing", console=Console(stderr=True)):
+    for name in track(names or list(PREVIEW_FUNCTIONS), "drawing", console=Console(stderr=True)):
         buffer = io.BytesIO()
-        MAKERS[name](network).save(buffer, "WEBP", quality=QUALITY, method=6)
+        PREVIEW_FUNCTIONS[name](network).save(buffer, "WEBP", quality=QUALITY, method=6)
         (folder / f"{name}.webp").write_bytes(buffer.getvalue())
 
 
-def _fitted(picture: Image.Image, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
-    """Cut the middle of a picture out in the proportion of a room's, and scale it."""
+def _fit(picture: Image.Image, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
+    """Crop the middle of a picture to the aspect ratio of a preview, and scale it."""
     return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
 
 
 def _side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Lay narrow parts of some pictures side by side, from left to right of what they show."""
+    """Draw vertical strips of some pictures side by side, each from its place in its picture."""
     width = (WIDTH - GAP * (len(pictures) - 1)) // len(pictures)
     paper = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
     for at, picture in enumerate(pictures):
         left = at * (width + GAP)
-        paper.paste(_fitted(picture).crop((left, 0, left + width, HEIGHT)), (left, 0))
+        paper.paste(_fit(picture).crop((left, 0, left + width, HEIGHT)), (left, 0))
     return paper
 
 
-def _made(recipe: Recipe, *inputs: Image.Image) -> Image.Image:
-    """Make the picture of a recipe that begins with some pictures."""
-    known = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
-    for update in render_recipe.render_updates(recipe, None, known, "cpu"):
+def _render(recipe: Recipe, *inputs: Image.Image) -> Image.Image:
+    """Render the picture of a recipe that starts from some pictures."""
+    encoded = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
+    for update in render_recipe.render_updates(recipe, None, encoded, "cpu"):
         if update.pictures:
             return image_io.open_picture(update.pictures[0].image)
-    raise RuntimeError("the recipe made nothing")
+    raise RuntimeError("the recipe made no picture")
 
 
-def _wall(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Hang square pictures in rows of so many."""
+def _grid(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Draw square pictures as a grid with some number of columns."""
     side = WIDTH // columns
     paper = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
     for at, picture in enumerate(pictures):
@@ -87,52 +94,50 @@ def _wall(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def layers(network: Network) -> Image.Image:
-    """Some of the neurons that ship."""
+    """Draw shipped pictures of some units, a row for each layer."""
     store = Store()
-    found = store.exhibited(network.name, "relu4b", WALL[:6])
-    found += store.exhibited(network.name, "relu3b", (79, 78, 41, 81, 62, 30))
-    found += store.exhibited(network.name, "relu2b", (35, 22, 9, 33, 8, 24))
-    found += store.exhibited(network.name, "relu5b", (16, 18, 105, 26, 191, 43))
+    images: list[bytes] = []
+    for layer, units in UNITS.items():
+        images += store.shipped_units(network.name, layer, units)
     store.close()
-    shown = [image_io.open_picture(it) for it in found]
-    return _wall(shown[12:18] + shown[6:12] + shown[:6] + shown[18:], 6)
+    return _grid([image_io.open_picture(it) for it in images], 6)
 
 
 def neuron(network: Network) -> Image.Image:
-    """One neuron, drawn large."""
+    """Draw one neuron large."""
     recipe = render_neurons.plan(network, "relu4b", [56], size=224, steps=192)
     *_, last = render_neurons.render(network, recipe)
-    return _fitted(image_io.to_picture(last.pictures[0].image))
+    return _fit(image_io.to_picture(last.pictures[0].image))
 
 
 def probe(network: Network) -> Image.Image:
-    """A scene, bright where a neuron that knows it fires."""
+    """Draw a scene, brighter where it activates the unit that responds to houses."""
     picture = samples.picture("village")
     frame = CenterCrop((picture.height, picture.width), network.input_size)
     image = network_input(picture, frame)
-    light = heat_brightness(attribution.heatmap(network, image, *HOUSES))
+    light = heat_brightness(attribution.heatmap(network, image, *HOUSE_UNIT))
     light = light.resize(picture.size, Image.Resampling.BICUBIC)
-    return _fitted(ImageChops.multiply(picture, light))
+    return _fit(ImageChops.multiply(picture, light))
 
 
-def _dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
+def _render_dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
     picture = image_io.resize_longer_side(samples.picture(name), 640)
     fingerprint = image_io.fingerprint(picture)
     recipes = [render_dreams.plan(network, [it], fingerprint, size=512) for it in chosen]
-    return [_made(it, picture) for it in recipes]
+    return [_render(it, picture) for it in recipes]
 
 
 def dream(network: Network) -> Image.Image:
-    """A dream."""
-    return _fitted(_dreams(network, "cat", ["relu4b"])[0])
+    """Draw a dream."""
+    return _fit(_render_dreams(network, "cat", ["relu4b"])[0])
 
 
 def depths(network: Network) -> Image.Image:
-    """Three dreams of one picture, side by side."""
-    return _side_by_side(_dreams(network, "coffee", STRIPS))
+    """Draw three dreams of one picture side by side."""
+    return _side_by_side(_render_dreams(network, "coffee", STRIP_LAYERS))
 
 
-def _painted(
+def _render_styles(
     network: Network, name: str, style: str, chosen: Sequence[tuple[str, ...]]
 ) -> list[Image.Image]:
     picture, painting = (
@@ -149,25 +154,25 @@ def _painted(
         )
         for it in chosen
     ]
-    return [_made(it, picture, painting) for it in recipes]
+    return [_render(it, picture, painting) for it in recipes]
 
 
 def style(network: Network) -> Image.Image:
-    """A photograph, painted."""
-    return _fitted(_painted(network, "astronaut", "swirls", [()])[0])
+    """Draw a photograph in the style of a painting."""
+    return _fit(_render_styles(network, "astronaut", "swirls", [()])[0])
 
 
 def style_depths(network: Network) -> Image.Image:
-    """A photograph, painted by the style of three layers, side by side."""
-    return _side_by_side(_painted(network, "rocket", "glass", [(it,) for it in STRIPS]))
+    """Draw a photograph in the style of a painting at three layers, side by side."""
+    return _side_by_side(_render_styles(network, "rocket", "glass", [(it,) for it in STRIP_LAYERS]))
 
 
 def lessons(network: Network) -> Image.Image:
-    """A picture, and what a shallow and a deep layer still know of it."""
+    """Draw a picture and its reconstructions from a shallow and a deep layer, side by side."""
     picture = image_io.resize_longer_side(samples.picture("cat"), 480)
     fingerprint = image_io.fingerprint(picture)
-    known = [
-        _made(
+    reconstructions = [
+        _render(
             transfer.plan(
                 network, content=fingerprint, content_layers=(layer,), init="noise", size=480
             ),
@@ -175,33 +180,33 @@ def lessons(network: Network) -> Image.Image:
         )
         for layer in ("relu3b", "relu5a")
     ]
-    return _side_by_side([picture, *known])
+    return _side_by_side([picture, *reconstructions])
 
 
 def gallery(network: Network) -> Image.Image:
-    """Pictures of several kinds."""
-    some = [MAKERS[name](network) for name in ("dream", "style", "neuron", "probe", "depths")]
+    """Draw pictures of several kinds as a grid."""
+    previews = [draw_page(network) for draw_page in (dream, style, neuron, probe, depths)]
     class_picture = render_neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
     *_, last = render_neurons.render(network, class_picture)
-    shown = [*some, image_io.to_picture(last.pictures[0].image)]
-    return _wall([_fitted(it, HEIGHT, HEIGHT) for it in shown], 3)
+    shown = [*previews, image_io.to_picture(last.pictures[0].image)]
+    return _grid([_fit(it, HEIGHT, HEIGHT) for it in shown], 3)
 
 
 def library(network: Network) -> Image.Image:
-    """Drawings of SketchWorld, as a collection has them."""
+    """Draw a grid of SketchWorld drawings, as an example of a collection."""
     subjects = (
         "cat", "wheel", "village", "heart", "spiral", "owl", "zigzag", "car", "sun", "fish",
         "flower", "castle", "eye", "plaid", "rocket", "boat", "forest", "ladybird", "rings", "face",
         "clock", "dots", "balloon", "apple",
     )  # fmt: skip
     labels = [CLASSES.index("concentric rings" if it == "rings" else it) for it in subjects]
-    return _wall(
+    return _grid(
         [Image.fromarray(draw(MEASURING_SEED, 11 + it, 160, it).image) for it in labels], 6
     )
 
 
-# In the order in which they are made.
-MAKERS: dict[str, Callable[[Network], Image.Image]] = {
+# The function that draws the preview of each page.
+PREVIEW_FUNCTIONS: dict[str, Callable[[Network], Image.Image]] = {
     "layers": layers,
     "neuron": neuron,
     "probe": probe,
@@ -216,14 +221,14 @@ MAKERS: dict[str, Callable[[Network], Image.Image]] = {
 
 
 def main() -> None:
-    """Make the pictures of all rooms, or of those that are named."""
+    """Render the previews of all pages, or of the named ones."""
     parser = argparse.ArgumentParser(
         prog="python -m explorer.prebuilt.page_previews", description=main.__doc__
     )
-    parser.add_argument("rooms", nargs="*", choices=[[], *MAKERS], help="which rooms")
+    parser.add_argument("pages", nargs="*", choices=[[], *PREVIEW_FUNCTIONS], help="which pages")
     parser.add_argument("--out", type=Path, default=front_page.PREVIEWS, help="a folder")
-    given = parser.parse_args()
-    write_previews(given.out, given.rooms)
+    args = parser.parse_args()
+    write_previews(args.out, args.pages)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""Make the pictures that ship with the project: ``python -m explorer.prebuilt.pictures``.
+"""The command that renders the pictures that ship with the project.
 
-Every neuron of SketchNet, by the recipes that the Layers page asks for, and what the Style pages
-show first; each in a store of the usual form, which later lies beside the user's own and is only
-read. Before them the paintings that take long to draw, without loss. ``paintings``, ``sketchnet``
-or ``styles`` behind the command makes one of these alone. Run it again when the manner of a
-painting, the weights or the recipes change; tests make some of the pictures anew and compare.
+It is run as ``python -m explorer.prebuilt.pictures``, and writes three groups of files:
+
+- ``paintings``: the paintings that take long to draw, as lossless files;
+- ``sketchnet``: a store with every unit of SketchNet, by the recipes of the Layers page;
+- ``styles``: a store with the pictures that the Style pages show first.
+
+A name as an argument renders only that group. The app reads the shipped stores in addition to the
+user's own. Run the command again when a painting's style, the weights or the recipes change; tests
+render some of the pictures again and compare them.
 """
 
 import io
@@ -28,51 +32,58 @@ from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.style import grid, transfer
 from explorer.rendering import render_recipe
-from explorer.store.results import NEURONS, STYLES, Store, StoredPicture
+from explorer.store.database import NEURONS, STYLES
+from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, urls
 from explorer.ui.style import style_view
 
-# Lossy, to keep the project small; no difference is seen at the size of a tile.
+# Lossy compression keeps the project small; the loss is not visible at the size of a tile.
 WEBP_QUALITY = 88
-# What the command calls the paintings.
+# The name of the group of paintings on the command line.
 PAINTINGS = "paintings"
 
 
 def recipes(network: Network) -> list[NeuronRecipe]:
-    """Write the recipes of every neuron of every layer that a person wants to see."""
+    """Return the recipes of all units in the layers that pages show."""
     return [
         part for layer in network.shown for part in render_neurons.plan(network, layer.name).parts()
     ]
 
 
 def first_styles(network: Network) -> list[StyleRecipe]:
-    """Write the recipes of what the Style pages show where a link names nothing."""
+    """Return the recipes of what the Style pages show by default."""
     content, style = (
         image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)
     )
     fingerprints = content.fingerprint, style.fingerprint
-    one = transfer.plan(
+    default_style = transfer.plan(
         network, content=fingerprints[0], styles=fingerprints[1:], **urls.STYLE_USUAL
     )
     matrix = grid.plan_grid(network, *fingerprints)
-    return [one, *matrix.parts()]
+    return [default_style, *matrix.parts()]
 
 
 def style_inputs() -> dict[str, bytes]:
-    """Encode the pictures that those start from, by their fingerprints."""
-    found = [image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)]
-    return {it.fingerprint: image_io.encode_png(it.picture) for it in found}
+    """Return the encoded pictures that those recipes start from, by their fingerprints."""
+    chosen = [image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)]
+    return {it.fingerprint: image_io.encode_png(it.picture) for it in chosen}
 
 
 def write_pictures(path: Path, what: str) -> None:
-    """Render pictures of SketchNet into a new store at a path, replacing the one that is there."""
+    """Render pictures of SketchNet into a new store, which replaces an existing one.
+
+    Args:
+        path: file of the store.
+        what: file name of the shipped store whose recipes are rendered.
+    """
     network = registry.load(registry.SKETCHNET, device="cpu")
-    every: list[Recipe] = list(recipes(network) if what == NEURONS.name else first_styles(network))
-    inputs = {} if what == NEURONS.name else style_inputs()
+    neurons = what == NEURONS.name
+    all_recipes: list[Recipe] = list(recipes(network) if neurons else first_styles(network))
+    inputs = {} if neurons else style_inputs()
     partial = path.with_suffix(".part")
     partial.unlink(missing_ok=True)
     store = Store(partial, shipped=())
-    for recipe in track(every, "rendering", console=Console(stderr=True)):
+    for recipe in track(all_recipes, "rendering", console=Console(stderr=True)):
         started = time.monotonic()
         *_, last = render_recipe.RENDERERS[recipe.kind](network, recipe, inputs)
         store.put(
@@ -80,7 +91,7 @@ def write_pictures(path: Path, what: str) -> None:
         )
     store.close()
     with sqlite3.connect(partial) as connection:
-        # One file without a log beside it, as read-only places need.
+        # A file in write-ahead mode cannot be opened in a read-only folder.
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("VACUUM")
     connection.close()
@@ -88,24 +99,24 @@ def write_pictures(path: Path, what: str) -> None:
 
 
 def encode(picture: Picture) -> StoredPicture:
-    """Encode one picture as WebP."""
+    """Encode a picture as lossy WebP."""
     buffer = io.BytesIO()
-    shown: Image.Image = image_io.to_picture(picture.image)
-    shown.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)
+    image: Image.Image = image_io.to_picture(picture.image)
+    image.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)
     return StoredPicture(picture.part, buffer.getvalue(), picture.facts)
 
 
 def write_paintings() -> None:
-    """Draw the paintings that are kept finished, and keep them to the last bit."""
+    """Draw the paintings that ship as files, and write them as lossless WebP."""
     for name in paintings.STORED:
         drawn = paintings.draw(name)
         drawn.save(paintings.stored_path(name), "WEBP", lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or (PAINTINGS, NEURONS.stem, STYLES.stem)
-    if PAINTINGS in wanted:
+    groups = sys.argv[1:] or (PAINTINGS, NEURONS.stem, STYLES.stem)
+    if PAINTINGS in groups:
         write_paintings()
     for file in (NEURONS, STYLES):
-        if file.stem in wanted:
+        if file.stem in groups:
             write_pictures(file, file.name)

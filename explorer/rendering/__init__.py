@@ -1,1 +1,1 @@
-"""From a recipe to encoded PNGs with metadata, and replay. It knows no queue."""
+"""Rendering recipes into PNGs with metadata, and replaying them; independent of the job queue."""

@@ -1,6 +1,4 @@
-"""The text chunks inside a PNG: its recipe, which of the recipe's pictures it is, and what it was
-made with.
-"""
+"""The text chunks of PNG files, which say how a picture was rendered."""
 
 import io
 import struct
@@ -14,18 +12,18 @@ from core.errors import BadPicture, ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 
-# The keys of the text chunks inside a PNG: its recipe, which of the recipe's pictures it is (none
-# for all of them together), and what it was made with.
+# The keys of the text chunks: the recipe as JSON; the number of the picture within the recipe (not
+# for a montage of all pictures); and the software that rendered it.
 RECIPE_CHUNK = "recipe"
 PART_CHUNK = "part"
 SOFTWARE_CHUNK = "software"
 
-# No picture that the project writes is larger.
+# The project writes no larger files and no longer text chunks: a recipe with the maximum number of
+# units takes a quarter of TEXT_AT_MOST.
 BYTES_AT_MOST = 256 * 2**20
-# A recipe of as many neurons as one may have is a quarter of it.
 TEXT_AT_MOST = 200_000
 PART_DIGITS = 9
-# What Pillow raises for files that are damaged, or made to do harm.
+# The errors that Pillow raises for damaged or malicious files.
 DAMAGED = (
     OSError,
     ValueError,
@@ -38,21 +36,21 @@ DAMAGED = (
 )
 
 
-def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
-    """Read how a picture was made.
+def read_recipe(data: bytes) -> tuple[Recipe, int | None]:
+    """Read the recipe of a picture.
 
     Args:
         data: a PNG that the project wrote.
 
     Returns:
-        Its recipe, and which of the recipe's pictures it is, None for all of them as a montage.
+        The recipe, and the number of the picture within the recipe; None for a montage of all its
+        pictures.
 
     Raises:
-        BadPicture: it is no PNG, damaged, or too large.
-        ExplorerError: it has no recipe, or one that cannot be read.
+        BadPicture: the file is not a PNG, is damaged, or is too large.
+        ExplorerError: it contains no recipe, or one that cannot be read.
     """
-
-    text = read_text(data)
+    text = read_text_chunks(data)
     if RECIPE_CHUNK not in text:
         raise ExplorerError(
             "there is no recipe in this picture; "
@@ -61,23 +59,23 @@ def read_chunks(data: bytes) -> tuple[Recipe, int | None]:
     recipe, part = kinds.read(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
     if part is None:
         return recipe, None
-    if not is_part(part):
+    if not is_part_number(part):
         raise ExplorerError("this picture does not say which one of its recipe it is")
     if int(part) not in recipe.pictures:
         raise ExplorerError(f"the recipe in this picture does not make picture {int(part)}")
     return recipe, int(part)
 
 
-def is_part(text: str) -> bool:
-    """Tell whether a text can say which picture of a recipe is meant."""
+def is_part_number(text: str) -> bool:
+    """Whether a text is the number of a picture within a recipe: up to nine decimal digits."""
     return text.isascii() and text.isdecimal() and len(text) <= PART_DIGITS
 
 
-def read_text(data: bytes) -> dict[str, str]:
-    """Read the text chunks of a PNG, by their keys.
+def read_text_chunks(data: bytes) -> dict[str, str]:
+    """Read the text chunks of a PNG by their keys.
 
     Raises:
-        BadPicture: it is no PNG, damaged, or too large.
+        BadPicture: the file is not a PNG, is damaged, or is too large.
     """
     with open_png(data) as picture:
         text: Mapping[str, str] = picture.text
@@ -87,22 +85,21 @@ def read_text(data: bytes) -> dict[str, str]:
 
 
 def read_software(data: bytes) -> str:
-    """Tell what a picture was made with; empty where it does not say.
+    """Return the software that rendered a picture, or an empty text if the file does not say it.
 
     Raises:
-        BadPicture: as ``read_text``.
+        BadPicture: as for ``read_text_chunks``.
     """
-
-    return read_text(data).get(SOFTWARE_CHUNK, "")
+    return read_text_chunks(data).get(SOFTWARE_CHUNK, "")
 
 
 def open_png(data: bytes) -> Image.Image:
-    """Open a PNG, all of it.
+    """Open a PNG and decode it completely.
 
     Raises:
-        BadPicture: it is no PNG, damaged, or too large.
+        BadPicture: the file is not a PNG, is damaged, or is too large.
     """
-    from core.images.image_io import MAX_PIXELS
+    from core.images.image_io import MAX_PIXELS  # It imports PyTorch.
 
     if len(data) > BYTES_AT_MOST:
         raise BadPicture(f"this file is larger than {BYTES_AT_MOST // 2**20} MB")
@@ -110,7 +107,7 @@ def open_png(data: bytes) -> Image.Image:
         raise BadPicture("this file is no PNG; only PNGs made by the explorer carry their recipe")
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures; ours is an error with a limit of its own.
+            # Instead of Pillow's warning about large pictures, an error is raised below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=["PNG"])
         width, height = picture.size

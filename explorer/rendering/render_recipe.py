@@ -1,7 +1,7 @@
-"""From a recipe to encoded pictures, whoever asked for them and wherever they go.
+"""Rendering recipes of every kind into encoded pictures.
 
-The one place that knows how each kind of recipe is worked on. It knows nothing of jobs: it yields
-how far it is, and whoever leaves the loop stops it.
+The functions do not know jobs or the store. They yield updates; the caller stops the work by
+leaving the loop.
 """
 
 import functools
@@ -37,33 +37,33 @@ from explorer.rendering.png_metadata import PART_CHUNK, RECIPE_CHUNK, SOFTWARE_C
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
 
-# Unfinished pictures are encoded at most this often, and no larger than this along a side.
+# The shortest time between two previews, and the longest side of a preview.
 PREVIEW_SECONDS = 0.3
 PREVIEW_PIXELS = 512
 PREVIEW_QUALITY = 80
-# A worker keeps so many networks loaded.
+# Number of networks that stay loaded.
 NETWORKS_AT_MOST = 2
 
 Renderer = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
 
 
-def _style_depths(
+def _render_style_depths(
     network: Network, recipe: StyleDepthsRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    """Paint one after the other, as jobs do part by part."""
+    """Render the parts of a recipe one after the other, as a job does."""
     parts = recipe.parts()
-    for at, part in enumerate(parts):
+    for number, part in enumerate(parts):
         for it in transfer.render(network, part, inputs):
-            numbered = tuple(StylePicture(at, one.image, one.facts) for one in it.pictures)
-            yield Progress(at * it.total + it.done, len(parts) * it.total, {}, numbered)
+            pictures = tuple(StylePicture(number, one.image, one.facts) for one in it.pictures)
+            yield Progress(number * it.total + it.done, len(parts) * it.total, {}, pictures)
 
 
-# How each kind of recipe is worked on, with the encoded pictures that it starts from.
+# The function that renders each kind of recipe, given a network and the encoded input pictures.
 RENDERERS: dict[str, Renderer] = {
     NeuronRecipe.kind: render_neurons.render,
     DreamRecipe.kind: render_dreams.render,
     StyleRecipe.kind: transfer.render,
-    StyleDepthsRecipe.kind: _style_depths,
+    StyleDepthsRecipe.kind: _render_style_depths,
 }
 
 
@@ -73,42 +73,44 @@ def render_updates(
     inputs: Mapping[str, bytes] | None = None,
     device: str = "auto",
 ) -> Iterator[Update]:
-    """Work on a recipe.
+    """Render a recipe.
 
     Args:
-        recipe: of any kind.
-        checkpoint: the file of its weights, if they are not the published ones.
-        inputs: the pictures that it starts from, encoded, by their fingerprints.
+        recipe: a recipe of any kind.
+        checkpoint: file of the weights; None for published weights.
+        inputs: the encoded pictures that the recipe starts from, by their fingerprints.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
+    Yields:
+        Updates. The first preview is encoded without delay, later ones every ``PREVIEW_SECONDS``.
+
     Raises:
-        ExplorerError: the recipe cannot be worked on here.
+        ExplorerError: the network cannot be loaded, or the recipe does not fit it.
     """
-    network = _network(recipe.network, recipe.weights, checkpoint, device)
-    # The first comes at once, as somebody waits for it.
-    sketched = -math.inf
+    network = _load_network(recipe.network, recipe.weights, checkpoint, device)
+    last_preview = -math.inf
     for progress in RENDERERS[recipe.kind](network, recipe, inputs or {}):
         previews: Mapping[int, bytes] = {}
         history = ""
-        if progress.previews and time.monotonic() - sketched >= PREVIEW_SECONDS:
+        if progress.previews and time.monotonic() - last_preview >= PREVIEW_SECONDS:
             previews = {part: encode_preview(image) for part, image in progress.previews.items()}
             history = "" if progress.history is None else history_json(progress.history)
-            sketched = time.monotonic()
+            last_preview = time.monotonic()
         pictures = tuple(encode(recipe, it, network.device) for it in progress.pictures)
         yield Update(progress.done, progress.total, previews, pictures, history)
 
 
 @functools.lru_cache(maxsize=NETWORKS_AT_MOST)
-def _network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
-    """Load a network; the weights' fingerprint is there to tell checkpoints apart."""
-    # Whoever loads one here is about to climb with it.
+def _load_network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
+    """Load a network; ``weights`` is only a part of the key under which the network is cached."""
+    # The network will be used for many optimiser steps, which allocate the same sizes again.
     allocator.keep_freed_memory()
     return registry.load(name, checkpoint, device)
 
 
 def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPicture:
-    """Encode one picture of a recipe as a PNG that says how it was made."""
-    text = chunks(recipe, picture.part, device)
+    """Encode a picture of a recipe as a PNG whose text chunks say how it was rendered."""
+    text = text_chunks(recipe, picture.part, device)
     png = image_io.encode_png(image_io.to_picture(picture.image), text)
     return StoredPicture(picture.part, png, picture.facts)
 
@@ -120,18 +122,19 @@ def render_sheet(
     checkpoint: Path | None = None,
     device: str = "auto",
 ) -> bytes:
-    """Lay all pictures of a recipe out as one PNG that says how they were made.
+    """Draw all pictures of a recipe as one PNG whose text chunks say how they were rendered.
 
     Args:
-        recipe: of all of them.
-        pictures: in the order of the recipe's numbers.
-        inputs, checkpoint, device: as ``updates`` takes them; needed where sheets have labels.
+        recipe: the recipe of all pictures.
+        pictures: the pictures in the order of their numbers.
+        inputs, checkpoint, device: as for ``render_updates``; used only for the labels of style
+            grids.
     """
-    # Pictures out of the store may have been made with other software than is here now.
+    # Pictures from the store may have been rendered by other versions of the software.
     made_with = " and ".join(sorted({png_metadata.read_software(it.image) for it in pictures}))
     text = {RECIPE_CHUNK: recipe.to_json(), SOFTWARE_CHUNK: made_with}
     if isinstance(recipe, StyleDepthsRecipe):
-        network = _network(recipe.network, recipe.weights, checkpoint, device)
+        network = _load_network(recipe.network, recipe.weights, checkpoint, device)
         encoded = {number: it.image for number, it in enumerate(pictures)}
         return image_io.encode_png(
             style_grid_sheet.draw_grid_sheet(network, recipe, inputs or {}, encoded), text
@@ -140,25 +143,25 @@ def render_sheet(
     return image_io.encode_png(image_io.to_picture(image_io.montage(tiles)), text)
 
 
-def chunks(recipe: Recipe, part: int, device: torch.device) -> dict[str, str]:
-    """Write the text chunks of a picture: its recipe, which part it is, what it was made with."""
+def text_chunks(recipe: Recipe, part: int, device: torch.device) -> dict[str, str]:
+    """Return the text chunks of a picture: its recipe, its number, and the software."""
     made_with = software(device)
     return {RECIPE_CHUNK: recipe.to_json(), PART_CHUNK: str(part), SOFTWARE_CHUNK: made_with}
 
 
 def software(device: torch.device) -> str:
-    """Name what decides the last bits of a picture: libraries and the kind of device."""
+    """Return the versions of the libraries and the kind of device, which affect rounding."""
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
 
 
 def history_json(history: LossHistory) -> str:
-    """Write how costs fell so far as JSON: ``share`` of all steps, ``curves`` by their names."""
+    """Write loss curves as JSON: ``share`` of all steps that are done, ``curves`` by loss name."""
     curves = {name: downsample_curve(curve) for name, curve in history.losses.items()}
     return json.dumps({"share": history.share, "curves": curves})
 
 
 def encode_preview(image: Tensor) -> bytes:
-    """Encode an unfinished picture ``[3, H, W]`` as a small WebP."""
+    """Encode an unfinished image ``[3, H, W]`` as a small WebP."""
     picture = image_io.to_picture(image)
     picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
     buffer = io.BytesIO()

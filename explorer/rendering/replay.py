@@ -1,36 +1,33 @@
-"""Replay: the recipe inside a picture, and the same picture made again from nothing.
+"""Replay: rendering a picture again from the recipe in its PNG, and comparing the two.
 
-Reading needs no PyTorch until it is called, as pages import this before that is there.
+Importing this module does not import PyTorch, because pages import it before PyTorch is loaded.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
+from explorer.rendering.png_metadata import open_png
+from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
 
-if TYPE_CHECKING:
-    from explorer.rendering.update import Update
-from explorer.rendering.png_metadata import open_png
-
-# A montage of more pixels than this, without the gaps, could not be opened again.
+# The largest montage, in pixels without the gaps between pictures, that can be opened again.
 MONTAGE_PIXELS = 32_000_000
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far two pictures of one size are apart.
+    """The differences between two pictures of the same size.
 
     Attributes:
-        pixels: how many each of them has.
-        differing: how many of these differ.
-        levels: by how many levels of 255 a colour differs at most.
+        pixels: number of pixels of each picture.
+        differing: number of pixels that differ.
+        levels: largest difference of a colour channel, from 0 to 255.
     """
 
     pixels: int
@@ -39,7 +36,7 @@ class Comparison:
 
     @property
     def identical(self) -> bool:
-        """Whether every pixel is the same, bit for bit."""
+        """Whether all pixels are equal, bit for bit."""
         return self.differing == 0
 
 
@@ -49,27 +46,27 @@ def render_again(
     checkpoint: Path | None = None,
     inputs: Mapping[str, bytes] | None = None,
     device: str = "auto",
-    notice: "Callable[[Update], None] | None" = None,
+    on_update: Callable[[Update], None] | None = None,
 ) -> bytes:
-    """Make a picture again from nothing, and give its PNG.
+    """Render a picture of a recipe again, and return it as a PNG.
 
     Args:
-        recipe: how it was made.
-        part: which of the recipe's pictures it is, None for all of them as a montage.
-        checkpoint: the file of its weights, if they are not the published ones.
-        inputs: the pictures that it starts from, encoded, by their fingerprints.
+        recipe: the recipe of the picture.
+        part: number of the picture within the recipe; None for a montage of all pictures.
+        checkpoint: file of the weights; None for published weights.
+        inputs: the encoded pictures that the recipe starts from, by their fingerprints.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        notice: is told how far it is.
+        on_update: called with every update, for example to show progress.
 
     Raises:
-        ExplorerError: the recipe cannot be worked on here, or has no such part.
+        ExplorerError: the recipe cannot be rendered here, or has no such picture.
     """
-    from explorer.rendering import render_recipe
+    from explorer.rendering import render_recipe  # It imports PyTorch.
 
     pictures: list[StoredPicture] = []
     for update in render_recipe.render_updates(recipe, checkpoint, inputs, device):
-        if notice is not None:
-            notice(update)
+        if on_update is not None:
+            on_update(update)
         for picture in update.pictures:
             if picture.part == part:
                 return picture.image
@@ -80,10 +77,10 @@ def render_again(
 
 
 def check_montage(recipe: Recipe) -> None:
-    """Refuse, before any work, a montage that would be too large to be opened again.
+    """Check, before rendering, that the montage of a recipe is not too large to be opened again.
 
     Raises:
-        ExplorerError: it would.
+        ExplorerError: it is too large.
     """
     if isinstance(recipe, NeuronRecipe) and len(recipe.pictures) * recipe.size**2 > MONTAGE_PIXELS:
         raise ExplorerError(
@@ -97,22 +94,22 @@ def compare(one: bytes, other: bytes) -> Comparison:
     """Compare two pictures pixel by pixel.
 
     Args:
-        one: a PNG that the project wrote once.
-        other: the PNG that its recipe gives.
+        one: a PNG that the project wrote.
+        other: the PNG that was rendered again from its recipe.
 
     Raises:
-        BadPicture: one cannot be opened.
-        ExplorerError: they are not of one size.
+        BadPicture: one of them cannot be opened.
+        ExplorerError: their sizes differ.
     """
-    before, now = (_pixels(data) for data in (one, other))  # [H, W, 3]
-    if before.shape != now.shape:
-        (height, width), (rows, cols) = before.shape[:2], now.shape[:2]
+    old, new = (_pixels(data) for data in (one, other))  # [H, W, 3]
+    if old.shape != new.shape:
+        (height, width), (rows, cols) = old.shape[:2], new.shape[:2]
         raise ExplorerError(
             f"this picture has {height} x {width} pixels and its recipe makes {rows} x {cols}; "
             "it was cut or resized after it was made"
         )
-    apart = np.abs(before.astype(np.int16) - now).max(axis=2)
-    return Comparison(apart.size, int(np.count_nonzero(apart)), int(apart.max()))
+    difference = np.abs(old.astype(np.int16) - new).max(axis=2)  # [H, W]
+    return Comparison(difference.size, int(np.count_nonzero(difference)), int(difference.max()))
 
 
 def _pixels(data: bytes) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":

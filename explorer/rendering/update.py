@@ -1,4 +1,4 @@
-"""How far the work on a recipe is."""
+"""The progress of rendering a recipe, as plain bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from explorer.store.results import StoredPicture
 
 @dataclass(frozen=True)
 class Update:
-    """How far the work on a recipe is, in plain bytes that travel anywhere.
+    """The progress of rendering a recipe, in a form that can be sent to another process.
 
     Attributes:
-        done, total: as ``core.progress.Progress`` counts.
-        previews: unfinished pictures, WebP, by part; mostly none, as they are throttled.
-        pictures: those that were finished just now.
-        history: with sketches, how costs fell so far, as ``render_recipe.history_json`` writes it;
-        mostly empty.
+        done, total: as in ``core.progress.Progress``.
+        previews: unfinished pictures, WebP, by part; mostly empty, because their rate is limited.
+        pictures: the pictures that were finished since the update before.
+        history: with previews, the loss curves up to now, as ``render_recipe.history_json`` writes
+            them; otherwise empty.
     """
 
     done: int

@@ -1,1 +1,1 @@
-"""HTML reports and Python scripts. No Streamlit."""
+"""HTML reports and Python scripts, without Streamlit."""

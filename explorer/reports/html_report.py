@@ -1,7 +1,7 @@
-"""A report of a layer or a neuron: one HTML file that stands by itself.
+"""Reports on a layer or a neuron as one self-contained HTML file.
 
-Its pictures are inside it as PNG, its numbers in tables and as JSON, and it runs no script; so it
-can be mailed, archived and printed. It is light or dark as its reader likes.
+The file contains its pictures as PNG, and its numbers in tables and as JSON. It runs no script, so
+it can be mailed, archived and printed. It follows the browser's setting for light or dark colours.
 """
 
 import base64
@@ -19,13 +19,14 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.recipe import Recipe
+from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 
-# Pictures of a layer's neurons are small; that of one neuron is as it was drawn.
+# Side of the pictures in a layer's report; the picture in a neuron's report keeps its size.
 PIXELS = 128
 STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --ink: #26282d; --line: #dcd7cd; }
@@ -49,15 +50,15 @@ pre { padding: .9rem 1rem; overflow: auto; border: 1px solid var(--line); border
 def layer_report(
     network: Network, layer: Layer, recipe: Recipe, pictures: Mapping[int, StoredPicture]
 ) -> str:
-    """Write the report of a layer.
+    """Write the report of a layer as HTML.
 
     Args:
-        network, layer: which.
-        recipe: that drew its neurons.
-        pictures: of its neurons, by unit.
+        network, layer: the layer.
+        recipe: the recipe that drew its neurons.
+        pictures: the pictures of its neurons by unit.
 
     Raises:
-        ExplorerError: there is no picture yet.
+        ExplorerError: ``pictures`` is empty.
     """
     if not pictures:
         raise ExplorerError(f"no neuron of {layer.name} is drawn yet")
@@ -65,7 +66,7 @@ def layer_report(
     for unit, picture in sorted(pictures.items()):
         name = unit_labels.unit_name(network, layer, unit)
         dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
-        figures.append(_figure(_small(picture.image), f"{unit} {name}".strip(), dead))
+        figures.append(_figure(_small_png_url(picture.image), f"{unit} {name}".strip(), dead))
         label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
         rows.append((str(unit), name, overlap, "dead" if dead else f"{activation:.4g}"))
@@ -76,7 +77,7 @@ def layer_report(
         _table(("neuron", "stands for", "IoU", "activation"), rows),
     ]
     numbers = [
-        {"neuron": unit, **{name: _plain(it) for name, it in picture.facts.items()}}
+        {"neuron": unit, **{name: _round(it) for name, it in picture.facts.items()}}
         for unit, picture in sorted(pictures.items())
     ]
     note = (
@@ -93,16 +94,16 @@ def neuron_report(
     picture: StoredPicture,
     index: Index | None = None,
 ) -> str:
-    """Write the report of a neuron.
+    """Write the report of a neuron as HTML.
 
     Args:
-        network, layer, unit: which.
-        recipe: that drew its picture.
-        picture: what it wants to see.
-        index: with one, what excites it most stands beside.
+        network, layer, unit: the neuron.
+        recipe: the recipe that drew its picture.
+        picture: its feature visualization.
+        index: an index whose top dataset examples the report shows; None for none.
 
     Raises:
-        ExplorerError: a picture of the index is gone.
+        ExplorerError: an image of the index no longer exists.
     """
     name = unit_labels.unit_name(network, layer, unit)
     title = f"Neuron {unit} of {layer.name}" + (f": {name}" if name else "")
@@ -113,20 +114,21 @@ def neuron_report(
     ]
     if label is not None:
         rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))
-    rows += [(key.capitalize(), str(_plain(it))) for key, it in picture.facts.items()]
-    large = _figure(_png(picture.image), "what it wants to see", bool(picture.facts["dead"]))
+    rows += [(key.capitalize(), str(_round(it))) for key, it in picture.facts.items()]
+    large = _figure(_png_url(picture.image), "what it wants to see", bool(picture.facts["dead"]))
     body = [f'<div class="large">{large}</div>', _table(("", ""), rows)]
     numbers: list[dict[str, object]] = [
-        {"neuron": unit, **{key: _plain(it) for key, it in picture.facts.items()}}
+        {"neuron": unit, **{key: _round(it) for key, it in picture.facts.items()}}
     ]
     if index is not None and layer.name in [it.name for it in index.plan.layers]:
         sheet = base64.b64decode(crop_images.crop_sheet(index, layer.name, unit).partition(",")[2])
         hits = index.top(layer.name, unit)
-        told = [(hit.picture, f"{hit.value:.4g}") for hit in hits[: crop_images.NINE]]
+        shown = hits[: crop_images.CROPS_PER_SHEET]
+        examples = [(hit.picture, f"{hit.value:.4g}") for hit in shown]
         body += [
             f"<h2>What excites it most in {escape(indexes.describe_index(index))}</h2>",
-            f'<div class="large">{_figure(_png(sheet), "cut to what it saw", False)}</div>',
-            _table(("picture", "activation"), told),
+            f'<div class="large">{_figure(_png_url(sheet), "cut to what it saw", False)}</div>',
+            _table(("picture", "activation"), examples),
         ]
         numbers += [{"picture": hit.picture, "activation": hit.value} for hit in hits]
     note = "A picture that began as noise, and was changed until the neuron answered strongly."
@@ -144,7 +146,7 @@ def _page(
     made = datetime.now(timezone.utc).isoformat(timespec="minutes")
     dot = f'<i style="background:{depth_colours.depth_colour(layer.depth)}"></i>'
     code = escape(python_script.python_script(recipe))
-    # Inside a script element only "</" could end it.
+    # The text "</" could end the script element.
     data = json.dumps(list(numbers), indent=1).replace("</", "<\\/")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -152,13 +154,13 @@ def _page(
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
         f'<h1>{dot}{escape(title)}</h1><p class="note">{escape(note)}</p>{"".join(body)}'
         f"<h2>The same in Python</h2><pre>{code}</pre>"
-        f"<h2>Recipe</h2><pre>{escape(_recipe(recipe))}</pre>"
+        f"<h2>Recipe</h2><pre>{escape(_recipe_lines(recipe))}</pre>"
         f'<script type="application/json" id="numbers">{data}</script>'
         f"<footer>Neuron explorer, {made}</footer></body></html>\n"
     )
 
 
-def _recipe(recipe: Recipe) -> str:
+def _recipe_lines(recipe: Recipe) -> str:
     content = json.loads(recipe.to_json())
     return "\n".join(f"{name}: {json.dumps(value)}" for name, value in content.items())
 
@@ -175,20 +177,20 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{top}</tr>{''.join(lines)}</table>"
 
 
-def _plain(value: float | bool | str) -> float | bool | str:
+def _round(value: float | bool | str) -> float | bool | str:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _small(image: bytes) -> str:
-    opened = Image.open(io.BytesIO(image)).convert("RGB")
-    return _url(opened.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS))
+def _small_png_url(image: bytes) -> str:
+    picture = Image.open(io.BytesIO(image)).convert("RGB")
+    return _encode_png_url(picture.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS))
 
 
-def _png(image: bytes) -> str:
-    return _url(Image.open(io.BytesIO(image)).convert("RGBA"))
+def _png_url(image: bytes) -> str:
+    return _encode_png_url(Image.open(io.BytesIO(image)).convert("RGBA"))
 
 
-def _url(picture: Image.Image) -> str:
+def _encode_png_url(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return thumbnails.data_url(buffer.getvalue(), "png")

@@ -1,7 +1,8 @@
-"""From a recipe to the few lines of Python that do the same with ``core``.
+"""Python scripts that render a recipe with ``core``.
 
-What is usual is left out, so that the lines say what matters. Pictures that a recipe starts from
-are named: one that is always at hand by its name, any other by a file that a person saves beside.
+Settings with their default values are left out. A sample photograph or painting of the project that
+the recipe starts from is loaded by its name. Any other input picture is loaded from a PNG that the
+user must save in the same folder.
 """
 
 import dataclasses
@@ -21,58 +22,57 @@ from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 
-# Fields that stand first in a call of ``plan``, or come from the network.
+# Fields that ``plan`` takes from the network, and the seed, which is always the first setting.
 COMMON = ("network", "weights", "seed")
 LONGEST_LINE = 88
-# Neurons that are written one by one.
+# Up to this many units are listed one by one.
 FEW = 4
 
 
 def python_script(recipe: Recipe, part: int | None = None) -> str:
-    """Write a program that makes the pictures of a recipe.
+    """Write a script that renders the pictures of a recipe and saves them.
 
     Args:
-        recipe: of neurons, a dream or a style.
-        part: which of the recipe's pictures is saved; None for all of them.
+        recipe: a recipe of neurons, a dream, a style, or styles at several depths.
+        part: number of the picture to save; None for all of them.
 
     Raises:
-        ExplorerError: there is no program for recipes of this kind.
+        ExplorerError: there is no script for recipes of this kind.
     """
     if isinstance(recipe, NeuronRecipe):
-        module, plan = "neurons", _neurons(recipe)
+        module, plan = "neurons", _neuron_arguments(recipe)
     elif isinstance(recipe, DreamRecipe):
-        module, plan = "dreams", _dream(recipe)
+        module, plan = "dreams", _dream_arguments(recipe)
     elif isinstance(recipe, StyleRecipe):
-        module, plan = "style", _style(recipe)
+        module, plan = "style", _style_arguments(recipe)
     elif isinstance(recipe, StyleDepthsRecipe):
-        module, plan = "style", _style_depths(recipe)
+        module, plan = "style", _style_grid_arguments(recipe)
     else:
         raise ExplorerError(f"there is no program for recipes of the kind {recipe.kind!r}")
-    given = _given(recipe)
-    said = " ".join(given.values())
+    inputs = _input_sources(recipe)
+    sources = " ".join(inputs.values())
     grid = isinstance(recipe, StyleDepthsRecipe)
     others = {"figures"} if grid and part is None else set()
-    others |= {"paintings"} & set(re.findall(r"\w+", said))
+    others |= {"paintings"} & set(re.findall(r"\w+", sources))
     names = sorted({"images", "networks", module, *others})
-    own = ":" in recipe.network
-    lines = ["from pathlib import Path", ""] if own else []
+    own_weights = ":" in recipe.network
+    lines = ["from pathlib import Path", ""] if own_weights else []
     lines.append(f"from core import {', '.join(names)}")
-    lines += ["from core.datasets import samples"] if "samples." in said else []
-    lines += ["", _load(recipe)]
-    lines += [f"{name} = {line}" for name, line in given.items()]
-    if given:
-        every = ", ".join(given)
-        lines.append(f"pictures = [{every}]")
+    lines += ["from core.datasets import samples"] if "samples." in sources else []
+    lines += ["", _load_line(recipe)]
+    lines += [f"{name} = {source}" for name, source in inputs.items()]
+    if inputs:
+        lines.append(f"pictures = [{', '.join(inputs)}]")
         lines.append("inputs = {images.fingerprint(it): images.encode_png(it) for it in pictures}")
-    lines += _call(f"recipe = {module}.{'plan_grid' if grid else 'plan'}", plan)
+    lines += _call_lines(f"recipe = {module}.{'plan_grid' if grid else 'plan'}", plan)
     if isinstance(recipe, StyleDepthsRecipe):
-        return "\n".join([*lines, *_painted(recipe, part)]) + "\n"
-    return "\n".join([*lines, *_rendered(recipe, module, part, bool(given))]) + "\n"
+        return "\n".join([*lines, *_style_grid_lines(recipe, part)]) + "\n"
+    return "\n".join([*lines, *_render_lines(recipe, module, part, bool(inputs))]) + "\n"
 
 
-def _rendered(recipe: Recipe, module: str, part: int | None, given: bool) -> list[str]:
-    """Write the lines that make the pictures and save them."""
-    inputs = ", inputs" if given else "" if module == "neurons" else ", {}"
+def _render_lines(recipe: Recipe, module: str, part: int | None, has_inputs: bool) -> list[str]:
+    """Return the lines that render the pictures and save them."""
+    inputs = ", inputs" if has_inputs else "" if module == "neurons" else ", {}"
     render = f"{module}.render(network, recipe{inputs})"
     if part is None and len(recipe.parts()) > 1:
         return [
@@ -82,8 +82,8 @@ def _rendered(recipe: Recipe, module: str, part: int | None, given: bool) -> lis
         ]
     lines = [f"*_, last = {render}"]
     if part is not None:
-        at = recipe.pictures.index(part)
-        return [*lines, f'images.to_picture(last.pictures[{at}].image).save("{part}.png")']
+        index = recipe.pictures.index(part)
+        return [*lines, f'images.to_picture(last.pictures[{index}].image).save("{part}.png")']
     return [
         *lines,
         "for picture in last.pictures:",
@@ -91,8 +91,8 @@ def _rendered(recipe: Recipe, module: str, part: int | None, given: bool) -> lis
     ]
 
 
-def _painted(recipe: StyleDepthsRecipe, part: int | None) -> list[str]:
-    """Write the lines that paint one picture of a sheet, or all of them and the sheet."""
+def _style_grid_lines(recipe: StyleDepthsRecipe, part: int | None) -> list[str]:
+    """Return the lines that render one picture of a style grid, or all pictures and the sheet."""
     if part is not None:
         return [
             f"*_, last = style.render(network, recipe.parts()[{part}], inputs)",
@@ -109,39 +109,42 @@ def _painted(recipe: StyleDepthsRecipe, part: int | None) -> list[str]:
     ]
 
 
-def _load(recipe: Recipe) -> str:
+def _load_line(recipe: Recipe) -> str:
     if ":" in recipe.network:
-        return f'network = networks.load({_text(recipe.network)}, Path("weights.safetensors"))'
-    return f"network = networks.load({_text(recipe.network)})"
+        return f'network = networks.load({_string(recipe.network)}, Path("weights.safetensors"))'
+    return f"network = networks.load({_string(recipe.network)})"
 
 
-def _given(recipe: Recipe) -> dict[str, str]:
-    """Name the pictures that a recipe starts from, and say where they come from."""
-    names = _names(recipe)
-    own = {it: f'images.open_picture("{names[it]}.png")' for it in recipe.inputs}
-    return {names[it]: _at_hand(it) or own[it] for it in recipe.inputs}
+def _input_sources(recipe: Recipe) -> dict[str, str]:
+    """Return the expressions that load a recipe's input pictures, by variable name."""
+    names = _variable_names(recipe)
+    files = {it: f'images.open_picture("{names[it]}.png")' for it in recipe.inputs}
+    return {names[it]: _builtin_source(it) or files[it] for it in recipe.inputs}
 
 
-def _names(recipe: Recipe) -> dict[str, str]:
-    """Name each of the pictures by what it is for."""
-    found: dict[str, str] = {}
+def _variable_names(recipe: Recipe) -> dict[str, str]:
+    """Return a variable name for each input picture, by its fingerprint.
+
+    The name is that of the recipe's field, numbered if the field has several pictures.
+    """
+    names: dict[str, str] = {}
     for field in dataclasses.fields(recipe):
         value = getattr(recipe, field.name)
         for number, it in enumerate(value if isinstance(value, tuple) else (value,)):
             if it in recipe.inputs and isinstance(it, str):
                 word = "painting" if field.name in ("style", "styles") else field.name
-                many = isinstance(value, tuple) and len(value) > 1
-                found.setdefault(it, f"{word}_{number + 1}" if many else word)
-    return found
+                several = isinstance(value, tuple) and len(value) > 1
+                names.setdefault(it, f"{word}_{number + 1}" if several else word)
+    return names
 
 
-def _at_hand(fingerprint: str) -> str | None:
-    """Say how a picture is opened that is always at hand, None if it is not."""
-    # One after the other, as paintings take seconds to be painted.
+def _builtin_source(fingerprint: str) -> str | None:
+    """Return the expression that loads a sample or painting of the project; None for others."""
+    # Stop at the first match: drawing a painting takes seconds.
     for module, names in (("samples", SAMPLES), ("paintings", PAINTINGS)):
         for name in names:
             if _fingerprint(module, name) == fingerprint:
-                return f"{module}.picture({_text(name)})"
+                return f"{module}.picture({_string(name)})"
     return None
 
 
@@ -153,80 +156,90 @@ def _fingerprint(module: str, name: str) -> str:
     return image_io.fingerprint(picture)
 
 
-def _call(function: str, arguments: list[str]) -> list[str]:
-    """Write a call, over several lines where one would be too long."""
+def _call_lines(function: str, arguments: list[str]) -> list[str]:
+    """Return a call as one line, or as several lines if one would be too long."""
     line = f"{function}({', '.join(arguments)})"
     if len(line) <= LONGEST_LINE:
         return [line]
     return [f"{function}(", *(f"    {it}," for it in arguments), ")"]
 
 
-def _neurons(recipe: NeuronRecipe) -> list[str]:
-    plan = ["network", _text(recipe.layer)]
+def _neuron_arguments(recipe: NeuronRecipe) -> list[str]:
+    plan = ["network", _string(recipe.layer)]
     if recipe.units:
-        plan.append(f"units={_units(recipe.units)}")
+        plan.append(f"units={_units_source(recipe.units)}")
     # By default the size depends on the network.
-    return plan + _settings(recipe, NeuronRecipe, ("layer", "units"), always=("size",))
+    return plan + _setting_arguments(recipe, NeuronRecipe, ("layer", "units"), always=("size",))
 
 
-def _units(units: tuple[int, ...]) -> str:
-    """Write neurons, many in a row as a range."""
+def _units_source(units: tuple[int, ...]) -> str:
+    """Return units as an expression; more than ``FEW`` consecutive units as a range."""
     first, last = units[0], units[-1]
     if len(units) > FEW and units == tuple(range(first, last + 1)):
         return f"range({last + 1})" if first == 0 else f"range({first}, {last + 1})"
-    return _written(list(units))
+    return _literal(list(units))
 
 
-def _dream(recipe: DreamRecipe) -> list[str]:
-    name = _names(recipe)[recipe.image]
-    plan = ["network", _written(list(recipe.layers)), f"images.fingerprint({name})"]
-    return plan + _settings(recipe, DreamRecipe, ("layers", "image"))
+def _dream_arguments(recipe: DreamRecipe) -> list[str]:
+    name = _variable_names(recipe)[recipe.image]
+    plan = ["network", _literal(list(recipe.layers)), f"images.fingerprint({name})"]
+    return plan + _setting_arguments(recipe, DreamRecipe, ("layers", "image"))
 
 
-def _style(recipe: StyleRecipe) -> list[str]:
-    # By default the pooling depends on the network, too, and what a reconstruction pays for
-    # variation on its layers.
-    own = ("pooling", "variation") if recipe.subject == "reconstruction" else ("pooling",)
-    return ["network", *_settings(recipe, StyleRecipe, (), always=own)]
+def _style_arguments(recipe: StyleRecipe) -> list[str]:
+    # By default the pooling depends on the network, and the total variation weight of a
+    # reconstruction depends on its layers.
+    always = ("pooling", "variation") if recipe.subject == "reconstruction" else ("pooling",)
+    return ["network", *_setting_arguments(recipe, StyleRecipe, (), always)]
 
 
-def _style_depths(recipe: StyleDepthsRecipe) -> list[str]:
-    names = _names(recipe)
-    own = [_picture(it, names) for it in (recipe.content, recipe.style)]
+def _style_grid_arguments(recipe: StyleDepthsRecipe) -> list[str]:
+    names = _variable_names(recipe)
+    pictures = [_value_source(it, names) for it in (recipe.content, recipe.style)]
     # By default all of these depend on the network.
     layers = ("style_depths", "content_depths", "stages", "content_layer", "pooling")
-    alone = ("content_variations",) if CONTENT in recipe.shows else ()
-    said = ("content", "style")
-    return ["network", *own, *_settings(recipe, StyleDepthsRecipe, said, always=layers + alone)]
+    always = (*layers, "content_variations") if CONTENT in recipe.shows else layers
+    settings = _setting_arguments(recipe, StyleDepthsRecipe, ("content", "style"), always)
+    return ["network", *pictures, *settings]
 
 
-def _settings(
-    recipe: Recipe, kind: type[Any], said: tuple[str, ...], always: tuple[str, ...] = ()
+def _setting_arguments(
+    recipe: Recipe, kind: type[Any], positional: tuple[str, ...], always: tuple[str, ...] = ()
 ) -> list[str]:
-    """Write the settings that are not usual, and those that are never left out."""
-    names = _names(recipe)
-    written = [f"seed={recipe.seed}"] if recipe.seed else []
+    """Return the keyword arguments of ``plan`` for a recipe.
+
+    Args:
+        recipe: the recipe.
+        kind: its class.
+        positional: fields that are left out, because the call passes them already.
+        always: fields that are included even if they have their default value.
+    """
+    names = _variable_names(recipe)
+    arguments = [f"seed={recipe.seed}"] if recipe.seed else []
     for field in dataclasses.fields(kind):
         value = getattr(recipe, field.name)
-        if field.name in (*COMMON, *said) or (value == field.default and field.name not in always):
+        if field.name in (*COMMON, *positional):
+            continue
+        if value == field.default and field.name not in always:
             continue
         if isinstance(value, tuple):
-            some = [_picture(it, names) for it in value]
-            written.append(f"{field.name}=({', '.join(some)}{',' if len(some) == 1 else ''})")
+            items = [_value_source(it, names) for it in value]
+            comma = "," if len(items) == 1 else ""
+            arguments.append(f"{field.name}=({', '.join(items)}{comma})")
         else:
-            written.append(f"{field.name}={_picture(value, names)}")
-    return written
+            arguments.append(f"{field.name}={_value_source(value, names)}")
+    return arguments
 
 
-def _picture(value: Any, names: dict[str, str]) -> str:
+def _value_source(value: Any, names: dict[str, str]) -> str:
     if isinstance(value, str) and value in names:
         return f"images.fingerprint({names[value]})"
-    return _written(value)
+    return _literal(value)
 
 
-def _written(value: Any) -> str:
-    return _text(value) if isinstance(value, str) else repr(value).replace("'", '"')
+def _literal(value: Any) -> str:
+    return _string(value) if isinstance(value, str) else repr(value).replace("'", '"')
 
 
-def _text(value: str) -> str:
+def _string(value: str) -> str:
     return json.dumps(value)

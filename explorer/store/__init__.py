@@ -1,1 +1,1 @@
-"""The SQLite file of results and inputs."""
+"""The store: an SQLite file of results, inputs and the job queue."""

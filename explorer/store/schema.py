@@ -1,12 +1,11 @@
 """The tables of the store, version by version.
 
-A file of an older version gets what it lacks when it is opened; one of a newer version is refused
-rather than misread.
+A file of an older version is upgraded when it is opened. A file of a newer version is refused.
 """
 
 VERSION = 4
 
-# What each version added to the one before; a new file gets all of them.
+# The statements that each version adds to the version before; a new file gets all of them.
 SCHEMA = {
     1: """
 CREATE TABLE results (

@@ -161,7 +161,7 @@ def _small(folder: Path, name: str, pixels: int) -> str:
 def store_input(picture: PickedImage) -> str:
     """Keep a picture in the store, for work that starts from it, and give its fingerprint."""
     if server_state.store().input(picture.fingerprint) is None:
-        server_state.store().put_sent(picture.fingerprint, image_io.encode_png(picture.picture))
+        server_state.store().put_upload(picture.fingerprint, image_io.encode_png(picture.picture))
     return picture.fingerprint
 
 

@@ -7,10 +7,10 @@ from core.index.reader import Index
 from core.networks.network import Network
 from explorer.library import index_task
 from explorer.library.indexes import (
+    build_task,
     can_build,
     describe_index,
     finished_indexes,
-    running_task,
     start_build,
 )
 from explorer.text import formatting
@@ -62,12 +62,12 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
             f"{network.name}{index_task.ENDING}`."
         )
         return
-    if running_task(network) is None and not ask:
+    if build_task(network) is None and not ask:
         start_build(network)
-    before = running_task(network)
+    before = build_task(network)
 
     def body() -> None:
-        now = running_task(network)
+        now = build_task(network)
         with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
             if now is None:
                 _button(network, "Find its pictures", where, "image_search")

@@ -8,7 +8,8 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery
-from explorer.jobs.job_queue import ASKED, UNASKED, Busy, Job
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import job_status, server_state
@@ -34,7 +35,7 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
         return job
     try:
         return jobs.submit(recipe, visitor, rank)
-    except Busy as busy:
+    except QueueFull as busy:
         return str(busy)
 
 

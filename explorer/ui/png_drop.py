@@ -64,7 +64,7 @@ def read_drop(dropped: str) -> tuple[Recipe, int | None]:
     text, part = str(content["recipe"]), str(content.get("part", ""))
     if len(text) > png_metadata.TEXT_AT_MOST:
         raise ExplorerError("what it says of how it was made is too long")
-    if part and not png_metadata.is_part(part):
+    if part and not png_metadata.is_part_number(part):
         raise ExplorerError("it does not say which picture of its recipe it is")
     return kinds.read(text), int(part) if part else None
 

@@ -19,7 +19,8 @@ import streamlit as st
 
 from explorer.jobs.job_queue import Jobs
 from explorer.paths import home
-from explorer.store.results import FILE_NAME, Store
+from explorer.store.database import FILE_NAME
+from explorer.store.results import Store
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -60,7 +61,7 @@ def work() -> None:
 
     with _STARTING:
         if home() not in _ENGINES:
-            _ENGINES[home()] = engine.start_engine(Store(home() / FILE_NAME))
+            _ENGINES[home()] = engine.create_engine(Store(home() / FILE_NAME))
             _ENGINES[home()].start()
 
 
@@ -109,7 +110,7 @@ def network(name: str) -> "Network":
     from core.networks import registry
     from explorer.library import catalogue
 
-    own = catalogue.own_checkpoints().get(name)
+    own = catalogue.list_checkpoints().get(name)
     return registry.load(name, None if own is None else own.file)
 
 
@@ -122,7 +123,7 @@ def network_infos() -> dict[str, "NetworkInfo"]:
     known = {info.name: info for info in infos}
     own = [
         replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
-        for name, it in catalogue.own_checkpoints().items()
+        for name, it in catalogue.list_checkpoints().items()
         if it.architecture in known
     ]
     infos = (*infos[:1], *own, *infos[1:])

@@ -1,7 +1,7 @@
-"""Commands of the command line, run in this process or in one of their own; and any process.
+"""Running commands of the command line in this process or as a separate process.
 
-A process of its own imports PyTorch first, for seconds. It is for what only a process shows: that
-nothing but what is meant reaches standard output, signals, kills, and a start from nothing.
+A separate process first imports PyTorch, which takes seconds. Use it only for what needs a process:
+the exact standard output, signals, kills, and a start with empty caches.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from unittest import mock
 from explorer import cli
 from tests.conftest import ROOT
 
-# A process imports PyTorch first, on a machine that does much else.
+# A process first imports PyTorch, which is slow on a busy machine.
 PATIENCE = 240.0
-# So wide are tables.
+# The width of tables in the output.
 WIDE = {"COLUMNS": "120"}
 
 Done = subprocess.CompletedProcess[str]
@@ -27,13 +27,13 @@ Process = subprocess.Popen[str]
 
 
 def run(*arguments: object) -> Done:
-    """Run a command in this process, to its end."""
+    """Run a command in this process until it ends."""
     line = ["explorer", *map(str, arguments)]
     output, errors = io.StringIO(), io.StringIO()
     code: object = 0
     with (
         mock.patch.object(sys, "argv", line),
-        mock.patch.dict(os.environ, WIDE),  # which takes back what the command sets, too
+        mock.patch.dict(os.environ, WIDE),  # also restores variables that the command sets
         contextlib.redirect_stdout(output),
         contextlib.redirect_stderr(errors),
     ):
@@ -46,12 +46,12 @@ def run(*arguments: object) -> Done:
 
 
 def command(*arguments: object) -> list[str]:
-    """Write what starts a command as a process."""
+    """Return the command line that runs a command as a process."""
     return [sys.executable, "-m", "explorer", *map(str, arguments)]
 
 
 def run_process(*arguments: object) -> Done:
-    """Run a command as a process of its own, as people do, to its end."""
+    """Run a command as a separate process, as users do, until it ends."""
     return subprocess.run(
         command(*arguments),
         capture_output=True,
@@ -64,7 +64,7 @@ def run_process(*arguments: object) -> Done:
 
 @contextlib.contextmanager
 def started(line: Sequence[str], **streams: Any) -> Iterator[Process]:
-    """Start a process that is not waited for; it is killed if it is still there at the end."""
+    """Start a process without waiting for it; kill it at the end if it is still running."""
     environment = {**os.environ, **WIDE}
     with subprocess.Popen(line, text=True, cwd=ROOT, env=environment, **streams) as process:
         try:
@@ -74,7 +74,7 @@ def started(line: Sequence[str], **streams: Any) -> Iterator[Process]:
 
 
 def crowding() -> float:
-    """Measure how many times as long as on a machine that does nothing else all takes now."""
+    """Measure by what factor processes are slower now than on an idle machine."""
     began, computed = time.monotonic(), time.process_time()
     while time.process_time() - computed < 0.1:
         pass

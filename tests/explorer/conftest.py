@@ -1,4 +1,4 @@
-"""What the tests of several commands share."""
+"""Fixtures that the tests of several commands share."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from core.datasets import samples
 
 @pytest.fixture
 def cat(tmp_path: Path) -> Path:
-    """The file of a small photograph."""
+    """Write a small photograph to a file."""
     path = tmp_path / "cat.png"
     samples.picture("cat").resize((160, 106)).save(path)
     return path

@@ -1,4 +1,4 @@
-"""Films are read back by another program: every frame is there, and looks as it did."""
+"""Tests of videos: another program reads every frame back, with almost the same colours."""
 
 import io
 import subprocess
@@ -15,7 +15,7 @@ from explorer import video_io
 
 @pytest.fixture
 def pictures() -> list[bytes]:
-    """Ten frames of odd sides: a bright column that wanders over a slope of colours."""
+    """Return ten frames with odd sides: a bright column that moves over a colour gradient."""
     found = []
     for frame in range(10):
         pixels = np.zeros((67, 91, 3), np.uint8)
@@ -71,7 +71,7 @@ def test_a_film_is_read_as_it_was_written(pictures: list[bytes], tmp_path: Path,
         assert apart.mean() < 6
     some, _ = video_io.read_frames(path, 3)
     assert len(list(some)) == 3
-    # Who stops reading leaves nothing running.
+    # Closing the iterator early ends the ffmpeg process.
     few, _ = video_io.read_frames(path, 600)
     next(few)
     few.close()  # type: ignore[attr-defined]

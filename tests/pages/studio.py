@@ -75,18 +75,18 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
     monkeypatch.setattr(render_neurons, "plan", studio.plan)
     monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, studio.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
-    render_recipe._network.cache_clear()
+    render_recipe._load_network.cache_clear()
     st.cache_resource.clear()
     yield studio
     st.cache_resource.clear()
-    render_recipe._network.cache_clear()
+    render_recipe._load_network.cache_clear()
 
 
 def work_off(app: AppTest) -> AppTest:
     """Do the work that the page has asked for, as a worker does, and look again."""
     worker = Worker(server_state.store(), "test", render_recipe.render_updates)
-    while worker.turn():
-        while worker.turn():
+    while worker.run_next_part():
+        while worker.run_next_part():
             pass
         app.run()
     assert not app.exception

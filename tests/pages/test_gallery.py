@@ -19,7 +19,8 @@ from core.networks.registry import NetworkInfo
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery, Search
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.jobs.worker import Worker
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
@@ -74,7 +75,7 @@ def make(asked: NeuronRecipe) -> Job:
     """Ask for something, and finish it."""
     jobs = Jobs(server_state.store())
     jobs.submit(asked, "me")
-    Worker(server_state.store(), "test", compute).turn(asked.key)
+    Worker(server_state.store(), "test", compute).run_next_part(asked.key)
     job = jobs.get(asked.key)
     assert job is not None
     return job
@@ -196,7 +197,7 @@ def test_one_entry_cannot_be_compared_with_itself() -> None:
 def test_what_waits_stands_above_and_can_be_stopped() -> None:
     asked = recipe(*range(2 * BATCH))
     Jobs(server_state.store()).submit(asked, "somebody")
-    Worker(server_state.store(), "test", compute).turn(asked.key)
+    Worker(server_state.store(), "test", compute).run_next_part(asked.key)
     app = open_gallery()
     assert not cards(app)
     app.button(key=f"stop gallery {asked.key}").click().run()

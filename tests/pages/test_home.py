@@ -31,8 +31,8 @@ def test_it_shows_neurons_of_every_layer_and_a_door_to_every_room() -> None:
 def test_all_neurons_of_the_exhibit_ship() -> None:
     store = Store()
     for layer, units in front_page.FEATURED_UNITS.items():
-        assert len(store.exhibited("sketchnet", layer, units)) == len(units), layer
-    assert store.exhibited("sketchnet", "relu1a", (14, 99_999)) == store.exhibited(
+        assert len(store.shipped_units("sketchnet", layer, units)) == len(units), layer
+    assert store.shipped_units("sketchnet", "relu1a", (14, 99_999)) == store.shipped_units(
         "sketchnet", "relu1a", (14,)
     )
 

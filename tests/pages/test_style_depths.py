@@ -96,7 +96,7 @@ def worker_turns(count: int) -> None:
 
     worker = Worker(server_state.store(), "test", render_recipe.render_updates)
     for _ in range(count):
-        assert worker.turn()
+        assert worker.run_next_part()
 
 
 def recipe_of(app: AppTest) -> StyleDepthsRecipe:

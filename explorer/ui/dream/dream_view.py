@@ -17,7 +17,7 @@ from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
 from core.recipes.recipe import require
 from explorer import thumbnails
 from explorer.charts import depth_colours
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.ui import image_picker, job_status, server_state, urls
 from explorer.ui.components import layer_pickers
 from explorer.ui.image_picker import PickedImage

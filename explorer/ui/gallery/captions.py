@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.gallery import queries
-from explorer.jobs.job_queue import Job
+from explorer.gallery.pictures import recipe_settings
+from explorer.jobs.job import Job
 from explorer.text import recipe_summary
 
 WORDS = {
@@ -41,7 +41,7 @@ def setting_rows(job: Job) -> dict[str, str]:
     """Write what an entry was made with, by names that a person reads."""
     return {
         WORDS.get(name, name.capitalize()): _value(name, it)
-        for name, it in sorted(queries.recipe_settings(job).items(), key=lambda row: _place(row[0]))
+        for name, it in sorted(recipe_settings(job).items(), key=lambda row: _place(row[0]))
     }
 
 

@@ -10,8 +10,9 @@ import streamlit as st
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries
-from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
-from explorer.jobs.job_queue import Job
+from explorer.gallery.pictures import GalleryPicture, PictureRef
+from explorer.gallery.queries import Gallery
+from explorer.jobs.job import Job
 from explorer.ui import urls
 from explorer.ui.components import html_snippets
 from explorer.ui.gallery import captions, entry
@@ -32,11 +33,11 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
     ):
         with column:
             html_snippets.heading(
-                queries.picture_title(job),
+                queries.entry_title(job),
                 captions.state_caption(job),
                 depth_colours.depth_colour(0.5),
             )
-            st.html(_mosaic(found.look(places), queries.picture_title(job)))
+            st.html(_mosaic(found.read_pictures(places), queries.entry_title(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
             st.button(
                 "Open",
@@ -47,7 +48,7 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
 
 def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
     """Choose pictures of each entry: those of the same parts, if the entries have any in common."""
-    every = [found.places(job) for job in jobs]
+    every = [found.picture_refs(job) for job in jobs]
     common = set.intersection(*({it.number for it in places} for places in every))
     return [
         [it for it in places if not common or it.number in common][:COMPARED] for places in every
@@ -58,8 +59,8 @@ def _mosaic(pictures: Sequence[GalleryPicture], name: str) -> str:
     """Write a square of pictures as HTML; each says on hovering which it is."""
     across = math.ceil(math.sqrt(max(1, len(pictures))))
     images = (
-        f'<img class="{"dead" if it.dead else ""}" title="{it.place.number}" '
-        f'alt="{escape(name)}, picture {it.place.number}" '
+        f'<img class="{"dead" if it.dead else ""}" title="{it.ref.number}" '
+        f'alt="{escape(name)}, picture {it.ref.number}" '
         f'src="{thumbnails.thumbnail(it.image, LARGE_PIXELS // across)}">'
         for it in pictures
     )

@@ -11,8 +11,9 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
-from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
-from explorer.jobs.job_queue import Job
+from explorer.gallery.pictures import GalleryPicture, PictureRef
+from explorer.gallery.queries import Gallery
+from explorer.jobs.job import Job
 from explorer.text import formatting
 from explorer.ui import job_status, server_state, urls
 from explorer.ui.components import html_snippets
@@ -40,11 +41,11 @@ PAGES = {
 def show_entry(found: Gallery, job: Job) -> None:
     """Show one entry: every picture, what is known of it, and what can be done with it."""
     back_button()
-    places = found.places(job)
+    places = found.picture_refs(job)
     left, right = st.columns([5, 3], gap="large")
     with right:
         html_snippets.heading(
-            queries.picture_title(job), captions.state_caption(job), depth_colours.depth_colour(0.5)
+            queries.entry_title(job), captions.state_caption(job), depth_colours.depth_colour(0.5)
         )
         st.html(html_snippets.facts_html("", captions.setting_rows(job)))
         _change(found, job)
@@ -115,13 +116,13 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
             jobs.watch(now.key, server_state.visitor())
         if stopped:
             job_status.show_progress(now, lambda fraction: f"{fraction:.0%}", "entry")
-        places = found.places(now)
-        shown = found.look(places[(sheet - 1) * SHEET : sheet * SHEET])
+        places = found.picture_refs(now)
+        shown = found.read_pictures(places[(sheet - 1) * SHEET : sheet * SHEET])
         if len(places) == 1 and shown:
             _one(job, shown[0])
         elif shown:
             tiles = [_tile(job, it) for it in shown]
-            label = f"Pictures of {queries.picture_title(job)}, sheet {sheet}"
+            label = f"Pictures of {queries.entry_title(job)}, sheet {sheet}"
             if tile_grid(tiles, "tiles", label, lambda it: urls.update_query(picture=it)):
                 st.rerun()
         if now.state != job.state and now.open != job.open:
@@ -131,9 +132,9 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
 
 
 def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
-    part = str(shown.place.number)
+    part = str(shown.ref.number)
     who = f"{captions.picture_noun(job)} {part}"
-    if not shown.place.finished:
+    if not shown.ref.finished:
         url = thumbnails.data_url(shown.image)
         return PictureTile(part, f"{who}, unfinished", url, title=part, preview=True)
     activation = shown.facts.get("activation")
@@ -150,7 +151,7 @@ def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
 
 def _large(found: Gallery, job: Job, place: PictureRef) -> None:
     """Show one picture of several, in a dialog."""
-    shown = found.look([place])
+    shown = found.read_pictures([place])
     if not shown:
         st.markdown("This picture is gone.")
         return
@@ -159,9 +160,9 @@ def _large(found: Gallery, job: Job, place: PictureRef) -> None:
 
 def _one(job: Job, shown: GalleryPicture) -> None:
     """Show one picture large, with its file and its page."""
-    part = shown.place.number
-    alt = f"{captions.picture_noun(job).capitalize()} {part} of {queries.picture_title(job)}"
-    if not shown.place.finished:
+    part = shown.ref.number
+    alt = f"{captions.picture_noun(job).capitalize()} {part} of {queries.entry_title(job)}"
+    if not shown.ref.finished:
         st.html(html_snippets.large_preview_html(shown.image, f"{alt}, unfinished"))
         return
     facts = facts_caption(shown.facts)
@@ -176,7 +177,7 @@ def _one(job: Job, shown: GalleryPicture) -> None:
         st.download_button(
             f"Save as {'PNG' if shown.exact else 'WebP'}",
             shown.image,
-            zip_export.picture_name(job, shown),
+            zip_export.picture_file_name(job, shown),
             f"image/{kind}",
             key="save",
             on_click="ignore",

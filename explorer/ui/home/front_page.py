@@ -72,7 +72,7 @@ def show_front(key: str) -> str | None:
 
 def _column(layer: str) -> dict[str, Any]:
     units = FEATURED_UNITS[layer]
-    found = server_state.store().exhibited(SKETCHNET, layer, units)
+    found = server_state.store().shipped_units(SKETCHNET, layer, units)
     depth = list(FEATURED_UNITS).index(layer) / (len(FEATURED_UNITS) - 1)
     pictures = [
         {

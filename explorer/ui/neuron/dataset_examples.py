@@ -17,7 +17,7 @@ from core.networks.network import Network
 from explorer.charts import depth_colours, figures
 from explorer.library import indexes
 from explorer.reports import crop_images
-from explorer.reports.crop_images import NINE
+from explorer.reports.crop_images import CROPS_PER_SHEET
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import chart, image_picker, incremental, index_picker, urls
@@ -146,7 +146,7 @@ def find_hits(
         return tuple(
             (hit, f"above {share:.0f} %") for hit, share in zip(located, shares, strict=True)
         )
-    some = (index.least if which == LEAST else index.top)(layer, unit)[:NINE]
+    some = (index.least if which == LEAST else index.top)(layer, unit)[:CROPS_PER_SHEET]
     return tuple((hit, hit_label(index, hit.picture)) for hit in some)
 
 
@@ -160,7 +160,7 @@ def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
     return figures.histogram(values, marks, colour, indexes.image_noun(index))
 
 
-@lru_cache(maxsize=FOUND_AT_MOST * NINE)
+@lru_cache(maxsize=FOUND_AT_MOST * CROPS_PER_SHEET)
 def hit_label(index: Index, picture: str) -> str:
     """Tell what a picture shows; nothing where that is not known any more."""
     try:

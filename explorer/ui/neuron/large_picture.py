@@ -7,7 +7,8 @@ import streamlit as st
 from core.recipes.neuron import CANVASES
 from core.recipes.recipe import SEED_RANGE
 from explorer import thumbnails
-from explorer.jobs.job_queue import Busy, Job
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import QueueFull
 from explorer.reports import html_report
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, index_picker, job_status, server_state, urls
@@ -110,7 +111,7 @@ def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
 def _prepare(take: UnitPicture) -> None:
     try:
         server_state.jobs().submit(take.recipe, server_state.visitor())
-    except Busy as busy:
+    except QueueFull as busy:
         st.toast(str(busy))
 
 

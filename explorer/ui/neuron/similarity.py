@@ -69,7 +69,7 @@ class RenderedUnits:
 
 def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
     """Look at all pictures of a layer's neurons that are there; None if they are too few."""
-    pages = range(1, layer_pages.pages_of(layer) + 1)
+    pages = range(1, layer_pages.page_count(layer) + 1)
     parts = [part for page in pages for part in layer_pages.plan_page(network, layer, page).parts()]
     here = server_state.store().present([part.key for part in parts])
     seen = [_part(network, layer, network.fingerprint, it.key) for it in parts if it.key in here]

@@ -203,7 +203,7 @@ def _square(
     company: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
 ) -> None:
     figure = figures.cosine_matrix(found.cosines, company.order, names, SIDE)
-    figures.clickable(figure, company.order, pair, SIDE)
+    figures.make_clickable(figure, company.order, pair, SIDE)
     here = f"{key} {company.layer.name} {company.style.name} {company.content.name}"
 
     def clicked() -> None:

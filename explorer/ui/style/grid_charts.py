@@ -60,7 +60,7 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
         with column:
             st.html(f'<h4 class="side">{title}</h4><p class="quiet">{line}</p>')
             rows = {title: dict(zip(names, values[name], strict=True))}
-            figure = figures.bars(rows, colours, form.format, figures.LOW)
+            figure = figures.bars(rows, colours, form.format, figures.SMALL_HEIGHT)
             chart.show_chart(figure, f"{name} chart", f"style-depths-{name}")
     if len(eyes) == len(told):
         st.html(f'<p class="fact-words">{escape(eyes_answer(names, values["eyes"]))}</p>')

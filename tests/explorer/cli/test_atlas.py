@@ -18,7 +18,8 @@ import pytest
 from core.networks.registry import load
 from core.neurons import render_neurons
 from explorer import layer_pages
-from explorer.store.results import FILE_NAME, Store
+from explorer.store.database import FILE_NAME
+from explorer.store.results import Store
 from tests.explorer.commands import Done, command, run, run_process, started
 
 ATLAS = ("atlas", "sketchnet", "--seed", "5")
@@ -62,7 +63,7 @@ def test_the_page_asks_for_what_an_atlas_makes(tmp_path: Path) -> None:
         whole = render_neurons.plan(network, layer.name)
         pages = [
             layer_pages.plan_page(network, layer, page + 1)
-            for page in range(layer_pages.pages_of(layer))
+            for page in range(layer_pages.page_count(layer))
         ]
         assert {it.key for it in whole.parts()} == {it.key for page in pages for it in page.parts()}
 

@@ -189,7 +189,7 @@ def test_on_ray_it_is_the_same_even_if_a_worker_is_killed(tmp_path: Path) -> Non
     with started(line, stderr=subprocess.PIPE) as process:
         began = time.monotonic()
         while process.poll() is None and time.monotonic() - began < 200:
-            for worker in processes(process.pid, "ray::_look") if not killed else ():
+            for worker in processes(process.pid, "ray::_index_shard") if not killed else ():
                 time.sleep(0.3)
                 os.kill(worker, signal.SIGKILL)
                 killed += 1

@@ -21,7 +21,8 @@ from explorer.cli import run_job
 from explorer.gallery.queries import Gallery
 from explorer.jobs import processes, worker
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import ROOT
@@ -80,7 +81,7 @@ def test_neurons_are_a_job_that_stands_in_the_gallery(store: Store) -> None:
     (entry,) = json.loads(run("gallery", "--json").stdout)
     assert entry["id"] == key[:8] and entry["pictures"] == 3
     assert entry["what"] == "sketchnet relu2a, neurons 0-2"
-    assert worker.Claims(store).claims() == []
+    assert worker.Claims(store).claiming_workers() == []
     assert list((store.path.parent / "workers").iterdir()) == []
 
 
@@ -112,7 +113,7 @@ def test_an_interrupt_keeps_what_is_finished(store: Store) -> None:
     assert f"stopped at 50%; `resume {key[:8]}` goes on" in said
     job = Jobs(store).get(key)
     assert job is not None and job.state == "cancelled"
-    assert worker.Claims(store).claims() == [] and len(finished(store)) == 1
+    assert worker.Claims(store).claiming_workers() == [] and len(finished(store)) == 1
     kept = store.get(finished(store)[0])
     second = run("neurons", "sketchnet", *SLOW, "--json")
     report = json.loads(second.stdout)
@@ -162,7 +163,7 @@ def test_a_cancel_from_elsewhere_stops_a_running_command(store: Store) -> None:
         patience = 1.5 * crowding()
         done = run("cancel", key[:8])
         assert done.returncode == 0 and "stopped sketchnet relu2a, neuron 0" in done.stderr
-        while Claims(store).claims():
+        while Claims(store).claiming_workers():
             time.sleep(0.02)
         heard = time.time()
         _, said = process.communicate(timeout=PATIENCE)
@@ -190,7 +191,7 @@ def test_a_cancel_is_heard_in_the_middle_of_a_long_step(
     with pytest.raises(ExplorerError, match="this was stopped"):
         run_job.run_job(store, job)
     assert time.monotonic() - started[0] < 5  # a second, and a busy machine
-    assert Claims(store).claims() == []
+    assert Claims(store).claiming_workers() == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are for POSIX systems")
@@ -199,7 +200,7 @@ def test_two_processes_share_a_job_and_one_leaves_it_to_the_other(store: Store) 
     long = ("neurons", "sketchnet", *SLOW[:-1], "9000")
     with speaking(*long) as one, speaking(*long) as two:
         deadline = time.monotonic() + PATIENCE
-        while len(Claims(store).claims()) < 2:
+        while len(Claims(store).claiming_workers()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         one.send_signal(signal.SIGINT)

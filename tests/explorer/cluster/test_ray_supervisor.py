@@ -1,4 +1,4 @@
-"""Jobs on a real Ray of two processors: finished, cancelled, killed, resumed; a cluster lost."""
+"""Tests of jobs on Ray with two processors: finished, cancelled, killed, resumed, lost."""
 
 import importlib.util
 import json
@@ -23,9 +23,10 @@ from core.recipes.neuron import NeuronRecipe
 from core.sketchnet import model as sketchnet
 from explorer import engine
 from explorer.cluster import ray_supervisor
-from explorer.cluster.ray_supervisor import RaySupervisor, Share, share
+from explorer.cluster.ray_supervisor import Allocation, RaySupervisor, allocate
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.jobs.processes import dead_workers
 from explorer.paths import home
 from explorer.rendering import render_recipe
@@ -36,10 +37,10 @@ needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
     reason="ray is not installed: pip install -r requirements-cluster.txt",
 )
-# Ray and PyTorch take long to start where many tests share few processors.
+# Ray and PyTorch start slowly when many tests share few processors.
 START_SECONDS = 120
 TURN_SECONDS = 90
-# So many steps are done at once, so many take seconds, and so many are not waited for.
+# Numbers of steps that take no time, seconds, and longer than any test.
 SHORT, LONG, ENDLESS = 20, 1000, 10_000
 
 
@@ -52,13 +53,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture(autouse=True)
 def _two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let Ray see two processors, and keep what it writes away from whoever runs the test."""
+    """Set up Ray with two processors, and with a temporary folder of its own."""
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", json.dumps({"CPU": 2}))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    # By default Ray's workers give way to everything else that a busy machine does.
+    # By default Ray's workers have a low priority, which makes them slow on a busy machine.
     monkeypatch.setenv("RAY_worker_niceness", "0")
-    # The paths of Ray's sockets must be short; its last processes end a little after the rest.
+    # The paths of Ray's sockets must be short. Ray's last processes end a little after the others.
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
         yield
@@ -72,7 +73,7 @@ def recipe(seed: int, steps: int = SHORT, path: Path | None = None) -> NeuronRec
 
 
 def wait(condition: Callable[[], object], seconds: float = TURN_SECONDS) -> float:
-    """Wait until something holds, and tell how long that took."""
+    """Wait until a condition holds, and return the seconds that this took."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "this took too long"
@@ -97,7 +98,7 @@ def moving(jobs: Jobs, key: str, seconds: float = TURN_SECONDS) -> None:
 
 
 def processes(ancestor: int, what: str) -> list[int]:
-    """List the processes below one whose command line holds some words."""
+    """Return the descendants of a process whose command line contains some words."""
     listed = subprocess.run(
         ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
@@ -129,7 +130,7 @@ def test_jobs_on_this_machine(
     monkeypatch.setenv("EXPLORER_WORKERS", "2")
     jobs = Jobs(store)
     with running(store) as supervisor:
-        beside = jobs.submit(recipe(8)).key  # so that both workers have loaded the network
+        beside = jobs.submit(recipe(8)).key  # afterwards both workers have loaded the network
         _same_as_here(jobs, recipe(1))
         assert finished(jobs, beside, START_SECONDS).state == "done"
         _own_checkpoint(jobs, tmp_path / "own.safetensors")
@@ -139,11 +140,11 @@ def test_jobs_on_this_machine(
         moving(jobs, stopped)
     assert state(jobs, stopped).state == "interrupted"
     assert "closed" in state(jobs, stopped).message
-    assert Claims(store).claims() == []
+    assert Claims(store).claiming_workers() == []
 
 
 def _same_as_here(jobs: Jobs, asked: NeuronRecipe, own: Path | None = None) -> None:
-    """The pictures are those that one thread makes here, bit for bit."""
+    """The pictures are bit for bit those that one thread renders in this process."""
     key = jobs.submit(asked).key
     assert finished(jobs, key, START_SECONDS).state == "done", state(jobs, key).message
     here = {
@@ -153,7 +154,7 @@ def _same_as_here(jobs: Jobs, asked: NeuronRecipe, own: Path | None = None) -> N
 
 
 def _own_checkpoint(jobs: Jobs, path: Path) -> None:
-    """Weights of one's own get to where they are needed, and bad ones say what is wrong."""
+    """A user's own weights are sent to the task, and damaged ones fail with an explanation."""
     weights = load_file(sketchnet.WEIGHTS)
     save_file({name: it * 1.1 if it.ndim == 4 else it for name, it in weights.items()}, path)
     asked = recipe(1, path=path)
@@ -169,25 +170,25 @@ def _own_checkpoint(jobs: Jobs, path: Path) -> None:
 
 
 def _progress_and_cancel(jobs: Jobs) -> None:
-    """A job is seen to go on, stops within a second, and what is there stays."""
+    """A job reports progress, stops within a second of a cancel, and keeps its results."""
     key = jobs.submit(recipe(2, ENDLESS)).key
     wait(lambda: jobs.previews(key))
     assert 0 < state(jobs, key).fraction < 1
     assert set(jobs.previews(key)) == {0, 1}
     patience = crowding()
     jobs.cancel(key)
-    assert wait(lambda: not Claims(jobs.store).claims()) < patience
+    assert wait(lambda: not Claims(jobs.store).claiming_workers()) < patience
     assert state(jobs, key).state == "cancelled"
     assert set(jobs.previews(key)) == {0, 1}
 
 
 def _one_of_two_killed(jobs: Jobs, supervisor: RaySupervisor) -> None:
-    """What it was at fails, what another is at and what waits is done, and it can be resumed."""
+    """The job of a killed task fails and can be resumed; running and waiting jobs are finished."""
     assert supervisor.process is not None
     first = jobs.submit(recipe(3, LONG)).key
     moving(jobs, first)
-    (victim,) = processes(supervisor.process, "ray::_work")
-    # It stands still, wherever it is, until another has begun, which may have to start first.
+    (victim,) = processes(supervisor.process, "ray::_render")
+    # Stop the victim's process, so that it does not finish before the other task has started.
     os.kill(victim, signal.SIGSTOP)
     second = jobs.submit(recipe(4, LONG)).key
     third = jobs.submit(recipe(5)).key
@@ -203,7 +204,7 @@ def _one_of_two_killed(jobs: Jobs, supervisor: RaySupervisor) -> None:
 
 @contextmanager
 def head(port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start a cluster as somebody would who has one."""
+    """Start a cluster with the command ``ray start``, as its owner would."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--port", str(port), "--num-cpus", "2", "--disable-usage-stats"]
     command += ["--include-dashboard", "false"]
@@ -233,7 +234,7 @@ from pathlib import Path
 from explorer import engine
 from explorer.store.results import Store
 
-server = engine.start(Store(Path(sys.argv[1]), shipped=()))
+server = engine.create_engine(Store(Path(sys.argv[1]), shipped=()))
 server.start()
 while True:
     time.sleep(0.1)
@@ -256,8 +257,8 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
     with ExitStack() as stack:
         cluster_process = stack.enter_context(head(port))
         _kill_server(jobs, key)
-        assert state(jobs, key).state == "running"  # as far as anybody has seen
-        server = engine.start_engine(store)
+        assert state(jobs, key).state == "running"  # nothing has noticed the death yet
+        server = engine.create_engine(store)
         assert isinstance(server, RaySupervisor)
         server.start()
         stack.callback(server.stop)
@@ -276,7 +277,7 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
 
 
 def _kill_server(jobs: Jobs, key: str) -> None:
-    """Kill a server and the process that talks to Ray for it in the middle of a job."""
+    """Kill a server and its process that sends jobs to Ray in the middle of a job."""
     command = [sys.executable, "-c", SERVER, str(jobs.store.path)]
     with started(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
@@ -284,33 +285,33 @@ def _kill_server(jobs: Jobs, key: str) -> None:
         moving(jobs, key, START_SECONDS)
         server.kill()
         os.kill(speaker, signal.SIGKILL)
-    (name,) = {name for name, _ in Claims(jobs.store).claims()}
+    (name,) = {name for name, _ in Claims(jobs.store).claiming_workers()}
     wait(lambda: dead_workers(jobs.store, [name]))
 
 
 @pytest.mark.parametrize(
     ("machines", "workers", "expected"),
     [
-        ([{"CPU": 2.0}], None, Share(2, 1, 0)),
-        ([{"CPU": 8.0}], "2", Share(2, 4, 0)),
-        ([{"CPU": 4.0}, {"CPU": 4.0}], "1", Share(1, 4, 0)),
-        ([{"CPU": 4.0}, {"CPU": 2.0}], "2", Share(2, 2, 0)),
-        ([{"CPU": 4.0}], "9", Share(9, 1, 0)),
-        ([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], None, Share(3, 8, 3)),
-        ([{"CPU": 1000.0}], None, Share(64, 15, 0)),
-        ([{"memory": 1.0}], None, Share(0, 1, 0)),
+        ([{"CPU": 2.0}], None, Allocation(2, 1, 0)),
+        ([{"CPU": 8.0}], "2", Allocation(2, 4, 0)),
+        ([{"CPU": 4.0}, {"CPU": 4.0}], "1", Allocation(1, 4, 0)),
+        ([{"CPU": 4.0}, {"CPU": 2.0}], "2", Allocation(2, 2, 0)),
+        ([{"CPU": 4.0}], "9", Allocation(9, 1, 0)),
+        ([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], None, Allocation(3, 8, 3)),
+        ([{"CPU": 1000.0}], None, Allocation(64, 15, 0)),
+        ([{"memory": 1.0}], None, Allocation(0, 1, 0)),
     ],
 )
 def test_a_cluster_is_shared_out(
     machines: list[dict[str, float]],
     workers: str | None,
-    expected: Share,
+    expected: Allocation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("EXPLORER_WORKERS", raising=False)
     if workers is not None:
         monkeypatch.setenv("EXPLORER_WORKERS", workers)
-    assert share(machines) == expected
+    assert allocate(machines) == expected
 
 
 @pytest.mark.parametrize(

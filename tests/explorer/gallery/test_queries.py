@@ -1,4 +1,4 @@
-"""The gallery on a real store: what stands in it, and how it is searched, kept and thrown away."""
+"""Tests of the gallery on a real store: entries, search, pictures, export, deleting."""
 
 import io
 import json
@@ -15,9 +15,11 @@ from core.errors import ExplorerError
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.gallery import queries, zip_export
+from explorer.gallery.pictures import recipe_settings
 from explorer.gallery.queries import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import UNASKED, Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import UNASKED, Jobs
 from explorer.store.results import Store, StoredPicture
 from explorer.ui.gallery import entry as gallery_entry
 from tests.conftest import Clock
@@ -27,7 +29,7 @@ EVERYTHING = Search()
 
 @pytest.fixture
 def shipped(tmp_path: Path) -> Path:
-    """A store that came with the project: one result, lossy."""
+    """Create a shipped store with one lossy result."""
     path = tmp_path / "shipped.sqlite3"
     store = Store(path, shipped=())
     part = recipe(seed=100)
@@ -71,7 +73,7 @@ def make(
     parts: int | None = None,
     dead: Callable[[int], bool] = lambda unit: False,
 ) -> Job:
-    """Ask for something and finish all of it, or some parts."""
+    """Submit a recipe, and finish all or some of its parts."""
     found.jobs.submit(asked, "me")
     claims = Claims(found.jobs.store, found.jobs._clock)
     done = 0
@@ -93,7 +95,7 @@ def keys(jobs: list[Job]) -> list[str]:
 
 
 def units(found: Gallery, job: Job) -> list[int]:
-    return [it.part for it in found.places(job)]
+    return [it.part for it in found.picture_refs(job)]
 
 
 def test_what_was_made_last_comes_first(found: Gallery, clock: Clock) -> None:
@@ -132,8 +134,8 @@ def test_a_sketch_is_something_to_show(found: Gallery) -> None:
     claims.report(claim, 1, 2, {5: b"five", 3: b"three"})
     claims.fail(claim, "there is not enough memory")
     assert keys(found.entries(EVERYTHING)) == [asked.key]
-    shown = found.cover(get(found, asked), 4)
-    assert [(it.place.part, it.image, it.exact) for it in shown] == [
+    shown = found.cover_pictures(get(found, asked), 4)
+    assert [(it.ref.part, it.image, it.exact) for it in shown] == [
         (3, b"three", False),
         (5, b"five", False),
     ]
@@ -148,9 +150,9 @@ def test_it_is_searched_by_everything(found: Gallery) -> None:
     found.star(second, True)
 
     def search(**wanted: object) -> set[str]:
-        looked = Search(**wanted)  # type: ignore[arg-type]
-        listed = keys(found.entries(looked))
-        assert found.count(looked) == len(listed)
+        query = Search(**wanted)  # type: ignore[arg-type]
+        listed = keys(found.entries(query))
+        assert found.count(query) == len(listed)
         return set(listed)
 
     assert search(kind="neurons") == {first, second, third}
@@ -180,32 +182,32 @@ def test_pictures_stand_in_the_recipes_order_and_sketches_last(found: Gallery) -
     assert claim is not None
     claims.report(claim, 1, 2, {2: b"two", 7: b"seven"})
     assert units(found, job) == [*backwards[:BATCH], 7, 2]
-    shown = found.look(found.places(job)[BATCH - 1 :])
-    assert [it.place.part for it in shown] == [BATCH, 7, 2]
+    shown = found.read_pictures(found.picture_refs(job)[BATCH - 1 :])
+    assert [it.ref.part for it in shown] == [BATCH, 7, 2]
     assert [it.exact for it in shown] == [True, False, False]
 
 
 def test_a_cover_prefers_living_neurons_and_reads_few(found: Gallery) -> None:
     job = make(found, recipe(parts=4), dead=lambda unit: unit in (0, 2))
     read: list[int] = []
-    look = found.look
-    found.look = lambda places: read.append(len(places)) or look(places)  # type: ignore
-    assert [it.place.part for it in found.cover(job, 4)] == [1, 3, 4, 5]
+    read_pictures = found.read_pictures
+    found.read_pictures = lambda refs: read.append(len(refs)) or read_pictures(refs)  # type: ignore
+    assert [it.ref.part for it in found.cover_pictures(job, 4)] == [1, 3, 4, 5]
     assert read == [4, 4]
     hopeless = make(found, recipe(parts=4, seed=1), dead=lambda unit: True)
-    assert [it.place.part for it in found.cover(hopeless, 4)] == [0, 1, 2, 3]
+    assert [it.ref.part for it in found.cover_pictures(hopeless, 4)] == [0, 1, 2, 3]
     assert sum(read) == 8 + 12
 
 
 def test_names_are_bounded_and_plain(found: Gallery) -> None:
     job = make(found, recipe(layer="features.7"))
-    assert "features.7" in queries.picture_title(job)
+    assert "features.7" in queries.entry_title(job)
     found.rename(job.key, "\u202e Eyes \n")
-    assert queries.picture_title(get(found, recipe(layer="features.7"))) == "Eyes"
+    assert queries.entry_title(get(found, recipe(layer="features.7"))) == "Eyes"
     with pytest.raises(ExplorerError, match="has 81 characters"):
         found.rename(job.key, "x" * (TITLE_AT_MOST + 1))
     found.rename(job.key, "")
-    assert "features.7" in queries.picture_title(get(found, recipe(layer="features.7")))
+    assert "features.7" in queries.entry_title(get(found, recipe(layer="features.7")))
 
 
 def test_what_is_deleted_comes_back(found: Gallery) -> None:
@@ -216,7 +218,7 @@ def test_what_is_deleted_comes_back(found: Gallery) -> None:
         found.find(job.id)
     found.restore([job.key])
     assert keys(found.entries(EVERYTHING)) == [job.key]
-    assert len(found.places(job)) == BATCH
+    assert len(found.picture_refs(job)) == BATCH
 
 
 def test_deleting_stops_what_nobody_else_waits_for(found: Gallery) -> None:
@@ -279,9 +281,9 @@ def test_an_open_job_is_never_purged(found: Gallery, clock: Clock) -> None:
 
 def test_a_hundred_pictures_are_found_without_reading_them(found: Gallery) -> None:
     job = make(found, recipe(parts=8))
-    places = found.places(job)
-    assert len(places) == 8 * BATCH
-    assert [it.place.part for it in found.look(places[100:104])] == [100, 101, 102, 103]
+    refs = found.picture_refs(job)
+    assert len(refs) == 8 * BATCH
+    assert [it.ref.part for it in found.read_pictures(refs[100:104])] == [100, 101, 102, 103]
 
 
 def test_a_zip_holds_pictures_recipes_and_a_list(found: Gallery, clock: Clock) -> None:
@@ -310,7 +312,7 @@ def test_pictures_that_came_with_loss_are_not_called_exact(found: Gallery) -> No
     job = found.jobs.submit(recipe(seed=100))
     assert job.state == "done"
     assert keys(found.entries(EVERYTHING)) == [job.key]
-    assert len(found.cover(job, 4)) == 4
+    assert len(found.cover_pictures(job, 4)) == 4
     zipped = zipfile.ZipFile(io.BytesIO(zip_export.write_zip(found, [job])))
     (entry,) = json.loads(zipped.read("manifest.json"))["entries"]
     assert {it["exact"] for it in entry["pictures"]} == {False}
@@ -321,7 +323,7 @@ def test_pictures_that_came_with_loss_are_not_called_exact(found: Gallery) -> No
 
 def test_too_much_for_one_zip_is_refused(found: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     job = make(found, recipe())
-    monkeypatch.setattr(zip_export, "BYTES_AT_MOST", found.weight([job]) - 1)
+    monkeypatch.setattr(zip_export, "BYTES_AT_MOST", found.total_bytes([job]) - 1)
     with pytest.raises(ExplorerError, match="too much for one zip"):
         zip_export.write_zip(found, [job])
     with pytest.raises(ExplorerError, match="too many"):
@@ -333,8 +335,8 @@ def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
     with found.jobs.store.transaction() as connection:
         connection.execute("UPDATE jobs SET recipe = json_set(recipe, '$.version', 0)")
     job = get(found, recipe())
-    assert queries.picture_title(job) == "tiny 3 neurons"
-    assert queries.recipe_settings(job)["steps"] == 2
+    assert queries.entry_title(job) == "tiny 3 neurons"
+    assert recipe_settings(job)["steps"] == 2
     assert units(found, job) == list(range(BATCH))
 
 
@@ -363,11 +365,11 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
     assert set(store.pictures(asked)) == {0, 1, 2}
     found.jobs.cancel(asked.key)
     job = found.find(asked.key)
-    places = found.places(job)
-    assert [(it.number, it.part, it.finished) for it in places] == [
+    refs = found.picture_refs(job)
+    assert [(it.number, it.part, it.finished) for it in refs] == [
         (0, 0, True), (1, 0, True), (2, 0, True), (3, 0, False)
     ]  # fmt: skip
-    assert [it.place.result for it in found.look(places)] == [it.key for it in asked.parts()]
+    assert [it.ref.result for it in found.read_pictures(refs)] == [it.key for it in asked.parts()]
     with zipfile.ZipFile(io.BytesIO(zip_export.write_zip(found, [job]))) as file:
         saved = [name for name in file.namelist() if name.endswith(".png")]
     assert [name[-8:] for name in saved] == ["0000.png", "0001.png", "0002.png"]

@@ -1,4 +1,4 @@
-"""Jobs and claims: joined, answered, shared out in turns, cancelled, lost; by our own clock."""
+"""Tests of jobs and claims with a fake clock: joining, results, turns, cancelling, dead workers."""
 
 import sqlite3
 import threading
@@ -12,7 +12,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.jobs import job_queue as queue
 from explorer.jobs.claims import Claim, Claims
-from explorer.jobs.job_queue import ASKED, UNASKED, Busy, Jobs
+from explorer.jobs.job_queue import ASKED, UNASKED, Jobs, QueueFull
 from explorer.jobs.worker import gather_inputs
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
@@ -38,7 +38,7 @@ def claims(store: Store, clock: Clock) -> Claims:
 
 
 def recipe(parts: int = 1, seed: int = 0) -> NeuronRecipe:
-    """A recipe of so many parts, each of as many units as climb together."""
+    """Return a recipe with some number of parts, each with a full batch of units."""
     units = tuple(range(parts * BATCH))
     return NeuronRecipe("tiny", "0123456789abcdef", seed, layer="3", units=units, size=16, steps=2)
 
@@ -53,7 +53,7 @@ def finish(claims: Claims, claim: Claim | None, seconds: float = 1.0) -> None:
 
 
 def work_off(claims: Claims) -> list[str]:
-    """Finish all there is, and list the jobs in the order in which their parts were worked on."""
+    """Finish all parts, and return the jobs in the order in which their parts were claimed."""
     order = []
     while (claim := claims.claim("w")) is not None:
         order.append(claim.job)
@@ -72,7 +72,7 @@ def test_a_job_from_asking_to_the_last_part(jobs: Jobs, claims: Claims, clock: C
     claims.report(first, 50, 100, {3: b"half"}, "{}")
     job = jobs.get(asked.key)
     assert job is not None
-    # Half of one of two parts took 10 seconds, so the other three halves take 30.
+    # Half of one of the two parts took 10 seconds, so the other three halves take 30.
     assert (job.state, job.fraction, job.seconds_left) == ("running", 0.25, 30.0)
     assert (jobs.previews(asked.key), jobs.history(asked.key)) == ({3: b"half"}, "{}")
     clock.now += 10
@@ -140,7 +140,7 @@ def test_frames_are_made_one_after_the_other(jobs: Jobs, claims: Claims) -> None
     for number, part in enumerate(parts):
         claim = claims.claim("w")
         assert claim is not None and claim.recipe == part
-        assert claims.claim("v") is None  # nobody can make the next one yet
+        assert claims.claim("v") is None  # the next frame needs this one
         given = gather_inputs(jobs.store, part)
         before = {parts[number - 1].key: b"frame %d" % (number - 1)} if number else {}
         assert given == {PNG: b"picture", **before}
@@ -163,7 +163,7 @@ def test_frames_that_are_there_are_kept(jobs: Jobs, claims: Claims) -> None:
     jobs.resume(asked.key)
     again = claims.claim("w")
     assert again is not None and again.recipe == asked.parts()[1]
-    # Another film goes on meanwhile.
+    # The frames of another film can be claimed meanwhile.
     jobs.submit(film(2, seed=1))
     other = claims.claim("v")
     assert other is not None and other.recipe == film(2, seed=1).parts()[0]
@@ -183,7 +183,7 @@ def test_visitors_take_turns_part_by_part(jobs: Jobs, claims: Claims, clock: Clo
         assert claim is not None
         order.append(claim.job)
         finish(claims, claim)
-    # Whoever was never served comes first, and of one visitor's jobs the older one.
+    # Visitors whose jobs were never claimed come first; of one visitor's jobs, the oldest.
     assert order == [long.key, short.key, *[long.key] * 3, *[other.key] * 2]
 
 
@@ -205,12 +205,12 @@ def test_what_nobody_asked_for_gives_way(jobs: Jobs, claims: Claims) -> None:
     filling, asked = recipe(2, seed=1), recipe(1, seed=2)
     jobs.submit(filling, "me", UNASKED)
     claim = claims.claim("w")
-    assert claim is not None and claims.wanted(claim)
+    assert claim is not None and claims.should_continue(claim)
     jobs.submit(asked, "me", ASKED)
-    assert not claims.wanted(claim)
+    assert not claims.should_continue(claim)
     claims.release(claim)
     assert work_off(claims) == [asked.key, filling.key, filling.key]
-    # Whoever asks for it later makes it as urgent as any.
+    # A later submission with a smaller rank lowers the rank of the job.
     jobs.submit(recipe(seed=3), "me", UNASKED)
     assert jobs.submit(recipe(seed=3), "you", ASKED).rank == ASKED
 
@@ -220,11 +220,11 @@ def test_a_cancelled_job_keeps_what_is_there(jobs: Jobs, claims: Claims) -> None
     jobs.submit(asked, "me")
     finish(claims, claims.claim("w"))
     claim = claims.claim("w")
-    assert claim is not None and claims.wanted(claim)
+    assert claim is not None and claims.should_continue(claim)
     claims.report(claim, 1, 2, {BATCH: b"half"})
     assert jobs.cancel(asked.key, "me").state == "cancelled"
-    assert not claims.wanted(claim)
-    assert claims.claims() == [("w", False)]
+    assert not claims.should_continue(claim)
+    assert claims.claiming_workers() == [("w", False)]
     claims.release(claim)
     assert claims.claim("w") is None
     assert set(jobs.store.pictures(asked)) == set(range(BATCH))
@@ -242,7 +242,7 @@ def test_a_job_that_others_watch_goes_on(jobs: Jobs, clock: Clock) -> None:
     jobs.resume(key, "me")
     jobs.watch(key, "you")
     clock.now += queue.WATCHING_SECONDS + 1
-    assert jobs.cancel(key, "me").state == "cancelled"  # you have not looked for long
+    assert jobs.cancel(key, "me").state == "cancelled"  # "you" has not watched it for long
     jobs.resume(key, "me")
     jobs.watch(key, "you")
     assert jobs.cancel(key).state == "cancelled"  # for everybody
@@ -273,9 +273,9 @@ def test_a_shared_part_goes_on_for_the_job_that_still_wants_it(jobs: Jobs, claim
     claim = claims.claim("w")
     assert claim is not None and claim.job == recipe(1).key
     jobs.cancel(recipe(1).key)
-    assert claims.wanted(claim)
+    assert claims.should_continue(claim)
     jobs.cancel(recipe(2).key)
-    assert not claims.wanted(claim)
+    assert not claims.should_continue(claim)
 
 
 def test_a_failure_ends_its_job_and_no_other(jobs: Jobs, claims: Claims) -> None:
@@ -311,12 +311,12 @@ def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
     states = {it.key: (it.state, it.message) for it in jobs.select("")}
     assert lost[0] is not None and lost[1] is not None
     assert states[lost[0].job] == ("interrupted", "closed")
-    assert claims.claims() == []
+    assert claims.claiming_workers() == []
     assert [states[key][0] for key in keys].count("waiting") == 2
-    # What a lost worker still says is not heard.
+    # Reports of a worker whose claim was deleted are ignored.
     claims.report(lost[0], 9, 10, {0: b"late"})
     assert jobs.previews(lost[0].job) == {}
-    assert not claims.wanted(lost[0])
+    assert not claims.should_continue(lost[0])
 
 
 def test_a_long_queue_says_busy(jobs: Jobs, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,10 +324,10 @@ def test_a_long_queue_says_busy(jobs: Jobs, clock: Clock, monkeypatch: pytest.Mo
     for seed in range(3):
         clock.now += 1
         assert jobs.submit(recipe(seed=seed), f"v{seed}").before == seed
-    with pytest.raises(Busy, match="busy: 3 jobs wait already"):
+    with pytest.raises(QueueFull, match="busy: 3 jobs wait already"):
         jobs.submit(recipe(seed=3), "v3")
     assert jobs.get(recipe(seed=3).key) is None
-    assert jobs.submit(recipe(seed=1), "v3").before == 1  # joining needs no room
+    assert jobs.submit(recipe(seed=1), "v3").before == 1  # joining is allowed
 
 
 def test_a_job_is_found_by_its_first_digits(jobs: Jobs) -> None:

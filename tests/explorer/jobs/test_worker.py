@@ -1,4 +1,4 @@
-"""Workers: what becomes of a part in their hands, and of the worker processes that are killed."""
+"""Tests of workers: finished, failed and cancelled parts, and killed worker processes."""
 
 import os
 import re
@@ -18,7 +18,8 @@ from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer.jobs import supervisor, worker
-from explorer.jobs.job_queue import Job, Jobs
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import Jobs
 from explorer.jobs.processes import dead_workers, hold_lock
 from explorer.jobs.supervisor import Supervisor
 from explorer.jobs.worker import Worker
@@ -27,7 +28,7 @@ from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
 from tests.explorer.commands import crowding, started
 
-# A worker process imports PyTorch first, on a machine that does much else.
+# A worker process first imports PyTorch, which is slow on a busy machine.
 PATIENCE = 90.0
 
 
@@ -44,7 +45,7 @@ def recipe(parts: int = 1, seed: int = 0) -> NeuronRecipe:
 
 
 def until(jobs: Jobs, key: str, met: Callable[[Job], bool]) -> Job:
-    """Wait until a job is as wanted."""
+    """Wait until a job fulfils a condition."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         job = jobs.get(key)
@@ -68,7 +69,7 @@ def test_a_worker_does_all_parts_and_tells_what_it_does(store: Store) -> None:
     key = Jobs(store).submit(recipe(2)).key
     told: list[int] = []
     made = Worker(store, "w", calm, lambda claim, update: told.append(update.done))
-    assert made.turn() and made.turn() and not made.turn()
+    assert made.run_next_part() and made.run_next_part() and not made.run_next_part()
     job = Jobs(store).get(key)
     assert job is not None and job.state == "done"
     assert told == [1, 2, 1, 2]
@@ -91,7 +92,7 @@ def test_inputs_and_checkpoint_reach_the_work(
         seen.extend([checkpoint, dict(inputs)])
         return calm(asked, checkpoint, inputs)
 
-    assert Worker(store, "w", note).turn()
+    assert Worker(store, "w", note).run_next_part()
     assert seen == [tmp_path / "own.safetensors", {"ab" * 16: b"\x89PNG input"}]
 
 
@@ -116,11 +117,11 @@ def test_a_part_that_cannot_be_made_fails_its_job(
         yield Update(1, 2)
         raise error
 
-    assert Worker(store, "w", broken).turn()
+    assert Worker(store, "w", broken).run_next_part()
     job = Jobs(store).get(key)
     assert job is not None and job.state == "failed"
     assert re.search(words, job.message)
-    assert not Worker(store, "w", broken).turn()
+    assert not Worker(store, "w", broken).run_next_part()
 
 
 def test_a_cancel_stops_between_two_steps_and_closes_the_work(store: Store) -> None:
@@ -140,7 +141,7 @@ def test_a_cancel_stops_between_two_steps_and_closes_the_work(store: Store) -> N
         finally:
             closed.append(True)
 
-    assert Worker(store, "w", long).turn()
+    assert Worker(store, "w", long).run_next_part()
     assert len(steps) <= 5 and closed == [True]
     job = jobs.get(key)
     assert job is not None and job.state == "cancelled"
@@ -156,7 +157,7 @@ def test_an_interrupt_lets_go_of_the_part(store: Store) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Worker(store, "w", interrupted).turn()
+        Worker(store, "w", interrupted).run_next_part()
     job = Jobs(store).get(key)
     assert job is not None and job.state == "waiting"
 
@@ -184,7 +185,7 @@ def test_updates_throttle_sketches_and_end_with_replayable_pictures(
     assert [sorted(it.previews) for it in every] == [[1, 3]] * 6 + [[]]
     assert [it.part for it in every[-1].pictures] == [3, 1]
     monkeypatch.setattr(render_recipe, "PREVIEW_SECONDS", 1000.0)
-    # The first comes at once.
+    # The first preview comes without delay.
     assert [bool(it.previews) for it in render_recipe.render_updates(asked)] == [True, *[False] * 6]
 
 
@@ -209,14 +210,14 @@ def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
         failed = until(jobs, doomed, lambda job: not job.open)
         assert failed.state == "failed" and "the worker was killed (SIGKILL)" in failed.message
         assert until(jobs, quick, lambda job: not job.open).state == "done"
-        # A step of a picture this large takes longer than a visitor waits for a cancel.
+        # A step of a picture of this size takes longer than PATIENCE_SECONDS.
         slow = jobs.submit(plan(1, 1024, 1000)).key
         until(jobs, slow, lambda job: job.state == "running")
         time.sleep(0.5)
         patience = 1.5 * crowding()
         pressed = time.monotonic()
         jobs.cancel(slow)
-        while running.processes and worker.Claims(store).claims():
+        while running.processes and worker.Claims(store).claiming_workers():
             assert time.monotonic() - pressed < patience
             time.sleep(0.02)
         again = jobs.submit(plan(2, 16, 3, seed=1)).key
@@ -274,7 +275,7 @@ def test_a_killed_server_takes_its_worker_along_and_the_next_one_offers_to_go_on
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process runs; one that ended but was not waited for does not."""
+    """Whether a process is running; a zombie process is not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:

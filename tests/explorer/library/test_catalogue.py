@@ -1,4 +1,4 @@
-"""Networks and collections of a server: added, downloaded, indexed; and what is refused."""
+"""Tests of users' checkpoints, collections, downloads and index tasks, and what is refused."""
 
 import functools
 import http.server
@@ -53,7 +53,7 @@ def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str
     assert len(network.labels) == 5
     assert (network.labels[0] == "a") is (ending == ".safetensors")
     assert server_state.network_infos()[name].ready
-    # Workers find the file by the weights' fingerprint.
+    # Workers find the file by the fingerprint of the weights.
     kept = Store().checkpoint(network.fingerprint)
     assert kept is not None
     assert registry.load(name, kept).fingerprint == network.fingerprint
@@ -122,15 +122,15 @@ def test_collections_are_known_by_name_only(allowed: Path, tmp_path: Path) -> No
     outside = tmp_path / "secret"
     fill(outside, 3)
     (allowed / "way-out").symlink_to(outside)
-    assert list(catalogue.collections()) == ["photos", "photos/birds"]
-    assert catalogue.collection("photos/birds").path == allowed / "birds"
+    assert list(catalogue.list_collections()) == ["photos", "photos/birds"]
+    assert catalogue.find_collection("photos/birds").path == allowed / "birds"
     for name in ("photos/way-out", "../secret", str(outside), "photos/../secret", "photos/.hidden"):
         with pytest.raises(ExplorerError, match="no collection"):
-            catalogue.collection(name)
-    # A link deep inside leads out, too.
+            catalogue.find_collection(name)
+    # A link in a subfolder leads out.
     (allowed / "birds" / "way-out.png").symlink_to(next(outside.iterdir()))
     with pytest.raises(ExplorerError, match="leads out of it"):
-        catalogue.collection("photos/birds")
+        catalogue.find_collection("photos/birds")
 
 
 def test_only_folders_can_be_allowed(tmp_path: Path) -> None:
@@ -138,40 +138,40 @@ def test_only_folders_can_be_allowed(tmp_path: Path) -> None:
         catalogue.configure([tmp_path / "nowhere"])
 
 
-def wait(errand: BackgroundTask | None) -> BackgroundTask:
-    assert errand is not None
+def wait(task: BackgroundTask | None) -> BackgroundTask:
+    assert task is not None
     deadline = time.monotonic() + PATIENCE
-    while errand.open and time.monotonic() < deadline:
+    while task.open and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not errand.open
-    return errand
+    assert not task.open
+    return task
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["failed", "stopped"])
 def test_what_is_over_has_said_why(stopped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page looks once more when an errand is over: words that came later were never shown."""
+    """A page reads a task once more when it has ended: a later message would never be shown."""
     listen = BackgroundTask._listen
 
-    def hard_of_hearing(errand: BackgroundTask) -> None:
+    def slow_listener(task: BackgroundTask) -> None:
         time.sleep(0.5)
-        listen(errand)
+        listen(task)
 
-    monkeypatch.setattr(BackgroundTask, "_listen", hard_of_hearing)
-    errand = (
+    monkeypatch.setattr(BackgroundTask, "_listen", slow_listener)
+    task = (
         BackgroundTask("this", ["--nonsense"])
         if stopped
         else BackgroundTask("nowhere.to.be.found", [])
     )
     if stopped:
-        errand.stop()
-    assert wait(errand).problem.startswith("Stopped" if stopped else "It ended with exit code 1")
+        task.stop()
+    assert wait(task).problem.startswith("Stopped" if stopped else "It ended with exit code 1")
 
 
 def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
     catalogue.start_index(network.name, network.fingerprint, "photos/birds", None)
     out = catalogue.index_file(network.name, network.fingerprint, "photos/birds")
-    done = wait(catalogue.running_task(f"index {out.name}"))
+    done = wait(background_task.latest_task(f"index {out.name}"))
     assert (done.problem, done.done, done.total, done.share) == ("", 12, 12, 1.0)
     from explorer.library import indexes
 
@@ -179,7 +179,7 @@ def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path)
 
 
 class Slow(http.server.SimpleHTTPRequestHandler):
-    """Serves a file bit by bit, so that progress can be seen."""
+    """Serves a file slowly in small blocks, so that there is progress to see."""
 
     def copyfile(self, source: object, outputfile: object) -> None:
         data = source.read()  # type: ignore[attr-defined]
@@ -193,7 +193,7 @@ class Slow(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A server with weights of the name and the hash that torchvision expects, in processes too."""
+    """Serve weights by the name and hash that torchvision expects, in child processes too."""
     import hashlib
 
     folder = tmp_path / "served"
@@ -225,14 +225,14 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str) -> None:
     catalogue.start_download(SMALL)
-    errand = catalogue.running_task(f"fetch {SMALL}")
-    assert errand is not None
+    task = background_task.latest_task(f"fetch {SMALL}")
+    assert task is not None
     seen = set()
-    while errand.open:
-        seen.add(errand.done)
+    while task.open:
+        seen.add(task.done)
         time.sleep(0.02)
-    assert wait(errand).problem == ""
-    assert errand.share == 1.0
+    assert wait(task).problem == ""
+    assert task.share == 1.0
     assert len(seen) > 2, "progress was seen on the way"
     file = Path(os.environ["TORCH_HOME"]) / "hub" / "checkpoints" / published.rsplit("/", 1)[1]
     assert file.is_file()
@@ -243,7 +243,7 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     published: str,
 ) -> None:
     catalogue.start_download(SMALL)
-    stopped = catalogue.running_task(f"fetch {SMALL}")
+    stopped = background_task.latest_task(f"fetch {SMALL}")
     assert stopped is not None
     while stopped.open and not stopped.done:
         time.sleep(0.02)
@@ -251,7 +251,7 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     assert "Stopped" in wait(stopped).problem
     folder = Path(os.environ["TORCH_HOME"]) / "hub" / "checkpoints"
     assert not list(folder.glob("*.pth"))
-    download_task.left_behind(folder / published.rsplit("/", 1)[1])
+    download_task.delete_partial_downloads(folder / published.rsplit("/", 1)[1])
     assert not list(folder.iterdir())
     catalogue.start_download("nonsense")
-    assert "no network nonsense" in wait(catalogue.running_task("fetch nonsense")).problem
+    assert "no network nonsense" in wait(background_task.latest_task("fetch nonsense")).problem

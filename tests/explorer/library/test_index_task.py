@@ -1,4 +1,4 @@
-"""SketchNet's own index, and those that pages use: made in the background, found, chosen."""
+"""Tests of the task that builds SketchNet's index, and of the indexes that pages use."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from core.index import build, reader
 from core.networks import registry
 from core.networks.network import Network
 from explorer.library import background_task, index_task, indexes
-from explorer.library.index_task import IndexTask
+from explorer.library.background_task import BackgroundTask
 from explorer.ui.neuron import dataset_examples
 from tests.core.picture_folders import fill
 from tests.explorer.commands import started
@@ -23,17 +23,21 @@ FEW = "sketchworld:300"
 PATIENCE = 60.0
 
 
-def wait(making: IndexTask) -> None:
+def start(out: Path) -> BackgroundTask:
+    return BackgroundTask(index_task.MODULE, index_task.task_arguments(out))
+
+
+def wait(making: BackgroundTask) -> None:
     deadline = time.monotonic() + PATIENCE
     while making.open and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not making.open
-    time.sleep(0.2)  # for its last words
+    time.sleep(0.2)  # until its last line is read
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the process that makes the index take few drawings, and write often."""
+    """Make the task's process index few drawings and save often."""
     monkeypatch.setattr(index_task, "DRAWINGS", FEW)
     code = (
         "from explorer.library import index_task; index_task.SAVE_SECONDS = 0.0; index_task.main()"
@@ -50,7 +54,7 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
     out = tmp_path / "indexes" / "sketchnet.index"
     killed = 0
     for _ in range(20):
-        making = IndexTask(out)
+        making = start(out)
         deadline = time.monotonic() + PATIENCE
         before = making.done
         while making.open and making.done <= before and time.monotonic() < deadline:
@@ -63,7 +67,7 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
         assert "what was found is kept" in making.problem
         if killed == 3:
             break
-    making = IndexTask(out)
+    making = start(out)
     wait(making)
     assert making.problem == "" and making.done == making.total == 300
     assert killed > 0
@@ -78,13 +82,13 @@ def test_killed_and_begun_again_it_is_the_same_as_made_at_once(few: None, tmp_pa
 
 def test_stopped_it_says_so_and_a_damaged_file_is_made_anew(few: None, tmp_path: Path) -> None:
     out = tmp_path / "indexes" / "sketchnet.index"
-    making = IndexTask(out)
+    making = start(out)
     making.stop()
     wait(making)
     assert making.problem.startswith("Stopped")
     out.parent.mkdir(exist_ok=True)
     out.write_bytes(b"no index")
-    making = IndexTask(out)
+    making = start(out)
     wait(making)
     assert making.problem == "" and reader.open_index(out).count == 300
 
@@ -92,8 +96,10 @@ def test_stopped_it_says_so_and_a_damaged_file_is_made_anew(few: None, tmp_path:
 def test_it_ends_with_the_process_that_wants_it(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from explorer.library.index_task import IndexTask\n"
-        "making = IndexTask(Path(sys.argv[1])); print(making._process.pid, flush=True)\n"
+        "from explorer.library import background_task, index_task\n"
+        "arguments = index_task.task_arguments(Path(sys.argv[1]))\n"
+        "making = background_task.BackgroundTask(index_task.MODULE, arguments)\n"
+        "print(making._process.pid, flush=True)\n"
         "time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "indexes" / "sketchnet.index")]
@@ -112,7 +118,7 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # A process that nobody has waited for yet is there, and does nothing.
+    # A zombie process has ended, but its parent has not waited for it yet.
     return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
 
 

@@ -1,4 +1,4 @@
-"""The pictures that ship: all there, and what their recipes give."""
+"""Tests of the shipped pictures: they are complete, and equal what their recipes render."""
 
 from pathlib import Path
 
@@ -10,10 +10,12 @@ from core.networks import registry
 from core.networks.network import Network
 from core.neurons import render_neurons
 from explorer.prebuilt import pictures as prebuilt_pictures
-from explorer.store.results import NEURONS, STYLES, Store
+from explorer.store.database import NEURONS, STYLES
+from explorer.store.results import Store
 
-# A lossy file and another processor's rounding, which many steps amplify in deep layers, leave a
-# picture this much nearer to itself than to others (0.05 to 0.34 measured).
+# A lossy file differs from a new rendering, and so does rounding on another processor, which many
+# steps amplify in deep layers. The difference must be below this fraction of that to the pictures
+# of other units (0.05 to 0.34 measured).
 NEARER = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Replay: a picture says how it was made, and is made again, bit for bit."""
+"""Tests of replay: a picture contains its recipe, and is rendered again bit for bit."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from explorer.rendering import png_metadata, render_recipe
 from explorer.store.results import Store
 
 RUNNER = CliRunner()
-UNITS = (5, 0, 17, 3, 2, 9, 40, 41, 6, 7, 8, 1, 4, 10, 11, 12, 13)  # two batches, in no order
+UNITS = (5, 0, 17, 3, 2, 9, 40, 41, 6, 7, 8, 1, 4, 10, 11, 12, 13)  # two batches, not sorted
 LAYER = "relu2a"
 
 
@@ -35,11 +35,11 @@ def plan(units: tuple[int, ...] = UNITS) -> NeuronRecipe:
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    """The store in the test's own data folder, with the pictures of a job."""
+    """Return the store in the test's data folder, with the finished pictures of a job."""
     store = Store()
     key = Jobs(store).submit(plan()).key
     made = Worker(store, "w", render_recipe.render_updates)
-    while made.turn(only=key):
+    while made.run_next_part(only=key):
         pass
     yield store
     store.close()
@@ -60,7 +60,7 @@ def save(folder: Path, data: bytes, name: str = "picture.png") -> Path:
 
 
 def retouch(png: bytes) -> bytes:
-    """Change three pixels, by at most nine levels, and leave all that is said of the picture."""
+    """Change three pixels by at most nine levels, and keep the text chunks."""
     picture = Image.open(io.BytesIO(png))
     text = dict(picture.text)  # type: ignore[attr-defined]
     pixels = np.array(picture)
@@ -74,7 +74,7 @@ def test_every_picture_of_the_store_says_how_it_was_made(store: Store) -> None:
     found = store.pictures(plan())
     assert sorted(found) == sorted(UNITS)
     for unit, picture in found.items():
-        recipe, part = png_metadata.read_chunks(picture.image)
+        recipe, part = png_metadata.read_recipe(picture.image)
         assert part == unit
         assert recipe in plan().parts() and unit in getattr(recipe, "units", ())
 
@@ -102,7 +102,7 @@ def test_a_montage_is_made_again_byte_for_byte(store: Store, tmp_path: Path) -> 
     command += ["--size", "16", "--steps", "4", "--out", str(first)]
     done = RUNNER.invoke(cli, command)
     assert done.exit_code == 0, done.output
-    assert png_metadata.read_chunks(first.read_bytes()) == (plan(), None)
+    assert png_metadata.read_recipe(first.read_bytes()) == (plan(), None)
     code, said = run(first, "--out", second, "--json")
     assert code == 0 and json.loads(said)["identical"] is True
     assert second.read_bytes() == first.read_bytes()
@@ -122,9 +122,9 @@ def test_a_picture_that_was_changed_is_told_from_the_one_that_was_made(
 
 def test_other_libraries_are_named(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
-    text = png_metadata.read_text(original)
+    text = png_metadata.read_text_chunks(original)
     older = {**text, png_metadata.SOFTWARE_CHUNK: "torch 2.0.0, torchvision 0.15.0, cpu"}
-    # The same pixels: what it was made with does not matter then, but stands in the report.
+    # With equal pixels, other software does not matter; the report still mentions it.
     same = image_io.encode_png(image_io.open_picture(original), older)
     assert json.loads(run(save(tmp_path, same), "--json")[1])["identical"] is True
     changed = image_io.encode_png(image_io.open_picture(retouch(original)), older)
@@ -135,7 +135,7 @@ def test_other_libraries_are_named(store: Store, tmp_path: Path) -> None:
 def test_a_cut_picture_is_refused(store: Store, tmp_path: Path) -> None:
     original = store.pictures(plan())[13].image
     cut = image_io.open_picture(original).crop((0, 0, 16, 12))
-    file = save(tmp_path, image_io.encode_png(cut, png_metadata.read_text(original)))
+    file = save(tmp_path, image_io.encode_png(cut, png_metadata.read_text_chunks(original)))
     code, words = run(file)
     assert code == 1 and "12 x 16 pixels" in words and "16 x 16" in words
 
@@ -149,7 +149,7 @@ def test_own_weights_are_found_again_or_named(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert run(first) == (0, "identical, bit for bit\n")
     moved = weights.rename(tmp_path / "moved.safetensors")
-    render_recipe._network.cache_clear()
+    render_recipe._load_network.cache_clear()
     code, words = run(first)
     assert code == 1 and "name their file with --weights" in words
     assert run(first, "--weights", moved) == (0, "identical, bit for bit\n")
@@ -158,7 +158,7 @@ def test_own_weights_are_found_again_or_named(tmp_path: Path) -> None:
 
 
 def _other_weights() -> bytes:
-    """SketchNet's weights, every one of them a little smaller."""
+    """Write SketchNet's weights, all of them a little smaller."""
     from safetensors.torch import load_file, save
 
     from core.sketchnet import model as sketchnet
@@ -168,9 +168,9 @@ def _other_weights() -> bytes:
 
 
 def _with_weights(file: Path, digits: str) -> bytes:
-    """The same picture, with a recipe for weights that nobody has."""
+    """Return the same picture with a recipe for weights that do not exist."""
     data = file.read_bytes()
-    recipe, _ = png_metadata.read_chunks(data)
+    recipe, _ = png_metadata.read_recipe(data)
     strange = recipe.to_json().replace(recipe.weights, digits * 8)
     return image_io.encode_png(image_io.open_picture(data), {png_metadata.RECIPE_CHUNK: strange})
 
@@ -193,13 +193,13 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG that says it is huge."""
+    """Return a PNG whose header claims a huge size."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
 def squeezed(megabytes: int) -> bytes:
-    """A PNG whose recipe is a few kilobytes until it is inflated."""
+    """Return a PNG whose recipe has a few kilobytes compressed, but is huge when decompressed."""
     plain = png()
     body = b"recipe\0\0" + zlib.compress(b" " * megabytes * 2**20)
     return plain[:33] + chunk(b"zTXt", body) + plain[33:]
@@ -233,7 +233,7 @@ RECIPE = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,
 )
 def test_bad_files_are_refused_in_one_sentence(data: bytes, words: str) -> None:
     with pytest.raises(ExplorerError, match=words) as refused:
-        png_metadata.read_chunks(data)
+        png_metadata.read_recipe(data)
     assert "\n" not in str(refused.value)
 
 

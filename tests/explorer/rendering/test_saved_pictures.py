@@ -1,4 +1,4 @@
-"""What was saved once stays what it is: recipes keep their keys, and give the same pictures."""
+"""Saved recipes keep their keys, and render the same pictures as when they were saved."""
 
 import json
 from pathlib import Path
@@ -16,23 +16,23 @@ from explorer.rendering import png_metadata, replay
 SAVED = Path(__file__).with_name("saved")
 KEYS: dict[str, str] = json.loads((SAVED / "pictures.json").read_text("utf-8"))
 RECIPES: list[dict[str, str]] = json.loads((SAVED / "recipes.json").read_text("utf-8"))
-# How far another processor's rounding may lead, of 255 levels: the mean over a picture, and over
-# each square of it, as a sheet is mostly paper. Convolutions in float32 instead of bfloat16 lead to
-# 0.8 and 2.1, another seed of noise to 3 to 40.
+# Mean difference, in levels of 255, that another processor's rounding may cause: in a picture, and
+# in each square of it, because a sheet is mostly background. Convolutions in float32 instead of
+# bfloat16 cause 0.8 and 2.1. Another seed of the noise causes 3 to 40.
 LEVELS, LEVELS_OF_SQUARE = 2.0, 4.0
 SQUARE = 16  # pixels
 
 
 def inputs(recipe: Recipe) -> dict[str, bytes]:
-    """The pictures that a recipe starts from; all saved ones start from these two."""
+    """Return the pictures that a recipe starts from; all saved recipes start from these two."""
     ours = (samples.picture("cat"), paintings.picture("swirls"))
     encoded = {image_io.fingerprint(it): image_io.encode_png(it) for it in ours}
     return {name: encoded[name] for name in recipe.inputs}
 
 
-def said(png: bytes) -> dict[str, str]:
-    """All that is said in a picture, but for the versions of libraries."""
-    text = png_metadata.read_text(png)
+def text_chunks(png: bytes) -> dict[str, str]:
+    """Return the text chunks of a picture except for the versions of libraries."""
+    text = png_metadata.read_text_chunks(png)
     assert text.pop(png_metadata.SOFTWARE_CHUNK)
     return text
 
@@ -40,10 +40,10 @@ def said(png: bytes) -> dict[str, str]:
 @pytest.mark.parametrize("name", KEYS)
 def test_a_saved_picture_is_made_again(name: str) -> None:
     saved = (SAVED / name).read_bytes()
-    recipe, part = png_metadata.read_chunks(saved)
+    recipe, part = png_metadata.read_recipe(saved)
     assert recipe.key == KEYS[name]
     made = replay.render_again(recipe, part, inputs=inputs(recipe), device="cpu")
-    assert said(made) == said(saved)
+    assert text_chunks(made) == text_chunks(saved)
     before, now = (image_io.to_tensor(image_io.open_picture(it)) for it in (saved, made))
     assert before.shape == now.shape
     apart = (before - now).abs().mean(1) * 255  # [1, H, W]
@@ -58,5 +58,5 @@ def test_a_recipe_that_was_written_once_keeps_its_key(row: dict[str, str]) -> No
 
 
 def test_every_kind_is_among_them() -> None:
-    saved = {png_metadata.read_chunks((SAVED / name).read_bytes())[0].kind for name in KEYS}
+    saved = {png_metadata.read_recipe((SAVED / name).read_bytes())[0].kind for name in KEYS}
     assert saved == {row["kind"] for row in RECIPES} == set(KINDS)

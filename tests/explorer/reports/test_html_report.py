@@ -1,4 +1,4 @@
-"""Reports that stand by themselves."""
+"""Tests of self-contained HTML reports."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ RUN = CliRunner()
 
 
 class Page(HTMLParser):
-    """What stands in a report."""
+    """Parses what a report contains."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Page(HTMLParser):
 def read(file: Path) -> tuple[str, Page]:
     text = file.read_text("utf-8")
     page = Page(text)
-    # Nothing is fetched, and nothing runs.
+    # The report loads no other file and runs no script.
     assert all(it.startswith("data:image/png;base64,") for it in page.addresses)
     assert page.scripts == ["application/json"]
     assert "@import" not in text and "url(" not in text

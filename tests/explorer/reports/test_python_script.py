@@ -1,4 +1,4 @@
-"""Python from recipes: executed, it makes the very same picture."""
+"""Tests of Python scripts from recipes: when executed, they render exactly the same picture."""
 
 import dataclasses
 import io
@@ -45,7 +45,7 @@ def made(recipe: Recipe, *inputs: Image.Image) -> dict[int, bytes]:
 
 
 def same(recipe: Recipe, part: int | None, *inputs: Image.Image) -> str:
-    """Execute a recipe's program, and compare what it saves with what the app makes."""
+    """Execute the script of a recipe, and compare what it saves with what the app renders."""
     program = python_script.python_script(recipe, part)
     exec(compile(program, "script", "exec"), {})
     wanted = made(recipe, *inputs)

@@ -1,4 +1,4 @@
-"""The store: whole results or none, many processes, and what happens to those killed for real."""
+"""Tests of the store: atomic writes, several processes, killed writers, shipped results."""
 
 import dataclasses
 import os
@@ -79,7 +79,7 @@ def test_shipped_results_are_found_and_never_written(tmp_path: Path, store: Stor
     both.put(other, PICTURES, 3.0)
     both.put(RECIPE, PICTURES[:1], 3.0)
     own = both.get(RECIPE.key)
-    assert own is not None and list(own.pictures) == [2]  # one's own comes first
+    assert own is not None and list(own.pictures) == [2]  # the user's own result comes first
     assert (tmp_path / "shipped.sqlite3").read_bytes() == before
 
 
@@ -124,7 +124,7 @@ def test_all_that_came_along_is_looked_into(store: Store, tmp_path: Path) -> Non
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")
     both = Store(store.path, shipped=files)
-    for _ in range(2):  # Also when its connections are opened anew.
+    for _ in range(2):  # Also after its connections were closed.
         assert both.present([RECIPE.key, other.key]) == {RECIPE.key, other.key}
         assert both.picture(other.key, PICTURES[0].part) is not None
         both.close()
@@ -140,17 +140,17 @@ def test_of_pictures_that_visitors_only_looked_at_the_last_ones_stay(
         dataclasses.replace(RECIPE, image=used, objective="caricature", units=()), PICTURES, 1.0
     )
     for name in (used, job):
-        store.put_sent(name, bytes(10))
+        store.put_upload(name, bytes(10))
     Jobs(store).submit(
         dataclasses.replace(RECIPE, image=job, objective="caricature", units=()), "visitor"
     )
-    store.put_sent(own, bytes(10))
-    store.put_input(own, bytes(10))  # the command line wants it, too
-    store.put_sent(own, bytes(10))
+    store.put_upload(own, bytes(10))
+    store.put_input(own, bytes(10))  # the command line stores it permanently
+    store.put_upload(own, bytes(10))
     for name in looked_at:
-        store.put_sent(name, bytes(15))
+        store.put_upload(name, bytes(15))
     assert [name for name in names if store.input(name)] == [used, job, own, *looked_at[1:]]
-    store.put_sent(looked_at[0], bytes(5))
+    store.put_upload(looked_at[0], bytes(5))
     assert [name for name in names if store.input(name)] == [
         *(used, job, own, looked_at[0], looked_at[2])
     ]
@@ -165,7 +165,7 @@ def test_a_store_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
         old.commit()
     store = Store(path, shipped=())
     assert store.input("ab") == b"\x01"
-    store.put_sent("cd", b"2")
+    store.put_upload("cd", b"2")
     assert store.input("cd") == b"2"
     store.close()
 

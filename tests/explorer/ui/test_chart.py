@@ -35,7 +35,7 @@ def test_squares_and_histograms_give_theirs() -> None:
     square = chart.numbers_of(figures.cosine_matrix(cosines, [1, 0], ["one", "two"]))
     assert square == {"two": {"two": 1.0, "one": 0.25}, "one": {"two": 0.25, "one": 1.0}}
     clickable = figures.cosine_matrix(cosines, [1, 0], ["one", "two"])
-    figures.clickable(clickable, [1, 0], (0, 1), 100)
+    figures.make_clickable(clickable, [1, 0], (0, 1), 100)
     assert chart.numbers_of(clickable) == square
     values = np.array([0.0, 0.0, 1.0, 2.0], np.float32)
     (row,) = chart.numbers_of(figures.histogram(values, {}, "#123456", "drawings")).values()

@@ -1,0 +1,103 @@
+"""A job as the queue describes it: a recipe, its state, and its progress."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.recipes import kinds
+from core.recipes.recipe import Recipe
+
+# The remaining time is estimated once more than this fraction of a job's work is done.
+ESTIMATE_FROM = 0.02
+# Number of a key's digits that are shown to users. Any unambiguous prefix of a key is accepted.
+ID_DIGITS = 8
+
+# Selects what ``job_from_row`` needs from the table ``jobs``; ``:now`` is the current time.
+SNAPSHOT = """
+SELECT key, kind, network, layer, recipe AS json, state, rank, message, queued, ended, spent, title,
+       starred, deleted,
+       (SELECT count(*) FROM parts WHERE job = key) AS parts,
+       (SELECT count(*) FROM parts WHERE job = key AND done) AS finished,
+       (SELECT count(*) FROM parts WHERE job = key AND todo) AS todo,
+       (SELECT count(*) FROM parts WHERE job = key AND todo AND done) AS todone,
+       (SELECT count(*) FROM parts JOIN claims USING (result)
+        WHERE parts.job = key AND NOT parts.done) AS working,
+       (SELECT coalesce(sum(1.0 * claims.done / claims.total), 0.0)
+        FROM parts JOIN claims USING (result)
+        WHERE parts.job = key AND NOT parts.done) AS under_way,
+       (SELECT coalesce(sum(:now - claims.since), 0.0) FROM parts JOIN claims USING (result)
+        WHERE parts.job = key AND NOT parts.done) AS working_seconds,
+       (SELECT count(*) FROM jobs AS other WHERE other.state = 'open'
+        AND (other.rank, other.queued) < (jobs.rank, jobs.queued)) AS before
+FROM jobs
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A snapshot of a job.
+
+    Attributes:
+        key: key of the job's recipe.
+        kind, network, layer: fields of the recipe.
+        json: the recipe as JSON.
+        state: ``waiting``, ``running``, ``done``, ``cancelled``, ``failed`` or ``interrupted``.
+        rank: ``job_queue.ASKED`` or ``job_queue.UNASKED``.
+        message: why the job failed or was interrupted; empty otherwise.
+        queued: when the job was last submitted, in seconds since 1970.
+        ended: when the job ended, in seconds since 1970; None while it is open.
+        spent: seconds of work by released or finished claims since the job was queued.
+        fraction: fraction of the job that is done, from 0 to 1.
+        seconds_left: estimated remaining time in seconds, or None if there is no estimate.
+        before: number of open jobs that are ahead in the queue.
+        title: the name that a user gave the job; empty if none.
+        starred: whether a user starred the job.
+        deleted: when the job was moved to the bin, in seconds since 1970, or None.
+    """
+
+    key: str
+    kind: str
+    network: str
+    layer: str
+    json: str
+    state: str
+    rank: int
+    message: str
+    queued: float
+    ended: float | None
+    spent: float
+    fraction: float
+    seconds_left: float | None
+    before: int
+    title: str
+    starred: bool
+    deleted: float | None
+
+    @property
+    def id(self) -> str:
+        """The first digits of the key, which users see."""
+        return self.key[:ID_DIGITS]
+
+    @property
+    def open(self) -> bool:
+        """Whether the job is waiting or running."""
+        return self.state in ("waiting", "running")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, read from its JSON."""
+        return kinds.read(self.json)
+
+
+def job_from_row(row: dict[str, Any]) -> Job:
+    """Build a job from a row that ``SNAPSHOT`` selects; entries of ``row`` are removed."""
+    counts = ("parts", "finished", "todo", "todone", "working", "under_way", "working_seconds")
+    total, finished, todo, todone, working, under_way, seconds = (row.pop(it) for it in counts)
+    if row["state"] == "open":
+        row["state"] = "running" if working else "waiting"
+    done = todone + under_way
+    left = None
+    if row["state"] in ("waiting", "running") and done > ESTIMATE_FROM * todo:
+        pace = (row["spent"] + seconds) / done
+        left = pace * (todo - done) / max(working, 1)
+    fraction = (finished + under_way) / total
+    return Job(fraction=fraction, seconds_left=left, **{**row, "starred": bool(row["starred"])})
