@@ -8,7 +8,7 @@ import pytest
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
-from explorer.ui import urls
+from explorer.ui import url_codecs, urls
 from tests.conftest import ROOT
 
 
@@ -18,7 +18,7 @@ def recipe(*units: int) -> NeuronRecipe:
 
 
 def test_a_neuron_is_opened_with_its_settings() -> None:
-    page, query = urls.link_to(recipe(3, 5), 5)
+    page, query = url_codecs.link_to(recipe(3, 5), 5)
     assert page == str(ROOT / "pages" / "neuron.py")
     assert query == {
         "network": "tiny",
@@ -31,7 +31,7 @@ def test_a_neuron_is_opened_with_its_settings() -> None:
 
 
 def test_a_recipe_for_one_neuron_is_that_neuron() -> None:
-    assert urls.link_to(recipe(5)) == urls.link_to(recipe(5), 5)
+    assert url_codecs.link_to(recipe(5)) == url_codecs.link_to(recipe(5), 5)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_recipe_for_one_neuron_is_that_neuron() -> None:
 def test_every_picture_of_a_neurons_page_leads_there(
     manner: dict[str, Any], part: int | None, view: str | None, canvas: str | None
 ) -> None:
-    page, query = urls.link_to(replace(recipe(5), **manner), part)
+    page, query = url_codecs.link_to(replace(recipe(5), **manner), part)
     assert page == urls.NEURON
     assert (query["unit"], query.get("view"), query.get("canvas")) == ("5", view, canvas)
 
@@ -56,23 +56,23 @@ def test_every_picture_of_a_neurons_page_leads_there(
 )
 def test_pictures_that_no_page_shows_are_refused(manner: dict[str, Any]) -> None:
     with pytest.raises(ExplorerError, match="no page shows"):
-        urls.link_to(replace(recipe(5), **manner))
+        url_codecs.link_to(replace(recipe(5), **manner))
 
 
 def test_unusual_pictures_of_several_neurons_have_no_page() -> None:
     with pytest.raises(ExplorerError, match="several neurons at once"):
-        urls.link_to(replace(recipe(3, 5), negative=True))
-    assert urls.link_to(replace(recipe(3, 5), negative=True), 5)[1]["unit"] == "5"
+        url_codecs.link_to(replace(recipe(3, 5), negative=True))
+    assert url_codecs.link_to(replace(recipe(3, 5), negative=True), 5)[1]["unit"] == "5"
 
 
 def test_many_neurons_are_opened_as_the_page_where_they_begin() -> None:
-    _, query = urls.link_to(recipe(64, 65, 66))
+    _, query = url_codecs.link_to(recipe(64, 65, 66))
     assert query == {"network": "tiny", "layer": "features.3", "page": "2"}
 
 
 def test_a_picture_that_the_recipe_does_not_make_is_refused() -> None:
     with pytest.raises(ExplorerError, match="does not make picture 9"):
-        urls.link_to(recipe(3, 5), 9)
+        url_codecs.link_to(recipe(3, 5), 9)
 
 
 def test_a_kind_without_a_page_is_refused() -> None:
@@ -80,4 +80,4 @@ def test_a_kind_without_a_page_is_refused() -> None:
         kind = "other"
 
     with pytest.raises(ExplorerError, match="no page shows recipes of the kind 'other'"):
-        urls.link_to(Other("tiny", "0123456789abcdef"))
+        url_codecs.link_to(Other("tiny", "0123456789abcdef"))
