@@ -12,10 +12,9 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Job
 from explorer.rendering import png_metadata
-from explorer.text import formatting
+from explorer.text import captions, formatting
 from explorer.ui import job_status, png_drop, server_state, urls
 from explorer.ui.components import html_snippets, tiles
-from explorer.ui.gallery import captions
 from explorer.ui.gallery import compare as gallery_compare
 from explorer.ui.gallery import entry as gallery_entry
 
