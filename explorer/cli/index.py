@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
@@ -24,6 +23,9 @@ from explorer.cli.options import (
     check_writable,
     cli,
     print_json,
+    print_note,
+    print_table,
+    split_names,
     write,
 )
 
@@ -81,7 +83,7 @@ def index(
     # On Ray, this process only collects what the others find.
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
-    plan = build.plan_index(loaded, source, _names(layers), k, by)
+    plan = build.plan_index(loaded, source, split_names(layers), k, by)
     tally = build.open_accumulator(plan, source, out, resume)
     before, started = len(tally.pictures), time.monotonic()
     if engine == RAY:
@@ -97,16 +99,10 @@ def index(
         return
     _tell_skipped(tally.skipped)
     fresh = len(tally.pictures) - before
-    Console(stderr=True, soft_wrap=True).print(
+    print_note(
         f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(tally.pictures):,} pictures "
-        f"and {plan.units:,} neurons of {len(plan.layers)} layers",
-        highlight=False,
-        markup=False,
+        f"and {plan.units:,} neurons of {len(plan.layers)} layers"
     )
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path) -> None:
@@ -122,8 +118,7 @@ def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", o
         else:
             return
         tally.save(out)
-    words = f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there"
-    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    print_note(f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there")
     raise typer.Exit(INTERRUPTED)
 
 
@@ -167,12 +162,11 @@ def _index_facts(
 def _tell_skipped(skipped: dict[str, str]) -> None:
     if not skipped:
         return
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(f"{len(skipped):,} files were skipped:", highlight=False)
+    print_note(f"{len(skipped):,} files were skipped:")
     for why in [skipped[name] for name in sorted(skipped)][:SKIPPED_SHOWN]:
-        console.print(f"  {why}", markup=False, highlight=False)
+        print_note(f"  {why}")
     if len(skipped) > SKIPPED_SHOWN:
-        console.print(f"  and {len(skipped) - SKIPPED_SHOWN:,} more; --json names all")
+        print_note(f"  and {len(skipped) - SKIPPED_SHOWN:,} more; --json names all")
 
 
 @cli.command()
@@ -218,11 +212,20 @@ def top(
         facts = {"network": opened.plan.network, "layer": layer, "unit": unit, "by": by}
         print_json({**facts, "pictures": opened.count, "out": out and str(out), "hits": rows})
         return
-    table = Table("", "picture", "label", "value", "row, col", "top, left, bottom, right")
-    for hit, label in zip(hits, labels, strict=True):
-        place, box = f"{hit.row}, {hit.col}", ", ".join(map(str, hit.box))
-        table.add_row(str(hit.rank), Text(hit.picture), Text(label), f"{hit.value:.4g}", place, box)
-    Console().print(table)
+    print_table(
+        ("", "picture", "label", "value", "row, col", "top, left, bottom, right"),
+        (
+            (
+                str(it.rank),
+                Text(it.picture),
+                Text(label),
+                f"{it.value:.4g}",
+                f"{it.row}, {it.col}",
+                ", ".join(map(str, it.box)),
+            )
+            for it, label in zip(hits, labels, strict=True)
+        ),
+    )
 
 
 def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
@@ -255,7 +258,7 @@ def probe(
     picture = image_io.open_picture(image)
     compared = None if index is None else reader.open_index(index)
     loaded = registry.load(network, weights, device)
-    found = analysis.probe(loaded, picture, compared, _names(layers), count)
+    found = analysis.probe(loaded, picture, compared, split_names(layers), count)
     if as_json:
         print_json(
             {
@@ -267,12 +270,11 @@ def probe(
             }
         )
         return
-    console = Console()
-    console.print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
-    table = Table("layer", "neurons that stand out" if compared else "highest neurons")
-    for name, answers in found.layers.items():
-        table.add_row(name, "   ".join(map(_answer, answers)))
-    console.print(table)
+    Console().print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
+    print_table(
+        ("layer", "neurons that stand out" if compared else "highest neurons"),
+        ((name, "   ".join(map(_answer, answers))) for name, answers in found.layers.items()),
+    )
 
 
 def _answer(answer: Any) -> str:
@@ -303,7 +305,7 @@ def figure(
     check_writable(out)
     opened = reader.open_index(index)
     loaded = registry.load(opened.plan.network, weights, device)
-    names = _names(layers) or [it.name for it in opened.plan.layers]
+    names = split_names(layers) or [it.name for it in opened.plan.layers]
     chosen = {name: crop_grids.most_distinctive(opened, name, units) for name in names}
     with progress_bar() as shown:
         task = shown.add_task(f"drawing {loaded.name}", total=1.0)

@@ -1,15 +1,13 @@
-"""The command that tells what neurons stand for, as measured."""
+"""The command that lists the measured concepts of units."""
 
 import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from core.errors import ExplorerError
-from explorer.cli.options import AsJson, NetworkName, cli, print_json
+from explorer.cli.options import AsJson, NetworkName, cli, print_json, print_note, print_table
 
 
 @cli.command()
@@ -50,9 +48,7 @@ def labels(
         print_json([asdict(label) for label in found])
         return
     if not found:
-        Console(stderr=True).print(f"no neuron picks out {search!r}")
+        print_note(f"no neuron picks out {search!r}")
         return
-    table = Table("layer", "unit", "concept", "kind", "IoU")
-    for label in found:
-        table.add_row(label.layer, str(label.unit), label.concept, label.kind, f"{label.iou:.2f}")
-    Console().print(table)
+    rows = ((it.layer, str(it.unit), it.concept, it.kind, f"{it.iou:.2f}") for it in found)
+    print_table(("layer", "unit", "concept", "kind", "IoU"), rows)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
+from explorer.cli.options import print_note
 from explorer.jobs import processes, worker
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.jobs.supervisor import PATIENCE_SECONDS
@@ -122,7 +123,7 @@ def _leave(job: Job) -> None:
     words = f"stopped at {job.fraction:.0%}; `resume {job.id}` goes on with what is left"
     if job.open:
         words = "left; somebody else waits for this, so it goes on"
-    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    print_note(words)
     raise typer.Exit(INTERRUPTED)
 
 
