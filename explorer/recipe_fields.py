@@ -9,49 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from core.recipes.dream import (
-    DREAM_SIZES,
-    DREAM_STEPS,
-    FRAMES_RANGE,
-    OCTAVES_RANGE,
-    SCALE_RANGE,
-    STRENGTH_RANGE,
-    TURN_RANGE,
-    ZOOM_RANGE,
-    DreamRecipe,
-)
-from core.recipes.neuron import (
-    BATCH,
-    CANVASES,
-    OBJECTIVES,
-    SIZE_RANGE,
-    STEPS_RANGE,
-    NeuronRecipe,
-)
+from core.recipes import dream, neuron, style, style_grid
 from core.recipes.recipe import SEED_RANGE, WEIGHT_RANGE, Recipe
-from core.recipes.style import (
-    BALANCE_RANGE,
-    COLOURS,
-    INITS,
-    LOSSES,
-    METHODS,
-    POOLINGS,
-    RATE_RANGE,
-    STYLE_SCALES,
-    STYLE_SIZES,
-    STYLE_STEPS,
-    StyleRecipe,
-)
-from core.recipes.style_grid import SHOWS, StyleDepthsRecipe
+from core.recipes.style import StyleRecipe
 
-NEURONS, DREAM = NeuronRecipe.kind, DreamRecipe.kind
-STYLE, STYLE_DEPTHS = StyleRecipe.kind, StyleDepthsRecipe.kind
+NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
+STYLE, STYLE_DEPTHS = StyleRecipe.kind, style_grid.StyleDepthsRecipe.kind
 # Dreams of one image at several depths. They are dream recipes, with words of their own.
 DREAM_DEPTHS = "dream-depths"
 # Another name, on the command line, for a channel of the last layer.
 LOGIT = "logit"
-# A multiplication sign before a number.
-TIMES = "\N{MULTIPLICATION SIGN} {:g}".format
 
 
 @dataclass(frozen=True)
@@ -60,8 +27,8 @@ class RecipeField:
 
     Attributes:
         name: of the field.
-        default: value where a user names none: the recipe class's own.
         help: text of the command-line option.
+        default: value where a user names none: the recipe class's own.
         bounds: the least and the greatest number, both included.
         known: the words that it may be.
         query: parameter of the page's URL; "" where URLs do not name the field.
@@ -77,8 +44,8 @@ class RecipeField:
     """
 
     name: str
-    default: Any = None
     help: str = ""
+    default: Any = None
     bounds: tuple[Any, Any] | None = None
     known: tuple[str, ...] = ()
     query: str = ""
@@ -116,53 +83,46 @@ def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField
     }
 
 
-SEED = RecipeField("seed", help="Where all chance comes from.", bounds=SEED_RANGE)
+SEED = RecipeField("seed", "Where all chance comes from.", bounds=SEED_RANGE)
 UNITS = RecipeField("units", caption="Neurons")
 SIZE = RecipeField("size", unit="px")
-STYLE_LOSS = RecipeField(
-    "loss",
-    help=f"What style is: {' or '.join(LOSSES)}.",
-    known=LOSSES,
-    title="What style is",
-    words={"wasserstein": "means and company (Wasserstein)", "gram": "company alone (Gram)"},
-)
 STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with what each has to say."
 
 # The order is that of the controls on pages.
 NEURON_FIELDS = _table(
-    NeuronRecipe,
+    neuron.NeuronRecipe,
     replace(UNITS, help="Such as 0-15,40; all by default."),
     replace(
         SIZE,
         help="Height and width in pixels; by default what suits the layer.",
-        bounds=SIZE_RANGE,
+        bounds=neuron.SIZE_RANGE,
         title="Size in pixels",
         choices=(64, 96, 128, 192, 256, 384, 512),
     ),
     RecipeField(
         "steps",
-        help="Steps of ascent, at most.",
-        bounds=STEPS_RANGE,
+        "Steps of ascent, at most.",
+        bounds=neuron.STEPS_RANGE,
         title="Steps: more of them sharpen the picture",
         choices=(32, 64, 128, 256, 512, 1024),
     ),
     replace(SEED, title="Seed: another one starts from other noise"),
     RecipeField(
         "objective",
-        help=f"What to climb: {', '.join((*OBJECTIVES, LOGIT))}.",
-        known=OBJECTIVES,
+        f"What to climb: {', '.join((*neuron.OBJECTIVES, LOGIT))}.",
+        known=neuron.OBJECTIVES,
     ),
-    RecipeField("negative", help="What the neurons want least.", summary="negative"),
+    RecipeField("negative", "What the neurons want least.", summary="negative"),
     RecipeField(
         "count",
-        help="Pictures of each neuron, made to differ.",
-        bounds=(1, BATCH),
+        "Pictures of each neuron, made to differ.",
+        bounds=(1, neuron.BATCH),
         summary="{} different ones",
     ),
     RecipeField(
         "canvas",
-        help=f"What is free: {', '.join(CANVASES)}.",
-        known=CANVASES,
+        f"What is free: {', '.join(neuron.CANVASES)}.",
+        known=neuron.CANVASES,
         title="Canvas: what is free to change",
         words={
             "fourier": "Fourier: waves of every length",
@@ -171,68 +131,70 @@ NEURON_FIELDS = _table(
         },
         summary="{}",
     ),
-    RecipeField("image", help="Start from this picture; a caricature or inversion is made of it."),
-    RecipeField(
-        "spectrum", help="A folder of pictures whose frequencies the canvas maco keeps to."
-    ),
-    RecipeField("total_variation", help="How much differences cost.", bounds=WEIGHT_RANGE),
-    RecipeField("l2", help="How much contrast costs.", bounds=WEIGHT_RANGE),
-    RecipeField("blur", help="How much sharpness costs.", bounds=WEIGHT_RANGE),
+    RecipeField("image", "Start from this picture; a caricature or inversion is made of it."),
+    RecipeField("spectrum", "A folder of pictures whose frequencies the canvas maco keeps to."),
+    RecipeField("total_variation", "How much differences cost.", bounds=WEIGHT_RANGE),
+    RecipeField("l2", "How much contrast costs.", bounds=WEIGHT_RANGE),
+    RecipeField("blur", "How much sharpness costs.", bounds=WEIGHT_RANGE),
 )
 
 DREAM_FIELDS = _table(
-    DreamRecipe,
+    dream.DreamRecipe,
     replace(
         UNITS, help="Dream with these neurons alone, such as 0-15,40, or a direction: 3:1,40:-0.5."
     ),
     RecipeField(
         "strength",
-        help="How much the picture is changed, 0 to 4; the same at every depth.",
-        bounds=STRENGTH_RANGE,
+        "How much the picture is changed, 0 to 4; the same at every depth.",
+        bounds=dream.STRENGTH_RANGE,
         title="Strength: how far it leaves the picture",
-        slider=(*STRENGTH_RANGE, 0.25),
+        slider=(*dream.STRENGTH_RANGE, 0.25),
         summary="strength {:g}",
     ),
     RecipeField(
         "octaves",
-        help="Sizes at which it is dreamt, small ones first.",
-        bounds=OCTAVES_RANGE,
+        "Sizes at which it is dreamt, small ones first.",
+        bounds=dream.OCTAVES_RANGE,
         title="Octaves: at how many sizes, so how large the largest forms are",
-        slider=(OCTAVES_RANGE[0], 8, 1),
+        slider=(dream.OCTAVES_RANGE[0], 8, 1),
     ),
     RecipeField(
-        "octave_scale", help="How much larger each is than the one before.", bounds=SCALE_RANGE
+        "octave_scale",
+        "How much larger each is than the one before.",
+        bounds=dream.SCALE_RANGE,
     ),
     RecipeField(
         "steps",
-        help="Steps of ascent at each size.",
-        bounds=DREAM_STEPS,
+        "Steps of ascent at each size.",
+        bounds=dream.DREAM_STEPS,
         title="Steps at each size",
         choices=(5, 10, 20, 40),
     ),
     replace(
         SIZE,
         help="Longer side of the result in pixels.",
-        bounds=DREAM_SIZES,
+        bounds=dream.DREAM_SIZES,
         title="Longer side in pixels",
         choices=(256, 384, 512, 768, 1024, 1536, 2048),
     ),
     replace(SEED, title="Seed: another one dreams otherwise"),
     RecipeField(
         "keep_colours",
-        help="Change nothing but light.",
+        "Change nothing but light.",
         query="colours",
         flag="kept",
         title="Keep the picture's colours",
     ),
-    RecipeField("image", help="The picture to dream over: a file, or one of ours, such as cat."),
-    RecipeField("guide", help="Dream of what this picture shows."),
-    RecipeField("mask", help="Dream only where this picture is bright."),
-    RecipeField("frames", help="How many pictures the film has.", bounds=FRAMES_RANGE),
+    RecipeField("image", "The picture to dream over: a file, or one of ours, such as cat."),
+    RecipeField("guide", "Dream of what this picture shows."),
+    RecipeField("mask", "Dream only where this picture is bright."),
+    RecipeField("frames", "How many pictures the film has.", bounds=dream.FRAMES_RANGE),
     RecipeField(
-        "zoom", help="How much larger each frame shows the middle of the last.", bounds=ZOOM_RANGE
+        "zoom",
+        "How much larger each frame shows the middle of the last.",
+        bounds=dream.ZOOM_RANGE,
     ),
-    RecipeField("turn", help="Degrees, counter-clockwise, between frames.", bounds=TURN_RANGE),
+    RecipeField("turn", "Degrees, counter-clockwise, between frames.", bounds=dream.TURN_RANGE),
 )
 
 DREAM_DEPTHS_FIELDS = {
@@ -247,7 +209,7 @@ DREAM_DEPTHS_FIELDS = {
         replace(
             DREAM_FIELDS["size"],
             help="Longer side of each dream.",
-            bounds=(DREAM_SIZES[0], 2048),
+            bounds=(dream.DREAM_SIZES[0], 2048),
             title="",
             query="",
         ),
@@ -256,18 +218,16 @@ DREAM_DEPTHS_FIELDS = {
 
 STYLE_FIELDS = _table(
     StyleRecipe,
-    RecipeField("content", help="A picture's file, or the name of a sample."),
-    RecipeField("styles", help="A painting's file, or one of ours: swirls, dots, mosaic ..."),
-    RecipeField("style_shares", help="How much each painting has to say, such as 2,1."),
-    RecipeField(
-        "masks", help="Paint where this picture is bright; repeated, one for each painting."
-    ),
-    RecipeField("content_layers", help=STYLE_LAYERS, query="content_layers"),
-    RecipeField("style_layers", help=STYLE_LAYERS, query="style_layers"),
+    RecipeField("content", "A picture's file, or the name of a sample."),
+    RecipeField("styles", "A painting's file, or one of ours: swirls, dots, mosaic ..."),
+    RecipeField("style_shares", "How much each painting has to say, such as 2,1."),
+    RecipeField("masks", "Paint where this picture is bright; repeated, one for each painting."),
+    RecipeField("content_layers", STYLE_LAYERS, query="content_layers"),
+    RecipeField("style_layers", STYLE_LAYERS, query="style_layers"),
     RecipeField(
         "balance",
-        help="How much content has to say beside style.",
-        bounds=BALANCE_RANGE,
+        "How much content has to say beside style.",
+        bounds=style.BALANCE_RANGE,
         title="Balance: from more style to more content",
         # From hardly any content to nearly nothing else.
         choices=(0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0),
@@ -275,30 +235,30 @@ STYLE_FIELDS = _table(
     ),
     RecipeField(
         "style_scale",
-        help="Size of the paintings beside the picture's.",
-        bounds=STYLE_SCALES,
+        "Size of the paintings beside the picture's.",
+        bounds=style.STYLE_SCALES,
         title="Size of the strokes",
         choices=(0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0),
-        label=TIMES,
+        label="\N{MULTIPLICATION SIGN} {:g}".format,
     ),
     replace(
         SIZE,
         help="Longer side of each picture in pixels.",
-        bounds=STYLE_SIZES,
+        bounds=style.STYLE_SIZES,
         title="Longer side in pixels",
         choices=(192, 256, 384, 512, 768, 1024),
     ),
     RecipeField(
         "steps",
-        help="Steps at each size, from small to large.",
-        bounds=STYLE_STEPS,
+        "Steps at each size, from small to large.",
+        bounds=style.STYLE_STEPS,
         title="Steps at each size",
         choices=(5, 10, 20, 40, 80),
     ),
     RecipeField(
         "colours",
-        help=f"Whose colours: {', '.join(COLOURS)}.",
-        known=COLOURS,
+        f"Whose colours: {', '.join(style.COLOURS)}.",
+        known=style.COLOURS,
         title="Whose colours",
         words={
             "style": "the painting's",
@@ -307,32 +267,38 @@ STYLE_FIELDS = _table(
         },
         summary="own colours",
     ),
-    STYLE_LOSS,
+    RecipeField(
+        "loss",
+        f"What style is: {' or '.join(style.LOSSES)}.",
+        known=style.LOSSES,
+        title="What style is",
+        words={"wasserstein": "means and company (Wasserstein)", "gram": "company alone (Gram)"},
+    ),
     RecipeField(
         "init",
-        help=f"What it starts from: {', '.join(INITS)}.",
-        known=INITS,
+        f"What it starts from: {', '.join(style.INITS)}.",
+        known=style.INITS,
         title="Start from",
         words={"content": "the picture", "noise": "noise"},
     ),
-    RecipeField("start", help="Start from this picture."),
+    RecipeField("start", "Start from this picture."),
     replace(SEED, title="Seed: where the chance in noise comes from"),
-    RecipeField("variation", help="How much differences cost: smoothness.", bounds=WEIGHT_RANGE),
-    RecipeField("pooling", help=f"Of the network: {', '.join(POOLINGS)}.", known=POOLINGS),
-    RecipeField("method", help=f"How it climbs: {' or '.join(METHODS)}.", known=METHODS),
-    RecipeField("rate", help="How far a step leads.", bounds=RATE_RANGE),
+    RecipeField("variation", "How much differences cost: smoothness.", bounds=WEIGHT_RANGE),
+    RecipeField("pooling", f"Of the network: {', '.join(style.POOLINGS)}.", known=style.POOLINGS),
+    RecipeField("method", f"How it climbs: {' or '.join(style.METHODS)}.", known=style.METHODS),
+    RecipeField("rate", "How far a step leads.", bounds=style.RATE_RANGE),
 )
 
 STYLE_DEPTHS_FIELDS = _table(
-    StyleDepthsRecipe,
-    RecipeField("shows", help=f"Some of {', '.join(SHOWS)}; or all."),
-    RecipeField("style_depths", help="Rows of the matrix: relu1b,relu3b. Some by default."),
-    RecipeField("content_depths", help="Columns of the matrix. Some by default."),
-    RecipeField("stages", help="Layers of the other parts. Some by default."),
+    style_grid.StyleDepthsRecipe,
+    RecipeField("shows", f"Some of {', '.join(style_grid.SHOWS)}; or all."),
+    RecipeField("style_depths", "Rows of the matrix: relu1b,relu3b. Some by default."),
+    RecipeField("content_depths", "Columns of the matrix. Some by default."),
+    RecipeField("stages", "Layers of the other parts. Some by default."),
     replace(
         STYLE_FIELDS["balance"],
         title="Balance: how loudly content speaks",
-        choices=(0.003, 0.015, StyleDepthsRecipe.balance, 0.15, 0.5),
+        choices=(0.003, 0.015, style_grid.StyleDepthsRecipe.balance, 0.15, 0.5),
         label=str,
     ),
     replace(
@@ -341,7 +307,7 @@ STYLE_DEPTHS_FIELDS = _table(
         choices=(96, 128, 192, 256, 384),
     ),
     STYLE_FIELDS["steps"],
-    STYLE_LOSS,
+    STYLE_FIELDS["loss"],
     replace(SEED, title="Seed"),
 )
 
