@@ -1,8 +1,7 @@
-"""The table of every recipe's fields: bounds, defaults, choices, and their words for users.
+"""The table of every recipe's fields: bounds, defaults, choices, and their texts for users.
 
-The command line takes the help of its options from here, pages their controls and the parameters
-of their URLs, the gallery its captions. A setting that is entered here is thus known to all pages
-of its kind of recipe.
+Options of the command line, controls and URLs of pages, and captions are made from it. A setting
+that is entered here is thus known to all pages of its kind of recipe.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Commands that find which pictures excite neurons, and which neurons a picture excites."""
+"""Commands that find the dataset examples of units, and the units that an image activates."""
 
 import signal
 import threading
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 IndexFile = Annotated[Path, typer.Argument(help="An index that `index` made.")]
 LayerNames = Annotated[str, typer.Option(help="Layers, such as relu2b,relu4b.")]
-# Of what was skipped, so many are named; JSON has all.
+# Skipped files that are named, at most; JSON names all.
 SKIPPED_SHOWN = 10
 
 
@@ -80,7 +80,7 @@ def index(
     if not out.parent.is_dir():
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
     source = sources.find_source(images)
-    # On Ray, this process only collects what the others find.
+    # On Ray, this process only collects the results of others.
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
     plan = build.plan_index(loaded, source, split_names(layers), k, by)
@@ -92,12 +92,12 @@ def index(
         steps = build_on_ray(loaded, weights, source, tally, out, address)
     else:
         steps = build.build_index(loaded, source, tally, out, workers, batch)
-    _follow(steps, f"indexing {network}", tally, out)
+    _run_steps(steps, f"indexing {network}", tally, out)
     seconds = time.monotonic() - started
     if as_json:
         print_json(_index_facts(out, tally, before, seconds))
         return
-    _tell_skipped(tally.skipped)
+    _print_skipped(tally.skipped)
     fresh = len(tally.pictures) - before
     print_note(
         f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(tally.pictures):,} pictures "
@@ -105,14 +105,16 @@ def index(
     )
 
 
-def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path) -> None:
-    """Show how far an index is; keep what was found when that is interrupted."""
+def _run_steps(
+    steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path
+) -> None:
+    """Build an index, with a progress bar; an interrupted one is saved as far as it is."""
     from explorer.cli.run_job import INTERRUPTED, progress_bar
 
-    with progress_bar() as shown, _asked_to_stop() as stop:
-        task = shown.add_task(what, total=None)
+    with progress_bar() as bar, _interrupt_between_steps() as stop:
+        task = bar.add_task(what, total=None)
         for step in steps:
-            shown.update(task, completed=step.done, total=max(step.total, 1))
+            bar.update(task, completed=step.done, total=max(step.total, 1))
             if stop.is_set():
                 break
         else:
@@ -123,20 +125,20 @@ def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", o
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """Notice Ctrl-C between steps, where what was found is whole; a second one stops at once."""
-    asked = threading.Event()
-    usual = signal.getsignal(signal.SIGINT)
+def _interrupt_between_steps() -> Iterator[threading.Event]:
+    """Set an event on Ctrl-C, so that a step can end first; a second Ctrl-C interrupts it."""
+    requested = threading.Event()
+    default = signal.getsignal(signal.SIGINT)
 
     def notice(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, usual)
+        requested.set()
+        signal.signal(signal.SIGINT, default)
 
     signal.signal(signal.SIGINT, notice)
     try:
-        yield asked
+        yield requested
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, default)
 
 
 def _index_facts(
@@ -159,7 +161,7 @@ def _index_facts(
     }
 
 
-def _tell_skipped(skipped: dict[str, str]) -> None:
+def _print_skipped(skipped: dict[str, str]) -> None:
     if not skipped:
         return
     print_note(f"{len(skipped):,} files were skipped:")
@@ -229,7 +231,7 @@ def top(
 
 
 def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
-    """Tell what pictures show; the index can still be read when they are gone."""
+    """Return the labels of pictures; "" for each where the collection is gone."""
     try:
         return [index.label(hit.picture) for hit in hits]
     except ExplorerError:
@@ -273,15 +275,18 @@ def probe(
     Console().print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
     print_table(
         ("layer", "neurons that stand out" if compared else "highest neurons"),
-        ((name, "   ".join(map(_answer, answers))) for name, answers in found.layers.items()),
+        (
+            (name, "   ".join(map(_response_text, responses)))
+            for name, responses in found.layers.items()
+        ),
     )
 
 
-def _answer(answer: Any) -> str:
-    """Write a neuron's answer in a few characters."""
-    if answer.percentile is None:
-        return f"{answer.unit} ({answer.value:.3g})"
-    return f"{answer.unit} ({answer.percentile:.1f} %)"
+def _response_text(response: Any) -> str:
+    """Return the unit and the value of a response in a few characters."""
+    if response.percentile is None:
+        return f"{response.unit} ({response.value:.3g})"
+    return f"{response.unit} ({response.percentile:.1f} %)"
 
 
 @cli.command()

@@ -1,4 +1,7 @@
-"""Links: the page's URL says what is looked at, so that it can be shared and reloaded."""
+"""Paths of pages, and the URL query that describes what a page shows.
+
+As the query says everything, a page can be shared and reloaded.
+"""
 
 from collections.abc import Sequence
 
@@ -16,16 +19,16 @@ DREAM, DEPTHS = (str(PAGES / f"{name}.py") for name in ("dream", "depths"))
 STYLE, STYLE_DEPTHS = (str(PAGES / f"{name}.py") for name in ("style", "style_depths"))
 GALLERY, LIBRARY = (str(PAGES / f"{name}.py") for name in ("gallery", "library"))
 
-# The pictures of a neuron that its page shows: what it wants most, if the link names none; one of
-# several that were made to differ; what it wants least.
+# Pictures of the Neuron page: the maximised one, if the link names none; one of several that were
+# made to differ; the minimised one.
 DIVERSE = 4
 NEGATIVE = "negative"
 VIEWS = (*(str(number + 1) for number in range(DIVERSE)), NEGATIVE)
-# What is shown of each neuron of many: what it wants to see, if the link names nothing; the crops
-# that excite it most; or both.
+# What the Layers page shows of each unit: its visualization, if the link names nothing; crops of
+# its dataset examples; or both.
 CROPS, BOTH = "crops", "both"
 SHOWN = (CROPS, BOTH)
-# What stays as it was chosen when a visitor goes from layer to layer.
+# Parameters that stay when a visitor goes from layer to layer.
 STAYS = ("show", "index")
 
 
@@ -40,12 +43,12 @@ def update_query(**place: str | int | None) -> None:
 
 
 def go_to(**place: str | int | None) -> None:
-    """Go to another place, as ``go``, and keep how it is looked at."""
+    """Replace the URL's query, but keep the parameters of ``STAYS``."""
     replace_query(**{name: st.query_params.get(name) for name in STAYS}, **place)
 
 
 def open_neuron(network: str, layer: str, unit: int) -> None:
-    """Go to the page of a neuron."""
+    """Show the page of a neuron."""
     query = {"network": network, "layer": layer, "unit": str(unit)}
     if "index" in st.query_params:
         query["index"] = st.query_params["index"]
@@ -73,7 +76,7 @@ def read_number(name: str, text: str, bounds: tuple[int, int]) -> int:
 
 
 def one_of(name: str, known: Sequence[str]) -> str:
-    """Read one of some words from the URL's query; "" if it is not there.
+    """Return the word that a parameter of the URL says, "" if it is not there.
 
     Raises:
         ExplorerError: it is another word.
@@ -85,7 +88,7 @@ def one_of(name: str, known: Sequence[str]) -> str:
 
 
 def view() -> str:
-    """Read from the URL's query which picture of a neuron is large; "" for what it wants most.
+    """Return which picture of a neuron the URL shows large; "" for the maximised one.
 
     Raises:
         ExplorerError: there is no such picture.
