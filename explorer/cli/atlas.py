@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import ExplorerError
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_table, split_names
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    NetworkName,
-    Seed,
-    WeightsFile,
-    cli,
-    print_json,
-    print_table,
-    split_names,
-)
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -28,12 +20,12 @@ if TYPE_CHECKING:
 
 @cli.command()
 def atlas(
-    network: NetworkName,
+    network: options.NetworkName,
     layers: Annotated[
         str, typer.Option(help="Such as relu1a,relu3b; by default all that `layers` shows.")
     ] = "",
-    seed: Seed = 0,
-    weights: WeightsFile = None,
+    seed: options.Seed = 0,
+    weights: options.WeightsFile = None,
     engine: Annotated[
         str, typer.Option(help="What works on it: local (this machine) or ray (a cluster).")
     ] = "local",
@@ -47,8 +39,8 @@ def atlas(
             help="Go on with what is in the store, as it does by itself, or render it anew.",
         ),
     ] = True,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Render every neuron of a network, for the Layers page to show."""
     from explorer.engine import configure_engine

@@ -8,21 +8,10 @@ import typer
 
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_json, print_table, split_names, write
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    NetworkName,
-    Seed,
-    WeightsFile,
-    check_writable,
-    cli,
-    option,
-    print_json,
-    print_table,
-    split_names,
-    write,
-)
+from explorer.cli.options import cli, option
 from explorer.recipe_fields import DREAM, DREAM_DEPTHS, page_default, recipe_settings
 
 if TYPE_CHECKING:
@@ -36,7 +25,7 @@ GROWN = 5
 
 @cli.command()
 def dream_depths(
-    network: NetworkName,
+    network: options.NetworkName,
     image: Annotated[str, typer.Argument(help="A picture, or one of ours by its name: cat.")],
     out: Annotated[Path, typer.Option(help="The labelled row to write, a PNG.")],
     layers: Annotated[
@@ -48,10 +37,10 @@ def dream_depths(
     strength: Annotated[
         float, option(DREAM_DEPTHS, "strength", bounded=True)
     ] = DreamRecipe.strength,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Dream one picture at several depths, and tell what the network sees in each."""
     from core.dreams import depth_series

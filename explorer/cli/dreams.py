@@ -8,21 +8,10 @@ from rich.console import Console
 
 from core.errors import ExplorerError
 from core.recipes.dream import FRAMES_RANGE, DreamRecipe
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_note, write
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    Fresh,
-    NetworkName,
-    Seed,
-    WeightsFile,
-    argument,
-    check_writable,
-    cli,
-    option,
-    print_note,
-    write,
-)
+from explorer.cli.options import argument, cli, option
 from explorer.recipe_fields import DREAM, recipe_settings
 
 if TYPE_CHECKING:
@@ -52,7 +41,7 @@ Size = Annotated[int, option(DREAM, "size")]
 
 @cli.command()
 def dream(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: LayerNames,
     image: Picture,
     out: Annotated[Path, typer.Option(help="Where the dream goes, a PNG.")],
@@ -65,11 +54,11 @@ def dream(
     mask: Mask = None,
     keep_colours: KeepColours = False,
     size: Size = DreamRecipe.size,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Let a network see more of what it sees already in a picture."""
     settings = recipe_settings(DREAM, locals())
@@ -83,7 +72,7 @@ def dream(
 
 @cli.command()
 def dream_zoom(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: LayerNames,
     image: Picture,
     out: FilmOut,
@@ -98,11 +87,11 @@ def dream_zoom(
     strength: Strength = DreamRecipe.strength,
     keep_colours: KeepColours = False,
     size: Size = 256,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Fall into a picture: each frame enlarges and turns the last, and dreams a little more."""
     settings = recipe_settings(DREAM, locals())
@@ -116,7 +105,7 @@ def dream_zoom(
 
 @cli.command()
 def dream_film(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: LayerNames,
     clip: Annotated[Path, typer.Argument(help="The film to dream over: GIF, MP4 or alike.")],
     out: FilmOut,
@@ -135,11 +124,11 @@ def dream_film(
     mask: Mask = None,
     keep_colours: KeepColours = False,
     size: Size = 320,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
     from core.images import image_io

@@ -5,20 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    ImageName,
-    LayerName,
-    NetworkName,
-    WeightsFile,
-    check_writable,
-    cli,
-    open_image,
-    print_json,
-    print_table,
-    write,
-)
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, open_image, print_json, print_table, write
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.networks.layers import Layer
@@ -31,16 +20,16 @@ SHOWN, LISTED = 10, 100
 
 @cli.command()
 def gram(
-    network: NetworkName,
-    image: ImageName,
-    layer: LayerName,
+    network: options.NetworkName,
+    image: options.ImageName,
+    layer: options.LayerName,
     out: Annotated[Path, typer.Option(help="Where the heat-map goes, .html.")],
     size: Annotated[
         int, typer.Option(help="Longer side at which it is looked at.", min=32, max=2048)
     ] = 512,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Show which neurons of a layer fire together in a picture: its style there."""
     from core.images import image_io

@@ -15,19 +15,16 @@ from rich.text import Text
 
 from core.errors import ExplorerError
 from core.recipes.neuron import STEPS
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    NetworkName,
-    WeightsFile,
+from explorer.cli import options
+from explorer.cli.command_io import (
     check_writable,
-    cli,
     print_json,
     print_note,
     print_table,
     split_names,
     write,
 )
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.index.accumulator import IndexAccumulator
@@ -42,13 +39,13 @@ SKIPPED_SHOWN = 10
 
 @cli.command()
 def index(
-    network: NetworkName,
+    network: options.NetworkName,
     images: Annotated[
         str,
         typer.Option(help="A folder, tar or zip, sketchworld:5000, or torchvision:NAME[:SPLIT]."),
     ],
     out: Annotated[Path, typer.Option(help="The index file to write.")],
-    weights: WeightsFile = None,
+    weights: options.WeightsFile = None,
     layers: LayerNames = "",
     k: Annotated[int, typer.Option("--k", help="Pictures to keep of each neuron.")] = 9,
     mean: Annotated[bool, typer.Option("--mean", help="Rank by the mean, too.")] = False,
@@ -67,8 +64,8 @@ def index(
     batch: Annotated[
         int, typer.Option(help="Pictures that a thread takes on at a time.", min=1, max=4096)
     ] = 16,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Find the pictures of a collection that excite each neuron most."""
     from core.datasets import sources
@@ -185,8 +182,8 @@ def top(
     outline: Annotated[
         bool, typer.Option("--outline", help="Outline what matters where all is seen.")
     ] = False,
-    weights: WeightsFile = None,
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
     from core.figures import crop_grids
@@ -240,16 +237,16 @@ def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
 
 @cli.command()
 def probe(
-    network: NetworkName,
+    network: options.NetworkName,
     image: Annotated[Path, typer.Argument(help="A picture.")],
     index: Annotated[
         Path | None, typer.Option(help="An index to compare with, for percentiles.")
     ] = None,
-    weights: WeightsFile = None,
+    weights: options.WeightsFile = None,
     layers: LayerNames = "",
     count: Annotated[int, typer.Option(help="Neurons to name of each layer.", min=1)] = 5,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Tell which neurons a picture excites, and what it is taken for."""
     from core.analysis import probe as analysis
@@ -296,9 +293,9 @@ def figure(
     layers: LayerNames = "",
     units: Annotated[int, typer.Option(help="Neurons of each layer.", min=1, max=64)] = 4,
     steps: Annotated[int, typer.Option(help="Steps of ascent for each picture.")] = STEPS,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Draw what neurons want to see beside the crops they liked best."""
     from core.figures import crop_grids

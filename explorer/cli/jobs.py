@@ -7,7 +7,9 @@ import typer
 from rich.text import Text
 
 from core.errors import ExplorerError
-from explorer.cli.options import AsJson, DeviceName, cli, print_json, print_note, print_table
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.options import cli
 from explorer.gallery.queries import Gallery, Search, picture_title
 from explorer.jobs import processes
 from explorer.jobs.job_queue import Job, Jobs
@@ -23,7 +25,7 @@ ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, qu
 
 
 @cli.command()
-def jobs(as_json: AsJson = False) -> None:
+def jobs(as_json: options.AsJson = False) -> None:
     """List the work that waits, runs, was interrupted or failed."""
     store = Store()
     processes.mark_interrupted(store)
@@ -50,7 +52,7 @@ def gallery(
     layer: Annotated[str, typer.Option(help="Only of this layer.")] = "",
     starred: Annotated[bool, typer.Option("--starred", help="Only what has a star.")] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 100,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List what has been made, the newest first."""
     found = Gallery(Jobs(Store()))
@@ -84,7 +86,7 @@ def cancel(job_id: JobId) -> None:
 
 
 @cli.command()
-def resume(job_id: JobId, device: DeviceName = "auto") -> None:
+def resume(job_id: JobId, device: options.DeviceName = "auto") -> None:
     """Go on with a job that waits or has stopped, in this process."""
     store = Store()
     queue = Jobs(store)

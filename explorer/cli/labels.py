@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from core.errors import ExplorerError
-from explorer.cli.options import AsJson, NetworkName, cli, print_json, print_note, print_table
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.options import cli
 
 
 @cli.command()
 def labels(
-    network: NetworkName,
+    network: options.NetworkName,
     search: Annotated[str, typer.Option(help="Only these, such as eye, stripes or texture.")] = "",
     least: Annotated[
         float, typer.Option(help="Leave out labels with an IoU below this.", min=0.0, max=1.0)
@@ -20,7 +22,7 @@ def labels(
     count: Annotated[
         bool, typer.Option("--count", help="Count clear labels by layer, kind and concept.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the concept that each neuron picks out best, with their overlap (IoU)."""
     from core.analysis.unit_labels import labels_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.options import open_image, print_json
+from explorer.cli.command_io import open_image, print_json
 from explorer.recipe_fields import FIELDS
 
 if TYPE_CHECKING:

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from explorer.cli.options import AsJson, NetworkName, WeightsFile, cli, print_json, print_table
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_table
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.networks.layers import Layer
 
 
 @cli.command()
-def networks(as_json: AsJson = False) -> None:
+def networks(as_json: options.AsJson = False) -> None:
     """List the networks that can be explored."""
     from core.networks.registry import describe_networks
 
@@ -32,10 +34,10 @@ def networks(as_json: AsJson = False) -> None:
 
 @cli.command()
 def layers(
-    network: NetworkName,
-    weights: WeightsFile = None,
+    network: options.NetworkName,
+    weights: options.WeightsFile = None,
     every: Annotated[bool, typer.Option("--all", help="Also layers few people want.")] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List a network's layers from the image to the logits."""
     from core.networks.registry import load

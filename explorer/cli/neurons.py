@@ -10,23 +10,10 @@ import typer
 
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_json, print_note, print_table, write
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    Fresh,
-    LayerName,
-    NetworkName,
-    Seed,
-    WeightsFile,
-    check_writable,
-    cli,
-    option,
-    print_json,
-    print_note,
-    print_table,
-    write,
-)
+from explorer.cli.options import cli, option
 from explorer.recipe_fields import LOGIT, NEURONS, recipe_settings
 
 if TYPE_CHECKING:
@@ -39,12 +26,12 @@ if TYPE_CHECKING:
 
 @cli.command()
 def neurons(
-    network: NetworkName,
-    layer: LayerName,
+    network: options.NetworkName,
+    layer: options.LayerName,
     units: Annotated[str, option(NEURONS, "units")] = "",
     size: Annotated[int | None, option(NEURONS, "size")] = None,
     steps: Annotated[int, option(NEURONS, "steps")] = NeuronRecipe.steps,
-    seed: Seed = NeuronRecipe.seed,
+    seed: options.Seed = NeuronRecipe.seed,
     objective: Annotated[str, option(NEURONS, "objective")] = NeuronRecipe.objective,
     canvas: Annotated[str, option(NEURONS, "canvas")] = NeuronRecipe.canvas,
     diversity: Annotated[int, option(NEURONS, "count", min=1)] = NeuronRecipe.count,
@@ -54,11 +41,11 @@ def neurons(
     total_variation: Annotated[float, option(NEURONS, "total_variation")] = 0.0,
     l2: Annotated[float, option(NEURONS, "l2", "--l2")] = 0.0,
     blur: Annotated[float, option(NEURONS, "blur")] = 0.0,
-    weights: WeightsFile = None,
+    weights: options.WeightsFile = None,
     out: Annotated[Path | None, typer.Option(help="Write one montage, a PNG.")] = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Render what neurons of a layer want to see."""
     from core.neurons.render_neurons import plan

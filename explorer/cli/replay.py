@@ -8,16 +8,9 @@ import typer
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    WeightsFile,
-    check_writable,
-    cli,
-    print_json,
-    read,
-    write,
-)
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_json, read, write
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.recipes.recipe import Recipe
@@ -30,9 +23,9 @@ if TYPE_CHECKING:
 def replay(
     picture: Annotated[Path, typer.Argument(help="A PNG that the explorer saved.")],
     out: Annotated[Path | None, typer.Option(help="Write what comes out, a PNG.")] = None,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Make a saved picture again from nothing, and tell whether it is the same."""
     from explorer.rendering import png_metadata, replay

@@ -6,22 +6,15 @@ from typing import Annotated
 
 import typer
 
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_note, read, write
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    DeviceName,
-    NetworkName,
-    WeightsFile,
-    check_writable,
-    cli,
-    print_note,
-    read,
-    write,
-)
+from explorer.cli.options import cli
 
 
 @cli.command()
 def report(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: Annotated[str, typer.Argument(help="The layer, such as relu3b.")],
     unit: Annotated[int | None, typer.Argument(help="One neuron; else the layer.")] = None,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
@@ -29,8 +22,8 @@ def report(
         Path | None, typer.Option(help="With an index, what excites the neuron stands beside.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Of the pictures, in pixels.")] = None,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
 ) -> None:
     """Write the report of a layer or a neuron: one HTML file that stands by itself."""
     from core.index import reader

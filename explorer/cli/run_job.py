@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer.cli.options import print_note
+from explorer.cli.command_io import print_note
 from explorer.jobs import processes, worker
 from explorer.jobs.job_queue import Job, Jobs
 from explorer.jobs.supervisor import PATIENCE_SECONDS

@@ -8,25 +8,11 @@ import typer
 
 from core.errors import ExplorerError
 from core.recipes.style import StyleRecipe
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_note, print_table, write
 from explorer.cli.dreams import parse_layers
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    Fresh,
-    ImageName,
-    NetworkName,
-    PngOut,
-    Seed,
-    WeightsFile,
-    argument,
-    check_writable,
-    cli,
-    option,
-    print_note,
-    print_table,
-    write,
-)
+from explorer.cli.options import argument, cli, option
 from explorer.recipe_fields import STYLE, recipe_settings
 
 # None stands for the default of the network.
@@ -46,10 +32,10 @@ StyleScale = Annotated[float, option(STYLE, "style_scale")]
 
 @cli.command()
 def style(
-    network: NetworkName,
-    content: ImageName,
+    network: options.NetworkName,
+    content: options.ImageName,
     style: StyleImage,
-    out: PngOut,
+    out: options.PngOut,
     content_layers: ContentLayers = None,
     style_layers: StyleLayers = None,
     balance: Balance = None,
@@ -72,11 +58,11 @@ def style(
     pooling: Pooling = None,
     method: Method = None,
     rate: Rate = None,
-    seed: Seed = StyleRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = StyleRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Paint a picture in the style of another one."""
     settings = recipe_settings(STYLE, locals())
@@ -100,10 +86,10 @@ def style(
 
 @cli.command()
 def texture(
-    network: NetworkName,
+    network: options.NetworkName,
     style: StyleImage,
     layers: Annotated[str, typer.Argument(help="The layers that speak: relu1a,relu2a.")],
-    out: PngOut,
+    out: options.PngOut,
     size: Size = StyleRecipe.size,
     steps: Steps = None,
     loss: Loss = StyleRecipe.loss,
@@ -112,11 +98,11 @@ def texture(
     pooling: Pooling = None,
     method: Method = None,
     rate: Rate = None,
-    seed: Seed = StyleRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = StyleRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Make a texture: the style of a picture alone, from noise."""
     settings = recipe_settings(STYLE, locals())
@@ -129,21 +115,21 @@ def texture(
 
 @cli.command()
 def reconstruct(
-    network: NetworkName,
-    content: ImageName,
+    network: options.NetworkName,
+    content: options.ImageName,
     layer: Annotated[str, typer.Argument(help="What this layer knows of it; or several.")],
-    out: PngOut,
+    out: options.PngOut,
     size: Size = StyleRecipe.size,
     steps: Steps = None,
     variation: Variation = None,
     pooling: Pooling = None,
     method: Method = None,
     rate: Rate = None,
-    seed: Seed = StyleRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = StyleRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Reconstruct a picture, from noise, from what one layer sees in it."""
     settings = recipe_settings(STYLE, locals())

@@ -7,24 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from core.recipes.style_grid import MATRIX, SHOWS, StyleDepthsRecipe
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_note, print_table, split_names, write
 from explorer.cli.network_session import NetworkSession
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    Fresh,
-    ImageName,
-    NetworkName,
-    PngOut,
-    Seed,
-    WeightsFile,
-    check_writable,
-    cli,
-    option,
-    print_note,
-    print_table,
-    split_names,
-    write,
-)
+from explorer.cli.options import cli, option
 from explorer.cli.style import Balance, Loss, Size, Steps, StyleImage
 from explorer.recipe_fields import STYLE, STYLE_DEPTHS, recipe_settings
 
@@ -38,10 +24,10 @@ GROWN = 3
 
 @cli.command()
 def style_depths(
-    network: NetworkName,
-    content: ImageName,
+    network: options.NetworkName,
+    content: options.ImageName,
     style: StyleImage,
-    out: PngOut,
+    out: options.PngOut,
     show: Annotated[str, option(STYLE_DEPTHS, "shows")] = MATRIX,
     style_layers: Annotated[str | None, option(STYLE_DEPTHS, "style_depths")] = None,
     content_layers: Annotated[str | None, option(STYLE_DEPTHS, "content_depths")] = None,
@@ -50,11 +36,11 @@ def style_depths(
     size: Size = StyleDepthsRecipe.size,
     steps: Steps = None,
     loss: Loss = StyleDepthsRecipe.loss,
-    seed: Seed = StyleDepthsRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = StyleDepthsRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Paint one picture by every depth of style and content, as one labelled sheet."""
     from core.style import grid
