@@ -1,4 +1,4 @@
-"""Links: where a recipe is looked at, and with which settings."""
+"""URLs of recipes: the page that shows each, and its settings."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
 from explorer.ui import url_codecs, urls
 from tests.conftest import ROOT
 
@@ -81,3 +82,45 @@ def test_a_kind_without_a_page_is_refused() -> None:
 
     with pytest.raises(ExplorerError, match="no page shows recipes of the kind 'other'"):
         url_codecs.link_to(Other("tiny", "0123456789abcdef"))
+
+
+def test_fields_are_read_from_a_query_by_their_kinds() -> None:
+    query = {"size": "96", "strength": "1.5", "colours": "kept", "layer": "features.3", "seed": "7"}
+    assert url_codecs.read_fields("dream", query) == {
+        "size": 96,
+        "strength": 1.5,
+        "keep_colours": True,
+        "seed": 7,
+    }
+    query = {"style_layers": "a,b", "loss": "gram", "init": "", "content_layers": ""}
+    assert url_codecs.read_fields("style", query) == {"style_layers": ("a", "b"), "loss": "gram"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "words"),
+    [
+        ("dream", {"size": ""}, "size is ''; it must be a whole number from 32 to 8192"),
+        ("dream", {"octaves": "99"}, "octaves is 99; it must be a whole number from 1 to 12"),
+        ("dream", {"strength": "nan"}, "strength is nan; it must be a number from 0.0 to 4.0"),
+        ("dream", {"colours": "lost"}, "no colours 'lost'; there is kept"),
+        ("style", {"init": "picture"}, "no init 'picture'; there is content, noise"),
+        ("neurons", {"canvas": "oil"}, "no canvas 'oil'; there is fourier, pixels, maco"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(kind: str, query: dict[str, str], words: str) -> None:
+    with pytest.raises(ExplorerError) as refused:
+        url_codecs.read_fields(kind, query)
+    assert str(refused.value) == words
+
+
+def test_defaults_of_the_page_are_left_out_of_its_query() -> None:
+    common = {"content": "c" * 32, "styles": ("5" * 32,), "content_layers": ("b",)}
+    made = StyleRecipe("tiny", "0123456789abcdef", style_layers=("a", "b"), steps=20, **common)
+    written = url_codecs.write_fields(made)
+    # The page's own size is not the recipe's.
+    assert written == {"content_layers": "b", "style_layers": "a,b", "size": "512"}
+    assert url_codecs.read_fields("style", written) == {
+        "content_layers": ("b",),
+        "style_layers": ("a", "b"),
+        "size": 512,
+    }
