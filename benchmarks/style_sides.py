@@ -36,7 +36,7 @@ from core.optim.activations import IMAGE
 from core.recipes.style import StyleRecipe
 from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs
-from explorer.cli.options import open_image
+from explorer.cli.command_io import open_image
 
 # Factor by which the tutorial multiplies its style loss. torch's L-BFGS ignores steps whose
 # curvature is below an absolute 1e-10 and stops at gradients below 1e-7. So the libraries that use

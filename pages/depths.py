@@ -13,16 +13,25 @@ from core.experiments import concept_growth as measures
 from core.experiments.concept_growth import DreamMeasures
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
-from core.recipes.recipe import SEED_RANGE
+from core.recipes.dream import DreamRecipe
 from explorer import thumbnails
 from explorer.charts import depth_colours, figures
+from explorer.recipe_fields import DREAM_DEPTHS
 from explorer.text import layer_summary
-from explorer.ui import chart, image_picker, job_status, network_picker, server_state, urls
+from explorer.ui import (
+    chart,
+    image_picker,
+    job_status,
+    network_picker,
+    server_state,
+    url_codecs,
+    urls,
+)
 from explorer.ui.components import html_snippets
 from explorer.ui.dream import dream_view
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.job_status import JobRequests
+from explorer.ui.recipe_controls import RecipeControls
 
 # In the chart: the labels and the classes that stand out most in any dream.
 LABELS, CLASSES = 10, 6
@@ -67,49 +76,39 @@ def settings(network: Network, problems: list[str]) -> tuple[int, float, int]:
     most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))
     try:
         count = urls.number("depths", (min(measures.DEPTHS[0], most), most))
+        asked = url_codecs.read_fields(DREAM_DEPTHS, st.query_params.to_dict())
         return (
             min(measures.USUAL_DEPTHS, most) if count is None else count,
-            dream_view.strength(),
-            urls.number("seed", SEED_RANGE) or 0,
+            asked.get("strength", DreamRecipe.strength),
+            asked.get("seed", DreamRecipe.seed),
         )
     except ExplorerError as error:
         problems.append(str(error))
-        return min(measures.USUAL_DEPTHS, most), DreamRecipe.strength, 0
+        return min(measures.USUAL_DEPTHS, most), DreamRecipe.strength, DreamRecipe.seed
 
 
 def show_settings(network: Network, count: int, strength: float, seed: int) -> None:
     """Let the visitor choose how many depths, how strongly and with which seed."""
-    key = f"{network.name} {count} {strength} {seed}"
+    values = {"strength": strength, "seed": seed}
+    identity = f"{network.name} {count} {strength} {seed}"
     most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))
+    usual = min(measures.USUAL_DEPTHS, most)
 
-    def put(name: str, usual: object) -> None:
-        value = st.session_state[f"{name} {key}"]
-        urls.update_query(**{name: None if value == usual else f"{value}"})
+    def write_count() -> None:
+        value = st.session_state[f"depths {identity}"]
+        urls.update_query(depths=None if value == usual else f"{value}")
 
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         if most > measures.DEPTHS[0]:
-            usual = min(measures.USUAL_DEPTHS, most)
             st.slider(
                 "How many depths",
                 measures.DEPTHS[0],
                 most,
                 count,
-                key=f"depths {key}",
-                on_change=put,
-                args=("depths", usual),
+                key=f"depths {identity}",
+                on_change=write_count,
             )
-        st.slider(
-            "Strength: how far they leave the picture",
-            *STRENGTH_RANGE,
-            strength,
-            0.25,
-            key=f"strength {key}",
-            on_change=put,
-            args=("strength", DreamRecipe.strength),
-        )
-        st.number_input(
-            "Seed", *SEED_RANGE, seed, key=f"seed {key}", on_change=put, args=("seed", 0)
-        )
+        RecipeControls(DREAM_DEPTHS, values, identity).draw_all()
 
 
 def show_row(
@@ -186,7 +185,7 @@ def show_ways(network: Network, layers: Sequence[Layer], recipes: Sequence[Dream
     with st.container(key="depths-ways", horizontal=True, vertical_alignment="center"):
         st.caption("Dream on with")
         for layer, recipe in zip(layers, recipes, strict=True):
-            query = urls.dream(recipe)
+            query = url_codecs.dream_to_query(recipe)
             del query["size"]
             st.page_link(urls.DREAM, label=layer.name, query_params=query)
 

@@ -5,7 +5,6 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.network import Network
-from core.recipes.dream import OCTAVES_RANGE, STRENGTH_RANGE, DreamRecipe
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.jobs.job import Job
@@ -16,13 +15,10 @@ from explorer.ui.components import html_snippets, image_viewers, layer_pickers
 from explorer.ui.dream import dream_view
 from explorer.ui.dream.dream_view import DreamView
 from explorer.ui.job_status import JobRequests
-from explorer.ui.recipe_controls import RecipeControls
+from explorer.ui.recipe_controls import recipe_controls
 
-SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
-STEPS = (5, 10, 20, 40)
 # Dreams are quick, so they are looked at more often than other work.
 POLL_SECONDS = 0.25
-SETTINGS = (*urls.DREAM_NUMBERS, "strength", "colours", "guide")
 
 
 def main() -> None:
@@ -171,50 +167,13 @@ def show_save(dream: DreamView, image: bytes, kind: str, label: str) -> None:
 
 def show_more(dream: DreamView) -> None:
     """Let the visitor choose how it is dreamt; the address changes at once."""
-    recipe = dream.recipe
-    controls = RecipeControls(recipe)
+    controls = recipe_controls(dream.recipe)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        show_strength(controls, recipe)
-        controls.slider("steps", "Steps at each size", STEPS)
-        controls.slider("size", "Longer side in pixels", SIZES)
-        controls.seed("Seed: another one dreams otherwise")
-        show_colours(controls, recipe)
-        controls.reset_button(SETTINGS)
-    with st.expander("Dream of another picture", expanded=bool(recipe.guide), key="guided"):
+        controls.draw_all()
+        controls.reset_button("guide")
+    with st.expander("Dream of another picture", expanded=bool(dream.recipe.guide), key="guided"):
         st.caption("A guide: the dream goes towards what the layer sees in that picture.")
         image_picker.pick_image("guide", "", [], "Guide")
-
-
-def show_strength(controls: RecipeControls, recipe: DreamRecipe) -> None:
-    """Let the visitor choose how far a dream goes, and how large its forms are."""
-    for name, title, bounds, step in (
-        ("strength", "Strength: how far it leaves the picture", STRENGTH_RANGE, 0.25),
-        (
-            "octaves",
-            "Octaves: at how many sizes, so how large the largest forms are",
-            (OCTAVES_RANGE[0], max(8, recipe.octaves)),
-            1,
-        ),
-    ):
-        st.slider(
-            title,
-            *bounds,
-            getattr(recipe, name),
-            step,
-            key=controls.key(name),
-            on_change=controls.write_url,
-            args=(name,),
-        )
-
-
-def show_colours(controls: RecipeControls, recipe: DreamRecipe) -> None:
-    """Let the visitor choose whose colours a dream has; links have a word for it."""
-    key = controls.key("colours")
-
-    def put() -> None:
-        urls.update_query(colours=urls.KEPT if st.session_state[key] else None)
-
-    st.toggle("Keep the picture's colours", recipe.keep_colours, key=key, on_change=put)
 
 
 main()

@@ -13,10 +13,9 @@ from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
-from explorer.text import formatting
+from explorer.text import captions, formatting
 from explorer.ui import job_status, png_drop, server_state, urls
 from explorer.ui.components import html_snippets, tiles
-from explorer.ui.gallery import captions
 from explorer.ui.gallery import compare as gallery_compare
 from explorer.ui.gallery import entry as gallery_entry
 

@@ -11,7 +11,7 @@ from explorer.charts import depth_colours
 from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import index_picker, job_status, network_picker, server_state, urls
+from explorer.ui import index_picker, job_status, network_picker, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.job_status import JobRequests
 from explorer.ui.neuron import (
@@ -53,7 +53,8 @@ def main() -> None:
         return
     neuron, view = NeuronView(network, layer, unit), ""
     try:
-        neuron = NeuronView(network, layer, unit, **urls.settings(), canvas=urls.canvas())
+        asked = url_codecs.neuron_from_query(st.query_params.to_dict())
+        neuron = NeuronView(network, layer, unit, **asked)
         view = urls.view()
     except ExplorerError as error:
         problems.append(str(error))

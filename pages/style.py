@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.network import Network
-from core.recipes.style import StyleRecipe
 from core.style import defaults
 from explorer import thumbnails
 from explorer.charts import depth_colours, figures
@@ -24,29 +23,12 @@ from explorer.ui import (
 from explorer.ui.components import html_snippets, image_viewers, style_sliders
 from explorer.ui.dream import dream_view
 from explorer.ui.neuron import pictures
-from explorer.ui.recipe_controls import RecipeControls
+from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import style_view
 from explorer.ui.style.style_view import StyleView
 
-SIZES = (192, 256, 384, 512, 768, 1024)
-STEPS = (5, 10, 20, 40, 80)
-# How much content has to say, from hardly anything to nearly all.
-BALANCES = (0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0)
-STROKES = (0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0)
-COLOURS = {
-    "style": "the painting's",
-    "light": "the picture's own: only its light is painted",
-    "matched": "the picture's own: the painting is dyed in them",
-}
 # What came with the explorer is smaller, with some loss.
 KINDS = {"png": "PNG", "webp": "WebP"}
-INITS = {"content": "the picture", "noise": "noise"}
-SETTINGS = (
-    *urls.STYLE_NUMBERS,
-    *urls.STYLE_DECIMALS,
-    *urls.STYLE_WORDS,
-    *urls.STYLE_LAYERS,
-)
 POLL_SECONDS = 0.3
 # The curves below it grow less often: a chart is drawn anew as a whole.
 CURVES_SECONDS = 1.0
@@ -200,27 +182,11 @@ def show_save(transfer: StyleView, image: bytes, kind: str, label: str) -> None:
 
 def show_settings(transfer: StyleView) -> None:
     """Let the visitor choose how it is painted; the address changes at once."""
-    controls = RecipeControls(transfer.recipe, urls.STYLE_USUAL)
-    controls.slider("balance", "Balance: from more style to more content", BALANCES, balanced)
+    controls = recipe_controls(transfer.recipe)
+    controls.draw("balance")
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        times = "\N{MULTIPLICATION SIGN} {:g}".format
-        controls.slider("style_scale", "Size of the strokes", STROKES, times)
-        controls.slider("size", "Longer side in pixels", SIZES)
-        controls.slider("steps", "Steps at each size", STEPS)
-        controls.selectbox("colours", "Whose colours", COLOURS)
-        controls.selectbox("loss", "What style is", style_view.LOSSES)
-        controls.selectbox("init", "Start from", INITS)
-        controls.seed("Seed: where the chance in noise comes from")
-        controls.reset_button(SETTINGS)
-
-
-def balanced(value: float) -> str:
-    """Write a balance beside the usual one."""
-    if value == StyleRecipe.balance:
-        return "balanced"
-    if value < StyleRecipe.balance:
-        return f"style {StyleRecipe.balance / value:.2g}\N{MULTIPLICATION SIGN}"
-    return f"content {value / StyleRecipe.balance:.2g}\N{MULTIPLICATION SIGN}"
+        controls.draw_all(without=["balance"])
+        controls.reset_button()
 
 
 main()

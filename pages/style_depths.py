@@ -11,10 +11,11 @@ from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery.pictures import PNG_SIGNATURE
 from explorer.jobs.job import Job
+from explorer.recipe_fields import STYLE_DEPTHS, query_fields
 from explorer.ui import job_status, network_picker, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.recipe_controls import RecipeControls
+from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import gram_view, grid_charts, style_grid_view, style_view
 from explorer.ui.style.style_grid_view import StyleGridView
 
@@ -28,10 +29,7 @@ LINES = {
     "rows": "More and more layers, one alone, and each half by itself, as Gatys and others showed.",
     "together": "Style at a layer is a table: which of its neurons fire in the same places.",
 }
-BALANCES = (0.003, 0.015, StyleDepthsRecipe.balance, 0.15, 0.5)
-SIZES = (96, 128, 192, 256, 384)
-STEPS = (5, 10, 20, 40, 80)
-SETTINGS = ("size", "steps", "seed", "balance", "loss")
+SETTINGS = tuple(it.query for it in query_fields(STYLE_DEPTHS))
 LARGE_PIXELS = 768
 
 
@@ -173,14 +171,10 @@ def show_cell(found: StyleGridView, done: dict[int, bytes], job: Job | str | Non
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:
     """Let the visitor choose what all pictures have in common."""
-    controls = RecipeControls(recipe, forgotten=("cell",))
+    controls = recipe_controls(recipe, forgotten=("cell",))
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        controls.slider("balance", "Balance: how loudly content speaks", BALANCES)
-        controls.slider("size", "Longer side of each in pixels", SIZES)
-        controls.slider("steps", "Steps at each size", STEPS)
-        controls.selectbox("loss", "What style is", style_view.LOSSES)
-        controls.seed("Seed")
-        controls.reset_button(SETTINGS)
+        controls.draw_all()
+        controls.reset_button()
 
 
 main()

@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli import (  # each adds its commands to `cli`
+from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
     atlas,
     dream_depths,
     dreams,
@@ -28,24 +28,7 @@ from explorer.cli import (  # each adds its commands to `cli`
 )
 from explorer.cli.options import cli
 
-__all__ = [
-    "atlas",
-    "cli",
-    "dream_depths",
-    "dreams",
-    "gram",
-    "index",
-    "jobs",
-    "labels",
-    "main",
-    "networks",
-    "neurons",
-    "replay",
-    "report",
-    "serve",
-    "style",
-    "style_depths",
-]
+__all__ = ["cli", "main"]
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
-"""The command that renders every neuron of a network."""
+"""The command that renders every unit of a network."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from core.errors import ExplorerError
-from explorer.cli.options import AsJson, DeviceName, NetworkName, WeightsFile, cli, print_json
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_table, split_names
+from explorer.cli.network_session import NetworkSession
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 @cli.command()
 def atlas(
-    network: NetworkName,
+    network: options.NetworkName,
     layers: Annotated[
         str, typer.Option(help="Such as relu1a,relu3b; by default all that `layers` shows.")
     ] = "",
-    seed: Annotated[int, typer.Option(help="Where all chance comes from.")] = 0,
-    weights: WeightsFile = None,
+    seed: options.Seed = 0,
+    weights: options.WeightsFile = None,
     engine: Annotated[
         str, typer.Option(help="What works on it: local (this machine) or ray (a cluster).")
     ] = "local",
@@ -38,48 +39,42 @@ def atlas(
             help="Go on with what is in the store, as it does by itself, or render it anew.",
         ),
     ] = True,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Render every neuron of a network, for the Layers page to show."""
-    from core.networks.registry import load
     from explorer.engine import configure_engine
-    from explorer.store.results import Store
 
     configure_engine(engine, address)
-    loaded = load(network, weights, device)
+    session = NetworkSession(network, weights, device)
+    loaded = session.network
     recipes = _recipes(loaded, layers, seed)
-    store = Store()
-    if weights is not None:
-        store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
-    report = []
-    with _at_work(store, engine):
-        for recipe in recipes:
-            report.append(_render(store, recipe, not resume, engine, device))
+    session.remember_weights()
+    with _running_engine(session.store, engine):
+        report = [_render(session.store, it, not resume, engine, device) for it in recipes]
     if as_json:
         print_json({"network": loaded.name, "weights": loaded.fingerprint, "layers": report})
         return
-    table = Table("layer", "neurons", "rendered", "seconds")
-    for row in report:
-        table.add_row(
-            row["layer"], str(row["neurons"]), str(row["rendered"]), f"{row['seconds']:.1f}"
-        )
-    Console().print(table)
+    print_table(
+        ("layer", "neurons", "rendered", "seconds"),
+        (
+            (it["layer"], str(it["neurons"]), str(it["rendered"]), f"{it['seconds']:.1f}")
+            for it in report
+        ),
+    )
 
 
 def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]":
-    """Write a recipe for each layer, whose parts are those that the Layers page asks for."""
+    """Return a recipe for each layer, whose parts are those that the Layers page requests."""
     from core.neurons.render_neurons import plan
 
-    chosen = list(network.shown)
-    if layers:
-        chosen = [network.layer(name.strip()) for name in layers.split(",")]
+    chosen = [network.layer(name) for name in split_names(layers)] or network.shown
     return [plan(network, layer.name, seed=seed) for layer in chosen]
 
 
 @contextlib.contextmanager
-def _at_work(store: "Store", engine: str) -> Iterator[None]:
-    """Keep a cluster at work on the queue; alone, this process works by itself."""
+def _running_engine(store: "Store", engine: str) -> Iterator[None]:
+    """Run a cluster on the queue; without one, this process works by itself."""
     from explorer.engine import LOCAL, create_engine
 
     if engine == LOCAL:
@@ -96,7 +91,7 @@ def _at_work(store: "Store", engine: str) -> Iterator[None]:
 def _render(
     store: "Store", recipe: "NeuronRecipe", fresh: bool, engine: str, device: str
 ) -> dict[str, Any]:
-    """Render what the store lacks of a layer, and sum up what was done."""
+    """Render what the store lacks of a layer, and return facts of it as JSON values."""
     from explorer.cli.run_job import run_job, visitor_name, wait_for
     from explorer.engine import LOCAL
     from explorer.jobs.job_queue import Jobs

@@ -1,8 +1,5 @@
-"""The commands that dream: over one picture, deeper and deeper into it, or over a film."""
+"""The commands that dream: over one image, into an image, or over a film."""
 
-import json
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,18 +7,12 @@ import typer
 from rich.console import Console
 
 from core.errors import ExplorerError
-from core.recipes.dream import DREAM_SIZES, FRAMES_RANGE, DreamRecipe
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    NetworkName,
-    WeightsFile,
-    check_writable,
-    cli,
-    print_json,
-    store_named_image,
-    write,
-)
+from core.recipes.dream import FRAMES_RANGE, DreamRecipe
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_note, write
+from explorer.cli.network_session import NetworkSession
+from explorer.cli.options import argument, cli, option
+from explorer.recipe_fields import DREAM, recipe_settings
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -29,39 +20,28 @@ if TYPE_CHECKING:
 
 FILMS = (".mp4", ".gif")
 
-# What both commands take.
 LayerNames = Annotated[
     str,
     typer.Argument(
         help="A layer's name, or several with what each has to say: relu3b:1,relu5b:0.5."
     ),
 ]
-Picture = Annotated[
-    str, typer.Argument(help="The picture to dream over: a file, or one of ours, such as cat.")
-]
-Units = Annotated[
-    str,
-    typer.Option(
-        help="Dream with these neurons alone, such as 0-15,40, or a direction: 3:1,40:-0.5."
-    ),
-]
-Octaves = Annotated[int, typer.Option(help="Sizes at which it is dreamt, small ones first.")]
-OctaveScale = Annotated[float, typer.Option(help="How much larger each is than the one before.")]
-Steps = Annotated[int, typer.Option(help="Steps of ascent at each size.")]
-Strength = Annotated[
-    float, typer.Option(help="How much the picture is changed, 0 to 4; the same at every depth.")
-]
-Guide = Annotated[str | None, typer.Option(help="Dream of what this picture shows.")]
-Mask = Annotated[str | None, typer.Option(help="Dream only where this picture is bright.")]
-KeepColours = Annotated[bool, typer.Option("--keep-colours", help="Change nothing but light.")]
-Size = Annotated[int, typer.Option(help="Longer side of the result in pixels.")]
-Seed = Annotated[int, typer.Option(help="Where all chance comes from.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Dream anew what is in the store.")]
+Picture = Annotated[str, argument(DREAM, "image")]
+FilmOut = Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")]
+Units = Annotated[str, option(DREAM, "units")]
+Octaves = Annotated[int, option(DREAM, "octaves")]
+OctaveScale = Annotated[float, option(DREAM, "octave_scale")]
+Steps = Annotated[int, option(DREAM, "steps")]
+Strength = Annotated[float, option(DREAM, "strength")]
+Guide = Annotated[str | None, option(DREAM, "guide")]
+Mask = Annotated[str | None, option(DREAM, "mask")]
+KeepColours = Annotated[bool, option(DREAM, "keep_colours", "--keep-colours")]
+Size = Annotated[int, option(DREAM, "size")]
 
 
 @cli.command()
 def dream(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: LayerNames,
     image: Picture,
     out: Annotated[Path, typer.Option(help="Where the dream goes, a PNG.")],
@@ -74,42 +54,31 @@ def dream(
     mask: Mask = None,
     keep_colours: KeepColours = False,
     size: Size = DreamRecipe.size,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Let a network see more of what it sees already in a picture."""
+    settings = recipe_settings(DREAM, locals())
     check_writable(out)
-    settings = {
-        "octaves": octaves,
-        "octave_scale": octave_scale,
-        "steps": steps,
-        "strength": strength,
-        "size": size,
-        "seed": seed,
-        "keep_colours": keep_colours,
-    }
-    named = {"image": image, "guide": guide, "mask": mask}
-    recipe, pictures, seconds = _make(
-        network, layer, units, named, settings, weights, fresh, device
-    )
+    session = NetworkSession(network, weights, device)
+    settings |= _store_images(session, image=image, guide=guide, mask=mask)
+    recipe, pictures = _dream(session, layer, units, fresh, settings)
     write(out, pictures[0].image)
-    _tell(recipe, pictures, seconds, out, as_json)
+    _report(session, recipe, pictures, out, as_json)
 
 
 @cli.command()
 def dream_zoom(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: LayerNames,
     image: Picture,
-    out: Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")],
-    frames: Annotated[int, typer.Option(help="How many pictures the film has.")] = 60,
-    zoom: Annotated[
-        float, typer.Option(help="How much larger each frame shows the middle of the last.")
-    ] = 1.04,
-    turn: Annotated[float, typer.Option(help="Degrees, counter-clockwise, between frames.")] = 0.5,
+    out: FilmOut,
+    frames: Annotated[int, option(DREAM, "frames")] = 60,
+    zoom: Annotated[float, option(DREAM, "zoom")] = 1.04,
+    turn: Annotated[float, option(DREAM, "turn")] = 0.5,
     rate: Annotated[int, typer.Option(help="Frames a second.", min=1, max=60)] = 15,
     units: Units = "",
     octaves: Octaves = 3,
@@ -118,41 +87,28 @@ def dream_zoom(
     strength: Strength = DreamRecipe.strength,
     keep_colours: KeepColours = False,
     size: Size = 256,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Fall into a picture: each frame enlarges and turns the last, and dreams a little more."""
-    from explorer import video_io
-
+    settings = recipe_settings(DREAM, locals())
     check_writable(out, FILMS)
-    settings = {
-        "octaves": octaves,
-        "octave_scale": octave_scale,
-        "steps": steps,
-        "strength": strength,
-        "size": size,
-        "seed": seed,
-        "keep_colours": keep_colours,
-        "frames": frames,
-        "zoom": zoom,
-        "turn": turn,
-    }
-    recipe, pictures, seconds = _make(
-        network, layer, units, {"image": image}, settings, weights, fresh, device
-    )
-    write(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
-    _tell(recipe, pictures, seconds, out, as_json)
+    session = NetworkSession(network, weights, device)
+    settings |= _store_images(session, image=image)
+    recipe, pictures = _dream(session, layer, units, fresh, settings)
+    _write_film(out, pictures, rate)
+    _report(session, recipe, pictures, out, as_json)
 
 
 @cli.command()
 def dream_film(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: LayerNames,
     clip: Annotated[Path, typer.Argument(help="The film to dream over: GIF, MP4 or alike.")],
-    out: Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")],
+    out: FilmOut,
     frames: Annotated[
         int, typer.Option(help="Pictures to take of it at most.", min=1, max=FRAMES_RANGE[1])
     ] = 120,
@@ -168,83 +124,69 @@ def dream_film(
     mask: Mask = None,
     keep_colours: KeepColours = False,
     size: Size = 320,
-    seed: Seed = DreamRecipe.seed,
-    weights: WeightsFile = None,
-    fresh: Fresh = False,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    seed: options.Seed = DreamRecipe.seed,
+    weights: options.WeightsFile = None,
+    fresh: options.Fresh = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
     from core.images import image_io
     from explorer import video_io
-    from explorer.cli.options import store_image
-    from explorer.store.results import Store
 
+    settings = recipe_settings(DREAM, locals())
     check_writable(out, FILMS)
-    store = Store()
-    found, own_rate = video_io.read_frames(clip, frames)
-    # Pictures are kept no larger than they are dreamt: a film has many.
-    kept = [store_image(store, image_io.resize_longer_side(it, size)) for it in found]
-    if not kept:
+    images, clip_rate = video_io.read_frames(clip, frames)
+    # Frames are stored no larger than they are dreamt, as a film has many.
+    resized = [image_io.resize_longer_side(it, size) for it in images]
+    if not resized:
         raise ExplorerError(f"there is no picture in {clip}")
-    settings = {
-        "image": kept[0],
-        "clip": tuple(kept[1:]),
-        "frames": len(kept),
-        "octaves": octaves,
-        "octave_scale": octave_scale,
-        "steps": steps,
-        "strength": strength,
-        "size": size,
-        "seed": seed,
-        "keep_colours": keep_colours,
-    }
-    named = {"guide": guide, "mask": mask}
-    recipe, pictures, seconds = _make(
-        network, layer, units, named, settings, weights, fresh, device
-    )
-    rate = rate or min(60, max(1, round(own_rate)))
-    write(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
-    _tell(recipe, pictures, seconds, out, as_json)
+    session = NetworkSession(network, weights, device)
+    first, *others = [session.store_image(it) for it in resized]
+    settings |= {"image": first, "clip": tuple(others), "frames": len(resized)}
+    settings |= _store_images(session, guide=guide, mask=mask)
+    recipe, pictures = _dream(session, layer, units, fresh, settings)
+    _write_film(out, pictures, rate or min(60, max(1, round(clip_rate))))
+    _report(session, recipe, pictures, out, as_json)
 
 
-def _make(
-    name: str,
-    layer: str,
-    units: str,
-    named: Mapping[str, str | None],
-    settings: Mapping[str, Any],
-    weights: Path | None,
-    fresh: bool,
-    device: str,
-) -> "tuple[DreamRecipe, list[StoredPicture], float]":
-    """Dream as a job; give its recipe, its pictures in order, and the seconds it took."""
+def _store_images(session: NetworkSession, **names: str | None) -> dict[str, str]:
+    """Store the images that a dream starts from, and return their fingerprints."""
+    return {field: session.store_named(DREAM, name) for field, name in names.items()}
+
+
+def _dream(
+    session: NetworkSession, layer: str, units: str, fresh: bool, settings: dict[str, Any]
+) -> "tuple[DreamRecipe, list[StoredPicture]]":
+    """Dream as a job, and return the recipe and its pictures in order.
+
+    Args:
+        session: of the network that dreams.
+        layer, units: as ``parse_layers`` and ``_parse_direction`` read them.
+        fresh: dream also what the store has.
+        settings: all other fields of the recipe.
+    """
     from core.dreams import render_dreams
-    from core.networks.registry import load
-    from explorer.cli.run_job import run_recipe
-    from explorer.store.results import Store
 
-    network = load(name, weights, device)
     names, shares = parse_layers(layer)
-    store = Store()
-    inputs: dict[str, Any] = {
-        what: store_named_image(store, it, DREAM_SIZES[1]) for what, it in named.items()
-    }
-    chosen, towards = _units(network, names, units)
-    subject: dict[str, Any] = {"units": chosen, "towards": towards, "shares": shares}
-    recipe = render_dreams.plan(network, names, **subject, **inputs, **settings)
-    if weights is not None:
-        store.remember_checkpoint(network.name, network.fingerprint, weights)
-    started = time.monotonic()
-    pictures = run_recipe(store, recipe, device, fresh=fresh)
-    return recipe, pictures, time.monotonic() - started
+    chosen, towards = _parse_direction(session.network, names, units)
+    recipe = render_dreams.plan(
+        session.network, names, units=chosen, towards=towards, shares=shares, **settings
+    )
+    return recipe, session.run(recipe, fresh)
+
+
+def _write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
+    from explorer import video_io
+
+    write(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
 
 
 def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
-    """Read names of layers such as ``relu3b:1,relu5b:0.5``, with their shares.
+    """Return names of layers such as ``relu3b:1,relu5b:0.5``, with their shares.
 
     Returns:
-        The names, and a share for each; no shares where none is given.
+        The names, and a share for each; no shares where the text has none.
 
     Raises:
         ExplorerError: a share is no number.
@@ -262,10 +204,10 @@ def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
     return names, tuple(shares) if ":" in text else ()
 
 
-def _units(
+def _parse_direction(
     network: "Network", names: list[str], text: str
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Read units such as ``0-15,40``, or a direction such as ``3:1,40:-0.5``.
+    """Return units such as ``0-15,40``, or a direction such as ``3:1,40:-0.5``.
 
     Returns:
         The units, and a number for each where it is a direction.
@@ -293,15 +235,18 @@ def _units(
     return tuple(units), tuple(numbers)
 
 
-def _tell(
-    recipe: DreamRecipe, pictures: "list[StoredPicture]", seconds: float, out: Path, as_json: bool
+def _report(
+    session: NetworkSession,
+    recipe: DreamRecipe,
+    pictures: "list[StoredPicture]",
+    out: Path,
+    as_json: bool,
 ) -> None:
-    """Say what was dreamt, how far it went, and where it is."""
+    """Print what was dreamt, how much the activation rose, and where the result is."""
     facts = pictures[-1].facts
     if as_json:
-        settings = {**json.loads(recipe.to_json()), **facts}
-        print_json({**settings, "seconds": seconds, "out": str(out)})
+        session.print_report(recipe, out, **facts)
         return
     words = f"{out}: {recipe.layer} sees {float(facts['activation']):.3g} times as much as before"
     Console(soft_wrap=True).print(words, highlight=False, markup=False)
-    Console(stderr=True).print(f"{seconds:.1f} s")
+    print_note(f"{session.seconds:.1f} s")

@@ -1,45 +1,35 @@
-"""The command that shows which neurons fire together in a picture."""
+"""The command that shows which units of a layer are active together in an image."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    NetworkName,
-    WeightsFile,
-    check_writable,
-    cli,
-    open_image,
-    print_json,
-    write,
-)
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, open_image, print_json, print_table, write
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.networks.layers import Layer
     from core.networks.network import Network
     from core.style.gram_matrix import ChannelCorrelations
 
-# Pairs in the table; JSON has more.
+# Pairs in the table and in JSON.
 SHOWN, LISTED = 10, 100
 
 
 @cli.command()
 def gram(
-    network: NetworkName,
-    image: Annotated[str, typer.Argument(help="A picture's file, or the name of a sample.")],
-    layer: Annotated[str, typer.Argument(help="A layer's name; `layers` lists them.")],
+    network: options.NetworkName,
+    image: options.ImageName,
+    layer: options.LayerName,
     out: Annotated[Path, typer.Option(help="Where the heat-map goes, .html.")],
     size: Annotated[
         int, typer.Option(help="Longer side at which it is looked at.", min=32, max=2048)
     ] = 512,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Show which neurons of a layer fire together in a picture: its style there."""
     from core.images import image_io
@@ -59,14 +49,14 @@ def gram(
     if as_json:
         print_json(_report(found, names, image, out))
         return
-    table = Table("neuron", "neuron", "cosine")
-    for one, other, cosine in found.pairs(SHOWN):
-        table.add_row(names[one], names[other], f"{cosine:.3f}")
-    Console().print(table)
+    pairs = (
+        (names[one], names[other], f"{cosine:.3f}") for one, other, cosine in found.pairs(SHOWN)
+    )
+    print_table(("neuron", "neuron", "cosine"), pairs)
 
 
 def _names(network: "Network", layer: "Layer") -> list[str]:
-    """Name neurons by their numbers, and by what they stand for where that is known."""
+    """Return a name of each unit: its number, and its label where it has one."""
     from core.analysis import unit_labels
 
     return [

@@ -1,4 +1,4 @@
-"""Commands that find which pictures excite neurons, and which neurons a picture excites."""
+"""Commands that find the dataset examples of units, and the units that an image activates."""
 
 import signal
 import threading
@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
 from core.recipes.neuron import STEPS
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    NetworkName,
-    WeightsFile,
+from explorer.cli import options
+from explorer.cli.command_io import (
     check_writable,
-    cli,
     print_json,
+    print_note,
+    print_table,
+    split_names,
     write,
 )
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.index.accumulator import IndexAccumulator
@@ -34,19 +33,19 @@ if TYPE_CHECKING:
 
 IndexFile = Annotated[Path, typer.Argument(help="An index that `index` made.")]
 LayerNames = Annotated[str, typer.Option(help="Layers, such as relu2b,relu4b.")]
-# Of what was skipped, so many are named; JSON has all.
+# Skipped files that are named, at most; JSON names all.
 SKIPPED_SHOWN = 10
 
 
 @cli.command()
 def index(
-    network: NetworkName,
+    network: options.NetworkName,
     images: Annotated[
         str,
         typer.Option(help="A folder, tar or zip, sketchworld:5000, or torchvision:NAME[:SPLIT]."),
     ],
     out: Annotated[Path, typer.Option(help="The index file to write.")],
-    weights: WeightsFile = None,
+    weights: options.WeightsFile = None,
     layers: LayerNames = "",
     k: Annotated[int, typer.Option("--k", help="Pictures to keep of each neuron.")] = 9,
     mean: Annotated[bool, typer.Option("--mean", help="Rank by the mean, too.")] = False,
@@ -65,8 +64,8 @@ def index(
     batch: Annotated[
         int, typer.Option(help="Pictures that a thread takes on at a time.", min=1, max=4096)
     ] = 16,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Find the pictures of a collection that excite each neuron most."""
     from core.datasets import sources
@@ -78,10 +77,10 @@ def index(
     if not out.parent.is_dir():
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
     source = sources.find_source(images)
-    # On Ray, this process only collects what the others find.
+    # On Ray, this process only collects the results of others.
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
-    plan = build.plan_index(loaded, source, _names(layers), k, by)
+    plan = build.plan_index(loaded, source, split_names(layers), k, by)
     tally = build.open_accumulator(plan, source, out, resume)
     before, started = len(tally.pictures), time.monotonic()
     if engine == RAY:
@@ -90,58 +89,53 @@ def index(
         steps = build_on_ray(loaded, weights, source, tally, out, address)
     else:
         steps = build.build_index(loaded, source, tally, out, workers, batch)
-    _follow(steps, f"indexing {network}", tally, out)
+    _run_steps(steps, f"indexing {network}", tally, out)
     seconds = time.monotonic() - started
     if as_json:
         print_json(_index_facts(out, tally, before, seconds))
         return
-    _tell_skipped(tally.skipped)
+    _print_skipped(tally.skipped)
     fresh = len(tally.pictures) - before
-    Console(stderr=True, soft_wrap=True).print(
+    print_note(
         f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(tally.pictures):,} pictures "
-        f"and {plan.units:,} neurons of {len(plan.layers)} layers",
-        highlight=False,
-        markup=False,
+        f"and {plan.units:,} neurons of {len(plan.layers)} layers"
     )
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _follow(steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path) -> None:
-    """Show how far an index is; keep what was found when that is interrupted."""
+def _run_steps(
+    steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path
+) -> None:
+    """Build an index, with a progress bar; an interrupted one is saved as far as it is."""
     from explorer.cli.run_job import INTERRUPTED, progress_bar
 
-    with progress_bar() as shown, _asked_to_stop() as stop:
-        task = shown.add_task(what, total=None)
+    with progress_bar() as bar, _interrupt_between_steps() as stop:
+        task = bar.add_task(what, total=None)
         for step in steps:
-            shown.update(task, completed=step.done, total=max(step.total, 1))
+            bar.update(task, completed=step.done, total=max(step.total, 1))
             if stop.is_set():
                 break
         else:
             return
         tally.save(out)
-    words = f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there"
-    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    print_note(f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there")
     raise typer.Exit(INTERRUPTED)
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """Notice Ctrl-C between steps, where what was found is whole; a second one stops at once."""
-    asked = threading.Event()
-    usual = signal.getsignal(signal.SIGINT)
+def _interrupt_between_steps() -> Iterator[threading.Event]:
+    """Set an event on Ctrl-C, so that a step can end first; a second Ctrl-C interrupts it."""
+    requested = threading.Event()
+    default = signal.getsignal(signal.SIGINT)
 
     def notice(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, usual)
+        requested.set()
+        signal.signal(signal.SIGINT, default)
 
     signal.signal(signal.SIGINT, notice)
     try:
-        yield asked
+        yield requested
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, default)
 
 
 def _index_facts(
@@ -164,15 +158,14 @@ def _index_facts(
     }
 
 
-def _tell_skipped(skipped: dict[str, str]) -> None:
+def _print_skipped(skipped: dict[str, str]) -> None:
     if not skipped:
         return
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(f"{len(skipped):,} files were skipped:", highlight=False)
+    print_note(f"{len(skipped):,} files were skipped:")
     for why in [skipped[name] for name in sorted(skipped)][:SKIPPED_SHOWN]:
-        console.print(f"  {why}", markup=False, highlight=False)
+        print_note(f"  {why}")
     if len(skipped) > SKIPPED_SHOWN:
-        console.print(f"  and {len(skipped) - SKIPPED_SHOWN:,} more; --json names all")
+        print_note(f"  and {len(skipped) - SKIPPED_SHOWN:,} more; --json names all")
 
 
 @cli.command()
@@ -189,8 +182,8 @@ def top(
     outline: Annotated[
         bool, typer.Option("--outline", help="Outline what matters where all is seen.")
     ] = False,
-    weights: WeightsFile = None,
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
     from core.figures import crop_grids
@@ -218,15 +211,24 @@ def top(
         facts = {"network": opened.plan.network, "layer": layer, "unit": unit, "by": by}
         print_json({**facts, "pictures": opened.count, "out": out and str(out), "hits": rows})
         return
-    table = Table("", "picture", "label", "value", "row, col", "top, left, bottom, right")
-    for hit, label in zip(hits, labels, strict=True):
-        place, box = f"{hit.row}, {hit.col}", ", ".join(map(str, hit.box))
-        table.add_row(str(hit.rank), Text(hit.picture), Text(label), f"{hit.value:.4g}", place, box)
-    Console().print(table)
+    print_table(
+        ("", "picture", "label", "value", "row, col", "top, left, bottom, right"),
+        (
+            (
+                str(it.rank),
+                Text(it.picture),
+                Text(label),
+                f"{it.value:.4g}",
+                f"{it.row}, {it.col}",
+                ", ".join(map(str, it.box)),
+            )
+            for it, label in zip(hits, labels, strict=True)
+        ),
+    )
 
 
 def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
-    """Tell what pictures show; the index can still be read when they are gone."""
+    """Return the labels of pictures; "" for each where the collection is gone."""
     try:
         return [index.label(hit.picture) for hit in hits]
     except ExplorerError:
@@ -235,16 +237,16 @@ def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
 
 @cli.command()
 def probe(
-    network: NetworkName,
+    network: options.NetworkName,
     image: Annotated[Path, typer.Argument(help="A picture.")],
     index: Annotated[
         Path | None, typer.Option(help="An index to compare with, for percentiles.")
     ] = None,
-    weights: WeightsFile = None,
+    weights: options.WeightsFile = None,
     layers: LayerNames = "",
     count: Annotated[int, typer.Option(help="Neurons to name of each layer.", min=1)] = 5,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Tell which neurons a picture excites, and what it is taken for."""
     from core.analysis import probe as analysis
@@ -255,7 +257,7 @@ def probe(
     picture = image_io.open_picture(image)
     compared = None if index is None else reader.open_index(index)
     loaded = registry.load(network, weights, device)
-    found = analysis.probe(loaded, picture, compared, _names(layers), count)
+    found = analysis.probe(loaded, picture, compared, split_names(layers), count)
     if as_json:
         print_json(
             {
@@ -267,19 +269,21 @@ def probe(
             }
         )
         return
-    console = Console()
-    console.print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
-    table = Table("layer", "neurons that stand out" if compared else "highest neurons")
-    for name, answers in found.layers.items():
-        table.add_row(name, "   ".join(map(_answer, answers)))
-    console.print(table)
+    Console().print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
+    print_table(
+        ("layer", "neurons that stand out" if compared else "highest neurons"),
+        (
+            (name, "   ".join(map(_response_text, responses)))
+            for name, responses in found.layers.items()
+        ),
+    )
 
 
-def _answer(answer: Any) -> str:
-    """Write a neuron's answer in a few characters."""
-    if answer.percentile is None:
-        return f"{answer.unit} ({answer.value:.3g})"
-    return f"{answer.unit} ({answer.percentile:.1f} %)"
+def _response_text(response: Any) -> str:
+    """Return the unit and the value of a response in a few characters."""
+    if response.percentile is None:
+        return f"{response.unit} ({response.value:.3g})"
+    return f"{response.unit} ({response.percentile:.1f} %)"
 
 
 @cli.command()
@@ -289,9 +293,9 @@ def figure(
     layers: LayerNames = "",
     units: Annotated[int, typer.Option(help="Neurons of each layer.", min=1, max=64)] = 4,
     steps: Annotated[int, typer.Option(help="Steps of ascent for each picture.")] = STEPS,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Draw what neurons want to see beside the crops they liked best."""
     from core.figures import crop_grids
@@ -303,7 +307,7 @@ def figure(
     check_writable(out)
     opened = reader.open_index(index)
     loaded = registry.load(opened.plan.network, weights, device)
-    names = _names(layers) or [it.name for it in opened.plan.layers]
+    names = split_names(layers) or [it.name for it in opened.plan.layers]
     chosen = {name: crop_grids.most_distinctive(opened, name, units) for name in names}
     with progress_bar() as shown:
         task = shown.add_task(f"drawing {loaded.name}", total=1.0)

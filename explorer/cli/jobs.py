@@ -1,15 +1,15 @@
-"""Commands that list what is being made and what was, and that stop work or go on with it."""
+"""Commands that list, cancel and resume jobs, and list finished ones."""
 
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from core.errors import ExplorerError
-from explorer.cli.options import AsJson, DeviceName, cli, print_json
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.options import cli
 from explorer.gallery.queries import Gallery, Search, entry_title
 from explorer.jobs import processes
 from explorer.jobs.job import Job
@@ -18,7 +18,7 @@ from explorer.store.results import Store
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
 
-# Those that wait or run in their order, then those that stopped by themselves, the latest first.
+# Open jobs in the order of the queue, then failed and interrupted ones, the latest first.
 UNFINISHED = """
 WHERE state IN ('open', 'failed', 'interrupted') AND deleted IS NULL
 ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, queued
@@ -26,7 +26,7 @@ ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, qu
 
 
 @cli.command()
-def jobs(as_json: AsJson = False) -> None:
+def jobs(as_json: options.AsJson = False) -> None:
     """List the work that waits, runs, was interrupted or failed."""
     store = Store()
     processes.mark_interrupted(store)
@@ -35,14 +35,15 @@ def jobs(as_json: AsJson = False) -> None:
         print_json([{**_facts(job), **_progress(job)} for job in listed])
         return
     if not listed:
-        Console(stderr=True).print("nothing waits or runs")
+        print_note("nothing waits or runs")
         return
-    table = Table("id", "what", "state", "done", "")
-    for job in listed:
-        table.add_row(
-            job.id, Text(entry_title(job)), job.state, f"{job.fraction:.0%}", Text(_remark(job))
-        )
-    Console().print(table)
+    print_table(
+        ("id", "what", "state", "done", ""),
+        (
+            (it.id, Text(entry_title(it)), it.state, f"{it.fraction:.0%}", Text(_remark(it)))
+            for it in listed
+        ),
+    )
 
 
 @cli.command()
@@ -52,7 +53,7 @@ def gallery(
     layer: Annotated[str, typer.Option(help="Only of this layer.")] = "",
     starred: Annotated[bool, typer.Option("--starred", help="Only what has a star.")] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 100,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List what has been made, the newest first."""
     found = Gallery(Jobs(Store()))
@@ -61,15 +62,17 @@ def gallery(
         print_json([{**_facts(job), **_made(found, job)} for job in made])
         return
     if not made:
-        Console(stderr=True).print("nothing of this kind has been made yet")
+        print_note("nothing of this kind has been made yet")
         return
-    table = Table("id", "", "what", "made", "pictures")
-    for job in made:
-        row = _made(found, job)
-        when = datetime.fromisoformat(row["when"]).astimezone().strftime("%Y-%m-%d %H:%M")
-        star = "\N{BLACK STAR}" if job.starred else ""
-        table.add_row(job.id, star, Text(entry_title(job)), when, str(row["pictures"]))
-    Console().print(table)
+    print_table(("id", "", "what", "made", "pictures"), (_entry_row(found, it) for it in made))
+
+
+def _entry_row(found: Gallery, job: Job) -> tuple[str | Text, ...]:
+    """Return the row of an entry in the gallery's table."""
+    facts = _made(found, job)
+    when = datetime.fromisoformat(facts["when"]).astimezone().strftime("%Y-%m-%d %H:%M")
+    star = "\N{BLACK STAR}" if job.starred else ""
+    return job.id, star, Text(entry_title(job)), when, str(facts["pictures"])
 
 
 @cli.command()
@@ -80,11 +83,11 @@ def cancel(job_id: JobId) -> None:
     if not job.open:
         raise ExplorerError(f"job {job.id} is {job.state} already")
     queue.cancel(job.key)
-    Console(stderr=True, soft_wrap=True).print(f"stopped {entry_title(job)}", markup=False)
+    print_note(f"stopped {entry_title(job)}")
 
 
 @cli.command()
-def resume(job_id: JobId, device: DeviceName = "auto") -> None:
+def resume(job_id: JobId, device: options.DeviceName = "auto") -> None:
     """Go on with a job that waits or has stopped, in this process."""
     store = Store()
     queue = Jobs(store)
@@ -94,17 +97,17 @@ def resume(job_id: JobId, device: DeviceName = "auto") -> None:
     from explorer.cli.run_job import run_job, visitor_name
 
     run_job(store, queue.resume(job.key, visitor_name()), device)
-    Console(stderr=True, soft_wrap=True).print(f"finished {entry_title(job)}", markup=False)
+    print_note(f"finished {entry_title(job)}")
 
 
 def _facts(job: Job) -> dict[str, Any]:
-    """What is known of every job, as JSON values."""
+    """Return what is known of every job, as JSON values."""
     names = ("id", "key", "kind", "network", "layer", "title", "state")
     return {"what": entry_title(job), **{it: getattr(job, it) for it in names}}
 
 
 def _progress(job: Job) -> dict[str, Any]:
-    """How far a job is, and what it waits for."""
+    """Return how far a job is, and how many jobs are before it, as JSON values."""
     return {
         "progress": job.fraction,
         "seconds_left": job.seconds_left,
@@ -114,7 +117,7 @@ def _progress(job: Job) -> dict[str, Any]:
 
 
 def _made(found: Gallery, job: Job) -> dict[str, Any]:
-    """When and how something was made."""
+    """Return when and how long a job was worked on, as JSON values."""
     when = datetime.fromtimestamp(job.ended or job.queued, timezone.utc)
     return {
         "starred": job.starred,
@@ -125,7 +128,7 @@ def _made(found: Gallery, job: Job) -> dict[str, Any]:
 
 
 def _remark(job: Job) -> str:
-    """Say what a job waits for, how long it takes, or why it stopped."""
+    """Return what a job waits for, how long it takes, or why it stopped."""
     if job.state == "waiting" and job.before:
         return f"{job.before} before it"
     if job.open and job.seconds_left is not None:

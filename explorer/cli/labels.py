@@ -1,20 +1,20 @@
-"""The command that tells what neurons stand for, as measured."""
+"""The command that lists the measured concepts of units."""
 
 import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from core.errors import ExplorerError
-from explorer.cli.options import AsJson, NetworkName, cli, print_json
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.options import cli
 
 
 @cli.command()
 def labels(
-    network: NetworkName,
+    network: options.NetworkName,
     search: Annotated[str, typer.Option(help="Only these, such as eye, stripes or texture.")] = "",
     least: Annotated[
         float, typer.Option(help="Leave out labels with an IoU below this.", min=0.0, max=1.0)
@@ -22,7 +22,7 @@ def labels(
     count: Annotated[
         bool, typer.Option("--count", help="Count clear labels by layer, kind and concept.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the concept that each neuron picks out best, with their overlap (IoU)."""
     from core.analysis.unit_labels import labels_of
@@ -50,9 +50,7 @@ def labels(
         print_json([asdict(label) for label in found])
         return
     if not found:
-        Console(stderr=True).print(f"no neuron picks out {search!r}")
+        print_note(f"no neuron picks out {search!r}")
         return
-    table = Table("layer", "unit", "concept", "kind", "IoU")
-    for label in found:
-        table.add_row(label.layer, str(label.unit), label.concept, label.kind, f"{label.iou:.2f}")
-    Console().print(table)
+    rows = ((it.layer, str(it.unit), it.concept, it.kind, f"{it.iou:.2f}") for it in found)
+    print_table(("layer", "unit", "concept", "kind", "IoU"), rows)

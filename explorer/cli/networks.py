@@ -4,17 +4,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from explorer.cli.options import AsJson, NetworkName, WeightsFile, cli, print_json
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_table
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.networks.layers import Layer
 
 
 @cli.command()
-def networks(as_json: AsJson = False) -> None:
+def networks(as_json: options.AsJson = False) -> None:
     """List the networks that can be explored."""
     from core.networks.registry import describe_networks
 
@@ -22,19 +22,22 @@ def networks(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    table = Table("network", "parameters", "source", "ready")
-    for row in rows:
-        ready = "yes" if row.ready else f"after a download of {row.download_mb:.0f} MB"
-        table.add_row(row.name, f"{row.parameters / 1e6:.1f} M", row.source, ready)
-    Console().print(table)
+    ready = ("yes" if it.ready else f"after a download of {it.download_mb:.0f} MB" for it in rows)
+    print_table(
+        ("network", "parameters", "source", "ready"),
+        (
+            (it.name, f"{it.parameters / 1e6:.1f} M", it.source, when)
+            for it, when in zip(rows, ready, strict=True)
+        ),
+    )
 
 
 @cli.command()
 def layers(
-    network: NetworkName,
-    weights: WeightsFile = None,
+    network: options.NetworkName,
+    weights: options.WeightsFile = None,
     every: Annotated[bool, typer.Option("--all", help="Also layers few people want.")] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List a network's layers from the image to the logits."""
     from core.networks.registry import load
@@ -45,11 +48,19 @@ def layers(
         print_json([_layer_facts(row) for row in rows])
         return
     height, width = loaded.input_size
-    table = Table("layer", "channels", "stride", "receptive field", f"output at {height} x {width}")
-    for row in rows:
-        field = _times(row.receptive_field) or "the whole picture"
-        table.add_row(row.name, str(row.channels), _times(row.stride), field, _times(row.size))
-    Console().print(table)
+    print_table(
+        ("layer", "channels", "stride", "receptive field", f"output at {height} x {width}"),
+        (
+            (
+                it.name,
+                str(it.channels),
+                _times(it.stride),
+                _times(it.receptive_field) or "the whole picture",
+                _times(it.size),
+            )
+            for it in rows
+        ),
+    )
 
 
 def _layer_facts(layer: "Layer") -> dict[str, Any]:
@@ -58,7 +69,7 @@ def _layer_facts(layer: "Layer") -> dict[str, Any]:
 
 
 def _times(size: tuple[int, int] | None) -> str:
-    """Write a (height, width); nothing for a layer without positions."""
+    """Return a (height, width) as text; "" for a layer without positions."""
     if size is None:
         return ""
     return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"

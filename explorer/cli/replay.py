@@ -1,4 +1,4 @@
-"""The command that makes a saved picture again."""
+"""The command that renders a saved picture again and compares the two."""
 
 import json
 from pathlib import Path
@@ -8,16 +8,9 @@ import typer
 from rich.console import Console
 
 from core.errors import ExplorerError
-from explorer.cli.options import (
-    AsJson,
-    DeviceName,
-    WeightsFile,
-    check_writable,
-    cli,
-    print_json,
-    read,
-    write,
-)
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_json, read, write
+from explorer.cli.options import cli
 
 if TYPE_CHECKING:
     from core.recipes.recipe import Recipe
@@ -30,9 +23,9 @@ if TYPE_CHECKING:
 def replay(
     picture: Annotated[Path, typer.Argument(help="A PNG that the explorer saved.")],
     out: Annotated[Path | None, typer.Option(help="Write what comes out, a PNG.")] = None,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    as_json: AsJson = False,
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Make a saved picture again from nothing, and tell whether it is the same."""
     from explorer.rendering import png_metadata, replay
@@ -41,46 +34,46 @@ def replay(
         check_writable(out)
     original = read(picture, png_metadata.BYTES_AT_MOST)
     recipe, part = png_metadata.read_recipe(original)
-    made = _again(recipe, part, weights, device)
+    made = _render_again(recipe, part, weights, device)
     if out is not None:
         write(out, made)
-    found = replay.compare(original, made)
+    comparison = replay.compare(original, made)
     before, now = png_metadata.read_software(original), png_metadata.read_software(made)
     if as_json:
         print_json(
             {
                 "recipe": json.loads(recipe.to_json()),
                 "part": part,
-                "identical": found.identical,
-                "pixels": found.pixels,
-                "differing": found.differing,
-                "levels": found.levels,
+                "identical": comparison.identical,
+                "pixels": comparison.pixels,
+                "differing": comparison.differing,
+                "levels": comparison.levels,
                 "made_with": before,
                 "replayed_with": now,
                 "out": str(out) if out is not None else None,
             }
         )
         return
-    Console(soft_wrap=True).print(_verdict(found, before, now), highlight=False, markup=False)
+    Console(soft_wrap=True).print(_verdict(comparison, before, now), highlight=False, markup=False)
 
 
-def _again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
-    """Make the picture again, with a bar on standard error."""
+def _render_again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
+    """Render the picture again, with a progress bar on standard error."""
     from explorer.cli.run_job import progress_bar
-    from explorer.rendering import replay as replaying
+    from explorer.rendering import replay
     from explorer.store.results import Store
     from explorer.text import recipe_summary
 
     store = Store()
     checkpoint = weights or store.checkpoint(recipe.weights)
     inputs = {name: _input(store, name) for name in recipe.inputs}
-    with progress_bar() as shown:
-        task = shown.add_task(recipe_summary.describe_recipe(recipe), total=1.0)
+    with progress_bar() as bar:
+        task = bar.add_task(recipe_summary.describe_recipe(recipe), total=1.0)
 
-        def on_update(update: "Update") -> None:
-            shown.update(task, completed=update.done / max(update.total, 1))
+        def notice(update: "Update") -> None:
+            bar.update(task, completed=update.done / max(update.total, 1))
 
-        return replaying.render_again(recipe, part, checkpoint, inputs, device, on_update)
+        return replay.render_again(recipe, part, checkpoint, inputs, device, notice)
 
 
 def _input(store: "Store", fingerprint: str) -> bytes:
@@ -93,16 +86,16 @@ def _input(store: "Store", fingerprint: str) -> bytes:
     return image
 
 
-def _verdict(found: "Comparison", before: str, now: str) -> str:
-    """Say in a sentence how the replay compares, and what with."""
+def _verdict(comparison: "Comparison", before: str, now: str) -> str:
+    """Return a sentence on how the replay differs, and in which software."""
     words = "identical, bit for bit"
-    if not found.identical:
+    if not comparison.identical:
         words = (
-            f"differs in {found.differing} of {found.pixels} pixels, "
-            f"by at most {found.levels} of 255 levels"
+            f"differs in {comparison.differing} of {comparison.pixels} pixels, "
+            f"by at most {comparison.levels} of 255 levels"
         )
     if before != now:
         return f"{words}; made with {before or 'unknown software'}, here {now}"
-    if found.identical:
+    if comparison.identical:
         return words
     return f"{words}, with the same software: it was changed since, or made on another processor"

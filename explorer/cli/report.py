@@ -1,26 +1,20 @@
-"""Commands that write down what was found: a report, and the Python that makes a picture."""
+"""Commands that write a report, and the Python program that makes a picture."""
 
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from explorer.cli.options import (
-    DeviceName,
-    NetworkName,
-    WeightsFile,
-    check_writable,
-    cli,
-    read,
-    write,
-)
+from explorer.cli import options
+from explorer.cli.command_io import check_writable, print_note, read, write
+from explorer.cli.network_session import NetworkSession
+from explorer.cli.options import cli
 
 
 @cli.command()
 def report(
-    network: NetworkName,
+    network: options.NetworkName,
     layer: Annotated[str, typer.Argument(help="The layer, such as relu3b.")],
     unit: Annotated[int | None, typer.Argument(help="One neuron; else the layer.")] = None,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
@@ -28,34 +22,29 @@ def report(
         Path | None, typer.Option(help="With an index, what excites the neuron stands beside.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Of the pictures, in pixels.")] = None,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
+    weights: options.WeightsFile = None,
+    device: options.DeviceName = "auto",
 ) -> None:
     """Write the report of a layer or a neuron: one HTML file that stands by itself."""
     from core.index import reader
-    from core.networks import registry
     from core.neurons import render_neurons
-    from explorer.cli.run_job import run_recipe
-    from explorer.reports import html_report as reports
-    from explorer.store.results import Store
+    from explorer.reports import html_report
 
     check_writable(out, (".html", ".htm"))
-    loaded = registry.load(network, weights, device)
+    session = NetworkSession(network, weights, device)
+    loaded = session.network
     found = loaded.layer(layer)
     opened = None if index is None else reader.open_index(index)
     if opened is not None:
         opened.require(loaded)
-    store = Store()
     recipe = render_neurons.plan(loaded, found.name, [] if unit is None else [unit], size)
-    if weights is not None:
-        store.remember_checkpoint(loaded.name, loaded.fingerprint, weights)
-    pictures = {it.part: it for it in run_recipe(store, recipe, device)}
+    pictures = {it.part: it for it in session.run(recipe)}
     if unit is None:
-        text = reports.layer_report(loaded, found, recipe, pictures)
+        text = html_report.layer_report(loaded, found, recipe, pictures)
     else:
-        text = reports.neuron_report(loaded, found, unit, recipe, pictures[unit], opened)
+        text = html_report.neuron_report(loaded, found, unit, recipe, pictures[unit], opened)
     write(out, text.encode())
-    Console(stderr=True).print(f"{out}: {len(text) / 2**10:,.0f} KB", highlight=False)
+    print_note(f"{out}: {len(text) / 2**10:,.0f} KB")
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""Working on a job in this very process, with a bar on standard error."""
+"""Run a job in this process, or wait for it, with a progress bar on standard error."""
 
 import _thread
 import contextlib
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
+from explorer.cli.command_io import print_note
 from explorer.jobs import processes, worker
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
@@ -23,17 +24,17 @@ from explorer.store.results import Store, StoredPicture
 from explorer.text import recipe_summary
 
 INTERRUPTED = 130
-# How often the bar moves.
+# Seconds between two updates of the bar.
 FOLLOW_SECONDS = 0.2
 
 
 def visitor_name() -> str:
-    """Name this process among those who ask for work."""
+    """Return the name by which this process requests jobs."""
     return f"command line {os.getpid()}"
 
 
 def progress_bar() -> Progress:
-    """Make a bar with the time left."""
+    """Build a progress bar that shows the remaining time."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
 
@@ -41,68 +42,68 @@ def progress_bar() -> Progress:
 def run_recipe(
     store: Store, recipe: Recipe, device: str, fresh: bool = False, shipped: bool = True
 ) -> list[StoredPicture]:
-    """Make what the store lacks of a recipe, as a job, and give its pictures in order.
+    """Render what the store lacks of a recipe, as a job, and return its pictures in order.
 
     Args:
-        store: where the pictures go.
-        recipe: what is wanted.
+        store: receives the pictures.
+        recipe: of any kind.
         device: where to compute.
-        fresh: make also what the store has.
-        shipped: whether pictures that came with the project, which are lossy, will do.
+        fresh: render also what the store has.
+        shipped: whether pictures that came with the project, which are lossy, are enough.
     """
     job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh, shipped=shipped)
     if job.open:
         run_job(store, job, device)
-    found = store.pictures(recipe)
-    return [found[number] for number in recipe.pictures]
+    pictures = store.pictures(recipe)
+    return [pictures[number] for number in recipe.pictures]
 
 
 def run_job(store: Store, job: Job, device: str = "auto") -> None:
-    """Work on a job until it is done, beside whoever else does.
+    """Run a job until it is done; other workers may run parts of it.
 
     Raises:
-        ExplorerError: it failed, or somebody stopped it.
+        ExplorerError: it failed, or another user stopped it.
         typer.Exit: it was interrupted here; what is finished is kept.
     """
     queue = Jobs(store)
     name = processes.new_worker_name()
-    made = worker.Worker(
+    own_worker = worker.Worker(
         store, name, functools.partial(render_recipe.render_updates, device=device)
     )
-    pressed = False
+    interrupted = False
     with processes.hold_lock(store, name):
         try:
-            with _followed(queue, job):
+            with _showing_progress(queue, job):
                 while queue.find(job.key).open:
-                    if not made.run_next_part(only=job.key):
+                    if not own_worker.run_next_part(only=job.key):
                         _wait(store, job.key)
         except KeyboardInterrupt:
-            pressed = True
+            interrupted = True
     job = queue.find(job.key)
-    if pressed and job.open:
-        _leave(queue.cancel(job.key, visitor_name()))
-    _end(job)
+    if interrupted and job.open:
+        _exit_interrupted(queue.cancel(job.key, visitor_name()))
+    _check_done(job)
 
 
 def wait_for(store: Store, job: Job) -> None:
-    """Show how far a job is that others work on, until it is done.
+    """Show the progress of a job that other workers run, until it is done.
 
     Raises:
-        ExplorerError: it failed, or somebody stopped it.
+        ExplorerError: it failed, or another user stopped it.
         typer.Exit: it was interrupted here; what is finished is kept.
     """
     queue = Jobs(store)
     try:
-        with _followed(queue, job):
+        with _showing_progress(queue, job):
             while queue.find(job.key).open:
                 time.sleep(worker.IDLE_SECONDS)
     except KeyboardInterrupt:
-        _leave(queue.cancel(job.key, visitor_name()))
-    _end(queue.find(job.key))
+        _exit_interrupted(queue.cancel(job.key, visitor_name()))
+    _check_done(queue.find(job.key))
 
 
-def _end(job: Job) -> None:
-    """Say why a job that is over is not done."""
+def _check_done(job: Job) -> None:
+    """Raise the reason why a finished job is not done, if it is not."""
     if job.state == "cancelled":
         raise ExplorerError(f"this was stopped; `resume {job.id}` goes on with what is left")
     if job.state != "done":
@@ -110,7 +111,7 @@ def _end(job: Job) -> None:
 
 
 def _wait(store: Store, key: str) -> None:
-    """Let others finish what they have claimed of a job; if they were killed, it is ours."""
+    """Wait while other workers run the rest of a job; resume it if they were killed."""
     processes.mark_interrupted(store)
     queue = Jobs(store)
     if queue.find(key).state == "interrupted":
@@ -118,44 +119,45 @@ def _wait(store: Store, key: str) -> None:
     time.sleep(worker.IDLE_SECONDS)
 
 
-def _leave(job: Job) -> None:
-    """Say what becomes of a job that was interrupted here, and exit."""
+def _exit_interrupted(job: Job) -> None:
+    """Print what becomes of a job that was interrupted here, and exit."""
     words = f"stopped at {job.fraction:.0%}; `resume {job.id}` goes on with what is left"
     if job.open:
         words = "left; somebody else waits for this, so it goes on"
-    Console(stderr=True, soft_wrap=True).print(words, highlight=False)
+    print_note(words)
     raise typer.Exit(INTERRUPTED)
 
 
 @contextlib.contextmanager
-def _followed(queue: Jobs, job: Job) -> Iterator[None]:
-    """Show how far a job is, from a thread."""
+def _showing_progress(queue: Jobs, job: Job) -> Iterator[None]:
+    """Show the progress of a job, from a thread."""
     over = threading.Event()
-    with progress_bar() as shown:
-        follow = threading.Thread(target=_follow, args=(queue, job, shown, over))
-        follow.start()
+    with progress_bar() as bar:
+        thread = threading.Thread(target=_update_bar, args=(queue, job, bar, over))
+        thread.start()
         try:
             yield
         finally:
             over.set()
-            follow.join()
+            thread.join()
 
 
-def _follow(queue: Jobs, job: Job, shown: Progress, over: threading.Event) -> None:
-    task = shown.add_task(recipe_summary.describe_recipe(job.recipe), total=1.0)
-    stopped: float | None = None
-    # What is wrong with the store, the worker meets too, and says.
+def _update_bar(queue: Jobs, job: Job, bar: Progress, over: threading.Event) -> None:
+    """Update a bar until ``over`` is set; interrupt this process where a stopped job goes on."""
+    task = bar.add_task(recipe_summary.describe_recipe(job.recipe), total=1.0)
+    stopped_at: float | None = None
+    # A defect of the store is reported by the worker, which meets it too.
     with contextlib.suppress(ExplorerError), contextlib.closing(queue.store):
         while not over.wait(FOLLOW_SECONDS):
             queue.watch(job.key, visitor_name())
             job = queue.find(job.key)
-            shown.update(task, completed=job.fraction)
+            bar.update(task, completed=job.fraction)
             if job.open:
-                stopped = None
-            elif stopped is None:
-                stopped = time.monotonic()
-            elif time.monotonic() - stopped > PATIENCE_SECONDS:
-                # A worker in the middle of a long step hears of a cancel late.
+                stopped_at = None
+            elif stopped_at is None:
+                stopped_at = time.monotonic()
+            elif time.monotonic() - stopped_at > PATIENCE_SECONDS:
+                # A worker notices a cancelled job only after its current step, which may be long.
                 _thread.interrupt_main()
                 return
-        shown.update(task, completed=queue.find(job.key).fraction)
+        bar.update(task, completed=queue.find(job.key).fraction)

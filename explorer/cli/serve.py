@@ -1,4 +1,4 @@
-"""The command that starts the app, which is also what happens without a command."""
+"""The command that starts the app; it also runs where no command is named."""
 
 import os
 import threading
@@ -63,7 +63,7 @@ def app(
 
         collections.configure(library)
     threading.Thread(target=_warm_up, daemon=True).start()
-    # Streamlit reads its settings from the folder it is started in.
+    # Streamlit reads its configuration from the current folder.
     os.chdir(ROOT)
     arguments = [str(ROOT / "explorer" / "app.py"), "--server.address", host]
     if port is not None:
@@ -72,7 +72,7 @@ def app(
 
 
 def _warm_up() -> None:
-    """Import what takes seconds while the server starts and the browser opens; then the workers."""
+    """Import slow modules while the server and the browser start; then start the workers."""
     import core.networks.registry  # noqa: F401
     from explorer.ui import server_state
 

@@ -31,10 +31,11 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.style import grid, transfer
+from explorer.recipe_fields import PAGE_DEFAULTS, STYLE
 from explorer.rendering import render_recipe
 from explorer.store.database import NEURONS, STYLES
 from explorer.store.results import Store, StoredPicture
-from explorer.ui import image_picker, urls
+from explorer.ui import image_picker
 from explorer.ui.style import style_view
 
 # Lossy compression keeps the project small; the loss is not visible at the size of a tile.
@@ -57,7 +58,7 @@ def first_styles(network: Network) -> list[StyleRecipe]:
     )
     fingerprints = content.fingerprint, style.fingerprint
     default_style = transfer.plan(
-        network, content=fingerprints[0], styles=fingerprints[1:], **urls.STYLE_USUAL
+        network, content=fingerprints[0], styles=fingerprints[1:], **PAGE_DEFAULTS[STYLE]
     )
     matrix = grid.plan_grid(network, *fingerprints)
     return [default_style, *matrix.parts()]

@@ -4,11 +4,11 @@ The functions do not know jobs or the store. They yield updates; the caller stop
 leaving the loop.
 """
 
-import functools
 import io
 import json
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from explorer.store.results import StoredPicture
 PREVIEW_SECONDS = 0.3
 PREVIEW_PIXELS = 512
 PREVIEW_QUALITY = 80
-# Number of networks that stay loaded.
+# Networks that a process keeps loaded, at most.
 NETWORKS_AT_MOST = 2
 
 Renderer = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
@@ -100,12 +100,41 @@ def render_updates(
         yield Update(progress.done, progress.total, previews, pictures, history)
 
 
-@functools.lru_cache(maxsize=NETWORKS_AT_MOST)
-def _load_network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
-    """Load a network; ``weights`` is only a part of the key under which the network is cached."""
-    # The network will be used for many optimiser steps, which allocate the same sizes again.
+# The latest networks that were used, by name, fingerprint of the weights, and requested device.
+_networks: OrderedDict[tuple[str, str, str], Network] = OrderedDict()
+
+
+def remember_network(network: Network, device: str = "auto") -> None:
+    """Keep a loaded network, so that recipes for it are rendered without loading it again.
+
+    Args:
+        network: the loaded network.
+        device: for which ``registry.load`` loaded it.
+    """
+    # Every step of an optimisation allocates the same large tensors.
     allocator.keep_freed_memory()
-    return registry.load(name, checkpoint, device)
+    key = network.name, network.fingerprint, device
+    _networks[key] = network
+    _networks.move_to_end(key)
+    while len(_networks) > NETWORKS_AT_MOST:
+        _networks.popitem(last=False)
+
+
+def forget_networks() -> None:
+    """Drop all networks that are kept loaded."""
+    _networks.clear()
+
+
+def _load_network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
+    """Return the network with a fingerprint of weights; load it where it is not kept.
+
+    What is loaded may have another fingerprint; every renderer checks that.
+    """
+    network = _networks.get((name, weights, device))
+    if network is None:
+        network = registry.load(name, checkpoint, device)
+    remember_network(network, device)
+    return network
 
 
 def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPicture:

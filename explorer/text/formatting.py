@@ -1,15 +1,15 @@
-"""Durations and other people's text, ready to be shown."""
+"""Durations and user-written text as displayable text."""
 
 import string
 
 
 def about_seconds(seconds: float) -> str:
-    """Write a duration as a person would: ``about 12 s``, ``about 3 min``."""
+    """Return a duration as rounded text: ``about 12 s``, ``about 3 min``."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     return f"about {round(seconds / 60)} min"
 
 
 def escape_markdown(text: str) -> str:
-    """Write a text that others wrote so that Markdown shows it as it is."""
+    """Return a user-written text, escaped so that Markdown shows it unchanged."""
     return "".join(f"\\{it}" if it in string.punctuation else it for it in " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Layers in plain words."""
+"""Descriptions of layers in plain words."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,14 @@ if TYPE_CHECKING:
 
 
 def describe_field(layer: "Layer") -> str:
-    """Say how much of the picture one position of a layer sees."""
+    """Return the size of a layer's receptive field in words."""
     if layer.receptive_field is None:
         return "sees the whole picture"
     return f"sees {times(layer.receptive_field)} px"
 
 
 def describe_count(layer: "Layer") -> str:
-    """Say how many neurons a layer has, and how many pixels lie between their positions."""
+    """Return how many units a layer has, and its stride in pixels, in words."""
     words = "1 neuron" if layer.channels == 1 else f"{layer.channels} neurons"
     if layer.stride is None:
         return words
@@ -23,10 +23,10 @@ def describe_count(layer: "Layer") -> str:
 
 
 def describe_layer(layer: "Layer") -> str:
-    """Say in one line what a layer is."""
+    """Return one line on a layer: units, stride and receptive field."""
     return f"{describe_count(layer)}; each {describe_field(layer)}"
 
 
 def times(pair: tuple[int, int]) -> str:
-    """Write a height and a width."""
+    """Return a height and a width as text."""
     return f"{pair[0]} \N{MULTIPLICATION SIGN} {pair[1]}"

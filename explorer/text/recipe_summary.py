@@ -8,13 +8,14 @@ from core.recipes.neuron import LAYER_OBJECTIVES, NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from explorer.recipe_fields import FIELDS
 
 # More runs of numbers than this are counted rather than listed.
 RUNS_AT_MOST = 4
 
 
 def describe_recipe(recipe: Recipe) -> str:
-    """Say in a few words what a recipe makes: ``sketchnet relu3b, neurons 0-63``."""
+    """Return in a few words what a recipe makes: ``sketchnet relu3b, neurons 0-63``."""
     if isinstance(recipe, NeuronRecipe):
         subject = ", ".join([_subject(recipe), *_manner(recipe)])
         return f"{recipe.network} {recipe.layer}, {subject}"
@@ -28,7 +29,7 @@ def describe_recipe(recipe: Recipe) -> str:
 
 
 def _subject(recipe: NeuronRecipe) -> str:
-    """Name what is drawn: ``neuron 3``, ``from neuron 3 to neuron 7``, ``caricature``."""
+    """Return what is rendered: ``neuron 3``, ``from neuron 3 to neuron 7``, ``caricature``."""
     noun = "neuron" if len(recipe.units) == 1 else "neurons"
     if recipe.objective in LAYER_OBJECTIVES:
         return recipe.objective
@@ -39,7 +40,7 @@ def _subject(recipe: NeuronRecipe) -> str:
 
 
 def _dreamt(recipe: DreamRecipe) -> list[str]:
-    """Name what a dream is of, and what is not as usual."""
+    """Return what a dream is of, and what differs from the defaults."""
     words = ["dream" if recipe.frames == 1 else f"dream of {recipe.frames} frames"]
     if recipe.first:
         words = [f"frame {recipe.first} of a dream"]
@@ -50,13 +51,11 @@ def _dreamt(recipe: DreamRecipe) -> list[str]:
     if recipe.clip:
         words.append("over a clip")
     words += [word for word in ("guide", "mask") if getattr(recipe, word)]
-    if recipe.strength != 1:
-        words.append(f"strength {recipe.strength:g}")
-    return words
+    return words + _changed(recipe)
 
 
 def _styled(recipe: StyleRecipe) -> list[str]:
-    """Name which depths speak for style and for content, and what is not as usual."""
+    """Return the layers of style and of content, and what differs from the defaults."""
     words = []
     if recipe.styles:
         noun = "style" if recipe.content else "texture"
@@ -65,32 +64,32 @@ def _styled(recipe: StyleRecipe) -> list[str]:
         words.append(f"content of {_run(recipe.content_layers)}")
     if recipe.loss != "gram":
         words.append(recipe.loss)
-    if recipe.colours != "style":
-        words.append("own colours")
-    return words
+    return words + _changed(recipe)
 
 
 def _run(layers: Sequence[str]) -> str:
-    """Name layers by the first and the last of them."""
+    """Return layers as the first and the last of them."""
     return layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
 
 
 def _manner(recipe: NeuronRecipe) -> list[str]:
-    """Name what is not as usual."""
-    words = []
-    if recipe.negative:
-        words.append("negative")
-    if recipe.count > 1 and recipe.objective != "interpolation":
-        words.append(f"{recipe.count} different ones")
-    if recipe.canvas != "fourier":
-        words.append(recipe.canvas)
-    if recipe.starts_from_image:
-        words.append("from a picture")
-    return words
+    """Return what differs from the defaults."""
+    words = _changed(recipe, without="count" if recipe.objective == "interpolation" else "")
+    return [*words, "from a picture"] if recipe.starts_from_image else words
+
+
+def _changed(recipe: Recipe, without: str = "") -> list[str]:
+    """Return words for the fields that have other values than the defaults, but for one field."""
+    values = ((it, getattr(recipe, it.name)) for it in FIELDS[recipe.kind].values() if it.summary)
+    return [
+        field.summary.format(value)
+        for field, value in values
+        if value != field.default and field.name != without
+    ]
 
 
 def spans(numbers: Sequence[int]) -> str:
-    """Write whole numbers briefly, in their order: ``0-15, 40``."""
+    """Return whole numbers as text, in their order: ``0-15, 40``."""
     runs = itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
     ends = [[number for _, number in run] for _, run in runs]
     words = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in ends]

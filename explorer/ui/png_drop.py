@@ -17,7 +17,7 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.rendering import png_metadata
 from explorer.text import formatting
-from explorer.ui import server_state, urls
+from explorer.ui import server_state, url_codecs
 from explorer.ui.components import html_snippets
 
 # Pages of the recipes that start from pictures, by kind.
@@ -76,7 +76,7 @@ def open_recipe(recipe: Recipe, part: int | None) -> None:
         ExplorerError: it cannot be shown here.
     """
     check_shown(recipe)
-    page, query = urls.link_to(recipe, part)
+    page, query = url_codecs.link_to(recipe, part)
     st.switch_page(page, query_params=query)
 
 

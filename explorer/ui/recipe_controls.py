@@ -1,80 +1,97 @@
-"""Controls for the settings of a recipe: what a visitor moves stands in the address at once."""
+"""Controls for the fields of a recipe; a changed value goes into the page's URL immediately."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from core.recipes.recipe import SEED_RANGE, Recipe
+from core.recipes.recipe import Recipe
+from explorer.recipe_fields import FIELDS, RecipeField, page_default, page_fields, query_fields
 from explorer.ui import urls
+
+
+def draw_field(
+    field: RecipeField,
+    value: Any,
+    key: str,
+    also: Iterable[float] = (),
+    on_change: Callable[[RecipeField], None] | None = None,
+) -> Any:
+    """Show the control of a field, and return its value.
+
+    Args:
+        field: of any kind of recipe, with a title.
+        value: the present one; it is among the choices even where the table does not list it.
+        key: of the widget.
+        also: further numbers to choose from.
+        on_change: called with the field when a visitor has changed it.
+    """
+    common: dict[str, Any] = {"key": key, "on_change": on_change, "args": (field,)}
+    if field.choices:
+        stops = sorted({*field.choices, *also, value})
+        return st.select_slider(field.title, stops, value, format_func=field.label, **common)
+    if field.slider:
+        low, high, step = field.slider
+        return st.slider(field.title, low, max(high, value), value, step, **common)
+    if field.words:
+        words = list(field.words)
+        label = field.words.__getitem__
+        return st.selectbox(field.title, words, words.index(value), format_func=label, **common)
+    if isinstance(field.default, bool):
+        return st.toggle(field.title, value, **common)
+    low, high = field.bounds or (0, None)
+    return st.number_input(field.title, low, high, value, **common)
 
 
 @dataclass(frozen=True)
 class RecipeControls:
-    """The settings of one recipe; widgets of another recipe are others.
+    """Controls of one recipe; another recipe has other widgets.
 
     Attributes:
-        recipe: which is shown.
-        usual: settings where a link names none, other than the recipe's own defaults.
-        forgotten: names that leave the address with every change.
+        kind: which fields the controls are for, a key of ``FIELDS``.
+        values: present value of each field.
+        identity: ends the key of each widget, and differs between recipes.
+        forgotten: parameters that leave the URL with every change.
     """
 
-    recipe: Recipe
-    usual: Mapping[str, object] = field(default_factory=dict)
+    kind: str
+    values: Mapping[str, Any]
+    identity: str
     forgotten: tuple[str, ...] = ()
 
-    def key(self, name: str) -> str:
-        """Name the widget of a setting."""
-        return f"{name} {self.recipe.key}"
+    def draw(self, *names: str) -> None:
+        """Show the controls of some fields."""
+        for name in names:
+            field = FIELDS[self.kind][name]
+            draw_field(field, self.values[name], self._key(field), on_change=self._write_url)
 
-    def write_url(self, name: str) -> None:
-        """Write what a widget says into the address; nothing where that is usual."""
-        value = st.session_state[self.key(name)]
-        usual = self.usual.get(name, getattr(type(self.recipe), name))
-        text = None if value == usual else str(value)
-        urls.update_query(**{name: text}, **dict.fromkeys(self.forgotten))
+    def draw_all(self, without: Iterable[str] = ()) -> None:
+        """Show the controls of all fields that have one, or of all but some."""
+        self.draw(*(it.name for it in page_fields(self.kind, without)))
 
-    def slider(
-        self, name: str, title: str, choices: Sequence[float], words: Callable[[Any], str] = str
-    ) -> None:
-        """Let one of some numbers be chosen, the present one among them."""
-        now = getattr(self.recipe, name)
-        st.select_slider(
-            title,
-            sorted({*choices, now}),
-            now,
-            format_func=words,
-            key=self.key(name),
-            on_change=self.write_url,
-            args=(name,),
-        )
-
-    def selectbox(self, name: str, title: str, words: Mapping[str, str]) -> None:
-        """Let one of some words be chosen, each told in other words."""
-        st.selectbox(
-            title,
-            list(words),
-            list(words).index(getattr(self.recipe, name)),
-            format_func=words.__getitem__,
-            key=self.key(name),
-            on_change=self.write_url,
-            args=(name,),
-        )
-
-    def seed(self, title: str) -> None:
-        """Let another chance be chosen."""
-        key = self.key("seed")
-        st.number_input(
-            title, *SEED_RANGE, self.recipe.seed, key=key, on_change=self.write_url, args=("seed",)
-        )
-
-    def reset_button(self, settings: Iterable[str]) -> None:
-        """Offer to forget settings, where the address has any of them."""
-        if set(settings) & set(st.query_params):
+    def reset_button(self, *others: str) -> None:
+        """Show a button that resets the fields, and other parameters, that the URL names."""
+        settings = {*(it.query for it in query_fields(self.kind)), *others}
+        if settings & set(st.query_params):
             st.button(
                 "Back to the usual",
                 key="usual",
                 on_click=urls.update_query,
                 kwargs=dict.fromkeys(settings),
             )
+
+    def _key(self, field: RecipeField) -> str:
+        return f"{field.query} {self.identity}"
+
+    def _write_url(self, field: RecipeField) -> None:
+        """Write the value of a widget into the URL; a default is left out."""
+        value = st.session_state[self._key(field)]
+        usual = value == page_default(self.kind, field.name)
+        text = None if usual else field.flag or str(value)
+        urls.update_query(**{field.query: text}, **dict.fromkeys(self.forgotten))
+
+
+def recipe_controls(recipe: Recipe, forgotten: tuple[str, ...] = ()) -> RecipeControls:
+    """Return the controls of a recipe."""
+    return RecipeControls(recipe.kind, vars(recipe), recipe.key, forgotten)

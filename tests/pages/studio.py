@@ -75,11 +75,11 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
     monkeypatch.setattr(render_neurons, "plan", studio.plan)
     monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, studio.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
-    render_recipe._load_network.cache_clear()
+    render_recipe.forget_networks()
     st.cache_resource.clear()
     yield studio
     st.cache_resource.clear()
-    render_recipe._load_network.cache_clear()
+    render_recipe.forget_networks()
 
 
 def work_off(app: AppTest) -> AppTest:

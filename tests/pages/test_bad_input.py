@@ -16,7 +16,8 @@ from safetensors.torch import save
 from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from core.style import defaults, grid
-from explorer.ui import server_state, urls
+from explorer import recipe_fields
+from explorer.ui import server_state
 from explorer.ui.style import style_view
 from tests.conftest import tiny_module
 from tests.explorer.library.test_catalogue import SMALL, checkpoint
@@ -82,7 +83,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
 
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
     monkeypatch.setattr(grid, "plan_grid", quick)
-    monkeypatch.setattr(urls, "STYLE_USUAL", {"size": 48, "steps": 3})
+    monkeypatch.setitem(recipe_fields.PAGE_DEFAULTS, recipe_fields.STYLE, {"size": 48, "steps": 3})
     monkeypatch.setattr(style_view, "PAINTING", "dots")
     # No index is made beside.
     monkeypatch.setenv("EXPLORER_WORKERS", "0")

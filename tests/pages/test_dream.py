@@ -12,7 +12,7 @@ from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
 from explorer.gallery.queries import Gallery, Search
-from explorer.ui import image_picker, png_drop, server_state, urls
+from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.studio import Studio, open_studio, visit, work_off
@@ -70,7 +70,7 @@ def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
     visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
     found = recipe_of()
     png_drop.check_shown(found)
-    page, asked = urls.link_to(found, 0)
+    page, asked = url_codecs.link_to(found, 0)
     assert page == urls.DREAM
     again = visit("dream", **asked)
     assert recipe_of() == found
@@ -141,7 +141,7 @@ def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
     visit("dream", picture="cat", **QUICK)
     found = recipe_of()
     with pytest.raises(ExplorerError, match="no page shows films"):
-        urls.link_to(replace(found, frames=3))
+        url_codecs.link_to(replace(found, frames=3))
     with pytest.raises(ExplorerError, match="is not here"):
         png_drop.check_shown(replace(found, image="f" * 32))
 

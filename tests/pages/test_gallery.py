@@ -24,7 +24,7 @@ from explorer.jobs.job_queue import Jobs
 from explorer.jobs.worker import Worker
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
-from explorer.ui import png_drop, server_state, urls
+from explorer.ui import png_drop, server_state, url_codecs
 from tests.conftest import as_network, tiny_module
 from tests.pages.app import html, open_at, query
 
@@ -277,7 +277,7 @@ def test_a_saved_picture_opens_its_neuron() -> None:
     app = open_gallery()
     app.file_uploader(key="file").set_value(("a.png", png, "image/png")).run()
     assert not app.error
-    assert query(app) == urls.link_to(recipe(2, seed=5), 2)[1]
+    assert query(app) == url_codecs.link_to(recipe(2, seed=5), 2)[1]
 
 
 def test_a_file_without_a_recipe_gets_one_sentence() -> None:

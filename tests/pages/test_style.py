@@ -17,8 +17,9 @@ from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.claims import Claims
+from explorer.recipe_fields import PAGE_DEFAULTS, STYLE
 from explorer.rendering import render_recipe
-from explorer.ui import image_picker, png_drop, server_state, urls
+from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from explorer.ui.style import style_view
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -33,7 +34,7 @@ SKETCH = render_recipe.encode_preview(torch.rand(3, 8, 12))
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
-    monkeypatch.setattr(urls, "STYLE_USUAL", {"size": 48, "steps": 3})
+    monkeypatch.setitem(PAGE_DEFAULTS, STYLE, {"size": 48, "steps": 3})
     # The quickest to draw of the paintings.
     monkeypatch.setattr(style_view, "PAINTING", "dots")
     yield from open_studio(Studio(tiny_module()), monkeypatch)
@@ -120,7 +121,7 @@ def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
     visit("style", picture="coffee", colours="light", balance="0.25", seed="7", **QUICK)
     found = recipe_of()
     png_drop.check_shown(found)
-    page, asked = urls.link_to(found, 0)
+    page, asked = url_codecs.link_to(found, 0)
     assert page == urls.STYLE
     again = visit("style", **asked)
     assert recipe_of() == found
@@ -208,6 +209,6 @@ def test_what_the_page_does_not_make_is_refused(studio: Studio) -> None:
         replace(found, variation=0.5),
     ):
         with pytest.raises(ExplorerError, match="no page shows"):
-            urls.link_to(other)
+            url_codecs.link_to(other)
     with pytest.raises(ExplorerError, match="on the Style page"):
         png_drop.check_shown(replace(found, content="f" * 32))

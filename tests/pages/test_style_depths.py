@@ -15,7 +15,7 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults, grid
 from explorer.gallery.queries import Gallery, Search
-from explorer.ui import image_picker, png_drop, server_state, urls
+from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from explorer.ui.style import gram_view, style_grid_view, style_view
 from explorer.ui.style.gram_view import GramView
 from tests.conftest import tiny_module
@@ -133,7 +133,7 @@ def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
     app = visit("style_depths", picture="coffee", style="tissue", balance="0.1", seed="3", **QUICK)
     found = recipe_of(app)
     png_drop.check_shown(found)
-    page, asked = urls.link_to(found)
+    page, asked = url_codecs.link_to(found)
     assert page == urls.STYLE_DEPTHS
     assert recipe_of(visit("style_depths", **asked)) == found
 

@@ -10,21 +10,19 @@ from core.datasets import samples
 from core.dreams import render_dreams
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
+from core.networks.depth_sampling import evenly_spaced
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.recipes.dream import STRENGTH_RANGE, DreamRecipe
-from core.recipes.recipe import require
+from core.recipes.dream import DreamRecipe
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.jobs.job import Job
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, job_status, server_state, url_codecs, urls
 from explorer.ui.components import layer_pickers
 from explorer.ui.image_picker import PickedImage
 
-# The picture and the layer that are dreamt where a link names none.
+# The picture that is dreamt where a link names none.
 SAMPLE = "astronaut"
-FIRST_DEPTH = 0.5
 # The examples: small dreams of this sample, at as many depths as fit above the slider.
 EXAMPLE, EXAMPLE_PIXELS, EXAMPLES_AT_MOST = "cat", 144, 12
 THUMBNAIL_PIXELS = 128
@@ -49,54 +47,20 @@ class DreamView:
     asked: bool
 
 
-def first_layer(network: Network) -> Layer:
-    """Choose the layer that dreams where a link names none."""
-    return network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
-
-
 def read_view(network: Network, picture: PickedImage, guide: PickedImage | None) -> DreamView:
     """Read from the URL which dream is asked for.
 
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
     """
-    layer = network.layer(st.query_params.get("layer", first_layer(network).name))
-    settings: dict[str, int | float | bool | str | tuple[int, ...]] = {}
-    for name, bounds in urls.DREAM_NUMBERS.items():
-        value = urls.number(name, bounds)
-        if value is not None:
-            settings[name] = value
-    settings["strength"] = strength()
-    settings["keep_colours"] = urls.one_of("colours", (urls.KEPT,)) == urls.KEPT
-    settings["units"] = units(layer) if guide is None else ()
-    if guide is not None:
-        settings["guide"] = image_picker.store_input(guide)
-    recipe = render_dreams.plan(
+    recipe = url_codecs.dream_from_query(
+        st.query_params.to_dict(),
         network,
-        [layer.name],
         image_picker.store_input(picture),
-        int(settings.pop("seed", 0)),  # type: ignore[arg-type]
-        **settings,
+        "" if guide is None else image_picker.store_input(guide),
     )
     asked = bool(set(st.query_params) - {"network"})
-    return DreamView(layer, picture, recipe, asked)
-
-
-def units(layer: Layer) -> tuple[int, ...]:
-    """Read from the URL which neurons dream; none for all."""
-    text = st.query_params.get("unit", "")
-    found = []
-    for piece in text.split(",") if text else ():
-        number = int(piece) if piece.isascii() and piece.isdigit() else piece
-        require("unit", number, (0, layer.channels - 1))
-        found.append(int(number))
-    return tuple(found)
-
-
-def strength() -> float:
-    """Read from the URL how strongly a picture is changed."""
-    value = urls.decimal("strength", STRENGTH_RANGE)
-    return DreamRecipe.strength if value is None else value
+    return DreamView(network.layer(recipe.layer), picture, recipe, asked)
 
 
 def request_dream(dream: DreamView) -> Job | str | None:

@@ -15,7 +15,7 @@ from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.text import formatting
-from explorer.ui import job_status, server_state, urls
+from explorer.ui import job_status, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
@@ -206,7 +206,7 @@ def _fact(value: float | bool | str) -> str:
 def _link(job: Job, part: int | None) -> None:
     """Offer the page that made something, if there is one that reads its recipe."""
     try:
-        page, query = urls.link_to(job.recipe, part)
+        page, query = url_codecs.link_to(job.recipe, part)
     except ExplorerError:
         return
     label, icon = PAGES[page]

@@ -4,25 +4,18 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core.recipes.neuron import CANVASES
-from core.recipes.recipe import SEED_RANGE
 from explorer import thumbnails
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import QueueFull
+from explorer.recipe_fields import NEURONS, page_fields
 from explorer.reports import html_report
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, index_picker, job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.neuron import pictures
 from explorer.ui.neuron.pictures import NeuronView, RenderSettings, UnitPicture
+from explorer.ui.recipe_controls import draw_field
 
-SIZES = (64, 96, 128, 192, 256, 384, 512)
-STEPS = (32, 64, 128, 256, 512, 1024)
-CANVAS_WORDS = {
-    "fourier": "Fourier: waves of every length",
-    "pixels": "Pixels: each on its own, raw",
-    "maco": "MACO: the frequencies of photographs",
-}
 # The picture takes half of a wide page, on a sharp screen too; smaller ones are enlarged to this.
 LARGE_PIXELS = 768
 LOSSY = (
@@ -121,26 +114,14 @@ def _choose(neuron: NeuronView, view: str) -> None:
     # Named by what is shown, so that the controls follow a link that changes it.
     key = f"{neuron.network.name} {neuron.layer.name} {neuron.unit} {view} {now}"
     with st.popover("Draw it differently", icon=":material/tune:"):
-        size = st.select_slider(
-            "Size in pixels", sorted({*SIZES, usual.size, now.size}), now.size, key=f"size {key}"
+        chosen = RenderSettings(
+            **{
+                it.name: draw_field(
+                    it, getattr(now, it.name), f"{it.name} {key}", [getattr(usual, it.name)]
+                )
+                for it in page_fields(NEURONS)
+            }
         )
-        steps = st.select_slider(
-            "Steps: more of them sharpen the picture",
-            sorted({*STEPS, usual.steps, now.steps}),
-            now.steps,
-            key=f"steps {key}",
-        )
-        seed = st.number_input(
-            "Seed: another one starts from other noise", *SEED_RANGE, now.seed, key=f"seed {key}"
-        )
-        canvas = st.selectbox(
-            "Canvas: what is free to change",
-            CANVASES,
-            CANVASES.index(now.canvas),
-            format_func=CANVAS_WORDS.__getitem__,
-            key=f"canvas {key}",
-        )
-        chosen = RenderSettings(size, steps, int(seed), canvas or now.canvas)
         if st.button(
             "Draw with these settings",
             type="primary",

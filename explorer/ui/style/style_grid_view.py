@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -18,12 +17,11 @@ from core.recipes.style_grid import (
     StyleCell,
     StyleDepthsRecipe,
 )
-from core.style import grid
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, job_status, server_state, url_codecs, urls
 from explorer.ui.components import matrix
 from explorer.ui.components.matrix import MatrixCell, MatrixHead
 from explorer.ui.image_picker import PickedImage
@@ -73,14 +71,13 @@ def read_view(
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
     """
-    settings: dict[str, Any] = {}
-    for name, bounds in urls.STYLE_NUMBERS.items():
-        settings[name] = urls.number(name, bounds)
-    settings["balance"] = urls.decimal("balance", urls.STYLE_DECIMALS["balance"])
-    settings["loss"] = urls.one_of("loss", urls.STYLE_WORDS["loss"]) or None
-    seed = settings.pop("seed") or 0
-    fingerprints = image_picker.store_input(content), image_picker.store_input(style)
-    recipe = grid.plan_grid(network, *fingerprints, seed, shows=tuple(shows), **settings)
+    recipe = url_codecs.style_depths_from_query(
+        st.query_params.to_dict(),
+        network,
+        image_picker.store_input(content),
+        image_picker.store_input(style),
+        shows,
+    )
     asked = bool(set(st.query_params) - {"network", "view", "cell"})
     return StyleGridView(content, style, recipe, asked)
 
@@ -172,12 +169,12 @@ def describe_cell(cell: StyleCell) -> str:
 
 def cell_query(styled: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
     """Write the link that paints one of the pictures on the Style page, as large as usual there."""
-    layers = {name: ",".join(getattr(recipe, name)) for name in urls.STYLE_LAYERS}
     return {
         "network": recipe.network,
         "picture": styled.content.name,
         "style": styled.style.name,
-        **layers,
+        "content_layers": ",".join(recipe.content_layers),
+        "style_layers": ",".join(recipe.style_layers),
     }
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -11,20 +10,15 @@ from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
-from core.style import defaults, transfer
+from core.style import defaults
 from explorer import layer_pages, thumbnails
 from explorer.charts import depth_colours
-from explorer.ui import image_picker, server_state, urls
+from explorer.ui import image_picker, server_state, url_codecs
 from explorer.ui.components import layer_pickers
 from explorer.ui.image_picker import PickedImage
 
 # What is painted, and how, where a link names nothing.
 SAMPLE, PAINTING = "cat", "swirls"
-# What style is, told in other words than the recipe's.
-LOSSES = {
-    "wasserstein": "means and company (Wasserstein)",
-    "gram": "company alone (Gram)",
-}
 # Neurons that stand for the depths, above the sliders.
 EXAMPLES_AT_MOST = 12
 THUMBNAIL_PIXELS = 128
@@ -53,23 +47,11 @@ def read_view(network: Network, content: PickedImage, style: PickedImage) -> Sty
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
     """
-    settings: dict[str, Any] = dict(urls.STYLE_USUAL)
-    for name, bounds in urls.STYLE_NUMBERS.items():
-        settings[name] = urls.number(name, bounds) or settings.get(name)
-    for name, limits in urls.STYLE_DECIMALS.items():
-        settings[name] = urls.decimal(name, limits)
-    for name, known in urls.STYLE_WORDS.items():
-        settings[name] = urls.one_of(name, known) or None
-    for name in urls.STYLE_LAYERS:
-        named = st.query_params.get(name, "")
-        settings[name] = tuple(named.split(",")) if named else None
-    seed = settings.pop("seed") or 0
-    recipe = transfer.plan(
+    recipe = url_codecs.style_from_query(
+        st.query_params.to_dict(),
         network,
-        seed,
-        content=image_picker.store_input(content),
-        styles=(image_picker.store_input(style),),
-        **settings,
+        image_picker.store_input(content),
+        image_picker.store_input(style),
     )
     return StyleView(content, style, recipe, bool(set(st.query_params) - {"network"}))
 

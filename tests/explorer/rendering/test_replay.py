@@ -149,7 +149,7 @@ def test_own_weights_are_found_again_or_named(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert run(first) == (0, "identical, bit for bit\n")
     moved = weights.rename(tmp_path / "moved.safetensors")
-    render_recipe._load_network.cache_clear()
+    render_recipe.forget_networks()
     code, words = run(first)
     assert code == 1 and "name their file with --weights" in words
     assert run(first, "--weights", moved) == (0, "identical, bit for bit\n")

@@ -1,0 +1,109 @@
+"""The network and the store that a command works with."""
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.cli.command_io import open_image, print_json
+from explorer.recipe_fields import FIELDS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from core.recipes.recipe import Recipe
+    from explorer.store.results import StoredPicture
+
+
+class NetworkSession:
+    """A network that is loaded once, to plan recipes and to render them in this process.
+
+    Attributes:
+        network: the loaded network.
+        store: holds results, and the images that recipes start from.
+        device: where to compute, as the command line names it.
+        seconds: how long the recipes took that were run so far.
+    """
+
+    def __init__(self, name: str, weights: Path | None, device: str) -> None:
+        """Load a network and open the store.
+
+        Raises:
+            ExplorerError: there is no such network or device, or the weights do not fit.
+        """
+        from core.networks import registry
+        from explorer.rendering import render_recipe
+        from explorer.store.results import Store
+
+        self.network = registry.load(name, weights, device)
+        render_recipe.remember_network(self.network, device)
+        self.store = Store()
+        self.device = device
+        self.seconds = 0.0
+        self._weights = weights
+
+    def store_image(self, picture: "Image") -> str:
+        """Store an image that a recipe starts from, upright RGB, and return its fingerprint."""
+        from core.images import image_io
+
+        fingerprint = image_io.fingerprint(picture)
+        self.store.put_input(fingerprint, image_io.encode_png(picture))
+        return fingerprint
+
+    def store_named(self, kind: str, name: str | None) -> str:
+        """Store an image that a recipe starts from, and return its fingerprint.
+
+        Args:
+            kind: of the recipe; an image larger than its greatest size is made smaller.
+            name: of a file or of an image that ships with the project.
+
+        Returns:
+            "" where there is no name.
+        """
+        from core.images import image_io
+
+        if name is None:
+            return ""
+        _, longest = FIELDS[kind]["size"].bounds or (0, 0)
+        picture = open_image(name)
+        if max(picture.size) > longest:
+            picture = image_io.resize_longer_side(picture, longest)
+        return self.store_image(picture)
+
+    def store_all(self, kind: str, names: Iterable[str] | None) -> tuple[str, ...]:
+        """Store several images as ``store_named`` does, and return their fingerprints."""
+        return tuple(self.store_named(kind, name) for name in names or ())
+
+    def remember_weights(self) -> None:
+        """Record where a checkpoint of one's own is, so that its recipes can be rendered later."""
+        if self._weights is not None:
+            network = self.network
+            self.store.remember_checkpoint(network.name, network.fingerprint, self._weights)
+
+    def run(
+        self, recipe: "Recipe", fresh: bool = False, shipped: bool = True
+    ) -> "list[StoredPicture]":
+        """Render what the store lacks of a recipe, as a job, and return its pictures in order.
+
+        Args:
+            recipe: of this network.
+            fresh: render also what the store has.
+            shipped: whether pictures that came with the project, which are lossy, are enough.
+
+        Raises:
+            ExplorerError: it failed, or another user stopped it.
+            typer.Exit: it was interrupted here; what is finished is kept.
+        """
+        from explorer.cli.run_job import run_recipe
+
+        self.remember_weights()
+        started = time.monotonic()
+        pictures = run_recipe(self.store, recipe, self.device, fresh, shipped)
+        self.seconds += time.monotonic() - started
+        return pictures
+
+    def print_report(self, recipe: "Recipe", out: Path, **facts: Any) -> None:
+        """Print a recipe with facts of its result as JSON."""
+        settings = json.loads(recipe.to_json())
+        print_json({**settings, **facts, "seconds": self.seconds, "out": str(out)})

@@ -1,0 +1,349 @@
+"""The table of every recipe's fields: bounds, defaults, choices, and their texts for users.
+
+Options of the command line, controls and URLs of pages, and captions are made from it. A setting
+that is entered here is thus known to all pages of its kind of recipe.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from core.recipes import dream, neuron, style, style_grid
+from core.recipes.recipe import SEED_RANGE, WEIGHT_RANGE, Recipe
+from core.recipes.style import StyleRecipe
+
+NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
+STYLE, STYLE_DEPTHS = StyleRecipe.kind, style_grid.StyleDepthsRecipe.kind
+# Dreams of one image at several depths. They are dream recipes, with words of their own.
+DREAM_DEPTHS = "dream-depths"
+# Another name, on the command line, for a channel of the last layer.
+LOGIT = "logit"
+
+
+@dataclass(frozen=True)
+class RecipeField:
+    """One field of a recipe: which values it may have, and what users read of it.
+
+    Attributes:
+        name: of the field.
+        help: text of the command-line option.
+        default: value where a user names none: the recipe class's own.
+        bounds: the least and the greatest number, both included.
+        known: the words that it may be.
+        query: parameter of the page's URL; "" where URLs do not name the field.
+        flag: what the URL says for True.
+        title: label of the page's control; "" where there is none.
+        choices: numbers that a slider with few stops offers.
+        slider: least number, greatest number and step of a slider with many stops.
+        words: labels of those words that the page offers.
+        label: returns the text of a number on a slider with few stops.
+        caption: heading in the gallery; "" for the name.
+        unit: of the number, in the gallery.
+        summary: format of the words that name a value other than the default in one line.
+    """
+
+    name: str
+    help: str = ""
+    default: Any = None
+    bounds: tuple[Any, Any] | None = None
+    known: tuple[str, ...] = ()
+    query: str = ""
+    flag: str = ""
+    title: str = ""
+    choices: tuple[float, ...] = ()
+    slider: tuple[Any, Any, Any] | None = None
+    words: Mapping[str, str] | None = None
+    label: Callable[[Any], str] = str
+    caption: str = ""
+    unit: str = ""
+    summary: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a number, a word or a flag, rather than layers, units or images."""
+        return bool(self.bounds or self.known or isinstance(self.default, bool))
+
+
+def balance_label(value: float) -> str:
+    """Return the text of a balance of content and style, relative to the default."""
+    if value == StyleRecipe.balance:
+        return "balanced"
+    if value < StyleRecipe.balance:
+        return f"style {StyleRecipe.balance / value:.2g}\N{MULTIPLICATION SIGN}"
+    return f"content {value / StyleRecipe.balance:.2g}\N{MULTIPLICATION SIGN}"
+
+
+def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField]:
+    """Complete the entries of a kind of recipe by the defaults of its class."""
+    defaults = {it.name: it.default for it in fields(recipe)}
+    return {
+        it.name: replace(it, default=defaults[it.name], query=it.query or (it.title and it.name))
+        for it in entries
+    }
+
+
+SEED = RecipeField("seed", "Where all chance comes from.", bounds=SEED_RANGE)
+UNITS = RecipeField("units", caption="Neurons")
+SIZE = RecipeField("size", unit="px")
+STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with what each has to say."
+
+# The order is that of the controls on pages.
+NEURON_FIELDS = _table(
+    neuron.NeuronRecipe,
+    replace(UNITS, help="Such as 0-15,40; all by default."),
+    replace(
+        SIZE,
+        help="Height and width in pixels; by default what suits the layer.",
+        bounds=neuron.SIZE_RANGE,
+        title="Size in pixels",
+        choices=(64, 96, 128, 192, 256, 384, 512),
+    ),
+    RecipeField(
+        "steps",
+        "Steps of ascent, at most.",
+        bounds=neuron.STEPS_RANGE,
+        title="Steps: more of them sharpen the picture",
+        choices=(32, 64, 128, 256, 512, 1024),
+    ),
+    replace(SEED, title="Seed: another one starts from other noise"),
+    RecipeField(
+        "objective",
+        f"What to climb: {', '.join((*neuron.OBJECTIVES, LOGIT))}.",
+        known=neuron.OBJECTIVES,
+    ),
+    RecipeField("negative", "What the neurons want least.", summary="negative"),
+    RecipeField(
+        "count",
+        "Pictures of each neuron, made to differ.",
+        bounds=(1, neuron.BATCH),
+        summary="{} different ones",
+    ),
+    RecipeField(
+        "canvas",
+        f"What is free: {', '.join(neuron.CANVASES)}.",
+        known=neuron.CANVASES,
+        title="Canvas: what is free to change",
+        words={
+            "fourier": "Fourier: waves of every length",
+            "pixels": "Pixels: each on its own, raw",
+            "maco": "MACO: the frequencies of photographs",
+        },
+        summary="{}",
+    ),
+    RecipeField("image", "Start from this picture; a caricature or inversion is made of it."),
+    RecipeField("spectrum", "A folder of pictures whose frequencies the canvas maco keeps to."),
+    RecipeField("total_variation", "How much differences cost.", bounds=WEIGHT_RANGE),
+    RecipeField("l2", "How much contrast costs.", bounds=WEIGHT_RANGE),
+    RecipeField("blur", "How much sharpness costs.", bounds=WEIGHT_RANGE),
+)
+
+DREAM_FIELDS = _table(
+    dream.DreamRecipe,
+    replace(
+        UNITS, help="Dream with these neurons alone, such as 0-15,40, or a direction: 3:1,40:-0.5."
+    ),
+    RecipeField(
+        "strength",
+        "How much the picture is changed, 0 to 4; the same at every depth.",
+        bounds=dream.STRENGTH_RANGE,
+        title="Strength: how far it leaves the picture",
+        slider=(*dream.STRENGTH_RANGE, 0.25),
+        summary="strength {:g}",
+    ),
+    RecipeField(
+        "octaves",
+        "Sizes at which it is dreamt, small ones first.",
+        bounds=dream.OCTAVES_RANGE,
+        title="Octaves: at how many sizes, so how large the largest forms are",
+        slider=(dream.OCTAVES_RANGE[0], 8, 1),
+    ),
+    RecipeField(
+        "octave_scale",
+        "How much larger each is than the one before.",
+        bounds=dream.SCALE_RANGE,
+    ),
+    RecipeField(
+        "steps",
+        "Steps of ascent at each size.",
+        bounds=dream.DREAM_STEPS,
+        title="Steps at each size",
+        choices=(5, 10, 20, 40),
+    ),
+    replace(
+        SIZE,
+        help="Longer side of the result in pixels.",
+        bounds=dream.DREAM_SIZES,
+        title="Longer side in pixels",
+        choices=(256, 384, 512, 768, 1024, 1536, 2048),
+    ),
+    replace(SEED, title="Seed: another one dreams otherwise"),
+    RecipeField(
+        "keep_colours",
+        "Change nothing but light.",
+        query="colours",
+        flag="kept",
+        title="Keep the picture's colours",
+    ),
+    RecipeField("image", "The picture to dream over: a file, or one of ours, such as cat."),
+    RecipeField("guide", "Dream of what this picture shows."),
+    RecipeField("mask", "Dream only where this picture is bright."),
+    RecipeField("frames", "How many pictures the film has.", bounds=dream.FRAMES_RANGE),
+    RecipeField(
+        "zoom",
+        "How much larger each frame shows the middle of the last.",
+        bounds=dream.ZOOM_RANGE,
+    ),
+    RecipeField("turn", "Degrees, counter-clockwise, between frames.", bounds=dream.TURN_RANGE),
+)
+
+DREAM_DEPTHS_FIELDS = {
+    it.name: it
+    for it in (
+        replace(
+            DREAM_FIELDS["strength"],
+            help="1 for the usual.",
+            title="Strength: how far they leave the picture",
+        ),
+        replace(DREAM_FIELDS["seed"], title="Seed"),
+        replace(
+            DREAM_FIELDS["size"],
+            help="Longer side of each dream.",
+            bounds=(dream.DREAM_SIZES[0], 2048),
+            title="",
+            query="",
+        ),
+    )
+}
+
+STYLE_FIELDS = _table(
+    StyleRecipe,
+    RecipeField("content", "A picture's file, or the name of a sample."),
+    RecipeField("styles", "A painting's file, or one of ours: swirls, dots, mosaic ..."),
+    RecipeField("style_shares", "How much each painting has to say, such as 2,1."),
+    RecipeField("masks", "Paint where this picture is bright; repeated, one for each painting."),
+    RecipeField("content_layers", STYLE_LAYERS, query="content_layers"),
+    RecipeField("style_layers", STYLE_LAYERS, query="style_layers"),
+    RecipeField(
+        "balance",
+        "How much content has to say beside style.",
+        bounds=style.BALANCE_RANGE,
+        title="Balance: from more style to more content",
+        # From hardly any content to nearly nothing else.
+        choices=(0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0),
+        label=balance_label,
+    ),
+    RecipeField(
+        "style_scale",
+        "Size of the paintings beside the picture's.",
+        bounds=style.STYLE_SCALES,
+        title="Size of the strokes",
+        choices=(0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0),
+        label="\N{MULTIPLICATION SIGN} {:g}".format,
+    ),
+    replace(
+        SIZE,
+        help="Longer side of each picture in pixels.",
+        bounds=style.STYLE_SIZES,
+        title="Longer side in pixels",
+        choices=(192, 256, 384, 512, 768, 1024),
+    ),
+    RecipeField(
+        "steps",
+        "Steps at each size, from small to large.",
+        bounds=style.STYLE_STEPS,
+        title="Steps at each size",
+        choices=(5, 10, 20, 40, 80),
+    ),
+    RecipeField(
+        "colours",
+        f"Whose colours: {', '.join(style.COLOURS)}.",
+        known=style.COLOURS,
+        title="Whose colours",
+        words={
+            "style": "the painting's",
+            "light": "the picture's own: only its light is painted",
+            "matched": "the picture's own: the painting is dyed in them",
+        },
+        summary="own colours",
+    ),
+    RecipeField(
+        "loss",
+        f"What style is: {' or '.join(style.LOSSES)}.",
+        known=style.LOSSES,
+        title="What style is",
+        words={"wasserstein": "means and company (Wasserstein)", "gram": "company alone (Gram)"},
+    ),
+    RecipeField(
+        "init",
+        f"What it starts from: {', '.join(style.INITS)}.",
+        known=style.INITS,
+        title="Start from",
+        words={"content": "the picture", "noise": "noise"},
+    ),
+    RecipeField("start", "Start from this picture."),
+    replace(SEED, title="Seed: where the chance in noise comes from"),
+    RecipeField("variation", "How much differences cost: smoothness.", bounds=WEIGHT_RANGE),
+    RecipeField("pooling", f"Of the network: {', '.join(style.POOLINGS)}.", known=style.POOLINGS),
+    RecipeField("method", f"How it climbs: {' or '.join(style.METHODS)}.", known=style.METHODS),
+    RecipeField("rate", "How far a step leads.", bounds=style.RATE_RANGE),
+)
+
+STYLE_DEPTHS_FIELDS = _table(
+    style_grid.StyleDepthsRecipe,
+    RecipeField("shows", f"Some of {', '.join(style_grid.SHOWS)}; or all."),
+    RecipeField("style_depths", "Rows of the matrix: relu1b,relu3b. Some by default."),
+    RecipeField("content_depths", "Columns of the matrix. Some by default."),
+    RecipeField("stages", "Layers of the other parts. Some by default."),
+    replace(
+        STYLE_FIELDS["balance"],
+        title="Balance: how loudly content speaks",
+        choices=(0.003, 0.015, style_grid.StyleDepthsRecipe.balance, 0.15, 0.5),
+        label=str,
+    ),
+    replace(
+        STYLE_FIELDS["size"],
+        title="Longer side of each in pixels",
+        choices=(96, 128, 192, 256, 384),
+    ),
+    STYLE_FIELDS["steps"],
+    STYLE_FIELDS["loss"],
+    replace(SEED, title="Seed"),
+)
+
+FIELDS: Mapping[str, Mapping[str, RecipeField]] = {
+    NEURONS: NEURON_FIELDS,
+    DREAM: DREAM_FIELDS,
+    DREAM_DEPTHS: DREAM_DEPTHS_FIELDS,
+    STYLE: STYLE_FIELDS,
+    STYLE_DEPTHS: STYLE_DEPTHS_FIELDS,
+}
+# Defaults of pages (and of commands that are made like a page) other than the recipe's own. The
+# Style page paints smaller pictures in fewer steps than the command, as a visitor waits for them.
+# None where the default depends on the layer; links then always name the value.
+PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
+    NEURONS: {"size": None, "steps": None, "seed": None},
+    DREAM_DEPTHS: {"size": 384},
+    STYLE: {"size": 384, "steps": 20},
+}
+
+
+def page_default(kind: str, name: str) -> Any:
+    """Return the value of a field where a link to the page of a kind of recipe names none."""
+    own = PAGE_DEFAULTS.get(kind, {})
+    return own[name] if name in own else FIELDS[kind][name].default
+
+
+def query_fields(kind: str) -> list[RecipeField]:
+    """Return the fields of a kind of recipe that the URL of its page may name."""
+    return [it for it in FIELDS[kind].values() if it.query]
+
+
+def page_fields(kind: str, without: Iterable[str] = ()) -> list[RecipeField]:
+    """Return the fields of a kind of recipe that have a control on its page, in their order."""
+    return [it for it in FIELDS[kind].values() if it.title and it.name not in without]
+
+
+def recipe_settings(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some named values that are numbers, words or flags of a kind of recipe."""
+    known = FIELDS[kind]
+    return {name: it for name, it in values.items() if name in known and known[name].plain}

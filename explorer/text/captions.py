@@ -1,0 +1,60 @@
+"""Captions of gallery entries: when they were made, and with which settings."""
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from explorer.recipe_fields import FIELDS, RecipeField
+from explorer.text import recipe_summary
+
+# The first rows, in their order; others follow by their names in the recipe.
+FIRST_ROWS = ("network", "layer", "units", "size", "steps", "seed", "weights")
+STATES = {"cancelled": "stopped", "interrupted": "interrupted", "failed": "failed"}
+LONGEST = 60
+TIME_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def time_ago(seconds: float) -> str:
+    """Return how long ago something was: ``5 min ago``."""
+    for unit, word in TIME_UNITS:
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {word} ago"
+    return "just now"
+
+
+def state_caption(state: str, ended: float, zone: tzinfo) -> str:
+    """Return what became of an entry, and when.
+
+    Args:
+        state: of a job that is not open.
+        ended: seconds since 1970.
+        zone: time zone of the reader.
+    """
+    when = f"{datetime.fromtimestamp(ended, zone):%d %b %Y, %H:%M}"
+    return f"{STATES.get(state, 'made')} {when}"
+
+
+def setting_rows(kind: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of a recipe as text, by the captions of its fields.
+
+    Args:
+        kind: of the recipe.
+        settings: values by the names of the fields, also of recipes of older versions.
+    """
+    fields = FIELDS.get(kind, {})
+    known = [it for it in FIRST_ROWS if it in settings]
+    names = (*known, *(it for it in settings if it not in FIRST_ROWS))
+    described = {it: fields.get(it, RecipeField(it)) for it in names}
+    return {
+        field.caption or name.capitalize(): _value(field, settings[name])
+        for name, field in described.items()
+    }
+
+
+def _value(field: RecipeField, value: Any) -> str:
+    if field.unit:
+        return f"{value} {field.unit}"
+    if isinstance(value, list):
+        value = recipe_summary.spans(value) if all(isinstance(it, int) for it in value) else value
+    text = str(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

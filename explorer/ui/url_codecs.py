@@ -1,0 +1,281 @@
+"""The settings of each kind of recipe as the query of its page's URL, and read from there.
+
+Names, bounds and defaults of the parameters are those of ``explorer.recipe_fields``. PyTorch is
+imported only when it is needed, as not every page waits for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ExplorerError, unknown
+from core.recipes.dream import DreamRecipe
+from core.recipes.neuron import NeuronRecipe
+from core.recipes.recipe import Recipe, require_number
+from core.recipes.style import StyleRecipe
+from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
+from explorer.recipe_fields import (
+    DREAM,
+    NEURONS,
+    PAGE_DEFAULTS,
+    STYLE,
+    STYLE_DEPTHS,
+    RecipeField,
+    page_default,
+    query_fields,
+)
+from explorer.ui import urls
+
+if TYPE_CHECKING:
+    from core.networks.layers import Layer
+    from core.networks.network import Network
+
+# Relative depth of the layer that dreams where a link names none.
+FIRST_DEPTH = 0.5
+
+
+def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
+    """Return the page that shows a recipe, and the query that brings its settings.
+
+    Args:
+        recipe: of any kind.
+        part: one of its pictures; None for all of them.
+
+    Raises:
+        ExplorerError: the recipe has no such picture, or no page shows what it makes.
+    """
+    if isinstance(recipe, DreamRecipe):
+        return urls.DREAM, dream_to_query(recipe)
+    if isinstance(recipe, StyleRecipe):
+        return urls.STYLE, style_to_query(recipe)
+    if isinstance(recipe, StyleDepthsRecipe):
+        return urls.STYLE_DEPTHS, style_depths_to_query(recipe)
+    if not isinstance(recipe, NeuronRecipe):
+        raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
+    if part is not None and part not in recipe.pictures:
+        raise ExplorerError(f"the recipe of this picture does not make picture {part}")
+    if part is None and len(recipe.units) > 1:
+        return urls.LAYERS, _layer_query(recipe)
+    return urls.NEURON, neuron_to_query(recipe, recipe.pictures[0] if part is None else part)
+
+
+def read_fields(kind: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a kind of recipe that a query names, by the names of the fields.
+
+    Raises:
+        ExplorerError: a value is misspelt or out of bounds.
+    """
+    settings = {}
+    for field in query_fields(kind):
+        text = query.get(field.query)
+        # An empty text is no number, but it may mean that no word or layer is chosen.
+        if text or (text is not None and field.bounds):
+            settings[field.name] = _read(field, text)
+    return settings
+
+
+def write_fields(recipe: Recipe) -> dict[str, str]:
+    """Return those fields of a recipe as a query that differ from the defaults of its page."""
+    return {
+        it.query: _write(it, getattr(recipe, it.name))
+        for it in query_fields(recipe.kind)
+        if getattr(recipe, it.name) != page_default(recipe.kind, it.name)
+    }
+
+
+def _read(field: RecipeField, text: str) -> Any:
+    if field.bounds and isinstance(field.default, float):
+        return read_decimal(field.query, text, field.bounds)
+    if field.bounds:
+        return urls.read_number(field.query, text, field.bounds)
+    if isinstance(field.default, tuple):
+        return tuple(text.split(","))
+    known = [it for it in field.known if it in (field.words or field.known)] or [field.flag]
+    if text not in known:
+        raise unknown(field.query, text, known)
+    return text == field.flag or text
+
+
+def _write(field: RecipeField, value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return field.flag
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read_decimal(name: str, text: str, bounds: tuple[float, float]) -> float:
+    """Return the number that a parameter of a query says.
+
+    Raises:
+        ExplorerError: it is no number, or out of bounds (which are both included).
+    """
+    try:
+        value: float | str = float(text)
+    except ValueError:
+        value = text
+    require_number(name, value, bounds)
+    return float(value)
+
+
+def _layer_query(recipe: NeuronRecipe) -> dict[str, str]:
+    """Return the query that shows several neurons of a layer on the Layers page."""
+    if not recipe.plain:
+        raise ExplorerError("no page shows pictures like these of several neurons at once")
+    from explorer import layer_pages
+
+    page = recipe.units[0] // layer_pages.PER_PAGE + 1
+    return {"network": recipe.network, "layer": recipe.layer, "page": str(page)}
+
+
+def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
+    """Return the query of the Neuron page that shows one of a recipe's pictures.
+
+    Raises:
+        ExplorerError: it is none of those that the page shows.
+    """
+    names = ("network", "weights", "layer", "units", *(it.name for it in query_fields(NEURONS)))
+    same = {name: getattr(recipe, name) for name in names}
+    variants: tuple[dict[str, Any], ...] = ({}, {"count": urls.DIVERSE}, {"negative": True})
+    if recipe not in [NeuronRecipe(**same, **variant) for variant in variants]:
+        raise ExplorerError(
+            f"no page shows pictures of the objective {recipe.objective!r} made like this"
+        )
+    query = {"network": recipe.network, "layer": recipe.layer, "unit": str(recipe.unit_of(part))}
+    if recipe.count > 1:
+        query["view"] = str(part % recipe.count + 1)
+    elif recipe.negative:
+        query["view"] = urls.NEGATIVE
+    return query | write_fields(recipe)
+
+
+def neuron_from_query(query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a ``NeuronRecipe`` that the query of the Neuron page names.
+
+    The others depend on the layer.
+
+    Raises:
+        ExplorerError: a value is misspelt or out of bounds.
+    """
+    return read_fields(NEURONS, query)
+
+
+def dream_to_query(recipe: DreamRecipe) -> dict[str, str]:
+    """Return a dream's settings as the query of its page; defaults are left out.
+
+    Raises:
+        ExplorerError: it is none of those that the page shows.
+    """
+    names = ("units", "image", "guide", *(it.name for it in query_fields(DREAM)))
+    shown = {name: getattr(recipe, name) for name in names}
+    if recipe != DreamRecipe(recipe.network, recipe.weights, layers=recipe.layers[:1], **shown):
+        raise ExplorerError("no page shows films, masks or dreams of several layers")
+    query = {"network": recipe.network, "layer": recipe.layer, "picture": recipe.image}
+    if recipe.units:
+        query["unit"] = ",".join(map(str, recipe.units))
+    if recipe.guide:
+        query["guide"] = recipe.guide
+    return query | write_fields(recipe)
+
+
+def dream_from_query(
+    query: Mapping[str, str], network: "Network", image: str, guide: str = ""
+) -> DreamRecipe:
+    """Return the recipe of the dream that the query of the Dream page describes.
+
+    Args:
+        query: names and values.
+        network: the loaded network.
+        image: fingerprint of the image that the query names.
+        guide: fingerprint of the guide that it names; "" for none.
+
+    Raises:
+        ExplorerError: something in the query does not exist or is out of bounds.
+    """
+    from core.dreams import render_dreams
+    from core.networks.depth_sampling import nearest_to_depth
+
+    first_layer = network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
+    layer = network.layer(query.get("layer", first_layer.name))
+    settings = read_fields(DREAM, query)
+    units = () if guide else _read_units(query.get("unit", ""), layer)
+    return render_dreams.plan(network, [layer.name], image, guide=guide, units=units, **settings)
+
+
+def _read_units(text: str, layer: "Layer") -> tuple[int, ...]:
+    """Return the units that a query names; none for all."""
+    bounds = (0, layer.channels - 1)
+    return tuple(urls.read_number("unit", it, bounds) for it in text.split(",") if text)
+
+
+def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
+    """Return a style transfer's settings as the query of its page; defaults are left out.
+
+    Raises:
+        ExplorerError: it is none of those that the page shows.
+    """
+    from core.style import defaults
+
+    names = ("content", "styles", *(it.name for it in query_fields(STYLE)))
+    shown = {name: getattr(recipe, name) for name in names}
+    pooling = defaults.DEFAULTS.get(recipe.network, {}).get("pooling", StyleRecipe.pooling)
+    transfer = recipe.subject == "style" and len(recipe.styles) == 1
+    if not transfer or recipe != StyleRecipe(
+        recipe.network, recipe.weights, pooling=pooling, **shown
+    ):
+        raise ExplorerError(
+            "no page shows textures and reconstructions alone, mixtures of paintings, regions "
+            "or what is painted with other settings than those of the Style page"
+        )
+    query = {"network": recipe.network, "picture": recipe.content, "style": recipe.styles[0]}
+    return query | write_fields(recipe)
+
+
+def style_from_query(
+    query: Mapping[str, str], network: "Network", content: str, style: str
+) -> StyleRecipe:
+    """Return the recipe of the style transfer that the query of the Style page describes.
+
+    Args:
+        query: names and values.
+        network: the loaded network.
+        content, style: fingerprints of the images that the query names.
+
+    Raises:
+        ExplorerError: something in the query does not exist or is out of bounds.
+    """
+    from core.style import transfer
+
+    settings = {**PAGE_DEFAULTS[STYLE], **read_fields(STYLE, query)}
+    return transfer.plan(network, content=content, styles=(style,), **settings)
+
+
+def style_depths_to_query(recipe: StyleDepthsRecipe) -> dict[str, str]:
+    """Return what all pictures of a style grid share as the query of the page Style depths.
+
+    The page chooses the depths by itself, so it may show others than the recipe's.
+    """
+    query = {"network": recipe.network, "picture": recipe.content, "style": recipe.style}
+    if MATRIX not in recipe.shows:
+        query["view"] = "rows"
+    return query | write_fields(recipe)
+
+
+def style_depths_from_query(
+    query: Mapping[str, str], network: "Network", content: str, style: str, shows: Sequence[str]
+) -> StyleDepthsRecipe:
+    """Return the recipe of the style grid that the query of the page Style depths describes.
+
+    Args:
+        query: names and values.
+        network: the loaded network.
+        content, style: fingerprints of the images that the query names.
+        shows: the parts that the page's view shows, some of ``SHOWS``.
+
+    Raises:
+        ExplorerError: something in the query does not exist or is out of bounds.
+    """
+    from core.style import grid
+
+    settings = read_fields(STYLE_DEPTHS, query)
+    seed = settings.pop("seed", StyleDepthsRecipe.seed)
+    return grid.plan_grid(network, content, style, seed, shows=tuple(shows), **settings)
