@@ -168,8 +168,9 @@ def figure(
     if image is not None:
         shown = f'<img alt="{alt}" src="{thumbnails.thumbnail(image, THUMBNAIL_PIXELS)}">'
     elif preview is not None:
-        url = thumbnails.data_url(preview)
-        shown = f'<img class="preview" alt="{alt}, unfinished" src="{url}">'
+        shown = (
+            f'<img class="preview" alt="{alt}, unfinished" src="{thumbnails.data_url(preview)}">'
+        )
     colour = depth_colours.depth_colour(layer.depth)
     seen = "\N{NO-BREAK SPACE}"
     if told is not None:

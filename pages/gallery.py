@@ -128,18 +128,19 @@ def show_unfinished(found: Gallery) -> None:
     before, total = found.unfinished(UNFINISHED_AT_MOST)
     active = any(job.open for job in before)
 
-    def body() -> None:
+    def show(_: Sequence[object]) -> tuple[list[str], int]:
         jobs, count = found.unfinished(UNFINISHED_AT_MOST)
-        if [job.key for job in jobs] != [job.key for job in before] or count != total:
-            st.rerun()  # Something is finished, and stands among the entries now.
         for job in jobs:
             show_row(found, job)
         if count > len(jobs):
             st.caption(f"and {count - len(jobs)} more")
+        return [job.key for job in jobs], count
 
     if before:
+        interval = job_status.POLL_SECONDS if active else None
         with st.container(key="unfinished"):
-            st.fragment(body, run_every=job_status.POLL_SECONDS if active else None)()
+            # What is finished belongs among the entries.
+            job_status.follow([], show, interval, ([job.key for job in before], total))
 
 
 def show_row(found: Gallery, job: Job) -> None:

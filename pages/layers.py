@@ -1,7 +1,6 @@
 """Layers: a network as a ladder, and what every neuron of a layer wants to see."""
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -167,7 +166,7 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
         index: what knows their crops, if these are shown.
     """
     recipe = layer_pages.plan_page(network, layer, page)
-    store, jobs = server_state.store(), server_state.jobs()
+    store = server_state.store()
     keys = {part.key for part in recipe.parts()}
     complete = store.present(keys) == keys
     job = None if complete or show == urls.CROPS else job_status.request(recipe)
@@ -177,34 +176,28 @@ def show_neurons(network: Network, layer: Layer, page: int, show: str, index: In
     cut = cutter(index, layer, page)
     looked = [cut()]
     all_cut = looked[0].complete
-    looks = itertools.count()
 
-    def body() -> None:
-        if isinstance(job, str) and next(looks):
-            st.rerun()  # So many jobs waited; perhaps there is room now.
+    def body(now: Sequence[Job | str | None]) -> bool:
+        (job,) = now
         found = store.pictures(recipe)
         crops = looked.pop() if looked else cut()
-        now = job if not isinstance(job, Job) else jobs.get(job.key)
         with st.container(key="status"):
-            if isinstance(now, Job) and len(found) < len(recipe.pictures):
-                jobs.watch(now.key, server_state.visitor())
-                job_status.show_progress(now, partial(_so_many, len(recipe.units)), "page")
+            if isinstance(job, Job) and len(found) < len(recipe.pictures):
+                job_status.show_progress(job, partial(_so_many, len(recipe.units)), "page")
             elif crops.problem:
                 st.caption(
                     f"Some pictures cannot be shown: {formatting.escape_markdown(crops.problem)}"
                 )
             else:
-                st.caption(now if isinstance(now, str) else hint)
-        previews = {} if job is None else jobs.previews(recipe.key)
+                st.caption(job if isinstance(job, str) else hint)
+        previews = {} if job is None else server_state.jobs().previews(recipe.key)
         opened = neuron_grid.show_tiles(network, layer, page, found, previews, show, crops.pictures)
         if opened:
             urls.open_neuron(network.name, layer.name, int(opened))
-        over = isinstance(job, Job) and isinstance(now, Job) and now.open != job.open
-        if over or crops.complete != all_cut:
-            st.rerun()  # There is nothing to follow any more.
+        return crops.complete
 
-    pace = job_status.poll_interval(job) if all_cut else incremental.POLL_SECONDS
-    st.fragment(body, run_every=pace)()
+    interval = job_status.poll_interval(job) if all_cut else incremental.POLL_SECONDS
+    job_status.follow([job], body, interval, all_cut)
     return complete
 
 
@@ -226,15 +219,14 @@ def show_ladder(network: Network, selected: Layer, complete: bool) -> None:
     """Show the ladder, and have samples drawn one rung after the other while nothing else is."""
     filling = fill_next(network) if complete else None
 
-    def body() -> None:
+    def show(_: Sequence[object]) -> bool:
         picked = neuron_grid.show_ladder(
             network, selected, lambda it: urls.go_to(network=network.name, layer=it)
         )
         job = None if filling is None else server_state.jobs().get(filling)
-        if picked or (job is not None and not job.open):
-            st.rerun()
+        return picked is not None or (job is not None and not job.open)
 
-    st.fragment(body, run_every=None if filling is None else FILL_POLL_SECONDS)()
+    job_status.follow([], show, None if filling is None else FILL_POLL_SECONDS, False)
 
 
 def fill_next(network: Network) -> str | None:

@@ -1,6 +1,6 @@
 """Library: which networks are here, weights of one's own, and collections to ask neurons with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
-from explorer.ui import network_picker, server_state, urls
+from explorer.ui import job_status, network_picker, server_state, urls
 from explorer.ui.components import html_snippets
 
 POLL_SECONDS = 0.5
@@ -62,7 +62,7 @@ def show_download(others: list[NetworkInfo]) -> None:
         key="published",
         label_visibility="collapsed",
     )
-    follow(
+    show_task(
         f"fetch {name}", f"Downloading {name}", "Download", lambda: catalogue.start_download(name)
     )
 
@@ -149,10 +149,10 @@ def show_collections(networks: list[str], chosen: str) -> None:
     def start(weights: Path | None = file) -> None:
         catalogue.start_index(name, network.fingerprint, source, weights)
 
-    follow(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
+    show_task(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
 
 
-def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
+def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     """Offer to start an errand, show how far it is, and run the page again when it is over."""
     before = background_task.latest_task(key)
 
@@ -164,22 +164,22 @@ def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
 
     following = before is not None and before.open
 
-    def body() -> None:
-        now = background_task.latest_task(key)
-        if (now is not None and now.open) != following:
-            st.rerun()  # It has begun, or is over.
+    def show(_: Sequence[object]) -> bool:
+        now = catalogue.running_task(key)
+        running = now is not None and now.open
         with st.container(key=f"errand {key}", horizontal=True, vertical_alignment="center"):
             if now is not None and now.open:
                 st.progress(now.share, f"{doing}{left(now)}")
                 st.button("Stop", key=f"stop {key}", on_click=now.stop)
-                return
-            if now is not None and now.problem:
-                st.markdown(formatting.escape_markdown(now.problem))
-            if refused := st.session_state.pop(f"refused {key}", ""):
-                st.error(f"This cannot be done: {formatting.escape_markdown(refused)}")
-            st.button(label, key=f"start {key}", type="primary", on_click=begin)
+            elif running == following:
+                if now is not None and now.problem:
+                    st.markdown(formatting.escape_markdown(now.problem))
+                if refused := st.session_state.pop(f"refused {key}", ""):
+                    st.error(f"This cannot be done: {formatting.escape_markdown(refused)}")
+                st.button(label, key=f"start {key}", type="primary", on_click=begin)
+        return running
 
-    st.fragment(body, run_every=POLL_SECONDS if following else None)()
+    job_status.follow([], show, POLL_SECONDS if following else None, following)
 
 
 def left(errand: BackgroundTask) -> str:

@@ -177,9 +177,7 @@ def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[s
     rows["Receptive field"] = layer_summary.describe_field(layer)
     canvas = "" if settings.canvas == neuron.usual.canvas else f", canvas {settings.canvas}"
     pixels = layer_summary.times((settings.size, settings.size))
-    rows["RenderedUnits with"] = (
-        f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
-    )
+    rows["Drawn with"] = f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
     return rows
 
 

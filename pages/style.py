@@ -1,7 +1,5 @@
 """Style: a picture painted anew, with the content of one and the style of another."""
 
-from functools import partial
-
 import streamlit as st
 
 from core.errors import ExplorerError
@@ -144,10 +142,11 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
     )
     with st.container(key="curves"):
         grows = stored is None and job_status.poll_interval(job) is not None
-        st.fragment(
-            partial(show_curves, network, recipe.key, stored),
-            run_every=CURVES_SECONDS if grows else None,
-        )()
+        job_status.follow(
+            [],
+            lambda _: show_curves(network, recipe.key, stored),
+            CURVES_SECONDS if grows else None,
+        )
 
 
 def show_curves(network: Network, key: str, stored: StoredPicture | None) -> None:

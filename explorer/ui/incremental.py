@@ -6,9 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import streamlit as st
-
 from core.errors import ExplorerError
+from explorer.ui import job_status
 
 # A page shows what it has after so long, and goes on a moment later.
 PATIENCE_SECONDS = 0.4
@@ -57,9 +56,4 @@ def make_in_time(makers: Mapping[Name, Callable[[], str]]) -> MadeSoFar[Name]:
 def rerun_soon() -> None:
     """Run the page again in a moment, to make what was not there."""
     looks = itertools.count()
-
-    def body() -> None:
-        if next(looks):
-            st.rerun()
-
-    st.fragment(body, run_every=POLL_SECONDS)()
+    job_status.follow([], lambda _: next(looks), POLL_SECONDS, 0)

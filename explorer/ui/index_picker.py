@@ -1,5 +1,7 @@
 """Which index a page looks things up in, and what is done where there is none."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.errors import unknown
@@ -15,8 +17,7 @@ from explorer.library.indexes import (
 )
 from explorer.text import formatting
 from explorer.ui import urls
-
-POLL_SECONDS = 0.6
+from explorer.ui.job_status import POLL_SECONDS, follow
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
@@ -66,8 +67,8 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
         start_build(network)
     before = build_task(network)
 
-    def body() -> None:
-        now = build_task(network)
+    def show(_: Sequence[object]) -> bool:
+        now = running_task(network)
         with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
             if now is None:
                 _button(network, "Find its pictures", where, "image_search")
@@ -85,11 +86,11 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
             elif now.problem:
                 st.markdown(formatting.escape_markdown(now.problem))
                 _button(network, "Go on", where, "play_arrow")
-            else:
-                st.rerun()  # It is there.
+        return now is not None and not now.open and not now.problem
 
-    following = before is not None and before.open
-    st.fragment(body, run_every=POLL_SECONDS if following else None)()
+    interval = POLL_SECONDS if before is not None and before.open else None
+    # The page runs again once the index is finished.
+    follow([], show, interval, False)
 
 
 def _button(network: Network, label: str, where: str, icon: str) -> None:

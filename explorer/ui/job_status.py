@@ -1,5 +1,6 @@
 """What a visitor sees of a job while it waits, runs or has stopped: the same on every page."""
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +13,7 @@ from explorer.jobs.job import Job
 from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
-from explorer.ui import job_status, server_state
+from explorer.ui import server_state
 
 # How often a page looks at a job that is not over.
 POLL_SECONDS = 0.6
@@ -71,11 +72,58 @@ def abandon(key: str) -> None:
         jobs.cancel(key, visitor)
 
 
-def poll_interval(job: Job | str | None) -> float | None:
-    """Tell how often to look at what ``ask`` gave, in seconds; None if nothing will change."""
-    if isinstance(job, Job):
-        return POLL_SECONDS if job.open else None
-    return None if job is None else RETRY_SECONDS
+def poll_interval(*asked: Job | str | None, seconds: float = POLL_SECONDS) -> float | None:
+    """Return how often to look at jobs, in seconds; None if none of them will change.
+
+    Args:
+        asked: jobs as ``request`` returns them, or why there is none.
+        seconds: between two looks at an open job.
+    """
+    intervals = [
+        seconds if isinstance(it, Job) else RETRY_SECONDS
+        for it in asked
+        if isinstance(it, str) or (it is not None and it.open)
+    ]
+    return min(intervals, default=None)
+
+
+def follow(
+    asked: Sequence[Job | str | None],
+    show: Callable[[list[Job | str | None]], object],
+    interval: float | None,
+    state: object = None,
+) -> None:
+    """Show something, show it again every ``interval`` seconds, and rerun the page on a change.
+
+    The page runs again when one of the jobs was started or has ended, when a job that was refused
+    may be requested once more, and when ``show`` returns another state than the page began with.
+
+    Args:
+        asked: the jobs that are followed, or why there is none, as ``request`` returns them.
+        show: shows what there is, given the jobs as they are now, and returns the state of
+            everything else that matters to the rest of the page.
+        interval: seconds between two looks, such as ``poll_interval(*asked)``; None for one look.
+        state: what ``show`` returns as long as the page need not run again.
+    """
+    looks = itertools.count()
+
+    def body() -> None:
+        jobs, visitor = server_state.jobs(), server_state.visitor()
+        now = [jobs.get(it.key) or it if isinstance(it, Job) else it for it in asked]
+        for job in now:
+            if isinstance(job, Job) and job.open:
+                jobs.watch(job.key, visitor)
+        changed = show(now) != state
+        switched = [_is_open(it) for it in now] != [_is_open(it) for it in asked]
+        retry = next(looks) > 0 and any(isinstance(it, str) for it in asked)
+        if changed or switched or retry:
+            st.rerun()
+
+    st.fragment(body, run_every=interval)()
+
+
+def _is_open(job: Job | str | None) -> bool:
+    return isinstance(job, Job) and job.open
 
 
 def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
@@ -117,19 +165,16 @@ def follow_picture(
     Returns:
         The finished picture, if it was there before.
     """
-    stored = server_state.store().picture(key, 0)
+    store = server_state.store()
+    stored = store.picture(key, 0)
 
-    def body() -> None:
-        now = server_state.jobs().get(key) if isinstance(job, Job) else job
-        found = stored or server_state.store().picture(key, 0)
-        show(found, None if found else server_state.jobs().previews(key).get(0), now)
-        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
-        if over or (stored is None and found is not None):
-            st.rerun()
+    def look(now: Sequence[Job | str | None]) -> bool:
+        found = stored or store.picture(key, 0)
+        show(found, None if found else server_state.jobs().previews(key).get(0), now[0])
+        return found is None
 
-    often = poll_interval(job)
     with st.container(key="stage"):
-        st.fragment(body, run_every=None if often is None else min(often, seconds))()
+        follow([job], look, poll_interval(job, seconds=seconds), stored is None)
     return stored
 
 
@@ -154,7 +199,6 @@ def show_status(
         elif job is None or job.state == "done":
             tools()
         else:
-            server_state.jobs().watch(job.key, server_state.visitor())
             show_progress(job, doing, where)
             if not job.open:
                 keep()
@@ -214,7 +258,7 @@ class JobRequests:
         missing = {it.key: it for it in recipes if it.key not in here}
         for key, recipe in missing.items():
             if key not in self.jobs:
-                self.jobs[key] = job_status.request(recipe, UNASKED)
+                self.jobs[key] = request(recipe, UNASKED)
         return [self.jobs[key] for key in missing]
 
     def settle(self) -> None:
@@ -240,27 +284,17 @@ def show_while_running(
         doing: says in words how far a job is; None to speak up only when one has stopped.
         show: is given the unfinished pictures.
     """
-    jobs = [it for it in asked if isinstance(it, Job)]
-    looked: list[bool] = []
 
-    def body() -> None:
-        now = [server_state.jobs().get(job.key) or job for job in jobs]
-        for job in now:
-            if job.open:
-                server_state.jobs().watch(job.key, server_state.visitor())
-        found = {job.key: server_state.jobs().previews(job.key) for job in now}
-        show({(key, part): it for key, some in found.items() for part, it in some.items()})
-        left = [job for job in now if job.state != "done" and (doing or not job.open)]
+    def look(now: Sequence[Job | str | None]) -> None:
+        jobs = [it for it in now if isinstance(it, Job)]
+        previews = {job.key: server_state.jobs().previews(job.key) for job in jobs}
+        show({(key, part): it for key, some in previews.items() for part, it in some.items()})
+        unfinished = [it for it in jobs if it.state != "done" and (doing or not it.open)]
+        refused = [it for it in asked if isinstance(it, str)]
         with st.container(key=f"{key}-status"):
-            if left:
-                job_status.show_progress(left[0], doing or "{:.0%}".format, key)
-            elif len(jobs) < len(asked):
-                st.caption(next(it for it in asked if isinstance(it, str)))
-        over = any(one.open != other.open for one, other in zip(jobs, now, strict=True))
-        retry = len(jobs) < len(asked) and bool(looked)
-        looked.append(True)
-        if over or retry:
-            st.rerun()
+            if unfinished:
+                show_progress(unfinished[0], doing or "{:.0%}".format, key)
+            elif refused:
+                st.caption(refused[0])
 
-    paces = [pace for job in asked if (pace := job_status.poll_interval(job)) is not None]
-    st.fragment(body, run_every=min(paces, default=None))()
+    follow(asked, look, poll_interval(*asked))

@@ -77,7 +77,7 @@ def network_selectbox(
         info = infos[name]
         return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
 
-    st.session_state["load_network"] = name
+    st.session_state["network"] = name
     st.selectbox(
         "Network",
         list(infos),
@@ -85,7 +85,7 @@ def network_selectbox(
         key="network",
         label_visibility="collapsed",
         on_change=lambda: urls.replace_query(
-            network=st.session_state["load_network"],
+            network=st.session_state["network"],
             **{it: st.query_params.get(it) for it in keep},
         ),
     )

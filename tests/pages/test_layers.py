@@ -80,6 +80,13 @@ def test_a_bad_link_gets_one_sentence_and_the_usual_page(
     assert studio.rendered
 
 
+def test_another_network_is_chosen(studio: Studio) -> None:
+    app = open_at(show="crops", page="1")
+    app.selectbox(key="network").select("resnet18").run()
+    assert query(app) == {"network": "resnet18", "show": "crops"}
+    assert [it.label for it in app.button if it.key == "download"] == ["Download it"]
+
+
 def test_a_large_layer_has_pages(wide_studio: Studio) -> None:
     first = wide_studio.network.shown[0].name
     app = visit(layer=first)

@@ -108,16 +108,14 @@ def show_pager(name: str, count: int, per_page: int) -> int:
 
 def _pictures(found: Gallery, job: Job, sheet: int) -> None:
     """Show a sheet of an entry's pictures, and follow it while it is being made."""
-    jobs, stopped = server_state.jobs(), job.state != "done"
+    stopped = job.state != "done"
 
-    def body() -> None:
-        now = jobs.get(job.key) or job
-        if now.open:
-            jobs.watch(now.key, server_state.visitor())
+    def show(now: Sequence[Job | str | None]) -> None:
+        (job,) = (it for it in now if isinstance(it, Job))
         if stopped:
-            job_status.show_progress(now, lambda fraction: f"{fraction:.0%}", "entry")
-        places = found.picture_refs(now)
-        shown = found.read_pictures(places[(sheet - 1) * SHEET : sheet * SHEET])
+            job_status.show_progress(job, "{:.0%}".format, "entry")
+        places = found.places(job)
+        shown = found.look(places[(sheet - 1) * SHEET : sheet * SHEET])
         if len(places) == 1 and shown:
             _one(job, shown[0])
         elif shown:
@@ -125,10 +123,8 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
             label = f"Pictures of {queries.entry_title(job)}, sheet {sheet}"
             if tile_grid(tiles, "tiles", label, lambda it: urls.update_query(picture=it)):
                 st.rerun()
-        if now.state != job.state and now.open != job.open:
-            st.rerun()
 
-    st.fragment(body, run_every=job_status.poll_interval(job))()
+    job_status.follow([job], show, job_status.poll_interval(job))
 
 
 def _tile(job: Job, shown: GalleryPicture) -> PictureTile:

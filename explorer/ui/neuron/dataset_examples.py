@@ -1,6 +1,7 @@
 """The pictures of a collection that excite a neuron: most, least and between."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from html import escape
 
@@ -20,7 +21,7 @@ from explorer.reports import crop_images
 from explorer.reports.crop_images import CROPS_PER_SHEET
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
-from explorer.ui import chart, image_picker, incremental, index_picker, urls
+from explorer.ui import chart, image_picker, incremental, index_picker, job_status, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.neuron import reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
@@ -104,9 +105,9 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
         for at, (hit, _) in enumerate(found)
     }
     looked = [incremental.make_in_time(makers)]
-    before = looked[0].complete
+    complete = looked[0].complete
 
-    def body() -> None:
+    def show(_: Sequence[object]) -> bool:
         made = looked.pop() if looked else incremental.make_in_time(makers)
         tiles = [
             PictureTile(
@@ -124,10 +125,9 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
         st.caption(formatting.escape_markdown(made.problem) if made.problem else STORIES[how])
         if clicked is not None:
             look_closer(neuron, index, found[int(clicked)][0])
-        if made.complete != before:
-            st.rerun()
+        return made.complete
 
-    st.fragment(body, run_every=None if before else incremental.POLL_SECONDS)()
+    job_status.follow([], show, None if complete else incremental.POLL_SECONDS, complete)
 
 
 @lru_cache(maxsize=FOUND_AT_MOST)

@@ -1,5 +1,6 @@
 """The large picture of one neuron: it grows, is saved as a file, and is drawn otherwise."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import streamlit as st
@@ -50,24 +51,21 @@ def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
     take = neuron.large(view)
     stored = take.find()
 
-    def body() -> None:
-        now = server_state.jobs().get(job.key) if isinstance(job, Job) else job
+    def show(now: Sequence[Job | str | None]) -> bool:
+        (job,) = now
         st.html(_picture(neuron, view, take, stored))
         with st.container(key="portrait-status", horizontal=True, vertical_alignment="center"):
-            if isinstance(now, str):
-                st.caption(now)
-            elif now is not None and now.state != "done":
-                server_state.jobs().watch(now.key, server_state.visitor())
-                job_status.show_progress(now, "{:.0%}".format, "portrait")
+            if isinstance(job, str):
+                st.caption(job)
+            elif job is not None and job.state != "done":
+                job_status.show_progress(job, "{:.0%}".format, "portrait")
             elif stored is not None:
                 _tools(neuron, take, stored)
             _choose(neuron, view)
-        arrived = stored is None and take.find() is not None
-        if arrived or (isinstance(job, Job) and isinstance(now, Job) and job.open != now.open):
-            st.rerun()
+        return stored is None and take.find() is not None
 
     with st.container(key="portrait"):
-        st.fragment(body, run_every=job_status.poll_interval(job))()
+        job_status.follow([job], show, job_status.poll_interval(job), False)
 
 
 def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:
