@@ -1,4 +1,4 @@
-"""What a visitor sees of a job while it waits, runs or has stopped: the same on every page."""
+"""Jobs on a page: requests, progress, and reruns when a job starts or ends."""
 
 import itertools
 import time
@@ -15,19 +15,19 @@ from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import server_state
 
-# How often a page looks at a job that is not over.
+# Seconds between two looks at an open job.
 POLL_SECONDS = 0.6
-# How often it asks again where so many jobs wait that one more was refused.
+# Seconds until a job is requested again that was refused, as so many others wait.
 RETRY_SECONDS = 3.0
-# What was left so soon for something else is not worth keeping.
+# A job that is abandoned sooner than this, in seconds, does not stay in the gallery.
 SOON_SECONDS = 20.0
 
 
 def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
-    """Ask for something unless it stopped before, and say that somebody looks at it.
+    """Submit a recipe unless its job was stopped before, and record the visitor as watching it.
 
     Returns:
-        The job, or why there is none: so many wait already.
+        The job, or why there is none: so many others wait already.
     """
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(recipe.key)
@@ -41,15 +41,15 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
 
 
 def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | None:
-    """Ask for something that is not there, and give up what was looked at before.
+    """Request a recipe, and abandon the one that was requested before in the same place.
 
     Args:
-        recipe: of what is looked at now.
-        place: names where it is looked at: one thing at a time.
+        recipe: of what is shown now.
+        place: names the part of the page, which shows one recipe at a time.
         asked: whether the visitor chose anything of it.
 
     Returns:
-        As ``ask``; None where it is there, and nobody has asked for it.
+        As ``request``; None where the result is there, and the visitor chose nothing.
     """
     before = st.session_state.get(place)
     st.session_state[place] = recipe.key
@@ -61,7 +61,7 @@ def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | No
 
 
 def abandon(key: str) -> None:
-    """Stop what is looked at no more; what hardly began does not stay in the gallery."""
+    """Stop a job that is no longer shown; one that hardly began does not stay in the gallery."""
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(key)
     if job is None or not job.open:
@@ -127,11 +127,11 @@ def _is_open(job: Job | str | None) -> bool:
 
 
 def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
-    """Show how far a job is, with a button to stop it, or to go on with it.
+    """Show the progress of a job, with a button to stop or to resume it.
 
     Args:
         job: which is not done.
-        doing: says in words what the fraction means, such as ``5 of 64 neurons``.
+        doing: returns the finished fraction in words, such as ``5 of 64 neurons``.
         where: names the place, as the same job may be shown in several.
     """
     key = f"{where} {job.key}"
@@ -154,13 +154,13 @@ def follow_picture(
     seconds: float,
     show: Callable[[StoredPicture | None, bytes | None, Job | str | None], None],
 ) -> StoredPicture | None:
-    """Follow a picture that a page is about, and run the page again when it is finished.
+    """Follow the picture of a page, and run the page again when it is finished.
 
     Args:
         key: of the recipe, which has one picture.
-        job: what ``instead`` gave.
-        seconds: how often to look while it grows, at least.
-        show: is given the finished picture, or the unfinished one encoded, and the job as it is.
+        job: as ``request_exclusive`` returns it.
+        seconds: between two looks at an open job.
+        show: gets the finished picture, or the encoded preview, and the job as it is now.
 
     Returns:
         The finished picture, if it was there before.
@@ -185,13 +185,13 @@ def show_status(
     keep: Callable[[], None],
     tools: Callable[[], None],
 ) -> None:
-    """Show beneath a picture how far it is, or what can be done with it.
+    """Show beneath a picture its progress, or what can be done with it.
 
     Args:
-        job: as ``picture`` gives it.
-        doing, where: as ``show`` takes them.
-        keep: offers what is there of a picture that has stopped.
-        tools: offers what can be done with one that is finished.
+        job: as ``follow_picture`` passes it on.
+        doing, where: as ``show_progress`` takes them.
+        keep: offers the preview of a picture whose job has stopped.
+        tools: offers what can be done with a finished picture.
     """
     with st.container(key=f"{where}-status", horizontal=True, vertical_alignment="center"):
         if isinstance(job, str):
@@ -205,21 +205,21 @@ def show_status(
 
 
 def stopped_text(job: Job) -> str:
-    """Say why a job has stopped."""
+    """Return why a job has stopped."""
     if job.state == "cancelled":
         return "Stopped"
     return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
 
 
 def time_left(job: Job) -> str:
-    """Say how long a job still takes, as the end of a sentence; nothing while that is unknown."""
+    """Return how long a job still takes, as the end of a sentence; "" while that is unknown."""
     return (
         "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
     )
 
 
 def waiting_text(job: Job) -> str:
-    """Say what a job that does not run yet waits for."""
+    """Return what a waiting job waits for."""
     if job.before == 0:
         return "Starting ..."
     first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
@@ -238,22 +238,22 @@ def _go_on(key: str) -> None:
         st.toast(str(error))
 
 
-# Unfinished pictures, by the key of the recipe that draws them and their number.
+# Unfinished pictures, by the key of their recipe and their number.
 Previews = Mapping[tuple[str, int], bytes]
 
 
 class JobRequests:
-    """What the page has asked for so far, in the order in which it is looked at.
+    """Everything that a page run has requested, in the order in which it is shown.
 
     Attributes:
-        jobs: what draws each recipe, or why there is none, by the recipe's key.
+        jobs: the job of each recipe, or why there is none, by the recipe's key.
     """
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job | str] = {}
 
     def ask(self, recipes: Sequence[Recipe]) -> list[Job | str]:
-        """Ask for what is not there, after all that somebody asked for himself."""
+        """Queue missing results with low priority, after what a visitor requested explicitly."""
         here = server_state.store().present([recipe.key for recipe in recipes])
         missing = {it.key: it for it in recipes if it.key not in here}
         for key, recipe in missing.items():
@@ -262,7 +262,7 @@ class JobRequests:
         return [self.jobs[key] for key in missing]
 
     def settle(self) -> None:
-        """Forget what was only wanted for a neuron that the visitor has left."""
+        """Withdraw the requests of earlier page runs that this one has not repeated."""
         open_now = {key for key, job in self.jobs.items() if isinstance(job, Job) and job.open}
         left: set[str] = st.session_state.get("filling", set()) - open_now
         if left:
@@ -276,13 +276,13 @@ def show_while_running(
     doing: Callable[[float], str] | None,
     show: Callable[[Previews], None],
 ) -> None:
-    """Show something that grows with jobs, and run the page again when one of them is over.
+    """Show the results of jobs and their progress, and run the page again when one has ended.
 
     Args:
         key: names the place.
         asked: the jobs, or why there are none.
-        doing: says in words how far a job is; None to speak up only when one has stopped.
-        show: is given the unfinished pictures.
+        doing: returns the finished fraction of a job in words; None to show only stopped jobs.
+        show: gets the unfinished pictures.
     """
 
     def look(now: Sequence[Job | str | None]) -> None:
