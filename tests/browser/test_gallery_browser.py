@@ -35,7 +35,7 @@ DROP = """([name, content]) => {
 @pytest.fixture(scope="module")
 def layer() -> str:
     """Return a layer of which no other test draws units."""
-    return registry.load(registry.PREVIEWNET).shown[2].name
+    return registry.load(registry.SKETCHNET).shown[2].name
 
 
 def make(page: Page, layer: str, unit: int, seed: int, folder: Path | None = None) -> bytes:
