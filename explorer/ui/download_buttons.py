@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
-from explorer.gallery.queries import PNG_SIGNATURE
+from explorer.gallery.pictures import PNG_SIGNATURE
 from explorer.reports import python_script
 from explorer.text import formatting
 

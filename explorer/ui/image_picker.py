@@ -249,7 +249,7 @@ def _tile(sample: str, picked: str) -> PictureTile:
 @functools.lru_cache(maxsize=len(TITLES))
 def thumbnail(sample: str) -> str:
     """Return the small image of a sample as a URL."""
-    if sample in paintings.KEPT:
+    if sample in paintings.STORED:
         return _square(image_io.resize_longer_side(paintings.picture(sample), TILE_PIXELS))
     # The others are drawn quickly where they need not be large.
     if sample in PAINTINGS:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from core.errors import ExplorerError
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.ui import job_status
 
 # A page run makes pictures for at most this long, in seconds; the next one goes on after a pause.

@@ -68,7 +68,7 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
     before = build_task(network)
 
     def show(_: Sequence[object]) -> bool:
-        now = running_task(network)
+        now = build_task(network)
         with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
             if now is None:
                 _button(network, "Find its pictures", where, "image_search")

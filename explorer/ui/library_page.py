@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
 from explorer.charts import depth_colours
-from explorer.library import catalogue, index_task, indexes
+from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
@@ -118,7 +118,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         st.html(f'<table class="library">{"".join(rows)}</table>')
     else:
         st.caption(f"{name} has looked at no collection yet.")
-    allowed = catalogue.collections()
+    allowed = catalogue.list_collections()
     if not allowed:
         st.caption(
             "Whoever runs this server can allow folders of pictures: "
@@ -126,7 +126,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
         )
         return
     source = choose("Collection", list(allowed), key="collection")
-    own = catalogue.own_checkpoints().get(name)
+    own = catalogue.list_checkpoints().get(name)
     out = catalogue.index_file(name, network.fingerprint, source)
     file = None if own is None else own.file
     if out.name.removesuffix(index_task.ENDING) in found:
@@ -141,7 +141,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
 
 def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
     """Show a button that starts a task, or its progress; the page runs again once it has ended."""
-    before = catalogue.running_task(key)
+    before = background_task.latest_task(key)
 
     def begin() -> None:
         try:
@@ -152,7 +152,7 @@ def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> No
     following = before is not None and before.open
 
     def show(_: Sequence[object]) -> bool:
-        now = catalogue.running_task(key)
+        now = background_task.latest_task(key)
         running = now is not None and now.open
         with st.container(key=f"task {key}", horizontal=True, vertical_alignment="center"):
             if now is not None and now.open:

@@ -8,7 +8,7 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.recipes.recipe import Recipe
 from explorer import thumbnails
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, job_status, server_state
 from explorer.ui.components import image_viewers

@@ -52,7 +52,7 @@ def test_there_is_something_to_see_before_any_click(stand_in: StandIn, tmp_path:
     assert list(found) == [layer.name for layer in reversed(stand_in.network.shown)]
     sight = probe.probe_image(stand_in.network, image_picker.find_image("village").picture, index)
     for layer in stand_in.network.shown:
-        ranked = sight.answers(layer, index, 4)
+        ranked = sight.responses(layer, index, 4)
         assert [tile["id"] for tile in found[layer.name]] == [
             f"{layer.name} {it.unit}" for it in ranked
         ]

@@ -60,7 +60,7 @@ def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(
 ) -> None:
     app = visit("style_depths")
     (shown,) = matrices(app)
-    depths = grid.spread(stand_in.network, grid.USUAL_DEPTHS)
+    depths = grid.spread(stand_in.network, grid.DEFAULT_DEPTHS)
     assert [it["name"] for it in shown["columns"]] == list(depths)
     assert [it["head"]["name"] for it in shown["rows"]] == list(depths)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
@@ -121,7 +121,7 @@ def test_rows_show_more_layers_one_alone_and_each_half(stand_in: StandIn) -> Non
 
 def test_a_click_shows_one_large_with_a_way_to_paint_it(stand_in: StandIn) -> None:
     app = visit("style_depths", cell="matrix-2-1")
-    depths = grid.spread(stand_in.network, grid.USUAL_DEPTHS)
+    depths = grid.spread(stand_in.network, grid.DEFAULT_DEPTHS)
     assert f"Style by {depths[1]}, content by {depths[0]}" in html(app)
     (link,) = [it.proto for it in app.get("page_link")]
     assert f"style_layers={depths[1]}" in link.query_string

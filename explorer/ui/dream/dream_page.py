@@ -5,7 +5,7 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.networks.network import Network
 from explorer.charts import depth_colours
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import download_buttons, image_picker, job_status, urls

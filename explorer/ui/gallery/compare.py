@@ -64,7 +64,7 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
 
 def _same_parts(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
     """Return pictures of each entry: those of the same parts, if the entries share any."""
-    every = [found.places(job) for job in jobs]
+    every = [found.picture_refs(job) for job in jobs]
     common = set.intersection(*({it.number for it in places} for places in every))
     return [
         [it for it in places if not common or it.number in common][:COMPARED] for places in every

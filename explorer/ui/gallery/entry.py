@@ -11,8 +11,9 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
-from explorer.gallery.queries import Gallery, GalleryPicture, PictureRef
-from explorer.jobs.job_queue import Job
+from explorer.gallery.pictures import GalleryPicture, PictureRef
+from explorer.gallery.queries import Gallery
+from explorer.jobs.job import Job
 from explorer.ui import job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -108,8 +109,8 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
         (job,) = (it for it in now if isinstance(it, Job))
         if stopped:
             job_status.show_progress(job, "{:.0%}".format, "entry")
-        places = found.places(job)
-        shown = found.look(places[(sheet - 1) * SHEET : sheet * SHEET])
+        places = found.picture_refs(job)
+        shown = found.read_pictures(places[(sheet - 1) * SHEET : sheet * SHEET])
         if len(places) == 1 and shown:
             _one(job, shown[0])
         elif shown:

@@ -9,8 +9,9 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
+from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
 from explorer.text import formatting
 from explorer.ui import job_status, png_drop, urls
@@ -44,9 +45,7 @@ def show_undo(found: Gallery) -> None:
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
         job = found.jobs.get(keys[0])
-        what = (
-            f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.picture_title(job)
-        )
+        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.entry_title(job)
         st.markdown(f"{formatting.escape_markdown(what)} deleted.")
         st.button("Undo", key="take back", on_click=undo)
         st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
@@ -90,7 +89,7 @@ def show_opener() -> None:
             return
         st.session_state["opened file"] = file.file_id
         try:
-            png_drop.open_recipe(*png_metadata.read_chunks(file.getvalue()))
+            png_drop.open_recipe(*png_metadata.read_recipe(file.getvalue()))
         except ExplorerError as error:
             png_drop.show_problem(error)
 
@@ -117,7 +116,7 @@ def show_unfinished(found: Gallery) -> None:
 
 def show_row(found: Gallery, job: Job) -> None:
     """Show one job that is not done, with one of its pictures so far."""
-    pictures = found.cover(job, 1)
+    pictures = found.cover_pictures(job, 1)
     with st.container(key=f"row-{job.key}", horizontal=True, vertical_alignment="center"):
         st.html(
             thumbnail(pictures[0]) if pictures else '<div class="row-picture"></div>',
@@ -125,7 +124,7 @@ def show_row(found: Gallery, job: Job) -> None:
         )
         with st.container(gap=None):
             st.button(
-                formatting.escape_markdown(queries.picture_title(job)),
+                formatting.escape_markdown(queries.entry_title(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
                 on_click=urls.update_query,
@@ -134,9 +133,9 @@ def show_row(found: Gallery, job: Job) -> None:
             job_status.show_progress(job, "{:.0%}".format, "gallery")
 
 
-def thumbnail(shown: queries.GalleryPicture) -> str:
+def thumbnail(shown: GalleryPicture) -> str:
     """Return the small picture of a row as HTML."""
-    if shown.place.finished:
+    if shown.ref.finished:
         url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)
     else:
         url = thumbnails.data_url(shown.image)
@@ -251,7 +250,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     cards = [
         tiles.Card(
             id=job.key,
-            name=queries.picture_title(job),
+            name=queries.entry_title(job),
             note=note(job),
             pictures=cover(found, path, job.key, job.state, job.ended),
             starred=job.starred,
@@ -288,13 +287,13 @@ def cover(
 ) -> tuple[tuple[str, str], ...]:
     """Return the cover of an entry, cached until a worker changes the entry."""
     job = _found.jobs.get(key)
-    pictures = [] if job is None else _found.cover(job, COVER)
+    pictures = [] if job is None else _found.cover_pictures(job, COVER)
     if len(pictures) < COVER:
         pictures = pictures[:1]
     return tuple(
         (
             thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
-            "dead" if it.dead else "" if it.place.finished else "preview",
+            "dead" if it.dead else "" if it.ref.finished else "preview",
         )
         for it in pictures
     )

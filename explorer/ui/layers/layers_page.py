@@ -10,7 +10,8 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.neurons import render_neurons
 from explorer import layer_pages
-from explorer.jobs.job_queue import UNASKED, Job
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import UNASKED
 from explorer.library import indexes
 from explorer.reports import crop_images, html_report
 from explorer.text import formatting
@@ -41,13 +42,13 @@ def read_place(network: Network, problems: list[str]) -> tuple[Layer, int]:
     layer, page = network_picker.first_layer(network), 1
     with collect(problems):
         layer = network.layer(st.query_params.get("layer", layer.name))
-        page = urls.number("page", (1, layer_pages.pages_of(layer))) or page
+        page = urls.number("page", (1, layer_pages.page_count(layer))) or page
     return layer, page
 
 
 def show_pager(network: Network, layer: Layer, page: int) -> None:
     """Show the units of a page, and buttons to the previous and the next one, in a large layer."""
-    last = layer_pages.pages_of(layer)
+    last = layer_pages.page_count(layer)
     if last == 1:
         return
     units = layer_pages.units_of(layer, page)
@@ -64,7 +65,7 @@ def show_report(network: Network, layer: Layer) -> None:
     recipe = render_neurons.plan(network, layer.name)
 
     def write() -> str:
-        pages = range(1, layer_pages.pages_of(layer) + 1)
+        pages = range(1, layer_pages.page_count(layer) + 1)
         parts = [
             server_state.store().pictures(layer_pages.plan_page(network, layer, it)) for it in pages
         ]

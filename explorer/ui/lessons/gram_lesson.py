@@ -96,7 +96,7 @@ def _show_pair(
 ) -> None:
     """Show the two units whose correlation differs most between the paintings."""
     one, other = picked
-    pairs = found[0].apart_from(found[1], 1)
+    pairs = found[0].differing_pairs(found[1], 1)
     if not pairs or one.name == other.name:
         st.caption("Choose two paintings that differ.")
         return

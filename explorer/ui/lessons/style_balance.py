@@ -189,6 +189,6 @@ def carried(
     judged = recipe(network, picture, painting, style_layers=tuple(layers))
     before, *after = _measured(network, judged, (image_picker.store_input(picture), *made))
     return {
-        layer: lesson_measures.edges_carried(before, loss)
+        layer: lesson_measures.style_transferred(before, loss)
         for layer, loss in zip(layers, after, strict=True)
     }

@@ -7,7 +7,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import layer_pages
 from explorer.charts import depth_colours
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import index_picker, job_status, server_state, urls

@@ -69,7 +69,7 @@ class RenderedUnits:
 
 def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
     """Return the measures of a layer's units that are drawn; None if they are too few."""
-    pages = range(1, layer_pages.pages_of(layer) + 1)
+    pages = range(1, layer_pages.page_count(layer) + 1)
     parts = [part for page in pages for part in layer_pages.plan_page(network, layer, page).parts()]
     drawn = server_state.store().present([part.key for part in parts])
     rendered = [

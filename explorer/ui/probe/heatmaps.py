@@ -53,7 +53,7 @@ def unit_response(
     result: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
 ) -> UnitResponse:
     """Return the response of one unit to an image, or to one position of it."""
-    every = result.answers(layer, index, layer.channels, at)
+    every = result.responses(layer, index, layer.channels, at)
     return next(it for it in every if it.unit == unit)
 
 
@@ -80,9 +80,7 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
     """Return an image that is darkened where a heat map ``[h, w]`` is low."""
-    heat = heat.clamp(min=0)
-    heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
-    light = image_io.to_picture(heat.expand(3, -1, -1))
+    light = heat_brightness(heat)
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 

@@ -186,7 +186,7 @@ def show_units(view: ProbeView) -> None:
         if position is None or it.spans is not None
     ]
     count = COUNT if index else 2 * COUNT
-    found = {it: view.result.answers(it, index, count, position) for it in layers}
+    found = {it: view.result.responses(it, index, count, position) for it in layers}
     makers = {
         (layer.name, it.unit): partial(crop_images.crop_sheet, index, layer.name, it.unit)
         for layer, some in (found.items() if index is not None else ())

@@ -109,7 +109,7 @@ def _show_matrix(
     view: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
 ) -> None:
     figure = figures.cosine_matrix(found.cosines, view.order, names, SIDE)
-    figures.clickable(figure, view.order, pair, SIDE)
+    figures.make_clickable(figure, view.order, pair, SIDE)
     widget = f"{key} {view.layer.name} {view.style.name} {view.content.name}"
 
     def clicked() -> None:

@@ -104,7 +104,7 @@ def notable_pairs(view: GramView) -> dict[str, list[Pair]]:
         return kept[:PAIRS]
 
     count = view.layer.channels**2
-    differing = view.painted.apart_from(view.seen, count)
+    differing = view.painted.differing_pairs(view.seen, count)
     found = {
         "Most together in the painting": choose(view.painted.pairs(count)),
         "More together in the painting than in the picture": choose(differing),

@@ -5,7 +5,7 @@ import streamlit as st
 from core.networks.network import Network
 from core.style import defaults
 from explorer.charts import depth_colours, figures
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import chart, download_buttons, image_picker, job_status, urls
 from explorer.ui.components import html_snippets, style_sliders

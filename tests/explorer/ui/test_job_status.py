@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 
 from core.recipes.neuron import NeuronRecipe
-from explorer.jobs.job_queue import Job
+from explorer.jobs.job import Job
 from explorer.ui import job_status, server_state
 
 Body = Callable[[], None]
