@@ -121,7 +121,7 @@ CHECKS = (
     PageCheck("lessons", "Lessons", "lesson=7&layer=relu3b", (_layer("relu2b"), _layer("relu3b")),
               "lesson 7"),
     PageCheck("layers", "Layers", "layer=relu2b",
-              ('.rung[data-name="relu3b"]', '.rung[data-name="relu2b"]')),
+              ('.layer-row[data-name="relu3b"]', '.layer-row[data-name="relu2b"]')),
     PageCheck("layers", "Layers", "layer=relu3b",
               (_option("What they find"), _option("What they want")), "what is shown"),
     PageCheck("neuron", "Neuron", "layer=relu4b&unit=56",

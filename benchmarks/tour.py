@@ -24,7 +24,7 @@ MAIN = '[data-testid="stMainBlockContainer"]'
 # Script that returns what the page still waits for, in words; "" if it has everything.
 UNSETTLED = """() => {
   const kinds = {
-    '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.sketch': 'a picture',
+    '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.preview': 'a picture',
     '.tile.waiting': 'a picture', '.example .frame:empty': 'an example', '.badge.wait': 'a check',
     'div.place': 'a place for a picture', '[data-test-script-state="running"]': 'the script',
   };

@@ -1,4 +1,4 @@
-"""Streamlit entry: page set-up and navigation, nothing else."""
+"""The entry point of the Streamlit app: page set-up and navigation, nothing else."""
 
 import sys
 from pathlib import Path
@@ -18,15 +18,15 @@ st.set_page_config(page_title="Neuron explorer", page_icon=str(html_snippets.MAR
 st.logo(html_snippets.LOGO)
 home = st.Page(urls.HOME, title="Home", icon=":material/home:", url_path="front", default=True)
 pages = [
-    st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.path)
+    st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.name)
     for it in page_list.PAGES
 ]
-# Streamlit gives the first page no place of its own; who types its name comes there too.
+# Streamlit gives the default page no path of its own; a URL with its name leads there too.
 named = st.Page(lambda: st.switch_page(home), title="Home", url_path="home", visibility="hidden")
 page = st.navigation([home, named, *pages], position="top")
-html_snippets.page_style()
+html_snippets.page_css("page")
 if page not in (home, named):
-    # The first page shows its pictures before PyTorch is there.
+    # The home page shows its pictures before PyTorch is imported.
     html_snippets.warm_up()
 try:
     png_drop.show_target()
@@ -34,6 +34,6 @@ try:
 except ExplorerError as error:
     st.error(str(error))
 finally:
-    # Only now, so that no starting worker takes processor time from the first page.
+    # Only now, so that no starting worker takes processor time from the first page shown.
     server_state.work()
     server_state.keep_imported()

@@ -1,4 +1,4 @@
-"""Home: what this is, what is loaded, and where to begin."""
+"""Home: pictures of units, links to all pages, and what is loaded."""
 
 import sys
 
@@ -9,12 +9,12 @@ from explorer.ui import page_list, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.home import front_page
 
-# Links that say one of these led to the first page once.
+# Old links with one of these names in the query led to the home page.
 OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
 
 
 def main() -> None:
-    """Show the house from outside, and go where a visitor wants to go."""
+    """Show the front page, and go to what was clicked there."""
     if OF_LAYERS & set(st.query_params):
         st.switch_page(urls.LAYERS, query_params=st.query_params.to_dict())
     html_snippets.page_css("home")
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def show_head() -> None:
-    """Say what this is, and where to begin."""
+    """Show what the explorer is."""
     with st.container(key="front-head"):
         st.html(
             '<div class="front"><h1>See inside an image network</h1><p>Every neuron of a '
@@ -38,16 +38,16 @@ def show_head() -> None:
 
 
 def go(clicked: str) -> None:
-    """Go to the room, or to the neuron, that was clicked."""
+    """Go to the page or to the unit that was clicked."""
     kind, _, rest = clicked.partition(" ")
-    if kind == "room":
+    if kind == "page":
         st.switch_page(page_list.find_page(rest).page)
     layer, unit = rest.rsplit(" ", 1)
     urls.open_neuron(front_page.SKETCHNET, layer, int(unit))
 
 
 def show_loaded() -> None:
-    """Say what is loaded, which needs PyTorch the first time."""
+    """Show what is loaded, which imports PyTorch the first time."""
     with st.container(key="loaded"):
         slot = st.empty()
         if "core.networks.network" not in sys.modules:

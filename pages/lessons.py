@@ -21,10 +21,11 @@ from explorer.ui.lessons import (
 )
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
+from explorer.ui.link_problems import collect, show_problems
 
 
-class Room(NamedTuple):
-    """How a lesson is shown: its stage, what the reader may guess, and what was measured."""
+class LessonParts(NamedTuple):
+    """The parts of a lesson: its experiment, the possible answers, and what was measured."""
 
     stage: Callable[[LessonContext], None]
     options: Callable[[LessonContext], Sequence[str]]
@@ -32,16 +33,18 @@ class Room(NamedTuple):
 
 
 SHOWN = (
-    Room(shuffled_patches.stage, shuffled_patches.options, shuffled_patches.answer),
-    Room(top_examples.stage, top_examples.options, top_examples.answer),
-    Room(reconstruction.stage, reconstruction.options, reconstruction.answer),
-    Room(gram_lesson.stage, gram_lesson.options, gram_lesson.answer),
-    Room(style_balance.balance_stage, style_balance.balance_options, style_balance.balance_answer),
-    Room(style_balance.layers_stage, style_balance.layers_options, style_balance.layers_answer),
-    Room(dream_eyes.stage, dream_eyes.options, dream_eyes.answer),
+    LessonParts(shuffled_patches.stage, shuffled_patches.options, shuffled_patches.answer),
+    LessonParts(top_examples.stage, top_examples.options, top_examples.answer),
+    LessonParts(reconstruction.stage, reconstruction.options, reconstruction.answer),
+    LessonParts(gram_lesson.stage, gram_lesson.options, gram_lesson.answer),
+    LessonParts(
+        style_balance.balance_stage, style_balance.balance_options, style_balance.balance_answer
+    ),
+    LessonParts(
+        style_balance.layers_stage, style_balance.layers_options, style_balance.layers_answer
+    ),
+    LessonParts(dream_eyes.stage, dream_eyes.options, dream_eyes.answer),
 )
-# What a link says of every lesson; the rest belongs to one.
-STAYS = ("network", "lesson")
 
 
 def main() -> None:
@@ -49,7 +52,7 @@ def main() -> None:
     html_snippets.page_css("dream")
     html_snippets.page_css("lessons")
     problems: list[str] = []
-    lesson = which(problems)
+    lesson = read_lesson(problems)
     show_all(lesson)
     infos = server_state.network_infos()
     left, right = st.columns([2, 3], gap="large")
@@ -67,38 +70,36 @@ def main() -> None:
     with right, st.container(key="lesson-stage"):
         network = network_picker.load_network(infos[name])
         if network is None:
-            network_picker.show_problems(problems)
+            show_problems(problems)
             return
-        desk = LessonContext(lesson, network, problems)
-        told = st.container()
+        context = LessonContext(lesson, network, problems)
+        warning = st.container()
         stage, options, answer = SHOWN[lesson.number - 1]
         try:
-            stage(desk)
+            stage(context)
         except ExplorerError as error:
             st.error(f"This cannot be shown: {formatting.escape_markdown(str(error))}")
-        with told:
-            network_picker.show_problems(problems)
+        with warning:
+            show_problems(problems)
     with asking:
-        ask_question(desk, options(desk), lambda: answer(desk))
-    desk.wanted.settle()
+        ask_question(context, options(context), lambda: answer(context))
+    context.requests.settle()
 
 
-def which(problems: list[str]) -> Lesson:
-    """Tell which lesson the URL asks for."""
-    try:
+def read_lesson(problems: list[str]) -> Lesson:
+    """Return the lesson that the URL names, the first one by default."""
+    with collect(problems):
         return find_lesson(urls.number("lesson", (1, len(LESSONS))) or 1)
-    except ExplorerError as error:
-        problems.append(str(error))
-        return find_lesson(1)
+    return find_lesson(1)
 
 
 def go(number: int) -> None:
-    """Go to a lesson; what was chosen in another one is left behind."""
+    """Go to a lesson; what was chosen in another one leaves the URL."""
     urls.replace_query(network=st.query_params.get("network"), lesson=number)
 
 
 def show_all(lesson: Lesson) -> None:
-    """Show the way through all lessons."""
+    """Show the titles of all lessons to choose from."""
     st.session_state["lesson"] = lesson.number
     st.segmented_control(
         "Lesson",
@@ -112,7 +113,7 @@ def show_all(lesson: Lesson) -> None:
 
 
 def show_words(lesson: Lesson) -> None:
-    """Say what it is about."""
+    """Show the claim and the explanation of a lesson."""
     words = "".join(f"<p>{escape(it)}</p>" for it in lesson.words)
     colour = depth_colours.depth_colour((lesson.number - 1) / (len(LESSONS) - 1))
     st.html(
@@ -122,7 +123,7 @@ def show_words(lesson: Lesson) -> None:
 
 
 def show_next(lesson: Lesson) -> None:
-    """Offer the next lesson."""
+    """Show a button to the next lesson."""
     if lesson.number < len(LESSONS):
         following = find_lesson(lesson.number + 1)
         st.button(

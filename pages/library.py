@@ -1,191 +1,28 @@
-"""Library: which networks are here, weights of one's own, and collections to ask neurons with."""
-
-from collections.abc import Callable
-from html import escape
-from pathlib import Path
+"""Library: the networks, weights of one's own, and the collections that they have indexed."""
 
 import streamlit as st
 
-from core.errors import ExplorerError
-from core.networks.registry import NetworkInfo
-from explorer.charts import depth_colours
-from explorer.library import background_task, catalogue, index_task, indexes
-from explorer.library.background_task import BackgroundTask
-from explorer.library.catalogue import LARGEST_FILE
-from explorer.text import formatting
-from explorer.ui import network_picker, server_state, urls
+from explorer.ui import library_page, network_picker, server_state
 from explorer.ui.components import html_snippets
-
-POLL_SECONDS = 0.5
+from explorer.ui.link_problems import show_problems
 
 
 def main() -> None:
-    """Show what is here, and what can be brought here."""
+    """Show what is here, and what can be added."""
     html_snippets.page_css("library")
     problems: list[str] = []
     infos = server_state.network_infos()
     name = network_picker.network_name(infos, problems)
-    network_picker.show_problems(problems)
+    show_problems(problems)
     left, right = st.columns(2, gap="large")
     with left:
-        show_networks(infos)
-        show_download([it for it in infos.values() if not it.ready])
-        show_own([it.name for it in infos.values() if it.source != server_state.OWN])
+        library_page.show_networks(infos)
+        library_page.show_download([it for it in infos.values() if not it.ready])
+        library_page.show_upload(
+            [it.name for it in infos.values() if it.source != server_state.OWN]
+        )
     with right:
-        show_collections([it.name for it in infos.values() if it.ready], name)
-
-
-def show_networks(infos: dict[str, NetworkInfo]) -> None:
-    """List the networks that are here, with the way to their neurons."""
-    html_snippets.heading(
-        "Networks", "Those that are on this machine open at once.", depth_colours.depth_colour(0.0)
-    )
-    rows = [
-        f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
-        f"</td><td>{it.parameters / 1e6:.1f} M weights</td><td>{escape(it.source)}</td></tr>"
-        for it in infos.values()
-        if it.ready
-    ]
-    st.html(f'<table class="library">{"".join(rows)}</table>')
-
-
-def show_download(others: list[NetworkInfo]) -> None:
-    """Offer the published weights of torchvision's other networks."""
-    if not others:
-        return
-    sizes = {it.name: it.download_mb for it in others}
-    st.html('<div class="section"><h3>Published weights</h3></div>')
-    name = st.selectbox(
-        "Published weights of torchvision",
-        list(sizes),
-        format_func=lambda it: f"{it} · {sizes[it]:.0f} MB" if it in sizes else it,
-        key="published",
-        label_visibility="collapsed",
-    )
-    follow(
-        f"fetch {name}", f"Downloading {name}", "Download", lambda: catalogue.start_download(name)
-    )
-
-
-def show_own(architectures: list[str]) -> None:
-    """Take a checkpoint of one's own."""
-    st.html(
-        '<div class="section"><h3>Weights of your own</h3><p>A state dict for one of these '
-        "networks, also with another number of classes. Nothing in the file is run.</p></div>"
-    )
-    if added := st.session_state.pop("added", None):
-        st.success(f"{formatting.escape_markdown(added)} is here.")
-        query = {"network": added}
-        st.page_link(
-            urls.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
-        )
-    with st.form("own", border=False):
-        architecture = st.selectbox("Network", architectures, key="architecture")
-        title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
-        sent = st.file_uploader(
-            f"A .safetensors or .pth file of at most {LARGEST_FILE} MB",
-            ("safetensors", "pth", "pt"),
-            key=f"weights {st.session_state.get('taken', 0)}",
-            max_upload_size=LARGEST_FILE,
-        )
-        if not st.form_submit_button("Add it", icon=":material/add:"):
-            return
-    if sent is None:
-        st.error("Choose a file first.")
-        return
-    try:
-        with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
-            st.session_state["added"] = catalogue.add_checkpoint(
-                architecture, title.strip(), sent.name, sent.getvalue()
-            )
-    except ExplorerError as error:
-        st.error(f"This cannot be added: {formatting.escape_markdown(str(error))}")
-        return
-    st.session_state["taken"] = st.session_state.get("taken", 0) + 1
-    st.rerun()
-
-
-def show_collections(networks: list[str], chosen: str) -> None:
-    """Let a visitor index a collection that the owner has allowed."""
-    html_snippets.heading(
-        "Collections",
-        "A network looks at all pictures once; then every neuron knows its favourites.",
-        depth_colours.depth_colour(1.0),
-    )
-    name = st.selectbox(
-        "Network that looks",
-        networks,
-        index=networks.index(chosen) if chosen in networks else 0,
-        key="looking",
-    )
-    network = server_state.network(name)
-    found = indexes.finished_indexes(network)
-    own_index = index_task.index_file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
-    rows = [
-        f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
-        f'target="_self">{escape(indexes.describe_index(each))}</a></td>'
-        f"<td>{'made here' if it == own_index else escape(it)}</td></tr>"
-        for it, each in found.items()
-    ]
-    if rows:
-        st.html(f'<table class="library">{"".join(rows)}</table>')
-    else:
-        st.caption(f"{name} has looked at no collection yet.")
-    allowed = catalogue.list_collections()
-    if not allowed:
-        st.caption(
-            "Whoever runs this server can allow folders of pictures: "
-            "`python -m explorer app --library FOLDER`."
-        )
-        return
-    source = st.selectbox("Collection", list(allowed), key="collection")
-    own = catalogue.list_checkpoints().get(name)
-    out = catalogue.index_file(name, network.fingerprint, source)
-    file = None if own is None else own.file
-    if out.name.removesuffix(index_task.ENDING) in found:
-        st.caption(f"{name} knows {source} already.")
-        return
-
-    def start(weights: Path | None = file) -> None:
-        catalogue.start_index(name, network.fingerprint, source, weights)
-
-    follow(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
-
-
-def follow(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
-    """Offer to start an errand, show how far it is, and run the page again when it is over."""
-    before = background_task.latest_task(key)
-
-    def begin() -> None:
-        try:
-            start()
-        except ExplorerError as error:
-            st.session_state[f"refused {key}"] = str(error)
-
-    following = before is not None and before.open
-
-    def body() -> None:
-        now = background_task.latest_task(key)
-        if (now is not None and now.open) != following:
-            st.rerun()  # It has begun, or is over.
-        with st.container(key=f"errand {key}", horizontal=True, vertical_alignment="center"):
-            if now is not None and now.open:
-                st.progress(now.share, f"{doing}{left(now)}")
-                st.button("Stop", key=f"stop {key}", on_click=now.stop)
-                return
-            if now is not None and now.problem:
-                st.markdown(formatting.escape_markdown(now.problem))
-            if refused := st.session_state.pop(f"refused {key}", ""):
-                st.error(f"This cannot be done: {formatting.escape_markdown(refused)}")
-            st.button(label, key=f"start {key}", type="primary", on_click=begin)
-
-    st.fragment(body, run_every=POLL_SECONDS if following else None)()
-
-
-def left(errand: BackgroundTask) -> str:
-    """Say how long an errand still takes."""
-    seconds = errand.seconds_left
-    return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"
+        library_page.show_collections([it.name for it in infos.values() if it.ready], name)
 
 
 main()

@@ -1,4 +1,6 @@
-"""Neuron: what one neuron wants to see, how far that can be trusted, and which it is akin to."""
+"""Neuron: one unit's feature visualization, its reliability, dataset examples and similar units."""
+
+import contextlib
 
 import streamlit as st
 
@@ -6,37 +8,15 @@ from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import layer_pages
-from explorer.charts import depth_colours
-from explorer.jobs.job import Job
-from explorer.store.results import StoredPicture
-from explorer.text import layer_summary
-from explorer.ui import index_picker, job_status, network_picker, server_state, url_codecs, urls
+from explorer.ui import network_picker, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.job_status import JobRequests
-from explorer.ui.neuron import (
-    dataset_examples,
-    large_picture,
-    related,
-    reliability_badge,
-    similarity,
-)
+from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.neuron import neuron_page
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.neuron.similarity import RenderedUnits
-
-STORIES = {
-    "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
-    "strongly: it shows what the neuron looks for.",
-    urls.NEGATIVE: "This picture was changed so that the neuron answers less and less: it shows "
-    "what the neuron wants least.",
-}
-VARIANT = (
-    "One of four pictures that all excite the neuron, and were made to differ from one another."
-)
 
 
 def main() -> None:
-    """Read the URL, and show one neuron."""
+    """Read the URL, and show one unit."""
     html_snippets.page_css("neuron")
     problems: list[str] = []
     infos = server_state.network_infos()
@@ -44,27 +24,23 @@ def main() -> None:
     network = network_picker.load_network(infos[name])
     if network is None:
         return
-    try:
-        layer, unit = place(network)
-    except ExplorerError as error:
-        problems.append(str(error))
+    with collect(problems):
+        layer, unit = read_place(network)
     if problems:
-        lost(network, problems)
+        show_lost(network, problems)
         return
     neuron, view = NeuronView(network, layer, unit), ""
-    try:
+    with collect(problems):
         asked = url_codecs.neuron_from_query(st.query_params.to_dict())
         neuron = NeuronView(network, layer, unit, **asked)
         view = urls.view()
-    except ExplorerError as error:
-        problems.append(str(error))
     html_snippets.start_at_top(f"top {network.name} {layer.name} {unit}")
-    show_way(network, layer, unit)
-    show(neuron, view, problems)
+    neuron_page.show_links(network, layer, unit)
+    neuron_page.show(neuron, view, problems)
 
 
-def place(network: Network) -> tuple[Layer, int]:
-    """Tell which neuron the URL asks for: its layer and number.
+def read_place(network: Network) -> tuple[Layer, int]:
+    """Return the layer and the number of the unit that the URL names.
 
     Raises:
         ExplorerError: it does not exist.
@@ -76,160 +52,15 @@ def place(network: Network) -> tuple[Layer, int]:
     return layer, unit
 
 
-def lost(network: Network, problems: list[str]) -> None:
-    """Say what in the link does not exist, with a way on."""
-    network_picker.show_problems(problems)
+def show_lost(network: Network, problems: list[str]) -> None:
+    """Show what in the link does not exist, and a link to what does."""
+    show_problems(problems)
     query = {"network": network.name}
-    try:
-        layer = network.layer(st.query_params.get("layer", ""))
-        query["layer"] = layer.name
-    except ExplorerError:
-        pass
+    with contextlib.suppress(ExplorerError):
+        query["layer"] = network.layer(st.query_params.get("layer", "")).name
     where = query.get("layer", network.name)
     label = f"Look at all neurons of {where}"
     st.page_link(urls.LAYERS, label=label, icon=":material/layers:", query_params=query)
-
-
-def show_way(network: Network, layer: Layer, unit: int) -> None:
-    """Show the way back to the layer, and to the neurons beside this one."""
-    query = {"network": network.name, "layer": layer.name, "page": str(layer_pages.page_of(unit))}
-    with st.container(key="way", horizontal=True, vertical_alignment="center"):
-        icon = ":material/arrow_back:"
-        st.page_link(urls.LAYERS, label=layer.name, icon=icon, query_params=query)
-        for arrow, other in (("arrow_back_ios_new", unit - 1), ("arrow_forward_ios", unit + 1)):
-            there = 0 <= other < layer.channels
-            st.button(
-                f"neuron {other}" if there else "none",
-                icon=f":material/{arrow}:",
-                icon_position="left" if other < unit else "right",
-                disabled=not there,
-                type="tertiary",
-                key="previous" if other < unit else "next",
-                on_click=urls.replace_query,
-                kwargs={"network": network.name, "layer": layer.name, "unit": other},
-            )
-
-
-def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
-    """Show the neuron: its large picture first, then what takes longer to find out.
-
-    Args:
-        neuron: which one.
-        view: which of its pictures is large.
-        problems: with the link; what else does not fit joins them.
-    """
-    wanted, told = JobRequests(), st.container()
-    left, right = st.columns([1, 1], gap="large")
-    with left:
-        large_picture.show_picture(neuron, view, large_picture.request_picture(neuron.large(view)))
-    with right, st.container(key="about"):
-        stored = neuron.large(view).find()
-        show_title(neuron, view)
-        query = {"network": neuron.network.name, "layer": neuron.layer.name}
-        st.page_link(
-            urls.DREAM,
-            label="Dream with this neuron",
-            icon=":material/bedtime:",
-            query_params={**query, "unit": str(neuron.unit)},
-        )
-        badge = st.container(key="badge")
-        st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
-        ruler = st.container(key="ruler")
-    index = index_picker.chosen_index(neuron.network, problems)
-    dataset_examples.show_examples(neuron, index, problems)
-    related.show_variants(neuron, view, wanted)
-    checking = wanted.ask([take.recipe for take in neuron.others()])
-    # From here on the network itself is asked, which takes a moment where it is asked first.
-    drawn = known(neuron)
-    best = neuron.small("").find()
-    with badge:
-        show_badge(neuron, best, checking, drawn)
-    with ruler:
-        show_ruler(neuron, stored, drawn)
-    with told:
-        network_picker.show_problems(problems)
-    related.show_similar(neuron, drawn, best, wanted)
-    related.show_inputs(neuron, wanted)
-    wanted.settle()
-
-
-def show_title(neuron: NeuronView, view: str) -> None:
-    """Name the neuron, and say what its large picture is."""
-    layer, unit = neuron.layer, neuron.unit
-    name = unit_labels.unit_name(neuron.network, layer, unit)
-    where = f"of {layer.name} in {neuron.network.name}"
-    title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    html_snippets.heading(title, line, depth_colours.depth_colour(layer.depth))
-    st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
-
-
-def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[str, str]:
-    """List what is known of the large picture, in as many lines before it is there."""
-    layer, settings = neuron.layer, neuron.settings
-    rows = {"Activation": "measured when it is finished"}
-    if stored is not None:
-        where = ", mean over the picture" if layer.size else ""
-        rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
-        if stored.facts["dead"] and view != urls.NEGATIVE:
-            rows["Activation"] = "0, nothing that was tried excites this neuron"
-    label = unit_labels.clear_label(neuron.network, layer.name, neuron.unit)
-    if label is not None:
-        rows["Picks out"] = f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"
-    rows["Receptive field"] = layer_summary.describe_field(layer)
-    canvas = "" if settings.canvas == neuron.usual.canvas else f", canvas {settings.canvas}"
-    pixels = layer_summary.times((settings.size, settings.size))
-    rows["RenderedUnits with"] = (
-        f"{pixels} px, {settings.steps} steps, seed {settings.seed}{canvas}"
-    )
-    return rows
-
-
-def known(neuron: NeuronView) -> RenderedUnits | None:
-    """Look at the layer's pictures, once those of the neuron's own page are there."""
-    network, layer = neuron.network, neuron.layer
-    keys = {
-        part.key
-        for part in layer_pages.plan_page(network, layer, layer_pages.page_of(neuron.unit)).parts()
-    }
-    if server_state.store().present(keys) != keys:
-        return None
-    return similarity.rendered_units(network, layer)
-
-
-def show_badge(
-    neuron: NeuronView,
-    best: StoredPicture | None,
-    checking: list[Job | str],
-    drawn: RenderedUnits | None,
-) -> None:
-    """Say how far the picture can be trusted, once it is drawn from other noise too."""
-
-    def body(_: job_status.Previews) -> None:
-        others = [it for take in neuron.others() if (it := take.find()) is not None]
-        st.html(reliability_badge.badge_html(neuron, best, others, drawn))
-
-    job_status.show_while_running("badge", checking, None, body)
-
-
-def show_ruler(
-    neuron: NeuronView, stored: StoredPicture | None, drawn: RenderedUnits | None
-) -> None:
-    """Show how strongly the large picture excites, beside the layer's other neurons and theirs."""
-    others = []
-    if drawn is not None:
-        values = zip(drawn.units, drawn.values.tolist(), strict=True)
-        others = [value for unit, value in values if unit != neuron.unit]
-    value = None if stored is None else float(stored.facts["activation"])
-    sentence = (
-        reliability_badge.rank_text(value, others)
-        if value is not None and others
-        else "\N{EN SPACE}"
-    )
-    colour = depth_colours.depth_colour(neuron.layer.depth)
-    st.html(
-        reliability_badge.ruler_html(value, others, colour)
-        + f'<p class="ruler-words">{sentence}</p>'
-    )
 
 
 main()

@@ -1,7 +1,6 @@
-"""Charts with the numbers behind them: every chart of the app is shown here.
+"""Every chart of the app is shown by this module, with buttons that save its numbers.
 
-Beneath each stand two quiet buttons that save what is drawn, as CSV for a spreadsheet and as JSON
-for a program.
+They are saved as CSV, for a spreadsheet, or as JSON, for a program.
 """
 
 import csv
@@ -22,13 +21,13 @@ Numbers: TypeAlias = Mapping[str, Mapping[str, Value]]
 def show_chart(
     figure: go.Figure, key: str, name: str, on_click: Callable[[], None] | None = None
 ) -> None:
-    """Show a chart, and offer its numbers.
+    """Show a chart, with buttons that save its numbers.
 
     Args:
         figure: the chart, of bars, lines or a table of colours.
         key: the widget's key.
         name: of the files, without an ending.
-        on_click: called when a point was clicked, which then stands in the state of the widget.
+        on_click: called when a point was clicked, which is then in the state of the widget.
     """
     st.plotly_chart(
         figure,
@@ -41,11 +40,12 @@ def show_chart(
 
 
 def numbers_of(figure: go.Figure) -> Numbers:
-    """Read the numbers off a chart: a row for each of its series, or for each row of a table."""
+    """Return the numbers of a chart: a row for each of its series, or for each row of a table."""
     found: dict[str, Mapping[str, Value]] = {}
     for at, trace in enumerate(figure.data):
         if trace.type == "scatter" and trace.marker.opacity == 0:
-            continue  # It is only there to be clicked.
+            # This trace has only invisible points to be clicked.
+            continue
         if trace.type == "heatmap":
             columns = _names(trace.x, figure.layout.xaxis.ticktext)
             lines = _names(trace.y, figure.layout.yaxis.ticktext)
@@ -58,14 +58,14 @@ def numbers_of(figure: go.Figure) -> Numbers:
 
 
 def _names(places: Sequence[object], words: Sequence[str] | None) -> list[str]:
-    """Name the places of an axis: by its words, where it has one for each."""
+    """Return the names on an axis: its tick labels, if it has one for each value."""
     if words is not None and len(words) == len(places):
         return [str(it) for it in words]
     return [str(_plain(it)) for it in places]
 
 
 def _plain(value: object) -> Value:
-    """Turn a number of any library into one of Python, with as many digits as mean something."""
+    """Return a number of any library as one of Python, with seven significant digits."""
     if value is None or isinstance(value, str | int):
         return value
     number = float(value)  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def _plain(value: object) -> Value:
 
 
 def download_buttons(key: str, name: str, numbers: Numbers) -> None:
-    """Offer numbers as CSV and as JSON."""
+    """Show buttons that save numbers as CSV and as JSON."""
     with st.container(key=f"numbers {key}", horizontal=True, horizontal_alignment="right"):
         for kind, write in (("csv", as_csv), ("json", as_json)):
             st.download_button(
@@ -89,7 +89,7 @@ def download_buttons(key: str, name: str, numbers: Numbers) -> None:
 
 
 def as_csv(numbers: Numbers) -> str:
-    """Write rows as CSV: a column of names, then one for each value that any row has."""
+    """Return rows as CSV: a column of names, then one for each value that any row has."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     columns = columns_of(numbers)
@@ -100,15 +100,15 @@ def as_csv(numbers: Numbers) -> str:
 
 
 def as_json(numbers: Numbers) -> str:
-    """Write rows as a JSON object of objects."""
+    """Return rows as a JSON object of objects."""
     return json.dumps({name: dict(row) for name, row in numbers.items()}, indent=2) + "\n"
 
 
 def columns_of(numbers: Numbers) -> Sequence[str]:
-    """List the columns of some rows, in the order in which they come."""
+    """Return the columns of some rows, in the order of their first use."""
     return list(dict.fromkeys(column for row in numbers.values() for column in row))
 
 
 def _safe(name: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
+    """Return a name that a spreadsheet does not read as a formula."""
     return f"'{name}" if name[:1] in ("=", "+", "-", "@") else name

@@ -1,12 +1,12 @@
-"""Choosing a picture: one of the samples, a file of one's own, or one from the camera.
+"""The choice of an input image: one of the samples, an uploaded file, or a photo from the camera.
 
-The URL names the choice: a sample by its name, a picture of one's own by the fingerprint of its
-pixels, under which the store keeps it. So the link can be reloaded, and a visitor names no file of
-this machine.
+The URL names the choice: a sample by its name, an uploaded image by the fingerprint of its pixels,
+which is also its key in the store. So the link can be reloaded, and a visitor names no file of this
+machine.
 
-    chosen = choosing.choose("picture", "village", problems)
-    chosen.picture, chosen.fingerprint, chosen.title
-    recipe = DreamRecipe(image=choosing.keep(chosen), ...)
+    picked = image_picker.pick_image("picture", "village", problems)
+    picked.picture, picked.fingerprint, picked.title
+    recipe = DreamRecipe(image=image_picker.store_input(picked), ...)
 """
 
 import functools
@@ -21,7 +21,7 @@ from PIL import Image
 from core import paintings
 from core.datasets import samples
 from core.datasets.samples import SAMPLES, STYLES
-from core.errors import BadPicture, ExplorerError, unknown
+from core.errors import BadPicture, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import thumbnails
@@ -29,17 +29,18 @@ from explorer.paths import home
 from explorer.text import formatting
 from explorer.ui import server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.link_problems import collect
 
-# What a browser may send, in megabytes; the server would take more, for checkpoints.
+# Largest image that a browser may upload, in megabytes; checkpoints may be larger.
 LARGEST_FILE = 20
-# Longer side in pixels of what is kept; a larger picture of one's own is made smaller first.
+# Longer side in pixels of stored images; a larger one is made smaller first.
 LONGEST = 2048
 TILE_PIXELS = 128
-# Opened pictures stay in memory until so many others are asked for; small ones cost hardly any.
+# Numbers of opened images and of small ones that stay in memory.
 OPENED_AT_MOST, SMALL_AT_MOST = 24, 256
 KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
 OWN = "your picture"
-# What lends its style: paintings of our own, and what looks the same everywhere.
+# Style images: the project's own paintings, and textures.
 PAINTED: Mapping[str, str] = {
     **{name: it.title for name, it in PAINTINGS.items()},
     **{name: it.title for name, it in STYLES.items()},
@@ -50,21 +51,26 @@ TITLES = {**PHOTOGRAPHS, **PAINTED}
 
 @dataclass(frozen=True)
 class PickedImage:
-    """A picture that was chosen.
+    """An image that a visitor has chosen.
 
     Attributes:
-        name: what the URL calls it.
-        title: what people call it.
-        picture: upright RGB; it may be shared, so nobody may change it.
+        name: in the URL.
+        title: shown to visitors.
+        picture: upright RGB; the object is shared between pages, so it must not be changed.
     """
 
     name: str
     title: str
     picture: Image.Image = field(compare=False, repr=False)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its (height, width) in pixels."""
+        return self.picture.height, self.picture.width
+
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Of its pixels, as ``core.images.image_io`` takes it."""
+        """The fingerprint of its pixels, by ``core.images.image_io``."""
         return image_io.fingerprint(self.picture)
 
 
@@ -74,70 +80,60 @@ def pick_image(
     problems: list[str],
     label: str = "Picture",
     among: Mapping[str, str] = PHOTOGRAPHS,
-) -> PickedImage | None:
-    """Show what can be chosen, and give what the URL says was.
+) -> PickedImage:
+    """Show images to choose from, and return the one that the URL names.
 
     Args:
         name: the name in the URL's query, and the widgets' key.
-        default: the sample that is chosen where the URL names none; "" for none at all, and then
-            what was chosen can be given up again.
-        problems: gets a sentence where the URL names no picture.
-        label: what the picture is for.
+        default: the sample that is chosen where the URL names none.
+        problems: gets a sentence where the URL names no image.
+        label: what the image is for.
         among: the samples to choose from, with their titles.
-
-    Returns:
-        The picture; None only where the default is none.
     """
-    found = picked_image(name, default, problems)
-    here = "" if found is None else found.name
-    tiles = [_tile(it, here) for it in among]
-    if found is not None and here not in among:
-        tiles.append(_own(found))
-    with st.container(key=f"choose {name}"):
-        clicked = tile_grid(
-            tiles,
-            f"{name} tiles",
-            f"{label}: samples",
-            lambda it: urls.update_query(**{name: it}),
-            columns=len(tiles),
-        )
-        with st.container(horizontal=True, vertical_alignment="center"):
-            _take(name, label)
-            if found is not None and not default:
-                st.button(
-                    "Use none",
-                    key=f"{name} none",
-                    type="tertiary",
-                    on_click=urls.update_query,
-                    kwargs={name: None},
-                )
-    if clicked:
-        st.rerun()
-    return found
+    picked = picked_image(name, default, problems)
+    _show_choice(name, picked, label, among, optional=False)
+    return picked
 
 
-def picked_image(name: str, default: str, problems: list[str]) -> PickedImage | None:
-    """Read from the URL which picture is chosen; the default where there is none such."""
-    wanted = st.query_params.get(name, default)
-    try:
-        return find_image(wanted) if wanted else None
-    except ExplorerError as error:
-        problems.append(str(error))
-    return find_image(default) if default else None
+def pick_optional_image(name: str, problems: list[str], label: str) -> PickedImage | None:
+    """Show images to choose from, or none of them, as ``pick_image`` does; None is the default."""
+    picked = optional_image(name, problems)
+    _show_choice(name, picked, label, PHOTOGRAPHS, optional=True)
+    return picked
+
+
+def picked_image(name: str, default: str, problems: list[str]) -> PickedImage:
+    """Return the image that the URL names; the default where there is none such."""
+    return optional_image(name, problems) or find_image(default)
+
+
+def optional_image(name: str, problems: list[str]) -> PickedImage | None:
+    """Return the image that the URL names, None where there is none such."""
+    picked = st.query_params.get(name)
+    with collect(problems):
+        return find_image(picked) if picked else None
+    return None
 
 
 def find_image(name: str) -> PickedImage:
-    """Find a picture by what the URL calls it.
+    """Find an image by its name in the URL.
 
     Raises:
-        UnknownName: there is neither a sample nor a picture in the store of this name.
+        UnknownName: there is neither a sample nor an image in the store of this name.
     """
     return _opened(home(), name)
 
 
+def continue_with(key: str) -> None:
+    """Put the finished image of a recipe, given by its key, into the URL as the next original."""
+    stored = server_state.store().picture(key, 0)
+    if stored is not None:
+        urls.update_query(picture=accept_upload(stored.image).name)
+
+
 @functools.lru_cache(maxsize=OPENED_AT_MOST)
 def _opened(folder: Path, name: str) -> PickedImage:
-    """Open a picture once for the pages that run again and again; its store is in the folder."""
+    """Open an image, cached as pages run often; its store is in the folder."""
     if name in PAINTINGS:
         return PickedImage(name, TITLES[name], paintings.picture(name))
     if name in TITLES:
@@ -149,7 +145,7 @@ def _opened(folder: Path, name: str) -> PickedImage:
 
 
 def small_url(picture: PickedImage, pixels: int) -> str:
-    """Give a chosen picture as a URL, its shorter side of so many pixels."""
+    """Return a chosen image as a URL, its shorter side of ``pixels`` pixels."""
     return _small(home(), picture.name, pixels)
 
 
@@ -159,17 +155,17 @@ def _small(folder: Path, name: str, pixels: int) -> str:
 
 
 def store_input(picture: PickedImage) -> str:
-    """Keep a picture in the store, for work that starts from it, and give its fingerprint."""
+    """Write an image into the store, for recipes that name it, and return its fingerprint."""
     if server_state.store().input(picture.fingerprint) is None:
         server_state.store().put_upload(picture.fingerprint, image_io.encode_png(picture.picture))
     return picture.fingerprint
 
 
 def accept_upload(content: bytes) -> PickedImage:
-    """Open and keep a picture that a visitor sent, made smaller where it is very large.
+    """Open and store an uploaded image, made smaller where it is very large.
 
     Raises:
-        BadPicture: it is no picture, damaged or too large.
+        BadPicture: it is no image, damaged or too large.
     """
     if len(content) > LARGEST_FILE * 2**20:
         raise BadPicture(f"it has more than {LARGEST_FILE} MB")
@@ -177,7 +173,7 @@ def accept_upload(content: bytes) -> PickedImage:
 
 
 def store_image(opened: Image.Image) -> PickedImage:
-    """Keep a picture, upright RGB, made smaller where it is very large."""
+    """Store an image, upright RGB, made smaller where it is very large."""
     if max(opened.size) > LONGEST:
         opened = image_io.resize_longer_side(opened, LONGEST)
     own = PickedImage(image_io.fingerprint(opened), OWN, opened)
@@ -185,9 +181,40 @@ def store_image(opened: Image.Image) -> PickedImage:
     return own
 
 
-def _take(name: str, label: str) -> None:
-    """Take a picture of one's own."""
-    # With a new number the place for files is closed and empty again.
+def _show_choice(
+    name: str, picked: PickedImage | None, label: str, among: Mapping[str, str], optional: bool
+) -> None:
+    """Show the samples, an upload of one's own, and where that is possible "Use none"."""
+    picked_name = "" if picked is None else picked.name
+    tiles = [_tile(it, picked_name) for it in among]
+    if picked is not None and picked_name not in among:
+        url = _square(picked.picture)
+        tiles.append(PictureTile(picked_name, picked.title, url, caption=picked.title, chosen=True))
+    with st.container(key=f"choose {name}"):
+        clicked = tile_grid(
+            tiles,
+            f"{name} tiles",
+            f"{label}: samples",
+            lambda it: urls.update_query(**{name: it}),
+            columns=len(tiles),
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _upload(name, label)
+            if picked is not None and optional:
+                st.button(
+                    "Use none",
+                    key=f"{name} none",
+                    type="tertiary",
+                    on_click=urls.update_query,
+                    kwargs={name: None},
+                )
+    if clicked:
+        st.rerun()
+
+
+def _upload(name: str, label: str) -> None:
+    """Show the upload of an image of one's own, or of a photo from the camera."""
+    # Under a new number, and so a new key, the upload is closed and empty again.
     number: int = st.session_state.setdefault(f"{name} taken", 0)
     with st.popover("Your own picture", icon=":material/add_a_photo:", key=f"{name} own {number}"):
         sent = st.file_uploader(
@@ -213,28 +240,25 @@ def _take(name: str, label: str) -> None:
     st.rerun()
 
 
-def _tile(sample: str, here: str) -> PictureTile:
+def _tile(sample: str, picked: str) -> PictureTile:
     title = TITLES[sample]
     caption = sample if sample in PAINTED else title
-    return PictureTile(sample, title, thumbnail(sample), caption=caption, chosen=sample == here)
-
-
-def _own(own: PickedImage) -> PictureTile:
-    return PictureTile(own.name, own.title, _square(own.picture), caption=own.title, chosen=True)
+    return PictureTile(sample, title, thumbnail(sample), caption=caption, chosen=sample == picked)
 
 
 @functools.lru_cache(maxsize=len(TITLES))
 def thumbnail(sample: str) -> str:
-    """Give a sample's small picture as a URL."""
+    """Return the small image of a sample as a URL."""
     if sample in paintings.STORED:
         return _square(image_io.resize_longer_side(paintings.picture(sample), TILE_PIXELS))
-    if sample in PAINTINGS:  # Quickly drawn where it need not be large.
+    # The others are drawn quickly where they need not be large.
+    if sample in PAINTINGS:
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))
 
 
 def _square(picture: Image.Image) -> str:
-    """Cut a square from the middle, as a small picture's URL."""
+    """Return the central square of an image as a small image's URL."""
     side = min(picture.size)
     left, top = ((length - side) // 2 for length in picture.size)
     buffer = io.BytesIO()

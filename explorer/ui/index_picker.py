@@ -1,4 +1,6 @@
-"""Which index a page looks things up in, and what is done where there is none."""
+"""The choice of an index of dataset examples, and how one is built where there is none."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -15,12 +17,11 @@ from explorer.library.indexes import (
 )
 from explorer.text import formatting
 from explorer.ui import urls
-
-POLL_SECONDS = 0.6
+from explorer.ui.job_status import POLL_SECONDS, follow
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
-    """Give the index that the URL names, or the first one; None if the network has none."""
+    """Return the index that the URL names, or the first one; None if the network has none."""
     found = finished_indexes(network)
     name = st.query_params.get("index")
     if name is not None and name not in found:
@@ -30,7 +31,7 @@ def chosen_index(network: Network, problems: list[str]) -> Index | None:
 
 
 def index_selectbox(network: Network) -> None:
-    """Let the visitor choose between several indexes."""
+    """Show the choice of an index, if there are several."""
     found = finished_indexes(network)
     if len(found) < 2:
         return
@@ -46,13 +47,13 @@ def index_selectbox(network: Network) -> None:
 
 
 def show_missing_index(network: Network, where: str, what: str, ask: bool = False) -> None:
-    """Show what is done about a network that has no index yet.
+    """Show how an index of a network is built, and its progress.
 
     Args:
-        network: which one.
-        where: names the place.
-        what: what could be seen here: ``the pictures that excite it most``.
-        ask: whether a visitor has to ask for it, where it can be made here.
+        network: which has no index yet.
+        where: names the page, for the keys of widgets.
+        what: what an index would show here: ``the pictures that excite it most``.
+        ask: whether it is built only after a click, where it can be built here.
     """
     if not can_build(network):
         st.caption(
@@ -66,7 +67,7 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
         start_build(network)
     before = build_task(network)
 
-    def body() -> None:
+    def show(_: Sequence[object]) -> bool:
         now = build_task(network)
         with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
             if now is None:
@@ -85,11 +86,11 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
             elif now.problem:
                 st.markdown(formatting.escape_markdown(now.problem))
                 _button(network, "Go on", where, "play_arrow")
-            else:
-                st.rerun()  # It is there.
+        return now is not None and not now.open and not now.problem
 
-    following = before is not None and before.open
-    st.fragment(body, run_every=POLL_SECONDS if following else None)()
+    interval = POLL_SECONDS if before is not None and before.open else None
+    # The page runs again once the index is finished.
+    follow([], show, interval, False)
 
 
 def _button(network: Network, label: str, where: str, icon: str) -> None:

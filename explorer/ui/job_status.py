@@ -1,5 +1,6 @@
-"""What a visitor sees of a job while it waits, runs or has stopped: the same on every page."""
+"""Jobs on a page: requests, progress, and reruns when a job starts or ends."""
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,21 +13,21 @@ from explorer.jobs.job import Job
 from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
-from explorer.ui import job_status, server_state
+from explorer.ui import server_state
 
-# How often a page looks at a job that is not over.
+# Seconds between two looks at an open job.
 POLL_SECONDS = 0.6
-# How often it asks again where so many jobs wait that one more was refused.
+# Seconds until a job is requested again that was refused, as so many others wait.
 RETRY_SECONDS = 3.0
-# What was left so soon for something else is not worth keeping.
+# A job that is abandoned sooner than this, in seconds, does not stay in the gallery.
 SOON_SECONDS = 20.0
 
 
 def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
-    """Ask for something unless it stopped before, and say that somebody looks at it.
+    """Submit a recipe unless its job was stopped before, and record the visitor as watching it.
 
     Returns:
-        The job, or why there is none: so many wait already.
+        The job, or why there is none: so many others wait already.
     """
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(recipe.key)
@@ -40,15 +41,15 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
 
 
 def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | None:
-    """Ask for something that is not there, and give up what was looked at before.
+    """Request a recipe, and abandon the one that was requested before in the same place.
 
     Args:
-        recipe: of what is looked at now.
-        place: names where it is looked at: one thing at a time.
+        recipe: of what is shown now.
+        place: names the part of the page, which shows one recipe at a time.
         asked: whether the visitor chose anything of it.
 
     Returns:
-        As ``ask``; None where it is there, and nobody has asked for it.
+        As ``request``; None where the result is there, and the visitor chose nothing.
     """
     before = st.session_state.get(place)
     st.session_state[place] = recipe.key
@@ -60,7 +61,7 @@ def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | No
 
 
 def abandon(key: str) -> None:
-    """Stop what is looked at no more; what hardly began does not stay in the gallery."""
+    """Stop a job that is no longer shown; one that hardly began does not stay in the gallery."""
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(key)
     if job is None or not job.open:
@@ -71,19 +72,66 @@ def abandon(key: str) -> None:
         jobs.cancel(key, visitor)
 
 
-def poll_interval(job: Job | str | None) -> float | None:
-    """Tell how often to look at what ``ask`` gave, in seconds; None if nothing will change."""
-    if isinstance(job, Job):
-        return POLL_SECONDS if job.open else None
-    return None if job is None else RETRY_SECONDS
+def poll_interval(*asked: Job | str | None, seconds: float = POLL_SECONDS) -> float | None:
+    """Return how often to look at jobs, in seconds; None if none of them will change.
+
+    Args:
+        asked: jobs as ``request`` returns them, or why there is none.
+        seconds: between two looks at an open job.
+    """
+    intervals = [
+        seconds if isinstance(it, Job) else RETRY_SECONDS
+        for it in asked
+        if isinstance(it, str) or (it is not None and it.open)
+    ]
+    return min(intervals, default=None)
+
+
+def follow(
+    asked: Sequence[Job | str | None],
+    show: Callable[[list[Job | str | None]], object],
+    interval: float | None,
+    state: object = None,
+) -> None:
+    """Show something, show it again every ``interval`` seconds, and rerun the page on a change.
+
+    The page runs again when one of the jobs was started or has ended, when a job that was refused
+    may be requested once more, and when ``show`` returns another state than the page began with.
+
+    Args:
+        asked: the jobs that are followed, or why there is none, as ``request`` returns them.
+        show: shows what there is, given the jobs as they are now, and returns the state of
+            everything else that matters to the rest of the page.
+        interval: seconds between two looks, such as ``poll_interval(*asked)``; None for one look.
+        state: what ``show`` returns as long as the page need not run again.
+    """
+    looks = itertools.count()
+
+    def body() -> None:
+        jobs, visitor = server_state.jobs(), server_state.visitor()
+        now = [jobs.get(it.key) or it if isinstance(it, Job) else it for it in asked]
+        for job in now:
+            if isinstance(job, Job) and job.open:
+                jobs.watch(job.key, visitor)
+        changed = show(now) != state
+        switched = [_is_open(it) for it in now] != [_is_open(it) for it in asked]
+        retry = next(looks) > 0 and any(isinstance(it, str) for it in asked)
+        if changed or switched or retry:
+            st.rerun()
+
+    st.fragment(body, run_every=interval)()
+
+
+def _is_open(job: Job | str | None) -> bool:
+    return isinstance(job, Job) and job.open
 
 
 def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
-    """Show how far a job is, with a button to stop it, or to go on with it.
+    """Show the progress of a job, with a button to stop or to resume it.
 
     Args:
         job: which is not done.
-        doing: says in words what the fraction means, such as ``5 of 64 neurons``.
+        doing: returns the finished fraction in words, such as ``5 of 64 neurons``.
         where: names the place, as the same job may be shown in several.
     """
     key = f"{where} {job.key}"
@@ -106,30 +154,27 @@ def follow_picture(
     seconds: float,
     show: Callable[[StoredPicture | None, bytes | None, Job | str | None], None],
 ) -> StoredPicture | None:
-    """Follow a picture that a page is about, and run the page again when it is finished.
+    """Follow the picture of a page, and run the page again when it is finished.
 
     Args:
         key: of the recipe, which has one picture.
-        job: what ``instead`` gave.
-        seconds: how often to look while it grows, at least.
-        show: is given the finished picture, or the unfinished one encoded, and the job as it is.
+        job: as ``request_exclusive`` returns it.
+        seconds: between two looks at an open job.
+        show: gets the finished picture, or the encoded preview, and the job as it is now.
 
     Returns:
         The finished picture, if it was there before.
     """
-    stored = server_state.store().picture(key, 0)
+    store = server_state.store()
+    stored = store.picture(key, 0)
 
-    def body() -> None:
-        now = server_state.jobs().get(key) if isinstance(job, Job) else job
-        found = stored or server_state.store().picture(key, 0)
-        show(found, None if found else server_state.jobs().previews(key).get(0), now)
-        over = isinstance(job, Job) and isinstance(now, Job) and job.open != now.open
-        if over or (stored is None and found is not None):
-            st.rerun()
+    def look(now: Sequence[Job | str | None]) -> bool:
+        found = stored or store.picture(key, 0)
+        show(found, None if found else server_state.jobs().previews(key).get(0), now[0])
+        return found is None
 
-    often = poll_interval(job)
     with st.container(key="stage"):
-        st.fragment(body, run_every=None if often is None else min(often, seconds))()
+        follow([job], look, poll_interval(job, seconds=seconds), stored is None)
     return stored
 
 
@@ -140,13 +185,13 @@ def show_status(
     keep: Callable[[], None],
     tools: Callable[[], None],
 ) -> None:
-    """Show beneath a picture how far it is, or what can be done with it.
+    """Show beneath a picture its progress, or what can be done with it.
 
     Args:
-        job: as ``picture`` gives it.
-        doing, where: as ``show`` takes them.
-        keep: offers what is there of a picture that has stopped.
-        tools: offers what can be done with one that is finished.
+        job: as ``follow_picture`` passes it on.
+        doing, where: as ``show_progress`` takes them.
+        keep: offers the preview of a picture whose job has stopped.
+        tools: offers what can be done with a finished picture.
     """
     with st.container(key=f"{where}-status", horizontal=True, vertical_alignment="center"):
         if isinstance(job, str):
@@ -154,28 +199,27 @@ def show_status(
         elif job is None or job.state == "done":
             tools()
         else:
-            server_state.jobs().watch(job.key, server_state.visitor())
             show_progress(job, doing, where)
             if not job.open:
                 keep()
 
 
 def stopped_text(job: Job) -> str:
-    """Say why a job has stopped."""
+    """Return why a job has stopped."""
     if job.state == "cancelled":
         return "Stopped"
     return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
 
 
 def time_left(job: Job) -> str:
-    """Say how long a job still takes, as the end of a sentence; nothing while that is unknown."""
+    """Return how long a job still takes, as the end of a sentence; "" while that is unknown."""
     return (
         "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
     )
 
 
 def waiting_text(job: Job) -> str:
-    """Say what a job that does not run yet waits for."""
+    """Return what a waiting job waits for."""
     if job.before == 0:
         return "Starting ..."
     first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
@@ -194,31 +238,31 @@ def _go_on(key: str) -> None:
         st.toast(str(error))
 
 
-# Unfinished pictures, by the key of the recipe that draws them and their number.
+# Unfinished pictures, by the key of their recipe and their number.
 Previews = Mapping[tuple[str, int], bytes]
 
 
 class JobRequests:
-    """What the page has asked for so far, in the order in which it is looked at.
+    """Everything that a page run has requested, in the order in which it is shown.
 
     Attributes:
-        jobs: what draws each recipe, or why there is none, by the recipe's key.
+        jobs: the job of each recipe, or why there is none, by the recipe's key.
     """
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job | str] = {}
 
     def ask(self, recipes: Sequence[Recipe]) -> list[Job | str]:
-        """Ask for what is not there, after all that somebody asked for himself."""
+        """Queue missing results with low priority, after what a visitor requested explicitly."""
         here = server_state.store().present([recipe.key for recipe in recipes])
         missing = {it.key: it for it in recipes if it.key not in here}
         for key, recipe in missing.items():
             if key not in self.jobs:
-                self.jobs[key] = job_status.request(recipe, UNASKED)
+                self.jobs[key] = request(recipe, UNASKED)
         return [self.jobs[key] for key in missing]
 
     def settle(self) -> None:
-        """Forget what was only wanted for a neuron that the visitor has left."""
+        """Withdraw the requests of earlier page runs that this one has not repeated."""
         open_now = {key for key, job in self.jobs.items() if isinstance(job, Job) and job.open}
         left: set[str] = st.session_state.get("filling", set()) - open_now
         if left:
@@ -232,35 +276,25 @@ def show_while_running(
     doing: Callable[[float], str] | None,
     show: Callable[[Previews], None],
 ) -> None:
-    """Show something that grows with jobs, and run the page again when one of them is over.
+    """Show the results of jobs and their progress, and run the page again when one has ended.
 
     Args:
         key: names the place.
         asked: the jobs, or why there are none.
-        doing: says in words how far a job is; None to speak up only when one has stopped.
-        show: is given the unfinished pictures.
+        doing: returns the finished fraction of a job in words; None to show only stopped jobs.
+        show: gets the unfinished pictures.
     """
-    jobs = [it for it in asked if isinstance(it, Job)]
-    looked: list[bool] = []
 
-    def body() -> None:
-        now = [server_state.jobs().get(job.key) or job for job in jobs]
-        for job in now:
-            if job.open:
-                server_state.jobs().watch(job.key, server_state.visitor())
-        found = {job.key: server_state.jobs().previews(job.key) for job in now}
-        show({(key, part): it for key, some in found.items() for part, it in some.items()})
-        left = [job for job in now if job.state != "done" and (doing or not job.open)]
+    def look(now: Sequence[Job | str | None]) -> None:
+        jobs = [it for it in now if isinstance(it, Job)]
+        previews = {job.key: server_state.jobs().previews(job.key) for job in jobs}
+        show({(key, part): it for key, some in previews.items() for part, it in some.items()})
+        unfinished = [it for it in jobs if it.state != "done" and (doing or not it.open)]
+        refused = [it for it in asked if isinstance(it, str)]
         with st.container(key=f"{key}-status"):
-            if left:
-                job_status.show_progress(left[0], doing or "{:.0%}".format, key)
-            elif len(jobs) < len(asked):
-                st.caption(next(it for it in asked if isinstance(it, str)))
-        over = any(one.open != other.open for one, other in zip(jobs, now, strict=True))
-        retry = len(jobs) < len(asked) and bool(looked)
-        looked.append(True)
-        if over or retry:
-            st.rerun()
+            if unfinished:
+                show_progress(unfinished[0], doing or "{:.0%}".format, key)
+            elif refused:
+                st.caption(refused[0])
 
-    paces = [pace for job in asked if (pace := job_status.poll_interval(job)) is not None]
-    st.fragment(body, run_every=min(paces, default=None))()
+    follow(asked, look, poll_interval(*asked))

@@ -1,6 +1,6 @@
-"""Opening a picture that was made here: dropped anywhere on the app, or chosen as a file.
+"""Opening a picture that was saved from the app: dropped anywhere on a page, or chosen as a file.
 
-Where a picture comes from is unknown, so its recipe is read as anybody's text would be.
+A picture may come from anywhere, so its recipe is validated like any untrusted text.
 """
 
 import json
@@ -20,18 +20,18 @@ from explorer.text import formatting
 from explorer.ui import server_state, url_codecs
 from explorer.ui.components import html_snippets
 
-# Pages of the recipes that start from pictures, by kind.
+# Pages of the recipes that have input images, by kind.
 STARTING = {
     DreamRecipe.kind: "Dream",
     StyleRecipe.kind: "Style",
     StyleDepthsRecipe.kind: "Style depths",
 }
-# A hostile recipe could put very long words into an error.
+# A malicious recipe could put very long text into an error.
 WORDS_AT_MOST = 400
 
 
 def show_target() -> None:
-    """Take pictures that are dropped on the app, once on every page, and go where they lead."""
+    """Show the target for dropped pictures, and go to the page that shows a dropped one."""
     with st.container(key="drop"):
         dropped = html_snippets.drop_target("drop target")
     if dropped is None:
@@ -44,19 +44,19 @@ def show_target() -> None:
 
 
 def show_problem(error: ExplorerError) -> None:
-    """Say why a picture cannot be opened."""
+    """Show why a picture cannot be opened."""
     words = textwrap.shorten(str(error), WORDS_AT_MOST, placeholder=" ...")
     st.error(f"This picture cannot be opened: {formatting.escape_markdown(words)}")
 
 
 def read_drop(dropped: str) -> tuple[Recipe, int | None]:
-    """Read what the browser found in a picture.
+    """Return the recipe that the browser found in a picture.
 
     Returns:
-        Its recipe, and which of the recipe's pictures it is, None for all of them.
+        The recipe, and the number of the picture among the recipe's, None for all of them.
 
     Raises:
-        ExplorerError: the picture says nothing that can be read.
+        ExplorerError: the picture has no text that can be read.
     """
     content = json.loads(dropped)
     if "problem" in content:
@@ -81,14 +81,16 @@ def open_recipe(recipe: Recipe, part: int | None) -> None:
 
 
 def check_shown(recipe: Recipe) -> None:
-    """Refuse a recipe for a network that is not the one here.
+    """Check that a recipe can be shown with the networks and images that are here.
 
     Raises:
-        ExplorerError: there is no such network, it has other weights, or lacks what is drawn.
+        ExplorerError: there is no such network, it has other weights, no such layer or unit, or an
+            input image is not here.
     """
+    # These need PyTorch, which a page may still be importing.
     from core.dreams import render_dreams
     from core.neurons import render_neurons
-    from core.style import transfer  # Needs PyTorch, which a page may still be importing.
+    from core.style import transfer
 
     page = STARTING.get(recipe.kind)
     for fingerprint in recipe.inputs if page else ():
@@ -101,7 +103,8 @@ def check_shown(recipe: Recipe) -> None:
     if recipe.network not in infos:
         raise unknown("network", recipe.network, infos)
     if not infos[recipe.network].ready:
-        return  # Its page offers to fetch it.
+        # Its page offers to download it.
+        return
     network = server_state.network(recipe.network)
     if network.fingerprint != recipe.weights:
         raise ExplorerError(

@@ -1,7 +1,7 @@
-"""What all visitors of the app share: the store, the queue of work and the loaded networks.
+"""State that all visitors of the app share: the store, the job queue and the loaded networks.
 
-PyTorch is imported where networks are asked for, as ``explorer.ui.components.html_snippets`` shows
-a frame before.
+PyTorch is imported only where a network is loaded, after ``explorer.ui.components.html_snippets``
+has shown a skeleton of the page.
 """
 
 import functools
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from core.networks.registry import NetworkInfo
     from explorer.engine import Engine
 
-# Where a network comes from whose weights somebody has added.
+# The source of networks whose weights a visitor has added.
 OWN = "added here"
-# Loaded networks stay in memory until this many others have been asked for.
+# Number of loaded networks that stay in memory, those used last.
 NETWORKS_AT_MOST = 4
-# Streamlit gives each browser this cookie; by it a visitor is known again after a reload.
+# Streamlit sets this cookie in each browser; it identifies a visitor after a reload.
 COOKIE = "_streamlit_xsrf"
-# What works on the jobs of each data folder; a server has one, tests have many.
+# The engine of each data folder; a server has one folder, tests have many.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
-# How many modules there were when they were last set apart.
+# Number of imported modules when ``gc.freeze`` was last called.
 _imported = 0
 
 
 def store() -> Store:
-    """Open the store in the data folder once for all."""
+    """Return the store in the data folder."""
     return _store(home())
 
 
@@ -51,12 +51,12 @@ def _store(folder: Path) -> Store:
 
 
 def jobs() -> Jobs:
-    """Give the queue of work, which the workers of this server see to."""
+    """Return the job queue, on which the workers of this server work."""
     return Jobs(store())
 
 
 def work() -> None:
-    """Start the workers of this server, once for all."""
+    """Start the workers of this server, unless they are running."""
     from explorer import engine
 
     with _STARTING:
@@ -66,10 +66,10 @@ def work() -> None:
 
 
 def keep_imported() -> None:
-    """Spare what has been imported from the search for garbage.
+    """Exclude imported modules from garbage collection.
 
-    Streamlit collects garbage after every run of a page. What has been imported by then stays for
-    good, and looking through it each time took longer than most pages do.
+    Streamlit collects garbage after every run of a page. Imported modules are never freed, and
+    visiting their objects each time took longer than most pages do.
     """
     global _imported
     if len(sys.modules) != _imported:
@@ -79,7 +79,7 @@ def keep_imported() -> None:
 
 
 def visitor() -> str:
-    """Name the visitor, the same in every tab of a browser."""
+    """Return the name of the visitor, the same in every tab of a browser."""
     cookie = st.context.cookies.get(COOKIE)
     if isinstance(cookie, str):
         return hashlib.sha256(_token(cookie)).hexdigest()[:16]
@@ -88,7 +88,7 @@ def visitor() -> str:
 
 
 def _token(cookie: str) -> bytes:
-    """Give what stays the same in a cookie that is masked anew for every page.
+    """Return the constant part of a cookie that is masked anew for every page.
 
     It reads ``version|mask|masked token|time``, both in hexadecimal digits.
     """
@@ -102,10 +102,10 @@ def _token(cookie: str) -> bytes:
 
 @st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)
 def network(name: str) -> "Network":
-    """Load a network once for all; it is frozen, and every ascent cuts a copy of its own.
+    """Load a network, cached; it is frozen, and every ascent truncates a copy of its own.
 
     Raises:
-        ExplorerError: it does not exist, or its weights are not here and cannot be fetched.
+        ExplorerError: it does not exist, or its weights cannot be downloaded.
     """
     from core.networks import registry
     from explorer.library import catalogue
@@ -115,7 +115,7 @@ def network(name: str) -> "Network":
 
 
 def network_infos() -> dict[str, "NetworkInfo"]:
-    """List the networks by name: SketchNet, those whose weights are here, and then the others."""
+    """Return the networks by name: SketchNet, those whose weights are here, and then the others."""
     from core.networks import registry
     from explorer.library import catalogue
 

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 START_SECONDS = 60
-# The app as people start it, but with fewer drawings to be looked at for the Probe page.
+# The app as users start it, but with fewer drawings in the index of the Probe page.
 APP = (
     "from explorer import cli; from explorer.library import index_task; "
     "index_task.DRAWINGS = 'sketchworld:1000'; cli.main()"
@@ -110,13 +110,13 @@ def page(
 
 
 def _not_fetched(failed: "playwright.Request") -> list[str]:
-    """Say what could not be fetched; what a page gave up because it was left is no failure."""
+    """Return what could not be loaded; a request that the browser aborted is no failure."""
     return [] if failed.failure == "net::ERR_ABORTED" else [f"not fetched: {failed.url}"]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> "Iterator[None]":
-    """Tell the page's fixture whether its test failed."""
+    """Store for the page's fixture whether its test failed."""
     report = yield
     if report.when == "call":
         item.failed = report.failed  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 DREAMT = 90_000  # milliseconds; a worker imports PyTorch first
 STOPPED = 20_000
-# So large and so many steps that it does not end while it is looked at.
+# Size and steps of a job that does not end during the test.
 LONG = "/dream?picture=coffee&layer=relu4b&size=2048&steps=40&seed=5"
 
 
@@ -33,7 +33,7 @@ def test_choose_dream_compare_save_and_dream_deeper(page: Page, tmp_path: Path) 
     expect(page).to_have_url(re.compile("layer=relu3b"))
     expect(after).to_have_attribute("alt", "Rocket, dreamt by relu3b", timeout=DREAMT)
 
-    # Before and after, by keyboard: the picture before is uncovered further.
+    # The slider between both images, by keyboard: more of the original is uncovered.
     handle = page.get_by_role("slider", name="Before and after")
     place = "() => getComputedStyle(document.activeElement.shadowRoot.activeElement.parentElement)"
     handle.press("Home")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 DRAWN = 60_000  # milliseconds
 TABS_AT_MOST = 40
 IN_CARD = "document.activeElement?.shadowRoot?.activeElement?.className === 'open'"
-# Lets a file fall on the page, as a person does.
+# Drops a file on the page, as a visitor does.
 DROP = """([name, content]) => {
   const bytes = Uint8Array.from(atob(content), (it) => it.charCodeAt(0));
   const dataTransfer = new DataTransfer();
@@ -34,12 +34,12 @@ DROP = """([name, content]) => {
 
 @pytest.fixture(scope="module")
 def layer() -> str:
-    """A layer that no other test draws in."""
+    """Return a layer of which no other test draws units."""
     return registry.load(registry.SKETCHNET).shown[2].name
 
 
 def make(page: Page, layer: str, unit: int, seed: int, folder: Path | None = None) -> bytes:
-    """Draw a neuron, small and quickly, and give the PNG that a visitor saves."""
+    """Draw a unit, small and quickly, and return the PNG that a visitor saves."""
     page.goto(f"/neuron?layer={layer}&unit={unit}&size=32&steps=4&seed={seed}")
     save = page.get_by_role("button", name="Save as PNG")
     expect(save).to_be_visible(timeout=DRAWN)
@@ -150,12 +150,12 @@ def test_a_compressed_recipe_is_read_and_a_bomb_is_not(page: Page) -> None:
 
 def test_long_work_is_followed_and_stopped(page: Page, layer: str) -> None:
     page.goto(f"/neuron?layer={layer}&unit=1&size=512&steps=10000&seed=3")
-    portrait = page.locator(".st-key-portrait")
-    expect(portrait.get_by_role("progressbar")).to_be_visible(timeout=DRAWN)
+    large = page.locator(".st-key-large-picture")
+    expect(large.get_by_role("progressbar")).to_be_visible(timeout=DRAWN)
     page.get_by_role("link", name="Gallery").click()
     row = page.locator(".st-key-unfinished")
     expect(row.get_by_role("progressbar")).to_be_visible(timeout=DRAWN)
-    # Its sketch grows in the row.
+    # Its preview grows in the row.
     expect(row.locator("img")).to_be_visible(timeout=DRAWN)
     row.get_by_role("button", name="Stop").click()
     expect(row).to_have_count(0, timeout=DRAWN)

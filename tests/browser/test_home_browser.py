@@ -1,4 +1,4 @@
-"""The home page in a real browser: it stands at once, and leads everywhere."""
+"""The home page in a real browser: it is shown at once, and has links to every page."""
 
 import re
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 LOADED = 60_000  # milliseconds; the server imports PyTorch first
 
 
-def test_from_the_front_to_a_neuron_and_to_a_room(page: Page) -> None:
+def test_from_the_front_to_a_neuron_and_to_a_page(page: Page) -> None:
     page.goto("/")
     neuron = page.get_by_role("link", name="Neuron 56 of relu4b")
     expect(neuron).to_be_visible(timeout=LOADED)
@@ -23,9 +23,9 @@ def test_from_the_front_to_a_neuron_and_to_a_room(page: Page) -> None:
     expect(page.get_by_role("heading", name="rocket")).to_be_visible(timeout=LOADED)
 
     page.goto("/")
-    door = page.locator(".door", has_text="Dream").first
-    expect(door).to_have_attribute("href", "dream")
-    door.press("Enter")
+    link = page.locator(".pages .page", has_text="Dream").first
+    expect(link).to_have_attribute("href", "dream")
+    link.press("Enter")
     expect(page).to_have_url(re.compile("/dream"), timeout=LOADED)
 
 
@@ -46,5 +46,5 @@ def test_its_name_leads_home(page: Page) -> None:
 def test_a_phone_sees_it_all(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/")
-    expect(page.locator(".door").last).to_be_visible(timeout=LOADED)
+    expect(page.locator(".pages .page").last).to_be_visible(timeout=LOADED)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -22,7 +22,7 @@ IN_TILE = "document.activeElement?.shadowRoot?.activeElement?.classList.contains
 
 @pytest.fixture(scope="module")
 def layers() -> tuple[str, ...]:
-    """The rungs of SketchNet's ladder; the first ones are drawn quickly where none are shipped."""
+    """The names of SketchNet's layers; the first ones are drawn quickly where none are shipped."""
     return tuple(layer.name for layer in registry.load(registry.SKETCHNET).shown)
 
 
@@ -32,12 +32,12 @@ def show(page: Page, link: str) -> None:
     expect(page.locator(".tile img").first).to_be_visible(timeout=DRAWN)
 
 
-def test_from_the_ladder_to_a_saved_picture(
+def test_from_the_list_of_layers_to_a_saved_picture(
     page: Page, layers: tuple[str, ...], tmp_path: Path
 ) -> None:
     first, second = layers[:2]
     show(page, f"/?layer={first}")
-    page.locator(f'.rung[data-name="{second}"]').click()
+    page.locator(f'.layer-row[data-name="{second}"]').click()
     expect(page).to_have_url(re.compile(rf"layer={second}\b"))
     expect(page.get_by_role("heading", name=second, exact=True)).to_be_visible()
 
@@ -90,11 +90,11 @@ def test_the_keyboard_opens_a_neuron_and_comes_back(page: Page, layers: tuple[st
     expect(page).to_have_url(re.compile(f"layer={layers[0]}"))
 
 
-def test_a_phone_has_the_ladder_above_the_grid(page: Page, layers: tuple[str, ...]) -> None:
+def test_a_phone_has_the_list_of_layers_above_the_grid(page: Page, layers: tuple[str, ...]) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     show(page, f"/?layer={layers[0]}")
-    ladder = page.locator(".ladder").bounding_box()
+    layer_list = page.locator(".layer-list").bounding_box()
     grid = page.locator(".tiles").bounding_box()
-    assert ladder["y"] + ladder["height"] <= grid["y"]
+    assert layer_list["y"] + layer_list["height"] <= grid["y"]
     assert grid["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -20,7 +20,7 @@ def test_try_guess_and_be_told(page: Page) -> None:
     expect(page).to_have_url(re.compile("layer=relu1b"))
     page.get_by_role("radio", name="8", exact=True).click()
     expect(page).to_have_url(re.compile("squares=8"))
-    # Nobody clicks again before the page has answered.
+    # A visitor waits for the page before the next click.
     still = page.locator("[data-test-script-state=notRunning]")
     expect(still.first).to_be_visible(timeout=MADE)
     page.get_by_role("radio", name="4", exact=True).click()
@@ -54,10 +54,10 @@ def test_a_phone_sees_it_all(page: Page) -> None:
     page.goto("/lessons?lesson=5")
     expect(page.get_by_text("content costs 0%")).to_be_visible(timeout=MADE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    # What the question is about stands between the words and the question.
+    # The experiment is between the text and the question.
     expect(page.get_by_role("button", name="Show what was measured")).to_be_visible(timeout=MADE)
     parts = (".lesson blockquote", ".st-key-lesson-stage", ".st-key-lesson-asking")
-    # At one moment, as they move down while pictures come.
+    # All at the same moment, as they move down while pictures are loaded.
     words, stage, question = page.evaluate(
         "parts => parts.map(it => document.querySelector(it).getBoundingClientRect().toJSON())",
         parts,

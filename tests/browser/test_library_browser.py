@@ -1,4 +1,4 @@
-"""The Library page in a real browser: weights of one's own are sent, and collections indexed."""
+"""The Library page in a real browser: weights are uploaded, and collections indexed."""
 
 import re
 
@@ -28,7 +28,7 @@ def test_weights_are_added_and_what_is_none_gets_one_sentence(page: Page) -> Non
     files.set_input_files(bad)
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_text("This cannot be added: cat.safetensors is not")).to_be_visible()
-    # More than pictures may have: this one has padding of 22 MB, as large networks do.
+    # Larger than images may be: this file has padding of 22 MB, like a large network.
     large = {**checkpoint(), "padding": checkpoint()["features.0.weight"].new_zeros(5_500_000)}
     files.set_input_files({**bad, "name": "large.safetensors", "buffer": save(large)})
     page.get_by_role("button", name="Add it").click()
@@ -44,7 +44,7 @@ def test_a_download_that_is_impossible_says_so(page: Page) -> None:
     page.goto("/library")
     button = page.get_by_role("button", name="Download")
     button.click(timeout=LOADED)
-    # Without a way out, or with one that is stopped at once: either way one sentence.
+    # Without internet access, or with a download that is stopped: one sentence in either case.
     stop = page.get_by_role("button", name="Stop")
     said = page.get_by_text(re.compile("could not be downloaded|Stopped"))
     expect(stop.or_(said).first).to_be_visible(timeout=LOADED)

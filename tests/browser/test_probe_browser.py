@@ -1,4 +1,4 @@
-"""The Probe page in a real browser, with SketchNet's index being made meanwhile."""
+"""The Probe page in a real browser, while SketchNet's index is built."""
 
 import io
 import re
@@ -16,7 +16,7 @@ INDEXED = 150_000
 
 
 def send(page: Page, name: str, kind: str, content: bytes) -> None:
-    """Choose a file of one's own."""
+    """Upload an image."""
     page.get_by_role("button", name="Your own picture").click()
     page.locator('input[type="file"]').last.set_input_files(
         {"name": name, "mimeType": kind, "buffer": content}
@@ -44,7 +44,7 @@ def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
     assert page.locator(".pick img").get_attribute("src") != plain
     expect(page.locator(".answer")).to_contain_text("of relu4b")
 
-    # The index is ready by and by, and the crops stand beside the pictures.
+    # The index is finished after some time, and the crops are beside the pictures.
     expect(page.locator(".answer")).to_contain_text("1,000 drawings", timeout=INDEXED)
     expect(page.locator(".tiles.pairs img.beside").first).to_be_visible(timeout=DRAWN)
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 PAINTED = 90_000  # milliseconds; a worker imports PyTorch first
 STOPPED = 20_000
 SMALL = "size=128&steps=5"
-# So large and so many steps that it does not end while it is looked at.
+# Size and steps of a job that does not end during the test.
 LONG = "/style?picture=coffee&style=dots&size=1024&steps=80&seed=5"
 
 
@@ -31,7 +31,7 @@ def test_choose_paint_compare_and_save(page: Page, tmp_path: Path) -> None:
     expect(page).to_have_url(re.compile("style=woodcut"))
     expect(after).to_have_attribute("alt", "Coffee in a woodcut", timeout=PAINTED)
 
-    # The sliders of depths, by keyboard: fewer layers speak for style, a shallower one for content.
+    # The sliders of layers, by keyboard: fewer style layers, a shallower content layer.
     page.get_by_role("slider", name="Style to", exact=True).press("ArrowLeft")
     expect(page).to_have_url(re.compile("style_layers=relu1a.*relu3a(&|$)"))
     page.get_by_role("slider", name="Content at", exact=True).press("ArrowLeft")
@@ -58,7 +58,7 @@ def test_a_painting_grows_stops_and_keeps_what_is_there(page: Page) -> None:
     expect(after).not_to_have_attribute("src", first, timeout=PAINTED)
     status = page.locator(".st-key-style-status")
     expect(status.get_by_role("progressbar")).to_be_visible()
-    # The curves grow with it.
+    # The loss curves grow with it.
     curve = page.locator(".st-key-losses .scatterlayer .js-line").first
     expect(curve).to_be_visible(timeout=PAINTED)
     drawn = curve.get_attribute("d") or ""

@@ -51,7 +51,7 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
     one, other = re.findall(r"\d+", page.url.split("pair=")[1].replace("%2C", ","))[:2]
     heading = re.compile(f"^Neurons {one}\\b.* and {other}\\b")
     expect(pair.get_by_role("heading")).to_contain_text(heading)
-    # The pairs below lead there too.
+    # The pairs below are links to the same view.
     page.get_by_role("group", name=re.compile("More together in the picture")).get_by_role(
         "button"
     ).first.click()

@@ -1,4 +1,4 @@
-"""The app without a browser, as the tests of every page open and read it."""
+"""The app without a browser: functions that open and read a page, for the tests of all pages."""
 
 from streamlit.testing.v1 import AppTest
 
@@ -20,11 +20,11 @@ def open_at(page: str | None = None, /, **query: str) -> AppTest:
 
 
 def query(app: AppTest) -> dict[str, str]:
-    """The query of the URL, one value a name."""
+    """Return the query of the URL, one value a name."""
     values = app.query_params.items()
     return {name: value if isinstance(value, str) else value[0] for name, value in values}
 
 
 def html(app: AppTest) -> str:
-    """All HTML that the page wrote by itself."""
+    """Return all HTML that the page wrote with ``st.html``."""
     return "".join(it.proto.body for it in app.get("html"))

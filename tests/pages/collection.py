@@ -14,7 +14,7 @@ COUNT = 20
 
 
 def index_of(network: Network, folder: Path, name: str = "photos", mean: bool = True) -> Index:
-    """Index some made-up pictures of two labels."""
+    """Index some synthetic images of two labels."""
     source = sources.find_source(str(fill(folder / name, COUNT)))
     out = home() / FOLDER / f"{name}{ENDING}"
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the tests of all pages share."""
+"""Fixtures for the tests of all pages."""
 
 import functools
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from streamlit.components.v2 import manifest_scanner
 
 @pytest.fixture(scope="session", autouse=True)
 def _packages_looked_through_once() -> Iterator[None]:
-    """Every run of an app reads what each installed package says of itself, for most of its time.
+    """Scan the metadata of installed packages once, not in every run of an app.
 
     It looks for packages of components; in the middle of tests none is installed.
     """

@@ -1,4 +1,4 @@
-"""Links and files that make no sense: one clear sentence, and a page that can be used."""
+"""Invalid links and files: each gives one clear sentence, and a page that can be used."""
 
 import io
 import os
@@ -23,7 +23,7 @@ from tests.conftest import tiny_module
 from tests.explorer.library.test_catalogue import SMALL, checkpoint
 from tests.pages.app import html, open_at
 from tests.pages.collection import index_of
-from tests.pages.studio import Studio, open_studio
+from tests.pages.stand_in import StandIn, open_stand_in
 
 NO_NAMES = ("../../etc/passwd", "<script>alert(1)</script>", "x" * 5000)
 NO_COUNTS = ("-1", "99999999999999999999", "\N{FULLWIDTH DIGIT ONE}")
@@ -33,7 +33,7 @@ LAYER = {"layer": (*NO_NAMES, "4\N{FULLWIDTH DIGIT ONE}")}
 PICTURE = {"picture": (*NO_NAMES, "0" * 32)}
 STYLE = {"style": (*NO_NAMES, "0" * 32), **PICTURE}
 HOW = {"seed": NO_COUNTS, "size": NO_COUNTS, "steps": NO_COUNTS}
-# What a link to each page may say, and what makes no sense of it.
+# The parameters of a link to each page, with invalid values.
 LINKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "layers": {**NETWORK, **LAYER, "page": (*NO_COUNTS, "0"), "show": NO_NAMES, "index": NO_NAMES},
     "neuron": {
@@ -64,7 +64,7 @@ LINKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "gallery": {"open": NO_NAMES, "compare": NO_NAMES},
     "library": NETWORK,
 }  # fmt: skip
-# What a parameter needs beside it to be looked at.
+# Parameters without which another one is not read.
 BESIDE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("layers", "index"): {"show": "crops"},
     ("probe", "row"): {"col": "3"},
@@ -75,7 +75,7 @@ PLAN = grid.plan_grid
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     def quick(network: Network, content: str, style: str, seed: int, **settings: Any) -> Any:
         given = {name: it for name, it in settings.items() if it is not None}
         small = {"size": 32, "smallest": 32, "steps": 2}
@@ -85,15 +85,15 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setattr(grid, "plan_grid", quick)
     monkeypatch.setitem(recipe_fields.PAGE_DEFAULTS, recipe_fields.STYLE, {"size": 48, "steps": 3})
     monkeypatch.setattr(style_view, "PAINTING", "dots")
-    # No index is made beside.
+    # No index is built in the background.
     monkeypatch.setenv("EXPLORER_WORKERS", "0")
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 @pytest.mark.parametrize("page", LINKS)
-def test_a_link_that_makes_no_sense(page: str, studio: Studio, tmp_path: Path) -> None:
+def test_a_link_that_makes_no_sense(page: str, stand_in: StandIn, tmp_path: Path) -> None:
     if page == "neuron":
-        index_of(studio.network, tmp_path)
+        index_of(stand_in.network, tmp_path)
     usual = len(open_at(page).main.children)
     wrong = []
     for name, values in LINKS[page].items():
@@ -123,7 +123,7 @@ def jpeg() -> bytes:
 
 
 def bomb() -> bytes:
-    """A PNG of a few bytes that says it has 3,600 megapixels."""
+    """Return a PNG of a few bytes whose header claims 3,600 megapixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         sum_of = zlib.crc32(kind + data)
@@ -135,7 +135,7 @@ def bomb() -> bytes:
 
 
 class Trap:
-    """Unpickled, it would end the process."""
+    """An object that would end the process when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os._exit, (3,)
@@ -160,7 +160,7 @@ NO_WEIGHTS: Mapping[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("page", ["probe", "dream", "depths", "style", "style_depths", "lessons"])
-def test_files_that_are_no_pictures(page: str, studio: Studio) -> None:
+def test_files_that_are_no_pictures(page: str, stand_in: StandIn) -> None:
     app = open_at(page)
     usual = len(app.main.children)
     for number in range(len(app.get("file_uploader"))):
@@ -190,7 +190,7 @@ def test_files_that_are_no_weights() -> None:
         assert app.text_input(key="title").value == "birds"
 
 
-def test_files_that_were_not_saved_here(studio: Studio) -> None:
+def test_files_that_were_not_saved_here(stand_in: StandIn) -> None:
     for name, content in {**NO_PICTURES, "plain.png": lambda: png()}.items():
         app = open_at("gallery")
         app.file_uploader(key="file").upload(f"{Path(name).stem}.png", content(), "image/png")

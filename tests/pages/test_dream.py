@@ -15,20 +15,20 @@ from explorer.gallery.queries import Gallery, Search
 from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
-from tests.pages.studio import Studio, open_studio, visit, work_off
+from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 
 # Dreams of these tests are small and quick.
 QUICK = {"size": "64", "octaves": "2", "steps": "2"}
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setattr(DreamRecipe, "steps", 1)
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 def component(app: AppTest, name: str) -> dict[str, Any]:
-    """What the page gave to one of its own components."""
+    """Return the data of one of the page's components."""
     found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
     return next(it for it in found if name in it)
 
@@ -40,25 +40,25 @@ def recipe_of() -> DreamRecipe:
     return found
 
 
-def test_there_is_a_dream_before_the_first_click(studio: Studio) -> None:
+def test_there_is_a_dream_before_the_first_click(stand_in: StandIn) -> None:
     app = visit("dream")
     shown = component(app, "before")
     assert shown["after"] and shown["after"] != shown["before"]
     assert [it["name"] for it in component(app, "stops")["stops"]] == [
-        it.name for it in studio.network.shown
+        it.name for it in stand_in.network.shown
     ]
     assert all(it["picture"] for it in component(app, "stops")["stops"])
-    # Nobody asked for it, so it is not in the gallery.
+    # No visitor requested it, so it is not in the gallery.
     assert Gallery(server_state.jobs()).count(Search()) == 0
     assert [it.label for it in app.get("download_button")] == ["Save as PNG"]
 
 
-def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
+def test_the_url_says_how_it_is_dreamt(stand_in: StandIn) -> None:
     app = visit("dream", picture="cat", layer="3", unit="2,4", strength="1.5", seed="7", **QUICK)
     found = recipe_of()
     cat = image_picker.find_image("cat").fingerprint
     expected = render_dreams.plan(
-        studio.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
+        stand_in.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
     )
     assert found == expected
     assert "Only neuron 2, neuron 4 dreams" in html(app)
@@ -66,7 +66,7 @@ def test_the_url_says_how_it_is_dreamt(studio: Studio) -> None:
     assert "unit" not in query(app)
 
 
-def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
+def test_a_saved_dream_leads_back_to_its_settings(stand_in: StandIn) -> None:
     visit("dream", picture="cat", layer="3", unit="2", colours="kept", seed="7", **QUICK)
     found = recipe_of()
     png_drop.check_shown(found)
@@ -77,7 +77,7 @@ def test_a_saved_dream_leads_back_to_its_settings(studio: Studio) -> None:
     assert not again.warning
 
 
-def test_settings_change_the_address(studio: Studio) -> None:
+def test_settings_change_the_address(stand_in: StandIn) -> None:
     app = visit("dream", picture="cat", **QUICK)
     key = recipe_of().key
     app.slider(key=f"strength {key}").set_value(2.0).run()
@@ -89,7 +89,7 @@ def test_settings_change_the_address(studio: Studio) -> None:
     assert query(app) == {"picture": "cat"}
 
 
-def test_a_dream_becomes_the_next_one_s_picture(studio: Studio) -> None:
+def test_a_dream_becomes_the_next_one_s_picture(stand_in: StandIn) -> None:
     app = visit("dream", picture="cat", **QUICK)
     first = recipe_of()
     app.button(key="deeper").click().run()
@@ -101,7 +101,7 @@ def test_a_dream_becomes_the_next_one_s_picture(studio: Studio) -> None:
     assert image_picker.accept_upload(stored.image).name == then
 
 
-def test_a_dream_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
+def test_a_dream_that_is_left_at_once_does_not_stay(stand_in: StandIn) -> None:
     app = open_at("dream", picture="cat", layer="1", **QUICK)
     left = st_key(app)
     app.query_params["layer"] = "3"
@@ -130,14 +130,14 @@ def st_key(app: AppTest) -> str:
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_a_dream(
-    studio: Studio, asked: dict[str, str], words: str
+    stand_in: StandIn, asked: dict[str, str], words: str
 ) -> None:
     app = open_at("dream", **asked)
     assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
     assert component(app, "before")["before"]
 
 
-def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
+def test_films_and_missing_pictures_are_refused(stand_in: StandIn) -> None:
     visit("dream", picture="cat", **QUICK)
     found = recipe_of()
     with pytest.raises(ExplorerError, match="no page shows films"):
@@ -146,19 +146,19 @@ def test_films_and_missing_pictures_are_refused(studio: Studio) -> None:
         png_drop.check_shown(replace(found, image="f" * 32))
 
 
-def test_depths_are_shown_side_by_side(studio: Studio) -> None:
+def test_depths_are_shown_side_by_side(stand_in: StandIn) -> None:
     app = visit("depths", picture="cat", seed="3")
     page = html(app)
-    shown = studio.network.shown[:-1]
+    shown = stand_in.network.shown[:-1]
     assert page.count("<figure>") == len(shown)
     assert page.count('alt="Dream of') == len(shown)
     assert page.count("taken for") == len(shown)
-    # The tiny network's neurons have no labels, so there is one chart.
+    # The units of the tiny network have no labels, so there is one chart.
     assert len(app.get("plotly_chart")) == 1
     assert Gallery(server_state.jobs()).count(Search()) == 0
 
 
-def test_a_neuron_leads_to_its_dream(studio: Studio) -> None:
+def test_a_neuron_leads_to_its_dream(stand_in: StandIn) -> None:
     app = visit("neuron", layer="3", unit="2")
     links_there = [it.proto for it in app.get("page_link")]
     there = next(it for it in links_there if it.label == "Dream with this neuron")

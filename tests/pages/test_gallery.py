@@ -1,4 +1,4 @@
-"""The Gallery page, run without a browser; a worker in this process finishes what it shows."""
+"""The Gallery page, run without a browser; a worker in this process finishes the jobs."""
 
 import io
 import json
@@ -32,8 +32,8 @@ LAYER = "1"
 
 
 @pytest.fixture(autouse=True)
-def _small_house(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One tiny network that stands in for SketchNet."""
+def _tiny_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace SketchNet by a tiny network."""
     network = replace(as_network(tiny_module()), name=registry.SKETCHNET)
     infos = (
         NetworkInfo(registry.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
@@ -58,7 +58,7 @@ def recipe(*units: int, seed: int = 0, layer: str = LAYER) -> NeuronRecipe:
 def compute(
     asked: Recipe, checkpoint: Path | None, inputs: Mapping[str, bytes]
 ) -> Iterator[Update]:
-    """Make plain pictures at once; the seed 13 brings bad luck."""
+    """Return plain pictures; the seed 13 fails."""
     assert isinstance(asked, NeuronRecipe)
     if asked.seed == 13:
         raise ExplorerError("there is not enough memory for *this*")
@@ -72,7 +72,7 @@ def compute(
 
 
 def make(asked: NeuronRecipe) -> Job:
-    """Ask for something, and finish it."""
+    """Submit a recipe, and finish its job."""
     jobs = Jobs(server_state.store())
     jobs.submit(asked, "me")
     Worker(server_state.store(), "test", compute).run_next_part(asked.key)
@@ -90,7 +90,7 @@ def unescaped(markdown: str) -> str:
 
 
 def cards(app: AppTest) -> list[str]:
-    """The names of the cards that are shown."""
+    """Return the names of the cards that are shown."""
     return [
         card["name"]
         for element in app.get("bidi_component")
@@ -165,7 +165,7 @@ def test_what_differs_stands_out() -> None:
     first, second = make(recipe(0, 1, seed=1)), make(recipe(1, 2, seed=2))
     page = html(open_gallery(compare=f"{first.id},{second.id}"))
     assert page.count('class="mosaic"') == 2
-    # Both show the one neuron that they have in common.
+    # Both show the one unit that they share.
     assert page.count('title="1"') == 2
     assert 'title="0"' not in page
     assert '<dd class="differs">2</dd>' in page
@@ -203,7 +203,7 @@ def test_what_waits_stands_above_and_can_be_stopped() -> None:
     app.button(key=f"stop gallery {asked.key}").click().run()
     stopped = server_state.jobs().get(asked.key)
     assert stopped is not None
-    # Somebody else asked for it just now, so it goes on.
+    # Another visitor requested it just now, so it goes on.
     assert stopped.open
     server_state.jobs().cancel(asked.key)
     app.run()
@@ -268,7 +268,7 @@ def test_a_recipe_must_fit_the_network_that_is_here() -> None:
         png_drop.check_shown(recipe(layer="nowhere"))
     with pytest.raises(ExplorerError, match="no unit 999"):
         png_drop.check_shown(recipe(999))
-    # What is not on this machine is fetched first; its page offers that.
+    # A network that is not on this machine is downloaded first; its page offers that.
     png_drop.check_shown(replace(recipe(), network="resnet18"))
 
 

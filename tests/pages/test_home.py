@@ -1,29 +1,30 @@
 """The home page, run without a browser."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.store.results import Store
-from explorer.ui import page_list, urls
+from explorer.ui import page_list
 from explorer.ui.home import front_page
 from tests.pages.app import html, open_at, query
 
 
 def front(app: AppTest) -> dict[str, Any]:
     found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
-    return dict(next(it for it in found if "doors" in it))
+    return dict(next(it for it in found if "pages" in it))
 
 
-def test_it_shows_neurons_of_every_layer_and_a_door_to_every_room() -> None:
+def test_it_shows_neurons_of_every_layer_and_a_link_to_every_page() -> None:
     app = open_at()
     shown = front(app)
     assert [it["name"] for it in shown["columns"]] == list(front_page.FEATURED_UNITS)
     assert all(it["pictures"] for it in shown["columns"])
-    assert [it["title"] for it in shown["doors"]] == [it.title for it in page_list.PAGES]
-    assert all(it["url"].startswith("data:image/webp") for it in shown["doors"])
+    assert [it["title"] for it in shown["pages"]] == [it.title for it in page_list.PAGES]
+    assert all(it["url"].startswith("data:image/webp") for it in shown["pages"])
     assert "See inside an image network" in html(app)
     assert "1,176 neurons in 11 layers" in html(app)
 
@@ -47,7 +48,7 @@ def test_old_links_lead_on(asked: dict[str, str], words: str) -> None:
     assert query(app)["layer"] == "relu2a"
 
 
-def test_every_room_has_a_page_and_a_picture() -> None:
-    for room in page_list.PAGES:
-        assert front_page.preview_url(room.name), room
-        assert room.page == str(urls.PAGES / f"{room.path}.py")
+def test_every_page_has_a_file_and_a_picture() -> None:
+    for page in page_list.PAGES:
+        assert front_page.preview_url(page.name), page
+        assert Path(page.page).is_file()

@@ -23,43 +23,43 @@ from explorer.ui import server_state
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
-from tests.pages.studio import Studio, open_studio, visit, work_off
+from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 @pytest.fixture
-def wide_studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    """One whose first layer fills more than one page."""
+def wide_stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """Replace SketchNet by a network whose first layer fills more than one page."""
     wide = nn.Sequential(
         nn.Conv2d(3, 70, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(70, 4)
     )
-    yield from open_studio(Studio(wide), monkeypatch)
+    yield from open_stand_in(StandIn(wide), monkeypatch)
 
 
-def test_first_visit_draws_the_grid_and_every_rung(studio: Studio) -> None:
+def test_first_visit_draws_the_grid_and_every_rung(stand_in: StandIn) -> None:
     app = visit("layers")
-    drawn = [recipe.layer for recipe in studio.rendered]
-    assert sorted(drawn) == sorted(layer.name for layer in studio.network.shown)
+    drawn = [recipe.layer for recipe in stand_in.rendered]
+    assert sorted(drawn) == sorted(layer.name for layer in stand_in.network.shown)
     assert not app.warning
     assert not app.error
 
 
-def test_the_layer_that_is_looked_at_comes_first(studio: Studio) -> None:
-    last = studio.network.shown[-1].name
+def test_the_layer_that_is_looked_at_comes_first(stand_in: StandIn) -> None:
+    last = stand_in.network.shown[-1].name
     visit(layer=last)
-    assert studio.rendered[0].layer == last
+    assert stand_in.rendered[0].layer == last
 
 
-def test_second_visit_draws_nothing(studio: Studio) -> None:
+def test_second_visit_draws_nothing(stand_in: StandIn) -> None:
     visit("layers")
-    count = len(studio.rendered)
+    count = len(stand_in.rendered)
     visit("layers")
     assert count > 0
-    assert len(studio.rendered) == count
+    assert len(stand_in.rendered) == count
 
 
 @pytest.mark.parametrize(
@@ -72,31 +72,38 @@ def test_second_visit_draws_nothing(studio: Studio) -> None:
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_the_usual_page(
-    studio: Studio, name: str, value: str, words: str
+    stand_in: StandIn, name: str, value: str, words: str
 ) -> None:
     app = visit(**{name: value})
     assert len(app.warning) == 1
     assert words in app.warning[0].value.replace("\\", "")
-    assert studio.rendered
+    assert stand_in.rendered
 
 
-def test_a_large_layer_has_pages(wide_studio: Studio) -> None:
-    first = wide_studio.network.shown[0].name
+def test_another_network_is_chosen(stand_in: StandIn) -> None:
+    app = open_at(show="crops", page="1")
+    app.selectbox(key="network").select("resnet18").run()
+    assert query(app) == {"network": "resnet18", "show": "crops"}
+    assert [it.label for it in app.button if it.key == "download"] == ["Download it"]
+
+
+def test_a_large_layer_has_pages(wide_stand_in: StandIn) -> None:
+    first = wide_stand_in.network.shown[0].name
     app = visit(layer=first)
     assert any("0 to 63 of 70" in text.value for text in app.markdown)
-    assert {unit for it in wide_studio.rendered if it.layer == first for unit in it.units} == set(
+    assert {unit for it in wide_stand_in.rendered if it.layer == first for unit in it.units} == set(
         range(64)
     )
     app.button(key="Next").click().run()
     assert query(app) == {"network": "sketchnet", "layer": first, "page": "2"}
     work_off(app)
     assert any("64 to 69 of 70" in text.value for text in app.markdown)
-    assert wide_studio.rendered[-1].units == tuple(range(64, 70))
+    assert wide_stand_in.rendered[-1].units == tuple(range(64, 70))
     assert app.button(key="Next").disabled
 
 
-def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
-    layer = studio.network.shown[0]
+def test_a_page_that_is_being_drawn_shows_how_far_it_is(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[0]
     app = open_at(layer=layer.name)
     assert any("Starting" in text.value for text in app.markdown)
     queue, claims = server_state.jobs(), Claims(server_state.store())
@@ -116,17 +123,17 @@ def test_a_page_that_is_being_drawn_shows_how_far_it_is(studio: Studio) -> None:
     work_off(app)
     assert not app.get("progress")
     assert set(range(layer.channels)) == {
-        unit for it in studio.rendered if it.layer == layer.name for unit in it.units
+        unit for it in stand_in.rendered if it.layer == layer.name for unit in it.units
     }
 
 
 def test_a_job_that_failed_says_why_and_can_be_tried_again(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(network: Network, recipe: NeuronRecipe, inputs: object) -> Iterator[Progress]:
         raise ExplorerError("the disk of the moon is full")
 
-    layer = studio.network.shown[0].name
+    layer = stand_in.network.shown[0].name
     with monkeypatch.context() as patch:
         patch.setitem(render_recipe.RENDERERS, "neurons", broken)
         app = visit(layer=layer)
@@ -138,7 +145,7 @@ def test_a_job_that_failed_says_why_and_can_be_tried_again(
 
 
 def test_a_full_queue_says_so_and_the_page_stays(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_queue, "OPEN_AT_MOST", 0)
     app = open_at("layers")
@@ -146,7 +153,7 @@ def test_a_full_queue_says_so_and_the_page_stays(
     assert not app.error
 
 
-def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(studio: Studio) -> None:
+def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(stand_in: StandIn) -> None:
     app = visit(network="resnet18")
     assert not app.error
     assert any("45 MB" in text.value for text in app.markdown)
@@ -156,19 +163,19 @@ def test_a_network_that_cannot_be_fetched_leaves_the_page_usable(studio: Studio)
     work_off(app)
     assert not app.error
     assert query(app) == {"network": "sketchnet"}
-    assert studio.rendered
+    assert stand_in.rendered
 
 
 def test_neurons_are_found_by_what_they_stand_for(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (layer.name for layer in studio.network.shown[:2])
+    first, second = (layer.name for layer in stand_in.network.shown[:2])
     rows = {
         first: [("red", 0.3), ("eye", 0.2), ("red", 0.05), ("disc", 0.4), ("red", 0.1)],
         second: [("eye", 0.5), *[("leaf", 0.2)] * 6],
     }
     known = Labels(
-        studio.network.fingerprint,
+        stand_in.network.fingerprint,
         World(0, 10),
         (0.01,),
         World(1, 10),
@@ -191,23 +198,23 @@ def test_neurons_are_found_by_what_they_stand_for(
 
 
 def grid_tiles(app: AppTest) -> list[dict[str, Any]]:
-    """The tiles of the grid that is shown."""
+    """Return the tiles of the grid that is shown."""
     data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
     (tiles,) = (it["tiles"] for it in data if "tiles" in it)
     return list(tiles)
 
 
 def shown_grid(app: AppTest) -> dict[str, Any]:
-    """All that the grid of neurons shows."""
+    """Return the data of the grid of units."""
     data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
     return next(it for it in data if "tiles" in it)
 
 
-def test_crops_stand_in_place_of_pictures_or_beside_them(studio: Studio, tmp_path: Path) -> None:
-    index_of(studio.network, tmp_path)
-    layer = studio.network.shown[1].name
+def test_crops_stand_in_place_of_pictures_or_beside_them(stand_in: StandIn, tmp_path: Path) -> None:
+    index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1].name
     crops = shown_grid(open_at(layer=layer, show="crops"))
-    assert not studio.rendered and not crops["pairs"]
+    assert not stand_in.rendered and not crops["pairs"]
     assert all(tile["picture"] and tile["beside"] is None for tile in crops["tiles"])
     both = shown_grid(visit(layer=layer, show="both"))
     assert both["pairs"]
@@ -216,25 +223,25 @@ def test_crops_stand_in_place_of_pictures_or_beside_them(studio: Studio, tmp_pat
 
 
 def test_what_is_shown_is_chosen_and_stays_from_layer_to_layer(
-    studio: Studio, tmp_path: Path
+    stand_in: StandIn, tmp_path: Path
 ) -> None:
-    index_of(studio.network, tmp_path)
-    app = open_at(layer=studio.network.shown[1].name)
+    index_of(stand_in.network, tmp_path)
+    app = open_at(layer=stand_in.network.shown[1].name)
     app.button_group(key="show").set_value("crops").run()
     assert query(app)["show"] == "crops"
     assert any("nine crops of 20 pictures in photos" in it.value for it in app.caption)
 
 
-def test_an_index_is_chosen_among_several(studio: Studio, tmp_path: Path) -> None:
-    index_of(studio.network, tmp_path, "birds")
-    index_of(studio.network, tmp_path, "photos")
+def test_an_index_is_chosen_among_several(stand_in: StandIn, tmp_path: Path) -> None:
+    index_of(stand_in.network, tmp_path, "birds")
+    index_of(stand_in.network, tmp_path, "photos")
     app = open_at(show="crops")
     assert app.selectbox(key="index").value == "birds"
     app.selectbox(key="index").set_value("photos").run()
     assert query(app)["index"] == "photos"
 
 
-def test_without_an_index_crops_are_not_shown_and_it_is_said_why(studio: Studio) -> None:
+def test_without_an_index_crops_are_not_shown_and_it_is_said_why(stand_in: StandIn) -> None:
     app = visit(show="both")
     assert any("explorer index" in it.value for it in app.caption)
     assert not shown_grid(app)["pairs"]

@@ -11,13 +11,13 @@ from core.style import defaults
 from explorer.ui.lessons.texts import LESSONS
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
-from tests.pages.studio import Studio, open_studio, visit, work_off
+from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 
 NUMBERS = [it.number for it in LESSONS]
 
 
 def reveal(app: AppTest) -> dict[str, dict[str, float]]:
-    """Ask what was measured, and read the numbers off the chart."""
+    """Show what was measured, and return the numbers of the chart."""
     button = next(it for it in app.button if it.label == "Show what was measured")
     button.click().run()
     work_off(app)
@@ -27,7 +27,7 @@ def reveal(app: AppTest) -> dict[str, dict[str, float]]:
 
 
 def verdict(app: AppTest) -> str:
-    """What is said of the answer."""
+    """Return the sentence with the answer."""
     text = html(app)
     start = text.index('<p class="verdict">')
     return text[start : text.index("</p>", start)]
@@ -67,7 +67,7 @@ def test_4_paintings_are_told_apart_by_what_fires_together() -> None:
 def test_5_what_content_wins_style_loses() -> None:
     app = visit("lessons", lesson="5")
     assert "content costs 0%, style 100%" in html(app)
-    # The painting is looked at as large as the picture, so a little of its own style is lost.
+    # The painting is measured in the size of the picture, so a little of its own style is lost.
     costs = re.findall(r"content costs 100%, style (\d+)%", html(app))
     assert [int(it) < 5 for it in costs] == [True]
     found = reveal(app)
@@ -75,7 +75,7 @@ def test_5_what_content_wins_style_loses() -> None:
     style, content = (list(found[it].values()) for it in ("style costs", "content costs"))
     assert style == sorted(style)
     assert content == sorted(content, reverse=True)
-    # At the usual balance both are below what either picture pays alone.
+    # At the default balance both losses are below those of either image alone.
     assert found["style costs"]["balance 0.02"] < 0.2
     assert found["content costs"]["balance 0.02"] < 0.5
 
@@ -98,14 +98,14 @@ def test_7_eyes_come_early() -> None:
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     # The stand-in has SketchNet's name, but not its layers.
     monkeypatch.setattr(defaults, "DEFAULTS", {})
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_they_run_with_any_network(studio: Studio, number: int) -> None:
+def test_they_run_with_any_network(stand_in: StandIn, number: int) -> None:
     app = visit("lessons", lesson=str(number))
     assert not app.error
     assert LESSONS[number - 1].claim in html(app).replace("&#x27;", "'")
@@ -127,14 +127,14 @@ def test_they_run_with_any_network(studio: Studio, number: int) -> None:
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_the_usual_lesson(
-    studio: Studio, asked: dict[str, str], words: str
+    stand_in: StandIn, asked: dict[str, str], words: str
 ) -> None:
     app = open_at("lessons", **asked)
     assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
     assert not app.error
 
 
-def test_a_guess_is_judged_and_lessons_lead_on(studio: Studio) -> None:
+def test_a_guess_is_judged_and_lessons_lead_on(stand_in: StandIn) -> None:
     app = visit("lessons", lesson="4", painting="glass")
     app.button(key="next lesson").click().run()
     assert query(app) == {"lesson": "5"}

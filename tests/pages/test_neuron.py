@@ -26,27 +26,27 @@ from explorer.ui.neuron.pictures import NeuronView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
-from tests.pages.studio import SIZE, STEPS, Studio, open_studio, visit, work_off
+from tests.pages.stand_in import SIZE, STEPS, StandIn, open_stand_in, visit, work_off
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 def see(**query: str) -> AppTest:
-    """Open the page of a neuron, and wait until all is drawn."""
+    """Open the page of a unit, and wait until everything is drawn."""
     return visit("neuron", **query)
 
 
 def tiles(app: AppTest) -> dict[str, list[dict[str, Any]]]:
-    """The rows of pictures, by the first word of what names each."""
+    """Return the rows of tiles, by the first word of their label."""
     data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
     return {it["label"].split()[0]: it["tiles"] for it in data if "tiles" in it}
 
 
-def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(studio: Studio) -> None:
-    layer = studio.network.shown[1]
+def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1]
     app = see(layer=layer.name, unit="2")
     page = html(app)
     assert "large-picture" in page and "unfinished" not in page
@@ -61,10 +61,10 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(studio: Studio) -> No
     assert not app.warning and not app.error
 
 
-def test_what_is_looked_at_first_is_asked_for_first(studio: Studio) -> None:
-    layer = studio.network.shown[1].name
+def test_what_is_looked_at_first_is_asked_for_first(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1].name
     see(layer=layer, unit="2")
-    first = studio.rendered[:5]
+    first = stand_in.rendered[:5]
     assert [(it.count, it.negative, it.seed) for it in first] == [
         (1, False, 0),
         (urls.DIVERSE, False, 0),
@@ -73,26 +73,26 @@ def test_what_is_looked_at_first_is_asked_for_first(studio: Studio) -> None:
         (1, False, 2),
     ]
     assert {it.units for it in first} == {(2,)}
-    # The visitor asked for the neuron alone; all else only fills its page.
+    # The visitor requested the unit alone; everything else has a low priority.
     asked = server_state.jobs().select("WHERE rank < :it", {"it": UNASKED})
     assert [job.key for job in asked] == [first[0].key]
 
 
-def test_a_second_visit_draws_nothing(studio: Studio) -> None:
-    layer = studio.network.shown[1].name
+def test_a_second_visit_draws_nothing(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1].name
     see(layer=layer, unit="2")
-    count = len(studio.rendered)
+    count = len(stand_in.rendered)
     see(layer=layer, unit="2")
-    assert len(studio.rendered) == count
+    assert len(stand_in.rendered) == count
 
 
-def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> None:
-    layer = studio.network.shown[0].name
+def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[0].name
     app = see(layer=layer, unit="1")
-    count = len(studio.rendered)
+    count = len(stand_in.rendered)
     (seed,) = app.number_input
     seed.set_value(7).run()
-    assert len(studio.rendered) == count
+    assert len(stand_in.rendered) == count
     app.selectbox[0].set_value("pixels").run()
     app.button(key="draw").click().run()
     asked = query(app)
@@ -100,7 +100,7 @@ def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> Non
     assert "size" not in asked
     assert "unfinished" in html(app)
     work_off(app)
-    drawn = studio.rendered[count]
+    drawn = stand_in.rendered[count]
     assert (drawn.units, drawn.seed, drawn.canvas) == ((1,), 7, "pixels")
     assert "seed 7, canvas pixels" in html(app) and "unfinished" not in html(app)
     assert set(server_state.store().pictures(drawn)) == {1}
@@ -108,19 +108,19 @@ def test_a_neuron_is_drawn_anew_with_settings_of_ones_own(studio: Studio) -> Non
     assert set(query(app)) == {"layer", "unit"}
 
 
-def test_a_large_picture_leaves_the_small_ones_as_quick_as_usual(studio: Studio) -> None:
-    layer = studio.network.shown[0].name
+def test_a_large_picture_leaves_the_small_ones_as_quick_as_usual(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[0].name
     page = html(see(layer=layer, unit="1", size="32", steps="5", seed="3"))
     assert "32 px, 5 steps, seed 3" in page
-    large, *others = [it for it in studio.rendered if it.units == (1,)]
+    large, *others = [it for it in stand_in.rendered if it.units == (1,)]
     assert (large.size, large.steps, large.seed) == (32, 5, 3)
     assert {(it.size, it.steps) for it in others} == {(SIZE, STEPS)}
     assert [it.seed for it in others] == [3, 3, 3, 0, 1]
 
 
 @pytest.mark.parametrize(("view", "words"), [("negative", "wants least"), ("3", "One of four")])
-def test_another_picture_of_the_neuron_is_large(studio: Studio, view: str, words: str) -> None:
-    app = see(layer=studio.network.shown[0].name, unit="1", view=view)
+def test_another_picture_of_the_neuron_is_large(stand_in: StandIn, view: str, words: str) -> None:
+    app = see(layer=stand_in.network.shown[0].name, unit="1", view=view)
     assert words in html(app)
     (chosen,) = [it for it in tiles(app)["sketchnet"] if it["chosen"]]
     assert chosen["id"] == f"view {view}"
@@ -136,13 +136,13 @@ def test_another_picture_of_the_neuron_is_large(studio: Studio, view: str, words
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_a_way_on(
-    studio: Studio, name: str, value: str, words: str
+    stand_in: StandIn, name: str, value: str, words: str
 ) -> None:
-    app = see(**{"layer": studio.network.shown[0].name, "unit": "1", name: value})
+    app = see(**{"layer": stand_in.network.shown[0].name, "unit": "1", name: value})
     assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
     assert not app.error
     assert len(app.get("page_link")) == 1
-    assert not studio.rendered
+    assert not stand_in.rendered
 
 
 @pytest.mark.parametrize(
@@ -154,29 +154,29 @@ def test_a_bad_link_gets_one_sentence_and_a_way_on(
     ],
 )
 def test_a_wrong_setting_gets_one_sentence_and_the_neuron_as_usual(
-    studio: Studio, name: str, value: str, words: str
+    stand_in: StandIn, name: str, value: str, words: str
 ) -> None:
-    app = see(**{"layer": studio.network.shown[0].name, "unit": "1", name: value})
+    app = see(**{"layer": stand_in.network.shown[0].name, "unit": "1", name: value})
     assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
     assert not app.error and "large-picture" in html(app)
     assert "Neuron 1" in html(app)
 
 
-def test_without_a_link_some_neuron_is_shown(studio: Studio) -> None:
+def test_without_a_link_some_neuron_is_shown(stand_in: StandIn) -> None:
     assert "large-picture" in html(see())
 
 
-def test_an_old_link_to_a_neuron_leads_to_its_page(studio: Studio) -> None:
-    layer = studio.network.shown[0].name
+def test_an_old_link_to_a_neuron_leads_to_its_page(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[0].name
     app = visit(layer=layer, unit="1", seed="3")
     assert "Neuron 1" in html(app)
     assert query(app) == {"layer": layer, "unit": "1", "seed": "3"}
 
 
 def test_the_next_neuron_is_one_click_away_and_what_waits_for_this_one_is_dropped(
-    studio: Studio,
+    stand_in: StandIn,
 ) -> None:
-    layer = studio.network.shown[0].name
+    layer = stand_in.network.shown[0].name
     app = open_at("neuron", layer=layer, unit="1")
     waiting = {job.recipe.units for job in server_state.jobs().open() if job.rank == UNASKED}
     assert (1,) in waiting
@@ -196,30 +196,33 @@ def test_a_dead_neuron_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(first, nn.Conv2d) and first.bias is not None
     first.weight[3].data.zero_()
     first.bias[3].data.fill_(-1.0)
-    for studio in open_studio(Studio(module), monkeypatch):
-        app = see(layer=studio.network.shown[0].name, unit="3")
+    for stand_in in open_stand_in(StandIn(module), monkeypatch):
+        app = see(layer=stand_in.network.shown[0].name, unit="3")
         page = html(app)
         assert 'class="badge poor"' in page and "Nothing that was tried excites" in page
         assert any("no kin" in it.value for it in app.caption)
         assert "similar" not in tiles(app)
 
 
-def test_the_first_layer_listens_to_no_neuron(studio: Studio) -> None:
-    assert set(tiles(see(layer=studio.network.shown[0].name, unit="0"))) == {"sketchnet", "similar"}
+def test_the_first_layer_listens_to_no_neuron(stand_in: StandIn) -> None:
+    assert set(tiles(see(layer=stand_in.network.shown[0].name, unit="0"))) == {
+        "sketchnet",
+        "similar",
+    }
 
 
-def test_seeds_are_others_than_the_one_that_is_shown(studio: Studio) -> None:
-    layer = studio.network.shown[0]
+def test_seeds_are_others_than_the_one_that_is_shown(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[0]
     for seed, others in ((0, [1, 2]), (1, [0, 2]), (9, [0, 1])):
-        found = NeuronView(studio.network, layer, 1, seed=seed).others()
+        found = NeuronView(stand_in.network, layer, 1, seed=seed).others()
         assert [it.recipe.seed for it in found] == others
 
 
 def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    layer = studio.network.shown[0]
-    recipe = layer_pages.plan_page(studio.network, layer, 1)
+    layer = stand_in.network.shown[0]
+    recipe = layer_pages.plan_page(stand_in.network, layer, 1)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
     facts = {"activation": 1.0, "dead": False, "fineness": 0.1}
     webp = render_recipe.encode_preview(
@@ -233,12 +236,12 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
     store = Store(shipped=[lossy.path])
     monkeypatch.setattr(server_state, "store", lambda: store)
     app = see(layer=layer.name, unit="1")
-    own = NeuronView(studio.network, layer, 1).large("").recipe
-    assert own not in studio.rendered
+    own = NeuronView(stand_in.network, layer, 1).large("").recipe
+    assert own not in stand_in.rendered
     assert [it.label for it in app.get("download_button")] == ["Report"]
     app.button(key="prepare").click().run()
     work_off(app)
-    assert studio.rendered[-1] == own
+    assert stand_in.rendered[-1] == own
     assert [it.label for it in app.get("download_button")] == ["Save as PNG", "Report"]
     found = store.pictures(own)[1].image
     with Image.open(io.BytesIO(found)) as picture:
@@ -248,26 +251,28 @@ def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
 
 
 def test_what_a_neuron_stands_for_is_its_title(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layer = studio.network.shown[0]
+    layer = stand_in.network.shown[0]
     row = tuple(
         Label(layer.name, unit, concept, "part", iou)
         for unit, (concept, iou) in enumerate([("eye", 0.5), ("red", 0.6), *[("disc", 0.01)] * 3])
     )
     known = Labels(
-        studio.network.fingerprint, World(0, 10), (0.01,), World(1, 10), {layer.name: row}
+        stand_in.network.fingerprint, World(0, 10), (0.01,), World(1, 10), {layer.name: row}
     )
     monkeypatch.setattr(unit_labels, "_shipped", lambda: known)
-    assert studio.network.name == registry.SKETCHNET
+    assert stand_in.network.name == registry.SKETCHNET
     page = html(see(layer=layer.name, unit="0"))
     assert "eye</h2>" in page and "eye (part), IoU 0.50" in page
     assert "red</h2>" in html(see(layer=layer.name))
 
 
-def test_the_pictures_that_excite_it_most_least_and_between(studio: Studio, tmp_path: Path) -> None:
-    index = index_of(studio.network, tmp_path)
-    layer = studio.network.shown[1].name
+def test_the_pictures_that_excite_it_most_least_and_between(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
+    index = index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1].name
     hits = index.top(layer, 2)
     app = see(layer=layer, unit="2")
     labels = [tile["label"] for tile in tiles(app)["crops"]]
@@ -280,9 +285,9 @@ def test_the_pictures_that_excite_it_most_least_and_between(studio: Studio, tmp_
     assert values == sorted(values, reverse=True) and len(set(values)) > 3
 
 
-def test_evidence_is_shown_on_request(studio: Studio, tmp_path: Path) -> None:
-    index_of(studio.network, tmp_path)
-    layer = studio.network.shown[1].name
+def test_evidence_is_shown_on_request(stand_in: StandIn, tmp_path: Path) -> None:
+    index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1].name
     seen = {}
     for how in ("", "heat", "guided", "deconvolution"):
         app = see(layer=layer, unit="2", **({"evidence": how} if how else {}))
@@ -292,16 +297,16 @@ def test_evidence_is_shown_on_request(studio: Studio, tmp_path: Path) -> None:
 
 
 def test_the_spread_over_the_collection_the_labels_and_the_ruler(
-    studio: Studio, tmp_path: Path
+    stand_in: StandIn, tmp_path: Path
 ) -> None:
-    index = index_of(studio.network, tmp_path)
-    layer = studio.network.shown[1].name
+    index = index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1].name
     app = see(layer=layer, unit="2")
     assert app.get("plotly_chart")
     page = html(app)
     assert "What its best" in page and "cats" in page
     own = server_state.store().picture(
-        layer_pages.part_of(studio.network, studio.network.shown[1], 2).key, 2
+        layer_pages.part_of(stand_in.network, stand_in.network.shown[1], 2).key, 2
     )
     assert own is not None
     best = index.top(layer, 2, "mean")[0].value
@@ -311,24 +316,24 @@ def test_the_spread_over_the_collection_the_labels_and_the_ruler(
 
 
 def test_an_index_without_the_mean_compares_the_highest_places(
-    studio: Studio, tmp_path: Path
+    stand_in: StandIn, tmp_path: Path
 ) -> None:
-    index_of(studio.network, tmp_path, mean=False)
-    page = html(see(layer=studio.network.shown[1].name, unit="2"))
+    index_of(stand_in.network, tmp_path, mean=False)
+    page = html(see(layer=stand_in.network.shown[1].name, unit="2"))
     assert "at the highest place" in page
 
 
-def test_a_crop_leads_to_the_probe_of_its_picture(studio: Studio, tmp_path: Path) -> None:
-    index = index_of(studio.network, tmp_path)
+def test_a_crop_leads_to_the_probe_of_its_picture(stand_in: StandIn, tmp_path: Path) -> None:
+    index = index_of(stand_in.network, tmp_path)
     own = image_picker.store_image(index.picture(index.top("1", 0)[0].picture))
     assert image_picker.find_image(own.name).picture.size == own.picture.size
 
 
 @pytest.mark.parametrize("link", [{"pictures": "best"}, {"evidence": "dna"}, {"index": "no"}])
 def test_a_bad_link_to_its_pictures_says_so(
-    studio: Studio, tmp_path: Path, link: dict[str, str]
+    stand_in: StandIn, tmp_path: Path, link: dict[str, str]
 ) -> None:
-    index_of(studio.network, tmp_path)
-    app = see(layer=studio.network.shown[1].name, unit="2", **link)
+    index_of(stand_in.network, tmp_path)
+    app = see(layer=stand_in.network.shown[1].name, unit="2", **link)
     assert "This link does not fit" in app.warning[0].value
     assert tiles(app)["crops"]

@@ -17,12 +17,12 @@ from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
-from tests.pages.studio import Studio, open_studio, visit
+from tests.pages.stand_in import StandIn, open_stand_in, visit
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 def components(app: AppTest) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def components(app: AppTest) -> list[dict[str, Any]]:
 
 
 def tiles(app: AppTest) -> dict[str, list[dict[str, Any]]]:
-    """The tiles of each layer, by the layer's name."""
+    """Return the tiles of each layer, by the layer's name."""
     found = [it for it in components(app) if "tiles" in it and not it["label"].startswith("Pict")]
     return {it["label"].split()[1]: it["tiles"] for it in found}
 
@@ -40,28 +40,30 @@ def picture(app: AppTest) -> dict[str, Any]:
     return found
 
 
-def test_there_is_something_to_see_before_any_click(studio: Studio, tmp_path: Path) -> None:
-    index = index_of(studio.network, tmp_path)
+def test_there_is_something_to_see_before_any_click(stand_in: StandIn, tmp_path: Path) -> None:
+    index = index_of(stand_in.network, tmp_path)
     app = visit("probe")
     assert not app.warning and not app.error
     assert picture(app)["picture"].startswith("data:image/webp")
     assert picture(app)["place"] is None and picture(app)["field"] is None
     page = html(app)
-    assert "takes it for" in page and all(name in page for name in studio.network.labels)
+    assert "takes it for" in page and all(name in page for name in stand_in.network.labels)
     found = tiles(app)
-    assert list(found) == [layer.name for layer in reversed(studio.network.shown)]
-    sight = probe.probe_image(studio.network, image_picker.find_image("village").picture, index)
-    for layer in studio.network.shown:
+    assert list(found) == [layer.name for layer in reversed(stand_in.network.shown)]
+    sight = probe.probe_image(stand_in.network, image_picker.find_image("village").picture, index)
+    for layer in stand_in.network.shown:
         ranked = sight.responses(layer, index, 4)
         assert [tile["id"] for tile in found[layer.name]] == [
             f"{layer.name} {it.unit}" for it in ranked
         ]
         assert all(tile["picture"] and tile["beside"] for tile in found[layer.name])
-    # Nobody asked for these neurons; they only fill the page.
+    # No visitor requested these units, so they have a low priority.
     assert not server_state.jobs().select("WHERE rank < :it", {"it": UNASKED})
 
 
-def test_without_an_index_it_ranks_by_activation_and_says_how_to_have_one(studio: Studio) -> None:
+def test_without_an_index_it_ranks_by_activation_and_says_how_to_have_one(
+    stand_in: StandIn,
+) -> None:
     app = visit("probe")
     assert "Ranked by their activation" in html(app)
     assert any("explorer index" in it.value for it in app.caption)
@@ -69,14 +71,14 @@ def test_without_an_index_it_ranks_by_activation_and_says_how_to_have_one(studio
     assert all(tile["picture"] for some in tiles(app).values() for tile in some)
 
 
-def test_a_place_ranks_the_neurons_that_fire_there(studio: Studio, tmp_path: Path) -> None:
-    index = index_of(studio.network, tmp_path)
+def test_a_place_ranks_the_neurons_that_fire_there(stand_in: StandIn, tmp_path: Path) -> None:
+    index = index_of(stand_in.network, tmp_path)
     app = visit("probe", row="13", col="4")
     assert "fire at the mark" in html(app)
-    height, width = studio.network.input_size
+    height, width = stand_in.network.input_size
     assert picture(app)["place"] == pytest.approx([13.5 / height, 4.5 / width])
-    sight = probe.probe_image(studio.network, image_picker.find_image("village").picture, index)
-    placed = [layer for layer in studio.network.shown if layer.spans is not None]
+    sight = probe.probe_image(stand_in.network, image_picker.find_image("village").picture, index)
+    placed = [layer for layer in stand_in.network.shown if layer.spans is not None]
     assert set(tiles(app)) == {layer.name for layer in placed}
     for layer in placed:
         ranked = sight.responses(layer, index, 4, (13, 4))
@@ -84,9 +86,9 @@ def test_a_place_ranks_the_neurons_that_fire_there(studio: Studio, tmp_path: Pat
         assert ids == [f"{layer.name} {it.unit}" for it in ranked]
 
 
-def test_a_neuron_lights_up_where_it_fires(studio: Studio, tmp_path: Path) -> None:
-    index_of(studio.network, tmp_path)
-    layer = studio.network.shown[1]
+def test_a_neuron_lights_up_where_it_fires(stand_in: StandIn, tmp_path: Path) -> None:
+    index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1]
     plain = picture(visit("probe"))["picture"]
     app = visit("probe", layer=layer.name, unit="2")
     lit = picture(app)
@@ -100,7 +102,7 @@ def test_a_neuron_lights_up_where_it_fires(studio: Studio, tmp_path: Path) -> No
     assert picture(app)["picture"] == plain
 
 
-def test_a_picture_of_ones_own_is_probed(studio: Studio, tmp_path: Path) -> None:
+def test_a_picture_of_ones_own_is_probed(stand_in: StandIn, tmp_path: Path) -> None:
     app = visit("probe")
     buffer = io.BytesIO()
     photograph(3).save(buffer, "PNG")
@@ -123,19 +125,19 @@ def test_a_picture_of_ones_own_is_probed(studio: Studio, tmp_path: Path) -> None
     ],
     ids=lambda link: next(iter(link)),
 )
-def test_a_bad_link_says_so_and_shows_the_usual(studio: Studio, link: dict[str, str]) -> None:
+def test_a_bad_link_says_so_and_shows_the_usual(stand_in: StandIn, link: dict[str, str]) -> None:
     app = visit("probe", **link)
     assert "This link does not fit" in app.warning[0].value
     assert picture(app)["picture"] and tiles(app)
 
 
-def test_a_network_that_is_not_here_is_offered_for_download(studio: Studio) -> None:
+def test_a_network_that_is_not_here_is_offered_for_download(stand_in: StandIn) -> None:
     app = open_at("probe", network="resnet18")
     assert any("not on this machine yet" in it.value for it in app.markdown)
 
 
-def test_a_collection_that_is_gone_is_told_once(studio: Studio, tmp_path: Path) -> None:
-    index_of(studio.network, tmp_path)
+def test_a_collection_that_is_gone_is_told_once(stand_in: StandIn, tmp_path: Path) -> None:
+    index_of(stand_in.network, tmp_path)
     (tmp_path / "photos").rename(tmp_path / "moved")
     app = visit("probe")
     assert [it.value for it in app.caption if "cannot be shown" in it.value]

@@ -23,31 +23,31 @@ from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from explorer.ui.style import style_view
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
-from tests.pages.studio import Studio, open_studio, visit, work_off
+from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
-# What these tests paint is small, and soon finished.
+# These tests render small images in few steps.
 QUICK = {"size": "64", "steps": "2"}
 SKETCH = render_recipe.encode_preview(torch.rand(3, 8, 12))
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
     monkeypatch.setitem(PAGE_DEFAULTS, STYLE, {"size": 48, "steps": 3})
-    # The quickest to draw of the paintings.
+    # This painting is drawn fastest.
     monkeypatch.setattr(style_view, "PAINTING", "dots")
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 def component(app: AppTest, name: str) -> dict[str, Any]:
-    """What the page gave to one of its own components."""
+    """Return the data of one of the page's components."""
     found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
     return next(it for it in found if name in it)
 
 
 def drawn(app: AppTest) -> dict[str, Any]:
-    """The one chart of the page."""
+    """Return the one chart of the page."""
     (chart,) = app.get("plotly_chart")
     found: dict[str, Any] = json.loads(chart.proto.spec)
     return found
@@ -60,24 +60,24 @@ def recipe_of() -> StyleRecipe:
     return found
 
 
-def test_there_is_a_painting_before_the_first_click(studio: Studio) -> None:
+def test_there_is_a_painting_before_the_first_click(stand_in: StandIn) -> None:
     app = visit("style")
     shown = component(app, "before")
     assert shown["after"] and shown["after"] != shown["before"]
     assert "Cat in a pointillist" in html(app)
     speaking = component(app, "stops")
-    able = [it.name for it in studio.network.shown if it.size is not None]
+    able = [it.name for it in stand_in.network.shown if it.size is not None]
     assert [it["name"] for it in speaking["stops"]] == able
     assert [able[at] for at in speaking["style"]] == ["1", "3"]
     assert able[speaking["content"]] == "3"
-    # Its losses are drawn, and nobody asked for it, so it is not in the gallery.
+    # Its losses are drawn; no visitor requested it, so it is not in the gallery.
     assert len(app.get("plotly_chart")) == 1
     assert Gallery(server_state.jobs()).count(Search()) == 0
     saved = [it.label for it in app.get("download_button")]
     assert saved == ["Save as PNG", "CSV", "JSON"]
 
 
-def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) -> None:
+def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(stand_in: StandIn) -> None:
     app = open_at("style", picture="coffee", **QUICK)
     assert not app.get("plotly_chart")
     claims = Claims(server_state.store())
@@ -92,7 +92,7 @@ def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) 
         app.run()
         chart = drawn(app)
         assert [it["name"] for it in chart["data"]] == list(costs)
-        # Half of the way is behind: the rest of the axis waits.
+        # Half of the steps are done: the rest of the axis is empty.
         assert chart["data"][0]["x"][-1] == pytest.approx(100 * steps / 8)
         assert chart["data"][0]["y"] == costs["style 1"]
         assert chart["layout"]["xaxis"]["range"] == [0, 100]
@@ -102,7 +102,7 @@ def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(studio: Studio) 
     assert drawn(app.run()) == chart
 
 
-def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
+def test_the_url_says_how_it_is_painted(stand_in: StandIn) -> None:
     settings = {"balance": "0.5", "style_scale": "0.7", "loss": "gram", "init": "noise"}
     app = visit(
         "style", picture="coffee", style="tissue", content_layers="1", style_layers="3",
@@ -110,14 +110,14 @@ def test_the_url_says_how_it_is_painted(studio: Studio) -> None:
     )  # fmt: skip
     content, style = (image_picker.find_image(it).fingerprint for it in ("coffee", "tissue"))
     assert recipe_of() == transfer.plan(
-        studio.network, 7, content=content, styles=(style,), content_layers=("1",),
+        stand_in.network, 7, content=content, styles=(style,), content_layers=("1",),
         style_layers=("3",), balance=0.5, style_scale=0.7, loss="gram", init="noise",
         colours="matched", size=64, steps=2,
     )  # fmt: skip
     assert not app.warning
 
 
-def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
+def test_a_saved_painting_leads_back_to_its_settings(stand_in: StandIn) -> None:
     visit("style", picture="coffee", colours="light", balance="0.25", seed="7", **QUICK)
     found = recipe_of()
     png_drop.check_shown(found)
@@ -128,7 +128,7 @@ def test_a_saved_painting_leads_back_to_its_settings(studio: Studio) -> None:
     assert not again.warning
 
 
-def test_settings_change_the_address(studio: Studio) -> None:
+def test_settings_change_the_address(stand_in: StandIn) -> None:
     app = visit("style", picture="coffee", **QUICK)
     key = recipe_of().key
     app.select_slider(key=f"balance {key}").set_value(0.1).run()
@@ -140,13 +140,13 @@ def test_settings_change_the_address(studio: Studio) -> None:
     assert query(app) == {"picture": "coffee"}
 
 
-def test_a_range_of_depths_is_the_usual_one_or_all_between(studio: Studio) -> None:
-    assert style_view.layers_between(studio.network, "1", "3") == USUAL["style_layers"]
-    assert style_view.layers_between(studio.network, "1", "1") == ("1",)
-    assert style_view.nearest_layer(studio.network, "0") == 0
+def test_a_range_of_depths_is_the_usual_one_or_all_between(stand_in: StandIn) -> None:
+    assert style_view.layers_between(stand_in.network, "1", "3") == USUAL["style_layers"]
+    assert style_view.layers_between(stand_in.network, "1", "1") == ("1",)
+    assert style_view.nearest_layer(stand_in.network, "0") == 0
 
 
-def test_a_painting_is_painted_once_more(studio: Studio) -> None:
+def test_a_painting_is_painted_once_more(stand_in: StandIn) -> None:
     app = visit("style", picture="coffee", **QUICK)
     first = recipe_of()
     app.button(key="again").click().run()
@@ -156,7 +156,7 @@ def test_a_painting_is_painted_once_more(studio: Studio) -> None:
     assert query(app)["picture"] == image_picker.accept_upload(stored.image).name
 
 
-def test_one_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
+def test_one_that_is_left_at_once_does_not_stay(stand_in: StandIn) -> None:
     app = open_at("style", picture="coffee", **QUICK)
     left = app.session_state["painting"]
     app.query_params["style"] = "tissue"
@@ -183,7 +183,7 @@ def test_one_that_is_left_at_once_does_not_stay(studio: Studio) -> None:
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_a_painting(
-    studio: Studio, asked: dict[str, str], words: str
+    stand_in: StandIn, asked: dict[str, str], words: str
 ) -> None:
     app = open_at("style", **asked)
     assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
@@ -191,7 +191,7 @@ def test_a_bad_link_gets_one_sentence_and_a_painting(
 
 
 @pytest.mark.parametrize("content", [b"no picture", b""], ids=["words", "empty"])
-def test_a_broken_painting_is_refused_in_one_sentence(studio: Studio, content: bytes) -> None:
+def test_a_broken_painting_is_refused_in_one_sentence(stand_in: StandIn, content: bytes) -> None:
     app = visit("style", picture="coffee", **QUICK)
     app.file_uploader[1].upload("mine.png", content or b"\0", "image/png")
     app.run()
@@ -200,7 +200,7 @@ def test_a_broken_painting_is_refused_in_one_sentence(studio: Studio, content: b
     assert "style" not in query(app)
 
 
-def test_what_the_page_does_not_make_is_refused(studio: Studio) -> None:
+def test_what_the_page_does_not_make_is_refused(stand_in: StandIn) -> None:
     visit("style", picture="coffee", **QUICK)
     found = recipe_of()
     for other in (

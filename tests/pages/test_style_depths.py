@@ -16,11 +16,11 @@ from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults, grid
 from explorer.gallery.queries import Gallery, Search
 from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
-from explorer.ui.style import gram_view, style_grid_view, style_view
+from explorer.ui.style import gram_page, gram_view, style_grid_view, style_view
 from explorer.ui.style.gram_view import GramView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
-from tests.pages.studio import Studio, open_studio, visit, work_off
+from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
 QUICK = {"size": "32", "steps": "2"}
@@ -28,46 +28,48 @@ PLAN = grid.plan_grid
 
 
 def quick(network: Network, content: str, style: str, seed: int, **settings: Any) -> Any:
-    """Plan small pictures where a link asks for no others."""
+    """Plan small images unless a link has other settings."""
     given = {name: it for name, it in settings.items() if it is not None}
     small = {"size": 32, "smallest": 32, "steps": 2}
     return PLAN(network, content, style, seed, **{**small, **given})
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setitem(defaults.DEFAULTS, SKETCHNET, USUAL)
     monkeypatch.setattr(grid, "plan_grid", quick)
-    # The quickest to draw of the paintings.
+    # This painting is drawn fastest.
     monkeypatch.setattr(style_view, "PAINTING", "dots")
-    yield from open_studio(Studio(tiny_module()), monkeypatch)
+    yield from open_stand_in(StandIn(tiny_module()), monkeypatch)
 
 
 def matrices(app: AppTest) -> list[dict[str, Any]]:
-    """What the page gave to its matrices."""
+    """Return the data of the page's matrix components."""
     found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
     return [it for it in found if "corner" in it]
 
 
 def grids(app: AppTest) -> dict[str, list[dict[str, Any]]]:
-    """What the page gave to its grids of tiles, by their labels."""
+    """Return the data of the page's grids of tiles, by their labels."""
     found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
     return {it["label"]: it["tiles"] for it in found if "tiles" in it}
 
 
-def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(studio: Studio) -> None:
+def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(
+    stand_in: StandIn,
+) -> None:
     app = visit("style_depths")
     (shown,) = matrices(app)
-    depths = grid.spread(studio.network, grid.DEFAULT_DEPTHS)
+    depths = grid.spread(stand_in.network, grid.DEFAULT_DEPTHS)
     assert [it["name"] for it in shown["columns"]] == list(depths)
     assert [it["head"]["name"] for it in shown["rows"]] == list(depths)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
-    # Edges, colours and what is missing of the style; these neurons have no labels.
+    # Charts of edges, colours and style losses; the units of this network have no labels.
     assert len(app.get("plotly_chart")) == 3
     assert Gallery(server_state.jobs()).count(Search()) == 0
 
 
-def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
+def test_cells_fill_in_as_they_finish(stand_in: StandIn) -> None:
     app = open_at("style_depths", picture="coffee", style="tissue", **QUICK)
     (shown,) = matrices(app)
     cells = [cell for row in shown["rows"] for cell in row["cells"]]
@@ -77,17 +79,17 @@ def test_cells_fill_in_as_they_finish(studio: Studio) -> None:
     (shown,) = matrices(app)
     cells = [cell for row in shown["rows"] for cell in row["cells"]]
     assert [bool(cell["picture"]) for cell in cells] == [True] + [False] * (len(cells) - 1)
-    # What was painted stays when the work is stopped, and is not painted again.
+    # Finished images stay when the job is stopped, and are not rendered again.
     job = server_state.jobs().get(recipe_of(app).key)
     assert job is not None
     server_state.jobs().cancel(job.key, server_state.visitor())
-    first = style_grid_view.present_pictures(recipe_of(app))[0].image
+    first = server_state.store().pictures(recipe_of(app))[0].image
     work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
     server_state.jobs().resume(job.key, server_state.visitor())
     app = work_off(open_at("style_depths", picture="coffee", style="tissue", **QUICK))
     (shown,) = matrices(app)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
-    assert style_grid_view.present_pictures(recipe_of(app))[0].image == first
+    assert server_state.store().pictures(recipe_of(app))[0].image == first
 
 
 def worker_turns(count: int) -> None:
@@ -105,7 +107,7 @@ def recipe_of(app: AppTest) -> StyleDepthsRecipe:
     return found.recipe
 
 
-def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
+def test_rows_show_more_layers_one_alone_and_each_half(stand_in: StandIn) -> None:
     app = visit("style_depths", view="rows")
     shown = matrices(app)
     assert [it["label"].split(":")[0] for it in shown] == [
@@ -117,9 +119,9 @@ def test_rows_show_more_layers_one_alone_and_each_half(studio: Studio) -> None:
     assert html(app).count("3 for content") == 2
 
 
-def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
+def test_a_click_shows_one_large_with_a_way_to_paint_it(stand_in: StandIn) -> None:
     app = visit("style_depths", cell="matrix-2-1")
-    depths = grid.spread(studio.network, grid.DEFAULT_DEPTHS)
+    depths = grid.spread(stand_in.network, grid.DEFAULT_DEPTHS)
     assert f"Style by {depths[1]}, content by {depths[0]}" in html(app)
     (link,) = [it.proto for it in app.get("page_link")]
     assert f"style_layers={depths[1]}" in link.query_string
@@ -129,7 +131,7 @@ def test_a_click_shows_one_large_with_a_way_to_paint_it(studio: Studio) -> None:
     assert saved.count("CSV") == saved.count("JSON") == len(app.get("plotly_chart"))
 
 
-def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
+def test_a_saved_one_leads_back_to_its_page(stand_in: StandIn) -> None:
     app = visit("style_depths", picture="coffee", style="tissue", balance="0.1", seed="3", **QUICK)
     found = recipe_of(app)
     png_drop.check_shown(found)
@@ -155,18 +157,18 @@ def test_a_saved_one_leads_back_to_its_page(studio: Studio) -> None:
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_a_page(
-    studio: Studio, asked: dict[str, str], words: str
+    stand_in: StandIn, asked: dict[str, str], words: str
 ) -> None:
     app = open_at("style_depths", **asked)
     assert [words in it.value.replace("\\", "") for it in app.warning] == [True]
     assert matrices(app) or grids(app)
 
 
-def test_a_cell_that_is_not_there_is_passed_over(studio: Studio) -> None:
+def test_a_cell_that_is_not_there_is_passed_over(stand_in: StandIn) -> None:
     assert not visit("style_depths", cell="matrix-99-1").get("page_link")
 
 
-def test_a_broken_picture_is_refused_in_one_sentence(studio: Studio) -> None:
+def test_a_broken_picture_is_refused_in_one_sentence(stand_in: StandIn) -> None:
     app = open_at("style_depths", view="together")
     app.file_uploader[0].upload("mine.png", b"no picture", "image/png")
     app.run()
@@ -175,20 +177,20 @@ def test_a_broken_picture_is_refused_in_one_sentence(studio: Studio) -> None:
     assert "picture" not in query(app)
 
 
-def measured(studio: Studio, layer: str) -> GramView:
-    found = studio.network.layer(layer)
+def measured(stand_in: StandIn, layer: str) -> GramView:
+    found = stand_in.network.layer(layer)
     return gram_view.read_view(
-        studio.network, found, image_picker.find_image("cat"), image_picker.find_image("dots")
+        stand_in.network, found, image_picker.find_image("cat"), image_picker.find_image("dots")
     )
 
 
-def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None:
-    found = measured(studio, "3")
+def test_who_fires_together_is_measured_in_both_pictures(stand_in: StandIn) -> None:
+    found = measured(stand_in, "3")
     for chosen, told in ((found.style, found.painted), (found.content, found.seen)):
         image = image_io.to_tensor(
-            image_io.resize_longer_side(chosen.picture, gram_view.LOOKED_PIXELS)
+            image_io.resize_longer_side(chosen.picture, gram_view.IMAGE_PIXELS)
         )
-        seen = studio.network.activations(image, ["3"])["3"][0].flatten(1).double()
+        seen = stand_in.network.activations(image, ["3"])["3"][0].flatten(1).double()
         gram = seen @ seen.T / seen.shape[1]
         size = gram.diagonal().sqrt()
         expected = gram / size[:, None] / size[None]
@@ -199,8 +201,8 @@ def test_who_fires_together_is_measured_in_both_pictures(studio: Studio) -> None
     assert sorted(found.order) == sorted(set(found.order))
 
 
-def test_pairs_that_differ_most_are_listed(studio: Studio) -> None:
-    found = measured(studio, "3")
+def test_pairs_that_differ_most_are_listed(stand_in: StandIn) -> None:
+    found = measured(stand_in, "3")
     more = found.painted.cosines - found.seen.cosines
     listed = list(gram_view.notable_pairs(found).values())
     best = max(more[one, other] for one in found.order for other in found.order)
@@ -209,15 +211,15 @@ def test_pairs_that_differ_most_are_listed(studio: Studio) -> None:
     assert float(more[listed[2][0]]) == pytest.approx(float(worst))
 
 
-def test_a_click_in_a_square_is_a_pair_of_neurons(studio: Studio) -> None:
-    found = measured(studio, "3")
+def test_a_click_in_a_square_is_a_pair_of_neurons(stand_in: StandIn) -> None:
+    found = measured(stand_in, "3")
     points = {"selection": {"points": [{"x": 2, "y": 0}]}}
     assert gram_view.picked_pair(found, points) == (found.order[0], found.order[2])
     assert gram_view.picked_pair(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
     assert gram_view.picked_pair(found, {}) is None
 
 
-def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -> None:
+def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(stand_in: StandIn) -> None:
     app = visit("style_depths", view="together", layer="3", pair="4,1")
     found = [it for label, it in grids(app).items() if label.startswith("neuron ")]
     tiles = [tile for it in found for tile in it]
@@ -226,14 +228,14 @@ def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(studio: Studio) -
     ]
     assert all(it["picture"] for it in tiles)
     assert "Neurons 4 and 1" in html(app)
-    drawn = [it for it in studio.rendered if isinstance(it, NeuronRecipe)]
+    drawn = [it for it in stand_in.rendered if isinstance(it, NeuronRecipe)]
     assert {4, 1} <= {unit for it in drawn for unit in it.units}
     assert len(app.get("plotly_chart")) == 2
 
 
-def test_where_a_neuron_fires_is_where_its_map_is_bright(studio: Studio) -> None:
+def test_where_a_neuron_fires_is_where_its_map_is_bright(stand_in: StandIn) -> None:
     chosen = image_picker.find_image("cat")
-    layer = studio.network.layer("3")
-    url = gram_view.activation_overlay(studio.network, chosen, layer.name, 2)
-    other = gram_view.activation_overlay(studio.network, chosen, layer.name, 3)
+    layer = stand_in.network.layer("3")
+    url = gram_page.activation_overlay(stand_in.network, chosen, layer.name, 2)
+    other = gram_page.activation_overlay(stand_in.network, chosen, layer.name, 3)
     assert url.startswith("data:image/webp") and url != other

@@ -1,4 +1,4 @@
-// The cards of the gallery. Every call brings the whole state; cards are patched in place, so that
+// The cards of the gallery. Every call brings the whole state; cards are changed in place, so that
 // pictures that stay are not loaded again.
 
 function element(kind, name, parent) {
@@ -65,7 +65,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = event.target.closest("button");
     if (!card || !button) return;
     const star = button.classList.contains("star");
-    // At once, rather than when the server has answered.
+    // Immediately, rather than after the answer of the server.
     if (star) shine(button, button.getAttribute("aria-pressed") !== "true", "it");
     setTriggerValue("act", `${star ? "star" : "open"} ${card.dataset.id}`);
   };

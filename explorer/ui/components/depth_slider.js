@@ -16,7 +16,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   box.dataset.selected = data.selected;
   shown.forEach((stop, at) => paint(row.children[at], stop.picture));
   box.style.setProperty("--count", shown.length);
-  box.style.setProperty("--rail", `linear-gradient(90deg, ${stops.map((it) => it.colour).join(", ")})`);
+  box.style.setProperty("--track", `linear-gradient(90deg, ${stops.map((it) => it.colour).join(", ")})`);
   const look = () => {
     const stop = stops[Number(slider.value)];
     slider.setAttribute("aria-valuetext", stop.words);

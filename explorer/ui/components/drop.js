@@ -1,4 +1,4 @@
-// Takes a picture that is dropped anywhere on the app, and sends the text inside it: its recipe.
+// Accepts a picture that is dropped anywhere on the app, and sends the recipe in its text chunks.
 
 const LARGEST = 64 * 2 ** 20;
 const LONGEST = 200_000;
@@ -55,7 +55,7 @@ async function decode(data) {
   return [keyword, decoder.decode(text)];
 }
 
-// A few bytes can unfold to very many, so no more are taken than are wanted.
+// A few bytes can decompress to very many, so reading stops at a limit.
 async function inflate(bytes) {
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   const pieces = [];
@@ -85,7 +85,7 @@ async function message(files) {
 }
 
 const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-// A page's own place for files keeps what is dropped there.
+// A file that is dropped on a page's own upload is left to it.
 const elsewhere = (event) =>
   event.composedPath().some((it) => it.dataset?.testid === "stFileUploaderDropzone");
 

@@ -1,4 +1,4 @@
-// The front of the house: neurons from shallow to deep, and a door to every room. Both are links,
+// The home page: neurons from shallow to deep, and a link to every page. Both are links,
 // so they can be opened in tabs of their own; a plain click stays in the app.
 
 function element(kind, name, parent, text) {
@@ -30,8 +30,8 @@ function column(state, parent) {
   element("span", "layer", made, state.name);
 }
 
-function door(state, parent) {
-  const made = link("door", state, parent);
+function page(state, parent) {
+  const made = link("page", state, parent);
   const frame = element("span", "cover", made);
   if (state.url) image(frame, state.url, "");
   element("b", "", made, state.title);
@@ -45,12 +45,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const digest = JSON.stringify(data);
   if (SHOWN.get(home) !== digest) {
     SHOWN.set(home, digest);
-    const exhibit = home.querySelector(".columns");
-    const doors = home.querySelector(".doors");
-    exhibit.replaceChildren();
-    doors.replaceChildren();
-    for (const each of data.columns) column(each, exhibit);
-    for (const each of data.doors) door(each, doors);
+    const columns = home.querySelector(".columns");
+    const pages = home.querySelector(".pages");
+    columns.replaceChildren();
+    pages.replaceChildren();
+    for (const each of data.columns) column(each, columns);
+    for (const each of data.pages) page(each, pages);
   }
   home.onclick = (event) => {
     const chosen = event.target.closest("a");

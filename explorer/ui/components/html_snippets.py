@@ -1,4 +1,4 @@
-"""The few pieces that several pages share: grids of pictures and of cards, headings, style.
+"""Short pieces of HTML that several pages share: headings, facts, large images, style sheets.
 
 Nothing here needs PyTorch, so that a page can show its frame while that is still being imported.
 """
@@ -15,20 +15,20 @@ from explorer.thumbnails import data_url
 from explorer.ui.components.mount import mount_component
 
 PAGE_ASSETS = Path(__file__).parent.parent / "page_assets"
-# The mark, alone for the browser tab and with the name for the page's head.
+# The logo without the name, for the browser tab, and with it, for the head of a page.
 MARK = PAGE_ASSETS / "mark.svg"
 LOGO = PAGE_ASSETS / "logo.svg"
 
 
 def drop_target(key: str) -> str | None:
-    """Take a picture that is dropped anywhere on the page.
+    """Show the invisible target that accepts an image dropped anywhere on the page.
 
     Args:
         key: the widget's key.
 
     Returns:
-        JSON of what was dropped just now: its ``name``, and the text chunks ``recipe`` and ``part``
-        inside it or the ``problem`` with it; None if nothing was.
+        JSON on the file that was dropped just now: its ``name``, and the text chunks ``recipe``
+        and ``part`` inside it or the ``problem`` with it; None if there was none.
     """
     html = (
         '<div class="drop" popover="manual"><b>Drop a picture made here</b>'
@@ -38,7 +38,7 @@ def drop_target(key: str) -> str | None:
 
 
 def start_at_top(key: str) -> None:
-    """Scroll to the top of the page when it is shown anew."""
+    """Show nothing, but scroll to the top of the page where the key is new."""
     with st.container(key=key):
         mount_component("scroll_top", "<span></span>", f"{key} mark", {}, "nothing", None)
 
@@ -51,41 +51,47 @@ def heading(title: str, text: str, colour: str) -> None:
     )
 
 
+def section(title: str, text: str = "") -> None:
+    """Show the title of a section, and a line beneath."""
+    line = f"<p>{escape(text, quote=False)}</p>" if text else ""
+    st.html(f'<div class="section"><h3>{escape(title, quote=False)}</h3>{line}</div>')
+
+
+def side_heading(text: str) -> None:
+    """Show the small heading of a column or a part of one."""
+    st.html(f'<h4 class="side">{escape(text, quote=False)}</h4>')
+
+
 def facts_html(words: str, rows: Mapping[str, str]) -> str:
-    """Write a sentence and a list of names and values as HTML, for ``st.html``."""
+    """Return a sentence and a list of names and values as HTML, for ``st.html``."""
     pairs = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     return f'<p class="fact-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
 
 
 def large_picture_html(url: str, alt: str, dead: bool = False) -> str:
-    """Write a picture that fills its column as HTML, for ``st.html``."""
+    """Return an image that fills its column as HTML, for ``st.html``."""
     kind = "large-picture dead" if dead else "large-picture"
     return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
 
 
 def large_preview_html(webp: bytes | None, alt: str) -> str:
-    """Write an unfinished picture that fills its column as HTML; its place while there is none."""
+    """Return an unfinished image that fills its column as HTML; a frame while there is none."""
     if webp is None:
         return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'
     return f'<img class="large-picture preview" src="{data_url(webp)}" alt="{escape(alt)}">'
 
 
-def page_style() -> None:
-    """Give a page the house style; the theme itself stands in ``.streamlit/config.toml``."""
-    page_css("page")
-
-
 def page_css(name: str) -> None:
-    """Add one of the style sheets of ``page_assets`` to the page."""
+    """Add a style sheet of ``page_assets``; the theme is in ``.streamlit/config.toml``."""
     st.html(PAGE_ASSETS / f"{name}.css")
 
 
 def skeleton(words: str, whole: bool = False) -> None:
-    """Show the shape of a grid before there are pictures.
+    """Show the outline of a grid before there are images.
 
     Args:
-        words: what is being waited for.
-        whole: leave room for a ladder at the left.
+        words: what the page waits for.
+        whole: whether to leave room for the list of layers at the left.
     """
     kind = "skeleton whole" if whole else "skeleton"
     cells = "<i></i>" * 64
@@ -93,7 +99,7 @@ def skeleton(words: str, whole: bool = False) -> None:
 
 
 def warm_up() -> None:
-    """Import PyTorch behind a skeleton: once in a server's life it takes some seconds."""
+    """Import PyTorch while a skeleton is shown; the first time it takes some seconds."""
     slot = st.empty()
     if "core.networks.registry" not in sys.modules:
         with slot:

@@ -1,9 +1,9 @@
-// A picture and what became of it, one over the other. Patched in place, so that the slider stays
-// where it is while the picture changes.
+// An original on top of its result. Changed in place, so that the slider keeps its position while
+// the result changes.
 
 const FIRST = 25;
-// Nearer to an edge than this, in percent, a word would cover what is left of its picture.
-const ROOM = 14;
+// Nearer to an edge than this, in percent, a label would cover the rest of its image.
+const MARGIN = 14;
 
 function show(image, url) {
   image.hidden = !url;
@@ -28,10 +28,10 @@ export default function ({ data, parentElement }) {
     const at = Number(slider.value);
     box.style.setProperty("--at", `${at}%`);
     slider.setAttribute("aria-valuetext", `${at} percent of the picture before`);
-    box.querySelector(".left").style.opacity = at < ROOM ? 0 : 1;
-    box.querySelector(".right").style.opacity = at > 100 - ROOM ? 0 : 1;
+    box.querySelector(".left").style.opacity = at < MARGIN ? 0 : 1;
+    box.querySelector(".right").style.opacity = at > 100 - MARGIN ? 0 : 1;
   };
-  // Before there is a dream, the picture is seen whole.
+  // Without a result the original is shown alone.
   for (const part of [".line", ".tag.left", ".tag.right", "input"]) {
     box.querySelector(part).hidden = !data.after;
   }

@@ -1,4 +1,4 @@
-"""One large picture: with a place to be chosen in it, or over what became of it."""
+"""Components of one large image: to choose a position in it, or to compare it with another."""
 
 from collections.abc import Callable
 
@@ -14,19 +14,19 @@ def point_picker(
     place: tuple[float, float] | None = None,
     field: tuple[float, float, float, float] | None = None,
 ) -> str | None:
-    """Show a picture in which a place can be chosen with a click.
+    """Show an image in which a position can be chosen with a click.
 
     Args:
         picture: a URL.
         size: its (height, width); only their proportion matters.
         key: the widget's key.
         label: what a screen reader says.
-        on_pick: called with what is returned, before the page runs again.
-        place: the (row, col) that is chosen, as shares of the height and width.
-        field: a box that is outlined: (top, left, bottom, right), as such shares.
+        on_pick: called with the returned value before the page runs again.
+        place: the chosen (row, col), as fractions of the height and width.
+        field: a box that is outlined: (top, left, bottom, right), as such fractions.
 
     Returns:
-        The row and the column of the place that was chosen just now, as shares, parted by a
+        The row and the column of the position that was chosen just now, as fractions, parted by a
         space; None if none was.
     """
     html = (
@@ -53,16 +53,16 @@ def image_compare(
     word: str = "dream",
     above: float = 24.75,
 ) -> None:
-    """Show a picture over what became of it; a slider uncovers one or the other.
+    """Show an original on top of its result; a slider uncovers one or the other.
 
     Args:
-        before, after: URLs; None while nothing has become of it, and it is seen alone.
+        before, after: URLs; without a result, None, the original is shown alone.
         size: the (height, width); only their proportion matters.
         key: the widget's key.
-        label: what a screen reader says of the later picture.
-        place: names what is looked at: under another name the slider begins anew.
-        word: stands on the later picture.
-        above: what stands above and beneath it, in rem, so that all of it is seen at once.
+        label: what a screen reader says of the result.
+        place: names both images: under another name the slider starts anew.
+        word: shown on the result.
+        above: height of what is above and beneath, in rem, so that the image fits into the window.
     """
     html = (
         '<div class="compare"><img class="after" alt="" draggable="false">'

@@ -1,18 +1,23 @@
-"""A network's layers as a visitor chooses among them: a ladder, or a slider with examples."""
+"""A network's layers as a visitor chooses among them: a list, or a slider with examples."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.networks.layers import Layer
+from explorer import thumbnails
+from explorer.charts import depth_colours
 from explorer.ui.components.mount import mount_component
+
+THUMBNAIL_PIXELS = 128
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer on the ladder.
+    """One row of the list of layers.
 
     Attributes:
-        name: of the layer, which a click returns.
-        count: how many neurons, and how far apart: ``96 neurons, step 4``.
+        name: name of the layer, which a click returns.
+        count: number of neurons and their spacing: ``96 neurons, step 4``.
         sees: its receptive field in words.
         colour: ``depth_colour(layer.depth)``.
         pictures: URLs of up to four sample neurons.
@@ -30,11 +35,11 @@ class SliderStop:
     """One layer on the slider of depths.
 
     Attributes:
-        name: of the layer.
+        name: name of the layer.
         words: what a screen reader says of it.
         colour: ``depth_colour(layer.depth)``.
-        example: whether there is room for an example of it.
-        picture: the example's URL, None while there is none.
+        example: whether an example is shown above it.
+        picture: URL of the example, None while there is none.
     """
 
     name: str
@@ -44,8 +49,26 @@ class SliderStop:
     picture: str | None = None
 
 
-def layer_ladder(
-    rungs: Sequence[LayerRow],
+def slider_stop(
+    layer: Layer, image: bytes | None, example: bool = True, pixels: int = THUMBNAIL_PIXELS
+) -> SliderStop:
+    """Describe a layer on a slider.
+
+    Args:
+        layer: the layer.
+        image: its example, encoded, if that is there.
+        example: whether an example is shown above it.
+        pixels: height and width of the example.
+    """
+    colour = depth_colours.depth_colour(layer.depth)
+    picture = None if image is None else thumbnails.thumbnail(image, pixels)
+    return SliderStop(
+        layer.name, f"{layer.name}, depth {layer.depth:.0%}", colour, example, picture
+    )
+
+
+def layer_list(
+    rows: Sequence[LayerRow],
     selected: str,
     key: str,
     label: str,
@@ -54,8 +77,8 @@ def layer_ladder(
     """Show the layers of a network from image to logits, each with a few of its neurons.
 
     Args:
-        rungs: the layers, from the image.
-        selected: name of the layer that is looked at.
+        rows: the layers, from the image.
+        selected: name of the selected layer.
         key: the widget's key.
         label: the network's name.
         on_pick: called with the name of a clicked layer before the page runs again.
@@ -64,12 +87,12 @@ def layer_ladder(
         The name of the layer that was clicked just now, or None.
     """
     html = (
-        '<nav class="ladder" aria-label="Layers">'
+        '<nav class="layer-list" aria-label="Layers">'
         '<span class="end">the picture goes in</span>'
         '<span class="end bottom">the answer comes out</span></nav>'
     )
-    data = {"set": label, "selected": selected, "rungs": [vars(rung) for rung in rungs]}
-    return mount_component("layer_ladder", html, key, data, "pick", on_pick)
+    data = {"set": label, "selected": selected, "rows": [vars(row) for row in rows]}
+    return mount_component("layer_list", html, key, data, "pick", on_pick)
 
 
 def depth_slider(
@@ -79,7 +102,7 @@ def depth_slider(
 
     Args:
         stops: the layers, from the image.
-        selected: which of them is chosen.
+        selected: index of the chosen layer.
         key: the widget's key.
         label: the network's name.
         on_pick: called with the name of the layer that was chosen before the page runs again.

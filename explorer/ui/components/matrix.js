@@ -1,5 +1,5 @@
-// Pictures in rows and columns, each with a head. Patched in place: pictures that stay are not
-// loaded again, and nothing jumps when one more is there.
+// Images in rows and columns, each with a head. Changed in place: images that stay are not loaded
+// again, and nothing moves when one more is there.
 
 function head(state, kind) {
   const element = document.createElement("div");

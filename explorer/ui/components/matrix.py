@@ -1,4 +1,4 @@
-"""Pictures in rows and columns, each with a head: what differs from picture to picture."""
+"""A component of images in rows and columns, each with a head."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ from explorer.ui.components.mount import mount_component
 
 @dataclass(frozen=True)
 class MatrixHead:
-    """What all pictures of a row or of a column have in common.
+    """The head of a row or a column.
 
     Attributes:
-        name: of it, such as a layer's.
-        words: a few more, beneath.
-        colour: of it, such as ``widgets.depth_colour(layer.depth)``.
+        name: such as a layer's name.
+        words: a few words beneath.
+        colour: such as ``depth_colours.depth_colour(layer.depth)``.
     """
 
     name: str
@@ -23,14 +23,14 @@ class MatrixHead:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One picture.
+    """One image.
 
     Attributes:
-        id: what a click returns.
+        id: returned by a click.
         label: what a screen reader says.
         picture: a URL; None while there is none.
-        preview: whether the picture is unfinished; it cannot be opened then.
-        chosen: whether it is the one that is looked at.
+        preview: whether the image is unfinished; it cannot be opened then.
+        chosen: whether it is the selected one.
     """
 
     id: str
@@ -49,19 +49,19 @@ def image_matrix(
     corner: str,
     on_open: Callable[[str], None],
 ) -> str | None:
-    """Show pictures in rows and columns that open with a click.
+    """Show images in rows and columns that open with a click.
 
     Args:
         columns: heads of the columns.
-        rows: heads of the rows, and their pictures, one for each column; a single row has no head.
-        size: the pictures' (height, width); only their proportion matters.
+        rows: heads of the rows, and their images, one for each column; a single row has no head.
+        size: the images' (height, width); only their proportion matters.
         key: the widget's key.
-        label: names the set of pictures.
-        corner: says what rows and columns are.
-        on_open: called with the id of a clicked picture before the page runs again.
+        label: names the set of images.
+        corner: describes the rows and columns.
+        on_open: called with the id of a clicked image before the page runs again.
 
     Returns:
-        The id of the picture that was clicked just now, or None.
+        The id of the image that was clicked just now, or None.
     """
     data = {
         "set": label,

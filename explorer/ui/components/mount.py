@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-# What components have in common; it comes before their own.
+# Files that some components share; they are put before the component's own.
 COMMON = {
     "depth_slider": "slider_common",
     "style_sliders": "slider_common",
@@ -28,15 +28,15 @@ def mount_component(
     """Show one of the components of this folder.
 
     Args:
-        name: of its files.
-        html: what it begins with.
+        name: name of its files.
+        html: its HTML, before its JavaScript changes it.
         key: the widget's key.
-        data: what it shows.
-        event: the trigger that it sets.
-        callback: called with what the event brought before the page runs again.
+        data: passed to its JavaScript.
+        event: the name of the trigger that its JavaScript sets.
+        callback: called with the trigger's value before the page runs again.
 
     Returns:
-        What the event brought just now, or None.
+        The value of the trigger that was set just now, or None.
     """
 
     def clicked() -> None:
@@ -50,13 +50,13 @@ def mount_component(
 
 
 def _component(name: str, html: str) -> Any:
-    # Registering an equal component again does nothing; it must be known to the server that runs.
+    # Registering an equal component again does nothing; every server process has to do it.
     css, js = (_source(name, ending) for ending in ("css", "js"))
     return st.components.v2.component(f"explorer_{name}", html=html, css=css, js=js)
 
 
 @functools.cache
 def _source(name: str, ending: str) -> str:
-    """Read a component's file, after the one that it shares with others, if there is one."""
+    """Return a component's file, after the one that it shares with others, if there is one."""
     files = (FOLDER / f"{it}.{ending}" for it in (COMMON.get(name, name), name))
     return "\n".join(it.read_text("utf-8") for it in dict.fromkeys(files) if it.exists())

@@ -1,6 +1,6 @@
-// A picture in which a place can be chosen: with a click, or with the arrow keys and Enter.
+// An image in which a position can be chosen: with a click, or with the arrow keys and Enter.
 
-// How far one press of an arrow key goes, as a share of the picture.
+// The step of an arrow key, as a fraction of the image.
 const STEP = 0.05;
 
 const within = (share) => Math.min(Math.max(share, 0), 0.9999);

@@ -1,8 +1,8 @@
-// Two sliders over the layers of a network: the depths that speak for style, and the one that
-// speaks for content. Above them stands what each depth looks for.
+// Two sliders over the layers of a network: the style layers, and the content layer. Above them are
+// example units of the layers.
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const box = parentElement.querySelector(".voices");
+  const box = parentElement.querySelector(".style-sliders");
   const row = box.querySelector(".examples");
   const { stops } = data;
   const places = stops.map((_, at) => at).filter((at) => stops[at].example);
@@ -23,7 +23,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   places.forEach((at, place) => paint(row.children[place], stops[at].picture));
   box.style.setProperty("--count", places.length);
-  box.style.setProperty("--rail", `linear-gradient(90deg, ${stops.map((it) => it.colour).join(", ")})`);
+  box.style.setProperty("--track", `linear-gradient(90deg, ${stops.map((it) => it.colour).join(", ")})`);
 
   const look = () => {
     const [from, to, at] = [first, last, only].map((slider) => Number(slider.value));
@@ -32,14 +32,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
       slider.setAttribute("aria-valuetext", stop.words);
       slider.style.setProperty("--colour", stop.colour);
     }
-    // Where both ends meet at the deep end, the first lies on top, as only it can move.
+    // Where both thumbs are at the deep end, the first is on top, as only it can move.
     first.style.zIndex = from === to && from === stops.length - 1 ? 2 : 1;
     const most = Math.max(stops.length - 1, 1);
     box.style.setProperty("--from", from / most);
     box.style.setProperty("--to", to / most);
     const names = [...new Set([stops[from].name, stops[to].name])];
-    box.querySelector(".style .said").textContent = names.join(" to ");
-    box.querySelector(".content .said").textContent = stops[at].name;
+    box.querySelector(".style .layer-names").textContent = names.join(" to ");
+    box.querySelector(".content .layer-names").textContent = stops[at].name;
     places.forEach((place, it) => {
       row.children[it].classList.toggle("styles", from <= place && place <= to);
       row.children[it].classList.toggle("contents", place === at);

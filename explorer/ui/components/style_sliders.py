@@ -1,4 +1,4 @@
-"""The sliders that choose style layers, the content layer and the balance."""
+"""The component with two sliders that choose the style layers and the content layer."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,29 +14,29 @@ def style_sliders(
     label: str,
     on_pick: Callable[[str], None],
 ) -> str | None:
-    """Show two sliders over the layers of a network: which speak for style, which for content.
+    """Show two sliders over the layers of a network: of the style layers, and of the content layer.
 
     Args:
         stops: the layers, from the image.
-        content: which of them speaks for content.
-        style: the first and the last that speak for style.
+        content: index of the content layer.
+        style: indices of the first and the last style layer.
         key: the widget's key.
         label: the network's name.
-        on_pick: called with what is returned, before the page runs again.
+        on_pick: called with the returned value before the page runs again.
 
     Returns:
-        What was chosen just now: ``content`` and the name of a layer, or ``style`` and the names of
+        The choice made just now: ``content`` and the name of a layer, or ``style`` and the names of
         two, parted by spaces; or None.
     """
     ranges = {"style": ("first", "last"), "content": ("only",)}
     rows = "".join(
-        f'<div class="voice {voice}"><b>{voice}</b><span class="said"></span><div class="track">'
-        '<span class="band"></span>'
+        f'<div class="layers {part}"><b>{part}</b><span class="layer-names"></span>'
+        '<div class="track"><span class="band"></span>'
         + "".join(f'<input type="range" min="0" step="1" class="{end}">' for end in ends)
         + "</div></div>"
-        for voice, ends in ranges.items()
+        for part, ends in ranges.items()
     )
-    html = f'<div class="voices"><div class="examples" aria-hidden="true"></div>{rows}</div>'
+    html = f'<div class="style-sliders"><div class="examples" aria-hidden="true"></div>{rows}</div>'
     data = {
         "set": label,
         "content": content,

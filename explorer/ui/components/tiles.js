@@ -75,7 +75,7 @@ function move(grid, event) {
   }
 }
 
-// Where a line of tiles scrolls sideways, the one that is chosen may stand beyond its edge.
+// In a row of tiles that scrolls sideways, the chosen one may be outside the visible part.
 function uncover(grid) {
   const tile = grid.querySelector(".tile.open");
   let line = tile?.getRootNode().host;
@@ -112,7 +112,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     grid.replaceChildren();
     grid.dataset.set = data.set;
     WIDTHS.unobserve(grid);
-    WIDTHS.observe(grid); // now, and whenever there is more or less room
+    WIDTHS.observe(grid); // now, and whenever the width changes
   }
   while (grid.children.length > data.tiles.length) grid.lastElementChild.remove();
   data.tiles.forEach((state, place) => {

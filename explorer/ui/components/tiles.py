@@ -1,4 +1,4 @@
-"""Grids of pictures and of cards that open with a click."""
+"""Components: grids of small pictures and of cards that open with a click."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,14 +11,14 @@ class PictureTile:
     """One picture of a grid.
 
     Attributes:
-        id: what a click returns.
+        id: returned by a click.
         label: what a screen reader says.
         picture: a URL, mostly ``thumbnail(...)``; None where there is none yet.
-        title, note: shown on the picture's edge while it is looked at, at the left and right.
+        title, note: shown on the picture's edge while the pointer is on it, at the left and right.
         caption: always shown beneath; may be empty.
         preview: whether the picture is unfinished; it cannot be opened then.
-        dead: whether the neuron is dead.
-        chosen: whether it is the one that is looked at.
+        dead: whether the unit is dead.
+        chosen: whether it is the selected one.
         beside: a URL of a second picture, in a grid of pairs; None where there is none yet.
     """
 
@@ -39,11 +39,11 @@ class Card:
     """One entry of the gallery.
 
     Attributes:
-        id: what a click tells.
-        name: what it is.
-        note: a few words on it, beneath the name.
+        id: returned by a click.
+        name: its title.
+        note: a few words beneath the title.
         pictures: its cover: URLs, each with ``""``, ``"dead"`` or ``"preview"``.
-        starred, chosen: what was done to it.
+        starred, chosen: whether it is starred or chosen.
     """
 
     id: str
@@ -65,13 +65,13 @@ def tile_grid(
     """Show a grid of square pictures that open with a click.
 
     Args:
-        tiles: what to show; the grid patches itself when they change under the same label.
+        tiles: what to show; under the same label the grid is changed in place.
         key: the widget's key.
         label: names the set of pictures, such as ``sketchnet relu3b, page 1``.
         on_open: called with the id of a clicked tile before the page runs again.
-        columns: how many stand in a row where there is room, of tiles that fill one row; 0 for
-            a grid of many rows.
-        pairs: whether a second picture stands beside each.
+        columns: number of tiles in a row on a wide page, of tiles that fill one row; 0 for a grid
+            of many rows.
+        pairs: whether a second picture is beside each.
 
     Returns:
         The id of the tile that was clicked just now, or None.
@@ -95,7 +95,7 @@ def card_grid(
             the page runs again.
 
     Returns:
-        What was done just now, as ``on_act`` gets it, or None.
+        The action taken just now, as ``on_act`` gets it, or None.
     """
     shown = [
         {**asdict(card), "pictures": [{"url": url, "kind": kind} for url, kind in card.pictures]}

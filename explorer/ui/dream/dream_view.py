@@ -1,4 +1,4 @@
-"""What the Dream page shows: a dream as the URL describes it, and what each depth paints."""
+"""The dream that the URL of the Dream page describes, and small examples of every depth."""
 
 import functools
 from dataclasses import dataclass
@@ -8,26 +8,19 @@ from PIL import Image
 
 from core.datasets import samples
 from core.dreams import render_dreams
-from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.depth_sampling import evenly_spaced
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
-from explorer import thumbnails
-from explorer.charts import depth_colours
-from explorer.jobs.job import Job
-from explorer.ui import image_picker, job_status, server_state, url_codecs, urls
-from explorer.ui.components import layer_pickers
+from explorer.ui import image_picker, server_state, url_codecs
+from explorer.ui.components.layer_pickers import SliderStop, slider_stop
 from explorer.ui.image_picker import PickedImage
 
-# The picture that is dreamt where a link names none.
+# The default image.
 SAMPLE = "astronaut"
-# The examples: small dreams of this sample, at as many depths as fit above the slider.
+# The examples above the slider: small dreams of this sample, their longer side, and their number.
 EXAMPLE, EXAMPLE_PIXELS, EXAMPLES_AT_MOST = "cat", 144, 12
-THUMBNAIL_PIXELS = 128
-# The picture takes most of a wide page; larger ones are saved whole.
-LARGE_PIXELS = 1024
 
 
 @dataclass(frozen=True)
@@ -35,9 +28,9 @@ class DreamView:
     """A dream that the page shows.
 
     Attributes:
-        layer: which dreams.
-        picture: what it begins with.
-        recipe: how it is made.
+        layer: the layer whose activation is maximised.
+        picture: the image that it starts from.
+        recipe: renders it.
         asked: whether the visitor chose anything of it.
     """
 
@@ -63,26 +56,10 @@ def read_view(network: Network, picture: PickedImage, guide: PickedImage | None)
     return DreamView(network.layer(recipe.layer), picture, recipe, asked)
 
 
-def request_dream(dream: DreamView) -> Job | str | None:
-    """Ask for a dream that is not there, and give up the one that was looked at before."""
-    return job_status.request_exclusive(dream.recipe, "dreaming", dream.asked)
-
-
-def deeper(key: str) -> None:
-    """Let a dream be the picture that the next one begins with."""
-    stored = server_state.store().picture(key, 0)
-    if stored is not None:
-        urls.update_query(picture=image_picker.accept_upload(stored.image).name)
-
-
 def example(network: Network, layer: Layer) -> DreamRecipe:
-    """Write the recipe of the small dream that shows what a layer paints."""
-    return render_dreams.plan(network, [layer.name], _example_picture(), size=EXAMPLE_PIXELS)
-
-
-def _example_picture() -> str:
-    """Keep the picture of the examples in the store, and give its fingerprint."""
-    return image_picker.store_input(PickedImage(EXAMPLE, EXAMPLE, _small()))
+    """Return the recipe of the small dream that shows what a layer paints."""
+    image = image_picker.store_input(PickedImage(EXAMPLE, EXAMPLE, _small()))
+    return render_dreams.plan(network, [layer.name], image, size=EXAMPLE_PIXELS)
 
 
 @functools.cache
@@ -90,49 +67,19 @@ def _small() -> Image.Image:
     return image_io.resize_longer_side(samples.picture(EXAMPLE), 2 * EXAMPLE_PIXELS)
 
 
-def examples(network: Network) -> list[Layer]:
-    """Choose the layers of which there is room for an example."""
+def example_layers(network: Network) -> list[Layer]:
+    """Return the layers of which an example is shown."""
     return evenly_spaced(network.shown, EXAMPLES_AT_MOST)
 
 
-def depth_stops(network: Network) -> list[layer_pickers.SliderStop]:
+def depth_stops(network: Network) -> list[SliderStop]:
     """Describe every layer for the slider, with the examples that are there."""
-    shown = {it.name for it in examples(network)}
-    found = []
+    with_example = {it.name for it in example_layers(network)}
+    stops = []
     for layer in network.shown:
-        picture = None
-        if layer.name in shown:
+        stored = None
+        if layer.name in with_example:
             stored = server_state.store().picture(example(network, layer).key, 0)
-            if stored is not None:
-                picture = thumbnails.thumbnail(stored.image, THUMBNAIL_PIXELS)
-        words = f"{layer.name}, depth {layer.depth:.0%}"
-        colour = depth_colours.depth_colour(layer.depth)
-        found.append(
-            layer_pickers.SliderStop(layer.name, words, colour, layer.name in shown, picture)
-        )
-    return found
-
-
-def before_url(dream: DreamView) -> str:
-    """Give the picture that a dream begins with as a URL, as large as it is shown."""
-    return original_url(dream.recipe.image, dream.recipe.size)
-
-
-def original_url(fingerprint: str, pixels: int) -> str:
-    """Give a picture that is kept as a URL, its longer side of so many pixels as far as shown."""
-    return _before(fingerprint, min(pixels, LARGE_PIXELS))
-
-
-@functools.lru_cache(maxsize=64)
-def _before(fingerprint: str, pixels: int) -> str:
-    stored = server_state.store().input(fingerprint)
-    if stored is None:
-        raise ExplorerError(f"the picture {fingerprint} is not here any more")
-    return picture_url(stored, pixels)
-
-
-def picture_url(image: bytes, pixels: int = LARGE_PIXELS) -> str:
-    """Give an encoded picture as a URL, its longer side of so many pixels at most."""
-    picture = image_io.open_picture(image)
-    scale = min(1.0, pixels / max(picture.size))
-    return thumbnails.thumbnail(image, max(1, round(min(picture.size) * scale)))
+        image = None if stored is None else stored.image
+        stops.append(slider_stop(layer, image, layer.name in with_example))
+    return stops

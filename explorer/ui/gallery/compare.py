@@ -1,4 +1,4 @@
-"""Entries of the gallery side by side: like pictures at like places, and what differs marked."""
+"""Entries of the gallery side by side, with the same parts of each, and their settings compared."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.gallery import queries
@@ -18,18 +19,33 @@ from explorer.ui.components import html_snippets
 from explorer.ui.gallery import captions, entry
 
 LARGE_PIXELS = 768
-# So many pictures of each entry are compared, four in a row.
+# Number of pictures of each entry, four in a row.
 COMPARED = 16
+# Numbers of entries that can be compared.
+COMPARABLE = range(2, 5)
+
+
+def read_entries(found: Gallery, text: str) -> list[Job]:
+    """Return the entries that a link compares, given their keys parted by commas.
+
+    Raises:
+        ExplorerError: one does not exist, or their number is none of ``COMPARABLE``.
+    """
+    keys = text.split(",")[: COMPARABLE.stop]
+    jobs = list({job.key: job for job in map(found.find, keys)}.values())
+    if len(jobs) not in COMPARABLE:
+        raise ExplorerError("two, three or four entries can be compared")
+    return jobs
 
 
 def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
-    """Show entries side by side, with what they were made with; what differs stands out."""
+    """Show entries side by side with their settings; those that differ are marked."""
     entry.back_button()
     tables = [captions.setting_rows(job) for job in jobs]
     names = list(dict.fromkeys(name for table in tables for name in table))
     differing = {name for name in names if len({table.get(name) for table in tables}) > 1}
     for column, job, places, table in zip(
-        st.columns(len(jobs), gap="medium"), jobs, _alike(found, jobs), tables, strict=True
+        st.columns(len(jobs), gap="medium"), jobs, _same_parts(found, jobs), tables, strict=True
     ):
         with column:
             html_snippets.heading(
@@ -46,8 +62,8 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
             )
 
 
-def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
-    """Choose pictures of each entry: those of the same parts, if the entries have any in common."""
+def _same_parts(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
+    """Return pictures of each entry: those of the same parts, if the entries share any."""
     every = [found.picture_refs(job) for job in jobs]
     common = set.intersection(*({it.number for it in places} for places in every))
     return [
@@ -56,7 +72,7 @@ def _alike(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
 
 
 def _mosaic(pictures: Sequence[GalleryPicture], name: str) -> str:
-    """Write a square of pictures as HTML; each says on hovering which it is."""
+    """Return a square of pictures as HTML; the tooltip of each has its number."""
     across = math.ceil(math.sqrt(max(1, len(pictures))))
     images = (
         f'<img class="{"dead" if it.dead else ""}" title="{it.ref.number}" '

@@ -1,4 +1,4 @@
-"""One entry of the gallery: all its pictures, what is known of it, and what can be done with it."""
+"""One entry of the gallery: all its pictures, its settings, and what can be done with it."""
 
 import json
 import math
@@ -14,22 +14,23 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
-from explorer.text import formatting
 from explorer.ui import job_status, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
+from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.url_controls import pager
 
-# So many stand on one sheet, as in the Layers page's grid.
+# Number of pictures on a sheet, as on the Layers page.
 SHEET = 64
 TILE_PIXELS = 192
-# Up to so many stand four in a row, rather than eight.
+# Up to this number of pictures, four are in a row rather than eight.
 FEW = 16
 LARGE_PIXELS = 768
-# The fact of a style that is a table of its own, in JSON.
-COSTS = "losses"
-# How the way to the page that shows something is written.
-PAGES = {
+# The fact of a style transfer that is a table of losses, in JSON.
+LOSSES = "losses"
+# Label and icon of the link to each page.
+LINKS = {
     urls.LAYERS: ("Open in Layers", ":material/layers:"),
     urls.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
     urls.DREAM: ("Open in Dream", ":material/bedtime:"),
@@ -39,7 +40,7 @@ PAGES = {
 
 
 def show_entry(found: Gallery, job: Job) -> None:
-    """Show one entry: every picture, what is known of it, and what can be done with it."""
+    """Show one entry: every picture, its settings, and what can be done with it."""
     back_button()
     places = found.picture_refs(job)
     left, right = st.columns([5, 3], gap="large")
@@ -50,9 +51,9 @@ def show_entry(found: Gallery, job: Job) -> None:
         st.html(html_snippets.facts_html("", captions.setting_rows(job)))
         _change(found, job)
     with left:
-        room = st.container(key="few pictures" if len(places) <= FEW else "many pictures")
+        pictures = st.container(key="few pictures" if len(places) <= FEW else "many pictures")
         sheet = show_pager("sheet", len(places), SHEET)
-        with room:
+        with pictures:
             _pictures(found, job, sheet)
     part = st.query_params.get("picture")
     if part is not None and len(places) > 1:
@@ -67,7 +68,7 @@ def show_entry(found: Gallery, job: Job) -> None:
 
 
 def back_button() -> None:
-    """Begin at the top, with the way back to all entries."""
+    """Scroll to the top, and show a button back to all entries."""
     html_snippets.start_at_top("top")
     st.button(
         "Gallery",
@@ -79,44 +80,36 @@ def back_button() -> None:
 
 
 def show_pager(name: str, count: int, per_page: int) -> int:
-    """Show where in many things the page is, with a step back and one on.
+    """Show buttons to the previous and the next page of a list, and return the page in the URL.
 
     Args:
-        name: of the page in the URL's query.
-        count: how many things there are.
-        per_page: how many stand on a page.
+        name: name of the page in the URL's query.
+        count: number of things in the list.
+        per_page: number of things on a page.
 
     Returns:
         The page, counted from 1.
     """
     last = max(1, math.ceil(count / per_page))
-    try:
+    page, problems = 1, list[str]()
+    with collect(problems):
         page = urls.number(name, (1, last)) or 1
-    except ExplorerError as error:
-        st.warning(f"This link does not fit: {formatting.escape_markdown(str(error))}")
-        page = 1
-    if last == 1:
-        return page
-    steps = ("Previous", page - 1, page == 1), ("Next", page + 1, page == last)
-    with st.container(key=f"{name} pager", horizontal=True, vertical_alignment="center"):
-        for label, to, stuck in steps:
-            go = partial(urls.update_query, **{name: to})
-            st.button(label, disabled=stuck, key=f"{name} {label}", on_click=go)
-        st.markdown(f"{(page - 1) * per_page + 1} to {min(page * per_page, count)} of {count}")
+    show_problems(problems)
+    if last > 1:
+        text = f"{(page - 1) * per_page + 1} to {min(page * per_page, count)} of {count}"
+        pager(f"{name} ", page, last, text, lambda to: urls.update_query(**{name: to}))
     return page
 
 
 def _pictures(found: Gallery, job: Job, sheet: int) -> None:
-    """Show a sheet of an entry's pictures, and follow it while it is being made."""
-    jobs, stopped = server_state.jobs(), job.state != "done"
+    """Show a sheet of an entry's pictures, and follow its job."""
+    stopped = job.state != "done"
 
-    def body() -> None:
-        now = jobs.get(job.key) or job
-        if now.open:
-            jobs.watch(now.key, server_state.visitor())
+    def show(now: Sequence[Job | str | None]) -> None:
+        (job,) = (it for it in now if isinstance(it, Job))
         if stopped:
-            job_status.show_progress(now, lambda fraction: f"{fraction:.0%}", "entry")
-        places = found.picture_refs(now)
+            job_status.show_progress(job, "{:.0%}".format, "entry")
+        places = found.picture_refs(job)
         shown = found.read_pictures(places[(sheet - 1) * SHEET : sheet * SHEET])
         if len(places) == 1 and shown:
             _one(job, shown[0])
@@ -125,10 +118,8 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
             label = f"Pictures of {queries.entry_title(job)}, sheet {sheet}"
             if tile_grid(tiles, "tiles", label, lambda it: urls.update_query(picture=it)):
                 st.rerun()
-        if now.state != job.state and now.open != job.open:
-            st.rerun()
 
-    st.fragment(body, run_every=job_status.poll_interval(job))()
+    job_status.follow([job], show, job_status.poll_interval(job))
 
 
 def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
@@ -187,12 +178,12 @@ def _one(job: Job, shown: GalleryPicture) -> None:
 
 
 def facts_caption(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
-    """Write what was measured of a picture; of style's costs, what each fell from and to."""
-    rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != COSTS}
-    costs = json.loads(str(facts.get(COSTS, "{}")))
+    """Return what was measured of a picture; of each style loss its first and last value."""
+    rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != LOSSES}
+    losses = json.loads(str(facts.get(LOSSES, "{}")))
     rows |= {
         name: f"{it['start']:.3g} \N{RIGHTWARDS ARROW} {it['end']:.3g}"
-        for name, it in costs.items()
+        for name, it in losses.items()
     }
     return {name.capitalize(): it for name, it in rows.items()}
 
@@ -204,17 +195,17 @@ def _fact(value: float | bool | str) -> str:
 
 
 def _link(job: Job, part: int | None) -> None:
-    """Offer the page that made something, if there is one that reads its recipe."""
+    """Show a link to the page that shows a recipe, if there is one."""
     try:
         page, query = url_codecs.link_to(job.recipe, part)
     except ExplorerError:
         return
-    label, icon = PAGES[page]
+    label, icon = LINKS[page]
     st.page_link(page, label=label, icon=icon, query_params=query)
 
 
 def _change(found: Gallery, job: Job) -> None:
-    """Offer to rename, star, save and delete an entry."""
+    """Show controls to rename, star, save and delete an entry."""
 
     def rename() -> None:
         found.rename(job.key, st.session_state[key])
@@ -247,7 +238,7 @@ def _change(found: Gallery, job: Job) -> None:
 
 
 def download_button(found: Gallery, jobs: Sequence[Job], label: str) -> None:
-    """Offer a zip of some entries, made when it is asked for."""
+    """Offer a zip of some entries, written when the button is clicked."""
     problem = None if jobs else "There is nothing to save."
     try:
         zip_export.check_size(found, jobs)
@@ -270,11 +261,12 @@ def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
     try:
         return zip_export.write_zip(found, jobs)
     finally:
-        found.jobs.store.close()  # It is made in a thread of its own.
+        # Streamlit calls this in a thread of its own, which has its own connection.
+        found.jobs.store.close()
 
 
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
-    """Put entries into the bin, and remember which, so that it can be undone."""
+    """Move entries into the bin, and store which in the session, so that it can be undone."""
     gone = found.delete(keys, server_state.visitor())
     if gone:
         st.session_state["deleted"] = gone

@@ -13,12 +13,12 @@ from explorer.ui import server_state
 from explorer.ui.components.mount import mount_component
 from explorer.ui.page_list import PAGES
 
-# The network that ships; its own name, as the package that has it needs PyTorch.
+# The name of the network that ships; repeated here, as the package that defines it needs PyTorch.
 SKETCHNET = "sketchnet"
 FEATURED_PIXELS = 160
 PREVIEWS = Path(__file__).parent / "previews"
 
-# Of each layer of SketchNet some neurons that show well what it is about, by eye.
+# Units of each layer of SketchNet that show well what the layer responds to, chosen by eye.
 FEATURED_UNITS: dict[str, tuple[int, ...]] = {
     "relu1a": (14, 13, 5),
     "relu1b": (2, 7, 16),
@@ -36,37 +36,37 @@ FEATURED_UNITS: dict[str, tuple[int, ...]] = {
 
 @functools.cache
 def preview_url(name: str) -> str:
-    """Give a room's picture as a URL; "" where it has not been made."""
+    """Return a page's picture as a URL; "" where it has not been rendered."""
     file = PREVIEWS / f"{name}.webp"
     return thumbnails.data_url(file.read_bytes()) if file.is_file() else ""
 
 
 def show_front(key: str) -> str | None:
-    """Show neurons from shallow to deep, and a door to every room.
+    """Show neurons from shallow to deep, and a link to every page.
 
     Args:
         key: the widget's key.
 
     Returns:
-        ``room`` and its name, or ``neuron`` with its layer and number, parted by spaces, where a
+        ``page`` and its name, or ``neuron`` with its layer and number, parted by spaces, where a
         link was clicked just now; else None.
     """
     html = (
         '<div class="home"><div class="columns" role="group" aria-label="Neurons of SketchNet">'
         '</div><p class="ends"><span>shallow: edges and colours</span><span>deep: whole things'
-        '</span></p><nav class="doors" aria-label="Rooms"></nav></div>'
+        '</span></p><nav class="pages" aria-label="Pages"></nav></div>'
     )
-    doors = [
+    pages = [
         {
-            "id": f"room {it.name}",
-            "href": it.path,
+            "id": f"page {it.name}",
+            "href": it.name,
             "title": it.title,
             "line": it.line,
             "url": preview_url(it.name),
         }
         for it in PAGES
     ]
-    data = {"columns": [_column(layer) for layer in FEATURED_UNITS], "doors": doors}
+    data = {"columns": [_column(layer) for layer in FEATURED_UNITS], "pages": pages}
     return mount_component("front_page", html, key, data, "go", None)
 
 
@@ -87,7 +87,7 @@ def _column(layer: str) -> dict[str, Any]:
 
 
 def loaded_html() -> str:
-    """Write what is loaded as HTML, for ``st.html``.
+    """Return what is loaded as HTML, for ``st.html``.
 
     Raises:
         ExplorerError: SketchNet cannot be opened.

@@ -1,4 +1,4 @@
-"""A network's neurons: the ladder of its layers, and a grid of the neurons of one layer."""
+"""A network's units: the list of its layers, and a grid of the units of one layer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,28 +15,31 @@ from explorer.ui import server_state, urls
 from explorer.ui.components import layer_pickers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
-# Large enough for the widest tile on a common screen, and for a ladder's sample on a sharp one.
+# Large enough for the widest tile on a common screen, and for a sample in the list of layers on one
+# of high resolution.
 TILE_PIXELS = 128
 SAMPLE_PIXELS = 64
 SAMPLES = 4
 
 
-def show_ladder(network: Network, selected: Layer, on_pick: Callable[[str], None]) -> str | None:
+def show_layer_list(
+    network: Network, selected: Layer, on_pick: Callable[[str], None]
+) -> str | None:
     """Show the network's layers, with samples of those that have been drawn.
 
     Args:
         network: whose layers.
-        selected: the layer that is looked at.
+        selected: the selected layer.
         on_pick: called with the name of a clicked layer before the page runs again.
 
     Returns:
         The name of the layer that was clicked just now, or None.
     """
-    rungs = [_ladder_row(network, layer) for layer in network.shown]
-    return layer_pickers.layer_ladder(rungs, selected.name, "ladder", network.name, on_pick)
+    rows = [_layer_row(network, layer) for layer in network.shown]
+    return layer_pickers.layer_list(rows, selected.name, "layer list", network.name, on_pick)
 
 
-def _ladder_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
+def _layer_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
     found = server_state.store().samples(sample_recipe(network, layer).key, SAMPLES)
     return layer_pickers.LayerRow(
         name=layer.name,
@@ -45,6 +48,18 @@ def _ladder_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
         colour=depth_colours.depth_colour(layer.depth),
         pictures=tuple(thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
     )
+
+
+def neuron_title(unit: int, name: str) -> str:
+    """Return how a page names a unit: its number, and its label where it has one."""
+    return f"neuron {unit}, {name}" if name else f"neuron {unit}"
+
+
+def open_clicked(network: Network, clicked: str | None) -> None:
+    """Go to the unit whose tile, "LAYER UNIT", was clicked just now, if any was."""
+    if clicked is not None:
+        layer, unit = clicked.rsplit(" ", 1)
+        urls.open_neuron(network.name, layer, int(unit))
 
 
 def show_tiles(
@@ -56,14 +71,14 @@ def show_tiles(
     show: str = "",
     crops: Mapping[int, str] | None = None,
 ) -> str | None:
-    """Show a page of neurons; those not begun yet shimmer.
+    """Show a page of units; the frames of those not begun yet are animated.
 
     Args:
-        network, layer, page: which neurons.
-        found: those that are in the store, by unit.
+        network, layer, page: which units.
+        found: pictures from the store, by unit.
         previews: unfinished pictures, by unit.
-        show: what of each, one of ``links.SHOWN``; "" for what it wants to see.
-        crops: URLs of what excites each most, by unit.
+        show: what of each unit, one of ``urls.SHOWN``; "" for its feature visualization.
+        crops: URLs of the crops with the highest activation, by unit.
 
     Returns:
         The unit of the picture that was clicked just now, or None.
@@ -82,15 +97,15 @@ def show_tiles(
 
 
 def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> PictureTile:
-    """Make the tile of one neuron's crops.
+    """Return the tile of one unit's crops.
 
     Args:
-        unit: the neuron.
-        name: what it stands for; may be empty.
+        unit: the unit.
+        name: its label; may be empty.
         crops: their URL, if they are there.
         place: what a click returns; the unit if empty.
     """
-    who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    who = neuron_title(unit, name)
     what = "what excites it most" if crops else "not cut out yet"
     return PictureTile(place or str(unit), f"{who}, {what}", crops, str(unit), caption=name)
 
@@ -103,17 +118,17 @@ def unit_tile(
     place: str = "",
     pixels: int = TILE_PIXELS,
 ) -> PictureTile:
-    """Make the tile of one neuron.
+    """Return the tile of one unit.
 
     Args:
-        unit: the neuron.
-        name: what it stands for; may be empty.
+        unit: the unit.
+        name: its label; may be empty.
         picture: its picture, if it is drawn.
-        preview: its picture as it is drawn just now.
+        preview: its unfinished picture, if it is being drawn.
         place: what a click returns; the unit if empty.
         pixels: height and width that are enough where it is shown.
     """
-    who = f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    who = neuron_title(unit, name)
     place = place or str(unit)
     if picture is None and preview is not None:
         url = thumbnails.data_url(preview)

@@ -1,4 +1,4 @@
-"""Finding neurons by what they stand for, in all layers at once."""
+"""The search for units by their labels, in all layers of a network."""
 
 import streamlit as st
 
@@ -7,20 +7,21 @@ from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
 from explorer import layer_pages
 from explorer.charts import depth_colours
-from explorer.ui import server_state, urls
+from explorer.ui import urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers import neuron_grid
+from explorer.ui.layers.small_pictures import SmallPictures
 
-# As many neurons as stand on a page of a layer; the clearest come first.
+# Number of units shown, as on one page of a layer.
 AT_MOST = layer_pages.PER_PAGE
 TEXT_AT_MOST = 60
-# What there certainly is, from shallow to deep.
+# Labels that SketchNet certainly has, from shallow to deep.
 EXAMPLES = ("red", "edge", "stripes", "circle", "eye", "wheel", "window")
 
 
 def search_box(network: Network) -> None:
-    """Show a box to write into what is looked for, where neurons have labels."""
+    """Show the search box, where the network's units have labels."""
     if unit_labels.labels_of(network) is None:
         return
     st.session_state["find"] = st.query_params.get("find", "")
@@ -38,7 +39,7 @@ def search_box(network: Network) -> None:
 
 
 def show_results(network: Network, text: str) -> None:
-    """Show the neurons that stand for something, the clearest first."""
+    """Show the units whose label matches a text, those with the highest IoU first."""
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
     depths = [network.layer(label.layer).depth for label in found]
@@ -54,14 +55,11 @@ def show_results(network: Network, text: str) -> None:
     st.caption("Each caption names a layer, and how well the neuron picks it out (IoU).")
 
     tiles = [_tile(network, label) for label in found[:AT_MOST]]
-    opened = tile_grid(tiles, "found", f"{network.name} {text}")
-    if opened:
-        layer, unit = opened.rsplit(" ", 1)
-        urls.open_neuron(network.name, layer, int(unit))
+    neuron_grid.open_clicked(network, tile_grid(tiles, "found", f"{network.name} {text}"))
 
 
 def _words(found: list[Label]) -> str:
-    """Say how many neurons were found."""
+    """Return how many units were found, in a sentence."""
     if not found:
         return "No neuron picks this out clearly."
     layers = len({label.layer for label in found})
@@ -72,9 +70,5 @@ def _words(found: list[Label]) -> str:
 
 
 def _tile(network: Network, label: Label) -> PictureTile:
-    layer = network.layer(label.layer)
-    picture = server_state.store().picture(
-        layer_pages.part_of(network, layer, label.unit).key, label.unit
-    )
-    name = f"{label.layer} \N{MIDDLE DOT} {label.iou:.2f}"
-    return neuron_grid.unit_tile(label.unit, name, picture, place=f"{label.layer} {label.unit}")
+    pictures = SmallPictures(network, network.layer(label.layer))
+    return pictures.tile(label.unit, f"{label.layer} \N{MIDDLE DOT} {label.iou:.2f}")

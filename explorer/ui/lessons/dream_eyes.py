@@ -1,4 +1,4 @@
-"""Lesson 7: at which depth the eyes of dreams come."""
+"""Lesson 7: the depth at which dreams contain eyes."""
 
 from collections.abc import Sequence
 
@@ -13,76 +13,65 @@ from core.networks import registry
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, LessonPicture, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 SAMPLE = "cat"
 SIZE, OCTAVES = 256, 3
 
 
 def recipe(network: Network, picture: PickedImage, layer: str) -> DreamRecipe:
-    """Write the recipe of a small dream."""
+    """Return the recipe of a small dream."""
     return render_dreams.plan(
         network, [layer], image_picker.store_input(picture), size=SIZE, octaves=OCTAVES
     )
 
 
 def layers_of(network: Network) -> list[Layer]:
-    """Choose the depths that dream: every second layer, so that none is far from another."""
-    return lesson_context.sample_layers(
-        network, max(lesson_context.DEPTHS, len(network.shown) // 2)
-    )
+    """Return the layers that dream: every second one, so that none is far from the next."""
+    count = max(lesson_context.DEPTHS, len(network.shown) // 2)
+    return lesson_context.sample_layers(network, count)
 
 
-def stage(here: LessonContext) -> None:
-    """Show a picture, and how one layer dreams it."""
-    picture = lesson_context.pick_photograph(here, SAMPLE)
-    layers = layers_of(here.network)
-    layer = lesson_context.layer_slider(here, layers, min(1, len(layers) - 1))
-    wanted = recipe(here.network, picture, layer.name)
-    size = (picture.picture.height, picture.picture.width)
+def stage(context: LessonContext) -> None:
+    """Show an image, and how one layer dreams it."""
+    network = context.network
+    picture = image_picker.pick_image("picture", SAMPLE, context.problems)
+    layers = layers_of(network)
+    layer = lesson_context.layer_slider(context, layers, min(1, len(layers) - 1))
 
-    def show(previews: job_status.Previews) -> None:
-        title = f"dreamt by {layer.name}"
-        lines: tuple[str, ...] = ("\N{NO-BREAK SPACE}",)
-        image = lesson_context.finished_picture(wanted)
-        if image is not None:
-            value = grown(here.network, picture, [layer.name], [image])[layer.name]
-            lines = (f"eyes see {value:.1f} times as much in it",)
-        lesson_context.picture_row(
-            [
-                LessonPicture(picture.title, lesson_context.input_picture(picture)),
-                lesson_context.recipe_picture(
-                    wanted, previews, title, lines, lesson_context.layer_colour(layer)
-                ),
-            ],
-            size,
-        )
+    def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
+        if image is None:
+            return (), ("\N{NO-BREAK SPACE}",)
+        value = grown(network, picture, [layer.name], [image])[layer.name]
+        return (), (f"eyes see {value:.1f} times as much in it",)
 
-    lesson_context.show_recipes(here, "dreamt", [wanted], show)
-    query = {"network": here.network.name, "layer": layer.name, "picture": picture.name}
+    dream, title = recipe(network, picture, layer.name), f"dreamt by {layer.name}"
+    colour = lesson_context.layer_colour(layer)
+    lesson_context.show_result(context, "dreamt", dream, title, [picture], describe, colour)
+    query = {"network": network.name, "layer": layer.name, "picture": picture.name}
     icon = ":material/bedtime:"
     st.page_link(urls.DREAM, label="Dream on with this layer", icon=icon, query_params=query)
 
 
-def options(here: LessonContext) -> Sequence[str]:
-    """Name the layers."""
-    return [it.name for it in layers_of(here.network)]
+def options(context: LessonContext) -> Sequence[str]:
+    """Return the names of the layers."""
+    return [it.name for it in layers_of(context.network)]
 
 
-def answer(here: LessonContext) -> MeasuredAnswer | None:
-    """Measure how much more the neurons of eyes see, by the depth that dreams."""
-    picture = image_picker.picked_image("picture", SAMPLE, []) or image_picker.find_image(SAMPLE)
-    layers = layers_of(here.network)
-    recipes = [recipe(here.network, picture, it.name) for it in layers]
-    if not lesson_context.show_recipes(here, "all dreamt", recipes, lambda _: None):
+def answer(context: LessonContext) -> MeasuredAnswer | None:
+    """Measure how much more the units of eyes respond to a dream, by the layer that dreams."""
+    picture = image_picker.picked_image("picture", SAMPLE, [])
+    layers = options(context)
+    recipes = [recipe(context.network, picture, it) for it in layers]
+    made = lesson_context.make_all(context, "all dreamt", recipes)
+    if made is None:
         return None
-    made = [lesson_context.finished_picture(it) or b"" for it in recipes]
-    values = grown(here.network, picture, [it.name for it in layers], made)
+    values = grown(context.network, picture, layers, made)
     right = max(values, key=lambda name: values[name])
-    deepest = list(values)[-1]
+    deepest = layers[-1]
     return MeasuredAnswer(
         right,
         f"Where {right} dreams, neurons of eyes see {values[right]:.1f} times as much as usual "
@@ -95,7 +84,7 @@ def answer(here: LessonContext) -> MeasuredAnswer | None:
 def grown(
     network: Network, picture: PickedImage, layers: Sequence[str], made: Sequence[bytes]
 ) -> dict[str, float]:
-    """Measure how many times as much SketchNet's neurons of eyes see in dreams, by the dreamer."""
+    """Return how many times as much SketchNet's units of eyes respond to dreams, by their layer."""
     return _grown(network.name, image_picker.store_input(picture), tuple(layers), tuple(made))
 
 

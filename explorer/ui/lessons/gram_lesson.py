@@ -1,4 +1,4 @@
-"""Lesson 4: which neurons fire together is what tells paintings apart."""
+"""Lesson 4: style as the correlations between units, which differ from painting to painting."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,19 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
-from explorer import layer_pages
 from explorer.charts import figures
-from explorer.ui import chart, job_status, server_state, urls
+from explorer.ui import chart, image_picker, urls
+from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.image_picker import PickedImage
+from explorer.ui.job_status import Previews
 from explorer.ui.layers import neuron_grid
+from explorer.ui.layers.small_pictures import plan_small_pictures
 from explorer.ui.lessons import lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, LessonPicture, MeasuredAnswer
-from explorer.ui.neuron import pictures
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 ONE, OTHER = "swirls", "mosaic"
-# What a painting is looked at with, and half of which its halves are.
+# Side in pixels at which paintings are given to the network; their halves have half of it.
 SIZE = 256
 NEURONS = 24
 SQUARE_PIXELS = 300
@@ -31,29 +32,29 @@ PLACES, TOGETHER, ALIKE = "what fires where", "what fires together", "both alike
 CLEARLY = 0.1
 
 
-def stage(here: LessonContext) -> None:
-    """Show two paintings, and which neurons fire together in each."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        one = _painting(here, ONE, "painting")
-    with right:
-        other = _painting(here, OTHER, "beside")
-    able = [it for it in here.network.shown if it.size is not None]
-    layer = lesson_context.layer_slider(here, able, min(3, len(able) - 1))
+def stage(context: LessonContext) -> None:
+    """Show two paintings, and which units are active together in each."""
+    network = context.network
+    columns = st.columns(2, gap="medium")
+    paintings_picked = []
+    for column, default, name in zip(columns, (ONE, OTHER), ("painting", "beside"), strict=True):
+        with column:
+            paintings_picked.append(_pick_painting(context, default, name))
+    able = [it for it in network.shown if it.size is not None]
+    layer = lesson_context.layer_slider(context, able, min(3, len(able) - 1))
     found = [
-        cached_correlations(here.network, here.network.fingerprint, it.name, layer.name)
-        for it in (one, other)
+        cached_correlations(network, network.fingerprint, it.name, layer.name)
+        for it in paintings_picked
     ]
     energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
     order = [it for it in found[0].order() if it in strongest]
     order += sorted(strongest - set(order))
-    names = [_name(here.network, layer, unit) for unit in range(layer.channels)]
-    for column, chosen, it in zip((left, right), (one, other), found, strict=True):
+    names = [_name(network, layer, unit) for unit in range(layer.channels)]
+    for column, picked, it in zip(columns, paintings_picked, found, strict=True):
         with column:
-            lesson_context.picture_row(
-                [LessonPicture(chosen.title, lesson_context.input_picture(chosen))]
-            )
+            url = image_picker.small_url(picked, lesson_context.THUMBNAIL_PIXELS)
+            figure_row([CaptionedImage(picked.title, url)])
             square = figures.cosine_matrix(it.cosines, order, names, SQUARE_PIXELS)
             square.update_traces(showscale=False)
             square.update_layout(
@@ -63,15 +64,15 @@ def stage(here: LessonContext) -> None:
             )
             square.update_xaxes(showticklabels=False, ticks="")
             square.update_yaxes(showticklabels=False, ticks="")
-            key = f"square {here.key} {column is left}"
-            chart.show_chart(square, key, f"together-{layer.name}-{chosen.name}")
-    _pair(here, layer, found, one, other)
+            key = f"square {context.key} {column is columns[0]}"
+            chart.show_chart(square, key, f"together-{layer.name}-{picked.name}")
+    _show_pair(context, layer, found, paintings_picked)
 
 
-def _painting(here: LessonContext, default: str, name: str) -> PickedImage:
-    """Let the reader choose one of two paintings."""
-    chosen = lesson_context.painting_or_sample(default, name, here.problems)
-    st.session_state[name] = chosen.name
+def _pick_painting(context: LessonContext, default: str, name: str) -> PickedImage:
+    """Show the choice of one of the two paintings, and return it."""
+    picked = lesson_context.find_painting(default, name, context.problems)
+    st.session_state[name] = picked.name
     st.segmented_control(
         f"Which {name}",
         list(PAINTINGS),
@@ -80,22 +81,21 @@ def _painting(here: LessonContext, default: str, name: str) -> PickedImage:
         label_visibility="collapsed",
         on_change=lambda: urls.update_query(**{name: st.session_state[name]}),
     )
-    return chosen
+    return picked
 
 
 def _name(network: Network, layer: Layer, unit: int) -> str:
-    name = unit_labels.unit_name(network, layer, unit)
-    return f"neuron {unit}, {name}" if name else f"neuron {unit}"
+    return neuron_grid.neuron_title(unit, unit_labels.unit_name(network, layer, unit))
 
 
-def _pair(
-    here: LessonContext,
+def _show_pair(
+    context: LessonContext,
     layer: Layer,
     found: Sequence[ChannelCorrelations],
-    one: PickedImage,
-    other: PickedImage,
+    picked: Sequence[PickedImage],
 ) -> None:
-    """Show the two neurons whose company differs most between the paintings."""
+    """Show the two units whose correlation differs most between the paintings."""
+    one, other = picked
     pairs = found[0].differing_pairs(found[1], 1)
     if not pairs or one.name == other.name:
         st.caption("Choose two paintings that differ.")
@@ -108,41 +108,36 @@ def _pair(
         f"{cosines[0]:.2f} in {one.title}, {cosines[1]:.2f} in {other.title}. What they want to "
         f"see stands together in {where}.</p>"
     )
-    recipe, lacking = pictures.plan_missing(here.network, layer, sorted({first, second}))
+    pictures = plan_small_pictures(context.network, layer, sorted({first, second}))
 
-    def show(previews: job_status.Previews) -> None:
-        tiles = []
-        for unit in (first, second):
-            own = recipe if unit in lacking else None
-            key = (own or layer_pages.part_of(here.network, layer, unit)).key
-            picture = server_state.store().picture(key, unit)
-            preview = None if recipe is None else previews.get((recipe.key, unit))
-            tiles.append(
-                neuron_grid.unit_tile(unit, _name(here.network, layer, unit), picture, preview)
-            )
+    def show(previews: Previews) -> None:
+        tiles = [
+            pictures.tile(unit, _name(context.network, layer, unit), previews)
+            for unit in (first, second)
+        ]
         tile_grid(tiles, "pair", f"{layer.name} {first} and {second}", columns=6)
 
-    lesson_context.show_recipes(here, "pair", [] if recipe is None else [recipe], show)
+    lesson_context.show_recipes(context, "pair", pictures.recipes, show)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def cached_correlations(
     _network: Network, weights: str, painting: str, layer: str
 ) -> ChannelCorrelations:
-    """Measure once for all which neurons of a layer fire together in a painting."""
+    """Return the correlations between the units of a layer in a painting."""
     return channel_correlations(
         _network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer
     )
 
 
-def options(here: LessonContext) -> Sequence[str]:
-    """Offer both, and neither."""
+def options(context: LessonContext) -> Sequence[str]:
+    """Return the possible answers: both, and neither."""
     return PLACES, TOGETHER, ALIKE
 
 
-def answer(here: LessonContext) -> MeasuredAnswer:
-    """Measure which of the two tells paintings apart, by layer."""
-    found = nearest_half(here.network, here.network.fingerprint)
+def answer(context: LessonContext) -> MeasuredAnswer:
+    """Measure how well positions and correlations identify paintings, by layer."""
+    found = nearest_half(context.network, context.network.fingerprint)
     style = {name: both[0] for name, both in found.items()}
     places = {name: both[1] for name, both in found.items()}
     by_style, by_place = (sum(it.values()) / len(it) for it in (style, places))
@@ -160,6 +155,6 @@ def answer(here: LessonContext) -> MeasuredAnswer:
 
 @st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
 def nearest_half(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
-    """Measure it once for all."""
+    """Return by layer the share of halves identified by correlations, and by positions."""
     every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
     return lesson_measures.nearest_half_accuracy(_network, every)

@@ -1,4 +1,4 @@
-"""Lesson 3: what each layer still knows of a picture."""
+"""Lesson 3: content, as the reconstruction of an image from each layer."""
 
 from collections.abc import Sequence
 
@@ -6,25 +6,24 @@ import streamlit as st
 
 from core.experiments.style_grid_measures import edges_kept
 from core.images import image_io
-from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
-from explorer.ui import image_picker, job_status
+from explorer.ui import image_picker
 from explorer.ui.lessons import lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, LessonPicture, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 SAMPLE = "cat"
-# After the usual steps edges are where they will be; after half of them, another processor's
-# rounding moves a tenth of those that deep layers keep.
+# With the default number of steps the edges have converged; after half of them, the rounding of
+# another processor moves a tenth of those that deep layers keep.
 SIZE, SMALLEST = 128, 64
-# Between what SketchNet's third stage keeps of the samples (75 to 90%) and its fourth of most of
-# them (42 to 62%).
+# Between the share that SketchNet's third stage keeps of the samples' edges (75 to 90%) and that of
+# its fourth, for most of them (42 to 62%).
 MOST = 2 / 3
 
 
 def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
-    """Write the recipe of what a layer knows of a picture, by its fingerprint."""
+    """Return the recipe that reconstructs an image, given by its fingerprint, from a layer."""
     return transfer.plan(
         network,
         content=picture,
@@ -35,66 +34,52 @@ def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
     )
 
 
-def stage(here: LessonContext) -> None:
-    """Show a picture, and what one layer knows of it."""
-    chosen = lesson_context.pick_photograph(here, SAMPLE)
-    layers = lesson_context.sample_layers(here.network)
-    layer = lesson_context.layer_slider(here, layers, min(2, len(layers) - 1))
-    wanted = recipe(here.network, image_picker.store_input(chosen), layer.name)
-    size = (chosen.picture.height, chosen.picture.width)
+def stage(context: LessonContext) -> None:
+    """Show an image, and its reconstruction from one layer."""
+    picked = image_picker.pick_image("picture", SAMPLE, context.problems)
+    layers = lesson_context.sample_layers(context.network)
+    layer = lesson_context.layer_slider(context, layers, min(2, len(layers) - 1))
 
-    def show(previews: job_status.Previews) -> None:
-        image = lesson_context.finished_picture(wanted)
-        lines: tuple[str, ...] = ("began as noise",)
-        if image is not None:
-            lines = (f"{kept(_small(chosen), image):.0%} of the edges kept",)
-        own = LessonPicture(chosen.title, lesson_context.input_picture(chosen))
-        title = f"what {layer.name} knows of it"
-        lesson_context.picture_row(
-            [
-                own,
-                lesson_context.recipe_picture(
-                    wanted, previews, title, lines, lesson_context.layer_colour(layer)
-                ),
-            ],
-            size,
-        )
+    def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
+        if image is None:
+            return (), ("began as noise",)
+        return (), (f"{kept(_small(picked), image):.0%} of the edges kept",)
 
-    lesson_context.show_recipes(here, "known", [wanted], show)
+    known = recipe(context.network, image_picker.store_input(picked), layer.name)
+    title, colour = f"what {layer.name} knows of it", lesson_context.layer_colour(layer)
+    lesson_context.show_result(context, "known", known, title, [picked], describe, colour)
 
 
-def _small(chosen: image_picker.PickedImage) -> bytes:
-    return image_io.encode_png(image_io.resize_longer_side(chosen.picture, SIZE))
+def _small(picked: image_picker.PickedImage) -> bytes:
+    return image_io.encode_png(image_io.resize_longer_side(picked.picture, SIZE))
 
 
 def kept(picture: bytes, reconstruction: bytes) -> float:
-    """Tell which share of a picture's edges a reconstruction of its size has."""
-    return edges_kept(
-        lesson_context.image_tensor(picture), lesson_context.image_tensor(reconstruction)
-    )
+    """Return the share of an image's edges that a reconstruction of the same size has."""
+    return edges_kept(*(lesson_context.image_tensor(it) for it in (picture, reconstruction)))
 
 
-def options(here: LessonContext) -> Sequence[str]:
-    """Name the layers."""
-    return [it.name for it in lesson_context.sample_layers(here.network)]
+def options(context: LessonContext) -> Sequence[str]:
+    """Return the names of the layers."""
+    return [it.name for it in lesson_context.sample_layers(context.network)]
 
 
-def answer(here: LessonContext) -> MeasuredAnswer | None:
-    """Measure what each depth keeps of the edges."""
-    chosen = image_picker.picked_image("picture", SAMPLE, []) or image_picker.find_image(SAMPLE)
-    layers = lesson_context.sample_layers(here.network)
-    recipes = [recipe(here.network, image_picker.store_input(chosen), it.name) for it in layers]
-    if not lesson_context.show_recipes(here, "knows", recipes, lambda _: None):
+def answer(context: LessonContext) -> MeasuredAnswer | None:
+    """Measure the share of edges that each layer keeps."""
+    picked = image_picker.picked_image("picture", SAMPLE, [])
+    fingerprint = image_picker.store_input(picked)
+    layers = options(context)
+    recipes = [recipe(context.network, fingerprint, it) for it in layers]
+    made = lesson_context.make_all(context, "knows", recipes)
+    if made is None:
         return None
-    values = measure(
-        _small(chosen), layers, [lesson_context.finished_picture(it) or b"" for it in recipes]
-    )
+    values = measure(_small(picked), layers, made)
     right = next((name for name, value in values.items() if value < MOST), "no layer")
-    told = ", ".join(f"{name} {value:.0%}" for name, value in values.items())
-    return MeasuredAnswer(right, f"Edges kept: {told}.", {"edges kept": values}, "{:.0%}".format)
+    words = ", ".join(f"{name} {value:.0%}" for name, value in values.items())
+    return MeasuredAnswer(right, f"Edges kept: {words}.", {"edges kept": values}, "{:.0%}".format)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def measure(picture: bytes, _layers: Sequence[Layer], made: Sequence[bytes]) -> dict[str, float]:
-    """Measure it once for all."""
-    return {layer.name: kept(picture, image) for layer, image in zip(_layers, made, strict=True)}
+def measure(picture: bytes, layers: Sequence[str], made: Sequence[bytes]) -> dict[str, float]:
+    """Return the share of edges that each layer keeps, by its name."""
+    return {layer: kept(picture, image) for layer, image in zip(layers, made, strict=True)}

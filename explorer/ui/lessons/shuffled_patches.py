@@ -1,4 +1,4 @@
-"""Lesson 1: shuffled squares upset deep layers, and hardly the shallow ones."""
+"""Lesson 1: shuffled squares of an image change deep layers more than shallow ones."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -17,30 +17,33 @@ from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks.layers import Layer
 from core.networks.network import Network
-from explorer import layer_pages, thumbnails
+from explorer import thumbnails
 from explorer.text import layer_summary
-from explorer.ui import job_status, server_state, urls
+from explorer.ui import image_picker, job_status, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.layers import neuron_grid
+from explorer.ui.layers.small_pictures import plan_small_pictures
 from explorer.ui.lessons import lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, LessonPicture, MeasuredAnswer
-from explorer.ui.neuron.pictures import plan_missing
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.link_problems import collect
 
 SAMPLE = "village"
-# Squares along each side.
+# Numbers of squares along each side.
 PARTS, USUAL_PARTS = (2, 4, 8), 4
-# Neurons that are shown of each picture.
+# Number of units that are shown for each image.
 COUNT = 4
 SHOWN_PIXELS = 320
 HALF = 0.5
-# Pictures whose means stay in memory, some kilobytes each.
-SEEN_AT_MOST = 64
+# Number of images whose means stay in memory, some kilobytes each.
+RESPONSES_AT_MOST = 64
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A picture as a network sees it.
+class MeanResponse:
+    """An image as the network's input, and how its layers respond.
 
     Attributes:
         url: small.
@@ -51,34 +54,31 @@ class Seen:
     means: Mapping[str, Tensor]
 
 
-def stage(here: LessonContext) -> None:
-    """Show a picture whole and shuffled, and the neurons that answer most to either."""
-    chosen = lesson_context.pick_photograph(here, SAMPLE)
-    parts = _parts(here)
-    layers = here.network.shown
-    layer = lesson_context.layer_slider(here, layers, 0)
-    whole, cut = (_seen(here.network, here.network.fingerprint, chosen, it) for it in (1, parts))
+def stage(context: LessonContext) -> None:
+    """Show an image whole and shuffled, and the units that respond most to either."""
+    network = context.network
+    picked = image_picker.pick_image("picture", SAMPLE, context.problems)
+    parts = _pick_parts(context)
+    layer = lesson_context.layer_slider(context, network.shown, 0)
+    whole, shuffled = (respond(network, network.fingerprint, picked, it) for it in (1, parts))
     title = f"{layer_summary.times((parts, parts))} squares"
-    lesson_context.picture_row(
-        [LessonPicture(chosen.title, whole.url), LessonPicture(title, cut.url)]
-    )
+    figure_row([CaptionedImage(picked.title, whole.url), CaptionedImage(title, shuffled.url)])
+    responses = {"whole": whole, "shuffled": shuffled}
     with st.container(key="lesson-answers"):
-        left, right = st.columns(2, gap="medium")
-        for column, seen, name in ((left, whole, "whole"), (right, cut, "shuffled")):
+        columns = st.columns(2, gap="medium")
+        for column, (name, response) in zip(columns, responses.items(), strict=True):
             with column:
-                st.html(f'<h4 class="side">What {layer.name} says of it {name}</h4>')
-                _neurons(here, layer, seen, f"{name} {chosen.name} {parts}")
+                html_snippets.side_heading(f"What {layer.name} says of it {name}")
+                _show_units(context, layer, response, f"{name} {picked.name} {parts}")
 
 
-def _parts(here: LessonContext) -> int:
+def _pick_parts(context: LessonContext) -> int:
     parts = USUAL_PARTS
-    try:
-        parts = urls.number("squares", (PARTS[0], PARTS[-1])) or USUAL_PARTS
-        if parts not in PARTS:
-            raise ExplorerError(f"squares is {parts}; it can be {', '.join(map(str, PARTS))}")
-    except ExplorerError as error:
-        here.problems.append(str(error))
-        parts = USUAL_PARTS
+    with collect(context.problems):
+        number = urls.number("squares", (PARTS[0], PARTS[-1])) or USUAL_PARTS
+        if number not in PARTS:
+            raise ExplorerError(f"squares is {number}; it can be {', '.join(map(str, PARTS))}")
+        parts = number
     st.session_state["squares"] = parts
     st.segmented_control(
         "Squares along each side",
@@ -91,72 +91,70 @@ def _parts(here: LessonContext) -> int:
 
 
 @st.cache_resource(
-    max_entries=SEEN_AT_MOST, show_spinner=False, hash_funcs={PickedImage: lambda it: it.name}
+    max_entries=RESPONSES_AT_MOST, show_spinner=False, hash_funcs={PickedImage: lambda it: it.name}
 )
-def _seen(_network: Network, weights: str, chosen: PickedImage, parts: int) -> Seen:
-    """Look once for all at a picture as the network sees it, in so many squares along each side."""
-    picture = chosen.picture
-    image = network_input(picture, CenterCrop((picture.height, picture.width), _network.input_size))
-    cut = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
-    return Seen(_url(cut), lesson_measures.mean_activations(_network, cut))
-
-
-def _url(image: Tensor) -> str:
-    small = image_io.to_picture(image[0])
+def respond(_network: Network, weights: str, picked: PickedImage, parts: int) -> MeanResponse:
+    """Return the responses to an image shuffled in ``parts`` squares along each side."""
+    picture = picked.picture
+    image = network_input(picture, CenterCrop(picked.size, _network.input_size))
+    shuffled = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
+    small = image_io.to_picture(shuffled[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
-    return thumbnails.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
+    url = thumbnails.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
+    return MeanResponse(url, lesson_measures.mean_activations(_network, shuffled))
 
 
-def _neurons(here: LessonContext, layer: Layer, seen: Seen, where: str) -> None:
-    """Show the neurons of a layer that answer most unusually strongly to a picture."""
-    units = unusual(here.network, layer.name, seen.means)
-    recipe, lacking = plan_missing(here.network, layer, units)
+def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, place: str) -> None:
+    """Show the units of a layer with the most unusually high responses to an image."""
+    network = context.network
+    units = unusual_units(network, layer.name, response.means)
+    pictures = plan_small_pictures(network, layer, units)
+    name = place.split()[0]
 
     def show(previews: job_status.Previews) -> None:
         tiles = []
         for unit in units:
-            own = recipe if unit in lacking else None
-            key = (own or layer_pages.part_of(here.network, layer, unit)).key
-            preview = None if recipe is None else previews.get((recipe.key, unit))
-            name = unit_labels.unit_name(here.network, layer, unit) or f"neuron {unit}"
-            found = server_state.store().picture(key, unit)
-            tiles.append(neuron_grid.unit_tile(unit, name, found, preview, f"{layer.name} {unit}"))
-        label = f"{here.network.name} {layer.name} {where}"
-        clicked = tile_grid(tiles, f"says {where.split()[0]}", label, columns=COUNT)
-        if clicked:
-            urls.open_neuron(here.network.name, layer.name, int(clicked.rsplit(" ", 1)[1]))
+            caption = unit_labels.unit_name(network, layer, unit) or f"neuron {unit}"
+            tiles.append(pictures.tile(unit, caption, previews))
+        label = f"{network.name} {layer.name} {place}"
+        clicked = tile_grid(tiles, f"says {name}", label, columns=COUNT)
+        neuron_grid.open_clicked(network, clicked)
 
-    lesson_context.show_recipes(here, where.split()[0], [] if recipe is None else [recipe], show)
+    lesson_context.show_recipes(context, name, pictures.recipes, show)
 
 
-def unusual(
+def unusual_units(
     network: Network, layer: str, means: Mapping[str, Tensor], count: int = COUNT
 ) -> list[int]:
-    """Rank neurons by how far their mean activation is above what they usually have.
+    """Return the units whose mean activation is highest, relative to other images.
 
-    In units of how much it usually differs between pictures; ``means`` has theirs by layer.
+    The difference to the mean over other images is divided by its standard deviation tcontext.
+
+    Args:
+        network, layer: whose units.
+        means: the mean activations of the image, ``[1, C]`` by layer.
+        count: number of units, at most.
     """
-    known = _usual(network)[layer]
-    own = means[layer][0]
-    spread = known.std(0)
-    above = (own - known.mean(0)) / spread.clamp(min=float(spread.max()) * 1e-3)
+    others = _usual_means(network)[layer]
+    spread = others.std(0)
+    above = (means[layer][0] - others.mean(0)) / spread.clamp(min=float(spread.max()) * 1e-3)
     return [int(unit) for unit in above.topk(min(count, len(above))).indices.tolist()]
 
 
 @functools.lru_cache(maxsize=4)
-def _usual(network: Network) -> dict[str, Tensor]:
+def _usual_means(network: Network) -> dict[str, Tensor]:
     return lesson_measures.mean_activations(network, lesson_measures.draw_images(network))
 
 
-def options(here: LessonContext) -> Sequence[str]:
-    """Name the layers."""
-    return [it.name for it in here.network.shown]
+def options(context: LessonContext) -> Sequence[str]:
+    """Return the names of the layers."""
+    return [it.name for it in context.network.shown]
 
 
-def answer(here: LessonContext) -> MeasuredAnswer:
-    """Measure how much shuffling upsets each layer."""
+def answer(context: LessonContext) -> MeasuredAnswer:
+    """Measure how much shuffling changes the activations of each layer."""
     parts = int(st.session_state["squares"])
-    found = upset(here.network, here.network.fingerprint, parts)
+    found = shuffle_effect(context.network, context.network.fingerprint, parts)
     right = next((name for name, value in found.items() if value >= HALF), "no layer")
     first, last = next(iter(found.items())), list(found.items())[-1]
     return MeasuredAnswer(
@@ -169,6 +167,6 @@ def answer(here: LessonContext) -> MeasuredAnswer:
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
-def upset(_network: Network, weights: str, parts: int) -> dict[str, float]:
-    """Measure it once for all."""
+def shuffle_effect(_network: Network, weights: str, parts: int) -> dict[str, float]:
+    """Return the change of each layer's activations, by its name."""
     return lesson_measures.shuffle_effect(_network, lesson_measures.draw_images(_network), parts)

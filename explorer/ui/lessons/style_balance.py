@@ -1,4 +1,4 @@
-"""Lessons 5 and 6: both costs at once, and which layers should speak for style."""
+"""Lessons 5 and 6: the balance of both losses, and the layers that carry style."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,20 +6,19 @@ from typing import Any
 import streamlit as st
 
 from core.experiments import lesson_measures
-from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, LessonPicture, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 SAMPLE, PAINTING = "astronaut", "swirls"
 SIZE, SMALLEST, STEPS = 160, 80, 16
 BALANCES = (0.002, 0.02, 0.2, 2.0)
 USUAL, MORE = 0.02, 0.2
-# A cost that differs less than by this share is about the same.
+# Losses whose ratio differs from 1 by less than this are about the same.
 CLEARLY = 0.1
 LESS_COST, SAME_COST, MORE_COST = "less", "about the same", "more"
 
@@ -27,7 +26,7 @@ LESS_COST, SAME_COST, MORE_COST = "less", "about the same", "more"
 def recipe(
     network: Network, picture: PickedImage, painting: PickedImage, **settings: Any
 ) -> StyleRecipe:
-    """Write the recipe of a small transfer."""
+    """Return the recipe of a small transfer."""
     return transfer.plan(
         network,
         content=image_picker.store_input(picture),
@@ -39,47 +38,38 @@ def recipe(
     )
 
 
-def subjects(here: LessonContext) -> tuple[PickedImage, PickedImage]:
-    """Let the reader choose a picture and a painting."""
-    return lesson_context.pick_photograph(here, SAMPLE), lesson_context.pick_painting(
-        here, PAINTING
-    )
+def pick_both(context: LessonContext) -> tuple[PickedImage, PickedImage]:
+    """Show the choice of a photograph and a painting, and return both."""
+    picture = image_picker.pick_image("picture", SAMPLE, context.problems)
+    return picture, lesson_context.pick_painting(context, PAINTING)
 
 
-def chosen() -> tuple[PickedImage, PickedImage]:
-    """Find what the reader has chosen."""
-    picture = image_picker.picked_image("picture", SAMPLE, []) or image_picker.find_image(SAMPLE)
-    return picture, lesson_context.painting_or_sample(PAINTING, "painting", [])
+def picked_both() -> tuple[PickedImage, PickedImage]:
+    """Return the photograph and the painting that the URL names."""
+    picture = image_picker.picked_image("picture", SAMPLE, [])
+    return picture, lesson_context.find_painting(PAINTING, "painting", [])
 
 
-def balance_stage(here: LessonContext) -> None:
-    """Show a photograph, a painting, and the picture that serves both."""
-    picture, painting = subjects(here)
-    balance = _balance(here)
-    wanted = recipe(here.network, picture, painting, balance=balance)
-    size = (picture.picture.height, picture.picture.width)
+def balance_stage(context: LessonContext) -> None:
+    """Show a photograph, a painting, and the image that minimises both losses."""
+    network = context.network
+    picture, painting = pick_both(context)
+    both = recipe(network, picture, painting, balance=_balance(context))
 
-    def show(previews: job_status.Previews) -> None:
-        image = lesson_context.finished_picture(wanted)
-        found = measured(here.network, picture, painting, [] if image is None else [image])
-        words = [_words(it) for it in relative(found)] + [()]
-        lesson_context.picture_row(
-            [
-                LessonPicture(picture.title, lesson_context.input_picture(picture), words[0]),
-                LessonPicture(painting.title, lesson_context.input_picture(painting), words[1]),
-                lesson_context.recipe_picture(wanted, previews, "both at once", words[2]),
-            ],
-            size,
-        )
+    def describe(image: bytes | None) -> Sequence[Sequence[str]]:
+        losses = relative(measured(network, picture, painting, [] if image is None else [image]))
+        lines = [(f"content costs {content:.0%}, style {style:.0%}",) for content, style in losses]
+        return [*lines, ()][:3]
 
-    lesson_context.show_recipes(here, "both", [wanted], show)
+    originals = [picture, painting]
+    lesson_context.show_result(context, "both", both, "both at once", originals, describe)
 
 
-def _balance(here: LessonContext) -> float:
+def _balance(context: LessonContext) -> float:
     text = st.query_params.get("balance", f"{USUAL:g}")
     known = {f"{it:g}": it for it in BALANCES}
     if text not in known:
-        here.problems.append(f"balance is {text}; it can be {', '.join(known)}")
+        context.problems.append(f"balance is {text}; it can be {', '.join(known)}")
     st.session_state["balance"] = known.get(text, USUAL)
     st.select_slider(
         "How much content has to say beside style",
@@ -91,14 +81,10 @@ def _balance(here: LessonContext) -> float:
     return known.get(text, USUAL)
 
 
-def _words(cost: tuple[float, float]) -> tuple[str, ...]:
-    return (f"content costs {cost[0]:.0%}, style {cost[1]:.0%}",)
-
-
 def measured(
     network: Network, picture: PickedImage, painting: PickedImage, others: Sequence[bytes]
 ) -> list[dict[str, float]]:
-    """Measure the usual costs of a photograph, a painting, and some other pictures."""
+    """Return the losses of a photograph, a painting, and other images, with the default layers."""
     judged = recipe(network, picture, painting)
     own = (image_picker.store_input(picture), image_picker.store_input(painting))
     return _measured(network, judged, (*own, *others))
@@ -116,38 +102,30 @@ def _measured(
     return lesson_measures.measure_losses(_network, judged, inputs, tensors)
 
 
-def relative(found: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
-    """Give costs of content and style relative to what there is to lose.
+def relative(losses: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
+    """Return losses of content and style, as shares of the painting's and the photograph's.
 
     Args:
-        found: the costs of a photograph, a painting, and others.
+        losses: of a photograph, a painting, and other images.
     """
-    content, style = (
-        lesson_measures.mean_loss("content", found[1]),
-        lesson_measures.mean_loss("style", found[0]),
-    )
-    return [
-        (
-            lesson_measures.mean_loss("content", it) / content,
-            lesson_measures.mean_loss("style", it) / style,
-        )
-        for it in found
-    ]
+    mean = lesson_measures.mean_loss
+    content, style = mean("content", losses[1]), mean("style", losses[0])
+    return [(mean("content", it) / content, mean("style", it) / style) for it in losses]
 
 
-def balance_options(here: LessonContext) -> Sequence[str]:
-    """Offer less, the same and more."""
+def balance_options(context: LessonContext) -> Sequence[str]:
+    """Return the possible answers: less, the same and more."""
     return LESS_COST, SAME_COST, MORE_COST
 
 
-def balance_answer(here: LessonContext) -> MeasuredAnswer | None:
-    """Measure both costs at every balance."""
-    picture, painting = chosen()
-    recipes = [recipe(here.network, picture, painting, balance=it) for it in BALANCES]
-    if not lesson_context.show_recipes(here, "balances", recipes, lambda _: None):
+def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
+    """Measure both losses at every balance."""
+    picture, painting = picked_both()
+    recipes = [recipe(context.network, picture, painting, balance=it) for it in BALANCES]
+    made = lesson_context.make_all(context, "balances", recipes)
+    if made is None:
         return None
-    images_made = [lesson_context.finished_picture(it) or b"" for it in recipes]
-    costs = relative(measured(here.network, picture, painting, images_made))[2:]
+    costs = relative(measured(context.network, picture, painting, made))[2:]
     by = dict(zip(BALANCES, costs, strict=True))
     ratio = by[MORE][1] / by[USUAL][1]
     right = MORE_COST if ratio > 1 + CLEARLY else LESS_COST if ratio < 1 - CLEARLY else SAME_COST
@@ -163,43 +141,32 @@ def balance_answer(here: LessonContext) -> MeasuredAnswer | None:
     )
 
 
-def layers_stage(here: LessonContext) -> None:
-    """Show a transfer in which one layer alone speaks for style."""
-    picture, painting = subjects(here)
-    layers = lesson_context.sample_layers(here.network)
-    layer = lesson_context.layer_slider(here, layers, min(1, len(layers) - 1))
-    wanted = recipe(here.network, picture, painting, style_layers=(layer.name,))
-    size = (picture.picture.height, picture.picture.width)
-
-    def show(previews: job_status.Previews) -> None:
-        title = f"style by {layer.name} alone"
-        lesson_context.picture_row(
-            [
-                LessonPicture(painting.title, lesson_context.input_picture(painting)),
-                lesson_context.recipe_picture(
-                    wanted, previews, title, (), lesson_context.layer_colour(layer)
-                ),
-            ],
-            size,
-        )
-
-    lesson_context.show_recipes(here, "alone", [wanted], show)
+def layers_stage(context: LessonContext) -> None:
+    """Show a transfer in which one layer alone carries style."""
+    picture, painting = pick_both(context)
+    layers = lesson_context.sample_layers(context.network)
+    layer = lesson_context.layer_slider(context, layers, min(1, len(layers) - 1))
+    alone = recipe(context.network, picture, painting, style_layers=(layer.name,))
+    title, colour = f"style by {layer.name} alone", lesson_context.layer_colour(layer)
+    lesson_context.show_result(
+        context, "alone", alone, title, [painting], lambda _: ((), ()), colour, picture.size
+    )
 
 
-def layers_options(here: LessonContext) -> Sequence[str]:
-    """Name the layers."""
-    return [it.name for it in lesson_context.sample_layers(here.network)]
+def layers_options(context: LessonContext) -> Sequence[str]:
+    """Return the names of the layers."""
+    return [it.name for it in lesson_context.sample_layers(context.network)]
 
 
-def layers_answer(here: LessonContext) -> MeasuredAnswer | None:
+def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
     """Measure how much of the style each layer alone carries."""
-    picture, painting = chosen()
-    layers = lesson_context.sample_layers(here.network)
-    recipes = [recipe(here.network, picture, painting, style_layers=(it.name,)) for it in layers]
-    if not lesson_context.show_recipes(here, "each alone", recipes, lambda _: None):
+    picture, painting = picked_both()
+    layers = layers_options(context)
+    recipes = [recipe(context.network, picture, painting, style_layers=(it,)) for it in layers]
+    made = lesson_context.make_all(context, "each alone", recipes)
+    if made is None:
         return None
-    made = tuple(lesson_context.finished_picture(it) or b"" for it in recipes)
-    values = carried(here.network, picture, painting, layers, made)
+    values = carried(context.network, picture, painting, layers, made)
     right = max(values, key=lambda name: values[name])
     least = min(values, key=lambda name: values[name])
     return MeasuredAnswer(
@@ -215,13 +182,13 @@ def carried(
     network: Network,
     picture: PickedImage,
     painting: PickedImage,
-    layers: Sequence[Layer],
-    made: tuple[bytes, ...],
+    layers: Sequence[str],
+    made: Sequence[bytes],
 ) -> dict[str, float]:
-    """Tell how much of a painting's style each layer alone has carried over, judged by all."""
-    judged = recipe(network, picture, painting, style_layers=tuple(it.name for it in layers))
+    """Return the share of a painting's style that each layer alone carried over, by all layers."""
+    judged = recipe(network, picture, painting, style_layers=tuple(layers))
     before, *after = _measured(network, judged, (image_picker.store_input(picture), *made))
     return {
-        layer.name: lesson_measures.style_transferred(before, cost)
-        for layer, cost in zip(layers, after, strict=True)
+        layer: lesson_measures.style_transferred(before, loss)
+        for layer, loss in zip(layers, after, strict=True)
     }

@@ -1,4 +1,4 @@
-"""What the seven lessons say and ask."""
+"""The texts and questions of the seven lessons."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ class Lesson:
     """One lesson.
 
     Attributes:
-        number: from 1 on; links have it.
-        title: in two or three words.
-        claim: what is said of networks.
-        words: what stands beside, and what to try: a paragraph each.
+        number: from 1 on; it is in links.
+        title: two or three words.
+        claim: the claim about networks.
+        words: an explanation and what to try, a paragraph each.
         question: what the reader finds out by trying.
         method: how the answer is measured.
     """

@@ -1,4 +1,4 @@
-"""The pictures of a collection that excite a neuron: most, least and between."""
+"""The dataset examples of a unit: with the highest, the lowest and intermediate activations."""
 
 from collections import Counter
 from functools import lru_cache, partial
@@ -20,12 +20,15 @@ from explorer.reports import crop_images
 from explorer.reports.crop_images import CROPS_PER_SHEET
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
-from explorer.ui import chart, image_picker, incremental, index_picker, urls
+from explorer.ui import chart, image_picker, index_picker, urls
+from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.incremental import MadeSoFar, show_while_making
 from explorer.ui.neuron import reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
+from explorer.ui.url_controls import word_control
 
-# Which of the pictures, by the word in the URL, and what of each.
+# Which examples, and what of each, by the word in the URL.
 MOST, BETWEEN, LEAST = "", "between", "least"
 WHICH = {MOST: "Most", BETWEEN: "Between", LEAST: "Least"}
 EVIDENCE = {
@@ -42,20 +45,17 @@ STORIES = {
     attribution.DECONVOLUTION: "The neuron's activation projected back to the pixels, as Zeiler "
     "and Fergus did.",
 }
-# Percentiles of the pictures between the best and the least.
+# Percentiles of the intermediate examples.
 SHARES = (99, 95, 90, 75, 50, 25, 10, 5, 1)
 LABELS_AT_MOST = 6
 FOUND_AT_MOST = 512
 
 
 def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) -> None:
-    """Show what excites a neuron in a collection; how that is found out, where it is not known."""
+    """Show the dataset examples of a unit; without an index, how one is built."""
     network, layer = neuron.network, neuron.layer
     what = "drawings" if index is None else indexes.describe_index(index)
-    st.html(
-        '<div class="section"><h3>In pictures</h3>'
-        f"<p>Which {escape(what)} excite it, and which do not.</p></div>"
-    )
+    html_snippets.section("In pictures", f"Which {what} excite it, and which do not.")
     if index is None:
         index_picker.show_missing_index(network, "neuron", "the pictures that excite it", ask=True)
         return
@@ -65,35 +65,15 @@ def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) 
     index_picker.index_selectbox(network)
     left, right = st.columns([1, 1], gap="large")
     with left, st.container(key="crops"):
-        which = _control("pictures", WHICH, problems)
-        how = _control("evidence", EVIDENCE, problems)
+        which = word_control("pictures", WHICH, problems)
+        how = word_control("evidence", EVIDENCE, problems)
         _grid(neuron, index, which, how)
     with right, st.container(key="spread"):
         _spread(neuron, index)
 
 
-def _control(name: str, words: dict[str, str], problems: list[str]) -> str:
-    """Let the visitor choose one of some words, which stands in the URL."""
-    try:
-        chosen = urls.one_of(name, list(words))
-    except ExplorerError as error:
-        problems.append(str(error))
-        chosen = ""
-    st.session_state[name] = chosen
-    st.segmented_control(
-        name,
-        list(words),
-        format_func=words.__getitem__,
-        key=name,
-        label_visibility="collapsed",
-        required=True,
-        on_change=lambda: urls.update_query(**{name: st.session_state[name] or None}),
-    )
-    return chosen
-
-
 def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
-    """Show nine crops, which come one after the other."""
+    """Show nine crops, which are made one after the other."""
     network, layer, unit = neuron.network, neuron.layer.name, neuron.unit
     found = find_hits(index, network, layer, unit, which)
     if not found:
@@ -103,11 +83,8 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
         at: partial(crop_images.crop_url, index, network, layer, unit, hit, how)
         for at, (hit, _) in enumerate(found)
     }
-    looked = [incremental.make_in_time(makers)]
-    before = looked[0].complete
 
-    def body() -> None:
-        made = looked.pop() if looked else incremental.make_in_time(makers)
+    def show(made: MadeSoFar[int], _: object) -> None:
         tiles = [
             PictureTile(
                 str(at),
@@ -119,25 +96,23 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
             )
             for at, (hit, words) in enumerate(found)
         ]
-        here = f"crops {network.name} {layer} {unit} {which} {how}"
-        clicked = tile_grid(tiles, "crops tiles", here, columns=3)
+        label = f"crops {network.name} {layer} {unit} {which} {how}"
+        clicked = tile_grid(tiles, "crops tiles", label, columns=3)
         st.caption(formatting.escape_markdown(made.problem) if made.problem else STORIES[how])
         if clicked is not None:
-            look_closer(neuron, index, found[int(clicked)][0])
-        if made.complete != before:
-            st.rerun()
+            open_probe(neuron, index, found[int(clicked)][0])
 
-    st.fragment(body, run_every=None if before else incremental.POLL_SECONDS)()
+    show_while_making(makers, show)
 
 
 @lru_cache(maxsize=FOUND_AT_MOST)
 def find_hits(
     index: Index, network: Network, layer: str, unit: int, which: str
 ) -> tuple[tuple[Hit, str], ...]:
-    """Find nine pictures that excite a neuron, with a few words on each.
+    """Return nine dataset examples of a unit, with a few words on each.
 
     Raises:
-        ExplorerError: as ``probe.locate_maximum``.
+        ExplorerError: as ``probe.locate``.
     """
     if which == BETWEEN:
         sampled = index.between(layer, unit, SHARES)
@@ -152,7 +127,7 @@ def find_hits(
 
 @lru_cache(maxsize=FOUND_AT_MOST)
 def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
-    """Draw how often a neuron is excited how much, once for all."""
+    """Draw the histogram of a unit's activations."""
     best, values = index.top(layer, unit), index.values(layer, unit)
     marks = {"median": float(np.median(values)) if len(values) else 0.0}
     if best:
@@ -162,15 +137,15 @@ def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
 
 @lru_cache(maxsize=FOUND_AT_MOST * CROPS_PER_SHEET)
 def hit_label(index: Index, picture: str) -> str:
-    """Tell what a picture shows; nothing where that is not known any more."""
+    """Return the label of an image; "" where the collection is gone."""
     try:
         return index.label(picture)
     except ExplorerError:
         return ""
 
 
-def look_closer(neuron: NeuronView, index: Index, hit: Hit) -> None:
-    """Go to the page that probes one of the pictures, with this neuron's answer to it."""
+def open_probe(neuron: NeuronView, index: Index, hit: Hit) -> None:
+    """Go to the Probe page of one of the images, with this unit selected."""
     try:
         own = image_picker.store_image(index.picture(hit.picture))
     except ExplorerError as error:
@@ -186,12 +161,12 @@ def look_closer(neuron: NeuronView, index: Index, hit: Hit) -> None:
 
 
 def _spread(neuron: NeuronView, index: Index) -> None:
-    """Show how often the neuron is excited how much, and the labels among its best pictures."""
+    """Show the histogram of the unit's activations, and the labels of its strongest examples."""
     layer, unit = neuron.layer, neuron.unit
     colour = depth_colours.depth_colour(layer.depth)
     best = index.top(layer.name, unit)
     noun = indexes.image_noun(index)
-    st.html(f'<h4 class="side">How much the {noun} excite it</h4>')
+    html_snippets.side_heading(f"How much the {noun} excite it")
     chart.show_chart(
         _histogram(index, layer.name, unit, colour),
         "histogram",  # One chart that changes is redrawn sooner than a new one is drawn.
@@ -206,7 +181,7 @@ def _spread(neuron: NeuronView, index: Index) -> None:
 
 
 def _labels(named: list[str], colour: str) -> str:
-    """Write how often each label occurs, as bars in HTML; only some where none comes twice."""
+    """Return how often each label occurs, as bars in HTML; a few labels where none occurs twice."""
     counted = Counter(named).most_common(LABELS_AT_MOST)
     if len(named) > 1 and counted[0][1] == 1:
         some = ", ".join(name for name, _ in counted)
@@ -220,17 +195,17 @@ def _labels(named: list[str], colour: str) -> str:
 
 
 def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str) -> str:
-    """Write how much the neuron's own picture excites it beside a collection, as HTML.
+    """Return the activation of the unit's feature visualization beside a collection's, as HTML.
 
-    By the mean over positions, which it was made for, where the index knows that; otherwise by
-    the maximum, at which a picture that is good everywhere need not be the best.
+    By the mean over positions, which the visualization maximises, where the index has it;
+    otherwise by the maximum over positions, of which it need not have a high one.
     """
     layer, unit = neuron.layer.name, neuron.unit
     by = "mean" if "mean" in index.plan.by else "max"
     best, values = index.top(layer, unit, by)[0].value, index.values(layer, unit, by)
     own = float(stored.facts["activation"])
     if by == "max":
-        own = _reached(neuron.network, neuron.layer, unit, stored.image)
+        own = _max_activation(neuron.network, neuron.layer, unit, stored.image)
     median = float(np.median(values))
     marks = {"median": median, "best": best, "its own": own}
     drawn = reliability_badge.ruler_html(own, values.tolist(), colour, marks)
@@ -245,7 +220,7 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
 
 
 def compare_values(own: float, best: float, median: float, noun: str, words: str) -> str:
-    """Say how an activation stands to the best and the median of a collection."""
+    """Return a sentence that compares an activation with a collection's best and median."""
     if own > best > 0:
         usual = f", and {_times(own / median)} times the median {noun}" if median > 0 else ""
         return f"{_times(own / best)} times the best of {words}{usual}."
@@ -260,7 +235,7 @@ def _times(ratio: float) -> str:
 
 
 @lru_cache(maxsize=FOUND_AT_MOST)
-def _reached(network: Network, layer: Layer, unit: int, picture: bytes) -> float:
-    """Tell how much a picture excites a neuron where it does so most."""
+def _max_activation(network: Network, layer: Layer, unit: int, picture: bytes) -> float:
+    """Return the maximum activation of a unit over all positions of an image."""
     image = image_io.to_tensor(image_io.open_picture(picture))
     return float(network.activations(image, [layer.name])[layer.name][0, unit].max())

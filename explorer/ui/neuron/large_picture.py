@@ -1,5 +1,6 @@
-"""The large picture of one neuron: it grows, is saved as a file, and is drawn otherwise."""
+"""The large picture of one unit: its progress, its file, and other settings to draw it with."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import streamlit as st
@@ -12,11 +13,10 @@ from explorer.reports import html_report
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, index_picker, job_status, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.neuron import pictures
 from explorer.ui.neuron.pictures import NeuronView, RenderSettings, UnitPicture
 from explorer.ui.recipe_controls import draw_field
 
-# The picture takes half of a wide page, on a sharp screen too; smaller ones are enlarged to this.
+# Half of a wide page, on a screen of high resolution too; smaller pictures are enlarged to this.
 LARGE_PIXELS = 768
 LOSSY = (
     "This picture came with the explorer, made smaller with loss. It takes a moment to draw it "
@@ -25,46 +25,45 @@ LOSSY = (
 
 
 def request_picture(take: UnitPicture) -> Job | str | None:
-    """Ask for the large picture if it is not there, or find the job that draws it exactly."""
+    """Request the large picture if it is not there, or return the job that renders its PNG."""
     stored = take.find()
     if stored is None:
         return job_status.request(take.recipe)
-    return None if pictures.is_exact(stored) else server_state.jobs().get(take.recipe.key)
+    return (
+        None if download_buttons.is_png(stored.image) else server_state.jobs().get(take.recipe.key)
+    )
 
 
 def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
-    """Show the picture large, follow it as it grows, and offer what can be done with it.
+    """Show the picture large, follow its job, and offer its file and other settings.
 
     Args:
         neuron: whose picture.
         view: which of its pictures.
-        job: what draws it, as ``ask`` gave it.
+        job: the job that draws it, as ``request_picture`` returns it.
     """
     take = neuron.large(view)
     stored = take.find()
 
-    def body() -> None:
-        now = server_state.jobs().get(job.key) if isinstance(job, Job) else job
+    def show(now: Sequence[Job | str | None]) -> bool:
+        (job,) = now
         st.html(_picture(neuron, view, take, stored))
-        with st.container(key="portrait-status", horizontal=True, vertical_alignment="center"):
-            if isinstance(now, str):
-                st.caption(now)
-            elif now is not None and now.state != "done":
-                server_state.jobs().watch(now.key, server_state.visitor())
-                job_status.show_progress(now, "{:.0%}".format, "portrait")
+        with st.container(key="large-picture-status", horizontal=True, vertical_alignment="center"):
+            if isinstance(job, str):
+                st.caption(job)
+            elif job is not None and job.state != "done":
+                job_status.show_progress(job, "{:.0%}".format, "large")
             elif stored is not None:
                 _tools(neuron, take, stored)
             _choose(neuron, view)
-        arrived = stored is None and take.find() is not None
-        if arrived or (isinstance(job, Job) and isinstance(now, Job) and job.open != now.open):
-            st.rerun()
+        return stored is None and take.find() is not None
 
-    with st.container(key="portrait"):
-        st.fragment(body, run_every=job_status.poll_interval(job))()
+    with st.container(key="large-picture"):
+        job_status.follow([job], show, job_status.poll_interval(job), False)
 
 
 def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:
-    """Write the picture as HTML, or its sketch, or its place."""
+    """Return the picture as HTML, or its preview, or an empty frame."""
     verb = "wants least" if view == urls.NEGATIVE else "wants to see"
     who = f"neuron {neuron.unit} of {neuron.layer.name}"
     if stored is None:
@@ -76,21 +75,17 @@ def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPic
 
 
 def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
-    """Offer the picture as a file."""
-    if not pictures.is_exact(stored):
+    """Offer the picture as a PNG, or to render that first."""
+    if download_buttons.is_png(stored.image):
+        name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}"
+        download_buttons.save_button(stored.image, name)
+    else:
         st.button("Prepare a PNG", help=LOSSY, key="prepare", on_click=_prepare, args=(take,))
-        _offer(neuron, take, stored)
-        return
-    name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}.png"
-    icon = ":material/download:"
-    st.download_button(
-        "Save as PNG", stored.image, name, "image/png", key="save", icon=icon, on_click="ignore"
-    )
     _offer(neuron, take, stored)
 
 
 def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
-    """Offer the neuron's report, and the picture's Python."""
+    """Offer the report on the unit, and the Python code of the picture."""
     network, layer, unit = neuron.network, neuron.layer, neuron.unit
     index = index_picker.chosen_index(network, [])
     download_buttons.report_button(
@@ -130,7 +125,8 @@ def _choose(neuron: NeuronView, view: str) -> None:
             on_click=go_to_settings,
             args=(neuron, chosen, view),
         ):
-            st.rerun()  # Of the whole page, where this stands in a part that runs by itself.
+            # This runs in a fragment, so the whole page has to be run again.
+            st.rerun()
         if now != usual and st.button(
             "Back to the usual ones",
             key="usual",

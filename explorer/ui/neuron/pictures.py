@@ -1,9 +1,8 @@
-"""The pictures of one neuron: with which recipes they are drawn, and which of them are there.
+"""The pictures of one unit: the recipes that draw them, and which of them are in the store.
 
-What the Layers page draws a neuron with is the usual way; a link may ask for another.
+By default a unit is drawn as on the Layers page; a link may have other settings.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.networks.layers import Layer
@@ -14,14 +13,13 @@ from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import server_state, urls
 
-# A neuron is drawn with so many other seeds, to see how much of its picture is chance.
+# Number of other seeds with which a unit is drawn, to see how much its picture depends on the seed.
 OTHER_SEEDS = 2
-PNG_SIGNATURE = b"\x89PNG"
 
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """How a neuron is drawn; the fields are those of ``NeuronRecipe``."""
+    """The settings with which a unit is drawn; the fields are those of ``NeuronRecipe``."""
 
     size: int
     steps: int
@@ -31,12 +29,12 @@ class RenderSettings:
 
 @dataclass(frozen=True)
 class UnitPicture:
-    """One picture of a neuron.
+    """One picture of a unit.
 
     Attributes:
-        recipe: draws it, perhaps among others of the same neuron.
-        number: which of the recipe's pictures it is.
-        twin: the recipe that draws the very same picture among a layer's others, if there is one.
+        recipe: draws it, perhaps among others of the same unit.
+        number: its number among the recipe's pictures.
+        twin: the recipe that draws the very same picture for the Layers page, if there is one.
     """
 
     recipe: NeuronRecipe
@@ -44,7 +42,7 @@ class UnitPicture:
     twin: NeuronRecipe | None = None
 
     def find(self) -> StoredPicture | None:
-        """Get it out of the store, ``None`` if it is not drawn yet."""
+        """Return it from the store, ``None`` if it is not drawn yet."""
         store = server_state.store()
         found = store.picture(self.recipe.key, self.number)
         if found is None and self.twin is not None:
@@ -52,18 +50,13 @@ class UnitPicture:
         return found
 
 
-def is_exact(stored: StoredPicture) -> bool:
-    """Tell whether a picture is the very one that its recipe gives, rather than a smaller copy."""
-    return stored.image.startswith(PNG_SIGNATURE)
-
-
 class NeuronView:
-    """One neuron, and all the pictures of it that its page shows.
+    """One unit, and all the pictures of it that its page shows.
 
     Attributes:
         network, layer, unit: which one.
-        usual: how it is drawn where nobody asks for more.
-        settings: how its large picture is drawn.
+        usual: the default settings.
+        settings: the settings of its large picture.
     """
 
     def __init__(self, network: Network, layer: Layer, unit: int, **asked: int | str) -> None:
@@ -71,7 +64,7 @@ class NeuronView:
 
         Args:
             network, layer, unit: which one.
-            asked: fields of ``Settings`` that are not as usual.
+            asked: fields of ``RenderSettings`` that differ from the default.
         """
         self.network, self.layer, self.unit = network, layer, unit
         self._twin = layer_pages.part_of(network, layer, unit)
@@ -79,15 +72,15 @@ class NeuronView:
         self.settings = replace(self.usual, **asked)  # type: ignore[arg-type]
 
     def large(self, view: str) -> UnitPicture:
-        """Plan the picture that is shown large: one of ``links.VIEWS``, or "" for the best."""
+        """Plan the large picture: one of ``urls.VIEWS``, or "" for the strongest activation."""
         return self._take(view, self.settings)
 
     def small(self, view: str) -> UnitPicture:
-        """Plan the same picture for a row of several: of the usual size, as quick as usual."""
+        """Plan the same picture for a row of several, with the default size and steps."""
         return self._take(view, self._quick)
 
     def others(self) -> list[UnitPicture]:
-        """Plan the best picture again, from other noise."""
+        """Plan the picture of the strongest activation with other seeds."""
         seeds = [it for it in range(OTHER_SEEDS + 1) if it != self.settings.seed][:OTHER_SEEDS]
         return [self._take("", replace(self._quick, seed=seed)) for seed in seeds]
 
@@ -108,16 +101,3 @@ class NeuronView:
         )
         usual = not view and settings == self.usual
         return UnitPicture(recipe, number, self._twin if usual else None)
-
-
-def plan_missing(
-    network: Network, layer: Layer, units: Sequence[int]
-) -> tuple[NeuronRecipe | None, set[int]]:
-    """Write the recipe for those neurons that the layer's own pages have not drawn yet."""
-    parts = {unit: layer_pages.part_of(network, layer, unit).key for unit in units}
-    here = server_state.store().present(parts.values())
-    lacking = sorted(unit for unit, key in parts.items() if key not in here)
-    if not lacking:
-        return None, set()
-    usual = layer_pages.part_of(network, layer, lacking[0])
-    return render_neurons.plan(network, layer.name, lacking, usual.size, usual.steps), set(lacking)

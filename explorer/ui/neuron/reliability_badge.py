@@ -1,4 +1,4 @@
-"""What a neuron's picture is worth, in a badge, and how strongly it excites, on a ruler."""
+"""HTML of the reliability of a feature visualization, and of an activation on a ruler."""
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -12,7 +12,7 @@ from explorer.ui.neuron import similarity
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits
 
-# Each verdict of ``core.neurons.reliability``: how good it is, its name, and what it means.
+# Each verdict of ``core.neurons.reliability``: its CSS class, its name, and what it means.
 VERDICTS = {
     "alike": (
         "good",
@@ -45,7 +45,7 @@ VERDICTS = {
 }
 CHECKING = ("wait", "Checking", "The neuron is drawn twice more, from other noise, to compare.")
 OTHERS_PIXELS = 96
-# Words beneath the ruler that are closer than this, in percent of it, would overlap.
+# Words beneath the ruler that are closer than this, in percent of its width, would overlap.
 APART = 22.0
 
 
@@ -55,12 +55,12 @@ def badge_html(
     others: Sequence[StoredPicture],
     drawn: RenderedUnits | None,
 ) -> str:
-    """Write how far the neuron's picture can be trusted, as HTML.
+    """Return how reliable the unit's picture is, as HTML.
 
     Args:
-        neuron: which one.
-        best: its picture of the usual size.
-        others: the same from other noise, as far as they are drawn.
+        neuron: the unit.
+        best: its picture of the default size.
+        others: the same with other seeds, as far as they are drawn.
         drawn: its layer, if enough of it is drawn.
     """
     kind, title, words = CHECKING
@@ -80,7 +80,7 @@ def badge_html(
 
 
 def _others(neuron: NeuronView, others: Sequence[StoredPicture]) -> str:
-    """Write the pictures from other noise; their places while there are none."""
+    """Return the pictures with other seeds as HTML; empty frames while there are none."""
     cells = [
         f'<img src="{thumbnails.thumbnail(it.image, OTHERS_PIXELS)}" '
         f'alt="Neuron {neuron.unit} from other noise">'
@@ -96,12 +96,12 @@ def ruler_html(
     colour: str,
     named: Mapping[str, float] | None = None,
 ) -> str:
-    """Write a value on a ruler with those of others as HTML.
+    """Return a value on a ruler with other values as HTML.
 
     Args:
         value: the activation; None while it is not measured.
-        others: what it is compared with, such as what the layer's other neurons reach with
-            pictures of their own.
+        others: the values to compare with, such as the activations of the layer's other units on
+            their own pictures.
         colour: of the mark.
         named: values with words beneath; by default the least, the median and the most.
     """
@@ -125,7 +125,7 @@ def ruler_html(
 
 
 def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
-    """Write the words beneath a ruler, leaving out those that would lie on one before."""
+    """Return the words beneath a ruler as HTML, without those that would overlap earlier ones."""
     written, taken = [], [-APART]
     for name, value in sorted(marks.items(), key=lambda row: row[0] == "median"):
         place = at(value)
@@ -139,7 +139,7 @@ def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
 
 
 def rank_text(value: float, others: Sequence[float]) -> str:
-    """Say in a sentence how an activation compares with those of a layer's other neurons."""
+    """Return a sentence that compares an activation with those of a layer's other units."""
     below = sum(it < value for it in others)
     return (
         f"Its own picture excites it to {value:.3g}. Of the {len(others)} other neurons drawn in "

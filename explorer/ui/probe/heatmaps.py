@@ -1,4 +1,4 @@
-"""What a network sees of one picture, for the page that probes it."""
+"""Activations of a network on one image, and heat maps, for the Probe page."""
 
 import io
 from collections.abc import Sequence
@@ -18,21 +18,21 @@ from core.networks.network import Network
 from explorer import thumbnails
 from explorer.ui.image_picker import PickedImage
 
-# Activations of one picture may take a hundred megabytes.
-SIGHTS_AT_MOST = 4
-# Longer side of the picture on the page, sharp on a common screen.
+# Number of images whose activations stay in memory; each may take a hundred megabytes.
+RESULTS_AT_MOST = 4
+# Longer side of the image on the page, in pixels.
 SHOWN_PIXELS = 768
 QUALITY = 88
 
 
-def probe_cached(network: Network, chosen: PickedImage, index: Index | None) -> ProbeResult:
-    """Show a picture to a network, once for all."""
+def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> ProbeResult:
+    """Return the activations of a network on an image, cached."""
     layers = "" if index is None else index.plan.fingerprint
-    return _look(network, chosen.picture, index, network.fingerprint, chosen.fingerprint, layers)
+    return _probe(network, picked.picture, index, network.fingerprint, picked.fingerprint, layers)
 
 
-@st.cache_resource(max_entries=SIGHTS_AT_MOST, show_spinner=False)
-def _look(
+@st.cache_resource(max_entries=RESULTS_AT_MOST, show_spinner=False)
+def _probe(
     _network: Network,
     _picture: Image.Image,
     _index: Index | None,
@@ -44,29 +44,29 @@ def _look(
 
 
 def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
-    """List the layers that are shown, from the answer back to the picture."""
+    """Return the layers that are shown, from the logits back to the image."""
     known = {it.name for it in index.plan.layers} if index else None
     return [it for it in reversed(network.shown) if known is None or it.name in known]
 
 
 def unit_response(
-    sight: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
+    result: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
 ) -> UnitResponse:
-    """Tell what one neuron answers to a picture, or to one place of it."""
-    every = sight.responses(layer, index, layer.channels, at)
+    """Return the response of one unit to an image, or to one position of it."""
+    every = result.responses(layer, index, layer.channels, at)
     return next(it for it in every if it.unit == unit)
 
 
 @lru_cache(maxsize=64)
-def heatmap_url(network: Network, chosen: PickedImage, lit_by: tuple[str, int] | None) -> str:
-    """Draw what the network sees of a picture as a URL.
+def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] | None) -> str:
+    """Return the part of an image that is the network's input as a URL.
 
     Args:
-        network: which one.
-        chosen: the picture.
-        lit_by: name of a layer and a neuron: bright is left what excites it.
+        network: the network.
+        picked: the image.
+        lit_by: names of a layer and a unit; only what the unit responds to stays bright.
     """
-    picture = chosen.picture
+    picture = picked.picture
     frame = CenterCrop((picture.height, picture.width), network.input_size)
     top, left, bottom, right = frame.window
     scale = min(SHOWN_PIXELS / max(bottom - top, right - left), 4.0)
@@ -79,13 +79,13 @@ def heatmap_url(network: Network, chosen: PickedImage, lit_by: tuple[str, int] |
 
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
-    """Leave a picture bright where something is excited, ``[h, w]``, and darken the rest."""
+    """Return an image that is darkened where a heat map ``[h, w]`` is low."""
     light = heat_brightness(heat)
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 
 def encoded(picture: Image.Image) -> str:
-    """Give a picture as a URL."""
+    """Return an image as a URL."""
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=QUALITY, method=2)
     return thumbnails.data_url(buffer.getvalue())
@@ -94,7 +94,7 @@ def encoded(picture: Image.Image) -> str:
 def receptive_box(
     network: Network, layer: Layer, found: UnitResponse
 ) -> tuple[float, float, float, float] | None:
-    """Give what a neuron sees at its position, as shares of the picture; None if that is all."""
+    """Return a unit's receptive field as fractions of the image; None if it covers all of it."""
     if layer.spans is None:
         return None
     height, width = network.input_size

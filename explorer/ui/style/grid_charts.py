@@ -1,22 +1,19 @@
-"""What was measured of style at every depth, in charts and a sentence."""
+"""Charts of what is measured in style transfers at every depth."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
 import streamlit as st
 
-from core.analysis import unit_labels
-from core.experiments import concept_growth, style_grid_measures
+from core.experiments import style_grid_measures
 from core.experiments.style_grid_measures import GridMeasures
 from core.networks.network import Network
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.charts import depth_colours, figures
-from explorer.ui import chart, server_state
+from explorer.ui import chart, concept_chart, server_state
+from explorer.ui.components import html_snippets
 
-LABELS = 10
-# This label answers the question that everybody asks, so it is always there.
-ASKED = "eye"
-# A growth of so much has the full colour, in doublings.
+# A growth of this many doublings has the full colour.
 FULL = 2.0
 
 
@@ -24,22 +21,22 @@ FULL = 2.0
 def grid_measures(
     _network: Network, weights: str, recipe: StyleDepthsRecipe
 ) -> dict[str, GridMeasures]:
-    """Measure all pictures of a finished matrix once for all, averaged by the depth of style."""
+    """Measure all images of a finished matrix, averaged over the depths of content."""
     store = server_state.store()
     inputs = {it: store.input(it) or b"" for it in recipe.inputs}
     images = {number: it.image for number, it in store.pictures(recipe).items()}
-    told = style_grid_measures.measure_pictures(
+    measured = style_grid_measures.measure_pictures(
         style_grid_measures.build_evaluator(_network, recipe, inputs), recipe, images
     )
-    return style_grid_measures.average_by_layer(recipe, told)
+    return style_grid_measures.average_by_layer(recipe, measured)
 
 
 def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
-    """Show what style by one depth after the other keeps, takes and brings along."""
-    told = grid_measures(network, network.fingerprint, recipe)
-    names = list(told)
+    """Show the measures by the style layer: edges, colours, eyes, style losses and labels."""
+    measured = grid_measures(network, network.fingerprint, recipe)
+    names = list(measured)
     colours = {it: depth_colours.depth_colour(network.layer(it).depth) for it in names}
-    _section(
+    html_snippets.section(
         "What each depth of style does",
         "What is kept of the photograph, what is taken from the painting, and whether eyes come: "
         "means over the depths of content.",
@@ -49,11 +46,11 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
         ("Colours", "distance to the painting's, in CIELAB", "colours", "{:.0f}"),
     ]
     values: dict[str, list[float]] = {
-        "edges": [it.edges for it in told.values()],
-        "colours": [it.to_painting for it in told.values()],
+        "edges": [it.edges for it in measured.values()],
+        "colours": [it.to_painting for it in measured.values()],
     }
-    eyes = [it.eyes for it in told.values() if it.eyes is not None]
-    if len(eyes) == len(told):
+    eyes = [it.eyes for it in measured.values() if it.eyes is not None]
+    if len(eyes) == len(measured):
         values["eyes"] = [2**it for it in eyes]
         charts.append(("Eyes", "how much their neurons grew, times", "eyes", "{:.2f}"))
     for column, (title, line, name, form) in zip(st.columns(len(charts)), charts, strict=True):
@@ -62,41 +59,33 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
             rows = {title: dict(zip(names, values[name], strict=True))}
             figure = figures.bars(rows, colours, form.format, figures.SMALL_HEIGHT)
             chart.show_chart(figure, f"{name} chart", f"style-depths-{name}")
-    if len(eyes) == len(told):
+    if len(eyes) == len(measured):
         st.html(f'<p class="fact-words">{escape(eyes_answer(names, values["eyes"]))}</p>')
-    show_grams(names, told)
-    show_grown(network, names, told)
+    show_grams(names, measured)
+    line = (
+        "How many times as much the neurons of a label answer to the painted picture as to the "
+        "photograph, against a usual neuron of their layer. The layer that spoke is not asked."
+    )
+    grown = [it.grown for it in measured.values()]
+    concept_chart.show_growth(network, names, grown, FULL, line, "style-depths")
 
 
-def show_grams(names: Sequence[str], told: Mapping[str, GridMeasures]) -> None:
-    """Show where the painting's style is reached: at the layers that were asked, and elsewhere."""
-    _section(
+def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> None:
+    """Show the style loss at every layer, by the layer that carried style."""
+    html_snippets.section(
         "How much of the painting's style is missing",
         "At each layer (rows), where the layer above spoke for style: 0% where neurons fire "
         "together exactly as in the painting.",
     )
-    layers = list(next(iter(told.values())).gram)
-    table = {layer: [it.gram[layer] for it in told.values()] for layer in layers}
-    figure = figures.heatmap(table, list(names), "{:.0%}".format, _paint(), 1.0)
+    layers = list(next(iter(measured.values())).gram)
+    colour = depth_colours.depth_colour(0.5)
+    table = {layer: [it.gram[layer] for it in measured.values()] for layer in layers}
+    figure = figures.heatmap(table, list(names), "{:.0%}".format, colour, 1.0)
     chart.show_chart(figure, "grams", "style-depths-missing")
 
 
-def show_grown(network: Network, names: Sequence[str], told: Mapping[str, GridMeasures]) -> None:
-    """Show which labels' neurons grew, where neurons have labels."""
-    if unit_labels.labels_of(network) is None:
-        return
-    _section(
-        "Whose neurons grew",
-        "How many times as much the neurons of a label answer to the painted picture as to the "
-        "photograph, against a usual neuron of their layer. The layer that spoke is not asked.",
-    )
-    table = concept_growth.growth_table([it.grown for it in told.values()], LABELS, ASKED)
-    figure = figures.heatmap(table, list(names), "{:.1f}".format, _paint(), 2**FULL)
-    chart.show_chart(figure, "grown", "style-depths-labels")
-
-
 def eyes_answer(names: Sequence[str], eyes: Sequence[float]) -> str:
-    """Say in a sentence whether eyes grow when deep layers speak for style."""
+    """Return a sentence on whether eyes grow when deep layers carry style."""
     at = max(range(len(eyes)), key=eyes.__getitem__)
     deep = eyes[-1]
     first = (
@@ -104,11 +93,3 @@ def eyes_answer(names: Sequence[str], eyes: Sequence[float]) -> str:
         f"{deep:.2f} times with {names[-1]}, against {eyes[0]:.2f} with {names[0]}."
     )
     return first if at == len(eyes) - 1 else f"{first} They grow most with {names[at]}."
-
-
-def _paint() -> str:
-    return "#" + "".join(f"{part:02x}" for part in depth_colours.DEPTH_COLOURS[1])
-
-
-def _section(title: str, line: str) -> None:
-    st.html(f'<div class="section"><h3>{escape(title)}</h3><p>{escape(line)}</p></div>')

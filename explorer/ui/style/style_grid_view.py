@@ -1,4 +1,4 @@
-"""Style at several depths on a page: its recipe, and its pictures in rows and columns."""
+"""Style at several depths: the recipe in the URL, and its images as a matrix or rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,13 @@ from core.recipes.style_grid import (
 )
 from explorer import thumbnails
 from explorer.charts import depth_colours
-from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, server_state, url_codecs, urls
+from explorer.ui import image_picker, job_status, url_codecs, urls
 from explorer.ui.components import matrix
 from explorer.ui.components.matrix import MatrixCell, MatrixHead
 from explorer.ui.image_picker import PickedImage
 
-# The parts that stand as rows, in the order of Gatys et al. (2016), and what to say of them.
+# The parts that are rows, in the order of Gatys et al. (2016).
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
 TITLES = {
     MATRIX: "Which depth speaks for style, and which for content",
@@ -48,12 +47,12 @@ THUMBNAIL_PIXELS = 256
 
 @dataclass(frozen=True)
 class StyleGridView:
-    """Style at several depths, as the page shows it.
+    """Style transfer at several depths, as the page shows it.
 
     Attributes:
-        content: the picture that is painted.
-        style: the painting whose style it gets.
-        recipe: of all its pictures.
+        content: the content image.
+        style: the style image.
+        recipe: renders all images.
         asked: whether the visitor chose anything of it.
     """
 
@@ -84,60 +83,62 @@ def read_view(
 
 def show_grid(
     network: Network,
-    styled: StyleGridView,
+    view: StyleGridView,
     part: str,
     previews: job_status.Previews,
-    here: Mapping[int, bytes],
+    images: Mapping[int, bytes],
 ) -> None:
     """Show one part: the matrix, or one of the rows.
 
     Args:
-        network: which paints.
-        styled: all that is painted.
-        part: one of the recipe's.
-        previews: unfinished pictures.
-        here: the finished ones, encoded, by their numbers.
+        network: renders the images.
+        view: the whole recipe.
+        part: one of the recipe's ``shows``.
+        previews: unfinished images.
+        images: the finished ones, encoded, by their numbers.
     """
-    recipe = styled.recipe
+    recipe = view.recipe
     numbers = {it: at for at, it in enumerate(recipe.parts())}
     cells = [it for it in recipe.cells() if it.show == part]
-    opened = st.query_params.get("cell", "")
-    rows_of: list[list[MatrixCell]] = [[] for _ in range(1 + max(it.row for it in cells))]
+    rows: list[list[MatrixCell]] = [[] for _ in range(1 + max(it.row for it in cells))]
     for cell in cells:
         number = numbers[cell.recipe]
         preview = previews.get((recipe.key, number))
-        label = describe_cell(cell)
-        found = MatrixCell(cell_name(cell), f"{label}, not painted yet")
-        if number in here:
-            url = thumbnails.thumbnail(here[number], THUMBNAIL_PIXELS)
-            found = MatrixCell(cell_name(cell), label, url, chosen=cell_name(cell) == opened)
-        elif preview is not None:
-            found = MatrixCell(
-                cell_name(cell), f"{label}, unfinished", thumbnails.data_url(preview), True
-            )
-        rows_of[cell.row].append(found)
-    columns = recipe.content_depths if part == MATRIX else recipe.stages
-    down: list[MatrixHead | None] = [None]
+        rows[cell.row].append(_matrix_cell(cell, images.get(number), preview))
+    layers = recipe.content_depths if part == MATRIX else recipe.stages
+    columns = [
+        column_head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
+        for at, it in enumerate(layers)
+    ]
+    row_heads: list[MatrixHead | None] = [None]
     if part == MATRIX:
-        down = [column_head(network.layer(it)) for it in recipe.style_depths]
-    width, height = styled.content.picture.size
-    size = (1, 1) if part == TEXTURE else (height, width)
+        row_heads = [column_head(network.layer(it)) for it in recipe.style_depths]
     clicked = matrix.image_matrix(
-        [column_head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
-         for at, it in enumerate(columns)],
-        list(zip(down, rows_of, strict=True)),
-        size,
+        columns,
+        list(zip(row_heads, rows, strict=True)),
+        (1, 1) if part == TEXTURE else view.content.size,
         f"{part} cells",
         f"{TITLES[part]}: {network.name} {recipe.content} {recipe.style}",
         "style \N{DOWNWARDS ARROW}\ncontent \N{RIGHTWARDS ARROW}" if part == MATRIX else "",
         lambda it: urls.update_query(cell=it),
-    )  # fmt: skip
+    )
     if clicked:
         st.rerun()
 
 
+def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> MatrixCell:
+    """Return a cell with its image, or its preview, or none yet."""
+    name, label = cell_name(cell), describe_cell(cell)
+    if image is not None:
+        url = thumbnails.thumbnail(image, THUMBNAIL_PIXELS)
+        return MatrixCell(name, label, url, chosen=name == st.query_params.get("cell"))
+    if preview is not None:
+        return MatrixCell(name, f"{label}, unfinished", thumbnails.data_url(preview), True)
+    return MatrixCell(name, f"{label}, not painted yet")
+
+
 def column_head(layer: Layer, before: str = "") -> MatrixHead:
-    """Describe a layer at the head of a row or a column."""
+    """Return the head of a row or a column for a layer."""
     return MatrixHead(
         f"{before}{layer.name}",
         layer_summary.describe_field(layer),
@@ -146,38 +147,28 @@ def column_head(layer: Layer, before: str = "") -> MatrixHead:
 
 
 def cell_name(cell: StyleCell) -> str:
-    """Name a place, as a link does."""
+    """Return the name of a cell in a link."""
     return f"{cell.show}-{cell.row + 1}-{cell.column + 1}"
 
 
 def find_cell(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
-    """Find the place that a link names; None where there is none such."""
+    """Find the cell that a link names; None where there is none such."""
     return next((it for it in recipe.cells() if cell_name(it) == named), None)
 
 
 def describe_cell(cell: StyleCell) -> str:
-    """Say in words who speaks in a picture."""
-    told = []
-    for voice, layers in (
-        ("style", cell.recipe.style_layers),
-        ("content", cell.recipe.content_layers),
-    ):
-        if layers:
-            told.append(f"{voice} by {' to '.join(dict.fromkeys((layers[0], layers[-1])))}")
-    return ", ".join(told).capitalize()
+    """Return in words which layers carry style and content in an image."""
+    layers = {"style": cell.recipe.style_layers, "content": cell.recipe.content_layers}
+    ends = {it: dict.fromkeys((some[0], some[-1])) for it, some in layers.items() if some}
+    return ", ".join(f"{it} by {' to '.join(both)}" for it, both in ends.items()).capitalize()
 
 
-def cell_query(styled: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
-    """Write the link that paints one of the pictures on the Style page, as large as usual there."""
+def cell_query(view: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
+    """Return the query of the Style page for one of the images, of that page's default size."""
     return {
         "network": recipe.network,
-        "picture": styled.content.name,
-        "style": styled.style.name,
+        "picture": view.content.name,
+        "style": view.style.name,
         "content_layers": ",".join(recipe.content_layers),
         "style_layers": ",".join(recipe.style_layers),
     }
-
-
-def present_pictures(recipe: StyleDepthsRecipe) -> dict[int, StoredPicture]:
-    """Fetch the pictures of a recipe that are finished, by their numbers."""
-    return server_state.store().pictures(recipe)

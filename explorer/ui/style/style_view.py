@@ -1,4 +1,4 @@
-"""What the Style page shows: a style transfer as the URL describes it, and who may speak."""
+"""The style transfer that the URL of the Style page describes, and its possible layers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,15 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.style import defaults
-from explorer import layer_pages, thumbnails
-from explorer.charts import depth_colours
+from explorer import layer_pages
 from explorer.ui import image_picker, server_state, url_codecs
-from explorer.ui.components import layer_pickers
+from explorer.ui.components.layer_pickers import SliderStop, slider_stop
 from explorer.ui.image_picker import PickedImage
 
-# What is painted, and how, where a link names nothing.
+# The default content and style image.
 SAMPLE, PAINTING = "cat", "swirls"
-# Neurons that stand for the depths, above the sliders.
+# Number of example units above the sliders.
 EXAMPLES_AT_MOST = 12
-THUMBNAIL_PIXELS = 128
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,9 @@ class StyleView:
     """A style transfer that the page shows.
 
     Attributes:
-        content: the picture that is painted.
-        style: the painting whose style it gets.
-        recipe: how it is made.
+        content: the content image.
+        style: the style image.
+        recipe: renders it.
         asked: whether the visitor chose anything of it.
     """
 
@@ -57,24 +55,24 @@ def read_view(network: Network, content: PickedImage, style: PickedImage) -> Sty
 
 
 def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
-    """Let the visitor choose what is painted, and in whose style."""
+    """Show the choice of the content and the style image, and return both."""
     st.html('<p class="side-title">Content</p>')
     content = image_picker.pick_image("picture", SAMPLE, problems, "Content")
     st.html('<p class="side-title">Style</p>')
-    style = image_picker.pick_image("style", PAINTING, problems, "Style", image_picker.PAINTED)
-    return content or image_picker.find_image(SAMPLE), style or image_picker.find_image(PAINTING)
+    painted = image_picker.PAINTED
+    return content, image_picker.pick_image("style", PAINTING, problems, "Style", painted)
 
 
 def style_layers(network: Network) -> list[Layer]:
-    """List the layers that may speak, from shallow to deep: those that know places."""
+    """Return the layers that can carry style, from shallow to deep: those with positions."""
     return [it for it in network.shown if it.size is not None]
 
 
 def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
-    """Name the layers from one to another that speak for style together.
+    """Return the names of the style layers from one to another.
 
-    Those that are usual for the network where these are their ends; else all that may speak, or as
-    many of them as a recipe may name.
+    Those that are the network's default where these are their ends; else all that can carry style,
+    or as many of them as a recipe may name, evenly spaced.
     """
     usual: tuple[str, ...] = defaults.default_settings(network)["style_layers"]
     if (first, last) == (usual[0], usual[-1]):
@@ -85,39 +83,33 @@ def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
 
 
 def nearest_layer(network: Network, name: str) -> int:
-    """Tell the place among the layers that may speak of one, or of the nearest to it."""
+    """Return the index of a layer among the possible style layers, or of the nearest in depth."""
     return nearest_to_depth(style_layers(network), network.layer(name).depth)
 
 
-def style_stops(network: Network) -> list[layer_pickers.SliderStop]:
-    """Describe the layers for the sliders, each with one of its neurons if that has been drawn."""
+def style_stops(network: Network) -> list[SliderStop]:
+    """Describe the layers for the sliders, each with one of its units if that has been drawn."""
     layers = style_layers(network)
     shown = set(evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
-    found = []
+    stops = []
     for at, layer in enumerate(layers):
-        drawn = (
-            server_state.store().samples(layer_pages.sample_recipe(network, layer).key, 1)
-            if at in shown
-            else []
-        )
-        picture = thumbnails.thumbnail(drawn[0].image, THUMBNAIL_PIXELS) if drawn else None
-        words = f"{layer.name}, depth {layer.depth:.0%}"
-        colour = depth_colours.depth_colour(layer.depth)
-        found.append(layer_pickers.SliderStop(layer.name, words, colour, at in shown, picture))
-    return found
+        key = layer_pages.sample_recipe(network, layer).key
+        drawn = server_state.store().samples(key, 1) if at in shown else []
+        stops.append(slider_stop(layer, drawn[0].image if drawn else None, at in shown))
+    return stops
 
 
 def stored_curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]]:
-    """Read how each cost of a finished picture fell, by its name."""
-    told = json.loads(str(facts.get("losses", "{}")))
-    return {name: it["curve"] for name, it in told.items()}
+    """Return the loss curves of a finished image, by the name of the loss."""
+    losses = json.loads(str(facts.get("losses", "{}")))
+    return {name: it["curve"] for name, it in losses.items()}
 
 
 def running_history(key: str) -> tuple[dict[str, Sequence[float]], float]:
-    """Read how each cost of an unfinished picture fell so far, and the share of steps behind.
+    """Return the loss curves of an unfinished image so far, and the fraction of steps done.
 
     Args:
         key: of its job.
     """
-    told = json.loads(server_state.jobs().history(key) or "{}")
-    return told.get("curves", {}), told.get("share", 0.0)
+    history = json.loads(server_state.jobs().history(key) or "{}")
+    return history.get("curves", {}), history.get("share", 0.0)

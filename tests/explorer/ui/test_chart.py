@@ -1,4 +1,4 @@
-"""The numbers behind charts, as they are saved."""
+"""The saved numbers of charts."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Choosing a picture: samples, one's own, and what a link may say."""
+"""The choice of an image: samples, uploads, and invalid links."""
 
 import io
 from collections.abc import Callable
@@ -16,7 +16,10 @@ SCRIPT = """
 from explorer.ui import image_picker
 import streamlit as st
 problems = []
-found = image_picker.pick_image("picture", {default!r}, problems)
+if {default!r}:
+    found = image_picker.pick_image("picture", {default!r}, problems)
+else:
+    found = image_picker.pick_optional_image("picture", problems, "Picture")
 st.text("nothing" if found is None else f"{{found.name}} {{found.picture.size}}")
 for problem in problems:
     st.warning(problem)
@@ -64,7 +67,7 @@ def test_a_picture_of_ones_own_is_chosen_kept_and_found_again() -> None:
     name = image_io.fingerprint(picture)
     assert app.query_params["picture"] in (name, [name])
     assert app.text[0].value == f"{name} (120, 80)"
-    # Another visitor with the link sees it too.
+    # Another visitor can open the link too.
     assert open_page(picture=name).text[0].value == f"{name} (120, 80)"
     again = image_picker.find_image(name).picture
     assert ImageChops.difference(again, picture).getbbox() is None
@@ -121,7 +124,7 @@ def test_a_page_that_runs_again_opens_no_picture_anew(
     first = image_picker.find_image(own.name)
     assert first is image_picker.find_image(own.name)
     assert image_picker.small_url(own, 64) == image_picker.small_url(first, 64)
-    # Of another data folder nothing is known.
+    # Another data folder does not have the image.
     monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "elsewhere"))
     with pytest.raises(UnknownName):
         image_picker.find_image(own.name)

@@ -1,4 +1,4 @@
-"""What visitors share, and how they are told apart."""
+"""State that visitors share, and how visitors are identified."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ def test_a_visitor_is_the_same_however_the_cookie_is_masked(
     assert len(set(cookies)) == 3
     assert len({name(cookie) for cookie in cookies}) == 1
     assert name(generate(other, 1_700_000_000)) != name(cookies[0])
-    # Whatever else it may become, it still tells visitors apart.
+    # In an unknown format it still identifies visitors.
     assert len({name(cookie) for cookie in ("a", "b", "2|zz|00|1", "2|00|zz|1")}) == 4
 
 

@@ -1,4 +1,4 @@
-"""The shared pieces of the pages, as far as they need no page."""
+"""HTML and components that need no page."""
 
 import io
 from base64 import b64decode

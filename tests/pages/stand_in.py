@@ -27,7 +27,7 @@ from tests.pages.app import open_at
 SIZE, STEPS = 16, 3
 
 
-class Studio:
+class StandIn:
     """The stand-in network, and every recipe that was rendered in it."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -61,7 +61,7 @@ class Studio:
 PLAN, RENDER = render_neurons.plan, render_neurons.render
 
 
-def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def open_stand_in(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     infos = (
         NetworkInfo(registry.SKETCHNET, "ships with the explorer", True, 1000, 0.0),
         NetworkInfo("resnet18", "torchvision", False, 11_689_512, 44.7),
@@ -71,19 +71,19 @@ def open_studio(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stu
         return SIZE
 
     monkeypatch.setattr(registry, "describe_networks", lambda: infos)
-    monkeypatch.setattr(registry, "load", studio.load)
-    monkeypatch.setattr(render_neurons, "plan", studio.plan)
-    monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, studio.render)
+    monkeypatch.setattr(registry, "load", stand_in.load)
+    monkeypatch.setattr(render_neurons, "plan", stand_in.plan)
+    monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, stand_in.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
     render_recipe.forget_networks()
     st.cache_resource.clear()
-    yield studio
+    yield stand_in
     st.cache_resource.clear()
     render_recipe.forget_networks()
 
 
 def work_off(app: AppTest) -> AppTest:
-    """Do the work that the page has asked for, as a worker does, and look again."""
+    """Finish the jobs that the page has submitted, as a worker does, and run it again."""
     worker = Worker(server_state.store(), "test", render_recipe.render_updates)
     while worker.run_next_part():
         while worker.run_next_part():
@@ -94,5 +94,5 @@ def work_off(app: AppTest) -> AppTest:
 
 
 def visit(page: str | None = None, /, **query: str) -> AppTest:
-    """Open a page at a link, and wait until all is drawn."""
+    """Open a page at a link, and wait until everything is rendered."""
     return work_off(open_at(page, **query))

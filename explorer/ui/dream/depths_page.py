@@ -1,0 +1,145 @@
+"""The dreams of the Depths page side by side, links to their own pages, and charts."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import streamlit as st
+
+from core.experiments import concept_growth
+from core.experiments.concept_growth import DreamMeasures
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.recipes.dream import DreamRecipe
+from explorer.charts import depth_colours, figures
+from explorer.text import layer_summary
+from explorer.ui import chart, concept_chart, job_status, server_state, url_codecs, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
+from explorer.ui.concept_chart import HIGHLIGHTED
+from explorer.ui.image_picker import PickedImage
+from explorer.ui.job_status import JobRequests
+
+# Number of classes in the chart: those most probable in any dream.
+CLASSES = 6
+THUMBNAIL_PIXELS = 256
+# A growth of this many doublings has the full colour.
+FULL = 3.0
+# A class below this probability gets no row of its own.
+LIKELY = 0.05
+
+
+def show_dreams(
+    network: Network, picture: PickedImage, layers: Sequence[Layer], recipes: Sequence[DreamRecipe]
+) -> None:
+    """Show the dreams as they are finished, and what is measured in them once all are there."""
+    requests = JobRequests()
+    asked = requests.ask(recipes)
+    store = server_state.store()
+    finished = sum(store.picture(it.key, 0) is not None for it in recipes)
+    total = len(recipes)
+    measured: Sequence[DreamMeasures] = []
+    if finished == total:
+        measured = measure(network, network.fingerprint, recipes)
+
+    def show(previews: job_status.Previews) -> None:
+        images = []
+        for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
+            found, preview = store.picture(recipe.key, 0), previews.get((recipe.key, 0))
+            image = None if found is None else found.image
+            images.append(_captioned(layer, image, preview, measured[at] if measured else None))
+        figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
+
+    job_status.show_while_running(
+        "depths", asked, lambda _: f"{finished} of {total} depths dreamt", show
+    )
+    show_links(layers, recipes)
+    if measured:
+        show_charts(network, layers, measured)
+    requests.settle()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def measure(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
+    """Measure finished dreams."""
+    store = server_state.store()
+    dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
+    original = store.input(recipes[0].image) or b""
+    return concept_growth.measure_dreams(_network, original, recipes, dreams)
+
+
+def _captioned(
+    layer: Layer, image: bytes | None, preview: bytes | None, measured: DreamMeasures | None
+) -> CaptionedImage:
+    """Return one dream with its layer, and the classes that the network predicts for it."""
+    classes = "\N{NO-BREAK SPACE}"
+    if measured is not None:
+        likeliest = (f"{it} {share:.0%}" for it, share in measured.classes[:2])
+        classes = "taken for " + ", ".join(likeliest)
+    return captioned(
+        image,
+        preview,
+        THUMBNAIL_PIXELS,
+        layer.name,
+        (layer_summary.describe_field(layer), classes),
+        depth_colours.depth_colour(layer.depth),
+        f"Dream of {layer.name}",
+    )
+
+
+def show_links(layers: Sequence[Layer], recipes: Sequence[DreamRecipe]) -> None:
+    """Show a link to the Dream page for every dream."""
+    with st.container(key="depths-ways", horizontal=True, vertical_alignment="center"):
+        st.caption("Dream on with")
+        for layer, recipe in zip(layers, recipes, strict=True):
+            query = url_codecs.dream_to_query(recipe)
+            del query["size"]
+            st.page_link(urls.DREAM, label=layer.name, query_params=query)
+
+
+def show_charts(
+    network: Network, layers: Sequence[Layer], measured: Sequence[DreamMeasures]
+) -> None:
+    """Show which labels' units respond more at which depth, and the predicted classes."""
+    names = [layer.name for layer in layers]
+    line = (
+        "How many times as much the neurons of a label answer to the dream as to the picture, "
+        "against a usual neuron of their layer. The layer that dreamt is not asked."
+    )
+    grown = [it.grown for it in measured]
+    if concept_chart.show_growth(network, names, grown, FULL, line, f"{network.name}-depths"):
+        st.html(f'<p class="fact-words">{escape(describe_growth(names, measured))}</p>')
+    html_snippets.section(
+        "What the network takes each for", "The probability of its likeliest classes."
+    )
+    colour = depth_colours.depth_colour(0.5)
+    table = figures.heatmap(tabulate_classes(measured), names, "{:.0%}".format, colour, 1.0)
+    chart.show_chart(table, "classes", f"{network.name}-depths-classes")
+
+
+def tabulate_classes(measured: Sequence[DreamMeasures]) -> Mapping[str, list[float | None]]:
+    """Return the probabilities of the classes that are most probable in any dream, by class."""
+    tables = [dict(each.classes) for each in measured]
+    best: dict[str, float] = {}
+    for table in tables:
+        for name, share in table.items():
+            best[name] = max(share, best.get(name, 0.0))
+    order = sorted(best, key=lambda name: -best[name])
+    chosen = [it for it in order[:CLASSES] if best[it] >= LIKELY] or order[:1]
+    return {name: [table.get(name) for table in tables] for name in chosen}
+
+
+def describe_growth(names: Sequence[str], measured: Sequence[DreamMeasures]) -> str:
+    """Return a sentence on the depth at which units of eyes gain most."""
+    values = []
+    for name, each in zip(names, measured, strict=True):
+        order = [it.concept for it in each.grown]
+        if HIGHLIGHTED in order:
+            rank = order.index(HIGHLIGHTED) + 1
+            values.append((each.grown[rank - 1].value, name, rank, len(order)))
+    if not values:
+        return ""
+    value, name, rank, total = max(values)
+    return (
+        f"Why so many eyes? Their neurons grow most where {name} dreams: {2**value:.1f} times, "
+        f"place {rank} of {total} labels."
+    )

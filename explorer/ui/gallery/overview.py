@@ -1,0 +1,302 @@
+"""The gallery's overview: unfinished jobs, filters, cards of all entries, and tools for them."""
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from explorer import thumbnails
+from explorer.charts import depth_colours
+from explorer.gallery import queries, zip_export
+from explorer.gallery.pictures import GalleryPicture
+from explorer.gallery.queries import Gallery, Search
+from explorer.jobs.job import Job
+from explorer.rendering import png_metadata
+from explorer.text import captions as text_captions
+from explorer.text import formatting
+from explorer.ui import job_status, png_drop, urls
+from explorer.ui.components import html_snippets, tiles
+from explorer.ui.gallery import entry
+from explorer.ui.gallery.compare import COMPARABLE
+
+COVER = 4
+COVER_PIXELS = 128
+THUMBNAIL_PIXELS = 64
+# Number of unfinished jobs above the entries.
+UNFINISHED_AT_MOST = 4
+# Largest file that a browser may upload, in megabytes.
+LARGEST_FILE = 20
+FILTERS = ("kind", "network", "layer")
+EVERY = {"kind": "Every kind", "network": "Every network", "layer": "Every layer"}
+
+
+def show_undo(found: Gallery) -> None:
+    """Show what was deleted just now, and a button that restores it."""
+    keys: list[str] = st.session_state.get("deleted", [])
+    if not keys:
+        return
+
+    def forget() -> None:
+        del st.session_state["deleted"]
+
+    def undo() -> None:
+        found.restore(keys)
+        forget()
+
+    with st.container(key="undo", horizontal=True, vertical_alignment="center"):
+        job = found.jobs.get(keys[0])
+        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.entry_title(job)
+        st.markdown(f"{formatting.escape_markdown(what)} deleted.")
+        st.button("Undo", key="take back", on_click=undo)
+        st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
+
+
+def show_all(found: Gallery) -> None:
+    """Show the unfinished jobs, and then the entries that the URL selects."""
+    head, tools = st.columns([5, 2], vertical_alignment="bottom")
+    with head:
+        words = "Everything made so far, newest first."
+        html_snippets.heading("Gallery", words, depth_colours.depth_colour(0.5))
+    with tools:
+        show_opener()
+    show_unfinished(found)
+    search = read_search()
+    count = found.count(search)
+    if count or search != Search():
+        show_filters(found, search)
+    if not count:
+        show_nothing(search)
+        return
+    show_tools(found, search, count)
+    cards = st.container()
+    page = entry.show_pager("page", count, queries.PER_PAGE)
+    with cards:
+        show_cards(found, found.entries(search, page), page)
+
+
+def show_opener() -> None:
+    """Show an upload that opens a picture saved from here."""
+    with st.popover("Open a picture made here", icon=":material/image_search:", width="stretch"):
+        st.caption("Or drop it anywhere on the page. It opens with the settings it was made with.")
+        file = st.file_uploader(
+            "A PNG that was saved here",
+            "png",
+            key="file",
+            max_upload_size=LARGEST_FILE,
+            label_visibility="collapsed",
+        )
+        if file is None or st.session_state.get("opened file") == file.file_id:
+            return
+        st.session_state["opened file"] = file.file_id
+        try:
+            png_drop.open_recipe(*png_metadata.read_recipe(file.getvalue()))
+        except ExplorerError as error:
+            png_drop.show_problem(error)
+
+
+def show_unfinished(found: Gallery) -> None:
+    """Show the jobs that wait, run or were interrupted, and follow them."""
+    before, total = found.unfinished(UNFINISHED_AT_MOST)
+    active = any(job.open for job in before)
+
+    def show(_: Sequence[object]) -> tuple[list[str], int]:
+        jobs, count = found.unfinished(UNFINISHED_AT_MOST)
+        for job in jobs:
+            show_row(found, job)
+        if count > len(jobs):
+            st.caption(f"and {count - len(jobs)} more")
+        return [job.key for job in jobs], count
+
+    if before:
+        interval = job_status.POLL_SECONDS if active else None
+        with st.container(key="unfinished"):
+            # What is finished belongs among the entries.
+            job_status.follow([], show, interval, ([job.key for job in before], total))
+
+
+def show_row(found: Gallery, job: Job) -> None:
+    """Show one job that is not done, with one of its pictures so far."""
+    pictures = found.cover_pictures(job, 1)
+    with st.container(key=f"row-{job.key}", horizontal=True, vertical_alignment="center"):
+        st.html(
+            thumbnail(pictures[0]) if pictures else '<div class="row-picture"></div>',
+            width="content",
+        )
+        with st.container(gap=None):
+            st.button(
+                formatting.escape_markdown(queries.entry_title(job)),
+                key=f"look-{job.key}",
+                type="tertiary",
+                on_click=urls.update_query,
+                kwargs={"open": job.id},
+            )
+            job_status.show_progress(job, "{:.0%}".format, "gallery")
+
+
+def thumbnail(shown: GalleryPicture) -> str:
+    """Return the small picture of a row as HTML."""
+    if shown.ref.finished:
+        url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)
+    else:
+        url = thumbnails.data_url(shown.image)
+    return f'<img class="row-picture" alt="" src="{url}">'
+
+
+def read_search() -> Search:
+    """Return the search that the URL describes."""
+    query = st.query_params
+    return Search(
+        **{name: query.get(name, "") for name in FILTERS},
+        starred=query.get("starred") == "1",
+        text=query.get("text", "")[: queries.TITLE_AT_MOST],
+    )
+
+
+def show_filters(found: Gallery, search: Search) -> None:
+    """Show the filters of the search."""
+    choices = found.choices()
+    with st.container(key="filters", horizontal=True, vertical_alignment="center"):
+        st.session_state["text"] = search.text
+        st.text_input(
+            "Search",
+            key="text",
+            placeholder="Search by name",
+            icon=":material/search:",
+            label_visibility="collapsed",
+            max_chars=queries.TITLE_AT_MOST,
+            on_change=lambda: filter_by("text", st.session_state["text"]),
+        )
+        for name in FILTERS:
+            show_choice(name, getattr(search, name), choices[name])
+        st.session_state["starred"] = search.starred
+        st.toggle(
+            "Starred",
+            key="starred",
+            on_change=lambda: filter_by("starred", "1" if st.session_state["starred"] else ""),
+        )
+
+
+def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Show one filter, unless it has only one choice."""
+    if len(choices) < 2 and not value:
+        return
+    st.session_state[name] = value
+    st.selectbox(
+        name.capitalize(),
+        ["", *dict.fromkeys([*choices, value] if value else choices)],
+        key=name,
+        format_func=lambda it: it or EVERY[name],
+        label_visibility="collapsed",
+        on_change=lambda: filter_by(name, st.session_state[name]),
+    )
+
+
+def filter_by(name: str, value: str) -> None:
+    """Write a filter into the URL, and go to the first page."""
+    urls.update_query(**{name: value or None}, page=None)
+
+
+def show_nothing(search: Search) -> None:
+    """Show why there are no entries, and what to do."""
+    if search != Search():
+        st.html('<div class="nothing"><h3>Nothing fits</h3><p>Look for less at once.</p></div>')
+        with st.container(horizontal_alignment="center"):
+            st.button("Show everything", key="everything", on_click=urls.replace_query)
+        return
+    st.html(
+        '<div class="nothing"><i></i><h3>Nothing made yet</h3>'
+        "<p>Open a layer whose neurons are not drawn yet, or draw one neuron with settings of your "
+        "own: whatever you make stands here, with how it was made.</p></div>"
+    )
+    with st.container(horizontal_alignment="center"):
+        st.page_link(urls.LAYERS, label="Go to the layers", icon=":material/layers:")
+
+
+def show_tools(found: Gallery, search: Search, count: int) -> None:
+    """Show what can be done with the chosen entries, or with all of them."""
+    chosen = st.session_state.setdefault("chosen", [])
+    jobs = [job for job in map(found.jobs.get, chosen) if job is not None and job.deleted is None]
+    with st.container(key="tools", horizontal=True, vertical_alignment="center"):
+        total = "1 entry" if count == 1 else f"{count} entries"
+        st.markdown(f"**{len(jobs)} chosen** of {total}" if jobs else total)
+        st.button(
+            "Compare",
+            icon=":material/compare:",
+            key="compare",
+            disabled=len(jobs) not in COMPARABLE,
+            help="Choose two, three or four." if len(jobs) not in COMPARABLE else None,
+            on_click=urls.update_query,
+            kwargs={"compare": ",".join(job.id for job in jobs)},
+        )
+        everything = [] if jobs else found.entries(search, 1, zip_export.ENTRIES_AT_MOST + 1)
+        entry.download_button(
+            found, jobs or everything, "Save as zip" if jobs else "Save all as zip"
+        )
+        if jobs:
+            st.button(
+                "Delete",
+                icon=":material/delete:",
+                key="delete",
+                on_click=entry.delete_entries,
+                args=(found, [job.key for job in jobs]),
+            )
+            st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
+
+
+def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
+    """Show a page of entries."""
+    chosen: list[str] = st.session_state["chosen"]
+    path = str(found.jobs.store.path)
+    cards = [
+        tiles.Card(
+            id=job.key,
+            name=queries.entry_title(job),
+            note=note(job),
+            pictures=cover(found, path, job.key, job.state, job.ended),
+            starred=job.starred,
+            chosen=job.key in chosen,
+        )
+        for job in jobs
+    ]
+
+    def act(what: str) -> None:
+        verb, _, key = what.partition(" ")
+        if verb == "open":
+            urls.update_query(open=key[: len(jobs[0].id)])
+        elif verb == "star":
+            job = found.jobs.get(key)
+            if job is not None:
+                found.star(key, not job.starred)
+        elif key in chosen:
+            chosen.remove(key)
+        else:
+            chosen.append(key)
+
+    tiles.card_grid(cards, "cards", f"Gallery, page {page}", act)
+
+
+def note(job: Job) -> str:
+    """Return when an entry was made, and whether it is complete."""
+    when = text_captions.time_ago(time.time() - (job.ended or job.queued))
+    return (
+        f"{text_captions.STATES[job.state]} · {when}" if job.state in text_captions.STATES else when
+    )
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def cover(
+    _found: Gallery, path: str, key: str, state: str, ended: float | None
+) -> tuple[tuple[str, str], ...]:
+    """Return the cover of an entry, cached until a worker changes the entry."""
+    job = _found.jobs.get(key)
+    pictures = [] if job is None else _found.cover_pictures(job, COVER)
+    if len(pictures) < COVER:
+        pictures = pictures[:1]
+    return tuple(
+        (
+            thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
+            "dead" if it.dead else "" if it.ref.finished else "preview",
+        )
+        for it in pictures
+    )

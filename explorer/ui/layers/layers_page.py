@@ -1,0 +1,163 @@
+"""The parts of the Layers page: a page of units, the list of layers, and a layer's report."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from core.index.reader import Index
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.neurons import render_neurons
+from explorer import layer_pages
+from explorer.jobs.job import Job
+from explorer.jobs.job_queue import UNASKED
+from explorer.library import indexes
+from explorer.reports import crop_images, html_report
+from explorer.text import formatting
+from explorer.ui import download_buttons, job_status, network_picker, server_state, urls
+from explorer.ui.incremental import MadeSoFar, show_while_making
+from explorer.ui.layers import neuron_grid
+from explorer.ui.link_problems import collect
+from explorer.ui.url_controls import pager, word_control
+
+# Samples for the list of layers are drawn up to a layer that took longer than this, in seconds:
+# deeper ones take longer still.
+SAMPLE_SECONDS = 60.0
+SAMPLE_POLL_SECONDS = 2.0
+# What can be shown of each unit, by its word in the URL: the control's label, and a description.
+SHOWN = {
+    "": ("What they want", "Each picture is what one neuron wants to see most."),
+    urls.CROPS: (
+        "What they find",
+        "Each square has the nine crops of {} that excite one neuron most.",
+    ),
+    urls.BOTH: ("Both", "What each neuron wants to see, and what of {} excites it most."),
+}
+CLICK = "Click one to see it large."
+
+
+def read_place(network: Network, problems: list[str]) -> tuple[Layer, int]:
+    """Return the layer and the page that the URL names; the default where it does not fit."""
+    layer, page = network_picker.first_layer(network), 1
+    with collect(problems):
+        layer = network.layer(st.query_params.get("layer", layer.name))
+        page = urls.number("page", (1, layer_pages.page_count(layer))) or page
+    return layer, page
+
+
+def show_pager(network: Network, layer: Layer, page: int) -> None:
+    """Show the units of a page, and buttons to the previous and the next one, in a large layer."""
+    last = layer_pages.page_count(layer)
+    if last == 1:
+        return
+    units = layer_pages.units_of(layer, page)
+    text = f"neurons {units[0]} to {units[-1]} of {layer.channels}"
+
+    def go(to: int) -> None:
+        urls.go_to(network=network.name, layer=layer.name, page=to)
+
+    pager("", page, last, text, go)
+
+
+def show_report(network: Network, layer: Layer) -> None:
+    """Offer a report on the layer, and the Python code that draws it."""
+    recipe = render_neurons.plan(network, layer.name)
+
+    def write() -> str:
+        pages = range(1, layer_pages.page_count(layer) + 1)
+        parts = [
+            server_state.store().pictures(layer_pages.plan_page(network, layer, it)) for it in pages
+        ]
+        found = {unit: picture for part in parts for unit, picture in part.items()}
+        return html_report.layer_report(network, layer, recipe, found)
+
+    with st.container(key="layer-tools", horizontal=True):
+        name = f"{network.name}-{layer.name}".replace(":", "-")
+        download_buttons.report_button(name, write, "layer")
+        download_buttons.python_button(recipe, None, "layer")
+
+
+def choose_shown(problems: list[str]) -> str:
+    """Show the choice of what is shown of each unit, and return its word in the URL."""
+    words = {name: label for name, (label, _) in SHOWN.items()}
+    return word_control("show", words, problems, "Show")
+
+
+def show_units(network: Network, layer: Layer, page: int, shown: str, index: Index | None) -> bool:
+    """Show a page of units, follow those that are being drawn, and return whether all are there.
+
+    Args:
+        network, layer, page: which units.
+        shown: what of each, a key of ``SHOWN``.
+        index: has their crops, if these are shown.
+    """
+    recipe = layer_pages.plan_page(network, layer, page)
+    store = server_state.store()
+    keys = {part.key for part in recipe.parts()}
+    complete = store.present(keys) == keys
+    job = None if complete or shown == urls.CROPS else job_status.request(recipe)
+    collection = "" if index is None else indexes.describe_index(index)
+    hint = f"{SHOWN[shown][1].format(collection)} {CLICK}"
+    makers = {}
+    if index is not None and layer.name in [it.name for it in index.plan.layers]:
+        units = layer_pages.units_of(layer, page)
+        makers = {unit: partial(crop_images.crop_sheet, index, layer.name, unit) for unit in units}
+
+    def show(crops: MadeSoFar[int], job: Job | str | None) -> None:
+        found = store.pictures(recipe)
+        with st.container(key="status"):
+            if isinstance(job, Job) and len(found) < len(recipe.pictures):
+                job_status.show_progress(job, partial(_progress_text, len(recipe.units)), "page")
+            elif crops.problem:
+                st.caption(
+                    f"Some pictures cannot be shown: {formatting.escape_markdown(crops.problem)}"
+                )
+            else:
+                st.caption(job if isinstance(job, str) else hint)
+        previews = {} if job is None else server_state.jobs().previews(recipe.key)
+        opened = neuron_grid.show_tiles(
+            network, layer, page, found, previews, shown, crops.pictures
+        )
+        if opened:
+            urls.open_neuron(network.name, layer.name, int(opened))
+
+    show_while_making(makers, show, job)
+    return complete
+
+
+def _progress_text(total: int, fraction: float) -> str:
+    """Return how many units are drawn."""
+    return f"{int(total * fraction)} of {total} {'neuron' if total == 1 else 'neurons'}"
+
+
+def show_layer_list(network: Network, selected: Layer, complete: bool) -> None:
+    """Show the list of layers; once the page is complete, samples are drawn layer by layer."""
+    filling = fill_next(network) if complete else None
+
+    def show(_: Sequence[object]) -> bool:
+        picked = neuron_grid.show_layer_list(
+            network, selected, lambda it: urls.go_to(network=network.name, layer=it)
+        )
+        job = None if filling is None else server_state.jobs().get(filling)
+        return picked is not None or (job is not None and not job.open)
+
+    job_status.follow([], show, None if filling is None else SAMPLE_POLL_SECONDS, False)
+
+
+def fill_next(network: Network) -> str | None:
+    """Request samples of the first layer without any; return the job's key, None if all are there.
+
+    Also None where so many jobs wait that it was refused, or where a layer took too long.
+    """
+    jobs = server_state.jobs()
+    for layer in network.shown:
+        recipe = layer_pages.sample_recipe(network, layer)
+        if server_state.store().present([recipe.key]):
+            continue
+        job = jobs.get(recipe.key) or job_status.request(recipe, UNASKED)
+        if isinstance(job, str) or job.spent > SAMPLE_SECONDS:
+            return None
+        if job.open:
+            return job.key
+    return None

@@ -1,0 +1,74 @@
+"""Small pictures of some units of a layer, drawn where the Layers page has not drawn them yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.neurons import render_neurons
+from core.recipes.neuron import NeuronRecipe
+from explorer import layer_pages
+from explorer.store.results import StoredPicture
+from explorer.ui import server_state
+from explorer.ui.components.tiles import PictureTile
+from explorer.ui.job_status import Previews
+from explorer.ui.layers import neuron_grid
+
+
+@dataclass(frozen=True)
+class SmallPictures:
+    """Pictures of some units of a layer, of the default size.
+
+    Attributes:
+        network, layer: whose units.
+        recipe: draws those that the Layers page has not drawn yet; None if it has drawn all.
+    """
+
+    network: Network
+    layer: Layer
+    recipe: NeuronRecipe | None = None
+
+    @property
+    def recipes(self) -> list[NeuronRecipe]:
+        """What is to be requested: the recipe, if there is one."""
+        return [] if self.recipe is None else [self.recipe]
+
+    def find(self, unit: int) -> StoredPicture | None:
+        """Return the picture of a unit, None if it is not drawn yet."""
+        recipe = self.recipe
+        if recipe is None or unit not in recipe.units:
+            recipe = layer_pages.part_of(self.network, self.layer, unit)
+        return server_state.store().picture(recipe.key, unit)
+
+    def tile(
+        self,
+        unit: int,
+        caption: str,
+        previews: Previews | None = None,
+        pixels: int = neuron_grid.TILE_PIXELS,
+    ) -> PictureTile:
+        """Return the tile of a unit; a click returns the layer's name and the unit.
+
+        Args:
+            unit: the unit.
+            caption: beneath it.
+            previews: unfinished pictures.
+            pixels: height and width that are enough where it is shown.
+        """
+        preview = None
+        if self.recipe is not None and previews is not None:
+            preview = previews.get((self.recipe.key, unit))
+        place = f"{self.layer.name} {unit}"
+        return neuron_grid.unit_tile(unit, caption, self.find(unit), preview, place, pixels)
+
+
+def plan_small_pictures(network: Network, layer: Layer, units: Sequence[int]) -> SmallPictures:
+    """Plan the pictures of some units, with a recipe for those that are not drawn yet."""
+    parts = {unit: layer_pages.part_of(network, layer, unit) for unit in units}
+    drawn = server_state.store().present([part.key for part in parts.values()])
+    missing = sorted(unit for unit, part in parts.items() if part.key not in drawn)
+    if not missing:
+        return SmallPictures(network, layer)
+    usual = parts[missing[0]]
+    recipe = render_neurons.plan(network, layer.name, missing, usual.size, usual.steps)
+    return SmallPictures(network, layer, recipe)

@@ -1,0 +1,175 @@
+"""The parts of the Library page: networks, downloads, weights of one's own, and collections."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.networks.registry import NetworkInfo
+from explorer.charts import depth_colours
+from explorer.library import background_task, catalogue, index_task, indexes
+from explorer.library.background_task import BackgroundTask
+from explorer.library.catalogue import LARGEST_FILE
+from explorer.text import formatting
+from explorer.ui import job_status, server_state, urls
+from explorer.ui.components import html_snippets
+
+POLL_SECONDS = 0.5
+
+
+def choose(label: str, options: Sequence[str], **settings: Any) -> str:
+    """Show a selectbox, and return its choice; there is at least one option."""
+    return str(st.selectbox(label, options, **settings))
+
+
+def show_networks(infos: dict[str, NetworkInfo]) -> None:
+    """List the networks that are here, with links to their units."""
+    html_snippets.heading(
+        "Networks", "Those that are on this machine open at once.", depth_colours.depth_colour(0.0)
+    )
+    rows = [
+        f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
+        f"</td><td>{it.parameters / 1e6:.1f} M weights</td><td>{escape(it.source)}</td></tr>"
+        for it in infos.values()
+        if it.ready
+    ]
+    st.html(f'<table class="library">{"".join(rows)}</table>')
+
+
+def show_download(others: list[NetworkInfo]) -> None:
+    """Offer the published weights of torchvision's other networks."""
+    if not others:
+        return
+    sizes = {it.name: it.download_mb for it in others}
+    html_snippets.section("Published weights")
+    name = choose(
+        "Published weights of torchvision",
+        list(sizes),
+        format_func=lambda it: f"{it} · {sizes[it]:.0f} MB" if it in sizes else it,
+        key="published",
+        label_visibility="collapsed",
+    )
+    show_task(
+        f"fetch {name}", f"Downloading {name}", "Download", lambda: catalogue.start_download(name)
+    )
+
+
+def show_upload(architectures: list[str]) -> None:
+    """Show the form that adds a checkpoint of one's own."""
+    html_snippets.section(
+        "Weights of your own",
+        "A state dict for one of these networks, also with another number of classes. Nothing in "
+        "the file is run.",
+    )
+    if added := st.session_state.pop("added", None):
+        st.success(f"{formatting.escape_markdown(added)} is here.")
+        query = {"network": added}
+        st.page_link(
+            urls.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
+        )
+    with st.form("own", border=False):
+        architecture = choose("Network", architectures, key="architecture")
+        title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
+        sent = st.file_uploader(
+            f"A .safetensors or .pth file of at most {LARGEST_FILE} MB",
+            ("safetensors", "pth", "pt"),
+            key=f"weights {st.session_state.get('taken', 0)}",
+            max_upload_size=LARGEST_FILE,
+        )
+        if not st.form_submit_button("Add it", icon=":material/add:"):
+            return
+    if sent is None:
+        st.error("Choose a file first.")
+        return
+    try:
+        with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
+            st.session_state["added"] = catalogue.add_checkpoint(
+                architecture, title.strip(), sent.name, sent.getvalue()
+            )
+    except ExplorerError as error:
+        st.error(f"This cannot be added: {formatting.escape_markdown(str(error))}")
+        return
+    st.session_state["taken"] = st.session_state.get("taken", 0) + 1
+    st.rerun()
+
+
+def show_collections(networks: list[str], chosen: str) -> None:
+    """Show what a network has indexed, and offer to index a collection that the owner allows."""
+    html_snippets.heading(
+        "Collections",
+        "A network looks at all pictures once; then every neuron knows its favourites.",
+        depth_colours.depth_colour(1.0),
+    )
+    index = networks.index(chosen) if chosen in networks else 0
+    name = choose("Network that looks", networks, index=index, key="looking")
+    network = server_state.network(name)
+    found = indexes.finished_indexes(network)
+    own_index = index_task.index_file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
+    rows = [
+        f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
+        f'target="_self">{escape(indexes.describe_index(each))}</a></td>'
+        f"<td>{'made here' if it == own_index else escape(it)}</td></tr>"
+        for it, each in found.items()
+    ]
+    if rows:
+        st.html(f'<table class="library">{"".join(rows)}</table>')
+    else:
+        st.caption(f"{name} has looked at no collection yet.")
+    allowed = catalogue.list_collections()
+    if not allowed:
+        st.caption(
+            "Whoever runs this server can allow folders of pictures: "
+            "`python -m explorer app --library FOLDER`."
+        )
+        return
+    source = choose("Collection", list(allowed), key="collection")
+    own = catalogue.list_checkpoints().get(name)
+    out = catalogue.index_file(name, network.fingerprint, source)
+    file = None if own is None else own.file
+    if out.name.removesuffix(index_task.ENDING) in found:
+        st.caption(f"{name} knows {source} already.")
+        return
+
+    def start(weights: Path | None = file) -> None:
+        catalogue.start_index(name, network.fingerprint, source, weights)
+
+    show_task(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
+
+
+def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
+    """Show a button that starts a task, or its progress; the page runs again once it has ended."""
+    before = background_task.latest_task(key)
+
+    def begin() -> None:
+        try:
+            start()
+        except ExplorerError as error:
+            st.session_state[f"refused {key}"] = str(error)
+
+    following = before is not None and before.open
+
+    def show(_: Sequence[object]) -> bool:
+        now = background_task.latest_task(key)
+        running = now is not None and now.open
+        with st.container(key=f"task {key}", horizontal=True, vertical_alignment="center"):
+            if now is not None and now.open:
+                st.progress(now.share, f"{doing}{_time_left(now)}")
+                st.button("Stop", key=f"stop {key}", on_click=now.stop)
+            elif running == following:
+                if now is not None and now.problem:
+                    st.markdown(formatting.escape_markdown(now.problem))
+                if refused := st.session_state.pop(f"refused {key}", ""):
+                    st.error(f"This cannot be done: {formatting.escape_markdown(refused)}")
+                st.button(label, key=f"start {key}", type="primary", on_click=begin)
+        return running
+
+    job_status.follow([], show, POLL_SECONDS if following else None, following)
+
+
+def _time_left(task: BackgroundTask) -> str:
+    """Return how long a task still takes, as the end of a sentence."""
+    seconds = task.seconds_left
+    return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"

@@ -1,0 +1,263 @@
+"""The parts of the Probe page: the image, the predicted classes, and the most active units."""
+
+import functools
+from dataclasses import dataclass, replace
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from core.analysis import unit_labels
+from core.analysis.probe import ProbeResult, UnitResponse
+from core.errors import ExplorerError
+from core.index.reader import Index
+from core.networks.layers import Layer
+from core.networks.network import Network
+from explorer.charts import depth_colours
+from explorer.library import indexes
+from explorer.reports import crop_images
+from explorer.text import formatting, layer_summary
+from explorer.ui import incremental, index_picker, job_status, urls
+from explorer.ui.components import html_snippets, image_viewers
+from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.image_picker import PickedImage
+from explorer.ui.job_status import JobRequests, Previews
+from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
+from explorer.ui.probe import heatmaps
+
+# Number of units of each layer: pairs of pictures in one row of a wide page.
+COUNT = 4
+PIXELS = 192
+# A percentile from this on is shown as "all".
+ALL = 99.95
+# A probability below this is shown as "under" it.
+LEAST = 0.001
+
+Position = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ProbeView:
+    """An image that is given to a network, and what the URL selects.
+
+    Attributes:
+        network: the network.
+        picked: the image.
+        index: with which activations are compared, if there is one.
+        position: the (row, column) of the network's input that is selected, if any is.
+        layer, unit: the selected unit; without a layer none is.
+    """
+
+    network: Network
+    picked: PickedImage
+    index: Index | None
+    position: Position | None
+    layer: Layer | None
+    unit: int
+
+    @functools.cached_property
+    def result(self) -> ProbeResult:
+        """The activations of all layers."""
+        return heatmaps.probe_cached(self.network, self.picked, self.index)
+
+    @property
+    def selected(self) -> tuple[str, int] | None:
+        """The names of the selected layer and unit, if one is selected."""
+        return None if self.layer is None else (self.layer.name, self.unit)
+
+
+def read_place(
+    network: Network, index: Index | None, problems: list[str]
+) -> tuple[Position | None, Layer | None, int]:
+    """Return the position, the layer and the unit that the URL names, if any."""
+    position, layer, unit = None, None, 0
+    try:
+        row, col = (
+            urls.number(name, (0, side - 1))
+            for name, side in zip(("row", "col"), network.input_size, strict=True)
+        )
+        position = None if row is None or col is None else (row, col)
+        if "layer" in st.query_params:
+            layer = network.layer(st.query_params["layer"])
+            if layer not in heatmaps.shown_layers(network, index):
+                raise ExplorerError(f"{layer.name} is not among the layers that are shown here")
+            unit = urls.number("unit", (0, layer.channels - 1)) or 0
+    except ExplorerError as error:
+        problems.append(str(error))
+        layer = None
+    return position, layer, unit
+
+
+def show_picture(view: ProbeView) -> None:
+    """Show the image as the network's input, the selected unit's response, and the classes."""
+    network, layer = view.network, view.layer
+    height, width = network.input_size
+
+    def pick(text: str) -> None:
+        row, col = (
+            int(float(it) * side) for it, side in zip(text.split(), (height, width), strict=True)
+        )
+        urls.update_query(row=row, col=col)
+
+    box, words = None, ""
+    if layer is not None:
+        response = heatmaps.unit_response(view.result, layer, view.index, view.unit, view.position)
+        box = heatmaps.receptive_box(network, layer, response)
+        words = describe_response(view, layer, response)
+    middle = None
+    if view.position is not None:
+        row, col = view.position
+        middle = ((row + 0.5) / height, (col + 0.5) / width)
+    image_viewers.point_picker(
+        heatmaps.heatmap_url(network, view.picked, view.selected),
+        network.input_size,
+        "pick",
+        f"{view.picked.title}, as {network.name} sees it: choose a place",
+        pick,
+        middle,
+        box,
+    )
+    with st.container(key="pick-status", horizontal=True, vertical_alignment="center"):
+        if words:
+            st.html(words)
+        elif view.position is None:
+            st.caption("Click a place to see which neurons fire there.")
+        else:
+            st.caption("Ranked by what they answer at the mark.")
+        show_links(view)
+    if layer is None:
+        html_snippets.side_heading(f"{network.name} takes it for")
+        st.html(classes_html(view.result))
+
+
+def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> str:
+    """Return how active a unit is, as HTML."""
+    name = unit_labels.unit_name(view.network, layer, response.unit)
+    who = f"<b>Neuron {response.unit}</b> of {escape(layer.name)}"
+    who += f", {escape(name)}" if name else ""
+    much = f"excited to {response.value:.3g}"
+    if response.percentile is not None and view.index is not None:
+        share = f"more than {response.percentile:.1f}\N{NO-BREAK SPACE}%"
+        share = "more than all" if response.percentile >= ALL else share
+        much += f", {share} of {escape(indexes.describe_index(view.index))}"
+    return f'<p class="answer">{who}: {much}.</p>'
+
+
+def show_links(view: ProbeView) -> None:
+    """Show a link to the selected unit's page, and a button that selects nothing."""
+    if view.layer is not None:
+        query = {
+            "network": view.network.name,
+            "layer": view.layer.name,
+            "unit": str(view.unit),
+        }
+        if "index" in st.query_params:
+            query["index"] = st.query_params["index"]
+        icon = ":material/center_focus_strong:"
+        st.page_link(urls.NEURON, label="Open this neuron", icon=icon, query_params=query)
+    if view.layer is not None or view.position is not None:
+        st.button(
+            "Whole picture",
+            key="whole",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=urls.update_query,
+            kwargs={"row": None, "col": None, "layer": None, "unit": None},
+        )
+
+
+def classes_html(result: ProbeResult) -> str:
+    """Return the most probable classes as bars in HTML."""
+    bars = [
+        f'<dt>{escape(name)}</dt><dd><i style="width:{88 * share:.1f}%"></i>'
+        f"{f'{share:.1%}' if share >= LEAST else f'under {LEAST:.1%}'}</dd>"
+        for name, share in result.classes
+    ]
+    return f'<dl class="counts">{"".join(bars)}</dl>'
+
+
+def show_units(view: ProbeView) -> None:
+    """Show for each layer the units that respond most unusually, with their pictures."""
+    network, index, position = view.network, view.index, view.position
+    show_ranking(view)
+    layers = [
+        it
+        for it in heatmaps.shown_layers(network, index)
+        if position is None or it.spans is not None
+    ]
+    count = COUNT if index else 2 * COUNT
+    found = {it: view.result.responses(it, index, count, position) for it in layers}
+    makers = {
+        (layer.name, it.unit): partial(crop_images.crop_sheet, index, layer.name, it.unit)
+        for layer, some in (found.items() if index is not None else ())
+        for it in some
+    }
+    sheets = incremental.make_in_time(makers)
+    if sheets.problem:
+        st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
+    requests = JobRequests()
+    pictures = {
+        it: plan_small_pictures(network, it, [one.unit for one in found[it]]) for it in layers
+    }
+    asked = requests.ask([recipe for it in pictures.values() for recipe in it.recipes])
+
+    def select(tile_id: str) -> None:
+        layer, unit = tile_id.rsplit(" ", 1)
+        urls.update_query(layer=layer, unit=unit)
+
+    def show(previews: Previews) -> None:
+        for layer, responses in found.items():
+            show_layer_name(layer)
+            tiles = []
+            for it in responses:
+                place = (layer.name, it.unit)
+                tile = response_tile(pictures[layer], it, previews)
+                sheet = sheets.pictures.get(place)
+                tiles.append(replace(tile, beside=sheet, chosen=place == view.selected))
+            label = f"{network.name} {layer.name} {view.picked.name} {position}"
+            key, pairs = f"known {layer.name}", index is not None
+            if tile_grid(tiles, key, label, select, len(tiles), pairs=pairs):
+                st.rerun()
+
+    job_status.show_while_running("known", asked, "{:.0%}".format, show)
+    if not sheets.complete:
+        incremental.rerun_soon()
+    requests.settle()
+
+
+def show_ranking(view: ProbeView) -> None:
+    """Show by what the units are ranked, and the choice of the index."""
+    where = "know this picture" if view.position is None else "fire at the mark"
+    order = "their activation"
+    if view.index is not None:
+        order = f"how few of {indexes.describe_index(view.index)} do better"
+    line = f"Ranked by {order}; from the answer back to the picture."
+    html_snippets.heading(f"Neurons that {where}", line, depth_colours.depth_colour(0.5))
+    if view.index is None:
+        index_picker.show_missing_index(
+            view.network, "probe", "how unusual an activation is, and the crops beside"
+        )
+    index_picker.index_selectbox(view.network)
+
+
+def show_layer_name(layer: Layer) -> None:
+    """Show a layer's name, in the colour of its depth, and its receptive field."""
+    colour = depth_colours.depth_colour(layer.depth)
+    st.html(
+        f'<h4 class="layer"><i style="background:{colour}"></i>{escape(layer.name)}'
+        f"<span>{escape(layer_summary.describe_field(layer))}</span></h4>"
+    )
+
+
+def response_tile(
+    pictures: SmallPictures, response: UnitResponse, previews: Previews
+) -> PictureTile:
+    """Return the tile of one unit that responds to the image."""
+    unit = response.unit
+    caption = unit_labels.unit_name(pictures.network, pictures.layer, unit) or f"neuron {unit}"
+    if response.percentile is not None:
+        share = "top" if response.percentile >= ALL else f"{response.percentile:.1f} %"
+        caption = f"{caption} \N{MIDDLE DOT} {share}"
+    # Its response can be selected before its picture is drawn.
+    tile = pictures.tile(unit, caption, previews, PIXELS)
+    return replace(tile, note=f"{response.value:.3g}", dead=False)

@@ -1,0 +1,110 @@
+"""The image that a recipe makes of another one: on top of it, with its progress and its file."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.errors import ExplorerError
+from core.images import image_io
+from core.recipes.recipe import Recipe
+from explorer import thumbnails
+from explorer.jobs.job import Job
+from explorer.store.results import StoredPicture
+from explorer.ui import download_buttons, job_status, server_state
+from explorer.ui.components import image_viewers
+from explorer.ui.image_picker import PickedImage
+
+# Longer side on a wide page; larger images are saved whole.
+LARGE_PIXELS = 1024
+
+
+@dataclass(frozen=True)
+class ResultView:
+    """How the result of a recipe is shown.
+
+    Attributes:
+        recipe: makes one image.
+        original: the image that it starts from.
+        size: longer side of the result in pixels.
+        label: what a screen reader says of the result.
+        place: names the pair; under another name the slider between both starts anew.
+        key: names the page.
+        done: what was done with the original: ``dreamt``.
+        file_name: name of the saved file, without an ending.
+        word: shown on the result.
+        above: height of what is above and beneath it, in rem.
+    """
+
+    recipe: Recipe
+    original: PickedImage
+    size: int
+    label: str
+    place: str
+    key: str
+    done: str
+    file_name: str
+    word: str = "dream"
+    above: float = 24.75
+
+    def show(
+        self, job: Job | str | None, seconds: float, tools: Callable[[StoredPicture], None]
+    ) -> StoredPicture | None:
+        """Show the result on top of its original, and follow it while it is made.
+
+        Args:
+            job: makes it, as ``job_status.request_exclusive`` returns it.
+            seconds: how often to look at it meanwhile.
+            tools: offers what can be done with a finished result.
+
+        Returns:
+            The result, if it was finished before.
+        """
+        before = original_url(self.original.fingerprint, self.size)
+
+        def show(found: StoredPicture | None, preview: bytes | None, now: Job | str | None) -> None:
+            after = thumbnails.data_url(preview) if preview else None
+            after = picture_url(found.image) if found else after
+            label = self.label if found else f"{self.label}, unfinished"
+            image_viewers.image_compare(
+                before,
+                after,
+                self.original.size,
+                "compare",
+                label,
+                self.place,
+                self.word,
+                self.above,
+            )
+            job_status.show_status(
+                now,
+                lambda fraction: f"{fraction:.0%} {self.done}",
+                self.key,
+                lambda: self.save_button(preview, "Save it as it is") if preview else None,
+                lambda: tools(found) if found else None,
+            )
+
+        return job_status.follow_picture(self.recipe.key, job, seconds, show)
+
+    def save_button(self, image: bytes, label: str = "") -> None:
+        """Offer the result, or a preview of it, as a file."""
+        download_buttons.save_button(image, self.file_name, label)
+
+
+def original_url(fingerprint: str, pixels: int) -> str:
+    """Return a stored image as a URL, its longer side ``pixels`` or the most that is shown."""
+    return _original_url(fingerprint, min(pixels, LARGE_PIXELS))
+
+
+@functools.lru_cache(maxsize=64)
+def _original_url(fingerprint: str, pixels: int) -> str:
+    stored = server_state.store().input(fingerprint)
+    if stored is None:
+        raise ExplorerError(f"the picture {fingerprint} is not here any more")
+    return picture_url(stored, pixels)
+
+
+def picture_url(image: bytes, pixels: int = LARGE_PIXELS) -> str:
+    """Return an encoded image as a URL, its longer side at most ``pixels``."""
+    picture = image_io.open_picture(image)
+    scale = min(1.0, pixels / max(picture.size))
+    return thumbnails.thumbnail(image, max(1, round(min(picture.size) * scale)))

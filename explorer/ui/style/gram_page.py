@@ -1,0 +1,182 @@
+"""The Gram matrices of a style and a content image, one pair of units, and the notable pairs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import streamlit as st
+from torch.nn import functional
+
+from core.analysis import unit_labels
+from core.images import image_io
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.style.gram_matrix import ChannelCorrelations
+from explorer.charts import depth_colours, figures
+from explorer.ui import chart, job_status, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.image_picker import PickedImage
+from explorer.ui.job_status import JobRequests, Previews
+from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
+from explorer.ui.link_problems import show_problems
+from explorer.ui.probe import heatmaps
+from explorer.ui.style import gram_view, style_view
+from explorer.ui.style.gram_view import IMAGE_PIXELS, PAIRS, GramView, Pair
+
+TILE_PIXELS = 160
+# Side of a matrix in pixels.
+SIDE = 420
+# Exponent of the activations in overlays; below 1, so that weak activations are visible too.
+GAMMA = 0.7
+
+TileOf = Callable[[int], PictureTile]
+
+
+def show_layer(
+    network: Network, content: PickedImage, style: PickedImage, problems: list[str]
+) -> None:
+    """Show which units of the layer in the URL are active together."""
+    layer = gram_view.layer_of(network, problems)
+    view = gram_view.read_view(network, layer, content, style)
+    pair = gram_view.pair_of(view, problems)
+    show_problems(problems)
+    show_layer_slider(network, layer)
+    show_pairs(network, view, pair)
+
+
+def show_layer_slider(network: Network, selected: Layer) -> None:
+    """Show the choice of the layer."""
+    names = [it.name for it in style_view.style_layers(network)]
+    key = f"company {network.name} {selected.name}"
+    st.select_slider(
+        "Layer: shallow to deep",
+        names if selected.name in names else [*names, selected.name],
+        selected.name,
+        key=key,
+        on_change=lambda: urls.update_query(layer=st.session_state[key], pair=None),
+    )
+
+
+def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
+    """Show both matrices, the selected pair of units, and the notable pairs."""
+    names = unit_names(network, view.layer)
+    requests = JobRequests()
+    pairs = gram_view.notable_pairs(view)
+    units = {*pair, *(unit for some in pairs.values() for both in some for unit in both)}
+    pictures = plan_small_pictures(network, view.layer, sorted(units))
+    asked = requests.ask(pictures.recipes)
+    html_snippets.section(
+        "Style is who fires with whom",
+        f"Each square is a Gram matrix, of the {len(view.order)} neurons of {view.layer.name} that "
+        "fire most: bright where two of them fire in the same places. Like company stands "
+        "together, in the painting's order in both. Click a place for its two neurons.",
+    )
+    left, right = st.columns(2)
+    with left:
+        html_snippets.side_heading(f"Style: {view.style.title}")
+        _show_matrix(view, view.painted, names, pair, "style square")
+    with right:
+        html_snippets.side_heading(f"Content: {view.content.title}")
+        _show_matrix(view, view.seen, names, pair, "content square")
+
+    def show(previews: Previews) -> None:
+        tile_of = partial(_tile, pictures, previews)
+        _show_pair(network, view, pair, names, tile_of)
+        for title, some in pairs.items():
+            html_snippets.side_heading(title)
+            tiles = [_pair_tile(view, it, names, tile_of, pair) for it in some]
+            label = f"{title} {network.name} {view.layer.name}"
+            if tile_grid(tiles, f"pairs {title}", label, choose_pair, PAIRS, pairs=True):
+                st.rerun()
+
+    job_status.show_while_running("company", asked, "{:.0%}".format, show)
+    requests.settle()
+
+
+def unit_names(network: Network, layer: Layer) -> list[str]:
+    """Return the numbers of all units, with their labels where they have any."""
+    labels = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
+    return [f"{unit} ({it})" if it else str(unit) for unit, it in enumerate(labels)]
+
+
+def choose_pair(pair: str) -> None:
+    """Write two units, parted by a comma, into the URL."""
+    urls.update_query(pair=pair)
+
+
+def _show_matrix(
+    view: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
+) -> None:
+    figure = figures.cosine_matrix(found.cosines, view.order, names, SIDE)
+    figures.make_clickable(figure, view.order, pair, SIDE)
+    widget = f"{key} {view.layer.name} {view.style.name} {view.content.name}"
+
+    def clicked() -> None:
+        picked = gram_view.picked_pair(view, st.session_state[widget])
+        if picked is not None:
+            choose_pair(f"{picked[0]},{picked[1]}")
+
+    name = f"{view.layer.name}-{key}-together".replace(" ", "-")
+    chart.show_chart(figure, widget, name, clicked)
+
+
+def _show_pair(
+    network: Network, view: GramView, pair: Pair, names: Sequence[str], tile_of: TileOf
+) -> None:
+    """Show two units: their feature visualizations, and their activations in both images."""
+    layer = view.layer
+    cosines = [float(it.cosines[pair]) for it in (view.painted, view.seen)]
+    with st.container(key="pair"):
+        html_snippets.heading(
+            f"Neurons {' and '.join(names[unit] for unit in pair)}",
+            f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
+            "(1: always in the same places; 0: never).",
+            depth_colours.depth_colour(layer.depth),
+        )
+        for column, unit in zip(st.columns(2), pair, strict=True):
+            tiles = [replace(tile_of(unit), id=f"neuron {unit}", caption=f"neuron {unit}")]
+            for image, where in ((view.style, "painting"), (view.content, "picture")):
+                label = f"Where neuron {unit} fires in the {where}"
+                url = activation_overlay(network, image, layer.name, unit)
+                tiles.append(PictureTile(f"{where} {unit}", label, url, caption=f"in the {where}"))
+            label = f"neuron {unit} of {network.name} {layer.name}, {view.style.name}"
+            with column:
+                clicked = tile_grid(tiles, f"of {unit}", label, columns=len(tiles))
+            if clicked is not None:
+                urls.open_neuron(network.name, layer.name, int(clicked.split()[1]))
+
+
+def _tile(pictures: SmallPictures, previews: Previews, unit: int) -> PictureTile:
+    """Return the tile of a unit's feature visualization."""
+    name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
+    tile = pictures.tile(unit, name, previews, TILE_PIXELS)
+    return replace(tile, caption=f"{unit} {name}".strip())
+
+
+def _pair_tile(
+    view: GramView, pair: Pair, names: Sequence[str], tile_of: TileOf, selected: Pair
+) -> PictureTile:
+    """Return the tile of two units side by side."""
+    one, other = (tile_of(unit) for unit in pair)
+    cosines = " | ".join(f"{float(it.cosines[pair]):.2f}" for it in (view.painted, view.seen))
+    label = " and ".join(names[unit] for unit in pair)
+    return PictureTile(
+        id=f"{pair[0]},{pair[1]}",
+        label=f"{label}: together {cosines}",
+        picture=one.picture,
+        beside=other.picture,
+        title=label,
+        caption=f"{pair[0]} and {pair[1]}: {cosines}",
+        chosen=set(pair) == set(selected),
+    )
+
+
+@lru_cache(maxsize=256)
+def activation_overlay(network: Network, picked: PickedImage, layer: str, unit: int) -> str:
+    """Return an image as a URL, bright where a unit is active, also where it is weakly active."""
+    image = image_io.resize_longer_side(picked.picture, IMAGE_PIXELS)
+    activation = network.activations(image_io.to_tensor(image), [layer])[layer][:, [unit]]
+    size = (image.height, image.width)
+    heat = functional.interpolate(activation.float().cpu(), size, mode="bilinear")[0, 0]
+    return heatmaps.encoded(heatmaps.overlay(image, heat.clamp(min=0).pow(GAMMA)))

@@ -1,0 +1,73 @@
+"""The images of the Style depths page: grids that fill while a job runs, and one in a dialog."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.networks.network import Network
+from core.recipes.style_grid import MATRIX
+from explorer import thumbnails
+from explorer.ui import download_buttons, job_status, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.style import grid_charts, style_grid_view
+from explorer.ui.style.style_grid_view import StyleGridView
+
+LARGE_PIXELS = 768
+
+
+def show_pictures(network: Network, view: StyleGridView) -> None:
+    """Show the images of a view as they are finished, and charts once all are there."""
+    recipe = view.recipe
+    total = len(recipe.pictures)
+    job = job_status.request_exclusive(recipe, "style depths", view.asked)
+    finished = images_of(view)
+
+    def show(previews: job_status.Previews) -> None:
+        images = finished if len(finished) == total else images_of(view)
+        for part in recipe.shows:
+            line = style_grid_view.LINES[part].format(content=recipe.content_layer)
+            html_snippets.section(style_grid_view.TITLES[part], line)
+            style_grid_view.show_grid(network, view, part, previews, images)
+
+    def doing(fraction: float) -> str:
+        return f"{round(fraction * total)} of {total} pictures"
+
+    with st.container(key="cells"):
+        job_status.show_while_running("cells", [] if job is None else [job], doing, show)
+    # Before the charts, as their measures take some seconds the first time.
+    show_cell(view, finished)
+    if len(finished) == total and MATRIX in recipe.shows:
+        grid_charts.show_charts(network, recipe)
+
+
+def images_of(view: StyleGridView) -> dict[int, bytes]:
+    """Return the finished images of a view, encoded, by their number."""
+    pictures = server_state.store().pictures(view.recipe)
+    return {number: it.image for number, it in pictures.items()}
+
+
+def show_cell(view: StyleGridView, images: dict[int, bytes]) -> None:
+    """Show one image large, where the link names one that is finished."""
+    cell = style_grid_view.find_cell(view.recipe, st.query_params.get("cell", ""))
+    if cell is None:
+        return
+    image = images.get(view.recipe.parts().index(cell.recipe))
+    if image is None:
+        return
+    title = style_grid_view.describe_cell(cell)
+
+    def body() -> None:
+        url = thumbnails.thumbnail(image, LARGE_PIXELS)
+        st.html(f'<img class="whole-picture" src="{url}" alt="{title}">')
+        with st.container(key="cell-tools", horizontal=True, vertical_alignment="center"):
+            name = f"{style_grid_view.cell_name(cell)}-{view.recipe.network}"
+            download_buttons.save_button(image, name, "Save it")
+            if cell.recipe.subject == "style":
+                st.page_link(
+                    urls.STYLE,
+                    label="Paint it large",
+                    icon=":material/palette:",
+                    query_params=style_grid_view.cell_query(view, cell.recipe),
+                )
+
+    st.dialog(title, width="medium", on_dismiss=partial(urls.update_query, cell=None))(body)()

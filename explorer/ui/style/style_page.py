@@ -1,0 +1,110 @@
+"""The parts of the Style page: its head, the layers, the result, and the loss curves."""
+
+import streamlit as st
+
+from core.networks.network import Network
+from core.style import defaults
+from explorer.charts import depth_colours, figures
+from explorer.jobs.job import Job
+from explorer.store.results import StoredPicture
+from explorer.ui import chart, download_buttons, image_picker, job_status, urls
+from explorer.ui.components import html_snippets, style_sliders
+from explorer.ui.result_view import ResultView
+from explorer.ui.style import style_view
+from explorer.ui.style.style_view import StyleView
+
+POLL_SECONDS = 0.3
+# The curves change less often, as Plotly draws a whole chart anew.
+CURVES_SECONDS = 1.0
+# Height of what is above and beneath the result, in rem.
+ABOVE = 28.0
+
+
+def show_head(network: Network, transfer: StyleView) -> None:
+    """Show the titles of both images, and what content and style mean."""
+    line = "Content is what a layer sees; style is how the neurons of layers fire together."
+    depth = network.layer(transfer.recipe.style_layers[-1]).depth
+    with st.container(key="style-head"):
+        html_snippets.heading(_title(transfer), line, depth_colours.depth_colour(depth))
+
+
+def _title(transfer: StyleView) -> str:
+    return f"{transfer.content.title.capitalize()} in {transfer.style.title}"
+
+
+def show_layers(network: Network, transfer: StyleView) -> None:
+    """Show the choice of the style layers and of the content layer."""
+    recipe = transfer.recipe
+    content = style_view.nearest_layer(network, recipe.content_layers[0])
+    ends = [style_view.nearest_layer(network, recipe.style_layers[at]) for at in (0, -1)]
+
+    def pick(chosen: str) -> None:
+        part, *names = chosen.split()
+        usual = defaults.default_settings(network)
+        layers = tuple(names) if part == "content" else style_view.layers_between(network, *names)
+        name = f"{part}_layers"
+        urls.update_query(**{name: None if layers == usual[name] else ",".join(layers)})
+
+    style = (min(ends), max(ends))
+    stops = style_view.style_stops(network)
+    if style_sliders.style_sliders(stops, content, style, "speaking", network.name, pick):
+        st.rerun()
+
+
+def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) -> None:
+    """Show the result on top of the content image, what can be done with it, and its losses."""
+    recipe = transfer.recipe
+    titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
+    view = ResultView(
+        recipe=recipe,
+        original=transfer.content,
+        size=recipe.size,
+        label=_title(transfer),
+        place=f"{recipe.content} {recipe.styles[0]} {network.name}",
+        key="style",
+        done="painted",
+        file_name=f"{titles}-{recipe.network}",
+        word="painted",
+        above=ABOVE,
+    )
+
+    def tools(stored: StoredPicture) -> None:
+        view.save_button(stored.image)
+        download_buttons.python_button(recipe, 0, "style")
+        st.button(
+            "Paint it once more",
+            key="again",
+            icon=":material/brush:",
+            on_click=image_picker.continue_with,
+            args=(recipe.key,),
+            help="The painted picture becomes the content of the next one.",
+        )
+
+    stored = view.show(job, POLL_SECONDS, tools)
+    html_snippets.section(
+        "How it comes nearer",
+        "What each layer still lacks, step by step; every size begins with what the smaller one "
+        "left.",
+    )
+    running = stored is None and job_status.poll_interval(job) is not None
+    with st.container(key="curves"):
+        job_status.follow(
+            [],
+            lambda _: show_curves(network, recipe.key, stored),
+            CURVES_SECONDS if running else None,
+        )
+
+
+def show_curves(network: Network, key: str, stored: StoredPicture | None) -> None:
+    """Show the losses of every layer, step by step so far."""
+    if stored is None:
+        curves, share = style_view.running_history(key)
+    else:
+        curves, share = style_view.stored_curves(stored.facts), 1.0
+    if not curves:
+        st.caption("The curves begin with the first strokes.")
+        return
+    depths = {name: network.layer(name.split()[1]).depth for name in curves}
+    colours = {name: depth_colours.depth_colour(depth) for name, depth in depths.items()}
+    figure = figures.loss_curves(curves, colours, share)
+    chart.show_chart(figure, "losses", f"{network.name}-style-losses")
