@@ -28,41 +28,6 @@ TOPS = ("core", "explorer", "pages", "tests", "benchmarks")
 REFUSED = (typer.BadParameter.__mro__[1], SystemExit, KeyError)
 # Options of programs that are not ours, and the one that every program of ours has.
 FOREIGN = {"--num-cpus", "--help"}
-# Files that come or go: docs/architecture.md already describes the layout after that.
-COMING = {
-    "core/networks/depth_sampling.py",
-    "core/networks/receptive_fields/pointwise.py",
-    "core/optim/activations.py",
-    "explorer/cli/network_session.py",
-    "explorer/gallery/pictures.py",
-    "explorer/jobs/job.py",
-    "explorer/recipe_fields.py",
-    "explorer/store/database.py",
-    "explorer/text/captions.py",
-    "explorer/ui/components/figure_row.py",
-    "explorer/ui/components/layer_ladder.css",
-    "explorer/ui/components/layer_ladder.js",
-    "explorer/ui/components/layer_list.css",
-    "explorer/ui/components/layer_list.js",
-    "explorer/ui/concept_chart.py",
-    "explorer/ui/dream/depths_page.py",
-    "explorer/ui/dream/dream_page.py",
-    "explorer/ui/gallery/overview.py",
-    "explorer/ui/layers/layers_page.py",
-    "explorer/ui/layers/small_pictures.py",
-    "explorer/ui/library_page.py",
-    "explorer/ui/link_problems.py",
-    "explorer/ui/neuron/neuron_page.py",
-    "explorer/ui/page_opener.py",
-    "explorer/ui/probe/probe_page.py",
-    "explorer/ui/result_view.py",
-    "explorer/ui/style/gram_page.py",
-    "explorer/ui/style/grid_page.py",
-    "explorer/ui/style/style_page.py",
-    "explorer/ui/url_codecs.py",
-    "explorer/ui/url_controls.py",
-    "tests/explorer/ui/test_url_codecs.py",
-}
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -255,7 +220,6 @@ def test_every_picture_that_make_makes_is_in_regenerate() -> None:
 def test_every_file_and_folder_that_is_named_is_there(page: str) -> None:
     path = re.compile(rf"({'|'.join((*TOPS, 'docs'))})/[\w/.-]*")
     named = [it for it in pieces(page) if path.fullmatch(it) and "NAME" not in it]
-    named = [it for it in named if it not in COMING]
     named += [it for piece in pieces(page) for it in re.findall(r"-r (\S+\.txt)", piece)]
     assert [it for it in named if not (ROOT / it).exists()] == []
 
@@ -264,7 +228,6 @@ def test_every_file_and_folder_that_is_named_is_there(page: str) -> None:
 def test_every_module_and_function_that_is_named_is_there(page: str) -> None:
     dotted = re.compile(rf"({'|'.join(TOPS)})(\.\w+)+(?:\(\))?")
     named = {it.removesuffix("()") for it in pieces(page) if dotted.fullmatch(it)}
-    named -= {it.removesuffix(".py").replace("/", ".") for it in COMING}
     assert [it for it in sorted(named) if not is_there(it)] == []
 
 
@@ -315,7 +278,7 @@ def test_the_architecture_lists_every_file() -> None:
         for it in (ROOT / top).rglob("*")
         if it.suffix in kinds and it.name != "__init__.py"
     }
-    assert listed ^ files <= COMING
+    assert listed ^ files == set()
 
 
 def anchors(page: str) -> set[str]:
