@@ -13,11 +13,9 @@ from explorer.paths import ROOT
 
 PAGES = ROOT / "pages"
 HOME = str(PAGES / "home.py")
-LESSONS = str(PAGES / "lessons.py")
 LAYERS, NEURON, PROBE = (str(PAGES / f"{name}.py") for name in ("layers", "neuron", "probe"))
 DREAM, DEPTHS = (str(PAGES / f"{name}.py") for name in ("dream", "depths"))
 STYLE, STYLE_DEPTHS = (str(PAGES / f"{name}.py") for name in ("style", "style_depths"))
-GALLERY, LIBRARY = (str(PAGES / f"{name}.py") for name in ("gallery", "library"))
 
 # Pictures of the Neuron page: the maximised one, if the link names none; one of several that were
 # made to differ; the minimised one.

@@ -13,8 +13,7 @@ from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
-from explorer.text import captions as text_captions
-from explorer.text import formatting
+from explorer.text import captions, formatting
 from explorer.ui import job_status, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
@@ -278,10 +277,8 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
 
 def note(job: Job) -> str:
     """Return when an entry was made, and whether it is complete."""
-    when = text_captions.time_ago(time.time() - (job.ended or job.queued))
-    return (
-        f"{text_captions.STATES[job.state]} · {when}" if job.state in text_captions.STATES else when
-    )
+    when = captions.time_ago(time.time() - (job.ended or job.queued))
+    return f"{captions.STATES[job.state]} · {when}" if job.state in captions.STATES else when
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
