@@ -6,10 +6,11 @@ task dies, Ray runs the task again, perhaps on another machine. Every machine mu
 collection and published weights at the same paths as this one. A user's own checkpoint is sent.
 """
 
+import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from core.index.plan import IndexPlan
 from core.networks import registry
 from core.networks.network import Network
 from core.progress import Progress
-from explorer.cluster.ray_supervisor import ray_settings
+from explorer.cluster.ray_supervisor import Allocation, ray_settings
 from explorer.jobs.processes import POLL_SECONDS
 
 # Number of images in a shard. This takes seconds; a killed worker loses the work on one shard.
@@ -58,7 +59,6 @@ def build_on_ray(
     """
     for name, value in ray_settings(address).items():
         os.environ.setdefault(name, value)
-    import ray
     from ray import exceptions
 
     from explorer.cluster.ray_worker import Cluster, describe_loss, share_checkpoint
@@ -69,37 +69,60 @@ def build_on_ray(
     saver = build.IndexSaver(tally, out)
     entries = build.remaining_entries(source, tally)
     cluster = Cluster(address)
-    shard_sizes: dict[Any, int] = {}  # by the reference of each running task
     try:
-        allocation = cluster.allocation()
         shared = None if weights is None else share_checkpoint(network.fingerprint, weights)
-        gpus = int(allocation.gpus > 0)
-        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_index_shard)
-        while True:
-            while len(shard_sizes) <= allocation.count:
-                shard = list(itertools.islice(entries, SHARD))
-                if not shard:
-                    break
-                ref = task.remote(network.name, shared, tally.plan, source.text, shard)
-                shard_sizes[ref] = len(shard)
-            if not shard_sizes:
-                break
-            for ref in ray.wait(list(shard_sizes), timeout=POLL_SECONDS)[0]:
-                tally.merge(ray.get(ref))
-                done += shard_sizes.pop(ref)
-            saver.save_if_due()
-            yield Progress(done, total, {})
+        arguments = (network.name, shared, tally.plan, source.text)
+        with contextlib.closing(_run_shards(cluster.allocation(), arguments, entries)) as shards:
+            for finished in shards:
+                for shard, size in finished:
+                    tally.merge(shard)
+                    done += size
+                saver.save_if_due()
+                yield Progress(done, total, {})
     except exceptions.RayTaskError as error:
         raise error.cause from error
     except exceptions.RayError as error:
         raise ExplorerError(f"{describe_loss(error)}; --resume goes on") from error
     finally:
-        for ref in shard_sizes:
-            ray.cancel(ref)
         cluster.disconnect()
     tally.complete = True
     tally.save(out)
     yield Progress(total, total, {})
+
+
+def _run_shards(
+    allocation: Allocation, arguments: tuple[Any, ...], entries: Iterator[ImageEntry]
+) -> Generator[list[tuple[IndexAccumulator, int]], None, None]:
+    """Run a task for each shard; closing this generator cancels the running tasks.
+
+    Args:
+        allocation: says how many tasks run at the same time, and whether they use GPUs.
+        arguments: all arguments of ``_index_shard`` but the last.
+        entries: the images to index.
+
+    Yields:
+        The accumulator and the size of each shard that was finished within ``POLL_SECONDS``.
+    """
+    import ray
+
+    gpus = int(allocation.gpus > 0)
+    task: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_index_shard)
+    shard_sizes: dict[Any, int] = {}  # by the reference of each running task
+    try:
+        while True:
+            # One task more than can run, so that no processor waits for the next shard.
+            while len(shard_sizes) <= allocation.count:
+                shard = list(itertools.islice(entries, SHARD))
+                if not shard:
+                    break
+                shard_sizes[task.remote(*arguments, shard)] = len(shard)
+            if not shard_sizes:
+                return
+            ready, _ = ray.wait(list(shard_sizes), timeout=POLL_SECONDS)
+            yield [(ray.get(ref), shard_sizes.pop(ref)) for ref in ready]
+    finally:
+        for ref in shard_sizes:
+            ray.cancel(ref)
 
 
 def _index_shard(
