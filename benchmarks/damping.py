@@ -29,7 +29,7 @@ PLAIN_RATE, PLAIN_DAMPING = 0.05, 1e-8
 LAYERS = "features.1,features.4,features.7,features.10"
 
 
-def climb(network: Network, layer: str, units: list[int], settings: AscentSettings) -> Tensor:
+def optimise(network: Network, layer: str, units: list[int], settings: AscentSettings) -> Tensor:
     """Maximise the activation of some units, and return their images ``[N, 3, size, size]``."""
     size = suggested_size(network, network.layer(layer))
     canvas = Fourier((size, size), units, network.device)
@@ -66,7 +66,7 @@ def main(
     rows, tiles = [], []
     for layer in layers.split(","):
         chosen = list(range(min(units, loaded.layer(layer).channels)))
-        pictures = {name: climb(loaded, layer, chosen, how) for name, how in sides.items()}
+        pictures = {name: optimise(loaded, layer, chosen, how) for name, how in sides.items()}
         values = {name: clean(loaded, layer, chosen, it) for name, it in pictures.items()}
         alive = [i for i in range(len(chosen)) if min(values["plain"][i], values["damped"][i]) > 0]
         ratio = statistics.median(values["damped"][i] / values["plain"][i] for i in alive)

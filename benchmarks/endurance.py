@@ -238,7 +238,7 @@ def crowd(
     workers: int = 1,
     json_file: JsonFile = None,
 ) -> None:
-    """Let many users request work at the same time, and time their pages until all have it."""
+    """Request work for many users at the same time, and time their pages until all have it."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
         asyncio.run(_open(server))
         watcher = StoreWatcher(server.home)

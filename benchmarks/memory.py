@@ -24,7 +24,9 @@ from core.neurons import render_neurons
 WARM_STEPS = 8
 
 
-def climb(network: str, weights: Path | None, layer: str, size: int, steps: int) -> dict[str, Any]:
+def optimise(
+    network: str, weights: Path | None, layer: str, size: int, steps: int
+) -> dict[str, Any]:
     """Render one batch; return the median seconds of a step, and the peak memory in MiB."""
     import resource  # Not available on Windows.
 
@@ -53,7 +55,7 @@ def main(
     if side:
         if side == "kept":
             allocator.keep_freed_memory()
-        print(json.dumps(climb(network, weights, layer, size, steps)))
+        print(json.dumps(optimise(network, weights, layer, size, steps)))
         return
     options = ["--network", network, "--layer", layer, "--size", str(size), "--steps", str(steps)]
     options += [] if weights is None else ["--weights", str(weights)]

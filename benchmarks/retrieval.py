@@ -150,12 +150,12 @@ def peak(
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
-        tally = build.open_accumulator(build.plan_index(loaded, source), source, out)
-        for _ in build.build_index(loaded, source, tally, out):
+        accumulator = build.open_accumulator(build.plan_index(loaded, source), source, out)
+        for _ in build.build_index(loaded, source, accumulator, out):
             pass
         megabytes = out.stat().st_size / 1e6
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTES / 1e6
-    facts = {"pictures": len(tally.pictures), "peak_mb": most, "file_mb": megabytes}
+    facts = {"pictures": len(accumulator.pictures), "peak_mb": most, "file_mb": megabytes}
     print(json.dumps({**facts, "seconds": time.perf_counter() - began}))
 
 

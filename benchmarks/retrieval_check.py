@@ -66,8 +66,8 @@ def _build(
 ) -> None:
     source = sources.find_source(str(pictures))
     plan = build.plan_index(network, source, layers)
-    tally = build.open_accumulator(plan, source, out, resume=True)
-    for _ in build.build_index(network, source, tally, out, workers, batch):
+    accumulator = build.open_accumulator(plan, source, out, resume=True)
+    for _ in build.build_index(network, source, accumulator, out, workers, batch):
         pass
 
 

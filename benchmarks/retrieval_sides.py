@@ -103,8 +103,8 @@ def explorer(task: IndexingTask) -> None:
     """Index as this project does: decode, run the network, rank, write the index."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
-        tally = build.open_accumulator(task.plan, task.source, out)
-        for _ in build.build_index(task.network, task.source, tally, out, task.workers):
+        accumulator = build.open_accumulator(task.plan, task.source, out)
+        for _ in build.build_index(task.network, task.source, accumulator, out, task.workers):
             pass
 
 

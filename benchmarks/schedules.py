@@ -47,7 +47,7 @@ class Trial:
     def __init__(self, network: Network, layer: str, units: list[int], size: int) -> None:
         self.network, self.layer, self.units, self.size = network, layer, units, size
 
-    def climb(
+    def optimise(
         self, units: list[int], settings: AscentSettings, size: int, start: Tensor | None = None
     ) -> tuple[Tensor, int]:
         """Optimise, and return the images ``[N, 3, size, size]`` and the number of steps."""
@@ -64,25 +64,25 @@ class Trial:
 
     def straight(self, steps: int) -> tuple[Tensor, float]:
         """Optimise for a number of steps."""
-        return self.climb(self.units, AscentSettings(steps, patience=0), self.size)
+        return self.optimise(self.units, AscentSettings(steps, patience=0), self.size)
 
     def stopping(self, steps: int) -> tuple[Tensor, float]:
         """Optimise each unit until it converges; the work is the mean number of steps."""
         settings = AscentSettings(steps, patience=PATIENCE)
-        each = [self.climb([unit], settings, self.size) for unit in self.units]
+        each = [self.optimise([unit], settings, self.size) for unit in self.units]
         return torch.cat([it for it, _ in each]), statistics.mean(taken for _, taken in each)
 
     def coarse(self, steps: int, mirrored: bool) -> tuple[Tensor, float]:
         """Optimise at half the size for a part of the work, then at full size."""
         settings = AscentSettings(round(4 * COARSE * steps), patience=0)
-        small, _ = self.climb(self.units, settings, self.size // 2)
+        small, _ = self.optimise(self.units, settings, self.size // 2)
         if mirrored:
             quarter = self.size // 4
             start = F.pad(small, (quarter,) * 4, mode="reflect")
         else:
             start = F.interpolate(small, (self.size, self.size), mode="bilinear").clamp(0, 1)
         fine = replace(settings, steps=steps - round(COARSE * steps), redirect_relu_steps=0)
-        return self.climb(self.units, fine, self.size, start)[0], float(steps)
+        return self.optimise(self.units, fine, self.size, start)[0], float(steps)
 
     def clean(self, image: Tensor) -> float:
         """Return the median clean activation."""

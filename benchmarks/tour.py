@@ -41,7 +41,8 @@ UNSETTLED = """() => {
   if (!document.querySelector('[data-testid="stMainBlockContainer"] *')) return 'anything';
   return busy(document);
 }"""
-# A page is complete after so many checks, so many milliseconds apart, that found nothing missing.
+# A page is complete after this number of checks in a row that found nothing missing, and the
+# milliseconds between two checks.
 CALM, CALM_STEPS = 500, 4
 KINDS = {
     "light": (1280, 900, "light"),

@@ -54,7 +54,7 @@ def settings(network: Network, problems: list[str]) -> tuple[int, float, int]:
 
 
 def show_settings(network: Network, count: int, strength: float, seed: int) -> None:
-    """Let the visitor choose how many depths, how strongly and with which seed."""
+    """Show the controls of the number of depths, the strength and the seed."""
     values = {"strength": strength, "seed": seed}
     identity = f"{network.name} {count} {strength} {seed}"
     most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))

@@ -33,7 +33,7 @@ def show(page: OpenPage) -> None:
 
 
 def show_more(dream: DreamView) -> None:
-    """Let the visitor choose how it is dreamt; the address changes at once."""
+    """Show the controls of the dream's settings; a change is written into the URL."""
     controls = recipe_controls(dream.recipe)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         controls.draw_all()

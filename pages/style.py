@@ -29,7 +29,7 @@ def show(page: OpenPage) -> None:
 
 
 def show_settings(transfer: StyleView) -> None:
-    """Let the visitor choose how it is painted; the address changes at once."""
+    """Show the controls of the style's settings; a change is written into the URL."""
     controls = recipe_controls(transfer.recipe)
     controls.draw("balance")
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):

@@ -47,7 +47,7 @@ def show(page: OpenPage) -> None:
 
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:
-    """Let the visitor choose what all pictures have in common."""
+    """Show the controls of the settings that all cells share."""
     controls = recipe_controls(recipe, forgotten=("cell",))
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         controls.draw_all()

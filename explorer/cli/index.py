@@ -81,29 +81,29 @@ def index(
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
     plan = build.plan_index(loaded, source, split_names(layers), k, by)
-    tally = build.open_accumulator(plan, source, out, resume)
-    before, started = len(tally.pictures), time.monotonic()
+    accumulator = build.open_accumulator(plan, source, out, resume)
+    before, started = len(accumulator.pictures), time.monotonic()
     if engine == RAY:
         from explorer.cluster.index_builder import build_on_ray
 
-        steps = build_on_ray(loaded, weights, source, tally, out, address)
+        steps = build_on_ray(loaded, weights, source, accumulator, out, address)
     else:
-        steps = build.build_index(loaded, source, tally, out, workers, batch)
-    _run_steps(steps, f"indexing {network}", tally, out)
+        steps = build.build_index(loaded, source, accumulator, out, workers, batch)
+    _run_steps(steps, f"indexing {network}", accumulator, out)
     seconds = time.monotonic() - started
     if as_json:
-        print_json(_index_facts(out, tally, before, seconds))
+        print_json(_index_facts(out, accumulator, before, seconds))
         return
-    _print_skipped(tally.skipped)
-    fresh = len(tally.pictures) - before
+    _print_skipped(accumulator.skipped)
+    fresh = len(accumulator.pictures) - before
     print_note(
-        f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(tally.pictures):,} pictures "
+        f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(accumulator.pictures):,} pictures "
         f"and {plan.units:,} neurons of {len(plan.layers)} layers"
     )
 
 
 def _run_steps(
-    steps: "Iterator[Progress]", what: str, tally: "IndexAccumulator", out: Path
+    steps: "Iterator[Progress]", what: str, accumulator: "IndexAccumulator", out: Path
 ) -> None:
     """Build an index, with a progress bar; an interrupted one is saved as far as it is."""
     from explorer.cli.run_job import INTERRUPTED, progress_bar
@@ -116,8 +116,8 @@ def _run_steps(
                 break
         else:
             return
-        tally.save(out)
-    print_note(f"stopped after {len(tally.pictures):,} pictures; --resume goes on from there")
+        accumulator.save(out)
+    print_note(f"stopped after {len(accumulator.pictures):,} pictures; --resume goes on from there")
     raise typer.Exit(INTERRUPTED)
 
 
@@ -139,21 +139,23 @@ def _interrupt_between_steps() -> Iterator[threading.Event]:
 
 
 def _index_facts(
-    out: Path, tally: "IndexAccumulator", before: int, seconds: float
+    out: Path, accumulator: "IndexAccumulator", before: int, seconds: float
 ) -> dict[str, Any]:
-    plan = tally.plan
+    plan = accumulator.plan
     return {
         "index": str(out),
         "fingerprint": plan.fingerprint,
         "network": plan.network,
         "weights": plan.weights,
-        "images": tally.source,
+        "images": accumulator.source,
         "layers": [{"name": it.name, "channels": it.channels} for it in plan.layers],
         "k": plan.k,
         "by": plan.by,
-        "pictures": len(tally.pictures),
-        "added": len(tally.pictures) - before,
-        "skipped": [{"picture": name, "why": why} for name, why in sorted(tally.skipped.items())],
+        "pictures": len(accumulator.pictures),
+        "added": len(accumulator.pictures) - before,
+        "skipped": [
+            {"picture": name, "why": why} for name, why in sorted(accumulator.skipped.items())
+        ],
         "seconds": seconds,
     }
 

@@ -36,7 +36,7 @@ def build_on_ray(
     network: Network,
     weights: Path | None,
     source: ImageSource,
-    tally: IndexAccumulator,
+    accumulator: IndexAccumulator,
     out: Path,
     address: str | None = None,
 ) -> Iterator[Progress]:
@@ -46,7 +46,7 @@ def build_on_ray(
         network: the network of the accumulator's plan.
         weights: file of a user's own checkpoint; None for published weights.
         source: the collection of the accumulator's plan.
-        tally: the accumulator, from ``core.index.build.open_accumulator``.
+        accumulator: from ``core.index.build.open_accumulator``.
         out: the index file.
         address: address of the cluster; None starts Ray on this machine alone.
 
@@ -64,18 +64,18 @@ def build_on_ray(
     from explorer.cluster.ray_worker import Cluster, describe_loss, share_checkpoint
 
     total = sum(1 for _ in source.entries())
-    done = len(tally.pictures)
+    done = len(accumulator.pictures)
     yield Progress(done, total, {})
-    saver = build.IndexSaver(tally, out)
-    entries = build.remaining_entries(source, tally)
+    saver = build.IndexSaver(accumulator, out)
+    entries = build.remaining_entries(source, accumulator)
     cluster = Cluster(address)
     try:
         shared = None if weights is None else share_checkpoint(network.fingerprint, weights)
-        arguments = (network.name, shared, tally.plan, source.text)
+        arguments = (network.name, shared, accumulator.plan, source.text)
         with contextlib.closing(_run_shards(cluster.allocation(), arguments, entries)) as shards:
             for finished in shards:
                 for shard, size in finished:
-                    tally.merge(shard)
+                    accumulator.merge(shard)
                     done += size
                 saver.save_if_due()
                 yield Progress(done, total, {})
@@ -85,8 +85,8 @@ def build_on_ray(
         raise ExplorerError(f"{describe_loss(error)}; --resume goes on") from error
     finally:
         cluster.disconnect()
-    tally.complete = True
-    tally.save(out)
+    accumulator.complete = True
+    accumulator.save(out)
     yield Progress(total, total, {})
 
 
@@ -146,10 +146,10 @@ def _index_shard(
             f"the weights of {name} on a machine of the cluster are {network.fingerprint}, "
             f"not {plan.weights}"
         )
-    tally = IndexAccumulator.empty(plan, text)
-    for _ in build.scan(network, source, tally, entries, workers=1):
+    accumulator = IndexAccumulator.empty(plan, text)
+    for _ in build.scan(network, source, accumulator, entries, workers=1):
         pass
-    return tally
+    return accumulator
 
 
 @functools.lru_cache(maxsize=1)

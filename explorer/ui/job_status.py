@@ -17,7 +17,7 @@ from explorer.ui import server_state
 
 # Seconds between two looks at an open job.
 POLL_SECONDS = 0.6
-# Seconds until a job is requested again that was refused, as so many others wait.
+# Seconds until a job is requested again that the full queue refused.
 RETRY_SECONDS = 3.0
 # A job that is abandoned sooner than this, in seconds, does not stay in the gallery.
 SOON_SECONDS = 20.0
@@ -27,7 +27,7 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
     """Submit a recipe unless its job was stopped before, and record the visitor as watching it.
 
     Returns:
-        The job, or why there is none: so many others wait already.
+        The job, or a sentence that says that the queue is full.
     """
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(recipe.key)

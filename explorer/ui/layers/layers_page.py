@@ -148,7 +148,7 @@ def show_layer_list(network: Network, selected: Layer, complete: bool) -> None:
 def fill_next(network: Network) -> str | None:
     """Request samples of the first layer without any; return the job's key, None if all are there.
 
-    Also None where so many jobs wait that it was refused, or where a layer took too long.
+    Also None where the full job queue refused it, or where a layer took too long.
     """
     jobs = server_state.jobs()
     for layer in network.shown:

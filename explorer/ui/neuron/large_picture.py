@@ -104,7 +104,7 @@ def _prepare(take: UnitPicture) -> None:
 
 
 def _choose(neuron: NeuronView, view: str) -> None:
-    """Let the visitor choose other settings, and go there."""
+    """Show the controls of the settings; a change opens the page with the new settings."""
     now, usual = neuron.settings, neuron.usual
     # Named by what is shown, so that the controls follow a link that changes it.
     key = f"{neuron.network.name} {neuron.layer.name} {neuron.unit} {view} {now}"
@@ -137,7 +137,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
 
 
 def go_to_settings(neuron: NeuronView, settings: RenderSettings, view: str) -> None:
-    """Put what is to be seen of a neuron into the URL; what is usual is left out."""
+    """Write the settings and the view of a unit into the URL; defaults are left out."""
     usual = asdict(neuron.usual)
     urls.update_query(
         view=view or None,
