@@ -97,7 +97,7 @@ def index(
     _print_skipped(accumulator.skipped)
     fresh = len(accumulator.pictures) - before
     print_note(
-        f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {len(accumulator.pictures):,} pictures "
+        f"{fresh:,} pictures in {seconds:.1f} s; {out} knows {fresh + before:,} pictures "
         f"and {plan.units:,} neurons of {len(plan.layers)} layers"
     )
 
