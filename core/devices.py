@@ -51,9 +51,10 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
 
 
 def working_precision(image: Tensor) -> torch.dtype:
-    """Return the precision in which convolutions of an image are computed now.
+    """Return the precision in which convolutions of an image are computed in this context.
 
-    It is autocast's if the image is float32 and autocast is on for its device, else the image's.
+    It is autocast's precision if the image is float32 and autocast is on for the image's device,
+    else the precision of the image.
     """
     kind = image.device.type
     if torch.is_autocast_enabled(kind) and image.dtype == torch.float32:

@@ -38,7 +38,7 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
     """Build the error for a name that does not exist.
 
     Args:
-        kind: what the name is the name of, such as ``layer``.
+        kind: what is named, such as ``layer``.
         name: the name that does not exist.
         known: all names that exist.
         where: where the known names exist, such as the name of a network; may be empty.

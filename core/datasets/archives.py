@@ -86,8 +86,7 @@ class _ArchiveSource:
         return self._files()[name]
 
     def label(self, name: str) -> str:
-        """Return the text of an image's label file, such as ``x.cls``; without one,
-        ``word_label``."""
+        """Return the text of an image's label file, such as ``x.cls``, else ``word_label``."""
         folder, slash, file = name.rpartition("/")
         # In a WebDataset, the key of a file ends at the first dot of its name.
         key = folder + slash + file.partition(".")[0]

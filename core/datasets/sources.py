@@ -5,8 +5,8 @@ keeping a list, and opens any of them at any time, from any thread:
 
     photos/                  a folder and all its subfolders; labels from folder names, or from
                              files named ``wnid_label.jpg`` as in ImageNet
-    sketchworld:5000         the first 5,000 drawings of the world that is not used for training;
-                             ``sketchworld:5000:3`` is another world
+    sketchworld:5000         the first 5,000 drawings of the SketchWorld that is not used for
+                             training; ``sketchworld:5000:3`` is the one with seed 3
     torchvision:CIFAR10      a dataset of torchvision; ``torchvision:SVHN:test`` names a split
     shard.tar, photos.zip    an archive, read in place; in a WebDataset tar, ``x.cls`` or
                              ``x.txt`` is the label of ``x.jpg``
@@ -90,7 +90,7 @@ class FolderSource:
 
 
 class SketchWorldSource:
-    """The first ``count`` drawings of the SketchWorld with a seed."""
+    """The first ``count`` drawings of the SketchWorld with the seed ``seed``."""
 
     def __init__(self, count: int, seed: int = MEASURING_SEED) -> None:
         self.count, self.seed = count, seed
@@ -171,8 +171,7 @@ class TorchvisionSource:
 
 
 def _load_dataset(name: str, split: str) -> Any:
-    """Load a dataset of torchvision; it is downloaded on first use if the dataset's class supports
-    that."""
+    """Load a dataset of torchvision, with a download on first use if its class supports that."""
     kind: Callable[..., Any] = getattr(datasets, name)
     accepted = kind.__init__.__code__.co_varnames
     options: dict[str, Any] = {}

@@ -66,7 +66,7 @@ class CenterCrop:
         """Return the box of full-size image pixels that a box of input pixels depends on.
 
         The returned box contains every image pixel that contributes to the input pixels, even with
-            a very small weight.
+        a very small weight.
         """
         reach = FILTER_SUPPORT * max(self.scale, 1.0)
         top, left, bottom, right = box
@@ -76,10 +76,10 @@ class CenterCrop:
         return rows[0], cols[0], rows[1], cols[1]
 
     def extent_in_image(self, pixels: int) -> int:
-        """Return how many image pixels ``pixels`` neighbouring input pixels depend on, along one
-        axis.
+        """Return how many image pixels a row of ``pixels`` input pixels depends on.
 
-        The result is for the inside of an image; near its borders, fewer pixels exist.
+        A column depends on as many. The result is for the inside of an image; near its borders,
+        fewer pixels exist.
         """
         return math.ceil((pixels - 1) * self.scale + 2 * FILTER_SUPPORT * max(self.scale, 1.0))
 
@@ -87,7 +87,7 @@ class CenterCrop:
 def _source_interval(
     first: float, start: int, stop: int, scale: float, reach: float, extent: int
 ) -> tuple[int, int]:
-    """Return (first, end) of the image pixels that some input pixels depend on, along one axis.
+    """Return the interval of image pixels that input pixels depend on, along one axis.
 
     Args:
         first: first image pixel of the cropped window.

@@ -43,8 +43,8 @@ def match_colours(painting: Tensor, content: Tensor) -> Tensor:
 
     This is the optimal transport (the linear map that changes colours least in the mean square)
     between two normal distributions (Monge and Kantorovich; Pitie and Kokaram 2007):
-    ``x -> T (x - m) + n`` with ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` with mean m and covariance
-    K of the painting's colours, and mean n and covariance L of the content's colours.
+    ``x -> T (x - m) + n`` with ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` where m and K are the mean
+    and the covariance of the painting's colours, and n and L those of the content's colours.
 
     Args:
         painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
@@ -64,8 +64,8 @@ def colour_distance(one: Tensor, other: Tensor) -> float:
 
     The result is the Wasserstein-2 distance between two normal distributions, fitted to the colours
     of the two images in CIELAB, where a distance of 1 is about the smallest visible difference. It
-    is the square root of ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``, with means m and n
-    and covariances K and L.
+    is the square root of ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``, where m and n are
+    the means of the distributions, and K and L their covariances.
 
     Args:
         one, other: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.

@@ -54,8 +54,7 @@ def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
 
 
 def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
-    """Move the detail that a dream added to a frame of a clip to where its objects are in the next
-    frame.
+    """Move the detail that a dream added to a frame of a clip with the motion to the next frame.
 
     Motion is estimated as dense optical flow (Le Besnerais and Champagnat, "Dense optical flow by
     iterative local window registration", 2005, by scikit-image). The detail fades where the

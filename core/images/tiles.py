@@ -44,8 +44,8 @@ class Tiles:
     """Settings of the tiling.
 
     Attributes:
-        side: largest number of pixels along a side of a padded tile; must be more than ``2 * margin
-            + GRID``.
+        side: largest number of pixels along a side of a padded tile; more than two margins and a
+            ``GRID``.
         margin: smallest number of pixels between a tile's interior and the border of the padded
             tile.
     """

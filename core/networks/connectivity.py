@@ -121,9 +121,8 @@ class _Backtrace:
         """Trace a unit back through activation functions, pooling and concatenations.
 
         Returns:
-            The unit of the layer that these operations begin with, and the node of this layer. None
-            if
-            the network's layers do not contain this node.
+            The unit of the layer that comes before these operations, and the node of this layer;
+            None if the network's catalogue of layers does not contain the node.
         """
         node = self.nodes.get(layer.node)
         while node is not None:
@@ -139,8 +138,7 @@ class _Backtrace:
         return UnitRef(origin.name, unit), node
 
     def weights(self, node: fx.Node, unit: int) -> tuple[Tensor, fx.Node, int] | None:
-        """Return a unit's weights, the node whose value they multiply, and the first channel they
-        use.
+        """Return a unit's weights, the node that they multiply, and the first channel read.
 
         The weights are ``[C, k, k]`` for a convolution, or ``[C]`` for a fully connected layer.
         They are negated if batch normalisation multiplies their result by a negative number. The

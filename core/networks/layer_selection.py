@@ -2,7 +2,7 @@
 
 A *block* is a module whose output is shown as one layer, such as a residual block. Three kinds of
 modules are searched for the blocks in them: a *container* such as ``nn.Sequential``, a *stage* with
-several blocks of one class in a row, and a *wrapper* of most of the network.
+several blocks of one class in a row, and a *wrapper* that computes most of the network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,8 +89,7 @@ def _classify_modules(
     transparent: set[str],
     blocks: list[str],
 ) -> None:
-    """Add the paths of blocks to ``blocks``, and of modules that contain them to
-    ``transparent``."""
+    """Add paths to ``blocks``, or to ``transparent`` for modules that are searched for blocks."""
     for name, part in owner.named_children():
         inner = f"{path}.{name}" if path else name
         if _is_container(part) or _is_stage(part) or _is_wrapper(part, inner, tensors):

@@ -23,8 +23,8 @@ from core.sketchworld import world as sketchworld
 SKETCHNET = "sketchnet"
 # torchvision's default number of classes (ImageNet-1K).
 IMAGENET_CLASSES = 1000
-# Networks whose names begin so accept images of one size only, because of their position embeddings
-# or windows.
+# Networks whose names begin with these texts accept images of one size only, because of their
+# position embeddings or windows.
 FIXED_SIZE = ("vit_", "maxvit")
 # The published weights of these networks need ``transform_input=True``: the network normalises its
 # input, which is already normalised, a second time.
@@ -92,8 +92,7 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
     """Load a network by its name, with published weights or a user's checkpoint.
 
     A checkpoint's name may end with a title: ``resnet18:birds`` is torchvision's ``resnet18`` with
-        weights
-    that the user calls ``birds``.
+    weights that the user calls ``birds``.
 
     Published weights are downloaded by torchvision on first use, with a progress bar on standard
     error, and kept in torchvision's cache.

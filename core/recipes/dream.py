@@ -32,7 +32,8 @@ class DreamRecipe(Recipe):
         units: channels whose response is maximised; empty for all channels. Only one layer may be
             named with them.
         towards: a number for each unit. The numbers are the components of a direction in channel
-            space, which is maximised. If empty, the energy of the units is maximised.
+            space, which is maximised. If empty, the mean squared activation of the units is
+            maximised (in a layer without rows and columns, the sum of their activations).
         image: fingerprint of the image.
         guide: fingerprint of an image whose features are transferred; may be empty.
         mask: fingerprint of an image that is bright where the dream may change the image; empty for
@@ -45,7 +46,7 @@ class DreamRecipe(Recipe):
         keep_colours: whether only luma changes.
         tile: side in pixels of the tiles into which larger images are split, which limits memory.
         frames: number of frames of a film; 1 for a single dream.
-        zoom: factor by which each frame enlarges the centre of the one before.
+        zoom: factor by which each frame enlarges the centre of the previous frame.
         turn: degrees, counter-clockwise, by which each frame is rotated.
         clip: for a film made from a video clip, fingerprints of the clip's frames after the first,
             which is ``image``; else empty.

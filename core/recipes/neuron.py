@@ -151,8 +151,7 @@ class NeuronRecipe(Recipe):
         )
 
     def unit_of(self, number: int) -> int | None:
-        """Return the unit that a picture shows; None if the picture shows several units or a
-        layer."""
+        """Return the unit that a picture shows; None for several units together or a layer."""
         if self.objective in UNIT_OBJECTIVES:
             return number // self.count
         return None

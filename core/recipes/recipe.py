@@ -35,7 +35,7 @@ class Recipe:
     """
 
     kind: ClassVar[str]
-    # It must be increased when a change to the code makes the same settings give a different
+    # Increase this number when a change to the code makes the same settings give a different
     # picture.
     version: ClassVar[int] = 2
     # Whether each part starts from the picture of the previous part, so that the parts must be
@@ -55,8 +55,7 @@ class Recipe:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints, by ``core.images.image_io.fingerprint``, of the images that this recipe
-        uses."""
+        """Fingerprints (``image_io.fingerprint``) of the images that this recipe uses."""
         return ()
 
     @property
@@ -85,8 +84,7 @@ class Recipe:
         return self.inputs
 
     def parts(self) -> tuple["Recipe", ...]:
-        """Return the smaller recipes that this recipe is split into; a small recipe is not
-        split."""
+        """Return the smaller recipes that this recipe is split into; itself if it is not split."""
         return (self,)
 
     def to_json(self) -> str:
@@ -159,6 +157,5 @@ def require_fingerprint(name: str, value: str) -> None:
 
 
 def _as_tuple(value: Any) -> Any:
-    """Return a list from JSON as a tuple, because recipes contain tuples; other values
-    unchanged."""
+    """Return a list from JSON as a tuple, because recipes contain tuples; else the value."""
     return tuple(value) if isinstance(value, list) else value

@@ -60,7 +60,7 @@ class StyleRecipe(Recipe):
         style_scale: size of the style images relative to the size of the picture.
         colours: where the picture's colours come from. ``style``: the style images. ``light``: the
             content image, because only luma is transferred. ``matched``: the content image, because
-            the style images get its colours before the transfer.
+            the style images are given the colours of the content image before the transfer.
         pooling: pooling in the network: ``own`` (unchanged), ``average`` or ``max``.
         tile: side in pixels of the tiles into which larger pictures are split, which limits memory.
     """
@@ -179,7 +179,7 @@ class StyleRecipe(Recipe):
 def _require_as_many(what: str, values: tuple[Any, ...], items: tuple[str, ...], kind: str) -> None:
     """Raise ExplorerError unless a list is empty or has one valid value for each item.
 
-    Masks may have any value. Other values are weights: numbers in ``SHARE_RANGE``, not all 0.
+    Weights and shares must be in ``SHARE_RANGE`` and not all 0. Masks are only counted here.
     """
     if values and len(values) != len(items):
         raise ExplorerError(

@@ -43,7 +43,7 @@ class FusedConvolution(nn.Module):
         return result
 
     def compute(self, image: Tensor) -> Tensor:
-        """Compute the result of ``forward`` without recording it for the gradient."""
+        """Compute the result of ``forward`` without recording operations for autograd."""
         return self.forward_kernel.convolve(image, self.plain.bias, self.relu)
 
     def input_gradient(self, gradient: Tensor, image: Tensor) -> Tensor:

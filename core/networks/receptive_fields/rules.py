@@ -38,8 +38,7 @@ class Call:
     Attributes:
         name: name of the function, method or module class.
         module: the module, if the operation is one.
-        args, kwargs: the arguments of the call; those that are tensors have values (or are meta
-            tensors) and are no graph nodes.
+        args, kwargs: the arguments of the call; they contain tensors and no graph nodes.
         inputs: descriptions of the arguments that depend on the image.
         result: the object that the operation returned.
     """
@@ -62,13 +61,7 @@ class Call:
         return tuple(self.result.shape)
 
     def option(self, name: str, position: int, default: Any = None) -> Any:
-        """Return a setting such as ``stride``: a module's attribute or a function's argument.
-
-        Args:
-            name: name of the attribute or keyword argument.
-            position: index of the argument in ``args`` if it is not given by keyword.
-            default: the value if the setting is not given.
-        """
+        """Return a setting such as ``stride``: a module's attribute or a function's argument."""
         if self.module is not None:
             return getattr(self.module, name, default)
         if name in self.kwargs:
@@ -152,8 +145,7 @@ def _adaptive_pooling(call: Call) -> Axes:
 
 
 def _padding(call: Call) -> Axes:
-    """Return the axes after constant padding: (before, after) for each axis, the last axis
-    first."""
+    """Return the axes after constant padding; ``pad`` begins with the last axis."""
     if call.option("mode", 2, "constant") != "constant":
         return call.unknown_axes()
     before = list(call.option("pad", 1) if call.module is None else call.option("padding", 1))[::2]
@@ -235,10 +227,7 @@ def _insertion(call: Call) -> Axes:
 
 
 def _new_axis(axes: Sequence[Axis]) -> Axis:
-    """Return the kind of a new axis of length 1: channels if no other axis has channels.
-
-    For example, ``x[:, 0]`` removes the channel axis, and ``x[:, 0][:, None]`` adds a new one.
-    """
+    """Return the kind of a new axis of length 1: channels if no other axis has channels."""
     return AxisKind.POSITION if AxisKind.CHANNEL in axes else AxisKind.CHANNEL
 
 

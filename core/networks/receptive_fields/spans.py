@@ -37,8 +37,8 @@ class Span:
         side: the axis of the image, ``ROWS`` or ``COLS``.
         extent: number of image pixels along ``side``.
         stride: number of image pixels between neighbouring positions; None if unknown.
-        window: in an image without borders, position i would depend on pixels ``stride * i +
-            window[0]`` to ``stride * i + window[1]``; None if it would depend on all pixels.
+        window: (first, end), if position i of an image without borders would depend on the pixels
+            from ``stride * i + first`` to ``stride * i + end``; None if it would depend on all.
         starts, stops: position i depends on the image pixels from ``starts[i]`` to ``stops[i]``; an
             empty interval is (extent, 0).
     """
