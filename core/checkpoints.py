@@ -143,7 +143,8 @@ def load_state(
     """Replace a network's parameters and buffers by the tensors of a checkpoint.
 
     Raises:
-        BadCheckpoint: a tensor is missing, unexpected, or of another shape; the message lists them.
+        BadCheckpoint: a tensor is missing, unexpected, or of a different shape than in the network;
+            the message lists these tensors.
     """
     expected = module.state_dict()
     missing = [name for name in expected if name not in state and not name.endswith(COUNTERS)]

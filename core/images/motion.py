@@ -18,7 +18,7 @@ FADE_DIFFERENCE = 0.08
 
 
 def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
-    """Enlarge and rotate an image about its centre, and reflect it beyond its border.
+    """Enlarge and rotate an image about its centre; beyond the border, the image is reflected.
 
     Args:
         image: ``[1, 3, H, W]`` in ``[0, 1]``; the result has the same shape and range.
@@ -36,9 +36,9 @@ def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
 def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
     """Set the brightness of an image to that of a reference, and limit the contrast of the image.
 
-    Brightness is the mean of each colour channel, contrast its standard deviation. Every frame of a
-    film adds a little contrast. Without this function, later frames would consist of black, white
-    and neon colours only.
+    Brightness is the mean of each colour channel, and contrast is the standard deviation of each
+    channel. Every frame of a film adds a little contrast. Without this function, later frames would
+    consist of black, white and neon colours only.
 
     Args:
         image: ``[1, 3, H, W]`` in ``[0, 1]``; the result has the same shape and range.

@@ -1,8 +1,8 @@
 """Tiling of large images: tiles whose interiors together cover an image exactly once.
 
 If the borders of the tiles are random and change at every step, no position of the image is always
-at a border. Each tile is processed with a margin around its interior, so that its border is not
-visible even after a single step.
+at a border. Each tile is processed with a margin around its interior, so that the border of the
+tile is not visible even after a single step.
 """
 
 import itertools

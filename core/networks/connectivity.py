@@ -122,7 +122,7 @@ class _Backtrace:
 
         Returns:
             The unit of the layer that comes before these operations, and the node of this layer;
-            None if the network's catalogue of layers does not contain the node.
+            None if ``Network.layers`` does not contain the node.
         """
         node = self.nodes.get(layer.node)
         while node is not None:

@@ -52,9 +52,8 @@ def observe_outputs(
 class HookedExtractor(nn.Module):
     """A module that returns the activations of a network that cannot be traced.
 
-    It runs the network and stops it when all requested outputs are computed. The nodes of
-    ``outputs`` are paths of modules. If a module is called several times, the output of the first
-    call is used.
+    The network is stopped when all requested outputs are computed. The nodes of ``outputs`` are
+    paths of modules. If a module is called several times, the output of the first call is used.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The layers of an image network: their catalogue, receptive fields and activations."""
+"""The layers of an image network: a list of all layers, receptive fields and activations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ class Layer:
         index: index of the layer in the order of execution.
         channels: number of channels.
         stride: numbers of input pixels between neighbouring rows and between neighbouring columns;
-            None if the layer has no rows and columns, or if it is unknown.
+            None if the layer has no rows and columns, or if the stride is unknown.
         receptive_field: (height, width) of the receptive field in input pixels; None for the whole
             image.
-        size: (height, width) of the activation for images of ``input_size``; None if it has no rows
-            and columns, as in ``[N, C]`` or tokens ``[N, C, T]``.
+        size: (height, width) of the activation for images of ``input_size``; None if the layer has
+            no rows and columns, as in ``[N, C]`` or tokens ``[N, C, T]``.
         depth: from 0 at the image to 1 at the logits, in equal steps from one shown layer to the
             next.
         shown: whether the layer is shown by default.

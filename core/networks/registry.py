@@ -200,7 +200,7 @@ def _make_network(
     size: tuple[int, int],
     device: torch.device,
 ) -> Network:
-    """Return a loaded module as a network, with frozen parameters and a catalogue of layers."""
+    """Return a loaded module as a network with frozen parameters and a list of layers."""
     module.eval().requires_grad_(False)
     for part in module.modules():
         # An in-place activation function would overwrite the output of the layer before it.

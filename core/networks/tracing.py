@@ -52,7 +52,7 @@ class Trace:
         return fx.GraphModule({target: self.parts[target] for target in targets}, graph).eval()
 
     def on_meta(self) -> "Trace":
-        """Return a copy with meta tensors, which have shapes but no values: it runs fast."""
+        """Return a copy with meta tensors, which have shapes but no values and compute nothing."""
         tensors: list[Tensor] = []
         for part in self.parts.values():
             is_module = isinstance(part, nn.Module)
@@ -69,7 +69,7 @@ class OutputNode:
     Attributes:
         node: the name of the node.
         key: the key of the value in the returned dict.
-        axis: the channel axis of the value; it is moved to axis 1.
+        axis: the channel axis of the value; in the returned value, it is axis 1.
     """
 
     node: str
@@ -153,7 +153,7 @@ def _remove_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
 def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
     """Replace a node's operation if it is in place; return whether it was.
 
-    A module stays in the graph; ``trace`` replaces it by ``_without_in_place``.
+    If the operation is a module, the node stays unchanged: ``trace`` replaces the module later.
     """
     target: Any = node.target
     if node.op == "call_module":
@@ -176,9 +176,9 @@ def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
 
 
 def _without_in_place(part: Any) -> Any:
-    """Return a module itself, or if it works in place, a copy that does not.
+    """Return a copy of a module that does not work in place and has the same parameters.
 
-    The copy shares all parameters.
+    Modules that do not work in place are returned themselves.
     """
     if not getattr(part, "inplace", False):
         return part
@@ -241,12 +241,12 @@ def _redirect_gradient(node: fx.Node, parts: Mapping[str, Any]) -> None:
 
 
 def operation_of(network: fx.GraphModule, node: fx.Node) -> Any:
-    """Return a node's operation: its module, its function, or the name of its method."""
+    """Return the operation of a node: a module, a function, or the name of a method."""
     return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
 
 
 def function_name(node: fx.Node) -> str:
-    """Return the name of a node's function or method; for a module, its path."""
+    """Return the name of the function or method that a node calls, or the path of its module."""
     target: Any = node.target
     return target if isinstance(target, str) else str(getattr(target, "__name__", ""))
 
@@ -264,11 +264,11 @@ class RedirectedReLU(torch.autograd.Function):
     """ReLU with a gradient for inactive units, if the ordinary gradient is zero everywhere.
 
     The gradient is that of a loss that is minimised. Each image of the batch is treated separately.
-    If the ordinary gradient of an image is not zero everywhere, it is used. Otherwise the gradient
-    with respect to the ReLU's output is used for the input as well, except where a descent step
-    along it would move an input below 0 further down (or an input above the ceiling of a ReLU6
-    further up). After Lucid's ``misc/redirected_relu_grad.py`` (Olah et al.). At an input of
-    exactly 0, the ordinary gradient is 0 as in torch; in Lucid it is not.
+    If the ordinary gradient of an image is not zero everywhere, this gradient is used. Otherwise
+    the gradient with respect to the ReLU's output is used for the input as well, except where a
+    step of gradient descent would move an input below 0 further down (or an input above the ceiling
+    of a ReLU6 further up). After Lucid's ``misc/redirected_relu_grad.py`` (Olah et al.). At an
+    input of exactly 0, the ordinary gradient is 0 as in torch; in Lucid it is not.
     """
 
     @staticmethod

@@ -43,8 +43,8 @@ def with_replicate_padding(network: Network) -> Network:
     """Return a network whose deep convolutions use replicate padding instead of zero padding.
 
     Args:
-        network: the original network; it is not changed. If it has no deep convolution with zero
-            padding, it is returned.
+        network: the original network; it is not changed. A network without deep convolutions with
+            zero padding is returned unchanged.
     """
     strides = {it.node: min(it.stride) for it in network.layers if it.stride is not None}
     deep_paths = [

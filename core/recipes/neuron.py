@@ -52,8 +52,8 @@ class NeuronRecipe(Recipe):
             canvas ``maco`` keeps fixed; empty for the spectrum of the photographs that are part of
             scikit-image.
         image: fingerprint of an image. ``IMAGE_OBJECTIVES`` need it, and compare activations with
-            those of this image. With other objectives, the ascent starts from it; empty for a
-            random start.
+            those of this image. With other objectives, the ascent starts from this image, or from a
+            random start if ``image`` is empty.
         total_variation, l2, blur: weights of ``core.optim.regularisers``, each relative to the
             value of the objective.
     """

@@ -84,7 +84,7 @@ class Recipe:
         return self.inputs
 
     def parts(self) -> tuple["Recipe", ...]:
-        """Return the smaller recipes that this recipe is split into; itself if it is not split."""
+        """Return the smaller recipes that this recipe is split into, or only this recipe."""
         return (self,)
 
     def to_json(self) -> str:

@@ -29,10 +29,10 @@ POOLINGS = ("own", "average", "max")
 
 @dataclass(frozen=True)
 class StyleRecipe(Recipe):
-    """An image with the content of one image and the style of others.
+    """A picture with the content of one image and the style of one or several style images.
 
     Without style images, the picture is a reconstruction of the content image. Without a content
-    image, it is a texture.
+    image, the picture is a texture.
 
     Attributes:
         content: fingerprint of the content image; empty for a texture.
@@ -49,7 +49,8 @@ class StyleRecipe(Recipe):
         size: longer side of the picture in pixels; both sides of a texture.
         smallest: longer side in pixels at the first, smallest size; the picture is optimised at
             several sizes up to ``size``.
-        scale: largest factor from one of these sizes to the next; it may be exceeded a little.
+        scale: factor from one of these sizes to the next; the real factor is smaller, or a little
+            larger, so that the last size is ``size``.
         steps: number of optimiser steps at each size.
         method: the optimiser, one of ``METHODS``.
         rate: step size of the optimiser, as a multiple of the default step size.

@@ -164,7 +164,7 @@ def can_fuse(part: object) -> bool:
 def fuse_conv_relu(network: fx.GraphModule) -> fx.GraphModule:
     """Replace the convolutions of a graph by ``FusedConvolution`` where ``can_fuse`` allows it.
 
-    The graph is changed in place and returned; its original modules stay unchanged. The ReLU after
+    The graph is changed in place and returned; the original modules stay unchanged. The ReLU after
     a convolution becomes part of the fused module if no other node reads the convolution's result.
     """
     for count, node in enumerate(list(network.graph.nodes)):

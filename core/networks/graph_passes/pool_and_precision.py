@@ -55,7 +55,7 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
 def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:
     """Return the ReLUs whose results a pooling node reads, directly or through a concatenation.
 
-    None are returned if another node reads them too, or if one of them has an upper bound (ReLU6).
+    The list is empty if another node reads one of them too, or if one is a ReLU6.
     """
     (source,) = pool.all_input_nodes
     relus = source.all_input_nodes if source.target is torch.cat else [source]

@@ -39,8 +39,8 @@ def prune_channels(network: fx.GraphModule, used: Mapping[str, Sequence[int]]) -
     """Change a network so that it computes only some channels of its results, where possible.
 
     Args:
-        network: a module that returns a dict by layer name, as ``tracing.truncate`` builds it. Its
-            graph is changed, but none of its modules.
+        network: a module that returns a dict by layer name, as ``tracing.truncate`` builds it. The
+            graph of this module is changed, but none of the submodules.
         used: by layer name, the channels that are used, in the order in which they are returned.
 
     Returns:

@@ -126,7 +126,7 @@ class Span:
         Args:
             other: the span of the second tensor; ``self`` is that of the first.
             length: number of positions of the result; a tensor with one position is broadcast to
-                it.
+                this length.
         """
         if self == other and len(self) == length:
             return self
