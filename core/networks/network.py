@@ -221,7 +221,7 @@ class Normalisation(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Return the gradient with respect to ``image``, contiguous and in the dtype of ``image``."""
+        """Return the gradient with respect to ``image``, contiguous and in the image dtype."""
         (scale,) = ctx.saved_tensors
         (gradient,) = gradients
         contiguous = torch.empty(gradient.shape, dtype=ctx.precision, device=gradient.device)
