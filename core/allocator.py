@@ -15,15 +15,15 @@ LARGEST_MMAP, LARGEST_MMAP_BEFORE_2_35 = 2**30, 2**25
 
 
 def keep_freed_memory() -> bool:
-    """Keep freed memory in this process for its next tensors, and return whether that works.
+    """Keep freed memory in this process for new tensors; return whether that works.
 
-    The peak memory of the process does not change, but the memory stays allocated until
-    ``release_memory``. Does nothing with any other C library.
+    The peak memory of the process does not change, but freed memory stays with the process until
+    ``release_memory``. With a C library other than glibc, nothing is done.
     """
     library = _find_glibc()
     if library is None:
         return False
-    # A block above this threshold is always fetched from the system and returned to it.
+    # Memory larger than this threshold is always fetched from the system, and returned when freed.
     mmap_set = any(
         library.mallopt(MMAP_THRESHOLD, size) for size in (LARGEST_MMAP, LARGEST_MMAP_BEFORE_2_35)
     )
@@ -31,14 +31,14 @@ def keep_freed_memory() -> bool:
 
 
 def release_memory() -> None:
-    """Return free memory to the system, for pauses in which it is not needed."""
+    """Return freed memory to the system, for times when this process does not compute."""
     library = _find_glibc()
     if library is not None:
         library.malloc_trim(0)
 
 
 def _find_glibc() -> ctypes.CDLL | None:
-    """Return the C library of this process if it has these settings, else None."""
+    """Return the C library of this process if it has the functions of glibc, else None."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

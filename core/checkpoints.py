@@ -1,7 +1,7 @@
 """Weights files: reading them without running code, and loading them into a network.
 
-Only tensors are ever read: safetensors, or ``.pth`` through ``torch.load(weights_only=True)``,
-whose unpickler refuses anything else.
+Only tensors are ever read: from safetensors files, or from ``.pth`` files through
+``torch.load(weights_only=True)``, which refuses all other objects.
 """
 
 import hashlib
@@ -25,7 +25,8 @@ PARALLEL_PREFIX = "module."
 # Auxiliary classifiers that only training uses; torchvision's googlenet and inception_v3
 # checkpoints contain them.
 AUXILIARY_HEADS = ("aux1.", "aux2.", "AuxLogits.")
-# Counters that evaluation never reads and that old checkpoints lack.
+# Batch normalisation counts training batches. Evaluation never reads these counters, and old
+# checkpoints lack them.
 COUNTERS = ".num_batches_tracked"
 # A message lists at most this many names and counts the rest.
 NAMES_LISTED = 4
@@ -34,7 +35,7 @@ StateDict = dict[str, Tensor]
 
 
 def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
-    """Read the tensors of a weights file, and its class names if it contains any.
+    """Read the tensors of a weights file, and the class names if the file contains any.
 
     Class names are a JSON list under the key ``classes`` of a safetensors file's metadata.
 
@@ -115,14 +116,17 @@ def write_safetensors(
 def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) -> int:
     """Return how many classes a checkpoint of a network was trained for.
 
+    The last parameter with ``classes`` rows in the module is the bias or weight of the classifier;
+    the checkpoint may have another number of rows there. Example: if ``fc.bias`` is ``[1000]`` in
+    the module and ``[10]`` in the checkpoint, the result is 10.
+
     Args:
         state: the checkpoint's tensors.
         module: the same architecture with its default number of classes, on any device.
         classes: the default number of classes.
 
     Returns:
-        The first size, in the checkpoint, of the last parameters whose first size in the module is
-        ``classes``; ``classes`` itself if the checkpoint has no such parameters.
+        The number of rows in the checkpoint; ``classes`` if the checkpoint has no such parameter.
     """
     for name, value in reversed(list(module.state_dict().items())):
         loaded = state.get(name)
@@ -136,10 +140,11 @@ def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) ->
 def load_state(
     module: nn.Module, state: Mapping[str, Tensor], file_name: str, network_name: str
 ) -> None:
-    """Load a checkpoint's tensors into a network, replacing its parameters and buffers.
+    """Replace a network's parameters and buffers by the tensors of a checkpoint.
 
     Raises:
-        BadCheckpoint: a tensor is missing, unexpected, or of another shape; the message lists them.
+        BadCheckpoint: a tensor is missing, unexpected, or of a different shape than in the network;
+            the message lists these tensors.
     """
     expected = module.state_dict()
     missing = [name for name in expected if name not in state and not name.endswith(COUNTERS)]
@@ -181,7 +186,7 @@ def fingerprint(state: Mapping[str, Tensor], *settings: object) -> str:
 
 
 def _list_names(names: Iterable[str]) -> str:
-    """Return the first few names as text, and the number of the others."""
+    """Return the first names as text, and how many more there are: ``a, b, c, d and 3 more``."""
     names = list(names)
     more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
     return ", ".join(names[:NAMES_LISTED]) + more

@@ -33,7 +33,7 @@ def resolve_device(name: str = "auto") -> torch.device:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether a device computes bfloat16 arithmetic in hardware.
 
-    A CPU without the instructions emulates them, which is slower than float32.
+    A CPU without instructions for bfloat16 emulates this arithmetic, which is slower than float32.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -44,14 +44,18 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context that runs convolutions in bfloat16 if that is fast, else does nothing."""
+    """Return a context that runs convolutions in bfloat16 where that is fast, else an empty one."""
     if has_fast_bfloat16(device):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
 
 def working_precision(image: Tensor) -> torch.dtype:
-    """Return the precision of an image's convolutions in this context: autocast's or its own."""
+    """Return the precision in which convolutions of an image are computed in this context.
+
+    It is autocast's precision if the image is float32 and autocast is on for the image's device,
+    else the precision of the image.
+    """
     kind = image.device.type
     if torch.is_autocast_enabled(kind) and image.dtype == torch.float32:
         return torch.get_autocast_dtype(kind)

@@ -5,8 +5,8 @@
     ├── BadPicture          a file that is not a picture, or is too large to open
     └── BadCheckpoint       a weights file that is damaged or does not fit its network
 
-The library raises these where a value is passed in. Only the command line and the pages turn them
-into messages.
+The library raises these errors where a caller passes an invalid value. Only the command line and
+the pages turn them into messages.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 # A message lists at most this many names, so that it stays one readable sentence.
 LIST_AT_MOST = 12
-# The longest text of a user's value in a message.
+# A user's value is shortened to this many characters in a message.
 QUOTED_CHARACTERS = 60
 
 
@@ -23,7 +23,7 @@ class ExplorerError(Exception):
 
 
 class UnknownName(ExplorerError):
-    """A name that does not exist; the message suggests the nearest one that does."""
+    """A name that does not exist; the message suggests the nearest existing name."""
 
 
 class BadPicture(ExplorerError):
@@ -31,19 +31,19 @@ class BadPicture(ExplorerError):
 
 
 class BadCheckpoint(ExplorerError):
-    """A weights file that cannot be read, or that does not fit its network."""
+    """A weights file that cannot be read, or that does not fit the network."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownName:
     """Build the error for a name that does not exist.
 
     Args:
-        kind: the kind of thing that is named, such as ``layer``.
+        kind: what is named, such as ``layer``.
         name: the name that does not exist.
         known: all names that exist.
-        where: what the names belong to, such as a network's name.
+        where: where the known names exist, such as the name of a network; may be empty.
 
-    Example: ``no layer 'fetures.7' in squeezenet1_0; did you mean 'features.7'?``
+    Example of a message: ``no layer 'fetures.7' in squeezenet1_0; did you mean 'features.7'?``
     """
     place = f" in {where}" if where else ""
     names = list(known)
@@ -58,6 +58,6 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
 
 
 def quoted(value: object) -> str:
-    """Return the text of a user's value for a sentence, shortened to ``QUOTED_CHARACTERS``."""
+    """Return a user's value as text for a message, shortened to ``QUOTED_CHARACTERS``."""
     text = repr(value)
     return text if len(text) <= QUOTED_CHARACTERS else f"{text[: QUOTED_CHARACTERS - 3]}..."

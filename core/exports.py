@@ -14,7 +14,8 @@ def lazy(
 
     Args:
         package: the package's ``__name__``.
-        names: the names that each module offers, by the module's name inside the package.
+        names: by module name inside the package, the names that the module offers, such as
+            ``{"recipe": ["Recipe"]}``.
     """
     module_of = {name: module for module, offered in names.items() for name in offered}
 

@@ -1,4 +1,4 @@
-"""Progress of a piece of work, and finished pictures, as every kind of recipe reports them."""
+"""The types in which the rendering of a recipe reports its progress and its finished pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Picture(Protocol):
 
     @property
     def part(self) -> int:
-        """The number of the picture in its recipe; for neurons it encodes the unit."""
+        """The picture's number, one of ``Recipe.pictures``; for neurons it encodes the unit."""
 
     @property
     def image(self) -> Tensor:
@@ -32,9 +32,9 @@ class LossHistory:
     """The losses of a style transfer at every step so far.
 
     Attributes:
-        losses: the values of each loss at all steps so far, by its name; the lists grow during the
-            work.
-        steps: the total number of steps.
+        losses: by name of the loss, the values of this loss at all steps so far; the lists grow
+            during the transfer.
+        steps: the total number of steps of the transfer.
     """
 
     losses: Mapping[str, Sequence[float]]
@@ -59,12 +59,12 @@ class Progress:
     """The progress of the work on a recipe.
 
     Attributes:
-        done: amount of finished work, in a unit that the recipe chooses.
+        done: amount of finished work, in a unit such as steps that the kind of recipe chooses.
         total: total amount of work, in the same unit.
         previews: the unfinished pictures in their present state, ``[3, H, W]`` in ``[0, 1]``, by
-            part.
-        pictures: the pictures that were finished since the last report.
-        history: the losses at all steps so far; None if the work does not report them.
+            their number (``Picture.part``).
+        pictures: the pictures that were finished since the last ``Progress``.
+        history: the losses at all steps so far; None if the kind of recipe does not report losses.
     """
 
     done: int

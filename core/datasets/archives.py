@@ -12,20 +12,22 @@ from core.datasets.image_source import ImageEntry, word_label
 from core.errors import BadPicture, ExplorerError
 from core.images import image_io
 
-# Label files of a WebDataset, with the key of the image. The first of these that exists is used.
+# Endings of label files in a WebDataset: the label of ``x.jpg`` is in ``x.cls`` or ``x.txt``. If
+# both exist, ``x.cls`` is used.
 LABEL_FILES = (".cls", ".txt")
 NOT_IMAGES = (*LABEL_FILES, ".json")
 # A label is a word or two; a longer text file contains something else.
 MAX_LABEL_BYTES = 1000
-# No image below the pixel limit needs more. A small archive may claim to contain far larger files.
+# No image within the pixel limit needs more bytes. A small archive may claim to contain far larger
+# files.
 MAX_FILE_BYTES = 500_000_000
 
 
 def open_archive(path: Path) -> "TarSource | ZipSource":
-    """Open an archive; its content, not its name, determines its format.
+    """Open an archive; the format is detected from the content of the file, not from its name.
 
     Raises:
-        ExplorerError: it is neither a zip nor an uncompressed tar.
+        ExplorerError: the file is neither a zip nor an uncompressed tar.
     """
     if zipfile.is_zipfile(path):
         return ZipSource(path)
@@ -39,7 +41,7 @@ def open_archive(path: Path) -> "TarSource | ZipSource":
 
 
 class _ArchiveSource:
-    """Base class of both formats."""
+    """Base class of the image sources for tar and zip archives."""
 
     kind = ""
 
@@ -51,7 +53,7 @@ class _ArchiveSource:
         self._lock = threading.Lock()
 
     def members(self) -> Iterator[ImageEntry]:
-        """Yield all files in the archive."""
+        """Yield an entry for every file in the archive."""
         raise NotImplementedError
 
     def read(self, entry: ImageEntry) -> bytes:
@@ -59,12 +61,13 @@ class _ArchiveSource:
         raise NotImplementedError
 
     def entries(self) -> Iterator[ImageEntry]:
-        """Yield the images in the archive's own order.
+        """Yield the images in the order in which the archive contains them.
 
         Raises:
             ExplorerError: the archive is damaged.
         """
-        # An archive may contain a file twice; hashes of the names take less memory than the names.
+        # An archive may contain a file twice, so remember the files. Hashes of their names take
+        # less memory than the names.
         listed: set[int] = set()
         try:
             for entry in self.members():
@@ -77,13 +80,13 @@ class _ArchiveSource:
             raise ExplorerError(f"{self.path} is damaged: {error}") from error
 
     def find(self, name: str) -> ImageEntry:
-        """Return a file by its path in the archive."""
+        """Return the entry of a file by the file's path in the archive."""
         if name not in self._files():
             raise BadPicture(f"there is no {name} in {self.path}")
         return self._files()[name]
 
     def label(self, name: str) -> str:
-        """Return the content of the label file with the same key, else ``word_label``."""
+        """Return the text of an image's label file, such as ``x.cls``, else ``word_label``."""
         folder, slash, file = name.rpartition("/")
         # In a WebDataset, the key of a file ends at the first dot of its name.
         key = folder + slash + file.partition(".")[0]
@@ -96,7 +99,7 @@ class _ArchiveSource:
     def open(
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Open a file in the archive."""
+        """Open an image in the archive, as ``ImageSource.open``."""
         if entry.size > MAX_FILE_BYTES:
             raise BadPicture(
                 f"{entry.name} has {entry.size:,} bytes; at most {MAX_FILE_BYTES // 1_000_000} "
@@ -109,7 +112,7 @@ class _ArchiveSource:
         return image_io.open_reduced(content, min_size, entry.name)
 
     def _files(self) -> dict[str, ImageEntry]:
-        """Return all files by name; the table is built when a file is first looked up."""
+        """Return the entries of all files by name; the table is built at the first call."""
         with self._lock:
             if not self._table:
                 self._table = {entry.name: entry for entry in self.members()}
@@ -117,15 +120,15 @@ class _ArchiveSource:
 
 
 class TarSource(_ArchiveSource):
-    """An uncompressed tar, such as a WebDataset shard, read in place."""
+    """An uncompressed tar, such as a WebDataset shard, read without unpacking it to disk."""
 
     kind = "tar"
 
     def members(self) -> Iterator[ImageEntry]:
-        """Yield the regular files, from their headers."""
+        """Yield an entry for every regular file; only the headers are read."""
         with tarfile.open(self.path, "r:") as file:
             for member in file:
-                # Otherwise tarfile keeps every header in memory.
+                # Clear this list, because tarfile keeps every header in it, which takes memory.
                 file.members = []  # type: ignore[attr-defined]
                 if member.isreg():
                     yield ImageEntry(
@@ -133,14 +136,14 @@ class TarSource(_ArchiveSource):
                     )
 
     def read(self, entry: ImageEntry) -> bytes:
-        """Return the bytes of a file, read in place."""
+        """Return the bytes of a file, read from their position in the tar."""
         with self.path.open("rb") as file:
             file.seek(entry.offset)
             return file.read(entry.size)
 
 
 class ZipSource(_ArchiveSource):
-    """A zip, read in place."""
+    """A zip, read without unpacking it to disk."""
 
     kind = "zip"
 
@@ -150,7 +153,7 @@ class ZipSource(_ArchiveSource):
         self._zip = zipfile.ZipFile(self.path)
 
     def members(self) -> Iterator[ImageEntry]:
-        """Yield the files, from the zip's directory."""
+        """Yield an entry for every file that the zip's directory lists."""
         for member in self._zip.infolist():
             if not member.is_dir():
                 yield ImageEntry(member.filename, member.file_size)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from PIL import Image
 
-# ImageNet's class number (WordNet id) at the start of a name; the rest is the label.
+# A name such as ``n01440764_tench``: ImageNet's class number (WordNet id), then the label.
 WNID = re.compile(r"n\d{8}_(.+)")
 
 
@@ -17,9 +17,10 @@ class ImageEntry:
     """One image of a collection.
 
     Attributes:
-        name: its name in the collection, which never changes; folders are separated by ``/``.
-        size: number of its bytes in an archive.
-        offset: position of its first byte in an archive.
+        name: name of the image in the collection, such as ``cats/1.jpg``; it never changes, and
+            folders are separated by ``/``.
+        size: number of bytes of the file if the collection is an archive, else 0.
+        offset: position of the file's first byte if the collection is a tar archive, else 0.
     """
 
     name: str
@@ -31,8 +32,9 @@ class ImageSource(Protocol):
     """A collection of images.
 
     Attributes:
-        text: the text from which ``sources.find_source`` makes the same source.
-        identity: identifies the collection; it stays the same when images are added.
+        text: the text that ``sources.find_source`` turns into this source, such as
+            ``sketchworld:5000:3``.
+        identity: a text that identifies the collection; it stays the same when images are added.
     """
 
     text: str
@@ -45,11 +47,11 @@ class ImageSource(Protocol):
         """Return the entry of an image by its name.
 
         Raises:
-            BadPicture: there is none.
+            BadPicture: there is no image with this name.
         """
 
     def label(self, name: str) -> str:
-        """Return the label of an image; an empty text if it is unknown."""
+        """Return the label of an image; an empty text if the label is unknown."""
 
     def open(
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None
@@ -57,12 +59,17 @@ class ImageSource(Protocol):
         """Open an image as ``core.images.image_io.open_reduced`` does.
 
         Raises:
-            BadPicture: it cannot be opened.
+            BadPicture: the image cannot be opened.
         """
 
 
 def word_label(name: str) -> str:
-    """Return the label in a file name ``wnid_label``, else the name of the file's folder."""
+    """Return the label of a file from its path.
+
+    Examples: "tench" for ``n01440764_tench.jpg`` and for ``n01440764_tench/1.jpg``, where the class
+    number is followed by the label; for other paths the name of the folder, as "red fox" for
+    ``red_fox/1.jpg``.
+    """
     path = PurePosixPath(name)
     folder = path.parent.name
     match = WNID.fullmatch(path.stem) or WNID.fullmatch(folder)

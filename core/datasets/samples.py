@@ -1,8 +1,8 @@
 """Sample images that are part of the installation: SketchWorld scenes and photographs.
 
 The photographs are part of scikit-image and free to use, so nothing is downloaded. ``STYLES``
-contains textures, which serve as style images rather than as content; paintings for that purpose
-are in ``core.paintings``.
+contains textures, which are used as style images and not as content images. Paintings, which are
+also used as style images, are in ``core.paintings``.
 """
 
 import functools
@@ -24,8 +24,8 @@ class SampleImage:
     """One sample image.
 
     Attributes:
-        title: its subject in one or two words.
-        open: draws or reads it, as upright RGB.
+        title: what the image shows, in a few words.
+        open: function that draws or reads the image, and returns it as upright RGB.
     """
 
     title: str
@@ -33,7 +33,7 @@ class SampleImage:
 
 
 def _scene(subject: str, index: int) -> Callable[[], Image.Image]:
-    """Return a function that draws one scene of the world that is not used for training."""
+    """Return a function that draws a scene of the SketchWorld that is not used for training."""
 
     def draw_scene() -> Image.Image:
         label = CLASSES.index(subject)
@@ -77,7 +77,7 @@ def picture(name: str) -> Image.Image:
     """Return a sample as upright RGB. The image is cached, so callers must not change it.
 
     Raises:
-        UnknownName: there is none of this name.
+        UnknownName: no sample has this name.
     """
     known = {**SAMPLES, **STYLES}
     if name not in known:

@@ -5,13 +5,13 @@ keeping a list, and opens any of them at any time, from any thread:
 
     photos/                  a folder and all its subfolders; labels from folder names, or from
                              files named ``wnid_label.jpg`` as in ImageNet
-    sketchworld:5000         the first 5,000 drawings of the world that is not used for training;
-                             ``sketchworld:5000:3`` is another world
+    sketchworld:5000         the first 5,000 drawings of the SketchWorld that is not used for
+                             training; ``sketchworld:5000:3`` is the one with seed 3
     torchvision:CIFAR10      a dataset of torchvision; ``torchvision:SVHN:test`` names a split
     shard.tar, photos.zip    an archive, read in place; in a WebDataset tar, ``x.cls`` or
                              ``x.txt`` is the label of ``x.jpg``
 
-The content of a file determines its format, not its name. Hidden files are ignored.
+The format of a file is detected from its content, not from its name. Hidden files are ignored.
 """
 
 import os
@@ -34,10 +34,10 @@ SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
 
 
 def find_source(text: str) -> ImageSource:
-    """Return the source for a user's text in one of the forms in the module's description.
+    """Return the source that a user's text names; the module's docstring lists the forms.
 
     Raises:
-        ExplorerError: there is no such collection, or it cannot be read.
+        ExplorerError: there is no such collection, or the collection cannot be read.
     """
     kind, colon, rest = text.partition(":")
     if colon and kind == SKETCHWORLD:
@@ -64,7 +64,7 @@ class FolderSource:
         self.identity = f"folder {self.path}"
 
     def entries(self) -> Iterator[ImageEntry]:
-        """Yield the files, folder by folder, sorted by name."""
+        """Yield an entry for every file, folder by folder, sorted by name."""
         for folder, subfolders, files in os.walk(self.path):
             subfolders[:] = sorted(it for it in subfolders if not it.startswith("."))
             relative = Path(folder).relative_to(self.path)
@@ -73,24 +73,24 @@ class FolderSource:
                     yield ImageEntry((relative / name).as_posix())
 
     def find(self, name: str) -> ImageEntry:
-        """Return a file by its path relative to the folder."""
+        """Return the entry of a file by the file's path relative to the folder."""
         if not (self.path / name).is_file():
             raise BadPicture(f"there is no file {name} in {self.path} any more")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:
-        """Return the label in the file's name or its folder's name."""
+        """Return the label in the name of the file or of its folder."""
         return word_label(name)
 
     def open(
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Open a file."""
+        """Open an image file, as ``ImageSource.open``."""
         return image_io.open_reduced(self.path / entry.name, min_size, entry.name)
 
 
 class SketchWorldSource:
-    """The first drawings of a SketchWorld."""
+    """The first ``count`` drawings of the SketchWorld with the seed ``seed``."""
 
     def __init__(self, count: int, seed: int = MEASURING_SEED) -> None:
         self.count, self.seed = count, seed
@@ -109,11 +109,11 @@ class SketchWorldSource:
         return cls(int(count), int(seed) if colon else MEASURING_SEED)
 
     def entries(self) -> Iterator[ImageEntry]:
-        """Yield the drawings by their number."""
+        """Yield an entry for every drawing, with its number as the name."""
         return (ImageEntry(str(index)) for index in range(self.count))
 
     def find(self, name: str) -> ImageEntry:
-        """Return a drawing by its number."""
+        """Return the entry of a drawing by the drawing's number."""
         if not name.isdecimal() or int(name) >= self.count:
             raise BadPicture(f"there is no drawing {name} among the first {self.count}")
         return ImageEntry(name)
@@ -125,7 +125,7 @@ class SketchWorldSource:
     def open(
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Draw a drawing; it is always drawn at full size."""
+        """Draw a drawing, always at full size; ``min_size`` is ignored."""
         picture = Image.fromarray(draw(self.seed, int(entry.name)).image)
         return picture, (picture.height, picture.width)
 
@@ -143,11 +143,11 @@ class TorchvisionSource:
         self._labels = tuple(getattr(self._data, "classes", ()))
 
     def entries(self) -> Iterator[ImageEntry]:
-        """Yield the images by their number."""
+        """Yield an entry for every image, with its number as the name."""
         return (ImageEntry(str(index)) for index in range(len(self._data)))
 
     def find(self, name: str) -> ImageEntry:
-        """Return an image by its number."""
+        """Return the entry of an image by the image's number."""
         if not name.isdecimal() or int(name) >= len(self._data):
             raise BadPicture(f"there is no picture {name} in {self.identity}")
         return ImageEntry(name)
@@ -162,7 +162,7 @@ class TorchvisionSource:
     def open(
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
-        """Return an image of the dataset, always at full size."""
+        """Return an image of the dataset, always at full size; ``min_size`` is ignored."""
         picture = self._data[int(entry.name)][0]
         if not isinstance(picture, Image.Image):
             raise BadPicture(f"number {entry.name} of {self.identity} is no picture")
@@ -171,7 +171,7 @@ class TorchvisionSource:
 
 
 def _load_dataset(name: str, split: str) -> Any:
-    """Load a dataset of torchvision; it is downloaded on first use if its class can do that."""
+    """Load a dataset of torchvision, with a download on first use if its class supports that."""
     kind: Callable[..., Any] = getattr(datasets, name)
     accepted = kind.__init__.__code__.co_varnames
     options: dict[str, Any] = {}

@@ -1,8 +1,8 @@
-"""Preprocessing of photographs for a network: the centre crop, and how its pixels correspond.
+"""The centre crop of photographs for a network, and which image pixels an input pixel depends on.
 
-The largest window in the centre of an image that has the proportions of the network's input is
-scaled to the input size. So nothing is distorted, and as little as possible is cropped. Boxes are
-half open, (top, left, bottom, right).
+The centre crop is the largest window in the centre of an image with the proportions of the
+network's input. It is scaled to the input size. So nothing is distorted, and as little as possible
+is cropped. Boxes are half open, (top, left, bottom, right).
 """
 
 import math
@@ -14,7 +14,8 @@ from PIL import Image
 
 Box = tuple[int, int, int, int]
 
-# Part of fingerprints. It must change when the same image gives another network input.
+# Included in fingerprints. This text must be changed whenever the code is changed so that the same
+# image gives a different network input.
 METHOD = "middle window, bilinear 1"
 # Half the width of the bilinear filter, in output pixels (Pillow's `support`).
 FILTER_SUPPORT = 1.0
@@ -25,7 +26,7 @@ class CenterCrop:
     """The centre crop of an image for a network.
 
     Attributes:
-        picture: (height, width) of the image at full size.
+        picture: (height, width) of the image at full size, before a reduction in decoding.
         size: (height, width) of the network's input.
     """
 
@@ -34,19 +35,25 @@ class CenterCrop:
 
     @property
     def scale(self) -> float:
-        """Image pixels per input pixel."""
+        """Number of full-size image pixels per input pixel, along each axis."""
         return min(self.picture[0] / self.size[0], self.picture[1] / self.size[1])
 
     @property
     def window(self) -> tuple[float, float, float, float]:
-        """The cropped window, (top, left, bottom, right) in image pixels."""
+        """The cropped window, (top, left, bottom, right) in full-size image pixels."""
         height, width = self.scale * self.size[0], self.scale * self.size[1]
         top, left = (self.picture[0] - height) / 2, (self.picture[1] - width) / 2
         return top, left, top + height, left + width
 
     def network_input(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
-        """Return the network input, uint8 ``[H, W, 3]``, of an RGB image, full-size or reduced."""
-        # A JPEG is reduced by a whole number; its last row and column may cover fewer pixels.
+        """Return the network input, uint8 ``[H, W, 3]``.
+
+        Args:
+            picture: the image, RGB, at full size or as ``open_reduced`` decodes it at a smaller
+                size.
+        """
+        # A JPEG is reduced by a whole number. The last row and column of the reduced image may
+        # cover fewer full-size pixels.
         reduction = max(1, round(max(self.picture) / max(picture.size)))
         top, left, bottom, right = (edge / reduction for edge in self.window)
         box = (left, top, min(right, picture.width), min(bottom, picture.height))
@@ -58,7 +65,8 @@ class CenterCrop:
     def box_in_image(self, box: Box) -> Box:
         """Return the box of full-size image pixels that a box of input pixels depends on.
 
-        It is exact: it contains every pixel that contributes to the box, however little.
+        The returned box contains every image pixel that contributes to the input pixels, even with
+        a very small weight.
         """
         reach = FILTER_SUPPORT * max(self.scale, 1.0)
         top, left, bottom, right = box
@@ -68,9 +76,10 @@ class CenterCrop:
         return rows[0], cols[0], rows[1], cols[1]
 
     def extent_in_image(self, pixels: int) -> int:
-        """Return how many image pixels a run of ``pixels`` input pixels depends on, along one axis.
+        """Return how many image pixels a row of ``pixels`` input pixels depends on.
 
-        The borders of the image are ignored.
+        A column depends on as many. The result is for the inside of an image; near its borders,
+        fewer pixels exist.
         """
         return math.ceil((pixels - 1) * self.scale + 2 * FILTER_SUPPORT * max(self.scale, 1.0))
 
@@ -78,8 +87,17 @@ class CenterCrop:
 def _source_interval(
     first: float, start: int, stop: int, scale: float, reach: float, extent: int
 ) -> tuple[int, int]:
-    """Return which of ``extent`` pixels the outputs from ``start`` to ``stop`` depend on."""
-    # Output i is centred at i + 1/2, and weights pixels by the distance to their own centres.
+    """Return the interval of image pixels that input pixels depend on, along one axis.
+
+    Args:
+        first: first image pixel of the cropped window.
+        start, stop: the input pixels, half open.
+        scale: image pixels per input pixel.
+        reach: half the width of the resizing filter in image pixels.
+        extent: number of image pixels.
+    """
+    # Input pixel i has its centre at i + 1/2. The filter weights an image pixel by the distance
+    # between the two centres.
     low = first + (start + 0.5) * scale - reach
     high = first + (stop - 0.5) * scale + reach
     return max(0, math.floor(low)), min(extent, math.ceil(high))

@@ -9,10 +9,11 @@ import torch
 from skimage import color
 from torch import Tensor
 
-# Added to the variances of colours in ``[0, 1]``, because a grey image has none.
+# Added to the variances of colours in ``[0, 1]``, because the covariance of a grey image cannot be
+# inverted.
 LEAST_VARIANCE = 1e-5
-# Chroma of natural images relative to their luma, from the colour correlation of ImageNet that
-# Lucid published. Gradients have more chroma than luma; unlimited, they make dreams neon.
+# Ratio of chroma to luma in natural images, from the colour correlation of ImageNet that Lucid
+# published. Gradients have more chroma than luma; without a limit, dreams get neon colours.
 CHROMA_SHARE = 0.31
 # Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
@@ -24,13 +25,13 @@ def to_grey(image: Tensor) -> Tensor:
 
 
 def match_luma(painting: Tensor, content: Tensor) -> Tensor:
-    """Return the luma of a painting with the brightness and contrast of the content's luma.
+    """Return a painting in grey, with the brightness and contrast of the content image.
 
     Args:
-        painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
+        painting, content: ``[1, 3, H, W]`` in ``[0, 1]``; their sizes may differ.
 
     Returns:
-        The painting in grey, with the mean and standard deviation of the content's luma.
+        The painting's luma, with the mean and standard deviation of the content's luma.
     """
     luma, target = to_grey(painting), to_grey(content)
     deviation = luma.std().clamp(min=LEAST_VARIANCE**0.5)
@@ -38,12 +39,12 @@ def match_luma(painting: Tensor, content: Tensor) -> Tensor:
 
 
 def match_colours(painting: Tensor, content: Tensor) -> Tensor:
-    """Return a painting with the mean and covariance of the content's colours.
+    """Return a painting with the mean and covariance of the content image's colours.
 
     This is the optimal transport (the linear map that changes colours least in the mean square)
     between two normal distributions (Monge and Kantorovich; Pitie and Kokaram 2007):
-    ``x -> T (x - m) + n`` with ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` for the painting's mean m
-    and covariance K and the content's n and L.
+    ``x -> T (x - m) + n`` with ``T = K^-1/2 (K^1/2 L K^1/2)^1/2 K^-1/2`` where m and K are the mean
+    and the covariance of the painting's colours, and n and L those of the content's colours.
 
     Args:
         painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
@@ -59,12 +60,12 @@ def match_colours(painting: Tensor, content: Tensor) -> Tensor:
 
 
 def colour_distance(one: Tensor, other: Tensor) -> float:
-    """Return how different the colours of two images are, regardless of their positions.
+    """Return how different the colours of two images are, wherever they are in the images.
 
-    The Wasserstein-2 distance of the normal distributions of their colours in CIELAB, where a
-    distance of 1 is about the smallest visible difference. It is the square root of
-    ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``, with means m and n and covariances K and
-    L.
+    The result is the Wasserstein-2 distance between two normal distributions, fitted to the colours
+    of the two images in CIELAB, where a distance of 1 is about the smallest visible difference. It
+    is the square root of ``|m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)``, where m and n are
+    the means of the distributions, and K and L their covariances.
 
     Args:
         one, other: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
@@ -104,8 +105,8 @@ def limit_chroma(gradient: Tensor) -> None:
     """Limit the chroma of a gradient ``[1, 3, H, W]`` to that of natural images, in place.
 
     The mean ``m`` over red, green and blue stays. The differences ``d`` from it are scaled down
-    until ``rms(d) <= CHROMA_SHARE * rms(m)``, both over all colours and positions; smaller ones
-    stay.
+    until ``rms(d) <= CHROMA_SHARE * rms(m)``, both over all colours and positions. If ``d`` is
+    already that small, it stays.
     """
     luma = gradient.mean(1, keepdim=True)
     gradient.sub_(luma)
@@ -117,14 +118,15 @@ def limit_chroma(gradient: Tensor) -> None:
 
 
 def with_chroma_of(image: Tensor, base: Tensor) -> Tensor:
-    """Return an image with the chroma of another one, so that only its luma is used.
+    """Combine the luma of ``image`` with the chroma of ``base``.
 
     Args:
         image: provides the luma, ``[1, 3, H, W]`` in ``[0, 1]``.
         base: provides the chroma, ``[1, 3, H, W]`` in ``[0, 1]``.
 
     Returns:
-        The base with the difference in luma added to all colours equally, clamped to ``[0, 1]``.
+        ``base`` plus ``luma(image) - luma(base)``, which is added to red, green and blue alike,
+        clamped to ``[0, 1]``.
     """
     return (base + _luma(image - base)).clamp(0, 1)
 

@@ -1,7 +1,7 @@
 """Conversion between image files, image tensors and pictures (PIL images).
 
-An image tensor is float32 ``[N, 3, H, W]``, RGB, in ``[0, 1]``. Value ranges are converted only in
-this module.
+An image tensor is float32 ``[N, 3, H, W]``, RGB, in ``[0, 1]``. Only this module converts between
+values from 0 to 255 and ``[0, 1]``.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ BACKGROUND = 1.0
 def open_picture(source: str | Path | bytes | BinaryIO) -> Image.Image:
     """Open an image file of any common format as upright 8-bit RGB.
 
-    Transparent images are put on white, 16-bit greys are scaled, EXIF rotation is applied, and the
-    first frame of an animation is used.
+    Transparent images are put on white, 16-bit grey values are scaled to 8 bits, EXIF rotation is
+    applied, and the first frame of an animation is used.
 
     Raises:
         BadPicture: the file is missing, no image, damaged, or larger than ``MAX_PIXELS``.
@@ -46,12 +46,13 @@ def open_reduced(
 
     Args:
         source: a file, its path or its bytes.
-        min_size: (height, width) that must be left; a JPEG is decoded at a half, a quarter or an
-            eighth of its size as long as both sides keep this many pixels. None for full size.
-        name: the image's name in errors; its path by default.
+        min_size: smallest (height, width) of the result. A JPEG is decoded at a half, a quarter or
+            an eighth of its size as long as both sides have at least this many pixels. None for
+            full size.
+        name: the image's name in error messages; the path by default.
 
     Returns:
-        The image, upright RGB, and its (height, width) at full size.
+        The image, upright RGB, and the (height, width) that the image has at full size.
 
     Raises:
         BadPicture: as ``open_picture``.
@@ -90,7 +91,7 @@ def open_reduced(
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Convert an image to 8-bit RGB: rotated by EXIF, transparent parts on white."""
+    """Convert an image to 8-bit RGB: rotated as EXIF says, transparent areas on white."""
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I;16") or picture.mode == "I":
         # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
@@ -136,17 +137,17 @@ def to_picture(image: Tensor) -> Image.Image:
 
 
 def fingerprint(picture: Image.Image) -> str:
-    """Return 32 hexadecimal digits that identify an image by its pixels, whatever its file.
+    """Return 32 hexadecimal digits that identify an image by its pixels, not by its file.
 
-    They are from the SHA-256 of width and height, each as four big-endian bytes, and the RGB bytes
-    row by row.
+    They are the start of the SHA-256 of these bytes: width and height, each as four big-endian
+    bytes, then the RGB values row by row.
     """
     shape = b"".join(side.to_bytes(4, "big") for side in picture.size)
     return hashlib.sha256(shape + picture.convert("RGB").tobytes()).hexdigest()[:32]
 
 
 def encode_png(picture: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
-    """Encode an image as PNG, with UTF-8 text chunks (iTXt) by key."""
+    """Encode an image as PNG, with a UTF-8 text chunk (iTXt) for each key of ``text``."""
     chunks = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         chunks.add_itxt(key, value)
@@ -156,7 +157,7 @@ def encode_png(picture: Image.Image, text: Mapping[str, str] | None = None) -> b
 
 
 def montage(image: Tensor, columns: int | None = None, gap: int = 4) -> Tensor:
-    """Arrange a batch in one image, row by row on white, in about a square by default.
+    """Arrange the images of a batch in a grid, row by row on white; return one image.
 
     Args:
         image: ``[N, 3, H, W]`` in ``[0, 1]``, N at least 1.

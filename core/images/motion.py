@@ -9,20 +9,20 @@ from torch import Tensor
 
 from core.images.resize import resize_image
 
-# Optical flow is computed on images whose longer side has at most this many pixels. Larger ones
-# take seconds, and motion is smooth.
+# Optical flow is computed on images whose longer side has at most this many pixels. Larger images
+# take seconds, and motion is smooth enough to be enlarged.
 FLOW_SIDE = 192
-# Root mean square difference between a frame and the moved previous frame at which a dream has
-# faded to 1/e: the pixels then show something else.
+# Root mean square difference between a frame and the moved previous frame at which the detail of
+# the previous dream fades to 1/e: with this difference, the pixels probably show another object.
 FADE_DIFFERENCE = 0.08
 
 
 def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
-    """Enlarge the centre of an image ``[1, 3, H, W]`` and rotate it, reflected beyond its border.
+    """Enlarge and rotate an image about its centre; beyond the border, the image is reflected.
 
     Args:
-        image: in ``[0, 1]``; so is the result.
-        zoom: at least 1.
+        image: ``[1, 3, H, W]`` in ``[0, 1]``; the result has the same shape and range.
+        zoom: factor of the enlargement, at least 1.
         turn: degrees, counter-clockwise.
     """
     height, width = image.shape[2:]
@@ -34,15 +34,17 @@ def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
 
 
 def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
-    """Set an image's brightness to that of a reference, and limit its contrast to the reference's.
+    """Set the brightness of an image to that of a reference, and limit the contrast of the image.
 
-    Each of many frames adds a little contrast; without this they would end in pure black, white and
-    neon.
+    Brightness is the mean of each colour channel, and contrast is the standard deviation of each
+    channel. Every frame of a film adds a little contrast. Without this function, later frames would
+    consist of black, white and neon colours only.
 
     Args:
-        image: ``[1, 3, H, W]`` in ``[0, 1]``; so is the result.
+        image: ``[1, 3, H, W]`` in ``[0, 1]``; the result has the same shape and range.
         like: the reference, ``[1, 3, H, W]`` in ``[0, 1]``.
-        change: root mean square of the change by a dream; this much additional contrast is allowed.
+        change: root mean square of the change that a dream makes to an image. A contrast of up to
+            ``sqrt(contrast(like)^2 + change^2)`` is allowed.
     """
     mean, like_mean = (it.mean((2, 3), keepdim=True) for it in (image, like))
     contrast = (image - mean).square().mean((2, 3), keepdim=True).sqrt()
@@ -52,15 +54,16 @@ def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
 
 
 def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
-    """Move the detail that a dream added to one frame of a clip along with the motion to the next.
+    """Move the detail that a dream added to a frame of a clip with the motion to the next frame.
 
     Motion is estimated as dense optical flow (Le Besnerais and Champagnat, "Dense optical flow by
-    iterative local window registration", 2005, by scikit-image). Where the moved frame differs from
-    the new one, for example where an object has moved away from the background, the detail fades.
+    iterative local window registration", 2005, by scikit-image). The detail fades where the
+    previous frame, moved by this flow, differs from the next frame, for example where an object has
+    moved away from the background.
 
     Args:
         detail: ``[1, 3, H, W]``, the change that the dream made to the previous frame.
-        before, now: the two frames, ``[1, 3, H, W]`` in ``[0, 1]``.
+        before, now: the previous and the next frame, ``[1, 3, H, W]`` in ``[0, 1]``.
     """
     # Imported here because the import is slow and only clips need it.
     from skimage.registration import optical_flow_ilk
@@ -83,7 +86,7 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
 
 
 def _sample(image: Tensor, positions: Tensor) -> Tensor:
-    """Sample images ``[N, C, H, W]`` at ``[N, H, W, 2]``, reflected beyond the border."""
+    """Sample images ``[N, C, H, W]`` at ``[N, H, W, 2]``, (x, y) from -1 to 1, with reflection."""
     return F.grid_sample(
         image, positions.to(image), "bicubic", padding_mode="reflection", align_corners=False
     )

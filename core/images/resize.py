@@ -12,6 +12,6 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def reduced_size(size: tuple[int, int], longer: int) -> tuple[int, int]:
-    """Return a (height, width) reduced so that the longer side is at most ``longer``."""
+    """Return (height, width) scaled down so that the longer side is at most ``longer``."""
     scale = min(1.0, longer / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

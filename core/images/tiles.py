@@ -1,8 +1,8 @@
 """Tiling of large images: tiles whose interiors together cover an image exactly once.
 
-With random borders, which change at every step, no position of an image is always at a border. Each
-tile is processed with a margin around its interior, so that the border is not visible in a single
-step either.
+If the borders of the tiles are random and change at every step, no position of the image is always
+at a border. Each tile is processed with a margin around its interior, so that the border of the
+tile is not visible even after a single step.
 """
 
 import itertools
@@ -27,9 +27,9 @@ class Tile:
     Attributes:
         interior: the pixels that belong to this tile only.
         padded: the interior with its margin.
-        interior_in_padded: the interior, relative to the padded box.
-        share: pixels of the interior, as a fraction of the image's.
-        area: pixels of the padded box.
+        interior_in_padded: the interior, with indices that start at the padded box.
+        share: fraction of the image's pixels that are in the interior.
+        area: number of pixels in the padded box.
     """
 
     interior: Box
@@ -44,9 +44,10 @@ class Tiles:
     """Settings of the tiling.
 
     Attributes:
-        side: pixels along each side of a padded tile, at most; more than two margins and a
+        side: largest number of pixels along a side of a padded tile; more than two margins and a
             ``GRID``.
-        margin: pixels of the margin around a tile's interior, at least.
+        margin: smallest number of pixels between a tile's interior and the border of the padded
+            tile.
     """
 
     side: int = 768
@@ -55,9 +56,9 @@ class Tiles:
     def random(self, size: tuple[int, int], generator: torch.Generator) -> Iterator[Tile]:
         """Yield the tiles of an image of (height, width), with random borders.
 
-        Along an axis that is longer than ``side``, every padded tile has exactly ``side`` pixels,
-        except up to a ``GRID`` less at the end. So all tiles take the same time, and the network
-        gets hardly any other shape.
+        Along an axis that is longer than ``side``, every padded tile has exactly ``side`` pixels;
+        only at the end of the image it may have up to ``GRID`` fewer. So all tiles take about the
+        same time, and nearly all have the same shape.
         """
         return _tiles(size, *(list(self._random_spans(side, generator)) for side in size))
 
@@ -67,7 +68,7 @@ class Tiles:
 
     @property
     def _grid_margin(self) -> int:
-        """The margin, rounded up to the ``GRID``."""
+        """The margin, rounded up to a multiple of ``GRID``."""
         return -(-self.margin // GRID) * GRID
 
     def _fixed_spans(self, length: int) -> Iterator[AxisTile]:
@@ -88,7 +89,7 @@ class Tiles:
         first = GRID * int(torch.randint(1, cells + 1, (), generator=generator))
         borders = [0, *range(first, length, cells * GRID), length]
         for start, stop in itertools.pairwise(borders):
-            # The last tile begins at the last multiple of GRID that reaches the end of the image.
+            # The first multiple of GRID from which ``side`` pixels reach the end of the image.
             furthest = -(-(length - self.side) // GRID) * GRID
             begin = min(max(0, start - margin), furthest)
             yield slice(start, stop), slice(begin, min(begin + self.side, length))
@@ -97,7 +98,7 @@ class Tiles:
 def _tiles(
     size: tuple[int, int], rows: Sequence[AxisTile], cols: Sequence[AxisTile]
 ) -> Iterator[Tile]:
-    """Yield a tile for every pair of rows and columns."""
+    """Yield a tile for every combination of an interval of rows and an interval of columns."""
     for (inner_rows, padded_rows), (inner_cols, padded_cols) in itertools.product(rows, cols):
         interior = (inner_rows, inner_cols)
         padded = (padded_rows, padded_cols)

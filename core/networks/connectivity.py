@@ -1,7 +1,7 @@
 """Connections between units, read from the network's graph and weights.
 
-Activations, normalisations and concatenations lie between a layer's output and the weights that
-compute it. The functions here trace one unit back through them.
+Activation functions, normalisations and concatenations lie between a layer's output and the weights
+that compute it. The functions here trace one unit back through these operations.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class UnitRef:
 
     Attributes:
         layer: the layer's name.
-        unit: its channel.
+        unit: channel of the unit in the layer.
     """
 
     layer: str
@@ -46,10 +46,10 @@ class UnitRef:
 
 @dataclass(frozen=True)
 class Connection:
-    """The connection of a unit to one of its inputs.
+    """The connection of a unit to one unit of the previous layer.
 
     Attributes:
-        layer, unit: the input unit.
+        layer, unit: the unit of the previous layer.
         weight: L2 norm of the weights that connect the two units, with the sign of their sum;
             positive weights are excitatory.
     """
@@ -60,14 +60,14 @@ class Connection:
 
 
 def before_activation(network: Network, layer: Layer, unit: int) -> UnitRef:
-    """Return the pre-activation of a unit: the value that its activation function is applied to.
+    """Return the pre-activation of a unit: the value before its activation function.
 
     A ReLU maps all negative values to 0, so it hides how strongly a unit is inhibited. The
-    pre-activation shows it.
+    pre-activation shows this inhibition.
 
     Returns:
-        The unit of the layer before the activation function, also across concatenations; the unit
-        itself if there is no such layer, or if the network cannot be traced.
+        The unit of the layer before the activation function, also if a concatenation lies between
+        them. If there is no such layer, or if the network cannot be traced, the given unit.
     """
     traced = trace(network.module)
     origin = None if traced is None else _Backtrace(network, traced).origin(layer, unit)
@@ -78,8 +78,9 @@ def strongest_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connect
     """Return the units of the previous layer that a unit is connected to, the strongest first.
 
     Returns:
-        Every unit that it is connected to by a convolution or a fully connected layer; none if the
-        graph does not show this, or if the unit's input is the image itself.
+        A connection to every unit that the given unit reads by a convolution or a fully connected
+        layer. Empty if the graph does not show these units, or if the given unit reads the image
+        directly.
     """
     traced = trace(network.module)
     if traced is None:
@@ -117,7 +118,12 @@ class _Backtrace:
         self.nodes = {name: node for node, name in traced.names.items()}
 
     def origin(self, layer: Layer, unit: int) -> tuple[UnitRef, fx.Node] | None:
-        """Return the unit, and its node, before activations, pooling and concatenations."""
+        """Trace a unit back through activation functions, pooling and concatenations.
+
+        Returns:
+            The unit of the layer that comes before these operations, and the node of this layer;
+            None if ``Network.layers`` does not contain the node.
+        """
         node = self.nodes.get(layer.node)
         while node is not None:
             if node.op == "call_function" and node.target in _CONCATENATIONS:
@@ -132,9 +138,11 @@ class _Backtrace:
         return UnitRef(origin.name, unit), node
 
     def weights(self, node: fx.Node, unit: int) -> tuple[Tensor, fx.Node, int] | None:
-        """Return a unit's weights, their input node, and the first channel of it that they use.
+        """Return a unit's weights, the node that they multiply, and the first channel read.
 
         The weights are ``[C, k, k]`` for a convolution, or ``[C]`` for a fully connected layer.
+        They are negated if batch normalisation multiplies their result by a negative number. The
+        first channel is above 0 only in convolutions with groups.
         """
         part, scale = self._part(node), 1.0
         if isinstance(part, nn.BatchNorm2d):
@@ -154,7 +162,7 @@ class _Backtrace:
         return weight.float().cpu(), input_node, first
 
     def source(self, node: fx.Node) -> Layer | None:
-        """Return the layer whose activations a node reads, before pooling; None at the image."""
+        """Return the layer whose activations a node reads, before pooling; None for the image."""
         current: fx.Node | None = node
         while current is not None and self._is_transparent(current):
             current = _only_input(current)

@@ -9,10 +9,11 @@ T = TypeVar("T")
 
 
 def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
-    """Return evenly spaced items in their order, the first and the last among them.
+    """Return evenly spaced items in their order, including the first and the last item.
 
     Args:
-        items: for example layers from shallow to deep; if they are fewer, all are returned.
+        items: for example layers from shallow to deep; if there are fewer than ``count``, all are
+            returned.
         count: number of items to return, at least 1; 1 returns the first item alone.
     """
     count = min(count, len(items))
@@ -20,15 +21,15 @@ def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
 
 
 def ends_of_equal_parts(items: Sequence[T], count: int) -> list[T]:
-    """Return the last item of each of ``count`` equally long runs, in their order.
+    """Split items into ``count`` runs of about equal length; return the last item of each run.
 
-    Unlike ``evenly_spaced``, the last item of a run represents the whole run, so the first item is
-    usually left out, and a count of 1 returns the last item alone.
+    The order stays. Unlike with ``evenly_spaced``, the first item is usually left out, and a count
+    of 1 returns the last item alone. Example: with a count of 3, ``abcdef`` gives b, d and f.
     """
     count = min(count, len(items))
     return [items[round((i + 1) * len(items) / count) - 1] for i in range(count)]
 
 
 def nearest_to_depth(layers: Sequence[Layer], depth: float) -> int:
-    """Return the index of the layer nearest to a depth (0 image, 1 logits); the first of equals."""
+    """Return the index of the layer whose depth is nearest to ``depth``; the first one of ties."""
     return min(range(len(layers)), key=lambda i: abs(layers[i].depth - depth))

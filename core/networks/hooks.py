@@ -1,4 +1,4 @@
-"""Reading the activations of a network that cannot be traced, through temporary hooks."""
+"""Reading the activations of a network that cannot be traced, through temporary forward hooks."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -50,9 +50,10 @@ def observe_outputs(
 
 
 class HookedExtractor(nn.Module):
-    """A network that cannot be traced, stopped as soon as all requested outputs are computed.
+    """A module that returns the activations of a network that cannot be traced.
 
-    Nodes are paths of modules; the output of a module's first call is used.
+    The network is stopped when all requested outputs are computed. The nodes of ``outputs`` are
+    paths of modules. If a module is called several times, the output of the first call is used.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class HookedExtractor(nn.Module):
         def observer(path: str, part: nn.Module, output: Tensor) -> None:
             if path not in self.outputs or path in values:
                 return
-            # Copy it, because later modules may overwrite it in place.
+            # Copy the output, because later modules may overwrite it in place.
             values[path] = output.movedim(self.outputs[path].axis, 1).clone()
             if len(values) == len(self.outputs):
                 raise _AllRecorded

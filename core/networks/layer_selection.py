@@ -1,4 +1,9 @@
-"""Selection of the layers that are shown by default, from the image to the logits."""
+"""Selection of the layers that are shown by default, from the image to the logits.
+
+A *block* is a module whose output is shown as one layer, such as a residual block. Three kinds of
+modules are searched for the blocks in them: a *container* such as ``nn.Sequential``, a *stage* with
+several blocks of one class in a row, and a *wrapper* that computes most of the network.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +16,7 @@ from core.networks.receptive_fields.rules import Value
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 # A module with at least this many blocks of one class in a row is a stage, not a block.
 STAGE_BLOCKS = 3
-# Name of the last layer if no module of its own computes it.
+# Display name of the last layer if a function computes it, and not a module.
 LOGITS = "logits"
 
 
@@ -20,12 +25,13 @@ class TracedTensor:
     """One intermediate tensor of a network.
 
     Attributes:
-        node: name of its node.
-        index: its index in the order of execution.
-        path: path of the module or operation that computed it. It equals the node's name, except
-            that a module that is called again keeps its path.
-        leaf: whether a module without submodules computed it, and not a function.
-        activation: whether it is the result of an activation function such as ReLU.
+        node: name of the graph node that computed the tensor.
+        index: index of the tensor in the order of execution.
+        path: path of the module or function that computed the tensor. It is the same as ``node``,
+            except for a module that is called several times: its nodes are ``relu``, ``relu_1`` and
+            so on, and their path is ``relu``.
+        leaf: whether a module without submodules computed the tensor, and not a function.
+        activation: whether the tensor is the result of an activation function such as ReLU.
         value: the axes and shape of the tensor.
     """
 
@@ -38,7 +44,7 @@ class TracedTensor:
 
     @property
     def owner(self) -> str:
-        """The path of the module whose own code computed it."""
+        """The path of the module whose ``forward`` calls this module or function."""
         return self.path.rpartition(".")[0]
 
 
@@ -47,14 +53,14 @@ def select_layers(
 ) -> dict[str, str]:
     """Select the layers that are shown by default; return their display names by node name.
 
-    They are the outputs of blocks, under the path of the block; activations outside blocks; and the
-    logits. Containers, stages and wrappers are searched for blocks; blocks are not searched
-    further.
+    These layers are the outputs of blocks, with the block's path as the display name; the results
+    of activation functions outside blocks; and the logits. Blocks inside other blocks are not
+    shown.
 
     Args:
         module: the network.
-        tensors: its intermediate tensors in the order of execution.
-        outputs: name of the node that each module returned, by the module's path.
+        tensors: the network's intermediate tensors in the order of execution.
+        outputs: for each module, by its path, the name of the node whose value it returned.
     """
     by_node = {tensor.node: tensor for tensor in tensors}
     transparent, blocks = {""}, list[str]()
@@ -83,7 +89,7 @@ def _classify_modules(
     transparent: set[str],
     blocks: list[str],
 ) -> None:
-    """Add the paths of submodules to ``transparent`` (searched further) or to ``blocks``."""
+    """Add paths to ``blocks``, or to ``transparent`` for modules that are searched for blocks."""
     for name, part in owner.named_children():
         inner = f"{path}.{name}" if path else name
         if _is_container(part) or _is_stage(part) or _is_wrapper(part, inner, tensors):
@@ -103,9 +109,10 @@ def _has_weights(module: nn.Module) -> bool:
 
 
 def _is_container(part: nn.Module) -> bool:
-    """Whether a module only runs its submodules in sequence.
+    """Whether a module only holds submodules, like ``nn.Sequential``.
 
-    A subclass of a container whose submodules are all leaves is a block instead.
+    A subclass, such as torchvision's ``Conv2dNormActivation``, is a container only if it inherits
+    ``forward`` and every one of its submodules has submodules. Otherwise the subclass is a block.
     """
     if type(part) in CONTAINERS:
         return True
@@ -122,7 +129,8 @@ def _is_container(part: nn.Module) -> bool:
 def _is_stage(part: nn.Module) -> bool:
     """Whether a module has a sequence of blocks of one class, like a transformer's encoder."""
     for sequence in part.children():
-        # A module list is meant for loops; a short sequence may be one branch of a block.
+        # In a module list, which code loops over, two blocks are enough. A short ``nn.Sequential``
+        # may be one branch of a block.
         minimum = 2 if isinstance(sequence, nn.ModuleList) else STAGE_BLOCKS
         blocks = list(sequence.children())
         if isinstance(sequence, CONTAINERS) and len(blocks) >= minimum:
@@ -133,7 +141,7 @@ def _is_stage(part: nn.Module) -> bool:
 
 
 def _is_wrapper(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> bool:
-    """Whether a module contains blocks and makes up most of the network."""
+    """Whether a module contains blocks and computes more than half of the network's tensors."""
     inside = sum(tensor.node.startswith(f"{path}.") for tensor in tensors)
     has_blocks = any(
         has_submodules(each) and not isinstance(each, CONTAINERS)
@@ -144,17 +152,17 @@ def _is_wrapper(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> 
 
 
 def _is_custom_activation(part: nn.Module, path: str, tensors: Sequence[TracedTensor]) -> bool:
-    """Whether a leaf module is an activation function written by the network's author."""
+    """Whether a module without weights calls an activation function, such as ``F.relu``."""
     return not _has_weights(part) and any(it.activation and it.owner == path for it in tensors)
 
 
 def layer_depths(tensors: Sequence[TracedTensor], shown: Mapping[str, str]) -> list[float]:
     """Return the depth of every tensor, from 0 at the image to 1 at the logits.
 
-    The shown layers have evenly spaced depths; those of other tensors are interpolated.
+    The shown layers have evenly spaced depths. The depths of other tensors are interpolated.
     """
     indices = [tensor.index for tensor in tensors if tensor.node in shown]
-    # The image has an index before the first tensor.
+    # The image, at depth 0, gets an index before the first tensor.
     indices = [min(tensors[0].index, indices[0]) - 1, *indices]
     depths = np.linspace(0.0, 1.0, len(indices))
     return [float(np.interp(tensor.index, indices, depths)) for tensor in tensors]

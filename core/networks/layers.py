@@ -1,4 +1,4 @@
-"""The layers of an image network: their catalogue, receptive fields and activations."""
+"""The layers of an image network: a list of all layers, receptive fields and activations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,22 +21,26 @@ class Layer:
     """A layer of a network whose activations can be read.
 
     Attributes:
-        name: its displayed name: the path of a block (``features.7``) or its node's name.
+        name: the displayed name. It is the path of a module such as ``features.7`` if the layer is
+            the output of that whole module, else the name of the node.
         node: torchvision's name of the graph node; for a network that cannot be traced, the path of
             the module.
-        index: its index in the order of execution.
+        index: index of the layer in the order of execution.
         channels: number of channels.
-        stride: (row, col) input pixels between neighbouring positions; None if the layer has no
-            rows and columns, or if it is unknown.
-        receptive_field: (height, width) in input pixels; None for the whole image.
-        size: (height, width) of its output at the catalogue's input size; None if it has no rows
-            and columns, as in ``[N, C]`` or tokens ``[N, C, T]``.
+        stride: numbers of input pixels between neighbouring rows and between neighbouring columns;
+            None if the layer has no rows and columns, or if the stride is unknown.
+        receptive_field: (height, width) of the receptive field in input pixels; None for the whole
+            image.
+        size: (height, width) of the activation for images of ``input_size``; None if the layer has
+            no rows and columns, as in ``[N, C]`` or tokens ``[N, C, T]``.
         depth: from 0 at the image to 1 at the logits, in equal steps from one shown layer to the
             next.
-        shown: whether it is shown by default.
-        axis: the channel axis in the node's own output; the extractor moves it to 1.
-        input_size: (height, width) of the images that the catalogue was made for.
-        spans: receptive fields of its rows and columns; None if they are the whole image.
+        shown: whether the layer is shown by default.
+        axis: index of the channel axis in the output of the node; extractors move this axis to
+            index 1.
+        input_size: (height, width) of the images that ``list_layers`` was called for.
+        spans: receptive fields of all rows, and of all columns; None if every position depends on
+            the whole image.
     """
 
     name: str
@@ -53,17 +57,18 @@ class Layer:
     spans: tuple[Span, Span] | None = field(default=None, repr=False, compare=False)
 
     def receptive_box(self, row: int, col: int, clipped: bool = True) -> tuple[int, int, int, int]:
-        """Return the input pixels that can change one position, as (top, left, bottom, right).
+        """Return (top, left, bottom, right) of the input pixels that can change one position.
 
         The box is half open: it contains ``image[..., top:bottom, left:right]``. A position that
         depends on nothing but padding has an empty box, with its end before its start.
 
         Args:
             row, col: the position; ignored if the layer has no rows and columns.
-            clipped: whether to return the pixels inside an image of the catalogue's input size,
-                which is exact at its borders too. Otherwise the box is that of an endless image. It
-                may reach outside the image, and is valid for images of any size. A field without a
-                fixed size is the whole image of ``input_size`` in both cases.
+            clipped: whether the box is for an image of ``input_size``. It then contains only pixels
+                inside the image, and is exact for positions near the border too. Otherwise the box
+                is for an image without borders: it is valid for images of any size, and may reach
+                outside them. If the receptive field has no fixed size, this second box is the whole
+                image of ``input_size``.
 
         Raises:
             ExplorerError: a clipped box is requested for a position that the layer does not have.
@@ -93,7 +98,7 @@ def list_layers(module: nn.Module, input_size: tuple[int, int]) -> tuple[Layer, 
 
     Args:
         module: the network, in evaluation mode; it is not changed.
-        input_size: (height, width) of the images to describe it for.
+        input_size: (height, width) of the images for which sizes and receptive fields are computed.
 
     Raises:
         ExplorerError: the network is in training mode, does not accept images of this size, or has
@@ -125,7 +130,7 @@ def list_layers(module: nn.Module, input_size: tuple[int, int]) -> tuple[Layer, 
 
 
 def _trace_tensors(traced: Trace, image: Tensor) -> tuple[list[TracedTensor], dict[str, str]]:
-    """Return the tensors of a traced network, and the name of each module's output node."""
+    """Return the tensors of a traced network, and by module path the name of its output node."""
     values = propagate(traced, image)
     tensors = []
     for index, node in enumerate(traced.graph.nodes):
@@ -145,7 +150,7 @@ def _trace_tensors(traced: Trace, image: Tensor) -> tuple[list[TracedTensor], di
 
 
 def _observe_tensors(module: nn.Module, image: Tensor) -> tuple[list[TracedTensor], dict[str, str]]:
-    """Return the same as ``_trace_tensors`` for a network that cannot be traced, by running it."""
+    """Run a network that cannot be traced; return the same as ``_trace_tensors``."""
     tensors: dict[str, TracedTensor] = {}
 
     def observer(path: str, part: nn.Module, output: Tensor) -> None:
@@ -196,12 +201,12 @@ def _make_layer(
 
 
 def find_layer(layers: Iterable[Layer], name: str, network_name: str) -> Layer:
-    """Return a layer by its name, the name of its node, or a module path above it.
+    """Return a layer by its name, the name of its node, or the path of a module that contains it.
 
-    A path above several layers means the last of them, as in torchvision.
+    If the module contains several layers, the last of them is returned, as in torchvision.
 
     Raises:
-        UnknownName: there is none; the message suggests the nearest name.
+        UnknownName: no layer fits the name; the message suggests the nearest name.
     """
     layers = tuple(layers)
     for layer in layers:
@@ -219,7 +224,7 @@ def build_extractor(
 ) -> nn.Module:
     """Build a module that computes only what some layers need.
 
-    The network itself is not changed, and its parameters are shared. In-place operations are
+    The network is not changed, and the new module shares its parameters. In-place operations are
     replaced, so that no later operation overwrites an activation.
 
     Args:
@@ -229,8 +234,8 @@ def build_extractor(
             that dead units get a gradient.
 
     Returns:
-        A module from an image to a dict of activations by layer name: ``[N, C, H, W]``, or
-        ``[N, C]`` for fully connected layers, or ``[N, C, T]`` for tokens.
+        A module that takes an image and returns a dict of activations by layer name:
+        ``[N, C, H, W]``, or ``[N, C]`` for fully connected layers, or ``[N, C, T]`` for tokens.
     """
     outputs = tuple(OutputNode(layer.node, layer.name, layer.axis) for layer in layers)
     traced = trace(module)

@@ -32,15 +32,17 @@ class Network:
     """A network in evaluation mode whose parameters need no gradient.
 
     Attributes:
-        name: its name in the catalogue, with a title for a user's own weights.
-        module: the network without normalisation.
-        layers: its catalogue of layers, in order of execution.
-        labels: the names of its classes, in the order of its logits.
+        name: name of the architecture, such as ``resnet18``; for a user's checkpoint with the
+            user's title, such as ``resnet18:birds``.
+        module: the network; its input is an image that is already normalised.
+        layers: all layers of the network, in order of execution.
+        labels: the names of the classes, in the order of the logits.
         mean, std: the normalisation, by RGB channel, of images in ``[0, 1]``.
-        input_size: (height, width) that it was trained on.
-        fixed_size: whether it accepts images of that size only; others are resized.
-        fingerprint: identifies weights and preprocessing by their content.
-        device: the device of its weights.
+        input_size: (height, width) of the images that the network was trained on.
+        fixed_size: whether the network accepts images of ``input_size`` only; other images are
+            resized.
+        fingerprint: hash of the weights and the preprocessing.
+        device: the device of the weights.
     """
 
     name: str
@@ -62,7 +64,7 @@ class Network:
 
     @property
     def architecture(self) -> str:
-        """Its name in the catalogue, without the title of a user's own weights."""
+        """Name of the architecture without a title: ``resnet18`` for ``resnet18:birds``."""
         return self.name.partition(":")[0]
 
     @property
@@ -71,19 +73,19 @@ class Network:
         return tuple(layer for layer in self.layers if layer.shown)
 
     def layer(self, name: str) -> Layer:
-        """Return a layer by its name, node name, or the path of a block.
+        """Return a layer by its name, its node's name, or the path of a module that contains it.
 
         Raises:
-            UnknownName: there is none; the message suggests the nearest name.
+            UnknownName: there is no such layer; the message suggests the nearest name.
         """
         return layers.find_layer(self.layers, name, self.name)
 
     def layer_with_units(self, name: str, units: Iterable[int]) -> Layer:
-        """Return a layer by its name, after a check that it has all these units.
+        """Return a layer by its name, after a check that the layer has all of ``units``.
 
         Raises:
             UnknownName: there is no such layer.
-            ExplorerError: it has fewer units.
+            ExplorerError: the layer has fewer units.
         """
         layer = self.layer(name)
         for unit in units:
@@ -98,7 +100,7 @@ class Network:
         """Check that a recipe is for this network's weights.
 
         Raises:
-            ExplorerError: it is for other weights.
+            ExplorerError: the recipe is for other weights.
         """
         if recipe.weights != self.fingerprint:
             raise ExplorerError(
@@ -121,8 +123,8 @@ class Network:
                 zero, so that dead units get a gradient (see ``tracing.RedirectedReLU``).
             for_gradients: whether to compute with operations whose gradient is fast, in half
                 precision where that is fast. Activations are then a little less exact.
-            units: by layer name, the only channels that are used. The other channels of these
-                layers may then be missing, see ``FeatureExtractor.kept_channels``.
+            units: by layer name, the channels that the caller uses. The other channels of these
+                layers may be missing in the result, see ``FeatureExtractor.kept_channels``.
 
         Returns:
             The truncated network. It is cached, so callers must not change it; a caller that needs
@@ -150,8 +152,8 @@ class FeatureExtractor(nn.Module):
     """A network truncated after some layers: from images in ``[0, 1]`` to activations.
 
     Attributes:
-        kept_channels: the only channels of a layer that are computed, by layer name; other layers
-            are complete.
+        kept_channels: by layer name, the only channels that are computed; all channels of other
+            layers are computed.
     """
 
     shift: Tensor
@@ -191,8 +193,8 @@ class FeatureExtractor(nn.Module):
         if self.size is not None and tuple(image.shape[2:]) != self.size:
             image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
         with autocast(image.device) if self.fast else nullcontext():
-            # Convert to half precision here already if autocast will do so anyway: less memory is
-            # moved.
+            # If autocast will convert the image to half precision anyway, convert it here already,
+            # so that less memory is moved.
             working = Normalisation.apply(image, self.shift, self.scale, working_precision(image))
             result: dict[str, Tensor] = self.body(working)
         return result
@@ -201,9 +203,10 @@ class FeatureExtractor(nn.Module):
 class Normalisation(torch.autograd.Function):
     """``(image - mean) / std`` in channels-last memory, with a gradient in contiguous memory.
 
-    Convolutions are fastest with channels-last images, canvases with contiguous gradients. Without
-    this conversion, the gradient would keep the layout in which it arrives: several later passes
-    over it would each take as long as a copy, and it would be copied in the end anyway.
+    Convolutions are fastest with channels-last images, but the optimisation of an image
+    (``core.optim.canvases``) is fastest with contiguous gradients. Without a conversion here, the
+    gradient would stay channels-last: each of several later operations on the gradient would take
+    as long as a copy, and the gradient would be copied in the end anyway.
     """
 
     @staticmethod
@@ -218,7 +221,7 @@ class Normalisation(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Scale the gradient, in full precision and contiguous memory."""
+        """Return the gradient with respect to ``image``, contiguous and in the image dtype."""
         (scale,) = ctx.saved_tensors
         (gradient,) = gradients
         contiguous = torch.empty(gradient.shape, dtype=ctx.precision, device=gradient.device)

@@ -1,4 +1,4 @@
-"""The networks that can be loaded: SketchNet, torchvision's classifiers, and own checkpoints."""
+"""The networks that can be loaded: SketchNet, torchvision's classifiers, and users' checkpoints."""
 
 import dataclasses
 import functools
@@ -23,9 +23,11 @@ from core.sketchworld import world as sketchworld
 SKETCHNET = "sketchnet"
 # torchvision's default number of classes (ImageNet-1K).
 IMAGENET_CLASSES = 1000
-# The position embeddings and windows of these networks fit one image size only.
+# Networks whose names begin with these texts accept images of one size only, because of their
+# position embeddings or windows.
 FIXED_SIZE = ("vit_", "maxvit")
-# These networks were published for inputs that they normalise again themselves.
+# The published weights of these networks need ``transform_input=True``: the network normalises its
+# input, which is already normalised, a second time.
 TRANSFORM_INPUT = ("googlenet", "inception_v3")
 
 
@@ -34,11 +36,11 @@ class NetworkInfo:
     """Description of a network that is not loaded.
 
     Attributes:
-        name: its name in commands and on pages.
+        name: the network's name in commands and on pages.
         source: ``"ships with the explorer"`` or ``"torchvision"``.
-        ready: whether it can be loaded without a download.
+        ready: whether the network can be loaded without a download.
         parameters: number of parameters.
-        download_mb: size of its published weights file in megabytes; 0 if it is part of the
+        download_mb: size of the published weights file in megabytes; 0 if the file is part of the
             explorer.
     """
 
@@ -81,7 +83,7 @@ def published_weights(name: str) -> WeightsEnum:
 
 
 def weights_file(weights: WeightsEnum) -> Path:
-    """Return the path of torchvision's downloaded weights on this machine."""
+    """Return the path to which torchvision downloads these weights; the file may not exist yet."""
     name: str = weights.url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
@@ -89,15 +91,15 @@ def weights_file(weights: WeightsEnum) -> Path:
 def load(name: str, weights: Path | None = None, device: str = "auto") -> Network:
     """Load a network by its name, with published weights or a user's checkpoint.
 
-    A checkpoint may have a title: ``resnet18:birds`` is torchvision's ``resnet18`` with weights
-    that the user calls ``birds``.
+    A checkpoint's name may end with a title: ``resnet18:birds`` is torchvision's ``resnet18`` with
+    weights that the user calls ``birds``.
 
     Published weights are downloaded by torchvision on first use, with a progress bar on standard
     error, and kept in torchvision's cache.
 
     Raises:
         UnknownName: there is no such network or device.
-        BadCheckpoint: the weights file cannot be read or does not fit.
+        BadCheckpoint: the weights file cannot be read or does not fit the network.
         ExplorerError: published weights could not be downloaded.
     """
     architecture, colon, _ = name.partition(":")
@@ -147,15 +149,15 @@ def download(name: str, progress: bool = True) -> Path:
         progress: whether to draw a progress bar on standard error.
 
     Raises:
-        ExplorerError: they could not be downloaded, or were damaged in the download.
+        ExplorerError: the weights could not be downloaded, or were damaged in the download.
     """
     weights = published_weights(name)
     file = weights_file(weights)
     if file.is_file():
         return file
     try:
-        # This downloads the file, checks its hash and loads it. `load` then reads it again like any
-        # checkpoint, after this first download only.
+        # This downloads the file, checks its hash and loads it. The loaded weights are not used:
+        # `load` reads the file again like any checkpoint.
         weights.get_state_dict(progress=progress, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
@@ -185,7 +187,7 @@ def _build_torchvision(name: str, classes: int) -> nn.Module:
 
 
 def _class_labels(classes: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return the class names if their number is right, else numbered classes."""
+    """Return the class names if there are ``count`` of them, else ``class 0``, ``class 1``, ..."""
     return tuple(classes) if len(classes) == count else tuple(f"class {i}" for i in range(count))
 
 
@@ -198,10 +200,10 @@ def _make_network(
     size: tuple[int, int],
     device: torch.device,
 ) -> Network:
-    """Return a loaded module as a network, with frozen parameters and a catalogue of layers."""
+    """Return a loaded module as a network with frozen parameters and a list of layers."""
     module.eval().requires_grad_(False)
     for part in module.modules():
-        # An in-place activation function would overwrite the layer before it.
+        # An in-place activation function would overwrite the output of the layer before it.
         if hasattr(part, "inplace"):
             setattr(part, "inplace", False)  # noqa: B010 - modules take any attribute, unchecked
     state = module.state_dict()

@@ -1,7 +1,7 @@
-"""The graph of a network: traced, without in-place operations, and truncated to some nodes.
+"""The graph of a network: tracing, removal of in-place operations, truncation after some nodes.
 
-Nodes have torchvision's names: ``features.7.cat`` is the path of a module and the operation in it.
-For a network that cannot be traced, ``hooks`` is used instead.
+Nodes have torchvision's names: ``features.7.cat`` is the operation ``cat`` in the module
+``features.7``. Networks that cannot be traced are read with ``core.networks.hooks`` instead.
 """
 
 import copy
@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
-# In-place operators and their counterparts. Other names only lose a final "_".
+# In-place operators and the operators that return a new tensor instead. For all other in-place
+# operations, the name without the final "_" has this effect (``add_`` and ``add``).
 OUT_OF_PLACE: Mapping[Any, Callable[..., Any]] = {
     operator.iadd: operator.add,
     operator.isub: operator.sub,
@@ -32,9 +33,10 @@ class Trace:
 
     Attributes:
         graph: the operations in order of execution, none of them in place.
-        parts: the modules, parameters and buffers that the graph uses, by their path.
-        names: names of the graph's nodes.
-        outputs: the node that a module returned at its last call, by the module's path.
+        parts: the modules, parameters and buffers that the graph uses, by their path in the
+            network.
+        names: torchvision's name of each node.
+        outputs: for each module, by its path, the node whose value its last call returned.
     """
 
     graph: fx.Graph
@@ -43,14 +45,14 @@ class Trace:
     outputs: Mapping[str, fx.Node]
 
     def assemble(self, graph: fx.Graph) -> fx.GraphModule:
-        """Build a module that runs this graph, or one derived from it, on the network's parts."""
+        """Build a module that runs a graph, this trace's or one derived from it, with ``parts``."""
         targets = {
             str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")
         }
         return fx.GraphModule({target: self.parts[target] for target in targets}, graph).eval()
 
     def on_meta(self) -> "Trace":
-        """Return a copy with meta tensors, which have no values, so that running it is fast."""
+        """Return a copy with meta tensors, which have shapes but no values and compute nothing."""
         tensors: list[Tensor] = []
         for part in self.parts.values():
             is_module = isinstance(part, nn.Module)
@@ -65,9 +67,9 @@ class OutputNode:
     """A node whose value a truncated network returns.
 
     Attributes:
-        node: its name.
+        node: the name of the node.
         key: the key of the value in the returned dict.
-        axis: the channel axis of the value; it is moved to axis 1.
+        axis: the channel axis of the value; in the returned value, it is axis 1.
     """
 
     node: str
@@ -110,8 +112,8 @@ def trace(module: nn.Module) -> Trace | None:
     """Trace a network in evaluation mode, without changing it.
 
     Returns:
-        Its graph, or None if it cannot be traced, for example because its control flow depends on
-        values.
+        The graph, or None if the network cannot be traced, for example because its control flow
+        depends on the values of tensors.
     """
     tracer = _Tracer()
     before = set(vars(module))
@@ -127,7 +129,8 @@ def trace(module: nn.Module) -> Trace | None:
         # Tracing runs the network's own code on proxies of tensors, which may raise any exception.
         return None
     finally:
-        # torch.fx stores tensors that the code creates as new attributes of the network.
+        # torch.fx stores tensors that the network's code creates during tracing as new attributes
+        # of the network. Remove them.
         for name in set(vars(module)) - before:
             delattr(module, name)
     _remove_in_place(graph, parts)
@@ -138,8 +141,8 @@ def trace(module: nn.Module) -> Trace | None:
 def _remove_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
     """Replace every in-place operation of a graph by one that leaves its input unchanged.
 
-    Nodes that read the overwritten tensor afterwards now read the result, so the network computes
-    the same values. Views of an overwritten tensor are not handled.
+    Nodes that read the overwritten tensor afterwards now read the result of the operation, so the
+    network computes the same values. Views of an overwritten tensor are not handled.
     """
     for node in graph.nodes:
         if _replace_in_place(node, parts):
@@ -148,7 +151,10 @@ def _remove_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
 
 
 def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
-    """Replace an in-place operation by its counterpart; return whether it was in place."""
+    """Replace a node's operation if it is in place; return whether it was.
+
+    If the operation is a module, the node stays unchanged: ``trace`` replaces the module later.
+    """
     target: Any = node.target
     if node.op == "call_module":
         return bool(getattr(parts[target], "inplace", False))
@@ -170,7 +176,10 @@ def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
 
 
 def _without_in_place(part: Any) -> Any:
-    """Return a module that does not work in place, with the same parameters."""
+    """Return a copy of a module that does not work in place and has the same parameters.
+
+    Modules that do not work in place are returned themselves.
+    """
     if not getattr(part, "inplace", False):
         return part
     pure = copy.copy(part)
@@ -189,7 +198,8 @@ def truncate(
         redirect_relu: whether ReLU and ReLU6 use the gradient of ``RedirectedReLU``.
 
     Returns:
-        A module from an image to the values ``[N, C, ...]``, as a dict by ``OutputNode.key``.
+        A module that takes an image and returns the values ``[N, C, ...]``, as a dict by
+        ``OutputNode.key``.
     """
     by_name = {name: node for node, name in traced.names.items()}
     sources = {output: by_name[output.node] for output in outputs}
@@ -221,7 +231,7 @@ def _ancestors(graph: fx.Graph, nodes: set[fx.Node]) -> set[fx.Node]:
 
 
 def _redirect_gradient(node: fx.Node, parts: Mapping[str, Any]) -> None:
-    """Replace a ReLU or ReLU6, module or function, by one with the redirected gradient."""
+    """Make a node use ``redirected_relu`` if it is a ReLU or ReLU6, module or function."""
     ceiling = relu_ceiling(parts[str(node.target)] if node.op == "call_module" else node.target)
     if ceiling is None:
         return
@@ -231,12 +241,12 @@ def _redirect_gradient(node: fx.Node, parts: Mapping[str, Any]) -> None:
 
 
 def operation_of(network: fx.GraphModule, node: fx.Node) -> Any:
-    """Return a node's operation: its module, its function, or the name of its method."""
+    """Return the operation of a node: a module, a function, or the name of a method."""
     return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
 
 
 def function_name(node: fx.Node) -> str:
-    """Return the name of a node's function or method; for a module, its path."""
+    """Return the name of the function or method that a node calls, or the path of its module."""
     target: Any = node.target
     return target if isinstance(target, str) else str(getattr(target, "__name__", ""))
 
@@ -251,13 +261,14 @@ def relu_ceiling(operation: Any) -> float | None:
 
 
 class RedirectedReLU(torch.autograd.Function):
-    """ReLU whose gradient also reaches inactive positions if it would otherwise be zero.
+    """ReLU with a gradient for inactive units, if the ordinary gradient is zero everywhere.
 
-    The gradient is that of a loss that is minimised. For each image of the batch: if the ordinary
-    gradient is not zero everywhere, it is used as it is. Otherwise the incoming gradient passes,
-    except where it would decrease an input that is below 0 (or increase one above the ceiling of a
-    ReLU6). After Lucid's ``misc/redirected_relu_grad.py`` (Olah et al.); at an input of exactly 0,
-    the ordinary gradient is 0 as in torch, while Lucid lets it pass.
+    The gradient is that of a loss that is minimised. Each image of the batch is treated separately.
+    If the ordinary gradient of an image is not zero everywhere, this gradient is used. Otherwise
+    the gradient with respect to the ReLU's output is used for the input as well, except where a
+    step of gradient descent would move an input below 0 further down (or an input above the ceiling
+    of a ReLU6 further up). After Lucid's ``misc/redirected_relu_grad.py`` (Olah et al.). At an
+    input of exactly 0, the ordinary gradient is 0 as in torch; in Lucid it is not.
     """
 
     @staticmethod
@@ -269,7 +280,7 @@ class RedirectedReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Return the redirected gradient of the loss."""
+        """Return the redirected gradient of the loss with respect to ``x``."""
         (x,) = ctx.saved_tensors
         (gradient,) = gradients
         if ctx.ceiling == float("inf"):

@@ -4,10 +4,11 @@ Gatys et al. (2016) found that average pooling instead of maximum pooling gives 
 every pixel gets gradient, not only the maximum of four.
 
 Convolutions with zero padding let units detect the image's border. Optimisation then produces
-features that deep units respond to only there: flat pale blocks with straight edges at the border.
-With replicate padding, units cannot detect the border. Shallow convolutions keep zero padding:
-their receptive fields reach only a few pixels, no more than the frame around an image, and
-replicating the rows of large activations takes a third of a step.
+features that deep units respond to at the border only: flat pale blocks with straight edges at the
+border. With replicate padding, units cannot detect the border. Shallow convolutions keep zero
+padding for two reasons. Their receptive fields are smaller than the margin that style transfer adds
+around an image, and replicate padding of their large activations would take a third of the time of
+an optimiser step.
 """
 
 import copy
@@ -18,17 +19,18 @@ from torch import nn
 
 from core.networks.network import Network
 
-# Convolutions whose input positions are at least this many pixels apart are deep.
+# A convolution is deep if neighbouring positions of its input are at least this many image pixels
+# apart.
 DEEP_STRIDE = 4
 
 _variants: "WeakKeyDictionary[Network, dict[str, Network]]" = WeakKeyDictionary()
 
 
 def style_variant(network: Network, pooling: str = "own") -> Network:
-    """Return the variant of a network for style transfer; it is cached for each network.
+    """Return the variant of a network for style transfer; the variant is cached.
 
     Args:
-        network: not changed; its weights are shared.
+        network: the original network; it is not changed, and its weights are shared.
         pooling: one of ``core.recipes.style.POOLINGS``.
     """
     variants = _variants.setdefault(network, {})
@@ -41,7 +43,8 @@ def with_replicate_padding(network: Network) -> Network:
     """Return a network whose deep convolutions use replicate padding instead of zero padding.
 
     Args:
-        network: not changed; returned itself if it has no such convolution.
+        network: the original network; it is not changed. A network without deep convolutions with
+            zero padding is returned unchanged.
     """
     strides = {it.node: min(it.stride) for it in network.layers if it.stride is not None}
     deep_paths = [
@@ -63,10 +66,10 @@ def with_replicate_padding(network: Network) -> Network:
 def with_pooling(network: Network, pooling: str) -> Network:
     """Return a network with average or maximum pooling, with the same weights.
 
-    Only modules that pool in windows are replaced; a mean over the whole image stays.
+    Only ``nn.MaxPool2d`` and ``nn.AvgPool2d`` are replaced; a mean over the whole image stays.
 
     Args:
-        network: not changed.
+        network: the original network; it is not changed.
         pooling: one of ``core.recipes.style.POOLINGS``; ``own`` changes nothing.
     """
     if pooling == "own":
@@ -81,7 +84,7 @@ def with_pooling(network: Network, pooling: str) -> Network:
 
 
 def _copy_modules(module: nn.Module) -> nn.Module:
-    """Copy the tree of modules; the copy shares all tensors."""
+    """Return a copy of a module and all its submodules that shares all tensors."""
     shared = {id(it): it for it in (*module.parameters(), *module.buffers())}
     copied: nn.Module = copy.deepcopy(module, shared)
     return copied

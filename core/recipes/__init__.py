@@ -1,4 +1,4 @@
-"""Recipes: frozen settings that determine a picture, as JSON and with a key. Without torch."""
+"""Recipes: immutable settings that determine a picture. They are importable without torch."""
 
 from core.exports import lazy
 

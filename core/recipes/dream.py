@@ -7,8 +7,7 @@ from typing import ClassVar
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
 
-# Longer side of a dream in pixels. Below, nothing of an image is left; above, no screen is so
-# large.
+# Longer side of a dream in pixels. Smaller images are not recognisable, and no screen is larger.
 DREAM_SIZES = (32, 8192)
 OCTAVES_RANGE = (1, 12)
 SCALE_RANGE = (1.05, 4.0)
@@ -25,30 +24,34 @@ LAYERS_AT_MOST = 16
 
 @dataclass(frozen=True)
 class DreamRecipe(Recipe):
-    """An image that is changed so that the network's response to it grows (DeepDream).
+    """An image that is changed so that a network responds more strongly to it (DeepDream).
 
     Attributes:
         layers: names of the layers whose response is maximised.
         shares: relative weight of each layer; empty for equal weights.
-        units: channels whose response is maximised, with one layer only; empty for all.
-        towards: a number for each unit; together they are a direction in channel space that is
-            maximised; empty for the units as a set.
+        units: channels whose response is maximised; empty for all channels. Only one layer may be
+            named with them.
+        towards: a number for each unit. The numbers are the components of a direction in channel
+            space, which is maximised. If empty, the mean squared activation of the units is
+            maximised (in a layer without rows and columns, the sum of their activations).
         image: fingerprint of the image.
         guide: fingerprint of an image whose features are transferred; may be empty.
         mask: fingerprint of an image that is bright where the dream may change the image; empty for
             everywhere.
         size: longer side of the dream in pixels.
-        octaves: number of sizes that are optimised one after the other; the last is the full size.
-        octave_scale: factor between one size and the next.
+        octaves: number of sizes at which the image is optimised, from small to full size.
+        octave_scale: factor from one of these sizes to the next.
         steps: number of steps of ascent at each size.
         strength: size of the change to the image; the default is 1.
         keep_colours: whether only luma changes.
-        tile: side in pixels of the tiles of larger images; it bounds memory.
+        tile: side in pixels of the tiles into which larger images are split, which limits memory.
         frames: number of frames of a film; 1 for a single dream.
-        zoom: factor by which each frame enlarges the centre of the one before.
+        zoom: factor by which each frame enlarges the centre of the previous frame.
         turn: degrees, counter-clockwise, by which each frame is rotated.
-        clip: fingerprints of the images that follow ``image``, if the film is made from a clip.
-        first: number of the first frame. Each part of a film is one frame, with its number here.
+        clip: for a film made from a video clip, fingerprints of the clip's frames after the first,
+            which is ``image``; else empty.
+        first: number of the first frame that this recipe renders. ``parts`` splits a film into
+            recipes with one frame each, and ``first`` is the number of that frame.
     """
 
     kind: ClassVar[str] = "dream"
@@ -138,13 +141,13 @@ class DreamRecipe(Recipe):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of the image, the guide and the mask, if any, and of the clip."""
+        """Fingerprints of the image, of the guide and the mask, if any, and of the clip."""
         frames = self.clip[: self.first + self.frames - 1]
         return tuple(it for it in (self.image, self.guide, self.mask, *frames) if it)
 
     @property
     def inputs_with_previous(self) -> tuple[str, ...]:
-        """The inputs that are needed in addition to the finished previous frame."""
+        """The inputs that are still needed if the previous frame is already rendered."""
         frames = (self.image, *self.clip)[max(self.first - 1, 0) : self.first + self.frames]
         return tuple(dict.fromkeys(it for it in (self.image, self.guide, self.mask, *frames) if it))
 
@@ -161,10 +164,10 @@ class DreamRecipe(Recipe):
 
     @property
     def layer(self) -> str:
-        """The names of all layers in one text, for searching."""
+        """The names of all layers in one text, which users can search: ``conv1 + conv2``."""
         return " + ".join(self.layers)
 
     @property
     def pictures(self) -> tuple[int, ...]:
-        """The numbers of its frames."""
+        """The numbers of the frames that this recipe renders."""
         return tuple(range(self.first, self.first + self.frames))

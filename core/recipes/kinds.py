@@ -14,10 +14,10 @@ KINDS: dict[str, type[Recipe]] = {
 
 
 def read(text: str) -> Recipe:
-    """Read a recipe of any kind that ``to_json`` wrote.
+    """Read a recipe of any kind from JSON that ``Recipe.to_json`` wrote.
 
     Raises:
-        UnknownName: there is no such kind.
+        UnknownName: the ``kind`` in the JSON is none of ``KINDS``.
         ExplorerError: as in ``Recipe.from_json``.
     """
     kind = parse_object(text).get("kind")

@@ -7,24 +7,27 @@ from typing import ClassVar
 from core.errors import ExplorerError, unknown
 from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
 
-# Below, pooling leaves nothing of an image; above, a batch exhausts common memory.
+# In a smaller picture, pooling leaves no positions. A batch of larger pictures needs more memory
+# than common machines have.
 SIZE_RANGE = (16, 1024)
 STEPS_RANGE = (1, 10_000)
 # Enough for a clear picture; more steps only sharpen it.
 STEPS = 64
 UNITS_AT_MOST = 4096
-# On a CPU, larger batches take the same time per unit, and previews come less often.
+# On a CPU, larger batches would take the same time per unit, and previews would come less often.
 BATCH = 16
 # Larger pictures are optimised in smaller batches, so that memory does not grow with their size.
 BATCH_PIXELS = BATCH * 128 * 128
 
 # Objectives by their names in recipes; ``core.neurons.render_neurons`` describes their formulas.
-# The first make pictures of each unit, the second of all units together, the third need no units.
+# Unit objectives make pictures of each unit, joint objectives of all units together, and layer
+# objectives need no units.
 UNIT_OBJECTIVES = ("channel", "neuron")
 JOINT_OBJECTIVES = ("joint", "direction", "interpolation")
 LAYER_OBJECTIVES = ("energy", "caricature", "inversion")
 OBJECTIVES = (*UNIT_OBJECTIVES, *JOINT_OBJECTIVES, *LAYER_OBJECTIVES)
-# Objectives that compare with an image; other objectives can use one as the start.
+# Objectives that compare activations with those of an image. With other objectives, the ascent can
+# start from an image.
 IMAGE_OBJECTIVES = ("caricature", "inversion")
 CANVASES = ("fourier", "pixels", "maco")
 
@@ -36,18 +39,21 @@ class NeuronRecipe(Recipe):
     Attributes:
         layer: name of the layer.
         units: channels of the layer.
-        size: height and width of the pictures in pixels; the longer side if ``image`` has another
-            shape.
+        size: height and width of the pictures in pixels; the longer side if ``image`` is not
+            square.
         steps: number of optimiser steps, at most.
         objective: the objective that is maximised, one of ``OBJECTIVES``.
-        negative: whether the objective is minimised instead.
-        count: number of pictures of each subject, which a diversity term makes differ; for an
-            interpolation, the number of pictures from the first unit to the second.
+        negative: whether the objective is minimised, and not maximised.
+        count: number of pictures of each unit, or of all units or the layer together; a diversity
+            term makes these pictures different. For an interpolation, the number of pictures from
+            the first unit to the second.
         canvas: the parametrization of the image, one of ``CANVASES``.
-        spectrum: fingerprint of the ``core.optim.natural_spectrum`` that the canvas ``maco`` keeps;
-            empty for the spectrum of the photographs that are part of scikit-image.
-        image: fingerprint of the image that the ascent starts from, or that ``IMAGE_OBJECTIVES``
-            compare with; may be empty otherwise.
+        spectrum: fingerprint of the amplitude spectrum (``core.optim.natural_spectrum``) that the
+            canvas ``maco`` keeps fixed; empty for the spectrum of the photographs that are part of
+            scikit-image.
+        image: fingerprint of an image. ``IMAGE_OBJECTIVES`` need it, and compare activations with
+            those of this image. With other objectives, the ascent starts from this image, or from a
+            random start if ``image`` is empty.
         total_variation, l2, blur: weights of ``core.optim.regularisers``, each relative to the
             value of the objective.
     """
@@ -123,7 +129,7 @@ class NeuronRecipe(Recipe):
 
     @property
     def starts_from_image(self) -> bool:
-        """Whether the ascent starts from the image, instead of comparing with it."""
+        """Whether the ascent starts from ``image``, and does not compare activations with it."""
         return bool(self.image) and self.objective not in IMAGE_OBJECTIVES
 
     @property
@@ -133,7 +139,11 @@ class NeuronRecipe(Recipe):
 
     @property
     def pictures(self) -> tuple[int, ...]:
-        """The numbers of its pictures: ``unit * count`` and up for each unit, or 0 and up."""
+        """The numbers of the pictures that this recipe renders.
+
+        With ``UNIT_OBJECTIVES``, a unit's pictures have the numbers from ``unit * count`` on: units
+        3 and 7 with a count of 2 have 6, 7, 14 and 15. With other objectives, numbers start at 0.
+        """
         if self.objective not in UNIT_OBJECTIVES:
             return tuple(range(self.count))
         return tuple(
@@ -141,7 +151,7 @@ class NeuronRecipe(Recipe):
         )
 
     def unit_of(self, number: int) -> int | None:
-        """Return the unit that a picture shows; None if it shows several units or a layer."""
+        """Return the unit that a picture shows; None for several units together or a layer."""
         if self.objective in UNIT_OBJECTIVES:
             return number // self.count
         return None

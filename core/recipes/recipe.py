@@ -1,10 +1,10 @@
-"""Base class of recipes: frozen settings that determine a picture, with a key.
+"""Base class of recipes: immutable settings that determine a picture.
 
-A recipe can be written as JSON and read back. Its key, a hash of that JSON, is the name of its
-result in the store. A large recipe is split into smaller ones, its parts, each with a result of its
-own. So a finished part of a large piece of work can be reused by every recipe that contains it. The
-kinds of recipes are in ``core.recipes.neuron``, ``core.recipes.dream``, ``core.recipes.style`` and
-``core.recipes.style_grid``.
+A recipe can be written as JSON and read back. Its key is a hash of this JSON; the rendered pictures
+are stored under the key. A recipe with many pictures is split into smaller recipes, its parts, and
+the pictures of each part are stored under the part's key. So every other recipe that has the same
+part can reuse its pictures. The kinds of recipes are in ``core.recipes.neuron``,
+``core.recipes.dream``, ``core.recipes.style`` and ``core.recipes.style_grid``.
 """
 
 import dataclasses
@@ -30,15 +30,16 @@ class Recipe:
 
     Attributes:
         network: name of the network.
-        weights: the network's fingerprint.
+        weights: fingerprint of the network's weights (``Network.fingerprint``).
         seed: seed of all random generators.
     """
 
     kind: ClassVar[str]
-    # To be raised when the same settings give another picture.
+    # Increase this number when a change to the code makes the same settings give a different
+    # picture.
     version: ClassVar[int] = 2
-    # Whether each part starts from the result of the previous one, so that they are rendered in
-    # order.
+    # Whether each part starts from the picture of the previous part, so that the parts must be
+    # rendered in order.
     in_order: ClassVar[bool] = False
 
     network: str
@@ -54,27 +55,27 @@ class Recipe:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints, by ``core.images.image_io.fingerprint``, of the images that it uses."""
+        """Fingerprints (``image_io.fingerprint``) of the images that this recipe uses."""
         return ()
 
     @property
     def pictures(self) -> tuple[int, ...]:
-        """The numbers of the pictures that it makes."""
+        """The numbers of the pictures that this recipe renders."""
         return (0,)
 
     @classmethod
     def picture_number(cls, part_index: int, number: int) -> int:
-        """Return the number in this recipe of a picture of one of its parts.
+        """Return the number that a picture of one part has in the whole recipe.
 
         Args:
             part_index: index of the part.
-            number: number of the picture in the part's recipe.
+            number: number of the picture in the part.
         """
         return number
 
     @property
     def previous(self) -> "Recipe | None":
-        """The recipe whose result this one starts from; None if it starts from its inputs alone."""
+        """The recipe whose picture this recipe starts from; None if it starts from inputs only."""
         return None
 
     @property
@@ -83,7 +84,7 @@ class Recipe:
         return self.inputs
 
     def parts(self) -> tuple["Recipe", ...]:
-        """Return the smaller recipes that are rendered instead of it; itself if it is small."""
+        """Return the smaller recipes that this recipe is split into, or only this recipe."""
         return (self,)
 
     def to_json(self) -> str:
@@ -96,8 +97,8 @@ class Recipe:
         """Read a recipe that ``to_json`` wrote.
 
         Raises:
-            ExplorerError: it is no recipe of this kind and version, or a field is unknown, missing,
-                of the wrong type or out of range.
+            ExplorerError: the text is no recipe of this kind and version, or a field is unknown,
+                missing, of the wrong type or out of range.
         """
         content = parse_object(text)
         if content.pop("kind", None) != cls.kind:
@@ -123,7 +124,7 @@ class Recipe:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Read JSON; raise ExplorerError unless it is an object."""
+    """Parse JSON; raise ExplorerError unless the text is a JSON object (``{...}``)."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -156,5 +157,5 @@ def require_fingerprint(name: str, value: str) -> None:
 
 
 def _as_tuple(value: Any) -> Any:
-    """Return a JSON list as a tuple, as recipes have it; any other value unchanged."""
+    """Return a list from JSON as a tuple, because recipes contain tuples; else the value."""
     return tuple(value) if isinstance(value, list) else value

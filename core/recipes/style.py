@@ -11,7 +11,8 @@ STYLE_SIZES = (32, 4096)
 STYLE_STEPS = (1, 5000)
 LAYERS_AT_MOST = 24
 STYLES_AT_MOST = 8
-# Weight of content relative to style; beyond this range one of them has no effect.
+# Weight of the content loss relative to the style loss. At 0, content has no effect; with larger
+# weights than these, style has none.
 BALANCE_RANGE = (0.0, 1000.0)
 SHARE_RANGE = (0.0, 1000.0)
 STYLE_SCALES = (0.1, 4.0)
@@ -28,35 +29,41 @@ POOLINGS = ("own", "average", "max")
 
 @dataclass(frozen=True)
 class StyleRecipe(Recipe):
-    """An image with the content of one image and the style of others.
+    """A picture with the content of one image and the style of one or several style images.
 
-    Without style images it is a reconstruction of content, without a content image a texture.
+    Without style images, the picture is a reconstruction of the content image. Without a content
+    image, the picture is a texture.
 
     Attributes:
         content: fingerprint of the content image; empty for a texture.
         styles: fingerprints of the style images; empty for a reconstruction.
         style_shares: relative weight of each style image; empty for equal weights.
-        masks: fingerprint of an image for each style image that is bright where its style is
-            applied, or empty for everywhere; no masks at all for everywhere.
+        masks: for each style image, the fingerprint of an image that is bright where this style is
+            applied, or an empty text to apply it everywhere. Without any entries, all styles are
+            applied everywhere.
         content_layers, style_layers: names of the layers of the content loss and the style loss.
         content_weights, style_weights: relative weight of each of these layers; empty for equal
             weights.
         balance: weight of the content loss relative to the style loss.
         loss: the style loss, one of ``LOSSES``.
         size: longer side of the picture in pixels; both sides of a texture.
-        smallest: longer side of the first, smallest size in pixels.
-        scale: factor between one size and the next, at most or nearly.
+        smallest: longer side in pixels at the first, smallest size; the picture is optimised at
+            several sizes up to ``size``.
+        scale: factor from one of these sizes to the next; the real factor is smaller, or a little
+            larger, so that the last size is ``size``.
         steps: number of optimiser steps at each size.
         method: the optimiser, one of ``METHODS``.
-        rate: step size, relative to the default of 1.
+        rate: step size of the optimiser, as a multiple of the default step size.
         variation: weight of the penalty on differences between neighbouring pixels.
-        init: what it starts from, one of ``INITS``.
-        start: fingerprint of the image that it starts from, with ``init`` ``picture`` only.
-        style_scale: size of the style images relative to the picture's.
-        colours: the source of the colours: the painting (``style``), or the content, with only luma
-            painted (``light``) or with the painting recoloured first (``matched``).
-        pooling: pooling of the network: its ``own``, ``average`` or ``max``.
-        tile: side in pixels of the tiles of larger pictures; it bounds memory.
+        init: what the optimisation starts from, one of ``INITS``.
+        start: fingerprint of the image that the optimisation starts from if ``init`` is
+            ``picture``; else empty.
+        style_scale: size of the style images relative to the size of the picture.
+        colours: where the picture's colours come from. ``style``: the style images. ``light``: the
+            content image, because only luma is transferred. ``matched``: the content image, because
+            the style images are given the colours of the content image before the transfer.
+        pooling: pooling in the network: ``own`` (unchanged), ``average`` or ``max``.
+        tile: side in pixels of the tiles into which larger pictures are split, which limits memory.
     """
 
     kind: ClassVar[str] = "style"
@@ -153,13 +160,13 @@ class StyleRecipe(Recipe):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fingerprints of all images that it uses, each once."""
+        """Fingerprints of all images that this recipe uses, each once."""
         fingerprints = (self.content, *self.styles, *self.masks, self.start)
         return tuple(dict.fromkeys(it for it in fingerprints if it))
 
     @property
     def layer(self) -> str:
-        """The names of all layers in one text, for searching."""
+        """The names of all layers in one text, which users can search: ``conv1 + conv2``."""
         return " + ".join(dict.fromkeys((*self.style_layers, *self.content_layers)))
 
     @property
@@ -171,7 +178,10 @@ class StyleRecipe(Recipe):
 
 
 def _require_as_many(what: str, values: tuple[Any, ...], items: tuple[str, ...], kind: str) -> None:
-    """Raise ExplorerError unless a list has no values, or one in range for each item."""
+    """Raise ExplorerError unless a list is empty or has one valid value for each item.
+
+    Weights and shares must be in ``SHARE_RANGE`` and not all 0. Masks are only counted here.
+    """
     if values and len(values) != len(items):
         raise ExplorerError(
             f"there are {len(items)} {kind} and {len(values)} {what}; give one for each, or none"

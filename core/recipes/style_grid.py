@@ -1,8 +1,8 @@
 """The recipe of style at several depths: many style transfers of one photograph and one painting.
 
-It consists of style recipes that differ only in their layers. Each of them has a result of its own.
-So the pictures appear one by one, finished ones are reused after a stop, and the same style recipe
-elsewhere reuses them too.
+Its parts are style recipes with different layers, and each part's picture is stored separately. So
+the pictures appear one by one, finished pictures are not rendered again after an interruption, and
+a style recipe with the same settings has the same stored picture.
 """
 
 from dataclasses import dataclass, replace
@@ -15,9 +15,10 @@ from core.recipes.style import StyleRecipe
 # Range of the number of layers; more pictures do not fit side by side.
 DEPTHS = (1, 8)
 
-# The parts of the grid: the matrix of style layer by content layer; style by ever more layers, or
-# by one layer alone; style without content, from noise, by ever more layers; content without style,
-# from noise, by one layer. The last two are figure 1 of Gatys et al. 2016.
+# The sections of the grid. Matrix: each style layer with each content layer. Nested: style from the
+# first layer, the first two layers and so on. Single: style from one layer at a time. Texture: as
+# nested, but without content and starting from noise. Content: content from one layer at a time,
+# without style and starting from noise. The last two are figure 1 of Gatys et al. 2016.
 MATRIX, NESTED, SINGLE, TEXTURE, CONTENT = SHOWS = (
     "matrix",
     "nested",
@@ -32,8 +33,8 @@ class StyleCell:
     """One picture of the grid.
 
     Attributes:
-        show: the part of the grid, one of ``SHOWS``.
-        row, column: its position in that part.
+        show: the section of the grid, one of ``SHOWS``.
+        row, column: position of the picture in this section.
         recipe: the recipe of the picture.
     """
 
@@ -45,20 +46,21 @@ class StyleCell:
 
 @dataclass(frozen=True)
 class StyleDepthsRecipe(Recipe):
-    """One photograph in the style of one painting, at one depth after the other.
+    """One photograph in the style of one painting, with layers of different depths.
 
     Attributes:
         content: fingerprint of the photograph.
         style: fingerprint of the painting.
-        style_depths, content_depths: names of the layers of the matrix, its rows and columns, from
-            shallow to deep; each is used alone.
-        stages: names of the layers of all other parts, from shallow to deep.
-        content_layer: name of the content layer where only the style layers change.
-        shows: the parts of the grid, some of ``SHOWS``.
+        style_depths, content_depths: names of the style layers (rows) and the content layers
+            (columns) of the matrix, from shallow to deep. Each picture uses one style layer and one
+            content layer.
+        stages: names of the layers of all other sections, from shallow to deep.
+        content_layer: name of the content layer in the sections nested and single.
+        shows: the sections that are rendered, some of ``SHOWS``.
         size, smallest, scale, steps, balance, variation, loss, pooling: settings of every picture,
             as in a ``StyleRecipe``.
-        content_variations: ``variation`` of the pictures of content without style, one for each
-            stage; empty to use ``variation``.
+        content_variations: values of ``variation`` in the section content, one for each stage;
+            empty to use ``variation`` for all.
     """
 
     kind: ClassVar[str] = "style-depths"
@@ -117,19 +119,19 @@ class StyleDepthsRecipe(Recipe):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of all layers of the parts that are shown, each once."""
+        """Names of all layers of the sections in ``shows``, each once."""
         matrix = (*self.style_depths, *self.content_depths) if MATRIX in self.shows else ()
         others = (*self.stages, self.content_layer) if set(self.shows) - {MATRIX} else ()
         return tuple(dict.fromkeys((*matrix, *others)))
 
     @property
     def layer(self) -> str:
-        """The names of all layers in one text, for searching."""
+        """The names of all layers in one text, which users can search: ``conv1 + conv2``."""
         return " + ".join(self.layers)
 
     @property
     def pictures(self) -> tuple[int, ...]:
-        """The numbers of its pictures, in the order of ``parts``."""
+        """The numbers of the pictures, in the order of ``parts``."""
         return tuple(range(len(self.parts())))
 
     @classmethod
@@ -142,7 +144,7 @@ class StyleDepthsRecipe(Recipe):
         return tuple(dict.fromkeys(cell.recipe for cell in self.cells()))
 
     def cells(self) -> tuple[StyleCell, ...]:
-        """Return the cells of all parts; a recipe can be in several cells."""
+        """Return the cells of all sections; the same recipe can be in several cells."""
         return tuple(
             StyleCell(show, row, column, recipe)
             for show in dict.fromkeys(self.shows)
@@ -151,7 +153,7 @@ class StyleDepthsRecipe(Recipe):
         )
 
     def _rows(self, show: str) -> list[list[StyleRecipe]]:
-        """Return the recipes of a part of the grid, row by row."""
+        """Return the recipes of a section of the grid, row by row."""
         nested = [self.stages[: i + 1] for i in range(len(self.stages))]
         single = [(stage,) for stage in self.stages]
         if show == MATRIX:

@@ -1,8 +1,9 @@
-"""The strided first convolution as a convolution with stride 1, whose gradient is faster (CPU).
+"""Replacement of the strided first convolution by one with stride 1, for a faster gradient (CPU).
 
-On a CPU, the gradient of a strided convolution with respect to its image is slow: libraries are
-optimised for training, which does not need it. If the pixels of each stride are folded into
-channels, the same sums become a convolution with stride 1, for which the gradient is fast.
+On a CPU, the gradient of a strided convolution with respect to its input image is slow: libraries
+are optimised for training, which does not need this gradient. If each square of ``s * s`` pixels
+(``s`` is the stride) is folded into the channels of one position, a convolution with stride 1
+computes the same sums, and its gradient is fast.
 """
 
 import copy
@@ -15,11 +16,11 @@ COLOURS = 3
 
 
 class FoldedConvolution(nn.Module):
-    """A convolution with stride ``s`` as one with stride 1 over ``s * s`` times as many channels.
+    """A convolution with stride ``s``, computed with stride 1 and ``s * s`` times as many channels.
 
-    The kernel, ``[K, C, k, k]``, is padded with zeros to a multiple of the stride and folded as the
-    image is: ``[K, s * s * C, ceil(k / s), ceil(k / s)]``. The values agree up to rounding, because
-    the order of summation differs.
+    The kernel, ``[K, C, k, k]``, is padded with zeros to a multiple of the stride and folded in the
+    same way as the image: ``[K, s * s * C, ceil(k / s), ceil(k / s)]``. The results agree with
+    those of the original convolution up to rounding, because the order of summation differs.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -33,7 +34,7 @@ class FoldedConvolution(nn.Module):
         self.convolution = _plain_convolution(folded, convolution.bias)
 
     def with_convolution(self, convolution: nn.Module) -> "FoldedConvolution":
-        """Return a copy with another form of its inner convolution."""
+        """Return a copy that runs ``convolution``, such as a fused one, on the folded image."""
         copied = copy.copy(self)
         copied._modules = {"convolution": convolution}
         return copied
@@ -46,7 +47,8 @@ class FoldedConvolution(nn.Module):
             image.shape[2:], self.kernel_size, self.padding, strict=True
         ):
             positions = (side + 2 * padding - kernel) // stride + 1
-            # The padded kernel of the last position ends here; pixels beyond it are not needed.
+            # The kernel, padded with zeros, ends here at the last position. Pixels beyond it are
+            # not needed.
             reach = stride * (positions - 1) + stride * -(-kernel // stride)
             paddings.append((padding, reach - side - padding))
         (top, bottom), (left, right) = paddings
@@ -56,10 +58,11 @@ class FoldedConvolution(nn.Module):
 
 
 def _fold(image: Tensor, stride: int) -> Tensor:
-    """Fold the pixels of each stride into channels: ``[N, C, H, W]`` to ``[N, s * s * C, H', W']``.
+    """Fold each square of ``s * s`` pixels into channels, where ``s`` is the stride.
 
-    In channels-last memory, where the channels of neighbouring pixels in a row are contiguous, this
-    takes half the time of ``pixel_unshuffle``, which orders the channels differently.
+    ``[N, C, H, W]`` becomes ``[N, s * s * C, H / s, W / s]``. In channels-last memory, where the
+    channels of neighbouring pixels in a row are contiguous, this takes half the time of
+    ``pixel_unshuffle``, which orders the channels differently.
     """
     count, channels, height, width = image.shape
     rows, cols = height // stride, width // stride
@@ -78,7 +81,7 @@ def _plain_convolution(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
 
 
 def can_fold(part: object) -> bool:
-    """Whether a module is a convolution of an image that is faster when folded."""
+    """Whether a module is a strided convolution of an RGB image that can be folded."""
     return (
         isinstance(part, nn.Conv2d)
         and part.in_channels == COLOURS
@@ -91,7 +94,7 @@ def can_fold(part: object) -> bool:
 
 
 def fold_strided_conv(network: fx.GraphModule) -> fx.GraphModule:
-    """Replace every strided convolution of the image in a graph, in place; return the graph."""
+    """Replace each module of a graph that can be folded, in place; return the graph."""
     for path, part in list(network.named_modules()):
         if can_fold(part):
             parent, _, name = path.rpartition(".")

@@ -2,8 +2,9 @@
 
 On a CPU, a separate ReLU reads and writes again what the convolution has just written. The fused
 module clamps values at 0 before it writes them. Kernels are converted to the CPU's memory layout
-once for each image size, not twice per step. The gradient is a convolution too, where possible.
-``python -m benchmarks.neurons`` and ``benchmarks.retrieval`` measure the gain.
+once for each input size, not twice per step. The gradient with respect to the input is computed by
+a convolution too, where possible. ``python -m benchmarks.neurons`` and ``benchmarks.retrieval``
+measure the gain.
 """
 
 import math
@@ -20,8 +21,8 @@ from core.networks.tracing import operation_of, relu_ceiling
 class FusedConvolution(nn.Module):
     """A convolution, with or without the ReLU that follows it.
 
-    Values and gradients agree with those of the separate modules up to rounding, because the order
-    of summation differs.
+    Values and gradients agree with those of a separate convolution and ReLU up to rounding, because
+    the order of summation differs.
     """
 
     def __init__(self, convolution: nn.Conv2d, relu: bool) -> None:
@@ -42,11 +43,16 @@ class FusedConvolution(nn.Module):
         return result
 
     def compute(self, image: Tensor) -> Tensor:
-        """Convolve without recording a gradient."""
+        """Compute the result of ``forward`` without recording operations for autograd."""
         return self.forward_kernel.convolve(image, self.plain.bias, self.relu)
 
     def input_gradient(self, gradient: Tensor, image: Tensor) -> Tensor:
-        """Return the gradient with respect to the image from that with respect to the output."""
+        """Return the gradient with respect to the convolution's input.
+
+        Args:
+            gradient: the gradient with respect to the convolution's output, before the ReLU.
+            image: the convolution's input, ``[N, C, H, W]``.
+        """
         if self.backward_kernel is not None:
             return self.backward_kernel.convolve(gradient)
         conv = self.plain
@@ -60,9 +66,9 @@ class FusedConvolution(nn.Module):
 class _ReorderedKernel:
     """A kernel in the memory layout of oneDNN, torch's convolution library for CPUs.
 
-    The best layout depends on the image size. In the layout for another size most kernels are as
-    fast, but some are seven times slower. So the kernel is reordered whenever the image size
-    changes.
+    The best layout depends on the size of the convolution's input. With the layout for a different
+    input size, most convolutions are as fast, but some are seven times slower. So the kernel is
+    reordered whenever the input size changes.
     """
 
     def __init__(
@@ -94,20 +100,23 @@ class _ReorderedKernel:
 
 
 def _can_transpose(convolution: nn.Conv2d) -> bool:
-    """Whether the gradient with respect to the image is itself a stride-1 convolution."""
+    """Whether a convolution with stride 1 can compute the gradient with respect to the input."""
     return (
         convolution.stride == convolution.dilation == (1, 1)
         and convolution.groups == 1
-        # Otherwise some output positions depend on padding only, and have no gradient to the image.
+        # Otherwise some output positions depend on padding only, and contribute nothing to the
+        # gradient.
         and all(padding >= 0 for padding in _transposed_padding(convolution))
     )
 
 
 def _transposed(convolution: nn.Conv2d) -> _ReorderedKernel:
-    """Return the kernel that convolves the output gradient to the image gradient.
+    """Return the kernel for the gradient with respect to the input.
 
-    It is the original kernel flipped in both directions, with input and output channels swapped. It
-    is applied with padding, because a pixel near the border is in the kernels of fewer positions.
+    Convolving the gradient with respect to the output with this kernel gives that gradient. It is
+    the original kernel flipped in both directions, with input and output channels swapped. It is
+    applied with padding, because an input pixel near the border contributes to fewer output
+    positions.
     """
     weight = convolution.weight.detach()  # [K, C, h, w]
     flipped = weight.flip(2, 3).transpose(0, 1).contiguous()
@@ -115,14 +124,14 @@ def _transposed(convolution: nn.Conv2d) -> _ReorderedKernel:
 
 
 def _transposed_padding(convolution: nn.Conv2d) -> list[int]:
-    """Return the padding of the flipped kernel, (rows, columns)."""
-    # `can_fuse` excludes convolutions whose padding is a text.
+    """Return the padding for the kernel of ``_transposed``, (rows, columns)."""
+    # `can_fuse` excludes convolutions whose padding is a text, such as ``"same"``.
     padding = cast("tuple[int, int]", convolution.padding)
     return [side - 1 - pad for side, pad in zip(convolution.kernel_size, padding, strict=True)]
 
 
 class _FusedFunction(torch.autograd.Function):
-    """The forward pass of ``FusedConvolution``, and its gradient with respect to the image."""
+    """The forward pass of ``FusedConvolution``, and its gradient with respect to the input."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, module: FusedConvolution) -> Tensor:
@@ -141,7 +150,7 @@ class _FusedFunction(torch.autograd.Function):
 
 
 def can_fuse(part: object) -> bool:
-    """Whether a module is a convolution that can be fused."""
+    """Whether a module is a convolution that ``FusedConvolution`` can replace."""
     return (
         isinstance(part, nn.Conv2d)
         and part.weight.device.type == "cpu"
@@ -153,9 +162,10 @@ def can_fuse(part: object) -> bool:
 
 
 def fuse_conv_relu(network: fx.GraphModule) -> fx.GraphModule:
-    """Replace every convolution in a graph, in place; the modules themselves stay unchanged.
+    """Replace the convolutions of a graph by ``FusedConvolution`` where ``can_fuse`` allows it.
 
-    A ReLU is fused with the convolution if nothing else reads the convolution.
+    The graph is changed in place and returned; the original modules stay unchanged. The ReLU after
+    a convolution becomes part of the fused module if no other node reads the convolution's result.
     """
     for count, node in enumerate(list(network.graph.nodes)):
         part = operation_of(network, node)

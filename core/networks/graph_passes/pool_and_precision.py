@@ -1,6 +1,6 @@
 """Maximum pooling before ReLUs, and bfloat16 weights: faster gradients with equal results.
 
-Values and gradients agree to the last bit.
+Activations and gradients have exactly the same bits as before.
 """
 
 import copy
@@ -17,9 +17,10 @@ from core.networks.tracing import operation_of, relu_ceiling
 def pool_before_relu(network: fx.GraphModule) -> fx.GraphModule:
     """Move maximum pooling before the ReLUs that it follows, in a graph, in place.
 
-    The maximum of values clamped at 0 is the maximum, clamped at 0. The gradient agrees too: all of
-    it goes to the first largest value of a window, or none if that is not above 0. The ReLU then
-    has a fourth of the positions. A ReLU whose result has other readers too is not moved.
+    The values stay the same: ``max(relu(x))`` equals ``relu(max(x))``. The gradient stays the same
+    too: it goes to the first of the largest values in a window, or nowhere if that value is not
+    positive. After pooling with stride 2, the ReLU has a quarter of the positions. A ReLU that
+    other nodes also read is not moved.
     """
     for pool in list(network.graph.nodes):
         if not _is_max_pool(operation_of(network, pool)):
@@ -40,8 +41,8 @@ def pool_before_relu(network: fx.GraphModule) -> fx.GraphModule:
 def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
     """Convert the weights of convolutions and linear layers to bfloat16, as autocast needs them.
 
-    Autocast would convert them at every step. The graph is changed in place, but not its modules,
-    which may be shared with other graphs.
+    Otherwise autocast would convert the weights at every step. The graph is changed in place. Its
+    modules are replaced by converted copies, because other graphs may share the original modules.
     """
     for path, part in list(network.named_modules()):
         casts = isinstance(part, nn.Conv2d | nn.Linear)
@@ -52,7 +53,10 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
 
 
 def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:
-    """Return the ReLUs that a pool reads, also via a concatenation, if nothing else reads them."""
+    """Return the ReLUs whose results a pooling node reads, directly or through a concatenation.
+
+    The list is empty if another node reads one of them too, or if one is a ReLU6.
+    """
     (source,) = pool.all_input_nodes
     relus = source.all_input_nodes if source.target is torch.cat else [source]
     alone = all(len(node.users) == 1 for node in (source, *relus))
@@ -61,7 +65,7 @@ def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:
 
 
 def _is_max_pool(operation: Any) -> bool:
-    # Pooling functions that also return indices have other names.
+    # The functions below return no indices; torch has separate functions that do.
     if isinstance(operation, nn.MaxPool2d):
         return not operation.return_indices
     return operation in (F.max_pool2d, torch.max_pool2d)

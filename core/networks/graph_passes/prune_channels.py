@@ -1,7 +1,8 @@
 """Removal of unused channels from the last layers of a network.
 
-A batch of units uses one channel of a layer for each image. The computation of all other channels,
-above all in the last convolution, is removed; the results of the remaining channels stay the same.
+When a batch of images visualises several units of a layer, each image uses one channel. The
+computation of all other channels, above all in the last convolution, is removed; the results of the
+remaining channels stay the same.
 """
 
 import copy
@@ -31,19 +32,20 @@ CHANNELWISE = (
 
 
 class CannotPrune(Exception):
-    """The origin of a channel is unknown, or the complete tensor is used elsewhere too."""
+    """The inputs of a channel cannot be determined, or another node reads all channels."""
 
 
 def prune_channels(network: fx.GraphModule, used: Mapping[str, Sequence[int]]) -> frozenset[str]:
-    """Compute only some channels of a network's results, where possible.
+    """Change a network so that it computes only some channels of its results, where possible.
 
     Args:
-        network: returns a dict by layer name, as ``tracing.truncate`` builds it. Its graph is
-            changed, but none of its modules.
+        network: a module that returns a dict by layer name, as ``tracing.truncate`` builds it. The
+            graph of this module is changed, but none of the submodules.
         used: by layer name, the channels that are used, in the order in which they are returned.
 
     Returns:
-        The layers that now have these channels only; all other layers are unchanged.
+        The names of the layers whose result now has only the channels in ``used``. The results of
+        all other layers are complete.
     """
     (output,) = (node for node in network.graph.nodes if node.op == "output")
     result: dict[str, fx.Node] = dict(output.args[0])
@@ -74,10 +76,15 @@ class _Pruning:
         self._parts = 0
 
     def apply(self, node: fx.Node, reader: fx.Node, channels: list[int]) -> fx.Node:
-        """Prune the result of a node for its only reader; return the new node.
+        """Return a new node that computes only some channels of a node's result.
+
+        Args:
+            node: the node whose result is pruned.
+            reader: the only node that reads this result.
+            channels: the channels to keep.
 
         Raises:
-            CannotPrune: the graph is then unchanged.
+            CannotPrune: the channels cannot be separated; the graph is then unchanged.
         """
         try:
             return self._follow(node, reader, channels)
@@ -105,7 +112,7 @@ class _Pruning:
         raise CannotPrune
 
     def _concatenation(self, node: fx.Node, channels: list[int]) -> fx.Node:
-        """Prune each concatenated tensor to its used channels; leave out those without any."""
+        """Prune each concatenated tensor to its used channels; leave out tensors without any."""
         sources = node.all_input_nodes
         if node.args[1:] != (1,) and node.kwargs.get("dim") != 1:
             raise CannotPrune
@@ -113,7 +120,7 @@ class _Pruning:
         for source in sources:
             end += self._width(source)
             ends.append((end - self._width(source), end))
-        # Channels keep the order of the concatenation, so only this order is possible.
+        # A concatenation of pruned tensors keeps the order of channels, so they must be sorted.
         if channels != sorted(channels) or channels[-1] >= end:
             raise CannotPrune
         parts = []
@@ -146,7 +153,7 @@ class _Pruning:
         return path
 
     def _copy_node(self, node: fx.Node, args: Any, target: str = "") -> fx.Node:
-        """Add a copy of a node before it, with other arguments or another module."""
+        """Insert a copy of a node before the original, with new arguments or a new module path."""
         with self._network.graph.inserting_before(node):
             new_node: fx.Node = self._network.graph.create_node(
                 node.op, target or node.target, tuple(args), dict(node.kwargs)
@@ -167,7 +174,7 @@ def _is_channelwise(network: fx.GraphModule, node: fx.Node, operation: Any) -> b
 def _select_channels(
     part: nn.Conv2d | nn.Linear | nn.BatchNorm2d, channels: list[int]
 ) -> nn.Module:
-    """Return a module, in evaluation mode, that computes some of its channels."""
+    """Return a copy of a module, in evaluation mode, with some of the output channels only."""
     if isinstance(part, nn.Conv2d) and part.groups != 1:
         raise CannotPrune
     selected = copy.copy(part)

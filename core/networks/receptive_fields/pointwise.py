@@ -2,7 +2,7 @@
 
 from torch import nn
 
-# Activation functions that mix several values.
+# Classes in torch's module of activation functions that are not elementwise.
 MIXING_ACTIVATIONS = ("MultiheadAttention", "Softmax", "Softmax2d", "Softmin", "LogSoftmax", "GLU")
 ACTIVATIONS = frozenset(
     {"relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "selu", "gelu", "silu", "mish"}

@@ -17,7 +17,8 @@ from core.networks.receptive_fields.rules import (
 from core.networks.receptive_fields.spans import elementwise_axes, image_axes, unknown_axes
 from core.networks.tracing import Trace
 
-# Functions of these packages are identified by their name.
+# Functions of these packages are identified by their name. A function of any other package may have
+# the same name and compute something else.
 KNOWN_PACKAGES = ("torch", "torchvision", "_operator", "operator")
 # The description of a node's result: a value, several values, or None if it does not depend on
 # pixels.
@@ -27,10 +28,10 @@ Values = Value | list["Values"] | None
 def propagate(traced: Trace, image: Tensor) -> dict[fx.Node, Values]:
     """Return the description of every node's value in a network for an image ``[1, 3, H, W]``."""
     try:
-        # Shapes are enough, so nothing is computed.
+        # Shapes are enough, so meta tensors, which have no values, are used.
         return _describe(traced.on_meta(), image.to("meta"))
     except Exception:
-        # An operation in the network's own code needs values, so compute them.
+        # The code of the network needs the values of a tensor, so run it on a real image.
         return _describe(traced, image)
 
 
@@ -77,7 +78,7 @@ class _Describer(fx.Interpreter):
 
 
 def _known_name(node: fx.Node) -> str:
-    """Return the name of a function or method; empty for a function of the network's author."""
+    """Return the name of a function or method; empty if it is not from ``KNOWN_PACKAGES``."""
     if node.op == "call_method":
         return str(node.target)
     package = str(getattr(node.target, "__module__", "")).partition(".")[0]
@@ -85,7 +86,7 @@ def _known_name(node: fx.Node) -> str:
 
 
 def _flatten(values: Values) -> list[Value]:
-    """Return the values in nested lists of values."""
+    """Return all values of a nested list as a flat list."""
     if isinstance(values, list):
         return [each for part in values for each in _flatten(part)]
     return [] if values is None else [values]

@@ -26,7 +26,7 @@ class Value:
 
     @property
     def has_channels(self) -> bool:
-        """Whether it can be a layer's activation: a batch axis and one channel axis."""
+        """Whether the tensor can be a layer's activation: a batch axis and one channel axis."""
         is_batch = self.axes[:1] == (AxisKind.BATCH,)
         return is_batch and self.axes.count(AxisKind.CHANNEL) == 1
 
@@ -38,9 +38,9 @@ class Call:
     Attributes:
         name: name of the function, method or module class.
         module: the module, if the operation is one.
-        args, kwargs: its arguments, with tensors as tensors.
-        inputs: the arguments that depend on the image.
-        result: its result.
+        args, kwargs: the arguments of the call; they contain tensors and no graph nodes.
+        inputs: descriptions of the arguments that depend on the image.
+        result: the object that the operation returned.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Call:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of a result that is one tensor."""
+        """The shape of the result, which must be one tensor."""
         return tuple(self.result.shape)
 
     def option(self, name: str, position: int, default: Any = None) -> Any:
-        """Return a setting: an attribute of the module, or an argument of the function."""
+        """Return a setting such as ``stride``: a module's attribute or a function's argument."""
         if self.module is not None:
             return getattr(self.module, name, default)
         if name in self.kwargs:
@@ -69,7 +69,10 @@ class Call:
         return self.args[position] if len(self.args) > position else default
 
     def dims(self, name: str, position: int) -> tuple[int, ...]:
-        """Return the axes that a setting names: a number, a sequence, or the other arguments."""
+        """Return the axes that a setting lists, as indices from 0.
+
+        The setting is a number, a sequence, or separate arguments as in ``x.permute(0, 2, 3, 1)``.
+        """
         dims = self.option(name, position)
         if isinstance(dims, int) and self.module is None and len(self.args) > position:
             dims = [each for each in self.args[position:] if not isinstance(each, bool)]
@@ -77,7 +80,7 @@ class Call:
         return tuple(dim % len(self.axes) for dim in dims)
 
     def unknown_axes(self) -> Axes:
-        """Return the axes of the result of an unknown operation."""
+        """Return the axes of the result as if the operation were unknown."""
         return unknown_axes([value.axes for value in self.inputs], self.shape)
 
 
@@ -97,7 +100,10 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _slide(call: Call, windows: Sequence[tuple[int, int, int, int]]) -> Axes:
-    """Return the axes for windows (kernel, stride, padding, dilation) over the last two axes."""
+    """Return the axes after an operation with sliding windows along the last two axes.
+
+    Each window is (kernel, stride, padding, dilation), for rows and for columns.
+    """
     result: list[Axis] = []
     for axis, length, window in zip(call.axes[2:], call.shape[2:], windows, strict=True):
         result.append(axis.slide(length, *window) if isinstance(axis, Span) else AxisKind.POSITION)
@@ -139,7 +145,7 @@ def _adaptive_pooling(call: Call) -> Axes:
 
 
 def _padding(call: Call) -> Axes:
-    """Return the axes after constant padding, given as (before, after) from the last axis on."""
+    """Return the axes after constant padding; ``pad`` begins with the last axis."""
     if call.option("mode", 2, "constant") != "constant":
         return call.unknown_axes()
     before = list(call.option("pad", 1) if call.module is None else call.option("padding", 1))[::2]
@@ -170,7 +176,7 @@ def _linear(call: Call) -> Axes:
 
 def _batch_normalisation(call: Call) -> Axes:
     if call.option("running_mean", 1) is None or call.option("training", 5, False):
-        # It uses the statistics of the image itself, so all positions are mixed.
+        # Normalisation with the statistics of the present image mixes all positions.
         return call.unknown_axes()
     return call.axes
 
@@ -221,7 +227,7 @@ def _insertion(call: Call) -> Axes:
 
 
 def _new_axis(axes: Sequence[Axis]) -> Axis:
-    """Return the kind of a new axis of length 1: channels if there are none (as in ``x[:, 0]``)."""
+    """Return the kind of a new axis of length 1: channels if no other axis has channels."""
     return AxisKind.POSITION if AxisKind.CHANNEL in axes else AxisKind.CHANNEL
 
 
@@ -248,7 +254,7 @@ def _selection(call: Call) -> Axes:
 
 
 def split_axes(call: Call) -> list[tuple[Axes, Tensor]]:
-    """Return the axes of each part of a tensor that is split along one axis, with the part."""
+    """Return the axes of each tensor that a split results in, with the tensor."""
     dim = call.option("dim", 2, 0) % len(call.axes)
     result, start = [], 0
     for part in call.result:
@@ -269,7 +275,7 @@ def _concatenation(call: Call) -> Axes:
         return call.unknown_axes()
     dim = call.option("dim", 1, 0) % len(call.shape)
     along = call.axes[dim]
-    # Along all other axes, a position depends on what it depends on in any input.
+    # Along all other axes, a position of the result depends on the same position of every input.
     inputs = [(*v.axes[:dim], AxisKind.CHANNEL, *v.axes[dim + 1 :]) for v in call.inputs]
     axes = list(elementwise_axes(inputs, call.shape))
     axes[dim] = along.full(call.shape[dim]) if isinstance(along, Span) else along
@@ -277,7 +283,10 @@ def _concatenation(call: Call) -> Axes:
 
 
 def _reshaping(call: Call) -> Axes:
-    """Return the axes of a reshape, by matching runs of old and new axes with equal products."""
+    """Return the axes of a reshape, by matching runs of axes with equal numbers of elements.
+
+    Example: from ``[N, C, H, W]`` to ``[N, C, H * W]``, the run (H, W) becomes one axis.
+    """
     old, new = call.inputs[0].shape, call.shape
     if 0 in old:
         return call.unknown_axes()
@@ -295,12 +304,12 @@ def _reshaping(call: Call) -> Axes:
         j_end = len(new) if i_end == len(old) else j_end
         result += _regrouped(call.axes[i:i_end], old[i:i_end], new[j:j_end])
         i, j = i_end, j_end
-    # The image has a batch size of 1.
+    # The image has a batch size of 1, so a first axis of length 1 is the batch axis.
     return (AxisKind.BATCH, *result[1:]) if new and new[0] == 1 else tuple(result)
 
 
 def _regrouped(axes: Axes, old: Sequence[int], new: Sequence[int]) -> list[Axis]:
-    """Return the new axes of one run."""
+    """Return the axes that replace one run of old axes."""
     lengths = zip(axes, old, strict=True)
     long = [axis for axis, length in lengths if length > 1] or list(axes)
     mixed = AxisKind.CHANNEL if AxisKind.CHANNEL in long else AxisKind.POSITION
@@ -332,7 +341,7 @@ RULES: Mapping[str, Rule] = {
     "expand": _expansion,
     "_patch_merging_pad": _patch_merging,
 }
-# Operations with several tensors as the result.
+# Operations that return several tensors.
 SPLITTING = ("chunk", "split", "tensor_split")
-# Operations on several inputs.
+# Operations that join several tensors.
 CONCATENATING: Mapping[str, Rule] = dict.fromkeys(("cat", "concat", "concatenate"), _concatenation)

@@ -1,10 +1,10 @@
-"""Receptive fields by interval arithmetic: which input pixels can change which positions.
+"""Receptive fields by interval arithmetic: which pixels can change which positions of a tensor.
 
 Every value in a network's graph is described axis by axis (``Axes``): the batch axis, the channel
 axis, and for an axis along the image's rows or columns the pixels that each position depends on
 (``Span``). The rules in ``rules`` derive the description of an operation's result from those of its
-inputs. If an operation is unknown, its result depends on the whole image: a receptive field may be
-too large, but never too small.
+inputs. If an operation is unknown, its result is assumed to depend on the whole image. So a
+computed receptive field may be too large, but never too small.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,19 +26,21 @@ class AxisKind(Enum):
 
 @dataclass(frozen=True)
 class Span:
-    """The pixels along one axis of the image that the positions along an axis depend on.
+    """The image pixels that the positions along one axis of a tensor depend on.
+
+    Example: after a convolution with kernel size 3 and no padding, row i depends on image rows i to
+    i + 2, so ``starts`` is (0, 1, ...) and ``stops`` is (3, 4, ...).
 
     All intervals are half open: from the first pixel to the one after the last.
 
     Attributes:
         side: the axis of the image, ``ROWS`` or ``COLS``.
-        extent: pixels of the image along it.
-        stride: pixels between neighbouring positions, None if unknown.
-        window: in an endless image, position i would depend on the pixels from
-            ``stride * i + window[0]`` to ``stride * i + window[1]``; None if it would depend on
-            all.
-        starts, stops: the pixels of this image that position i depends on; an empty interval is
-            (extent, 0).
+        extent: number of image pixels along ``side``.
+        stride: number of image pixels between neighbouring positions; None if unknown.
+        window: (first, end), if position i of an image without borders would depend on the pixels
+            from ``stride * i + first`` to ``stride * i + end``; None if it would depend on all.
+        starts, stops: position i depends on the image pixels from ``starts[i]`` to ``stops[i]``; an
+            empty interval is (extent, 0).
     """
 
     side: int
@@ -50,7 +52,7 @@ class Span:
 
     @classmethod
     def of_image(cls, side: int, extent: int) -> "Span":
-        """Return the span of the image itself: each pixel depends on itself."""
+        """Return the span of an image axis: position i is pixel i."""
         return cls(side, extent, 1, (0, 1), tuple(range(extent)), tuple(range(1, extent + 1)))
 
     def __len__(self) -> int:
@@ -58,11 +60,11 @@ class Span:
 
     @property
     def reach(self) -> int | None:
-        """Number of pixels of an endless image that a position depends on; None for all."""
+        """Number of pixels that a position depends on in an image without borders; None for all."""
         return None if self.window is None else self.window[1] - self.window[0]
 
     def full(self, length: int, stride: int | None = None) -> "Span":
-        """Return the span of positions that each depend on the whole image."""
+        """Return the span of ``length`` positions that each depend on the whole image."""
         starts, stops = (0,) * length, (self.extent,) * length
         return Span(self.side, self.extent, stride, None, starts, stops)
 
@@ -72,7 +74,8 @@ class Span:
         """Return the span of a convolution's or pooling's result with ``length`` positions.
 
         Formulas: Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
-        Networks", Distill 2019, evaluated for each position so that borders are exact.
+        Networks", Distill 2019, evaluated for each position, so that the intervals of positions
+        near the border are exact too.
         """
         reach = dilation * (kernel - 1) + 1
         taps = []
@@ -91,8 +94,9 @@ class Span:
     def adapt(self, length: int) -> "Span":
         """Return the span of adaptive pooling to ``length`` positions.
 
-        The window has a fixed size if the length divides the present one. Pooling to one position
-        depends on everything, whatever the image size.
+        If ``length`` divides the present number of positions, all pooling windows have the same
+        size. The result of pooling to one position depends on all positions, whatever the image
+        size.
         """
         old = len(self)
         if length > 1 and old % length == 0:
@@ -117,7 +121,13 @@ class Span:
         )
 
     def join(self, other: "Span", length: int) -> "Span":
-        """Return the span of positions that depend on both spans; length 1 is broadcast."""
+        """Return the span of an elementwise operation on two tensors.
+
+        Args:
+            other: the span of the second tensor; ``self`` is that of the first.
+            length: number of positions of the result; a tensor with one position is broadcast to
+                this length.
+        """
         if self == other and len(self) == length:
             return self
         stride, window = self.stride, None
@@ -144,7 +154,7 @@ class Span:
     def _gather(
         self, taps: Iterable[slice], stride: int | None, window: tuple[int, int] | None
     ) -> "Span":
-        """Return the span of positions that each depend on a slice of these positions."""
+        """Return a span with one position for each slice of positions in ``taps``."""
         taps = list(taps)
         starts = tuple(min(self.starts[each], default=self.extent) for each in taps)
         stops = tuple(max(self.stops[each], default=0) for each in taps)
@@ -162,16 +172,16 @@ def image_axes(height: int, width: int) -> Axes:
 
 
 def mixed_axis(axis: Axis, length: int) -> Axis:
-    """Return an axis after an operation that may mix all its positions."""
+    """Return an axis after an operation that may mix all positions along the axis."""
     if not isinstance(axis, Span):
         return axis
     return axis.full(length, axis.stride if len(axis) == length else None)
 
 
 def unknown_axes(inputs: Iterable[Axes], shape: Sequence[int]) -> Axes:
-    """Return the axes of the result of an unknown operation, from its inputs and shape.
+    """Return the axes of the result of an unknown operation.
 
-    They are the axes of the first input with the same number of axes, else the default order
+    They are the axes of the first input that has as many axes as the result, else the default order
     ``[N, C]``, ``[N, T, C]`` or ``[N, C, H, W]``.
     """
     for axes in inputs:
@@ -195,7 +205,11 @@ def elementwise_axes(inputs: Sequence[Axes], shape: Sequence[int]) -> Axes:
 
 
 def _elementwise_axis(axes: Sequence[Axis | None], length: int) -> Axis:
-    """Return one axis of the result; an input without that axis depends on the whole image."""
+    """Return one axis of the result, given this axis of every input.
+
+    If this axis of an input is missing or along another side of the image, each position of the
+    result depends on the whole image.
+    """
     spans = [axis for axis in axes if isinstance(axis, Span)]
     if not spans:
         return next(axis for axis in axes if axis is not None)
