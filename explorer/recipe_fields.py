@@ -1,8 +1,7 @@
 """A table of the fields of each kind of recipe: bounds, defaults, choices and texts for users.
 
-The command-line options, the controls and URLs of pages, and the captions of pictures are built
-from these tables. A field that is added to a table is thereby known to all pages for its kind of
-recipe.
+Command-line options, controls and URLs of pages, and captions are built from these tables. A field
+that is added to a table is thus known to all pages for its kind of recipe.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,8 +14,7 @@ from core.recipes.style import StyleRecipe
 
 NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
 STYLE, STYLE_DEPTHS = StyleRecipe.kind, style_grid.StyleDepthsRecipe.kind
-# Dreams of one image at several depths. Their recipes are of the kind ``DREAM``, but the page and
-# the command have other bounds and texts.
+# Dreams of one image at several depths: recipes of the kind DREAM, with other bounds and texts.
 DREAM_DEPTHS = "dream-depths"
 # The command line accepts this objective for the last layer; it means the objective ``channel``.
 LOGIT = "logit"
@@ -41,8 +39,7 @@ class RecipeField:
         label: returns the text that the slider shows for one of the ``choices``.
         caption: the field's name in the gallery; "" for ``name``.
         unit: unit of measurement that the gallery shows after the number, such as ``px``.
-        summary: format string for a value other than the default in the one-line description of a
-            recipe, such as ``strength {:g}``; "" if the description omits the field.
+        summary: format of a non-default value in the recipe's one-line description: ``seed {}``.
     """
 
     name: str
@@ -77,10 +74,7 @@ def balance_label(value: float) -> str:
 
 
 def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField]:
-    """Return fields by name, with the defaults that the class ``recipe`` has for them.
-
-    A field that has a title but no ``query`` gets its name as ``query``.
-    """
+    """Return fields by name, each with its default from the class and its URL parameter."""
     defaults = {it.name: it.default for it in fields(recipe)}
     return {
         it.name: replace(it, default=defaults[it.name], query=it.query or (it.title and it.name))
@@ -323,10 +317,9 @@ FIELDS: Mapping[str, Mapping[str, RecipeField]] = {
     STYLE: STYLE_FIELDS,
     STYLE_DEPTHS: STYLE_DEPTHS_FIELDS,
 }
-# The defaults of pages that differ from those of the recipe's class. The command for dreams at
-# several depths uses those of its page. The Style page renders smaller pictures in fewer steps than
-# the command, because a visitor waits for them. None means that the default depends on the layer;
-# links to the page then always contain the value.
+# Defaults of pages, and of the command dream-depths, that differ from those of the recipe's class.
+# The Style page renders smaller pictures in fewer steps, because a visitor waits for them. None
+# means that the default depends on the layer; links to the page then always contain the value.
 PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
     NEURONS: {"size": None, "steps": None, "seed": None},
     DREAM_DEPTHS: {"size": 384},
@@ -335,10 +328,7 @@ PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def page_default(kind: str, name: str) -> Any:
-    """Return the default of a field on the page for a kind of recipe.
-
-    The page uses this value if its URL does not contain the field.
-    """
+    """Return the value that the page for a kind of recipe uses for a field missing in its URL."""
     own = PAGE_DEFAULTS.get(kind, {})
     return own[name] if name in own else FIELDS[kind][name].default
 
@@ -349,24 +339,11 @@ def query_fields(kind: str) -> list[RecipeField]:
 
 
 def page_fields(kind: str, without: Iterable[str] = ()) -> list[RecipeField]:
-    """Return the fields that have a control on the page for a kind of recipe, in the page's order.
-
-    Args:
-        kind: kind of the recipe.
-        without: names of fields to leave out.
-    """
+    """Return the fields with controls on the page for a kind of recipe, except for ``without``."""
     return [it for it in FIELDS[kind].values() if it.title and it.name not in without]
 
 
 def recipe_settings(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Select the settings of a recipe from a larger set of values, such as a command's variables.
-
-    Args:
-        kind: kind of the recipe.
-        values: values by name.
-
-    Returns:
-        The values whose name is a field of this kind that is a number, a word or a flag.
-    """
+    """Return the entries of ``values`` whose names are plain fields of a kind of recipe."""
     known = FIELDS[kind]
     return {name: it for name, it in values.items() if name in known and known[name].plain}
