@@ -39,7 +39,7 @@ class RecipeField:
         label: returns the text that the slider shows for one of the ``choices``.
         caption: the field's name in the gallery; "" for ``name``.
         unit: unit of measurement that the gallery shows after the number, such as ``px``.
-        summary: format of a non-default value in the recipe's one-line description: ``seed {}``.
+        summary: format of a non-default value in the recipe's one-line description: ``strength {:g}``.
     """
 
     name: str
@@ -65,7 +65,7 @@ class RecipeField:
 
 
 def balance_label(value: float) -> str:
-    """Return a balance of content and style as text relative to the default: ``style 2×``."""
+    """Return a balance of content and style as text relative to the default: ``style 2x``."""
     if value == StyleRecipe.balance:
         return "balanced"
     if value < StyleRecipe.balance:

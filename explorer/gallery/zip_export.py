@@ -96,7 +96,7 @@ def picture_file_name(job: Job, picture: GalleryPicture) -> str:
 def portable_name(words: str) -> str:
     """Return a text as a file name for every operating system: small letters, digits, hyphens.
 
-    ``Relu 3b, neuron`` becomes ``relu-3b-neuron``. The name has at most ``NAME_AT_MOST`` characters.
+    ``Relu 3b, neuron`` becomes ``relu-3b-neuron``. It has at most ``NAME_AT_MOST`` characters.
     """
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:NAME_AT_MOST].strip("-") or "untitled"

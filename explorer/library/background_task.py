@@ -135,5 +135,5 @@ def run_task(work: Callable[[], None]) -> None:
         traceback.print_exc()
         code = 2
     sys.stdout.flush()
-    # A normal exit could wait for the thread above, which waits for the end of the parent process.
+    # A normal exit would wait for the thread above, which waits for the end of the parent process.
     os._exit(code)

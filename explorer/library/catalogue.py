@@ -141,8 +141,7 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
             The name of the network, such as ``resnet18:birds``.
 
         Raises:
-            ExplorerError: the title is invalid, a network has this name already, or there are too many
-                checkpoints.
+            ExplorerError: the title is invalid or taken, or there are too many checkpoints.
         BadCheckpoint: the file is too large, cannot be read, or does not fit the network.
     """
     from core import checkpoints

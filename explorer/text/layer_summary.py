@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def describe_field(layer: "Layer") -> str:
-    """Return the receptive field of a layer in words, such as ``sees 43 × 43 px``."""
+    """Return the receptive field of a layer in words, such as ``sees 43 x 43 px``."""
     if layer.receptive_field is None:
         return "sees the whole picture"
     return f"sees {times(layer.receptive_field)} px"
@@ -28,5 +28,5 @@ def describe_layer(layer: "Layer") -> str:
 
 
 def times(pair: tuple[int, int]) -> str:
-    """Return a height and a width as text, such as ``3 × 5``."""
+    """Return a height and a width as text, such as ``3 x 5``."""
     return f"{pair[0]} \N{MULTIPLICATION SIGN} {pair[1]}"

@@ -40,7 +40,7 @@ def _subject(recipe: NeuronRecipe) -> str:
 
 
 def _dreamt(recipe: DreamRecipe) -> list[str]:
-    """Return words for what a dream consists of, and for settings other than the defaults."""
+    """Return words for what a dream consists of, and for non-default settings."""
     words = ["dream" if recipe.frames == 1 else f"dream of {recipe.frames} frames"]
     if recipe.first:
         words = [f"frame {recipe.first} of a dream"]
@@ -55,7 +55,7 @@ def _dreamt(recipe: DreamRecipe) -> list[str]:
 
 
 def _styled(recipe: StyleRecipe) -> list[str]:
-    """Return words for the layers of style and content, and for settings other than the defaults."""
+    """Return words for the layers of style and content, and for non-default settings."""
     words = []
     if recipe.styles:
         noun = "style" if recipe.content else "texture"
@@ -73,13 +73,13 @@ def _run(layers: Sequence[str]) -> str:
 
 
 def _manner(recipe: NeuronRecipe) -> list[str]:
-    """Return words for the settings of a neuron recipe other than the defaults."""
+    """Return words for the non-default settings of a neuron recipe."""
     words = _changed(recipe, without="count" if recipe.objective == "interpolation" else "")
     return [*words, "from a picture"] if recipe.starts_from_image else words
 
 
 def _changed(recipe: Recipe, without: str = "") -> list[str]:
-    """Return words for fields whose values are not the defaults; the field ``without`` is omitted."""
+    """Return words for fields with non-default values; the field ``without`` is left out."""
     values = ((it, getattr(recipe, it.name)) for it in FIELDS[recipe.kind].values() if it.summary)
     return [
         field.summary.format(value)
