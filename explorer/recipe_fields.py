@@ -39,7 +39,7 @@ class RecipeField:
         label: returns the text that the slider shows for one of the ``choices``.
         caption: the field's name in the gallery; "" for ``name``.
         unit: unit of measurement that the gallery shows after the number, such as ``px``.
-        summary: format of a non-default value in the recipe's one-line description: ``strength {:g}``.
+        summary: format of a non-default value in the recipe's description: ``strength {:g}``.
     """
 
     name: str
