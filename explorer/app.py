@@ -7,7 +7,7 @@ import streamlit as st
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
-    # `streamlit run explorer/app.py` puts only this file's folder on the path.
+    # `streamlit run explorer/app.py` puts only this file's folder on Python's import path.
     sys.path.insert(0, str(ROOT))
 
 from core.errors import ExplorerError  # noqa: E402
@@ -21,12 +21,12 @@ pages = [
     st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.name)
     for it in page_list.PAGES
 ]
-# Streamlit gives the default page no path of its own; a URL with its name leads there too.
+# Streamlit shows the default page only at the root URL. This hidden page redirects /home there.
 named = st.Page(lambda: st.switch_page(home), title="Home", url_path="home", visibility="hidden")
 page = st.navigation([home, named, *pages], position="top")
 html_snippets.page_css("page")
 if page not in (home, named):
-    # The home page shows its pictures before PyTorch is imported.
+    # Other pages need PyTorch. The home page does not, so it is shown before the import.
     html_snippets.warm_up()
 try:
     png_drop.show_target()
@@ -34,6 +34,6 @@ try:
 except ExplorerError as error:
     st.error(str(error))
 finally:
-    # Only now, so that no starting worker takes processor time from the first page shown.
+    # Workers start after the first page is drawn, so that they do not slow it down.
     server_state.work()
     server_state.keep_imported()

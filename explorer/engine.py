@@ -1,4 +1,4 @@
-"""The choice of engine, which works on the jobs of a server: this machine or a Ray cluster."""
+"""The choice of the engine that renders jobs: this machine's worker processes or a Ray cluster."""
 
 import importlib.util
 import os
@@ -7,7 +7,8 @@ from typing import Protocol
 from core.errors import ExplorerError, unknown
 from explorer.store.results import Store
 
-# The command that starts a server sets these. Streamlit runs in the same process and reads them.
+# Environment variables that ``configure_engine`` sets and ``create_engine`` reads. Both run in the
+# process of the command; Streamlit runs there too.
 ENGINE_VARIABLE = "EXPLORER_ENGINE"
 ADDRESS_VARIABLE = "EXPLORER_RAY_ADDRESS"
 LOCAL, RAY = "local", "ray"
@@ -15,17 +16,17 @@ ENGINES = (LOCAL, RAY)
 
 
 class Engine(Protocol):
-    """Whatever works on the jobs in a store between ``start`` and ``stop``."""
+    """An engine: it renders the jobs in a store between ``start`` and ``stop``."""
 
     def start(self) -> None:
-        """Start to work in the background."""
+        """Start to render jobs in the background."""
 
     def stop(self) -> None:
-        """Stop. Jobs that were being worked on are marked as interrupted."""
+        """Stop rendering, and mark the jobs that were being rendered as interrupted."""
 
 
 def configure_engine(engine: str, address: str | None = None) -> None:
-    """Choose the engine of the server that this process is about to run.
+    """Choose the engine that ``create_engine`` will build in this process.
 
     Args:
         engine: ``"local"`` or ``"ray"``.
@@ -33,7 +34,7 @@ def configure_engine(engine: str, address: str | None = None) -> None:
             that this machine belongs to; None to start Ray on this machine alone.
 
     Raises:
-        ExplorerError: the engine is unknown or not installed, or the address does not fit it.
+        ExplorerError: as for ``check_engine``.
     """
     check_engine(engine, address)
     os.environ[ENGINE_VARIABLE] = engine
@@ -43,10 +44,12 @@ def configure_engine(engine: str, address: str | None = None) -> None:
 
 
 def create_engine(store: Store) -> Engine:
-    """Build the engine that was chosen for this server, which is not started yet.
+    """Build the engine that ``configure_engine`` chose, without starting it.
+
+    The default is the local engine.
 
     Raises:
-        ExplorerError: as for ``configure_engine``.
+        ExplorerError: as for ``check_engine``.
     """
     engine = os.environ.get(ENGINE_VARIABLE, LOCAL)
     address = os.environ.get(ADDRESS_VARIABLE)
@@ -63,8 +66,12 @@ def create_engine(store: Store) -> Engine:
 def check_engine(engine: str, address: str | None) -> None:
     """Check that an engine can be used with an address.
 
+    Args:
+        engine, address: as for ``configure_engine``.
+
     Raises:
-        ExplorerError: the engine is unknown or not installed, or the address does not fit it.
+        ExplorerError: the engine is unknown, Ray is not installed, there is an address for the
+            local engine, or the address is not of the form ``10.0.0.1:6379`` or ``auto``.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)

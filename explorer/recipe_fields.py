@@ -1,7 +1,7 @@
-"""The table of every recipe's fields: bounds, defaults, choices, and their texts for users.
+"""A table of the fields of each kind of recipe: bounds, defaults, choices and texts for users.
 
-Options of the command line, controls and URLs of pages, and captions are made from it. A setting
-that is entered here is thus known to all pages of its kind of recipe.
+Command-line options, controls and URLs of pages, and captions are built from these tables. A field
+that is added to a table is thus known to all pages for its kind of recipe.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,32 +14,32 @@ from core.recipes.style import StyleRecipe
 
 NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
 STYLE, STYLE_DEPTHS = StyleRecipe.kind, style_grid.StyleDepthsRecipe.kind
-# Dreams of one image at several depths. They are dream recipes, with words of their own.
+# Dreams of one image at several depths: recipes of the kind DREAM, with other bounds and texts.
 DREAM_DEPTHS = "dream-depths"
-# Another name, on the command line, for a channel of the last layer.
+# The command line accepts this objective for the last layer; it means the objective ``channel``.
 LOGIT = "logit"
 
 
 @dataclass(frozen=True)
 class RecipeField:
-    """One field of a recipe: which values it may have, and what users read of it.
+    """One field of a recipe: its possible values, and the texts that users read about it.
 
     Attributes:
-        name: of the field.
-        help: text of the command-line option.
-        default: value where a user names none: the recipe class's own.
-        bounds: the least and the greatest number, both included.
-        known: the words that it may be.
-        query: parameter of the page's URL; "" where URLs do not name the field.
-        flag: what the URL says for True.
-        title: label of the page's control; "" where there is none.
-        choices: numbers that a slider with few stops offers.
-        slider: least number, greatest number and step of a slider with many stops.
-        words: labels of those words that the page offers.
-        label: returns the text of a number on a slider with few stops.
-        caption: heading in the gallery; "" for the name.
-        unit: of the number, in the gallery.
-        summary: format of the words that name a value other than the default in one line.
+        name: name of the field.
+        help: help text of the command-line option.
+        default: default value, as in the class of the recipe.
+        bounds: smallest and largest allowed number; None if the field is not a number.
+        known: the allowed words; empty if the field is not one of a few words.
+        query: name of the parameter in the URL of the page; "" if URLs do not contain the field.
+        flag: value of the URL's parameter that means True: ``kept`` in ``?colours=kept``.
+        title: label of the control on the page; "" if the page has no control for the field.
+        choices: the numbers that a slider offers, if it offers only a few.
+        slider: smallest number, largest number and step of a slider that offers a range.
+        words: those words of ``known`` that the page offers, with their labels.
+        label: returns the text that the slider shows for one of the ``choices``.
+        caption: the field's name in the gallery; "" for ``name``.
+        unit: unit of measurement that the gallery shows after the number, such as ``px``.
+        summary: format of a non-default value in the recipe's description: ``strength {:g}``.
     """
 
     name: str
@@ -60,12 +60,12 @@ class RecipeField:
 
     @property
     def plain(self) -> bool:
-        """Whether it is a number, a word or a flag, rather than layers, units or images."""
+        """Whether the field is a number, a word or a flag, and not layers, units or images."""
         return bool(self.bounds or self.known or isinstance(self.default, bool))
 
 
 def balance_label(value: float) -> str:
-    """Return the text of a balance of content and style, relative to the default."""
+    """Return a balance of content and style as text relative to the default: ``style 2x``."""
     if value == StyleRecipe.balance:
         return "balanced"
     if value < StyleRecipe.balance:
@@ -74,7 +74,7 @@ def balance_label(value: float) -> str:
 
 
 def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField]:
-    """Complete the entries of a kind of recipe by the defaults of its class."""
+    """Return fields by name, each with its default from the class and its URL parameter."""
     defaults = {it.name: it.default for it in fields(recipe)}
     return {
         it.name: replace(it, default=defaults[it.name], query=it.query or (it.title and it.name))
@@ -87,7 +87,7 @@ UNITS = RecipeField("units", caption="Neurons")
 SIZE = RecipeField("size", unit="px")
 STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with what each has to say."
 
-# The order is that of the controls on pages.
+# In this and the following tables, the order is that of the controls on pages.
 NEURON_FIELDS = _table(
     neuron.NeuronRecipe,
     replace(UNITS, help="Such as 0-15,40; all by default."),
@@ -228,7 +228,7 @@ STYLE_FIELDS = _table(
         "How much content has to say beside style.",
         bounds=style.BALANCE_RANGE,
         title="Balance: from more style to more content",
-        # From hardly any content to nearly nothing else.
+        # From almost no content to almost nothing but content.
         choices=(0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0),
         label=balance_label,
     ),
@@ -317,9 +317,9 @@ FIELDS: Mapping[str, Mapping[str, RecipeField]] = {
     STYLE: STYLE_FIELDS,
     STYLE_DEPTHS: STYLE_DEPTHS_FIELDS,
 }
-# Defaults of pages (and of commands that are made like a page) other than the recipe's own. The
-# Style page paints smaller pictures in fewer steps than the command, as a visitor waits for them.
-# None where the default depends on the layer; links then always name the value.
+# Defaults of pages, and of the command dream-depths, that differ from those of the recipe's class.
+# The Style page renders smaller pictures in fewer steps, because a visitor waits for them. None
+# means that the default depends on the layer; links to the page then always contain the value.
 PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
     NEURONS: {"size": None, "steps": None, "seed": None},
     DREAM_DEPTHS: {"size": 384},
@@ -328,22 +328,22 @@ PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def page_default(kind: str, name: str) -> Any:
-    """Return the value of a field where a link to the page of a kind of recipe names none."""
+    """Return the value that the page for a kind of recipe uses for a field missing in its URL."""
     own = PAGE_DEFAULTS.get(kind, {})
     return own[name] if name in own else FIELDS[kind][name].default
 
 
 def query_fields(kind: str) -> list[RecipeField]:
-    """Return the fields of a kind of recipe that the URL of its page may name."""
+    """Return the fields of a kind of recipe that the URL of its page may contain."""
     return [it for it in FIELDS[kind].values() if it.query]
 
 
 def page_fields(kind: str, without: Iterable[str] = ()) -> list[RecipeField]:
-    """Return the fields of a kind of recipe that have a control on its page, in their order."""
+    """Return the fields with controls on the page for a kind of recipe, except for ``without``."""
     return [it for it in FIELDS[kind].values() if it.title and it.name not in without]
 
 
 def recipe_settings(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of some named values that are numbers, words or flags of a kind of recipe."""
+    """Return the entries of ``values`` whose names are plain fields of a kind of recipe."""
     known = FIELDS[kind]
     return {name: it for name, it in values.items() if name in known and known[name].plain}

@@ -11,10 +11,10 @@ THUMBNAIL_QUALITY = 88
 
 @functools.lru_cache(maxsize=4096)
 def thumbnail(image: bytes, pixels: int) -> str:
-    """Scale an encoded picture to about the size at which it is shown.
+    """Scale an encoded picture to about the size at which a page shows it.
 
     Args:
-        image: PNG or WebP.
+        image: the encoded picture, PNG or WebP.
         pixels: length of the thumbnail's shorter side. A smaller picture is enlarged by Lanczos
             resampling, which looks better than enlarging in the browser.
 
@@ -36,5 +36,5 @@ def encode_url(picture: Image.Image, quality: int) -> str:
 
 
 def data_url(image: bytes, kind: str = "webp") -> str:
-    """Return an encoded picture of some kind, such as ``webp`` or ``png``, as a ``data:`` URL."""
+    """Return an encoded picture as a ``data:`` URL; ``kind`` is its format, ``webp`` or ``png``."""
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

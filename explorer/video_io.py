@@ -15,9 +15,9 @@ from core.images.image_io import MAX_PIXELS, open_picture, upright_rgb
 
 # How long a GIF shows its last frame before it starts again.
 PAUSE_SECONDS = 1.0
-# The constant rate factor of H.264, from 0 (lossless) to 51; a loss at 18 is hardly visible.
+# The constant rate factor of H.264, from 0 (lossless) to 51; at 18, the loss is hardly visible.
 QUALITY = 18
-# Frames per second of an animation without a frame duration, as in browsers.
+# Frames per second of an animation whose file contains no frame duration, as in browsers.
 DEFAULT_RATE = 10.0
 
 
@@ -26,13 +26,14 @@ def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
 
     Args:
         path: a GIF, or any other video that ffmpeg can read.
-        at_most: number of frames to read, at most.
+        at_most: largest number of frames to read.
 
     Returns:
         An iterator over the frames, which are upright RGB images, and the frames per second.
 
     Raises:
-        BadPicture: the file is missing, damaged or not a video. The iterator raises it too.
+        BadPicture: the file is missing, damaged or not a video. The iterator raises the same error
+            if a frame is damaged or too large.
     """
     if not path.is_file():
         raise BadPicture(f"there is no file {path}")
@@ -72,7 +73,7 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     rate = re.search(rb"Video:.*?([\d.]+) fps", info.stderr)
     if rate is None:
         raise BadPicture(f"{path} cannot be opened as a film")
-    # A sequence of PPM images, each of which contains its size.
+    # ffmpeg writes a sequence of PPM images. The header of each contains its width and height.
     output = f"-frames:v {at_most} -f image2pipe -c:v ppm -loglevel error -"
     command = [ffmpeg, "-i", str(path), *output.split()]
 
@@ -88,7 +89,11 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
 
 
 def _read_ppm(stream: IO[bytes]) -> Image.Image | None:
-    """Read the next image of a sequence of binary PPMs; None at its end, or if it is truncated."""
+    """Read the next image of a sequence of binary PPM images.
+
+    Returns:
+        The image; None if the stream has ended, or ends within the image.
+    """
     if stream.readline() != b"P6\n":
         return None
     width, height = map(int, stream.readline().split())
@@ -109,7 +114,7 @@ def encode_video(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
         rate: frames per second.
 
     Raises:
-        ExplorerError: ``kind`` is another one, or an MP4 cannot be written.
+        ExplorerError: ``kind`` is neither ``.mp4`` nor ``.gif``, or an MP4 cannot be written.
     """
     if kind == ".gif":
         return _encode_gif(pictures, rate)
@@ -119,7 +124,7 @@ def encode_video(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
 
 
 def _encode_gif(pictures: Sequence[bytes], rate: int) -> bytes:
-    """Encode a GIF; each frame has its own palette of 256 colours."""
+    """Encode frames as a GIF, with a separate palette of 256 colours for each frame."""
     frames = [
         open_picture(it).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
         for it in pictures
@@ -139,7 +144,11 @@ def _encode_gif(pictures: Sequence[bytes], rate: int) -> bytes:
 
 
 def _encode_mp4(pictures: Sequence[bytes], rate: int) -> bytes:
-    """Encode an MP4. H.264 needs even sides, so odd sides lose their last row or column."""
+    """Encode frames as an MP4.
+
+    H.264 needs an even width and height. If the width is odd, the last column of pixels is cropped;
+    if the height is odd, the last row.
+    """
     import imageio_ffmpeg
 
     width, height = (length - length % 2 for length in open_picture(pictures[0]).size)

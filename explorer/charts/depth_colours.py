@@ -1,4 +1,4 @@
-"""The colours of depths in a network, from the image to the logits."""
+"""The colours that show the depth of a layer in a network, from the image to the logits."""
 
 # Colours from the image to the logits, legible on the light and the dark theme.
 DEPTH_COLOURS = ((111, 199, 183), (76, 140, 201), (118, 92, 190))

@@ -17,15 +17,15 @@ LEGEND_HEIGHT = 60
 LABEL_MARGIN = 24
 # Height of one row of a heat map, in pixels.
 ROW_HEIGHT = 30
-# Plotly's Magma. Its first colour is changed a little, because Streamlit replaces that colour.
+# Plotly's colour scale Magma with another first colour, because Streamlit replaces Magma's own.
 COLOUR_SCALE = ["#060418", *plotly.colors.sequential.Magma[1:]]
 # Smaller losses are not drawn, because a logarithmic axis has no 0.
 LEAST_LOSS = 1e-6
 # Space above the highest curve, in powers of ten.
 HEADROOM = 0.1
-# Number of labels along each side of a matrix, at most about this.
+# Approximate largest number of labels along each side of a matrix.
 TICKS_AT_MOST = 48
-# Outlines a cell of a matrix.
+# The colour of the outline of selected cells of a matrix.
 MARK_COLOUR = "#6fe3ff"
 # Greys that are legible on the light and the dark theme.
 GREY = "rgba(128, 128, 128, 0.75)"
@@ -37,7 +37,7 @@ TRANSPARENT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"
 def histogram(
     values: npt.NDArray[np.float32], marks: Mapping[str, float], colour: str, what: str
 ) -> go.Figure:
-    """Draw the histogram of a neuron's activations, with a logarithmic count axis.
+    """Draw the histogram of a neuron's activations, with a logarithmic axis of percentages.
 
     Args:
         values: a sample of activations.
@@ -134,9 +134,9 @@ def loss_curves(
 
 
 def _decades(values: Iterable[float]) -> tuple[float, float]:
-    """Return the range of a logarithmic axis; its lower end is a whole power of ten.
+    """Return the range of a logarithmic axis for positive values, as base-10 logarithms.
 
-    Therefore the axis seldom changes while the values fall.
+    The lower end is a whole number, so that the axis seldom changes while the values fall.
     """
     logs = [math.log10(it) for it in values] or [0.0]
     low = math.floor(min(logs))
@@ -156,8 +156,9 @@ def heatmap(
         values: the values of each row by its name, one for each column; None for an empty cell.
         columns: names of the columns.
         format_value: returns the text in the cell of a value.
-        colour: colour of the largest values, as ``#rrggbb``; values up to 0 have almost none.
-        top: the smallest value that has the full colour.
+        colour: colour of the largest values, as ``#rrggbb``; it is almost transparent for values
+            up to 0.
+        top: values from this one on have the full colour.
     """
     names = list(values)[::-1]  # Plotly draws the first row at the bottom.
     cells = [list(values[name]) for name in names]
@@ -197,8 +198,9 @@ def cosine_matrix(
     """Draw which neurons are active together, as a matrix of cosine similarities.
 
     Args:
-        cosines: ``[C, C]``, from 0 to 1.
-        order: the neurons from the top left corner on; neurons that it omits are not drawn.
+        cosines: ``[C, C]``, the cosine similarity of each pair of neurons, from 0 to 1.
+        order: numbers of the neurons, in the order of rows (from the top) and columns (from the
+            left). Neurons that are not in it are not drawn.
         names: names of all C neurons.
         side: side of the figure in pixels.
     """
@@ -241,8 +243,8 @@ def make_clickable(
     point covers each cell.
 
     Args:
-        figure: a figure of ``cosine_matrix``, which is changed; its axes lose their labels.
-        order: the order with which it was drawn.
+        figure: a figure that ``cosine_matrix`` returned. It is changed; its axes lose their labels.
+        order: the ``order`` with which ``cosine_matrix`` drew the figure.
         pair: two neurons. If both are drawn, their two cells are outlined.
         side: side of the figure in pixels.
     """
@@ -300,12 +302,12 @@ def bars(
     format_value: Callable[[float], str],
     height: int = HEIGHT,
 ) -> go.Figure:
-    """Draw values by layer as a bar chart, in the colours of the layers' depths.
+    """Draw values by layer as a bar chart; the bars have the colours of the layers' depths.
 
     Args:
         values: the values by series name, then by layer. The first series has the layers' colours,
             the others are grey.
-        colours: colours by layer; a bar whose name is not a layer has the middle colour.
+        colours: colours by layer; a bar whose name is not a layer has the middle one of them.
         format_value: returns the text above the bar of a value.
         height: height of the figure in pixels.
     """

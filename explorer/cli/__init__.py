@@ -1,8 +1,8 @@
 """The command line: results on standard output, progress on standard error.
 
-It exits with 0 when all went well, 1 with one sentence when something is refused, 2 when the
-command itself is misspelt, and 130 when it was interrupted. PyTorch takes seconds to import, so
-commands import what they need.
+The exit codes are 0 for success, 1 for an ``ExplorerError``, whose message is printed, 2 for an
+unknown command or option, and 130 for an interrupted command. The import of PyTorch takes seconds,
+so the function of each command imports only the modules that it needs.
 """
 
 import sys
@@ -32,7 +32,7 @@ __all__ = ["cli", "main"]
 
 
 def main() -> None:
-    """Run the command line, and turn what is refused into one sentence and exit code 1."""
+    """Run the command line; print the message of an ExplorerError, and exit with code 1."""
     try:
         cli()
     except ExplorerError as error:

@@ -65,7 +65,11 @@ def atlas(
 
 
 def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]":
-    """Return a recipe for each layer, whose parts are those that the Layers page requests."""
+    """Return a recipe for each of the named layers, by default for all that ``layers`` lists.
+
+    The parts of these recipes are equal to those of the recipes of the Layers page, so that the
+    page finds their results in the store.
+    """
     from core.neurons.render_neurons import plan
 
     chosen = [network.layer(name) for name in split_names(layers)] or network.shown
@@ -74,7 +78,10 @@ def _recipes(network: "Network", layers: str, seed: int) -> "list[NeuronRecipe]"
 
 @contextlib.contextmanager
 def _running_engine(store: "Store", engine: str) -> Iterator[None]:
-    """Run a cluster on the queue; without one, this process works by itself."""
+    """Run the engine ``ray`` within the ``with`` statement.
+
+    Nothing is started for the engine ``local``: the jobs are rendered in this process.
+    """
     from explorer.engine import LOCAL, create_engine
 
     if engine == LOCAL:
@@ -91,7 +98,14 @@ def _running_engine(store: "Store", engine: str) -> Iterator[None]:
 def _render(
     store: "Store", recipe: "NeuronRecipe", fresh: bool, engine: str, device: str
 ) -> dict[str, Any]:
-    """Render what the store lacks of a layer, and return facts of it as JSON values."""
+    """Render the missing pictures of a layer's units, and return facts about this as JSON values.
+
+    Args:
+        store: the store with the job queue and the results.
+        recipe: the recipe of the layer.
+        fresh: whether to render also the pictures that are in the store.
+        engine, device: as for the command.
+    """
     from explorer.cli.run_job import run_job, visitor_name, wait_for
     from explorer.engine import LOCAL
     from explorer.jobs.job_queue import Jobs

@@ -1,4 +1,4 @@
-"""Output of commands, and the names and files they read and write."""
+"""Functions that commands share: printing, parsing names, reading and writing files."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def split_names(text: str | None) -> tuple[str, ...]:
-    """Return the names in a text such as ``relu1b, relu3b``."""
+    """Return the names in a text: ``relu1b, relu3b`` becomes ``("relu1b", "relu3b")``."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
@@ -39,10 +39,10 @@ def print_json(content: Any) -> None:
 
 
 def check_writable(out: Path, endings: tuple[str, ...] = (".png",)) -> None:
-    """Check that a file can be written, before any work.
+    """Check the name and the folder of an output file before any work is done.
 
     Raises:
-        ExplorerError: its name has another ending, or its folder does not exist.
+        ExplorerError: the name has none of the ``endings``, or the folder does not exist.
     """
     if out.suffix.lower() not in endings:
         raise ExplorerError(f"{out} must end in {' or '.join(endings)}")
@@ -54,7 +54,7 @@ def write(out: Path, data: bytes) -> None:
     """Write a file.
 
     Raises:
-        ExplorerError: it cannot be written.
+        ExplorerError: the file cannot be written.
     """
     try:
         out.write_bytes(data)
@@ -66,7 +66,7 @@ def read(file: Path, at_most: int) -> bytes:
     """Read a file of at most ``at_most`` bytes.
 
     Raises:
-        ExplorerError: it is larger, or cannot be read.
+        ExplorerError: the file is larger, or cannot be read.
     """
     try:
         if file.stat().st_size > at_most:
@@ -77,10 +77,13 @@ def read(file: Path, at_most: int) -> bytes:
 
 
 def open_image(text: str) -> "Image":
-    """Open the image of a file, or one that ships with the project, by its name.
+    """Open an image file, or an image that ships with the project.
+
+    Args:
+        text: path of the file, or name of the shipped image, such as ``cat``.
 
     Raises:
-        ExplorerError: there is no such file and no such name.
+        ExplorerError: there is no file with this path and no shipped image with this name.
     """
     from core import paintings
     from core.datasets import samples

@@ -1,4 +1,4 @@
-"""The command that dreams one image at several depths, and reports what is recognised in each."""
+"""The command that dreams one image at several depths, and measures the network's response."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.networks.layers import Layer
     from core.networks.network import Network
 
-# Labels of a dream in the table and on the sheet.
+# Number of labels that the table and the sheet show for each dream.
 GROWN = 5
 
 
@@ -75,7 +75,10 @@ def dream_depths(
 
 
 def _layers(network: "Network", text: str) -> "list[Layer]":
-    """Return the layers that are named, each once, from shallow to deep; some by default."""
+    """Return the layers in a text such as ``relu2b,relu4b``, each once, from shallow to deep.
+
+    If the text is empty, return layers that are evenly spaced over the depth of the network.
+    """
     from core.experiments import concept_growth
 
     names = split_names(text)
@@ -106,7 +109,7 @@ def _grown(measures: "DreamMeasures") -> list[str]:
 
 
 def _facts(measures: "DreamMeasures") -> dict[str, Any]:
-    """Return what was measured at one depth as JSON values."""
+    """Return the measurements of one dream as JSON values."""
     return {
         "classes": [{"label": name, "probability": share} for name, share in measures.classes],
         "grown": [asdict(it) for it in measures.grown],

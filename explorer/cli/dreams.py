@@ -1,4 +1,4 @@
-"""The commands that dream: over one image, into an image, or over a film."""
+"""The commands for dreams: of one image, of a zoom into an image, and of a film."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,7 +137,7 @@ def dream_film(
     settings = recipe_settings(DREAM, locals())
     check_writable(out, FILMS)
     images, clip_rate = video_io.read_frames(clip, frames)
-    # Frames are stored no larger than they are dreamt, as a film has many.
+    # A film has many frames, so they are stored at the size of the dream.
     resized = [image_io.resize_longer_side(it, size) for it in images]
     if not resized:
         raise ExplorerError(f"there is no picture in {clip}")
@@ -151,20 +151,26 @@ def dream_film(
 
 
 def _store_images(session: NetworkSession, **names: str | None) -> dict[str, str]:
-    """Store the images that a dream starts from, and return their fingerprints."""
+    """Store the input images of a dream, and return their fingerprints by recipe field.
+
+    Args:
+        session: the session of the command.
+        names: for each field, such as ``guide``, a name as for ``NetworkSession.store_named``.
+    """
     return {field: session.store_named(DREAM, name) for field, name in names.items()}
 
 
 def _dream(
     session: NetworkSession, layer: str, units: str, fresh: bool, settings: dict[str, Any]
 ) -> "tuple[DreamRecipe, list[StoredPicture]]":
-    """Dream as a job, and return the recipe and its pictures in order.
+    """Render a dream as a job, and return the recipe and the frames of the dream in order.
 
     Args:
-        session: of the network that dreams.
-        layer, units: as ``parse_layers`` and ``_parse_direction`` read them.
-        fresh: dream also what the store has.
-        settings: all other fields of the recipe.
+        session: the session of the command.
+        layer: text with layers, as for ``parse_layers``.
+        units: text with units or a direction, as for ``_parse_direction``.
+        fresh: whether to render also the frames that are in the store.
+        settings: the other fields of the recipe.
     """
     from core.dreams import render_dreams
 
@@ -183,13 +189,15 @@ def _write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
 
 
 def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
-    """Return names of layers such as ``relu3b:1,relu5b:0.5``, with their shares.
+    """Return the layers and their shares in a text such as ``relu3b:1,relu5b:0.5``.
 
     Returns:
-        The names, and a share for each; no shares where the text has none.
+        The names of the layers, here ``["relu3b", "relu5b"]``, and the share of each, here
+        ``(1.0, 0.5)``. A layer without a share has 1. If the text contains no share, the shares
+        are ``()``.
 
     Raises:
-        ExplorerError: a share is no number.
+        ExplorerError: a share is not a number.
     """
     names, shares = [], []
     for piece in text.split(","):
@@ -207,13 +215,15 @@ def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
 def _parse_direction(
     network: "Network", names: list[str], text: str
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return units such as ``0-15,40``, or a direction such as ``3:1,40:-0.5``.
+    """Return the units in a text such as ``0-15,40``, or the direction in ``3:1,40:-0.5``.
+
+    A direction is a direction in channel space: a number for each of some units.
 
     Returns:
-        The units, and a number for each where it is a direction.
+        The units, and the number of each if the text is a direction; otherwise no numbers.
 
     Raises:
-        ExplorerError: it is misspelt, or a unit is not in the layer.
+        ExplorerError: the text cannot be read, or a unit is not in the layer.
     """
     from explorer.cli.neurons import parse_units
 
@@ -242,7 +252,7 @@ def _report(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Print what was dreamt, how much the activation rose, and where the result is."""
+    """Print how much the activation rose, the path of the result, and the duration."""
     facts = pictures[-1].facts
     if as_json:
         session.print_report(recipe, out, **facts)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.networks.network import Network
     from core.style.gram_matrix import ChannelCorrelations
 
-# Pairs in the table and in JSON.
+# Number of pairs of units in the table, and in the JSON output.
 SHOWN, LISTED = 10, 100
 
 
@@ -56,7 +56,7 @@ def gram(
 
 
 def _names(network: "Network", layer: "Layer") -> list[str]:
-    """Return a name of each unit: its number, and its label where it has one."""
+    """Return a name for each unit: its number, and its label if it has one, such as ``12 eye``."""
     from core.analysis import unit_labels
 
     return [

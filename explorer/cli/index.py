@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 IndexFile = Annotated[Path, typer.Argument(help="An index that `index` made.")]
 LayerNames = Annotated[str, typer.Option(help="Layers, such as relu2b,relu4b.")]
-# Skipped files that are named, at most; JSON names all.
+# At most this many skipped files are listed; the JSON output lists all of them.
 SKIPPED_SHOWN = 10
 
 
@@ -77,7 +77,7 @@ def index(
     if not out.parent.is_dir():
         raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
     source = sources.find_source(images)
-    # On Ray, this process only collects the results of others.
+    # With Ray, the network runs in other processes. This one only merges their results.
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
     by = ("max", "mean") if mean else ("max",)
     plan = build.plan_index(loaded, source, split_names(layers), k, by)
@@ -105,7 +105,16 @@ def index(
 def _run_steps(
     steps: "Iterator[Progress]", what: str, accumulator: "IndexAccumulator", out: Path
 ) -> None:
-    """Build an index, with a progress bar; an interrupted one is saved as far as it is."""
+    """Build an index step by step, with a progress bar.
+
+    On Ctrl-C, save the unfinished index, and exit.
+
+    Args:
+        steps: the generator that builds the index.
+        what: label of the progress bar.
+        accumulator: the index that is being built.
+        out: the index file.
+    """
     from explorer.cli.run_job import INTERRUPTED, progress_bar
 
     with progress_bar() as bar, _interrupt_between_steps() as stop:
@@ -123,7 +132,10 @@ def _run_steps(
 
 @contextmanager
 def _interrupt_between_steps() -> Iterator[threading.Event]:
-    """Set an event on Ctrl-C, so that a step can end first; a second Ctrl-C interrupts it."""
+    """Yield an event that Ctrl-C sets, so that the caller can finish the current step.
+
+    A second Ctrl-C raises KeyboardInterrupt as usual.
+    """
     requested = threading.Event()
     default = signal.getsignal(signal.SIGINT)
 
@@ -200,7 +212,7 @@ def top(
     opened = reader.open_index(index)
     hits = opened.least(layer, unit, by) if least else opened.top(layer, unit, by)
     if out is not None:
-        # Only evidence needs the network.
+        # The network is needed only for --show and --outline.
         needed = bool(show or outline)
         network = registry.load(opened.plan.network, weights) if needed else None
         grid = crop_grids.draw_crop_grid(
@@ -230,7 +242,7 @@ def top(
 
 
 def _labels(index: "Index", hits: "tuple[Hit, ...]") -> list[str]:
-    """Return the labels of pictures; "" for each where the collection is gone."""
+    """Return the label of the image of each hit; "" for all if the collection no longer exists."""
     try:
         return [index.label(hit.picture) for hit in hits]
     except ExplorerError:
@@ -282,7 +294,7 @@ def probe(
 
 
 def _response_text(response: Any) -> str:
-    """Return the unit and the value of a response in a few characters."""
+    """Return a unit's response as text: ``12 (3.4)``, or ``12 (99.8 %)`` with a percentile."""
     if response.percentile is None:
         return f"{response.unit} ({response.value:.3g})"
     return f"{response.unit} ({response.percentile:.1f} %)"

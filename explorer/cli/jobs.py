@@ -1,4 +1,4 @@
-"""Commands that list, cancel and resume jobs, and list finished ones."""
+"""Commands that list, cancel and resume jobs, and list the entries of the gallery."""
 
 from datetime import datetime, timezone
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from explorer.store.results import Store
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
 
-# Open jobs in the order of the queue, then failed and interrupted ones, the latest first.
+# Selects open jobs in the order of the queue, then failed and interrupted jobs, the latest first.
 UNFINISHED = """
 WHERE state IN ('open', 'failed', 'interrupted') AND deleted IS NULL
 ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, queued
@@ -101,13 +101,13 @@ def resume(job_id: JobId, device: options.DeviceName = "auto") -> None:
 
 
 def _facts(job: Job) -> dict[str, Any]:
-    """Return what is known of every job, as JSON values."""
+    """Return the facts that ``jobs`` and ``gallery`` both list about a job, as JSON values."""
     names = ("id", "key", "kind", "network", "layer", "title", "state")
     return {"what": entry_title(job), **{it: getattr(job, it) for it in names}}
 
 
 def _progress(job: Job) -> dict[str, Any]:
-    """Return how far a job is, and how many jobs are before it, as JSON values."""
+    """Return a job's progress, and the number of jobs before it in the queue, as JSON values."""
     return {
         "progress": job.fraction,
         "seconds_left": job.seconds_left,
@@ -117,7 +117,7 @@ def _progress(job: Job) -> dict[str, Any]:
 
 
 def _made(found: Gallery, job: Job) -> dict[str, Any]:
-    """Return when and how long a job was worked on, as JSON values."""
+    """Return a job's star, end, duration and number of finished pictures, as JSON values."""
     when = datetime.fromtimestamp(job.ended or job.queued, timezone.utc)
     return {
         "starred": job.starred,
@@ -128,7 +128,7 @@ def _made(found: Gallery, job: Job) -> dict[str, Any]:
 
 
 def _remark(job: Job) -> str:
-    """Return what a job waits for, how long it takes, or why it stopped."""
+    """Return the number of jobs before a job, its remaining time, or why it stopped, as text."""
     if job.state == "waiting" and job.before:
         return f"{job.before} before it"
     if job.open and job.seconds_left is not None:

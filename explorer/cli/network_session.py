@@ -1,4 +1,4 @@
-"""The network and the store that a command works with."""
+"""A loaded network and an open store, as commands need them to render recipes."""
 
 import json
 import time
@@ -21,9 +21,9 @@ class NetworkSession:
 
     Attributes:
         network: the loaded network.
-        store: holds results, and the images that recipes start from.
-        device: where to compute, as the command line names it.
-        seconds: how long the recipes took that were run so far.
+        store: the store of results and of the input images of recipes.
+        device: the device of the command line: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        seconds: total duration of all calls of ``run`` so far.
     """
 
     def __init__(self, name: str, weights: Path | None, device: str) -> None:
@@ -44,7 +44,11 @@ class NetworkSession:
         self._weights = weights
 
     def store_image(self, picture: "Image") -> str:
-        """Store an image that a recipe starts from, upright RGB, and return its fingerprint."""
+        """Store an input image of a recipe, and return its fingerprint.
+
+        Args:
+            picture: an upright RGB image.
+        """
         from core.images import image_io
 
         fingerprint = image_io.fingerprint(picture)
@@ -52,14 +56,16 @@ class NetworkSession:
         return fingerprint
 
     def store_named(self, kind: str, name: str | None) -> str:
-        """Store an image that a recipe starts from, and return its fingerprint.
+        """Open an input image of a recipe, store the image, and return its fingerprint.
 
         Args:
-            kind: of the recipe; an image larger than its greatest size is made smaller.
-            name: of a file or of an image that ships with the project.
+            kind: kind of the recipe. An image larger than the largest size for this kind is scaled
+                down.
+            name: path of an image file, or name of an image that ships with the project; None for
+                no image.
 
         Returns:
-            "" where there is no name.
+            The fingerprint; "" for no image.
         """
         from core.images import image_io
 
@@ -76,7 +82,10 @@ class NetworkSession:
         return tuple(self.store_named(kind, name) for name in names or ())
 
     def remember_weights(self) -> None:
-        """Record where a checkpoint of one's own is, so that its recipes can be rendered later."""
+        """Store the path of the user's own checkpoint, if there is one.
+
+        Recipes for the checkpoint can then be rendered later by other processes.
+        """
         if self._weights is not None:
             network = self.network
             self.store.remember_checkpoint(network.name, network.fingerprint, self._weights)
@@ -84,16 +93,16 @@ class NetworkSession:
     def run(
         self, recipe: "Recipe", fresh: bool = False, shipped: bool = True
     ) -> "list[StoredPicture]":
-        """Render what the store lacks of a recipe, as a job, and return its pictures in order.
+        """Render the missing parts of a recipe as a job, and return all pictures in order.
 
         Args:
-            recipe: of this network.
-            fresh: render also what the store has.
-            shipped: whether pictures that came with the project, which are lossy, are enough.
+            recipe: a recipe for this network.
+            fresh: whether to render also the parts whose result is in the store.
+            shipped: whether to use pictures that ship with the project, which are lossy.
 
         Raises:
-            ExplorerError: it failed, or another user stopped it.
-            typer.Exit: it was interrupted here; what is finished is kept.
+            ExplorerError: the job failed, or another user cancelled it.
+            typer.Exit: the user interrupted the command; the results of finished parts are kept.
         """
         from explorer.cli.run_job import run_recipe
 
@@ -104,6 +113,6 @@ class NetworkSession:
         return pictures
 
     def print_report(self, recipe: "Recipe", out: Path, **facts: Any) -> None:
-        """Print a recipe with facts of its result as JSON."""
+        """Print a recipe, and facts about its result, as JSON."""
         settings = json.loads(recipe.to_json())
         print_json({**settings, **facts, "seconds": self.seconds, "out": str(out)})

@@ -69,7 +69,7 @@ def _layer_facts(layer: "Layer") -> dict[str, Any]:
 
 
 def _times(size: tuple[int, int] | None) -> str:
-    """Return a (height, width) as text; "" for a layer without positions."""
+    """Return a (height, width) as text: ``4``, ``3 x 5``, or "" for a layer without positions."""
     if size is None:
         return ""
     return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"

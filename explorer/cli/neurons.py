@@ -65,7 +65,7 @@ def neurons(
     recipe = plan(session.network, layer, parse_units(units, session.network, found), **settings)
     if out is not None:
         replay.check_montage(recipe)
-    # Pictures that came with the project are lossy, so they are not good enough for a montage.
+    # Pictures that ship with the project are lossy, so a montage is made without them.
     shipped = out is None
     parts = recipe.parts()
     present = set() if fresh else session.store.present([it.key for it in parts], shipped)
@@ -82,10 +82,12 @@ def neurons(
 
 
 def _objective(name: str, network: "Network", layer: "Layer") -> str:
-    """Return the objective of a name; ``logit`` is a channel of the layer of class scores.
+    """Return the recipe's objective for a name from the command line.
+
+    The name ``logit`` means the objective ``channel`` in the layer of the logits.
 
     Raises:
-        ExplorerError: ``logit`` is named for another layer.
+        ExplorerError: the name is ``logit``, and the layer is another one than that of the logits.
     """
     if name != LOGIT:
         return name
@@ -98,7 +100,10 @@ def _objective(name: str, network: "Network", layer: "Layer") -> str:
 
 
 def _store_spectrum(store: "Store", folder: Path | None) -> str:
-    """Measure and store the spectrum of a folder of images, and return its fingerprint."""
+    """Measure the spectrum of the images in a folder, store it, and return its fingerprint.
+
+    If there is no folder, return "".
+    """
     from core.errors import BadPicture
     from core.images import image_io
     from core.optim import natural_spectrum
@@ -125,7 +130,7 @@ def _facts(
     rendered: int,
     out: Path | None,
 ) -> dict[str, Any]:
-    """Return settings and measurements of all pictures as JSON values."""
+    """Return the settings of a recipe and the measurements of all its pictures, as JSON values."""
     settings = {
         name: value
         for name, value in json.loads(recipe.to_json()).items()
@@ -142,7 +147,11 @@ def _facts(
 
 
 def _unit_facts(recipe: NeuronRecipe, number: int) -> dict[str, int]:
-    """Return which unit a picture shows, and its number where the unit has several."""
+    """Return the unit that a picture shows, and the picture's number, as JSON values.
+
+    The unit is missing if the picture shows several units. The number is missing if there is one
+    picture per unit.
+    """
     unit = recipe.unit_of(number)
     facts = {} if unit is None else {"unit": unit}
     return facts if len(recipe.pictures) == len(recipe.units) else {**facts, "picture": number}
@@ -164,10 +173,12 @@ def _print_activations(recipe: NeuronRecipe, pictures: list["StoredPicture"]) ->
 
 
 def parse_units(text: str, network: "Network", layer: "Layer") -> list[int]:
-    """Return unit numbers such as ``0-15,40``, each once, in the order given.
+    """Return the unit numbers in a text: ``0-2,40`` becomes ``[0, 1, 2, 40]``.
+
+    A unit that the text contains twice is returned once. The order is that of the text.
 
     Raises:
-        ExplorerError: the text is misspelt, or a unit is not in the layer.
+        ExplorerError: the text cannot be read, or a unit is not in the layer.
     """
     chosen: dict[int, None] = {}
     for piece in text.replace(" ", "").split(",") if text else []:

@@ -1,4 +1,4 @@
-"""The command-line program, and options and arguments that its commands share."""
+"""The Typer program of the command line, and the options and arguments that commands share."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,14 +15,15 @@ cli = typer.Typer(
 
 
 def option(kind: str, name: str, *declarations: str, bounded: bool = False, **settings: Any) -> Any:
-    """Return the option of a recipe's field, with its help text.
+    """Build the command-line option for a field of a recipe, with the field's help text.
 
     Args:
-        kind: of the recipe.
-        name: of the field.
-        declarations: how the option is written, where that is not its parameter's name.
-        bounded: whether the option itself refuses numbers out of bounds; else the recipe does.
-        settings: further ones of ``typer.Option``.
+        kind: kind of the recipe.
+        name: name of the field.
+        declarations: names of the option, such as ``--l2``; by default Typer derives the name from
+            the parameter's name.
+        bounded: whether Typer checks the bounds of a number; otherwise only the recipe checks them.
+        settings: further arguments of ``typer.Option``.
     """
     field = FIELDS[kind][name]
     if bounded and field.bounds:
@@ -31,7 +32,7 @@ def option(kind: str, name: str, *declarations: str, bounded: bool = False, **se
 
 
 def argument(kind: str, name: str) -> Any:
-    """Return the argument of a recipe's field, with its help text."""
+    """Build the command-line argument for a field of a recipe, with the field's help text."""
     return typer.Argument(help=FIELDS[kind][name].help)
 
 

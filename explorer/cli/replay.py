@@ -1,4 +1,4 @@
-"""The command that renders a saved picture again and compares the two."""
+"""The command that renders a saved picture again and compares the new picture with the file."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def replay(
 
 
 def _render_again(recipe: "Recipe", part: int | None, weights: Path | None, device: str) -> bytes:
-    """Render the picture again, with a progress bar on standard error."""
+    """Render a picture of a recipe again as a PNG, with a progress bar on standard error."""
     from explorer.cli.run_job import progress_bar
     from explorer.rendering import replay
     from explorer.store.results import Store
@@ -87,7 +87,12 @@ def _input(store: "Store", fingerprint: str) -> bytes:
 
 
 def _verdict(comparison: "Comparison", before: str, now: str) -> str:
-    """Return a sentence on how the replay differs, and in which software."""
+    """Return a sentence on the differences between a saved picture and its replay.
+
+    Args:
+        comparison: the differences of the pixels.
+        before, now: the software that rendered the saved picture, and the replay.
+    """
     words = "identical, bit for bit"
     if not comparison.identical:
         words = (

@@ -1,4 +1,4 @@
-"""Commands that write a report, and the Python program that makes a picture."""
+"""Commands that write an HTML report, and that print a Python script for a saved picture."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Run a job in this process, or wait for it, with a progress bar on standard error."""
+"""Running a job in this process, or waiting for a job, with a progress bar on standard error."""
 
 import _thread
 import contextlib
@@ -29,7 +29,7 @@ FOLLOW_SECONDS = 0.2
 
 
 def visitor_name() -> str:
-    """Return the name by which this process requests jobs."""
+    """Return the visitor's name that this process uses in the job queue."""
     return f"command line {os.getpid()}"
 
 
@@ -42,14 +42,17 @@ def progress_bar() -> Progress:
 def run_recipe(
     store: Store, recipe: Recipe, device: str, fresh: bool = False, shipped: bool = True
 ) -> list[StoredPicture]:
-    """Render what the store lacks of a recipe, as a job, and return its pictures in order.
+    """Render the missing parts of a recipe as a job, and return all pictures in order.
 
     Args:
-        store: receives the pictures.
-        recipe: of any kind.
-        device: where to compute.
-        fresh: render also what the store has.
-        shipped: whether pictures that came with the project, which are lossy, are enough.
+        store: the store with the job queue and the results.
+        recipe: a recipe of any kind.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        fresh: whether to render also the parts whose result is in the store.
+        shipped: whether to use pictures that ship with the project, which are lossy.
+
+    Raises:
+        ExplorerError, typer.Exit: as for ``run_job``.
     """
     job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh, shipped=shipped)
     if job.open:
@@ -59,11 +62,11 @@ def run_recipe(
 
 
 def run_job(store: Store, job: Job, device: str = "auto") -> None:
-    """Run a job until it is done; other workers may run parts of it.
+    """Render a job in this process until it is done; other workers may render parts of it.
 
     Raises:
-        ExplorerError: it failed, or another user stopped it.
-        typer.Exit: it was interrupted here; what is finished is kept.
+        ExplorerError: the job failed, or another user cancelled it.
+        typer.Exit: the user interrupted the command; the results of finished parts are kept.
     """
     queue = Jobs(store)
     name = processes.new_worker_name()
@@ -86,11 +89,11 @@ def run_job(store: Store, job: Job, device: str = "auto") -> None:
 
 
 def wait_for(store: Store, job: Job) -> None:
-    """Show the progress of a job that other workers run, until it is done.
+    """Show the progress of a job that other workers render, until it is done.
 
     Raises:
-        ExplorerError: it failed, or another user stopped it.
-        typer.Exit: it was interrupted here; what is finished is kept.
+        ExplorerError: the job failed, or another user cancelled it.
+        typer.Exit: the user interrupted the command; the results of finished parts are kept.
     """
     queue = Jobs(store)
     try:
@@ -103,7 +106,11 @@ def wait_for(store: Store, job: Job) -> None:
 
 
 def _check_done(job: Job) -> None:
-    """Raise the reason why a finished job is not done, if it is not."""
+    """Check that a job that has ended is done.
+
+    Raises:
+        ExplorerError: the job was cancelled, failed or was interrupted.
+    """
     if job.state == "cancelled":
         raise ExplorerError(f"this was stopped; `resume {job.id}` goes on with what is left")
     if job.state != "done":
@@ -111,7 +118,10 @@ def _check_done(job: Job) -> None:
 
 
 def _wait(store: Store, key: str) -> None:
-    """Wait while other workers run the rest of a job; resume it if they were killed."""
+    """Wait a moment for other workers that render the remaining parts of a job.
+
+    If these workers were killed, queue the job again.
+    """
     processes.mark_interrupted(store)
     queue = Jobs(store)
     if queue.find(key).state == "interrupted":
@@ -120,7 +130,7 @@ def _wait(store: Store, key: str) -> None:
 
 
 def _exit_interrupted(job: Job) -> None:
-    """Print what becomes of a job that was interrupted here, and exit."""
+    """Print whether an interrupted job has stopped or continues for other users, and exit."""
     words = f"stopped at {job.fraction:.0%}; `resume {job.id}` goes on with what is left"
     if job.open:
         words = "left; somebody else waits for this, so it goes on"
@@ -130,7 +140,7 @@ def _exit_interrupted(job: Job) -> None:
 
 @contextlib.contextmanager
 def _showing_progress(queue: Jobs, job: Job) -> Iterator[None]:
-    """Show the progress of a job, from a thread."""
+    """Show a progress bar of a job within the ``with`` statement; a thread updates the bar."""
     over = threading.Event()
     with progress_bar() as bar:
         thread = threading.Thread(target=_update_bar, args=(queue, job, bar, over))
@@ -143,10 +153,13 @@ def _showing_progress(queue: Jobs, job: Job) -> Iterator[None]:
 
 
 def _update_bar(queue: Jobs, job: Job, bar: Progress, over: threading.Event) -> None:
-    """Update a bar until ``over`` is set; interrupt this process where a stopped job goes on."""
+    """Update a progress bar until ``over`` is set.
+
+    Interrupt the main thread if it still renders the job ``PATIENCE_SECONDS`` after it has stopped.
+    """
     task = bar.add_task(recipe_summary.describe_recipe(job.recipe), total=1.0)
     stopped_at: float | None = None
-    # A defect of the store is reported by the worker, which meets it too.
+    # Errors of the store are ignored here, because the main thread gets and reports them too.
     with contextlib.suppress(ExplorerError), contextlib.closing(queue.store):
         while not over.wait(FOLLOW_SECONDS):
             queue.watch(job.key, visitor_name())

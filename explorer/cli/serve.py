@@ -1,4 +1,4 @@
-"""The command that starts the app; it also runs where no command is named."""
+"""The command that starts the app. It also runs if the command line contains no command."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""The commands of style: transfer, texture, reconstruction of content."""
+"""The commands for style transfer, texture synthesis and reconstruction of content."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.recipe_fields import STYLE, recipe_settings
 
-# None stands for the default of the network.
+# None means the default, which may depend on the network.
 StyleImage = Annotated[str, argument(STYLE, "styles")]
 ContentLayers = Annotated[str | None, option(STYLE, "content_layers")]
 StyleLayers = Annotated[str | None, option(STYLE, "style_layers")]
@@ -141,11 +141,12 @@ def reconstruct(
 
 
 def _layers(term: str, text: str | None) -> dict[str, Any]:
-    """Return layers with their weights as settings of a recipe; none where there is no text.
+    """Return layers and their weights as settings of a recipe; ``{}`` if there is no text.
 
     Args:
-        term: ``content`` or ``style``.
-        text: as ``parse_layers`` reads it.
+        term: ``content`` or ``style``; the settings are ``content_layers`` and ``content_weights``,
+            or the same for style.
+        text: layers with weights, as for ``parse_layers``.
     """
     if not text:
         return {}
@@ -163,7 +164,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 def _paint(
     session: NetworkSession, settings: dict[str, Any], out: Path, fresh: bool, as_json: bool
 ) -> None:
-    """Paint as a job, write the picture, and print how each loss fell."""
+    """Render a style recipe as a job, write the picture, and print each loss at start and end."""
     from core.style import transfer
 
     recipe = transfer.plan(session.network, **settings)

@@ -1,4 +1,4 @@
-"""The command that paints one photograph in one painting's style at several depths."""
+"""The command that renders one photograph in the style of one painting at several depths."""
 
 import statistics
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.experiments.style_grid_measures import GridMeasures
     from core.networks.network import Network
 
-# Labels in a row of the table.
+# Number of labels in each row of the table.
 GROWN = 3
 
 
@@ -75,7 +75,7 @@ def _report(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Print what was measured: of each picture as JSON, or of each depth as a table."""
+    """Print the measurements of each picture as JSON, or their means by style layer as a table."""
     from core.experiments import style_grid_measures
 
     evaluator = style_grid_measures.build_evaluator(session.network, recipe, inputs)
@@ -108,7 +108,11 @@ def _json_values(measured: "GridMeasures | None") -> dict[str, Any] | None:
 
 
 def _rows(network: "Network", depths: "Mapping[str, GridMeasures]") -> Iterator[tuple[str, ...]]:
-    """Yield a row for each layer that alone is used for style, averaged over depths of content."""
+    """Yield a table row for each style layer.
+
+    The values are means over the pictures that have only this style layer. These pictures differ in
+    the content layer.
+    """
     for layer, it in depths.items():
         grown = ", ".join(f"{one.concept} {2**one.value:.1f} times" for one in it.grown[:GROWN])
         yield (

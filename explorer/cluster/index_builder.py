@@ -1,9 +1,10 @@
 """Building an index of dataset examples on a Ray cluster, shard by shard.
 
-Each task indexes one shard of the collection's images and returns an accumulator. Accumulators
-merge in any order into the index that a single machine would build. If the process or machine of a
-task dies, Ray runs the task again, perhaps on another machine. Every machine must have the
-collection and published weights at the same paths as this one. A user's own checkpoint is sent.
+Each Ray task indexes one shard of the collection's images and returns the shard's results, an
+``IndexAccumulator``. The accumulators can be merged in any order; the merged index is the one that
+a single machine would build. If the process or the machine of a task dies, Ray runs the task again,
+perhaps on another machine. Every machine must have the collection and the published weights at the
+same paths as this machine. A user's own checkpoint is sent to the machines.
 """
 
 import contextlib
@@ -26,7 +27,8 @@ from core.progress import Progress
 from explorer.cluster.ray_supervisor import Allocation, ray_settings
 from explorer.jobs.processes import POLL_SECONDS
 
-# Number of images in a shard. This takes seconds; a killed worker loses the work on one shard.
+# Number of images in a shard. A task indexes them in seconds. If its process dies, only the work on
+# this shard is lost.
 SHARD = 128
 # How often a shard is tried again after its worker has died.
 RETRIES = 3
@@ -46,8 +48,9 @@ def build_on_ray(
         network: the network of the accumulator's plan.
         weights: file of a user's own checkpoint; None for published weights.
         source: the collection of the accumulator's plan.
-        accumulator: from ``core.index.build.open_accumulator``.
-        out: the index file.
+        accumulator: the new or partly built index that ``core.index.build.open_accumulator``
+            returned.
+        out: the index file to write.
         address: address of the cluster; None starts Ray on this machine alone.
 
     Yields:
@@ -96,8 +99,8 @@ def _run_shards(
     """Run a task for each shard; closing this generator cancels the running tasks.
 
     Args:
-        allocation: says how many tasks run at the same time, and whether they use GPUs.
-        arguments: all arguments of ``_index_shard`` but the last.
+        allocation: determines how many tasks run at the same time, and whether they use GPUs.
+        arguments: the arguments of ``_index_shard`` without ``entries``.
         entries: the images to index.
 
     Yields:
@@ -110,7 +113,7 @@ def _run_shards(
     shard_sizes: dict[Any, int] = {}  # by the reference of each running task
     try:
         while True:
-            # One task more than can run, so that no processor waits for the next shard.
+            # Submit one task more than can run, so that no processor waits for the next shard.
             while len(shard_sizes) <= allocation.count:
                 shard = list(itertools.islice(entries, SHARD))
                 if not shard:
@@ -132,7 +135,7 @@ def _index_shard(
 
     Args:
         name: name of the network.
-        shared: its ``SharedCheckpoint``; None for published weights.
+        shared: the network's ``SharedCheckpoint``; None for published weights.
         plan: the plan of the index.
         text: the collection, as ``core.datasets.sources.find_source`` reads it.
         entries: the images of the shard.

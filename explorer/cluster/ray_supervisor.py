@@ -1,8 +1,8 @@
-"""The supervisor of the process that sends jobs to a Ray cluster, and how a cluster is divided.
+"""The supervisor of the process that sends jobs to a Ray cluster, and the division of a cluster.
 
-Ray ends every process that is connected to a cluster when the cluster is lost. Therefore the server
-does not connect itself. It starts a separate process (``explorer.cluster.ray_worker``) and restarts
-it when it has ended.
+When a cluster is lost, Ray ends every process that is connected to it. Therefore the server does
+not connect to the cluster. It starts a separate process (``explorer.cluster.ray_worker``), which
+connects, and starts a new one when that process has ended.
 """
 
 import math
@@ -22,9 +22,9 @@ from explorer.jobs.processes import (
 from explorer.jobs.supervisor import WORKERS_AT_MOST, WORKERS_VARIABLE, worker_count
 from explorer.store.results import Store
 
-# Time after the last start until the process is started again, if no cluster was found.
+# Shortest time between two starts of the process, which ends if it finds no cluster.
 RETRY_SECONDS = 10.0
-# Time in which the process must cancel its tasks before it is killed.
+# When the server stops, the process has this time to cancel its tasks before it is killed.
 LEAVE_SECONDS = 10.0
 # A cluster that has not answered for this time counts as lost.
 LOST_SECONDS = 15
@@ -47,7 +47,7 @@ class RaySupervisor(ProcessSupervisor):
         Raises:
             ExplorerError: as for ``worker_count``.
         """
-        worker_count()  # Raises here, not in the other process, if the variable is wrong.
+        worker_count()  # Raises now if EXPLORER_WORKERS is wrong, and not later in the process.
         super().__init__(store, "ray supervisor")
         self._address = address
         self._name = ""
@@ -56,7 +56,7 @@ class RaySupervisor(ProcessSupervisor):
 
     @property
     def process(self) -> int | None:
-        """The id of the process while it runs."""
+        """The id of the process that sends jobs to Ray; None if there is none."""
         process = self._process
         return None if process is None else process.pid
 
@@ -81,7 +81,7 @@ class RaySupervisor(ProcessSupervisor):
             self._process = None
 
     def _running_workers(self) -> list[str]:
-        """Return the names of the workers in the process that hold a claim."""
+        """Return the names of those workers in the process that have claimed a part."""
         if self._process is None:
             return []
         names = (name for name, _ in self._claims.claiming_workers())
@@ -89,7 +89,7 @@ class RaySupervisor(ProcessSupervisor):
 
 
 def ray_settings(address: str | None) -> dict[str, str]:
-    """Return environment variables for Ray; variables that are already set should override them."""
+    """Return environment variables for Ray. The caller should not overwrite those already set."""
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(LOST_SECONDS),
@@ -102,7 +102,7 @@ def ray_settings(address: str | None) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Allocation:
-    """How the resources of a cluster are divided between parts of jobs.
+    """The division of a cluster's resources between the parts of jobs that are rendered on it.
 
     Attributes:
         count: number of parts that are rendered at the same time.
@@ -116,23 +116,23 @@ class Allocation:
 
 
 def allocate(machines: Sequence[Mapping[str, float]]) -> Allocation:
-    """Compute how a cluster is divided between parts of jobs.
+    """Compute how the resources of a cluster are divided between parts of jobs.
 
-    The number of parts is ``EXPLORER_WORKERS``. By default it is the number of GPUs, or of
-    processors if there are no GPUs.
+    The environment variable ``EXPLORER_WORKERS`` is the number of parts that are rendered at the
+    same time. By default, this is the number of GPUs, or of processors if there are no GPUs.
 
     Args:
-        machines: the resources of each machine by Ray's names, ``CPU`` and ``GPU``.
+        machines: the resources of each machine, such as ``{"CPU": 16, "GPU": 1}``.
 
     Raises:
-        ExplorerError: the variable is not a whole number, or is too large.
+        ExplorerError: as for ``worker_count``.
     """
     cpus = [int(it.get("CPU", 0)) for it in machines]
     gpus = int(sum(it.get("GPU", 0) for it in machines))
     count = min(gpus or sum(cpus), WORKERS_AT_MOST)
     if WORKERS_VARIABLE in os.environ:
         count = worker_count()
-    # All threads of a part run on one machine, so a machine has room for cpus // threads parts.
+    # All threads of a part run on one machine. A machine can thus render cpus // threads parts.
     thread_counts = range(1, max(cpus, default=0) + 1)
     fitting = [threads for threads in thread_counts if sum(it // threads for it in cpus) >= count]
     return Allocation(count, max(fitting, default=1), gpus)

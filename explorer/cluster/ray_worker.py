@@ -1,8 +1,8 @@
 """The process that sends jobs to Ray: ``python -m explorer.cluster.ray_worker``.
 
-The server starts it. Each thread of its worker pool is a worker like any other
-(``explorer.jobs.worker``), except that a Ray task renders the recipe, and the thread receives the
-task's updates.
+The server starts this process. It has a pool of threads, each of which is a worker
+(``explorer.jobs.worker``). A worker sends each recipe to a Ray task, which renders it on the
+cluster, and receives the task's updates.
 """
 
 import argparse
@@ -44,7 +44,7 @@ ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
 # The code that is sent to the machines of a cluster, without the shipped pictures.
 PACKAGES = [str(ROOT / "core"), str(ROOT / "explorer")]
 NOT_SENT = ["__pycache__/", "*.sqlite3", "previews/"]
-# How often the pool checks whether machines have joined the cluster.
+# Time between two checks whether machines have joined the cluster.
 GROW_SECONDS = 5.0
 # Time to wait for a connection to the address of a cluster.
 REACH_SECONDS = 5.0
@@ -61,7 +61,7 @@ LOSSES = {
 
 
 class Cluster:
-    """A connection to a Ray cluster that renders recipes."""
+    """A connection to a Ray cluster, and the rendering of recipes on the cluster."""
 
     def __init__(self, address: str | None) -> None:
         """Connect to a cluster; start Ray on this machine alone if ``address`` is None.
@@ -91,7 +91,7 @@ class Cluster:
         self._task = ray.remote(num_returns="streaming", max_retries=0)(_render)
 
     def allocation(self) -> Allocation:
-        """Return how the machines that are in the cluster now are divided between parts."""
+        """Return how the machines that are in the cluster now are divided between parts of jobs."""
         machines = ray.nodes()  # type: ignore[no-untyped-call]
         return allocate([it["Resources"] for it in machines if it["Alive"]])
 
@@ -124,7 +124,7 @@ class Cluster:
 
 
 def _check_address(address: str) -> None:
-    """Check that a server accepts connections at an address; Ray itself would wait for minutes.
+    """Check that a server accepts connections at an address; ``ray.init`` would wait for minutes.
 
     Raises:
         ExplorerError: the connection fails.
@@ -142,7 +142,7 @@ def _check_address(address: str) -> None:
 
 def _receive_updates(task: Any) -> Iterator[Update]:
     """Yield the updates of a task; closing this generator cancels the task."""
-    # The last update, when it came, and the time between it and the one before.
+    # The last update, when it was received, and the time between the last two updates.
     latest, received, interval = Update(0, 1), -math.inf, math.inf
     try:
         while True:
@@ -158,8 +158,8 @@ def _receive_updates(task: Any) -> Iterator[Update]:
             received, interval = now, now - received
             yield latest
     except GeneratorExit:
-        # A cancelled task stops only between two updates. If these are far apart, or if none has
-        # come yet, kill its process instead. Ray accepts only one cancel of either kind.
+        # Without force, a task stops only between two updates. If they are far apart, or none has
+        # been received, kill the task's process. A task can be cancelled only once.
         slow = max(interval, time.monotonic() - received) > PATIENCE_SECONDS
         ray.cancel(task, force=slow)
         raise
@@ -189,17 +189,17 @@ class SharedCheckpoint:
 
     Attributes:
         name: name of the file: fingerprint of the weights, and the file extension.
-        data: reference to the file's bytes in Ray's object store; a machine fetches them only if
-            it does not have the file.
+        data: reference to the file's bytes in Ray's object store. A machine that already has the
+            file does not fetch them.
     """
 
     name: str
     data: Any
 
     def file(self) -> Path:
-        """Return the checkpoint's file on this machine, and write it if it does not exist.
+        """Return the path of the checkpoint on this machine; write the file if it does not exist.
 
-        Of such files, only the ``CHECKPOINTS_AT_MOST`` that were used last are kept.
+        Of the files written here, only the ``CHECKPOINTS_AT_MOST`` used last are kept.
         """
         folder = home() / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
@@ -236,7 +236,7 @@ def share_checkpoint(weights: str, path: Path) -> SharedCheckpoint:
 def _render(
     recipe: str, inputs: Mapping[str, bytes], shared: SharedCheckpoint | None, threads: int
 ) -> Iterator[Update]:
-    """Render a recipe, given as JSON, on a machine of the cluster."""
+    """Render a recipe, given as JSON, in a Ray task on a machine of the cluster."""
     import torch
 
     from explorer.rendering import render_recipe
@@ -251,7 +251,7 @@ def _render(
 
 
 class WorkerPool:
-    """The threads that are the workers of a cluster, one for each part that it has room for."""
+    """A pool of worker threads, one for each part that the cluster renders at the same time."""
 
     def __init__(self, store: Store, name: str, cluster: Cluster) -> None:
         """Prepare a pool without threads.
@@ -268,18 +268,18 @@ class WorkerPool:
         self._stop = threading.Event()
 
     def grow(self) -> None:
-        """Start threads until there are as many as the cluster has room for now."""
+        """Start threads until there is one for each part that the cluster can render now."""
         for at in range(len(self._threads), self._cluster.allocation().count):
             name = f"{self._name}-{at}"
             self._threads[name] = threading.Thread(target=self._run, args=[name], daemon=True)
             self._threads[name].start()
 
     def stop(self) -> None:
-        """End the threads, and mark the jobs they worked on as interrupted."""
+        """End the threads, and mark the jobs of the threads' workers as interrupted."""
         self._stop.set()
         claims = Claims(self._store)
         while any(thread.is_alive() for thread in self._threads.values()):
-            # A worker stops rendering when it finds that its claim is deleted.
+            # A worker stops rendering when it notices that its claim has been deleted.
             claims.release_dead(self._threads, "interrupted", processes.INTERRUPTED)
             time.sleep(POLL_SECONDS)
 
@@ -298,7 +298,7 @@ class WorkerPool:
 
 
 def _fail_waiting_jobs(store: Store, name: str, reason: ExplorerError) -> None:
-    """Fail all waiting jobs with an error, so that users see why their jobs do not run."""
+    """Mark all waiting jobs as failed, so that users see the reason why they do not run."""
 
     def fail(*_: object) -> Iterator[Update]:
         raise reason
@@ -342,7 +342,7 @@ def _wait_for_parent(ended: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    # Run the imported module, not ``__main__``: machines of the cluster find its functions by name.
+    # Run the imported module, not ``__main__``: other machines find its functions by module name.
     from explorer.cluster.ray_worker import main as run
 
     run()

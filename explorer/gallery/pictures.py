@@ -1,4 +1,4 @@
-"""The pictures of the gallery's entries: where they are in the store, and reading some of them."""
+"""References to the pictures of the gallery's entries, and reading the pictures from the store."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from core.recipes.recipe import Recipe
 from explorer.jobs.job import Job
 from explorer.store.results import Store, StoredPicture
 
-# A cover is chosen among this many times as many pictures as it shows, to avoid dead units.
+# A cover of n pictures is chosen from the first COVER_DEPTH * n pictures, to avoid dead units.
 COVER_DEPTH = 3
 PNG_SIGNATURE = b"\x89PNG"
 
@@ -24,7 +24,7 @@ class PictureRef:
         result: key of the recipe whose result contains the picture.
         part: number of the picture within that result.
         finished: whether it is a finished picture and not a preview.
-        number: number of the picture within the entry; for neurons the unit.
+        number: number of the picture within the entry's recipe; for neurons it encodes the unit.
     """
 
     result: str
@@ -38,9 +38,9 @@ class GalleryPicture:
     """One picture of an entry, read from the store.
 
     Attributes:
-        ref: where it was read.
-        image: PNG; WebP for a preview or a shipped picture.
-        facts: measurements of the picture; empty for a preview.
+        ref: the reference by which the picture was read.
+        image: the encoded picture: PNG, or WebP for a preview or a shipped picture.
+        facts: values that were measured for the picture, by name; empty for a preview.
     """
 
     ref: PictureRef
@@ -54,7 +54,7 @@ class GalleryPicture:
 
     @property
     def dead(self) -> bool:
-        """Whether the picture shows a dead unit, which no image activates."""
+        """Whether the picture shows a dead unit, that is, a unit that no image activates."""
         return bool(self.facts.get("dead"))
 
 
@@ -65,7 +65,10 @@ class PictureReader:
         self._store = store
 
     def picture_refs(self, job: Job) -> list[PictureRef]:
-        """Return references to an entry's pictures, in the recipe's order, previews last."""
+        """Return references to the pictures of an entry.
+
+        Finished pictures come first, then previews; both are in the order of the recipe.
+        """
         pictures = (
             "SELECT position, result, part FROM parts JOIN pictures ON pictures.key = result "
             "WHERE job = ?"
@@ -99,7 +102,7 @@ class PictureReader:
         ]
 
     def read_pictures(self, refs: Sequence[PictureRef]) -> list[GalleryPicture]:
-        """Read some pictures; those that have been deleted meanwhile are left out."""
+        """Read the pictures of some references; deleted pictures are left out."""
         found: dict[PictureRef, StoredPicture] = {}
         with self._store.reading() as connection:
             for ref in refs:
@@ -118,7 +121,7 @@ class PictureReader:
         return [GalleryPicture(it, found[it].image, found[it].facts) for it in refs if it in found]
 
     def cover_pictures(self, job: Job, count: int) -> list[GalleryPicture]:
-        """Read a few pictures that represent an entry, preferring units that are not dead."""
+        """Read up to ``count`` pictures that represent an entry, preferably not of dead units."""
         refs = self.picture_refs(job)[: count * COVER_DEPTH]
         chosen: list[GalleryPicture] = []
         for start in range(0, len(refs), count):
@@ -129,13 +132,16 @@ class PictureReader:
 
 
 def recipe_settings(job: Job) -> dict[str, Any]:
-    """Return the fields of an entry's recipe by name; it may be a recipe of an older version."""
+    """Return the fields of an entry's recipe by name; the recipe may be of an older version."""
     content: dict[str, Any] = json.loads(job.json)
     return {name: it for name, it in content.items() if name not in ("kind", "version")}
 
 
 def _part_order(job: Job) -> dict[int, int]:
-    """Return the index of each picture number in the order of the recipe's units; may be empty."""
+    """Return the position of each picture in the order of the recipe's units, by picture number.
+
+    Empty if a picture of the recipe does not show a single unit.
+    """
     settings = recipe_settings(job)
     count = settings.get("count", 1)
     if settings.get("objective", UNIT_OBJECTIVES[0]) not in UNIT_OBJECTIVES:

@@ -30,7 +30,8 @@ AND (:layer = '' OR layer = :layer)
 AND (NOT :starred OR starred)
 AND (:text = '' OR instr(lower(title || ' ' || network || ' ' || layer), lower(:text)))
 """
-# Selects the ended jobs that have a picture. Parts with shipped pictures are done, so they count.
+# Selects the ended jobs that have a finished part or a preview. A part for which there are shipped
+# pictures is finished.
 SHOWABLE = """
 state <> 'open' AND (
     EXISTS (SELECT 1 FROM parts WHERE job = jobs.key AND done)
@@ -54,7 +55,8 @@ class Search:
     Attributes:
         kind, network, layer: exact values of the recipe's fields.
         starred: whether to find starred entries only.
-        text: part of the title, or of the network's or layer's name, in any case.
+        text: text that occurs in the title or in the name of the network or layer; upper and lower
+            case are the same.
     """
 
     kind: str = ""
@@ -76,7 +78,7 @@ class Gallery(PictureReader):
         """Return one page of the ended entries that have a picture, newest first.
 
         Args:
-            search: the search that they match.
+            search: the search that the entries must match.
             page: number of the page, counted from 1.
             per_page: number of entries per page.
         """
@@ -95,7 +97,7 @@ class Gallery(PictureReader):
         return int(count)
 
     def choices(self) -> dict[str, list[str]]:
-        """Return the values of ``kind``, ``network`` and ``layer`` that entries have."""
+        """Return the values of ``kind``, ``network`` and ``layer`` that occur, by these names."""
         values = {}
         with self._store.reading() as connection:
             for name in ("kind", "network", "layer"):
@@ -123,7 +125,7 @@ class Gallery(PictureReader):
         """Return an entry by the first digits of its key.
 
         Raises:
-            ExplorerError: there is none, or it was deleted.
+            ExplorerError: there is no such entry, or it was deleted.
         """
         try:
             job = self.jobs.find(beginning)
@@ -162,7 +164,7 @@ class Gallery(PictureReader):
         self._write("UPDATE jobs SET starred = ? WHERE key = ?", [(int(starred), key)])
 
     def delete(self, keys: Iterable[str], visitor: str) -> list[str]:
-        """Cancel entries that are open, and move them to the bin.
+        """Move entries to the bin; those that are open are cancelled first.
 
         Args:
             keys: keys of the entries.
@@ -188,7 +190,9 @@ class Gallery(PictureReader):
         self._write("UPDATE jobs SET deleted = NULL WHERE key = ?", [(key,) for key in keys])
 
     def purge(self) -> int:
-        """Delete entries that have been in the bin for ``BIN_SECONDS``, and results only they use.
+        """Delete entries that have been in the bin for ``BIN_SECONDS``.
+
+        Their results are deleted too, except for those that other entries use.
 
         Returns:
             The number of deleted entries.
@@ -209,11 +213,11 @@ class Gallery(PictureReader):
 
 
 def entry_title(job: Job) -> str:
-    """Return the title of an entry; if it has none, a description of its recipe."""
+    """Return the title of an entry, or a description of the recipe if the entry has no title."""
     if job.title:
         return job.title
     try:
         return recipe_summary.describe_recipe(job.recipe)
     except ExplorerError:
-        # A recipe of an older version cannot be read.
+        # The recipe is of an older version and cannot be read.
         return " ".join(it for it in (job.network, job.layer, job.kind) if it)

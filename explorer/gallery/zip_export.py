@@ -19,7 +19,7 @@ from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 
-# The zip is built in memory, and a browser downloads it in one piece, so its size is limited.
+# The size of a zip file is limited, because it is built in memory and downloaded in one piece.
 ENTRIES_AT_MOST = 200
 BYTES_AT_MOST = 256 * 2**20
 # Number of pictures that are read from the store at a time.
@@ -94,7 +94,10 @@ def picture_file_name(job: Job, picture: GalleryPicture) -> str:
 
 
 def portable_name(words: str) -> str:
-    """Return words as a file name for every system: small letters, digits and hyphens."""
+    """Return a text as a file name for every operating system: small letters, digits, hyphens.
+
+    ``Relu 3b, neuron`` becomes ``relu-3b-neuron``. It has at most ``NAME_AT_MOST`` characters.
+    """
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:NAME_AT_MOST].strip("-") or "untitled"
 

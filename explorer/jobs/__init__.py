@@ -1,1 +1,1 @@
-"""The job queue: jobs, the claims of workers on their parts, worker processes, supervisors."""
+"""The job queue, the claims of workers on parts of jobs, worker processes, and supervisors."""

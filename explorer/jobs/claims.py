@@ -1,8 +1,9 @@
-"""Claims: the workers' side of the job queue.
+"""The operations of workers on the job queue: claiming, reporting, finishing parts of jobs.
 
-A worker claims one part of a job at a time. It takes turns between visitors, so that a long job
-does not delay short ones. A claim is a row in the store until its part is finished, failed or
-released. A claim whose worker is dead shows that the job was interrupted.
+A worker claims one part of a job (see ``Recipe.parts``) at a time, so that no other worker renders
+the same part. Workers take turns between visitors, so that a long job of one visitor does not delay
+the short jobs of others. A claim is a row in the store. It is deleted when its part has been
+finished, has failed, or is released. If the worker of a claim is dead, the job was interrupted.
 """
 
 import sqlite3
@@ -16,7 +17,7 @@ from core.recipes.recipe import Recipe
 from explorer.jobs.job_queue import ASKED, end_job
 from explorer.store.results import Store, StoredPicture
 
-# The kinds of recipes whose parts must be rendered in their order.
+# The kinds of recipes whose parts must be rendered in order, as a list for SQL.
 IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in kinds.KINDS.items() if recipe.in_order)
 # Selects the unfinished parts of open jobs that no worker has claimed and that may start now.
 CLAIMABLE = f"""
@@ -60,10 +61,10 @@ class Claims:
         self._clock = clock
 
     def claim(self, worker: str, only: str | None = None) -> Claim | None:
-        """Claim the next part; return None if there is nothing to do.
+        """Claim the next part; return None if no part can be claimed.
 
-        Jobs come in the order of their rank, then of the visitor who has waited longest for a
-        turn, then of submission.
+        Parts of jobs with a smaller rank come first. Among equal ranks, the visitor who has waited
+        longest for a turn comes first, and then the job that was submitted first.
 
         Args:
             worker: name of the worker.
@@ -76,7 +77,7 @@ class Claims:
         )
         values = {"only": only}
         with self.store.reading() as connection:
-            # Idle workers ask often, so the first look takes no write lock.
+            # Idle workers call this often, so the first query takes no write lock.
             if connection.execute(next_part, values).fetchone() is None:
                 return None
         with self.store.transaction() as connection:
@@ -88,7 +89,8 @@ class Claims:
             try:
                 part = kinds.read(text).parts()[position]
             except ExplorerError as error:
-                # A recipe that an older version queued. Its job fails, other jobs are unaffected.
+                # The recipe was queued by an older version and can no longer be read. Its job
+                # fails; other jobs are not affected.
                 end_job(connection, job, "failed", str(error), now)
                 return None
             claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
@@ -104,14 +106,14 @@ class Claims:
         previews: Mapping[int, bytes] | None = None,
         history: str = "",
     ) -> None:
-        """Store the progress of a part, if its claim still exists.
+        """Store the progress of a claimed part; do nothing if the claim no longer exists.
 
         Args:
             claim: the claim of the part.
-            done, total: as in ``core.progress.Progress``.
-            previews: unfinished pictures, WebP, by their part.
-            history: the loss curves, as ``explorer.rendering.render_recipe.history_json`` writes
-                them; may be empty.
+            done, total: amounts of finished work and of all work, as in ``core.progress``.
+            previews: unfinished pictures as WebP, by their number within the part's recipe.
+            history: the loss curves, as ``explorer.rendering.render_recipe.history_json`` returns
+                them; "" if there are none.
         """
         key = claim.recipe.key
         progress = "UPDATE claims SET done = ?, total = ? WHERE result = ? AND worker = ?"
@@ -122,7 +124,11 @@ class Claims:
                 connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
     def should_continue(self, claim: Claim) -> bool:
-        """Whether to go on with a part: its job is open, and no part of a smaller rank waits."""
+        """Whether a worker should continue to render the part that it has claimed.
+
+        It should stop if no job with this part is open any more, or if an unclaimed part of a job
+        with a smaller rank can be rendered now.
+        """
         rank = (
             "SELECT min(jobs.rank) FROM claims JOIN parts USING (result) "
             "JOIN jobs ON jobs.key = parts.job "
@@ -137,7 +143,7 @@ class Claims:
             return best_rank == ASKED or connection.execute(urgent, (best_rank,)).fetchone() is None
 
     def finish(self, claim: Claim, pictures: Sequence[StoredPicture], seconds: float) -> None:
-        """Store the result of a part, and mark the jobs that this completes as done."""
+        """Store the result of a part, and mark jobs whose last missing part it was as done."""
         key = claim.recipe.key
         with self.store.transaction() as connection:
             self.store.write(connection, claim.recipe, pictures, seconds)
@@ -147,7 +153,7 @@ class Claims:
             connection.execute(COMPLETE, {"now": self._clock(), "result": key})
 
     def release(self, claim: Claim) -> None:
-        """Delete the claim of an unfinished part; its job stays as it is."""
+        """Delete the claim of an unfinished part, and leave the state of its job unchanged."""
         with self.store.transaction() as connection:
             self._delete_claim(connection, claim)
 
@@ -165,7 +171,7 @@ class Claims:
         Args:
             workers: names of the workers.
             state: new state of the jobs, ``failed`` or ``interrupted``; None leaves them open.
-            message: what happened and what the user can do, for the jobs.
+            message: text that users see for these jobs: what happened, and what they can do.
         """
         with self.store.transaction() as connection:
             for worker in workers:
@@ -176,7 +182,7 @@ class Claims:
                 connection.execute("DELETE FROM claims WHERE worker = ?", (worker,))
 
     def claiming_workers(self) -> list[tuple[str, bool]]:
-        """Return the worker of each claim, and whether an open job still needs the part."""
+        """Return the worker's name for each claim, and whether an open job still needs its part."""
         statement = (
             "SELECT worker, EXISTS (SELECT 1 FROM parts JOIN jobs ON jobs.key = parts.job "
             "WHERE parts.result = claims.result AND jobs.state = 'open') FROM claims"
@@ -185,7 +191,10 @@ class Claims:
             return [(worker, bool(needed)) for worker, needed in connection.execute(statement)]
 
     def _delete_claim(self, connection: sqlite3.Connection, claim: Claim) -> None:
-        """Delete a claim, and add the time since it began to its job, unless it is gone already."""
+        """Delete a claim, and add the time since it was made to the time spent on its job.
+
+        If the claim has been deleted already, nothing is changed.
+        """
         delete = "DELETE FROM claims WHERE result = ? AND worker = ?"
         if connection.execute(delete, (claim.recipe.key, claim.worker)).rowcount:
             spent = "UPDATE jobs SET spent = spent + ? WHERE key = ?"

@@ -1,4 +1,4 @@
-"""A job as the queue describes it: a recipe, its state, and its progress."""
+"""A snapshot of a job: its recipe, its state in the queue, and its progress."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,21 +34,22 @@ FROM jobs
 
 @dataclass(frozen=True)
 class Job:
-    """A snapshot of a job.
+    """A snapshot of a job; it does not change when the job does.
 
     Attributes:
         key: key of the job's recipe.
         kind, network, layer: fields of the recipe.
         json: the recipe as JSON.
         state: ``waiting``, ``running``, ``done``, ``cancelled``, ``failed`` or ``interrupted``.
-        rank: ``job_queue.ASKED`` or ``job_queue.UNASKED``.
+        rank: ``job_queue.ASKED`` or ``job_queue.UNASKED``; jobs with a smaller rank come first.
         message: why the job failed or was interrupted; empty otherwise.
         queued: when the job was last submitted, in seconds since 1970.
         ended: when the job ended, in seconds since 1970; None while it is open.
-        spent: seconds of work by released or finished claims since the job was queued.
+        spent: seconds that workers have spent on the job since it was queued; work on parts that
+            are claimed now is not included.
         fraction: fraction of the job that is done, from 0 to 1.
         seconds_left: estimated remaining time in seconds, or None if there is no estimate.
-        before: number of open jobs that are ahead in the queue.
+        before: number of open jobs that come before this one in the queue.
         title: the name that a user gave the job; empty if none.
         starred: whether a user starred the job.
         deleted: when the job was moved to the bin, in seconds since 1970, or None.
@@ -74,7 +75,7 @@ class Job:
 
     @property
     def id(self) -> str:
-        """The first digits of the key, which users see."""
+        """The first ``ID_DIGITS`` digits of the key, which users see as the job's id."""
         return self.key[:ID_DIGITS]
 
     @property
@@ -89,7 +90,7 @@ class Job:
 
 
 def job_from_row(row: dict[str, Any]) -> Job:
-    """Build a job from a row that ``SNAPSHOT`` selects; entries of ``row`` are removed."""
+    """Build a job from a row that ``SNAPSHOT`` selects; ``row`` is changed."""
     counts = ("parts", "finished", "todo", "todone", "working", "under_way", "working_seconds")
     total, finished, todo, todone, working, under_way, seconds = (row.pop(it) for it in counts)
     if row["state"] == "open":

@@ -1,8 +1,9 @@
-"""The job queue in the store, as the callers that submit jobs see it.
+"""The job queue in the store: submitting, watching, cancelling and resuming jobs.
 
-A job is a recipe that is rendered part by part. Submitting an equal recipe again joins the existing
-job while it is open, and returns the stored result once it is done. The workers' view of the queue
-is ``explorer.jobs.claims``. This module renders nothing and does not need PyTorch.
+A job is a recipe that is rendered part by part. There is one job for equal recipes: if an equal
+recipe is submitted while the job is open, no second job is created; if the job is done, its stored
+result is used. The operations of workers are in ``explorer.jobs.claims``. This module renders
+nothing and does not import PyTorch.
 """
 
 import sqlite3
@@ -15,16 +16,16 @@ from core.recipes.recipe import Recipe
 from explorer.jobs.job import SNAPSHOT, Job, job_from_row
 from explorer.store.results import Store
 
-# Ranks: jobs that a user asked for come before those that a page starts by itself.
+# Ranks: jobs that a user asked for come before jobs that a page starts without being asked.
 ASKED, UNASKED = 0, 1
-# Further jobs are refused while this many are open.
+# While this many jobs are open, no other job can be submitted.
 OPEN_AT_MOST = 200
 # A visitor watches a job if the page has asked for the job's state within this time.
 WATCHING_SECONDS = 10.0
 
 
 class QueueFull(ExplorerError):
-    """Too many jobs are open already, so one more is refused."""
+    """The error for a job that is refused because ``OPEN_AT_MOST`` jobs are open already."""
 
 
 class Jobs:
@@ -48,11 +49,11 @@ class Jobs:
             recipe: the recipe to render.
             visitor: the visitor who submits it; workers take turns between visitors.
             rank: ``ASKED``, or ``UNASKED`` for pictures that a page shows without being asked.
-            fresh: whether to render again what is in the store.
+            fresh: whether to render all parts, including those whose result is in the store.
             shipped: whether shipped pictures, which are lossy, count as results.
 
-        Returns:
-            The job, which is done already if the store has all of its parts.
+            Returns:
+                The job. It is done already if the store has the results of all of its parts.
 
         Raises:
             QueueFull: too many jobs are open.
@@ -81,12 +82,15 @@ class Jobs:
         rank: int,
         parts: Sequence[tuple[str, bool]],
     ) -> None:
-        """Insert a job, or update its state; do nothing but update the rank if it has that state.
+        """Insert a job for a recipe, or update the existing job of an equal recipe.
+
+        The new state is done if all parts are done, otherwise open. If the existing job has this
+        state already, only its rank may become smaller, and it is taken out of the bin.
 
         Args:
             connection: a connection in a transaction.
             recipe, visitor, rank: as for ``submit``.
-            parts: the key of each part, and whether it is done.
+            parts: the key of each part, and whether the result of the part is in the store.
 
         Raises:
             QueueFull: too many jobs are open.
@@ -129,7 +133,7 @@ class Jobs:
         """Return a job by the first digits of its key.
 
         Raises:
-            ExplorerError: no key or several keys have this prefix.
+            ExplorerError: no job has a key with this beginning, or several jobs have.
         """
         jobs = self.select("WHERE substr(key, 1, :n) = :it", {"n": len(beginning), "it": beginning})
         if not beginning or not jobs:
@@ -145,7 +149,12 @@ class Jobs:
         return self.select("WHERE state = 'open' ORDER BY rank, queued")
 
     def select(self, clause: str, values: Mapping[str, object] | None = None) -> list[Job]:
-        """Return jobs by an SQL clause over the table ``jobs``, with named values."""
+        """Return the jobs that an SQL clause selects from the table ``jobs``.
+
+        Args:
+            clause: for example ``WHERE key = :key``.
+            values: the values of the clause's parameters by name, here ``{"key": "0f3c..."}``.
+        """
         with self.store.reading() as connection:
             cursor = connection.execute(
                 f"{SNAPSHOT} {clause}", {"now": self._clock(), **(values or {})}
@@ -154,7 +163,10 @@ class Jobs:
             return [job_from_row(dict(zip(names, row, strict=True))) for row in cursor]
 
     def parts(self, key: str) -> list[str]:
-        """Return the keys of a job's parts in their order; each is also the key of its result."""
+        """Return the keys of the recipes of a job's parts, in the order of the parts.
+
+        The store has the result of a part under the same key.
+        """
         with self.store.reading() as connection:
             rows = connection.execute(
                 "SELECT result FROM parts WHERE job = ? ORDER BY position", (key,)
@@ -162,7 +174,7 @@ class Jobs:
             return [result for (result,) in rows]
 
     def previews(self, key: str) -> dict[int, bytes]:
-        """Return the latest previews of a job's unfinished pictures, encoded, by their numbers."""
+        """Return the latest previews of a job's unfinished pictures, as WebP, by picture number."""
         with self.store.reading() as connection:
             rows = connection.execute(
                 "SELECT kind, position, sketches.part, image "
@@ -178,8 +190,8 @@ class Jobs:
     def history(self, key: str) -> str:
         """Return the loss curves of a job's first unfinished part, as JSON.
 
-        The JSON is as ``explorer.rendering.render_recipe.history_json`` writes it; empty if the
-        part has no loss curves.
+        The format is that of ``explorer.rendering.render_recipe.history_json``. The text is "" if
+        there are no loss curves.
         """
         with self.store.reading() as connection:
             row = connection.execute(
@@ -190,9 +202,9 @@ class Jobs:
             return "" if row is None else str(row[0])
 
     def watch(self, key: str, visitor: str) -> None:
-        """Record that a visitor watches a job.
+        """Record that a visitor watches a job now.
 
-        While a job is watched, another visitor's cancel does not stop it.
+        A job cannot be cancelled by one visitor while other visitors watch it.
         """
         now = self._clock()
         recent = "SELECT 1 FROM watchers WHERE job = ? AND visitor = ? AND seen > ?"
@@ -203,14 +215,14 @@ class Jobs:
             _watch(connection, key, visitor, now)
 
     def cancel(self, key: str, visitor: str | None = None) -> Job:
-        """Cancel a job unless other visitors watch it; keep what is finished.
+        """Cancel a job unless other visitors watch it; the results of finished parts are kept.
 
         Args:
             key: key of the job.
-            visitor: the visitor who cancels it; None cancels it even if others watch it.
+            visitor: the visitor who cancels the job; None to cancel it even if visitors watch it.
 
         Returns:
-            The job as it is afterwards.
+            The job, cancelled or still open.
 
         Raises:
             ExplorerError: there is no such job.
@@ -228,9 +240,12 @@ class Jobs:
         return self._existing(key)
 
     def withdraw(self, keys: Iterable[str], visitor: str) -> None:
-        """Delete those of some jobs that only a page which the visitor has left started.
+        """Delete jobs that a page started without being asked, after a visitor has left the page.
 
-        Jobs that a user asked for, that a worker works on, or that others watch are kept.
+        Args:
+            keys: keys of the jobs. A job is kept if a user asked for it, a worker renders a part of
+                it, or other visitors watch it.
+            visitor: the visitor who has left the page.
         """
         leave = "DELETE FROM watchers WHERE job = ? AND visitor = ?"
         forget = (
@@ -245,7 +260,7 @@ class Jobs:
                 connection.execute(forget, (key, UNASKED, recent))
 
     def resume(self, key: str, visitor: str = "") -> Job:
-        """Queue a stopped job again; finished parts are kept.
+        """Queue a cancelled, failed or interrupted job again; finished parts are not repeated.
 
         Raises:
             QueueFull: too many jobs are open.
@@ -269,7 +284,10 @@ def _watch(connection: sqlite3.Connection, key: str, visitor: str, now: float) -
 
 
 def end_job(connection: sqlite3.Connection, key: str, state: str, message: str, now: float) -> None:
-    """Set the final state of a job, if it is open, in a transaction of the store."""
+    """Set the final state of a job and the message about it; do nothing if the job is not open.
+
+    ``connection`` must be in a transaction, and ``now`` is the current time in seconds since 1970.
+    """
     end = "UPDATE jobs SET state = ?, message = ?, ended = ? WHERE key = ? AND state = 'open'"
     connection.execute(end, (state, message, now, key))
 

@@ -1,6 +1,7 @@
-"""Worker processes: names, lock files, starting and ending, and what supervisors have in common.
+"""Worker processes: names, lock files, starting, ending, and the base class of supervisors.
 
-A worker holds a lock on a file of its name while it lives. A worker whose lock is free is dead.
+While a worker runs, it holds a lock on a file that has the worker's name. If nobody holds the lock,
+the worker is dead.
 """
 
 import abc
@@ -31,13 +32,13 @@ SWEEP_SECONDS = 2.0
 
 
 def new_worker_name() -> str:
-    """Return a new unique name for a worker, with the name of the machine and the process id."""
+    """Return a new unique name for a worker: machine, process id and a random number."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 @contextlib.contextmanager
 def hold_lock(store: Store, name: str) -> Iterator[None]:
-    """Hold the lock that shows that a worker is alive."""
+    """Hold the lock that shows that the worker ``name`` is alive, within a ``with`` statement."""
     file = _lock_file(store, name)
     try:
         with filelock.FileLock(file).acquire(timeout=0):
@@ -47,14 +48,14 @@ def hold_lock(store: Store, name: str) -> Iterator[None]:
 
 
 def dead_workers(store: Store, names: Iterable[str]) -> list[str]:
-    """Return the names of those workers that are dead."""
+    """Return the names in ``names`` whose workers are dead."""
     return [name for name in names if _is_dead(_lock_file(store, name))]
 
 
 def mark_interrupted(store: Store, alive: Collection[str] = ()) -> None:
-    """Mark the jobs of dead workers as interrupted.
+    """Mark the jobs of dead workers as interrupted, and delete the claims of these workers.
 
-    Such workers were killed together with their supervisor, or had none.
+    The workers were killed together with their supervisor, or had no supervisor.
 
     Args:
         store: the store with the job queue.
@@ -92,8 +93,8 @@ def start_process(
 ) -> "subprocess.Popen[bytes]":
     """Start ``python -m module`` with a pipe as its standard input.
 
-    The pipe closes when this process ends, however it ends. The child is expected to end then, as
-    ``exit_with_parent`` does.
+    The pipe closes when this process ends, even if it is killed. The new process should end then;
+    for this, it can call ``exit_with_parent`` in a thread.
 
     Args:
         module: full name of the module.
@@ -106,7 +107,7 @@ def start_process(
 
 
 def end_process(process: "subprocess.Popen[bytes]", grace_seconds: float = 0.0) -> None:
-    """Close the standard input of a process, and kill it if it does not end in time."""
+    """Close the standard input of a process; kill it if it still runs ``grace_seconds`` later."""
     with process:
         if process.stdin is not None:
             process.stdin.close()
@@ -153,7 +154,7 @@ class ProcessSupervisor(abc.ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and the processes, and mark the jobs they worked on as interrupted."""
+        """End the thread and the processes, and mark the jobs of their workers as interrupted."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -169,18 +170,18 @@ class ProcessSupervisor(abc.ABC):
                     last_sweep = time.monotonic()
                 self._check_processes()
             except ExplorerError:
-                # The store may be locked for long, or the disk full. Try again later.
+                # The store may be locked for a long time, or the disk may be full. Try again later.
                 traceback.print_exc()
             self._stop.wait(POLL_SECONDS)
 
     @abc.abstractmethod
     def _check_processes(self) -> None:
-        """Start the processes that do not run, and fail the jobs of those that have died."""
+        """Start missing processes, and mark the jobs of processes that have died as failed."""
 
     @abc.abstractmethod
     def _end_processes(self) -> None:
-        """End all processes."""
+        """End all processes that this supervisor has started."""
 
     @abc.abstractmethod
     def _running_workers(self) -> list[str]:
-        """Return the names of the workers in the processes that run."""
+        """Return the names of the workers in this supervisor's running processes."""

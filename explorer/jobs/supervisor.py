@@ -1,7 +1,8 @@
 """The supervisor of this machine's worker processes.
 
-It is a thread of the server. When a worker process dies, the job of its current part fails. Jobs of
-a killed server are found by the supervisor of the next server, and marked as interrupted.
+The supervisor is a thread of the server. When a worker process dies, the job that it was rendering
+is marked as failed. If the server is killed, the supervisor of the next server marks the jobs that
+were being rendered as interrupted.
 """
 
 import os
@@ -21,17 +22,18 @@ from explorer.store.results import Store
 
 WORKERS_VARIABLE = "EXPLORER_WORKERS"
 WORKERS_AT_MOST = 64
-# A worker notices a cancelled job only between two steps. After this time it is killed.
+# A worker that still renders a job this long after it was cancelled is killed. Workers themselves
+# notice a cancelled job only between two steps.
 PATIENCE_SECONDS = 0.6
-# The delay before a restart doubles with each early death of a worker, up to this value.
+# The delay before a restart doubles each time a worker dies soon after its start, up to this value.
 RESTART_SECONDS = 30.0
 
 
 def worker_count() -> int:
-    """Return the number of workers to run: ``EXPLORER_WORKERS``, by default 1.
+    """Return the number of workers to run: environment variable ``EXPLORER_WORKERS``, or else 1.
 
     Raises:
-        ExplorerError: the variable is not a whole number, or is too large.
+        ExplorerError: the variable is not a whole number, or is larger than ``WORKERS_AT_MOST``.
     """
     text = os.environ.get(WORKERS_VARIABLE, "1")
     if not text.isdecimal() or int(text) > WORKERS_AT_MOST:
@@ -43,16 +45,16 @@ def worker_count() -> int:
 
 @dataclass
 class WorkerSlot:
-    """One worker process, and its successors after restarts.
+    """The state of one of the worker processes; a process that dies is replaced by a new one.
 
     Attributes:
-        process: the process that runs now, if any.
-        name: name of its worker.
-        started: when the process was started, on the monotonic clock.
+        process: the current process; None if there is none.
+        name: name of the worker in the current process, or in the one that has died.
+        started: when the last process was started, on the monotonic clock.
         failures: number of processes in a row that died within ``RESTART_SECONDS``.
-        cancelled_since: since when no open job needs the worker's part, on the monotonic clock;
-            None while one does.
-        killed: whether the supervisor killed the process, so that its death is not a failure.
+        cancelled_since: since when no open job needs the part that the worker renders, on the
+            monotonic clock; None if the part is needed.
+        killed: whether the supervisor killed the process; its end does not count as a failure then.
     """
 
     process: "subprocess.Popen[bytes] | None" = None
@@ -101,7 +103,11 @@ class Supervisor(ProcessSupervisor):
         return [it.name for it in self._slots if it.process is not None]
 
     def _keep_running(self, slot: WorkerSlot) -> None:
-        """Restart the process of a slot if it has died, and fail the job it worked on."""
+        """If the process of a slot has died, mark its job as failed and start a new process.
+
+        The job is not marked if the supervisor killed the process. After early deaths, the new
+        process is started with a delay.
+        """
         now = time.monotonic()
         if slot.process is not None:
             code = slot.process.poll()
@@ -124,7 +130,8 @@ class Supervisor(ProcessSupervisor):
         slot.cancelled_since, slot.killed = None, False
         arguments = [slot.name, str(self._store.path)]
         if len(self._slots) > 1:
-            # Workers that use the same processors with all their threads are many times slower.
+            # Each worker gets a share of the processors. If each used all of them, workers would
+            # be many times slower.
             threads = max(1, (os.cpu_count() or 1) // len(self._slots))
             arguments += ["--threads", str(threads)]
         slot.process = start_process("explorer.jobs.worker", arguments)

@@ -1,8 +1,8 @@
 """The worker: claims parts of jobs, renders them, and stores their progress and results.
 
-The app starts one or more processes ``python -m explorer.jobs.worker``. The command line uses the
-class ``Worker`` in its own process. A worker holds a lock on a file of its name while it lives, so
-that other processes can detect its death (see ``explorer.jobs.processes``).
+The app starts one or more processes ``python -m explorer.jobs.worker``. A command uses the class
+``Worker`` in the command's process. While a worker runs, it holds a lock on a file that has the
+worker's name, so that other processes can find out that it died (see ``explorer.jobs.processes``).
 """
 
 import argparse
@@ -26,7 +26,7 @@ from explorer.store.results import Store, StoredPicture
 # input pictures by their fingerprints.
 Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
 
-# Time between two searches for work, and between two reports of progress.
+# Time between two attempts to claim a part, and between two reports of progress.
 IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
 # Workers run with a lower priority than the server, so that pages stay responsive.
@@ -62,7 +62,7 @@ class Worker:
         self._on_update = on_update
 
     def run_next_part(self, only: str | None = None) -> bool:
-        """Claim and render the next part; return whether there was one.
+        """Claim and render the next part; return whether a part could be claimed.
 
         Args:
             only: key of the only job to work on; None for all jobs.
@@ -85,7 +85,10 @@ class Worker:
         return True
 
     def _render(self, claim: Claim) -> None:
-        """Render a part until it is finished, or its job is cancelled or must wait."""
+        """Render a part and store its result.
+
+        Release the part unfinished if its job is cancelled, or if a more urgent job is waiting.
+        """
         started = reported = time.monotonic()
         pictures: list[StoredPicture] = []
         recipe = claim.recipe
@@ -110,10 +113,11 @@ class Worker:
 
 
 def gather_inputs(store: Store, recipe: Recipe) -> dict[str, bytes]:
-    """Load the pictures that a recipe starts from, encoded, by their fingerprints.
+    """Load the encoded input pictures of a recipe, by their fingerprints.
 
-    If the result of the recipe that it continues (``recipe.previous``) is finished, the last
-    picture of that result is included under that recipe's key, and fewer inputs are loaded.
+    The recipe of a film's frame starts from the picture of the frame before (``recipe.previous``).
+    If that picture is in the store, it is returned too, under the key of ``recipe.previous``, and
+    only the inputs ``recipe.inputs_with_previous`` are loaded.
     """
     continued: dict[str, bytes] = {}
     previous = recipe.previous

@@ -1,8 +1,8 @@
 """Background tasks: processes that build an index or download weights, and their registry.
 
-A task's process reports on standard output: a line ``looked DONE TOTAL`` for each step of its
-progress, and a line ``problem TEXT`` if it fails. It ends when the process that started it ends.
-The files that it has written are kept.
+The process of a task reports on standard output: a line ``looked DONE TOTAL`` for each step of the
+progress, and a line ``problem TEXT`` if the task fails. The process of a task ends when the process
+that started it ends. The files that the task has written are kept.
 """
 
 import os
@@ -18,11 +18,11 @@ from explorer.jobs import processes, worker
 
 
 class BackgroundTask:
-    """A process, and its progress.
+    """A process that runs a task, and the progress that the process has reported.
 
     Attributes:
-        done, total: progress, in a unit that the task chooses.
-        problem: why the task has ended early; empty if it has not.
+        done, total: amounts of finished work and of all work, in a unit that the task chooses.
+        problem: why the task failed or was stopped; "" otherwise.
     """
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class BackgroundTask:
             arguments: command-line arguments.
         """
         self.done, self.total, self.problem = 0, 0, ""
-        # Time and progress of the first report, from which the pace is computed.
+        # Time and finished work at the first report; the remaining time is estimated from them.
         self._first: tuple[float, int] | None = None
         self._stopped = False
         self._process = processes.start_process(module, arguments, stdout=subprocess.PIPE)
@@ -42,7 +42,7 @@ class BackgroundTask:
 
     @property
     def open(self) -> bool:
-        """Whether the task is running; once it is not, ``problem`` is final."""
+        """Whether the task is running. After it has ended, ``problem`` no longer changes."""
         return self._listener.is_alive()
 
     @property
@@ -83,16 +83,16 @@ class BackgroundTask:
             self.problem = f"It ended with exit code {code}; what was found is kept."
 
 
-# The last task of each key in this process, which may be running or have ended.
+# The last task that this process has started for each key. The task may have ended.
 _TASKS: dict[str, BackgroundTask] = {}
 _TASKS_LOCK = threading.Lock()
 
 
 def start_task(key: str, module: str, arguments: Sequence[str]) -> None:
-    """Start a task, unless one with the same key is running.
+    """Start a task, unless a task with the same key is running.
 
     Args:
-        key: identifies what the task makes.
+        key: identifies what the task makes, such as ``fetch resnet18``.
         module, arguments: as for ``BackgroundTask``.
     """
     with _TASKS_LOCK:
@@ -102,12 +102,12 @@ def start_task(key: str, module: str, arguments: Sequence[str]) -> None:
 
 
 def latest_task(key: str) -> BackgroundTask | None:
-    """Return the last task that was started with a key, running or ended; None if there is none."""
+    """Return the last task that was started with a key, running or ended; None if none was."""
     return _TASKS.get(key)
 
 
 def report_progress(done: int, total: int) -> None:
-    """Report the progress of this process, which runs a task."""
+    """Report the progress of the task that runs in this process, on standard output."""
     _send(f"looked {done} {total}")
 
 
@@ -118,7 +118,10 @@ def _send(line: str) -> None:
 
 
 def run_task(work: Callable[[], None]) -> None:
-    """Run a task's function in its process, then exit; exit early if the parent process ends."""
+    """Run the function of a task, report an error, and exit; exit early if the parent process ends.
+
+    This is called in the process that was started for the task.
+    """
     threading.Thread(target=processes.exit_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(worker.NICENESS)
@@ -132,5 +135,5 @@ def run_task(work: Callable[[], None]) -> None:
         traceback.print_exc()
         code = 2
     sys.stdout.flush()
-    # A normal exit would wait for the thread that waits for the parent process.
+    # A normal exit would wait for the thread above, which waits for the end of the parent process.
     os._exit(code)

@@ -1,9 +1,9 @@
 """Users' own checkpoints, and the image collections that the server's owner has allowed.
 
-Checkpoints are safetensors files in the folder ``networks`` of the data folder. Their networks are
-named by architecture and title, such as ``resnet18:birds``. Collections are the folders and
-archives in the folders that ``app --library`` names. Visitors see the names of collections, never
-the paths.
+Checkpoints are safetensors files in the folder ``networks`` of the data folder. The network of a
+checkpoint is named by its architecture and a title, such as ``resnet18:birds``. Collections are the
+folders that ``app --library`` names, and the folders and archives in them. Visitors see the names
+of collections, never the paths.
 """
 
 import os
@@ -18,13 +18,13 @@ from explorer.library import background_task, index_task
 from explorer.paths import home
 from explorer.store.results import Store
 
-# The folders that ``app --library`` names; the command sets this for the server.
+# The environment variable with the folders that ``app --library`` names. The command sets it.
 VARIABLE = "EXPLORER_LIBRARY"
 NETWORKS = "networks"
 # Separates architecture and title in file names, because some systems do not allow a colon.
 SEPARATOR = "--"
 TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-# The largest checkpoint that is accepted, in megabytes, and the largest number of checkpoints.
+# The largest size of an uploaded checkpoint in megabytes, and the largest number of checkpoints.
 LARGEST_FILE, OWN_AT_MOST = 128, 24
 ARCHIVES = (".tar", ".zip")
 
@@ -34,8 +34,8 @@ class OwnCheckpoint:
     """A user's own checkpoint.
 
     Attributes:
-        name: name of its network: architecture, colon, title.
-        file: its safetensors file.
+        name: name of the checkpoint's network: architecture, colon, title; ``resnet18:birds``.
+        file: the checkpoint's safetensors file.
     """
 
     name: str
@@ -52,8 +52,9 @@ class ImageCollection:
     """A collection of images that the server's owner has allowed.
 
     Attributes:
-        name: the name for visitors: that of a folder, or ``folder/entry`` for an entry in it.
-        path: path of the folder or archive; never shown.
+        name: the name that visitors see: ``photos`` for a folder that the owner has allowed, and
+            ``photos/cats`` for a folder or archive in that folder.
+        path: path of the folder or archive; visitors never see it.
     """
 
     name: str
@@ -61,10 +62,10 @@ class ImageCollection:
 
 
 def configure(folders: Sequence[Path]) -> None:
-    """Set the folders of collections of the server that this process is about to run.
+    """Set the folders of collections for the server that this process will run.
 
     Raises:
-        ExplorerError: one of them is not a folder.
+        ExplorerError: one of the paths is not a folder.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -73,9 +74,9 @@ def configure(folders: Sequence[Path]) -> None:
 
 
 def list_collections() -> dict[str, ImageCollection]:
-    """Return the collections by name: each folder as a whole, and the folders and archives in it.
+    """Return the collections by name: each allowed folder, and the folders and archives in it.
 
-    Links that lead out of the owner's folder are left out.
+    Symbolic links to a path outside of the allowed folder are left out.
     """
     found: dict[str, ImageCollection] = {}
     for text in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
@@ -92,11 +93,11 @@ def list_collections() -> dict[str, ImageCollection]:
 
 
 def find_collection(name: str) -> ImageCollection:
-    """Return a collection by its name, after checking that no link leads out of it.
+    """Return a collection by its name, after checking the symbolic links in it.
 
     Raises:
         UnknownName: the owner has allowed no collection of this name.
-        ExplorerError: a link leads out of it.
+        ExplorerError: a symbolic link in the collection leads to a path outside of it.
     """
     allowed = list_collections()
     if name not in allowed:
@@ -131,17 +132,16 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
 
     Args:
         architecture: name of a network of the catalogue.
-        title: the title in the network's name.
-        file: name of the uploaded file; its extension says how to read it, and error messages
-            contain it.
-        content: the file's content, ``.safetensors`` or ``.pth``. The latter is read with
-            ``weights_only=True``.
+        title: the title in the network's name, such as ``birds``.
+        file: name of the uploaded file. Its extension, ``.safetensors`` or ``.pth``, determines how
+            the content is read. Error messages contain the name.
+        content: the content of the file. ``.pth`` is read with ``weights_only=True``.
 
-    Returns:
-        The name of the network.
+        Returns:
+            The name of the network, such as ``resnet18:birds``.
 
-    Raises:
-        ExplorerError: the title is invalid or exists, or there are too many checkpoints.
+        Raises:
+            ExplorerError: the title is invalid or taken, or there are too many checkpoints.
         BadCheckpoint: the file is too large, cannot be read, or does not fit the network.
     """
     from core import checkpoints
@@ -157,12 +157,12 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
     folder = home() / NETWORKS
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        # Error messages contain the name of this file, so it is named like the uploaded one.
+        # Error messages contain the name of this file, so it gets the name of the uploaded file.
         stem = re.sub(r"[^\w.-]", "_", Path(file).stem)[:40]
         upload = Path(temporary) / f"{stem or 'sent'}{ending}"
         upload.write_bytes(content)
         state, classes = checkpoints.read_checkpoint(upload)
-        # The space keeps this name different from that of every upload.
+        # No name of an upload contains a space, so the two names always differ.
         converted = Path(temporary) / " kept.safetensors"
         checkpoints.write_safetensors(converted, state, classes)
         network = registry.load(name, converted, "cpu")
@@ -182,12 +182,12 @@ def _check_upload(title: str, content: bytes) -> None:
 
 
 def start_download(network: str) -> None:
-    """Start a task that downloads a network's published weights, unless one is running."""
+    """Start a task that downloads a network's published weights, unless it is running already."""
     background_task.start_task(f"fetch {network}", "explorer.library.download_task", [network])
 
 
 def start_index(network: str, weights: str, source: str, file: Path | None) -> None:
-    """Start a task that builds an index of an allowed collection, unless one is running.
+    """Start a task that builds an index of an allowed collection, unless it is running already.
 
     Args:
         network: name of the network.
@@ -205,6 +205,12 @@ def start_index(network: str, weights: str, source: str, file: Path | None) -> N
 
 
 def index_file(network: str, weights: str, source: str) -> Path:
-    """Return the path of the index of a collection for a network and its weights' fingerprint."""
+    """Return the path of the index file for a network and a collection.
+
+    Args:
+        network: name of the network.
+        weights: fingerprint of the network's weights.
+        source: name of the collection.
+    """
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{network} {source} {weights[:6]}")
     return home() / index_task.FOLDER / f"{name}{index_task.ENDING}"

@@ -49,7 +49,7 @@ def _report_size(file: Path, total: int, finished: threading.Event) -> None:
 
 
 def delete_partial_downloads(file: Path) -> None:
-    """Delete the partial files of earlier downloads of a file, which were stopped."""
+    """Delete the partial files that stopped downloads of ``file`` have left."""
     for partial in file.parent.glob(f"{file.name}.*.partial"):
         partial.unlink(missing_ok=True)
 

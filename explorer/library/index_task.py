@@ -1,8 +1,9 @@
 """The background task that builds an index of dataset examples.
 
-It is run as ``python -m explorer.library.index_task FILE``. By default it builds SketchNet's index
-of SketchWorld drawings. The index is saved while it is built, and a later task continues with the
-saved file. If several processes build the same file, one works and the others wait.
+It is run as ``python -m explorer.library.index_task FILE``. By default, it builds an index of
+SketchWorld drawings for SketchNet. The unfinished index is saved from time to time, and a later
+task continues with the saved file. If several processes are started for the same file, one builds
+the index and the others wait.
 """
 
 import argparse
@@ -17,13 +18,18 @@ from explorer.paths import home
 FOLDER, ENDING = "indexes", ".index"
 MODULE = "explorer.library.index_task"
 DRAWINGS = "sketchworld:5000"
-# Number of top examples per unit. Pages show nine; all of them count for the units' labels.
+# Number of top dataset examples that are kept per unit. Pages show nine of them; the labels of
+# units are computed from all of them.
 KEPT = 36
 SAVE_SECONDS = 3.0
 
 
 def index_file_of(weights: str) -> Path:
-    """Return the path of SketchNet's own index for the fingerprint of its weights."""
+    """Return the path of the index that the app builds for SketchNet.
+
+    Args:
+        weights: fingerprint of SketchNet's weights.
+    """
     return home() / FOLDER / f"sketchnet-{weights}{ENDING}"
 
 
@@ -47,11 +53,12 @@ def task_arguments(
 def build_with_progress(
     out: Path, images: str, network: str = "", weights: Path | None = None
 ) -> None:
-    """Build an index, or continue with its saved file, unless it is complete; report the progress.
+    """Build an index, and report the progress.
+
+    If there is a saved file, continue with it. If the saved index is complete, do nothing.
 
     Args:
-        out, network, weights: as for ``task_arguments``.
-        images: the collection.
+        out, network, weights, images: as for ``task_arguments``.
 
     Raises:
         ExplorerError: the index cannot be built.

@@ -1,8 +1,8 @@
 """The indexes of dataset examples that pages use.
 
-These are the complete indexes for the network's weights among two groups of files: the files that
-``app --index`` names, and ``*.index`` in the folder ``indexes`` of the data folder. A URL chooses
-one of them by its name.
+A page uses the complete indexes that were built with the weights of the network that it shows. They
+are searched among the files that ``app --index`` names and the files ``*.index`` in the folder
+``indexes`` of the data folder. The URL of a page contains the name of one of the indexes.
 """
 
 import functools
@@ -22,14 +22,14 @@ from explorer.library import background_task, index_task
 from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 
-# The index files that ``app --index`` names; the command sets this for the server.
+# The environment variable with the index files that ``app --index`` names. The command sets it.
 VARIABLE = "EXPLORER_INDEXES"
 LOG = logging.getLogger(__name__)
 OPEN_AT_MOST = 64
 
 
 def configure(files: Sequence[Path]) -> None:
-    """Set the index files of the server that this process is about to run.
+    """Set the index files for the server that this process will run.
 
     Raises:
         ExplorerError: one of the files cannot be opened.
@@ -40,7 +40,10 @@ def configure(files: Sequence[Path]) -> None:
 
 
 def finished_indexes(network: Network) -> dict[str, Index]:
-    """Open the complete indexes of a network, by name; those that the owner named come first."""
+    """Open the complete indexes for a network's weights, by name.
+
+    Those that ``app --index`` names come first.
+    """
     named = [Path(it) for it in os.environ.get(VARIABLE, "").split(os.pathsep) if it]
     folder = home() / index_task.FOLDER
     found: dict[str, Index] = {}
@@ -52,7 +55,7 @@ def finished_indexes(network: Network) -> dict[str, Index]:
 
 
 def _open(file: Path) -> Index | None:
-    """Open an index, cached while its file is unchanged; return None if that fails."""
+    """Open an index, or return a cached one if its file is unchanged; None if that fails."""
     try:
         state = file.stat()
         return _open_cached(file, state.st_mtime_ns, state.st_size)
@@ -76,22 +79,28 @@ def describe_index(index: Index) -> str:
 
 
 def image_noun(index: Index, count: int = 2) -> str:
-    """Return the noun for the images of an index: ``drawings`` or ``pictures``, or its singular."""
+    """Return the noun for ``count`` images of an index, such as ``drawings`` or ``picture``."""
     one = "drawing" if index.plan.collection.startswith(SKETCHWORLD) else "picture"
     return one if count == 1 else f"{one}s"
 
 
 def build_task(network: Network) -> BackgroundTask | None:
-    """Return the last task that built SketchNet's own index, running or ended; None if none."""
+    """Return the last task for the index that the app builds for SketchNet; it may have ended.
+
+    None if this process has started no such task.
+    """
     return background_task.latest_task(str(index_task.index_file_of(network.fingerprint)))
 
 
 def can_build(network: Network) -> bool:
-    """Whether the server can build an index for a network itself: only SketchNet's, by a worker."""
+    """Whether the server can build an index for a network without a collection of the owner.
+
+    It can for SketchNet, which has SketchWorld drawings, if ``EXPLORER_WORKERS`` is not 0.
+    """
     return network.name == SKETCHNET and supervisor.worker_count() > 0
 
 
 def start_build(network: Network) -> None:
-    """Start a task that builds SketchNet's own index, unless one is running."""
+    """Start a task that builds SketchNet's index of SketchWorld drawings, unless it is running."""
     file = index_task.index_file_of(network.fingerprint)
     background_task.start_task(str(file), index_task.MODULE, index_task.task_arguments(file))

@@ -1,8 +1,8 @@
 """The command that renders the previews of pages for the home page.
 
-It is run as ``python -m explorer.prebuilt.page_previews``. Each function draws the preview of one
-page with SketchNet, by the calls that the page makes. Run it again when the weights or the gradient
-ascent change.
+It is run as ``python -m explorer.prebuilt.page_previews``. Each function in ``PREVIEW_FUNCTIONS``
+draws the preview of one page with SketchNet, by the same calls of ``core`` as the page. Run the
+command again when the weights or the gradient ascent change.
 """
 
 import argparse
@@ -42,7 +42,7 @@ UNITS = {
     "relu4b": (125, 159, 143, 112, 122, 158),
     "relu5b": (16, 18, 105, 26, 191, 43),
 }
-# A unit that responds to houses, and its layer.
+# The layer and the number of a unit that responds to houses.
 HOUSE_UNIT = ("relu5b", 215)
 # The layers whose pictures are shown side by side.
 STRIP_LAYERS = ("relu2b", "relu3b", "relu5a")
@@ -64,7 +64,11 @@ def _fit(picture: Image.Image, width: int = WIDTH, height: int = HEIGHT) -> Imag
 
 
 def _side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Draw vertical strips of some pictures side by side, each from its place in its picture."""
+    """Draw a vertical strip of each picture, side by side.
+
+    A strip shows the part of its picture that has the same position. For example, the first of
+    three strips shows the left third of the first picture.
+    """
     width = (WIDTH - GAP * (len(pictures) - 1)) // len(pictures)
     paper = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
     for at, picture in enumerate(pictures):
@@ -74,7 +78,7 @@ def _side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 def _render(recipe: Recipe, *inputs: Image.Image) -> Image.Image:
-    """Render the picture of a recipe that starts from some pictures."""
+    """Render the first picture of a recipe, given the recipe's input pictures."""
     encoded = {image_io.fingerprint(it): image_io.encode_png(it) for it in inputs}
     for update in render_recipe.render_updates(recipe, None, encoded, "cpu"):
         if update.pictures:
@@ -94,7 +98,7 @@ def _grid(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def layers(network: Network) -> Image.Image:
-    """Draw shipped pictures of some units, a row for each layer."""
+    """Draw the shipped pictures of some units as a grid, with one row for each layer."""
     store = Store()
     images: list[bytes] = []
     for layer, units in UNITS.items():
@@ -104,14 +108,14 @@ def layers(network: Network) -> Image.Image:
 
 
 def neuron(network: Network) -> Image.Image:
-    """Draw one neuron large."""
+    """Draw the feature visualization of one unit."""
     recipe = render_neurons.plan(network, "relu4b", [56], size=224, steps=192)
     *_, last = render_neurons.render(network, recipe)
     return _fit(image_io.to_picture(last.pictures[0].image))
 
 
 def probe(network: Network) -> Image.Image:
-    """Draw a scene, brighter where it activates the unit that responds to houses."""
+    """Draw a picture of a village; the parts that activate ``HOUSE_UNIT`` are brighter."""
     picture = samples.picture("village")
     frame = CenterCrop((picture.height, picture.width), network.input_size)
     image = network_input(picture, frame)
@@ -128,12 +132,12 @@ def _render_dreams(network: Network, name: str, chosen: Sequence[str]) -> list[I
 
 
 def dream(network: Network) -> Image.Image:
-    """Draw a dream."""
+    """Draw a dream that starts from the photograph of a cat."""
     return _fit(_render_dreams(network, "cat", ["relu4b"])[0])
 
 
 def depths(network: Network) -> Image.Image:
-    """Draw three dreams of one picture side by side."""
+    """Draw dreams of one photograph at three layers, side by side."""
     return _side_by_side(_render_dreams(network, "coffee", STRIP_LAYERS))
 
 
@@ -184,7 +188,7 @@ def lessons(network: Network) -> Image.Image:
 
 
 def gallery(network: Network) -> Image.Image:
-    """Draw pictures of several kinds as a grid."""
+    """Draw pictures of several pages and the picture of a class as a grid."""
     previews = [draw_page(network) for draw_page in (dream, style, neuron, probe, depths)]
     class_picture = render_neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
     *_, last = render_neurons.render(network, class_picture)

@@ -3,12 +3,13 @@
 It is run as ``python -m explorer.prebuilt.pictures``, and writes three groups of files:
 
 - ``paintings``: the paintings that take long to draw, as lossless files;
-- ``sketchnet``: a store with every unit of SketchNet, by the recipes of the Layers page;
-- ``styles``: a store with the pictures that the Style pages show first.
+- ``sketchnet``: a store with the pictures of all units of SketchNet, rendered by the recipes of the
+  Layers page;
+- ``styles``: a store with the pictures that the Style pages show by default.
 
-A name as an argument renders only that group. The app reads the shipped stores in addition to the
-user's own. Run the command again when a painting's style, the weights or the recipes change; tests
-render some of the pictures again and compare them.
+If the command's arguments name groups, only these are rendered. The app reads the shipped stores in
+addition to the user's own store. Run the command again when a painting's style, the weights or the
+recipes change. Tests render some of the pictures again and compare them with the shipped ones.
 """
 
 import io
@@ -52,7 +53,7 @@ def recipes(network: Network) -> list[NeuronRecipe]:
 
 
 def first_styles(network: Network) -> list[StyleRecipe]:
-    """Return the recipes of what the Style pages show by default."""
+    """Return the recipes of the pictures that the Style pages show by default."""
     content, style = (
         image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)
     )
@@ -65,7 +66,7 @@ def first_styles(network: Network) -> list[StyleRecipe]:
 
 
 def style_inputs() -> dict[str, bytes]:
-    """Return the encoded pictures that those recipes start from, by their fingerprints."""
+    """Return the encoded input pictures of the ``first_styles`` recipes, by fingerprint."""
     chosen = [image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)]
     return {it.fingerprint: image_io.encode_png(it.picture) for it in chosen}
 
@@ -75,7 +76,8 @@ def write_pictures(path: Path, what: str) -> None:
 
     Args:
         path: file of the store.
-        what: file name of the shipped store whose recipes are rendered.
+        what: file name of the shipped store whose recipes are rendered: ``NEURONS.name`` or
+            ``STYLES.name``.
     """
     network = registry.load(registry.SKETCHNET, device="cpu")
     neurons = what == NEURONS.name
@@ -100,7 +102,7 @@ def write_pictures(path: Path, what: str) -> None:
 
 
 def encode(picture: Picture) -> StoredPicture:
-    """Encode a picture as lossy WebP."""
+    """Encode a picture as a lossy WebP."""
     buffer = io.BytesIO()
     image: Image.Image = image_io.to_picture(picture.image)
     image.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)

@@ -1,4 +1,4 @@
-"""The text chunks of PNG files, which say how a picture was rendered."""
+"""The text chunks of PNG files, which record how a picture was rendered."""
 
 import io
 import struct
@@ -12,14 +12,14 @@ from core.errors import BadPicture, ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 
-# The keys of the text chunks: the recipe as JSON; the number of the picture within the recipe (not
-# for a montage of all pictures); and the software that rendered it.
+# The keys of the text chunks: the recipe as JSON; the number of the picture within the recipe
+# (absent if the file is a montage of all pictures); and the software that rendered the picture.
 RECIPE_CHUNK = "recipe"
 PART_CHUNK = "part"
 SOFTWARE_CHUNK = "software"
 
-# The project writes no larger files and no longer text chunks: a recipe with the maximum number of
-# units takes a quarter of TEXT_AT_MOST.
+# Larger files (in bytes) and longer text chunks (in characters) are refused. The project writes
+# none: a recipe with the maximum number of units takes a quarter of TEXT_AT_MOST.
 BYTES_AT_MOST = 256 * 2**20
 TEXT_AT_MOST = 200_000
 PART_DIGITS = 9
@@ -43,12 +43,13 @@ def read_recipe(data: bytes) -> tuple[Recipe, int | None]:
         data: a PNG that the project wrote.
 
     Returns:
-        The recipe, and the number of the picture within the recipe; None for a montage of all its
-        pictures.
+        The recipe, and the number of the picture within the recipe. The number is None if the file
+        is a montage of all pictures of the recipe.
 
     Raises:
         BadPicture: the file is not a PNG, is damaged, or is too large.
-        ExplorerError: it contains no recipe, or one that cannot be read.
+        ExplorerError: the file contains no recipe, the recipe cannot be read, or it has no picture
+            with the number in the file.
     """
     text = read_text_chunks(data)
     if RECIPE_CHUNK not in text:
@@ -85,7 +86,7 @@ def read_text_chunks(data: bytes) -> dict[str, str]:
 
 
 def read_software(data: bytes) -> str:
-    """Return the software that rendered a picture, or an empty text if the file does not say it.
+    """Return the text chunk that names the software that rendered a picture; "" if there is none.
 
     Raises:
         BadPicture: as for ``read_text_chunks``.
@@ -99,7 +100,7 @@ def open_png(data: bytes) -> Image.Image:
     Raises:
         BadPicture: the file is not a PNG, is damaged, or is too large.
     """
-    from core.images.image_io import MAX_PIXELS  # It imports PyTorch.
+    from core.images.image_io import MAX_PIXELS  # This import loads PyTorch.
 
     if len(data) > BYTES_AT_MOST:
         raise BadPicture(f"this file is larger than {BYTES_AT_MOST // 2**20} MB")
@@ -107,7 +108,7 @@ def open_png(data: bytes) -> Image.Image:
         raise BadPicture("this file is no PNG; only PNGs made by the explorer carry their recipe")
     try:
         with warnings.catch_warnings():
-            # Instead of Pillow's warning about large pictures, an error is raised below.
+            # Pillow would only warn about a large picture. The code below raises an error.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=["PNG"])
         width, height = picture.size

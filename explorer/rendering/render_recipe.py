@@ -1,7 +1,7 @@
 """Rendering recipes of every kind into encoded pictures.
 
-The functions do not know jobs or the store. They yield updates; the caller stops the work by
-leaving the loop.
+The functions use neither the job queue nor the store. ``render_updates`` is a generator; a caller
+stops the rendering by closing it, for example by leaving its ``for`` loop.
 """
 
 import io
@@ -41,7 +41,7 @@ from explorer.store.results import StoredPicture
 PREVIEW_SECONDS = 0.3
 PREVIEW_PIXELS = 512
 PREVIEW_QUALITY = 80
-# Networks that a process keeps loaded, at most.
+# A process keeps at most this many networks loaded.
 NETWORKS_AT_MOST = 2
 
 Renderer = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
@@ -50,7 +50,7 @@ Renderer = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
 def _render_style_depths(
     network: Network, recipe: StyleDepthsRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    """Render the parts of a recipe one after the other, as a job does."""
+    """Render a style grid picture by picture; each picture is one part of the recipe."""
     parts = recipe.parts()
     for number, part in enumerate(parts):
         for it in transfer.render(network, part, inputs):
@@ -82,10 +82,11 @@ def render_updates(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Yields:
-        Updates. The first preview is encoded without delay, later ones every ``PREVIEW_SECONDS``.
+        The progress. The first preview is encoded without delay, later ones at most every
+        ``PREVIEW_SECONDS``.
 
     Raises:
-        ExplorerError: the network cannot be loaded, or the recipe does not fit it.
+        ExplorerError: the network cannot be loaded, or the recipe does not fit the network.
     """
     network = _load_network(recipe.network, recipe.weights, checkpoint, device)
     last_preview = -math.inf
@@ -100,7 +101,7 @@ def render_updates(
         yield Update(progress.done, progress.total, previews, pictures, history)
 
 
-# The latest networks that were used, by name, fingerprint of the weights, and requested device.
+# The networks that were used last, by name, fingerprint of the weights, and requested device.
 _networks: OrderedDict[tuple[str, str, str], Network] = OrderedDict()
 
 
@@ -109,9 +110,10 @@ def remember_network(network: Network, device: str = "auto") -> None:
 
     Args:
         network: the loaded network.
-        device: for which ``registry.load`` loaded it.
+        device: the ``device`` argument with which ``registry.load`` loaded the network, such as
+            ``auto``.
     """
-    # Every step of an optimisation allocates the same large tensors.
+    # Every step of an optimisation allocates the same large tensors, so freed memory is reused.
     allocator.keep_freed_memory()
     key = network.name, network.fingerprint, device
     _networks[key] = network
@@ -126,9 +128,13 @@ def forget_networks() -> None:
 
 
 def _load_network(name: str, weights: str, checkpoint: Path | None, device: str) -> Network:
-    """Return the network with a fingerprint of weights; load it where it is not kept.
+    """Return a network that is kept loaded, or else load it.
 
-    What is loaded may have another fingerprint; every renderer checks that.
+    Args:
+        name: name of the network.
+        weights: fingerprint of the weights. A network that is loaded here may have weights with
+            another fingerprint; every renderer checks that.
+        checkpoint, device: as for ``render_updates``.
     """
     network = _networks.get((name, weights, device))
     if network is None:
@@ -138,7 +144,7 @@ def _load_network(name: str, weights: str, checkpoint: Path | None, device: str)
 
 
 def encode(recipe: Recipe, picture: Picture, device: torch.device) -> StoredPicture:
-    """Encode a picture of a recipe as a PNG whose text chunks say how it was rendered."""
+    """Encode a picture of a recipe as a PNG whose text chunks record how it was rendered."""
     text = text_chunks(recipe, picture.part, device)
     png = image_io.encode_png(image_io.to_picture(picture.image), text)
     return StoredPicture(picture.part, png, picture.facts)
@@ -151,7 +157,7 @@ def render_sheet(
     checkpoint: Path | None = None,
     device: str = "auto",
 ) -> bytes:
-    """Draw all pictures of a recipe as one PNG whose text chunks say how they were rendered.
+    """Draw all pictures of a recipe as one PNG whose text chunks record how they were rendered.
 
     Args:
         recipe: the recipe of all pictures.
@@ -173,24 +179,31 @@ def render_sheet(
 
 
 def text_chunks(recipe: Recipe, part: int, device: torch.device) -> dict[str, str]:
-    """Return the text chunks of a picture: its recipe, its number, and the software."""
+    """Return the text chunks of picture number ``part`` of a recipe, by their keys."""
     made_with = software(device)
     return {RECIPE_CHUNK: recipe.to_json(), PART_CHUNK: str(part), SOFTWARE_CHUNK: made_with}
 
 
 def software(device: torch.device) -> str:
-    """Return the versions of the libraries and the kind of device, which affect rounding."""
+    """Return the versions of PyTorch and torchvision and the type of the device.
+
+    All of them affect rounding. An example is ``torch 2.4.0, torchvision 0.19.0, cpu``.
+    """
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
 
 
 def history_json(history: LossHistory) -> str:
-    """Write loss curves as JSON: ``share`` of all steps that are done, ``curves`` by loss name."""
+    """Return loss curves as JSON: ``{"share": 0.5, "curves": {"style relu1a": [0.9, 0.4]}}``.
+
+    ``share`` is the fraction of the steps that are done. A curve is shortened to at most
+    ``CURVE_POINTS`` values.
+    """
     curves = {name: downsample_curve(curve) for name, curve in history.losses.items()}
     return json.dumps({"share": history.share, "curves": curves})
 
 
 def encode_preview(image: Tensor) -> bytes:
-    """Encode an unfinished image ``[3, H, W]`` as a small WebP."""
+    """Encode an unfinished image ``[3, H, W]`` as a WebP of at most ``PREVIEW_PIXELS`` per side."""
     picture = image_io.to_picture(image)
     picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
     buffer = io.BytesIO()

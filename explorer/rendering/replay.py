@@ -1,4 +1,4 @@
-"""Replay: rendering a picture again from the recipe in its PNG, and comparing the two.
+"""Replay: rendering a saved picture again from the recipe in its PNG, and comparing both pictures.
 
 Importing this module does not import PyTorch, because pages import it before PyTorch is loaded.
 """
@@ -27,7 +27,7 @@ class Comparison:
     Attributes:
         pixels: number of pixels of each picture.
         differing: number of pixels that differ.
-        levels: largest difference of a colour channel, from 0 to 255.
+        levels: largest difference between two values of the same colour channel, from 0 to 255.
     """
 
     pixels: int
@@ -59,9 +59,10 @@ def render_again(
         on_update: called with every update, for example to show progress.
 
     Raises:
-        ExplorerError: the recipe cannot be rendered here, or has no such picture.
+        ExplorerError: the recipe cannot be rendered on this machine, or has no picture with the
+            number ``part``.
     """
-    from explorer.rendering import render_recipe  # It imports PyTorch.
+    from explorer.rendering import render_recipe  # This import loads PyTorch.
 
     pictures: list[StoredPicture] = []
     for update in render_recipe.render_updates(recipe, checkpoint, inputs, device):
@@ -80,7 +81,7 @@ def check_montage(recipe: Recipe) -> None:
     """Check, before rendering, that the montage of a recipe is not too large to be opened again.
 
     Raises:
-        ExplorerError: it is too large.
+        ExplorerError: the montage is too large.
     """
     if isinstance(recipe, NeuronRecipe) and len(recipe.pictures) * recipe.size**2 > MONTAGE_PIXELS:
         raise ExplorerError(
@@ -98,8 +99,8 @@ def compare(one: bytes, other: bytes) -> Comparison:
         other: the PNG that was rendered again from its recipe.
 
     Raises:
-        BadPicture: one of them cannot be opened.
-        ExplorerError: their sizes differ.
+        BadPicture: one of the pictures cannot be opened.
+        ExplorerError: the pictures have different sizes.
     """
     old, new = (_pixels(data) for data in (one, other))  # [H, W, 3]
     if old.shape != new.shape:

@@ -1,1 +1,1 @@
-"""HTML reports and Python scripts, without Streamlit."""
+"""HTML reports and Python scripts for users to download. The modules do not need Streamlit."""

@@ -19,7 +19,7 @@ QUALITY = 86
 
 @functools.lru_cache(maxsize=SHEETS_AT_MOST)
 def crop_sheet(index: Index, layer: str, unit: int) -> str:
-    """Draw the nine crops that activate a unit most, as one square.
+    """Draw the nine crops that activate a unit most as one square, and return its ``data:`` URL.
 
     Raises:
         ExplorerError: as for ``crop_grids.draw_crop_grid``.
@@ -32,12 +32,13 @@ def crop_sheet(index: Index, layer: str, unit: int) -> str:
 
 @functools.lru_cache(maxsize=CROPS_AT_MOST)
 def crop_url(index: Index, network: Network, layer: str, unit: int, hit: Hit, how: str = "") -> str:
-    """Draw the crop of one image that activates a unit.
+    """Draw the crop of one image that activates a unit, and return its ``data:`` URL.
 
     Args:
-        index, network, layer, unit: the unit, and the index in which the image was found.
-        hit: the image, and the position in it that activates the unit. If the unit has an effective
-            receptive field, it is outlined.
+        index: the index that contains the image.
+        network, layer, unit: the unit.
+        hit: the image, and the position in it that activates the unit. If the receptive field is
+            the whole image, the unit's effective receptive field is outlined.
         how: the attribution to overlay, one of ``crops.EVIDENCE``; "" for the crop alone.
 
     Raises:

@@ -26,7 +26,8 @@ from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 
-# Side of the pictures in a layer's report; the picture in a neuron's report keeps its size.
+# Side of the pictures in a layer's report, in pixels. In a neuron's report, the picture is not
+# scaled.
 PIXELS = 128
 STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --ink: #26282d; --line: #dcd7cd; }
@@ -53,9 +54,9 @@ def layer_report(
     """Write the report of a layer as HTML.
 
     Args:
-        network, layer: the layer.
-        recipe: the recipe that drew its neurons.
-        pictures: the pictures of its neurons by unit.
+        network, layer: the layer, and the network that contains it.
+        recipe: the recipe that rendered the pictures.
+        pictures: the pictures of the layer's neurons, by unit.
 
     Raises:
         ExplorerError: ``pictures`` is empty.
@@ -97,10 +98,11 @@ def neuron_report(
     """Write the report of a neuron as HTML.
 
     Args:
-        network, layer, unit: the neuron.
-        recipe: the recipe that drew its picture.
-        picture: its feature visualization.
-        index: an index whose top dataset examples the report shows; None for none.
+        network, layer, unit: the neuron, given by network, layer and unit number.
+        recipe: the recipe that rendered ``picture``.
+        picture: the neuron's feature visualization.
+        index: the report shows the neuron's top dataset examples from this index; None for a report
+            without dataset examples.
 
     Raises:
         ExplorerError: an image of the index no longer exists.

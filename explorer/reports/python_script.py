@@ -1,8 +1,8 @@
 """Python scripts that render a recipe with ``core``.
 
-Settings with their default values are left out. A sample photograph or painting of the project that
-the recipe starts from is loaded by its name. Any other input picture is loaded from a PNG that the
-user must save in the same folder.
+A script leaves out settings that have their default values. It loads an input picture of the recipe
+by name if the picture is a sample photograph or a painting of the project. It loads any other input
+picture from a PNG that the user must save in the script's folder.
 """
 
 import dataclasses
@@ -22,10 +22,11 @@ from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 
-# Fields that ``plan`` takes from the network, and the seed, which is always the first setting.
+# Fields that are not written like other settings: ``plan`` takes the first two from the network,
+# and the seed is always written first.
 COMMON = ("network", "weights", "seed")
 LONGEST_LINE = 88
-# Up to this many units are listed one by one.
+# More consecutive units than this are written as a range.
 FEW = 4
 
 
@@ -37,7 +38,7 @@ def python_script(recipe: Recipe, part: int | None = None) -> str:
         part: number of the picture to save; None for all of them.
 
     Raises:
-        ExplorerError: there is no script for recipes of this kind.
+        ExplorerError: the recipe is of another kind.
     """
     if isinstance(recipe, NeuronRecipe):
         module, plan = "neurons", _neuron_arguments(recipe)
@@ -139,7 +140,10 @@ def _variable_names(recipe: Recipe) -> dict[str, str]:
 
 
 def _builtin_source(fingerprint: str) -> str | None:
-    """Return the expression that loads a sample or painting of the project; None for others."""
+    """Return the expression that loads a picture by name, such as ``samples.picture("cat")``.
+
+    None if the picture is not a sample or a painting of the project.
+    """
     # Stop at the first match: drawing a painting takes seconds.
     for module, names in (("samples", SAMPLES), ("paintings", PAINTINGS)):
         for name in names:
@@ -157,7 +161,7 @@ def _fingerprint(module: str, name: str) -> str:
 
 
 def _call_lines(function: str, arguments: list[str]) -> list[str]:
-    """Return a call as one line, or as several lines if one would be too long."""
+    """Return a call as one line, or as several lines if it exceeds ``LONGEST_LINE`` characters."""
     line = f"{function}({', '.join(arguments)})"
     if len(line) <= LONGEST_LINE:
         return [line]
@@ -168,12 +172,12 @@ def _neuron_arguments(recipe: NeuronRecipe) -> list[str]:
     plan = ["network", _string(recipe.layer)]
     if recipe.units:
         plan.append(f"units={_units_source(recipe.units)}")
-    # By default the size depends on the network.
+    # The default size depends on the network, so the size is always written.
     return plan + _setting_arguments(recipe, NeuronRecipe, ("layer", "units"), always=("size",))
 
 
 def _units_source(units: tuple[int, ...]) -> str:
-    """Return units as an expression; more than ``FEW`` consecutive units as a range."""
+    """Return units as a Python expression, such as ``range(64)`` or ``[3, 40]``."""
     first, last = units[0], units[-1]
     if len(units) > FEW and units == tuple(range(first, last + 1)):
         return f"range({last + 1})" if first == 0 else f"range({first}, {last + 1})"
@@ -187,8 +191,8 @@ def _dream_arguments(recipe: DreamRecipe) -> list[str]:
 
 
 def _style_arguments(recipe: StyleRecipe) -> list[str]:
-    # By default the pooling depends on the network, and the total variation weight of a
-    # reconstruction depends on its layers.
+    # The default pooling depends on the network, and the default total variation weight of a
+    # reconstruction depends on the recipe's layers. So both are always written.
     always = ("pooling", "variation") if recipe.subject == "reconstruction" else ("pooling",)
     return ["network", *_setting_arguments(recipe, StyleRecipe, (), always)]
 
@@ -196,7 +200,7 @@ def _style_arguments(recipe: StyleRecipe) -> list[str]:
 def _style_grid_arguments(recipe: StyleDepthsRecipe) -> list[str]:
     names = _variable_names(recipe)
     pictures = [_value_source(it, names) for it in (recipe.content, recipe.style)]
-    # By default all of these depend on the network.
+    # The defaults of these fields depend on the network, so the fields are always written.
     layers = ("style_depths", "content_depths", "stages", "content_layer", "pooling")
     always = (*layers, "content_variations") if CONTENT in recipe.shows else layers
     settings = _setting_arguments(recipe, StyleDepthsRecipe, ("content", "style"), always)
@@ -206,11 +210,11 @@ def _style_grid_arguments(recipe: StyleDepthsRecipe) -> list[str]:
 def _setting_arguments(
     recipe: Recipe, kind: type[Any], positional: tuple[str, ...], always: tuple[str, ...] = ()
 ) -> list[str]:
-    """Return the keyword arguments of ``plan`` for a recipe.
+    """Return the keyword arguments of ``plan`` for a recipe, such as ``["seed=1", "size=128"]``.
 
     Args:
         recipe: the recipe.
-        kind: its class.
+        kind: the class of the recipe.
         positional: fields that are left out, because the call passes them already.
         always: fields that are included even if they have their default value.
     """

@@ -11,8 +11,8 @@ from explorer.paths import HOME_VARIABLE, home
 from explorer.store.schema import SCHEMA, VERSION
 
 FILE_NAME = "explorer.sqlite3"
-# The read-only stores that ship with the project: SketchNet's units, and the pictures that the
-# Style pages show first.
+# The read-only SQLite files that ship with the project: the pictures of SketchNet's units, and the
+# pictures that the Style pages show by default.
 NEURONS, STYLES = SHIPPED = (
     Path(__file__).with_name("sketchnet.sqlite3"),
     Path(__file__).with_name("styles.sqlite3"),
@@ -25,19 +25,19 @@ class Database:
     """The SQLite file of a store, and the read-only files that ship with the project.
 
     Attributes:
-        path: the SQLite file.
+        path: path of the SQLite file.
 
     Raises:
         ExplorerError: by every method, if the file cannot be opened, read or written.
     """
 
     def __init__(self, path: Path | None = None, shipped: Sequence[Path] | None = SHIPPED) -> None:
-        """Open the file; create it and its tables if they do not exist.
+        """Open the SQLite file; create the file and its tables if they do not exist.
 
         Args:
             path: the SQLite file; by default ``explorer.sqlite3`` in the data folder.
-            shipped: read-only stores that are searched as well; files that do not exist are
-                ignored. None for no such stores.
+            shipped: read-only SQLite files of the same schema that are searched as well; files that
+                do not exist are ignored. None for no such files.
         """
         self.path = path or home() / FILE_NAME
         self._shipped = tuple(it for it in shipped or () if it.is_file())
@@ -48,14 +48,20 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield this thread's connection; all reads see the same state of the file."""
+        """Yield this thread's connection to ``path``.
+
+        All reads within the ``with`` statement see the same state of the file.
+        """
         with self._translate_errors("read"), self._connection() as connection:
             connection.execute("BEGIN")
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Yield this thread's connection; its writes are committed together or not at all."""
+        """Yield this thread's connection to ``path``.
+
+        The writes within the ``with`` statement are committed together, or none after an error.
+        """
         with self._translate_errors("written"), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -68,7 +74,8 @@ class Database:
         vars(self._local).clear()
 
     def _set_up(self) -> None:
-        # Write-ahead mode is a property of the file. The first process also creates the tables.
+        # Write-ahead mode is a property of the file. The write lock (IMMEDIATE) makes other
+        # processes wait while the first one creates the tables.
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
@@ -93,7 +100,11 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Yield this thread's connection; commit afterwards, or roll back after an exception."""
+        """Yield this thread's connection to ``path``, which is opened on first use.
+
+        A transaction that is open at the end of the ``with`` statement is committed; after an
+        exception, it is rolled back.
+        """
         if not hasattr(self._local, "connection"):
             self._local.connection = self._connect()
         connection: sqlite3.Connection = self._local.connection
@@ -107,7 +118,7 @@ class Database:
             raise
 
     def _readers(self, shipped: bool = True) -> Iterator[sqlite3.Connection]:
-        """Yield this thread's connections to ``path``, and to the shipped files where asked."""
+        """Yield this thread's connection to ``path``, and then, if asked, to each shipped file."""
         with self._connection() as connection:
             yield connection
         if shipped:
@@ -117,7 +128,8 @@ class Database:
         """Return this thread's connections to the shipped files, which are opened on first use."""
         opened = self._opened_shipped()
         for file in self._shipped[len(opened) :]:
-            # Immutable: an installed package may lie in a folder without write permission.
+            # ``immutable`` makes SQLite write no lock or journal files. The package may be
+            # installed in a folder without write permission.
             uri = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
             opened.append(sqlite3.connect(uri, uri=True))
         return opened
@@ -128,7 +140,12 @@ class Database:
 
     @contextmanager
     def _translate_errors(self, what: str) -> Iterator[None]:
-        """Raise an ExplorerError for an SQLite or OS error: the store cannot be ``what``."""
+        """Replace an SQLite or OS error within the ``with`` statement by an ExplorerError.
+
+        Args:
+            what: the participle in the error message: ``opened`` for "the store ... cannot be
+                opened", ``read`` or ``written``.
+        """
         try:
             yield
         except (sqlite3.Error, OSError) as error:

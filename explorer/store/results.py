@@ -1,9 +1,9 @@
 """Results of recipes, and the pictures that recipes start from, in one SQLite file.
 
-Many processes may use the file. It lies in the data folder: ``EXPLORER_HOME``, or the platform's
-folder for user data. Writes are transactions in write-ahead mode: readers see a result completely
-or not at all, even if the writer is killed. The pictures that ship with the project are in
-read-only files of the same schema, which are searched as well.
+Several processes may read and write the file at the same time. By default it is in the data folder
+(``explorer.paths.home``). Writes are transactions in write-ahead mode: readers see a result
+completely or not at all, even if the writer is killed. The pictures that ship with the project are
+in read-only files of the same schema, which are searched as well.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 from core.recipes.recipe import Recipe
 from explorer.store.database import Database
 
-# At most this many bytes are kept of uploaded pictures that no result or job uses.
+# Uploaded pictures that no result or job uses are kept up to this total size.
 UNUSED_BYTES = 256 * 1024**2
 PUT_INPUT = """
 INSERT INTO inputs VALUES (?, ?, NULL) ON CONFLICT DO UPDATE SET sent = NULL
@@ -26,7 +26,8 @@ PUT_UPLOAD = """
 INSERT INTO inputs VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET sent = excluded.sent WHERE sent IS NOT NULL
 """
-# Uploaded pictures, except for one, that no result or job uses; the latest first.
+# Selects the uploaded pictures that no result or job uses, the latest first; the picture with the
+# given fingerprint is left out.
 UNUSED = """
 SELECT fingerprint, length(image) FROM inputs
 WHERE sent IS NOT NULL AND fingerprint != ?
@@ -41,9 +42,11 @@ class StoredPicture:
     """One picture of a result.
 
     Attributes:
-        part: number of the picture within the result; for neurons the unit.
+        part: number of the picture within the result; for neurons it encodes the unit
+            (``NeuronRecipe.unit_of``).
         image: the encoded picture, PNG or WebP.
-        facts: measurements of the picture, such as ``activation`` and ``dead``.
+        facts: values that were measured for the picture, by name, such as ``activation`` (a number)
+            and ``dead`` (a bool).
     """
 
     part: int
@@ -57,8 +60,8 @@ class StoredResult:
 
     Attributes:
         recipe: the recipe as JSON.
-        created: when it was finished, in UTC.
-        seconds: how long the work took.
+        created: when the result was finished, in UTC.
+        seconds: how long it took to render, in seconds.
         pictures: the pictures by their ``part``.
     """
 
@@ -69,18 +72,20 @@ class StoredResult:
 
 
 class Store(Database):
-    """Results by the key of their recipe, and inputs by their fingerprint; safe between threads.
+    """A store of results by their recipe's key, and of input pictures by their fingerprint.
+
+    An input picture is one that a recipe starts from. Several threads may use the same object.
 
     Raises:
         ExplorerError: by every method, if the file cannot be opened, read or written.
     """
 
     def get(self, key: str, shipped: bool = True) -> StoredResult | None:
-        """Return a finished result, or None if it does not exist.
+        """Return the finished result of a recipe, or None if it does not exist.
 
         Args:
             key: key of the recipe.
-            shipped: whether to search the shipped results too, whose pictures are lossy.
+            shipped: whether to search the shipped files too; their pictures are lossy.
         """
         with self._translate_errors("read"):
             for connection in self._readers(shipped):
@@ -90,7 +95,7 @@ class Store(Database):
         return None
 
     def pictures(self, recipe: Recipe) -> dict[int, StoredPicture]:
-        """Return the finished pictures of a recipe by their number; others may still be missing."""
+        """Return those pictures of a recipe that are finished, by their number in the recipe."""
         found: dict[int, StoredPicture] = {}
         for position, part in enumerate(recipe.parts()):
             result = self.get(part.key)
@@ -100,7 +105,12 @@ class Store(Database):
         return found
 
     def picture(self, key: str, part: int) -> StoredPicture | None:
-        """Return one picture of a result, or None if it does not exist."""
+        """Return picture number ``part`` of the result of a recipe, or None if it does not exist.
+
+        Args:
+            key: key of the recipe.
+            part: number of the picture within the result.
+        """
         statement = "SELECT part, image, facts FROM pictures WHERE key = ? AND part = ?"
         with self._translate_errors("read"):
             for connection in self._readers():
@@ -110,9 +120,9 @@ class Store(Database):
         return None
 
     def samples(self, key: str, count: int) -> list[StoredPicture]:
-        """Return up to ``count`` pictures of a result, those of dead units last.
+        """Return up to ``count`` pictures of the result of a recipe, those of dead units last.
 
-        The list is empty if the result does not exist.
+        The list is empty if there is no result for the recipe's key.
         """
         statement = (
             "SELECT part, image, facts FROM pictures WHERE key = ? "
@@ -128,8 +138,8 @@ class Store(Database):
     def shipped_units(self, network: str, layer: str, units: Sequence[int]) -> list[bytes]:
         """Return the shipped pictures of some units, in the order of ``units``.
 
-        Units without a shipped picture are left out. The network itself is not needed: a page
-        may still be loading it.
+        Units without a shipped picture are left out. Only the names of the network and the layer
+        are needed, so a page can call this while the network is still being loaded.
         """
         statement = (
             "SELECT part, image FROM pictures JOIN results USING (key) WHERE kind = 'neurons' "
@@ -142,11 +152,11 @@ class Store(Database):
         return [found[unit] for unit in units if unit in found]
 
     def present(self, keys: Iterable[str], shipped: bool = True) -> set[str]:
-        """Return those of some keys that have a finished result.
+        """Return the keys in ``keys`` for which there is a finished result.
 
         Args:
             keys: keys of recipes.
-            shipped: whether to search the shipped results too.
+            shipped: whether to search the shipped files too.
         """
         encoded = json.dumps(list(keys))
         statement = "SELECT key FROM results WHERE key IN (SELECT value FROM json_each(?))"
@@ -157,7 +167,10 @@ class Store(Database):
         return found
 
     def put(self, recipe: Recipe, pictures: Sequence[StoredPicture], seconds: float) -> None:
-        """Store a finished result in one transaction; replace the result of an equal recipe."""
+        """Store the finished result of a recipe in one transaction.
+
+        If the store has a result of an equal recipe, the new result replaces it.
+        """
         with self.transaction() as connection:
             self.write(connection, recipe, pictures, seconds)
 
@@ -168,7 +181,7 @@ class Store(Database):
         pictures: Sequence[StoredPicture],
         seconds: float,
     ) -> None:
-        """Store a finished result as ``put`` does, inside a transaction of the caller."""
+        """Store a result as ``put`` does, in the transaction that ``connection`` is in."""
         row = (
             recipe.key,
             recipe.kind,
@@ -184,15 +197,15 @@ class Store(Database):
         connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", rows)
 
     def put_input(self, fingerprint: str, image: bytes) -> None:
-        """Store a picture that recipes start from: its fingerprint and its PNG."""
+        """Store the PNG of an input picture under its fingerprint."""
         with self.transaction() as connection:
             connection.execute(PUT_INPUT, (fingerprint, image))
 
     def put_upload(self, fingerprint: str, image: bytes) -> None:
-        """Store a picture that a visitor uploaded, as ``put_input`` does, but delete old ones.
+        """Store a picture that a visitor uploaded, and delete old uploads.
 
-        Of the uploads that no result or job uses, only the latest ``UNUSED_BYTES`` are kept, so
-        that they do not fill the disk.
+        Of the other uploads that no result or job uses, the latest are kept, up to
+        ``UNUSED_BYTES`` in total, so that uploads do not fill the disk.
         """
         with self.transaction() as connection:
             connection.execute(PUT_UPLOAD, (fingerprint, image, time.time()))
@@ -203,14 +216,20 @@ class Store(Database):
                     connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (unused,))
 
     def input(self, fingerprint: str) -> bytes | None:
-        """Return the PNG of a picture that recipes start from, or None if it does not exist."""
+        """Return the PNG of the input picture with a fingerprint, or None if it does not exist."""
         statement = "SELECT image FROM inputs WHERE fingerprint = ?"
         with self.reading() as connection:
             found = connection.execute(statement, (fingerprint,)).fetchone()
         return None if found is None else bytes(found[0])
 
     def remember_checkpoint(self, network: str, weights: str, path: Path) -> None:
-        """Store the path of a user's own checkpoint, so that workers can load its weights."""
+        """Store the path of a user's own checkpoint, so that workers can load it.
+
+        Args:
+            network: name of the network.
+            weights: fingerprint of the weights.
+            path: the checkpoint's file.
+        """
         row = (weights, network, str(path.resolve()))
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", row)
@@ -218,7 +237,7 @@ class Store(Database):
     def checkpoint(self, weights: str) -> Path | None:
         """Return the file of a user's own checkpoint by the fingerprint of its weights.
 
-        None if the weights are unknown, or the file no longer exists.
+        None if no path was stored for the fingerprint, or the file no longer exists.
         """
         statement = "SELECT path FROM checkpoints WHERE weights = ?"
         with self.reading() as connection:

@@ -1,1 +1,1 @@
-"""Words for recipes, layers and durations. No Streamlit, no torch."""
+"""Texts for users on recipes, layers and durations. The modules need no Streamlit or PyTorch."""

@@ -7,7 +7,7 @@ from typing import Any
 from explorer.recipe_fields import FIELDS, RecipeField
 from explorer.text import recipe_summary
 
-# The first rows, in their order; others follow by their names in the recipe.
+# The settings that come first, in this order. The others follow in the order of the recipe's JSON.
 FIRST_ROWS = ("network", "layer", "units", "size", "steps", "seed", "weights")
 STATES = {"cancelled": "stopped", "interrupted": "interrupted", "failed": "failed"}
 LONGEST = 60
@@ -15,7 +15,7 @@ TIME_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
 def time_ago(seconds: float) -> str:
-    """Return how long ago something was: ``5 min ago``."""
+    """Return a duration in seconds as text such as ``5 min ago``."""
     for unit, word in TIME_UNITS:
         if seconds >= unit:
             return f"{int(seconds // unit)} {word} ago"
@@ -23,11 +23,11 @@ def time_ago(seconds: float) -> str:
 
 
 def state_caption(state: str, ended: float, zone: tzinfo) -> str:
-    """Return what became of an entry, and when.
+    """Return the final state of an entry and its time, such as ``made 02 May 2025, 14:30``.
 
     Args:
-        state: of a job that is not open.
-        ended: seconds since 1970.
+        state: state of the entry's job, which is not open.
+        ended: when the job ended, in seconds since 1970.
         zone: time zone of the reader.
     """
     when = f"{datetime.fromtimestamp(ended, zone):%d %b %Y, %H:%M}"
@@ -35,11 +35,12 @@ def state_caption(state: str, ended: float, zone: tzinfo) -> str:
 
 
 def setting_rows(kind: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return the settings of a recipe as text, by the captions of its fields.
+    """Return the settings of a recipe as texts by caption, such as ``{"Size": "128 px"}``.
 
     Args:
-        kind: of the recipe.
-        settings: values by the names of the fields, also of recipes of older versions.
+        kind: kind of the recipe.
+        settings: values of the recipe's fields by name. The recipe may be of an older version, with
+            other fields.
     """
     fields = FIELDS.get(kind, {})
     known = [it for it in FIRST_ROWS if it in settings]

@@ -1,4 +1,4 @@
-"""Plain words for what a recipe makes; they need no PyTorch."""
+"""Short descriptions of recipes for users. This module does not import PyTorch."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.recipe_fields import FIELDS
 
-# More runs of numbers than this are counted rather than listed.
+# ``spans`` lists at most this many runs of consecutive numbers, and counts the other numbers.
 RUNS_AT_MOST = 4
 
 
 def describe_recipe(recipe: Recipe) -> str:
-    """Return in a few words what a recipe makes: ``sketchnet relu3b, neurons 0-63``."""
+    """Return a short description of a recipe, such as ``sketchnet relu3b, neurons 0-63``."""
     if isinstance(recipe, NeuronRecipe):
         subject = ", ".join([_subject(recipe), *_manner(recipe)])
         return f"{recipe.network} {recipe.layer}, {subject}"
@@ -29,7 +29,7 @@ def describe_recipe(recipe: Recipe) -> str:
 
 
 def _subject(recipe: NeuronRecipe) -> str:
-    """Return what is rendered: ``neuron 3``, ``from neuron 3 to neuron 7``, ``caricature``."""
+    """Return what a neuron recipe visualises, such as ``neuron 3`` or ``caricature``."""
     noun = "neuron" if len(recipe.units) == 1 else "neurons"
     if recipe.objective in LAYER_OBJECTIVES:
         return recipe.objective
@@ -40,7 +40,7 @@ def _subject(recipe: NeuronRecipe) -> str:
 
 
 def _dreamt(recipe: DreamRecipe) -> list[str]:
-    """Return what a dream is of, and what differs from the defaults."""
+    """Return words for what a dream consists of, and for non-default settings."""
     words = ["dream" if recipe.frames == 1 else f"dream of {recipe.frames} frames"]
     if recipe.first:
         words = [f"frame {recipe.first} of a dream"]
@@ -55,7 +55,7 @@ def _dreamt(recipe: DreamRecipe) -> list[str]:
 
 
 def _styled(recipe: StyleRecipe) -> list[str]:
-    """Return the layers of style and of content, and what differs from the defaults."""
+    """Return words for the layers of style and content, and for non-default settings."""
     words = []
     if recipe.styles:
         noun = "style" if recipe.content else "texture"
@@ -68,18 +68,18 @@ def _styled(recipe: StyleRecipe) -> list[str]:
 
 
 def _run(layers: Sequence[str]) -> str:
-    """Return layers as the first and the last of them."""
+    """Return layers as text with the first and the last name, such as ``relu1a to relu4a``."""
     return layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
 
 
 def _manner(recipe: NeuronRecipe) -> list[str]:
-    """Return what differs from the defaults."""
+    """Return words for the non-default settings of a neuron recipe."""
     words = _changed(recipe, without="count" if recipe.objective == "interpolation" else "")
     return [*words, "from a picture"] if recipe.starts_from_image else words
 
 
 def _changed(recipe: Recipe, without: str = "") -> list[str]:
-    """Return words for the fields that have other values than the defaults, but for one field."""
+    """Return words for fields with non-default values; the field ``without`` is left out."""
     values = ((it, getattr(recipe, it.name)) for it in FIELDS[recipe.kind].values() if it.summary)
     return [
         field.summary.format(value)
@@ -89,7 +89,7 @@ def _changed(recipe: Recipe, without: str = "") -> list[str]:
 
 
 def spans(numbers: Sequence[int]) -> str:
-    """Return whole numbers as text, in their order: ``0-15, 40``."""
+    """Return whole numbers as text: ``[0, 1, 2, 40]`` becomes ``0-2, 40``. The order is kept."""
     runs = itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
     ends = [[number for _, number in run] for _, run in runs]
     words = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in ends]
