@@ -9,7 +9,7 @@ at least one of the tables ``top``, ``least`` and ``sample``. The tensors are:
     least/values, least/pictures, least/places  the same types and shapes, lowest value first
     sample/pictures, sample/values              int64 [S] and float32 [R, S]
     pictures                                    int64 [N], ascending: ids of all scanned images
-    named/pictures                              int64 [M], ascending: ids in the tables above
+    named/pictures                              int64 [M], ascending: ids in top, least and sample
     named/sizes                                 int32 [M, 2], height and width at full size
     named/names, named/ends                     uint8, the concatenated names in UTF-8; int64 [M],
                                                 the offset at which each name ends
@@ -17,9 +17,9 @@ at least one of the tables ``top``, ``least`` and ``sample``. The tensors are:
 ``pictures`` are image ids. ``places`` are flat positions, which count a layer's positions row by
 row. If there are fewer than k images, the other entries have the id 2^63 - 1 and the position -1.
 The metadata's ``manifest`` is JSON: ``format``, ``version``, ``plan``
-(``core.index.plan.IndexPlan``), ``source``
-(location of the images), ``complete`` (whether the whole source has been scanned) and ``skipped``
-(names of the images that could not be opened, with the reasons).
+(``core.index.plan.IndexPlan``), ``source`` (location of the images), ``complete`` (whether the
+whole source has been scanned) and ``skipped`` (names of the images that could not be opened, with
+the reasons).
 """
 
 import json

@@ -51,8 +51,8 @@ class Hit:
         row, col: position of the maximum in the layer; the first maximum if there are several.
         size: (height, width) of the original image.
         box: receptive field of the position (row, col) in pixels of the original image, half open:
-            (top, left, bottom, right). Every pixel that influences the activation there is inside,
-            and the box ends at the border of the image.
+            (top, left, bottom, right). It holds the pixels that influence the activation there, and
+            ends at the border of the image.
     """
 
     rank: int
@@ -221,8 +221,8 @@ class Index:
         )
         column = values[:, None]
         below = (sample < column).mean(1) * self.count
-        # If a value is too low for the ``top`` table, at least its k images have higher values. If
-        # it is too high for the ``least`` table, at least the k images there have lower values.
+        # For a value that is in neither table, at least k images have a higher value and at least k
+        # images have a lower value. Limit the estimate accordingly.
         below = below.clip(least.shape[1], self.count - top.shape[1])
         low, high = (least < column).sum(1), self.count - (top >= column).sum(1)
         below = np.where(values <= least[:, -1], low, below)
