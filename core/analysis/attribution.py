@@ -74,12 +74,12 @@ def centres(span: Span) -> npt.NDArray[np.float64]:
 def effective_field(
     network: Network, image: Tensor, layer: str, unit: int, row: int, col: int
 ) -> Box:
-    """Compute the effective receptive field: the input pixels with the largest effect on a position.
+    """Compute the effective receptive field of an activation: the pixels with the largest effect.
 
     It is a box. Along each axis, the pixels on either side of the box have 5 % of the total
-    magnitude of the gradient. After Luo et al., "Understanding the Effective Receptive Field in
-    Deep Convolutional Neural Networks" (2016). They average the gradient over many images; here it
-    is computed for one image.
+    magnitude of the activation's gradient. After Luo et al., "Understanding the Effective Receptive
+    Field in Deep Convolutional Neural Networks" (2016). They average the gradient over many images;
+    here it is computed for one image.
 
     Args:
         network: the network.

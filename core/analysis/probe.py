@@ -153,9 +153,13 @@ def top_classes(
 
 
 def nearest_position(layer: Layer, row: int, col: int) -> tuple[int, int]:
-    """Return the position whose receptive field has its centre nearest to a pixel of the input.
+    """Return the position (row, col) whose receptive field has its centre nearest to a pixel.
 
-    For a layer without positions it is (0, 0).
+    For a layer without positions, (0, 0) is returned.
+
+    Args:
+        layer: the layer.
+        row, col: the pixel of the network's input.
     """
     if layer.spans is None:
         return 0, 0
@@ -169,18 +173,18 @@ def nearest_position(layer: Layer, row: int, col: int) -> tuple[int, int]:
 def probe_image(
     network: Network, picture: Image.Image, index: Index | None = None, layers: Sequence[str] = ()
 ) -> ProbeResult:
-    """Compute a network's activations for an image, with the preprocessing of an index.
+    """Compute a network's activations for an image, which is preprocessed as for an index.
 
     Args:
         network: the loaded network.
         picture: the image, upright RGB.
-        index: the index with which the result will be compared.
-        layers: names of layers; if empty, those of the index, or ``network.shown`` without an
-            index.
+        index: the index with which the result will be compared; None for no index.
+        layers: names of layers. If empty: the layers of the index, or without an index
+            ``network.shown``.
 
     Raises:
         UnknownName: there is no such layer.
-        ExplorerError: the index was made with other weights.
+        ExplorerError: the index was built with other weights.
     """
     if index is not None:
         index.require(network)
@@ -207,7 +211,7 @@ def probe(
 
     Args:
         network, picture, index, layers: as ``probe_image``.
-        count: number of units for each layer, ranked as ``ProbeResult.responses`` does.
+        count: number of units for each layer, in the order of ``ProbeResult.responses``.
 
     Raises:
         UnknownName, ExplorerError: as ``probe_image``.

@@ -80,7 +80,7 @@ class DreamMeasures:
 
 
 def spread(network: Network, count: int = USUAL_DEPTHS) -> list[Layer]:
-    """Choose ``count`` layers evenly from shallow to deep, without the layer of the logits."""
+    """Choose layers evenly from shallow to deep; the logits only if there is no other layer."""
     layers = list(network.shown[:-1]) or list(network.shown)
     return evenly_spaced(layers, count)
 
