@@ -111,7 +111,7 @@ def render(
     among the inputs, it is rendered too. Every frame is rounded to 8 bits, as in files, so that the
     result is the same in both cases.
 
-    ``done`` and ``total`` count pixels times steps.
+    ``done`` and ``total`` are sums over optimiser steps of the image's number of pixels.
 
     Args:
         network: the loaded network.
@@ -212,7 +212,10 @@ def _ascend_octaves(
     mask: Tensor | None,
     seed: int,
 ) -> Iterator[tuple[float, Tensor]]:
-    """Ascend at all sizes; after each step or tile yield pixels times steps done, and the image."""
+    """Ascend at all sizes; yield the progress and the image after every step or tile.
+
+    The progress counts as ``done`` of ``render`` does.
+    """
     generator = torch.Generator().manual_seed(seed)
     strength = recipe.strength * UNIT_STRENGTH * frame.strength
     initial = 0.0 if frame.detail is None else CARRIED_STRENGTH

@@ -41,7 +41,7 @@ class LossSum(Objective):
         return cls(layers | penalty_layers, _unused, terms=tuple(terms), penalty=penalty)
 
     def __call__(self, activations: Activations) -> Tensor:
-        """Return minus the sum of all losses, ``[N]``."""
+        """Return minus the weighted sum of all losses and the penalty, ``[N]``."""
         return self.value_from_sums(self.sums(activations), activations.get(IMAGE))
 
     def sums(
@@ -60,7 +60,7 @@ class LossSum(Objective):
         )
 
     def value_from_sums(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
-        """Compute minus the sum of all losses, ``[N]``.
+        """Compute minus the weighted sum of all losses and the penalty, ``[N]``.
 
         Args:
             sums: the result of ``sums``, or the total of these results over all tiles.
@@ -126,7 +126,7 @@ class LossSum(Objective):
 
 
 def _unused(activations: Activations) -> Tensor:
-    """Stand in for ``Objective.value``, which ``LossSum.__call__`` replaces."""
+    """Fill the field ``Objective.value``; ``LossSum.__call__`` does not use it."""
     raise NotImplementedError
 
 

@@ -111,7 +111,7 @@ def render(
 ) -> Iterator[Progress]:
     """Render a style transfer; yield progress after every step, and at the end the picture.
 
-    ``done`` and ``total`` count pixels times steps.
+    ``done`` and ``total`` are sums over optimiser steps of the image's number of pixels.
 
     Args:
         network: the loaded network.
