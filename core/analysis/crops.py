@@ -1,10 +1,10 @@
 """Crops of dataset examples to the receptive field of a unit's position.
 
 A crop contains every pixel of the original image that influences the activation, at full
-resolution, and no other pixel (except for rounding to whole pixels). If the receptive field extends
-beyond a border of the network's input, the crop ends there and is smaller. If the receptive field
-covers the whole input, the crop is the whole image. The effective receptive field, which contains
-most of the activation's gradient, can then be outlined in the crop.
+resolution, and no other pixel (except for rounding in the resampling). If the receptive field
+extends beyond a border of the network's input, the crop ends there and is smaller. If the receptive
+field covers the whole input, the crop is the whole image. The effective receptive field, which
+contains most of the activation's gradient, can then be outlined in the crop.
 """
 
 from dataclasses import dataclass, replace

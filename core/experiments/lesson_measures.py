@@ -111,7 +111,8 @@ def label_agreement(index: Index) -> dict[str, float]:
 
     Returns:
         By layer, the share of the nine images that have the most common of their labels, averaged
-        over the units. If five of the nine are labelled "dog", the share of a unit is 5/9.
+        over the units, from 1/9 to 1. If five of a unit's nine are labelled "dog", its share is
+        5/9.
 
     Raises:
         ExplorerError: the collection has been moved or deleted.

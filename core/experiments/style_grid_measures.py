@@ -49,7 +49,8 @@ class GridMeasures:
             of the photograph.
         edges: share of the photograph's edges that are kept, as ``edges_kept`` defines it.
         to_painting, to_photograph: distances of the result's colours from those of the painting and
-            from those of the photograph, as ``core.images.colours.colour_distance`` defines them.
+            from those of the photograph, in CIELAB, as ``core.images.colours.colour_distance``
+            defines them.
         grown: growth of the labels, the highest first; empty if the network has no labels.
         eyes: growth of all units together that have a label of ``EYES``; None if there are too few
             such units.

@@ -121,7 +121,7 @@ class IndexAccumulator:
     def tensors(self) -> dict[str, Array]:
         """Return the tensors of the index file by name, see ``core.index.file_format``.
 
-        They do not depend on the order in which the images were added.
+        They depend only on which images were added, not on the order or the batches.
         """
         listed = sorted(self._listed_ids())
         details = [self.details[picture] for picture in listed]

@@ -233,6 +233,8 @@ class Index:
     def values(self, layer: str, unit: int, by: str = "max") -> npt.NDArray[np.float32]:
         """Return a unit's activations for the images of the random sample, in ascending order.
 
+        There are at most ``plan.sample`` images.
+
         Raises:
             UnknownName, ExplorerError: as ``top``.
         """

@@ -6,8 +6,8 @@ from torch import Tensor
 # Frequencies above this number of cycles per pixel (wavelengths below 4 pixels) count as high.
 # People recognise no shapes in such fine patterns.
 HIGH_FREQUENCY = 0.25
-# An image with a larger share of high frequencies counts as grainy. Of 100 photographs, cropped to
-# squares and scaled to sides of 64 to 256 pixels, 98 have a smaller share.
+# An image with a larger share of high frequencies counts as grainy. Of 100 photographs, as squares
+# with sides of 64 to 256 pixels, 98 have a smaller share.
 GRAINY = 0.2
 # Thresholds of ``agreement``. Images of one unit that start from different noise mostly have an
 # agreement above ALIKE. Images of different units of one layer hardly ever have an agreement above

@@ -53,7 +53,8 @@ class RandomAffine:
 
     The default ranges are Lucid's: 8 pixels of jitter at 128 pixels, scale 0.9 to 1.1, 10 degrees.
     Lucid pads the image with grey, which creates an edge that units respond to. Here the image is
-    padded by reflection, so that there is no such edge.
+    padded by reflection, so that there is no such edge, and the border is optimised like the
+    centre.
 
     Attributes:
         jitter: largest shift along each axis, as a fraction of the image's shorter side.
