@@ -1,4 +1,4 @@
-"""Analysis of a network's response to images: attribution, crops, probes and labels of units."""
+"""Analysis of the activations of a network for images: attribution, crops, probes, unit labels."""
 
 from core.exports import lazy
 

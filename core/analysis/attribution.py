@@ -1,4 +1,9 @@
-"""Attribution of activations to pixels: heatmaps, effective receptive fields and projections."""
+"""Attribution of activations to pixels.
+
+A heatmap shows where in an image a unit responds. The effective receptive field is the box of the
+pixels that influence one activation most. A projection, by guided backpropagation or by a
+deconvolutional network, is an image of the pattern that caused one activation.
+"""
 
 import functools
 from collections.abc import Callable
@@ -19,7 +24,7 @@ GUIDED, DECONVOLUTION = "guided", "deconvolution"
 PROJECTIONS = (GUIDED, DECONVOLUTION)
 # Share of the gradient's magnitude inside the effective receptive field, along each axis.
 EFFECTIVE = 0.9
-# Cached extractors. They share the weights of their network.
+# Largest number of cached extractors. They share the weights of their network.
 MAX_EXTRACTORS = 8
 
 
@@ -32,9 +37,9 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
         layer, unit: name of the layer, and index of the unit.
 
     Returns:
-        Raw activations ``[H, W]`` on the CPU. Each position's activation is at the centre of its
-        receptive field; between the centres it is interpolated linearly. For a layer without
-        positions the value is the same everywhere.
+        Raw activations ``[H, W]`` on the CPU. The activation of each position is placed at the
+        centre of its receptive field. Between these centres, activations are interpolated linearly.
+        For a layer without positions the value is the same at all pixels.
 
     Raises:
         UnknownName, ExplorerError: there is no such layer or unit.
@@ -50,7 +55,10 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
 
 
 def _interpolation_matrix(span: Span) -> Tensor:
-    """Return weights ``[extent, positions]`` that interpolate between receptive field centres."""
+    """Return the weights of a linear interpolation from positions to pixels, along one axis.
+
+    They are ``[extent, positions]``: for each pixel, the weight of each position.
+    """
     pixels = np.arange(span.extent) + 0.5
     weights = [np.interp(pixels, centres(span), row) for row in np.eye(len(span))]
     return torch.from_numpy(np.stack(weights, axis=1)).float()
@@ -66,11 +74,12 @@ def centres(span: Span) -> npt.NDArray[np.float64]:
 def effective_field(
     network: Network, image: Tensor, layer: str, unit: int, row: int, col: int
 ) -> Box:
-    """Compute the box of the input pixels with the largest effect on one position.
+    """Compute the effective receptive field of an activation: the pixels with the largest effect.
 
-    Along each axis, the box leaves out 5 % of the gradient's magnitude at either end. After Luo et
-    al., "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks"
-    (2016), but for one image where they average over many.
+    It is a box. Along each axis, the pixels on either side of the box have 5 % of the total
+    magnitude of the activation's gradient. After Luo et al., "Understanding the Effective Receptive
+    Field in Deep Convolutional Neural Networks" (2016). They average the gradient over many images;
+    here it is computed for one image.
 
     Args:
         network: the network.
@@ -93,7 +102,11 @@ def effective_field(
 
 
 def _central_interval(magnitude: Tensor) -> tuple[int, int]:
-    """Return the half-open interval of ``[n]`` that contains the central ``EFFECTIVE`` share."""
+    """Return the half-open interval of indices that contains the central ``EFFECTIVE`` share.
+
+    Args:
+        magnitude: values ``[n]``, at least 0; their sum is 100 %.
+    """
     share = torch.cumsum(magnitude.double(), 0) / magnitude.double().sum()
     low, high = (1 - EFFECTIVE) / 2, (1 + EFFECTIVE) / 2
     return int((share < low).sum()), int((share < high).sum()) + 1
@@ -108,11 +121,12 @@ def project(
     col: int,
     how: str = GUIDED,
 ) -> Tensor:
-    """Project one position's activation back onto the image.
+    """Compute the pattern of pixels that caused the activation of a unit at one position.
 
-    This is backpropagation in which ReLUs pass only positive gradients. With ``guided`` they pass
-    them only where their input was positive in the forward pass (Springenberg et al., "Striving
-    for Simplicity", 2015). With ``deconvolution`` they ignore the forward pass (Zeiler and Fergus,
+    The activation is backpropagated to the image with a modified rule: ReLUs pass only positive
+    gradients. With ``guided``, they pass gradients only where also the input of the ReLU was
+    positive in the forward pass (Springenberg et al., "Striving for Simplicity", 2015). With
+    ``deconvolution``, they pass positive gradients whatever the input was (Zeiler and Fergus,
     "Visualizing and Understanding Convolutional Networks", 2014; here also for ReLU6 and for
     networks without pooling).
 
@@ -123,7 +137,7 @@ def project(
         how: ``guided`` or ``deconvolution``.
 
     Returns:
-        The projected signal at each pixel, ``[3, H, W]`` on the CPU, positive or negative.
+        The backpropagated signal at each pixel, positive or negative, ``[3, H, W]`` on the CPU.
 
     Raises:
         UnknownName, ExplorerError: there is no such layer, unit or projection, or the network
@@ -137,14 +151,21 @@ def project(
 
 @functools.lru_cache(maxsize=MAX_EXTRACTORS)
 def _extractor(network: Network, layer: str, how: str = "") -> FeatureExtractor:
-    """Return the network truncated at a layer, with the ReLUs of a projection if ``how`` is given.
+    """Return the network up to a layer.
+
+    Args:
+        network: the network.
+        layer: name of the layer.
+        how: one of ``PROJECTIONS``, to replace the ReLUs by those of this projection; "" to leave
+            them unchanged.
 
     Raises:
-        ExplorerError: ``how`` is given, and the network cannot be traced.
+        ExplorerError: ``how`` is not "", and the network cannot be traced.
     """
     if not how:
         return network.extractor([layer])
-    # The network's cached extractor must not be used here, because this one is modified.
+    # Create a new extractor, because it is modified below. The network's cached extractors must not
+    # be modified.
     extractor = FeatureExtractor(network, [network.layer(layer)])
     graph = extractor.body
     if not isinstance(graph, fx.GraphModule):
@@ -172,13 +193,16 @@ class PositiveReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, ceiling: float, guided: bool) -> Tensor:
-        """Clamp ``x: [N, ...]`` to the range from 0 to the ceiling."""
+        """Clamp ``x``, ``[N, ...]``, to the range from 0 to ``ceiling`` (infinite, or 6 for ReLU6).
+
+        If ``guided``, save a mask of the values inside this range for the backward pass.
+        """
         ctx.save_for_backward((x > 0) & (x < ceiling) if guided else torch.ones_like(x).bool())
         return x.clamp(0.0, ceiling)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """Return the positive part of the gradient where the saved mask allows it."""
+        """Return the positive part of the gradient where the saved mask is true, 0 elsewhere."""
         (mask,) = ctx.saved_tensors
         return gradients[0].clamp(min=0.0) * mask, None, None
 
@@ -186,12 +210,15 @@ class PositiveReLU(torch.autograd.Function):
 def _gradient(
     extractor: FeatureExtractor, network: Network, image: Tensor, unit: int, row: int, col: int
 ) -> Tensor:
-    """Return the gradient ``[3, H, W]`` of one position in the extractor's only layer."""
+    """Compute the gradient of one activation with respect to the image, ``[3, H, W]``.
+
+    The activation is that of a unit at a position of the extractor's only layer.
+    """
     image = image.detach().to(network.device, torch.float32).clone().requires_grad_()
     with torch.enable_grad():
         (output,) = extractor(image).values()
         activation = output[0, unit]
-        # A layer without rows and columns has one value, or one for each token.
+        # A unit of a layer without rows and columns has one activation, or one for each token.
         value = activation[row, col] if activation.ndim == 2 else activation.reshape(-1)[col]
         (gradient,) = torch.autograd.grad(value, image)
     return gradient[0].float().cpu()

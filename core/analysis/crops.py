@@ -1,9 +1,10 @@
 """Crops of dataset examples to the receptive field of a unit's position.
 
-A crop is exact: it holds every pixel of the original, at full resolution, that influences the
-activation, and no other (but for the rounding of resampling). At the image's borders it is smaller.
-If the receptive field covers the whole image, so does the crop. The effective receptive field,
-where most of the activation's gradient is, can then be outlined in it.
+A crop contains every pixel of the original image that influences the activation, at full
+resolution, and no other pixel (except for rounding in the resampling). If the receptive field
+extends beyond a border of the network's input, the crop ends there and is smaller. If the receptive
+field covers the whole input, the crop is the whole image. The effective receptive field, which
+contains most of the activation's gradient, can then be outlined in the crop.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ from core.networks.network import Network
 
 HEAT = "heat"
 OVERLAYS = (HEAT, *attribution.PROJECTIONS)
-# Brightness of an overlay where the activation is 0, high enough to recognise the image there.
+# Brightness factor of an overlay where the activation is 0. It is high enough for the image to be
+# recognised there.
 DARKEST = 0.3
 # Quantile of a projection's magnitudes that is drawn at full contrast. With the maximum instead, a
 # few outliers would make all other values almost invisible.
@@ -35,13 +37,14 @@ class Crop:
     Attributes:
         picture: the pixels, RGB, at full resolution.
         box: position of the crop, (top, left, bottom, right) in the original, half open.
-        reach: (height, width) in the original's pixels of the receptive field of a position away
-            from all borders; the crop is smaller if it lies at the border of the network's input.
-        offset: (row, col) of the crop within this receptive field.
+        reach: (height, width), in pixels of the original image, of a full receptive field: that of
+            a position away from all borders. Near a border the crop is smaller.
+        offset: (row, col) of the crop's upper left corner in the full receptive field; not (0, 0)
+            if the receptive field extends beyond the top or the left border.
         whole: whether the receptive field covers the network's input, so that the crop is the
             whole image.
-        outline: box of the effective receptive field in the original's pixels; None if it was not
-            requested.
+        outline: box of the effective receptive field in pixels of the original image; None if it
+            was not computed.
     """
 
     picture: Image.Image
@@ -55,17 +58,17 @@ class Crop:
 def crop_hit(
     index: Index, layer: str, hit: Hit, outlined_by: tuple[Network, int] | None = None
 ) -> Crop:
-    """Crop the original image of a hit to the receptive field of its position.
+    """Crop the original image of a hit to the receptive field of the hit's position.
 
     Args:
         index: the index of the hit.
         layer: name of the layer.
         hit: one of the unit's dataset examples.
-        outlined_by: the network and the unit. They are needed to outline the effective receptive
-            field where the crop is the whole image.
+        outlined_by: the network and the unit. If given, and if the crop is the whole image, the
+            effective receptive field is computed for ``Crop.outline``.
 
     Raises:
-        BadPicture: the original is missing or cannot be opened any more.
+        BadPicture: the original image is missing or cannot be opened any more.
         ExplorerError: the collection has been moved or deleted, or the network has other weights.
     """
     original = index.picture(hit.picture)
@@ -97,21 +100,21 @@ def _offset_and_reach(
     Args:
         intervals: receptive fields of the layer's positions along the axis, in input pixels.
         position: index of the crop's position.
-        length: length of the crop in the original's pixels.
-        center_crop: the preprocessing of the original.
+        length: length of the crop in pixels of the original image.
+        center_crop: the preprocessing of the original image.
     """
     full = max(stop - start for start, stop in intervals)
     start, stop = intervals[position]
     reach = max(center_crop.extent_in_image(full), length)
-    # The input's border cuts off the beginning of the receptive field if it begins at pixel 0 and
-    # is shorter than a full one; else it cuts off the end, or nothing.
+    # An interval that begins at pixel 0 and is shorter than a full receptive field was truncated at
+    # its beginning. Every other interval was truncated at its end, or not at all.
     return (reach - length if start == 0 and stop < full else 0), reach
 
 
 def attribution_overlay(
     index: Index, network: Network, layer: str, unit: int, hit: Hit, how: str = HEAT
 ) -> Crop:
-    """Draw an attribution of a unit's activation into a hit's crop.
+    """Return the crop of a hit with an attribution of the unit's activation drawn into it.
 
     Args:
         index: the index of the hit.
@@ -119,8 +122,9 @@ def attribution_overlay(
         layer, unit: name of the layer, and index of the unit.
         hit: one of the unit's dataset examples.
         how: ``heat`` multiplies the image by a brightness that grows with the unit's activation,
-            as ``heat_brightness`` defines it; ``guided`` and ``deconvolution`` draw
-            ``attribution.project`` around a middle grey, at the resolution of the network's input.
+            as ``heat_brightness`` defines it. ``guided`` and ``deconvolution`` replace the image by
+            the result of ``attribution.project``, enlarged from the resolution of the network's
+            input. Middle grey is 0.
 
     Raises:
         UnknownName: there is no such attribution.
@@ -146,14 +150,26 @@ def attribution_overlay(
 
 
 def heat_brightness(heat: torch.Tensor) -> Image.Image:
-    """Return a grey RGB image of activations ``[H, W]``: ``DARKEST`` at 0, white at the maximum."""
+    """Return a grey RGB image of activations ``[H, W]``, by which an image can be multiplied.
+
+    Its values are ``DARKEST`` for activations of at most 0, and 1 for the largest activation.
+    """
     heat = heat.clamp(min=0)
     heat = DARKEST + (1 - DARKEST) * heat / heat.max().clamp(min=torch.finfo().tiny)
     return image_io.to_picture(heat.expand(3, -1, -1))
 
 
 def _uncrop(center_crop: CenterCrop, cropped: Image.Image, level: float) -> Image.Image:
-    """Paste a centre crop back into an image of the original's size, grey ``level`` elsewhere."""
+    """Enlarge an image of the input's size, and paste it at the centre crop's position.
+
+    Args:
+        center_crop: the preprocessing of the original image.
+        cropped: the image to paste.
+        level: grey level of the other pixels, from 0 to 1.
+
+    Returns:
+        An RGB image of the original image's size.
+    """
     canvas = Image.new("RGB", center_crop.picture[::-1], (round(255 * level),) * 3)
     top, left, bottom, right = map(round, center_crop.window)
     resized = cropped.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
@@ -162,7 +178,7 @@ def _uncrop(center_crop: CenterCrop, cropped: Image.Image, level: float) -> Imag
 
 
 def network_input(original: Image.Image, center_crop: CenterCrop) -> torch.Tensor:
-    """Return the network's input for an image, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
+    """Apply a centre crop to an image: network input, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
     return image_io.from_bytes(
         torch.from_numpy(np.array(center_crop.network_input(original)))[None]
     )

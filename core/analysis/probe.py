@@ -1,4 +1,4 @@
-"""Response of a network to one image: its classes, and the units that respond most."""
+"""Response of a network to one image: the likeliest classes, and the units that respond most."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,11 @@ class UnitResponse:
 
     Attributes:
         unit: index of the unit.
-        value: raw activation: the maximum over the image's positions, or that at one position.
-        percentile: percentage of an index's images with a lower activation, from 0 to 100; None
+        value: raw activation: the maximum over the layer's positions, or the activation at the
+            position that the caller of ``ProbeResult.responses`` chose.
+        percentile: percentage of the images of an index with a lower maximum, from 0 to 100; None
             without an index.
-        row, col: position of the maximum, the first if there are several; or the one position.
+        row, col: position of ``value``; the first maximum if there are several.
     """
 
     unit: int
@@ -45,8 +46,8 @@ class Probe:
 
     Attributes:
         classes: the likeliest classes and their probabilities, the likeliest first.
-        layers: the units with the highest rank, by name of the layer, as ``ProbeResult.responses``
-            orders them.
+        layers: the units that respond most, by name of the layer, in the order of
+            ``ProbeResult.responses``.
     """
 
     classes: tuple[tuple[str, float], ...]
@@ -59,7 +60,7 @@ class ProbeResult:
 
     Attributes:
         network: the network.
-        image: its input, ``[1, 3, H, W]`` in ``[0, 1]``.
+        image: the input of the network, ``[1, 3, H, W]`` in ``[0, 1]``.
         activations: raw activations ``[C, ...]`` on the CPU, by name of the layer.
     """
 
@@ -83,13 +84,13 @@ class ProbeResult:
 
         Args:
             layer: one of the layers in ``activations``.
-            index: an index of the same network; units are then ranked by their percentile, and at
-                equal percentiles by their value relative to the highest in the index. Without an
-                index they are ranked by their value.
+            index: an index of the same network, to rank units by their percentile. Units with equal
+                percentiles are ranked by their value divided by the unit's highest value in the
+                index. Without an index, units are ranked by their value.
             count: number of units to return, at most.
-            at: (row, col) in the image's pixels; units are then ranked by their activation at the
-                nearest position, whose percentile is that among the maxima of the index's images.
-                None for the maxima over all positions.
+            at: (row, col) of a pixel of the image, to use the activations at the position nearest
+                to it. None to use the maxima over all positions. In both cases the percentiles
+                refer to the maxima of the images in the index.
         """
         activation = self.activations[layer.name]
         flat = activation.reshape(layer.channels, -1)
@@ -115,7 +116,16 @@ class ProbeResult:
 def _rank(
     layer: Layer, values: npt.NDArray[np.float32], index: Index | None
 ) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.intp]]:
-    """Return the percentiles of units' values ``[C]``, None without an index, and their order."""
+    """Return the percentiles of the units, and the order of the units, the strongest first.
+
+    Args:
+        layer: the layer.
+        values: activation of each unit, ``[C]``.
+        index: the index that determines the percentiles; None for no percentiles.
+
+    Returns:
+        Percentiles ``[C]`` or None, and indices of units ``[C]``.
+    """
     if index is None:
         return None, np.argsort(-values, kind="stable")
     percentiles = index.percentiles(layer.name, values)
@@ -130,8 +140,8 @@ def top_classes(
     """Return the likeliest classes and their probabilities, the likeliest first.
 
     Args:
-        network: the network, for the names of its classes.
-        logits: ``[C]``, or ``[C, ...]``, which are averaged over their positions.
+        network: the network, which has the names of the classes.
+        logits: ``[C]``, or ``[C, ...]`` with positions, over which the logits are averaged.
         count: number of classes to return, at most.
     """
     scores = logits.float().flatten(1).mean(1) if logits.ndim > 1 else logits.float()
@@ -143,9 +153,13 @@ def top_classes(
 
 
 def nearest_position(layer: Layer, row: int, col: int) -> tuple[int, int]:
-    """Return the position whose receptive field has its centre nearest to a pixel of the input.
+    """Return the position (row, col) whose receptive field has its centre nearest to a pixel.
 
-    For a layer without positions it is (0, 0).
+    For a layer without positions, (0, 0) is returned.
+
+    Args:
+        layer: the layer.
+        row, col: the pixel of the network's input.
     """
     if layer.spans is None:
         return 0, 0
@@ -159,18 +173,18 @@ def nearest_position(layer: Layer, row: int, col: int) -> tuple[int, int]:
 def probe_image(
     network: Network, picture: Image.Image, index: Index | None = None, layers: Sequence[str] = ()
 ) -> ProbeResult:
-    """Compute a network's activations for an image, with the preprocessing of an index.
+    """Compute a network's activations for an image, which is preprocessed as for an index.
 
     Args:
         network: the loaded network.
         picture: the image, upright RGB.
-        index: the index with which the result will be compared.
-        layers: names of layers; if empty, those of the index, or ``network.shown`` without an
-            index.
+        index: the index with which the result will be compared; None for no index.
+        layers: names of layers. If empty: the layers of the index, or without an index
+            ``network.shown``.
 
     Raises:
         UnknownName: there is no such layer.
-        ExplorerError: the index was made with other weights.
+        ExplorerError: the index was built with other weights.
     """
     if index is not None:
         index.require(network)
@@ -197,7 +211,7 @@ def probe(
 
     Args:
         network, picture, index, layers: as ``probe_image``.
-        count: number of units for each layer, ranked as ``ProbeResult.responses`` does.
+        count: number of units for each layer, in the order of ``ProbeResult.responses``.
 
     Raises:
         UnknownName, ExplorerError: as ``probe_image``.
@@ -210,13 +224,13 @@ def probe(
 def locate_maximum(
     index: Index, network: Network, layer: str, unit: int, sampled: SampledImage
 ) -> Hit:
-    """Compute the position of a unit's maximum in an image of an index's sample.
+    """Compute the position of a unit's maximum in an image of an index's random sample.
 
     Returns:
-        The same data as from ``Index.top``, but with rank 0.
+        A ``Hit`` as from ``Index.top``, but with a ``rank`` of 0.
 
     Raises:
-        BadPicture: the original is missing or cannot be opened any more.
+        BadPicture: the original image is missing or cannot be opened any more.
         ExplorerError: the collection has been moved or deleted, or the network has other weights.
     """
     index.require(network)

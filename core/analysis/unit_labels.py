@@ -1,4 +1,4 @@
-"""Labels of units: the concepts that they detect, where these are known."""
+"""Labels of units: the concept that a unit detects, for networks whose concepts are known."""
 
 import functools
 
@@ -22,32 +22,36 @@ def labels_of(network: Network) -> Labels | None:
 
 
 def _layer_labels(network: Network, layer: str) -> tuple[Label, ...]:
-    """Return the labels of a layer's units; none where they are not known."""
+    """Return the labels of a layer's units; an empty tuple if the layer has no known labels."""
     known = labels_of(network)
     return () if known is None else known.layers.get(layer, ())
 
 
 def clear_label(network: Network, layer: str, unit: int) -> Label | None:
-    """Return the label of a unit if its IoU is at least ``CLEAR``."""
+    """Return the label of a unit if the label's IoU is at least ``CLEAR``; None otherwise."""
     row = _layer_labels(network, layer)
     return row[unit] if row and row[unit].iou >= CLEAR else None
 
 
 def clearest_unit(network: Network, layer: str) -> int | None:
-    """Return the unit of a layer whose label has the highest IoU; None without labels."""
+    """Return the unit of a layer whose label has the highest IoU; None if there are no labels."""
     row = _layer_labels(network, layer)
     return max(row, key=lambda label: label.iou).unit if row else None
 
 
 def clear_labels(network: Network) -> tuple[Label, ...]:
-    """Return the labels of all units whose IoU is at least ``CLEAR``; none without labels."""
+    """Return all labels of a network's units with an IoU of at least ``CLEAR``; maybe none."""
     known = labels_of(network)
     rows = () if known is None else known.layers.values()
     return tuple(label for row in rows for label in row if label.iou >= CLEAR)
 
 
 def unit_name(network: Network, layer: Layer, unit: int) -> str:
-    """Return the class of a unit of the last layer, or the concept of a clear label; else ""."""
+    """Return the name of what a unit detects: "tree" for example; "" if it is not known.
+
+    For a unit of the last layer, it is the name of the class. For other units, it is the concept of
+    the unit's clear label.
+    """
     if layer == network.shown[-1] and layer.channels == len(network.labels):
         return network.labels[unit]
     label = clear_label(network, layer.name, unit)

@@ -7,7 +7,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 
-# Longer side in pixels; a row of such dreams fills a page.
+# Longer side of each dream in pixels. The dreams of a series are shown in a row on a page.
 SERIES_SIZE = 384
 
 
@@ -19,7 +19,7 @@ def plan_series(
     strength: float = 1.0,
     seed: int = 0,
 ) -> list[DreamRecipe]:
-    """Return one recipe for each layer, with otherwise equal settings.
+    """Return one recipe for each layer; all other settings of the recipes are equal.
 
     Raises:
         ExplorerError: a setting is out of range.

@@ -1,10 +1,10 @@
 """The canvas of a dream: an image with free pixels whose change has a prescribed strength.
 
-The gradient is decomposed into frequency bands that are scaled to the same strength (a Laplacian
-pyramid, Burt and Adelson 1983; Mordvintsev's DeepDream notebook of 2015); without that, the highest
-frequencies dominate. After every step the whole change is scaled to the prescribed strength, so
-that dreams of all layers are equally strong, also of layers whose gradients hardly vary from step
-to step.
+The change is the difference between the image and the unchanged image. The gradient is decomposed
+into frequency bands that are scaled to the same strength (a Laplacian pyramid, Burt and Adelson
+1983; Mordvintsev's DeepDream notebook of 2015). Without this, the highest frequencies dominate.
+After every step the change is scaled to the prescribed strength. Otherwise dreams of layers whose
+gradients hardly vary from step to step would be stronger than dreams of other layers.
 """
 
 import torch
@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from core.images.colours import limit_chroma
 from core.optim.canvases import Canvas
 
-# Number of frequency bands of a gradient; lower frequencies are covered by the smaller octaves.
+# Number of frequency bands of a gradient. More are not needed, because an octave at a smaller size
+# already changes the lower frequencies.
 BANDS = 4
-# Weight of each band relative to the next finer one: natural images have more energy in coarse
-# bands.
+# Weight of each band relative to the next finer band. It is above 1 because natural images have
+# more energy in coarse bands.
 COARSER_GAIN = 1.4
-# Length of a step relative to the prescribed growth of the change per step. It is above 1 because
-# steps do not all point in the same direction.
+# Root mean square of a step, relative to the prescribed growth per step of the change's root mean
+# square. It is above 1 because steps do not all point in the same direction.
 STEP_FACTOR = 1.5
 
 
@@ -47,8 +48,8 @@ class DreamCanvas(Canvas):
             base: the unchanged image, ``[1, 3, H, W]`` in ``[0, 1]``.
             detail: initial change of the image, in the same shape; None for no change.
             mask: where the image may change, ``[1, 1, H, W]`` in ``[0, 1]``; None for everywhere.
-            strengths: root mean square of the change, weighted by the mask, in units of the range:
-                before the first step and after the last.
+            strengths: prescribed strength of the change, as ``root_mean_square`` measures it with
+                the mask: the value before the first step and the value after the last step.
             steps: number of optimiser steps.
         """
         super().__init__()
@@ -73,7 +74,7 @@ class DreamCanvas(Canvas):
         return torch.optim.SGD(self.parameters(), lr=learning_rate)
 
     def refine_gradients(self) -> None:
-        """Scale the bands of the gradient to equal strength, limit its chroma, and mask it."""
+        """Scale the gradient's bands to equal strength, limit its chroma, and apply the mask."""
         if self.values.grad is not None:
             equalise_bands(self.values.grad)
             limit_chroma(self.values.grad)
@@ -94,7 +95,12 @@ class DreamCanvas(Canvas):
 
 
 def root_mean_square(detail: Tensor, mask: Tensor | None = None) -> float:
-    """Return the root mean square of a change ``[1, 3, H, W]``, relative to that of its mask."""
+    """Return the root mean square of a change, divided by the root mean square of its mask.
+
+    Args:
+        detail: the change, ``[1, 3, H, W]``; it is 0 where the mask is 0.
+        mask: where the image may change, ``[1, 1, H, W]`` in ``[0, 1]``; None for everywhere.
+    """
     share = 1.0 if mask is None else float(mask.square().mean())
     mean = float(torch.linalg.vector_norm(detail)) ** 2 / detail.numel()
     return (mean / share) ** 0.5 if share else 0.0
@@ -103,10 +109,10 @@ def root_mean_square(detail: Tensor, mask: Tensor | None = None) -> float:
 def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
     """Scale each frequency band of a gradient ``[1, 3, H, W]`` to the same strength, in place.
 
-    With ``g_0`` the gradient and ``g_{k+1} = down(g_k)``, the mean of two by two pixels, band ``k``
-    is ``b_k = g_k - up(g_{k+1})``, and the last band is the last ``g_k``. The result is the sum of
-    the bands, each divided by its root mean square, enlarged to full size, and multiplied by
-    ``COARSER_GAIN ** k``.
+    Write ``g_0`` for the gradient, and ``g_{k+1} = down(g_k)`` for the means of two by two pixels
+    of ``g_k``. Band ``k`` is ``b_k = g_k - up(g_{k+1})``; the last band is the last ``g_k``. Each
+    band is divided by its root mean square, enlarged to full size, and multiplied by
+    ``COARSER_GAIN ** k``. The result is the sum of these bands.
     """
     if bands == 1 or min(gradient.shape[2:]) < 2:
         _normalise(gradient)

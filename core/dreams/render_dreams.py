@@ -1,8 +1,9 @@
 """Dreams: images changed so that a network's layers respond more strongly to them (DeepDream).
 
-The energy of some layers is maximised at several sizes, the smallest first. The change made at one
-size is enlarged and added to the unchanged image of the next size. Patterns of all sizes therefore
-appear, and the image stays sharp (Mordvintsev, Olah and Tyka, "Inceptionism", 2015).
+The energy of some layers is maximised at several image sizes (octaves), the smallest first. The
+change made at one size is enlarged and added to the unchanged image at the next size. Patterns of
+all sizes therefore appear, and the image stays sharp (Mordvintsev, Olah and Tyka, "Inceptionism",
+2015).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,17 +31,17 @@ from core.recipes.dream import DreamRecipe
 
 # Root mean square of the change at a strength of 1, in units of the full range.
 UNIT_STRENGTH = 0.12
-# Strength that each further frame of a zoom adds to the dream so far, relative to the recipe's.
+# Strength of the change by each frame of a zoom after the first, relative to the recipe's strength.
 ZOOM_FRAME_STRENGTH = 0.35
-# Strength at which a further frame of a clip begins, from the dream of the frame before, relative
-# to the recipe's.
+# Initial strength of the change in each frame of a clip after the first, relative to the recipe's
+# strength. This change is carried over from the frame before.
 CARRIED_STRENGTH = 0.8
 # Shorter side of an octave in pixels, at least; smaller images contain nothing that a network
 # recognises.
 MIN_OCTAVE_SIDE = 48
-# Number of positions of a guide that every position of the image is compared with, at most.
+# Largest number of positions of a guide image with which each position of the dream is compared.
 MAX_GUIDE_POSITIONS = 1024
-# Longer side in pixels, at most, of the images on which the final objective is measured.
+# Images on which the value of the objective is reported are reduced to this longer side in pixels.
 MEASURED_SIDE = 512
 
 
@@ -51,9 +52,9 @@ class DreamPicture:
     Attributes:
         part: number of the frame; 0 for a single dream.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
-        facts: ``activation``, the value of the objective relative to that of the unchanged image;
-            and ``change``, the root mean square of the difference to the unchanged image. For a
-            frame of a zoom, the change is relative to the zoomed frame before.
+        facts: ``activation``, the value of the objective divided by its value for the unchanged
+            image; and ``change``, the root mean square of the difference from the unchanged image.
+            In a zoom, the change of a later frame is the difference from the zoomed previous frame.
     """
 
     part: int
@@ -105,11 +106,12 @@ def render(
 ) -> Iterator[Progress]:
     """Render a dream or a film of dreams; yield progress, and every finished picture.
 
-    Each frame of a film begins with the frame before: zoomed and rotated, or moved along with the
-    motion in a clip. If the frame before is not among the inputs, it is rendered too. Every frame
-    is rounded to 8 bits, as in files, so the result is the same in both cases.
+    Each frame of a film starts from the previous frame: in a zoom, this frame is zoomed and
+    rotated; in a clip, its change is moved along with the motion. If the previous frame is not
+    among the inputs, it is rendered too. Every frame is rounded to 8 bits, as in files, so that the
+    result is the same in both cases.
 
-    ``done`` and ``total`` count pixels times steps.
+    ``done`` and ``total`` are sums over optimiser steps of the image's number of pixels.
 
     Args:
         network: the loaded network.
@@ -146,8 +148,8 @@ def render(
         finished = with_chroma_of(image, frame.base) if recipe.keep_colours else image
         finished = image_io.from_bytes(image_io.to_bytes(finished)).to(network.device)
         if number in recipe.pictures:
-            # The base of a zoom's frame contains the dream of the frame before, so it cannot serve
-            # as the unchanged image.
+            # In a clip every frame has another unchanged image, ``frame.base``. In a zoom,
+            # ``frame.base`` already contains the previous dream.
             before = _measure(extractor, objective, frame.base) if recipe.clip else unchanged_value
             after = _measure(extractor, objective, finished)
             facts = {
@@ -163,9 +165,9 @@ class _InitialFrame:
     """State of one frame before its ascent.
 
     Attributes:
-        base: the image without the change of this frame, ``[1, 3, H, W]`` in ``[0, 1]``.
+        base: the image to which the change is added, ``[1, 3, H, W]`` in ``[0, 1]``.
         detail: change carried over from the frame before, in the same shape; None for no change.
-        strength: strength of this frame's change, relative to the recipe's.
+        strength: strength of this frame's change, relative to the recipe's strength.
     """
 
     base: Tensor
@@ -210,7 +212,10 @@ def _ascend_octaves(
     mask: Tensor | None,
     seed: int,
 ) -> Iterator[tuple[float, Tensor]]:
-    """Yield, after every step or tile, the pixels times steps done and the present image."""
+    """Ascend at all sizes; yield the progress and the image after every step or tile.
+
+    The progress counts as ``done`` of ``render`` does.
+    """
     generator = torch.Generator().manual_seed(seed)
     strength = recipe.strength * UNIT_STRENGTH * frame.strength
     initial = 0.0 if frame.detail is None else CARRIED_STRENGTH
@@ -220,7 +225,7 @@ def _ascend_octaves(
     for number, size in enumerate(sizes):
         tiles = Tiles(recipe.tile) if max(size) > recipe.tile else None
         if tiles is not None:
-            # Memory blocks cached for one size do not fit the next and would stay unused.
+            # PyTorch's allocator caches memory blocks. Those of one size do not fit the next size.
             allocator.release_memory()
         before, after = (
             strength * (initial + (1 - initial) * at / len(sizes)) for at in (number, number + 1)
@@ -244,10 +249,10 @@ def _ascend_octaves(
 def _upscale_detail(
     detail: Tensor, carried: Tensor | None, size: tuple[int, int], larger: tuple[int, int]
 ) -> Tensor:
-    """Return the change of one octave at the size of the next.
+    """Return the change made at one size, enlarged to the next size.
 
-    A change carried over from the frame before is known at full size, so its high frequencies,
-    which ``size`` cannot hold, are added again.
+    A change that was carried over from the frame before is known at full size. The frequencies that
+    it lost when it was reduced to ``size`` are added again.
     """
     enlarged = resize_image(detail, larger)
     if carried is None:
@@ -298,8 +303,8 @@ def _objective(
 ) -> tuple[Objective, float]:
     """Return the objective of a dream, and its value for the unchanged image.
 
-    Each layer's term is divided by its value for the unchanged image. Energies of layers differ by
-    powers of ten; after the division, layers with equal shares have equal influence.
+    The term of each layer is divided by the value of this term for the unchanged image, because
+    energies of layers differ by powers of ten. Layers with equal shares then have equal influence.
     """
     guide = None
     if recipe.guide:
@@ -327,9 +332,9 @@ def _objective(
 
 
 def _guide_features(activations: Tensor) -> Tensor:
-    """Return the activations of a guide by position: ``[1, C, ...]`` to ``[P, C]``.
+    """Return the activations of a guide image at single positions: ``[1, C, ...]`` to ``[P, C]``.
 
-    Positions are skipped evenly so that P is at most ``MAX_GUIDE_POSITIONS``.
+    Only every second (third, ...) position is used if there are more than ``MAX_GUIDE_POSITIONS``.
     """
     features = activations.flatten(2)[0].T if activations.ndim > 2 else activations
     stride = -(-len(features) // MAX_GUIDE_POSITIONS)

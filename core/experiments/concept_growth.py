@@ -1,7 +1,8 @@
-"""Growth of concepts in dreams: how much more the labelled units respond to a dream.
+"""Growth of concepts: how much more the labelled units respond to a dream than to its image.
 
-Dreams show many eyes. This module measures that: it compares the activation of each unit with a
-known label in the dream and in the image from which the dream was made.
+Dreams seem to contain many eyes. This module measures such changes: for each unit with a known
+label, it compares the activation for the dream with the activation for the image from which the
+dream was made.
 """
 
 from collections import defaultdict
@@ -22,13 +23,14 @@ from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from core.sketchnet.labels import Label
 
-# Bounds of the number of layers to compare. More do not fit side by side.
+# Bounds of the number of layers whose dreams are compared. More dreams do not fit side by side.
 DEPTHS = (2, 8)
 USUAL_DEPTHS = 6
-# Added to a unit's activation in both images, relative to the mean of its layer in the original.
-# Without it, the growth of a unit that is almost silent in the original would have no bound.
+# Value that is added to a unit's activations for both images, relative to the mean magnitude of the
+# layer's activations for the original image. Without it, units with an activation of almost 0 for
+# the original image would have an almost infinite growth.
 FLOOR = 0.1
-# Lower bound of that mean, for layers whose units are all silent.
+# Lower bound of that mean magnitude, for layers in which all activations are 0.
 LEAST_MEAN = 1e-6
 # Labels of fewer units are left out, because one unit alone is not reliable evidence.
 LEAST_UNITS = 2
@@ -40,7 +42,7 @@ class Response:
 
     Attributes:
         classes: the likeliest classes and their probabilities, the likeliest first.
-        means: activation of each channel, mean over positions, ``[C]`` on the CPU, by layer.
+        means: mean activation of each channel over positions, ``[C]`` on the CPU, by layer.
     """
 
     classes: tuple[tuple[str, float], ...]
@@ -52,10 +54,10 @@ class ConceptGrowth:
     """How much more the units of one label respond to a dream than to the original image.
 
     Attributes:
-        concept, kind: the label.
+        concept, kind: the label, such as ``eye`` and ``part``.
         neurons: number of units with this label.
-        value: growth as ``concept_growth`` defines it; 1 means twice that of a median unit of the
-            same layers.
+        value: growth as ``concept_growth`` defines it, as a logarithm to base 2. With a value of 1,
+            the units' activations grew by a factor twice that of a median unit.
     """
 
     concept: str
@@ -78,18 +80,20 @@ class DreamMeasures:
 
 
 def spread(network: Network, count: int = USUAL_DEPTHS) -> list[Layer]:
-    """Choose layers evenly from shallow to deep, without the logits where others are enough."""
+    """Choose layers evenly from shallow to deep; the logits only if there is no other layer."""
     layers = list(network.shown[:-1]) or list(network.shown)
     return evenly_spaced(layers, count)
 
 
 def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Response:
-    """Compute the response to an image at its full size, so that small details count.
+    """Compute the response of a network to an image, without cropping it to the input size.
+
+    Small details of the image thus have an influence.
 
     Args:
         network: the network.
-        image: ``[1, 3, H, W]`` in ``[0, 1]``; it is scaled down if a side is above
-            ``render_dreams.MEASURED_SIDE``.
+        image: ``[1, 3, H, W]`` in ``[0, 1]``; it is reduced if a side is longer than
+            ``render_dreams.MEASURED_SIDE`` pixels.
         layers: names of the layers whose mean activations are returned.
     """
     scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
@@ -109,21 +113,26 @@ def _mean_over_positions(activation: Tensor) -> Tensor:
 def concept_growth(
     before: Response, after: Response, labels: Iterable[Label], dreamt: str = ""
 ) -> tuple[ConceptGrowth, ...]:
-    """Compute the growth of each label between an image and its dream, the highest first.
+    """Compute how much more the units of each label respond to a dream than to the original image.
 
-    The growth of a unit with activation ``a`` before and ``b`` after is
-    ``log2((b + e) / (a + e))``, where ``e`` is ``FLOOR`` times the mean magnitude of its layer's
-    activations before. In dreams the activations of most units rise, whatever their concepts are.
-    So the median growth of all units of the layer is subtracted. The growth of a label is the mean
-    over its units: 0 for as much as a median unit, 1 for twice as much.
+    The growth of a unit with activation ``a`` for the image and ``b`` for the dream is
+    ``log2((b + e) / (a + e))``, where ``e`` is ``FLOOR`` times the mean magnitude of the
+    activations of the unit's layer for the image. Most units respond more to a dream, whatever
+    concepts they detect. So the median growth of all units of the layer is subtracted. The growth
+    of a label is the mean over its units. It is 0 if they grow by the same factor as a median unit,
+    and 1 if by twice this factor.
 
-    The dream maximises one layer, so the growth of that layer's units is no evidence, and they are
-    ignored. Labels of fewer than ``LEAST_UNITS`` other units are left out.
+    The dream maximises the activations of one layer. The growth of units in this layer is therefore
+    no evidence for a concept, and they are ignored. Labels with fewer than ``LEAST_UNITS`` units in
+    other layers are left out.
 
     Args:
         before, after: responses to the image and to the dream, with all layers of the labels.
-        labels: labels of units, one each.
-        dreamt: name of the layer that the dream maximises.
+        labels: labels of units; each unit has at most one.
+        dreamt: name of the layer that the dream maximises; "" if there is none.
+
+    Returns:
+        The growth of each label, the highest first.
     """
     unit_growth: dict[str, Tensor] = {}
     for layer in before.means:
@@ -144,20 +153,20 @@ def concept_growth(
 
 
 def in_order_of_growth(grown: Iterable[ConceptGrowth]) -> tuple[ConceptGrowth, ...]:
-    """Return labels in order of their growth, the highest first, then by concept."""
+    """Return labels in order of their growth, the highest first; ties in order of the concept."""
     return tuple(sorted(grown, key=lambda it: (-it.value, it.concept)))
 
 
 def measure_dreams(
     network: Network, before: bytes, recipes: Sequence[DreamRecipe], after: Sequence[bytes]
 ) -> list[DreamMeasures]:
-    """Compare dreams with the image from which they were made.
+    """Compute the measures of several dreams of one image.
 
     Args:
         network: the network of the dreams.
-        before: the image, encoded.
+        before: the encoded original image.
         recipes: recipes of the dreams.
-        after: the dreams, encoded.
+        after: the encoded dreams, in the order of the recipes.
     """
     labels = unit_labels.clear_labels(network)
     layers = sorted({label.layer for label in labels})
@@ -174,15 +183,17 @@ def measure_dreams(
 def growth_table(
     grown: Sequence[Sequence[ConceptGrowth]], count: int, required: str
 ) -> Mapping[str, list[float | None]]:
-    """Return the growth factors of the labels that grew most in any image, and of a required one.
+    """Return the growth factors of the concepts that grew most in any image.
 
     Args:
         grown: growth of the labels, for each image.
-        count: number of labels to return.
-        required: a concept that is always included if it occurs at all; it then replaces the last.
+        count: number of concepts to return.
+        required: a concept that is included even if it grew less than others, for example ``eye``.
+            It then replaces the last of the ``count`` concepts. If no image has it, it is ignored.
 
     Returns:
-        By concept, the factor in each image (2 for a growth of 1), None where it is missing.
+        By concept, the growth factor in each image: ``2 ** value``, which is 2 for a growth of 1.
+        None for images that do not have the concept.
     """
     factors = [{it.concept: 2**it.value for it in each} for each in grown]
     concepts = {name for table in factors for name in table}

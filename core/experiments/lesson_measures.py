@@ -1,7 +1,7 @@
-"""Measures for the lessons: numbers that support the lessons' claims about networks.
+"""Measures that support the claims of the lessons about networks.
 
-Most functions work for any network and return one value for each layer, so that the values can be
-compared over the depth of the network.
+Most functions work for any network and return one value for each layer, so that layers of different
+depth can be compared.
 """
 
 import functools
@@ -27,17 +27,21 @@ from core.style import transfer
 from core.style.loss_builder import build_losses
 from core.style.losses import moments
 
-# Seed of the drawings. Drawings of this seed were used neither for training nor for labels.
+# Seed of the drawings that are measured. Drawings with this seed were used neither to train
+# SketchNet nor to label its units.
 SEED = 4321
 DRAWINGS = 24
-# Number of a unit's dataset examples, shown in three rows of three.
+# Number of dataset examples of a unit that the pages show, in three rows of three.
 NINE = 9
-# Number of random orders of squares over which ``shuffle_effect`` averages.
+# Number of random orders of the squares over which ``shuffle_effect`` averages.
 ROUNDS = 4
 
 
 def draw_images(network: Network) -> Tensor:
-    """Return samples and drawings at a network's input size, ``[N, 3, H, W]`` in ``[0, 1]``."""
+    """Return sample images and drawings for measurements, at a network's input size.
+
+    They are ``[N, 3, H, W]`` in ``[0, 1]``: all of ``samples.SAMPLES``, then ``DRAWINGS`` drawings.
+    """
     opened = [samples.picture(name) for name in samples.SAMPLES]
     size = network.input_size
     inputs = [network_input(it, CenterCrop((it.height, it.width), size)) for it in opened]
@@ -46,12 +50,12 @@ def draw_images(network: Network) -> Tensor:
 
 
 def shuffle_squares(image: Tensor, parts: int, generator: torch.Generator) -> Tensor:
-    """Return images with their squares in a random order, the same order for all images.
+    """Divide images into squares, and put these into a random order, the same for all images.
 
     Args:
-        image: ``[N, C, H, W]``; rows at the bottom and columns at the right that are left over
-            by the division are dropped.
-        parts: number of squares along each side.
+        image: ``[N, C, H, W]``. If H or W is not a multiple of ``parts``, the remaining rows at the
+            bottom and columns at the right are cropped.
+        parts: number of squares along each side of an image.
         generator: random generator for the order.
     """
     count, channels, height, width = image.shape
@@ -64,7 +68,7 @@ def shuffle_squares(image: Tensor, parts: int, generator: torch.Generator) -> Te
 
 
 def mean_activations(network: Network, image: Tensor) -> dict[str, Tensor]:
-    """Compute the mean activation over positions by layer, ``[N, C]`` on the CPU."""
+    """Compute each channel's mean activation over positions, ``[N, C]`` on the CPU, by layer."""
     activations = network.activations(image, [layer.name for layer in network.shown])
     return {
         name: it.float().flatten(2).mean(2).cpu() if it.ndim > 2 else it.float().cpu()
@@ -73,18 +77,19 @@ def mean_activations(network: Network, image: Tensor) -> dict[str, Tensor]:
 
 
 def shuffle_effect(network: Network, image: Tensor, parts: int, seed: int = 0) -> dict[str, float]:
-    """Measure how much the mean activations of each layer change if squares are shuffled.
+    """Measure how much each layer's mean activations change if squares of images are shuffled.
 
-    Shuffling keeps lines, colours and textures, but destroys objects. So the mean activations over
-    positions hardly change in layers that only detect the former. The measure is the distance
-    between the activations of an image and of its shuffled version, relative to the mean distance
-    between different images: 0 for no change, 1 for as much as between two images.
+    Shuffling keeps lines, colours and textures, but destroys objects. In layers that detect only
+    lines, colours or textures, the mean activations over positions therefore hardly change. The
+    measure is the distance between the mean activations for an image and for its shuffled version,
+    divided by the mean distance between different images. It is 0 if nothing changes, and 1 if the
+    shuffled version is as far from its image as another image is.
 
     Args:
         network: the network.
         image: ``[N, 3, H, W]`` in ``[0, 1]``, with N at least 2.
-        parts: number of squares along each side.
-        seed: seed of the orders; the result is the mean over ``ROUNDS`` orders.
+        parts: number of squares along each side of an image.
+        seed: seed of the random orders; the result is the mean over ``ROUNDS`` orders.
 
     Returns:
         The measure by name of the layer.
@@ -105,8 +110,9 @@ def label_agreement(index: Index) -> dict[str, float]:
     """Measure how many of a unit's nine top dataset examples have the same label.
 
     Returns:
-        By layer, the share of the nine that have the most common label among them, from 1/9 to 1,
-        mean over the units.
+        By layer, the share of the nine images that have the most common of their labels, averaged
+        over the units, from 1/9 to 1. If five of a unit's nine are labelled "dog", its share is
+        5/9.
 
     Raises:
         ExplorerError: the collection has been moved or deleted.
@@ -121,7 +127,13 @@ def label_agreement(index: Index) -> dict[str, float]:
 
 
 def chance_agreement(labels: Sequence[str], seed: int = 0, rounds: int = 200) -> float:
-    """Estimate ``label_agreement`` for nine images that are chosen at random."""
+    """Estimate ``label_agreement`` for units that would respond to images at random.
+
+    Args:
+        labels: labels of all images of the collection.
+        seed: seed of the random choices.
+        rounds: number of random choices of nine images over which the share is averaged.
+    """
     generator = np.random.default_rng(seed)
     chosen = (generator.choice(len(labels), NINE, replace=False) for _ in range(rounds))
     return float(np.mean([most_common_share([labels[at] for at in nine]) for nine in chosen]))
@@ -135,19 +147,19 @@ def most_common_share(labels: Sequence[str]) -> float:
 def nearest_half_accuracy(
     network: Network, paintings: Sequence[Tensor]
 ) -> dict[str, tuple[float, float]]:
-    """Measure whether the halves of paintings can be matched, by style and by content.
+    """Measure whether the two halves of a painting can be matched, by style and by content.
 
-    Each painting is divided into a left and a right half. For each half the nearest other half is
-    the one with the highest cosine similarity: of the Gram matrices for style, of the activations
-    position by position for content.
+    Each painting is divided into a left and a right half. Each half is compared with all other
+    halves of all paintings by cosine similarity: for style that of the Gram matrices, for content
+    that of the activations, position by position. The nearest half has the highest similarity.
 
     Args:
         network: the network.
         paintings: ``[1, 3, H, W]`` in ``[0, 1]``, all of one size.
 
     Returns:
-        By layer, the share of halves whose nearest half is from the same painting, by style and by
-        content.
+        By layer, the share of halves whose nearest half is from the same painting: (by style, by
+        content).
     """
     half = paintings[0].shape[3] // 2
     halves = [part for it in paintings for part in (it[..., :half], it[..., -half:])]
@@ -163,7 +175,11 @@ def nearest_half_accuracy(
 
 
 def _matched_share(values: Tensor) -> float:
-    """Return the share of rows whose nearest other row belongs to the same pair (2i, 2i + 1)."""
+    """Return the share of rows whose most similar other row is from the same painting.
+
+    Args:
+        values: ``[2 n, ...]``; rows ``2 i`` and ``2 i + 1`` are the halves of painting ``i``.
+    """
     flat = F.normalize(values.flatten(1), dim=1)
     similarity = (flat @ flat.T).fill_diagonal_(-1)
     nearest = similarity.argmax(1) // 2
@@ -173,13 +189,14 @@ def _matched_share(values: Tensor) -> float:
 def measure_losses(
     network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes], images: Sequence[Tensor]
 ) -> list[dict[str, float]]:
-    """Compute the content and style losses of some images under a recipe.
+    """Compute the content and style losses of a recipe for some images.
 
     Args:
         network: the network.
         recipe: the recipe with the content image, the style images and the layers.
-        inputs: the encoded images that the recipe names, by their fingerprints.
-        images: ``[1, 3, h, w]`` in ``[0, 1]`` each; they are scaled to the size of the result.
+        inputs: the encoded images that the recipe names, by fingerprint.
+        images: the images, ``[1, 3, h, w]`` in ``[0, 1]`` each. They are scaled to the size that
+            results of the recipe have.
 
     Returns:
         For each image the losses by name, such as ``content relu3b`` or ``style relu1a``.
@@ -204,8 +221,9 @@ def style_transferred(photograph: Mapping[str, float], picture: Mapping[str, flo
         photograph, picture: losses of the photograph and of the image, from ``measure_losses``.
 
     Returns:
-        The relative reduction of the style loss against the photograph, mean over the layers: 1 if
-        the style loss is 0, 0 if it is that of the photograph, negative if it is higher.
+        ``1 - loss of the image / loss of the photograph`` for the style loss of each layer,
+        averaged over the layers. It is 1 if the image's losses are 0, 0 if they are those of the
+        photograph, and negative if they are higher.
     """
     shares = [
         1 - picture[name] / max(value, TINY)

@@ -1,7 +1,7 @@
 """Measures for grids of style transfers with different layers.
 
-They measure what a transfer keeps of the photograph, what it takes from the painting, and which
-concepts the network detects in it that are not in the photograph.
+They measure what a style transfer keeps of the photograph, what it takes from the painting, and for
+which concepts the units respond more to the result than to the photograph.
 """
 
 import dataclasses
@@ -29,9 +29,10 @@ from core.style.loss_sum import LossSum
 
 # Share of the pixels that count as edges: those with the largest gradient of brightness.
 EDGE_SHARE = 0.1
-# An edge is kept if the other image has an edge within this number of pixels.
+# An edge pixel of the photograph is kept if the other image has an edge pixel within this number of
+# pixels.
 EDGE_DISTANCE = 1
-# Smaller gradients, in units of the value range, are rounding errors and never edges.
+# Smaller gradients of brightness are rounding errors and never edges. Brightness is in [0, 1].
 LEAST_GRADIENT = 1e-6
 # Concepts that are parts of eyes.
 EYES = ("eye", "iris", "pupil")
@@ -39,18 +40,20 @@ EYES = ("eye", "iris", "pupil")
 
 @dataclass(frozen=True)
 class GridMeasures:
-    """The measures of one style transfer against its photograph and its painting.
+    """The measures of one style transfer: comparisons of the result with photograph and painting.
 
     Attributes:
-        gram: by layer, distance of its Gram matrix G from the painting's A:
-            ``|G - A|^2 / |A|^2``.
-        content: by layer, distance of its activations F from the photograph's T:
-            ``mean (F - T)^2 / mean T^2``.
+        gram: ``|G - A|^2 / |A|^2`` by layer, for the Gram matrices G of the result and A of the
+            painting.
+        content: ``mean (F - T)^2 / mean T^2`` by layer, for the activations F of the result and T
+            of the photograph.
         edges: share of the photograph's edges that are kept, as ``edges_kept`` defines it.
-        to_painting, to_photograph: distance of its colours from those of each, in CIELAB, as
-            ``core.images.colours.colour_distance`` defines it.
+        to_painting, to_photograph: distances of the result's colours from those of the painting and
+            from those of the photograph, in CIELAB, as ``core.images.colours.colour_distance``
+            defines them.
         grown: growth of the labels, the highest first; empty if the network has no labels.
-        eyes: growth of the units of ``EYES`` together; None if there are not enough of them.
+        eyes: growth of all units together that have a label of ``EYES``; None if there are too few
+            such units.
     """
 
     gram: Mapping[str, float]
@@ -76,8 +79,8 @@ class GridEvaluator:
 
         Args:
             network: the network of the style transfer.
-            recipe: the recipe of the grid; distances are measured at all of its layers.
-            inputs: the photograph and the painting, encoded, by their fingerprints.
+            recipe: the recipe of the grid; ``gram`` and ``content`` are measured at all its layers.
+            inputs: the encoded photograph and the encoded painting, by fingerprint.
             labels: labels of the units whose growth is measured.
 
         Raises:
@@ -108,9 +111,10 @@ class GridEvaluator:
         """Measure one style transfer.
 
         Args:
-            picture: the result, encoded, of the photograph's size.
-            style_layers: names of its style layers; the transfer changes their activations by
-                definition, so their units do not count for the growth.
+            picture: the encoded result; it has the size of the photograph.
+            style_layers: names of the layers whose style losses were minimised. Units in these
+                layers are ignored for the growth, because the style losses change their
+                activations directly.
         """
         image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
         losses = transfer.evaluate_losses(self._variant, self._recipe, self._losses, image)
@@ -128,7 +132,11 @@ class GridEvaluator:
 
 
 def eye_growth(before: Response, after: Response, labels: Sequence[Label]) -> float | None:
-    """Compute ``concept_growth`` for all units of ``EYES`` together; None if there are too few."""
+    """Compute the growth of all units together whose label is one of ``EYES``.
+
+    Returns:
+        The growth as ``concept_growth`` defines it; None if there are too few such units.
+    """
     eyes = [
         dataclasses.replace(it, concept=EYES[0], kind="part") for it in labels if it.concept in EYES
     ]
@@ -137,17 +145,17 @@ def eye_growth(before: Response, after: Response, labels: Sequence[Label]) -> fl
 
 
 def edges_kept(photograph: Tensor, picture: Tensor) -> float:
-    """Compute the share of a photograph's edges that another image has at the same positions.
+    """Compute the share of a photograph's edges that are also in another image.
 
-    Edges are the share ``EDGE_SHARE`` of the pixels with the largest gradient of brightness
-    (Sobel). They are found in each image separately, so contrast does not matter. An edge is kept
-    if the other image has one within ``EDGE_DISTANCE`` pixels. Some edges are kept by chance: the
-    expected share is that of all pixels near the other image's edges. The result is corrected for
-    it, ``(kept - chance) / (1 - chance)``: 1 if all edges are kept, 0 if no more than by chance.
-    For a photograph without edges it is 1.
+    Edge pixels are the tenth (``EDGE_SHARE``) of an image's pixels with the largest gradient of
+    brightness (Sobel), so contrast does not matter. An edge pixel of the photograph is kept if the
+    other image has an edge pixel within ``EDGE_DISTANCE`` pixels. By chance, the expected kept
+    share is the share of all pixels that are so near to an edge pixel of the other image. The
+    result is corrected for chance: ``(kept - chance) / (1 - chance)``. It is 1 if all edge pixels
+    are kept, and 0 if only as many as by chance. For a photograph without edges it is 1.
 
     Args:
-        photograph, picture: ``[1, 3, H, W]`` in ``[0, 1]``.
+        photograph, picture: the photograph and the other image, ``[1, 3, H, W]`` in ``[0, 1]``.
     """
     expected, actual = _edges(photograph), _edges(picture)
     if not expected.any():
@@ -158,7 +166,7 @@ def edges_kept(photograph: Tensor, picture: Tensor) -> float:
 
 
 def _edges(image: Tensor) -> npt.NDArray[np.bool_]:
-    """Return which pixels of ``[1, 3, H, W]`` are edges, ``[H, W]``."""
+    """Return which pixels of an image ``[1, 3, H, W]`` are edge pixels, ``[H, W]``."""
     luma = np.tensordot(image[0].double().cpu().numpy(), np.array(LUMA_WEIGHTS), axes=(0, 0))
     gradient = np.hypot(ndimage.sobel(luma, 0), ndimage.sobel(luma, 1))
     steep = gradient >= np.quantile(gradient, 1 - EDGE_SHARE)
@@ -172,7 +180,7 @@ def _of_kind(losses: Mapping[str, float], kind: str) -> dict[str, float]:
 
 
 def average_measures(measures: Sequence[GridMeasures]) -> GridMeasures:
-    """Return the means of the measures of several images, with the labels that all of them have."""
+    """Average the measures of several images; labels that some images lack are left out."""
     grown: dict[tuple[str, str], list[ConceptGrowth]] = {}
     for it in measures:
         for label in it.grown:
@@ -203,7 +211,7 @@ def build_evaluator(
     Args:
         network: the network of the style transfer.
         recipe: the recipe of the grid.
-        inputs: the photograph and the painting, encoded, by their fingerprints.
+        inputs: the encoded photograph and the encoded painting, by fingerprint.
     """
     return GridEvaluator(network, recipe, inputs, unit_labels.clear_labels(network))
 
@@ -211,12 +219,15 @@ def build_evaluator(
 def measure_pictures(
     evaluator: GridEvaluator, recipe: StyleDepthsRecipe, pictures: Mapping[int, bytes]
 ) -> dict[int, GridMeasures]:
-    """Measure the finished images that have both content and style, by their numbers.
+    """Measure those finished images of a grid that have both content and style.
 
     Args:
         evaluator: the evaluator of the recipe.
         recipe: the recipe of the grid.
-        pictures: the finished images, encoded, by their numbers.
+        pictures: the encoded finished images, by their number in the recipe.
+
+    Returns:
+        The measures by the number of the image.
     """
     parts = dict(enumerate(recipe.parts()))
     return {
@@ -229,13 +240,14 @@ def measure_pictures(
 def average_by_layer(
     recipe: StyleDepthsRecipe, measures: Mapping[int, GridMeasures]
 ) -> dict[str, GridMeasures]:
-    """Return the mean measures of the images with only one style layer, by that layer.
+    """Return the mean measures of the images with a single style layer, by this layer.
 
-    If the recipe has the matrix, the mean is over the content layers. Missing images are ignored.
+    If the recipe includes ``MATRIX``, the mean is over all images of the matrix with this style
+    layer, which differ in their content layer. Missing images are ignored.
 
     Args:
         recipe: the recipe of the grid.
-        measures: the measures by number of the image.
+        measures: the measures by the number of the image.
     """
     numbers: dict[StyleRecipe, int] = {it: at for at, it in enumerate(recipe.parts())}
     by_layer: dict[str, list[GridMeasures]] = {}

@@ -1,4 +1,4 @@
-"""Figures with several pictures, drawn with Pillow."""
+"""Figures that consist of several images and labels, drawn with Pillow."""
 
 from core.exports import lazy
 

@@ -1,8 +1,9 @@
 """Grids of a unit's dataset examples, and figures that show them beside feature visualizations.
 
 A figure has the layout of Zeiler and Fergus ("Visualizing and Understanding Convolutional
-Networks", 2014): layer by layer, each unit with its nine top crops. Beside the crops is a feature
-visualization of the unit (activation maximisation), where they show a projection of each crop.
+Networks", 2014): layer by layer, it shows some units, each with nine crops of its top dataset
+examples. Beside the crops is a feature visualization of the unit (activation maximisation). Zeiler
+and Fergus show a deconvolution of each crop there.
 """
 
 import math
@@ -24,10 +25,11 @@ from core.recipes.neuron import STEPS
 OUTSIDE = (232, 232, 232)
 # Colour of the outline of an effective receptive field.
 OUTLINE = "#ffd400"
-# Receptive fields with fewer pixels are enlarged without smoothing, so that pixels stay visible.
+# Crops with a receptive field below this number of pixels are enlarged without smoothing, so that
+# single pixels stay visible.
 COARSE = 8
-# Sizes in a figure, in pixels: side of a crop, gap between crops, gap beside the feature
-# visualization, and margin between units.
+# Sizes in a figure, in pixels: side of a crop (TILE), gap between crops (SLIT), gap beside the
+# feature visualization (GAP), and margin between units (MARGIN).
 TILE, SLIT, GAP, MARGIN = 64, 2, 6, 30
 TEXT, TITLE = 15, 22
 # Number of rows, and of columns, of a unit's crops in a figure.
@@ -36,10 +38,16 @@ SIDE = GRID * TILE + (GRID - 1) * SLIT
 
 
 def draw_crop(part: Crop, side: int, clear: bool = False) -> Image.Image:
-    """Draw a crop in a square; all crops of one layer in one image have the same scale.
+    """Draw a crop into a square that a full receptive field (``Crop.reach``) fills.
 
-    The part of the receptive field outside of the image is light grey, or transparent if
-    ``clear``. The effective receptive field is outlined if the crop has it.
+    Crops at a border of the image therefore have the same scale as other crops. The area outside of
+    the image is light grey, or transparent if ``clear`` is set. If the crop has an ``outline``, it
+    is drawn too.
+
+    Args:
+        part: the crop.
+        side: side of the square in pixels.
+        clear: whether the area outside of the image is transparent.
     """
     canvas = _canvas((side, side), OUTSIDE, clear)
     scale = side / max(part.reach)
@@ -80,11 +88,11 @@ def draw_crop_grid(
         index: the index with the dataset examples.
         layer, unit: name of the layer, and index of the unit.
         side: side of each crop in pixels.
-        network: the network of the index. It is needed for ``how``, and to outline the effective
-            receptive field where a receptive field covers the whole image.
-        count: number of crops, at most; by default all that the index has.
-        by: the statistic.
-        least: draw the crops that excite the unit least instead.
+        network: the network of the index. It is needed to draw an attribution (``how``), and to
+            outline the effective receptive field if the receptive field covers the whole image.
+        count: number of crops, at most; by default all that the index has for a unit.
+        by: the statistic by which the images are ranked, ``max`` or ``mean``.
+        least: draw the crops that excite the unit least, the lowest first.
         how: attribution to draw into the crops, one of ``crops.OVERLAYS``; "" for none.
         clear: whether the space between and outside of the images is transparent.
 
@@ -107,10 +115,13 @@ def draw_crop_grid(
 
 
 def most_distinctive(index: Index, layer: str, count: int) -> list[int]:
-    """Return the units whose top dataset examples differ most from the other images, ascending.
+    """Return the units whose activation is most unusual for their top dataset examples.
 
-    The measure is the difference between the mean activation of the k top images and that of the
-    random sample, in standard deviations of the sample.
+    The measure is the mean activation for the k top images minus the mean activation for the random
+    sample, in standard deviations of the sample.
+
+    Returns:
+        Indices of ``count`` units, in ascending order.
     """
     rows = index.plan.rows_of(layer)
     top, sample = (index.table(f"{it}/values", rows).astype(np.float64) for it in ("top", "sample"))
@@ -128,7 +139,7 @@ class FigureRow:
 
     Attributes:
         title: title of the layer.
-        units: feature visualization, crops and caption of each unit.
+        units: (feature visualization, grid of crops, caption) of each unit.
     """
 
     title: str
@@ -147,8 +158,8 @@ def draw_figure(
 
     Args:
         network: the network of the index.
-        index: an index with all of the layers.
-        units: indices of the units by layer.
+        index: an index that includes all layers of ``units``.
+        units: indices of the units to draw, by layer.
         steps: number of optimiser steps for each feature visualization.
         columns: number of units side by side.
         listen: called with the finished share of the work, from 0 to 1.
@@ -178,7 +189,10 @@ def draw_figure(
 
 
 def _caption(network: Network, index: Index, layer: str, unit: int) -> str:
-    """Return a unit's class or number, and the range of its nine highest activations."""
+    """Return a caption: class or number of a unit, and its activations for the nine top images.
+
+    For example ``unit 12   31.5 to 24.8``: the highest activation, and the ninth.
+    """
     hits = index.top(layer, unit)[: GRID * GRID]
     values = " to ".join(_short(hit.value) for hit in (hits[0], hits[-1]))
     is_class = layer == network.shown[-1].name and unit < len(network.labels)

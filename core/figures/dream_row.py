@@ -1,4 +1,4 @@
-"""A row of dreams with labels."""
+"""A figure of dreams side by side, with titles above and lines of text below."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.figures.layout import PALE, blank_sheet, draw_text
 
-# In pixels.
+# Sizes in pixels; TITLE and TEXT are font sizes.
 GAP, MARGIN, TITLE, TEXT = 8, 20, 22, 15
 
 

@@ -16,11 +16,11 @@ def blank_sheet(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDr
 def draw_text(
     draw: ImageDraw.ImageDraw, position: tuple[int, int], text: str, size: int, colour: str = INK
 ) -> None:
-    """Draw text of a size in pixels, its upper left corner at (left, top)."""
+    """Draw text with the upper left corner at ``position``, (left, top); ``size`` is in pixels."""
     draw.text(position, text, colour, ImageFont.load_default(size))
 
 
 def field_text(layer: Layer) -> str:
-    """Return the size of a layer's receptive field in words."""
+    """Return a text on the size of a layer's receptive field, such as "15 x 15 pixels"."""
     field = layer.receptive_field
     return "the whole picture" if field is None else f"{field[0]} x {field[1]} pixels"

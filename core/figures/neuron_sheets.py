@@ -32,10 +32,10 @@ from core.sketchworld.world import SIZE
 
 NEURONS = 16  # units on a sheet
 MOST_ALIKE = 2  # units with the same concept on a sheet, at most
-COUNT = 2000  # drawings in which the maxima are searched
+COUNT = 2000  # drawings among which those with the highest activations are searched
 BATCH = 100
 BEST = 4  # drawings beside each feature visualization
-LEAST_CROP = 11  # pixels; in smaller crops the content could not be recognised
+LEAST_CROP = 11  # side of a crop in pixels, at least; smaller crops show too little of a drawing
 
 COLUMNS = 4
 TILE, INSET = 112, 54  # sides of a feature visualization and of the drawings, in pixels
@@ -45,7 +45,13 @@ TEXT, TITLE = 14, 20
 
 @dataclass(frozen=True)
 class SheetUnit:
-    """A unit's label, feature visualization [3, size, size] and crops [3, h, w] of drawings."""
+    """One unit on a sheet.
+
+    Attributes:
+        label: label of the unit.
+        picture: feature visualization of the unit, [3, size, size].
+        crops: receptive fields of the maxima in the drawings that excite it most, [3, h, w] each.
+    """
 
     label: Label
     picture: Tensor
@@ -53,7 +59,7 @@ class SheetUnit:
 
 
 def best_labelled(row: Sequence[Label], count: int = NEURONS) -> list[Label]:
-    """Return the labels with the highest IoU, each concept `MOST_ALIKE` times at most."""
+    """Return `count` labels with the highest IoU, at most `MOST_ALIKE` of the same concept."""
     concept_counts: Counter[str] = Counter()
     chosen = []
     for label in sorted(row, key=lambda label: (-label.iou, label.unit)):
@@ -66,10 +72,11 @@ def best_labelled(row: Sequence[Label], count: int = NEURONS) -> list[Label]:
 def best_drawings(
     network: Network, chosen: dict[str, list[int]], seed: int = MEASURING_SEED, count: int = COUNT
 ) -> dict[str, list[list[tuple[int, int, int]]]]:
-    """Find the drawings with the highest activations of some units.
+    """Find the drawings for which some units have the highest activations.
 
-    `chosen` holds the units by layer. The result holds for each unit the `BEST` drawings with the
-    highest maxima, the highest first: (index of the drawing, row, col) of each maximum.
+    `chosen` maps layer names to units. The result maps layer names to one list for each unit, with
+    the `BEST` drawings in which the unit's maximum is highest, the highest first. Each drawing is
+    (index of the drawing, row and column of the maximum in the layer).
     """
     maxima: dict[str, list[Tensor]] = {layer: [] for layer in chosen}
     positions: dict[str, list[Tensor]] = {layer: [] for layer in chosen}
@@ -94,9 +101,10 @@ def best_drawings(
 
 
 def crop_to_field(layer: Layer, image: Tensor, row: int, col: int) -> Tensor:
-    """Return the pixels of an image [3, H, W] in the receptive field of a layer's position.
+    """Crop an image [3, H, W] to the receptive field of a layer's position.
 
-    The crop is square, at least `LEAST_CROP` pixels wide, and moved inside the image at borders.
+    The crop is square and at least `LEAST_CROP` pixels wide. Where it would extend beyond a border
+    of the image, it is moved to lie inside.
     """
     top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
     side = min(max(bottom - top, LEAST_CROP), SIZE)
@@ -106,7 +114,7 @@ def crop_to_field(layer: Layer, image: Tensor, row: int, col: int) -> Tensor:
 
 
 def _window(centre: float, side: int, extent: int) -> Tensor:
-    """Return `side` pixel indices around a centre, moved to lie within 0 and `extent`."""
+    """Return `side` consecutive indices around a centre, moved to lie in `0 .. extent - 1`."""
     first = min(max(round(centre - side / 2), 0), max(extent - side, 0))
     return torch.arange(first, min(first + side, extent))
 
@@ -116,7 +124,7 @@ def render_units(
 ) -> list[Tensor]:
     """Render feature visualizations [3, size, size] of units with the default settings.
 
-    The default size depends on the layer.
+    If `size` is None, it is `render_neurons.suggested_size` of the layer.
     """
     recipe = render_neurons.plan(network, layer.name, units=list(units), size=size, seed=seed)
     steps = render_neurons.render(network, recipe)
@@ -126,7 +134,7 @@ def render_units(
 def build_units(
     network: Network, layers: Sequence[str], count: int = COUNT
 ) -> Iterator[tuple[str, list[SheetUnit]]]:
-    """Yield the name of each layer, and the units on its sheet."""
+    """Yield for each layer its name, and the units to draw on the sheet of this layer."""
     known = sketch_labels.load()
     rows = {layer: best_labelled(known.layers[layer]) for layer in layers}
     chosen = {layer: [label.unit for label in row] for layer, row in rows.items()}
@@ -176,7 +184,7 @@ def _draw_unit(
 
 
 def _tile(image: Tensor, side: int) -> Image.Image:
-    """Return an image [3, h, w] as a square picture; very small ones are not smoothed."""
+    """Convert an image [3, h, w] to a square picture; small ones are enlarged unsmoothed."""
     picture = image_io.to_picture(image)
     coarse = picture.width * 2 < side
     how = Image.Resampling.NEAREST if coarse else Image.Resampling.LANCZOS

@@ -1,4 +1,4 @@
-"""A labelled sheet of a style grid: the photograph, the painting and all style transfers."""
+"""A figure of a grid of style transfers: photograph, painting and all results, with labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,28 +18,28 @@ TITLES = {
     TEXTURE: "Style without content, from noise: all depths up to this one",
     CONTENT: "Content without style, from noise: one depth",
 }
-# Colour of pictures that are missing.
+# Colour of the box that is drawn for a missing picture.
 EMPTY = (236, 236, 236)
-# Gaps, margins and the width of row labels, in pixels.
+# Gap between pictures, margin of the sheet, and width of the column with the row labels, in pixels.
 GAP, MARGIN, SIDE = 8, 28, 132
 # Font sizes in pixels.
 TEXT, LABEL, TITLE = 14, 18, 22
 # Height of the photograph and the painting, in pixels.
 INPUT_HEIGHT = 128
 
-# A label: its heading, and a smaller text for the line below.
+# A label: a heading, and details that are drawn below in a smaller font.
 LabelText = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One part of the sheet.
+    """One table of pictures on the sheet, such as the matrix of style and content layers.
 
     Attributes:
-        title: title of the part.
+        title: title of the table.
         rows, columns: labels of the rows and of the columns.
-        pictures: the pictures by row and column, None if missing.
-        cell: (width, height) of the pictures.
+        pictures: the pictures by row and column; None for a missing picture.
+        cell: (width, height) of each picture, in pixels.
     """
 
     title: str
@@ -50,7 +50,7 @@ class SheetRow:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The (width, height) of the part."""
+        """The (width, height) of the table with its title and labels, in pixels."""
         width, height = self.cell
         across = SIDE + len(self.columns) * (width + GAP) - GAP
         head = TITLE + LABEL + TEXT + 4 * GAP
@@ -63,13 +63,14 @@ def draw_grid_sheet(
     inputs: Mapping[str, bytes],
     pictures: Mapping[int, bytes],
 ) -> Image.Image:
-    """Draw all pictures of a recipe with the names of their layers.
+    """Draw all pictures of a grid of style transfers, labelled with the names of their layers.
 
     Args:
         network: the network of the style transfers.
         recipe: the recipe of the grid.
-        inputs: the photograph and the painting, encoded, by their fingerprints.
-        pictures: the pictures, encoded, by their numbers; missing ones are drawn as grey boxes.
+        inputs: the encoded photograph and the encoded painting, by fingerprint.
+        pictures: the encoded pictures, by their number in the recipe. For missing pictures, grey
+            boxes are drawn.
     """
     photograph, painting = (
         image_io.open_picture(inputs[it]) for it in (recipe.content, recipe.style)
@@ -94,7 +95,15 @@ def _sheet_row(
     opened: Mapping[StyleRecipe, Image.Image],
     photograph_size: tuple[int, int],
 ) -> SheetRow:
-    """Collect the labels and pictures of one part of a recipe, such as ``MATRIX``."""
+    """Collect the labels and pictures of one table.
+
+    Args:
+        network: the network of the style transfers.
+        recipe: the recipe of the grid.
+        show: which table, a key of ``TITLES``.
+        opened: the finished pictures, by the recipe of the single picture.
+        photograph_size: (width, height) of the style transfers.
+    """
     cells = [it for it in recipe.cells() if it.show == show]
     count = 1 + max(it.row for it in cells)
     pictures = [[opened.get(it.recipe) for it in cells if it.row == row] for row in range(count)]
@@ -138,7 +147,7 @@ def _draw_sheet(
 
 
 def _draw_part(sheet: Image.Image, draw: ImageDraw.ImageDraw, part: SheetRow, top: int) -> None:
-    """Draw one part with its upper edge at ``top``."""
+    """Draw one table with its upper edge ``top`` pixels below that of the sheet."""
     width, height = part.cell
     draw_text(draw, (MARGIN, top), part.title, TITLE)
     top += TITLE + 2 * GAP
@@ -157,7 +166,10 @@ def _draw_part(sheet: Image.Image, draw: ImageDraw.ImageDraw, part: SheetRow, to
 
 
 def _draw_label(draw: ImageDraw.ImageDraw, corner: tuple[int, int], label: LabelText) -> None:
-    """Draw a label; in the column of row labels its lower text is broken at commas."""
+    """Draw a label with its upper left corner at ``corner``.
+
+    In the narrow column of row labels, each comma in the details begins a new line.
+    """
     left, top = corner
     heading, details = label
     draw_text(draw, corner, heading, LABEL)

@@ -1,7 +1,7 @@
-"""The growing content of an index: the results for all images scanned so far.
+"""The content of an index during a scan: the results for all images scanned so far.
 
-Accumulators of different images can be merged in any order. The result is the same as that of one
-accumulator to which all images were added.
+Accumulators with the results of different images can be merged in any order. The merged accumulator
+has the same content as one to which all images were added directly.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ from core.index.file_format import Array
 from core.index.plan import IndexPlan
 from core.index.top_k import NO_IMAGE, Floats, Ids, Positions, RandomSample, TopK
 
-# Names of images that are no longer in any ranking are dropped when more than this many, beyond
-# twice the number kept last time, have accumulated.
+# Names of images that are no longer in any ranking are deleted when ``details`` has grown to more
+# than twice the number of entries after the last deletion, plus this number.
 SPARE_NAMES = 4096
 
 
@@ -29,9 +29,10 @@ class ScanBatch:
     Attributes:
         pictures: ids of the images, ``[n]``.
         names, sizes: names of the images, and their (height, width) at full size.
-        values: float32 ``[n, rows]``.
-        places: flat position of each unit's maximum, int32 ``[n, rows]``, known only where the
-            value can enter a ranking.
+        values: activation for each row of the tables (a unit with a statistic), float32
+            ``[n, rows]``.
+        places: flat position of each unit's maximum, int32 ``[n, rows]``; ``NO_POSITION`` where the
+            value of the unit is too low (or too high) to enter any ranking.
         skipped: names of the images that could not be opened, with the reasons.
     """
 
@@ -48,14 +49,15 @@ class IndexAccumulator:
     """The results for some images of a collection.
 
     Attributes:
-        plan: what is measured.
+        plan: the network, layers, statistics and collection.
         source: location of the images, as ``core.datasets.sources.find_source`` accepts it.
-        top, least: the k images that excite each unit most, and least.
+        top, least: the k images that excite each unit most, and the k that excite it least.
         sample: the values of a random sample of the images.
         pictures: ids of all scanned images.
-        details: name, height and width by id, of the images in the tables and maybe of others.
+        details: (name, height, width) by the id of the image, for all images in ``top``, ``least``
+            and ``sample``, and possibly for others.
         skipped: names of the images that could not be opened, with the reasons.
-        complete: whether all of the source has been scanned.
+        complete: whether all images of the source have been scanned.
     """
 
     plan: IndexPlan
@@ -91,10 +93,10 @@ class IndexAccumulator:
         self._prune_details()
 
     def merge(self, other: "IndexAccumulator") -> None:
-        """Add the content of an accumulator of other images.
+        """Add the content of an accumulator with the results of other images.
 
         Raises:
-            ExplorerError: it was made with another plan.
+            ExplorerError: the plans of the two accumulators differ.
         """
         self.plan.require_same(other.plan, "the other part")
         self.top.merge(other.top)
@@ -112,12 +114,15 @@ class IndexAccumulator:
             self._pruned_count = len(self.details)
 
     def _listed_ids(self) -> set[int]:
-        """Return the ids of the images in the tables."""
+        """Return the ids of the images in ``top``, ``least`` and ``sample``."""
         ranked = np.unique(np.concatenate([self.top.pictures.ravel(), self.least.pictures.ravel()]))
         return {*ranked[ranked != NO_IMAGE].tolist(), *self.sample.rows}
 
     def tensors(self) -> dict[str, Array]:
-        """Return the tensors of the index file; the same images always give the same tensors."""
+        """Return the tensors of the index file by name, see ``core.index.file_format``.
+
+        They depend only on which images were added, not on the order or the batches.
+        """
         listed = sorted(self._listed_ids())
         details = [self.details[picture] for picture in listed]
         names, ends = file_format.pack_names([name for name, _, _ in details])
@@ -139,10 +144,10 @@ class IndexAccumulator:
         }
 
     def save(self, path: Path) -> None:
-        """Write the index file. The file is replaced as a whole or not at all.
+        """Write the index file; if this fails, an existing file remains unchanged.
 
         Raises:
-            ExplorerError: it cannot be written.
+            ExplorerError: the file cannot be written.
         """
         manifest = {
             "plan": dataclasses.asdict(self.plan),

@@ -1,10 +1,10 @@
-"""Building of an index: one pass over a collection that measures all layers.
+"""Building of an index: one pass over a collection that measures all layers of a plan.
 
 A few threads decode the images and run the network on them, one image at a time in each thread, so
-that decoding overlaps with computing. The results of an image depend on this image alone: not on
+that decoding overlaps with computing. The results for an image depend on this image alone: not on
 other images, the batch size or the number of threads. On CPUs of one kind with the same libraries
-they are bit-identical. On GPUs, where images are computed in groups of a fixed size, and between
-machines, values agree to about 1e-4.
+the results are bit-identical. On GPUs, images are computed in groups of a fixed size, and values
+agree to about 1e-4; so do values of different machines.
 """
 
 import itertools
@@ -31,13 +31,15 @@ from core.recipes.recipe import require
 
 STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
-# Images in a batch, which is the work that one thread gets at a time. With larger batches, threads
-# are idle longer at the end, and compute more positions that are not needed any more because other
-# threads have found better images in the meantime.
+# Number of images in a batch. A thread processes one batch at a time. With larger batches, threads
+# are idle longer at the end. Positions of maxima are computed only for values that enter a ranking
+# as it was when the batch began, so with larger batches more of them are computed in vain.
 BATCH = 8
-# Batches that are queued for each thread, so that no thread has to wait. It also bounds memory.
+# Number of batches that are queued for each thread, so that no thread has to wait. It is small to
+# bound memory.
 QUEUED_BATCHES = 1
-# Seconds between two writes of the index file. A killed process loses no more work than this.
+# Seconds between two writes of the index file. If the process is killed, at most the work of this
+# time is lost.
 SAVE_SECONDS = 20.0
 
 
@@ -54,8 +56,10 @@ def plan_index(
         network: the loaded network.
         source: the collection.
         layers: names of layers; if empty, the layers that the pages show.
-        k: number of images to keep for each unit, both at the top and at the bottom.
-        by: statistics of a unit over an image's positions; ``max`` is always included.
+        k: number of images to keep for each unit: the k with the highest and the k with the lowest
+            activation.
+        by: statistics over positions by which images are ranked, ``max`` or ``mean``; ``max`` is
+            always included.
 
     Raises:
         UnknownName: there is no such layer or statistic.
@@ -81,10 +85,10 @@ def plan_index(
 def open_accumulator(
     plan: IndexPlan, source: ImageSource, out: Path, resume: bool = False
 ) -> IndexAccumulator:
-    """Return an empty accumulator, or load the one in ``out`` if this file exists.
+    """Return an empty accumulator, or load the accumulator from ``out`` if this file exists.
 
     Raises:
-        ExplorerError: the file exists and ``resume`` is not set, or it has another plan.
+        ExplorerError: the file exists, and ``resume`` is not set or the file has another plan.
     """
     if not out.exists():
         return IndexAccumulator.empty(plan, source.text)
@@ -114,7 +118,7 @@ def build_index(
     Args:
         network: the network of the accumulator's plan.
         source: the collection of the accumulator's plan.
-        accumulator: from ``open_accumulator``.
+        accumulator: the accumulator to fill, from ``open_accumulator``.
         out: the index file.
         workers: number of threads; one for each processor by default. It does not change the
             result.
@@ -122,7 +126,7 @@ def build_index(
         save_seconds: seconds between two writes; ``SAVE_SECONDS`` by default.
 
     Yields:
-        The number of images done, and of all. Skipped images are counted in both.
+        The number of images done, and the number of all images. Both include skipped images.
 
     Raises:
         ExplorerError: the file cannot be written, or the collection cannot be read.
@@ -152,9 +156,9 @@ class IndexSaver:
         self._saved = time.monotonic()
 
     def save_if_due(self) -> None:
-        """Write the file if the interval is over.
+        """Write the file if the last write ended more than the interval ago.
 
-        The interval begins after a write ends, so slow writes stay a small share of the run time.
+        As the interval begins at the end of a write, even slow writes take a small share of time.
         """
         if time.monotonic() - self._saved >= self._seconds:
             self._accumulator.save(self._out)
@@ -179,7 +183,7 @@ def scan(
     workers: int | None = None,
     batch: int = BATCH,
 ) -> Iterator[int]:
-    """Add images to an accumulator. Yield the number of images after each batch."""
+    """Scan images and add the results to an accumulator. Yield the size of each finished batch."""
     workers = workers or _processor_count()
     scanner = Scanner(network, accumulator.plan, source)
     unscanned = iter(entries)
@@ -211,7 +215,7 @@ def _processor_count() -> int:
 
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
-    """Compute each image on one thread and in full float32 within a ``with`` block."""
+    """Return a context manager in which PyTorch uses one thread per call and full float32."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,22 +1,25 @@
 """The file format of an index: one safetensors file, which is replaced as a whole or not at all.
 
-A row is one unit with one statistic (``by``). The units of all layers of the plan follow each
-other, layer by layer, once for each statistic; there are R rows. With N images in all, M of which
-are in the tables, and S in the sample, the tensors are:
+A table has one row for each pair of a unit and a statistic, R rows in all: first the units of all
+layers of the plan with the statistic ``max``, layer by layer, then the same units with ``mean`` if
+the plan includes it. There are N scanned images, S of them in the random sample, and M of them in
+at least one of the tables ``top``, ``least`` and ``sample``. The tensors are:
 
-    top/values, top/pictures, top/places        float32, int64, int32 [R, k], the highest first
-    least/values, least/pictures, least/places  the same, the lowest first
+    top/values, top/pictures, top/places        float32, int64, int32 [R, k], highest value first
+    least/values, least/pictures, least/places  the same types and shapes, lowest value first
     sample/pictures, sample/values              int64 [S] and float32 [R, S]
     pictures                                    int64 [N], ascending: ids of all scanned images
-    named/pictures                              int64 [M], ascending: ids in the tables above
+    named/pictures                              int64 [M], ascending: ids in top, least and sample
     named/sizes                                 int32 [M, 2], height and width at full size
-    named/names, named/ends                     uint8, the concatenated names in UTF-8; int64 [M]
+    named/names, named/ends                     uint8, the concatenated names in UTF-8; int64 [M],
+                                                the offset at which each name ends
 
-``pictures`` holds image ids. ``places`` holds flat positions, which count a layer's positions row
-by row. Where fewer than k images are known, the id is 2^63 - 1 and the position -1. The metadata's
-``manifest`` is JSON: ``format``, ``version``, ``plan`` (``core.index.plan.IndexPlan``), ``source``
-(location of the images), ``complete`` (whether the whole source has been scanned) and ``skipped``
-(names of the images that could not be opened, with the reasons).
+``pictures`` are image ids. ``places`` are flat positions, which count a layer's positions row by
+row. If there are fewer than k images, the other entries have the id 2^63 - 1 and the position -1.
+The metadata's ``manifest`` is JSON: ``format``, ``version``, ``plan``
+(``core.index.plan.IndexPlan``), ``source`` (location of the images), ``complete`` (whether the
+whole source has been scanned) and ``skipped`` (names of the images that could not be opened, with
+the reasons).
 """
 
 import json
@@ -38,10 +41,10 @@ Array = npt.NDArray[Any]
 
 
 def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any]) -> None:
-    """Write the file; an existing one is replaced as a whole or not at all.
+    """Write an index file; if this fails, an existing file remains unchanged.
 
     Raises:
-        ExplorerError: it cannot be written.
+        ExplorerError: the file cannot be written.
     """
     content = {"format": FORMAT, "version": VERSION, **manifest}
     partial = path.with_name(f"{path.name}.part")

@@ -12,8 +12,8 @@ from core.images import center_crop
 from core.images.center_crop import Box
 from core.networks.layers import Layer
 
-# Images in the random sample. With this number, the standard error of an estimated share of all
-# images is 1.6 % at most.
+# Number of images in the random sample. With this number, the standard error of a percentile that
+# is estimated from the sample is 1.6 percentage points at most.
 SAMPLE = 1024
 
 
@@ -24,9 +24,11 @@ class IndexedLayer:
     Attributes:
         name: name of the layer.
         channels: number of its units.
-        size: its (height, width) at the plan's input size; None without rows and columns.
-        rows, cols: the receptive fields of each row and each column, as half-open intervals of
-            input pixels; None if the receptive field of every position is the whole input.
+        size: (height, width) of the layer in positions, at the plan's input size; None if the
+            layer's positions have no rows and columns.
+        rows, cols: for each row and each column of positions, the interval of input pixels in its
+            receptive field, half open. For example ``((0, 5), (1, 7), (3, 9), ...)``. None if the
+            receptive field of every position is the whole input.
     """
 
     name: str
@@ -44,11 +46,11 @@ class IndexedLayer:
         return cls(layer.name, layer.channels, layer.size, rows, cols)
 
     def position(self, place: int) -> tuple[int, int]:
-        """Return (row, col) of a flat position."""
+        """Return (row, col) of a flat position, which counts the layer's positions row by row."""
         return divmod(place, self.size[1]) if self.size else (0, place)
 
     def field(self, row: int, col: int, input_size: tuple[int, int]) -> Box:
-        """Return the receptive field of a position in input pixels."""
+        """Return the receptive field of a position, (top, left, bottom, right) in input pixels."""
         if self.rows is None or self.cols is None:
             return (0, 0, *input_size)
         (top, bottom), (left, right) = self.rows[row], self.cols[col]
@@ -57,15 +59,17 @@ class IndexedLayer:
 
 @dataclass(frozen=True)
 class IndexPlan:
-    """What an index measures. Indexes with different plans cannot be merged.
+    """The plan of an index. Indexes with different plans cannot be merged.
 
     Attributes:
         network, weights: name of the network, and fingerprint of its weights.
         input_size: (height, width) of the network's input.
-        collection: identity of the source.
+        collection: identity of the collection of images, see ``ImageSource.identity``.
         layers: the layers, in order of execution.
-        by: statistics of a unit over an image's positions: ``max``, and perhaps ``mean``.
-        k: number of images kept for each unit, both at the top and at the bottom.
+        by: statistics over positions by which images are ranked: ``("max",)`` or
+            ``("max", "mean")``.
+        k: number of images to keep for each unit: the k with the highest and the k with the lowest
+            activation.
         sample: number of images in the random sample, at most.
         preprocessing: identifier of the method that turns an image into input.
     """
@@ -87,11 +91,14 @@ class IndexPlan:
 
     @property
     def rows(self) -> int:
-        """The number of rows of a table: one for each unit and statistic."""
+        """The number of rows of a table, which has one row for each pair of a unit and a statistic.
+
+        With 100 units and the statistics ``max`` and ``mean``, there are 200 rows.
+        """
         return len(self.by) * self.units
 
     def rows_of(self, layer: str, by: str = "max") -> slice:
-        """Return the table rows of a layer's units.
+        """Return which rows of a table belong to the units of a layer, with one statistic.
 
         Raises:
             KeyError: there is no such layer.
@@ -130,10 +137,14 @@ class IndexPlan:
             raise ExplorerError(f"the plan of an index cannot be read: {error}") from error
 
     def require_same(self, other: "IndexPlan", what: str) -> None:
-        """Check that another plan is equal; ``what`` names the other's owner in the message.
+        """Check that another plan is equal to this one.
+
+        Args:
+            other: the other plan.
+            what: description of the other index for the error message, such as its path.
 
         Raises:
-            ExplorerError: they differ; the message names the first difference.
+            ExplorerError: the plans differ; the message names the first field that differs.
         """
         for field in dataclasses.fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
@@ -147,5 +158,5 @@ class IndexPlan:
 
 
 def _frozen(value: Any) -> Any:
-    """Return a JSON value with its lists, at all depths, as tuples."""
+    """Convert all lists in a JSON value to tuples, including nested lists."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -4,18 +4,18 @@
     for hit in index.top("features.7", 12):      # or index.least(...)
         hit.picture, hit.value, hit.row, hit.col, hit.box
     index.percentile("features.7", 12, 31.5)     # percentage of images with a lower activation
-    index.percentiles("features.7", values)      # the same for all units of a layer
+    index.percentiles("features.7", values)      # percentiles of one value for each unit
     index.picture(hit.picture)                   # the original image, from the collection
-    index.label(hit.picture)                     # its label in the collection
+    index.label(hit.picture)                     # label of the image in the collection
     index.values("features.7", 12)               # activations of a random sample of the images
     index.between("features.7", 12, [50, 90])    # images of that sample at these percentiles
     index.box("features.7", 3, 5, (480, 640))    # receptive field in an image of this size
     crops.crop_hit(index, "features.7", hit)     # the pixels in the receptive field of a hit
     probe.probe(network, picture, index)         # units that respond unusually to another image
 
-Opening a file reads only its header. The tables stay on disk as a memory map, and only the parts
-that are needed are read. Several threads may read an index in parallel, also while another process
-writes a newer version.
+``open_index`` reads only the header of the file. The tables are memory-mapped, so that only the
+needed rows are read. Several threads may read an index in parallel, also while another process
+replaces the file.
 """
 
 import functools
@@ -46,11 +46,13 @@ class Hit:
     Attributes:
         rank: rank of the image, from 1.
         picture: name of the image in the collection.
-        value: raw activation, float32: the maximum over the image's positions, or the mean.
-        row, col: position of the maximum in the layer; the first one if there are several.
+        value: raw activation of the unit, float32: its maximum over the positions of the layer, or
+            its mean if the images were ranked with ``by="mean"``.
+        row, col: position of the maximum in the layer; the first maximum if there are several.
         size: (height, width) of the original image.
-        box: receptive field of that position in the original's pixels, (top, left, bottom, right),
-            half open, exact at the borders.
+        box: receptive field of the position (row, col) in pixels of the original image, half open:
+            (top, left, bottom, right). It holds the pixels that influence the activation there, and
+            ends at the border of the image.
     """
 
     rank: int
@@ -68,7 +70,7 @@ class SampledImage:
 
     Attributes:
         picture: name of the image in the collection.
-        value: activation of a unit, as in ``Hit``.
+        value: activation of the unit, as ``Hit.value``.
         size: (height, width) of the original image.
     """
 
@@ -82,9 +84,9 @@ class Index:
 
     Attributes:
         path: the file.
-        plan: what was measured.
+        plan: the network, layers, statistics and collection.
         count: number of scanned images.
-        complete: whether these are all images of the collection.
+        complete: whether all images of the collection have been scanned.
         skipped: names of the images that could not be opened, with the reasons.
     """
 
@@ -108,7 +110,7 @@ class Index:
         """The collection, from which images can be opened.
 
         Raises:
-            ExplorerError: it has been moved or deleted.
+            ExplorerError: the collection has been moved or deleted.
         """
         return sources.find_source(self._source_text)
 
@@ -125,10 +127,10 @@ class Index:
         raise unknown("layer", name, known, f"the index {self.path.name}")
 
     def require(self, network: Network) -> None:
-        """Check that the index was made with a network's weights.
+        """Check that the index was built with the weights of a network.
 
         Raises:
-            ExplorerError: it was made with other weights.
+            ExplorerError: the index was built with other weights.
         """
         if network.fingerprint != self.plan.weights:
             raise ExplorerError(
@@ -138,7 +140,7 @@ class Index:
             )
 
     def top(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
-        """Return the images that excite a unit most, the highest first, at most ``plan.k``.
+        """Return the images that excite a unit most, the highest value first, at most ``plan.k``.
 
         Raises:
             UnknownName: there is no such layer or statistic.
@@ -147,7 +149,7 @@ class Index:
         return self._hits("top", layer, unit, by)
 
     def least(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
-        """Return the images that excite a unit least, the lowest first.
+        """Return the images that excite a unit least, the lowest value first, at most ``plan.k``.
 
         Raises:
             UnknownName, ExplorerError: as ``top``.
@@ -179,13 +181,15 @@ class Index:
             size: (height, width) of the original image.
 
         Returns:
-            (top, left, bottom, right) in the original's pixels, half open.
+            (top, left, bottom, right) in pixels of the original image, half open.
         """
         field = self.layer(layer).field(row, col, self.plan.input_size)
         return CenterCrop(size, self.plan.input_size).box_in_image(field)
 
     def percentile(self, layer: str, unit: int, value: float, by: str = "max") -> float:
-        """Return the percentage of images whose activation of a unit is below a value, 0 to 100.
+        """Return the percentage of images for which a unit's activation is below ``value``.
+
+        ``percentiles`` explains how exact it is.
 
         Raises:
             UnknownName, ExplorerError: as ``top``.
@@ -196,12 +200,13 @@ class Index:
     def percentiles(
         self, layer: str, values: npt.NDArray[np.float32], by: str = "max"
     ) -> npt.NDArray[np.float64]:
-        """Return the percentiles ``[C]`` of one value for each unit of a layer.
+        """Return the percentiles, 0 to 100, of ``values``, ``[C]``: one value for each unit.
 
         The percentile is exact for values among the k highest or k lowest, and for all values if
-        there are no more images than ``plan.sample``. Otherwise the share p is estimated from a
-        random sample of S images, with a standard error of sqrt(p (1 - p) / S): 1.6 % at the
-        median and 0.3 % at 99 % for S = 1024. All units have the same sample.
+        there are no more images than ``plan.sample``. Otherwise the share p of images below the
+        value is estimated from a random sample of S images, with a standard error of
+        sqrt(p (1 - p) / S). For S = 1024, this is 1.6 percentage points at the median and 0.3 at
+        the 99th percentile. The sample is the same for all units.
 
         Raises:
             UnknownName: there is no such layer or statistic.
@@ -216,8 +221,8 @@ class Index:
         )
         column = values[:, None]
         below = (sample < column).mean(1) * self.count
-        # A value that is in neither list lies between the lowest of the top list and the highest
-        # of the least list.
+        # For a value that is in neither table, at least k images have a higher value and at least k
+        # images have a lower value. Limit the estimate accordingly.
         below = below.clip(least.shape[1], self.count - top.shape[1])
         low, high = (least < column).sum(1), self.count - (top >= column).sum(1)
         below = np.where(values <= least[:, -1], low, below)
@@ -226,7 +231,9 @@ class Index:
         return shares
 
     def values(self, layer: str, unit: int, by: str = "max") -> npt.NDArray[np.float32]:
-        """Return the activations of the sampled images, ascending, at most ``plan.sample``.
+        """Return a unit's activations for the images of the random sample, in ascending order.
+
+        There are at most ``plan.sample`` images.
 
         Raises:
             UnknownName, ExplorerError: as ``top``.
@@ -238,7 +245,7 @@ class Index:
     def between(
         self, layer: str, unit: int, shares: Sequence[float], by: str = "max"
     ) -> tuple[SampledImage, ...]:
-        """Return the images of the sample at some percentiles, without repetitions.
+        """Return the images of the random sample at some percentiles, each image only once.
 
         Args:
             layer, unit, by: as ``top``.
@@ -251,7 +258,8 @@ class Index:
         values = self._read("sample/values", row, row + 1)[0]
         with self._lock:
             pictures = self._file.get_tensor("sample/pictures")
-        # Equal values are ordered by id, so that the result does not depend on the sample's order.
+        # Images with equal values are ordered by id, so that the result does not depend on the
+        # order of the sample.
         order = np.lexsort((pictures, values))
         chosen = (
             [order[round(share / 100 * (len(order) - 1))] for share in shares] if len(order) else []
@@ -263,7 +271,7 @@ class Index:
         return tuple(images)
 
     def picture(self, name: str) -> Image.Image:
-        """Load an original image, upright RGB, at full size.
+        """Load an image from the collection at full size, as upright RGB.
 
         Raises:
             BadPicture: the image is missing or cannot be opened any more.

@@ -18,9 +18,9 @@ from core.index.top_k import NO_POSITION, Floats, Ids, Positions, Threshold, pic
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.network import FeatureExtractor, Network
 
-# Images that go through the network together, by type of device. On a CPU, one image alone is as
-# fast as many. A GPU is fast only with many; their number is fixed, so that the GPU always chooses
-# the same kernels.
+# Number of images that the network computes in one call, by type of device. On a CPU, images are as
+# fast one by one as in groups. A GPU is fast only with groups. Their size is fixed, so that the GPU
+# always chooses the same kernels.
 GROUP_SIZES = {"cpu": 1}
 GPU_GROUP_SIZE = 32
 
@@ -29,7 +29,8 @@ class Scanner:
     """A network that measures the images of a collection."""
 
     def __init__(self, network: Network, plan: IndexPlan, source: ImageSource) -> None:
-        # The network's cached extractor must not be used here, because this one is modified.
+        # Create a new extractor, because it is modified below. The network's cached extractors must
+        # not be modified.
         self._extractor = FeatureExtractor(
             network, [network.layer(layer.name) for layer in plan.layers]
         )
@@ -41,12 +42,12 @@ class Scanner:
         self._group_size = GROUP_SIZES.get(network.device.type, GPU_GROUP_SIZE)
 
     def scan(self, entries: Sequence[ImageEntry], thresholds: tuple[Threshold, ...]) -> ScanBatch:
-        """Measure some images.
+        """Compute the activations of all units for some images.
 
         Args:
             entries: the images.
-            thresholds: values to exceed; the position of a unit's maximum is computed only in
-                images whose value exceeds one of them.
+            thresholds: the worst entries of the present rankings. The position of a unit's maximum
+                is computed only for images that would enter one of these rankings.
         """
         names, sizes, pixels, skipped = [], [], [], {}
         for entry in entries:
@@ -75,9 +76,16 @@ class Scanner:
         values: Floats,
         places: Positions,
     ) -> None:
-        """Measure one group of images, uint8 ``[H, W, 3]`` each.
+        """Compute the activations of all units for one group of images.
 
         The results are written into ``values`` and ``places``, both ``[n, rows]``.
+
+        Args:
+            pixels: the n images, uint8 ``[H, W, 3]`` each.
+            pictures: ids of the images, ``[n]``.
+            thresholds: as for ``scan``.
+            values: activation for each image and each row of the tables.
+            places: flat position of each unit's maximum; unchanged where it is not computed.
         """
         count = len(pixels)
         bytes_ = torch.from_numpy(np.stack(pixels))
@@ -87,7 +95,8 @@ class Scanner:
         maps, rows = [], []
         for layer in self._plan.layers:
             output = activations[layer.name]
-            # The extractor returns plain activations if the network cannot be traced.
+            # If the network cannot be traced, ``_reduce_early`` was not applied, and the output is
+            # the activation itself.
             map_, row = _row_maxima(output) if isinstance(output, Tensor) else output
             maps.append(map_[:count])
             rows.append(row[:count])
@@ -109,7 +118,10 @@ class Scanner:
 
 
 def _reduce_early(extractor: fx.GraphModule) -> fx.GraphModule:
-    """Make a traced network reduce each activation while it is still in the processor's cache."""
+    """Replace each output of a traced network by its ``_row_maxima``.
+
+    They are computed right after the activation, while it is still in the processor's cache.
+    """
     output = next(node for node in extractor.graph.nodes if node.op == "output")
     reduced = {}
     for name, node in output.args[0].items():
@@ -121,10 +133,11 @@ def _reduce_early(extractor: fx.GraphModule) -> fx.GraphModule:
 
 
 def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:
-    """Return an activation ``[n, C, ...]`` as ``[n, H, W, C]``, and the maxima of its rows.
+    """Compute the maximum of each row of positions of an activation ``[n, C, ...]``.
 
-    The first result is a view if the memory format allows it; the second has the maximum of each
-    row of positions, ``[n, H, C]``.
+    Returns:
+        The activation as ``[n, H, W, C]``, without a copy if the memory format allows it, and the
+        maxima over W, ``[n, H, C]``. A layer without rows and columns has H = 1.
     """
     count, channels = activation.shape[:2]
     shape = activation.shape[2:] if activation.ndim == 4 else (1, -1)
@@ -133,15 +146,16 @@ def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _flat_positions(maps: Tensor, rows: Tensor, images: Array, units: Array) -> Positions:
-    """Return the flat positions of the maxima of some units, the first one if there are several.
+    """Return the flat positions of the maxima for some pairs of an image and a unit.
 
-    The search goes over the rows' maxima first and then along one row, because this reads far less
-    memory than a search over all positions.
+    If there are several maxima, it is the position of the first. The maximum is searched first
+    among the rows' maxima and then within one row, because this reads far less memory than a search
+    over all positions.
 
     Args:
         maps: activations ``[n, H, W, C]``.
         rows: the maximum of each row, ``[n, H, C]``.
-        images, units: indices of the images and of the units, ``[chosen]`` each.
+        images, units: the pairs: indices of the images and of the units, ``[pairs]`` each.
     """
     image, unit = (torch.from_numpy(it).to(maps.device) for it in (images, units))
     row = rows[image, :, unit].argmax(1)

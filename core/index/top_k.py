@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int32]
 
-# Id in the empty entries of a ranking with fewer than k images. It is larger than any real id.
+# Id in the unused entries of a ranking with fewer than k images. It is larger than any image's id.
 NO_IMAGE = np.iinfo(np.int64).max
 NO_POSITION = -1
 
@@ -32,13 +32,14 @@ def picture_id(name: str) -> int:
 
 @dataclass
 class TopK:
-    """The k best images of each unit, the best first.
+    """The k images with the highest (or lowest) value of each unit, best value first.
 
     Attributes:
-        values: float32 ``[units, k]``; ``-sign * inf`` in empty entries.
-        pictures: ids of the images, int64 ``[units, k]``; ``NO_IMAGE`` in empty entries.
-        places: flat position of each value, int32 ``[units, k]``; ``NO_POSITION`` in empty entries.
-        sign: 1 if high values are best, -1 if low ones are.
+        values: activations, float32 ``[units, k]``; ``-sign * inf`` in unused entries.
+        pictures: ids of the images, int64 ``[units, k]``; ``NO_IMAGE`` in unused entries.
+        places: flat position of each unit's maximum in the image, int32 ``[units, k]``;
+            ``NO_POSITION`` in unused entries.
+        sign: 1 if the highest values are best, -1 if the lowest values are best.
     """
 
     values: Floats
@@ -57,7 +58,7 @@ class TopK:
         )
 
     def threshold(self) -> "Threshold":
-        """Return a copy of each unit's worst entry, which an image must exceed to be ranked."""
+        """Return a copy of each unit's last entry; only better images enter the ranking."""
         return Threshold(self.values[:, -1].copy(), self.pictures[:, -1].copy(), self.sign)
 
     def add(self, pictures: Ids, values: Floats, places: Positions) -> None:
@@ -65,8 +66,9 @@ class TopK:
 
         Args:
             pictures: ids ``[n]``.
-            values: ``[n, units]``; NaN is never ranked.
-            places: ``[n, units]``, known at least where the value exceeds the present threshold.
+            values: activations ``[n, units]``; images with NaN never enter a ranking.
+            places: flat positions ``[n, units]``; they are used only where the image enters the
+                ranking of the unit.
         """
         exceeded = self.threshold().exceeded_by(pictures, values)  # [n, units]
         rows = np.flatnonzero(exceeded.any(axis=0))
@@ -85,7 +87,12 @@ class TopK:
         self._insert(np.arange(len(self.values)), other.values, other.pictures, other.places)
 
     def _insert(self, rows: Ids, values: Floats, pictures: Ids, places: Positions) -> None:
-        """Insert new entries, ``[rows, any number]`` each, and keep the k best of each row."""
+        """Insert new entries into some rows, and keep the k best entries of each row.
+
+        Args:
+            rows: indices of the rows.
+            values, pictures, places: m new entries for each of these rows, ``[rows, m]`` each.
+        """
         values = np.concatenate([self.values[rows], values], axis=1)
         pictures = np.concatenate([self.pictures[rows], pictures], axis=1)
         places = np.concatenate([self.places[rows], places], axis=1)
@@ -98,11 +105,11 @@ class TopK:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The worst entry of each unit in a ranking.
+    """The last entry of each unit in a ranking.
 
     Attributes:
         values, pictures: value and image id of the entries, ``[units]`` each.
-        sign: sign of the ranking.
+        sign: as ``TopK.sign``.
     """
 
     values: Floats
@@ -110,7 +117,12 @@ class Threshold:
     sign: int
 
     def exceeded_by(self, pictures: Ids, values: Floats) -> npt.NDArray[np.bool_]:
-        """Return which ``values: [n, units]``, of images with ids ``[n]``, would be ranked."""
+        """Return which images would enter the rankings of which units, ``[n, units]``.
+
+        Args:
+            pictures: ids of the images, ``[n]``.
+            values: activations ``[n, units]``.
+        """
         better = values > self.values if self.sign > 0 else values < self.values
         tied = (values == self.values) & (pictures[:, None] < self.pictures)
         result: npt.NDArray[np.bool_] = better | tied
@@ -119,24 +131,30 @@ class Threshold:
 
 @dataclass
 class RandomSample:
-    """The values of a random sample of images, the same images for all units.
+    """The activations of all units for a random sample of images.
 
-    It consists of the images with the smallest ids. As ids are hashes, that is a sample without
-    replacement, and samples of parts of a collection can be merged (bottom-k sampling; Cohen and
-    Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
+    The sample consists of the images with the smallest ids. As ids are hashes, this is a random
+    sample without replacement, and samples of parts of a collection can be merged (bottom-k
+    sampling; Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
 
     Attributes:
         size: number of images in the sample, at most.
-        rows: values of each image, float32 ``[units]``, by id.
+        rows: activations, float32 ``[units]``, by the id of the image.
     """
 
     size: int
     rows: dict[int, Floats] = field(default_factory=dict)
-    # The negated ids as a heap, so that its first entry belongs to the largest id.
+    # The ids, negated, as a heap. The first entry of a heap is the smallest, so here it belongs to
+    # the largest id, which is the next to be replaced.
     _negated_ids: list[int] = field(default_factory=list, repr=False)
 
     def add(self, pictures: Ids, values: Floats) -> None:
-        """Add images with ids ``[n]`` and ``values: [n, units]``, as far as their ids are small."""
+        """Add those of n images whose ids are small enough.
+
+        Args:
+            pictures: ids ``[n]``.
+            values: activations ``[n, units]``.
+        """
         for picture, row in zip(pictures.tolist(), values, strict=True):
             if len(self.rows) < self.size:
                 heapq.heappush(self._negated_ids, -picture)
@@ -152,7 +170,7 @@ class RandomSample:
             self.add(np.array([picture]), row[None])
 
     def table(self, units: int) -> tuple[Ids, Floats]:
-        """Return the ids ``[n]``, ascending, and the values ``[units, n]``."""
+        """Return the ids ``[n]`` of the sample, ascending, and the activations ``[units, n]``."""
         pictures = np.array(sorted(self.rows), np.int64)
         values = np.empty((units, len(pictures)), np.float32)
         for column, picture in enumerate(pictures.tolist()):

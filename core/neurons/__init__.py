@@ -1,4 +1,4 @@
-"""Feature visualization of units: which image excites a unit most."""
+"""Feature visualization: rendering of the images that excite units most."""
 
 from core.exports import lazy
 

@@ -1,4 +1,4 @@
-"""Objectives of a recipe of feature visualizations: one formula for each name of an objective."""
+"""The objectives of feature visualizations, by the name that a recipe has for each of them."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,11 @@ from core.optim import objectives, regularisers
 from core.optim.objectives import Objective
 from core.recipes.neuron import NeuronRecipe
 
-# Weight of the diversity of images of one unit, relative to the value of the objective.
+# Weight of the diversity term of several images of one unit. The term is also multiplied by the
+# absolute value of the objective.
 DIVERSITY = 0.5
-# Powers of the cosine for a direction, a caricature and a feature inversion. Activation Atlas uses
-# 4 for directions of its own; for sums of channels a smaller power is enough.
+# Powers of the cosine for a direction, a caricature and a feature inversion. For its directions,
+# Activation Atlas uses a power of 4. For directions that are sums of channels, 1 is enough.
 DIRECTION_POWER = 1.0
 CARICATURE_POWER = 1.0
 INVERSION_POWER = 4.0
@@ -27,8 +28,8 @@ class RecipeObjective:
 
     Attributes:
         optimised: the objective of the ascent, with its regularisers.
-        reported: the objective that is reported for a finished image; it has no regularisers, and
-            is not negated where it is minimised.
+        reported: the objective whose value is reported for a finished image. It has no
+            regularisers. If the recipe minimises it, ``optimised`` is negated and this one is not.
     """
 
     optimised: Objective
@@ -90,10 +91,11 @@ def _reported(
 
 
 def _unit_objective(network: Network, layer: Layer, recipe: NeuronRecipe) -> Objective:
-    """Return the objective whose value for each image is the image's own unit.
+    """Return the objective whose value for each image is the activation of that image's unit.
 
-    A unit is minimised before its ReLU, whose output cannot fall below zero. Units of a
-    concatenation may then come from several layers.
+    If units are minimised, the activation before the ReLU is used, because the output of a ReLU
+    cannot fall below zero. If the layer is a concatenation, these activations may belong to
+    several layers, so the objective is a sum over layers.
     """
     objective_of = objectives.positions if recipe.objective == "neuron" else objectives.channels
     units = [unit for unit in recipe.units for _ in range(recipe.count)]
@@ -102,7 +104,8 @@ def _unit_objective(network: Network, layer: Layer, recipe: NeuronRecipe) -> Obj
     inputs = [before_activation(network, layer, unit) for unit in units]
     terms = []
     for name in sorted({it.layer for it in inputs}):
-        # Images whose unit is in another layer have a weight of 0, with any valid channel.
+        # An image whose unit is in another layer has a weight of 0 in the term of this layer. Its
+        # channel must only be valid, so 0 is used.
         weight = torch.tensor([it.layer == name for it in inputs]).float()
         channel = [it.unit if it.layer == name else 0 for it in inputs]
         terms.append(weight * objective_of(name, channel))
@@ -111,6 +114,9 @@ def _unit_objective(network: Network, layer: Layer, recipe: NeuronRecipe) -> Obj
 
 
 def _layer_with_positions(network: Network, layer: Layer) -> Layer:
-    """Return the layer for Gram matrices: the given one, or the last before it with positions."""
+    """Return the layer itself if it has positions, else the last layer with positions before it.
+
+    Gram matrices for the diversity need positions.
+    """
     before = [each for each in network.layers if each.index <= layer.index and each.size]
     return layer if layer.size or not before else max(before, key=lambda each: each.index)

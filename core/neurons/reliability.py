@@ -3,23 +3,25 @@
 import torch
 from torch import Tensor
 
-# Waves of more than this many cycles per pixel, that is shorter than 4 pixels, count as high
-# frequencies: people see no shapes in them.
+# Frequencies above this number of cycles per pixel (wavelengths below 4 pixels) count as high.
+# People recognise no shapes in such fine patterns.
 HIGH_FREQUENCY = 0.25
-# A larger share of high frequencies counts as grainy. Of 100 photographs, as squares of 64 to 256
-# pixels, 98 have a smaller share.
+# An image with a larger share of high frequencies counts as grainy. Of 100 photographs, as squares
+# with sides of 64 to 256 pixels, 98 have a smaller share.
 GRAINY = 0.2
-# Thresholds of ``agreement``. The agreement of images of one unit from different noise is mostly
-# above the first; that of images of different units of a layer is hardly ever above the second.
+# Thresholds of ``agreement``. Images of one unit that start from different noise mostly have an
+# agreement above ALIKE. Images of different units of one layer hardly ever have an agreement above
+# RELATED.
 ALIKE, RELATED = 0.8, 0.5
 
 
 def high_frequency_share(image: Tensor) -> Tensor:
     """Return the share of each image's variance in high frequencies.
 
-    These have more than ``HIGH_FREQUENCY`` cycles per pixel along rows or columns. The share is a
-    few percent in photographs and 75% in white noise. An image with a much higher share than
-    photographs shows patterns that the network responds to but people cannot see.
+    A frequency is high if it has more than ``HIGH_FREQUENCY`` cycles per pixel along rows or along
+    columns. The share is a few percent in photographs and 75% in white noise. If it is much higher
+    than in photographs, the image has fine patterns that the network responds to and that people
+    do not recognise.
 
     Args:
         image: ``[N, 3, H, W]``.
@@ -43,14 +45,15 @@ def mean_activation(activations: Tensor) -> Tensor:
 
 
 def agreement(means: Tensor) -> float:
-    """Return how similar the network's activations for several images of one unit are.
+    """Return how similar the activations for several feature visualizations of one unit are.
 
     Args:
-        means: ``[K, C]``, the mean activations of a layer for K images, minus their average over
-            the images of all units.
+        means: ``[K, C]``, one row for each of K images of the unit: the mean activation of each
+            channel of a layer (see ``mean_activation``), minus the average of this mean over the
+            images of all units.
 
     Returns:
-        The mean cosine between two of them, ``-1 .. 1``; 1 for a single image.
+        The cosine between two rows, ``-1 .. 1``, averaged over all pairs; 1 for a single image.
     """
     normalised = torch.nn.functional.normalize(means, dim=1)
     count = len(normalised)
@@ -61,11 +64,11 @@ def agreement(means: Tensor) -> float:
 
 
 def verdict(dead: bool, fineness: float, agreement: float) -> str:
-    """Return a word for how reliable a unit's image is.
+    """Return a word for how reliable the feature visualization of a unit is.
 
     Args:
-        dead: whether the unit stays at zero.
-        fineness: ``high_frequency_share`` of its image.
+        dead: whether the unit is zero at all positions of the image.
+        fineness: ``high_frequency_share`` of the image.
         agreement: ``agreement`` of images of the unit from different noise.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Feature visualization by activation maximisation, for many units at once."""
+"""Feature visualization by activation maximisation, for batches of units."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from core.optim.transforms import RandomAffine, RandomCrop
 from core.progress import Progress
 from core.recipes.neuron import STEPS, UNIT_OBJECTIVES, NeuronRecipe
 
-# Side of a suggested size in receptive fields; about three show a unit well.
+# Suggested side of an image, as a multiple of the receptive field. At about three receptive fields,
+# the pattern that excites the unit is visible and not yet too small.
 FIELDS_ACROSS = 3
 # Smallest and largest suggested side in pixels: smaller images are hard to see, larger ones slow.
 SUGGESTED_RANGE = (32, 128)
@@ -38,10 +39,13 @@ class NeuronPicture:
     """The finished feature visualization of one unit, or of several together.
 
     Attributes:
-        part: number of the picture in the recipe; with one picture per unit, the unit.
+        part: number of the picture in the recipe; the index of the unit if the recipe has one
+            picture per unit.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
-        activation: the objective's value for the final image, without transform and in full
-            precision; for a channel its mean over positions. A minimised value is not negated.
+        activation: value of the objective for the final image, computed without transform and in
+            full precision. For the objective ``channel`` this is the channel's mean over positions.
+            If the recipe minimises the objective, the value is still that of the objective, not
+            negated.
         dead: whether the unit is zero at every position of the final image.
         fineness: see ``reliability.high_frequency_share``.
     """
@@ -61,9 +65,10 @@ class NeuronPicture:
 def suggested_size(network: Network, layer: Layer) -> int:
     """Return a height and width, in pixels, that suit images of a layer's units.
 
-    Layers with small receptive fields get small images, in which a single feature is visible and
-    not a fine texture of it. Layers whose receptive field is the whole image get the network's
-    input size.
+    For layers with small receptive fields the images are small. In large images the feature would
+    be repeated so often that only a fine texture were visible. For layers whose receptive field is
+    the whole image, the images have the network's input size, but at most the largest suggested
+    side.
     """
     low, high = SUGGESTED_RANGE
     input_side = max(network.input_size)
@@ -89,7 +94,8 @@ def plan(
     Args:
         network: the loaded network.
         layer: name of a layer, as ``Network.layer`` accepts it.
-        units: channels; empty for all of the layer, if the objective makes images of each unit.
+        units: channels. If empty: all channels of the layer for objectives with one image per unit,
+            and none for objectives of a whole layer, such as ``energy``.
         size: height and width of the images in pixels; by default ``suggested_size``.
         steps: number of optimiser steps, at most.
         seed: seed of all random numbers.
@@ -118,13 +124,15 @@ def render(
 ) -> Iterator[Progress]:
     """Render the pictures of a recipe batch by batch; yield progress after every step.
 
-    The last record of each batch holds its finished pictures, as ``NeuronPicture``. ``done`` and
-    ``total`` count steps of single pictures.
+    The last ``Progress`` of each batch contains the finished pictures of the batch, as
+    ``NeuronPicture``. ``done`` and ``total`` count optimiser steps, summed over the pictures: one
+    step of a batch of 8 pictures counts as 8.
 
     Args:
         network: the loaded network.
         recipe: what to render.
-        inputs: the recipe's inputs by fingerprint: an encoded image, a spectrum.
+        inputs: what the recipe refers to, by fingerprint: an encoded image, the bytes of a
+            spectrum.
 
     Raises:
         ExplorerError: the recipe is for other weights, the network lacks a layer or unit, or an
@@ -144,7 +152,7 @@ def render(
         settings = AscentSettings(steps=part.steps)
         generator = torch.Generator().manual_seed(part.seed)
         for step in ascend(network, objective.optimised, canvas, settings, transform, generator):
-            # The total is below ``part.steps`` for an ascent that converged early.
+            # ``step.total`` falls below ``part.steps`` if the ascent converges early.
             done = done_before + count * round(part.steps * step.index / step.total)
             yield Progress(done, total, dict(zip(part.pictures, step.image, strict=True)))
         done_before += part.steps * count
@@ -152,7 +160,10 @@ def render(
 
 
 def _open_picture(recipe: NeuronRecipe, inputs: Mapping[str, bytes]) -> Tensor | None:
-    """Return the recipe's image at its size, ``[1, 3, H, W]``; None if it has no image."""
+    """Return the image that a recipe refers to, ``[1, 3, H, W]``; None if it has no image.
+
+    Its longer side is at most ``recipe.size``.
+    """
     if not recipe.image:
         return None
     opened = image_io.open_picture(_input(inputs, recipe.image, "picture"))

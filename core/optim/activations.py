@@ -1,4 +1,4 @@
-"""Activations that objectives read: of layers, of some of their channels, and the image itself."""
+"""The activations that an objective reads: whole layers, single channels, and the image itself."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,16 +6,17 @@ import torch
 from torch import Tensor
 
 Activations = Mapping[str, Tensor]
-# Key of the image among the activations, ``[N, 3, H, W]`` before the transform. No layer can have
-# this name.
+# Key of the optimised image, ``[N, 3, H, W]`` before the transform, in ``Activations``. No layer
+# can have this name.
 IMAGE = "(image)"
 
 
 class PartialActivations(dict[str, Tensor]):
-    """Activations of which some layers were computed only for some channels.
+    """Activations by layer name; in some layers only some of the channels were computed.
 
     Attributes:
-        kept: the computed channels in the order of the tensor, by layer name.
+        kept: the computed channels, in their order in the layer's tensor, by layer name. Layers
+            without an entry have all channels.
     """
 
     def __init__(self, activations: Activations, kept: Mapping[str, Sequence[int]]) -> None:
@@ -26,13 +27,13 @@ class PartialActivations(dict[str, Tensor]):
 def channel_of_each(activations: Activations, layer: str, units: Sequence[int]) -> Tensor:
     """Return channel ``units[n]`` of image ``n``: ``[N, C, ...]`` to ``[N, ...]``.
 
-    A single unit is used for all images.
+    If ``units`` has a single entry, that channel is returned for all images.
     """
     values = activations[layer]
     count = values.shape[0]
     indices = torch.tensor(_channel_indices(activations, layer, units), device=values.device)
     # Index with the channels last, which is their order in memory. The gradient then has the same
-    # memory layout and does not slow down the operations that it passes through.
+    # memory layout as the activations, which keeps the backward pass fast.
     return values.movedim(1, -1)[torch.arange(count), ..., indices.expand(count)]
 
 
@@ -42,7 +43,10 @@ def select_channels(activations: Activations, layer: str, units: Sequence[int]) 
 
 
 def _channel_indices(activations: Activations, layer: str, units: Sequence[int]) -> list[int]:
-    """Return the indices of channels among the computed channels of a layer."""
+    """Return the indices of some channels in a layer's tensor.
+
+    If only channels 3 and 7 of the layer were computed, channel 7 has index 1.
+    """
     kept = activations.kept.get(layer) if isinstance(activations, PartialActivations) else None
     return list(units) if kept is None else [kept.index(unit) for unit in units]
 
@@ -53,13 +57,13 @@ def flatten_positions(values: Tensor) -> Tensor:
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Return values in the precision of sums, see ``sum_precision``."""
+    """Convert values to the type in which they are summed, see ``sum_precision``."""
     return values.to(sum_precision(values))
 
 
 def sum_precision(values: Tensor) -> torch.dtype:
-    """Return float32, or the values' type if it is wider.
+    """Return the type in which values are summed: float32, or their own type if it is wider.
 
-    Sums of thousands of values in bfloat16 would lose most digits.
+    A sum of thousands of values that is accumulated in bfloat16 would lose most digits.
     """
     return torch.promote_types(values.dtype, torch.float32)

@@ -18,7 +18,8 @@ from core.optim.canvases import Canvas
 from core.optim.image_pass import ImagePass, Transform
 from core.optim.objectives import Objective
 
-# An image has converged if its mean value grows by at most this fraction over ``patience`` steps.
+# An image has converged if the mean of the objective's value over ``patience`` steps exceeds the
+# mean over the ``patience`` steps before by at most this fraction.
 MIN_RELATIVE_GAIN = 0.01
 
 
@@ -33,18 +34,19 @@ class AscentSettings:
         damping: Adam's epsilon; None for the canvas's default. With a tiny epsilon, Adam moves all
             parameters equally far, also those whose gradient is only noise, and so adds noise to
             the image. With a damping of 1, parameters with gradients below the average move in
-            proportion to their gradient. Images become cleaner at about the same activation
-            (``python -m benchmarks.damping`` shows both).
+            proportion to their gradient. The images then have less noise and excite the unit about
+            as much (``python -m benchmarks.damping`` compares both settings).
         cooldown: length of the final phase as a fraction of all steps. In this phase the step size
             falls to zero along half a cosine, which smooths the noise that large steps leave.
-        patience: number of steps over which the values are averaged to test for convergence; 0 for
-            no test. The cooldown begins early once no image of the batch has gained more than
-            ``MIN_RELATIVE_GAIN`` from one such period to the next. Means are compared because the
-            random transform makes the values of single steps noisy.
+        patience: number of steps in a period over which the objective's values are averaged to
+            test for convergence; 0 for no test. The cooldown begins early once, for every image of
+            the batch, the mean of a period exceeds that of the period before by at most
+            ``MIN_RELATIVE_GAIN``. Means are compared because the random transform makes the values
+            of single steps noisy.
         redirect_relu_steps: number of steps, at most, in which gradients may pass through inactive
             ReLUs where no other gradient arrives, so that dead units can become active. It applies
-            only while some value of the batch is exactly zero. (Lucid always does it in the first
-            16 steps.)
+            only while the objective is exactly zero for some image of the batch. (Lucid lets
+            gradients pass in the first 16 steps of every ascent.)
         tiles: how to split images that are too large for the network; None for no tiles.
     """
 
@@ -63,11 +65,12 @@ class Step:
 
     Attributes:
         index: number of the step, from 1.
-        total: expected number of steps.
+        total: expected number of steps; it falls if the ascent converges early.
         value: value of the objective for each image of the batch, ``[N]``.
         image: the batch before this step, ``[N, 3, H, W]`` in ``[0, 1]``.
-        fraction: fraction of the step that is done. Below 1 while tiles are pending; ``value`` is
-            then incomplete, but the caller may already stop.
+        fraction: fraction of the step that is done. It is below 1 after every tile but the last;
+            ``value`` then covers only the tiles that are done. The caller may stop the ascent
+            there too.
     """
 
     index: int
@@ -90,13 +93,15 @@ def ascend(
     With tiles, a partial step is also yielded after every tile but the last.
 
     Args:
-        network: the network whose activations the objective reads; it is truncated below the
-            deepest layer that is read.
-        objective: what to maximise, for each image of the batch independently.
-        canvas: holds the parameters to optimise, and the result afterwards.
+        network: the network whose activations the objective reads. Nothing is computed after the
+            deepest layer that the objective reads.
+        objective: the function to maximise, for each image of the batch independently.
+        canvas: the parameters to optimise; after the last step the canvas contains the result.
         settings: settings of the ascent.
-        transform: moves the images before the network gets them.
-        generator: the only source of randomness.
+        transform: function that shifts, scales, crops or pads the images before they enter the
+            network.
+        generator: random generator of the transform. Its seed also determines the tiles' borders,
+            so that an ascent with the same generator gives the same result.
     """
     names = sorted(objective.layers - {IMAGE})
     extractor = network.extractor(names, for_gradients=True, units=objective.units)
@@ -106,7 +111,8 @@ def ascend(
     damping = canvas.damping if settings.damping is None else settings.damping
     optimiser = canvas.optimiser(rate, damping)
     schedule = _Schedule(settings)
-    # A generator of its own, so that tiles do not change how the transform moves the images.
+    # The tiles' borders have a separate generator, so that the transform moves the images in the
+    # same way with and without tiles.
     borders = torch.Generator().manual_seed(generator.initial_seed())
     while not schedule.over:
         image = canvas()
@@ -122,7 +128,7 @@ def ascend(
                 yield Step(schedule.index + 1, schedule.total, value, image.detach(), fraction)
         canvas.refine_gradients()
         optimiser.param_groups[0]["lr"] = rate * schedule.rate
-        # Of the optimisers in use, only L-BFGS evaluates the closure.
+        # Of the optimisers in use, only L-BFGS uses the loss that the closure returns.
         loss = -value.detach().sum()
         optimiser.step(lambda loss=loss: loss)  # type: ignore[misc]
         canvas.finish_step()
@@ -133,18 +139,19 @@ def ascend(
 
 
 class _Schedule:
-    """Step sizes of an ascent, and the test for its end.
+    """Step sizes of an ascent, and the test for convergence, after which only the cooldown remains.
 
     Attributes:
         index: number of steps done.
-        total: expected number of steps.
+        total: expected number of steps; it falls if the ascent converges early.
     """
 
     def __init__(self, settings: AscentSettings) -> None:
         self.index, self.total = 0, settings.steps
         self._cooldown_steps = max(1, round(settings.steps * settings.cooldown))
         self._patience = settings.patience
-        # Sums of values over the current period of ``patience`` steps, and over the one before.
+        # Sums of the objective's values, ``[N]``: over the current period of ``patience`` steps,
+        # and over the period before.
         self._sum: Tensor | None = None
         self._previous_sum: Tensor | None = None
 
@@ -155,12 +162,16 @@ class _Schedule:
 
     @property
     def rate(self) -> float:
-        """Size of the next step, as a fraction of the largest."""
+        """Step size of the next step as a fraction of the full step size, from 0 to 1."""
         left = (self.total - self.index) / self._cooldown_steps
         return 1.0 if left >= 1 else (1 - math.cos(math.pi * left)) / 2
 
     def step(self, value: Tensor) -> None:
-        """Count a step with these values, ``[N]``, and begin the cooldown if they converged."""
+        """Count one step, and begin the cooldown if all images have converged.
+
+        Args:
+            value: the objective's values in this step, ``[N]``.
+        """
         self.index += 1
         cooling_down = self.index > self.total - self._cooldown_steps
         if not self._patience or cooling_down:

@@ -1,11 +1,12 @@
 """Canvases: images as differentiable functions of free parameters, always within ``[0, 1]``.
 
 The parametrisation decides which images an ascent finds. Gradients of networks have too much energy
-in high frequencies and are correlated between colours. A canvas that decorrelates both gives clear
-images where plain pixels give noise (Olah, Mordvintsev and Schubert, "Feature Visualization",
-Distill 2017; Lucid). Fixing the magnitude of every frequency goes further: only the phases, which
-hold the positions of things, are then free (Fel et al., "Unlocking Feature Visualization for Deeper
-Networks with MAgnitude Constrained Optimization", NeurIPS 2023).
+in high frequencies, and their colours are correlated. If the parameters are scaled frequencies in
+decorrelated colours, the images are clear where free pixels give noise (Olah, Mordvintsev and
+Schubert, "Feature Visualization", Distill 2017; Lucid). MACO also fixes the magnitude of every
+frequency. Then only the phases are free, which determine where edges and shapes are (Fel et al.,
+"Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization",
+NeurIPS 2023).
 """
 
 import math
@@ -20,7 +21,8 @@ COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.0
 # Standard deviation of the initial parameters: images begin nearly grey, with just enough noise to
 # break the symmetry.
 INITIAL_DEVIATION = 0.01
-# Lucid's factor of the inverse transform; it keeps colours in the sigmoid's sensitive range.
+# Factor of all frequencies, as in Lucid. It keeps the values before the sigmoid in the range where
+# the sigmoid is not saturated.
 FOURIER_GAIN = 0.25
 # Pixel values are clamped to this range before the logit, which is infinite for black and white.
 DARKEST, LIGHTEST = 0.02, 0.98
@@ -66,7 +68,10 @@ class Canvas(nn.Module):
                 gradient.div_(size.clamp(min=torch.finfo(size.dtype).tiny))
 
     def finish_step(self) -> None:
-        """Restore the canvas's constraints after an optimiser step; by default there are none."""
+        """Restore the constraints of the canvas after an optimiser step, such as a pixel range.
+
+        By default there are no constraints.
+        """
 
 
 class Pixels(Canvas):
@@ -91,8 +96,8 @@ class Fourier(Canvas):
     """The default canvas: a spectrum scaled by 1 / frequency, in decorrelated colours.
 
     The image is ``sigmoid(C @ irfft2(spectrum / frequency))`` with ``C`` the normalised
-    ``COLOUR_CORRELATION``. Equal steps of all parameters then change low frequencies and brightness
-    most, in proportion to their energy in natural images.
+    ``COLOUR_CORRELATION``. If all parameters change by the same amount, low frequencies and
+    brightness therefore change most, as natural images have most energy in them.
     """
 
     scale: Tensor
@@ -124,15 +129,16 @@ class MagnitudeConstrained(Canvas):
     """The canvas of MACO: the phase of each frequency is free, its magnitude is fixed.
 
     The image is ``sigmoid(C @ irfft2(magnitude * exp(i * phase)))``, in the decorrelated colours
-    of ``Fourier``. Its spectrum keeps these magnitudes throughout the ascent; they are usually the
-    means over natural images (``core.optim.natural_spectrum``). Fel et al. standardise the image
-    before the sigmoid. Here magnitudes are measured on logits of images, before the sigmoid, so no
-    standardisation is needed.
+    of ``Fourier``. The magnitudes stay the same throughout the ascent. By default they are the mean
+    magnitudes of natural images (``core.optim.natural_spectrum``). Fel et al. standardise the image
+    before the sigmoid. This is not needed here, because the magnitudes are measured on the logits
+    of images, that is, on values before the sigmoid.
     """
 
     magnitude: Tensor
     colours: Tensor
-    # No damping: phases of frequencies with a small magnitude should move as far as the others.
+    # No damping: phases of frequencies with a small magnitude have small gradients, and should
+    # change as much as all other phases.
     learning_rate = 0.2
     damping = 1e-8
 
@@ -140,10 +146,10 @@ class MagnitudeConstrained(Canvas):
         """Create a canvas with random phases.
 
         Args:
-            magnitude: ``[3, H, W // 2 + 1]``, of an orthonormal transform; the canvas lies on its
-                device.
-            width: W, which the shape of the magnitude leaves open.
-            seeds: one for each image.
+            magnitude: ``[3, H, W // 2 + 1]``, of an orthonormal transform. The parameters are
+                created on the device of this tensor.
+            width: W, which cannot be derived from ``W // 2 + 1``: 5 may belong to 8 or 9 pixels.
+            seeds: seeds of the random phases, one for each image.
         """
         super().__init__()
         self.size = (magnitude.shape[1], width)
@@ -152,7 +158,8 @@ class MagnitudeConstrained(Canvas):
             for seed in seeds
         ]
         phase = 2 * torch.pi * torch.stack(turns)
-        # The phase of the mean colour is only a sign. With 0, all images start equally bright.
+        # The phase of frequency 0 only determines the sign of the mean colour. With a phase of 0,
+        # all images have the same mean colour at the start.
         phase[..., 0, 0] = 0
         self.phase = nn.Parameter(phase.to(magnitude))  # [N, 3, H, W // 2 + 1]
         self.register_buffer("magnitude", magnitude.clone())
@@ -165,8 +172,8 @@ class MagnitudeConstrained(Canvas):
     def set_image(self, image: Tensor) -> None:
         """Set phases and magnitudes to those of an image ``[1 or N, 3, H, W]``.
 
-        The ascent then accentuates in the image what the objective responds to (Hamblin et al.,
-        "Feature Accentuation", 2024).
+        An ascent from there strengthens those features of the image that the objective responds to
+        (Hamblin et al., "Feature Accentuation", 2024).
         """
         with torch.no_grad():
             spectrum = spectrum_of(image)
@@ -175,7 +182,7 @@ class MagnitudeConstrained(Canvas):
 
 
 def spectrum_of(image: Tensor) -> Tensor:
-    """Compute the spectrum in decorrelated colours of the logits of images.
+    """Compute the spectrum of the logits of images, in decorrelated colours.
 
     Args:
         image: ``[N, 3, H, W]`` in ``[0, 1]``.
@@ -192,7 +199,7 @@ def spectrum_of(image: Tensor) -> Tensor:
 def _image_of(spectrum: Tensor, size: tuple[int, int], colours: Tensor) -> Tensor:
     """Compute images ``[N, 3, H, W]`` from complex spectra ``[N, 3, H, W // 2 + 1]``.
 
-    The inverse of ``spectrum_of``, but for the clamping of its logits.
+    The inverse of ``spectrum_of``, except for pixel values that ``spectrum_of`` has clamped.
     """
     decorrelated = torch.fft.irfft2(spectrum, s=size, norm="ortho")  # [N, 3, H, W]
     rgb = colours @ decorrelated.flatten(2)  # [N, 3, H * W]
@@ -205,12 +212,15 @@ def _clamped_logit(image: Tensor) -> Tensor:
 
 
 def inverse_frequency(size: tuple[int, int]) -> Tensor:
-    """Compute a scale for each frequency of a real transform, as in natural images.
+    """Compute a factor for each frequency of ``torch.fft.rfft2``, in proportion to 1 / frequency.
+
+    Magnitudes in natural images fall in this way.
 
     Returns:
-        ``[H, W // 2 + 1]``: ``gain / max(frequency, lowest frequency)`` in cycles per pixel, so
-        that the constant term has the same scale as one wave across the image. With an orthonormal
-        transform, equal spectra then give equal contrasts at every size.
+        ``[H, W // 2 + 1]``: ``FOURIER_GAIN / max(frequency, lowest frequency)``, in cycles per
+        pixel. The constant term thus has the same factor as a wave with one cycle across the image.
+        If parameters of the same distribution are multiplied by these factors, and the transform is
+        orthonormal, images of all sizes have the same contrast.
     """
     height, width = size
     rows = torch.fft.fftfreq(height)[:, None]

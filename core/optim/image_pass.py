@@ -18,13 +18,14 @@ class ImagePass:
 
     Attributes:
         network: the network.
-        extractor: the network, truncated below the layers that the objective reads.
-        image: ``[N, 3, H, W]`` in ``[0, 1]``, which receives the gradient.
-        transform: moves the images before the network gets them.
+        extractor: the network without everything after the deepest layer that the objective reads.
+        image: the images, ``[N, 3, H, W]`` in ``[0, 1]``; the gradient is with respect to them.
+        transform: function that shifts, scales, crops or pads the images before they enter the
+            network.
         generator: random generator of the transform.
         tiles: how to split images that are too large for the network; None for no tiles.
-        borders: random generator of the tiles' borders. It is separate, so that tiles do not change
-            how the transform moves the images.
+        borders: random generator of the tiles' borders. It is not ``generator``, so that the
+            transform moves the images in the same way with and without tiles.
     """
 
     network: Network

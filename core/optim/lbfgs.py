@@ -1,9 +1,9 @@
 """L-BFGS with one evaluation per step, a bounded step length, and externally clamped parameters.
 
-torch's L-BFGS without line search accepts every step, and a single bad one can spoil the result;
-its line search evaluates the loss several times per step. Here a step that increases the loss is
-rejected at the next evaluation and repeated with a shorter length. The caller may clamp the
-parameter between steps: curvature is computed from the positions that were really reached.
+``torch.optim.LBFGS`` without line search accepts every step, and a single bad step can spoil the
+result. With line search it evaluates the loss several times per step. Here a step that increases
+the loss is rejected at the next evaluation and repeated with a shorter length. The caller may clamp
+the parameter between steps: curvature is computed from the values after clamping.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Number of pairs (step, change of the gradient) in the history, and the memory they may take. All
-# pairs are read twice per step. With 8 pairs, style transfer needs 10 % more steps, each of which
-# is 2 % faster.
+# Largest number of pairs (step, change of the gradient) in the history, and of bytes that all pairs
+# may take together. All pairs are read twice per step. With 8 pairs, style transfer needs 10 % more
+# steps, and each step is 2 % faster.
 HISTORY, HISTORY_BYTES = 16, 2**30
-# Largest root mean square of a step, in units of the parameter: while the history is empty, and
-# later.
+# Largest root mean square of a step, in units of the parameter: FIRST_STEP while the history is
+# empty, MAX_STEP after that.
 FIRST_STEP, MAX_STEP = 0.01, 0.1
 # An increase of the loss by less than this fraction may be a rounding error and is accepted.
 LOSS_TOLERANCE = 1e-3
@@ -25,7 +25,7 @@ LOSS_TOLERANCE = 1e-3
 MAX_REJECTIONS = 5
 # A rejected step is shortened by a factor within these bounds.
 SHRINK = (0.1, 0.5)
-# Pairs with a smaller cosine between the step and the change of the gradient are left out.
+# Pairs with a smaller cosine between the step and the change of the gradient are not stored.
 MIN_CURVATURE = 1e-6
 
 
@@ -108,10 +108,11 @@ class LBFGS(torch.optim.Optimizer):
         self._parameter.add_(self._direction.view_as(self._parameter), alpha=self._length)
 
     def _reject_step(self, position: Tensor, accepted_loss: float, loss: float) -> None:
-        """Repeat the last step from the accepted position with a shorter length.
+        """Repeat the last step from the last accepted position with a shorter length.
 
-        The length is that of the minimum of a parabola, within ``SHRINK``. The parabola has the
-        accepted loss, the loss of the rejected step, and the slope at the accepted position.
+        The new length is at the minimum of a parabola, limited to the factors ``SHRINK`` of the old
+        length. The parabola has the slope and the loss of the accepted position at length 0, and
+        the loss of the rejected step at the old length.
         """
         self._rejections += 1
         rise = loss - accepted_loss - self._slope * self._length
@@ -128,10 +129,11 @@ class LBFGS(torch.optim.Optimizer):
         Args:
             moved: difference of the last two accepted positions, ``[n]``.
             gradient: the present gradient, ``[n]``.
-            preconditioned: the same after the preconditioner, ``[n]``.
+            preconditioned: the present gradient multiplied by the preconditioner, ``[n]``.
 
         Returns:
-            The change of the gradient, ``[n]``; None if its curvature is too small to be of use.
+            The change of the gradient, ``[n]``. None if no pair was stored because the curvature
+            along the step is too small, see ``MIN_CURVATURE``.
         """
         change = gradient - self._gradient
         curvature = float(moved @ change)
@@ -148,7 +150,8 @@ class LBFGS(torch.optim.Optimizer):
         """Compute direction, slope and length of the next step.
 
         Args:
-            change: change of the gradient of the newest pair, ``[n]``; None if no pair was added.
+            change: change of the gradient in the newest pair, ``[n]``; None if ``_update_history``
+                stored no pair.
         """
         used = 1 + 2 * len(self._slots)
         basis, products = self._basis[:used], self._products[:used, :used]
@@ -184,8 +187,8 @@ def _two_loop_coefficients(products: Tensor, slots: list[int]) -> Tensor:
 
     Args:
         products: ``[2 m + 1, 2 m + 1]``, dot products ``s . g`` and ``s . y``, and ``g . P g``,
-            ``g . P y`` and ``y . P y``. Products of two steps are not read, nor those of a step
-            with an older ``y``.
+            ``g . P y`` and ``y . P y``. Two kinds of entries are not read: products of two steps,
+            and products of a step with the ``y`` of an older pair.
         slots: the m slots, the oldest first.
 
     Returns:

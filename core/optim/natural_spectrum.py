@@ -1,8 +1,9 @@
 """Mean magnitudes of the frequencies of natural images, for ``canvases.MagnitudeConstrained``.
 
 A ``Spectrum`` is the mean over images of the magnitude of each frequency, in decorrelated colours,
-at one reference size. The statistics of natural images do not depend on the scale. So the spectrum
-for another size has the same amplitude for the same number of cycles across the image.
+at one reference size. The statistics of natural images do not depend on the scale. Therefore waves
+with the same number of cycles across the image have the same amplitude at all image sizes, and
+``Spectrum.at`` computes the magnitudes for other sizes.
 """
 
 import functools
@@ -21,7 +22,7 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.optim.canvases import spectrum_of
 
-# Height and width, in pixels, at which images are measured.
+# Height and width, in pixels, of the squares that are measured.
 REFERENCE = 256
 # Number of square crops along an image's longer side, so that all of a wide image is measured.
 SQUARES = 3
@@ -55,7 +56,7 @@ class Spectrum:
         finest = REFERENCE / 2 - 1
         beyond = (torch.maximum(rows.abs(), cols.abs()) / finest).clamp(min=1)
         rows, cols = (rows / beyond).expand(beyond.shape), (cols / beyond).expand(beyond.shape)
-        # Rows in ascending order of frequency, so that interpolation is between adjacent ones.
+        # Sort the rows by frequency, so that the interpolation is between adjacent frequencies.
         centred = self.magnitude.roll(REFERENCE // 2, dims=1)
         grid = torch.stack(
             [
@@ -78,7 +79,7 @@ class Spectrum:
         """Read a spectrum that ``to_bytes`` wrote.
 
         Raises:
-            ExplorerError: the data is something else.
+            ExplorerError: the data is not a spectrum of this format.
         """
         shape = (3, REFERENCE, REFERENCE // 2 + 1)
         try:

@@ -1,7 +1,7 @@
 """Objectives: functions of activations to maximise, which can be added, subtracted and scaled.
 
-An objective declares the layers that it reads, so that the network can be truncated below them, and
-has one value for each image of a batch. Images are optimised independently, since the gradient of
+An objective declares the layers that it reads, so that deeper layers need not be computed. It has
+one value for each image of a batch. Images are optimised independently, since the gradient of
 the summed values with respect to image ``n`` is the gradient of value ``n``. Only ``diversity``
 depends on several images.
 
@@ -30,8 +30,8 @@ from core.optim.activations import (
 )
 from core.optim.image_pass import ImagePass
 
-# Lower bound of the cosine in an objective's factor, so that activations that point the wrong way
-# still get a gradient.
+# Lower bound of the cosine by which dot products are multiplied, see ``direction``. Without it,
+# activations with a negative cosine would get no useful gradient.
 MIN_COSINE = 0.1
 # Lower bound of divisors.
 TINY = 1e-12
@@ -44,7 +44,7 @@ class Objective:
     Attributes:
         layers: names of the layers that it reads.
         value: the function, from activations ``[N, C, ...]`` by layer name to values ``[N]``.
-        units: the channels that it reads, by layer name; layers without an entry are read whole.
+        units: the channels that it reads, by layer name; all channels of layers without an entry.
     """
 
     layers: frozenset[str]
@@ -56,11 +56,11 @@ class Objective:
         return self.value(activations)
 
     def backward(self, image_pass: ImagePass) -> Iterator[tuple[Tensor, float]]:
-        """Backpropagate minus the value into the images of a pass, tile by tile if it has tiles.
+        """Compute the gradient of minus the value with respect to the images of a pass.
 
         Yields:
-            The value so far, ``[N]``, and the fraction of the pass that is done: after each tile,
-            and at the end with the fraction 1.
+            The value so far, ``[N]``, and the fraction of the pass that is done. With tiles there
+            is one pair after each tile. The last pair has the fraction 1.
         """
         if image_pass.tiles is None:
             value = self._value_of(image_pass, image_pass.image)
@@ -80,10 +80,11 @@ class Objective:
     ) -> Iterator[tuple[Tensor, float]]:
         """Do the same as ``backward`` tile by tile; memory holds the activations of one tile.
 
-        The network processes each tile with its margin, but only the tile's interior receives the
-        gradient, so every pixel receives it once. Values are means over positions, so those of
-        tiles are averaged with weights in proportion to their interiors. The transform moves all
-        tiles of a pass alike.
+        The network processes each tile with its margin, but only the pixels of the tile's interior
+        keep their gradient, so that every pixel gets a gradient exactly once. The value of an
+        objective is a mean over positions. The value for the image is therefore the mean of the
+        values of its tiles, weighted by the areas of their interiors. The transform applies the
+        same random movement to all tiles of a pass.
         """
         image = image_pass.image
         detached = image.detach()
@@ -97,7 +98,8 @@ class Objective:
             part = detached[..., tile.padded[0], tile.padded[1]].clone().requires_grad_()
             part_value = self._value_of(image_pass, part)
             (part_gradient,) = torch.autograd.grad(part_value.sum(), part)
-            # Times the tile's area, as the gradient of a sum over positions instead of a mean.
+            # The value is a mean over the tile. Multiplied by the tile's area, its gradient is that
+            # of a sum, which has the same scale for tiles of all sizes.
             rows, cols = tile.interior_in_padded
             interior_gradient = part_gradient[..., rows, cols].mul_(-tile.area)
             gradient[..., tile.interior[0], tile.interior[1]] = interior_gradient
@@ -147,12 +149,12 @@ class Objective:
 def channels(layer: str, units: Sequence[int]) -> Objective:
     """Return the objective whose value ``n`` is the mean of channel ``units[n]`` over positions.
 
-    In a fully connected layer, which has no positions, it is the unit itself. For the logits it is
-    therefore the score of class ``units[n]``.
+    In a fully connected layer, which has no positions, value ``n`` is the activation of unit
+    ``units[n]``. In the layer of logits it is therefore the score of class ``units[n]``.
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
-        units: N channels in ``0 .. C - 1``, or a single one for all images.
+        units: N channels in ``0 .. C - 1``, or a single channel for all images.
     """
 
     def value(activations: Activations) -> Tensor:
@@ -171,7 +173,7 @@ def positions(
 
     Args:
         layer: name of a layer with activations ``[N, C, H, W]``, or without positions.
-        units: N channels, or a single one for all images.
+        units: N channels, or a single channel for all images.
         position: row and column as fractions of the layer's height and width, ``0.0 .. 1.0``.
     """
 
@@ -185,16 +187,16 @@ def positions(
 
 
 def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
-    """Return the objective of a direction in the space of a layer's channels.
+    """Return the objective for activations in the direction of a vector.
 
-    At each position the value is ``<a, v> * max(0.1, cos(a, v)) ** power`` for the activations
-    ``a``; the objective is its mean over positions. The dot product alone (power 0) is maximised by
-    any strong activation; the cosine also requires the direction to be this one (Carter et al.,
-    "Activation Atlas", Distill 2019).
+    The objective is the mean over positions of ``<a, v> * max(0.1, cos(a, v)) ** power``, where
+    ``a`` is the vector ``[C]`` of activations at a position. With the dot product alone (power 0),
+    any strong activation has a high value. The factor with the cosine requires that the activations
+    also have the direction of ``v`` (Carter et al., "Activation Atlas", Distill 2019).
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
-        vector: ``[C]``, or ``[N, C]`` with one for each image.
+        vector: ``v``, ``[C]`` for all images, or ``[N, C]`` with one vector for each image.
         power: exponent of the cosine, at least 0.
     """
 
@@ -207,14 +209,14 @@ def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
 
 
 def cosine_similarity(layer: str, target: Tensor, power: float = 1.0) -> Objective:
-    """Return the similarity of a layer's activations to those of a given image, by position.
+    """Return the objective for activations that are similar, position by position, to a target.
 
-    With a power of 0 or 1 the present features grow without bound, which gives a caricature of the
-    given image. With higher powers the direction at each position counts more than its strength,
-    which reconstructs what the layer represents of the image (feature inversion as in Lucid's
-    ``dot_compare``). The formula is that of ``direction``, with the given image's activations at
-    each position as the vector, divided by their mean square. The given image itself therefore has
-    the value 1.
+    The target is the activations of a given image. With a power of 0 or 1, features of the given
+    image are exaggerated without bound, which gives a caricature of it. With higher powers the
+    direction of the activations counts more than their strength. The ascent then reconstructs what
+    the layer represents of the given image (feature inversion as in Lucid's ``dot_compare``). The
+    formula is that of ``direction``, with the target at each position as ``v``, divided by the mean
+    over positions of ``|v|^2``. The value of the given image is therefore 1.
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
@@ -236,7 +238,7 @@ def cosine_similarity(layer: str, target: Tensor, power: float = 1.0) -> Objecti
 
 
 def energy(layer: str, units: Sequence[int] = ()) -> Objective:
-    """Return the mean of squared activations, the objective of DeepDream.
+    """Return the objective of DeepDream: the mean of squared activations.
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
@@ -251,7 +253,7 @@ def energy(layer: str, units: Sequence[int] = ()) -> Objective:
 
 
 def total(layer: str, units: Sequence[int]) -> Objective:
-    """Return the sum of several channels, each averaged over positions.
+    """Return the objective that is the sum of several channels, each averaged over positions.
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
@@ -266,14 +268,15 @@ def total(layer: str, units: Sequence[int]) -> Objective:
 
 
 def match_activations(layer: str, features: Tensor) -> Objective:
-    """Return the similarity of each position to the most similar of some feature vectors.
+    """Return the objective for activations that are similar to any of a guide image's features.
 
-    The value is the mean over positions of the largest ``<a, f_k>`` over features ``f_k``, for the
-    activations ``a``: the guided dream of Google's notebook (Mordvintsev et al. 2015).
+    The value is the mean over positions of ``max_k <a, f_k>``, for the activations ``a`` at a
+    position and the features ``f_k``. It is the objective of the guided dreams in Google's notebook
+    (Mordvintsev et al. 2015).
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
-        features: ``[K, C]``, activations of a guide image at K positions.
+        features: ``[K, C]``, activations of the guide image at K positions.
     """
 
     def value(activations: Activations) -> Tensor:
@@ -284,11 +287,11 @@ def match_activations(layer: str, features: Tensor) -> Objective:
 
 
 def diversity(layer: str, group_size: int) -> Objective:
-    """Return how much the images of a group differ in which channels respond together.
+    """Return the objective for images whose Gram matrices differ within each group.
 
-    Value ``n`` is minus the mean cosine between image ``n``'s Gram matrix and those of the others
-    in its group (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017), between
-    -1 and 1.
+    Value ``n``, from -1 to 1, is minus the mean cosine between the Gram matrix of image ``n`` and
+    the Gram matrices of the other images in the same group (Olah, Mordvintsev and Schubert,
+    "Feature Visualization", Distill 2017).
 
     Args:
         layer: name of a layer with activations ``[N, C, ...]``.
@@ -308,10 +311,11 @@ def diversity(layer: str, group_size: int) -> Objective:
 
 
 def proportional_sum(objective: Objective, base: Objective) -> Objective:
-    """Return an objective times the present magnitude of another one.
+    """Return ``objective`` times the present absolute value of ``base``.
 
-    Activations of one network are a thousand times those of another. A term that is added to an
-    objective must be scaled with it. The scale itself gets no gradient.
+    It is used for terms that are added to ``base``, such as penalties. Activations differ between
+    networks by factors of up to a thousand. With this scale, the same weight of a term suits all
+    networks. The scale is treated as a constant in the backward pass.
     """
     return Objective(
         objective.layers | base.layers,

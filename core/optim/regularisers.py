@@ -1,7 +1,7 @@
 """Regularisers: penalties on the image itself, to be subtracted from an objective.
 
-They read ``objectives.IMAGE``, the image before the transform. All are means over colours and
-pixels, so that a weight has the same effect at every size.
+They read the image before the transform (``activations.IMAGE``). Each penalty is a mean over
+colours and pixels, so that its weight has the same effect at every image size.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,18 @@ def total_variation() -> Objective:
 def squared_variation() -> Objective:
     """Return the mean squared vertical plus horizontal pixel difference.
 
-    Compared with the total variation, it penalises edges more and faint noise less. Its gradient
-    goes to zero with the difference, so large steps do not turn the penalty itself into noise.
+    Compared with the total variation, the squared variation penalises edges more and faint noise
+    less. Its gradient is small where the pixel differences are small. Large optimiser steps
+    therefore do not overshoot there, which would add noise.
     """
     return _variation(Tensor.square)
 
 
 def _variation(size: Callable[[Tensor], Tensor]) -> Objective:
-    """Return the mean size of vertical plus horizontal differences between adjacent pixels."""
+    """Return the mean of ``size`` over vertical plus that over horizontal pixel differences.
+
+    ``size`` is a function of differences between adjacent pixels, such as ``Tensor.abs``.
+    """
 
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
@@ -56,11 +60,11 @@ def contrast() -> Objective:
 
 
 def sharpness() -> Objective:
-    """Return the squared distance of the image from its blurred self, halved.
+    """Return half the mean squared difference between the image and a blurred copy of it.
 
-    ``mean((image - blurred) ** 2) / 2``, with the blurred image as a constant. A gradient step
-    therefore moves the image towards its blurred self (Lucid's ``blur_input_each_step``; Nguyen,
-    Yosinski and Clune 2015 blur the image explicitly).
+    The formula is ``mean((image - blurred) ** 2) / 2``. The blurred copy is treated as a constant
+    in the backward pass, so a gradient step moves the image towards it (Lucid's
+    ``blur_input_each_step``; Nguyen, Yosinski and Clune 2015 blur the image explicitly).
     """
 
     def value(activations: Activations) -> Tensor:

@@ -1,7 +1,7 @@
 """Transforms of images between canvas and network: padding, and small random movements.
 
-An image that excites a unit only at its exact position is noise. An image that still does so after
-a small shift, scaling and rotation is robust, and robust images are ones that people can interpret
+Images that excite a unit only as long as they do not move at all are mostly noise. Images that
+excite the unit also after a small shift, scaling and rotation are easier for people to interpret
 (Olah, Mordvintsev and Schubert, Distill 2017).
 """
 
@@ -17,8 +17,9 @@ from torch import Tensor
 class ReflectPad:
     """Reflection padding of constant width, without any movement.
 
-    Images that are compared with another image must not move. They are padded because pixels at the
-    border influence fewer activations than others, or none where a convolution has no padding.
+    It is for style transfer, where the image is compared with another image and must not move.
+    Without padding, pixels at the border would influence fewer activations than other pixels. If a
+    convolution has no padding, they might influence no activation.
 
     Attributes:
         width: padding in pixels on each side.
@@ -37,7 +38,10 @@ class ReflectPad:
 
 
 def _reflected_indices(side: int, padding: int) -> Tensor:
-    """Return source indices of a row padded by reflection, ``padding`` pixels on each side."""
+    """Return, for each pixel of a row padded by reflection, the index of the pixel that it repeats.
+
+    A row of 3 pixels with a padding of 2 gives ``[2, 1, 0, 1, 2, 1, 0]``.
+    """
     period = max(1, 2 * (side - 1))
     within = torch.arange(-padding, side + padding) % period
     return torch.minimum(within, period - within)
@@ -49,7 +53,8 @@ class RandomAffine:
 
     The default ranges are Lucid's: 8 pixels of jitter at 128 pixels, scale 0.9 to 1.1, 10 degrees.
     Lucid pads the image with grey, which creates an edge that units respond to. Here the image is
-    padded by reflection, so that border and centre are optimised alike.
+    padded by reflection, so that there is no such edge, and the border is optimised like the
+    centre.
 
     Attributes:
         jitter: largest shift along each axis, as a fraction of the image's shorter side.
@@ -62,7 +67,7 @@ class RandomAffine:
     rotate: float = 10.0
 
     def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return images ``[N, 3, H, W]`` moved by one new random map."""
+        """Return images ``[N, 3, H, W]``, all of them moved by the same random map."""
         height, width = image.shape[2:]
         rotation, growth, down, right = (2 * torch.rand(4, generator=generator) - 1).tolist()
         angle = math.radians(self.rotate * rotation)
@@ -91,9 +96,10 @@ class RandomAffine:
 class RandomShift:
     """Random shift of a whole batch by whole pixels, which keeps all details sharp.
 
-    Layers have strides of 2, 4 or 16 pixels. An image at a fixed position relative to that grid
-    takes on its pattern. The original DeepDream shifts images cyclically, which joins opposite
-    borders at a seam. Here they are padded by reflection, so that there is no seam to amplify.
+    The positions of a layer with a stride of 2, 4 or 16 pixels form a grid. If the image did not
+    move, the pattern of this grid would become visible in it. The original DeepDream shifts images
+    cyclically. This joins opposite borders of the image, and the network would amplify the seam.
+    Here images are padded by reflection, so that there is no seam.
 
     Attributes:
         reach: largest shift along each axis, in pixels.
@@ -116,18 +122,20 @@ class RandomShift:
 class RandomCrop:
     """Random crop of a whole batch, enlarged to full size, with added noise.
 
-    An image with fixed magnitudes cannot become clearer by losing its noise. Crops instead require
-    that each part of the image excites the unit by itself. After Fel et al., "Unlocking Feature
-    Visualization for Deeper Networks with MAgnitude Constrained Optimization" (NeurIPS 2023), who
-    use 16 crops per step of 20% to 25% of an image of 1280 pixels. Images here are hardly larger
-    than the network's input, so there is one larger crop per step, padded by reflection.
+    It is for images whose magnitudes are fixed (``canvases.MagnitudeConstrained``): an ascent
+    cannot remove high frequencies from them. With crops, every part of the image has to excite the
+    unit without the rest, which makes the image clearer. After Fel et al., "Unlocking Feature
+    Visualization for Deeper Networks with MAgnitude Constrained Optimization" (NeurIPS 2023). They
+    use 16 crops per step, with 20% to 25% of the side of an image of 1280 pixels. Images here are
+    hardly larger than the network's input, so there is one larger crop per step, padded by
+    reflection.
 
     Attributes:
         smallest, largest: side of a crop, as a fraction of the image's side.
-        centre: standard deviation of the distance of the crop's centre from the image's, as a
-            fraction of the image's side.
+        centre: standard deviation of the offset between the centres of the crop and of the image
+            along each axis, as a fraction of the image's side.
         noise: standard deviation of the added normal noise, and width of the added uniform noise,
-            in units of the full range.
+            as a fraction of the full range of pixel values.
     """
 
     smallest: float = 0.4
@@ -136,7 +144,7 @@ class RandomCrop:
     noise: float = 0.03
 
     def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return one random crop of images ``[N, 3, H, W]``, in the same shape."""
+        """Return the same random crop of each image, ``[N, 3, H, W]`` as the images."""
         fraction = torch.rand((), generator=generator).item()
         side = self.smallest + (self.largest - self.smallest) * fraction
         down, right = (self.centre * 2 * torch.randn(2, generator=generator)).tolist()
@@ -155,7 +163,7 @@ def _resample(image: Tensor, theta: Tensor) -> Tensor:
     """
     count, _, height, width = image.shape
     # Stack images as channels of fewer images, so that interpolation weights are computed once per
-    # stack. There is more than one stack if the batch divides among the threads.
+    # stack. The threads process stacks in parallel, so their number divides that of threads.
     groups = math.gcd(count, torch.get_num_threads())
     grid = F.affine_grid(theta[None], [1, 1, height, width], False).expand(groups, -1, -1, -1)
     stacked = image.reshape(groups, -1, height, width)

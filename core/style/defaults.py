@@ -1,39 +1,46 @@
 """Default settings of style transfer by network, and the reasons for them.
 
 Defaults for all networks are in ``StyleRecipe``. They suit every network because losses are scaled
-to equal influence (see ``loss_builder.gradient_norms``); only the layers differ. The reasons:
+to equal influence (see ``loss_builder.gradient_norms``). Only the layers differ between networks.
+The reasons for the defaults in ``StyleRecipe`` follow. Their examples are transfers from a painting
+of a night sky, with stars and swirls, to a photograph of houses.
 
 - The loss is the Wasserstein distance. Gram matrices are dominated by the few most active channels,
   so the colours that other channels represent are lost: blue nights get pink and green seams. With
-  the Wasserstein distance stars stay complete and colours are the painting's. It takes 1.5 times as
-  long.
-- Content has a twentieth of the weight of style. Houses then stay in place and still consist of
-  strokes. A tenth gives a filtered photograph. At a fiftieth walls dissolve into swirls; with Gram
-  matrices this happens at a smaller weight.
-- The variation penalty has a weight of a fiftieth. It removes the noise that strided convolutions
-  cause, and no strokes. Ten times as much gives bright seams at the border.
-- The first size is 64 pixels. Structures that span half the image, such as a swirl in the sky, form
-  while they still fit into receptive fields. From 128 pixels there are strokes but hardly a star.
-- Each size is twice the one before, with 50 steps each. A factor of 1.4 with 40 steps takes 10 %
-  longer, and its loss is 2 % higher.
+  the Wasserstein distance, stars are complete and the colours are those of the painting. The
+  Wasserstein loss takes 1.5 times as long.
+- Content has 1/20 of the weight of style. Houses then stay in place and still consist of strokes.
+  With 1/10 the result looks like a filtered photograph. With 1/50 walls dissolve into swirls. With
+  Gram matrices, walls dissolve only at a smaller weight.
+- The variation penalty has a weight of 1/50. It removes the noise that strided convolutions cause,
+  but no strokes. A weight ten times as high causes bright seams at the border.
+- The optimisation begins at a size of 64 pixels. At this size even structures that span half the
+  image, such as a swirl in the sky, fit into receptive fields. If it begins at 128 pixels, there
+  are strokes but hardly any star.
+- Each size is twice the size before, and each has 50 steps. A factor of 1.4 between sizes with 40
+  steps each takes 10 % longer, and the final loss is 2 % higher.
 - L-BFGS reaches a tenth of Adam's loss in the same number of steps. Its preconditioner is
   ``style_canvas.FrequencyPreconditioner``.
-- In a reconstruction no painting determines the details that the content layer does not represent.
-  The variation penalty therefore depends on the layer (see ``variation_weight``).
+- A reconstruction has no painting, so nothing determines the details that the content layer does
+  not represent. The weight of the variation penalty therefore depends on the layer (see
+  ``variation_weight``).
 
 This module chooses the layers:
 
 - SketchNet is robustly trained, so its gradients already look like strokes (as Nakano found of
   robust ResNets, "Neural Style Transfer with Adversarially Robust Classifiers", 2019). Receptive
   fields of its shallow layers, up to ``relu3b``, are at most 32 pixels, the size of a stroke.
-- SqueezeNet 1.0: the output of the first layer and of the fire modules up to ``features.8``, and
-  content at ``features.5``, after CS231n's assignment (Stanford), which uses 1, 4, 6, 7 and 3.
+- SqueezeNet 1.0: for style the outputs of the first layer and of the fire modules up to
+  ``features.8``, and for content ``features.5``. An assignment of Stanford's course CS231n is
+  similar: it uses ``features.1``, ``.4``, ``.6`` and ``.7`` for style and ``features.3`` for
+  content.
 - VGG-19: conv1_1 to conv5_1 for style, conv4_2 for content, and average instead of maximum pooling,
-  all from Gatys, Ecker and Bethge (CVPR 2016, section 3 and figure 2); after the ReLUs, as in
-  neural-style (J. Johnson 2015). These values are from the literature. They were not tuned here, as
-  VGG's weights were not available to this project.
-- Other networks: five layers, evenly spaced over the shallower two thirds of the depth, as in all
-  of the above, and content at the deepest of them. Plain ResNets give poor style (Nakano 2019).
+  all from Gatys, Ecker and Bethge (CVPR 2016, section 3 and figure 2). The activations are those
+  after the ReLUs, as in neural-style (J. Johnson 2015). These settings are from the literature.
+  They were not tuned here, as VGG's weights were not available to this project.
+- Other networks: for style five layers, evenly spaced over the shallower two thirds of the depth,
+  as in the three networks above, and for content the deepest of the five. ResNets that are not
+  robustly trained give poor style (Nakano 2019).
 """
 
 import math
@@ -46,7 +53,8 @@ from core.networks.network import Network
 from core.networks.registry import SKETCHNET
 from core.recipes.style import StyleRecipe
 
-# Largest relative depth, and number, of the style layers of networks without an entry below.
+# Largest relative depth of the style layers, and their number, for networks that are not in
+# ``DEFAULTS``.
 MAX_DEPTH, LAYERS = 0.67, 5
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -90,15 +98,15 @@ def variation_weight(layers: Sequence[Layer]) -> float:
 
     It is ``StyleRecipe.variation`` times the spacing of positions, in pixels, of the layer with the
     smallest spacing. A layer does not determine the details between its positions. The wider the
-    spacing, the more noise fits in, until the optimisation is stuck in it. Shallow layers determine
-    each pixel and need no larger weight.
+    spacing, the more noise remains there, and much noise stops the optimisation from making
+    progress. Shallow layers determine each pixel and need no larger weight.
 
-    Mean errors before and after the multiplication (192 pixels; SketchNet on ``cat``, ``coffee``
-    and ``astronaut``, SqueezeNet on the first two): ``relu2b`` 0.002 and 0.002, ``relu3b`` 0.025
-    and 0.022, ``relu4b`` 0.049 and 0.026, ``relu5b`` 0.043 and 0.035; ``features.4`` 0.009 and
-    0.009, ``features.7`` 0.063 and 0.069, ``features.10`` 0.166 and 0.144, ``features.12`` 0.297
-    and 0.223. The share of edges that are kept rises from 50 to 61% at ``relu4b`` and from 8 to 26%
-    at ``relu5b``.
+    Mean errors of reconstructions without and with this factor (192 pixels; SketchNet on ``cat``,
+    ``coffee`` and ``astronaut``, SqueezeNet on ``cat`` and ``coffee``): ``relu2b`` 0.002 and 0.002,
+    ``relu3b`` 0.025 and 0.022, ``relu4b`` 0.049 and 0.026, ``relu5b`` 0.043 and 0.035;
+    ``features.4`` 0.009 and 0.009, ``features.7`` 0.063 and 0.069, ``features.10`` 0.166 and 0.144,
+    ``features.12`` 0.297 and 0.223. With the factor, the share of edges that are kept rises from
+    50 % to 61 % at ``relu4b`` and from 8 % to 26 % at ``relu5b``.
 
     Args:
         layers: the content layers, all of them with positions.
@@ -107,7 +115,10 @@ def variation_weight(layers: Sequence[Layer]) -> float:
 
 
 def position_spacing(layer: Layer) -> float:
-    """Return the distance between adjacent positions in pixels, the geometric mean of both axes."""
+    """Return the distance in input pixels between adjacent positions of a layer.
+
+    It is the geometric mean of the vertical and the horizontal distance.
+    """
     if layer.stride is not None:
         return math.sqrt(math.prod(layer.stride))
     return math.sqrt(math.prod(layer.input_size) / math.prod(layer.size or layer.input_size))

@@ -1,8 +1,9 @@
 """Gram matrices of a layer's channels: which channels respond together to an image.
 
-Style transfer copies the Gram matrix of a layer. After normalisation of each channel it is a matrix
-of cosines, from 0 (never active together) to 1 (active at the same positions, in the same
-proportion). Ordered so that similar channels are adjacent, it shows groups of channels as blocks.
+Style transfer copies the Gram matrix of a layer from a painting. If each channel is normalised, the
+matrix contains cosines, from 0 (two channels are never active together) to 1 (they are active at
+the same positions, in the same proportion). If similar channels are adjacent in the matrix, groups
+of channels that respond together appear as squares along the diagonal.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from core.networks.network import Network
 from core.optim.objectives import TINY
 from core.style.losses import moments
 
-# Channels below this fraction of the strongest channel's energy count as inactive and are ignored.
+# Channels whose energy is below this fraction of the largest energy of a channel count as inactive
+# and are ignored.
 INACTIVE = 1e-4
 
 
@@ -50,7 +52,7 @@ class ChannelCorrelations:
         return (self.gram / size[:, None] / size[None]).where(both, 0.0)
 
     def order(self) -> list[int]:
-        """Return the active channels in an order in which similar ones are adjacent.
+        """Return the active channels in an order in which similar channels are adjacent.
 
         The order is that of the leaves of a hierarchical clustering (mean linkage), with the
         branches arranged so that adjacent leaves are as similar as possible (Bar-Joseph, Gifford
@@ -67,16 +69,20 @@ class ChannelCorrelations:
         return [active[leaf] for leaf in hierarchy.leaves_list(tree)]
 
     def pairs(self, count: int) -> list[tuple[int, int, float]]:
-        """Return the pairs of channels with the largest cosines, and these cosines."""
+        """Return the ``count`` pairs of channels with the largest cosines, the largest first.
+
+        Each entry is two channels and their cosine, for example ``(3, 17, 0.93)``.
+        """
         return _largest(self.cosines, count)
 
     def differing_pairs(
         self, other: "ChannelCorrelations", count: int
     ) -> list[tuple[int, int, float]]:
-        """Return the pairs whose cosine differs most from that for another image.
+        """Return the pairs of channels whose cosines differ most between this and another image.
 
         Returns:
-            Two channels, and their cosine minus that for the other image, from -1 to 1.
+            For each pair, two channels, and their cosine for this image minus their cosine for the
+            other image, from -1 to 1.
         """
         difference = self.cosines - other.cosines
         return [(i, j, float(difference[i, j])) for i, j, _ in _largest(difference.abs(), count)]

@@ -1,4 +1,4 @@
-"""Recipes for grids of style transfers, with one style layer and one content layer each."""
+"""Recipes for grids: style transfers of one photograph and one painting with different layers."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from core.networks.network import Network
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 from core.style import defaults, transfer
 
-# Default number of layers along each side of the matrix, and in the rows.
+# Default number of layers along each side of the matrix of style and content layers, and in each of
+# the other rows.
 DEFAULT_DEPTHS, DEFAULT_STAGES = 4, 5
 
 
@@ -16,8 +17,8 @@ def plan_grid(
 ) -> StyleDepthsRecipe:
     """Return the recipe of a grid of style transfers.
 
-    By default, layers are spread evenly over the network's depth and include the deepest. Other
-    settings that are missing or None have the network's defaults.
+    By default, layers are spread evenly over the network's depth and include the deepest layer with
+    positions. For other settings that are missing or None, the network's defaults are used.
 
     Args:
         network: the loaded network.
@@ -54,6 +55,6 @@ def plan_grid(
 
 
 def spread(network: Network, count: int) -> tuple[str, ...]:
-    """Return names of layers with positions, evenly spaced by index, the deepest among them."""
+    """Return the names of ``count`` layers with positions, evenly spaced, including the deepest."""
     names = [it.name for it in network.shown if it.size is not None]
     return tuple(ends_of_equal_parts(names, count))

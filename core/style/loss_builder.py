@@ -16,11 +16,11 @@ from core.style import losses, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, LossTerm, StyleTarget
 
-# Standard deviation of the initial noise, about the contrast of a soft photograph.
+# Standard deviation of the initial noise, about that of a photograph with low contrast.
 NOISE = 0.15
 # Longer side in pixels, at most, of the images on which gradient norms are measured.
 GRADIENT_SIDE = 256
-# Lower bound of gradient norms, relative to the largest.
+# Lower bound of gradient norms, relative to the largest norm of a term.
 MIN_RELATIVE_NORM = 1e-4
 # Padding of images before the network.
 PADDING = ReflectPad()
@@ -34,10 +34,13 @@ class StyleInputs:
 
     Attributes:
         photograph: ``[1, 3, H, W]`` in ``[0, 1]``; None for a texture.
-        content: the photograph, in grey if the recipe changes only light; None for a texture.
-        styles: the paintings, ``[1, 3, h, w]`` of different sizes, after matching of colours.
-        masks: for each painting its region, ``[1, 1, H, W]`` in ``[0, 1]``; None for everywhere.
-        start: initial image ``[1, 3, H, W]``, if the recipe has one.
+        content: the photograph, converted to grey if the recipe transfers only luma
+            (``colours="light"``); None for a texture.
+        styles: the paintings, ``[1, 3, h, w]`` of different sizes. If the recipe asks for it, their
+            colours have been matched to those of the photograph.
+        masks: for each painting the region that gets its style, ``[1, 1, H, W]`` in ``[0, 1]``;
+            None for the whole image.
+        start: initial image ``[1, 3, H, W]``; None if the recipe names none.
         size: (height, width) of the resulting image.
         device: device of all tensors.
     """
@@ -52,7 +55,7 @@ class StyleInputs:
 
     @property
     def mask(self) -> Tensor | None:
-        """Union of the regions of all paintings, ``[1, 1, H, W]``; None for everywhere."""
+        """Union of the regions of all paintings, ``[1, 1, H, W]``; None for the whole image."""
         masks = [it for it in self.masks if it is not None]
         if not masks or len(masks) < len(self.masks):
             return None
@@ -74,10 +77,10 @@ def build_losses(
     Args:
         network: the network.
         recipe: the recipe, with layers and weights.
-        inputs: its images.
+        inputs: the opened images of the recipe.
         size: (height, width) of the image.
-        norms: gradient norm of each term by name, by which its weight is divided, see
-            ``gradient_norms``; all 1 by default.
+        norms: gradient norm of each loss by the name of the loss, see ``gradient_norms``. The
+            weight of a loss is divided by its norm. All norms are 1 by default.
     """
     pixels = float(size[0] * size[1])
     weighted = _content_terms(network, recipe, inputs, size)
@@ -89,16 +92,16 @@ def build_losses(
 
 
 def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -> dict[str, float]:
-    """Measure the gradient of each term, so that all terms can be scaled to equal influence.
+    """Measure the gradient norm of each loss, so that all losses can be scaled to equal influence.
 
-    Even relative to its target's energy, the loss of a deep layer has a gradient a hundred times
-    that of a shallow layer. The norm of a term is the root mean square of its gradient over pixels,
-    times the number of pixels. It is measured where the optimisation has to move away from: for
-    style losses at the content image, for content losses at the first painting. If that image is
-    missing, it is measured at noise.
+    Although every loss is divided by the energy of its target, the gradient of the loss of a deep
+    layer is a hundred times that of a shallow layer. The gradient norm of a loss is the root mean
+    square over pixels of its gradient, times the number of pixels. It is measured at an image for
+    which the loss is high: style losses at the content image, content losses at the first painting.
+    If the recipe has no such image, the norm is measured at noise.
 
     Returns:
-        Norms by name of the term.
+        Gradient norms by the name of the loss, such as ``style relu1a``.
     """
     size = reduced_size(inputs.size, GRADIENT_SIDE)
     loss_sum = build_losses(network, recipe, inputs, size)
@@ -120,8 +123,8 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
                 loss = term.loss(term.sums(activations[term.layer], LayerWindow())).sum()
                 (gradient,) = torch.autograd.grad(loss, image, retain_graph=True)
                 norms[term.name] = float(gradient.norm()) * (size[0] * size[1]) ** 0.5
-    # A painting with the content's own style has a gradient of about 0. The lower bound keeps its
-    # loss from being scaled up to the influence of the others.
+    # If a painting has the same style as the content image, its style losses have a gradient of
+    # about 0. Without the lower bound, these losses would be multiplied by a huge factor.
     least = MIN_RELATIVE_NORM * max(norms.values())
     return {name: max(norm, least) or 1.0 for name, norm in norms.items()}
 
@@ -135,7 +138,7 @@ def noise_image(seed: int, size: tuple[int, int]) -> Tensor:
 def plan_tiles(network: Network, recipe: StyleRecipe) -> Tiles:
     """Return the tiles of a large image.
 
-    Their margin covers half the largest receptive field, but is at most a quarter of a tile.
+    The margin of a tile is half the largest receptive field, but at most a quarter of its side.
     """
     layers = [network.layer(name) for name in (*recipe.content_layers, *recipe.style_layers)]
     reach = max((max(it.receptive_field) for it in layers if it.receptive_field), default=0)
@@ -202,7 +205,11 @@ def _style_terms(
 
 
 def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return a painting scaled for an image of (height, width); it is never enlarged."""
+    """Return a painting, reduced in proportion to the size (height, width) of the result.
+
+    The longer side becomes ``recipe.style_scale`` times that of the result, but paintings are never
+    enlarged.
+    """
     own_size = (painting.shape[2], painting.shape[3])
     height, width = reduced_size(own_size, round(max(size) * recipe.style_scale))
     return resize_image(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
@@ -211,7 +218,7 @@ def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -
 def _style_targets(
     network: Network, recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]
 ) -> dict[str, StyleTarget]:
-    """Return the statistics of a painting, scaled for an image of a size, by layer."""
+    """Return the statistics of a painting by layer; ``resize_style`` scales the painting first."""
     image = resize_style(recipe, painting, size)
     tiles = plan_tiles(network, recipe)
     sums = tiled_statistics.moments(network, image, recipe.style_layers, tiles)
@@ -219,6 +226,6 @@ def _style_targets(
 
 
 def _normalise(weights: Sequence[float], count: int) -> list[float]:
-    """Return weights with a sum of 1; equal ones if there are none."""
+    """Scale weights to a sum of 1. Without weights, return ``count`` equal ones."""
     total = sum(weights)
     return [it / total for it in weights] if weights else [1 / count] * count

@@ -19,12 +19,12 @@ from core.style.tiled_statistics import TileWindows, tile_windows
 
 @dataclass(frozen=True)
 class LossSum(Objective):
-    """The weighted sum of losses, as an objective: its value is minus the sum.
+    """An objective whose value is minus the weighted sum of losses.
 
     Attributes:
-        terms: the losses with their weights.
+        terms: the weight of each loss, and the loss.
         penalty: regulariser of the image itself; None for no regulariser.
-        latest: unweighted loss of each term in the last evaluation, ``[N]`` by name.
+        latest: unweighted losses in the last evaluation, ``[N]`` by the name of the loss.
     """
 
     terms: tuple[tuple[float, LossTerm], ...] = ()
@@ -35,19 +35,24 @@ class LossSum(Objective):
     def of(
         cls, terms: Sequence[tuple[float, LossTerm]], penalty: Objective | None = None
     ) -> LossSum:
-        """Return the sum of losses with these weights."""
+        """Create a ``LossSum`` of pairs (weight, loss) and a regulariser."""
         layers = frozenset(term.layer for _, term in terms)
         penalty_layers = frozenset() if penalty is None else penalty.layers
         return cls(layers | penalty_layers, _unused, terms=tuple(terms), penalty=penalty)
 
     def __call__(self, activations: Activations) -> Tensor:
-        """Return minus the sum of all losses, ``[N]``."""
+        """Return minus the weighted sum of all losses and the penalty, ``[N]``."""
         return self.value_from_sums(self.sums(activations), activations.get(IMAGE))
 
     def sums(
         self, activations: Activations, windows: Mapping[str, LayerWindow] | None = None
     ) -> tuple[Sums, ...]:
-        """Return the sums of each term over the positions in windows; by default all positions."""
+        """Compute ``LossTerm.sums`` of each loss.
+
+        Args:
+            activations: activations ``[N, C, ...]`` by layer name.
+            windows: the positions over which to sum, by layer name; by default all positions.
+        """
         windows = windows or {}
         return tuple(
             term.sums(activations[term.layer], windows.get(term.layer, LayerWindow()))
@@ -55,7 +60,12 @@ class LossSum(Objective):
         )
 
     def value_from_sums(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
-        """Return minus the sum of all losses, ``[N]``, from the sums of each term and the image."""
+        """Compute minus the weighted sum of all losses and the penalty, ``[N]``.
+
+        Args:
+            sums: the result of ``sums``, or the total of these results over all tiles.
+            image: the image, ``[N, 3, H, W]``, for the penalty; None to ignore the penalty.
+        """
         total: Tensor | None = None
         for (weight, term), term_sums in zip(self.terms, sums, strict=True):
             loss = term.loss(term_sums)
@@ -73,11 +83,11 @@ class LossSum(Objective):
     ) -> Iterator[tuple[Tensor, float]]:
         """Do the same as ``backward`` tile by tile; memory holds the activations of one tile.
 
-        Unlike in ``Objective``, the losses are those of the whole image, as statistics of single
-        tiles differ from them. A first pass over the tiles adds up the sums. A second pass
-        backpropagates the gradient of the losses with respect to the sums. If the margin of the
-        tiles is at least half the receptive field of the layers, value and gradient are those
-        without tiles.
+        In ``Objective``, the value is the mean of the values of single tiles. Here the losses are
+        functions of sums over the whole image. A first pass over the tiles adds up these sums. Then
+        the gradient of the losses with respect to the sums is computed. A second pass over the
+        tiles backpropagates this gradient to the pixels. If the margin of the tiles is at least
+        half the receptive field of the layers, value and gradient are the same as without tiles.
         """
         image, extractor = image_pass.image, image_pass.extractor
         moved = image_pass.transform(image, image_pass.generator)
@@ -103,7 +113,8 @@ class LossSum(Objective):
             part_sums = _tile_sums(extractor, self, part, tile_window)
             flat_sums = (it for term_sums in part_sums for it in term_sums)
             for output, output_gradient in zip(flat_sums, sum_gradients, strict=True):
-                # Sums that no loss reads have no gradient, and counts do not depend on pixels.
+                # Skip sums that no loss reads, as they have no gradient. Skip numbers of positions,
+                # as they do not depend on pixels.
                 if output_gradient is not None and output.requires_grad:
                     outputs.append(output)
                     output_gradients.append(output_gradient)
@@ -115,7 +126,7 @@ class LossSum(Objective):
 
 
 def _unused(activations: Activations) -> Tensor:
-    """Stand in for ``Objective.value``, which ``LossSum.__call__`` replaces."""
+    """Fill the field ``Objective.value``; ``LossSum.__call__`` does not use it."""
     raise NotImplementedError
 
 
@@ -123,7 +134,7 @@ def _unused(activations: Activations) -> Tensor:
 def sum_over_tiles(
     extractor: FeatureExtractor, losses: LossSum, image: Tensor, cover: list[TileWindows]
 ) -> list[Sums]:
-    """Return the sums of each term over whole images ``[N, 3, H, W]``, computed tile by tile."""
+    """Compute ``LossTerm.sums`` of each loss for whole images ``[N, 3, H, W]``, tile by tile."""
     total: list[Sums] = []
     for tile_window in cover:
         rows, cols = tile_window.tile.padded
@@ -136,5 +147,12 @@ def sum_over_tiles(
 def _tile_sums(
     extractor: FeatureExtractor, losses: LossSum, part: Tensor, tile_window: TileWindows
 ) -> tuple[Sums, ...]:
-    """Return the sums of each term over the tile's own positions, from its pixels."""
+    """Compute ``LossTerm.sums`` of each loss over the positions that belong to one tile.
+
+    Args:
+        extractor: computes the activations of the layers.
+        losses: the losses.
+        part: the pixels of the padded tile, ``[N, 3, h, w]``.
+        tile_window: the tile, and the positions of each layer that belong to it.
+    """
     return losses.sums(extractor(part), tile_window.windows)

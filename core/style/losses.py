@@ -1,7 +1,8 @@
-"""Losses of style transfer: of content and of style, for one layer each.
+"""The content loss and the style losses of style transfer; each loss is for one layer.
 
-Write ``F`` for a layer's activations for the image, ``[C, P]`` with C channels at P positions.
-Content is ``F`` itself. Style is which channels respond together, at any position:
+Write ``F`` for the activations of a layer for the optimised image, ``[C, P]`` with C channels at P
+positions. The content loss compares ``F`` itself. Style losses compare which channels respond
+together, wherever in the image:
 
     content      mean over channels and positions of (F - T)^2, for the photograph's activations T
     Gram         G = F F^T / P, [C, C];  the sum over entries of (G - A)^2, for the painting's A
@@ -11,15 +12,16 @@ Content is ``F`` itself. Style is which channels respond together, at any positi
 
 The first two are from Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural
 Networks" (CVPR 2016). With ``G' = P G``, their style loss of a layer is
-``1 / (4 C^2 P^2) |G' - A'|^2``, which is ours times ``1 / (4 C^2)``. The third is from Olkin and
-Pukelsheim (1982); the first to use it for style was K. Crowson in style-transfer-pytorch (2021).
+``1 / (4 C^2 P^2) |G' - A'|^2``, which is the Gram loss above times ``1 / (4 C^2)``. The formula of
+the Wasserstein distance is from Olkin and Pukelsheim (1982). K. Crowson was the first to use it for
+style, in style-transfer-pytorch (2021).
 
 Activations of layers differ by powers of ten, so every loss is divided by the energy of its target:
 ``mean T^2``, ``|A|^2``, and ``trace(L) + |n|^2``. Each loss is then 1 for an image whose
 activations are all zero, and a weight has the same effect for every layer of every network.
 
-All losses are functions of sums over positions. Sums over tiles add up, so the losses of a large
-image can be computed exactly, tile by tile.
+All losses are functions of sums over positions. A sum over the whole image is the total of the sums
+over its tiles. The losses of a large image can therefore be computed exactly, tile by tile.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ from core.optim.objectives import TINY
 
 Sums = tuple[Tensor, ...]
 EVERYWHERE: Box = (slice(None), slice(None))
-# Added to the diagonal of covariances, relative to their mean variance. Channels that are always
-# zero have no variance, and the square root has no gradient at zero.
+# Value that is added to the diagonals of covariances, relative to the painting's mean variance. A
+# channel that is always zero has a variance of 0, where the gradient of the square root is
+# infinite.
 JITTER = 1e-4
 # Number of parts in which products over positions are computed, see ``_product``.
 CHUNKS = 8
@@ -65,9 +68,10 @@ class LossTerm:
     Attributes:
         name: unique name, such as ``content relu3b`` or ``style relu1a``.
         layer: name of the layer.
-        sums: function from activations ``[N, C, H, W]`` and the positions that count to sums, which
-            are tensors ``[N, ...]``. The sums of the tiles of an image add up to its own.
-        loss: function from these sums to losses ``[N]``.
+        sums: function that computes sums, tensors ``[N, ...]``, of activations ``[N, C, H, W]``
+            over the positions in a window. Added up over the tiles of an image, they are the sums
+            over the whole image.
+        loss: function that computes losses ``[N]`` from these sums.
     """
 
     name: str
@@ -81,7 +85,7 @@ def content(layer: str, target: Tensor) -> LossTerm:
 
     Args:
         layer: name of a layer with activations ``[N, C, H, W]``, or ``[N, C]``.
-        target: its activations for the photograph, ``[1, C, H, W]`` or ``[1, C]``.
+        target: activations of this layer for the photograph, ``[1, C, H, W]`` or ``[1, C]``.
     """
     energy = target.to(sum_precision(target)).square().mean().clamp(min=TINY)
 
@@ -97,7 +101,7 @@ def content(layer: str, target: Tensor) -> LossTerm:
 
 
 def moments(activations: Tensor, weight: Tensor | None = None) -> Sums:
-    """Compute weighted sums of activations, and of their products, over positions.
+    """Compute weighted sums over positions of activations and of products of two channels.
 
     Args:
         activations: ``f``, ``[N, C, H, W]``, or ``[N, C]`` for a layer without positions.
@@ -137,30 +141,30 @@ def _weight_column(activations: Tensor, weight: Tensor | None) -> Tensor | None:
 
 
 class _WeightedGram(torch.autograd.Function):
-    """``X^T W X`` for ``X: [N, P, C]`` and diagonal W, with one product in the backward pass.
+    """``X^T W X`` for ``X: [N, P, C]`` and diagonal ``W``, ``[P, P]``.
 
-    Autograd would compute two products there.
+    The backward pass needs one matrix product. Without this class, autograd would compute two.
     """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weighted: Tensor) -> Tensor:
-        """Multiply ``X^T`` and ``W X``, both given as ``[N, P, C]``, to ``[N, C, C]``."""
+        """Compute ``X^T W X``, ``[N, C, C]``, from ``X`` and ``W X``, each ``[N, P, C]``."""
         ctx.save_for_backward(weighted)
         pairs = zip(rows, weighted, strict=True)
         return torch.stack([_product(one, other) for one, other in pairs])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """Return ``W X (D + D^T)`` for the gradient ``D``."""
+        """Return the gradient for ``X``: ``W X (D + D^T)``, where ``D`` is that of the result."""
         (weighted,) = ctx.saved_tensors
         return weighted @ (gradient + gradient.mT).to(weighted), None
 
 
 def _product(one: Tensor, other: Tensor) -> Tensor:
-    """Compute ``one^T other`` for two ``[P, C]``, in chunks of positions.
+    """Compute ``one^T other`` for two tensors ``[P, C]``, in chunks of positions.
 
-    Products in half precision are rounded to half precision. With chunks that are added up in full
-    precision, the rounding error is smaller.
+    In half precision, the result of a matrix product is rounded to half precision. If the products
+    of chunks are added up in float32, the rounding error is smaller.
     """
     chunked = len(one) // CHUNKS * CHUNKS
     parts = (it[:chunked].view(CHUNKS, -1, it.shape[1]) for it in (one, other))
@@ -171,11 +175,14 @@ def _product(one: Tensor, other: Tensor) -> Tensor:
 
 
 class _SquaredNorm(torch.autograd.Function):
-    """The sum of squares over all axes but the first, in full precision without a copy."""
+    """The sum of squares over all axes except the first.
+
+    It is accumulated at least in float32, without a converted copy of the tensor.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
-        """Reduce ``[N, ...]`` to ``[N]``."""
+        """Compute the sums of squares: ``[N, ...]`` to ``[N]``."""
         ctx.save_for_backward(values)
         axes = tuple(range(1, values.ndim))
         norm: Tensor = torch.linalg.vector_norm(values, dim=axes, dtype=sum_precision(values))
@@ -183,7 +190,7 @@ class _SquaredNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Return twice the values times the gradient."""
+        """Return the gradient for the values: twice the values times the gradient of the sums."""
         (values,) = ctx.saved_tensors
         factor: Tensor = (2 * gradient).to(values).view(-1, *(1,) * (values.ndim - 1))
         result: Tensor = values * factor
@@ -192,10 +199,10 @@ class _SquaredNorm(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class StyleTarget:
-    """Statistics of a layer's channels over some paintings.
+    """Statistics of a layer's activations for one painting, or averaged over several.
 
     Attributes:
-        gram: mean over positions of the products of channels, ``[C, C]``.
+        gram: mean over positions of the products of two channels, ``[C, C]``.
         mean: mean over positions of each channel, ``[C]``.
     """
 
@@ -204,15 +211,16 @@ class StyleTarget:
 
     @classmethod
     def of(cls, sums: Sums) -> StyleTarget:
-        """Return the statistics of one image from its ``moments``."""
+        """Compute the statistics of one image from the result of ``moments``."""
         products, count, values = sums
         return cls(products[0] / count[0], values[0] / count[0])
 
     @classmethod
     def mixed(cls, styles: Sequence[StyleTarget], shares: Sequence[float]) -> StyleTarget:
-        """Return the average of styles, weighted by their shares.
+        """Return the average of the statistics of several paintings, weighted by their shares.
 
-        These are the statistics of an image that shows each painting on its share of the area.
+        An image that consists of parts of all paintings, with these shares of its area, has about
+        these statistics.
         """
         total = sum(shares)
         pairs = list(zip(styles, shares, strict=True))
@@ -243,12 +251,12 @@ def gram(layer: str, style: StyleTarget, mask: Tensor | None = None, name: str =
 def wasserstein(
     layer: str, style: StyleTarget, mask: Tensor | None = None, name: str = ""
 ) -> LossTerm:
-    """Return the squared Wasserstein-2 distance of a layer from the painting's statistics.
+    """Return the Wasserstein loss of a layer: a squared Wasserstein-2 distance to the painting.
 
-    The formula is in the module's docstring; the distance is divided by ``trace(L) + |n|^2``. The
-    trace of the root is computed as the sum of the roots of eigenvalues, whose gradient is finite
-    also where eigenvalues are equal. ``JITTER`` times the painting's mean variance is added to the
-    diagonals of both covariances.
+    The formula is in the module's docstring; the squared distance is divided by
+    ``trace(L) + |n|^2``. The trace of the matrix square root is computed as the sum of the square
+    roots of the eigenvalues. The gradient of this sum is finite also where eigenvalues are equal.
+    ``JITTER`` times the painting's mean variance is added to the diagonals of both covariances.
 
     Args:
         layer, style, mask, name: see ``gram``.
@@ -286,7 +294,12 @@ def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
 def _masked(
     sums_of: Callable[[Tensor, Tensor | None], Sums], mask: Tensor | None
 ) -> Callable[[Tensor, LayerWindow], Sums]:
-    """Return a function from activations and a window to sums weighted by a mask."""
+    """Return a function for ``LossTerm.sums`` that weights positions by a mask.
+
+    Args:
+        sums_of: computes sums from activations and weights of positions, such as ``moments``.
+        mask: weight of each position of the whole layer, ``[H, W]``; None for 1 everywhere.
+    """
 
     def sums(activations: Tensor, window: LayerWindow) -> Sums:
         weight = None if mask is None else mask[window.whole[0], window.whole[1]]

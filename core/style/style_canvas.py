@@ -1,8 +1,8 @@
 """The canvas of style transfer: one image with free pixels, optimised by L-BFGS or Adam.
 
-Adam is used as in K. Crowson's style-transfer-pytorch (2021): its moments are carried over from one
-image size to the next, and the result is not the last image but an average over the steps, which
-has less noise.
+Adam is used as in K. Crowson's style-transfer-pytorch (2021): Adam's moments are carried over from
+one image size to the next. The result is not the image after the last step but an average over the
+steps, which has less noise.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from core.optim.canvases import Canvas, inverse_frequency
 from core.optim.lbfgs import LBFGS
 
-# Decay rates of Adam's moments, and of the average over steps.
+# Decay rates of Adam's moments (BETAS), and of the average of the image over steps.
 BETAS = (0.9, 0.99)
 AVERAGE_DECAY = 0.99
 # Default step size of Adam, in units of the range of pixels.
 ADAM_RATE = 0.02
-# Exponent of the preconditioner, which divides each wave by its frequency to this power. 0.5 is
-# best if the image grows from size to size, so that only high frequencies change at a size. For a
-# single size, exponents up to 1 are as good.
+# Exponent p of the preconditioner, which divides the coefficient of each frequency f by f^p. 0.5 is
+# best if the image is optimised at several growing sizes, so that mainly high frequencies change at
+# each size. For a single size, exponents up to 1 are as good as 0.5.
 PRECONDITIONER_POWER = 0.5
 
 
@@ -31,7 +31,7 @@ class AdamState:
 
     Attributes:
         steps: number of steps done, a scalar.
-        first, second: the moments, ``[1, 3, H, W]``.
+        first, second: Adam's first and second moments, ``[1, 3, H, W]`` each.
     """
 
     steps: Tensor
@@ -48,9 +48,9 @@ class AdamState:
 class FrequencyPreconditioner:
     """Preconditioner for L-BFGS: a fixed estimate of the inverse Hessian of the loss.
 
-    The curvature of the loss grows with the frequency of a change of the image. Without a
-    preconditioner, L-BFGS needs most of its steps to learn this. With high frequencies damped from
-    the first step, it reaches the same loss in half of the steps
+    The curvature of the loss is larger for changes of the image with a higher frequency. Without a
+    preconditioner, L-BFGS needs most of its steps to estimate this. If high frequencies of the
+    gradient are damped from the first step, L-BFGS reaches the same loss in half of the steps
     (``python -m benchmarks.softness``).
     """
 
@@ -77,9 +77,10 @@ class StyleCanvas(Canvas):
         values: the pixels, ``[1, 3, H, W]``.
     """
 
-    # Relative to the initial gradient of a single loss, see ``loss_builder.gradient_norms``.
-    # Without damping, Adam moves pixels with tiny gradients, such as the last row, as far as all
-    # others, which gives bright dots at the border.
+    # Gradients are scaled so that the initial gradient of a single loss has a root mean square of
+    # about its weight, see ``loss_builder.gradient_norms``. Without damping, Adam would change
+    # pixels with tiny gradients, such as those of the last row, as much as all other pixels. This
+    # would cause bright dots at the border.
     damping = 0.1
 
     def __init__(
@@ -97,9 +98,11 @@ class StyleCanvas(Canvas):
             image: initial image, ``[1, 3, H, W]`` in ``[0, 1]``.
             rate: step size relative to the default.
             method: ``adam`` or ``lbfgs``.
-            adam_state: state to continue from, of the image's size; None to start without one.
-            base: ``[1, 3, H, W]``, shown where the mask is 0.
-            mask: weight of the free pixels, ``[1, 1, H, W]`` in ``[0, 1]``; None for 1 everywhere.
+            adam_state: moments to continue from, of the same size as the image; None to start with
+                moments of 0.
+            base: image that is shown where the mask is 0, ``[1, 3, H, W]``.
+            mask: weight of the free pixels against the base, ``[1, 1, H, W]`` in ``[0, 1]``; None
+                for 1 everywhere.
         """
         super().__init__()
         # Pixels, gradients and moments need the same memory layout for the fused optimiser and for
@@ -118,7 +121,7 @@ class StyleCanvas(Canvas):
         return self._blend(self.values)
 
     def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
-        """Return L-BFGS, or Adam in its carried-over state."""
+        """Return L-BFGS, or Adam with the moments from which it continues."""
         if self.method == "lbfgs":
             height, width = self.values.shape[2:]
             preconditioner = FrequencyPreconditioner((height, width))
@@ -138,7 +141,10 @@ class StyleCanvas(Canvas):
         return adam
 
     def refine_gradients(self) -> None:
-        """Leave gradients unchanged: both optimisers use how their size falls during descent."""
+        """Leave gradients unchanged, unlike ``Canvas``.
+
+        Both optimisers use the fact that gradients become smaller as the loss falls.
+        """
 
     def finish_step(self) -> None:
         """Clamp pixels to ``[0, 1]``, and update the average over steps."""
@@ -152,13 +158,13 @@ class StyleCanvas(Canvas):
     def result(self) -> Tensor:
         """The image so far, ``[1, 3, H, W]`` in ``[0, 1]``.
 
-        For Adam the average over steps, for L-BFGS the image with the lowest loss.
+        With Adam it is the average over steps, with L-BFGS the image with the lowest loss.
         """
         if self._lbfgs is not None:
             return self._blend(self._lbfgs.best)
         if not self._steps:
             return self._blend(self.values.detach())
-        # Correct the bias of an average that started at zero, as for Adam's moments.
+        # Correct the bias of the average, which started at zero, as Adam does for its moments.
         average = self._average / (1 - AVERAGE_DECAY**self._steps)
         return self._blend(average.clamp(0, 1))
 

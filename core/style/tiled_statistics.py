@@ -1,7 +1,8 @@
 """Activations and statistics of whole images, computed tile by tile to bound memory.
 
-Every position of a layer belongs to exactly one tile, so sums over positions are exact when those
-of the tiles are added up. ``core.style.loss_sum`` computes losses and gradients from them.
+Every position of a layer belongs to exactly one tile. The sums over the positions of each tile
+therefore add up to the exact sums over all positions. ``core.style.loss_sum`` computes losses and
+gradients from these sums.
 """
 
 import math
@@ -18,8 +19,8 @@ from core.networks.network import Network
 from core.style import losses
 from core.style.losses import LayerWindow, Sums
 
-# Shorter side, in pixels, of the strips on which layer sizes are measured: large enough for every
-# network, and small enough to be cheap.
+# Shorter side, in pixels, of the strips on which ``layer_sizes`` runs the network. It must be large
+# enough for the strides of every network; with larger strips the measurement would take longer.
 STRIP = 64
 
 
@@ -43,12 +44,13 @@ def tile_windows(
 
     Args:
         network: the network.
-        names: names of its layers.
+        names: names of layers of the network.
         tiles: size and margin of the tiles.
         size: (height, width) of the image.
 
     Raises:
-        ExplorerError: a layer's stride or receptive field is unknown, so it needs the whole image.
+        ExplorerError: the stride or receptive field of a layer is unknown, so the layer cannot be
+            computed tile by tile.
     """
     layers = [network.layer(name) for name in names]
     cover = list(tiles.fixed(size))
@@ -84,10 +86,11 @@ def moments(network: Network, image: Tensor, names: Sequence[str], tiles: Tiles)
 def layer_sizes(
     network: Network, names: Sequence[str], size: tuple[int, int]
 ) -> dict[str, tuple[int, int]]:
-    """Return the (rows, columns) of layers for an image of (height, width).
+    """Return how many (rows, columns) of positions layers have for an image of (height, width).
 
-    Rows depend only on the height and columns only on the width, so a vertical and a horizontal
-    strip are enough.
+    The number of rows depends only on the height of the image, and the number of columns only on
+    its width. So the network only needs to run on a narrow strip of the full height, and on another
+    of the full width.
     """
     shorter = min(STRIP, *size)
     strips = (torch.zeros(1, 3, size[0], shorter), torch.zeros(1, 3, shorter, size[1]))
@@ -99,7 +102,7 @@ def layer_sizes(
 def _own_activations(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles
 ) -> Iterator[tuple[Mapping[str, LayerWindow], dict[str, Tensor]]]:
-    """Yield, tile by tile, the windows of layers and the activations in them, by layer name."""
+    """Yield for each tile the positions that belong to it, and their activations, by layer name."""
     extractor = network.extractor(names, for_gradients=True)
     for tile_window in tile_windows(network, names, tiles, (image.shape[2], image.shape[3])):
         rows, cols = tile_window.tile.padded
@@ -112,7 +115,11 @@ def _own_activations(
 
 
 def _assemble(parts: list[tuple[Box, Tensor]]) -> Tensor:
-    """Return the activations of a whole layer from the positions of its tiles."""
+    """Join the activations of a layer's tiles to those of the whole layer.
+
+    Args:
+        parts: for each tile, its (rows, columns) in the whole layer, and its activations.
+    """
     _, first = parts[0]
     if len(parts) == 1:
         return first

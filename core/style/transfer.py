@@ -1,10 +1,10 @@
 """Style transfer: an image with the content of one image and the style of others.
 
-Content is a layer's activations, and style is which of its channels respond together (Gatys, Ecker
-and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016;
+Content is the activations of a layer, and style is which channels of a layer respond together
+(Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016;
 ``core.style.losses`` has the formulas). The image is optimised at growing sizes. At small sizes
-steps are cheap, and receptive fields cover large structures. Style alone, from noise, makes a
-texture; content alone, from noise, makes a reconstruction.
+steps are cheap, and receptive fields cover large structures. If noise is optimised with style
+losses alone, the result is a texture; with content losses alone, it is a reconstruction.
 """
 
 import json
@@ -39,8 +39,9 @@ from core.style.loss_sum import LossSum, sum_over_tiles
 from core.style.style_canvas import AdamState, StyleCanvas
 from core.style.tiled_statistics import tile_windows
 
-# Growth that remains after whole steps by the recipe's ``scale`` is spread over these steps if it
-# is at most ``scale`` to this power. Otherwise there is one more step.
+# The image grows by a factor of ``recipe.scale`` from size to size. A remaining growth of at most
+# ``scale`` to this power is distributed over these factors. For a larger remainder there is one
+# more size.
 MIN_EXTRA_GROWTH = 0.1
 
 
@@ -51,8 +52,9 @@ class StylePicture:
     Attributes:
         part: always 0.
         image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
-        facts: ``losses``, JSON with each loss by its name: ``start`` and ``end`` at full size, and
-            ``curve``, the values over all steps.
+        facts: ``losses``, JSON with an entry for each loss by name: ``start`` and ``end``, its
+            values at full size for the initial and the final image, and ``curve``, its values
+            over all steps of all sizes.
     """
 
     part: int
@@ -63,8 +65,8 @@ class StylePicture:
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     """Return the recipe of a style transfer, a texture or a reconstruction.
 
-    Settings that are missing or None have the network's defaults. The default weight of the
-    variation penalty of a reconstruction depends on its layers.
+    For settings that are missing or None, the network's defaults are used. For a reconstruction,
+    the default weight of the variation penalty depends on the content layers.
 
     Args:
         network: the loaded network.
@@ -109,7 +111,7 @@ def render(
 ) -> Iterator[Progress]:
     """Render a style transfer; yield progress after every step, and at the end the picture.
 
-    ``done`` and ``total`` count pixels times steps.
+    ``done`` and ``total`` are sums over optimiser steps of the image's number of pixels.
 
     Args:
         network: the loaded network.
@@ -157,8 +159,8 @@ def render(
 def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
     """Return the (height, width) of all sizes of an optimisation, the smallest first.
 
-    The longer side of the first size is the recipe's ``smallest``. All sizes grow by the same
-    factor. It is at most about the recipe's ``scale``, see ``MIN_EXTRA_GROWTH``.
+    The longer side of the first size is ``recipe.smallest``. The factor from each size to the next
+    is the same, and at most about ``recipe.scale``, see ``MIN_EXTRA_GROWTH``.
 
     Args:
         recipe: the recipe.
@@ -174,16 +176,16 @@ def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, i
 
 
 def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
-    """Enlarge an image to the next size, with the details of the initial image of that size.
+    """Enlarge an image to the next size, with the details of the initial image at that size.
 
-    The difference between the image and its initial image is enlarged and added to the larger
-    initial image. Enlarging the image alone would lose the photograph's details. Noise has no
-    details, so an image from noise is only enlarged.
+    The difference between the image and the initial image is enlarged and added to the initial
+    image at the next size. If only the image were enlarged, the photograph's details would be lost.
+    Initial noise has no details to keep, so in this case the image is only enlarged.
 
     Args:
         image: result of the size before, ``[1, 3, h, w]``.
-        start: initial image of the next size, ``[1, 3, H, W]``.
-        recipe: the recipe, with the kind of initial image.
+        start: initial image at the next size, ``[1, 3, H, W]``.
+        recipe: the recipe; its ``init`` says what the initial image is.
     """
     size = _size(start)
     if recipe.init == "noise" or _size(image) == size:
@@ -203,7 +205,7 @@ def initial_image(recipe: StyleRecipe, inputs: StyleInputs, size: tuple[int, int
 def evaluate_losses(
     network: Network, recipe: StyleRecipe, losses: LossSum, image: Tensor
 ) -> dict[str, float]:
-    """Return the unweighted loss of each term for an image ``[1, 3, H, W]``, by its name."""
+    """Compute the unweighted losses for an image ``[1, 3, H, W]``, by the name of the loss."""
     layers = [term.layer for _, term in losses.terms]
     extractor = network.extractor(layers, for_gradients=True)
     padded = PADDING(image)
@@ -215,7 +217,7 @@ def evaluate_losses(
 def open_inputs(
     recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.device
 ) -> StyleInputs:
-    """Open the images of a recipe, with colours matched if the recipe asks for it.
+    """Open the images of a recipe, and match their colours as ``recipe.colours`` says.
 
     Raises:
         ExplorerError: an image is missing, or a mask is black everywhere.
@@ -250,7 +252,14 @@ def open_inputs(
 def _canvas(
     recipe: StyleRecipe, inputs: StyleInputs, image: Tensor, adam_state: AdamState | None
 ) -> StyleCanvas:
-    """Return the canvas of one size, with an image of that size and Adam's state of the last."""
+    """Return the canvas for one size.
+
+    Args:
+        recipe: the recipe.
+        inputs: the opened images of the recipe.
+        image: the initial image at this size, ``[1, 3, H, W]``.
+        adam_state: state of Adam after the previous, smaller size; it is resized. None for none.
+    """
     size = _size(image)
     base = mask = None
     if inputs.mask is not None and inputs.content is not None:
