@@ -128,7 +128,7 @@ def read_decimal(name: str, text: str, bounds: tuple[float, float]) -> float:
 
 
 def _layer_query(recipe: NeuronRecipe) -> dict[str, str]:
-    """Return the query of the Layers page that shows the first unit of a recipe of several units.
+    """Return the query of the Layers page for a recipe of several units, with its first unit.
 
     Raises:
         ExplorerError: the recipe has other settings than the pictures of the Layers page.

@@ -48,7 +48,7 @@ def word_control(
 
 
 def pager(key: str, page: int, last: int, text: str, go: Callable[..., None]) -> None:
-    """Show a button to the previous page, a button to the next page, and a text between pages.
+    """Show a button to the previous page, a button to the next page, and a text.
 
     Args:
         key: beginning of the keys of the container and the buttons.
