@@ -46,7 +46,7 @@ def show_head(network: Network, dream: DreamView) -> None:
 
 
 def show_depths(network: Network, dream: DreamView) -> None:
-    """Show the slider that chooses the layer; its example dreams are requested with low priority."""
+    """Show the slider that chooses the layer; request its example dreams with low priority."""
     requests = JobRequests()
     examples = [dream_view.example(network, it) for it in dream_view.example_layers(network)]
     asked = requests.ask(examples)
