@@ -26,5 +26,5 @@ def state_caption(job: Job) -> str:
 
 
 def picture_noun(job: Job) -> str:
-    """Return the word for one picture of an entry: ``neuron`` for visualizations, or ``picture``."""
+    """Return the word for one picture of an entry: ``neuron`` (of a unit) or ``picture``."""
     return "neuron" if job.kind == "neurons" else "picture"

@@ -1,4 +1,4 @@
-"""One entry of the gallery: its pictures, its settings, and buttons to rename, save or delete it."""
+"""One entry of the gallery: pictures, settings, and buttons to rename, save or delete it."""
 
 import json
 import math

@@ -95,7 +95,7 @@ def show_opener() -> None:
 
 
 def show_unfinished(found: Gallery) -> None:
-    """Show the jobs that wait, run or were interrupted, and update them while one of them is open."""
+    """Show the jobs that wait, run or were interrupted, and update them while one is open."""
     before, total = found.unfinished(UNFINISHED_AT_MOST)
     active = any(job.open for job in before)
 
@@ -288,7 +288,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
 
 
 def note(job: Job) -> str:
-    """Return how long ago an entry was made, such as ``stopped · 5 min ago`` if it is incomplete."""
+    """Return how long ago an entry was made: ``5 min ago``, or ``stopped · 5 min ago``."""
     when = captions.time_ago(time.time() - (job.ended or job.queued))
     return f"{captions.STATES[job.state]} · {when}" if job.state in captions.STATES else when
 
