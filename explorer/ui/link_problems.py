@@ -13,8 +13,8 @@ from explorer.text import formatting
 def collect(problems: list[str]) -> Iterator[None]:
     """Catch an ``ExplorerError`` of a ``with`` block, and append its message to ``problems``.
 
-        with collect(problems):
-            layer = network.layer(st.query_params["layer"])
+    with collect(problems):
+        layer = network.layer(st.query_params["layer"])
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """Captions of gallery entries; times are in the visitor's time zone.
 
-A gallery entry is a job with its recipe and pictures.
+An entry is a job with its recipe and its pictures.
 """
 
 from datetime import timedelta, timezone

@@ -41,8 +41,8 @@ def search_box(network: Network) -> None:
 def show_results(network: Network, text: str) -> None:
     """Show the units whose label matches a text, in descending order of IoU.
 
-    The IoU (intersection over union) measures how well a unit's activation covers the areas of the
-    label's concept in images.
+    The IoU (intersection over union) compares the pixels where the unit is active with the pixels
+    that show the label's concept, from 0 to 1.
     """
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
