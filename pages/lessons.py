@@ -93,7 +93,10 @@ def main() -> None:
 
 
 def read_lesson(problems: list[str]) -> Lesson:
-    """Return the lesson that the URL names, the first one by default."""
+    """Return the lesson that the URL names; by default the first lesson.
+
+    If the URL names an unknown lesson, a sentence is appended to ``problems``.
+    """
     with collect(problems):
         return find_lesson(urls.number("lesson", (1, len(LESSONS))) or 1)
     return find_lesson(1)

@@ -13,7 +13,7 @@ from explorer.charts import depth_colours, figures
 from explorer.ui import chart
 from explorer.ui.components import html_snippets
 
-# Number of labels in the chart: those whose units respond most differently.
+# Number of labels in the chart: those whose units' responses change most.
 LABELS = 10
 # This label is always in the chart: most visitors look for it.
 HIGHLIGHTED = "eye"

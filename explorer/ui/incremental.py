@@ -83,6 +83,6 @@ def show_while_making(
 
 
 def rerun_soon() -> None:
-    """Run the page again after a pause, to make more pictures."""
+    """Run the page again after ``POLL_SECONDS``, so that it makes more pictures."""
     looks = itertools.count()
     job_status.follow([], lambda _: next(looks), POLL_SECONDS, 0)

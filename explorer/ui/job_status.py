@@ -219,7 +219,7 @@ def show_status(
 
 
 def stopped_text(job: Job) -> str:
-    """Return why a job has stopped."""
+    """Return "Stopped" if a visitor stopped a job; otherwise the message of the job's error."""
     if job.state == "cancelled":
         return "Stopped"
     return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])

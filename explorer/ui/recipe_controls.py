@@ -62,7 +62,7 @@ class RecipeControls:
     forgotten: tuple[str, ...] = ()
 
     def draw(self, *names: str) -> None:
-        """Show the controls of some fields."""
+        """Show the controls of the fields with the given names."""
         for name in names:
             field = FIELDS[self.kind][name]
             draw_field(field, self.values[name], self._key(field), on_change=self._write_url)

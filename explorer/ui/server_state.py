@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.networks.registry import NetworkInfo
     from explorer.engine import Engine
 
-# The source of networks whose weights a visitor has added.
+# ``NetworkInfo.source`` of the networks whose weights a visitor has added.
 OWN = "added here"
 # Number of loaded networks that stay in memory: the most recently used ones.
 NETWORKS_AT_MOST = 4

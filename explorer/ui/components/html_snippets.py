@@ -91,7 +91,13 @@ def large_preview_html(webp: bytes | None, alt: str) -> str:
 
 
 def page_css(name: str) -> None:
-    """Add a style sheet of ``page_assets``; the theme is in ``.streamlit/config.toml``."""
+    """Add a style sheet from ``page_assets`` to the page.
+
+    The colours of the theme are in ``.streamlit/config.toml``.
+
+    Args:
+        name: name of the file without ``.css``.
+    """
     st.html(PAGE_ASSETS / f"{name}.css")
 
 

@@ -32,8 +32,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       slider.setAttribute("aria-valuetext", stop.words);
       slider.style.setProperty("--colour", stop.colour);
     }
-    // If both thumbs are at the deepest layer, the thumb of the first style layer is on top, as only
-    // this thumb can move.
+    // If both thumbs are at the deepest layer, the thumb of the first style layer is on top,
+    // because only this thumb can move.
     first.style.zIndex = from === to && from === stops.length - 1 ? 2 : 1;
     const most = Math.max(stops.length - 1, 1);
     box.style.setProperty("--from", from / most);

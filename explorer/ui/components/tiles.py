@@ -73,8 +73,8 @@ def tile_grid(
         label: name of the set of pictures, such as ``sketchnet relu3b, page 1``. While it is the
             same, the grid is changed in place; if it changes, the grid is built anew.
         on_open: called with the id of a clicked tile before the page runs again.
-        columns: number of tiles side by side on a wide page, for few tiles of one row; 0 for a
-            grid of many rows, whose style sheet chooses the number.
+        columns: number of tiles side by side on a wide page, if all tiles fit into one row; 0 for
+            a grid of many rows, where the style sheet chooses the number.
         pairs: whether each tile shows a second picture, ``beside``.
 
     Returns:

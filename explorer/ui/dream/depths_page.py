@@ -67,7 +67,7 @@ def show_dreams(
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def measure(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
-    """Measure finished dreams."""
+    """Measure finished dreams, cached: predicted classes, and responses of units with labels."""
     store = server_state.store()
     dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
     original = store.input(recipes[0].image) or b""

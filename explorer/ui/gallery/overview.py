@@ -31,7 +31,7 @@ EVERY = {"kind": "Every kind", "network": "Every network", "layer": "Every layer
 
 
 def show_undo(found: Gallery) -> None:
-    """Show what was deleted just now, and a button that restores it."""
+    """Show which entries were deleted just now, and a button that restores them."""
     keys: list[str] = st.session_state.get("deleted", [])
     if not keys:
         return
@@ -198,7 +198,7 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def filter_by(name: str, value: str) -> None:
-    """Write a filter into the URL, and go to the first page."""
+    """Write the value of a filter into the URL, and go to the first page of the entries."""
     urls.update_query(**{name: value or None}, page=None)
 
 

@@ -1,4 +1,4 @@
-"""Lesson 7: the depth at which dreams contain eyes."""
+"""Lesson 7: the depth of the layers whose dreams contain eyes."""
 
 from collections.abc import Sequence
 

@@ -46,19 +46,19 @@ def recipe(
 
 
 def pick_both(context: LessonContext) -> tuple[PickedImage, PickedImage]:
-    """Show the choice of a photograph and a painting, and return both."""
+    """Show the choice of a photograph and a painting, and return the chosen ones."""
     picture = image_picker.pick_image("picture", SAMPLE, context.problems)
     return picture, lesson_context.pick_painting(context, PAINTING)
 
 
 def picked_both() -> tuple[PickedImage, PickedImage]:
-    """Return the photograph and the painting that the URL names."""
+    """Return the photograph and the painting that the URL names, or the defaults."""
     picture = image_picker.picked_image("picture", SAMPLE, [])
     return picture, lesson_context.find_painting(PAINTING, "painting", [])
 
 
 def balance_stage(context: LessonContext) -> None:
-    """Show a photograph, a painting, and the image that minimises both losses."""
+    """Show a photograph, a painting, and a style transfer of both with the chosen balance."""
     network = context.network
     picture, painting = pick_both(context)
     both = recipe(network, picture, painting, balance=_balance(context))

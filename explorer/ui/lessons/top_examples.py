@@ -158,7 +158,7 @@ def guess_of(count: float) -> str:
 
 @functools.cache
 def kinds() -> list[str]:
-    """Return the class of every drawing."""
+    """Return the class of every drawing of the lesson's collection."""
     source = sources.find_source(DRAWINGS)
     return [source.label(entry.name) for entry in source.entries()]
 

@@ -83,7 +83,8 @@ def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPic
 def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
     """Show the buttons beneath a finished picture.
 
-    They save it as PNG or, for a lossy WebP, render the PNG first; and see ``_offer``.
+    The first saves the PNG, or renders it if the picture is a lossy WebP. The others save a report
+    and show the picture's Python code.
     """
     if download_buttons.is_png(stored.image):
         name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}"

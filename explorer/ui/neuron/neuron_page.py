@@ -36,7 +36,7 @@ VARIANT = (
 
 
 def show_links(network: Network, layer: Layer, unit: int) -> None:
-    """Show a link to the layer, and buttons to the previous and the next unit."""
+    """Show a link to the layer of a unit, and buttons to the previous and the next unit."""
     query = {"network": network.name, "layer": layer.name, "page": str(layer_pages.page_of(unit))}
     with st.container(key="way", horizontal=True, vertical_alignment="center"):
         icon = ":material/arrow_back:"

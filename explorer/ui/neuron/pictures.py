@@ -20,7 +20,7 @@ OTHER_SEEDS = 2
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """The settings with which a unit is drawn; the fields are those of ``NeuronRecipe``."""
+    """Settings of a unit's picture; ``NeuronRecipe`` explains the fields of the same names."""
 
     size: int
     steps: int

@@ -70,7 +70,15 @@ def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
 def _variant(
     unit: int, view: str, picture: StoredPicture | None, preview: bytes | None, chosen: bool
 ) -> PictureTile:
-    """Return the tile of one of the unit's pictures."""
+    """Return a tile of one of the pictures of a unit.
+
+    Args:
+        unit: number of the unit.
+        view: which picture, one of ``urls.VIEWS`` or "".
+        picture: the finished picture; None if it is not finished.
+        preview: the encoded unfinished picture; None if there is none.
+        chosen: whether this picture is the large one.
+    """
     caption = CAPTIONS.get(view, f"variant {view}")
     tile = neuron_grid.unit_tile(unit, caption, picture, preview, f"view {view}", PIXELS)
     if picture is None:

@@ -26,7 +26,7 @@ IMAGE_PIXELS = 256
 # Number of units in a matrix: those with the most energy (mean squared activation). With more
 # units, the cells would be too small to click.
 STRONGEST = 40
-# Number of notable pairs of each kind.
+# Number of pairs, at most, in each of the lists of ``notable_pairs``.
 PAIRS = 4
 
 Pair = tuple[int, int]

@@ -55,7 +55,7 @@ def read_view(network: Network, content: PickedImage, style: PickedImage) -> Sty
 
 
 def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
-    """Show the choice of the content and the style image, and return both."""
+    """Show the choice of the content and the style image, and return the chosen ones."""
     st.html('<p class="side-title">Content</p>')
     content = image_picker.pick_image("picture", SAMPLE, problems, "Content")
     st.html('<p class="side-title">Style</p>')
