@@ -1,4 +1,4 @@
-"""Depths: dreams of the same image at several depths, and what is measured in them."""
+"""Depths: dreams of several layers that start from the same image, and measures of the dreams."""
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ from explorer.ui.recipe_controls import RecipeControls
 
 
 def show(page: OpenPage) -> None:
-    """Read the URL, and show the dreams and what is measured in them."""
+    """Read the URL, and show the dreams and charts of what is measured in them."""
     network = page.network
     with page.sidebar:
         picture = image_picker.pick_image("picture", dream_view.SAMPLE, page.problems)
@@ -38,7 +38,10 @@ def show(page: OpenPage) -> None:
 
 
 def settings(network: Network, problems: list[str]) -> tuple[int, float, int]:
-    """Read from the URL how many depths, how strongly and with which seed."""
+    """Return the number of layers, the strength of the dreams and the seed, from the URL.
+
+    If one of them is out of bounds, a sentence is appended to ``problems``, and defaults are used.
+    """
     most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))
     try:
         count = urls.number("depths", (min(measures.DEPTHS[0], most), most))
@@ -54,7 +57,7 @@ def settings(network: Network, problems: list[str]) -> tuple[int, float, int]:
 
 
 def show_settings(network: Network, count: int, strength: float, seed: int) -> None:
-    """Show the controls of the number of depths, the strength and the seed."""
+    """Show the controls of the number of layers, the strength of the dreams and the seed."""
     values = {"strength": strength, "seed": seed}
     identity = f"{network.name} {count} {strength} {seed}"
     most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))

@@ -33,7 +33,10 @@ def show(page: OpenPage) -> None:
 
 
 def show_more(dream: DreamView) -> None:
-    """Show the controls of the dream's settings; a change is written into the URL."""
+    """Show the controls of the dream's settings, and the choice of a guide image.
+
+    A change is written into the URL.
+    """
     controls = recipe_controls(dream.recipe)
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         controls.draw_all()

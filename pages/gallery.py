@@ -1,4 +1,4 @@
-"""Gallery: everything made so far, and what is being made."""
+"""Gallery: all pictures that have been made, and the jobs that are making more."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from explorer.ui.link_problems import show_problems
 
 
 def main() -> None:
-    """Read the URL, and show one entry, some side by side, or all."""
+    """Read the URL, and show one entry, a comparison of several entries, or all entries."""
     html_snippets.page_css("gallery")
     found = Gallery(server_state.jobs())
     found.purge()

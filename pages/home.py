@@ -1,4 +1,4 @@
-"""Home: pictures of units, links to all pages, and what is loaded."""
+"""Home: pictures of units, links to all pages, and a list of what is on this machine."""
 
 import sys
 
@@ -9,12 +9,12 @@ from explorer.ui import page_list, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.home import front_page
 
-# Old links with one of these names in the query led to the home page.
+# Old links to the Layers page led to the home page; their query has one of these parameters.
 OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
 
 
 def main() -> None:
-    """Show the front page, and go to what was clicked there."""
+    """Show the home page, and go to the page or unit that was clicked; redirect old links."""
     if OF_LAYERS & set(st.query_params):
         st.switch_page(urls.LAYERS, query_params=st.query_params.to_dict())
     html_snippets.page_css("home")
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def show_head() -> None:
-    """Show what the explorer is."""
+    """Show the title, and a paragraph on what the explorer is."""
     with st.container(key="front-head"):
         st.html(
             '<div class="front"><h1>See inside an image network</h1><p>Every neuron of a '
@@ -38,7 +38,11 @@ def show_head() -> None:
 
 
 def go(clicked: str) -> None:
-    """Go to the page or to the unit that was clicked."""
+    """Go to the page or to the unit that was clicked.
+
+    Args:
+        clicked: result of ``front_page.show_front``: ``page dream`` or ``neuron relu1a 14``.
+    """
     kind, _, rest = clicked.partition(" ")
     if kind == "page":
         st.switch_page(page_list.find_page(rest).page)
@@ -47,7 +51,7 @@ def go(clicked: str) -> None:
 
 
 def show_loaded() -> None:
-    """Show what is loaded, which imports PyTorch the first time."""
+    """Show the list of networks, samples and indexes; this imports PyTorch the first time."""
     with st.container(key="loaded"):
         slot = st.empty()
         if "core.networks.network" not in sys.modules:

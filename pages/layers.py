@@ -12,7 +12,10 @@ from explorer.ui.page_opener import OpenPage, open_page
 
 
 def show(page: OpenPage) -> None:
-    """Read the URL, and show the layers and one layer's units; what is missing is drawn."""
+    """Read the URL, and show the list of layers and the units of one layer.
+
+    Pictures of units that are missing are requested.
+    """
     network, problems = page.network, page.problems
     with page.sidebar:
         search.search_box(network)
@@ -48,6 +51,6 @@ def show(page: OpenPage) -> None:
 
 
 if "unit" in st.query_params:
-    # Old links to a unit led to this page.
+    # Old links to a unit led to the Layers page instead of the Neuron page.
     st.switch_page(urls.NEURON, query_params=st.query_params.to_dict())
 open_page(show, sidebar_key="layer-sidebar")

@@ -1,4 +1,4 @@
-"""Lessons: seven claims about networks, each with something to try and a measured answer."""
+"""Lessons: seven claims about networks, each with an experiment and a measured answer."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -25,7 +25,13 @@ from explorer.ui.link_problems import collect, show_problems
 
 
 class LessonParts(NamedTuple):
-    """The parts of a lesson: its experiment, the possible answers, and what was measured."""
+    """The functions of a lesson.
+
+    Attributes:
+        stage: shows the experiment.
+        options: returns the possible answers to the question.
+        answer: measures the answer; returns None while images are being made.
+    """
 
     stage: Callable[[LessonContext], None]
     options: Callable[[LessonContext], Sequence[str]]
@@ -87,19 +93,22 @@ def main() -> None:
 
 
 def read_lesson(problems: list[str]) -> Lesson:
-    """Return the lesson that the URL names, the first one by default."""
+    """Return the lesson that the URL names; by default the first lesson.
+
+    If the URL names an unknown lesson, a sentence is appended to ``problems``.
+    """
     with collect(problems):
         return find_lesson(urls.number("lesson", (1, len(LESSONS))) or 1)
     return find_lesson(1)
 
 
 def go(number: int) -> None:
-    """Go to a lesson; what was chosen in another one leaves the URL."""
+    """Go to a lesson; all parameters of the URL except the network are removed."""
     urls.replace_query(network=st.query_params.get("network"), lesson=number)
 
 
 def show_all(lesson: Lesson) -> None:
-    """Show the titles of all lessons to choose from."""
+    """Show a control with the titles of all lessons, which opens the chosen lesson."""
     st.session_state["lesson"] = lesson.number
     st.segmented_control(
         "Lesson",

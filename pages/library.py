@@ -1,4 +1,4 @@
-"""Library: the networks, weights of one's own, and the collections that they have indexed."""
+"""Library: the networks, downloads and uploads of weights, and indexes of image collections."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from explorer.ui.link_problems import show_problems
 
 
 def main() -> None:
-    """Show what is here, and what can be added."""
+    """Show the networks and indexes on this machine, and forms to add more."""
     html_snippets.page_css("library")
     problems: list[str] = []
     infos = server_state.network_infos()

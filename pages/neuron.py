@@ -42,8 +42,10 @@ def main() -> None:
 def read_place(network: Network) -> tuple[Layer, int]:
     """Return the layer and the number of the unit that the URL names.
 
+    By default these are the network's default layer, and the unit with the clearest label.
+
     Raises:
-        ExplorerError: it does not exist.
+        ExplorerError: the layer or the unit does not exist.
     """
     layer = network.layer(st.query_params.get("layer", network_picker.first_layer(network).name))
     unit = urls.number("unit", (0, layer.channels - 1))
@@ -53,7 +55,7 @@ def read_place(network: Network) -> tuple[Layer, int]:
 
 
 def show_lost(network: Network, problems: list[str]) -> None:
-    """Show what in the link does not exist, and a link to what does."""
+    """Show which layer or unit of the link does not exist, and a link to the Layers page."""
     show_problems(problems)
     query = {"network": network.name}
     with contextlib.suppress(ExplorerError):

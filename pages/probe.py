@@ -1,4 +1,4 @@
-"""Probe: the units that respond most to an image, and where in it."""
+"""Probe: the units that respond most to an image, and the positions where they respond."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ SAMPLE = "village"
 
 
 def show(page: OpenPage) -> None:
-    """Read the URL, and show the image, and beside it the units that respond most to it."""
+    """Read the URL, and show the image at the left, and the most active units at the right."""
     network, problems = page.network, page.problems
     index = index_picker.chosen_index(network, problems)
     with page.sidebar:

@@ -1,4 +1,7 @@
-"""Style: style transfer, an image with the content of one and the style of another."""
+"""Style: style transfer, which makes an image with the content of a photo and a painting's style.
+
+Both images can be chosen.
+"""
 
 import streamlit as st
 
@@ -29,7 +32,7 @@ def show(page: OpenPage) -> None:
 
 
 def show_settings(transfer: StyleView) -> None:
-    """Show the controls of the style's settings; a change is written into the URL."""
+    """Show the controls of the style transfer's settings; a change is written into the URL."""
     controls = recipe_controls(transfer.recipe)
     controls.draw("balance")
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):

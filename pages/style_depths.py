@@ -1,4 +1,4 @@
-"""Style depths: style transfer with every depth of style and of content, and what is measured."""
+"""Style depths: style transfers with shallow and deep style layers and content layers, measured."""
 
 import streamlit as st
 
@@ -24,7 +24,7 @@ LINES = {
 
 
 def show(page: OpenPage) -> None:
-    """Read the URL, and show one of the three views."""
+    """Read the URL, and show one of the three views in ``VIEWS``."""
     network = page.network
     with page.sidebar:
         content, style = style_view.pick_images(page.problems)
@@ -47,7 +47,7 @@ def show(page: OpenPage) -> None:
 
 
 def show_settings(recipe: StyleDepthsRecipe) -> None:
-    """Show the controls of the settings that all cells share."""
+    """Show the controls of the settings that all style transfers of the page share."""
     controls = recipe_controls(recipe, forgotten=("cell",))
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         controls.draw_all()

@@ -1,1 +1,1 @@
-"""Everything that imports Streamlit: components, and a folder a page."""
+"""All modules that import Streamlit: shared components, and one subpackage for each page."""

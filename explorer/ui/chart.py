@@ -1,6 +1,6 @@
-"""Every chart of the app is shown by this module, with buttons that save its numbers.
+"""Charts with buttons that save the plotted numbers; every chart of the app is shown from here.
 
-They are saved as CSV, for a spreadsheet, or as JSON, for a program.
+The numbers are saved as CSV, for a spreadsheet, or as JSON, for a program.
 """
 
 import csv
@@ -14,20 +14,20 @@ import plotly.graph_objects as go
 import streamlit as st
 
 Value: TypeAlias = float | int | str | None
-# Rows by name, each a value by column.
+# A table of numbers: for each row its name, and the row's values by the names of their columns.
 Numbers: TypeAlias = Mapping[str, Mapping[str, Value]]
 
 
 def show_chart(
     figure: go.Figure, key: str, name: str, on_click: Callable[[], None] | None = None
 ) -> None:
-    """Show a chart, with buttons that save its numbers.
+    """Show a chart, with buttons that save the plotted numbers.
 
     Args:
-        figure: the chart, of bars, lines or a table of colours.
+        figure: the chart: bars, lines or a heat map.
         key: the widget's key.
-        name: of the files, without an ending.
-        on_click: called when a point was clicked, which is then in the state of the widget.
+        name: name of the saved files, without an ending.
+        on_click: called when a point was clicked; ``st.session_state[key]`` then has the point.
     """
     st.plotly_chart(
         figure,
@@ -40,11 +40,11 @@ def show_chart(
 
 
 def numbers_of(figure: go.Figure) -> Numbers:
-    """Return the numbers of a chart: a row for each of its series, or for each row of a table."""
+    """Return the numbers of a chart: a row for each series, or for each row of a heat map."""
     found: dict[str, Mapping[str, Value]] = {}
     for at, trace in enumerate(figure.data):
         if trace.type == "scatter" and trace.marker.opacity == 0:
-            # This trace has only invisible points to be clicked.
+            # The points of this trace are invisible: they only react to clicks.
             continue
         if trace.type == "heatmap":
             columns = _names(trace.x, figure.layout.xaxis.ticktext)
@@ -58,14 +58,17 @@ def numbers_of(figure: go.Figure) -> Numbers:
 
 
 def _names(places: Sequence[object], words: Sequence[str] | None) -> list[str]:
-    """Return the names on an axis: its tick labels, if it has one for each value."""
+    """Return a name for each value on an axis: its tick label if all have one, else the value."""
     if words is not None and len(words) == len(places):
         return [str(it) for it in words]
     return [str(_plain(it)) for it in places]
 
 
 def _plain(value: object) -> Value:
-    """Return a number of any library as one of Python, with seven significant digits."""
+    """Return a number, also of NumPy or Plotly, as a Python number with seven significant digits.
+
+    Infinity and NaN become None; texts and integers stay as they are.
+    """
     if value is None or isinstance(value, str | int):
         return value
     number = float(value)  # type: ignore[arg-type]
@@ -89,7 +92,7 @@ def download_buttons(key: str, name: str, numbers: Numbers) -> None:
 
 
 def as_csv(numbers: Numbers) -> str:
-    """Return rows as CSV: a column of names, then one for each value that any row has."""
+    """Return a table as CSV: first a column of the rows' names, then the columns of the table."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     columns = columns_of(numbers)
@@ -100,15 +103,15 @@ def as_csv(numbers: Numbers) -> str:
 
 
 def as_json(numbers: Numbers) -> str:
-    """Return rows as a JSON object of objects."""
+    """Return a table as JSON: ``{"row": {"column": value}}``."""
     return json.dumps({name: dict(row) for name, row in numbers.items()}, indent=2) + "\n"
 
 
 def columns_of(numbers: Numbers) -> Sequence[str]:
-    """Return the columns of some rows, in the order of their first use."""
+    """Return the names of the columns of a table, in the order in which the rows use them."""
     return list(dict.fromkeys(column for row in numbers.values() for column in row))
 
 
 def _safe(name: str) -> str:
-    """Return a name that a spreadsheet does not read as a formula."""
+    """Return a name with ``'`` before it where a spreadsheet would read the name as a formula."""
     return f"'{name}" if name[:1] in ("=", "+", "-", "@") else name

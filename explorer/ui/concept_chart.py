@@ -1,4 +1,7 @@
-"""The chart of labels whose units respond more to a result than to its original."""
+"""The chart of labels, such as "eye", whose units respond more to a result than to its original.
+
+A result is a dream or a style transfer; the original is the image that it was made from.
+"""
 
 from collections.abc import Sequence
 
@@ -10,7 +13,7 @@ from explorer.charts import depth_colours, figures
 from explorer.ui import chart
 from explorer.ui.components import html_snippets
 
-# Number of labels in the chart: those that gain or lose most.
+# Number of labels in the chart: those whose units' responses change most.
 LABELS = 10
 # This label is always in the chart: most visitors look for it.
 HIGHLIGHTED = "eye"
@@ -24,15 +27,18 @@ def show_growth(
     line: str,
     name: str,
 ) -> bool:
-    """Show the chart where the network's units have labels, and return whether they have.
+    """Show the chart if the network's units have labels.
 
     Args:
-        network: whose units.
+        network: the network whose units are compared.
         columns: names of the results.
-        grown: of each result, as ``concept_growth.concept_growth`` returns it.
-        full: number of doublings that has the full colour.
-        line: what is measured.
-        name: of the saved numbers, without "-labels" and an ending.
+        grown: growth of the labels for each result, from ``concept_growth.concept_growth``.
+        full: growth, in doublings, that is drawn in the full colour.
+        line: a sentence beneath the title on what is measured.
+        name: beginning of the saved files' names; ``-labels`` and an ending are added.
+
+    Returns:
+        Whether the units have labels.
     """
     if unit_labels.labels_of(network) is None:
         return False

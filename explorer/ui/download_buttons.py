@@ -1,4 +1,4 @@
-"""Buttons that a page offers with a picture or a layer: its file, its Python code, and a report."""
+"""Buttons beneath a picture or a layer: save the file, show Python code, save a report."""
 
 from collections.abc import Callable
 
@@ -12,20 +12,20 @@ from explorer.text import formatting
 
 
 def is_png(image: bytes) -> bool:
-    """Whether an encoded picture is exactly what its recipe gives, rather than a smaller copy.
+    """Whether an encoded picture is a PNG, and so exactly the image that its recipe renders.
 
-    Pictures are rendered as PNG. Previews, and most pictures that ship with the explorer, are WebP.
+    Previews, and most pictures that ship with the explorer, are WebP: smaller and not exact.
     """
     return image.startswith(PNG_SIGNATURE)
 
 
 def save_button(image: bytes, name: str, label: str = "") -> None:
-    """Offer an encoded picture as a file.
+    """Show a button that saves an encoded picture as a file.
 
     Args:
-        image: PNG or WebP.
-        name: of the file, without an ending.
-        label: by default "Save as", with the format.
+        image: the picture, encoded as PNG or WebP.
+        name: name of the file, without an ending.
+        label: text of the button; by default "Save as PNG" or "Save as WebP".
     """
     title = "PNG" if is_png(image) else "WebP"
     kind = title.lower()
@@ -41,13 +41,22 @@ def save_button(image: bytes, name: str, label: str = "") -> None:
 
 
 def python_button(recipe: Recipe, part: int | None, key: str) -> None:
-    """Offer the few lines of Python that make a picture, written when the popover is opened."""
+    """Show a button that opens a popover with the Python code that makes a picture.
+
+    The code is only written when the popover is opened.
+
+    Args:
+        recipe: the recipe of the picture.
+        part: number of the picture among the recipe's pictures; None for all of them.
+        key: ends the popover's key.
+    """
     name = f"code {key}"
     with st.popover("Python", icon=":material/code:", key=name, on_change="rerun") as asked:
         if not asked.open:
             return
         st.caption("The same picture, with the library alone:")
-        # It compares the inputs with the project's samples, and may have to draw these first.
+        # Writing the code takes a moment: the input images are compared with the project's
+        # samples, some of which may have to be drawn first.
         with st.spinner("Writing it ...", show_time=True):
             try:
                 st.code(python_script.python_script(recipe, part), language="python")
@@ -56,12 +65,12 @@ def python_button(recipe: Recipe, part: int | None, key: str) -> None:
 
 
 def report_button(name: str, write: Callable[[], str], key: str) -> None:
-    """Offer a report as one self-contained HTML file, written when the button is clicked.
+    """Show a button that saves a report as one self-contained HTML file.
 
     Args:
-        name: of the file, without an ending.
-        write: returns the report as HTML.
-        key: the widget's key.
+        name: name of the file, without an ending.
+        write: called when the button is clicked; returns the report as HTML.
+        key: ends the button's key.
     """
     st.download_button(
         "Report",

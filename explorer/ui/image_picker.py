@@ -1,8 +1,8 @@
 """The choice of an input image: one of the samples, an uploaded file, or a photo from the camera.
 
-The URL names the choice: a sample by its name, an uploaded image by the fingerprint of its pixels,
-which is also its key in the store. So the link can be reloaded, and a visitor names no file of this
-machine.
+The URL has the name of the chosen image. For a sample it is the sample's name. For an uploaded
+image it is the fingerprint of the pixels, which is also the key of the image in the store. So a
+link can be opened again, and a URL cannot name a file of the server.
 
     picked = image_picker.pick_image("picture", "village", problems)
     picked.picture, picked.fingerprint, picked.title
@@ -33,10 +33,10 @@ from explorer.ui.link_problems import collect
 
 # Largest image that a browser may upload, in megabytes; checkpoints may be larger.
 LARGEST_FILE = 20
-# Longer side in pixels of stored images; a larger one is made smaller first.
+# Longer side in pixels of stored images, at most; a larger image is made smaller first.
 LONGEST = 2048
 TILE_PIXELS = 128
-# Numbers of opened images and of small ones that stay in memory.
+# Number of opened images that stay in memory, and number of their thumbnails.
 OPENED_AT_MOST, SMALL_AT_MOST = 24, 256
 KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
 OWN = "your picture"
@@ -54,9 +54,9 @@ class PickedImage:
     """An image that a visitor has chosen.
 
     Attributes:
-        name: in the URL.
-        title: shown to visitors.
-        picture: upright RGB; the object is shared between pages, so it must not be changed.
+        name: name of the image in the URL.
+        title: title that visitors read.
+        picture: the image, upright and RGB; pages share the object, so it must not be changed.
     """
 
     name: str
@@ -65,12 +65,12 @@ class PickedImage:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Its (height, width) in pixels."""
+        """The (height, width) of the image in pixels."""
         return self.picture.height, self.picture.width
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The fingerprint of its pixels, by ``core.images.image_io``."""
+        """The fingerprint of the image's pixels, from ``image_io.fingerprint``."""
         return image_io.fingerprint(self.picture)
 
 
@@ -84,11 +84,11 @@ def pick_image(
     """Show images to choose from, and return the one that the URL names.
 
     Args:
-        name: the name in the URL's query, and the widgets' key.
-        default: the sample that is chosen where the URL names none.
-        problems: gets a sentence where the URL names no image.
-        label: what the image is for.
-        among: the samples to choose from, with their titles.
+        name: name of the parameter in the URL's query, such as ``picture``; widgets' keys have it.
+        default: name of the sample that is chosen if the URL names no image.
+        problems: a sentence is appended if the image that the URL names does not exist.
+        label: what the image is for, such as ``Content``; for screen readers.
+        among: the samples to choose from: titles by name.
     """
     picked = picked_image(name, default, problems)
     _show_choice(name, picked, label, among, optional=False)
@@ -96,19 +96,23 @@ def pick_image(
 
 
 def pick_optional_image(name: str, problems: list[str], label: str) -> PickedImage | None:
-    """Show images to choose from, or none of them, as ``pick_image`` does; None is the default."""
+    """Show images to choose from as ``pick_image`` does, and a button to use none of them.
+
+    Returns:
+        The image that the URL names; None if it names none, or one that does not exist.
+    """
     picked = optional_image(name, problems)
     _show_choice(name, picked, label, PHOTOGRAPHS, optional=True)
     return picked
 
 
 def picked_image(name: str, default: str, problems: list[str]) -> PickedImage:
-    """Return the image that the URL names; the default where there is none such."""
+    """Return the image that the URL names; the default if it names none or an unknown one."""
     return optional_image(name, problems) or find_image(default)
 
 
 def optional_image(name: str, problems: list[str]) -> PickedImage | None:
-    """Return the image that the URL names, None where there is none such."""
+    """Return the image that the URL names; None if it names none or an unknown one."""
     picked = st.query_params.get(name)
     with collect(problems):
         return find_image(picked) if picked else None
@@ -119,13 +123,17 @@ def find_image(name: str) -> PickedImage:
     """Find an image by its name in the URL.
 
     Raises:
-        UnknownName: there is neither a sample nor an image in the store of this name.
+        UnknownName: neither a sample nor an image in the store has this name.
     """
     return _opened(home(), name)
 
 
 def continue_with(key: str) -> None:
-    """Put the finished image of a recipe, given by its key, into the URL as the next original."""
+    """Write the result of a recipe into the URL as the input image of the next recipe.
+
+    Args:
+        key: key of the recipe; nothing happens if its result is not finished.
+    """
     stored = server_state.store().picture(key, 0)
     if stored is not None:
         urls.update_query(picture=accept_upload(stored.image).name)
@@ -133,7 +141,12 @@ def continue_with(key: str) -> None:
 
 @functools.lru_cache(maxsize=OPENED_AT_MOST)
 def _opened(folder: Path, name: str) -> PickedImage:
-    """Open an image, cached as pages run often; its store is in the folder."""
+    """Open an image, cached because pages run often.
+
+    Args:
+        folder: data folder with the store; part of the cache's key only.
+        name: name of the image in the URL.
+    """
     if name in PAINTINGS:
         return PickedImage(name, TITLES[name], paintings.picture(name))
     if name in TITLES:
@@ -145,7 +158,7 @@ def _opened(folder: Path, name: str) -> PickedImage:
 
 
 def small_url(picture: PickedImage, pixels: int) -> str:
-    """Return a chosen image as a URL, its shorter side of ``pixels`` pixels."""
+    """Return a thumbnail of a chosen image as a URL; its shorter side has ``pixels`` pixels."""
     return _small(home(), picture.name, pixels)
 
 
@@ -155,17 +168,17 @@ def _small(folder: Path, name: str, pixels: int) -> str:
 
 
 def store_input(picture: PickedImage) -> str:
-    """Write an image into the store, for recipes that name it, and return its fingerprint."""
+    """Write an image into the store, and return its fingerprint, by which recipes name it."""
     if server_state.store().input(picture.fingerprint) is None:
         server_state.store().put_upload(picture.fingerprint, image_io.encode_png(picture.picture))
     return picture.fingerprint
 
 
 def accept_upload(content: bytes) -> PickedImage:
-    """Open and store an uploaded image, made smaller where it is very large.
+    """Open an uploaded file, and store its image, as ``store_image`` does.
 
     Raises:
-        BadPicture: it is no image, damaged or too large.
+        BadPicture: the file is no image, damaged or too large.
     """
     if len(content) > LARGEST_FILE * 2**20:
         raise BadPicture(f"it has more than {LARGEST_FILE} MB")
@@ -173,7 +186,7 @@ def accept_upload(content: bytes) -> PickedImage:
 
 
 def store_image(opened: Image.Image) -> PickedImage:
-    """Store an image, upright RGB, made smaller where it is very large."""
+    """Store an upright RGB image; if its longer side exceeds ``LONGEST``, it is made smaller."""
     if max(opened.size) > LONGEST:
         opened = image_io.resize_longer_side(opened, LONGEST)
     own = PickedImage(image_io.fingerprint(opened), OWN, opened)
@@ -184,7 +197,7 @@ def store_image(opened: Image.Image) -> PickedImage:
 def _show_choice(
     name: str, picked: PickedImage | None, label: str, among: Mapping[str, str], optional: bool
 ) -> None:
-    """Show the samples, an upload of one's own, and where that is possible "Use none"."""
+    """Show the samples, the upload of a visitor's image, and the button "Use none" if optional."""
     picked_name = "" if picked is None else picked.name
     tiles = [_tile(it, picked_name) for it in among]
     if picked is not None and picked_name not in among:
@@ -213,8 +226,8 @@ def _show_choice(
 
 
 def _upload(name: str, label: str) -> None:
-    """Show the upload of an image of one's own, or of a photo from the camera."""
-    # Under a new number, and so a new key, the upload is closed and empty again.
+    """Show the upload of a visitor's image, or of a photo from the camera."""
+    # The number increases after every upload: the widgets get new keys, so they are empty again.
     number: int = st.session_state.setdefault(f"{name} taken", 0)
     with st.popover("Your own picture", icon=":material/add_a_photo:", key=f"{name} own {number}"):
         sent = st.file_uploader(
@@ -248,17 +261,17 @@ def _tile(sample: str, picked: str) -> PictureTile:
 
 @functools.lru_cache(maxsize=len(TITLES))
 def thumbnail(sample: str) -> str:
-    """Return the small image of a sample as a URL."""
+    """Return a thumbnail of a sample as a URL."""
     if sample in paintings.STORED:
         return _square(image_io.resize_longer_side(paintings.picture(sample), TILE_PIXELS))
-    # The others are drawn quickly where they need not be large.
+    # All other paintings are drawn by code, which is fast at a small size.
     if sample in PAINTINGS:
         return _square(paintings.picture(sample, size=TILE_PIXELS))
     return _square(samples.picture(sample))
 
 
 def _square(picture: Image.Image) -> str:
-    """Return the central square of an image as a small image's URL."""
+    """Return a thumbnail of the central square of an image as a URL."""
     side = min(picture.size)
     left, top = ((length - side) // 2 for length in picture.size)
     buffer = io.BytesIO()

@@ -1,4 +1,7 @@
-"""Pictures that a page makes while it runs: some at once, the rest in the next runs."""
+"""Pictures that a page makes by itself, without a job: some in this run, the rest in later runs.
+
+Streamlit runs a page's code again for every update, so each run makes pictures for a short time.
+"""
 
 import itertools
 import time
@@ -10,7 +13,7 @@ from core.errors import ExplorerError
 from explorer.jobs.job import Job
 from explorer.ui import job_status
 
-# A page run makes pictures for at most this long, in seconds; the next one goes on after a pause.
+# Seconds for which one run of a page makes pictures; after a pause the next run makes more.
 PATIENCE_SECONDS = 0.4
 POLL_SECONDS = 0.3
 
@@ -19,12 +22,12 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class MadeSoFar(Generic[Name]):
-    """Pictures as far as they are made.
+    """The pictures that have been made so far.
 
     Attributes:
-        pictures: URLs, by the names of their makers.
-        complete: whether no more will be made.
-        problem: why one of them could not be made; mostly empty.
+        pictures: URLs of the pictures, by their names.
+        complete: whether no more pictures will be made.
+        problem: why the first picture that failed could not be made; "" if none failed.
     """
 
     pictures: dict[Name, str]
@@ -33,10 +36,11 @@ class MadeSoFar(Generic[Name]):
 
 
 def make_in_time(makers: Mapping[Name, Callable[[], str]]) -> MadeSoFar[Name]:
-    """Make pictures for ``PATIENCE_SECONDS``, at least one.
+    """Make pictures until ``PATIENCE_SECONDS`` have passed, but at least one.
 
     Args:
-        makers: functions that make one picture each, or return a cached one.
+        makers: by the name of each picture, a function that returns its URL. It should be cached:
+            the next run calls it again.
     """
     until = time.monotonic() + PATIENCE_SECONDS
     made: dict[Name, str] = {}
@@ -47,7 +51,7 @@ def make_in_time(makers: Mapping[Name, Callable[[], str]]) -> MadeSoFar[Name]:
         except ExplorerError as error:
             problem = problem or str(error)
             if not made:
-                # If the collection is gone, each one would fail.
+                # If the collection of images is gone, every picture would fail.
                 return MadeSoFar(made, True, problem)
         if time.monotonic() > until:
             return MadeSoFar(made, len(made) == len(makers), problem)
@@ -59,12 +63,12 @@ def show_while_making(
     show: Callable[[MadeSoFar[Name], Job | str | None], None],
     job: Job | str | None = None,
 ) -> None:
-    """Show pictures while they are made, perhaps beside a job, and rerun the page at the end.
+    """Show pictures while they are made, and rerun the page once all are there.
 
     Args:
-        makers: as ``make_in_time`` takes them.
-        show: gets what is made so far, and the job as it is now.
-        job: is followed, too.
+        makers: a function for each picture, as in ``make_in_time``.
+        show: called with the pictures made so far, and the present state of the job.
+        job: a job to follow at the same time; None for none.
     """
     first = [make_in_time(makers)]
     complete = first[0].complete
@@ -79,6 +83,6 @@ def show_while_making(
 
 
 def rerun_soon() -> None:
-    """Run the page again after a pause, to make more pictures."""
+    """Run the page again after ``POLL_SECONDS``, so that it makes more pictures."""
     looks = itertools.count()
     job_status.follow([], lambda _: next(looks), POLL_SECONDS, 0)

@@ -1,4 +1,4 @@
-"""The choice of an index of dataset examples, and how one is built where there is none."""
+"""The choice of an index of dataset examples, and how to build one for a network without any."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,10 @@ from explorer.ui.job_status import POLL_SECONDS, follow
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
-    """Return the index that the URL names, or the first one; None if the network has none."""
+    """Return the index that the URL names, by default the network's first; None if it has none.
+
+    If the URL names an unknown index, a sentence is appended to ``problems``.
+    """
     found = finished_indexes(network)
     name = st.query_params.get("index")
     if name is not None and name not in found:
@@ -31,7 +34,7 @@ def chosen_index(network: Network, problems: list[str]) -> Index | None:
 
 
 def index_selectbox(network: Network) -> None:
-    """Show the choice of an index, if there are several."""
+    """Show the choice of an index, if the network has several."""
     found = finished_indexes(network)
     if len(found) < 2:
         return
@@ -47,13 +50,14 @@ def index_selectbox(network: Network) -> None:
 
 
 def show_missing_index(network: Network, where: str, what: str, ask: bool = False) -> None:
-    """Show how an index of a network is built, and its progress.
+    """Show how an index of a network is built, and the progress while it is built.
 
     Args:
-        network: which has no index yet.
-        where: names the page, for the keys of widgets.
-        what: what an index would show here: ``the pictures that excite it most``.
-        ask: whether it is built only after a click, where it can be built here.
+        network: a network without an index.
+        where: name of the page, for the keys of widgets.
+        what: what the page would show with an index, such as ``the pictures that excite it most``.
+        ask: whether the app waits for a click before it builds the index; else it starts
+            immediately. Without effect for networks whose index the app cannot build.
     """
     if not can_build(network):
         st.caption(

@@ -1,4 +1,4 @@
-"""Jobs on a page: requests, progress, and reruns when a job starts or ends."""
+"""Jobs on a page: request them, show their progress, and rerun the page when one starts or ends."""
 
 import itertools
 import time
@@ -15,16 +15,22 @@ from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import server_state
 
-# Seconds between two looks at an open job.
+# Seconds after which the state of an open job (waiting or running) is read again.
 POLL_SECONDS = 0.6
-# Seconds until a job is requested again that the full queue refused.
+# Seconds after which a job is requested again if it was refused because the queue was full.
 RETRY_SECONDS = 3.0
-# A job that is abandoned sooner than this, in seconds, does not stay in the gallery.
+# A job that is abandoned within this many seconds is deleted from the gallery.
 SOON_SECONDS = 20.0
 
 
 def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
-    """Submit a recipe unless its job was stopped before, and record the visitor as watching it.
+    """Submit a recipe, and record that the visitor watches its job.
+
+    A job that exists and is not done is returned unchanged, so a stopped job stays stopped.
+
+    Args:
+        recipe: the recipe to render.
+        rank: ``ASKED`` if the visitor asked for it, else ``UNASKED``, a low priority.
 
     Returns:
         The job, or a sentence that says that the queue is full.
@@ -41,15 +47,15 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
 
 
 def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | None:
-    """Request a recipe, and abandon the one that was requested before in the same place.
+    """Request a recipe for a part of a page that shows one result, and abandon the previous one.
 
     Args:
-        recipe: of what is shown now.
-        place: names the part of the page, which shows one recipe at a time.
-        asked: whether the visitor chose anything of it.
+        recipe: the recipe of the result that is shown now.
+        place: name of the part of the page, such as ``painting``.
+        asked: whether the visitor chose any of the recipe's settings.
 
     Returns:
-        As ``request``; None where the result is there, and the visitor chose nothing.
+        The same as ``request``; None if the result is finished and the visitor chose nothing.
     """
     before = st.session_state.get(place)
     st.session_state[place] = recipe.key
@@ -61,7 +67,11 @@ def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | No
 
 
 def abandon(key: str) -> None:
-    """Stop a job that is no longer shown; one that hardly began does not stay in the gallery."""
+    """Stop a job that is no longer shown; delete it if it is younger than ``SOON_SECONDS``.
+
+    Args:
+        key: key of the job's recipe.
+    """
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(key)
     if job is None or not job.open:
@@ -73,11 +83,11 @@ def abandon(key: str) -> None:
 
 
 def poll_interval(*asked: Job | str | None, seconds: float = POLL_SECONDS) -> float | None:
-    """Return how often to look at jobs, in seconds; None if none of them will change.
+    """Return after how many seconds to read the jobs again; None if none of them will change.
 
     Args:
-        asked: jobs as ``request`` returns them, or why there is none.
-        seconds: between two looks at an open job.
+        asked: results of ``request``: jobs, or sentences that say why there is none.
+        seconds: seconds after which an open job is read again.
     """
     intervals = [
         seconds if isinstance(it, Job) else RETRY_SECONDS
@@ -93,17 +103,20 @@ def follow(
     interval: float | None,
     state: object = None,
 ) -> None:
-    """Show something, show it again every ``interval`` seconds, and rerun the page on a change.
+    """Call ``show`` every ``interval`` seconds, and rerun the whole page on a change.
 
-    The page runs again when one of the jobs was started or has ended, when a job that was refused
-    may be requested once more, and when ``show`` returns another state than the page began with.
+    The whole page runs again if
+
+    - a job was started or has ended,
+    - a job was refused because the queue was full, so that it is requested again, or
+    - ``show`` returns another value than ``state``.
 
     Args:
-        asked: the jobs that are followed, or why there is none, as ``request`` returns them.
-        show: shows what there is, given the jobs as they are now, and returns the state of
-            everything else that matters to the rest of the page.
-        interval: seconds between two looks, such as ``poll_interval(*asked)``; None for one look.
-        state: what ``show`` returns as long as the page need not run again.
+        asked: results of ``request``: jobs to follow, or sentences that say why there is none.
+        show: called with the present state of the jobs; shows a part of the page. It returns a
+            value that changes if other parts of the page have to change, too.
+        interval: seconds between two calls, such as ``poll_interval(*asked)``; None for one call.
+        state: the value that ``show`` returns as long as the page need not run again.
     """
     looks = itertools.count()
 
@@ -130,9 +143,9 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
     """Show the progress of a job, with a button to stop or to resume it.
 
     Args:
-        job: which is not done.
+        job: a job that is not done.
         doing: returns the finished fraction in words, such as ``5 of 64 neurons``.
-        where: names the place, as the same job may be shown in several.
+        where: name of the part of the page, for widgets' keys: several parts may show one job.
     """
     key = f"{where} {job.key}"
     with st.container(key=f"job {key}", horizontal=True, vertical_alignment="center"):
@@ -154,16 +167,17 @@ def follow_picture(
     seconds: float,
     show: Callable[[StoredPicture | None, bytes | None, Job | str | None], None],
 ) -> StoredPicture | None:
-    """Follow the picture of a page, and run the page again when it is finished.
+    """Show the one picture of a recipe while it is made, and rerun the page when it is finished.
 
     Args:
-        key: of the recipe, which has one picture.
-        job: as ``request_exclusive`` returns it.
-        seconds: between two looks at an open job.
-        show: gets the finished picture, or the encoded preview, and the job as it is now.
+        key: key of the recipe.
+        job: result of ``request_exclusive`` for the recipe.
+        seconds: seconds after which an open job is read again.
+        show: called with the finished picture or None, the encoded preview or None, and the
+            present state of the job.
 
     Returns:
-        The finished picture, if it was there before.
+        The picture, if it was finished when this run of the page began; else None.
     """
     store = server_state.store()
     stored = store.picture(key, 0)
@@ -185,13 +199,13 @@ def show_status(
     keep: Callable[[], None],
     tools: Callable[[], None],
 ) -> None:
-    """Show beneath a picture its progress, or what can be done with it.
+    """Show the progress of a picture's job, or buttons if the picture is finished.
 
     Args:
-        job: as ``follow_picture`` passes it on.
-        doing, where: as ``show_progress`` takes them.
-        keep: offers the preview of a picture whose job has stopped.
-        tools: offers what can be done with a finished picture.
+        job: present state of the job, as ``follow_picture`` passes it to its ``show``.
+        doing, where: as in ``show_progress``.
+        keep: shows a button that saves the preview; called if the job has stopped.
+        tools: shows the buttons of a finished picture.
     """
     with st.container(key=f"{where}-status", horizontal=True, vertical_alignment="center"):
         if isinstance(job, str):
@@ -205,21 +219,21 @@ def show_status(
 
 
 def stopped_text(job: Job) -> str:
-    """Return why a job has stopped."""
+    """Return "Stopped" if a visitor stopped a job; otherwise the message of the job's error."""
     if job.state == "cancelled":
         return "Stopped"
     return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
 
 
 def time_left(job: Job) -> str:
-    """Return how long a job still takes, as the end of a sentence; "" while that is unknown."""
+    """Return the time that a job still takes, such as ``, about 2 min left``; "" if unknown."""
     return (
         "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
     )
 
 
 def waiting_text(job: Job) -> str:
-    """Return what a waiting job waits for."""
+    """Return how many jobs are before a waiting job, in a sentence."""
     if job.before == 0:
         return "Starting ..."
     first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
@@ -238,22 +252,28 @@ def _go_on(key: str) -> None:
         st.toast(str(error))
 
 
-# Unfinished pictures, by the key of their recipe and their number.
+# Encoded previews of unfinished pictures, by the recipe's key and the picture's number in it.
 Previews = Mapping[tuple[str, int], bytes]
 
 
 class JobRequests:
-    """Everything that a page run has requested, in the order in which it is shown.
+    """The jobs with low priority that one run of a page requests, in the order of the page.
 
     Attributes:
-        jobs: the job of each recipe, or why there is none, by the recipe's key.
+        jobs: by the recipe's key, its job, or a sentence that says why there is none.
     """
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job | str] = {}
 
     def ask(self, recipes: Sequence[Recipe]) -> list[Job | str]:
-        """Queue missing results with low priority, after what a visitor requested explicitly."""
+        """Request the recipes that have no result yet, with low priority.
+
+        Jobs that visitors ask for explicitly come first.
+
+        Returns:
+            For each recipe without a result, its job, or a sentence that says why there is none.
+        """
         here = server_state.store().present([recipe.key for recipe in recipes])
         missing = {it.key: it for it in recipes if it.key not in here}
         for key, recipe in missing.items():
@@ -262,7 +282,7 @@ class JobRequests:
         return [self.jobs[key] for key in missing]
 
     def settle(self) -> None:
-        """Withdraw the requests of earlier page runs that this one has not repeated."""
+        """Withdraw jobs that the previous run of a page requested and this run did not."""
         open_now = {key for key, job in self.jobs.items() if isinstance(job, Job) and job.open}
         left: set[str] = st.session_state.get("filling", set()) - open_now
         if left:
@@ -276,13 +296,13 @@ def show_while_running(
     doing: Callable[[float], str] | None,
     show: Callable[[Previews], None],
 ) -> None:
-    """Show the results of jobs and their progress, and run the page again when one has ended.
+    """Show the results and the progress of jobs, and rerun the page when a job has ended.
 
     Args:
-        key: names the place.
-        asked: the jobs, or why there are none.
+        key: name of the part of the page, for widgets' keys.
+        asked: result of ``JobRequests.ask``: jobs, or sentences that say why there is none.
         doing: returns the finished fraction of a job in words; None to show only stopped jobs.
-        show: gets the unfinished pictures.
+        show: shows the results; called with the previews of those that are unfinished.
     """
 
     def look(now: Sequence[Job | str | None]) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the Library page: networks, downloads, weights of one's own, and collections."""
+"""The parts of the Library page: networks, downloads, visitors' weights, and image collections."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -21,12 +21,16 @@ POLL_SECONDS = 0.5
 
 
 def choose(label: str, options: Sequence[str], **settings: Any) -> str:
-    """Show a selectbox, and return its choice; there is at least one option."""
+    """Show a selectbox with at least one option, and return the selected option.
+
+    Args:
+        label, options, settings: passed to ``st.selectbox``.
+    """
     return str(st.selectbox(label, options, **settings))
 
 
 def show_networks(infos: dict[str, NetworkInfo]) -> None:
-    """List the networks that are here, with links to their units."""
+    """List the networks whose weights are on this machine, with links to their units."""
     html_snippets.heading(
         "Networks", "Those that are on this machine open at once.", depth_colours.depth_colour(0.0)
     )
@@ -40,7 +44,11 @@ def show_networks(infos: dict[str, NetworkInfo]) -> None:
 
 
 def show_download(others: list[NetworkInfo]) -> None:
-    """Offer the published weights of torchvision's other networks."""
+    """Show the download of weights that torchvision publishes.
+
+    Args:
+        others: the networks whose weights are not on this machine yet.
+    """
     if not others:
         return
     sizes = {it.name: it.download_mb for it in others}
@@ -58,7 +66,11 @@ def show_download(others: list[NetworkInfo]) -> None:
 
 
 def show_upload(architectures: list[str]) -> None:
-    """Show the form that adds a checkpoint of one's own."""
+    """Show the form with which a visitor adds a checkpoint.
+
+    Args:
+        architectures: names of the networks whose architecture the checkpoint may have.
+    """
     html_snippets.section(
         "Weights of your own",
         "A state dict for one of these networks, also with another number of classes. Nothing in "
@@ -97,7 +109,14 @@ def show_upload(architectures: list[str]) -> None:
 
 
 def show_collections(networks: list[str], chosen: str) -> None:
-    """Show what a network has indexed, and offer to index a collection that the owner allows."""
+    """Show the indexes of a network, and a form that builds an index of another collection.
+
+    The collections are those that the owner of the server allows.
+
+    Args:
+        networks: names of the networks to choose from.
+        chosen: name of the network that is selected at first.
+    """
     html_snippets.heading(
         "Collections",
         "A network looks at all pictures once; then every neuron knows its favourites.",
@@ -140,7 +159,16 @@ def show_collections(networks: list[str], chosen: str) -> None:
 
 
 def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
-    """Show a button that starts a task, or its progress; the page runs again once it has ended."""
+    """Show a button that starts a background task, or the task's progress while it runs.
+
+    The page runs again once the task has ended.
+
+    Args:
+        key: key of the task, for ``background_task.latest_task``.
+        doing: what the task does, beside its progress: ``Downloading resnet50``.
+        label: text of the button.
+        start: starts the task.
+    """
     before = background_task.latest_task(key)
 
     def begin() -> None:
@@ -170,6 +198,6 @@ def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> No
 
 
 def _time_left(task: BackgroundTask) -> str:
-    """Return how long a task still takes, as the end of a sentence."""
+    """Return the time that a task still takes, such as ``, about 2 min left``."""
     seconds = task.seconds_left
     return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"

@@ -1,4 +1,4 @@
-"""What in a link does not exist or is out of bounds, collected while a page reads its URL."""
+"""Problems of a link, collected while a page reads its URL: names and numbers that do not exist."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,11 @@ from explorer.text import formatting
 
 @contextmanager
 def collect(problems: list[str]) -> Iterator[None]:
-    """Append the message of an error of the block to ``problems`` instead of raising it."""
+    """Catch an ``ExplorerError`` of a ``with`` block, and append its message to ``problems``.
+
+    with collect(problems):
+        layer = network.layer(st.query_params["layer"])
+    """
     try:
         yield
     except ExplorerError as error:

@@ -1,4 +1,4 @@
-"""The choice of a network, which may have to be downloaded first, and its default layer."""
+"""The choice of a network, the download of its weights, and the layer that is shown by default."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,13 +13,16 @@ from core.networks.registry import NetworkInfo
 from explorer.ui import server_state, urls
 from explorer.ui.components import html_snippets
 
-# The relative depth of the default layer: past the middle, units respond to textures and parts
-# that can be named.
+# The relative depth (0 to 1) of the default layer. A little deeper than the middle, units respond
+# to textures and parts of objects that have a name.
 FIRST_DEPTH = 0.6
 
 
 def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
-    """Return the name of the network in the URL; SketchNet where there is no such network."""
+    """Return the name of the network in the URL; SketchNet if the URL names none or an unknown one.
+
+    For an unknown one, a sentence is appended to ``problems``.
+    """
     name = st.query_params.get("network", registry.SKETCHNET)
     if name in infos:
         return name
@@ -36,8 +39,8 @@ def network_selectbox(
 
     Args:
         infos: all networks by name.
-        problems: gets a sentence where the URL names none of them.
-        keep: names in the URL's query that stay when another network is chosen.
+        problems: a sentence is appended if the URL names an unknown network.
+        keep: parameters of the URL's query that stay when another network is chosen.
     """
     name = network_name(infos, problems)
 
@@ -61,7 +64,11 @@ def network_selectbox(
 
 
 def load_network(info: NetworkInfo) -> Network | None:
-    """Load the network, after a click if it has to be downloaded; None if it is not available."""
+    """Load a network; if its weights have to be downloaded, wait for a click first.
+
+    Returns:
+        The network; None before the click, or if loading fails, which is then shown.
+    """
     name = info.name
     slot = st.empty()
     if not info.ready:
@@ -83,5 +90,5 @@ def load_network(info: NetworkInfo) -> Network | None:
 
 
 def first_layer(network: Network) -> Layer:
-    """Return the layer that is shown where a link names none."""
+    """Return the layer that is shown if the link names no layer."""
     return network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]

@@ -1,7 +1,8 @@
 """The list of all pages, which the navigation and the home page read.
 
-A page is registered by an entry here and a file in ``pages``. Nothing here needs PyTorch, so that
-the home page is shown at once. ``python -m explorer.prebuilt.page_previews`` renders its pictures.
+A new page needs an entry in ``PAGES`` and a file in ``pages/``. This module does not import
+PyTorch, so that the home page is shown immediately. ``python -m explorer.prebuilt.page_previews``
+renders the picture of each page that the home page shows.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ class Page:
     """One page.
 
     Attributes:
-        name: name of its file in ``pages`` and of its picture, and the path in its URL.
-        title: in the navigation, and beneath its picture.
-        line: what a visitor does there.
-        icon: one of Streamlit's Material icons.
+        name: name of the page's file in ``pages/``, of its picture, and its path in the URL.
+        title: title in the navigation, and beneath the picture on the home page.
+        line: a sentence on what a visitor does on the page.
+        icon: name of one of Streamlit's Material icons.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Page:
 
     @property
     def page(self) -> str:
-        """Its file, as ``urls`` names it."""
+        """Path of the page's file, such as ``urls.NEURON``."""
         return str(urls.PAGES / f"{self.name}.py")
 
 

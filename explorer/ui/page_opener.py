@@ -1,4 +1,4 @@
-"""How a page opens on which a network works on images: a sidebar, and the results beside it."""
+"""The frame of the pages that need a network: its choice in a sidebar, and results beside it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class OpenPage:
 
     Attributes:
         network: the loaded network.
-        sidebar: at the left, beneath the choice of a network.
-        problems: what in the link does not fit, in sentences.
+        sidebar: container at the left, beneath the choice of a network.
+        problems: problems of the link, in sentences; the page appends to the list.
     """
 
     network: Network
@@ -31,12 +31,15 @@ class OpenPage:
     problems: list[str]
 
     def read(self, read_view: Callable[[], View], keep: Sequence[str]) -> View:
-        """Return what the URL describes, the default where it does not fit.
+        """Return what ``read_view`` reads from the URL's query.
+
+        If ``read_view`` raises an error, the error is appended to ``problems``, parameters are
+        removed from the query, and it is called again, so that it returns defaults.
 
         Args:
-            read_view: reads it; raises ExplorerError where something does not exist or is out of
-                bounds.
-            keep: names in the URL's query that stay in that case, beside the network's.
+            read_view: reads the query; raises ExplorerError if something does not exist or is out
+                of bounds.
+            keep: parameters of the query that are not removed; neither is ``network``.
         """
         try:
             return read_view()
@@ -52,13 +55,13 @@ def open_page(
     columns: Sequence[int] = (2, 5),
     sidebar_key: str = "page-sidebar",
 ) -> None:
-    """Show the choice of a network at the left, and the page beside it once that is loaded.
+    """Show the choice of a network at the left, load the network, and show the page at the right.
 
     Args:
-        show: shows the page, in the right column.
-        style_sheet: one of ``page_assets``, beside the common one.
-        columns: the relative widths of both columns.
-        sidebar_key: the key of the sidebar, which style sheets name.
+        show: shows the page in the right column; not called if the network is not available.
+        style_sheet: name of a style sheet in ``page_assets`` that is used besides ``page.css``.
+        columns: relative widths of the left and the right column.
+        sidebar_key: key of the left column, by which style sheets select it.
     """
     if style_sheet is not None:
         html_snippets.page_css(style_sheet)

@@ -1,6 +1,7 @@
-"""Opening a picture that was saved from the app: dropped anywhere on a page, or chosen as a file.
+"""Opening a PNG that was saved from the app, on the page and with the settings of its recipe.
 
-A picture may come from anywhere, so its recipe is validated like any untrusted text.
+A visitor drops the file anywhere on a page, or chooses it in the gallery. The file may come from
+another source than the app, so the recipe in its text chunks is validated like any untrusted text.
 """
 
 import json
@@ -20,18 +21,18 @@ from explorer.text import formatting
 from explorer.ui import server_state, url_codecs
 from explorer.ui.components import html_snippets
 
-# Pages of the recipes that have input images, by kind.
+# For each kind of recipe with input images, the title of the page on which they can be chosen.
 STARTING = {
     DreamRecipe.kind: "Dream",
     StyleRecipe.kind: "Style",
     StyleDepthsRecipe.kind: "Style depths",
 }
-# A malicious recipe could put very long text into an error.
+# Errors are shortened to this many characters: they quote recipes, which may have long texts.
 WORDS_AT_MOST = 400
 
 
 def show_target() -> None:
-    """Show the target for dropped pictures, and go to the page that shows a dropped one."""
+    """Accept pictures that are dropped anywhere on the page, and go to the page of their recipe."""
     with st.container(key="drop"):
         dropped = html_snippets.drop_target("drop target")
     if dropped is None:
@@ -50,13 +51,16 @@ def show_problem(error: ExplorerError) -> None:
 
 
 def read_drop(dropped: str) -> tuple[Recipe, int | None]:
-    """Return the recipe that the browser found in a picture.
+    """Return the recipe in a dropped picture.
+
+    Args:
+        dropped: JSON of what the browser read in the file, from ``html_snippets.drop_target``.
 
     Returns:
-        The recipe, and the number of the picture among the recipe's, None for all of them.
+        The recipe, and the number of the picture among the recipe's pictures; None for all.
 
     Raises:
-        ExplorerError: the picture has no text that can be read.
+        ExplorerError: the file has no recipe, or one that is not valid.
     """
     content = json.loads(dropped)
     if "problem" in content:
@@ -70,10 +74,14 @@ def read_drop(dropped: str) -> tuple[Recipe, int | None]:
 
 
 def open_recipe(recipe: Recipe, part: int | None) -> None:
-    """Go to the page that shows a recipe, with its settings.
+    """Go to the page that shows a recipe, with the recipe's settings.
+
+    Args:
+        recipe: the recipe.
+        part: number of the picture to show among the recipe's pictures; None for all.
 
     Raises:
-        ExplorerError: it cannot be shown here.
+        ExplorerError: the recipe cannot be shown, as ``check_shown`` or ``link_to`` explain.
     """
     check_shown(recipe)
     page, query = url_codecs.link_to(recipe, part)
@@ -81,13 +89,13 @@ def open_recipe(recipe: Recipe, part: int | None) -> None:
 
 
 def check_shown(recipe: Recipe) -> None:
-    """Check that a recipe can be shown with the networks and images that are here.
+    """Check that a recipe can be shown with the networks and images on this machine.
 
     Raises:
-        ExplorerError: there is no such network, it has other weights, no such layer or unit, or an
-            input image is not here.
+        ExplorerError: the recipe's network, layer or unit does not exist, the network has other
+            weights than those of the recipe, or an input image is not in the store.
     """
-    # These need PyTorch, which a page may still be importing.
+    # Imported late: these modules need PyTorch, which takes seconds to import.
     from core.dreams import render_dreams
     from core.neurons import render_neurons
     from core.style import transfer
@@ -103,7 +111,7 @@ def check_shown(recipe: Recipe) -> None:
     if recipe.network not in infos:
         raise unknown("network", recipe.network, infos)
     if not infos[recipe.network].ready:
-        # Its page offers to download it.
+        # The page of the recipe offers to download the network.
         return
     network = server_state.network(recipe.network)
     if network.fingerprint != recipe.weights:

@@ -1,4 +1,4 @@
-"""Controls for the fields of a recipe; a changed value goes into the page's URL immediately."""
+"""Controls for the fields of a recipe; a changed value is written into the page's URL."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ def draw_field(
     """Show the control of a field, and return its value.
 
     Args:
-        field: of any kind of recipe, with a title.
-        value: the present one; it is among the choices even where the table does not list it.
-        key: of the widget.
-        also: further numbers to choose from.
+        field: a field of any kind of recipe that has a title.
+        value: present value; it can be chosen even if it is not among ``field.choices``.
+        key: the widget's key.
+        also: more numbers to choose from, besides ``field.choices``.
         on_change: called with the field when a visitor has changed it.
     """
     common: dict[str, Any] = {"key": key, "on_change": on_change, "args": (field,)}
@@ -46,13 +46,14 @@ def draw_field(
 
 @dataclass(frozen=True)
 class RecipeControls:
-    """Controls of one recipe; another recipe has other widgets.
+    """Controls of one recipe.
 
     Attributes:
-        kind: which fields the controls are for, a key of ``FIELDS``.
-        values: present value of each field.
-        identity: ends the key of each widget, and differs between recipes.
-        forgotten: parameters that leave the URL with every change.
+        kind: kind of the recipe, a key of ``FIELDS``.
+        values: present value of each field, by its name.
+        identity: text at the end of each widget's key; it differs between recipes, so that the
+            widgets of a new recipe start with the recipe's values.
+        forgotten: parameters that are removed from the URL with every change.
     """
 
     kind: str
@@ -61,17 +62,21 @@ class RecipeControls:
     forgotten: tuple[str, ...] = ()
 
     def draw(self, *names: str) -> None:
-        """Show the controls of some fields."""
+        """Show the controls of the fields with the given names."""
         for name in names:
             field = FIELDS[self.kind][name]
             draw_field(field, self.values[name], self._key(field), on_change=self._write_url)
 
     def draw_all(self, without: Iterable[str] = ()) -> None:
-        """Show the controls of all fields that have one, or of all but some."""
+        """Show the controls of all fields that have a control, except the fields in ``without``."""
         self.draw(*(it.name for it in page_fields(self.kind, without)))
 
     def reset_button(self, *others: str) -> None:
-        """Show a button that resets the fields, and other parameters, that the URL names."""
+        """Show a button that removes all fields from the URL, if the URL has any.
+
+        Args:
+            others: more parameters of the URL that the button removes.
+        """
         settings = {*(it.query for it in query_fields(self.kind)), *others}
         if settings & set(st.query_params):
             st.button(
@@ -85,7 +90,7 @@ class RecipeControls:
         return f"{field.query} {self.identity}"
 
     def _write_url(self, field: RecipeField) -> None:
-        """Write the value of a widget into the URL; a default is left out."""
+        """Write the value of a field's widget into the URL; a default value is left out."""
         value = st.session_state[self._key(field)]
         usual = value == page_default(self.kind, field.name)
         text = None if usual else field.flag or str(value)

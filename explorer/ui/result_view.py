@@ -1,4 +1,7 @@
-"""The image that a recipe makes of another one: on top of it, with its progress and its file."""
+"""The result of a recipe on top of the image that it starts from, with progress and buttons.
+
+Results are dreams and style transfers.
+"""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from explorer.ui import download_buttons, job_status, server_state
 from explorer.ui.components import image_viewers
 from explorer.ui.image_picker import PickedImage
 
-# Longer side on a wide page; larger images are saved whole.
+# Longer side in pixels of images on the page, at most; saved files keep their full size.
 LARGE_PIXELS = 1024
 
 
@@ -23,16 +26,17 @@ class ResultView:
     """How the result of a recipe is shown.
 
     Attributes:
-        recipe: makes one image.
-        original: the image that it starts from.
+        recipe: a recipe of one image.
+        original: the image that the recipe starts from.
         size: longer side of the result in pixels.
-        label: what a screen reader says of the result.
-        place: names the pair; under another name the slider between both starts anew.
-        key: names the page.
-        done: what was done with the original: ``dreamt``.
+        label: description of the result for screen readers.
+        place: name of the pair of original and result; if it changes, the slider between both
+            images returns to its first position.
+        key: name of the page, for widgets' keys.
+        done: what is done with the original, beside the progress: ``dreamt``.
         file_name: name of the saved file, without an ending.
-        word: shown on the result.
-        above: height of what is above and beneath it, in rem.
+        word: word that is shown on the result.
+        above: height in rem of the parts of the page above and beneath the images.
     """
 
     recipe: Recipe
@@ -49,15 +53,15 @@ class ResultView:
     def show(
         self, job: Job | str | None, seconds: float, tools: Callable[[StoredPicture], None]
     ) -> StoredPicture | None:
-        """Show the result on top of its original, and follow it while it is made.
+        """Show the result on top of the original, and update it while it is made.
 
         Args:
-            job: makes it, as ``job_status.request_exclusive`` returns it.
-            seconds: how often to look at it meanwhile.
-            tools: offers what can be done with a finished result.
+            job: result of ``job_status.request_exclusive`` for the recipe.
+            seconds: seconds after which the job is read again while it is open.
+            tools: shows the buttons beneath a finished result.
 
         Returns:
-            The result, if it was finished before.
+            The result, if it was finished when this run of the page began; else None.
         """
         before = original_url(self.original.fingerprint, self.size)
 
@@ -86,12 +90,17 @@ class ResultView:
         return job_status.follow_picture(self.recipe.key, job, seconds, show)
 
     def save_button(self, image: bytes, label: str = "") -> None:
-        """Offer the result, or a preview of it, as a file."""
+        """Show a button that saves the encoded result, or its preview, as a file."""
         download_buttons.save_button(image, self.file_name, label)
 
 
 def original_url(fingerprint: str, pixels: int) -> str:
-    """Return a stored image as a URL, its longer side ``pixels`` or the most that is shown."""
+    """Return an input image in the store as a URL.
+
+    Args:
+        fingerprint: fingerprint of the image.
+        pixels: longer side, at most; larger values than ``LARGE_PIXELS`` are reduced to it.
+    """
     return _original_url(fingerprint, min(pixels, LARGE_PIXELS))
 
 
@@ -104,7 +113,7 @@ def _original_url(fingerprint: str, pixels: int) -> str:
 
 
 def picture_url(image: bytes, pixels: int = LARGE_PIXELS) -> str:
-    """Return an encoded image as a URL, its longer side at most ``pixels``."""
+    """Return an encoded image as a URL; its longer side has at most ``pixels`` pixels."""
     picture = image_io.open_picture(image)
     scale = min(1.0, pixels / max(picture.size))
     return thumbnails.thumbnail(image, max(1, round(min(picture.size) * scale)))

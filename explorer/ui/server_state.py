@@ -1,7 +1,7 @@
 """State that all visitors of the app share: the store, the job queue and the loaded networks.
 
-PyTorch is imported only where a network is loaded, after ``explorer.ui.components.html_snippets``
-has shown a skeleton of the page.
+PyTorch is imported only when a network is loaded. Before that, ``html_snippets.warm_up`` shows the
+outline of the page.
 """
 
 import functools
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from core.networks.registry import NetworkInfo
     from explorer.engine import Engine
 
-# The source of networks whose weights a visitor has added.
+# ``NetworkInfo.source`` of the networks whose weights a visitor has added.
 OWN = "added here"
-# Number of loaded networks that stay in memory, those used last.
+# Number of loaded networks that stay in memory: the most recently used ones.
 NETWORKS_AT_MOST = 4
 # Streamlit sets this cookie in each browser; it identifies a visitor after a reload.
 COOKIE = "_streamlit_xsrf"
-# The engine of each data folder; a server has one folder, tests have many.
+# The engine (the workers) of each data folder. A server has one folder; tests use several.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
 # Number of imported modules when ``gc.freeze`` was last called.
@@ -51,12 +51,12 @@ def _store(folder: Path) -> Store:
 
 
 def jobs() -> Jobs:
-    """Return the job queue, on which the workers of this server work."""
+    """Return the job queue, whose jobs the workers of this server run."""
     return Jobs(store())
 
 
 def work() -> None:
-    """Start the workers of this server, unless they are running."""
+    """Start the workers of this server, unless they are already running."""
     from explorer import engine
 
     with _STARTING:
@@ -68,8 +68,8 @@ def work() -> None:
 def keep_imported() -> None:
     """Exclude imported modules from garbage collection.
 
-    Streamlit collects garbage after every run of a page. Imported modules are never freed, and
-    visiting their objects each time took longer than most pages do.
+    Streamlit collects garbage after every run of a page. The objects of imported modules are never
+    freed, and to check them each time took longer than to run most pages.
     """
     global _imported
     if len(sys.modules) != _imported:
@@ -79,7 +79,7 @@ def keep_imported() -> None:
 
 
 def visitor() -> str:
-    """Return the name of the visitor, the same in every tab of a browser."""
+    """Return an identifier of the visitor, the same in all tabs of a browser."""
     cookie = st.context.cookies.get(COOKIE)
     if isinstance(cookie, str):
         return hashlib.sha256(_token(cookie)).hexdigest()[:16]
@@ -88,9 +88,10 @@ def visitor() -> str:
 
 
 def _token(cookie: str) -> bytes:
-    """Return the constant part of a cookie that is masked anew for every page.
+    """Return the part of Streamlit's cookie that is the same on every page.
 
-    It reads ``version|mask|masked token|time``, both in hexadecimal digits.
+    The cookie is ``version|mask|masked token|time``. The token is constant, but it is XORed with
+    another mask for every page. Mask and masked token are in hexadecimal digits.
     """
     try:
         _, mask, masked, _ = cookie.split("|")
@@ -102,10 +103,13 @@ def _token(cookie: str) -> bytes:
 
 @st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)
 def network(name: str) -> "Network":
-    """Load a network, cached; it is frozen, and every ascent truncates a copy of its own.
+    """Load a network, cached.
+
+    All visitors share it. Its weights are frozen, and each optimisation truncates a copy of the
+    network, so the shared network never changes.
 
     Raises:
-        ExplorerError: it does not exist, or its weights cannot be downloaded.
+        ExplorerError: the network does not exist, or its weights cannot be downloaded.
     """
     from core.networks import registry
     from explorer.library import catalogue
@@ -115,7 +119,10 @@ def network(name: str) -> "Network":
 
 
 def network_infos() -> dict[str, "NetworkInfo"]:
-    """Return the networks by name: SketchNet, those whose weights are here, and then the others."""
+    """Return all networks by name.
+
+    SketchNet is the first, then come those whose weights are on this machine, then all others.
+    """
     from core.networks import registry
     from explorer.library import catalogue
 

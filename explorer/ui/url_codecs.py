@@ -1,7 +1,8 @@
-"""The settings of each kind of recipe as the query of its page's URL, and read from there.
+"""Conversion between recipes and the queries of the URLs of the pages that show them.
 
-Names, bounds and defaults of the parameters are those of ``explorer.recipe_fields``. PyTorch is
-imported only when it is needed, as not every page waits for it.
+For example, a ``DreamRecipe`` becomes ``{"network": "sketchnet", "layer": "relu3b", ...}``. Names,
+bounds and defaults of the parameters are those of ``explorer.recipe_fields``. PyTorch is imported
+only inside the functions that need it, because some pages are shown before it is imported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,19 +30,19 @@ if TYPE_CHECKING:
     from core.networks.layers import Layer
     from core.networks.network import Network
 
-# Relative depth of the layer that dreams where a link names none.
+# Relative depth (0 to 1) of the layer of a dream if the link names no layer.
 FIRST_DEPTH = 0.5
 
 
 def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str]]:
-    """Return the page that shows a recipe, and the query that brings its settings.
+    """Return the path of the page that shows a recipe, and the query with the recipe's settings.
 
     Args:
-        recipe: of any kind.
-        part: one of its pictures; None for all of them.
+        recipe: a recipe of any kind.
+        part: number of one of the recipe's pictures; None for all of them.
 
     Raises:
-        ExplorerError: the recipe has no such picture, or no page shows what it makes.
+        ExplorerError: the recipe has no such picture, or no page shows such a recipe.
     """
     if isinstance(recipe, DreamRecipe):
         return urls.DREAM, dream_to_query(recipe)
@@ -59,7 +60,11 @@ def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str
 
 
 def read_fields(kind: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a kind of recipe that a query names, by the names of the fields.
+    """Return the values of the recipe fields that a query contains, by the names of the fields.
+
+    Args:
+        kind: kind of the recipe, such as ``dream``.
+        query: parameters and values of a URL.
 
     Raises:
         ExplorerError: a value is misspelt or out of bounds.
@@ -67,14 +72,14 @@ def read_fields(kind: str, query: Mapping[str, str]) -> dict[str, Any]:
     settings = {}
     for field in query_fields(kind):
         text = query.get(field.query)
-        # An empty text is no number, but it may mean that no word or layer is chosen.
+        # An empty text is an error for a number. For other fields it means "not given".
         if text or (text is not None and field.bounds):
             settings[field.name] = _read(field, text)
     return settings
 
 
 def write_fields(recipe: Recipe) -> dict[str, str]:
-    """Return those fields of a recipe as a query that differ from the defaults of its page."""
+    """Return a query with those fields of a recipe that differ from the defaults of its page."""
     return {
         it.query: _write(it, getattr(recipe, it.name))
         for it in query_fields(recipe.kind)
@@ -104,10 +109,15 @@ def _write(field: RecipeField, value: Any) -> str:
 
 
 def read_decimal(name: str, text: str, bounds: tuple[float, float]) -> float:
-    """Return the number that a parameter of a query says.
+    """Convert the text of a query parameter into a float.
+
+    Args:
+        name: name of the parameter, for the error message.
+        text: the text.
+        bounds: the smallest and the largest valid value.
 
     Raises:
-        ExplorerError: it is no number, or out of bounds (which are both included).
+        ExplorerError: the text is no number, or the number is out of bounds.
     """
     try:
         value: float | str = float(text)
@@ -118,7 +128,11 @@ def read_decimal(name: str, text: str, bounds: tuple[float, float]) -> float:
 
 
 def _layer_query(recipe: NeuronRecipe) -> dict[str, str]:
-    """Return the query that shows several neurons of a layer on the Layers page."""
+    """Return the query of the Layers page for a recipe of several units, with its first unit.
+
+    Raises:
+        ExplorerError: the recipe has other settings than the pictures of the Layers page.
+    """
     if not recipe.plain:
         raise ExplorerError("no page shows pictures like these of several neurons at once")
     from explorer import layer_pages
@@ -128,10 +142,14 @@ def _layer_query(recipe: NeuronRecipe) -> dict[str, str]:
 
 
 def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
-    """Return the query of the Neuron page that shows one of a recipe's pictures.
+    """Return the query of the Neuron page that shows one picture of a recipe.
+
+    Args:
+        recipe: the recipe.
+        part: number of the picture among the recipe's pictures.
 
     Raises:
-        ExplorerError: it is none of those that the page shows.
+        ExplorerError: the recipe has settings that the page does not offer.
     """
     names = ("network", "weights", "layer", "units", *(it.name for it in query_fields(NEURONS)))
     same = {name: getattr(recipe, name) for name in names}
@@ -149,9 +167,9 @@ def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
 
 
 def neuron_from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a ``NeuronRecipe`` that the query of the Neuron page names.
+    """Return the fields of a ``NeuronRecipe`` that the query of the Neuron page contains.
 
-    The others depend on the layer.
+    The defaults of all other fields depend on the layer, so they are not returned.
 
     Raises:
         ExplorerError: a value is misspelt or out of bounds.
@@ -160,10 +178,10 @@ def neuron_from_query(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def dream_to_query(recipe: DreamRecipe) -> dict[str, str]:
-    """Return a dream's settings as the query of its page; defaults are left out.
+    """Return the query of the Dream page that shows a dream; default values are left out.
 
     Raises:
-        ExplorerError: it is none of those that the page shows.
+        ExplorerError: the recipe has settings that the page does not offer, such as a mask.
     """
     names = ("units", "image", "guide", *(it.name for it in query_fields(DREAM)))
     shown = {name: getattr(recipe, name) for name in names}
@@ -183,10 +201,10 @@ def dream_from_query(
     """Return the recipe of the dream that the query of the Dream page describes.
 
     Args:
-        query: names and values.
+        query: parameters and values of the URL.
         network: the loaded network.
-        image: fingerprint of the image that the query names.
-        guide: fingerprint of the guide that it names; "" for none.
+        image: fingerprint of the input image that the query names.
+        guide: fingerprint of the guide image that the query names; "" for none.
 
     Raises:
         ExplorerError: something in the query does not exist or is out of bounds.
@@ -202,16 +220,16 @@ def dream_from_query(
 
 
 def _read_units(text: str, layer: "Layer") -> tuple[int, ...]:
-    """Return the units that a query names; none for all."""
+    """Return the units in a text such as ``3,17``; an empty tuple, which means all, for ""."""
     bounds = (0, layer.channels - 1)
     return tuple(urls.read_number("unit", it, bounds) for it in text.split(",") if text)
 
 
 def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
-    """Return a style transfer's settings as the query of its page; defaults are left out.
+    """Return the query of the Style page that shows a style transfer; defaults are left out.
 
     Raises:
-        ExplorerError: it is none of those that the page shows.
+        ExplorerError: the recipe has settings that the page does not offer, such as two styles.
     """
     from core.style import defaults
 
@@ -236,9 +254,9 @@ def style_from_query(
     """Return the recipe of the style transfer that the query of the Style page describes.
 
     Args:
-        query: names and values.
+        query: parameters and values of the URL.
         network: the loaded network.
-        content, style: fingerprints of the images that the query names.
+        content, style: fingerprints of the two images that the query names.
 
     Raises:
         ExplorerError: something in the query does not exist or is out of bounds.
@@ -250,9 +268,10 @@ def style_from_query(
 
 
 def style_depths_to_query(recipe: StyleDepthsRecipe) -> dict[str, str]:
-    """Return what all pictures of a style grid share as the query of the page Style depths.
+    """Return the query of the page Style depths with the settings of a style grid.
 
-    The page chooses the depths by itself, so it may show others than the recipe's.
+    The layers are not part of the query, as the page chooses them. So it may show other layers than
+    those of the recipe.
     """
     query = {"network": recipe.network, "picture": recipe.content, "style": recipe.style}
     if MATRIX not in recipe.shows:
@@ -266,10 +285,10 @@ def style_depths_from_query(
     """Return the recipe of the style grid that the query of the page Style depths describes.
 
     Args:
-        query: names and values.
+        query: parameters and values of the URL.
         network: the loaded network.
-        content, style: fingerprints of the images that the query names.
-        shows: the parts that the page's view shows, some of ``SHOWS``.
+        content, style: fingerprints of the two images that the query names.
+        shows: the matrix and rows to render, some of ``style_grid.SHOWS``.
 
     Raises:
         ExplorerError: something in the query does not exist or is out of bounds.

@@ -1,4 +1,4 @@
-"""Controls whose choice is written into the URL's query at once."""
+"""Controls that write a choice into the URL's query."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,14 +16,16 @@ def word_control(
     label: str = "",
     forget: Sequence[str] = (),
 ) -> str:
-    """Show some words of which the URL names one, and return it.
+    """Show a choice between some words, and return the one in the URL.
+
+    For example, the parameter ``show`` of the Layers page is ``crops``, ``both`` or missing.
 
     Args:
-        name: the name in the URL's query, and the widget's key.
+        name: name of the parameter in the URL's query, and the widget's key.
         words: what visitors read, by the word in the URL; "" is the default.
-        problems: gets a sentence where the URL has another word.
+        problems: a sentence is appended if the URL has an unknown word.
         label: what screen readers say; by default the name.
-        forget: other names that leave the URL's query with a new choice.
+        forget: other parameters that are removed from the query with a new choice.
     """
     chosen = ""
     with collect(problems):
@@ -46,13 +48,13 @@ def word_control(
 
 
 def pager(key: str, page: int, last: int, text: str, go: Callable[..., None]) -> None:
-    """Show a button to the previous page, one to the next page, and where the page is.
+    """Show a button to the previous page, a button to the next page, and a text.
 
     Args:
-        key: of the container, and before those of the buttons.
-        page, last: this page and the last one, counted from 1.
-        text: what is on this page.
-        go: called with the number of another page.
+        key: beginning of the keys of the container and the buttons.
+        page, last: numbers of the present and the last page, counted from 1.
+        text: what is on the present page, such as ``1 to 64 of 256``.
+        go: called with the number of the page whose button was clicked.
     """
     steps = ("Previous", page - 1, page == 1), ("Next", page + 1, page == last)
     with st.container(key=f"{key}pager", horizontal=True, vertical_alignment="center"):

@@ -1,6 +1,6 @@
 """Paths of pages, and the URL query that describes what a page shows.
 
-As the query says everything, a page can be shared and reloaded.
+The query has all the choices of a visitor, so a page can be shared as a link and reloaded.
 """
 
 from collections.abc import Sequence
@@ -17,36 +17,36 @@ LAYERS, NEURON, PROBE = (str(PAGES / f"{name}.py") for name in ("layers", "neuro
 DREAM, DEPTHS = (str(PAGES / f"{name}.py") for name in ("dream", "depths"))
 STYLE, STYLE_DEPTHS = (str(PAGES / f"{name}.py") for name in ("style", "style_depths"))
 
-# Pictures of the Neuron page: the maximised one, if the link names none; one of several that were
-# made to differ; the minimised one.
+# Pictures of the Neuron page, by the word in the link: "1" to "4" are visualizations of the unit
+# that were made to differ; "negative" minimises the activation. Without a word it is maximised.
 DIVERSE = 4
 NEGATIVE = "negative"
 VIEWS = (*(str(number + 1) for number in range(DIVERSE)), NEGATIVE)
-# What the Layers page shows of each unit: its visualization, if the link names nothing; crops of
-# its dataset examples; or both.
+# What the Layers page shows of each unit, by the word in the link: crops of the unit's dataset
+# examples, or the feature visualization and the crops. Without a word: only the visualization.
 CROPS, BOTH = "crops", "both"
 SHOWN = (CROPS, BOTH)
-# Parameters that stay when a visitor goes from layer to layer.
+# Parameters that stay in the URL when a visitor goes from layer to layer.
 STAYS = ("show", "index")
 
 
 def replace_query(**place: str | int | None) -> None:
-    """Replace the URL's query by some names and values; None leaves a name out."""
+    """Replace the URL's query by some parameters; a parameter whose value is None is left out."""
     st.query_params.from_dict({name: str(it) for name, it in place.items() if it is not None})
 
 
 def update_query(**place: str | int | None) -> None:
-    """Replace some names and values in the URL's query; None leaves a name out."""
+    """Replace some parameters in the URL's query; a parameter whose value is None is removed."""
     replace_query(**{**st.query_params.to_dict(), **place})
 
 
 def go_to(**place: str | int | None) -> None:
-    """Replace the URL's query, but keep the parameters of ``STAYS``."""
+    """Replace the URL's query by some parameters, but keep those that ``STAYS`` names."""
     replace_query(**{name: st.query_params.get(name) for name in STAYS}, **place)
 
 
 def open_neuron(network: str, layer: str, unit: int) -> None:
-    """Show the page of a neuron."""
+    """Go to the Neuron page of a unit."""
     query = {"network": network, "layer": layer, "unit": str(unit)}
     if "index" in st.query_params:
         query["index"] = st.query_params["index"]
@@ -54,30 +54,35 @@ def open_neuron(network: str, layer: str, unit: int) -> None:
 
 
 def number(name: str, bounds: tuple[int, int]) -> int | None:
-    """Return the whole number that a parameter of the URL says, None if it is not there.
+    """Return a parameter of the URL as an integer; None if the URL does not have the parameter.
 
     Raises:
-        ExplorerError: as ``read_number``.
+        ExplorerError: the value is no integer, or out of bounds.
     """
     text = st.query_params.get(name)
     return None if text is None else read_number(name, text, bounds)
 
 
 def read_number(name: str, text: str, bounds: tuple[int, int]) -> int:
-    """Return the whole number that the text of a parameter says.
+    """Convert the text of a URL parameter into an integer.
+
+    Args:
+        name: name of the parameter, for the error message.
+        text: the text.
+        bounds: the smallest and the largest valid value.
 
     Raises:
-        ExplorerError: it is no whole number, or out of bounds (which are both included).
+        ExplorerError: the text is no integer, or the integer is out of bounds.
     """
     require(name, int(text) if text.isascii() and text.isdigit() else text, bounds)
     return int(text)
 
 
 def one_of(name: str, known: Sequence[str]) -> str:
-    """Return the word that a parameter of the URL says, "" if it is not there.
+    """Return a parameter of the URL that is one of some words; "" if the URL does not have it.
 
     Raises:
-        ExplorerError: it is another word.
+        ExplorerError: the value is not among the ``known`` words.
     """
     word = st.query_params.get(name, "")
     if word and word not in known:
@@ -86,9 +91,12 @@ def one_of(name: str, known: Sequence[str]) -> str:
 
 
 def view() -> str:
-    """Return which picture of a neuron the URL shows large; "" for the maximised one.
+    """Return which picture of a unit the Neuron page shows large, from the URL.
+
+    Returns:
+        One of ``VIEWS``; "" for the picture that maximises the activation.
 
     Raises:
-        ExplorerError: there is no such picture.
+        ExplorerError: the URL names an unknown picture.
     """
     return one_of("view", VIEWS)

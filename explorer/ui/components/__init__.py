@@ -1,1 +1,1 @@
-"""Streamlit components: Python, CSS and JavaScript side by side."""
+"""Streamlit components: each has a Python function, a CSS file and mostly a JavaScript file."""

@@ -1,5 +1,5 @@
-// The cards of the gallery. Every call brings the whole state; cards are changed in place, so that
-// pictures that stay are not loaded again.
+// The cards of the gallery. Every call gets all cards; the elements of the page are changed in
+// place, so that pictures that stay the same are not loaded again.
 
 function element(kind, name, parent) {
   const made = document.createElement(kind);
@@ -46,7 +46,7 @@ function cover(frame, pictures) {
   while (frame.children.length > pictures.length) frame.lastElementChild.remove();
   pictures.forEach((picture, place) => {
     const image = frame.children[place] ?? frame.appendChild(document.createElement("img"));
-    image.alt = ""; // the card says what it is
+    image.alt = ""; // the label of the card describes it
     image.draggable = false;
     image.className = picture.kind;
     if (image.src !== picture.url) image.src = picture.url;
@@ -65,7 +65,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = event.target.closest("button");
     if (!card || !button) return;
     const star = button.classList.contains("star");
-    // Immediately, rather than after the answer of the server.
+    // The star changes immediately; the server would answer only after some time.
     if (star) shine(button, button.getAttribute("aria-pressed") !== "true", "it");
     setTriggerValue("act", `${star ? "star" : "open"} ${card.dataset.id}`);
   };

@@ -1,4 +1,4 @@
-// A slider over the layers of a network, with examples above it.
+// A slider over the layers of a network, with an example image of each layer above it.
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector(".depth");

@@ -1,4 +1,4 @@
-// Accepts a picture that is dropped anywhere on the app, and sends the recipe in its text chunks.
+// Accepts a PNG that is dropped anywhere on the page, and sends its text chunks with the recipe.
 
 const LARGEST = 64 * 2 ** 20;
 const LONGEST = 200_000;
@@ -23,7 +23,7 @@ async function read(file) {
   return found;
 }
 
-// The contents of all iTXt chunks of a PNG.
+// Returns the contents of all iTXt chunks (Unicode text) of a PNG.
 function* texts(bytes) {
   const view = new DataView(bytes.buffer);
   for (let start = SIGNATURE.length; ; ) {
@@ -38,7 +38,7 @@ function* texts(bytes) {
   }
 }
 
-// Keyword, flag and method of compression, language, translated keyword, text.
+// Reads an iTXt chunk: keyword, compression flag and method, language, translated keyword, text.
 async function decode(data) {
   const keywordEnd = data.indexOf(0);
   const languageEnd = data.indexOf(0, keywordEnd + 3);
@@ -55,7 +55,7 @@ async function decode(data) {
   return [keyword, decoder.decode(text)];
 }
 
-// A few bytes can decompress to very many, so reading stops at a limit.
+// A small malicious file can decompress to a very long text, so reading stops at a limit.
 async function inflate(bytes) {
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   const pieces = [];
@@ -85,7 +85,7 @@ async function message(files) {
 }
 
 const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-// A file that is dropped on a page's own upload is left to it.
+// A file that is dropped on one of Streamlit's upload fields is handled by that field.
 const elsewhere = (event) =>
   event.composedPath().some((it) => it.dataset?.testid === "stFileUploaderDropzone");
 

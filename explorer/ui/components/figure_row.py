@@ -1,4 +1,4 @@
-"""Images side by side, each with a title and a few lines beneath."""
+"""A row of images, each with a title and a few lines beneath it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class CaptionedImage:
     """One image of a row.
 
     Attributes:
-        title: beneath it.
-        url: None while there is no image yet.
-        words: lines beneath the title.
-        colour: of the dot before the title; "" for none.
+        title: title beneath the image.
+        url: URL of the image; None while there is no image yet.
+        words: lines of text beneath the title.
+        colour: CSS colour of a dot before the title; "" for no dot.
         preview: whether the image is unfinished.
-        alt: what a screen reader says of it; by default the title.
+        alt: description for screen readers; by default the title.
     """
 
     title: str
@@ -39,13 +39,13 @@ def captioned(
     colour: str = "",
     alt: str = "",
 ) -> CaptionedImage:
-    """Return a finished image with its caption, or its preview as long as there is only that.
+    """Return an image with its caption: the finished image, else its preview, else a frame.
 
     Args:
-        image: the finished image, encoded, if it is there.
-        preview: the unfinished one, encoded as WebP, if it is there.
-        pixels: the shorter side of the finished image as it is shown.
-        title, words, colour, alt: as ``CaptionedImage`` has them.
+        image: the finished image, encoded; None if it is not finished.
+        preview: the unfinished image, encoded as WebP; None if there is none.
+        pixels: shorter side of the thumbnail of the finished image.
+        title, words, colour, alt: as in ``CaptionedImage``.
     """
     if image is not None:
         url = thumbnails.thumbnail(image, pixels)
@@ -64,11 +64,11 @@ def figure_row(
     """Show images side by side.
 
     Args:
-        images: what to show.
-        size: their (height, width); only the proportion matters.
-        style_class: classes of the row in the style sheets.
+        images: the images.
+        size: (height, width) of every image; only their proportion matters.
+        style_class: CSS classes of the row.
         columns: number of images side by side; 0 for all.
-        waiting: what a screen reader says of an image that is not there.
+        waiting: what a screen reader says of an image that has no URL yet.
     """
     figures = []
     for it in images:

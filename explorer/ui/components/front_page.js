@@ -1,5 +1,5 @@
-// The home page: neurons from shallow to deep, and a link to every page. Both are links,
-// so they can be opened in tabs of their own; a plain click stays in the app.
+// The home page: pictures of units from shallow to deep, and pictures of all pages. All of them are
+// links, which can be opened in a new tab; a normal click opens the page in the same tab.
 
 function element(kind, name, parent, text) {
   const made = document.createElement(kind);

@@ -1,8 +1,9 @@
-// An original on top of its result. Changed in place, so that the slider keeps its position while
-// the result changes.
+// An original on top of its result. The elements are changed in place, so that the slider keeps its
+// position when the result changes.
 
 const FIRST = 25;
-// Nearer to an edge than this, in percent, a label would cover the rest of its image.
+// If the visible part of an image is narrower than this, in percent of the width, its label is
+// hidden, because the label would cover that part.
 const MARGIN = 14;
 
 function show(image, url) {
@@ -31,7 +32,7 @@ export default function ({ data, parentElement }) {
     box.querySelector(".left").style.opacity = at < MARGIN ? 0 : 1;
     box.querySelector(".right").style.opacity = at > 100 - MARGIN ? 0 : 1;
   };
-  // Without a result the original is shown alone.
+  // While there is no result, only the original is shown, without the slider.
   for (const part of [".line", ".tag.left", ".tag.right", "input"]) {
     box.querySelector(part).hidden = !data.after;
   }

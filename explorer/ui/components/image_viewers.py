@@ -1,4 +1,4 @@
-"""Components of one large image: to choose a position in it, or to compare it with another."""
+"""Components with large images: choose a position in an image, or compare two images."""
 
 from collections.abc import Callable
 
@@ -17,17 +17,18 @@ def point_picker(
     """Show an image in which a position can be chosen with a click.
 
     Args:
-        picture: a URL.
-        size: its (height, width); only their proportion matters.
+        picture: URL of the image.
+        size: (height, width) of the image; only their proportion matters.
         key: the widget's key.
-        label: what a screen reader says.
-        on_pick: called with the returned value before the page runs again.
-        place: the chosen (row, col), as fractions of the height and width.
-        field: a box that is outlined: (top, left, bottom, right), as such fractions.
+        label: description for screen readers.
+        on_pick: called with the returned text, if a position was chosen, before the page runs
+            again.
+        place: the chosen (row, col), as fractions of the image's height and width; None for none.
+        field: a box to outline, (top, left, bottom, right), as fractions of the height and width.
 
     Returns:
-        The row and the column of the position that was chosen just now, as fractions, parted by a
-        space; None if none was.
+        The position that was chosen just now, row and column as fractions: ``0.25 0.5``; None if
+        no position was chosen.
     """
     html = (
         '<div class="pick" tabindex="0" role="application"><img alt="" draggable="false">'
@@ -53,16 +54,18 @@ def image_compare(
     word: str = "dream",
     above: float = 24.75,
 ) -> None:
-    """Show an original on top of its result; a slider uncovers one or the other.
+    """Show an original on top of its result; a slider uncovers more of one or of the other.
 
     Args:
-        before, after: URLs; without a result, None, the original is shown alone.
-        size: the (height, width); only their proportion matters.
+        before: URL of the original.
+        after: URL of the result; None if there is none yet, so that only the original is shown.
+        size: (height, width) of both images; only their proportion matters.
         key: the widget's key.
-        label: what a screen reader says of the result.
-        place: names both images: under another name the slider starts anew.
-        word: shown on the result.
-        above: height of what is above and beneath, in rem, so that the image fits into the window.
+        label: description of the result for screen readers.
+        place: name of the pair of images; if it changes, the slider returns to its first position.
+        word: word that is shown on the result.
+        above: height in rem of the parts of the page above and beneath the images, which then fit
+            into the rest of the window.
     """
     html = (
         '<div class="compare"><img class="after" alt="" draggable="false">'

@@ -1,4 +1,4 @@
-// The list of layers. Every call brings the whole state; its rows are patched in place.
+// The list of layers. Every call gets all rows; the elements of the page are changed in place.
 
 const SAMPLES = 4;
 
@@ -45,13 +45,13 @@ function fill(place, picture, fresh) {
     return;
   }
   const image = element("img", fresh ? "arrived" : "");
-  image.alt = ""; // the row says what it is
+  image.alt = ""; // the label of the row describes it
   image.draggable = false;
   image.src = picture;
   place.replaceWith(image);
 }
 
-// One row is in the tab order; the arrow keys go from row to row.
+// The Tab key reaches only one row; the arrow keys move from row to row.
 function select(list, row) {
   for (const each of list.querySelectorAll(".layer-row")) {
     each.tabIndex = each === row ? 0 : -1;
@@ -68,7 +68,7 @@ function move(list, event) {
   rows[here + step]?.focus();
 }
 
-// Brings a row into view inside the list without moving the page.
+// Scrolls the list so that a row is visible; the page does not scroll.
 function reveal(list, row) {
   const outer = list.getBoundingClientRect();
   const inner = row.getBoundingClientRect();

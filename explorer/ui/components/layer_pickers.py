@@ -1,4 +1,4 @@
-"""A network's layers as a visitor chooses among them: a list, or a slider with examples."""
+"""Components with which a visitor chooses a layer: a list, or a slider with example images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class LayerRow:
     """One row of the list of layers.
 
     Attributes:
-        name: name of the layer, which a click returns.
-        count: number of neurons and their spacing: ``96 neurons, step 4``.
-        sees: its receptive field in words.
+        name: name of the layer, which ``layer_list`` returns after a click.
+        count: number of units and their spacing in pixels: ``96 neurons, step 4``.
+        sees: receptive field of the layer in words.
         colour: ``depth_colour(layer.depth)``.
-        pictures: URLs of up to four sample neurons.
+        pictures: URLs of the feature visualizations of up to four units.
     """
 
     name: str
@@ -36,10 +36,10 @@ class SliderStop:
 
     Attributes:
         name: name of the layer.
-        words: what a screen reader says of it.
+        words: description of the layer for screen readers.
         colour: ``depth_colour(layer.depth)``.
-        example: whether an example is shown above it.
-        picture: URL of the example, None while there is none.
+        example: whether an example image, or a frame for it, is above the slider at this layer.
+        picture: URL of the example image; None while it is not made.
     """
 
     name: str
@@ -52,12 +52,12 @@ class SliderStop:
 def slider_stop(
     layer: Layer, image: bytes | None, example: bool = True, pixels: int = THUMBNAIL_PIXELS
 ) -> SliderStop:
-    """Describe a layer on a slider.
+    """Return the stop of a layer on a slider.
 
     Args:
         layer: the layer.
-        image: its example, encoded, if that is there.
-        example: whether an example is shown above it.
+        image: the encoded example image of the layer; None if it is not made.
+        example: whether the slider shows an example of this layer.
         pixels: height and width of the example.
     """
     colour = depth_colours.depth_colour(layer.depth)
@@ -74,10 +74,10 @@ def layer_list(
     label: str,
     on_pick: Callable[[str], None] | None = None,
 ) -> str | None:
-    """Show the layers of a network from image to logits, each with a few of its neurons.
+    """Show the layers of a network from image to logits, each with a few of its units.
 
     Args:
-        rows: the layers, from the image.
+        rows: the layers, in the order from the image to the logits.
         selected: name of the selected layer.
         key: the widget's key.
         label: the network's name.
@@ -98,11 +98,11 @@ def layer_list(
 def depth_slider(
     stops: Sequence[SliderStop], selected: int, key: str, label: str, on_pick: Callable[[str], None]
 ) -> str | None:
-    """Show a slider over the layers of a network, with examples of what they paint.
+    """Show a slider over the layers of a network, with example images of some layers above it.
 
     Args:
-        stops: the layers, from the image.
-        selected: index of the chosen layer.
+        stops: the layers, in the order from the image to the logits.
+        selected: index of the chosen layer in ``stops``.
         key: the widget's key.
         label: the network's name.
         on_pick: called with the name of the layer that was chosen before the page runs again.

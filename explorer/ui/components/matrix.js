@@ -1,5 +1,5 @@
-// Images in rows and columns, each with a head. Changed in place: images that stay are not loaded
-// again, and nothing moves when one more is there.
+// A table of images, whose rows and columns have heads. The elements are changed in place: images
+// that stay the same are not loaded again, and nothing moves when a new image is shown.
 
 function head(state, kind) {
   const element = document.createElement("div");
@@ -32,7 +32,7 @@ function build(box, data) {
     if (row.head) box.appendChild(head(row.head, "down"));
     for (const _ of row.cells) box.appendChild(empty());
   }
-  // On a phone two pictures of a single row stand side by side, each below its own head.
+  // On a phone a single row is shown as pairs of images, each beneath the head of its column.
   for (const kind of [".head", ".cell"]) {
     if (alone) box.querySelectorAll(kind).forEach((it, at) => it.style.setProperty("--line", at >> 1));
   }
@@ -50,13 +50,13 @@ function patch(cell, state) {
   if (!state.picture) return void old?.remove();
   if (old?.getAttribute("src") === state.picture) return;
   const image = old ?? document.createElement("img");
-  image.alt = ""; // the button says what it is
+  image.alt = ""; // the label of the button describes it
   image.draggable = false;
   image.src = state.picture;
   if (!old) cell.append(image);
 }
 
-// One cell is in the tab order; the arrow keys go from cell to cell.
+// The Tab key reaches only one cell; the arrow keys move from cell to cell.
 function move(box, columns, event) {
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
   const cells = [...box.querySelectorAll(".cell")];

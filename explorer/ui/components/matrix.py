@@ -1,4 +1,4 @@
-"""A component of images in rows and columns, each with a head."""
+"""A component with a table of images; its rows and columns have heads, such as layer names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,9 +11,9 @@ class MatrixHead:
     """The head of a row or a column.
 
     Attributes:
-        name: such as a layer's name.
-        words: a few words beneath.
-        colour: such as ``depth_colours.depth_colour(layer.depth)``.
+        name: title, such as a layer's name.
+        words: a few words beneath the title.
+        colour: CSS colour, such as ``depth_colours.depth_colour(layer.depth)``.
     """
 
     name: str
@@ -23,14 +23,14 @@ class MatrixHead:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One image.
+    """One image of the table.
 
     Attributes:
-        id: returned by a click.
-        label: what a screen reader says.
-        picture: a URL; None while there is none.
-        preview: whether the image is unfinished; it cannot be opened then.
-        chosen: whether it is the selected one.
+        id: text that ``image_matrix`` returns after a click on the image.
+        label: description for screen readers.
+        picture: URL of the image; None while there is no image.
+        preview: whether the image is unfinished; a click on it then has no effect.
+        chosen: whether the image is the selected one.
     """
 
     id: str
@@ -53,11 +53,12 @@ def image_matrix(
 
     Args:
         columns: heads of the columns.
-        rows: heads of the rows, and their images, one for each column; a single row has no head.
-        size: the images' (height, width); only their proportion matters.
+        rows: for each row its head and its images, one for each column. The head of the only row
+            is None.
+        size: (height, width) of every image; only their proportion matters.
         key: the widget's key.
-        label: names the set of images.
-        corner: describes the rows and columns.
+        label: name of the set of images; if it changes, the table is built anew.
+        corner: text in the upper left corner that explains the rows and columns.
         on_open: called with the id of a clicked image before the page runs again.
 
     Returns:

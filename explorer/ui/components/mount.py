@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-# Files that some components share; they are put before the component's own.
+# By component, the name of a file that it shares with others: ``NAME.css`` and ``NAME.js``. The
+# shared code comes before the code of the component's own files.
 COMMON = {
     "depth_slider": "slider_common",
     "style_sliders": "slider_common",
@@ -28,11 +29,11 @@ def mount_component(
     """Show one of the components of this folder.
 
     Args:
-        name: name of its files.
-        html: its HTML, before its JavaScript changes it.
+        name: name of the component's files, such as ``tiles`` for ``tiles.js`` and ``tiles.css``.
+        html: HTML of the component, which its JavaScript then changes.
         key: the widget's key.
-        data: passed to its JavaScript.
-        event: the name of the trigger that its JavaScript sets.
+        data: object that is passed to the JavaScript.
+        event: name of the trigger value that the JavaScript sets.
         callback: called with the trigger's value before the page runs again.
 
     Returns:
@@ -50,13 +51,16 @@ def mount_component(
 
 
 def _component(name: str, html: str) -> Any:
-    # Registering an equal component again does nothing; every server process has to do it.
+    # Every server process has to register the component; to register it again has no effect.
     css, js = (_source(name, ending) for ending in ("css", "js"))
     return st.components.v2.component(f"explorer_{name}", html=html, css=css, js=js)
 
 
 @functools.cache
 def _source(name: str, ending: str) -> str:
-    """Return a component's file, after the one that it shares with others, if there is one."""
+    """Return the text of a component's file, preceded by that of the shared file of ``COMMON``.
+
+    Files that do not exist are left out.
+    """
     files = (FOLDER / f"{it}.{ending}" for it in (COMMON.get(name, name), name))
     return "\n".join(it.read_text("utf-8") for it in dict.fromkeys(files) if it.exists())

@@ -1,6 +1,6 @@
-// An image in which a position can be chosen: with a click, or with the arrow keys and Enter.
+// An image in which a position is chosen with a click, or with the arrow keys and Enter.
 
-// The step of an arrow key, as a fraction of the image.
+// Distance that one press of an arrow key moves the mark, as a fraction of the image's size.
 const STEP = 0.05;
 
 const within = (share) => Math.min(Math.max(share, 0), 0.9999);

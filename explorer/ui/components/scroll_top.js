@@ -1,4 +1,4 @@
-// Scrolls to the top of the page, once.
+// Scrolls to the top of the page, once for each element that contains this component.
 
 const DONE = new WeakSet();
 

@@ -1,4 +1,4 @@
-// Layers of a network in a row, with an example of each, for the sliders beneath them.
+// For two components: a row of example images of a network's layers, above sliders over the layers.
 
 function make(stop) {
   const example = document.createElement("span");
@@ -17,7 +17,7 @@ function paint(example, picture) {
   const frame = example.querySelector(".frame");
   if (!picture || frame.querySelector("img")?.getAttribute("src") === picture) return;
   const image = document.createElement("img");
-  image.alt = ""; // the sliders say where they are
+  image.alt = ""; // the labels of the sliders describe the layers
   image.draggable = false;
   image.src = picture;
   frame.replaceChildren(image);

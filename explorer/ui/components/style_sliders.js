@@ -1,5 +1,5 @@
-// Two sliders over the layers of a network: the style layers, and the content layer. Above them are
-// example units of the layers.
+// Two sliders over the layers of a network: one chooses the first and the last style layer, the
+// other the content layer. Above the sliders are example units of the layers.
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector(".style-sliders");
@@ -32,7 +32,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       slider.setAttribute("aria-valuetext", stop.words);
       slider.style.setProperty("--colour", stop.colour);
     }
-    // Where both thumbs are at the deep end, the first is on top, as only it can move.
+    // If both thumbs are at the deepest layer, the thumb of the first style layer is on top,
+    // because only this thumb can move.
     first.style.zIndex = from === to && from === stops.length - 1 ? 2 : 1;
     const most = Math.max(stops.length - 1, 1);
     box.style.setProperty("--from", from / most);

@@ -14,19 +14,19 @@ def style_sliders(
     label: str,
     on_pick: Callable[[str], None],
 ) -> str | None:
-    """Show two sliders over the layers of a network: of the style layers, and of the content layer.
+    """Show a slider that chooses the range of the style layers, and one for the content layer.
 
     Args:
-        stops: the layers, from the image.
-        content: index of the content layer.
-        style: indices of the first and the last style layer.
+        stops: the layers, in the order from the image to the logits.
+        content: index of the content layer in ``stops``.
+        style: indices of the first and the last style layer in ``stops``.
         key: the widget's key.
         label: the network's name.
-        on_pick: called with the returned value before the page runs again.
+        on_pick: called with the returned text before the page runs again.
 
     Returns:
-        The choice made just now: ``content`` and the name of a layer, or ``style`` and the names of
-        two, parted by spaces; or None.
+        The choice made just now, such as ``content relu3b``, or ``style relu1a relu4a`` with the
+        first and the last style layer; None if nothing was chosen.
     """
     ranges = {"style": ("first", "last"), "content": ("only",)}
     rows = "".join(

@@ -1,5 +1,5 @@
-// A grid of pictures. Every call brings the whole state; the grid is patched in place, so that
-// pictures that stay are not loaded again and nothing jumps.
+// A grid of pictures. Every call gets all tiles; the elements of the page are changed in place, so
+// that pictures that stay the same are not loaded again, and nothing moves.
 
 const DIGEST = new WeakMap();
 const BESIDE = new WeakMap();
@@ -49,13 +49,13 @@ function show(frame, picture, kind) {
   if (!picture) return void old?.remove();
   const image = old ?? document.createElement("img");
   image.className = kind;
-  image.alt = ""; // the button says what it is
+  image.alt = ""; // the label of the button describes it
   image.draggable = false;
   image.src = picture;
   if (!old) frame.prepend(image);
 }
 
-// One tile is in the tab order; the arrow keys go from tile to tile.
+// The Tab key reaches only one tile; the arrow keys move from tile to tile.
 function enter(grid, tile) {
   for (const each of grid.children) each.tabIndex = -1;
   if (tile) tile.tabIndex = 0;
@@ -75,7 +75,7 @@ function move(grid, event) {
   }
 }
 
-// In a row of tiles that scrolls sideways, the chosen one may be outside the visible part.
+// In a row that scrolls sideways, the chosen tile may be outside the visible part: scroll to it.
 function uncover(grid) {
   const tile = grid.querySelector(".tile.open");
   let line = tile?.getRootNode().host;
@@ -88,14 +88,15 @@ function uncover(grid) {
 
 const WIDTHS = new ResizeObserver((changed) => changed.forEach(({ target }) => uncover(target)));
 
-// A dialog that a tile opened takes the focus; when it has closed, the tile has it again.
+// If a click on a tile opens a dialog, the dialog gets the keyboard focus. When the dialog has been
+// closed, this function returns the focus to the tile.
 function returnTo(tile) {
   let opened = false;
   const watch = new MutationObserver(() => {
     const dialog = document.querySelector('[role="dialog"]');
     opened ||= Boolean(dialog);
     if (tile.isConnected && (!opened || dialog)) return;
-    watch.disconnect(); // the tile may have led to another page instead
+    watch.disconnect(); // the dialog was closed, or the click led to another page
     if (tile.isConnected) tile.focus({ preventScroll: true });
   });
   watch.observe(document.body, { childList: true, subtree: true });
@@ -112,7 +113,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     grid.replaceChildren();
     grid.dataset.set = data.set;
     WIDTHS.unobserve(grid);
-    WIDTHS.observe(grid); // now, and whenever the width changes
+    WIDTHS.observe(grid); // calls uncover now, and whenever the width of the grid changes
   }
   while (grid.children.length > data.tiles.length) grid.lastElementChild.remove();
   data.tiles.forEach((state, place) => {

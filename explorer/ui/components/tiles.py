@@ -1,4 +1,4 @@
-"""Components: grids of small pictures and of cards that open with a click."""
+"""Two components: a grid of small pictures, and a grid of the gallery's entries (cards)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,15 +11,16 @@ class PictureTile:
     """One picture of a grid.
 
     Attributes:
-        id: returned by a click.
-        label: what a screen reader says.
-        picture: a URL, mostly ``thumbnail(...)``; None where there is none yet.
-        title, note: shown on the picture's edge while the pointer is on it, at the left and right.
-        caption: always shown beneath; may be empty.
-        preview: whether the picture is unfinished; it cannot be opened then.
-        dead: whether the unit is dead.
-        chosen: whether it is the selected one.
-        beside: a URL of a second picture, in a grid of pairs; None where there is none yet.
+        id: text that ``tile_grid`` returns after a click on the picture.
+        label: description for screen readers.
+        picture: URL of the picture, mostly ``thumbnail(...)``; None while there is none.
+        title, note: texts at the left and at the right of the picture's lower edge, shown while the
+            pointer is on the picture.
+        caption: text beneath the picture, always shown; may be empty.
+        preview: whether the picture is unfinished; a click on it then has no effect.
+        dead: whether the unit of the picture is dead.
+        chosen: whether the picture is the selected one.
+        beside: in a grid of pairs, URL of the second picture; None while there is none.
     """
 
     id: str
@@ -39,11 +40,13 @@ class Card:
     """One entry of the gallery.
 
     Attributes:
-        id: returned by a click.
-        name: its title.
+        id: identifies the entry in the text that ``card_grid`` returns.
+        name: title of the entry.
         note: a few words beneath the title.
-        pictures: its cover: URLs, each with ``""``, ``"dead"`` or ``"preview"``.
-        starred, chosen: whether it is starred or chosen.
+        pictures: the pictures of the cover: for each its URL and its kind, ``""`` (normal),
+            ``"dead"`` or ``"preview"``.
+        starred: whether a visitor marked the entry with a star.
+        chosen: whether the entry is chosen, for example to be deleted.
     """
 
     id: str
@@ -65,13 +68,14 @@ def tile_grid(
     """Show a grid of square pictures that open with a click.
 
     Args:
-        tiles: what to show; under the same label the grid is changed in place.
+        tiles: the pictures.
         key: the widget's key.
-        label: names the set of pictures, such as ``sketchnet relu3b, page 1``.
+        label: name of the set of pictures, such as ``sketchnet relu3b, page 1``. While it is the
+            same, the grid is changed in place; if it changes, the grid is built anew.
         on_open: called with the id of a clicked tile before the page runs again.
-        columns: number of tiles in a row on a wide page, of tiles that fill one row; 0 for a grid
-            of many rows.
-        pairs: whether a second picture is beside each.
+        columns: number of tiles side by side on a wide page, if all tiles fit into one row; 0 for
+            a grid of many rows, where the style sheet chooses the number.
+        pairs: whether each tile shows a second picture, ``beside``.
 
     Returns:
         The id of the tile that was clicked just now, or None.
@@ -85,17 +89,17 @@ def tile_grid(
 def card_grid(
     cards: Sequence[Card], key: str, label: str, on_act: Callable[[str], None]
 ) -> str | None:
-    """Show a grid of cards that open, are starred and are chosen with a click.
+    """Show a grid of cards; clicks open a card, mark it with a star, or choose it.
 
     Args:
-        cards: what to show.
+        cards: the cards.
         key: the widget's key.
-        label: names the set of cards.
-        on_act: called with ``open``, ``star`` or ``choose``, a space and the id of a card before
-            the page runs again.
+        label: name of the set of cards.
+        on_act: called with the returned text before the page runs again.
 
     Returns:
-        The action taken just now, as ``on_act`` gets it, or None.
+        The action taken just now, ``open``, ``star`` or ``choose``, and the id of the card:
+        ``star 3f2a``; None if there was no action.
     """
     shown = [
         {**asdict(card), "pictures": [{"url": url, "kind": kind} for url, kind in card.pictures]}

@@ -1,4 +1,4 @@
-"""The dreams of the Depths page side by side, links to their own pages, and charts."""
+"""The parts of the Depths page: dreams side by side, links to the Dream page, and charts."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -19,19 +19,26 @@ from explorer.ui.concept_chart import HIGHLIGHTED
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.job_status import JobRequests
 
-# Number of classes in the chart: those most probable in any dream.
+# Number of classes in the chart: those with the highest probability in any of the dreams.
 CLASSES = 6
 THUMBNAIL_PIXELS = 256
-# A growth of this many doublings has the full colour.
+# Growth, in doublings, that the chart of labels draws in the full colour.
 FULL = 3.0
-# A class below this probability gets no row of its own.
+# A class whose probability is below this in every dream is not in the chart.
 LIKELY = 0.05
 
 
 def show_dreams(
     network: Network, picture: PickedImage, layers: Sequence[Layer], recipes: Sequence[DreamRecipe]
 ) -> None:
-    """Show the dreams as they are finished, and what is measured in them once all are there."""
+    """Show each dream when it is finished, and charts of measures when all are finished.
+
+    Args:
+        network: the network that dreams.
+        picture: the image that all dreams start from.
+        layers: the layer of each dream.
+        recipes: the recipe of each dream.
+    """
     requests = JobRequests()
     asked = requests.ask(recipes)
     store = server_state.store()
@@ -60,7 +67,7 @@ def show_dreams(
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def measure(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
-    """Measure finished dreams."""
+    """Measure finished dreams, cached: predicted classes, and responses of units with labels."""
     store = server_state.store()
     dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
     original = store.input(recipes[0].image) or b""
@@ -70,7 +77,7 @@ def measure(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> 
 def _captioned(
     layer: Layer, image: bytes | None, preview: bytes | None, measured: DreamMeasures | None
 ) -> CaptionedImage:
-    """Return one dream with its layer, and the classes that the network predicts for it."""
+    """Return a dream with a caption: its layer, and the classes that the network predicts."""
     classes = "\N{NO-BREAK SPACE}"
     if measured is not None:
         likeliest = (f"{it} {share:.0%}" for it, share in measured.classes[:2])
@@ -87,7 +94,7 @@ def _captioned(
 
 
 def show_links(layers: Sequence[Layer], recipes: Sequence[DreamRecipe]) -> None:
-    """Show a link to the Dream page for every dream."""
+    """Show for every dream a link that opens the dream on the Dream page."""
     with st.container(key="depths-ways", horizontal=True, vertical_alignment="center"):
         st.caption("Dream on with")
         for layer, recipe in zip(layers, recipes, strict=True):
@@ -99,7 +106,13 @@ def show_links(layers: Sequence[Layer], recipes: Sequence[DreamRecipe]) -> None:
 def show_charts(
     network: Network, layers: Sequence[Layer], measured: Sequence[DreamMeasures]
 ) -> None:
-    """Show which labels' units respond more at which depth, and the predicted classes."""
+    """Show a chart of the labels whose units respond more to the dreams, and one of the classes.
+
+    Args:
+        network: the network that dreams.
+        layers: the layer of each dream.
+        measured: the measures of each dream.
+    """
     names = [layer.name for layer in layers]
     line = (
         "How many times as much the neurons of a label answer to the dream as to the picture, "
@@ -117,7 +130,10 @@ def show_charts(
 
 
 def tabulate_classes(measured: Sequence[DreamMeasures]) -> Mapping[str, list[float | None]]:
-    """Return the probabilities of the classes that are most probable in any dream, by class."""
+    """Return by class its probability in each dream, for at most ``CLASSES`` classes.
+
+    These are the classes with the highest probability in any of the dreams.
+    """
     tables = [dict(each.classes) for each in measured]
     best: dict[str, float] = {}
     for table in tables:
@@ -129,7 +145,7 @@ def tabulate_classes(measured: Sequence[DreamMeasures]) -> Mapping[str, list[flo
 
 
 def describe_growth(names: Sequence[str], measured: Sequence[DreamMeasures]) -> str:
-    """Return a sentence on the depth at which units of eyes gain most."""
+    """Return a sentence on the layer whose dream increases the responses of eye units most."""
     values = []
     for name, each in zip(names, measured, strict=True):
         order = [it.concept for it in each.grown]

@@ -1,4 +1,4 @@
-"""The parts of the Dream page: its head, the dream itself, and the slider of depths."""
+"""The parts of the Dream page: the heading, the dream, and the slider that chooses the layer."""
 
 import streamlit as st
 
@@ -15,12 +15,13 @@ from explorer.ui.dream.dream_view import DreamView
 from explorer.ui.job_status import JobRequests
 from explorer.ui.result_view import ResultView
 
-# Dreams are quick, so the page looks at them more often than at other jobs.
+# Seconds after which the state of the job is read again: shorter than for other jobs, as dreams
+# are rendered quickly.
 POLL_SECONDS = 0.25
 
 
 def show_head(network: Network, dream: DreamView) -> None:
-    """Show what dreams: a layer, some of its units, or a layer towards a guide image."""
+    """Show the heading: which layer dreams, which of its units, or that there is a guide image."""
     layer, recipe = dream.layer, dream.recipe
     line = (
         f"{layer_summary.describe_layer(layer)}; the picture is changed so that they all see more"
@@ -45,7 +46,7 @@ def show_head(network: Network, dream: DreamView) -> None:
 
 
 def show_depths(network: Network, dream: DreamView) -> None:
-    """Show the slider of depths, and request its examples with low priority."""
+    """Show the slider that chooses the layer; request its example dreams with low priority."""
     requests = JobRequests()
     examples = [dream_view.example(network, it) for it in dream_view.example_layers(network)]
     asked = requests.ask(examples)
@@ -64,7 +65,7 @@ def show_depths(network: Network, dream: DreamView) -> None:
 
 
 def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> None:
-    """Show the dream on top of its original, and offer what can be done with it."""
+    """Show the dream on top of its original, and buttons to save the dream or to go on with it."""
     title, layer = dream.picture.title, dream.layer.name
     view = ResultView(
         recipe=dream.recipe,

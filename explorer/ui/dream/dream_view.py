@@ -1,4 +1,4 @@
-"""The dream that the URL of the Dream page describes, and small examples of every depth."""
+"""The dream that the URL of the Dream page describes, and small example dreams of many layers."""
 
 import functools
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ from explorer.ui import image_picker, server_state, url_codecs
 from explorer.ui.components.layer_pickers import SliderStop, slider_stop
 from explorer.ui.image_picker import PickedImage
 
-# The default image.
+# The sample that is the default input image.
 SAMPLE = "astronaut"
-# The examples above the slider: small dreams of this sample, their longer side, and their number.
+# The example dreams above the slider: the sample that they start from, their longer side in
+# pixels, and their number.
 EXAMPLE, EXAMPLE_PIXELS, EXAMPLES_AT_MOST = "cat", 144, 12
 
 
@@ -29,9 +30,9 @@ class DreamView:
 
     Attributes:
         layer: the layer whose activation is maximised.
-        picture: the image that it starts from.
-        recipe: renders it.
-        asked: whether the visitor chose anything of it.
+        picture: the image that the dream starts from.
+        recipe: the recipe of the dream.
+        asked: whether the visitor chose anything besides the network.
     """
 
     layer: Layer
@@ -41,7 +42,12 @@ class DreamView:
 
 
 def read_view(network: Network, picture: PickedImage, guide: PickedImage | None) -> DreamView:
-    """Read from the URL which dream is asked for.
+    """Read from the URL which dream to show.
+
+    Args:
+        network: the network that dreams.
+        picture: the image that the URL names.
+        guide: the guide image that the URL names, if any.
 
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
@@ -57,7 +63,7 @@ def read_view(network: Network, picture: PickedImage, guide: PickedImage | None)
 
 
 def example(network: Network, layer: Layer) -> DreamRecipe:
-    """Return the recipe of the small dream that shows what a layer paints."""
+    """Return the recipe of the small example dream of a layer."""
     image = image_picker.store_input(PickedImage(EXAMPLE, EXAMPLE, _small()))
     return render_dreams.plan(network, [layer.name], image, size=EXAMPLE_PIXELS)
 
@@ -68,12 +74,12 @@ def _small() -> Image.Image:
 
 
 def example_layers(network: Network) -> list[Layer]:
-    """Return the layers of which an example is shown."""
+    """Return the layers with an example dream above the slider."""
     return evenly_spaced(network.shown, EXAMPLES_AT_MOST)
 
 
 def depth_stops(network: Network) -> list[SliderStop]:
-    """Describe every layer for the slider, with the examples that are there."""
+    """Return the slider's stops, one for each layer, with the example dreams that are finished."""
     with_example = {it.name for it in example_layers(network)}
     stops = []
     for layer in network.shown:

@@ -1,4 +1,7 @@
-"""Captions of gallery entries in a visitor's time zone."""
+"""Captions of gallery entries; times are in the visitor's time zone.
+
+An entry is a job with its recipe and its pictures.
+"""
 
 from datetime import timedelta, timezone
 
@@ -10,12 +13,12 @@ from explorer.text import captions
 
 
 def setting_rows(job: Job) -> dict[str, str]:
-    """Return what an entry was made with, by captions."""
+    """Return the settings of an entry's recipe as text, by their captions."""
     return captions.setting_rows(job.kind, pictures.recipe_settings(job))
 
 
 def state_caption(job: Job) -> str:
-    """Return what became of an entry, and when."""
+    """Return the state of an entry and its time, such as ``made 03 May 2026, 14:05``."""
     if job.open:
         return "being made"
     zone = timezone(-timedelta(minutes=st.context.timezone_offset or 0))
@@ -23,5 +26,5 @@ def state_caption(job: Job) -> str:
 
 
 def picture_noun(job: Job) -> str:
-    """Return what one picture of an entry shows: ``neuron`` or ``picture``."""
+    """Return the word for one picture of an entry: ``neuron`` (of a unit) or ``picture``."""
     return "neuron" if job.kind == "neurons" else "picture"

@@ -1,4 +1,4 @@
-"""Entries of the gallery side by side, with the same parts of each, and their settings compared."""
+"""The comparison of two to four gallery entries: pictures and settings side by side."""
 
 import math
 from collections.abc import Sequence
@@ -19,17 +19,21 @@ from explorer.ui.components import html_snippets
 from explorer.ui.gallery import captions, entry
 
 LARGE_PIXELS = 768
-# Number of pictures of each entry, four in a row.
+# Number of pictures that are shown of each entry, at most; they form a square.
 COMPARED = 16
-# Numbers of entries that can be compared.
+# How many entries can be compared: 2, 3 or 4.
 COMPARABLE = range(2, 5)
 
 
 def read_entries(found: Gallery, text: str) -> list[Job]:
-    """Return the entries that a link compares, given their keys parted by commas.
+    """Return the entries that a link compares.
+
+    Args:
+        found: the gallery.
+        text: ids of the entries, separated by commas.
 
     Raises:
-        ExplorerError: one does not exist, or their number is none of ``COMPARABLE``.
+        ExplorerError: an entry does not exist, or there are too few or too many entries.
     """
     keys = text.split(",")[: COMPARABLE.stop]
     jobs = list({job.key: job for job in map(found.find, keys)}.values())
@@ -39,7 +43,7 @@ def read_entries(found: Gallery, text: str) -> list[Job]:
 
 
 def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
-    """Show entries side by side with their settings; those that differ are marked."""
+    """Show entries side by side with their settings; settings that differ are marked."""
     entry.back_button()
     tables = [captions.setting_rows(job) for job in jobs]
     names = list(dict.fromkeys(name for table in tables for name in table))
@@ -63,7 +67,11 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
 
 
 def _same_parts(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
-    """Return pictures of each entry: those of the same parts, if the entries share any."""
+    """Return for each entry the pictures to show, at most ``COMPARED``.
+
+    These are the pictures with numbers that all entries have (a picture's number is that of its
+    unit, for example). If the entries have no number in common, they are the first of each entry.
+    """
     every = [found.picture_refs(job) for job in jobs]
     common = set.intersection(*({it.number for it in places} for places in every))
     return [
@@ -72,7 +80,7 @@ def _same_parts(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
 
 
 def _mosaic(pictures: Sequence[GalleryPicture], name: str) -> str:
-    """Return a square of pictures as HTML; the tooltip of each has its number."""
+    """Return HTML of pictures in a square grid; the tooltip of each picture is its number."""
     across = math.ceil(math.sqrt(max(1, len(pictures))))
     images = (
         f'<img class="{"dead" if it.dead else ""}" title="{it.ref.number}" '

@@ -1,4 +1,4 @@
-"""One entry of the gallery: all its pictures, its settings, and what can be done with it."""
+"""One entry of the gallery: pictures, settings, and buttons to rename, save or delete it."""
 
 import json
 import math
@@ -21,13 +21,13 @@ from explorer.ui.gallery import captions
 from explorer.ui.link_problems import collect, show_problems
 from explorer.ui.url_controls import pager
 
-# Number of pictures on a sheet, as on the Layers page.
+# Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
 SHEET = 64
 TILE_PIXELS = 192
-# Up to this number of pictures, four are in a row rather than eight.
+# With at most this many pictures, a row has four instead of eight.
 FEW = 16
 LARGE_PIXELS = 768
-# The fact of a style transfer that is a table of losses, in JSON.
+# Name of the stored fact of a style transfer that has the loss curves, as JSON.
 LOSSES = "losses"
 # Label and icon of the link to each page.
 LINKS = {
@@ -40,7 +40,7 @@ LINKS = {
 
 
 def show_entry(found: Gallery, job: Job) -> None:
-    """Show one entry: every picture, its settings, and what can be done with it."""
+    """Show one entry: its pictures, its settings, and buttons to rename, save or delete it."""
     back_button()
     places = found.picture_refs(job)
     left, right = st.columns([5, 3], gap="large")
@@ -68,7 +68,7 @@ def show_entry(found: Gallery, job: Job) -> None:
 
 
 def back_button() -> None:
-    """Scroll to the top, and show a button back to all entries."""
+    """Scroll to the top of the page, and show a button that leads back to all entries."""
     html_snippets.start_at_top("top")
     st.button(
         "Gallery",
@@ -80,15 +80,15 @@ def back_button() -> None:
 
 
 def show_pager(name: str, count: int, per_page: int) -> int:
-    """Show buttons to the previous and the next page of a list, and return the page in the URL.
+    """Show buttons to the previous and the next page of a list.
 
     Args:
-        name: name of the page in the URL's query.
-        count: number of things in the list.
-        per_page: number of things on a page.
+        name: parameter of the URL's query that has the number of the page, such as ``sheet``.
+        count: number of items in the list.
+        per_page: number of items on a page.
 
     Returns:
-        The page, counted from 1.
+        The number of the page in the URL, counted from 1.
     """
     last = max(1, math.ceil(count / per_page))
     page, problems = 1, list[str]()
@@ -102,7 +102,7 @@ def show_pager(name: str, count: int, per_page: int) -> int:
 
 
 def _pictures(found: Gallery, job: Job, sheet: int) -> None:
-    """Show a sheet of an entry's pictures, and follow its job."""
+    """Show one sheet of an entry's pictures, and update it while the entry's job runs."""
     stopped = job.state != "done"
 
     def show(now: Sequence[Job | str | None]) -> None:
@@ -141,7 +141,7 @@ def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
 
 
 def _large(found: Gallery, job: Job, place: PictureRef) -> None:
-    """Show one picture of several, in a dialog."""
+    """Show one of an entry's pictures large; this is the content of a dialog."""
     shown = found.read_pictures([place])
     if not shown:
         st.markdown("This picture is gone.")
@@ -150,7 +150,7 @@ def _large(found: Gallery, job: Job, place: PictureRef) -> None:
 
 
 def _one(job: Job, shown: GalleryPicture) -> None:
-    """Show one picture large, with its file and its page."""
+    """Show one picture large, with a button that saves it and a link to the page of its recipe."""
     part = shown.ref.number
     alt = f"{captions.picture_noun(job).capitalize()} {part} of {queries.entry_title(job)}"
     if not shown.ref.finished:
@@ -178,7 +178,7 @@ def _one(job: Job, shown: GalleryPicture) -> None:
 
 
 def facts_caption(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
-    """Return what was measured of a picture; of each style loss its first and last value."""
+    """Return the measures of a picture as text, by name; for a loss, its first and last value."""
     rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != LOSSES}
     losses = json.loads(str(facts.get(LOSSES, "{}")))
     rows |= {
@@ -195,7 +195,12 @@ def _fact(value: float | bool | str) -> str:
 
 
 def _link(job: Job, part: int | None) -> None:
-    """Show a link to the page that shows a recipe, if there is one."""
+    """Show a link to the page that shows an entry's recipe, if there is such a page.
+
+    Args:
+        job: the entry.
+        part: number of one of the recipe's pictures; None for all of them.
+    """
     try:
         page, query = url_codecs.link_to(job.recipe, part)
     except ExplorerError:
@@ -238,7 +243,7 @@ def _change(found: Gallery, job: Job) -> None:
 
 
 def download_button(found: Gallery, jobs: Sequence[Job], label: str) -> None:
-    """Offer a zip of some entries, written when the button is clicked."""
+    """Show a button that saves entries as a zip file, which is written when it is clicked."""
     problem = None if jobs else "There is nothing to save."
     try:
         zip_export.check_size(found, jobs)
@@ -261,12 +266,16 @@ def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
     try:
         return zip_export.write_zip(found, jobs)
     finally:
-        # Streamlit calls this in a thread of its own, which has its own connection.
+        # Streamlit calls this function in another thread. The thread opened a database connection,
+        # which has to be closed.
         found.jobs.store.close()
 
 
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
-    """Move entries into the bin, and store which in the session, so that it can be undone."""
+    """Move entries into the bin, and store their keys in the session for the Undo button.
+
+    Entries whose job another visitor waits for are not deleted.
+    """
     gone = found.delete(keys, server_state.visitor())
     if gone:
         st.session_state["deleted"] = gone

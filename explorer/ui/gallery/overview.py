@@ -1,4 +1,4 @@
-"""The gallery's overview: unfinished jobs, filters, cards of all entries, and tools for them."""
+"""The gallery's overview: unfinished jobs, filters, and cards of the entries with their buttons."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from explorer.ui.gallery.compare import COMPARABLE
 COVER = 4
 COVER_PIXELS = 128
 THUMBNAIL_PIXELS = 64
-# Number of unfinished jobs above the entries.
+# Number of unfinished jobs that are shown above the entries, at most.
 UNFINISHED_AT_MOST = 4
 # Largest file that a browser may upload, in megabytes.
 LARGEST_FILE = 20
@@ -31,7 +31,7 @@ EVERY = {"kind": "Every kind", "network": "Every network", "layer": "Every layer
 
 
 def show_undo(found: Gallery) -> None:
-    """Show what was deleted just now, and a button that restores it."""
+    """Show which entries were deleted just now, and a button that restores them."""
     keys: list[str] = st.session_state.get("deleted", [])
     if not keys:
         return
@@ -52,7 +52,7 @@ def show_undo(found: Gallery) -> None:
 
 
 def show_all(found: Gallery) -> None:
-    """Show the unfinished jobs, and then the entries that the URL selects."""
+    """Show the unfinished jobs, and beneath them the entries that the URL's filters select."""
     head, tools = st.columns([5, 2], vertical_alignment="bottom")
     with head:
         words = "Everything made so far, newest first."
@@ -75,7 +75,7 @@ def show_all(found: Gallery) -> None:
 
 
 def show_opener() -> None:
-    """Show an upload that opens a picture saved from here."""
+    """Show an upload for a PNG that was saved from the app; it opens on the page of its recipe."""
     with st.popover("Open a picture made here", icon=":material/image_search:", width="stretch"):
         st.caption("Or drop it anywhere on the page. It opens with the settings it was made with.")
         file = st.file_uploader(
@@ -95,7 +95,7 @@ def show_opener() -> None:
 
 
 def show_unfinished(found: Gallery) -> None:
-    """Show the jobs that wait, run or were interrupted, and follow them."""
+    """Show the jobs that wait, run or were interrupted, and update them while one is open."""
     before, total = found.unfinished(UNFINISHED_AT_MOST)
     active = any(job.open for job in before)
 
@@ -110,12 +110,12 @@ def show_unfinished(found: Gallery) -> None:
     if before:
         interval = job_status.POLL_SECONDS if active else None
         with st.container(key="unfinished"):
-            # What is finished belongs among the entries.
+            # When a job is finished, the page runs again: the job then belongs to the entries.
             job_status.follow([], show, interval, ([job.key for job in before], total))
 
 
 def show_row(found: Gallery, job: Job) -> None:
-    """Show one job that is not done, with one of its pictures so far."""
+    """Show one unfinished job as a row: a picture, its title and its progress."""
     pictures = found.cover_pictures(job, 1)
     with st.container(key=f"row-{job.key}", horizontal=True, vertical_alignment="center"):
         st.html(
@@ -134,7 +134,7 @@ def show_row(found: Gallery, job: Job) -> None:
 
 
 def thumbnail(shown: GalleryPicture) -> str:
-    """Return the small picture of a row as HTML."""
+    """Return HTML of the small picture of a job's row."""
     if shown.ref.finished:
         url = thumbnails.thumbnail(shown.image, THUMBNAIL_PIXELS)
     else:
@@ -143,7 +143,7 @@ def thumbnail(shown: GalleryPicture) -> str:
 
 
 def read_search() -> Search:
-    """Return the search that the URL describes."""
+    """Return the filters of the entries that the URL contains."""
     query = st.query_params
     return Search(
         **{name: query.get(name, "") for name in FILTERS},
@@ -153,7 +153,7 @@ def read_search() -> Search:
 
 
 def show_filters(found: Gallery, search: Search) -> None:
-    """Show the filters of the search."""
+    """Show the controls that filter the entries."""
     choices = found.choices()
     with st.container(key="filters", horizontal=True, vertical_alignment="center"):
         st.session_state["text"] = search.text
@@ -177,7 +177,13 @@ def show_filters(found: Gallery, search: Search) -> None:
 
 
 def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Show one filter, unless it has only one choice."""
+    """Show the selectbox of one filter, unless there is only one value to choose.
+
+    Args:
+        name: name of the filter, one of ``FILTERS``.
+        value: present value; "" for none.
+        choices: the values that occur among the entries.
+    """
     if len(choices) < 2 and not value:
         return
     st.session_state[name] = value
@@ -192,12 +198,12 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def filter_by(name: str, value: str) -> None:
-    """Write a filter into the URL, and go to the first page."""
+    """Write the value of a filter into the URL, and go to the first page of the entries."""
     urls.update_query(**{name: value or None}, page=None)
 
 
 def show_nothing(search: Search) -> None:
-    """Show why there are no entries, and what to do."""
+    """Show that there are no entries, or none that match the filters, and what to do."""
     if search != Search():
         st.html('<div class="nothing"><h3>Nothing fits</h3><p>Look for less at once.</p></div>')
         with st.container(horizontal_alignment="center"):
@@ -213,7 +219,13 @@ def show_nothing(search: Search) -> None:
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:
-    """Show what can be done with the chosen entries, or with all of them."""
+    """Show buttons to compare, save and delete the chosen entries; without any, to save all.
+
+    Args:
+        found: the gallery.
+        search: the present filters.
+        count: number of entries that match the filters.
+    """
     chosen = st.session_state.setdefault("chosen", [])
     jobs = [job for job in map(found.jobs.get, chosen) if job is not None and job.deleted is None]
     with st.container(key="tools", horizontal=True, vertical_alignment="center"):
@@ -244,7 +256,7 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
 
 
 def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
-    """Show a page of entries."""
+    """Show one page of entries as cards."""
     chosen: list[str] = st.session_state["chosen"]
     path = str(found.jobs.store.path)
     cards = [
@@ -276,7 +288,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
 
 
 def note(job: Job) -> str:
-    """Return when an entry was made, and whether it is complete."""
+    """Return how long ago an entry was made: ``5 min ago``, or ``stopped · 5 min ago``."""
     when = captions.time_ago(time.time() - (job.ended or job.queued))
     return f"{captions.STATES[job.state]} · {when}" if job.state in captions.STATES else when
 
@@ -285,7 +297,10 @@ def note(job: Job) -> str:
 def cover(
     _found: Gallery, path: str, key: str, state: str, ended: float | None
 ) -> tuple[tuple[str, str], ...]:
-    """Return the cover of an entry, cached until a worker changes the entry."""
+    """Return the pictures of an entry's cover, as ``Card.pictures`` has them.
+
+    The result is cached until the job's ``state`` or ``ended`` changes.
+    """
     job = _found.jobs.get(key)
     pictures = [] if job is None else _found.cover_pictures(job, COVER)
     if len(pictures) < COVER:

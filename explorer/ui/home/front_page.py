@@ -1,5 +1,6 @@
-"""The home page's front: pictures of units from shallow to deep, a link to every page, and what is
-loaded.
+"""The parts of the home page: units from shallow to deep, links to all pages, and what is loaded.
+
+What is loaded are the networks and the indexes on this machine.
 """
 
 import functools
@@ -13,12 +14,14 @@ from explorer.ui import server_state
 from explorer.ui.components.mount import mount_component
 from explorer.ui.page_list import PAGES
 
-# The name of the network that ships; repeated here, as the package that defines it needs PyTorch.
+# Name of the network that ships with the explorer. It is repeated here because the package that
+# defines it imports PyTorch.
 SKETCHNET = "sketchnet"
 FEATURED_PIXELS = 160
 PREVIEWS = Path(__file__).parent / "previews"
 
-# Units of each layer of SketchNet that show well what the layer responds to, chosen by eye.
+# For each layer of SketchNet, three units that are typical of what the layer responds to. They
+# were chosen manually.
 FEATURED_UNITS: dict[str, tuple[int, ...]] = {
     "relu1a": (14, 13, 5),
     "relu1b": (2, 7, 16),
@@ -36,7 +39,7 @@ FEATURED_UNITS: dict[str, tuple[int, ...]] = {
 
 @functools.cache
 def preview_url(name: str) -> str:
-    """Return a page's picture as a URL; "" where it has not been rendered."""
+    """Return the picture of a page as a URL; "" if the picture has not been rendered."""
     file = PREVIEWS / f"{name}.webp"
     return thumbnails.data_url(file.read_bytes()) if file.is_file() else ""
 
@@ -48,8 +51,8 @@ def show_front(key: str) -> str | None:
         key: the widget's key.
 
     Returns:
-        ``page`` and its name, or ``neuron`` with its layer and number, parted by spaces, where a
-        link was clicked just now; else None.
+        The link that was clicked just now, such as ``page dream`` or ``neuron relu1a 14`` (layer
+        and unit); None if there was no click.
     """
     html = (
         '<div class="home"><div class="columns" role="group" aria-label="Neurons of SketchNet">'
@@ -87,7 +90,7 @@ def _column(layer: str) -> dict[str, Any]:
 
 
 def loaded_html() -> str:
-    """Return what is loaded as HTML, for ``st.html``.
+    """Return HTML, for ``st.html``, of a list of networks, samples and indexes on this machine.
 
     Raises:
         ExplorerError: SketchNet cannot be opened.

@@ -1,4 +1,7 @@
-"""The parts of the Layers page: a page of units, the list of layers, and a layer's report."""
+"""The parts of the Layers page: the units of a layer, the list of layers, and a layer's report.
+
+A layer with more than 64 units is divided into pages of 64.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -21,11 +24,12 @@ from explorer.ui.layers import neuron_grid
 from explorer.ui.link_problems import collect
 from explorer.ui.url_controls import pager, word_control
 
-# Samples for the list of layers are drawn up to a layer that took longer than this, in seconds:
-# deeper ones take longer still.
+# The list of layers shows sample units of each layer. They are drawn layer by layer until a layer
+# takes longer than this, in seconds, as deeper layers take even longer.
 SAMPLE_SECONDS = 60.0
 SAMPLE_POLL_SECONDS = 2.0
-# What can be shown of each unit, by its word in the URL: the control's label, and a description.
+# What can be shown of each unit, by the word in the URL: the label in the control, and a sentence
+# above the pictures.
 SHOWN = {
     "": ("What they want", "Each picture is what one neuron wants to see most."),
     urls.CROPS: (
@@ -38,7 +42,10 @@ CLICK = "Click one to see it large."
 
 
 def read_place(network: Network, problems: list[str]) -> tuple[Layer, int]:
-    """Return the layer and the page that the URL names; the default where it does not fit."""
+    """Return the layer and the page number in the URL; defaults for what is missing or unknown.
+
+    For what is unknown, a sentence is appended to ``problems``.
+    """
     layer, page = network_picker.first_layer(network), 1
     with collect(problems):
         layer = network.layer(st.query_params.get("layer", layer.name))
@@ -47,7 +54,7 @@ def read_place(network: Network, problems: list[str]) -> tuple[Layer, int]:
 
 
 def show_pager(network: Network, layer: Layer, page: int) -> None:
-    """Show the units of a page, and buttons to the previous and the next one, in a large layer."""
+    """Show buttons to the previous and the next page, if the layer has several pages."""
     last = layer_pages.page_count(layer)
     if last == 1:
         return
@@ -61,7 +68,7 @@ def show_pager(network: Network, layer: Layer, page: int) -> None:
 
 
 def show_report(network: Network, layer: Layer) -> None:
-    """Offer a report on the layer, and the Python code that draws it."""
+    """Show buttons that save a report on a layer and that show the Python code of its pictures."""
     recipe = render_neurons.plan(network, layer.name)
 
     def write() -> str:
@@ -79,18 +86,21 @@ def show_report(network: Network, layer: Layer) -> None:
 
 
 def choose_shown(problems: list[str]) -> str:
-    """Show the choice of what is shown of each unit, and return its word in the URL."""
+    """Show the choice between visualizations, crops and both, and return the word in the URL."""
     words = {name: label for name, (label, _) in SHOWN.items()}
     return word_control("show", words, problems, "Show")
 
 
 def show_units(network: Network, layer: Layer, page: int, shown: str, index: Index | None) -> bool:
-    """Show a page of units, follow those that are being drawn, and return whether all are there.
+    """Show a page of a layer's units, and update it while pictures are drawn.
 
     Args:
-        network, layer, page: which units.
-        shown: what of each, a key of ``SHOWN``.
-        index: has their crops, if these are shown.
+        network, layer, page: the page of the layer.
+        shown: what is shown of each unit, a key of ``SHOWN``.
+        index: the index from which crops are made; None if no crops are shown.
+
+    Returns:
+        Whether the feature visualizations of all units were there when this run began.
     """
     recipe = layer_pages.plan_page(network, layer, page)
     store = server_state.store()
@@ -127,12 +137,18 @@ def show_units(network: Network, layer: Layer, page: int, shown: str, index: Ind
 
 
 def _progress_text(total: int, fraction: float) -> str:
-    """Return how many units are drawn."""
+    """Return how many units are drawn, such as ``5 of 64 neurons``."""
     return f"{int(total * fraction)} of {total} {'neuron' if total == 1 else 'neurons'}"
 
 
 def show_layer_list(network: Network, selected: Layer, complete: bool) -> None:
-    """Show the list of layers; once the page is complete, samples are drawn layer by layer."""
+    """Show the list of layers, and request sample units for it, layer by layer.
+
+    Args:
+        network: the network.
+        selected: the layer that is selected in the list.
+        complete: whether the page of units is finished; only then are samples requested.
+    """
     filling = fill_next(network) if complete else None
 
     def show(_: Sequence[object]) -> bool:
@@ -146,9 +162,11 @@ def show_layer_list(network: Network, selected: Layer, complete: bool) -> None:
 
 
 def fill_next(network: Network) -> str | None:
-    """Request samples of the first layer without any; return the job's key, None if all are there.
+    """Request the sample units of the first layer that has none.
 
-    Also None where the full job queue refused it, or where a layer took too long.
+    Returns:
+        The key of the job; None if all layers have samples, if the job queue is full, or if a
+        layer took longer than ``SAMPLE_SECONDS``.
     """
     jobs = server_state.jobs()
     for layer in network.shown:

@@ -1,4 +1,4 @@
-"""A network's units: the list of its layers, and a grid of the units of one layer."""
+"""The list of a network's layers with sample units, and grids of the pictures of units."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,8 +15,8 @@ from explorer.ui import server_state, urls
 from explorer.ui.components import layer_pickers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
-# Large enough for the widest tile on a common screen, and for a sample in the list of layers on one
-# of high resolution.
+# Side of the pictures in pixels: enough for the widest tile of a grid on a common screen, and for a
+# sample in the list of layers on a screen of high resolution.
 TILE_PIXELS = 128
 SAMPLE_PIXELS = 64
 SAMPLES = 4
@@ -25,10 +25,10 @@ SAMPLES = 4
 def show_layer_list(
     network: Network, selected: Layer, on_pick: Callable[[str], None]
 ) -> str | None:
-    """Show the network's layers, with samples of those that have been drawn.
+    """Show the list of a network's layers, each with the sample units that have been drawn.
 
     Args:
-        network: whose layers.
+        network: the network.
         selected: the selected layer.
         on_pick: called with the name of a clicked layer before the page runs again.
 
@@ -51,12 +51,17 @@ def _layer_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
 
 
 def neuron_title(unit: int, name: str) -> str:
-    """Return how a page names a unit: its number, and its label where it has one."""
+    """Return the text for a unit: ``neuron 12, eye``, or ``neuron 12`` if ``name`` is empty."""
     return f"neuron {unit}, {name}" if name else f"neuron {unit}"
 
 
 def open_clicked(network: Network, clicked: str | None) -> None:
-    """Go to the unit whose tile, "LAYER UNIT", was clicked just now, if any was."""
+    """Go to the Neuron page of the unit whose tile was clicked just now.
+
+    Args:
+        network: the network.
+        clicked: layer and number of the unit, such as ``relu3b 12``; None for no click.
+    """
     if clicked is not None:
         layer, unit = clicked.rsplit(" ", 1)
         urls.open_neuron(network.name, layer, int(unit))
@@ -71,14 +76,14 @@ def show_tiles(
     show: str = "",
     crops: Mapping[int, str] | None = None,
 ) -> str | None:
-    """Show a page of units; the frames of those not begun yet are animated.
+    """Show the grid of a page of units; a unit without a picture has an animated frame.
 
     Args:
-        network, layer, page: which units.
-        found: pictures from the store, by unit.
+        network, layer, page: the page of the layer.
+        found: finished pictures from the store, by unit.
         previews: unfinished pictures, by unit.
-        show: what of each unit, one of ``urls.SHOWN``; "" for its feature visualization.
-        crops: URLs of the crops with the highest activation, by unit.
+        show: what is shown of each unit, one of ``urls.SHOWN``; "" for the feature visualization.
+        crops: by unit, the URL of a sheet of crops with the highest activation.
 
     Returns:
         The unit of the picture that was clicked just now, or None.
@@ -97,13 +102,13 @@ def show_tiles(
 
 
 def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> PictureTile:
-    """Return the tile of one unit's crops.
+    """Return a tile with the sheet of crops of one unit.
 
     Args:
-        unit: the unit.
-        name: its label; may be empty.
-        crops: their URL, if they are there.
-        place: what a click returns; the unit if empty.
+        unit: number of the unit.
+        name: label of the unit; may be empty.
+        crops: URL of the sheet of crops; None if it is not made.
+        place: text that a click returns; if empty, the number of the unit.
     """
     who = neuron_title(unit, name)
     what = "what excites it most" if crops else "not cut out yet"
@@ -118,15 +123,15 @@ def unit_tile(
     place: str = "",
     pixels: int = TILE_PIXELS,
 ) -> PictureTile:
-    """Return the tile of one unit.
+    """Return a tile with the feature visualization of one unit.
 
     Args:
-        unit: the unit.
-        name: its label; may be empty.
-        picture: its picture, if it is drawn.
-        preview: its unfinished picture, if it is being drawn.
-        place: what a click returns; the unit if empty.
-        pixels: height and width that are enough where it is shown.
+        unit: number of the unit.
+        name: label of the unit; may be empty.
+        picture: the finished picture of the unit; None if it is not finished.
+        preview: the encoded unfinished picture; None if there is none.
+        place: text that a click returns; if empty, the number of the unit.
+        pixels: height and width of the thumbnail on the tile.
     """
     who = neuron_title(unit, name)
     place = place or str(unit)

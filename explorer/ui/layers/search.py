@@ -1,4 +1,4 @@
-"""The search for units by their labels, in all layers of a network."""
+"""The search for units by their labels, such as "eye", in all layers of a network."""
 
 import streamlit as st
 
@@ -13,15 +13,15 @@ from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures
 
-# Number of units shown, as on one page of a layer.
+# Number of found units that are shown, at most: as many as on one page of a layer.
 AT_MOST = layer_pages.PER_PAGE
 TEXT_AT_MOST = 60
-# Labels that SketchNet certainly has, from shallow to deep.
+# Examples of searches, if nothing is found: labels of SketchNet's units, from shallow to deep.
 EXAMPLES = ("red", "edge", "stripes", "circle", "eye", "wheel", "window")
 
 
 def search_box(network: Network) -> None:
-    """Show the search box, where the network's units have labels."""
+    """Show the search box, if the network's units have labels."""
     if unit_labels.labels_of(network) is None:
         return
     st.session_state["find"] = st.query_params.get("find", "")
@@ -39,7 +39,11 @@ def search_box(network: Network) -> None:
 
 
 def show_results(network: Network, text: str) -> None:
-    """Show the units whose label matches a text, those with the highest IoU first."""
+    """Show the units whose label matches a text, in descending order of IoU.
+
+    The IoU (intersection over union) compares the pixels where the unit is active with the pixels
+    that show the label's concept, from 0 to 1.
+    """
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
     depths = [network.layer(label.layer).depth for label in found]
@@ -59,7 +63,7 @@ def show_results(network: Network, text: str) -> None:
 
 
 def _words(found: list[Label]) -> str:
-    """Return how many units were found, in a sentence."""
+    """Return a sentence on how many units were found, and in how many layers."""
     if not found:
         return "No neuron picks this out clearly."
     layers = len({label.layer for label in found})

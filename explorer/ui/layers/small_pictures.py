@@ -1,4 +1,7 @@
-"""Small pictures of some units of a layer, drawn where the Layers page has not drawn them yet."""
+"""Small pictures of some units of a layer.
+
+The pictures that the Layers page has drawn are used; a recipe draws only those that are missing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +23,8 @@ class SmallPictures:
     """Pictures of some units of a layer, of the default size.
 
     Attributes:
-        network, layer: whose units.
-        recipe: draws those that the Layers page has not drawn yet; None if it has drawn all.
+        network, layer: the layer of the units.
+        recipe: the recipe of the pictures that are missing; None if the store has all pictures.
     """
 
     network: Network
@@ -30,11 +33,11 @@ class SmallPictures:
 
     @property
     def recipes(self) -> list[NeuronRecipe]:
-        """What is to be requested: the recipe, if there is one."""
+        """The recipes to request: ``[recipe]``, or none if no pictures are missing."""
         return [] if self.recipe is None else [self.recipe]
 
     def find(self, unit: int) -> StoredPicture | None:
-        """Return the picture of a unit, None if it is not drawn yet."""
+        """Return the picture of a unit; None if it is not drawn yet."""
         recipe = self.recipe
         if recipe is None or unit not in recipe.units:
             recipe = layer_pages.part_of(self.network, self.layer, unit)
@@ -47,13 +50,13 @@ class SmallPictures:
         previews: Previews | None = None,
         pixels: int = neuron_grid.TILE_PIXELS,
     ) -> PictureTile:
-        """Return the tile of a unit; a click returns the layer's name and the unit.
+        """Return a tile of a unit; a click returns the layer and the unit, such as ``relu3b 12``.
 
         Args:
-            unit: the unit.
-            caption: beneath it.
-            previews: unfinished pictures.
-            pixels: height and width that are enough where it is shown.
+            unit: number of the unit.
+            caption: text beneath the picture.
+            previews: previews of unfinished pictures.
+            pixels: height and width of the thumbnail on the tile.
         """
         preview = None
         if self.recipe is not None and previews is not None:
@@ -63,7 +66,7 @@ class SmallPictures:
 
 
 def plan_small_pictures(network: Network, layer: Layer, units: Sequence[int]) -> SmallPictures:
-    """Plan the pictures of some units, with a recipe for those that are not drawn yet."""
+    """Return the pictures of some units, with a recipe for the units that are not drawn yet."""
     parts = {unit: layer_pages.part_of(network, layer, unit) for unit in units}
     drawn = server_state.store().present([part.key for part in parts.values()])
     missing = sorted(unit for unit, part in parts.items() if part.key not in drawn)

@@ -1,1 +1,4 @@
-"""The Lessons page: seven claims about networks, one module for each or two of them."""
+"""The Lessons page: seven lessons, each with an experiment on a claim about networks.
+
+Each module has one lesson, ``style_balance`` has two.
+"""

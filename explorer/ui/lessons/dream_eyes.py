@@ -1,4 +1,4 @@
-"""Lesson 7: the depth at which dreams contain eyes."""
+"""Lesson 7: the depth of the layers whose dreams contain eyes."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,26 @@ SIZE, OCTAVES = 256, 3
 
 
 def recipe(network: Network, picture: PickedImage, layer: str) -> DreamRecipe:
-    """Return the recipe of a small dream."""
+    """Return the recipe of a small dream of one layer.
+
+    Args:
+        network: the network that dreams.
+        picture: the image that the dream starts from.
+        layer: name of the layer whose activation is maximised.
+    """
     return render_dreams.plan(
         network, [layer], image_picker.store_input(picture), size=SIZE, octaves=OCTAVES
     )
 
 
 def layers_of(network: Network) -> list[Layer]:
-    """Return the layers that dream: every second one, so that none is far from the next."""
+    """Return the layers to choose from: about every second one, but at least ``DEPTHS``."""
     count = max(lesson_context.DEPTHS, len(network.shown) // 2)
     return lesson_context.sample_layers(network, count)
 
 
 def stage(context: LessonContext) -> None:
-    """Show an image, and how one layer dreams it."""
+    """Show an image, and the dream of the chosen layer that starts from it."""
     network = context.network
     picture = image_picker.pick_image("picture", SAMPLE, context.problems)
     layers = layers_of(network)
@@ -57,12 +63,16 @@ def stage(context: LessonContext) -> None:
 
 
 def options(context: LessonContext) -> Sequence[str]:
-    """Return the names of the layers."""
+    """Return the possible answers: the names of the layers."""
     return [it.name for it in layers_of(context.network)]
 
 
 def answer(context: LessonContext) -> MeasuredAnswer | None:
-    """Measure how much more the units of eyes respond to a dream, by the layer that dreams."""
+    """Measure for each layer how much more the units with eye labels respond to its dream.
+
+    Returns:
+        The answer; None while dreams are being made.
+    """
     picture = image_picker.picked_image("picture", SAMPLE, [])
     layers = options(context)
     recipes = [recipe(context.network, picture, it) for it in layers]
@@ -84,7 +94,16 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
 def grown(
     network: Network, picture: PickedImage, layers: Sequence[str], made: Sequence[bytes]
 ) -> dict[str, float]:
-    """Return how many times as much SketchNet's units of eyes respond to dreams, by their layer."""
+    """Return by layer how much more SketchNet's units with eye labels respond to its dream.
+
+    A value of 2 means: twice as much as to the original image, relative to other units.
+
+    Args:
+        network: the network that dreams.
+        picture: the original image.
+        layers: the layer of each dream.
+        made: the dreams, encoded.
+    """
     return _grown(network.name, image_picker.store_input(picture), tuple(layers), tuple(made))
 
 

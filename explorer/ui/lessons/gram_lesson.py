@@ -1,4 +1,4 @@
-"""Lesson 4: style as the correlations between units, which differ from painting to painting."""
+"""Lesson 4: style, measured as the correlations between units' activations in a painting."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,8 @@ from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 ONE, OTHER = "swirls", "mosaic"
-# Side in pixels at which paintings are given to the network; their halves have half of it.
+# Side in pixels at which paintings are given to the network; halves of paintings have half of it as
+# their width.
 SIZE = 256
 NEURONS = 24
 SQUARE_PIXELS = 300
@@ -33,7 +34,7 @@ CLEARLY = 0.1
 
 
 def stage(context: LessonContext) -> None:
-    """Show two paintings, and which units are active together in each."""
+    """Show two paintings, and for each the matrix of correlations between units."""
     network = context.network
     columns = st.columns(2, gap="medium")
     paintings_picked = []
@@ -70,7 +71,13 @@ def stage(context: LessonContext) -> None:
 
 
 def _pick_painting(context: LessonContext, default: str, name: str) -> PickedImage:
-    """Show the choice of one of the two paintings, and return it."""
+    """Show the choice of one of the two paintings, and return the chosen painting.
+
+    Args:
+        context: the lesson.
+        default: name of the painting that is chosen by default.
+        name: parameter of the URL's query with the name of the painting.
+    """
     picked = lesson_context.find_painting(default, name, context.problems)
     st.session_state[name] = picked.name
     st.segmented_control(
@@ -94,7 +101,7 @@ def _show_pair(
     found: Sequence[ChannelCorrelations],
     picked: Sequence[PickedImage],
 ) -> None:
-    """Show the two units whose correlation differs most between the paintings."""
+    """Show the pair of units whose correlation differs most between the two paintings."""
     one, other = picked
     pairs = found[0].differing_pairs(found[1], 1)
     if not pairs or one.name == other.name:
@@ -124,19 +131,29 @@ def _show_pair(
 def cached_correlations(
     _network: Network, weights: str, painting: str, layer: str
 ) -> ChannelCorrelations:
-    """Return the correlations between the units of a layer in a painting."""
+    """Return the correlations between the units of a layer in a painting, cached.
+
+    Args:
+        weights: the network's fingerprint, for the cache.
+        painting: name of the painting.
+        layer: name of the layer.
+    """
     return channel_correlations(
         _network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer
     )
 
 
 def options(context: LessonContext) -> Sequence[str]:
-    """Return the possible answers: both, and neither."""
+    """Return the possible answers: positions, correlations, or both alike."""
     return PLACES, TOGETHER, ALIKE
 
 
 def answer(context: LessonContext) -> MeasuredAnswer:
-    """Measure how well positions and correlations identify paintings, by layer."""
+    """Measure by layer whether correlations or positions identify a painting better.
+
+    Two halves of a painting are compared: by the correlations between units (style), and by the
+    activations at each position (content).
+    """
     found = nearest_half(context.network, context.network.fingerprint)
     style = {name: both[0] for name, both in found.items()}
     places = {name: both[1] for name, both in found.items()}
@@ -155,6 +172,10 @@ def answer(context: LessonContext) -> MeasuredAnswer:
 
 @st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
 def nearest_half(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
-    """Return by layer the share of halves identified by correlations, and by positions."""
+    """Return by layer the share of halves whose nearest half is from the same painting.
+
+    The first share compares halves by the correlations of units, the second by their activations
+    position by position.
+    """
     every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
     return lesson_measures.nearest_half_accuracy(_network, every)

@@ -1,4 +1,4 @@
-"""What all lessons share: their context, controls, results side by side, question and answer."""
+"""Code that all lessons share: their context, controls, rows of images, question and answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from explorer.ui.lessons.texts import Lesson
 
 DEPTHS = 5
 THUMBNAIL_PIXELS = 320
-# Side of the example units above the slider.
+# Side in pixels of the pictures of example units above the slider.
 EXAMPLE_PIXELS = 96
 
 
@@ -38,10 +38,10 @@ class LessonContext:
     """The lesson that a page shows.
 
     Attributes:
-        lesson: its texts.
-        network: the network of all its experiments.
-        problems: what in the link does not fit, in sentences.
-        requests: the jobs that the page has requested.
+        lesson: the texts of the lesson.
+        network: the network with which all experiments of the lesson are made.
+        problems: problems of the link, in sentences; the lesson appends to the list.
+        requests: the jobs that this run of the page has requested.
     """
 
     lesson: Lesson
@@ -51,7 +51,7 @@ class LessonContext:
 
     @property
     def key(self) -> str:
-        """Names the lesson and its network, for the keys of widgets."""
+        """Text with the lesson's number and its network, for the keys of widgets."""
         return f"lesson {self.lesson.number} {self.network.name}"
 
 
@@ -60,10 +60,11 @@ class MeasuredAnswer:
     """The measured answer to a lesson's question.
 
     Attributes:
-        right: the right option.
-        words: the numbers in a sentence.
-        values: the numbers by their name, then by layer or case.
-        written: formats one of them.
+        right: the option that the measurement shows to be right.
+        words: a sentence with the most important numbers.
+        values: the measured numbers for the chart: for each series its name, and in the series the
+            number by layer or by case, such as ``balance 0.02``.
+        written: formats one of the numbers as text.
     """
 
     right: str
@@ -73,13 +74,22 @@ class MeasuredAnswer:
 
 
 def sample_layers(network: Network, count: int = DEPTHS) -> list[Layer]:
-    """Return layers with positions, evenly spaced from shallow to deep."""
+    """Return ``count`` layers, evenly spaced from shallow to deep.
+
+    Layers without positions (height and width), such as logits, are left out if there are others.
+    """
     able = [it for it in network.shown if it.size is not None] or list(network.shown)
     return ends_of_equal_parts(able, count)
 
 
 def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) -> Layer:
-    """Show the slider of depths over some layers, and return the layer that the URL names."""
+    """Show a slider over some layers, and return the layer that the URL names.
+
+    Args:
+        context: the lesson.
+        layers: the layers to choose from.
+        first: index of the default layer in ``layers``.
+    """
     network = context.network
     names = [it.name for it in layers]
     name = st.query_params.get("layer", names[first])
@@ -103,12 +113,12 @@ def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) ->
 
 
 def layer_colour(layer: Layer) -> str:
-    """Return the colour of a layer's depth."""
+    """Return the CSS colour that charts use for a layer, which depends on the layer's depth."""
     return depth_colours.depth_colour(layer.depth)
 
 
 def pick_painting(context: LessonContext, default: str) -> PickedImage:
-    """Show the choice of one of the project's paintings, and return it."""
+    """Show the choice of one of the project's paintings, and return the chosen painting."""
     picked = find_painting(default, "painting", context.problems)
     tiles = [
         PictureTile(
@@ -133,7 +143,13 @@ def pick_painting(context: LessonContext, default: str) -> PickedImage:
 
 
 def find_painting(default: str, name: str, problems: list[str]) -> PickedImage:
-    """Return the painting that the URL names; the default where there is none such."""
+    """Return the painting that the URL names; the default if it names none or an unknown one.
+
+    Args:
+        default: name of the default painting.
+        name: parameter of the URL's query with the name of the painting.
+        problems: a sentence is appended if the URL names an unknown painting.
+    """
     picked = st.query_params.get(name, default)
     if picked not in PAINTINGS:
         problems.append(str(unknown(name, picked, PAINTINGS)))
@@ -147,7 +163,17 @@ def show_recipes(
     recipes: Sequence[Recipe],
     show: Callable[[job_status.Previews], None],
 ) -> bool:
-    """Request some recipes, show their progress, and return whether all are finished."""
+    """Request some recipes, and show their progress.
+
+    Args:
+        context: the lesson.
+        key: name of the part of the page, for widgets' keys.
+        recipes: the recipes.
+        show: shows the results; called with the previews of those that are unfinished.
+
+    Returns:
+        Whether the results of all recipes were finished when this run of the page began.
+    """
     asked = context.requests.ask(recipes)
     job_status.show_while_running(f"{key} {context.key}", asked, "{:.0%} made".format, show)
     return not asked
@@ -163,18 +189,18 @@ def show_result(
     colour: str = "",
     size: tuple[int, int] | None = None,
 ) -> None:
-    """Show some originals and what a recipe makes of them side by side.
+    """Show the result of a recipe at the right of the original images.
 
     Args:
         context: the lesson.
-        key: names the result within the lesson.
-        recipe: makes one image.
-        title: beneath the result.
-        originals: the images before it.
-        describe: returns the lines beneath each image and the result, given the result as far as
-            it is finished.
-        colour: of the dot before the title; "" for none.
-        size: (height, width) of the frames; by default those of the first original.
+        key: name of the result within the lesson, for widgets' keys.
+        recipe: the recipe, of one image.
+        title: title beneath the result.
+        originals: the original images.
+        describe: returns the lines of text beneath each original and, as the last item, those
+            beneath the result. Called with the encoded result; None if it is not finished.
+        colour: CSS colour of a dot before the title; "" for no dot.
+        size: (height, width) of the images' frames; by default the size of the first original.
     """
 
     def show(previews: job_status.Previews) -> None:
@@ -192,32 +218,36 @@ def show_result(
 
 
 def make_all(context: LessonContext, key: str, recipes: Sequence[Recipe]) -> list[bytes] | None:
-    """Request some recipes of one image each, and return all images once they are finished."""
+    """Request some recipes of one image each, and show their progress.
+
+    Returns:
+        The encoded images; None while one of them is not finished.
+    """
     if not show_recipes(context, key, recipes, lambda _: None):
         return None
     return [finished_image(it) or b"" for it in recipes]
 
 
 def finished_image(recipe: Recipe) -> bytes | None:
-    """Return the image that a recipe has made, encoded; None if it is not finished."""
+    """Return the encoded image of a recipe of one image; None if the image is not finished."""
     found = server_state.store().picture(recipe.key, 0)
     return None if found is None else found.image
 
 
 def image_tensor(image: bytes) -> Tensor:
-    """Open an encoded image as a tensor, ``[1, 3, H, W]`` in ``[0, 1]``."""
+    """Return an encoded image as a tensor, ``[1, 3, H, W]`` in ``[0, 1]``."""
     return image_io.to_tensor(image_io.open_picture(image))
 
 
 def ask_question(
     context: LessonContext, options: Sequence[str], answer: Callable[[], MeasuredAnswer | None]
 ) -> None:
-    """Show the question, and what was measured once the reader asks for it.
+    """Show the question of a lesson, and after a click on a button the measured answer.
 
     Args:
         context: the lesson.
         options: the possible answers.
-        answer: measures; returns None while images that it needs are still being made.
+        answer: measures the answer; returns None while images for the measurement are being made.
     """
     st.html(
         f'<div class="section lesson-question"><h3>{escape(context.lesson.question)}</h3></div>'
@@ -244,7 +274,13 @@ def ask_question(
 
 
 def show_answer(context: LessonContext, found: MeasuredAnswer, guess: str | None) -> None:
-    """Show what was measured in a sentence and a chart."""
+    """Show a measured answer as a sentence and a chart.
+
+    Args:
+        context: the lesson.
+        found: the measured answer.
+        guess: the option that the visitor guessed, if any.
+    """
     verdict = f"{'Right' if guess == found.right else 'Measured'}: {found.right}."
     st.html(
         f'<p class="verdict"><b>{escape(verdict)}</b> {escape(found.words)}</p>'

@@ -1,4 +1,7 @@
-"""Lesson 3: content, as the reconstruction of an image from each layer."""
+"""Lesson 3: which content of an image the activations of a layer keep.
+
+The image is reconstructed from the activations of one layer.
+"""
 
 from collections.abc import Sequence
 
@@ -14,16 +17,24 @@ from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 SAMPLE = "cat"
-# With the default number of steps the edges have converged; after half of them, the rounding of
-# another processor moves a tenth of those that deep layers keep.
+# Size of the reconstruction, and of the smallest size at which it begins. The number of steps is
+# the default, after which the edges have converged. After half as many steps, the rounding errors
+# of another processor change a tenth of the edges that are kept by deep layers.
 SIZE, SMALLEST = 128, 64
-# Between the share that SketchNet's third stage keeps of the samples' edges (75 to 90%) and that of
-# its fourth, for most of them (42 to 62%).
+# The answer is the first layer that keeps less than this share of the edges. It is between the
+# shares of SketchNet's third stage (75 to 90% for the samples) and fourth stage (42 to 62% for most
+# samples).
 MOST = 2 / 3
 
 
 def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
-    """Return the recipe that reconstructs an image, given by its fingerprint, from a layer."""
+    """Return the recipe that reconstructs an image from the activations of one layer.
+
+    Args:
+        network: the network.
+        picture: fingerprint of the image.
+        layer: name of the layer.
+    """
     return transfer.plan(
         network,
         content=picture,
@@ -35,7 +46,7 @@ def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
 
 
 def stage(context: LessonContext) -> None:
-    """Show an image, and its reconstruction from one layer."""
+    """Show an image, and its reconstruction from the chosen layer."""
     picked = image_picker.pick_image("picture", SAMPLE, context.problems)
     layers = lesson_context.sample_layers(context.network)
     layer = lesson_context.layer_slider(context, layers, min(2, len(layers) - 1))
@@ -55,17 +66,25 @@ def _small(picked: image_picker.PickedImage) -> bytes:
 
 
 def kept(picture: bytes, reconstruction: bytes) -> float:
-    """Return the share of an image's edges that a reconstruction of the same size has."""
+    """Return the share of an image's edges that a reconstruction has at the same positions.
+
+    Args:
+        picture, reconstruction: both images, encoded, of one size.
+    """
     return edges_kept(*(lesson_context.image_tensor(it) for it in (picture, reconstruction)))
 
 
 def options(context: LessonContext) -> Sequence[str]:
-    """Return the names of the layers."""
+    """Return the possible answers: the names of the layers."""
     return [it.name for it in lesson_context.sample_layers(context.network)]
 
 
 def answer(context: LessonContext) -> MeasuredAnswer | None:
-    """Measure the share of edges that each layer keeps."""
+    """Measure the share of the image's edges that the reconstruction from each layer has.
+
+    Returns:
+        The answer; None while reconstructions are being made.
+    """
     picked = image_picker.picked_image("picture", SAMPLE, [])
     fingerprint = image_picker.store_input(picked)
     layers = options(context)
@@ -81,5 +100,11 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def measure(picture: bytes, layers: Sequence[str], made: Sequence[bytes]) -> dict[str, float]:
-    """Return the share of edges that each layer keeps, by its name."""
+    """Return by layer the share of an image's edges that the reconstruction from it has.
+
+    Args:
+        picture: the image, encoded.
+        layers: names of the layers.
+        made: the reconstruction from each layer, encoded.
+    """
     return {layer: kept(picture, image) for layer, image in zip(layers, made, strict=True)}

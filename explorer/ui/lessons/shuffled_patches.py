@@ -1,4 +1,4 @@
-"""Lesson 1: shuffled squares of an image change deep layers more than shallow ones."""
+"""Lesson 1: if the squares of an image are shuffled, deep layers change more than shallow ones."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -31,13 +31,13 @@ from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 from explorer.ui.link_problems import collect
 
 SAMPLE = "village"
-# Numbers of squares along each side.
+# Numbers of squares along each side to choose from, and the default.
 PARTS, USUAL_PARTS = (2, 4, 8), 4
 # Number of units that are shown for each image.
 COUNT = 4
 SHOWN_PIXELS = 320
 HALF = 0.5
-# Number of images whose means stay in memory, some kilobytes each.
+# Number of images whose mean activations stay in memory, some kilobytes each.
 RESPONSES_AT_MOST = 64
 
 
@@ -46,8 +46,8 @@ class MeanResponse:
     """An image as the network's input, and how its layers respond.
 
     Attributes:
-        url: small.
-        means: ``[1, C]``, each layer's activations, averaged over positions.
+        url: a small version of the image as a URL.
+        means: by layer, its activations averaged over positions, ``[1, C]``.
     """
 
     url: str
@@ -55,7 +55,7 @@ class MeanResponse:
 
 
 def stage(context: LessonContext) -> None:
-    """Show an image whole and shuffled, and the units that respond most to either."""
+    """Show an image, the same image with shuffled squares, and the most active units for each."""
     network = context.network
     picked = image_picker.pick_image("picture", SAMPLE, context.problems)
     parts = _pick_parts(context)
@@ -94,7 +94,13 @@ def _pick_parts(context: LessonContext) -> int:
     max_entries=RESPONSES_AT_MOST, show_spinner=False, hash_funcs={PickedImage: lambda it: it.name}
 )
 def respond(_network: Network, weights: str, picked: PickedImage, parts: int) -> MeanResponse:
-    """Return the responses to an image shuffled in ``parts`` squares along each side."""
+    """Return the mean activations of all layers for an image with shuffled squares, cached.
+
+    Args:
+        weights: the network's fingerprint, for the cache.
+        picked: the image.
+        parts: number of squares along each side; 1 to leave the image as it is.
+    """
     picture = picked.picture
     image = network_input(picture, CenterCrop(picked.size, _network.input_size))
     shuffled = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
@@ -105,7 +111,14 @@ def respond(_network: Network, weights: str, picked: PickedImage, parts: int) ->
 
 
 def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, place: str) -> None:
-    """Show the units of a layer with the most unusually high responses to an image."""
+    """Show the ``unusual_units`` of a layer for an image.
+
+    Args:
+        context: the lesson.
+        layer: the layer.
+        response: the mean activations for the image.
+        place: ``whole`` or ``shuffled``, then the image and the number of squares, for keys.
+    """
     network = context.network
     units = unusual_units(network, layer.name, response.means)
     pictures = plan_small_pictures(network, layer, units)
@@ -126,13 +139,14 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
 def unusual_units(
     network: Network, layer: str, means: Mapping[str, Tensor], count: int = COUNT
 ) -> list[int]:
-    """Return the units whose mean activation is highest, relative to other images.
+    """Return the units whose mean activation is highest relative to other images.
 
-    The difference to the mean over other images is divided by its standard deviation tcontext.
+    A unit is ranked by its mean activation for the image, minus the average of its mean activations
+    for other images, divided by their standard deviation.
 
     Args:
-        network, layer: whose units.
-        means: the mean activations of the image, ``[1, C]`` by layer.
+        network, layer: the layer of the units.
+        means: mean activations for the image, ``[1, C]``, by layer.
         count: number of units, at most.
     """
     others = _usual_means(network)[layer]
@@ -147,12 +161,12 @@ def _usual_means(network: Network) -> dict[str, Tensor]:
 
 
 def options(context: LessonContext) -> Sequence[str]:
-    """Return the names of the layers."""
+    """Return the possible answers: the names of the layers."""
     return [it.name for it in context.network.shown]
 
 
 def answer(context: LessonContext) -> MeasuredAnswer:
-    """Measure how much shuffling changes the activations of each layer."""
+    """Measure how much shuffled squares change the mean activations of each layer."""
     parts = int(st.session_state["squares"])
     found = shuffle_effect(context.network, context.network.fingerprint, parts)
     right = next((name for name, value in found.items() if value >= HALF), "no layer")
@@ -168,5 +182,8 @@ def answer(context: LessonContext) -> MeasuredAnswer:
 
 @st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
 def shuffle_effect(_network: Network, weights: str, parts: int) -> dict[str, float]:
-    """Return the change of each layer's activations, by its name."""
+    """Return by layer how much shuffled squares change the mean activations, cached.
+
+    A value of 1 means: as much as between two different images.
+    """
     return lesson_measures.shuffle_effect(_network, lesson_measures.draw_images(_network), parts)

@@ -1,4 +1,4 @@
-"""Lessons 5 and 6: the balance of both losses, and the layers that carry style."""
+"""Lessons 5 and 6: the balance of content and style loss, and the choice of the style layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ SAMPLE, PAINTING = "astronaut", "swirls"
 SIZE, SMALLEST, STEPS = 160, 80, 16
 BALANCES = (0.002, 0.02, 0.2, 2.0)
 USUAL, MORE = 0.02, 0.2
-# Losses whose ratio differs from 1 by less than this are about the same.
+# If the ratio of two losses differs from 1 by less than this, they count as about the same.
 CLEARLY = 0.1
 LESS_COST, SAME_COST, MORE_COST = "less", "about the same", "more"
 
@@ -26,7 +26,14 @@ LESS_COST, SAME_COST, MORE_COST = "less", "about the same", "more"
 def recipe(
     network: Network, picture: PickedImage, painting: PickedImage, **settings: Any
 ) -> StyleRecipe:
-    """Return the recipe of a small transfer."""
+    """Return the recipe of a small style transfer.
+
+    Args:
+        network: the network.
+        picture: the content image.
+        painting: the style image.
+        settings: other settings, as for ``transfer.plan``.
+    """
     return transfer.plan(
         network,
         content=image_picker.store_input(picture),
@@ -39,19 +46,19 @@ def recipe(
 
 
 def pick_both(context: LessonContext) -> tuple[PickedImage, PickedImage]:
-    """Show the choice of a photograph and a painting, and return both."""
+    """Show the choice of a photograph and a painting, and return the chosen ones."""
     picture = image_picker.pick_image("picture", SAMPLE, context.problems)
     return picture, lesson_context.pick_painting(context, PAINTING)
 
 
 def picked_both() -> tuple[PickedImage, PickedImage]:
-    """Return the photograph and the painting that the URL names."""
+    """Return the photograph and the painting that the URL names, or the defaults."""
     picture = image_picker.picked_image("picture", SAMPLE, [])
     return picture, lesson_context.find_painting(PAINTING, "painting", [])
 
 
 def balance_stage(context: LessonContext) -> None:
-    """Show a photograph, a painting, and the image that minimises both losses."""
+    """Show a photograph, a painting, and a style transfer of both with the chosen balance."""
     network = context.network
     picture, painting = pick_both(context)
     both = recipe(network, picture, painting, balance=_balance(context))
@@ -84,7 +91,14 @@ def _balance(context: LessonContext) -> float:
 def measured(
     network: Network, picture: PickedImage, painting: PickedImage, others: Sequence[bytes]
 ) -> list[dict[str, float]]:
-    """Return the losses of a photograph, a painting, and other images, with the default layers."""
+    """Return the losses of a photograph, a painting and other images, in this order.
+
+    Args:
+        network: the network; the losses use its default layers.
+        picture: the photograph, which is the content image.
+        painting: the painting, which is the style image.
+        others: the other images, encoded.
+    """
     judged = recipe(network, picture, painting)
     own = (image_picker.store_input(picture), image_picker.store_input(painting))
     return _measured(network, judged, (*own, *others))
@@ -103,10 +117,12 @@ def _measured(
 
 
 def relative(losses: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
-    """Return losses of content and style, as shares of the painting's and the photograph's.
+    """Return the relative content loss and the relative style loss of each image.
+
+    The content loss is divided by that of the painting, the style loss by that of the photograph.
 
     Args:
-        losses: of a photograph, a painting, and other images.
+        losses: result of ``measured``: losses of a photograph, a painting and other images.
     """
     mean = lesson_measures.mean_loss
     content, style = mean("content", losses[1]), mean("style", losses[0])
@@ -114,12 +130,16 @@ def relative(losses: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
 
 
 def balance_options(context: LessonContext) -> Sequence[str]:
-    """Return the possible answers: less, the same and more."""
+    """Return the possible answers: less, about the same, or more."""
     return LESS_COST, SAME_COST, MORE_COST
 
 
 def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
-    """Measure both losses at every balance."""
+    """Measure the content and the style loss of a result for each of the ``BALANCES``.
+
+    Returns:
+        The answer; None while images are being made.
+    """
     picture, painting = picked_both()
     recipes = [recipe(context.network, picture, painting, balance=it) for it in BALANCES]
     made = lesson_context.make_all(context, "balances", recipes)
@@ -142,7 +162,7 @@ def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
 
 
 def layers_stage(context: LessonContext) -> None:
-    """Show a transfer in which one layer alone carries style."""
+    """Show a style transfer whose style loss uses the chosen layer only."""
     picture, painting = pick_both(context)
     layers = lesson_context.sample_layers(context.network)
     layer = lesson_context.layer_slider(context, layers, min(1, len(layers) - 1))
@@ -154,12 +174,16 @@ def layers_stage(context: LessonContext) -> None:
 
 
 def layers_options(context: LessonContext) -> Sequence[str]:
-    """Return the names of the layers."""
+    """Return the possible answers: the names of the layers."""
     return [it.name for it in lesson_context.sample_layers(context.network)]
 
 
 def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
-    """Measure how much of the style each layer alone carries."""
+    """Measure how much of the painting's style is transferred with each layer alone.
+
+    Returns:
+        The answer; None while images are being made.
+    """
     picture, painting = picked_both()
     layers = layers_options(context)
     recipes = [recipe(context.network, picture, painting, style_layers=(it,)) for it in layers]
@@ -185,7 +209,18 @@ def carried(
     layers: Sequence[str],
     made: Sequence[bytes],
 ) -> dict[str, float]:
-    """Return the share of a painting's style that each layer alone carried over, by all layers."""
+    """Return by layer the share of a painting's style that a transfer with it alone achieves.
+
+    The share is the reduction of the style loss relative to the photograph's, averaged over all
+    layers in ``layers``: 1 for the style of the painting, 0 for that of the photograph.
+
+    Args:
+        network: the network.
+        picture: the photograph.
+        painting: the painting.
+        layers: names of the layers.
+        made: the result with each layer as the only style layer, encoded.
+    """
     judged = recipe(network, picture, painting, style_layers=tuple(layers))
     before, *after = _measured(network, judged, (image_picker.store_input(picture), *made))
     return {

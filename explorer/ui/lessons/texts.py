@@ -8,12 +8,12 @@ class Lesson:
     """One lesson.
 
     Attributes:
-        number: from 1 on; it is in links.
-        title: two or three words.
-        claim: the claim about networks.
-        words: an explanation and what to try, a paragraph each.
-        question: what the reader finds out by trying.
-        method: how the answer is measured.
+        number: number of the lesson, counted from 1; links contain it.
+        title: title of two or three words.
+        claim: the claim about networks that the lesson is about.
+        words: paragraphs with an explanation, and with what the reader can try.
+        question: the question that the reader can answer after the experiment.
+        method: how the answer to the question is measured.
     """
 
     number: int

@@ -26,7 +26,8 @@ from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 from explorer.ui.link_problems import collect
 
-# Ten drawings of each class; the network needs a tenth of a second for each dozen.
+# The collection of images: ten drawings of each class. The network needs a tenth of a second for
+# twelve drawings.
 DRAWINGS = "sketchworld:720"
 FOLDER = "lessons"
 PIXELS = 320
@@ -36,7 +37,7 @@ _BUILDING = threading.Lock()
 
 
 def stage(context: LessonContext) -> None:
-    """Show a unit's nine crops beside its feature visualization."""
+    """Show a unit's feature visualization, and crops of the nine images that activate it most."""
     layers = context.network.shown
     first = nearest_to_depth(layers, FIRST_DEPTH)
     layer = lesson_context.layer_slider(context, layers, first)
@@ -69,7 +70,10 @@ def stage(context: LessonContext) -> None:
 
 
 def _unit(context: LessonContext, layer: Layer) -> int:
-    """Show the choice of a unit, and return it; by default the one with the clearest label."""
+    """Show the choice of a unit of a layer, and return the unit's number.
+
+    The default is the unit with the clearest label.
+    """
     unit = unit_labels.clearest_unit(context.network, layer.name) or 0
     with collect(context.problems):
         named = urls.number("unit", (0, layer.channels - 1))
@@ -87,10 +91,10 @@ def _unit(context: LessonContext, layer: Layer) -> int:
 
 
 def open_index(network: Network) -> Index:
-    """Open the lesson's index, and make it first where it is not tcontext.
+    """Open the index of dataset examples for the lesson; build it first if it is missing.
 
     Raises:
-        ExplorerError: it cannot be built.
+        ExplorerError: the index cannot be built.
     """
     file = home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
     with _BUILDING:
@@ -118,17 +122,20 @@ def _opened(file: Path) -> Index:
 
 
 def labels(index: Index, layer: str, unit: int) -> list[str]:
-    """Return the labels of the nine images of a unit."""
+    """Return the classes of the nine images with the highest activation of a unit."""
     return [index.label(hit.picture) for hit in index.top(layer, unit)[: lesson_measures.NINE]]
 
 
 def options(context: LessonContext) -> Sequence[str]:
-    """Return the possible answers: ranges of numbers."""
+    """Return the possible answers: ranges, such as ``6 or 7``, of how many images show one class.
+
+    The class is the most common one among a unit's nine images, averaged over units.
+    """
     return GUESSES
 
 
 def answer(context: LessonContext) -> MeasuredAnswer:
-    """Measure how many of the nine show the same class, by layer."""
+    """Measure by layer how many of a unit's nine images show the same class, on average."""
     found = agreement(context.network, context.network.fingerprint)
     by_chance = lesson_measures.chance_agreement(kinds())
     (first, shallow), (last, deep) = next(iter(found.items())), list(found.items())[-1]
@@ -143,7 +150,7 @@ def answer(context: LessonContext) -> MeasuredAnswer:
 
 
 def guess_of(count: float) -> str:
-    """Return the range that a mean number falls into."""
+    """Return the answer that fits a mean number of images, such as ``6 or 7`` for 6.3."""
     return next(
         (it for it, end in zip(GUESSES, (3.5, 5.5, 7.5), strict=False) if count < end), GUESSES[-1]
     )
@@ -151,12 +158,12 @@ def guess_of(count: float) -> str:
 
 @functools.cache
 def kinds() -> list[str]:
-    """Return the class of every drawing."""
+    """Return the class of every drawing of the lesson's collection."""
     source = sources.find_source(DRAWINGS)
     return [source.label(entry.name) for entry in source.entries()]
 
 
 @st.cache_data(max_entries=8, show_spinner="Comparing the nine of every neuron ...")
 def agreement(_network: Network, weights: str) -> dict[str, float]:
-    """Return by layer the mean share of nine images that show the same class."""
+    """Return by layer the share of a unit's nine images with the same class, mean over units."""
     return lesson_measures.label_agreement(open_index(_network))

@@ -1,4 +1,4 @@
-"""The dataset examples of a unit: with the highest, the lowest and intermediate activations."""
+"""The dataset examples of a unit: images with the highest, lowest and intermediate activations."""
 
 from collections import Counter
 from functools import lru_cache, partial
@@ -28,7 +28,7 @@ from explorer.ui.neuron import reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.url_controls import word_control
 
-# Which examples, and what of each, by the word in the URL.
+# The labels of two controls, by the word in the URL: which examples are shown, and how.
 MOST, BETWEEN, LEAST = "", "between", "least"
 WHICH = {MOST: "Most", BETWEEN: "Between", LEAST: "Least"}
 EVIDENCE = {
@@ -45,14 +45,20 @@ STORIES = {
     attribution.DECONVOLUTION: "The neuron's activation projected back to the pixels, as Zeiler "
     "and Fergus did.",
 }
-# Percentiles of the intermediate examples.
+# Percentiles of the unit's activations at which the intermediate examples are.
 SHARES = (99, 95, 90, 75, 50, 25, 10, 5, 1)
 LABELS_AT_MOST = 6
 FOUND_AT_MOST = 512
 
 
 def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) -> None:
-    """Show the dataset examples of a unit; without an index, how one is built."""
+    """Show the dataset examples of a unit; without an index, show how to build one.
+
+    Args:
+        neuron: the unit.
+        index: the index with the examples; None if the network has none.
+        problems: a sentence is appended for each problem of the link.
+    """
     network, layer = neuron.network, neuron.layer
     what = "drawings" if index is None else indexes.describe_index(index)
     html_snippets.section("In pictures", f"Which {what} excite it, and which do not.")
@@ -73,7 +79,14 @@ def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) 
 
 
 def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
-    """Show nine crops, which are made one after the other."""
+    """Show the crops of nine dataset examples; each is shown when it is made.
+
+    Args:
+        neuron: the unit.
+        index: the index with the examples.
+        which: which examples, a key of ``WHICH``.
+        how: how they are shown, a key of ``EVIDENCE``.
+    """
     network, layer, unit = neuron.network, neuron.layer.name, neuron.unit
     found = find_hits(index, network, layer, unit, which)
     if not found:
@@ -109,10 +122,16 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
 def find_hits(
     index: Index, network: Network, layer: str, unit: int, which: str
 ) -> tuple[tuple[Hit, str], ...]:
-    """Return nine dataset examples of a unit, with a few words on each.
+    """Return nine dataset examples of a unit, each with a caption.
+
+    Args:
+        index: the index with the examples.
+        network: the network.
+        layer, unit: the unit.
+        which: which examples, a key of ``WHICH``.
 
     Raises:
-        ExplorerError: as ``probe.locate``.
+        ExplorerError: as ``probe.locate_maximum``.
     """
     if which == BETWEEN:
         sampled = index.between(layer, unit, SHARES)
@@ -127,7 +146,7 @@ def find_hits(
 
 @lru_cache(maxsize=FOUND_AT_MOST)
 def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
-    """Draw the histogram of a unit's activations."""
+    """Draw the histogram of a unit's activations for all images of an index."""
     best, values = index.top(layer, unit), index.values(layer, unit)
     marks = {"median": float(np.median(values)) if len(values) else 0.0}
     if best:
@@ -137,7 +156,7 @@ def _histogram(index: Index, layer: str, unit: int, colour: str) -> go.Figure:
 
 @lru_cache(maxsize=FOUND_AT_MOST * CROPS_PER_SHEET)
 def hit_label(index: Index, picture: str) -> str:
-    """Return the label of an image; "" where the collection is gone."""
+    """Return the label of an image, such as its class; "" if the collection of images is gone."""
     try:
         return index.label(picture)
     except ExplorerError:
@@ -145,7 +164,7 @@ def hit_label(index: Index, picture: str) -> str:
 
 
 def open_probe(neuron: NeuronView, index: Index, hit: Hit) -> None:
-    """Go to the Probe page of one of the images, with this unit selected."""
+    """Go to the Probe page with the image of a dataset example, and select the unit there."""
     try:
         own = image_picker.store_image(index.picture(hit.picture))
     except ExplorerError as error:
@@ -161,7 +180,11 @@ def open_probe(neuron: NeuronView, index: Index, hit: Hit) -> None:
 
 
 def _spread(neuron: NeuronView, index: Index) -> None:
-    """Show the histogram of the unit's activations, and the labels of its strongest examples."""
+    """Show statistics of a unit for all images of an index.
+
+    These are the histogram of its activations, the labels of the examples with the highest
+    activations, and the activation of its feature visualization for comparison.
+    """
     layer, unit = neuron.layer, neuron.unit
     colour = depth_colours.depth_colour(layer.depth)
     best = index.top(layer.name, unit)
@@ -181,7 +204,10 @@ def _spread(neuron: NeuronView, index: Index) -> None:
 
 
 def _labels(named: list[str], colour: str) -> str:
-    """Return how often each label occurs, as bars in HTML; a few labels where none occurs twice."""
+    """Return HTML with bars of how often each label occurs.
+
+    If no label occurs twice, the HTML lists some of the labels instead.
+    """
     counted = Counter(named).most_common(LABELS_AT_MOST)
     if len(named) > 1 and counted[0][1] == 1:
         some = ", ".join(name for name, _ in counted)
@@ -195,10 +221,11 @@ def _labels(named: list[str], colour: str) -> str:
 
 
 def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str) -> str:
-    """Return the activation of the unit's feature visualization beside a collection's, as HTML.
+    """Return HTML that compares a unit's activation for its visualization with those for images.
 
-    By the mean over positions, which the visualization maximises, where the index has it;
-    otherwise by the maximum over positions, of which it need not have a high one.
+    The activation is the mean over positions if the index has it, as the feature visualization
+    maximises that mean. Otherwise it is the maximum over positions. A visualization need not have a
+    high maximum.
     """
     layer, unit = neuron.layer.name, neuron.unit
     by = "mean" if "mean" in index.plan.by else "max"
@@ -220,7 +247,14 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
 
 
 def compare_values(own: float, best: float, median: float, noun: str, words: str) -> str:
-    """Return a sentence that compares an activation with a collection's best and median."""
+    """Return a sentence that compares the activation of a visualization with those of a collection.
+
+    Args:
+        own: activation of the unit for its feature visualization.
+        best, median: highest and median activation of the unit for the collection's images.
+        noun: word for one image, such as ``drawing``.
+        words: description of the collection, such as ``5,000 drawings``.
+    """
     if own > best > 0:
         usual = f", and {_times(own / median)} times the median {noun}" if median > 0 else ""
         return f"{_times(own / best)} times the best of {words}{usual}."

@@ -1,4 +1,4 @@
-"""The large picture of one unit: its progress, its file, and other settings to draw it with."""
+"""The large picture of one unit, with its progress, buttons to save it, and its settings."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,7 +16,8 @@ from explorer.ui.components import html_snippets
 from explorer.ui.neuron.pictures import NeuronView, RenderSettings, UnitPicture
 from explorer.ui.recipe_controls import draw_field
 
-# Half of a wide page, on a screen of high resolution too; smaller pictures are enlarged to this.
+# Side of the picture on the page, in pixels; smaller pictures are enlarged. This is enough for half
+# of a wide page on a screen of high resolution.
 LARGE_PIXELS = 768
 LOSSY = (
     "This picture came with the explorer, made smaller with loss. It takes a moment to draw it "
@@ -25,7 +26,12 @@ LOSSY = (
 
 
 def request_picture(take: UnitPicture) -> Job | str | None:
-    """Request the large picture if it is not there, or return the job that renders its PNG."""
+    """Request the large picture if it is missing.
+
+    Returns:
+        The job, or a sentence that says why there is none. If the picture is there only as a lossy
+        WebP, the job that renders the PNG, if the visitor has started it. None otherwise.
+    """
     stored = take.find()
     if stored is None:
         return job_status.request(take.recipe)
@@ -35,12 +41,12 @@ def request_picture(take: UnitPicture) -> Job | str | None:
 
 
 def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
-    """Show the picture large, follow its job, and offer its file and other settings.
+    """Show a picture of a unit large, with the progress of its job, its buttons and its settings.
 
     Args:
-        neuron: whose picture.
-        view: which of its pictures.
-        job: the job that draws it, as ``request_picture`` returns it.
+        neuron: the unit.
+        view: which picture of the unit, one of ``urls.VIEWS`` or "".
+        job: result of ``request_picture``.
     """
     take = neuron.large(view)
     stored = take.find()
@@ -63,7 +69,7 @@ def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
 
 
 def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:
-    """Return the picture as HTML, or its preview, or an empty frame."""
+    """Return HTML of the finished picture, else of its preview, else of an empty frame."""
     verb = "wants least" if view == urls.NEGATIVE else "wants to see"
     who = f"neuron {neuron.unit} of {neuron.layer.name}"
     if stored is None:
@@ -75,7 +81,11 @@ def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPic
 
 
 def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
-    """Offer the picture as a PNG, or to render that first."""
+    """Show the buttons beneath a finished picture.
+
+    The first saves the PNG, or renders it if the picture is a lossy WebP. The others save a report
+    and show the picture's Python code.
+    """
     if download_buttons.is_png(stored.image):
         name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}"
         download_buttons.save_button(stored.image, name)
@@ -85,7 +95,7 @@ def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
 
 
 def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
-    """Offer the report on the unit, and the Python code of the picture."""
+    """Show buttons that save a report on the unit, and that show the picture's Python code."""
     network, layer, unit = neuron.network, neuron.layer, neuron.unit
     index = index_picker.chosen_index(network, [])
     download_buttons.report_button(
@@ -104,9 +114,10 @@ def _prepare(take: UnitPicture) -> None:
 
 
 def _choose(neuron: NeuronView, view: str) -> None:
-    """Show the controls of the settings; a change opens the page with the new settings."""
+    """Show controls of the picture's settings, and a button that draws it with the new settings."""
     now, usual = neuron.settings, neuron.usual
-    # Named by what is shown, so that the controls follow a link that changes it.
+    # The widgets' keys contain everything that a link can change. So after a new link the widgets
+    # are new, and start with the values of the link.
     key = f"{neuron.network.name} {neuron.layer.name} {neuron.unit} {view} {now}"
     with st.popover("Draw it differently", icon=":material/tune:"):
         chosen = RenderSettings(
@@ -125,7 +136,8 @@ def _choose(neuron: NeuronView, view: str) -> None:
             on_click=go_to_settings,
             args=(neuron, chosen, view),
         ):
-            # This runs in a fragment, so the whole page has to be run again.
+            # This code runs in a fragment (a part of the page), so the rest of the page has to be
+            # run again.
             st.rerun()
         if now != usual and st.button(
             "Back to the usual ones",
@@ -137,7 +149,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
 
 
 def go_to_settings(neuron: NeuronView, settings: RenderSettings, view: str) -> None:
-    """Write the settings and the view of a unit into the URL; defaults are left out."""
+    """Write the settings and the view of a unit into the URL; default values are left out."""
     usual = asdict(neuron.usual)
     urls.update_query(
         view=view or None,

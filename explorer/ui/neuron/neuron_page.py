@@ -1,4 +1,4 @@
-"""The parts of the Neuron page: its links, the large picture, facts, and how reliable it is."""
+"""The parts of the Neuron page: links, the large picture, facts on it, and its reliability."""
 
 import streamlit as st
 
@@ -36,7 +36,7 @@ VARIANT = (
 
 
 def show_links(network: Network, layer: Layer, unit: int) -> None:
-    """Show a link to the layer, and buttons to the previous and the next unit."""
+    """Show a link to the layer of a unit, and buttons to the previous and the next unit."""
     query = {"network": network.name, "layer": layer.name, "page": str(layer_pages.page_of(unit))}
     with st.container(key="way", horizontal=True, vertical_alignment="center"):
         icon = ":material/arrow_back:"
@@ -56,12 +56,12 @@ def show_links(network: Network, layer: Layer, unit: int) -> None:
 
 
 def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
-    """Show the unit: its large picture first, then what takes longer to compute.
+    """Show a unit: first its large picture, then the parts that take longer to compute.
 
     Args:
-        neuron: which one.
-        view: which of its pictures is large.
-        problems: what in the link does not fit; more are appended.
+        neuron: the unit.
+        view: which picture of the unit is large, one of ``urls.VIEWS`` or "".
+        problems: problems of the link, in sentences; more may be appended.
     """
     requests, warning = JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
@@ -84,7 +84,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     dataset_examples.show_examples(neuron, index, problems)
     related.show_variants(neuron, view, requests)
     checking = requests.ask([take.recipe for take in neuron.others()])
-    # From here on the network itself runs, which takes a moment the first time.
+    # The parts from here on run the network, which takes a moment the first time.
     drawn = rendered_layer(neuron)
     best = neuron.small("").find()
     with badge:
@@ -99,7 +99,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
 
 
 def show_title(neuron: NeuronView, view: str) -> None:
-    """Show the name of the unit, and what its large picture is."""
+    """Show the name of the unit, and a sentence on what its large picture shows."""
     layer, unit = neuron.layer, neuron.unit
     name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {neuron.network.name}"
@@ -109,7 +109,10 @@ def show_title(neuron: NeuronView, view: str) -> None:
 
 
 def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[str, str]:
-    """Return what is known of the large picture, in as many lines before it is there."""
+    """Return facts on the large picture, such as the activation, by name.
+
+    The facts have the same names before the picture is finished, so that the page does not move.
+    """
     layer, settings = neuron.layer, neuron.settings
     rows = {"Activation": "measured when it is finished"}
     if stored is not None:
@@ -128,7 +131,11 @@ def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[s
 
 
 def rendered_layer(neuron: NeuronView) -> RenderedUnits | None:
-    """Return the measures of the layer's pictures, once those of the unit's own page are there."""
+    """Return the measures of the pictures of a unit's layer.
+
+    Returns:
+        The measures; None while a picture is missing on that page of the layer which has the unit.
+    """
     network, layer = neuron.network, neuron.layer
     keys = {
         part.key
@@ -145,7 +152,14 @@ def show_badge(
     checking: list[Job | str],
     drawn: RenderedUnits | None,
 ) -> None:
-    """Show how reliable the picture is, once it is drawn with other seeds too."""
+    """Show how reliable the feature visualization is, once it is drawn with other seeds, too.
+
+    Args:
+        neuron: the unit.
+        best: its picture of the default size; None if it is not drawn.
+        checking: jobs that draw it with other seeds, or sentences that say why there is none.
+        drawn: measures of the layer's pictures, from ``rendered_layer``.
+    """
 
     def body(_: job_status.Previews) -> None:
         others = [it for take in neuron.others() if (it := take.find()) is not None]
@@ -157,7 +171,13 @@ def show_badge(
 def show_ruler(
     neuron: NeuronView, stored: StoredPicture | None, drawn: RenderedUnits | None
 ) -> None:
-    """Show the activation of the large picture, beside those of the layer's other units."""
+    """Show the unit's activation for its large picture on a ruler with those of other units.
+
+    Args:
+        neuron: the unit.
+        stored: the large picture; None if it is not drawn.
+        drawn: activations of the layer's other units for their pictures; None if there are none.
+    """
     others = []
     if drawn is not None:
         values = zip(drawn.units, drawn.values.tolist(), strict=True)

@@ -1,6 +1,6 @@
-"""The pictures of one unit: the recipes that draw them, and which of them are in the store.
+"""The pictures that the Neuron page shows of one unit, with the recipes that draw them.
 
-By default a unit is drawn as on the Layers page; a link may have other settings.
+By default the recipe has the same settings as on the Layers page; a link may have others.
 """
 
 from dataclasses import dataclass, replace
@@ -13,13 +13,14 @@ from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import server_state, urls
 
-# Number of other seeds with which a unit is drawn, to see how much its picture depends on the seed.
+# Number of additional seeds with which the picture of a unit is drawn, to measure how much the
+# picture depends on the seed.
 OTHER_SEEDS = 2
 
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """The settings with which a unit is drawn; the fields are those of ``NeuronRecipe``."""
+    """Settings of a unit's picture; ``NeuronRecipe`` explains the fields of the same names."""
 
     size: int
     steps: int
@@ -32,9 +33,9 @@ class UnitPicture:
     """One picture of a unit.
 
     Attributes:
-        recipe: draws it, perhaps among others of the same unit.
-        number: its number among the recipe's pictures.
-        twin: the recipe that draws the very same picture for the Layers page, if there is one.
+        recipe: the recipe of the picture; it may have several pictures of the unit.
+        number: number of the picture among the recipe's pictures.
+        twin: the recipe of the Layers page that draws the same picture; None if there is none.
     """
 
     recipe: NeuronRecipe
@@ -42,7 +43,7 @@ class UnitPicture:
     twin: NeuronRecipe | None = None
 
     def find(self) -> StoredPicture | None:
-        """Return it from the store, ``None`` if it is not drawn yet."""
+        """Return the picture from the store; None if it is not drawn yet."""
         store = server_state.store()
         found = store.picture(self.recipe.key, self.number)
         if found is None and self.twin is not None:
@@ -51,20 +52,20 @@ class UnitPicture:
 
 
 class NeuronView:
-    """One unit, and all the pictures of it that its page shows.
+    """One unit, and the pictures of it that the Neuron page shows.
 
     Attributes:
-        network, layer, unit: which one.
-        usual: the default settings.
-        settings: the settings of its large picture.
+        network, layer, unit: the unit.
+        usual: default settings, those of the Layers page.
+        settings: settings of the large picture.
     """
 
     def __init__(self, network: Network, layer: Layer, unit: int, **asked: int | str) -> None:
-        """Plan its pictures.
+        """Choose the settings of the pictures.
 
         Args:
-            network, layer, unit: which one.
-            asked: fields of ``RenderSettings`` that differ from the default.
+            network, layer, unit: the unit.
+            asked: fields of ``RenderSettings`` that differ from the defaults.
         """
         self.network, self.layer, self.unit = network, layer, unit
         self._twin = layer_pages.part_of(network, layer, unit)
@@ -72,15 +73,22 @@ class NeuronView:
         self.settings = replace(self.usual, **asked)  # type: ignore[arg-type]
 
     def large(self, view: str) -> UnitPicture:
-        """Plan the large picture: one of ``urls.VIEWS``, or "" for the strongest activation."""
+        """Return the large picture of a view.
+
+        Args:
+            view: one of ``urls.VIEWS``; "" for the picture that maximises the activation.
+        """
         return self._take(view, self.settings)
 
     def small(self, view: str) -> UnitPicture:
-        """Plan the same picture for a row of several, with the default size and steps."""
+        """Return the picture of a view with the default size and number of steps.
+
+        It is for rows of small pictures.
+        """
         return self._take(view, self._quick)
 
     def others(self) -> list[UnitPicture]:
-        """Plan the picture of the strongest activation with other seeds."""
+        """Return pictures that maximise the activation like ``small("")``, with other seeds."""
         seeds = [it for it in range(OTHER_SEEDS + 1) if it != self.settings.seed][:OTHER_SEEDS]
         return [self._take("", replace(self._quick, seed=seed)) for seed in seeds]
 

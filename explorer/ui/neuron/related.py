@@ -1,4 +1,7 @@
-"""Rows of small pictures beneath a unit's large one: other views, similar units, its inputs."""
+"""Rows of small pictures beneath the large picture of a unit.
+
+They show other pictures of the unit, similar units, and the unit's inputs from the previous layer.
+"""
 
 from dataclasses import replace
 
@@ -20,9 +23,9 @@ from explorer.ui.neuron import similarity
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits
 
-# Number of similar units: one row of a wide page, two of a phone.
+# Number of similar units: they fill one row on a wide page, and two rows on a phone.
 SIMILAR = 8
-# Number of exciting and of inhibiting inputs.
+# Number of inputs with positive weights, and of those with negative weights, at most.
 INPUTS = 4
 PIXELS = 256
 # Number of units whose inputs stay in memory, a few kilobytes each.
@@ -31,7 +34,13 @@ CAPTIONS = {"": "most wanted", urls.NEGATIVE: "least wanted"}
 
 
 def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
-    """Show the unit's other pictures; a click makes one large."""
+    """Show all pictures of the unit as small tiles; a click on one makes it the large picture.
+
+    Args:
+        neuron: the unit.
+        view: which picture is large now, one of ``urls.VIEWS`` or "".
+        requests: the jobs of this run of the page; missing pictures are requested there.
+    """
     takes = {name: neuron.small(name) for name in ("", *urls.VIEWS)}
     found = {name: take.find() for name, take in takes.items()}
     asked = requests.ask([takes[name].recipe for name, it in found.items() if it is None])
@@ -61,7 +70,15 @@ def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
 def _variant(
     unit: int, view: str, picture: StoredPicture | None, preview: bytes | None, chosen: bool
 ) -> PictureTile:
-    """Return the tile of one of the unit's pictures."""
+    """Return a tile of one of the pictures of a unit.
+
+    Args:
+        unit: number of the unit.
+        view: which picture, one of ``urls.VIEWS`` or "".
+        picture: the finished picture; None if it is not finished.
+        preview: the encoded unfinished picture; None if there is none.
+        chosen: whether this picture is the large one.
+    """
     caption = CAPTIONS.get(view, f"variant {view}")
     tile = neuron_grid.unit_tile(unit, caption, picture, preview, f"view {view}", PIXELS)
     if picture is None:
@@ -78,7 +95,14 @@ def show_similar(
     own: StoredPicture | None,
     requests: JobRequests,
 ) -> None:
-    """Show the units of the layer with the most similar pictures; a click opens one."""
+    """Show the units of the layer with the most similar pictures; a click opens a unit's page.
+
+    Args:
+        neuron: the unit to which the others are compared.
+        drawn: measures of the layer's pictures; None while they are being drawn.
+        own: the picture of ``neuron``; None if it is not drawn.
+        requests: the jobs of this run of the page; missing pictures are requested there.
+    """
     network, layer, unit = neuron.network, neuron.layer, neuron.unit
     count = min(SIMILAR, layer.channels - 1)
     if count < 1:
@@ -116,7 +140,14 @@ def show_similar(
 
 
 def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
-    """Show the units of the previous layer with the strongest weights; a click opens one."""
+    """Show the units of the previous layer with the largest weights to a unit.
+
+    A click opens the page of such an input unit.
+
+    Args:
+        neuron: the unit.
+        requests: the jobs of this run of the page; missing pictures are requested there.
+    """
     network = neuron.network
     inputs = cached_inputs(network, network.fingerprint, neuron.layer.name, neuron.unit)
     if not inputs:
@@ -156,14 +187,19 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
 
 @st.cache_data(max_entries=INPUTS_AT_MOST, show_spinner=False)
 def cached_inputs(_network: Network, weights: str, layer: str, unit: int) -> tuple[Connection, ...]:
-    """Return the strongest connections of a unit to the previous layer, read from the weights."""
+    """Return the inputs of a unit from the previous layer with the largest weights, cached.
+
+    Args:
+        weights: the network's fingerprint, for the cache.
+        layer, unit: the unit.
+    """
     return connectivity.strongest_inputs(_network, _network.layer(layer), unit)
 
 
 def _unit_tile(
     pictures: SmallPictures, unit: int, note: str, previews: Previews | None = None
 ) -> PictureTile:
-    """Return the tile of another unit, with its label and a number beneath."""
+    """Return a tile of a unit's picture; the caption is the unit's label and the text ``note``."""
     name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
     caption = f"{name} \N{MIDDLE DOT} {note}" if name else note
     return pictures.tile(unit, caption, previews, PIXELS)

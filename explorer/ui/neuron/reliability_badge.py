@@ -1,4 +1,7 @@
-"""HTML of the reliability of a feature visualization, and of an activation on a ruler."""
+"""HTML that shows how reliable a feature visualization is, and an activation on a ruler.
+
+The ruler is a horizontal line on which other activations are marked for comparison.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -12,7 +15,7 @@ from explorer.ui.neuron import similarity
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits
 
-# Each verdict of ``core.neurons.reliability``: its CSS class, its name, and what it means.
+# For each verdict of ``core.neurons.reliability``: its CSS class, its title, and its explanation.
 VERDICTS = {
     "alike": (
         "good",
@@ -45,7 +48,7 @@ VERDICTS = {
 }
 CHECKING = ("wait", "Checking", "The neuron is drawn twice more, from other noise, to compare.")
 OTHERS_PIXELS = 96
-# Words beneath the ruler that are closer than this, in percent of its width, would overlap.
+# Words beneath the ruler overlap if they are closer than this, in percent of the ruler's width.
 APART = 22.0
 
 
@@ -55,13 +58,13 @@ def badge_html(
     others: Sequence[StoredPicture],
     drawn: RenderedUnits | None,
 ) -> str:
-    """Return how reliable the unit's picture is, as HTML.
+    """Return HTML that shows how reliable the feature visualization of a unit is.
 
     Args:
         neuron: the unit.
-        best: its picture of the default size.
-        others: the same with other seeds, as far as they are drawn.
-        drawn: its layer, if enough of it is drawn.
+        best: the unit's picture of the default size; None if it is not drawn.
+        others: the pictures with other seeds that are already drawn.
+        drawn: measures of the pictures of the unit's layer; None if too few are drawn.
     """
     kind, title, words = CHECKING
     figures = ""
@@ -80,7 +83,7 @@ def badge_html(
 
 
 def _others(neuron: NeuronView, others: Sequence[StoredPicture]) -> str:
-    """Return the pictures with other seeds as HTML; empty frames while there are none."""
+    """Return HTML of the pictures with other seeds, with a frame for each that is missing."""
     cells = [
         f'<img src="{thumbnails.thumbnail(it.image, OTHERS_PIXELS)}" '
         f'alt="Neuron {neuron.unit} from other noise">'
@@ -96,14 +99,15 @@ def ruler_html(
     colour: str,
     named: Mapping[str, float] | None = None,
 ) -> str:
-    """Return a value on a ruler with other values as HTML.
+    """Return HTML of a ruler on which a value and other values are marked.
 
     Args:
-        value: the activation; None while it is not measured.
-        others: the values to compare with, such as the activations of the layer's other units on
-            their own pictures.
-        colour: of the mark.
-        named: values with words beneath; by default the least, the median and the most.
+        value: the activation to show; None while it is not measured.
+        others: the activations to compare with, such as those of the layer's other units for
+            their feature visualizations.
+        colour: CSS colour of the mark of ``value``.
+        named: values that are written beneath the ruler, by their words; by default the minimum,
+            the median and the maximum of all values.
     """
     if value is None or not others:
         return '<div class="ruler"><div class="ruler-track"></div></div>'
@@ -125,7 +129,12 @@ def ruler_html(
 
 
 def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
-    """Return the words beneath a ruler as HTML, without those that would overlap earlier ones."""
+    """Return HTML of the words beneath a ruler; words that would overlap others are left out.
+
+    Args:
+        marks: values by their words, such as ``{"median": 1.5}``.
+        at: returns the position of a value on the ruler, in percent.
+    """
     written, taken = [], [-APART]
     for name, value in sorted(marks.items(), key=lambda row: row[0] == "median"):
         place = at(value)
@@ -139,7 +148,12 @@ def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
 
 
 def rank_text(value: float, others: Sequence[float]) -> str:
-    """Return a sentence that compares an activation with those of a layer's other units."""
+    """Return a sentence that compares a unit's activation with those of a layer's other units.
+
+    Args:
+        value: activation of the unit for its feature visualization.
+        others: activations of the other units for their feature visualizations.
+    """
     below = sum(it < value for it in others)
     return (
         f"Its own picture excites it to {value:.3g}. Of the {len(others)} other neurons drawn in "

@@ -1,6 +1,9 @@
-"""The similarity of units: the cosine of their layer's mean activations on their pictures.
+"""The similarity of a layer's units, measured on their feature visualizations.
 
-The pictures are those that the Layers page has drawn; some units may have none yet.
+The layer's activations for a unit's picture, averaged over positions, are a vector of C values, the
+signature. The similarity of two units is the cosine of their signatures, after the mean of all
+signatures is subtracted. The pictures are those that the Layers page has drawn; some may be
+missing.
 """
 
 from collections.abc import Sequence
@@ -19,23 +22,24 @@ from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import server_state
 
-# Number of parts of pages whose activations stay in memory: 16 units each, a few kilobytes.
+# Number of recipes whose measures stay in memory: 16 units each, a few kilobytes.
 PARTS_AT_MOST = 1024
 # Number of single pictures whose activations stay in memory.
 PICTURES_AT_MOST = 1024
-# The mean over fewer units is not reliable.
+# Number of units that have to be drawn, at least: the mean over fewer signatures is not reliable.
 LEAST = 4
 
 
 @dataclass(frozen=True)
 class RenderedUnits:
-    """Measures of the units of a layer that are drawn.
+    """Measures of the drawn units of a layer with C units; N of them are drawn.
 
     Attributes:
-        units: the units.
-        values: ``[N]``, the activation of each on its own picture.
-        signatures: ``[N, C]``, the layer's mean activations on each picture.
-        dead: ``[N]``, whether the unit is dead.
+        units: numbers of the N units.
+        values: activation of each unit for its picture, ``[N]``.
+        signatures: the layer's activations for each unit's picture, averaged over positions,
+            ``[N, C]``.
+        dead: whether each unit is dead, ``[N]``.
     """
 
     units: tuple[int, ...]
@@ -45,16 +49,19 @@ class RenderedUnits:
 
     @property
     def mean(self) -> Tensor:
-        """The mean of all signatures, ``[C]``."""
+        """The mean of the signatures of all drawn units, ``[C]``."""
         return self.signatures.mean(0)
 
     def nearest(self, unit: int, own: Tensor, count: int) -> list[tuple[int, float]]:
-        """Return the units that are most similar to one, with the cosine, the most similar first.
+        """Return the units that are most similar to a given unit, in descending order.
 
         Args:
-            unit: the unit, which is left out.
-            own: ``[C]``, its signature.
-            count: number of units, at most.
+            unit: the given unit, which is not among the result.
+            own: signature of the given unit, ``[C]``.
+            count: number of units to return, at most.
+
+        Returns:
+            The number of each unit, and its cosine with the given unit. Dead units are left out.
         """
         centred = torch.nn.functional.normalize(self.signatures - self.mean, dim=1)
         cosines = centred @ torch.nn.functional.normalize(own - self.mean, dim=0)
@@ -63,12 +70,12 @@ class RenderedUnits:
         return [(self.units[at], float(cosines[at])) for at in found[:count]]
 
     def agreement(self, signatures: Tensor) -> float:
-        """Return how similar some signatures are, relative to those of all units."""
+        """Return the mean cosine between signatures ``[M, C]``, after ``mean`` is subtracted."""
         return agreement(signatures - self.mean)
 
 
 def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
-    """Return the measures of a layer's units that are drawn; None if they are too few."""
+    """Return the measures of the drawn units of a layer; None if fewer than ``LEAST`` are drawn."""
     pages = range(1, layer_pages.page_count(layer) + 1)
     parts = [part for page in pages for part in layer_pages.plan_page(network, layer, page).parts()]
     drawn = server_state.store().present([part.key for part in parts])
@@ -87,7 +94,10 @@ def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
 
 
 def mean_activations(network: Network, layer: Layer, pictures: Sequence[StoredPicture]) -> Tensor:
-    """Return the mean activations ``[N, C]`` of a layer on pictures of one size."""
+    """Return the activations of a layer for N pictures of one size, averaged over positions.
+
+    The shape is ``[N, C]``.
+    """
     return _mean_activations(
         network, network.fingerprint, layer.name, tuple(it.image for it in pictures)
     )
@@ -97,7 +107,7 @@ def mean_activations(network: Network, layer: Layer, pictures: Sequence[StoredPi
 def _mean_activations(
     _network: Network, weights: str, layer: str, encoded: Sequence[bytes]
 ) -> Tensor:
-    """Compute mean activations, cached as a page that runs again needs the same."""
+    """Compute mean activations, cached because a page that runs again needs the same values."""
     image = torch.cat([image_io.to_tensor(image_io.open_picture(it)) for it in encoded])
     starts = range(0, len(image), BATCH)
     batches = [_network.activations(image[at : at + BATCH], [layer]) for at in starts]
@@ -106,7 +116,12 @@ def _mean_activations(
 
 @st.cache_resource(max_entries=PARTS_AT_MOST, show_spinner=False)
 def _part(_network: Network, _layer: Layer, weights: str, key: str) -> RenderedUnits:
-    """Return the measures of one part of a page; its key names the layer and the units."""
+    """Return the measures of the units that one recipe of the Layers page draws, cached.
+
+    Args:
+        weights: the network's fingerprint, for the cache.
+        key: key of the recipe, which determines the layer and the units.
+    """
     found = server_state.store().get(key)
     pictures = [] if found is None else [it for _, it in sorted(found.pictures.items())]
     channels = _layer.channels

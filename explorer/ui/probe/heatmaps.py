@@ -1,4 +1,4 @@
-"""Activations of a network on one image, and heat maps, for the Probe page."""
+"""Activations of a network for one image, and heat maps on the image, for the Probe page."""
 
 import io
 from collections.abc import Sequence
@@ -26,7 +26,13 @@ QUALITY = 88
 
 
 def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> ProbeResult:
-    """Return the activations of a network on an image, cached."""
+    """Return the activations of a network for an image, cached.
+
+    Args:
+        network: the network.
+        picked: the image.
+        index: the index with whose activations those of the image are compared; None for none.
+    """
     layers = "" if index is None else index.plan.fingerprint
     return _probe(network, picked.picture, index, network.fingerprint, picked.fingerprint, layers)
 
@@ -44,7 +50,10 @@ def _probe(
 
 
 def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
-    """Return the layers that are shown, from the logits back to the image."""
+    """Return the layers that the page shows, in the order from the logits back to the image.
+
+    With an index, these are only the layers in the index.
+    """
     known = {it.name for it in index.plan.layers} if index else None
     return [it for it in reversed(network.shown) if known is None or it.name in known]
 
@@ -52,19 +61,28 @@ def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
 def unit_response(
     result: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
 ) -> UnitResponse:
-    """Return the response of one unit to an image, or to one position of it."""
+    """Return the response of one unit to an image.
+
+    Args:
+        result: the activations for the image.
+        layer, unit: the unit.
+        index: the index with which the response is compared; None for none.
+        at: the (row, column) of the network's input at which the response is measured; None for
+            the whole image.
+    """
     every = result.responses(layer, index, layer.channels, at)
     return next(it for it in every if it.unit == unit)
 
 
 @lru_cache(maxsize=64)
 def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] | None) -> str:
-    """Return the part of an image that is the network's input as a URL.
+    """Return the central part of an image that is the network's input, as a URL.
 
     Args:
         network: the network.
         picked: the image.
-        lit_by: names of a layer and a unit; only what the unit responds to stays bright.
+        lit_by: name of a layer and number of a unit: positions to which the unit does not respond
+            are darkened. None to show the image without a heat map.
     """
     picture = picked.picture
     frame = CenterCrop((picture.height, picture.width), network.input_size)
@@ -79,13 +97,13 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
 
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
-    """Return an image that is darkened where a heat map ``[h, w]`` is low."""
+    """Return a copy of an image that is darker where a heat map ``[h, w]`` has low values."""
     light = heat_brightness(heat)
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 
 def encoded(picture: Image.Image) -> str:
-    """Return an image as a URL."""
+    """Return an image as a data URL, encoded as WebP."""
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=QUALITY, method=2)
     return thumbnails.data_url(buffer.getvalue())
@@ -94,7 +112,12 @@ def encoded(picture: Image.Image) -> str:
 def receptive_box(
     network: Network, layer: Layer, found: UnitResponse
 ) -> tuple[float, float, float, float] | None:
-    """Return a unit's receptive field as fractions of the image; None if it covers all of it."""
+    """Return the receptive field of a unit at the position of its response.
+
+    Returns:
+        (top, left, bottom, right) as fractions of the network's input; None if the receptive field
+        covers the whole input, or if the layer has no positions.
+    """
     if layer.spans is None:
         return None
     height, width = network.input_size

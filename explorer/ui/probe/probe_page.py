@@ -25,12 +25,13 @@ from explorer.ui.job_status import JobRequests, Previews
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.probe import heatmaps
 
-# Number of units of each layer: pairs of pictures in one row of a wide page.
+# Number of units that are shown of each layer: they fill one row of a wide page, with two pictures
+# for each unit.
 COUNT = 4
 PIXELS = 192
-# A percentile from this on is shown as "all".
+# A percentile of at least this is shown as "more than all".
 ALL = 99.95
-# A probability below this is shown as "under" it.
+# A probability below this is shown as "under 0.1%".
 LEAST = 0.001
 
 Position = tuple[int, int]
@@ -38,14 +39,15 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True)
 class ProbeView:
-    """An image that is given to a network, and what the URL selects.
+    """An image that is given to a network, and the position and unit that the URL selects.
 
     Attributes:
         network: the network.
         picked: the image.
-        index: with which activations are compared, if there is one.
-        position: the (row, column) of the network's input that is selected, if any is.
-        layer, unit: the selected unit; without a layer none is.
+        index: index with whose activations those of the image are compared; None for none.
+        position: selected (row, column) in the network's input; None for the whole image.
+        layer: layer of the selected unit; None if no unit is selected.
+        unit: number of the selected unit; without meaning if ``layer`` is None.
     """
 
     network: Network
@@ -57,19 +59,24 @@ class ProbeView:
 
     @functools.cached_property
     def result(self) -> ProbeResult:
-        """The activations of all layers."""
+        """The activations of all layers for the image, and the predicted classes."""
         return heatmaps.probe_cached(self.network, self.picked, self.index)
 
     @property
     def selected(self) -> tuple[str, int] | None:
-        """The names of the selected layer and unit, if one is selected."""
+        """Name of the layer and number of the selected unit; None if no unit is selected."""
         return None if self.layer is None else (self.layer.name, self.unit)
 
 
 def read_place(
     network: Network, index: Index | None, problems: list[str]
 ) -> tuple[Position | None, Layer | None, int]:
-    """Return the position, the layer and the unit that the URL names, if any."""
+    """Return the position, the layer and the unit that the URL selects.
+
+    Returns:
+        The position or None, the layer or None, and the number of the unit (0 without a layer). If
+        one of them does not exist, a sentence is appended to ``problems``.
+    """
     position, layer, unit = None, None, 0
     try:
         row, col = (
@@ -89,7 +96,7 @@ def read_place(
 
 
 def show_picture(view: ProbeView) -> None:
-    """Show the image as the network's input, the selected unit's response, and the classes."""
+    """Show the image, and beneath it the response of the selected unit or the predicted classes."""
     network, layer = view.network, view.layer
     height, width = network.input_size
 
@@ -131,7 +138,7 @@ def show_picture(view: ProbeView) -> None:
 
 
 def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> str:
-    """Return how active a unit is, as HTML."""
+    """Return HTML of a sentence on how active a unit is."""
     name = unit_labels.unit_name(view.network, layer, response.unit)
     who = f"<b>Neuron {response.unit}</b> of {escape(layer.name)}"
     who += f", {escape(name)}" if name else ""
@@ -144,7 +151,7 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
 
 
 def show_links(view: ProbeView) -> None:
-    """Show a link to the selected unit's page, and a button that selects nothing."""
+    """Show a link to the page of the selected unit, and a button that clears the selection."""
     if view.layer is not None:
         query = {
             "network": view.network.name,
@@ -167,7 +174,7 @@ def show_links(view: ProbeView) -> None:
 
 
 def classes_html(result: ProbeResult) -> str:
-    """Return the most probable classes as bars in HTML."""
+    """Return HTML of bars with the probabilities of the most probable classes."""
     bars = [
         f'<dt>{escape(name)}</dt><dd><i style="width:{88 * share:.1f}%"></i>'
         f"{f'{share:.1%}' if share >= LEAST else f'under {LEAST:.1%}'}</dd>"
@@ -177,7 +184,10 @@ def classes_html(result: ProbeResult) -> str:
 
 
 def show_units(view: ProbeView) -> None:
-    """Show for each layer the units that respond most unusually, with their pictures."""
+    """Show for each layer the units with the highest response, with their pictures.
+
+    With an index, units are ranked by the percentile of their response among the index's images.
+    """
     network, index, position = view.network, view.index, view.position
     show_ranking(view)
     layers = [
@@ -226,7 +236,7 @@ def show_units(view: ProbeView) -> None:
 
 
 def show_ranking(view: ProbeView) -> None:
-    """Show by what the units are ranked, and the choice of the index."""
+    """Show a heading on how the units are ranked, and the choice of the index."""
     where = "know this picture" if view.position is None else "fire at the mark"
     order = "their activation"
     if view.index is not None:
@@ -252,12 +262,12 @@ def show_layer_name(layer: Layer) -> None:
 def response_tile(
     pictures: SmallPictures, response: UnitResponse, previews: Previews
 ) -> PictureTile:
-    """Return the tile of one unit that responds to the image."""
+    """Return the tile of one unit; the caption has its label and the percentile of its response."""
     unit = response.unit
     caption = unit_labels.unit_name(pictures.network, pictures.layer, unit) or f"neuron {unit}"
     if response.percentile is not None:
         share = "top" if response.percentile >= ALL else f"{response.percentile:.1f} %"
         caption = f"{caption} \N{MIDDLE DOT} {share}"
-    # Its response can be selected before its picture is drawn.
+    # A dead unit is not marked as dead, because the tile is about its response to this image.
     tile = pictures.tile(unit, caption, previews, PIXELS)
     return replace(tile, note=f"{response.value:.3g}", dead=False)

@@ -1,4 +1,7 @@
-"""The Gram matrices of a style and a content image, one pair of units, and the notable pairs."""
+"""The parts of the view "Who fires together" of the page Style depths.
+
+It shows the Gram matrices of a layer for a style and a content image, and pairs of units.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,7 +30,8 @@ from explorer.ui.style.gram_view import IMAGE_PIXELS, PAIRS, GramView, Pair
 TILE_PIXELS = 160
 # Side of a matrix in pixels.
 SIDE = 420
-# Exponent of the activations in overlays; below 1, so that weak activations are visible too.
+# Exponent that is applied to activations in overlays. It is below 1, so that weak activations are
+# visible, too.
 GAMMA = 0.7
 
 TileOf = Callable[[int], PictureTile]
@@ -36,7 +40,7 @@ TileOf = Callable[[int], PictureTile]
 def show_layer(
     network: Network, content: PickedImage, style: PickedImage, problems: list[str]
 ) -> None:
-    """Show which units of the layer in the URL are active together."""
+    """Show which units of a layer are active together; the URL names the layer."""
     layer = gram_view.layer_of(network, problems)
     view = gram_view.read_view(network, layer, content, style)
     pair = gram_view.pair_of(view, problems)
@@ -46,7 +50,12 @@ def show_layer(
 
 
 def show_layer_slider(network: Network, selected: Layer) -> None:
-    """Show the choice of the layer."""
+    """Show a slider that chooses the layer.
+
+    Args:
+        network: the network.
+        selected: the layer that is selected now.
+    """
     names = [it.name for it in style_view.style_layers(network)]
     key = f"company {network.name} {selected.name}"
     st.select_slider(
@@ -59,7 +68,7 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
 
 
 def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
-    """Show both matrices, the selected pair of units, and the notable pairs."""
+    """Show both Gram matrices, the selected pair of units, and ``gram_view.notable_pairs``."""
     names = unit_names(network, view.layer)
     requests = JobRequests()
     pairs = gram_view.notable_pairs(view)
@@ -95,13 +104,13 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
 
 
 def unit_names(network: Network, layer: Layer) -> list[str]:
-    """Return the numbers of all units, with their labels where they have any."""
+    """Return a name for every unit of a layer: ``12 (eye)``, or ``12`` without a label."""
     labels = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
     return [f"{unit} ({it})" if it else str(unit) for unit, it in enumerate(labels)]
 
 
 def choose_pair(pair: str) -> None:
-    """Write two units, parted by a comma, into the URL."""
+    """Write a pair of units, such as ``3,17``, into the URL."""
     urls.update_query(pair=pair)
 
 
@@ -124,7 +133,15 @@ def _show_matrix(
 def _show_pair(
     network: Network, view: GramView, pair: Pair, names: Sequence[str], tile_of: TileOf
 ) -> None:
-    """Show two units: their feature visualizations, and their activations in both images."""
+    """Show for each unit of a pair its feature visualization and where it is active in the images.
+
+    Args:
+        network: the network.
+        view: the correlations of the units in the style and the content image.
+        pair: numbers of both units.
+        names: names of all units of the layer, from ``unit_names``.
+        tile_of: returns the tile of a unit's feature visualization.
+    """
     layer = view.layer
     cosines = [float(it.cosines[pair]) for it in (view.painted, view.seen)]
     with st.container(key="pair"):
@@ -148,7 +165,7 @@ def _show_pair(
 
 
 def _tile(pictures: SmallPictures, previews: Previews, unit: int) -> PictureTile:
-    """Return the tile of a unit's feature visualization."""
+    """Return a tile with the feature visualization of a unit."""
     name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
     tile = pictures.tile(unit, name, previews, TILE_PIXELS)
     return replace(tile, caption=f"{unit} {name}".strip())
@@ -157,7 +174,7 @@ def _tile(pictures: SmallPictures, previews: Previews, unit: int) -> PictureTile
 def _pair_tile(
     view: GramView, pair: Pair, names: Sequence[str], tile_of: TileOf, selected: Pair
 ) -> PictureTile:
-    """Return the tile of two units side by side."""
+    """Return a tile with the feature visualizations of two units side by side."""
     one, other = (tile_of(unit) for unit in pair)
     cosines = " | ".join(f"{float(it.cosines[pair]):.2f}" for it in (view.painted, view.seen))
     label = " and ".join(names[unit] for unit in pair)
@@ -174,7 +191,7 @@ def _pair_tile(
 
 @lru_cache(maxsize=256)
 def activation_overlay(network: Network, picked: PickedImage, layer: str, unit: int) -> str:
-    """Return an image as a URL, bright where a unit is active, also where it is weakly active."""
+    """Return a small copy of an image as a URL; it is darker where a unit is less active."""
     image = image_io.resize_longer_side(picked.picture, IMAGE_PIXELS)
     activation = network.activations(image_io.to_tensor(image), [layer])[layer][:, [unit]]
     size = (image.height, image.width)

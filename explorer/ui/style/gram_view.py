@@ -1,4 +1,7 @@
-"""The correlations of a layer's units in a style and a content image, and the pairs in them."""
+"""The correlations between a layer's units in a style and a content image, and pairs of units.
+
+The correlation of two units is the cosine of their activations, taken over all positions.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +23,10 @@ from explorer.ui.link_problems import collect
 
 # Longer side in pixels at which the images are given to the network.
 IMAGE_PIXELS = 256
-# Number of units in a matrix, those with the most energy: as many as can be clicked on a page.
+# Number of units in a matrix: those with the most energy (mean squared activation). With more
+# units, the cells would be too small to click.
 STRONGEST = 40
-# Number of notable pairs of each kind.
+# Number of pairs, at most, in each of the lists of ``notable_pairs``.
 PAIRS = 4
 
 Pair = tuple[int, int]
@@ -33,10 +37,13 @@ class GramView:
     """How the units of a layer are active together in a style and a content image.
 
     Attributes:
-        layer: whose units.
-        style, content: both images.
-        painted, seen: the correlations in the style and the content image.
-        order: the units that are shown; those correlated in the style image are adjacent.
+        layer: the layer of the units.
+        style: the style image.
+        content: the content image.
+        painted: correlations in the style image.
+        seen: correlations in the content image.
+        order: the units that are shown, in the order of the matrices' rows and columns. Units that
+            are correlated in the style image are adjacent.
     """
 
     layer: Layer
@@ -48,7 +55,7 @@ class GramView:
 
 
 def read_view(network: Network, layer: Layer, content: PickedImage, style: PickedImage) -> GramView:
-    """Measure both images at a layer; the correlations are cached."""
+    """Compute the correlations between a layer's units in both images, cached."""
     painted, seen = (
         _correlations(network, it.picture, network.fingerprint, it.fingerprint, layer.name)
         for it in (style, content)
@@ -70,7 +77,11 @@ def _correlations(
 
 
 def layer_of(network: Network, problems: list[str]) -> Layer:
-    """Return the layer in the URL; by default the last but one of the default style layers."""
+    """Return the layer in the URL; by default the second last of the default style layers.
+
+    If the URL names an unknown layer or one without positions, a sentence is appended to
+    ``problems``.
+    """
     usual = defaults.default_settings(network)["style_layers"]
     first = network.layer(usual[max(len(usual) - 2, 0)])
     with collect(problems):
@@ -82,7 +93,10 @@ def layer_of(network: Network, problems: list[str]) -> Layer:
 
 
 def pair_of(view: GramView, problems: list[str]) -> Pair:
-    """Return the two units in the URL; by default those most correlated in the style image."""
+    """Return the pair of units in the URL; by default the first pair of ``notable_pairs``.
+
+    If the URL has no valid pair, a sentence is appended to ``problems``.
+    """
     text = st.query_params.get("pair", "")
     with collect(problems):
         if text:
@@ -96,7 +110,11 @@ def pair_of(view: GramView, problems: list[str]) -> Pair:
 
 
 def notable_pairs(view: GramView) -> dict[str, list[Pair]]:
-    """Return pairs by title: most correlated in the style image, and most unlike between both."""
+    """Return three lists of pairs of units, by their titles on the page.
+
+    These are the pairs with the highest correlation in the style image, those whose correlation is
+    most higher in the style than in the content image, and the opposite.
+    """
     shown = set(view.order)
 
     def choose(pairs: Sequence[tuple[int, int, float]], sign: int = 1) -> list[Pair]:
@@ -114,7 +132,15 @@ def notable_pairs(view: GramView) -> dict[str, list[Pair]]:
 
 
 def picked_pair(view: GramView, state: Mapping[str, Any]) -> Pair | None:
-    """Return the two units that were clicked in a matrix; None for none, or one unit twice."""
+    """Return the pair of units whose cell of a matrix was clicked.
+
+    Args:
+        view: the view with the order of the units in the matrix.
+        state: state of the chart's widget.
+
+    Returns:
+        Both units; None without a click, or for a cell of the diagonal.
+    """
     points = state.get("selection", {}).get("points", [])
     if not points:
         return None

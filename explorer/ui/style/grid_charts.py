@@ -1,4 +1,4 @@
-"""Charts of what is measured in style transfers at every depth."""
+"""Charts of measures of style transfers, by the layer that is used for style."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -13,7 +13,7 @@ from explorer.charts import depth_colours, figures
 from explorer.ui import chart, concept_chart, server_state
 from explorer.ui.components import html_snippets
 
-# A growth of this many doublings has the full colour.
+# Growth, in doublings, that the chart of labels draws in the full colour.
 FULL = 2.0
 
 
@@ -21,7 +21,15 @@ FULL = 2.0
 def grid_measures(
     _network: Network, weights: str, recipe: StyleDepthsRecipe
 ) -> dict[str, GridMeasures]:
-    """Measure all images of a finished matrix, averaged over the depths of content."""
+    """Measure all images of a finished matrix, cached.
+
+    Args:
+        weights: the network's fingerprint, for the cache.
+        recipe: the recipe of the matrix of style layers by content layers.
+
+    Returns:
+        By style layer the measures, averaged over the content layers.
+    """
     store = server_state.store()
     inputs = {it: store.input(it) or b"" for it in recipe.inputs}
     images = {number: it.image for number, it in store.pictures(recipe).items()}
@@ -32,7 +40,11 @@ def grid_measures(
 
 
 def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
-    """Show the measures by the style layer: edges, colours, eyes, style losses and labels."""
+    """Show charts of what is measured for each style layer.
+
+    They show edges kept, colours, responses of eye units, style losses, and responses of the units
+    of other labels.
+    """
     measured = grid_measures(network, network.fingerprint, recipe)
     names = list(measured)
     colours = {it: depth_colours.depth_colour(network.layer(it).depth) for it in names}
@@ -71,7 +83,12 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
 
 
 def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> None:
-    """Show the style loss at every layer, by the layer that carried style."""
+    """Show the style loss at every layer (rows) for every style layer (columns).
+
+    Args:
+        names: the style layers.
+        measured: the measures, by style layer.
+    """
     html_snippets.section(
         "How much of the painting's style is missing",
         "At each layer (rows), where the layer above spoke for style: 0% where neurons fire "
@@ -85,7 +102,12 @@ def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> No
 
 
 def eyes_answer(names: Sequence[str], eyes: Sequence[float]) -> str:
-    """Return a sentence on whether eyes grow when deep layers carry style."""
+    """Return a sentence on whether eye units respond more to a result with a deep style layer.
+
+    Args:
+        names: the style layers, from shallow to deep.
+        eyes: for each style layer, the factor by which the responses of eye units grew.
+    """
     at = max(range(len(eyes)), key=eyes.__getitem__)
     deep = eyes[-1]
     first = (

@@ -1,4 +1,4 @@
-"""The images of the Style depths page: grids that fill while a job runs, and one in a dialog."""
+"""The parts of the page Style depths with images: grids, and one image large in a dialog."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ LARGE_PIXELS = 768
 
 
 def show_pictures(network: Network, view: StyleGridView) -> None:
-    """Show the images of a view as they are finished, and charts once all are there."""
+    """Show each image of a view when it is finished, and charts when all images are finished."""
     recipe = view.recipe
     total = len(recipe.pictures)
     job = job_status.request_exclusive(recipe, "style depths", view.asked)
@@ -34,20 +34,25 @@ def show_pictures(network: Network, view: StyleGridView) -> None:
 
     with st.container(key="cells"):
         job_status.show_while_running("cells", [] if job is None else [job], doing, show)
-    # Before the charts, as their measures take some seconds the first time.
+    # The dialog comes before the charts, because the measures take some seconds the first time.
     show_cell(view, finished)
     if len(finished) == total and MATRIX in recipe.shows:
         grid_charts.show_charts(network, recipe)
 
 
 def images_of(view: StyleGridView) -> dict[int, bytes]:
-    """Return the finished images of a view, encoded, by their number."""
+    """Return the finished images of a view, encoded, by their numbers in the recipe."""
     pictures = server_state.store().pictures(view.recipe)
     return {number: it.image for number, it in pictures.items()}
 
 
 def show_cell(view: StyleGridView, images: dict[int, bytes]) -> None:
-    """Show one image large, where the link names one that is finished."""
+    """Show one image large in a dialog, if the link names an image that is finished.
+
+    Args:
+        view: the style transfers of the page.
+        images: the finished images, encoded, by their numbers in the recipe.
+    """
     cell = style_grid_view.find_cell(view.recipe, st.query_params.get("cell", ""))
     if cell is None:
         return

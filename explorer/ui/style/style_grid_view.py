@@ -1,4 +1,7 @@
-"""Style at several depths: the recipe in the URL, and its images as a matrix or rows."""
+"""Style transfers with several style and content layers: the recipe in the URL, and the grids.
+
+A grid is the matrix of all pairs of a style and a content layer, or one of four rows of images.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +28,7 @@ from explorer.ui.components import matrix
 from explorer.ui.components.matrix import MatrixCell, MatrixHead
 from explorer.ui.image_picker import PickedImage
 
-# The parts that are rows, in the order of Gatys et al. (2016).
+# The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
 TITLES = {
     MATRIX: "Which depth speaks for style, and which for content",
@@ -47,13 +50,13 @@ THUMBNAIL_PIXELS = 256
 
 @dataclass(frozen=True)
 class StyleGridView:
-    """Style transfer at several depths, as the page shows it.
+    """The style transfers that the page shows.
 
     Attributes:
         content: the content image.
         style: the style image.
-        recipe: renders all images.
-        asked: whether the visitor chose anything of it.
+        recipe: the recipe of all results.
+        asked: whether the visitor chose anything besides the network, the view and a cell.
     """
 
     content: PickedImage
@@ -65,7 +68,13 @@ class StyleGridView:
 def read_view(
     network: Network, content: PickedImage, style: PickedImage, shows: Sequence[str]
 ) -> StyleGridView:
-    """Read from the URL what is painted.
+    """Read from the URL which style transfers to show.
+
+    Args:
+        network: the network.
+        content: the content image that the URL names.
+        style: the style image that the URL names.
+        shows: the parts of the view, such as ``ROWS``.
 
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
@@ -88,14 +97,14 @@ def show_grid(
     previews: job_status.Previews,
     images: Mapping[int, bytes],
 ) -> None:
-    """Show one part: the matrix, or one of the rows.
+    """Show one part of a recipe: the matrix, or one of the rows.
 
     Args:
-        network: renders the images.
-        view: the whole recipe.
-        part: one of the recipe's ``shows``.
-        previews: unfinished images.
-        images: the finished ones, encoded, by their numbers.
+        network: the network that renders the images.
+        view: the style transfers of the page.
+        part: the part to show, one of the recipe's ``shows``.
+        previews: previews of unfinished images.
+        images: the finished images, encoded, by their numbers in the recipe.
     """
     recipe = view.recipe
     numbers = {it: at for at, it in enumerate(recipe.parts())}
@@ -127,7 +136,7 @@ def show_grid(
 
 
 def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> MatrixCell:
-    """Return a cell with its image, or its preview, or none yet."""
+    """Return a cell of a grid with the finished image, else with the preview, else empty."""
     name, label = cell_name(cell), describe_cell(cell)
     if image is not None:
         url = thumbnails.thumbnail(image, THUMBNAIL_PIXELS)
@@ -138,7 +147,7 @@ def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) ->
 
 
 def column_head(layer: Layer, before: str = "") -> MatrixHead:
-    """Return the head of a row or a column for a layer."""
+    """Return the head of a row or a column for a layer; the text ``before`` precedes its name."""
     return MatrixHead(
         f"{before}{layer.name}",
         layer_summary.describe_field(layer),
@@ -147,24 +156,32 @@ def column_head(layer: Layer, before: str = "") -> MatrixHead:
 
 
 def cell_name(cell: StyleCell) -> str:
-    """Return the name of a cell in a link."""
+    """Return the name of a cell in a link: the part, the row and the column, counted from 1."""
     return f"{cell.show}-{cell.row + 1}-{cell.column + 1}"
 
 
 def find_cell(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
-    """Find the cell that a link names; None where there is none such."""
+    """Return the cell with a given name, from ``cell_name``; None if there is no such cell."""
     return next((it for it in recipe.cells() if cell_name(it) == named), None)
 
 
 def describe_cell(cell: StyleCell) -> str:
-    """Return in words which layers carry style and content in an image."""
+    """Return a text with the style and content layers of a cell.
+
+    For example ``Style by relu1a to relu3b, content by relu4b``.
+    """
     layers = {"style": cell.recipe.style_layers, "content": cell.recipe.content_layers}
     ends = {it: dict.fromkeys((some[0], some[-1])) for it, some in layers.items() if some}
     return ", ".join(f"{it} by {' to '.join(both)}" for it, both in ends.items()).capitalize()
 
 
 def cell_query(view: StyleGridView, recipe: StyleRecipe) -> dict[str, str]:
-    """Return the query of the Style page for one of the images, of that page's default size."""
+    """Return the query of the Style page that renders one of the images in the default size.
+
+    Args:
+        view: the style transfers of the page.
+        recipe: the recipe of the image.
+    """
     return {
         "network": recipe.network,
         "picture": view.content.name,

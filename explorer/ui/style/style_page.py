@@ -1,4 +1,4 @@
-"""The parts of the Style page: its head, the layers, the result, and the loss curves."""
+"""The parts of the Style page: the heading, the choice of layers, the result, and loss curves."""
 
 import streamlit as st
 
@@ -14,14 +14,15 @@ from explorer.ui.style import style_view
 from explorer.ui.style.style_view import StyleView
 
 POLL_SECONDS = 0.3
-# The curves change less often, as Plotly draws a whole chart anew.
+# Seconds between two updates of the loss curves: more than for the picture, as Plotly draws the
+# whole chart again.
 CURVES_SECONDS = 1.0
-# Height of what is above and beneath the result, in rem.
+# Height in rem of the parts of the page above and beneath the result.
 ABOVE = 28.0
 
 
 def show_head(network: Network, transfer: StyleView) -> None:
-    """Show the titles of both images, and what content and style mean."""
+    """Show a heading with the titles of both images, and a sentence on content and style."""
     line = "Content is what a layer sees; style is how the neurons of layers fire together."
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
@@ -33,7 +34,7 @@ def _title(transfer: StyleView) -> str:
 
 
 def show_layers(network: Network, transfer: StyleView) -> None:
-    """Show the choice of the style layers and of the content layer."""
+    """Show the sliders that choose the style layers and the content layer."""
     recipe = transfer.recipe
     content = style_view.nearest_layer(network, recipe.content_layers[0])
     ends = [style_view.nearest_layer(network, recipe.style_layers[at]) for at in (0, -1)]
@@ -52,7 +53,7 @@ def show_layers(network: Network, transfer: StyleView) -> None:
 
 
 def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) -> None:
-    """Show the result on top of the content image, what can be done with it, and its losses."""
+    """Show the result on top of the content image, its buttons, and its loss curves."""
     recipe = transfer.recipe
     titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
     view = ResultView(
@@ -96,7 +97,13 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
 
 
 def show_curves(network: Network, key: str, stored: StoredPicture | None) -> None:
-    """Show the losses of every layer, step by step so far."""
+    """Show the loss curves of every layer up to the present step.
+
+    Args:
+        network: the network.
+        key: key of the recipe's job.
+        stored: the finished result; None while it is being made.
+    """
     if stored is None:
         curves, share = style_view.running_history(key)
     else:

@@ -1,4 +1,4 @@
-"""The style transfer that the URL of the Style page describes, and its possible layers."""
+"""The style transfer that the URL of the Style page describes, and the layers to choose from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from explorer.ui.image_picker import PickedImage
 
 # The default content and style image.
 SAMPLE, PAINTING = "cat", "swirls"
-# Number of example units above the sliders.
+# Number of layers with an example unit above the sliders, at most.
 EXAMPLES_AT_MOST = 12
 
 
@@ -29,8 +29,8 @@ class StyleView:
     Attributes:
         content: the content image.
         style: the style image.
-        recipe: renders it.
-        asked: whether the visitor chose anything of it.
+        recipe: the recipe of the style transfer.
+        asked: whether the visitor chose anything besides the network.
     """
 
     content: PickedImage
@@ -40,7 +40,7 @@ class StyleView:
 
 
 def read_view(network: Network, content: PickedImage, style: PickedImage) -> StyleView:
-    """Read from the URL which style transfer is asked for.
+    """Read from the URL which style transfer to show.
 
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
@@ -55,7 +55,7 @@ def read_view(network: Network, content: PickedImage, style: PickedImage) -> Sty
 
 
 def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
-    """Show the choice of the content and the style image, and return both."""
+    """Show the choice of the content and the style image, and return the chosen ones."""
     st.html('<p class="side-title">Content</p>')
     content = image_picker.pick_image("picture", SAMPLE, problems, "Content")
     st.html('<p class="side-title">Style</p>')
@@ -64,15 +64,19 @@ def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
 
 
 def style_layers(network: Network) -> list[Layer]:
-    """Return the layers that can carry style, from shallow to deep: those with positions."""
+    """Return the layers that can be style layers, from shallow to deep.
+
+    These are the layers with positions (height and width), unlike logits.
+    """
     return [it for it in network.shown if it.size is not None]
 
 
 def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
-    """Return the names of the style layers from one to another.
+    """Return the names of the style layers for a range that a visitor chose.
 
-    Those that are the network's default where these are their ends; else all that can carry style,
-    or as many of them as a recipe may name, evenly spaced.
+    If ``first`` and ``last`` are the ends of the network's default style layers, the default style
+    layers are returned. Otherwise it is all layers of the range that can be style layers, or
+    ``LAYERS_AT_MOST`` evenly spaced ones if the range has more.
     """
     usual: tuple[str, ...] = defaults.default_settings(network)["style_layers"]
     if (first, last) == (usual[0], usual[-1]):
@@ -83,12 +87,17 @@ def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
 
 
 def nearest_layer(network: Network, name: str) -> int:
-    """Return the index of a layer among the possible style layers, or of the nearest in depth."""
+    """Return the index of the layer in ``style_layers`` that has the depth nearest to a given one.
+
+    Args:
+        network: the network.
+        name: name of the given layer.
+    """
     return nearest_to_depth(style_layers(network), network.layer(name).depth)
 
 
 def style_stops(network: Network) -> list[SliderStop]:
-    """Describe the layers for the sliders, each with one of its units if that has been drawn."""
+    """Return the sliders' stops, one for each layer, with a sample unit if it has been drawn."""
     layers = style_layers(network)
     shown = set(evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
     stops = []
@@ -100,16 +109,16 @@ def style_stops(network: Network) -> list[SliderStop]:
 
 
 def stored_curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]]:
-    """Return the loss curves of a finished image, by the name of the loss."""
+    """Return the loss curves of a finished image, by the name of the loss: ``style relu1a``."""
     losses = json.loads(str(facts.get("losses", "{}")))
     return {name: it["curve"] for name, it in losses.items()}
 
 
 def running_history(key: str) -> tuple[dict[str, Sequence[float]], float]:
-    """Return the loss curves of an unfinished image so far, and the fraction of steps done.
+    """Return the loss curves of an unfinished image up to now, and the fraction of finished steps.
 
     Args:
-        key: of its job.
+        key: key of the image's job.
     """
     history = json.loads(server_state.jobs().history(key) or "{}")
     return history.get("curves", {}), history.get("share", 0.0)
