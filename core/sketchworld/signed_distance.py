@@ -211,8 +211,8 @@ def drop(u: Array, v: Array, radius: float, height: float) -> Array:
 
 def heart(u: Array, v: Array, radius: float) -> Array:
     """Return the distance to a heart around the origin; its half width is about `radius`."""
-    # In the coordinates of the formula, the heart is about 1.2 wide and 1.1 high, and the tip of the
-    # heart is at the origin.
+    # In the coordinates of the formula, the heart is about 1.2 wide and 1.1 high, and its tip is at
+    # the origin.
     scale = radius * 1.55
     a, b = np.abs(u) / scale, 0.52 - v / scale
     upper = np.hypot(a - 0.25, b - 0.75) - math.sqrt(2.0) / 4
