@@ -1,1 +1,1 @@
-"""Benchmarks, each a program of its own; nothing in the project imports them."""
+"""Benchmarks: programs that the app and the library never import."""

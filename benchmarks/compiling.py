@@ -1,8 +1,8 @@
 """Benchmark of ``torch.compile``: ``python -m benchmarks.compiling``.
 
-It times the expensive part of an optimisation step (forward and backward through the truncated
-network), as it is and compiled, in turns. It also times the compilation, which the faster steps
-have to pay for.
+It times the expensive part of an optimisation step: the forward and backward passes through the
+truncated network. The network is run uncompiled and compiled in turns. The time of the compilation
+is measured, too, because only many faster steps make up for it.
 """
 
 import json
@@ -23,7 +23,7 @@ from core.recipes.neuron import BATCH, STEPS
 
 
 def step(extractor: nn.Module, image: Tensor, layer: str) -> float:
-    """Run one forward and one backward pass, and return the seconds that it took."""
+    """Run one forward and one backward pass, and return the seconds that both took."""
     began = time.perf_counter()
     value = extractor(image)[layer].float().mean()
     torch.autograd.grad(value, image)
@@ -50,7 +50,7 @@ def main(
     times = [(step(plain, image, name), step(compiled, image, name)) for _ in range(rounds)]
     slow, fast = (statistics.median(side) for side in zip(*times, strict=True))
     cost = first_compiled - first_plain
-    # Seconds that compiled steps save for each image.
+    # Seconds that compiled steps save per image.
     saved = (slow - fast) * STEPS / BATCH
     report = {
         "network": network,

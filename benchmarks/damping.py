@@ -1,8 +1,9 @@
 """Benchmark of Adam's damping: ``python -m benchmarks.damping --weights FILE``.
 
 The same units are maximised with plain Adam (epsilon 1e-8, step size 0.05, as in Lucid) and with
-the project's settings. The table gives the median clean activation of each, and the median of
-their ratios over units.
+the project's settings, which have a larger epsilon ("damping"). A clean activation is that of the
+finished image without random transforms. For each layer, the table gives the median clean
+activation over units for both settings, and the median of the ratio (project's to plain).
 """
 
 import json
@@ -43,7 +44,7 @@ def optimise(network: Network, layer: str, units: list[int], settings: AscentSet
 
 
 def clean(network: Network, layer: str, units: list[int], image: Tensor) -> list[float]:
-    """Return each unit's clean activation."""
+    """Return the activation of each unit for the unit's image, without random transforms."""
     seen = network.activations(image, [layer])
     return [float(value) for value in objectives.channels(layer, units)(seen)]
 

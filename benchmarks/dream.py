@@ -1,14 +1,16 @@
 """Benchmark of the speed of dreams: ``python -m benchmarks.dream --weights FILE``.
 
-Three sides take turns over the same image, octaves and steps:
+Three sides (implementations) dream in turns, with the same image, octaves and steps:
 
 - this project;
 - the classic loop of Google's DeepDream notebook of 2015, written plainly in PyTorch (the whole
-  network, contiguous layout, full precision). It runs in a process of its own, because the explorer
-  changes how its own process allocates memory;
-- the limit: forward and backward through the truncated network over the same pixels, nothing else.
+  network, contiguous layout, full precision). It runs in a separate process, because this project
+  changes how the present process allocates memory;
+- the limit: only the forward and backward passes through the truncated network, with images of the
+  same sizes.
 
-The unit is megapixel-steps per second. Ratios are taken within each round.
+The unit is megapixel-steps per second. The speeds of two sides are compared within each round, and
+the table gives the median of these ratios.
 """
 
 import functools
@@ -48,7 +50,11 @@ def explorer(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 
 def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
-    """Dream as the notebook does: roll, maximise the energy of a layer, keep the detail."""
+    """Dream as the notebook does.
+
+    Each step rolls the image by a random shift and maximises the energy of a layer. At the next
+    larger octave, the change so far ("detail") is enlarged and added to the image of that size.
+    """
     base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     generator = torch.Generator().manual_seed(recipe.seed)
     module = network.module.to(memory_format=torch.contiguous_format)
@@ -75,7 +81,7 @@ def classic(network: Network, recipe: DreamRecipe, png: bytes) -> None:
 
 
 def limit(network: Network, recipe: DreamRecipe, png: bytes) -> None:
-    """Run forward and backward through the truncated network, and nothing else."""
+    """Run only the forward and backward passes of a dream through the truncated network."""
     base = image_io.to_tensor(image_io.resize_longer_side(image_io.open_picture(png), recipe.size))
     extractor = network.extractor(list(recipe.layers), for_gradients=True)
     objective = objectives.energy(recipe.layers[0])
@@ -90,7 +96,7 @@ SIDES: dict[str, Side] = {
     "the classic loop": classic,
     "the limit": limit,
 }
-# Sides that run in a process of their own.
+# Sides that run in a separate process.
 SEPARATE = ("the classic loop",)
 _load = functools.cache(registry.load)
 
@@ -98,7 +104,7 @@ _load = functools.cache(registry.load)
 def seconds(
     side: str, network: str, weights: Path | None, recipe: DreamRecipe, png: bytes, threads: int
 ) -> float:
-    """Return the seconds that one dream of one side takes in the present process."""
+    """Run one dream of the side ``side`` in the present process, and return the seconds."""
     if side not in SEPARATE:
         allocator.keep_freed_memory()
     torch.set_num_threads(threads)

@@ -35,7 +35,7 @@ from explorer.store.database import FILE_NAME
 from explorer.store.results import Store
 
 LAYER = "relu2a"
-# Enough layers that ten rounds do not finish them.
+# Layers of the benchmark ``atlas``: more than are rendered within its ten rounds.
 ATLAS = "relu2a,relu2b,relu3a,relu3b,relu4a,relu4b,relu5a"
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -47,7 +47,7 @@ cli = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=F
 
 
 class StoreWatcher:
-    """Reads a store from outside, and remembers every finished result."""
+    """Reads the app's store from another process, and remembers the keys of finished results."""
 
     def __init__(self, home: Path) -> None:
         self.store = Store(home / FILE_NAME)
@@ -55,7 +55,7 @@ class StoreWatcher:
         self._seen: dict[str, int] = {}
 
     def check(self) -> list[str]:
-        """Return what is wrong: lost, changed or half-written results, or a damaged file."""
+        """Return descriptions of errors: lost or half-written results, or a damaged database."""
         wrong = []
         with self.store.reading() as connection:
             (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
@@ -80,17 +80,17 @@ class StoreWatcher:
         return []
 
     def stopped(self) -> list[Job]:
-        """Return the jobs that neither run nor are done."""
+        """Return the jobs that are neither open nor done, such as failed ones."""
         return self.jobs.select("WHERE state NOT IN ('open', 'done')")
 
     @property
     def finished(self) -> int:
-        """Number of finished results so far."""
+        """Number of finished results that ``check`` has seen so far."""
         return len(self._seen)
 
 
 def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
-    """Return a recipe for SketchNet."""
+    """Return a recipe for the first ``units`` units of ``LAYER`` of SketchNet."""
     network = registry.load(registry.SKETCHNET, device="cpu")
     return render_neurons.plan(network, LAYER, range(units), size=size, steps=steps, seed=seed)
 
@@ -141,7 +141,7 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
     generator = random.Random(0)
     wrong: list[str] = []
     command = [sys.executable, "-m", "explorer", "atlas", registry.SKETCHNET]
-    # The images that come with the project have seed 0, and would be found instead of rendered.
+    # Images with seed 0 are shipped with the project, so they would be loaded and not rendered.
     command += ["--layers", layers, "--seed", "1", "--json"]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "EXPLORER_HOME": folder}
@@ -151,7 +151,7 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
                 command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             # Every third process is killed while it starts, the others after they have rendered for
-            # a while. The start takes a time that varies, so it is waited for.
+            # a while. The start takes a varying time, so the first new result is waited for.
             if number % 3 < 2:
                 _await_more(watcher.store, len(rows), victim)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -172,7 +172,7 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
         watcher.store.close()
     report = [] if done.returncode else json.loads(done.stdout)["layers"]
     found = {"rounds": rounds, "batches": len(after), "wrong": wrong}
-    # "rendered" counts what was left for the last start.
+    # "rendered" counts the units that the last start still had to render.
     for name in ("neurons", "rendered"):
         found[name] = sum(it[name] for it in report)
     _report(found, json_file)
@@ -180,20 +180,20 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
 
 
 def _await_more(store: Store, count: int, maker: subprocess.Popen[bytes]) -> None:
-    """Wait until a store has more than ``count`` results, or ``maker`` has ended."""
+    """Wait until a store has more than ``count`` results, or the process ``maker`` has ended."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while len(_rows(store)) <= count and maker.poll() is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
 
 
 def _rows(store: Store) -> dict[str, int]:
-    """Return the row number of each result by its key; it changes when a result is made again."""
+    """Return row numbers by key of the result; a result that is made again has a new number."""
     with store.reading() as connection:
         return dict(connection.execute("SELECT key, rowid FROM results").fetchall())
 
 
 def _kill(server: Server, generator: random.Random) -> str:
-    """Kill a worker, or with a probability of 1/3 the server, and return which."""
+    """Kill a worker or, with a probability of 1/3, the server; return "worker" or "server"."""
     pids = server.workers()
     if pids and generator.random() < 2 / 3:
         os.kill(generator.choice(pids), signal.SIGKILL)
@@ -203,7 +203,7 @@ def _kill(server: Server, generator: random.Random) -> str:
 
 
 def _settled(watcher: StoreWatcher) -> bool:
-    """Whether every claim belongs to a living worker, or there is none."""
+    """Whether no claim on a job belongs to a dead worker."""
     from explorer.jobs.processes import dead_workers
 
     return not dead_workers(
@@ -264,7 +264,7 @@ def crowd(
 async def _crowd(
     server: Server, watcher: StoreWatcher, count: int, pause: float
 ) -> tuple[list[float], int]:
-    """Rerun each user's page until the job is done; return seconds, and how many had to wait."""
+    """Rerun all users' pages until all jobs are done; return seconds, and how many users waited."""
     seconds: list[float] = []
     waited: set[int] = set()
 
@@ -285,7 +285,7 @@ async def _crowd(
                     waited.add(number)
                 if not job.open:
                     return
-                # Users do not click at the same moment.
+                # The random pause keeps users from clicking at the same moment.
                 await asyncio.sleep(pause * generator.uniform(0.5, 1.5))
 
     await asyncio.gather(*(one(number) for number in range(count)))
@@ -313,7 +313,7 @@ def memory(
 
 
 async def _many(server: Server, watcher: StoreWatcher, count: int) -> list[dict[str, float]]:
-    """Do jobs one after the other; return the memory in MiB after every tenth."""
+    """Request jobs one after the other; return the memory in MiB after every tenth job."""
     curve = []
     network = registry.load(registry.SKETCHNET, device="cpu")
     layers = [layer.name for layer in network.shown]

@@ -1,8 +1,9 @@
 """Benchmark of eyes in dreams, by depth: ``python -m benchmarks.eyes --json F``.
 
-The photographs of scikit-image are dreamt at every depth of SketchNet. The growth of each label's
-units is measured as ``core.experiments.concept_growth.concept_growth`` defines it. Noise of the
-same strength, without a dream, is the baseline.
+For each layer of SketchNet, dreams that maximise the layer are made from photographs of
+scikit-image. The growth of each label says how much more the units with this label respond to the
+dream than to the photograph, as ``core.experiments.concept_growth.concept_growth`` defines it. The
+baseline is the photograph with noise of the same strength, without a dream.
 """
 
 import json
@@ -24,10 +25,10 @@ from core.images import image_io
 from core.networks import registry
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "galaxies")
-# Labels whose growth is printed: the whole eye, and its iris.
+# Labels whose growth is always printed: the whole eye, and the iris of an eye.
 ASKED = ("eye", "iris")
 NOISE = "noise"
-NAMED = 4
+NAMED = 4  # labels in the column "grew most"
 WIDTH = 120
 
 
@@ -67,7 +68,7 @@ def main(
 
 
 def table(found: dict[str, list[dict[str, float]]]) -> Table:
-    """Return a table with the mean over all dreams of each depth."""
+    """Return a table with one row for each layer: means over the dreams that maximise the layer."""
     columns = [f"{name}, place" for name in ASKED]
     drawn = Table("dreamt by", "change", *columns, "grew most")
     for layer, rows in found.items():

@@ -1,8 +1,9 @@
 """Benchmark of the Dream page's latency: ``python -m benchmarks.first_sight``.
 
-The real app runs in a real browser, with a warm worker. The first measurement is the time from the
-choice of a depth until the page shows an image that differs from the one before. The second is the
-time from a click on Stop until the page says so and no worker renders the dream any more.
+The real app runs in a real browser, and its worker has already rendered a dream. The first
+measurement is the time from a click on a layer until the page shows an image that differs visibly
+from the photograph. The second is the time from a click on Stop until the page shows that the dream
+is stopped, and until no worker renders the dream any more.
 """
 
 import base64
@@ -28,7 +29,7 @@ from explorer.store.database import FILE_NAME
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 120_000  # milliseconds
-# Root mean square difference that a user can see, as a share of the full range.
+# Smallest root mean square difference that counts as visible, for pixel values from 0 to 1.
 VISIBLE = 0.02
 LAYERS = ("relu2b", "relu4a", "relu3a", "relu4b", "relu5a", "relu3b")
 LONG = "/dream?picture=cat&layer=relu4b&size=2048&steps=40&seed="
@@ -42,19 +43,19 @@ SHOWN = """() => {
 
 
 def pixels(url: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Decode an image of the page, at 256 x 256 pixels, as ``[256, 256, 3]`` in ``[0, 1]``."""
+    """Decode the image in a data URL, resized to ``[256, 256, 3]``, in ``[0, 1]``."""
     data = base64.b64decode(url.split(",", 1)[1])
     picture = Image.open(io.BytesIO(data)).convert("RGB").resize((256, 256))
     return np.asarray(picture, dtype=np.float32) / 255
 
 
 def difference(one: str, other: str) -> float:
-    """Return the root mean square difference of two images, as a share of the full range."""
+    """Return the root mean square difference, from 0 to 1, of the images in two data URLs."""
     return float(np.sqrt(np.square(pixels(one) - pixels(other)).mean()))
 
 
 def before(page: Page) -> str:
-    """Return the URL of the image that the dream starts from."""
+    """Return the data URL of the image from which the dream starts."""
     return str(page.locator(".compare .before").get_attribute("src"))
 
 
@@ -63,7 +64,7 @@ def finished(page: Page) -> None:
 
 
 def first_change(page: Page, layer: str) -> float:
-    """Choose a depth, and return the seconds until a dream is visible."""
+    """Click on a layer, and return the seconds until the page shows a visible dream."""
     untouched, last = before(page), page.evaluate(SHOWN)
     started = time.perf_counter()
     page.locator(f'.example[data-name="{layer}"]').click()
@@ -75,7 +76,7 @@ def first_change(page: Page, layer: str) -> float:
 
 
 def stop(page: Page, address: str, store: Path, seed: int) -> tuple[float, float]:
-    """Stop a long dream; return the seconds until the page says so, and until work has ended."""
+    """Stop a long dream; return the seconds until the page shows it, and until work has ended."""
     page.goto(f"{address}{LONG}{seed}")
     page.wait_for_function(f"() => ({SHOWN})() !== ''", timeout=PATIENCE)
     button = page.locator(".st-key-dream-status").get_by_role("button", name="Stop")
@@ -109,7 +110,7 @@ def main(
             path = shutil.which("chromium") or shutil.which("google-chrome")
             browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            # The first dream and the examples are finished before anything is timed.
+            # The timing begins after the page's first dream and the examples are finished.
             page.goto(f"{address}/dream")
             finished(page)
             page.wait_for_function(

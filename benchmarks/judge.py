@@ -1,10 +1,11 @@
-"""Benchmark of class pictures: an independent network, the judge, has to name them.
+"""Benchmark of class pictures: an independent network, the judge, classifies them.
 
-An image that maximises a network's output may be noise that only this network responds to. So the
-image that maximises each class of SketchNet is given to a judge that shares nothing with SketchNet:
-another architecture (residual, depthwise, maximum pooling, SiLU), another world, ordinary training
-without adversarial examples, and strong augmentation instead. The measure is the share of classes
-that the judge names correctly at its first guess.
+A class picture is an image that maximises the logit of a class. It may be noise that only the same
+network responds to. So the class picture of each class of SketchNet is given to a judge that shares
+nothing with SketchNet except the classes. The judge has another architecture (residual, depthwise,
+maximum pooling, SiLU). It is trained on another world, with strong augmentation and without
+adversarial examples. The measure is the share of class pictures whose class gets the judge's
+highest logit.
 
 `python -m benchmarks.judge train` trains the judge, `python -m benchmarks.judge` evaluates.
 """
@@ -37,16 +38,18 @@ from core.sketchworld.world import CLASSES, SIZE, batch
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
 WIDTHS = (32, 64, 112, 176)
-# The judge learns from a world of its own; SketchNet was trained on world 0.
+# Seeds of worlds: of the drawings on which the judge is trained (SketchNet was trained on world 0),
+# and of unseen drawings for its accuracy.
 WORLD = 7_000_003
 UNSEEN = 7_000_004
+# Settings of the training.
 DRAWINGS, EPOCHS, BATCH = 40_000, 6, 64
 RATE, DECAY, SMOOTHING = 2e-3, 0.02, 0.05
-PAPER_GAP, TILE, TEXT = 6, 96, 13
+PAPER_GAP, TILE, TEXT = 6, 96, 13  # sizes in pixels for `verdict_sheet`
 
 
 class Block(nn.Module):
-    """A residual block: a depthwise 5 x 5 convolution and a pointwise one."""
+    """A residual block with a depthwise 5 x 5 convolution and a pointwise 1 x 1 convolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -101,12 +104,12 @@ def train(
     widths: Sequence[int] = WIDTHS,
     seed: int = 1,
 ) -> Judge:
-    """Train a judge from random weights and write them.
+    """Train a judge from random weights, and write the trained weights to `out`.
 
-    All random numbers come from `seed`; the caller's random generator is left unchanged.
+    All random numbers come from `seed`. The global random generator is left unchanged.
     """
     drawn, labels = batch(WORLD, range(drawings))
-    # Dropout draws from the global random generator.
+    # Dropout uses the global random generator, so it is seeded here and restored afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         judge = Judge(widths=widths).to(memory_format=torch.channels_last)
@@ -124,7 +127,7 @@ def _learn(
     epochs: int,
     generator: torch.Generator,
 ) -> None:
-    """Train a judge on drawings, which are augmented anew each time."""
+    """Train a judge on drawings; each drawing is augmented differently in each epoch."""
     steps_each = max(len(drawn) // BATCH, 1)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps_each * epochs)
@@ -148,7 +151,7 @@ def _learn(
 
 
 def load(path: Path = WEIGHTS) -> Judge:
-    """Load the judge whose weights `train` wrote, in eval mode."""
+    """Load a judge in eval mode from a file that `train` wrote."""
     state = load_file(path)
     widths = [len(value) for name, value in state.items() if value.ndim == 4 and value.shape[1] > 1]
     judge = Judge(len(state[max(state, key=_place)]), sorted(set(widths)))
@@ -157,31 +160,40 @@ def load(path: Path = WEIGHTS) -> Judge:
 
 
 def _place(name: str) -> int:
-    """Return the position in the judge of the module that a tensor belongs to."""
+    """Return the number at the start of a weight's name: 4 for "4.body.0.weight"."""
     return int(name.split(".")[0])
 
 
 @torch.no_grad()
 def answers(judge: Judge, shown: Tensor) -> Tensor:
-    """Return the judge's first guess for images [N, 3, H, W] in [0, 1], resized to 64 pixels."""
+    """Return the class with the judge's highest logit for each image, int64 [N].
+
+    The images are [N, 3, H, W] in [0, 1] and are resized to 64 x 64 pixels.
+    """
     return torch.cat([judge(resize(some, SIZE)).argmax(dim=1) for some in shown.split(BATCH)])
 
 
 def accuracy(judge: Judge, count: int = 2000) -> float:
-    """Return the share of drawings of an unseen world that the judge names correctly."""
+    """Return the share of `count` unseen drawings that the judge classifies correctly."""
     drawn, labels = batch(UNSEEN, range(count))
     return float((answers(judge, as_tensor(drawn)) == torch.from_numpy(labels)).float().mean())
 
 
 def class_pictures(weights: Path | None, size: int | None = None, seed: int = 0) -> Tensor:
-    """Render an image that maximises each class unit of a SketchNet, [classes, 3, size, size]."""
+    """Render the class pictures of a SketchNet, [classes, 3, size, size].
+
+    Each maximises the logit of one class. `weights` is a checkpoint; None for the shipped weights.
+    """
     network = registry.load("sketchnet", weights)
     layer = network.layer("logits")
     return torch.stack(render_units(network, layer, range(layer.channels), seed, size))
 
 
 def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
-    """Draw every class's picture, with the judge's answer below where it is wrong."""
+    """Draw all class pictures with the names of their classes.
+
+    If the judge's guess is wrong, the guessed class is written below.
+    """
     columns = 12
     cell = (TILE + PAPER_GAP, TILE + 2 * TEXT + 2 * PAPER_GAP)
     rows = -(-len(shown) // columns)
@@ -201,7 +213,10 @@ def verdict_sheet(shown: Tensor, guesses: Tensor) -> Image.Image:
 def judge_network(
     judge: Judge, weights: Path | None, size: int | None, seed: int, sheet: Path | None
 ) -> dict[str, object]:
-    """Return how many of a SketchNet's class pictures the judge names correctly."""
+    """Return JSON values: how many class pictures of a SketchNet the judge classifies correctly.
+
+    If `sheet` is given, `verdict_sheet` is written to this path.
+    """
     shown = class_pictures(weights, size, seed)
     guesses = answers(judge, shown)
     wrong = {

@@ -1,8 +1,8 @@
 """Benchmark of a large dream's memory: ``python -m benchmarks.large_dream --size 4096``.
 
-It prints the peak memory beyond that of the process with the network loaded, until the PNG is
-encoded. It also prints the longest time between two reports, during which a dream cannot be
-stopped.
+It renders one dream and encodes it as PNG. It prints by how much the peak memory exceeds the memory
+of the process before the dream, when the network is loaded. It also prints the longest time between
+two progress reports, because a dream can be stopped only at a report.
 """
 
 import json
@@ -20,7 +20,7 @@ from core.dreams import render_dreams
 from core.images import image_io
 from core.networks import registry
 
-PAGE_KIB = resource.getpagesize() / 1024
+PAGE_KIB = resource.getpagesize() / 1024  # size of a memory page in KiB
 
 
 def main(

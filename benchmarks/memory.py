@@ -1,7 +1,8 @@
 """Benchmark of keeping freed memory: ``python -m benchmarks.memory --weights FILE``.
 
-Processes with and without ``core.allocator.keep_freed_memory`` render the same batch in turns. Each
-reports how long its steps took, and its peak memory.
+Two kinds of processes render the same batch in turns. One keeps freed memory for later tensors
+(``core.allocator.keep_freed_memory``), the other returns freed memory to the system. Each process
+reports the median seconds of a step and the peak memory.
 """
 
 import itertools
@@ -21,13 +22,13 @@ from core import allocator
 from core.networks import registry
 from core.neurons import render_neurons
 
-WARM_STEPS = 8
+WARM_STEPS = 8  # steps at the start that are not timed
 
 
 def optimise(
     network: str, weights: Path | None, layer: str, size: int, steps: int
 ) -> dict[str, Any]:
-    """Render one batch; return the median seconds of a step, and the peak memory in MiB."""
+    """Render one batch; return the median seconds of a step, and the process's peak MiB."""
     import resource  # Not available on Windows.
 
     loaded = registry.load(network, weights, "cpu")

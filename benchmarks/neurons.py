@@ -1,13 +1,16 @@
 """Benchmark of feature visualisation: ``python -m benchmarks.neurons --weights FILE``.
 
-At several layers, from shallow to deep, of squeezenet1_0 (whose checkpoint ``--weights`` names) and
-of SketchNet, it runs the explorer, torch-lucent, horama and the bare network in turns. It prints
-the seconds per unit, their ratios, the clean activations of the finished images, and how long the
-explorer takes to reach the final activation of the others. Seconds are medians over all pieces of
-work. Ratios are medians over rounds, within each of which the sides alternate.
+Four programs run in turns: the explorer, torch-lucent, horama and the bare network. They run at
+several layers, from shallow to deep, of squeezenet1_0 and of SketchNet. ``--weights`` is a
+checkpoint of squeezenet1_0. For each layer, the benchmark prints the seconds per unit of each
+program, the ratios to the explorer's seconds, and the clean activations of the finished images
+(without random transforms). It also prints how long the explorer takes to reach the final
+activation of each other library. Seconds are medians over all pieces of work. The programs
+alternate within each round, and ratios are medians over rounds.
 
-If the machine also does other work, several threads wait for each other and use processor time
-while they wait, most of all in small pieces of work. Use ``--threads 1`` and the CPU seconds there.
+If other programs use the machine, threads wait for each other and use processor time while they
+wait, most of all in small pieces of work. In this case use ``--threads 1``, and compare CPU seconds
+instead of wall-clock seconds.
 """
 
 import json
@@ -32,8 +35,8 @@ from core.networks.network import Network
 from core.recipes.neuron import STEPS
 from explorer.cli.neurons import parse_units
 
-# Default networks and layers, and the size of their images in pixels: what each network was trained
-# on, or as much of it as its units' receptive fields cover.
+# Default layers of each network, and the size of the images in pixels: the size on which the
+# network was trained, or as much of it as the receptive fields of the units cover.
 SKETCHNET, SQUEEZENET = registry.SKETCHNET, "squeezenet1_0"
 LAYERS = {
     SQUEEZENET: "features.1,features.4,features.7,features.12",
@@ -41,28 +44,28 @@ LAYERS = {
 }
 SIZES = {SQUEEZENET: 128, SKETCHNET: 64}
 TABLE_WIDTH = 132
-# A quarter of horama's default of 1000.
+# Number of steps of horama: about a quarter of its default of 1000.
 HORAMA_STEPS = 256
-# Name of the side that is the baseline: the bare network in its best layout and type.
+# Name of the side that is the baseline: the bare network in the fastest layout and type.
 LIMIT = "limit in bfloat16"
-# Load of the machine by other programs above which wall-clock seconds are not reliable.
+# Load average before the benchmark above which wall-clock seconds are not reliable.
 BUSY = 1.0
 
 
 def sides(
     task: NeuronTask, others_units: int, rounds: int, other_steps: Sequence[int], horama_steps: int
 ) -> list[Side]:
-    """Build all sides.
+    """Return all sides.
 
     Args:
-        task: what to render.
+        task: the work of each side.
         others_units: number of units that each of the other libraries renders in a round.
-        rounds: number of rounds; the other libraries render other units in each.
-        other_steps: further numbers of steps with which the explorer works.
+        rounds: number of rounds; the other libraries render other units in each round.
+        other_steps: numbers of steps of the explorer, in addition to ``task.steps``.
         horama_steps: number of steps of horama.
 
     Raises:
-        ExplorerError: a library is not installed, or cannot name the layer.
+        ExplorerError: a library is not installed, or has no name for the layer.
     """
     count = min(len(task.units), others_units * rounds)
     spread = [task.units[index * len(task.units) // count] for index in range(count)]
@@ -77,7 +80,7 @@ def sides(
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print the results of one layer: a line on what was done, and a table."""
+    """Print the results of one layer: a line with the settings, and a table."""
     small, large = result["size"], result["enlarged_to"]
     console.print(
         f"{result['network']} {result['layer']}, {small} px, torch-lucent with "
@@ -97,7 +100,7 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 
 def summarise(results: list[dict[str, Any]], machine: dict[str, Any], console: Console) -> None:
-    """Print one table of all layers, and how to read the tables."""
+    """Print one table of all layers, and an explanation of all tables."""
     table = Table("network", "layer", "px", "s a unit", "share of the limit")
     for name in results[0]["passed"]:
         table.add_column(f"passes {name}")
@@ -145,10 +148,11 @@ def _cells(row: dict[str, Any], clock: str) -> tuple[str, str]:
 def _layers(
     chosen: Sequence[str], layers: str, weights: Path | None, size: int | None, device: str
 ) -> Iterator[tuple[Network, str, int]]:
-    """Load each network, and yield it with each layer and the size of its images.
+    """Load each network, and yield for each layer: the network, the layer's name, the image size.
 
     Raises:
-        ExplorerError: no layers are known for a network, or as ``registry.load``.
+        ExplorerError: ``layers`` is empty and ``LAYERS`` has none for a network, or
+            ``registry.load`` fails.
     """
     for name in chosen:
         if not layers and name not in LAYERS:
@@ -198,9 +202,9 @@ def main(
         raise ExplorerError(f"there is no folder {json_file.parent} to write {json_file.name} into")
     if threads is not None:
         torch.set_num_threads(threads)
-    # Set for all sides alike.
+    # This affects the whole process, and so all sides.
     allocator.keep_freed_memory()
-    # torch-lucent chooses the device by itself, so all sides use its choice.
+    # torch-lucent uses a GPU whenever there is one, so all sides do the same.
     device = "cuda" if torch.cuda.is_available() else "cpu"
     machine = describe_machine(torch.device(device))
     others = [int(each) for each in other_steps.split(",") if each]

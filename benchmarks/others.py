@@ -1,8 +1,8 @@
 """The libraries that the explorer is compared with: torch-lucent and horama.
 
-Both render one unit per call and take random numbers from global generators. Each is called as its
-documentation shows. Where that does not run here, it gets the smallest change that makes it run,
-which is described at that point.
+Both libraries render one unit per call and take random numbers from global generators. Each library
+is called as its documentation shows. Where such a call does not work with the networks of this
+benchmark, the smallest change that makes it work is made and described in a comment or docstring.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ from benchmarks.sides import WARM_STEPS, NeuronTask
 from core.errors import ExplorerError
 from core.optim import natural_spectrum
 
-# The normalisation that render_vis assumes.
+# Mean and standard deviation of the normalisation that torch-lucent's ``render_vis`` applies.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-# Width of the range of values that horama's images have by default, which is meant for networks
-# that take normalised images. Its noise is relative to this range.
+# Width of the range of values of horama's images by default, which is meant for networks that take
+# normalised images. HORAMA_NOISE is horama's default strength of the noise for this range.
 HORAMA_RANGE = 5.0
 HORAMA_NOISE = 0.05
 
@@ -36,10 +36,10 @@ HORAMA_NOISE = 0.05
 class Lucent:
     """torch-lucent's ``render_vis`` as its README shows it: one unit per call, all defaults.
 
-    By default it runs the whole network, at 224 x 224 even for smaller images, and computes the
-    gradient of every weight too. ``frugal`` saves what its arguments can save: the weights take no
-    gradient, and the network sees the image at its own size. Both sides get a copy of the network,
-    in contiguous memory layout.
+    By default ``render_vis`` runs the whole network, enlarges smaller images to 224 x 224 for it,
+    and computes the gradient of every weight. With ``frugal``, weights have no gradient and images
+    are not enlarged, which is what the arguments of ``render_vis`` allow to save. With and without
+    ``frugal``, the network is a copy in contiguous memory layout.
     """
 
     def __init__(self, task: NeuronTask, units: Sequence[int], pieces: int, frugal: bool) -> None:
@@ -71,7 +71,7 @@ class Lucent:
         return 1
 
     def _draw(self, unit: int, steps: int) -> Tensor:
-        # It draws from the global random generators of both libraries.
+        # torch-lucent draws from the global random generators of torch and numpy.
         torch.manual_seed(self.task.seed + unit)
         np.random.seed(self.task.seed + unit)
         (image,) = self.render.render_vis(
@@ -84,7 +84,8 @@ class Lucent:
             **self.options,
         )  # [1, H, W, 3], in [0, 1]
         for hooked in self.module.modules():
-            # Each call leaves one more hook on every module, which would slow down later calls.
+            # Each call of ``render_vis`` leaves one more hook on every module. The hooks would slow
+            # down later calls.
             hooked._forward_hooks.clear()
         picture: Tensor = torch.from_numpy(image[0]).permute(2, 0, 1).contiguous()
         return picture
@@ -93,15 +94,16 @@ class Lucent:
 class Horama:
     """horama's ``maco``, as its README shows it, with the given size and steps.
 
-    Its defaults are an image of 1280 pixels, of which the network sees six crops in each step. Here
-    the image and what the network sees of it have the size of all sides. It gets the network
-    truncated below the layer, without gradients of weights, which its documentation does not do.
+    By default ``maco`` makes an image of 1280 pixels, and the network sees six crops of the image
+    in each step. Here the image and the crops have the image size of all sides (``task.size``). The
+    network is truncated after the layer and its weights have no gradients, which saves time;
+    horama's documentation passes the whole network.
 
-    Two defaults are changed. Its spectrum of ImageNet would be downloaded from a server that may
-    not be reachable; it gets the spectrum of scikit-image's photographs, which is measured in the
-    same colour space. And images are in [0, 1], with the noise in proportion, and are normalised in
-    the
-    objective, because not every network was trained with ImageNet's normalisation.
+    Two defaults are changed. First, ``maco`` would download the mean spectrum of ImageNet from a
+    server that may not be reachable. It gets the mean spectrum of scikit-image's photographs
+    instead, measured in the same colour space. Second, images are in [0, 1], and the noise is
+    reduced in proportion. The objective normalises the images, because not every network was
+    trained with ImageNet's normalisation.
     """
 
     def __init__(self, task: NeuronTask, units: Sequence[int], pieces: int, steps: int) -> None:
@@ -148,11 +150,11 @@ class Horama:
 def _import(name: str) -> Any:
     """Import a module of one of the libraries, which only this benchmark needs.
 
-    torch-lucent 0.1.8 works unchanged with current PyTorch, NumPy and Pillow; its kornia of 2020
-    only warns that ``torch.jit.script`` is deprecated.
+    torch-lucent 0.1.8 works unchanged with current PyTorch, NumPy and Pillow. The version of kornia
+    (from 2020) that it needs only warns that ``torch.jit.script`` is deprecated.
 
     Raises:
-        ExplorerError: it cannot be imported.
+        ExplorerError: the module cannot be imported.
     """
     try:
         with warnings.catch_warnings():
@@ -165,7 +167,11 @@ def _import(name: str) -> Any:
 
 
 def _lucent_name(task: NeuronTask) -> str:
-    """Return torch-lucent's name of a layer: it joins the parts of a module's path by ``_``."""
+    """Return torch-lucent's name of the task's layer: ``features_7`` for ``features.7``.
+
+    Raises:
+        ExplorerError: the layer is not the output of a module, so torch-lucent has no name for it.
+    """
     try:
         task.network.module.get_submodule(task.layer)
     except AttributeError as error:

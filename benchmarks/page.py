@@ -1,8 +1,8 @@
 """Benchmark of a page of units: ``python -m benchmarks.page``.
 
-It renders the first 64 units of each of a network's layers with the default settings, as the Layers
-page requests them. It prints the seconds for each layer: the median over rounds, each of which goes
-through all layers.
+It renders the first 64 units of each layer of a network with the default settings, as the Layers
+page of the app requests them. One round renders all layers once. The benchmark prints, for each
+layer, the median of the seconds over the rounds.
 """
 
 import json
@@ -25,7 +25,7 @@ from explorer.layer_pages import PER_PAGE
 
 
 def page(network: Network, layer: str, size: int) -> float:
-    """Render one page, and return the seconds that it took."""
+    """Render the units of one page, and return the seconds that the rendering took."""
     units = range(min(PER_PAGE, network.layer(layer).channels))
     recipe = render_neurons.plan(network, layer, units, size)
     began = time.perf_counter()
@@ -47,7 +47,7 @@ def main(
     allocator.keep_freed_memory()
     loaded = registry.load(network, weights)
     chosen = [loaded.layer(name) for name in layers.split(",")] if layers else loaded.shown
-    # What is set up on first use is not timed.
+    # One page is rendered before the rounds, so that set-up on first use is not timed.
     page(loaded, chosen[0].name, size)
     times: dict[str, list[float]] = {layer.name: [] for layer in chosen}
     for _ in range(rounds):

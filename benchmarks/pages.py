@@ -1,13 +1,16 @@
 """Benchmark of the pages' speed: ``python -m benchmarks.pages``.
 
-The real app runs in a real browser. Four things are measured: the time to the first picture after
-the server is up; with everything rendered, the time of a switch to each page until its first
-picture is shown; the time of a change of a control that needs no work until the page has run; and
-the switches again while SketchNet's index is being built, as in the first half minute of a new data
-folder.
+The real app runs in a real browser. Four things are measured:
 
-Rendering everything that the pages show takes some minutes, once; ``--home`` keeps it for the next
-run. If something does not appear, the error message says what was waited for.
+- the time from the first answer of a new server until the home page shows a picture;
+- the time from a click on a page's link until the page shows a picture, if everything is rendered;
+- the time from a change of a control until the page has run, if the results of the change are
+  stored, so that no work is needed;
+- the times of the second point while SketchNet's index is being built, as in the first half minute
+  of a new data folder.
+
+All pictures of the pages are rendered first, which takes some minutes; ``--home`` keeps them for
+the next run. If something does not appear, the error message says what the benchmark waited for.
 """
 
 import json
@@ -32,8 +35,9 @@ from benchmarks.server import Server
 from benchmarks.tour import unsettled
 from explorer.library import index_task
 
-# Whether the page shows a decoded picture outside the header, also inside a shadow root; on a page
-# without pictures, whether it contains some words.
+# Script that returns whether the page at ``path`` shows a decoded picture outside of the header,
+# also inside of a shadow root. If ``words`` is not empty, it returns whether the page contains
+# these words.
 SEEN = """([path, words]) => {
   const seen = (root) => {
     for (const image of root.querySelectorAll('img')) {
@@ -49,7 +53,7 @@ SEEN = """([path, words]) => {
   if (!main || location.pathname !== `/${path}`) return false;
   return words ? main.innerText.includes(words) : seen(main);
 }"""
-# Marks all pictures as belonging to the page before.
+# Script that marks all pictures, so that SEEN ignores them after a switch to another page.
 LEAVE = """() => {
   const leave = (root) => {
     for (const image of root.querySelectorAll('img')) image.dataset.left = 'yes';
@@ -63,9 +67,10 @@ PAINTED = "() => new Promise(then => requestAnimationFrame(() => requestAnimatio
 NAVIGATION = '[data-testid="stTopNavLink"]'
 # Pause between two measurements, in milliseconds.
 PAUSE = 400
-# Longest wait in seconds: for a measurement, and for everything that a page requests.
+# Longest wait in seconds: for the end of one measurement, and until a page has everything that it
+# requested.
 PATIENCE, MAKING = 15.0, 150.0
-# The goals, in seconds.
+# Goals in seconds: for the first picture, a switch of the page, and a change of a control.
 FIRST, SWITCH, CHANGE = 3.0, 0.5, 0.3
 CONSOLE = Console(stderr=True)
 
@@ -76,13 +81,13 @@ class PageCheck:
 
     Attributes:
         path: path of the page in the app's address.
-        title: title in the navigation.
-        query: query of the link that opens it.
-        turns: selectors of two states of a control, by what is clicked. A change between them needs
-            no work once both have been shown. The link shows the second.
-        control: name of the control, if it is not the page's first. Switches to such a page are
-            not timed.
-        words: text that is waited for on a page without pictures.
+        title: title of the page in the navigation.
+        query: query of the link that opens the page.
+        turns: CSS selectors of what is clicked for the two states of a control. The link shows the
+            second state. Once both states have been shown, a change between them needs no work.
+        control: name of the control; empty for the first check of a page. If it is not empty,
+            switches to the page are not timed, because the first check of the page times them.
+        words: text to wait for on a page without pictures.
     """
 
     path: str
@@ -94,7 +99,7 @@ class PageCheck:
 
     @property
     def link(self) -> str:
-        """Path and query in the app."""
+        """The path and the query of the page in the app, such as ``/probe?picture=village``."""
         return f"/{self.path}?{self.query}".rstrip("?")
 
 
@@ -138,10 +143,17 @@ CHECKS = (
 
 
 def wait(page: Page, script: str, what: str, arg: object = None, seconds: float = PATIENCE) -> None:
-    """Wait until a script on the page returns something true.
+    """Wait until a script on the page returns a true value.
+
+    Args:
+        page: the page.
+        script: the script.
+        what: what the script waits for, for the error message.
+        arg: argument of the script.
+        seconds: longest wait.
 
     Raises:
-        SystemExit: it did not in time; the message says what was not found.
+        SystemExit: the script did not return a true value in time.
     """
     try:
         page.wait_for_function(script, arg=arg, timeout=1000 * seconds, polling=5)
@@ -151,7 +163,7 @@ def wait(page: Page, script: str, what: str, arg: object = None, seconds: float 
 
 
 def first(browser: Browser, folder: Path) -> float:
-    """Return the seconds until the home page of a server that has just started has a picture."""
+    """Start a server; return the seconds from its first answer until Home shows a picture."""
     with Server(folder) as server:
         started = time.perf_counter()
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -163,7 +175,10 @@ def first(browser: Browser, folder: Path) -> float:
 
 
 def switch(page: Page, check: PageCheck) -> float:
-    """Go to a page by the navigation, and return the seconds until a picture of it is shown."""
+    """Click on a page in the navigation, and return the seconds until the page shows a picture.
+
+    On a page without pictures, the words of the check are waited for.
+    """
     page.evaluate(LEAVE)
     link = page.locator(NAVIGATION).get_by_text(check.title, exact=True)
     started = time.perf_counter()
@@ -173,7 +188,7 @@ def switch(page: Page, check: PageCheck) -> float:
 
 
 def change(page: Page, selector: str) -> float:
-    """Change a control, and return the seconds until the page has run."""
+    """Click on ``selector``, and return the seconds until the page has run and is painted."""
     before = page.evaluate("location.href")
     started = time.perf_counter()
     page.locator(selector).first.click(timeout=1000 * PATIENCE)
@@ -187,7 +202,7 @@ def settle(page: Page) -> None:
     """Wait until a page has everything that it requested.
 
     Raises:
-        SystemExit: it has not within ``MAKING`` seconds; the message says what is missing.
+        SystemExit: something is missing after ``MAKING`` seconds; the message says what.
     """
     busy = unsettled(page, MAKING)
     if busy:
@@ -196,7 +211,10 @@ def settle(page: Page) -> None:
 
 
 def warm(page: Page, address: str, checks: Sequence[PageCheck]) -> None:
-    """Open pages, in both states of their controls, until everything is rendered."""
+    """Render everything that the pages show, by opening them in the browser.
+
+    Each page is opened in both states of its control.
+    """
     CONSOLE.print("making everything that the pages show, once")
     for check in checks:
         started = time.perf_counter()
@@ -213,12 +231,13 @@ def warm(page: Page, address: str, checks: Sequence[PageCheck]) -> None:
 def changes(
     page: Page, address: str, checks: Sequence[PageCheck], rounds: int
 ) -> dict[str, list[float]]:
-    """Time the change of each page's control."""
+    """Time changes of the control of each page; return the seconds by name of the measurement."""
     found: dict[str, list[float]] = {}
     for check in [it for it in checks if it.turns]:
         page.goto(address + check.link)
         settle(page)
-        # Imports and first uses of the server's caches are not timed.
+        # Both states are shown once before, so that imports and empty caches of the server do not
+        # count.
         for selector in check.turns:
             change(page, selector)
         for number in range(rounds):
@@ -231,7 +250,11 @@ def changes(
 def switches(
     page: Page, address: str, checks: Sequence[PageCheck], rounds: int, words: str = ""
 ) -> dict[str, list[float]]:
-    """Time the switch to each page: until a picture of it is shown, and until it has run."""
+    """Time the switch to each page, and return the seconds by name of the measurement.
+
+    Each switch is timed twice: until the page shows a picture, and until the page has run.
+    ``words`` is added to the names.
+    """
     found: dict[str, list[float]] = {}
     page.goto(address + "/library")
     wait(page, CALM, "the end of the library's run")
@@ -248,7 +271,7 @@ def switches(
 
 
 def report(found: dict[str, list[float]]) -> None:
-    """Print medians and maxima, and mark those above their goals."""
+    """Print the median and maximum of each measurement; medians above the goal are red."""
     goals = {"first": FIRST, "switch": SWITCH, "change": CHANGE}
     table = Table("seconds", "median", "slowest", "of", "goal")
     for name, values in found.items():

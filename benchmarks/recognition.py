@@ -1,8 +1,9 @@
 """Benchmark of class pictures, recognised by their own network.
 
-``python -m benchmarks.recognition --network squeezenet1_0 --weights FILE`` renders images of evenly
-spaced classes with the project's default settings. The same network then classifies each of them,
-without transform and in full precision.
+``python -m benchmarks.recognition --network squeezenet1_0 --weights FILE`` chooses classes at even
+intervals. For each class, it renders an image that maximises the logit, with the project's default
+settings. Then the same network classifies each image, without random transforms and in full
+precision.
 """
 
 import json

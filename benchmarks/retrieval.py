@@ -35,7 +35,7 @@ from core.networks import registry
 
 LIMIT = "limit: the faster forward, and decoding"
 OURS = "neuron explorer"
-KILOBYTES = 1024
+KILOBYTES = 1024  # bytes in the unit of ``ru_maxrss``
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Weights = Annotated[Path | None, typer.Option(help="A checkpoint; published weights by default.")]

@@ -1,4 +1,9 @@
-"""Check of an index against storing all activations and sorting, however the index is built."""
+"""Check of an index of dataset examples against a simple reference.
+
+The reference stores all activations and sorts them. The index is built in several ways: with other
+batch sizes and numbers of threads, after kills, on Ray, and in two halves. All must give the same
+file.
+"""
 
 import random
 import shutil
@@ -24,12 +29,13 @@ from core.index.reader import Index
 from core.networks import registry
 from core.networks.network import Network
 
-NINE = 9
-# Tolerance of values. The reference computes images in batches, which changes the last digits.
+NINE = 9  # images that an index stores for each unit
+# Relative tolerance of activations. The reference uses other batches than the index, which changes
+# the last digits.
 RELATIVE = 1e-4
 BATCH = 10
 KILLS = 10
-# The command line, which saves often here, so that kills come at all stages.
+# Script that runs the command line with frequent saves, so that kills happen at all stages.
 EAGER = """
 from core.index import build
 from explorer.cli import main
@@ -42,7 +48,7 @@ main()
 def check_all(
     name: str, weights: Path | None, folder: Path, layers: list[str], count: int
 ) -> dict[str, Any]:
-    """Check an index of the first images of a folder in every way, and return the results."""
+    """Check an index of the first ``count`` images of a folder in every way; return the results."""
     with tempfile.TemporaryDirectory() as name_of_folder:
         work = Path(name_of_folder)
         pictures = work / "pictures"
@@ -72,7 +78,10 @@ def _build(
 
 
 def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
-    """Store all activations of a layer, sort them, and compare every unit's nine images."""
+    """Compare the nine images that the index stores for each unit with the reference.
+
+    Returns the number of units with equal results, with ties in another order, and with errors.
+    """
     names = [entry.name for entry in index.source.entries()]
     pixels = []
     for name in names:
@@ -111,7 +120,10 @@ def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
 
 
 def _as_high(own: Any, names: list[str], hit: reader.Hit) -> bool:
-    """Whether a hit's value is the maximum of its image."""
+    """Whether the value of a hit equals the unit's highest activation in the image of the hit.
+
+    ``own`` holds the unit's activations in all images, ``[N, positions]``.
+    """
     values = own[names.index(hit.picture)]
     return bool(np.isclose(values.max(), hit.value, rtol=RELATIVE, atol=1e-6))
 
@@ -119,7 +131,7 @@ def _as_high(own: Any, names: list[str], hit: reader.Hit) -> bool:
 def _in_other_ways(
     network: Network, pictures: Path, layers: list[str], whole: Path
 ) -> dict[str, Any]:
-    """Index with other batch sizes and other numbers of threads."""
+    """Check that indexes built with other batch sizes and numbers of threads are the same file."""
     equal = {}
     for workers in (1, 2):
         for batch in (1, 7, 64):
@@ -137,7 +149,7 @@ def _same(one: Path, other: Path) -> bool:
 def _from_the_command_line(
     name: str, weights: Path | None, pictures: Path, layers: list[str], whole: Path
 ) -> dict[str, Any]:
-    """Index on Ray, and after being killed many times."""
+    """Check that the command line builds the same file after many kills, and on Ray."""
     out = whole.with_name("killed")
     options = ["index", name, "--images", str(pictures), "--layers", ",".join(layers)]
     options += [] if weights is None else ["--weights", str(weights)]
@@ -147,12 +159,12 @@ def _from_the_command_line(
     while killed < KILLS:
         command = [sys.executable, "-c", EAGER, *options, "--out", str(out), "--resume"]
         with subprocess.Popen([*command, "--batch", "2"], stderr=subprocess.DEVNULL) as process:
-            # Long enough to be killed anywhere between the first imports and the last image.
+            # The range is so wide that kills happen everywhere from the imports to the last image.
             time.sleep(generator.uniform(0.5, 7))
             killed += process.poll() is None
             process.send_signal(signal.SIGKILL)
         if process.returncode == 0:
-            # It finished before it could be killed.
+            # The process finished before it was killed, so the index is built anew.
             out.unlink()
     left = reader.open_index(out).count if out.exists() else 0
     result["pictures_known_after_the_last_kill"] = left
@@ -170,7 +182,7 @@ def _from_the_command_line(
 def _half_and_half(
     network: Network, pictures: Path, files: list[Path], layers: list[str], whole: Path
 ) -> dict[str, Any]:
-    """Index every other image, then add the rest."""
+    """Check that indexing every other image first and then adding the rest gives the same file."""
     out = whole.with_name("half")
     for file in files[1::2]:
         (pictures / file.name).unlink()
@@ -182,7 +194,11 @@ def _half_and_half(
 
 
 def _crops(network: Network, index: Index) -> dict[str, Any]:
-    """Fill everything outside of each unit's best crop with grey, and measure the change."""
+    """Measure how much the activation of a hit depends on pixels outside of its crop.
+
+    For the first hit of each unit, all pixels outside of the crop are replaced by grey. The change
+    of the activation at the position of the hit is measured.
+    """
     worst, count, partial = 0.0, 0, 0
     for layer in index.plan.layers:
         for unit in range(layer.channels):

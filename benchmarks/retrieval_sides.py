@@ -1,7 +1,8 @@
-"""The sides of the indexing benchmark.
+"""The sides of the indexing benchmark: the implementations that are compared, and the limit.
 
-All sides see the same network, layers and images, with the same input size. A side processes all
-images in one go. Sides take turns, so that changes in the machine's load affect all of them.
+All sides use the same network, layers, images and input size. One call of a side processes all
+images. The benchmark calls the sides in turns, so that changes in the machine's load affect all of
+them.
 """
 
 import contextlib
@@ -27,13 +28,13 @@ from core.index import build
 from core.index.plan import IndexPlan
 from core.networks.network import Network
 
-# Batch sizes of the bare network; the fastest is the limit.
+# Batch sizes with which the bare network is timed; the fastest counts for the limit.
 LIMIT_BATCHES = (1, 8)
 CRP_BATCH = 16
 
 
 class FirstImages:
-    """The first images of a source, repeated under new names if it has fewer than ``count``."""
+    """The first ``count`` images of a source, repeated under new names if there are fewer."""
 
     def __init__(self, source: ImageSource, count: int) -> None:
         self._source = source
@@ -42,22 +43,22 @@ class FirstImages:
         self.count = count
 
     def entries(self) -> Iterator[ImageEntry]:
-        """Yield the entries; a number before a colon makes the names of repeated images differ."""
+        """Yield entries with new names: ``0:a.png``, and ``1:a.png`` for the first repetition."""
         for at in range(self.count):
             repetition, index = divmod(at, len(self._entries))
             entry = self._entries[index]
             yield ImageEntry(f"{repetition}:{entry.name}", entry.size, entry.offset)
 
     def find(self, name: str) -> ImageEntry:
-        """Return an image's entry by its new name."""
+        """Return the entry in the source of the image with a new name, such as ``1:cat.png``."""
         return self._source.find(name.partition(":")[2])
 
     def label(self, name: str) -> str:
-        """Return an image's label."""
+        """Return the label of the image with a new name."""
         return self._source.label(name.partition(":")[2])
 
     def open(self, entry: ImageEntry, least: tuple[int, int] | None = None) -> Any:
-        """Open an image."""
+        """Open the image of an entry, as ``ImageSource.open`` does."""
         return self._source.open(
             ImageEntry(entry.name.partition(":")[2], entry.size, entry.offset), least
         )
@@ -65,7 +66,14 @@ class FirstImages:
 
 @dataclass(frozen=True)
 class IndexingTask:
-    """What is indexed, the same for all sides: network, layers and images."""
+    """The work of each side.
+
+    Attributes:
+        network: network whose layers are indexed.
+        plan: plan of the index, with the layers.
+        source: images.
+        workers: number of threads.
+    """
 
     network: Network
     plan: IndexPlan
@@ -73,7 +81,7 @@ class IndexingTask:
     workers: int
 
     def pixels(self, entry: ImageEntry) -> torch.Tensor:
-        """Decode an image to what the network sees, uint8 ``[H, W, 3]``."""
+        """Decode an image, crop it to the input size of the network: uint8 ``[H, W, 3]``."""
         picture, size = self.source.open(entry, self.plan.input_size)
         return torch.from_numpy(
             np.array(CenterCrop(size, self.plan.input_size).network_input(picture))
@@ -84,7 +92,7 @@ Side = Callable[[], None]
 
 
 def sides(task: IndexingTask, with_crp: bool) -> dict[str, Side]:
-    """Build all sides; the limit is computed from those whose names begin with ``bare``."""
+    """Return all sides by name; those whose names begin with ``bare`` make up the limit."""
     decoded = [task.pixels(entry) for entry in task.source.entries()]
     made: dict[str, Side] = {"neuron explorer": lambda: explorer(task)}
     for batch in LIMIT_BATCHES:
@@ -100,7 +108,7 @@ def sides(task: IndexingTask, with_crp: bool) -> dict[str, Side]:
 
 
 def explorer(task: IndexingTask) -> None:
-    """Index as this project does: decode, run the network, rank, write the index."""
+    """Index as this project does: decode images, run the network, rank images, write the index."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "index"
         accumulator = build.open_accumulator(task.plan, task.source, out)
@@ -127,7 +135,8 @@ def forward(
         task: what is indexed.
         decoded: images, uint8 ``[H, W, 3]``.
         batch: number of images in a batch.
-        split: whether each thread works on batches of its own; otherwise all threads work on one.
+        split: whether each thread computes other batches; otherwise all threads share the work of
+            one batch.
     """
     starts = range(0, len(decoded), batch)
     mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (task.network.mean, task.network.std))
@@ -148,14 +157,14 @@ def forward(
 
 
 def decode(task: IndexingTask) -> None:
-    """Decode all images to the network's input, and do nothing else."""
+    """Only decode all images to the network's input."""
     with ThreadPoolExecutor(task.workers) as pool:
         for _ in pool.map(task.pixels, task.source.entries()):
             pass
 
 
 class _CrpDataset(torch.utils.data.Dataset[Any]):
-    """The images as zennit-crp takes them: normalised, with a class."""
+    """The images in the form that zennit-crp needs: normalised, each with the class 0."""
 
     def __init__(self, task: IndexingTask) -> None:
         self.task = task
@@ -173,10 +182,12 @@ class _CrpDataset(torch.utils.data.Dataset[Any]):
 
 
 def crp(task: IndexingTask, frugal: bool) -> None:
-    """Run zennit-crp's feature visualisation, ranking by the maximum, on all threads.
+    """Run zennit-crp's ``FeatureVisualization`` on all threads.
 
-    By default it also ranks by relevance, which takes a backward pass with zennit's rules.
-    ``frugal`` leaves out the rules and the ranking by relevance, for which it has no setting.
+    It ranks images by the maximum of each channel's activation. By default, zennit-crp also ranks
+    images by relevance, which takes a backward pass with zennit's rules. ``frugal`` leaves out the
+    rules and the ranking by relevance. zennit-crp has no setting for this, so its method is
+    replaced.
     """
     from crp.attribution import CondAttribution
     from crp.concepts import ChannelConcept

@@ -1,11 +1,17 @@
 """Benchmark of schedules: ``python -m benchmarks.schedules --weights FILE``.
 
-Two ways to save steps are compared with plain optimisation. *Stopping early*: each unit is
-optimised by itself and stops as soon as its activation hardly grows any more. This is the best
-case, as if converged units could leave a batch at no cost. *Coarse to fine*: a part of the work is
-done at half the size, with a quarter of the pixels. Then the image is enlarged, or padded with its
-mirror image, which keeps the size of its patterns. Work is counted in steps at full size. To be
-worth it, a way must reach a higher clean activation than plain optimisation with the same work.
+Two schedules that may save work are compared with plain optimisation.
+
+*Stopping early*: each unit is optimised separately and stops as soon as its activation hardly grows
+any more. This is the best case, as if a converged unit could leave a batch at no cost.
+
+*Coarse to fine*: a part of the work is done at half the height and width, where a step costs a
+quarter. Then the image is brought to full size in one of two ways: it is enlarged, or it is padded
+by reflection, which keeps the size of its patterns.
+
+Work is counted in steps at full size. A clean activation is that of the finished image without
+random transforms. A schedule is useful if it reaches a higher clean activation than plain
+optimisation with the same work.
 """
 
 import json
@@ -36,13 +42,13 @@ LAYERS = {
     "squeezenet1_0": "features.4,features.7,features.12,logits",
     registry.SKETCHNET: "relu3b,relu5b,logits",
 }
-# Share of the work that is done at half the size; a step there is a quarter of one at full size.
+# Share of the work that is done at half the size. A step there is a quarter of a step at full size.
 COARSE = 0.25
-PATIENCE = 32
+PATIENCE = 32  # ``AscentSettings.patience`` of stopping early
 
 
 class Trial:
-    """Some units of one layer, optimised in different ways."""
+    """Some units of one layer, which are optimised by different schedules."""
 
     def __init__(self, network: Network, layer: str, units: list[int], size: int) -> None:
         self.network, self.layer, self.units, self.size = network, layer, units, size
@@ -50,7 +56,11 @@ class Trial:
     def optimise(
         self, units: list[int], settings: AscentSettings, size: int, start: Tensor | None = None
     ) -> tuple[Tensor, int]:
-        """Optimise, and return the images ``[N, 3, size, size]`` and the number of steps."""
+        """Maximise the activation of units, starting from the images ``start`` if they are given.
+
+        Returns:
+            The images ``[N, 3, size, size]``, and the number of steps.
+        """
         canvas = Fourier((size, size), units, self.network.device)
         if start is not None:
             canvas.set_image(start)
@@ -63,17 +73,29 @@ class Trial:
         return image, steps
 
     def straight(self, steps: int) -> tuple[Tensor, float]:
-        """Optimise for a number of steps."""
+        """Optimise by the plain schedule; return the images and the work in steps."""
         return self.optimise(self.units, AscentSettings(steps, patience=0), self.size)
 
     def stopping(self, steps: int) -> tuple[Tensor, float]:
-        """Optimise each unit until it converges; the work is the mean number of steps."""
+        """Optimise each unit until its activation converges, for at most ``steps`` steps.
+
+        Returns:
+            The images, and the mean number of steps over units.
+        """
         settings = AscentSettings(steps, patience=PATIENCE)
         each = [self.optimise([unit], settings, self.size) for unit in self.units]
         return torch.cat([it for it, _ in each]), statistics.mean(taken for _, taken in each)
 
     def coarse(self, steps: int, mirrored: bool) -> tuple[Tensor, float]:
-        """Optimise at half the size for a part of the work, then at full size."""
+        """Optimise at half the size for a part of the work, then at full size.
+
+        Args:
+            steps: work of both parts together, in steps at full size.
+            mirrored: whether images are padded by reflection to full size; otherwise enlarged.
+
+        Returns:
+            The images, and the work in steps at full size.
+        """
         settings = AscentSettings(round(4 * COARSE * steps), patience=0)
         small, _ = self.optimise(self.units, settings, self.size // 2)
         if mirrored:
@@ -85,7 +107,7 @@ class Trial:
         return self.optimise(self.units, fine, self.size, start)[0], float(steps)
 
     def clean(self, image: Tensor) -> float:
-        """Return the median clean activation."""
+        """Return the median over units of the activation of each unit for its image."""
         seen = self.network.activations(image, [self.layer])
         return float(objectives.channels(self.layer, self.units)(seen).median())
 

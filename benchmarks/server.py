@@ -1,4 +1,4 @@
-"""The app as a process that a benchmark may kill, and users who speak its protocol."""
+"""The app in a process that a benchmark may kill, and simulated users of the app."""
 
 import os
 import socket
@@ -16,12 +16,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
-# Parts of the command lines of processes that work on jobs, for both engines.
+# Texts in the command lines of worker processes: of the local engine, and of Ray.
 WORKER_MARKS = ("explorer.jobs.worker", "ray::")
 
 
 class Server:
-    """The app, started as a user starts it, with a data folder of its own."""
+    """The app, started as a user starts it, with the data folder ``home``."""
 
     def __init__(self, home: Path, engine: str = "local", workers: int = 1) -> None:
         self.home = home
@@ -64,7 +64,7 @@ class Server:
         self.process.wait()
 
     def workers(self) -> list[int]:
-        """Return the ids of the processes below it that work on jobs."""
+        """Return the process ids of the app's workers, which are its descendants."""
         return [pid for pid in _descendants(self.process.pid) if _is_worker(pid)]
 
     def __enter__(self) -> "Server":
@@ -80,7 +80,10 @@ class Server:
 
 
 class Visitor:
-    """One open page: requests reruns and waits until they have finished, as a browser does."""
+    """A simulated user with one open page.
+
+    As a browser does, it requests reruns of the page and waits until they have finished.
+    """
 
     def __init__(self, port: int, name: str) -> None:
         self._url = f"ws://127.0.0.1:{port}/_stcore/stream"
@@ -96,7 +99,7 @@ class Visitor:
         await self._socket.close()
 
     async def look(self, query: str) -> float:
-        """Open the app at a query, and return the seconds that it took."""
+        """Run the page with a query such as ``layer=relu2a``, and return the seconds of the run."""
         message = BackMsg()
         message.rerun_script.query_string = query
         started = time.perf_counter()
@@ -117,7 +120,7 @@ def resident(pid: int) -> float:
 
 
 def _descendants(pid: int) -> list[int]:
-    """Return the ids of all processes below a process."""
+    """Return the process ids of all descendants of a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:

@@ -1,9 +1,11 @@
-"""The sides of the benchmark of feature visualisation: the explorer, and the network's limit.
+"""The sides of the benchmark of feature visualisation: the explorer, and the limit.
 
-All sides see the same network, layer, units and image size. The other libraries, in
-``benchmarks.others``, take as many steps as they are given. The explorer takes its default number,
-and some other numbers too. A side does its work in pieces, so that pieces of different sides can
-alternate, and changes in the machine's load affect all of them.
+A side is one of the programs whose speed is compared. The limit is the bare network without an
+optimiser. The sides for other libraries are in ``benchmarks.others``. All sides use the same
+network, layer, units and image size. The number of steps of each other library is an option of the
+benchmark. The explorer runs with its default number of steps and with several other numbers. The
+work of a side is split into pieces. Pieces of different sides alternate, so that changes in the
+machine's load affect all sides.
 """
 
 from collections.abc import Sequence
@@ -18,24 +20,25 @@ from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 
-# Pieces of the limit in a round, and steps in each: a few seconds, long enough for a stable time.
+# Pieces of the limit in a round, and steps in each piece. A piece takes a few seconds, which is
+# long enough for a stable time.
 LIMIT_PIECES = 3
 LIMIT_STEPS = 12
-# Steps of every side before it is timed, so that lazy set-up is done.
+# Steps of every side before the timing, so that set-up on first use is not timed.
 WARM_STEPS = 2
-# torch-lucent's render_vis enlarges smaller images to this height and width for the network.
+# Height and width to which torch-lucent's ``render_vis`` enlarges smaller images for the network.
 LUCENT_SIZE = 224
-# Default number of steps of render_vis.
+# Default number of steps of ``render_vis``.
 LUCENT_STEPS = 512
 
 
 @dataclass(frozen=True)
 class NeuronTask:
-    """What is rendered, the same for all sides.
+    """The work of each side: which units are rendered, and how.
 
     Attributes:
         network: the loaded network.
-        layer: name of a layer that is the output of a module.
+        layer: name of the layer, which must be the output of a module.
         units: channels of the layer.
         size: height and width of the images in pixels.
         steps: number of steps of the explorer, and of the limit.
@@ -53,11 +56,11 @@ class NeuronTask:
 
 
 class Side(Protocol):
-    """One of the sides that are compared.
+    """One of the programs whose speed is compared.
 
     Attributes:
-        name: heading of its row.
-        pieces: number of pieces of work in a round.
+        name: heading of the side's row in the table.
+        pieces: number of pieces into which the work of one round is split.
         pictures: finished images by unit, float32 ``[3, size, size]`` in ``[0, 1]``.
     """
 
@@ -66,14 +69,21 @@ class Side(Protocol):
     pictures: dict[int, Tensor]
 
     def warm(self) -> None:
-        """Do something short that is not timed."""
+        """Run a few steps that are not timed, so that set-up on first use is done."""
 
     def work(self, turn: int) -> float:
-        """Do piece ``turn`` of all rounds; return how many units' optimisations it was worth."""
+        """Do one piece of work.
+
+        Args:
+            turn: number of the piece, counted from 0 over all rounds.
+
+        Returns:
+            Number of units whose complete optimisation takes as much work as this piece.
+        """
 
 
 class Explorer:
-    """This project: all units, many in a batch. A round renders each once."""
+    """This project, which renders many units in a batch. A round renders each unit once."""
 
     def __init__(self, task: NeuronTask, steps: int) -> None:
         self.name = f"neuron explorer, {steps} steps"
@@ -103,12 +113,13 @@ class Explorer:
 
 
 class Limit:
-    """The limit of every optimisation with this network: its bare forward and backward pass.
+    """The limit: only forward and backward passes of the network, which every optimisation needs.
 
-    The network is truncated below the layer, in channels-last layout, and sees a batch as large as
-    the explorer's. There is no canvas, transform, normalisation, objective or optimiser. The
-    network runs as it is, or as ``core.networks.graph_passes.pool_and_precision`` and
-    ``core.networks.graph_passes.fold_stride`` rewrite it.
+    The network is truncated after the layer and in channels-last layout. The batch is as large as
+    that of the explorer. There is no canvas, transform, normalisation, objective or optimiser. The
+    network runs without changes or, if ``rewritten``, after the graph
+    passes of ``core.networks.graph_passes.pool_and_precision`` and
+    ``core.networks.graph_passes.fold_stride``.
     """
 
     def __init__(self, task: NeuronTask, precision: torch.dtype, rewritten: bool = False) -> None:
@@ -141,16 +152,18 @@ class Limit:
         self._run(WARM_STEPS)
 
     def work(self, turn: int) -> float:
-        """Run some passes, worth a small part of the optimisation of the batch."""
+        """Run ``LIMIT_STEPS`` passes: a part of the steps that one batch of units needs."""
         self._run(LIMIT_STEPS)
         return len(self.image) * LIMIT_STEPS / self.task.steps
 
 
 def schedule(all_sides: Sequence[Side]) -> list[int]:
-    """Return the order of the pieces of one round, with each side's spread evenly over it.
+    """Return the order of all pieces of one round.
+
+    The pieces of each side are spread evenly over the round.
 
     Returns:
-        Index of the side whose turn it is, for each piece.
+        For each piece, the index in ``all_sides`` of the side that does the piece.
     """
     turns = [
         ((piece + 0.5) / side.pieces, index)
@@ -161,17 +174,15 @@ def schedule(all_sides: Sequence[Side]) -> list[int]:
 
 
 def clean_activations(task: NeuronTask, pictures: dict[int, Tensor], size: int) -> dict[int, float]:
-    """Return the clean activation of finished images, by the explorer's own network.
-
-    The images are not transformed, and the network runs in float32.
+    """Return the clean activation of finished images: without random transforms, in float32.
 
     Args:
-        task: names network and layer.
-        pictures: float32 ``[3, H, W]`` in ``[0, 1]`` by unit.
-        size: height and width in pixels at which the network sees them.
+        task: has the network and the layer.
+        pictures: images, float32 ``[3, H, W]`` in ``[0, 1]``, by unit.
+        size: height and width in pixels to which the images are resized for the network.
 
     Returns:
-        Mean of each unit's channel over positions.
+        By unit, the mean over positions of the unit's channel for the unit's image.
     """
     result = {}
     for unit, picture in pictures.items():

@@ -1,9 +1,9 @@
 """Benchmark of style transfer's preconditioner: ``python -m benchmarks.softness``.
 
-An image is optimised at full size from its content, by L-BFGS with preconditioners of several
-softness (see ``core.style.style_canvas.FrequencyPreconditioner``; 0 is none). The table gives the
-loss after some numbers of steps, measured as in ``benchmarks.style``. The time of a step is not
-measured.
+A style transfer starts from the content image and is optimised by L-BFGS at full size only. It is
+repeated with several values of the preconditioner's exponent, called softness (see
+``core.style.style_canvas.FrequencyPreconditioner``); 0 means no preconditioner. The table gives the
+loss after some numbers of steps, measured as in ``benchmarks.style``. Times are not measured.
 """
 
 import json
@@ -18,11 +18,11 @@ from benchmarks.style_sides import Loss, StyleTask, explorer
 from core.networks import registry
 from core.style import style_canvas
 
-STEPS = (10, 20, 40, 80, 160)
+STEPS = (10, 20, 40, 80, 160)  # steps after which the loss is measured
 
 
 def losses_by_step(task: StyleTask, softness: float) -> dict[int, float]:
-    """Return the loss after each number of steps in ``STEPS``."""
+    """Run a style transfer with the exponent ``softness``; return the loss by number of steps."""
     kept, style_canvas.PRECONDITIONER_POWER = style_canvas.PRECONDITIONER_POWER, softness
     try:
         loss = Loss(task, task.subjects().size)

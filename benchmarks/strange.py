@@ -1,8 +1,9 @@
-"""Augmentation of the judge's drawings, so that it has to recognise forms.
+"""Augmentation of the drawings on which the judge (``benchmarks.judge``) is trained.
 
-Images that maximise a unit have loud, iridescent colours, rippled edges and no plain background.
-The judge never sees such an image while it is trained. It sees drawings with any colours, warped,
-blurred or sharpened, with clouds of other colours over them.
+The judge must recognise images that maximise a unit. Such images have vivid, iridescent colours,
+rippled edges and no plain background. The judge is trained without any of them. Its training
+drawings get random colours, are warped, blurred or sharpened, and smooth random patterns ("clouds")
+are added. So the judge learns to recognise shapes rather than colours and edges.
 """
 
 from __future__ import annotations
@@ -13,20 +14,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Share of the images that each change is applied to.
+# Shares of the images to which each change is applied.
 TILED = 0.2
 RECOLOURED, CLOUDED, WARPED, SOFTENED, HARSH = 0.85, 0.6, 0.5, 0.3, 0.4
-# Largest changes in both directions: share of the size, share of the side, radians.
+# Largest changes in both directions: zoom as a share of the size, shift as a share of the side,
+# rotation in radians.
 ZOOM, SHIFT, LEAN = 0.25, 0.12, 0.12
-# Cells along the side of an image.
+# Numbers of random values along the side of an image, between which clouds are interpolated.
 CLOUDS = (4, 8, 16)
-# Largest strengths: in values of [0, 1] for clouds and noise, in shares of the side for warps.
+# Largest strengths: of clouds and noise in pixel values from 0 to 1, of warps in units of half of
+# the side.
 CLOUD, NOISE, WARP = 0.18, 0.07, 0.06
 GREY = (0.299, 0.587, 0.114)
 
 
 def distort(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images [N, 3, H, W] in [0, 1] with random changes that keep their class."""
+    """Apply random changes that keep the class recognisable to images [N, 3, H, W] in [0, 1]."""
     images = _tile(images, generator)
     images = _move(images, generator)
     images = _recolour(images, generator)
@@ -44,26 +47,32 @@ def _between(low: float, high: float, count: int, generator: torch.Generator) ->
 
 
 def _some(images: Tensor, share: float, most: float, generator: torch.Generator) -> Tensor:
-    """Draw a strength up to `most` for a `share` of the images, zero for others, [N, 1, 1, 1]."""
+    """Draw a random strength for each image, [N, 1, 1, 1].
+
+    It is between 0 and `most` for about a share `share` of the images, and 0 for the others.
+    """
     strength = _between(0.0, most, len(images), generator)
     return strength * (_between(0.0, 1.0, len(images), generator) < share)
 
 
 def _field(count: int, channels: int, cells: int, side: int, generator: torch.Generator) -> Tensor:
-    """Draw smooth random fields, [N, channels, side, side], roughly normal at each pixel."""
+    """Draw smooth random fields [N, channels, side, side].
+
+    `cells` x `cells` normal random numbers are interpolated to `side` x `side` pixels.
+    """
     coarse = torch.randn((count, channels, cells, cells), generator=generator)
     return F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
 
 
 def _tile(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Replace some images by four small copies of themselves."""
+    """Replace some images by 2 x 2 copies of the same image at half the size."""
     small = F.interpolate(images, scale_factor=0.5, mode="bilinear", antialias=True)
     tiled = small.repeat(1, 1, 2, 2)
     return torch.where(_between(0.0, 1.0, len(images), generator) < TILED, tiled, images)
 
 
 def _move(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, zoom, rotate a little and warp, with reflection padding."""
+    """Shift, zoom, slightly rotate and warp images; outside of the border they are mirrored."""
     count, side = len(images), images.shape[-1]
     angle = _between(-LEAN, LEAN, count, generator).flatten()
     zoom = _between(1 - ZOOM, 1 + ZOOM, count, generator).flatten()
@@ -87,7 +96,7 @@ def _recolour(images: Tensor, generator: torch.Generator) -> Tensor:
     count = len(images)
     hue = _between(-math.pi, math.pi, count, generator).flatten()
     grey = torch.tensor(GREY)
-    # Each channel becomes the brightness.
+    # Maps RGB to grey: each channel becomes the brightness.
     onto_grey = grey.expand(3, 3)
     axis = torch.full((3,), 1 / math.sqrt(3))
     cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3)
@@ -104,7 +113,7 @@ def _recolour(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _sharpen(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur some images, and sharpen others until their edges ring."""
+    """Blur some images, and sharpen some so much that edges get bright and dark seams."""
     weights = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
     kernel = torch.outer(weights, weights).expand(3, 1, 5, 5).contiguous()
     soft = F.conv2d(F.pad(images, (2, 2, 2, 2), mode="reflect"), kernel, groups=3)

@@ -1,10 +1,11 @@
 """Benchmark of style transfer: ``python -m benchmarks.style --weights FILE``.
 
-The tutorial's loop takes its steps; every other side gets the time that these took. The measuring
-of images is not part of that time. It uses one loss at the final size, in float32: the explorer's,
-without the penalty on the image itself. The table has the losses over time, and when each side
-reached the tutorial's final loss. A step of the explorer is compared with the bare network's
-forward and backward pass.
+A side is one of the programs that are compared. The loop of PyTorch's tutorial runs for a fixed
+number of steps, and every other side runs for the same time. All images are measured by the same
+loss: the explorer's, without the variation penalty, at the final size and in float32. The time of
+measuring does not count. The table shows the loss of each side over time, and the time at which the
+side reached the tutorial's final loss. The time of a step of the explorer is also compared with the
+time of the bare network's forward and backward passes.
 """
 
 import json
@@ -30,25 +31,26 @@ from core.images import image_io
 from core.networks import registry
 from core.recipes.style import STYLE_STEPS
 
-# Losses are measured at these fractions of the time.
+# Fractions of a side's time at which the loss is measured.
 MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-# Fractions that are printed.
+# Fractions of the time for which the loss is printed.
 COLUMNS = (0.1, 0.2, 0.34, 0.5, 1.0)
 TUTORIAL, OWN = "tutorial", "explorer"
 LONGER, LARGE = "explorer, longer", "explorer, at full size"
 # Weight of content relative to style.
 BALANCE = 0.02
-# Rounds in which steps of the explorer and of the bare network take turns, and steps in a turn.
+# `step_ratio`: number of rounds in which the explorer and the bare network take turns, and number
+# of steps in a turn.
 ROUNDS, TURN = 7, 6
 
-# Tolerance of times, because a step may end a little after a mark.
+# Factor of tolerance for times, because a step may end a little after one of the ``MARKS``.
 NEARLY = 1.02
 
 Points = list[tuple[float, float]]
 
 
 def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
-    """Yield each image of a side, with the seconds that the side has worked until then."""
+    """Yield the seconds that a side has worked so far and its image, for each image."""
     spent = 0.0
     while True:
         began = time.perf_counter()
@@ -63,18 +65,19 @@ def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
 def run(
     name: str, side: Side, task: StyleTask, loss: Loss, seconds: float = math.inf, steps: int = 0
 ) -> Points:
-    """Run a side, and measure its images; the measuring does not count as its time.
+    """Run a side, and measure the loss of its images. Measuring does not count as time of the side.
 
     Args:
         name: name of the side.
         side: the side.
-        task: what it paints.
+        task: the images and settings of the style transfer.
         loss: the loss that is measured.
-        seconds: time after which it is stopped.
-        steps: number of steps after which it is stopped; 0 for no limit.
+        seconds: time after which the side is stopped.
+        steps: number of steps after which the side is stopped; 0 to stop it after ``seconds``.
 
     Returns:
-        (seconds, loss) at each of the ``MARKS`` of that limit, and at the end.
+        Pairs of seconds and loss, at each of the fractions ``MARKS`` of the time or of the steps.
+        If the side ends earlier, the last pair is that of its last image.
     """
     marks = [(steps or seconds) * it for it in MARKS]
     points: Points = []
@@ -96,10 +99,10 @@ def run(
 
 
 def all_sides(task: StyleTask, loss: Loss, steps: int, only: Sequence[str]) -> dict[str, Points]:
-    """Run the tutorial for its steps, and every other side for the time that they took.
+    """Run the tutorial for ``steps`` steps, and every other side for the same time.
 
-    The explorer runs with its defaults, with as many steps as there is time for, and for the same
-    time at full size only.
+    The explorer runs three times: with its default settings, with as many steps as the time allows,
+    and for the same time at full size only. ``only`` holds the names of the other libraries to run.
     """
     found = {TUTORIAL: run(TUTORIAL, SIDES[TUTORIAL], task, loss, steps=steps)}
     seconds = found[TUTORIAL][-1][0]
@@ -117,7 +120,14 @@ def all_sides(task: StyleTask, loss: Loss, steps: int, only: Sequence[str]) -> d
 
 
 def step_ratio(task: StyleTask, size: tuple[int, int]) -> dict[str, float]:
-    """Time steps of the explorer and of the bare network, as it is and as rewritten, in turns."""
+    """Time steps of the explorer and of the bare network in turns.
+
+    The bare network runs unchanged and as the explorer rewrites it.
+
+    Returns:
+        Median seconds of a step by name, and the ratios of the bare network's seconds to those of
+        the explorer.
+    """
     own = own_steps(task, size)
     steps: dict[str, Callable[[], object]] = {
         "bare": BareNetwork(task, size),
@@ -141,7 +151,7 @@ def step_ratio(task: StyleTask, size: tuple[int, int]) -> dict[str, float]:
 
 
 def reached(points: Points, goal: float) -> float | None:
-    """Return the seconds after which a loss was first at or below a goal; None for never."""
+    """Return the seconds at which the loss first was at or below ``goal``; None for never."""
     return next((spent for spent, cost in points if cost <= goal), None)
 
 

@@ -1,10 +1,10 @@
 """Benchmark of style by depth: ``python -m benchmarks.style_depths --json F``.
 
-The photographs of scikit-image are painted in the style of each of the project's paintings, by one
-depth of SketchNet at a time, all else the same. They are measured as
-``core.experiments.style_grid_measures`` does; the photograph itself is the baseline. ``--timed``
-runs the command ``style-depths`` in a process and a store of its own, and prints when its first
-image and when all images were finished.
+Photographs of scikit-image are painted in the style of each of the project's paintings. Each style
+transfer takes the style from one layer of SketchNet; everything else is the same. The results are
+measured by ``core.experiments.style_grid_measures``. The baseline is the photograph without any
+style transfer. ``--timed`` runs the command ``style-depths`` in a new process with an empty store,
+and prints the seconds until the first image and until all images were finished.
 """
 
 import dataclasses
@@ -34,8 +34,8 @@ from explorer.paths import HOME_VARIABLE
 from explorer.store.results import Store
 
 PHOTOGRAPHS = ("astronaut", "cat", "coffee")
-UNTOUCHED = "the photograph"
-NAMED = 4
+UNTOUCHED = "the photograph"  # name of the row of the baseline
+NAMED = 4  # labels in the column "grew most"
 POLL_SECONDS = 0.05
 
 
@@ -58,7 +58,7 @@ def main(
 
 
 def timing() -> tuple[float, float]:
-    """Run the command in a store of its own; return the seconds to its first image and its end."""
+    """Run ``style-depths`` in an empty store; return the seconds to its first image and its end."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             "style-depths",
@@ -96,7 +96,12 @@ def _count(home: Path) -> int:
 
 
 def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]:
-    """Paint each photograph in each painting's style by each depth; return measures by depth."""
+    """Paint each photograph in the style of each painting by each layer, and measure the results.
+
+    Returns:
+        By name of the style layer, the measures of all pairs of photograph and painting. The key
+        ``UNTOUCHED`` holds the measures of the photographs themselves.
+    """
     network = registry.load(registry.SKETCHNET, device="cpu")
     found: dict[str, list[GridMeasures]] = {}
     for name in photographs:
@@ -117,7 +122,11 @@ def measured(photographs: list[str], size: int) -> dict[str, list[GridMeasures]]
 
 
 def table(found: dict[str, list[GridMeasures]]) -> Table:
-    """Return a table with averages over all pairs, and the range of the growth of eyes."""
+    """Return a table with one row for each style layer.
+
+    A row has averages over all pairs of photograph and painting, and the range of the growth of the
+    units for eyes (``GridMeasures.eyes``).
+    """
     layers = list(found[UNTOUCHED][0].gram)
     columns = (*(f"style at {it}" for it in layers), "edges", "colours", "eyes", "grew most")
     drawn = Table("style by", *columns)

@@ -1,13 +1,14 @@
 """The sides of the style benchmark: the explorer, and the loops of other libraries.
 
-All use the same network, truncated at the deepest layer in use, and the same images, layers and
-size. All minimise the loss that is measured. So they differ only in how they minimise it: by
-optimiser, sizes and precision. The loops are written anew from the defaults of each library:
+All sides use the same network, truncated after the deepest layer in use, and the same images,
+layers and final size. All sides minimise the loss that is measured. So they differ only in the
+optimiser, in the sizes before the final size, and in the precision. Each loop is written anew here,
+with the defaults of the library:
 
     tutorial      "Neural Transfer Using PyTorch": L-BFGS from the content, clamped at each call
-    neural-style  0.5.7: L-BFGS from noise without clamping. The package itself is a program that
-                  reads VGG and NIN by the names of their layers, and no other network
-    pystiche      1.0.1: its own criterion and default optimiser, L-BFGS from the content
+    neural-style  0.5.7: L-BFGS from noise without clamping. The package cannot be called here: it
+                  is a program that supports only VGG and NIN
+    pystiche      1.0.1: pystiche's criterion and default optimiser, L-BFGS from the content
     crowsonkb     style-transfer-pytorch: Adam 0.02 over sizes that grow by sqrt 2, 1000 steps at
                   the first and 500 at others, warm-started, averaged by 0.99
 """
@@ -38,23 +39,25 @@ from core.style import loss_builder, transfer
 from core.style.loss_builder import StyleInputs
 from explorer.cli.command_io import open_image
 
-# Factor by which the tutorial multiplies its style loss. torch's L-BFGS ignores steps whose
-# curvature is below an absolute 1e-10 and stops at gradients below 1e-7. So the libraries that use
-# it get a loss of the size that they are made for.
+# Factor for the loss in sides with torch's L-BFGS. This optimiser has absolute thresholds: it
+# ignores steps with a curvature below 1e-10 and stops at gradients below 1e-7. So the loss must be
+# about as large as in the tutorial, which multiplies its style loss by the same factor.
 LOSS_SCALE = 1e6
-# Steps of crowsonkb at the first size and at others, and its settings of Adam.
+# Settings of crowsonkb: steps at the first size and at each other size; betas and step size of
+# Adam; decay of the running average of images.
 CROWSONKB_STEPS = (1000, 500)
 CROWSONKB_BETAS, CROWSONKB_RATE, CROWSONKB_AVERAGE = (0.9, 0.99), 0.02, 0.99
 
 
 @dataclass(frozen=True)
 class StyleTask:
-    """What is painted, the same for all sides.
+    """The work of each side: the network, the images and the settings.
 
     Attributes:
         network: the loaded network.
-        recipe: the explorer's recipe; the others use its images, layers, balance and size.
-        inputs: encoded images that the recipe names.
+        recipe: recipe of the explorer; other sides use the recipe's images, layers, balance and
+            size.
+        inputs: encoded images by fingerprint, as the recipe refers to them.
         folder: folder for the final images; None writes none.
     """
 
@@ -72,9 +75,15 @@ class StyleTask:
         settings: Mapping[str, Any],
         folder: Path | None = None,
     ) -> "StyleTask":
-        """Plan a style transfer of two images, given as files or by the names of samples.
+        """Plan a style transfer of two images.
 
-        All sides use the network that the explorer uses, with its padding and pooling.
+        Args:
+            network: the network. All sides use ``style_variant(network)``, as the explorer does,
+                with its padding and pooling.
+            content: file or name of a sample.
+            style: file or name of a painting.
+            settings: settings of the recipe.
+            folder: folder for the final images; None writes none.
         """
         pictures = [open_image(it) for it in (content, style)]
         inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
@@ -84,35 +93,36 @@ class StyleTask:
         return cls(variant, recipe, inputs, folder)
 
     def subjects(self) -> StyleInputs:
-        """Open the images."""
+        """Return the decoded images of the recipe."""
         return transfer.open_inputs(self.recipe, self.inputs, self.network.device)
 
 
-# A side yields its image ``[1, 3, H, W]`` after every evaluation of the network.
+# A side is a function that yields the present image ``[1, 3, H, W]`` after every evaluation of the
+# network.
 Side = Callable[[StyleTask], Iterator[Tensor]]
 
 
 def explorer(task: StyleTask) -> Iterator[Tensor]:
-    """Paint as the explorer does."""
+    """Run the style transfer of this project."""
     for progress in transfer.render(task.network, task.recipe, task.inputs):
         if progress.previews:
             yield progress.previews[0][None]
 
 
 class Loss:
-    """The loss that is measured, as the other libraries compute it: in float32, at one size.
+    """The loss that is measured, and that the other libraries minimise: in float32, at one size.
 
     Attributes:
-        subjects: the images.
-        size: (height, width).
-        costs: losses, each with its weight for a pixel.
+        subjects: the content and style images.
+        size: (height, width) to which images are resized.
+        costs: sum of the weighted losses; ``__call__`` divides it by the number of pixels.
     """
 
     def __init__(self, task: StyleTask, size: tuple[int, int]) -> None:
         self.subjects, self.size = task.subjects(), size
         bare = replace(task.recipe, variation=0.0)
-        # A copy, because a network caches its truncated networks, and no other side may get those
-        # of this precision.
+        # A network caches its truncated networks. The copy has another cache, so that no other side
+        # gets the truncated networks of this precision.
         network = replace(task.network)
         with exact():
             strength = loss_builder.gradient_norms(network, bare, self.subjects)
@@ -125,7 +135,7 @@ class Loss:
         return -self.costs(self.extractor(loss_builder.PADDING(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
-        """Return the content as the image to start from."""
+        """Return the content image at the size of the loss; optimisation starts from it."""
         content = self.subjects.content
         if content is None:
             raise ExplorerError("there is no content to start from")
@@ -133,14 +143,14 @@ class Loss:
         return start.clone(memory_format=torch.contiguous_format)
 
     def measured(self, image: Tensor) -> float:
-        """Return the loss of an image of any size, which is resized."""
+        """Return the loss of an image of any size after resizing it to the size of the loss."""
         with torch.no_grad():
             return float(self(resize_image(image, self.size).clamp(0, 1)))
 
 
 @contextlib.contextmanager
 def exact() -> Iterator[None]:
-    """Compute in float32 within a ``with``."""
+    """Make networks compute in float32 within a ``with`` block."""
     kept = network_module.has_fast_bfloat16
     network_module.has_fast_bfloat16 = devices.has_fast_bfloat16 = lambda device: False
     try:
@@ -150,16 +160,17 @@ def exact() -> Iterator[None]:
 
 
 def tutorial(task: StyleTask) -> Iterator[Tensor]:
-    """Paint as the tutorial of PyTorch does."""
+    """Run the style transfer of PyTorch's tutorial."""
     loss = Loss(task, task.subjects().size)
     yield from _lbfgs(loss, loss.begun().requires_grad_(), clamped=True)
 
 
 def neural_style(task: StyleTask) -> Iterator[Tensor]:
-    """Paint as neural-style-pt does by default."""
+    """Run the style transfer of neural-style-pt with its default settings."""
     loss = Loss(task, task.subjects().size)
     generator = torch.Generator().manual_seed(task.recipe.seed)
-    # Its noise has a standard deviation of 0.001 on a scale of 0 to 255, around the mean colour.
+    # neural-style-pt starts from noise with a standard deviation of 0.001 on a scale of 0 to 255,
+    # around the mean colour.
     noise = torch.randn((1, 3, *loss.size), generator=generator) * 1e-3
     mean = torch.tensor(task.network.mean).view(1, 3, 1, 1)
     image = (noise + mean).requires_grad_()
@@ -167,7 +178,7 @@ def neural_style(task: StyleTask) -> Iterator[Tensor]:
 
 
 def pystiche(task: StyleTask) -> Iterator[Tensor]:
-    """Paint as pystiche does: its encoder, its losses, its default optimiser."""
+    """Run a style transfer with pystiche's encoder, losses and default optimiser."""
     loss = Loss(task, task.subjects().size)
     criterion, optimiser_of = _pystiche(task, loss)
     image = loss.begun()
@@ -189,7 +200,10 @@ def pystiche(task: StyleTask) -> Iterator[Tensor]:
 
 
 def _pystiche(task: StyleTask, loss: Loss) -> tuple[nn.Module, Callable[[Tensor], Any]]:
-    """Build pystiche's criterion for the same loss; weights allow for its losses being means."""
+    """Build pystiche's criterion with the same values as ``loss``, and its optimiser.
+
+    pystiche's losses are means of squared differences. The weights compensate for that.
+    """
     for name in ("alexnet", "vgg"):
         # pystiche looks up `model_urls`, which torchvision no longer has.
         module = importlib.import_module(f"torchvision.models.{name}")
@@ -221,8 +235,12 @@ def _pystiche(task: StyleTask, loss: Loss) -> tuple[nn.Module, Callable[[Tensor]
 
 
 def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
-    """Minimise by torch's L-BFGS, one call of the network at a time."""
-    # Calls of ``step`` with one iteration each are the same as one call with many.
+    """Minimise ``loss`` by torch's L-BFGS; yield the image after each iteration.
+
+    With ``clamped``, the image is clamped to [0, 1] before each evaluation.
+    """
+    # Many calls of ``step`` with one iteration each give the same result as one call with many
+    # iterations. Without tolerances, the optimiser never stops by itself.
     endless = {"tolerance_grad": -1.0, "tolerance_change": -1.0}
     optimiser = torch.optim.LBFGS([image], max_iter=1, **endless)
     while True:
@@ -241,7 +259,7 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
 
 
 def crowsonkb(task: StyleTask) -> Iterator[Tensor]:
-    """Paint with the settings of style-transfer-pytorch."""
+    """Run a style transfer with the settings of crowsonkb's style-transfer-pytorch."""
     subjects = task.subjects()
     sizes = transfer.plan_scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
     image = resize_image(subjects.content, sizes[0]).clamp(0, 1)
@@ -281,11 +299,12 @@ SIDES: dict[str, Side] = {
 
 
 class BareNetwork:
-    """The limit of style transfer: the bare network, forward, and backward from fixed gradients.
+    """The limit of style transfer: only the forward and backward passes of the network.
 
-    It runs in its best layout and type, as it is or as
-    ``core.networks.graph_passes.pool_and_precision`` and ``core.networks.graph_passes.fuse_relu``
-    rewrite it.
+    The backward pass starts from fixed random gradients of the activations, so no loss is computed.
+    The network runs in the fastest layout and type. It is unchanged or, if ``rewritten``, changed
+    by ``core.networks.graph_passes.pool_and_precision`` and
+    ``core.networks.graph_passes.fuse_relu``.
     """
 
     def __init__(self, task: StyleTask, size: tuple[int, int], rewritten: bool = False) -> None:
@@ -301,12 +320,12 @@ class BareNetwork:
         return list(seen.values())
 
     def __call__(self) -> None:
-        """Run one step."""
+        """Run one forward and one backward pass."""
         torch.autograd.grad(self._seen(), self.image, self.slopes)
 
 
 def own_steps(task: StyleTask, size: tuple[int, int]) -> Iterator[None]:
-    """Run the explorer's own steps, at one size."""
+    """Run the style transfer of this project at one size; yield after each step."""
     recipe = replace(task.recipe, smallest=max(size), size=max(size), steps=1000)
     for progress in transfer.render(task.network, recipe, task.inputs):
         if progress.previews:

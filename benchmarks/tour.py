@@ -1,9 +1,9 @@
 """Screenshots of the pages: ``python -m benchmarks.tour --out docs/images``.
 
-The real app runs in a real browser, light and dark, on a wide screen and on a phone. By default the
-screenshots are those of the documentation; ``--pages`` takes those of other pages, with the pages'
-defaults. Everything that they show is rendered first, which takes some minutes; ``--home`` keeps it
-for the next run.
+The real app runs in a real browser, in light or dark mode, on a wide screen or on a phone. By
+default, the screenshots of the documentation are made. ``--pages`` makes screenshots of other pages
+with their default settings. The pictures on the pages are rendered first, which takes some minutes;
+``--home`` keeps them for the next run.
 """
 
 import io
@@ -21,7 +21,7 @@ from benchmarks.first_sight import ARGUMENTS, PATIENCE
 from benchmarks.server import Server
 
 MAIN = '[data-testid="stMainBlockContainer"]'
-# Script that returns what the page still waits for, in words; "" if it has everything.
+# Script that returns in a word what the page still waits for; "" if nothing is missing.
 UNSETTLED = """() => {
   const kinds = {
     '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.preview': 'a picture',
@@ -41,16 +41,17 @@ UNSETTLED = """() => {
   if (!document.querySelector('[data-testid="stMainBlockContainer"] *')) return 'anything';
   return busy(document);
 }"""
-# A page is complete after this number of checks in a row that found nothing missing, and the
-# milliseconds between two checks.
+# Milliseconds between two checks whether something is missing on a page, and the number of checks
+# in a row without anything missing after which the page is complete.
 CALM, CALM_STEPS = 500, 4
+# Kinds of screenshots: width and height of the window in pixels, light or dark mode.
 KINDS = {
     "light": (1280, 900, "light"),
     "dark": (1280, 900, "dark"),
     "phone": (390, 844, "light"),
     "darkphone": (390, 844, "dark"),
 }
-QUALITY = 86
+QUALITY = 86  # of the WebP files
 # Screenshots of the documentation: query of the page, and light or dark mode.
 TOUR = {
     "home": ("", "light"),
@@ -59,15 +60,15 @@ TOUR = {
     "dream": ("picture=cat&layer=relu3b", "dark"),
     "style_depths": ("", "light"),
 }
-# Opened first, because it waits for SketchNet's index, which several pages show.
+# Page that is opened first. It waits until SketchNet's index is built, which several pages show.
 FIRST = "layers?show=crops"
 
 
 def unsettled(page: Page, seconds: float = PATIENCE / 1000) -> str:
-    """Wait until a page has everything that it requested, or for ``seconds``.
+    """Wait until a page has everything that it requested, at most for ``seconds``.
 
     Returns:
-        What the page still waits for, in words; "" if it has everything.
+        A word for what the page still waits for; "" if nothing is missing.
     """
     calm, busy = 0, ""
     for _ in range(int(1000 * seconds) // CALM):

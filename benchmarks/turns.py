@@ -1,4 +1,4 @@
-"""Timing of sides that work in turns: seconds per unit, ratios, activations, and who is faster."""
+"""Timing of sides that work in turns: seconds per unit, ratios of seconds, and activations."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ from benchmarks.sides import (
 )
 from core.devices import has_fast_bfloat16
 
-# The clocks, by the names of fields of ``Timing``.
+# Fields of ``Timing`` with the two kinds of seconds.
 CLOCKS = ("seconds", "cpu_seconds")
 
 
@@ -31,10 +31,10 @@ class Timing:
     """Time of one piece of work.
 
     Attributes:
-        round: number of its round, from 1.
+        round: number of the round, from 1.
         seconds: wall-clock seconds per unit.
-        cpu_seconds: seconds per unit, summed over the processor's cores; other programs that run at
-            the same time affect them less.
+        cpu_seconds: processor time per unit in seconds, summed over all cores. Other programs that
+            run at the same time affect it less than ``seconds``.
     """
 
     round: int
@@ -46,7 +46,7 @@ Timings = dict[str, list[Timing]]
 
 
 def measure(all_sides: list[Side], rounds: int, device: torch.device) -> Timings:
-    """Run all sides in turns, and return the time of every piece."""
+    """Run all sides in turns, and return the timings of every piece by name of the side."""
     timings: Timings = {side.name: [] for side in all_sides}
     for side in all_sides:
         side.warm()
@@ -74,12 +74,13 @@ def _now(device: torch.device) -> tuple[float, float]:
 
 
 def ratios(timings: Timings, name: str, base: str, clock: str) -> list[float]:
-    """Return a side's median seconds divided by those of another, for each round.
+    """Return, for each round, the median seconds of one side divided by those of another side.
 
     Args:
         timings: timings of all sides.
-        name, base: names of the sides in numerator and denominator.
-        clock: which seconds, ``"seconds"`` or ``"cpu_seconds"``.
+        name: name of the side in the numerator.
+        base: name of the side in the denominator.
+        clock: field of ``Timing``: ``"seconds"`` or ``"cpu_seconds"``.
     """
     found = []
     for number in sorted({timing.round for timing in timings[base]}):
@@ -92,7 +93,7 @@ def ratios(timings: Timings, name: str, base: str, clock: str) -> list[float]:
 
 
 def report(task: NeuronTask, all_sides: list[Side], timings: Timings) -> dict[str, Any]:
-    """Return all results as values that JSON can hold."""
+    """Return all results of one layer as JSON values."""
     drawn = [set(side.pictures) for side in all_sides if side.pictures]
     shared = sorted(set.intersection(*drawn))
     enlarged = max(task.size, LUCENT_SIZE)
@@ -128,11 +129,13 @@ def report(task: NeuronTask, all_sides: list[Side], timings: Timings) -> dict[st
 
 
 def passed(all_sides: list[Side], timings: Timings, rows: dict[str, Any]) -> dict[str, Any]:
-    """Return the shortest run of the explorer that reaches each other library's activation.
+    """Find, for each other library, the fastest explorer side that reaches the same activation.
 
     Returns:
-        By library, its final median clean ``activation``; the explorer's side that exceeds it
-        (``by``), ``None`` if none does; and how many ``times_faster`` that side is, by round.
+        By name of the library, a dictionary with three keys: ``activation``, the final median clean
+        activation of the library; ``by``, the name of the fastest explorer side that reaches this
+        activation, or ``None``; and ``times_faster``, for each round the seconds of the library
+        divided by those of this side.
     """
     ours = sorted(
         (side.name for side in all_sides if isinstance(side, Explorer)),
@@ -158,7 +161,7 @@ def _clean(task: NeuronTask, side: Side, shared: list[int], size: int) -> dict[s
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Return the device, versions, and the number of programs that ran in the last minute."""
+    """Return the device, the versions of packages, and the load average of the last minute."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processor": platform.machine(),

@@ -1,10 +1,11 @@
-"""Generated paintings as style images, each with another technique.
+"""Generated paintings, which serve as style images.
 
-There are swirling strokes, a pointillist's dots, a mosaic, a woodcut and stained glass. Each can be
-drawn from any seed and at any size, and its texture covers the whole image.
+There are five: swirling strokes, a pointillist's dots, a mosaic, a woodcut and stained glass. Each
+painting can be drawn from any seed and at any size. Strokes, dots, stones, lines or pieces of glass
+cover the whole image.
 
-A painting that takes seconds to draw is stored in this folder. ``python -m
-explorer.prebuilt.pictures paintings`` draws it again.
+Drawing the swirling strokes takes seconds, so the result is stored in this folder. ``python -m
+explorer.prebuilt.pictures paintings`` draws and stores it again.
 """
 
 import functools
@@ -19,23 +20,24 @@ from core.errors import unknown
 from core.paintings import dots, glass, mosaic, swirls, woodcut
 from core.paintings.pixel_math import Array
 
-# Height and width in pixels.
+# Default height and width of a painting in pixels.
 SIZE = 640
-# Factor by which paintings are drawn larger first, so that edges are smooth.
+# Paintings are drawn at this many times their height and width and then reduced, so that edges are
+# smooth.
 OVERSAMPLING = 2
 DEFAULT_SEED = 0
-# Paintings that are stored with the default seed and size: 18,600 strokes take seconds to draw.
+# Paintings that are stored, for the default seed and size: 18,600 strokes take seconds to draw.
 STORED = ("swirls",)
 
 
 @dataclass(frozen=True)
 class Painting:
-    """A kind of painting.
+    """One of the paintings.
 
     Attributes:
         title: title of the painting.
-        paint: function that draws it with a random generator and a side in pixels,
-            ``[side, side, 3]`` in ``[0, 1]``.
+        paint: function that takes a random generator and a side in pixels, and returns the painting
+            as ``[side, side, 3]`` in ``[0, 1]``.
     """
 
     title: str
@@ -43,7 +45,7 @@ class Painting:
 
 
 def picture(name: str, seed: int = DEFAULT_SEED, size: int = SIZE) -> Image.Image:
-    """Return a painting, RGB. The image is cached, so callers must not modify it.
+    """Return a painting as an RGB image. The image is cached, so callers must not modify it.
 
     Args:
         name: one of ``PAINTINGS``.
@@ -51,7 +53,7 @@ def picture(name: str, seed: int = DEFAULT_SEED, size: int = SIZE) -> Image.Imag
         size: height and width in pixels.
 
     Raises:
-        UnknownName: there is no such painting.
+        UnknownName: ``name`` is not one of ``PAINTINGS``.
     """
     if name not in PAINTINGS:
         raise unknown("painting", name, PAINTINGS)
@@ -67,18 +69,18 @@ def _picture(name: str, seed: int, size: int) -> Image.Image:
 
 
 def draw(name: str, seed: int = DEFAULT_SEED, size: int = SIZE) -> Image.Image:
-    """Draw one of ``PAINTINGS``, even if it is stored."""
+    """Draw the painting ``name``, even if its result is stored in a file."""
     painted = PAINTINGS[name].paint(np.random.default_rng(seed), size * OVERSAMPLING)
     large = Image.fromarray((painted.clip(0, 1) * 255 + 0.5).astype(np.uint8))
     return large.resize((size, size), Image.Resampling.BOX)
 
 
 def stored_path(name: str) -> Path:
-    """Return the path of a stored painting, a lossless WebP file."""
+    """Return the path of the file of a stored painting, which is a lossless WebP."""
     return Path(__file__).with_name(f"{name}.webp")
 
 
-# The names are part of links to pages, so they must not change.
+# The keys are part of links to the app's pages, so they must not change.
 PAINTINGS: Mapping[str, Painting] = {
     "swirls": Painting("swirling strokes", swirls.paint),
     "dots": Painting("a pointillist's dots", dots.paint),

@@ -28,7 +28,10 @@ def paint(rng: np.random.Generator, side: int) -> Array:
 
 
 def _sunset(points: Array) -> Array:
-    """Return the colours ``[P, 3]`` in ``[0, 1]`` of a sunset over water at ``[P, 2]`` points."""
+    """Return the colours ``[P, 3]`` in ``[0, 1]`` of a sunset over water at points ``[P, 2]``.
+
+    A point is a row and a column, from 0 to 1.
+    """
     row, col = points.T
     horizon = 0.52
     stops = [
@@ -73,9 +76,10 @@ def _sunset(points: Array) -> Array:
 
 
 def _divide_colours(colours: Array, variation: float, rng: np.random.Generator) -> Array:
-    """Return more saturated random variations of colours ``[P, 3]``.
+    """Return random variations of colours ``[P, 3]``, with more saturation.
 
-    If ``variation`` is above 0.1, one in eight becomes its complementary colour.
+    ``variation`` is the standard deviation of the noise that is added. If it is above 0.1, one in
+    eight colours is also replaced by its complementary colour.
     """
     grey = colours.mean(1, keepdims=True)
     vivid = grey + (colours - grey) * 1.5

@@ -1,4 +1,4 @@
-"""A painting of stained glass: pieces in lead in the shape of a rose window."""
+"""A painting of stained glass: coloured pieces with lead between them, like a rose window."""
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -7,7 +7,7 @@ from core.paintings.pixel_math import Array, blur, mix, pixel_grid, smoothstep
 
 
 def paint(rng: np.random.Generator, side: int) -> Array:
-    """Draw pieces of coloured glass in lead, in rings around a centre."""
+    """Draw pieces of coloured glass in rings around a centre, with lead between the pieces."""
     row, col = pixel_grid(side)
     points = _ring_points(rng)
     distances, which = KDTree(points).query(np.stack([row, col], -1), k=2)
@@ -44,7 +44,7 @@ def paint(rng: np.random.Generator, side: int) -> Array:
 
 
 def _ring_points(rng: np.random.Generator) -> Array:
-    """Return the centres of the pieces, in rings: rows and columns ``[K, 2]``."""
+    """Return the centres of the pieces of glass, rows and columns ``[K, 2]`` from about 0 to 1."""
     rings = [np.array([[0.46, 0.54]])]
     for ring in range(1, 13):
         count = (6, 8, 12, 16, 20, 24, 26, 30, 34, 38, 42, 46)[ring - 1]

@@ -49,7 +49,11 @@ def paint(rng: np.random.Generator, side: int) -> Array:
 
 
 def _palettes() -> Array:
-    """Return four palettes of a region's stones, from its centre outwards: ``[4, 6, 3]``."""
+    """Return four palettes ``[4, 6, 3]`` of six colours each.
+
+    Each region of the mosaic uses one palette. From the centre of the region outwards, each row of
+    stones takes the next colour.
+    """
     gold, ochre, rust = (0.90, 0.72, 0.28), (0.80, 0.52, 0.22), (0.62, 0.24, 0.16)
     ivory, sand = (0.93, 0.88, 0.76), (0.80, 0.70, 0.54)
     teal, sea, navy, sky = (
@@ -69,6 +73,9 @@ def _palettes() -> Array:
 
 
 def _seams(distances: Array) -> Array:
-    """Return 0 on the borders between regions, else 1, from distances to centres ``[K, S, S]``."""
+    """Return a mask ``[S, S]``: 0 on the borders between regions, 1 elsewhere, smooth between them.
+
+    ``distances`` ``[K, S, S]`` holds the distance of each pixel to the centre of each region.
+    """
     first, second = np.partition(distances, 1, axis=0)[:2]
     return smoothstep(second - first, 0.004, 0.010)

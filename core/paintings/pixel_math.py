@@ -7,7 +7,7 @@ Array = npt.NDArray[np.float64]
 
 
 def pixel_grid(side: int) -> tuple[Array, Array]:
-    """Return the row and the column of each pixel's centre, from 0 to 1, ``[S, S]`` each."""
+    """Return two arrays ``[S, S]``: row and column of the centre of each pixel, from 0 to 1."""
     at = (np.arange(side) + 0.5) / side
     row, col = np.meshgrid(at, at, indexing="ij")
     return row, col
@@ -16,7 +16,8 @@ def pixel_grid(side: int) -> tuple[Array, Array]:
 def spaced_points(rng: np.random.Generator, count: int) -> Array:
     """Return random points ``[count, 2]`` with large distances between them.
 
-    Each point is the one of twenty random candidates that is farthest from the previous points.
+    For each new point, twenty random candidates are drawn. The candidate with the largest distance
+    to the nearest previous point is used.
     """
     points = [rng.random(2)]
     while len(points) < count:
@@ -27,26 +28,29 @@ def spaced_points(rng: np.random.Generator, count: int) -> Array:
 
 
 def ramp(at: Array, stops: list[tuple[float, tuple[float, float, float]]]) -> Array:
-    """Return the colours ``[P, 3]`` of a gradient at ``[P]``; stops are positions and colours."""
+    """Return the colours ``[P, 3]`` of a colour gradient at the positions ``at`` ``[P]``.
+
+    ``stops`` holds pairs of a position and the colour there; between them colours are interpolated.
+    """
     positions = [it for it, _ in stops]
     channels = [[colour[c] for _, colour in stops] for c in range(3)]
     return np.stack([np.interp(at, positions, channel) for channel in channels], -1)
 
 
 def mix(one: Array, other: Array, share: Array) -> Array:
-    """Interpolate linearly: ``one`` where the share is 0, ``other`` where it is 1."""
+    """Interpolate linearly: ``one`` where ``share`` is 0, ``other`` where ``share`` is 1."""
     return one + (other - one) * share
 
 
 def smoothstep(values: Array, low: float | Array, high: float | Array) -> Array:
-    """Return the cubic smoothstep of values: 0 up to ``low``, and 1 from ``high`` on."""
+    """Return the cubic smoothstep of ``values``: 0 for values up to ``low``, 1 from ``high`` on."""
     at = ((values - low) / (np.asarray(high) - low)).clip(0, 1)
     result: Array = at * at * (3 - 2 * at)
     return result
 
 
 def blur(values: Array, times: int) -> Array:
-    """Return values ``[S, S]`` after a mean over three by three pixels, applied ``times`` times."""
+    """Return ``values`` ``[S, S]``, replaced ``times`` times by the mean of 3 x 3 pixels."""
     for _ in range(times):
         for axis in (0, 1):
             values = (np.roll(values, 1, axis) + values + np.roll(values, -1, axis)) / 3

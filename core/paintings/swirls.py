@@ -31,7 +31,7 @@ def _draw_stroke(
     thickness: int,
     rng: np.random.Generator,
 ) -> None:
-    """Draw one stroke with lighter and darker lines along it, like a brush with much paint."""
+    """Draw one stroke, with lighter and darker lines along the stroke, as a brush leaves them."""
     draw.line(points, fill=rgb(colour), width=thickness, joint="curve")
     width = max(1, thickness // 4)
     for offset, factor in ((-0.3, 1.18), (0.32, 0.82), (rng.uniform(-0.2, 0.2), 1.08)):
@@ -45,14 +45,17 @@ def _draw_relief(
     thickness: int,
     rng: np.random.Generator,
 ) -> None:
-    """Draw a stroke's random height, higher along its centre."""
+    """Draw one stroke into the relief: a random height, and more along the stroke's centre line."""
     base = int(rng.integers(70, 150))
     for share, more in ((1.0, 0), (0.66, 30), (0.33, 55)):
         draw.line(points, fill=base + more, width=max(1, round(thickness * share)), joint="curve")
 
 
 def _shade_relief(colour: Array, height: Array) -> Array:
-    """Return paint ``[S, S, 3]`` of a height ``[S, S]``, lit from the upper left."""
+    """Return the painting ``[S, S, 3]``, shaded as if lit from the upper left.
+
+    ``colour`` ``[S, S, 3]`` is the painting without shading, ``height`` ``[S, S]`` its relief.
+    """
     down, right = np.gradient(blur(height, 2))
     slope = np.clip(-(down + right) * 3.0, -0.22, 0.22)
     lit: Array = colour * (1 + slope[..., None])
@@ -75,7 +78,10 @@ def _random_vortices(rng: np.random.Generator) -> Array:
 
 
 def _flow_direction(points: Array, vortices: Array) -> Array:
-    """Return the direction of the flow at ``[P, 2]`` points, rows and columns, with length 1."""
+    """Return the direction of the flow at ``points`` ``[P, 2]``, as unit vectors ``[P, 2]``.
+
+    Points and vectors are (row, column).
+    """
     row, col = points.T
     down = 0.30 * np.sin(6.3 * col + 2.0) + 0.22 * np.sin(11.0 * row)
     along = np.ones_like(row)
@@ -90,7 +96,7 @@ def _flow_direction(points: Array, vortices: Array) -> Array:
 
 
 def _streamlines(starts: Array, vortices: Array, length: float, points: int = 12) -> Array:
-    """Return lines ``[P, points, 2]`` along the flow from ``[P, 2]`` starts."""
+    """Return lines ``[P, points, 2]`` that begin at ``starts`` ``[P, 2]`` and follow the flow."""
     line, position = [starts], starts
     for _ in range(points - 1):
         position = position + _flow_direction(position, vortices) * length / points
@@ -99,9 +105,9 @@ def _streamlines(starts: Array, vortices: Array, length: float, points: int = 12
 
 
 def _night_colours(starts: Array, vortices: Array, rng: np.random.Generator) -> Array:
-    """Return the colours ``[P, 3]`` in ``[0, 1]`` of strokes, by their starts ``[P, 2]``.
+    """Return the colours ``[P, 3]`` in ``[0, 1]`` of strokes that begin at ``starts`` ``[P, 2]``.
 
-    They show a sky, bright vortices and hills.
+    Together the colours show a night sky with bright vortices, and hills.
     """
     row, col = starts.T
     deep, sky, pale = (

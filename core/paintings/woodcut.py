@@ -4,8 +4,9 @@ import numpy as np
 
 from core.paintings.pixel_math import Array, mix, pixel_grid, smoothstep
 
+# Lengths are in units of the side of the painting.
 SUN_ROW, SUN_COL, SUN_RADIUS = 0.27, 0.66, 0.085
-OUTLINE = 0.0035
+OUTLINE = 0.0035  # half of the width of outlines
 
 
 def paint(rng: np.random.Generator, side: int) -> Array:
@@ -22,11 +23,10 @@ def paint(rng: np.random.Generator, side: int) -> Array:
 
 
 def _sky(row: Array, col: Array, to_sun: Array, grain: Array) -> tuple[Array, Array]:
-    """Compute the lines of rays, clouds and the sun.
+    """Return phases and tones, ``[S, S]`` each, of the sky with rays, clouds and the sun.
 
-    Returns:
-        Phases, which grow by 1 from line to line, and tones, the share of the paper that stays
-        white, ``[S, S]`` each.
+    The phase grows by 1 from one black line to the next. The tone is the share of the paper that
+    stays white at a pixel.
     """
     ray = np.arctan2(row - SUN_ROW, col - SUN_COL)
     phase, tone = ray * 23 + 900 * grain * to_sun, 0.30 + 0.9 * np.exp(-to_sun * 2.6) - 0.20 * row
@@ -51,7 +51,11 @@ def _sky(row: Array, col: Array, to_sun: Array, grain: Array) -> tuple[Array, Ar
 def _hills(
     row: Array, col: Array, grain: Array, phase: Array, tone: Array, rng: np.random.Generator
 ) -> tuple[Array, Array, Array]:
-    """Add hills in front; return the new phases and tones, and the ink of the hills' outlines."""
+    """Add hills in front of the sky.
+
+    Returns the phases and tones of the whole painting, and the ink of the hills' outlines (1 on an
+    outline, else 0), ``[S, S]`` each.
+    """
     ink = np.zeros_like(row)
     for number, level in enumerate((0.50, 0.60, 0.71, 0.83)):
         bumps = rng.uniform(0, 6.3, 3)
@@ -81,7 +85,7 @@ def _hills(
 
 
 def _lines(phase: Array, tone: Array) -> Array:
-    """Return the ink of lines, 1 on a line, which are thinner where more paper stays white."""
+    """Return the ink of the lines, 1 on a line, else 0; a higher ``tone`` makes lines thinner."""
     wave = np.abs((phase % 1) * 2 - 1)
     soft = np.abs(np.gradient(phase, axis=0)) + np.abs(np.gradient(phase, axis=1))
     width = np.minimum(soft, 1) * 1.2 + 0.02
@@ -89,7 +93,7 @@ def _lines(phase: Array, tone: Array) -> Array:
 
 
 def _paper(row: Array, col: Array, to_sun: Array, rng: np.random.Generator) -> Array:
-    """Return the colours ``[S, S, 3]`` of paper with fibres, warm at the sun and cool below."""
+    """Return the colours ``[S, S, 3]`` of paper with fibres: red at the sun, blue-grey below."""
     fibre = 0.02 * np.sin(240 * row + 9 * np.sin(7 * col)) + rng.normal(0, 0.012, row.shape)
     paper = np.array([0.95, 0.89, 0.76]) + fibre[..., None] * 0.6
     warm = np.array([0.86, 0.42, 0.20])

@@ -1,4 +1,4 @@
-"""SketchNet: the network that is shipped with the project, its labels, training and dissection."""
+"""SketchNet, the network that is shipped with the project: model, labels, training, dissection."""
 
 from core.exports import lazy
 

@@ -1,7 +1,8 @@
-"""Labels of SketchNet's units: the concept that each unit detects best.
+"""Labels of SketchNet's units: the concept, such as "eye" or "red", that each unit detects best.
 
 The shipped labels were made by `python -m core.sketchnet.dissection`. The concept and the threshold
-of a unit were chosen on some drawings, and their overlap was measured on others.
+of a unit were chosen on one set of drawings. The overlap (IoU) of the unit's activation with the
+concept was then measured on another set.
 """
 
 from __future__ import annotations
@@ -16,17 +17,24 @@ from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
 
 LABELS = Path(__file__).with_name("labels.json")
-CLEAR = 0.1  # IoU from which on a label counts as clear
-DIGITS = 4  # decimals of an IoU in the file
-COLUMNS = ("concept", "iou", "threshold")  # of a unit's row in the file
+CLEAR = 0.1  # smallest IoU (intersection over union) of a label that counts as clear
+DIGITS = 4  # decimals of an IoU in the labels file
+COLUMNS = ("concept", "iou", "threshold")  # columns of the labels file; each row is a unit
 
 
 @dataclass(frozen=True)
 class Label:
-    """The concept that one unit detects best, the kind of the concept, and the IoU from 0 to 1.
+    """The concept that one unit detects best.
 
-    The IoU is that of the concept's pixels and of the pixels where the unit's enlarged activation
-    is at least `threshold`.
+    Attributes:
+        layer: name of the layer, such as "relu4b".
+        unit: index of the unit in the layer.
+        concept: name of the concept, such as "eye".
+        kind: kind of the concept, such as "part".
+        iou: intersection over union, from 0 to 1, of two sets of pixels: those that show the
+            concept, and those where the unit is active. The unit's activation map is enlarged to
+            the size of the drawing for this.
+        threshold: smallest activation that counts as active.
     """
 
     layer: str
@@ -39,12 +47,15 @@ class Label:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of a network: for each layer one for every unit, in order.
+    """The labels of all units of a network.
 
-    `weights` is the fingerprint of the dissected network, the same as that of its `Network`.
-    Concepts and thresholds were chosen on the drawings `chosen_on`. The thresholds to choose from
-    were those that the shares `quantiles` of all positions reach. IoUs were measured on the
-    drawings `measured_on`.
+    Attributes:
+        weights: fingerprint of the dissected network, equal to `Network.fingerprint`.
+        chosen_on: drawings on which concepts and thresholds were chosen.
+        quantiles: shares from 0 to 1. Each share gives one candidate threshold for each unit: the
+            activation that the unit reaches at this share of all positions. 0.01 means 1 %.
+        measured_on: drawings on which IoUs were measured.
+        layers: labels by layer name; `layers["relu4b"][7]` is the label of unit 7 of relu4b.
     """
 
     weights: str
@@ -56,8 +67,9 @@ class Labels:
     def search(self, text: str, least: float = 0.0) -> list[Label]:
         """Return the labels that match a text, the highest IoU first.
 
-        Each word of the text must be the beginning of a word of the concept or of its kind: "eye",
-        "edge rising", "texture". Labels with an IoU below `least` are left out.
+        Each word of the text must be the beginning of a word in the name of the concept or of the
+        kind. For example, "eye", "edge rising" and "tex" are valid texts; "tex" matches all labels
+        of the kind "texture". Labels with an IoU below `least` are left out.
         """
         prefixes = text.lower().replace(",", " ").split()
 
@@ -75,7 +87,7 @@ class Labels:
 
 
 def write(labels: Labels, path: Path = LABELS) -> None:
-    """Write labels as JSON with a line for each unit; the file is replaced as a whole."""
+    """Write labels as JSON with a line for each unit; an existing file is replaced atomically."""
     head = {
         "weights": labels.weights,
         "chosen_on": asdict(labels.chosen_on),
@@ -97,9 +109,9 @@ def write(labels: Labels, path: Path = LABELS) -> None:
 
 
 def load(path: Path = LABELS) -> Labels:
-    """Load the shipped labels, or those of a file that `write` wrote.
+    """Load labels from a file that `write` wrote, by default the shipped labels.
 
-    Raises ExplorerError when there is no such file or it holds something else.
+    Raises ExplorerError when the file does not exist or does not contain labels.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

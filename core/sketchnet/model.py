@@ -1,10 +1,11 @@
 """SketchNet: a small convolutional network of five stages, similar to VGG.
 
-It has a fiftieth of the size of VGG (Simonyan and Zisserman, "Very Deep Convolutional Networks for
-Large-Scale Image Recognition", 2014). Differences: every stage has two convolutions. There is batch
-normalisation during training, which is folded into the convolutions afterwards. Pooling takes the
-average instead of the maximum (Gatys et al. 2016: smoother gradients, better pictures). One linear
-layer follows a global average, so that images of any size from 16 pixels on can be used.
+VGG: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+2014. SketchNet has 1.3 million parameters, about a hundredth of those of VGG-16. It differs from
+VGG in four points. Every stage has two convolutions. Batch normalisation is used during training
+and folded into the convolutions afterwards. Average pooling replaces maximum pooling (Gatys et al.
+2016: smoother gradients, better pictures). Global average pooling and one linear layer replace
+VGG's three linear layers, so images of any size from 16 x 16 pixels on can be used.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from core.checkpoints import StateDict, load_state, read_checkpoint
 MEAN = (0.53, 0.53, 0.53)
 STD = (0.28, 0.28, 0.28)
 
-WIDTHS = (24, 48, 96, 160, 224)  # channels of each stage
-# Names of the convolutions in each stage. They are letters, because torchvision treats a suffix
-# such as "_1" as its own counter.
+WIDTHS = (24, 48, 96, 160, 224)  # number of channels in each stage
+# Suffixes in the names of the two convolutions of a stage, as in conv3a. They are letters, because
+# torchvision's feature extraction would read a suffix such as "_1" as a counter that it added.
 CONVOLUTIONS = "ab"
-# Initial bias of batch normalisation. Most activations are then positive at first, where ReLU has a
-# gradient.
+# Initial bias of batch normalisation. It makes more activations positive at the start of training;
+# for negative ones the gradient of ReLU is zero.
 FIRST_SHIFT = 0.1
 
 WEIGHTS = Path(__file__).with_name("sketchnet.safetensors")
@@ -40,14 +41,19 @@ WEIGHTS = Path(__file__).with_name("sketchnet.safetensors")
 class SketchNet(nn.Sequential):
     """Five stages: conv1a, relu1a, conv1b, relu1b, pool1, ..., relu5b, pool5, flatten, logits.
 
-    It takes normalised images, float32 [N, 3, H, W] with H, W >= 16, and returns logits
-    [N, classes]. ReLUs are not in-place, so that hooks can read every activation.
+    The input is a batch of images that `normalise` has normalised, float32 [N, 3, H, W] with H, W
+    >= 16. The output is logits [N, classes]. ReLUs are not in-place, so that hooks can read every
+    activation.
     """
 
     def __init__(
         self, classes: int, batch_norm: bool = False, widths: tuple[int, ...] = WIDTHS
     ) -> None:
-        """Build the network; with `batch_norm`, a normalisation `bn*` follows each convolution."""
+        """Build the network with random weights.
+
+        With `batch_norm`, batch normalisation follows each convolution: bn1a follows conv1a.
+        `widths` holds the number of channels in each stage.
+        """
         super().__init__()
         self.classes = classes
         self.widths = widths
@@ -71,25 +77,31 @@ class SketchNet(nn.Sequential):
 
 
 def blank(classes: int, batch_norm: bool = False, widths: tuple[int, ...] = WIDTHS) -> SketchNet:
-    """Build a network to load weights into, without changing the global random generator."""
+    """Build a network whose weights are to be replaced, for example by `load_state_dict`.
+
+    The global random generator is left unchanged.
+    """
     with torch.random.fork_rng(devices=[]):
         return SketchNet(classes, batch_norm, widths)
 
 
 def device_of(model: SketchNet) -> torch.device:
-    """Return the device of a network's weights."""
+    """Return the device on which a network's weights are."""
     return next(model.parameters()).device
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Return images [N, 3, H, W] in [0, 1] normalised by `MEAN` and `STD`."""
+    """Return `(images - MEAN) / STD` for images [N, 3, H, W] in [0, 1]."""
     mean = torch.tensor(MEAN, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     return (images - mean) / std
 
 
 def fold(model: SketchNet) -> SketchNet:
-    """Return an equivalent of `model` in eval mode, with batch normalisation folded in."""
+    """Return a new network in eval mode that computes the same function as `model` in eval mode.
+
+    Batch normalisation is folded into the convolutions. `model` is left unchanged.
+    """
     folded = blank(model.classes, widths=model.widths)
     for name, module in model.named_children():
         if isinstance(module, nn.Conv2d):
@@ -102,7 +114,10 @@ def fold(model: SketchNet) -> SketchNet:
 
 
 def save(model: SketchNet, classes: tuple[str, ...], path: Path = WEIGHTS) -> None:
-    """Write a folded network and its class names as safetensors, replacing the file as a whole."""
+    """Write a folded network and its class names as safetensors.
+
+    An existing file is replaced atomically.
+    """
     tensors = {name: tensor.contiguous().float() for name, tensor in model.state_dict().items()}
     metadata = {"classes": json.dumps(classes)}
     partial = path.with_suffix(".part")
@@ -111,18 +126,19 @@ def save(model: SketchNet, classes: tuple[str, ...], path: Path = WEIGHTS) -> No
 
 
 def load(path: Path = WEIGHTS) -> SketchNet:
-    """Load SketchNet in eval mode with the shipped weights, or those of a file that `save` wrote.
+    """Load SketchNet in eval mode from a file that `save` wrote, by default the shipped weights.
 
-    Raises BadCheckpoint when there is no such file or its weights do not fit.
+    Raises BadCheckpoint when the file does not exist or its weights are not those of a SketchNet.
     """
     return from_state(read_checkpoint(path)[0], path.name)
 
 
 def from_state(state: StateDict, file: str) -> SketchNet:
-    """Return a folded SketchNet in eval mode with the weights of a file.
+    """Return a folded SketchNet in eval mode with the weights `state`.
 
-    The widths and the number of classes are those of the weights. Raises BadCheckpoint when they
-    are not the weights of a SketchNet.
+    The number of channels in each stage and the number of classes are read from the shapes of the
+    weights. `file` is the name of the file for error messages. Raises BadCheckpoint when the
+    weights are not those of a SketchNet.
     """
     stages = [name for name in sorted(state) if re.fullmatch(r"conv\d+b\.bias", name)]
     widths = tuple(len(state[name]) for name in stages) or WIDTHS
@@ -135,7 +151,10 @@ def from_state(state: StateDict, file: str) -> SketchNet:
 
 @functools.cache
 def parameter_count(classes: int | None = None) -> int:
-    """Return the number of parameters for a number of classes, by default that of SketchWorld."""
+    """Return the number of parameters of a SketchNet with `classes` classes.
+
+    By default the number of classes is that of SketchWorld.
+    """
     if classes is None:
         from core.sketchworld.world import CLASSES
 

@@ -1,4 +1,4 @@
-"""SketchWorld: generated drawings of labelled subjects, on which SketchNet is trained."""
+"""SketchWorld: generated drawings with class labels, on which SketchNet is trained."""
 
 from core.exports import lazy
 

@@ -1,7 +1,8 @@
 """The ground truth of a drawing: masks of the pixels that show each concept.
 
-Masks of parts, objects, textures and shapes are collected while their marks are drawn. Masks of
-colours and edges are computed from the finished image. All masks are bool [size, size].
+A mark is one filled shape of a drawing, such as a pupil. Masks of parts, objects, textures and
+shapes are collected while marks are drawn. Masks of colours and edges are computed from the
+finished image. All masks are bool [size, size].
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from core.sketchworld.palette import LUMA
 Mask = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.uint8]
 
-FIGURE = ""  # key of a figure itself, where its marks have their names as keys
-COVERED = 0.5  # share of a pixel that a mark must cover for the pixel to be in its mask
-LASTING = ("texture", "shape")  # kinds that later marks of the same figure do not hide
+FIGURE = ""  # name in the keys of `Annotation._masks` for the mask of a whole figure
+COVERED = 0.5  # smallest share of a pixel that a mark must cover to have it in the mask
+LASTING = ("texture", "shape")  # kinds of concepts that later marks of the same figure do not hide
 
-# Bounds between named colours, for hue, saturation and value from 0 to 1.
+# Bounds between named colours, in hue, saturation and value (HSV) from 0 to 1.
 DARK = 0.2  # value below which a colour is black
 PALE = 0.13  # saturation below which a colour is grey or white
 BRIGHT = 0.85  # value from which on a pale colour is white
-BROWN_VALUE = 0.62  # value below which orange and yellow are brown
+BROWN_VALUE = 0.62  # value below which orange, and yellow of a hue below DARK_YELLOW, are brown
 PINK_SATURATION = 0.55  # saturation below which red is pink
-HUES = (  # the hue at which each colour ends
+HUES = (  # upper end of the hues of each colour
     (0.035, "red"),
     (0.11, "orange"),
     (0.19, "yellow"),
@@ -39,29 +40,35 @@ HUES = (  # the hue at which each colour ends
     (1.01, "red"),
 )
 BROWN_OF, PINK_OF = ("orange", "yellow"), "red"
-DARK_YELLOW = 0.15  # hue from which on dark colours are olive, not brown
+DARK_YELLOW = 0.15  # hue from which on dark colours are not called brown, because they are olive
 
-OPPOSITE = 4  # an opposite direction, in eighths of a turn
+OPPOSITE = 4  # angle between opposite directions, in eighths of a turn
 STEP = 0.12  # least change of brightness across an edge, over three pixels
 
 
 class Annotation:
     """Collects the visible pixels of each mark while a drawing is made.
 
-    Marks belong to figures, and figures may contain other figures, as a village contains houses. A
-    mark hides what is under it, with three exceptions: the figures to which it belongs; marks of
-    which it is a detail; and textures and shapes of the same figure.
+    A figure is a subject of the drawing with all its marks, such as a house. Figures may contain
+    other figures, as a village contains houses. A new mark removes the pixels that it covers from
+    the masks of earlier marks and figures, with three exceptions: the figures that contain the new
+    mark; marks of which the new mark is a detail (`concepts.DETAILS`), as a pupil is of an eye; and
+    textures and shapes of the same figure.
     """
 
     def __init__(self, size: int) -> None:
         """Start with an empty image of `size` x `size` pixels."""
         self.size = size
-        self._masks: dict[tuple[int, str], Mask] = {}  # by figure and name of the mark
+        self._masks: dict[tuple[int, str], Mask] = {}  # by index of the figure, name of the mark
         self._figures: list[str] = []  # names of all figures
-        self._open: list[int] = []  # figures that are not finished, the outermost first
+        self._open: list[int] = []  # indices of unfinished figures, the outermost first
 
     def begin_figure(self, name: str, everywhere: bool = False) -> None:
-        """Begin a figure; with `everywhere` its mask has all pixels, whatever its marks cover."""
+        """Begin a figure.
+
+        With `everywhere`, the mask of the figure has all pixels of the image. Otherwise it has the
+        pixels that its marks cover.
+        """
         self._open.append(len(self._figures))
         self._figures.append(name)
         if everywhere:
@@ -69,11 +76,17 @@ class Annotation:
             self.add_mark((), every, every, np.ones((self.size, self.size), dtype=np.bool_))
 
     def end_figure(self) -> None:
-        """End the figure that was begun last."""
+        """End the innermost unfinished figure."""
         self._open.pop()
 
     def add_mark(self, names: tuple[str, ...], rows: slice, cols: slice, covered: Mask) -> None:
-        """Add a mark with some names where `covered`, a window of the image, is true."""
+        """Add a mark to the innermost unfinished figure.
+
+        Args:
+            names: names of the mark, the concept first.
+            rows, cols: window of the image.
+            covered: whether the mark covers each pixel of the window, bool [rows, cols].
+        """
         innermost = self._open[-1] if self._open else -1
         for (figure, name), mask in self._masks.items():
             if not self._stays_visible(figure, name, innermost, names):
@@ -87,9 +100,10 @@ class Annotation:
     def _stays_visible(
         self, figure: int, name: str, innermost: int, names: tuple[str, ...]
     ) -> bool:
-        """Return whether an earlier mark, of `figure` and `name`, is not hidden by a new one.
+        """Return whether an earlier mark stays visible under a new mark.
 
-        The new mark has the names `names` and belongs to the figure `innermost`.
+        The earlier mark has the name `name` and belongs to the figure `figure`. The new mark has
+        the names `names` and belongs to the figure `innermost`.
         """
         if name == FIGURE:
             return figure in self._open
@@ -99,7 +113,7 @@ class Annotation:
         return detail or CONCEPTS.get(name) in LASTING
 
     def masks(self) -> dict[str, Mask]:
-        """Return the mask of every concept with at least one visible pixel."""
+        """Return masks by concept, for all concepts with at least one visible pixel."""
         masks: dict[str, Mask] = {}
         for (figure, mark), mask in self._masks.items():
             name = self._figures[figure] if mark == FIGURE else mark
@@ -110,9 +124,9 @@ class Annotation:
 
 
 def colours(image: Pixels) -> dict[str, Mask]:
-    """Return the mask of every named colour in an image, uint8 [size, size, 3].
+    """Return masks by name of the colour, for all colours in an image uint8 [size, size, 3].
 
-    Each pixel has one colour. The constants above are the bounds of hue, saturation and value.
+    Each pixel is in exactly one mask. The bounds between colours are constants of this module.
     """
     pixels = image.astype(np.float32) / np.float32(255.0)
     value, low = pixels.max(axis=2), pixels.min(axis=2)
@@ -136,7 +150,11 @@ def colours(image: Pixels) -> dict[str, Mask]:
 
 
 def _hue(pixels: npt.NDArray[np.float32], value: Mask, spread: Mask) -> npt.NDArray[np.float32]:
-    """Compute the hue of each pixel from 0 to 1, as `colorsys.rgb_to_hsv` does; 0 for greys."""
+    """Return the hue of each pixel, from 0 to 1, as `colorsys.rgb_to_hsv` defines it; 0 for greys.
+
+    `value` is the largest channel of each pixel. `spread` is the difference between the largest and
+    the smallest channel.
+    """
     red, green, blue = np.moveaxis(pixels, 2, 0)
     divisor = np.maximum(spread, 1e-6)
     sixths = np.select(
@@ -149,10 +167,12 @@ def _hue(pixels: npt.NDArray[np.float32], value: Mask, spread: Mask) -> npt.NDAr
 
 
 def edges(image: Pixels) -> dict[str, Mask]:
-    """Return masks of the edges in an image, by their direction and by their lighter side.
+    """Return masks of the edges in an image uint8 [size, size, 3], by name.
 
-    An edge is where the brightness changes by at least `STEP` over three pixels (Sobel filter). The
-    direction to the lighter side is rounded to eighths of a turn, clockwise from the right.
+    The names are those in `concepts.EDGES`, such as "rising edge" and "rising edge, lighter below".
+    A pixel is on an edge if the brightness changes by at least `STEP` over three pixels (Sobel
+    filter). The direction to the lighter side is rounded to eighths of a turn, clockwise from the
+    right.
     """
     light = (image.astype(np.float32) @ np.array(LUMA, dtype=np.float32)) / np.float32(255.0)
     padded = np.pad(light, 1, mode="edge")
@@ -163,7 +183,8 @@ def edges(image: Pixels) -> dict[str, Mask]:
     strong = np.hypot(across, down) >= STEP
     eighth = np.rint(np.arctan2(down, across) / (math.pi / 4)).astype(np.int64) % 8
     masks: dict[str, Mask] = {}
-    # The order of EDGES is that of the directions to the first lighter side of each.
+    # EDGES is ordered by the direction to the first of the two lighter sides, in eighths of a turn:
+    # right (0), below right (1), below (2), below left (3).
     for direction, (line, sides) in enumerate(EDGES.items()):
         both = [strong & (eighth == direction), strong & (eighth == direction + OPPOSITE)]
         for name, mask in ((line, both[0] | both[1]), *zip(sides, both, strict=True)):

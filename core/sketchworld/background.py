@@ -1,4 +1,4 @@
-"""The random pose and light of a subject, and the background of a drawing."""
+"""Random pose of a subject, random light, and the background of a drawing."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from core.sketchworld.textures import EVERYWHERE
 
 SCENE_POSE = Pose()  # the identity: a figure's coordinates are those of the scene
 
-# Cumulative shares of the kinds of backgrounds; the rest are flat.
+# Cumulative shares of drawings by background: 40 % gradients, 20 % blobs, 20 % faint patterns. The
+# other 20 % have one colour.
 GRADIENT, BLOBS, PATTERN = 0.40, 0.60, 0.80
 
 
 def random_pose(rng: np.random.Generator, subject: Subject) -> Pose:
-    """Return a random position, size, angle, stretch and side for the subject."""
+    """Return a random pose: position, size, angle, stretch, and whether the subject is mirrored.
+
+    A subject that fills the whole image gets `SCENE_POSE`.
+    """
     scale = float(rng.uniform(0.56, 0.90))
     room = max(0.0, 0.97 - scale)
     centre = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
     turn = float(rng.uniform(-subject.tilt, subject.tilt))
     stretch = float(rng.uniform(0.86, 1.16))
     mirror = subject.mirror and bool(rng.random() < 0.5)
-    # Textures and views choose their own positions and angles. The random numbers above are drawn
-    # for them, too, so that all later random numbers stay the same.
+    # The functions that draw textures and views choose positions and angles themselves. The random
+    # numbers above are drawn for these subjects, too, so that later random numbers do not change.
     if subject.fills:
         return SCENE_POSE
     return Pose(centre, scale, turn, stretch, mirror)
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """Return random light with random outlines and shadows."""
-    direction = float(rng.uniform(-math.pi, 0.0))  # from above
+    """Return a random direction and strength of the light, with or without outlines and shadows."""
+    direction = float(rng.uniform(-math.pi, 0.0))  # the light comes from above
     strength = float(rng.uniform(0.0, 0.16))
     line = float(rng.uniform(0.035, 0.085)) if rng.random() < 0.6 else 0.0
     shadow = float(rng.uniform(0.15, 0.45)) if rng.random() < 0.4 else 0.0
@@ -44,7 +48,10 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 def draw_background(painter: Painter, subject: Subject) -> None:
-    """Draw a gradient, blobs or a faint pattern, and sometimes a horizon and small marks."""
+    """Draw a background: a gradient, blobs, a faint pattern or nothing.
+
+    Sometimes a horizon and small marks are added.
+    """
     colours = painter.palette
     style = painter.rng.random()
     image, axis = painter.image, painter.axis
@@ -79,7 +86,7 @@ def draw_background(painter: Painter, subject: Subject) -> None:
 
 
 def _faint_pattern(painter: Painter) -> None:
-    """Draw a pattern with a contrast so low that it does not count as a texture."""
+    """Draw a pattern over the whole image, with so little contrast that it gets no texture mask."""
     kinds = (patterns.stripes, patterns.dots, patterns.grid, patterns.checks)
     kind = kinds[painter.integer(0, len(kinds) - 1)]
     period = painter.uniform(0.2, 0.6)
@@ -98,7 +105,7 @@ def _faint_pattern(painter: Painter) -> None:
 
 
 def _small_marks(painter: Painter) -> None:
-    """Draw a few small marks of low contrast that are not part of any concept."""
+    """Draw one to four small marks of low contrast, which show no concept."""
     for _ in range(painter.integer(1, 4)):
         at = (painter.uniform(-1.0, 1.0), painter.uniform(-1.0, 1.0))
         radius = painter.uniform(0.05, 0.14)

@@ -1,4 +1,4 @@
-"""The classes of SketchWorld: their names, drawing functions and possible poses."""
+"""The classes of SketchWorld, each with a name, a drawing function and limits of its poses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.sketchworld.subjects import (
     vehicles,
 )
 
-# Largest tilts in radians, to either side.
+# Largest rotations of subjects in radians, clockwise or counter-clockwise.
 FREE = math.pi  # any angle
 LEAN = 0.22
 UPRIGHT = 0.10
@@ -27,18 +27,19 @@ UPRIGHT = 0.10
 
 @dataclass(frozen=True)
 class Subject:
-    """One class of drawings: its name, its drawing function and its possible poses."""
+    """One class of drawings: its name, its drawing function and the limits of its poses."""
 
     name: str
     paint: Callable[[Painter], None]
-    tilt: float = UPRIGHT  # largest angle in radians, to either side
-    mirror: bool = True  # whether it may be mirrored
-    fills: bool = False  # whether it covers the whole image, as textures and views do
-    view: bool = False  # whether it consists of several objects
+    tilt: float = UPRIGHT  # largest rotation in radians, clockwise or counter-clockwise
+    mirror: bool = True  # whether the subject may be mirrored
+    fills: bool = False  # whether the subject covers the whole image, as textures and views do
+    view: bool = False  # whether the subject is a view of several objects, such as "village"
 
 
 QUARTER = math.pi / 4
-# Bounds of the share of ink, and of the number of periods: stripes are about as wide as gaps.
+# Lowest and highest share of ink, then lowest and highest number of periods across the image.
+# Stripes with these values are about as wide as the gaps between them.
 EVEN = (0.38, 0.62, 3.0, 7.0)
 
 

@@ -1,7 +1,8 @@
-"""Drawings of more than one object: a smaller second subject, or an occluder.
+"""Drawings with more than one object: the main subject, and a second subject or an occluder.
 
-The class of the drawing is always that of its main subject. A second subject, of another class, is
-at most half as large and off centre. An occluder covers only a small part of the subject's border.
+The label of a drawing is always the class of the main subject. A second subject has another class,
+at most half the size of the main subject, and a position away from it. An occluder is a leaf, a
+blob or a bar in front of the main subject that hides only a small part of its border.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from core.sketchworld.textures import EVERYWHERE
 SECOND_SHARE = 0.25  # share of the drawings of single objects that have a second subject
 OCCLUDED_SHARE = 0.16  # share of all drawings except views that have an occluder
 SECOND_SIZES = (0.34, 0.50)  # size of the second subject, relative to the main subject
-OUTSIDE = 1.05  # largest coordinate of its centre; beyond 1 it is partly outside of the image
-CANDIDATES = 5  # random positions for the second subject; the farthest from the main one is taken
-CLEAR = 0.85  # distance, relative to the main subject's size, below which it is drawn behind it
+OUTSIDE = 1.05  # largest coordinate of the second subject's centre; the image ends at 1
+# Number of random positions for the second subject. The one farthest from the main subject is used.
+CANDIDATES = 5
+# A second subject is drawn behind the main subject if the distance between their centres is below
+# the second subject's size plus CLEAR times the main subject's size.
+CLEAR = 0.85
 RIM = (0.62, 0.95)  # distance of an occluder's centre, relative to the subject's size
 
 SINGLE: tuple[Subject, ...] = tuple(subject for subject in SUBJECTS if not subject.fills)
 
 
 def draw_subjects(p: Painter, subject: Subject) -> None:
-    """Draw the subject, and sometimes a second subject behind or beside it, or an occluder."""
+    """Draw the main subject, and sometimes a second subject behind or beside it, or an occluder."""
     second = None
     if not subject.fills and p.chance(SECOND_SHARE):
         second = _second_subject(p, subject)
@@ -46,7 +50,7 @@ def draw_subjects(p: Painter, subject: Subject) -> None:
 
 
 def _second_subject(p: Painter, subject: Subject) -> tuple[Subject, Pose]:
-    """Return a random second subject and its pose."""
+    """Return a random second subject, and a random pose for it."""
     others = [other for other in SINGLE if other is not subject]
     other = others[p.integer(0, len(others) - 1)]
     positions = [
@@ -59,13 +63,13 @@ def _second_subject(p: Painter, subject: Subject) -> tuple[Subject, Pose]:
 
 
 def _overlaps(subject: Pose, second: Pose) -> bool:
-    """Return whether the second subject is so near that it could cover the main subject."""
+    """Return whether the second subject, if drawn in front, could cover the main subject."""
     distance = math.dist(subject.centre, second.centre)
     return distance < CLEAR * subject.scale + second.scale
 
 
 def _draw_second(p: Painter, second: Subject, pose: Pose) -> None:
-    """Draw the second subject with the drawing's colours in another order."""
+    """Draw the second subject; its main colour is the accent colour of the drawing's palette."""
     colours = p.palette
     reordered = replace(
         colours,
@@ -78,7 +82,7 @@ def _draw_second(p: Painter, second: Subject, pose: Pose) -> None:
 
 
 def _draw_occluder(p: Painter, subject: Subject) -> None:
-    """Draw a leaf, a blob or a bar in front of the subject."""
+    """Draw a leaf, a blob or a bar in front of the main subject."""
     angle = p.uniform(-math.pi, math.pi)
     size = 0.7 if subject.fills else p.pose.scale
     distance = size * p.uniform(*RIM)
@@ -133,9 +137,10 @@ def _blob(p: Painter, at: Point, radius: float) -> None:
 
 
 def _bar(p: Painter, at: Point, half: float, angle: float) -> None:
-    """Draw a straight bar across the whole image, perpendicular to its direction from the subject.
+    """Draw a straight bar across the whole image.
 
-    `half` is half of its width.
+    The bar goes through the point `at`, is perpendicular to the direction `angle` (radians) and has
+    the width `2 * half`.
     """
     fill = lighten(p.palette.second, p.uniform(-0.5, 0.5))
     with p.figure("bar", SCENE_POSE):

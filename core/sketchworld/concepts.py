@@ -1,8 +1,8 @@
 """The concepts of SketchWorld with their kinds, from colours to whole scenes.
 
-The names of marks (`Painter.part`) and figures (`Painter.figure`) are concepts if `CONCEPTS` has
-them. Marks with other names only hide what is under them. Colours and edges are concepts that are
-measured in the finished image.
+Drawing functions name each mark (`Painter.part`) and figure (`Painter.figure`). A name is a concept
+if it is a key of `CONCEPTS`; "knob" is not. Marks with other names get no mask, but hide earlier
+marks under them. Masks of colours and edges are computed from the finished image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COLOURS = _names(
     "black, grey, white, red, orange, brown, yellow, green, turquoise, blue, violet, pink"
 )
 
-# Names of edges by direction, each with the names for both possible lighter sides.
+# Names of edges by direction. The values are the names of the same edge by its lighter side.
 EDGES = {
     "vertical edge": ("vertical edge, lighter right", "vertical edge, lighter left"),
     "rising edge": ("rising edge, lighter below", "rising edge, lighter above"),
@@ -61,7 +61,7 @@ OBJECTS = _names(
 )
 SCENES = _names("night sky, sea, meadow, village, forest")
 
-# The kind of every concept, from small concepts to those that fill an image.
+# The kind of every concept, ordered from small concepts (colours) to large ones (scenes).
 CONCEPTS: dict[str, str] = {
     name: kind
     for kind, names in (
@@ -77,7 +77,8 @@ CONCEPTS: dict[str, str] = {
 }
 KINDS = tuple(dict.fromkeys(CONCEPTS.values()))
 
-# Members of the families, which are concepts themselves.
+# Families of concepts with their members. A family is a concept, too: its mask contains the masks
+# of its members.
 _FAMILIES: dict[str, tuple[str, ...]] = {
     "stripes": _names("vertical stripes, horizontal stripes, rising stripes, falling stripes"),
     "circle": _names("disc, ring, concentric rings, pinwheel, wheel"),
@@ -92,13 +93,14 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "building": _names("house, castle"),
     "vehicle": _names("car, bicycle, boat, rocket, balloon"),
 }
-# The families of a mark or figure, by its name.
+# The families to which a mark or figure belongs, by the name of the mark or figure.
 ALSO: dict[str, tuple[str, ...]] = {
     name: tuple(family for family, members in _FAMILIES.items() if name in members)
     for name in dict.fromkeys(name for members in _FAMILIES.values() for name in members)
 }
 
-# Details of a mark, which do not hide it: the pixels of a pupil still belong to the eye.
+# Details of a mark, by the name of the mark. A detail does not hide the mark: the pixels of a pupil
+# also belong to the mask of the eye.
 DETAILS: dict[str, frozenset[str]] = {
     whole: frozenset(_names(details))
     for whole, details in {

@@ -1,6 +1,7 @@
 """Marks that many subjects share: strokes, spots, bars, small eyes, wheels and windows.
 
-All positions and sizes are in the figure's own coordinates, `u` to the right and `v` down.
+All positions and sizes are in the coordinates of the present figure (`Painter.pose`): `u` points to
+the right, `v` points down, and the figure is about as large as the unit circle.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from core.sketchworld.signed_distance import Array, Point
 
 WHITE = rgb(0.0, 0.0, 0.98)
 BLACK = rgb(0.0, 0.0, 0.06)
-THIN_LINE = 0.045  # outline in scene units for thin objects, whose colour must stay visible
+# Width of the outline of thin objects in scene units. A wider one would hide their colour.
+THIN_LINE = 0.045
 
 
 def stroke(
     p: Painter, concept: str, points: list[Point], width: float, colour: Array, alpha: float = 1.0
 ) -> None:
-    """Draw an open stroke through points, without an outline."""
+    """Draw a stroke of the given width through points, without an outline."""
     middle = (sum(q[0] for q in points) / len(points), sum(q[1] for q in points) / len(points))
     local = [(q[0] - middle[0], q[1] - middle[1]) for q in points]
     reach = max(math.hypot(*q) for q in local) + width
@@ -43,7 +45,7 @@ def stroke(
 def spot(
     p: Painter, concept: str, at: Point, radius: float, colour: Array, line: float | None = 0.0
 ) -> None:
-    """Draw a small disc."""
+    """Draw a disc around the point `at`; `line` is the width of the outline in scene units."""
     p.part(
         concept,
         lambda u, v: signed_distance.disc(u, v, radius),
@@ -56,14 +58,18 @@ def spot(
 
 
 def oval(p: Painter, concept: str, half: Point, colour: Array, **options: Any) -> None:
-    """Draw an ellipse with the given half axes; `options` are arguments of `Painter.part`."""
+    """Draw an ellipse with the half axes `half` along `u` and `v`.
+
+    `options` are further arguments of `Painter.part`.
+    """
     p.part(concept, lambda u, v: signed_distance.ellipse(u, v, *half), colour, **options)
 
 
 def lens(p: Painter, concept: str, half: Point, colour: Array, **options: Any) -> None:
-    """Draw a lens with tips at the left and right, like a leaf, with the given half axes.
+    """Draw a lens with tips at the left and right, like a leaf.
 
-    `options` are arguments of `Painter.part`.
+    `half` holds half of the width and half of the height. `options` are further arguments of
+    `Painter.part`.
     """
     p.part(concept, lambda u, v: signed_distance.almond(u, v, *half), colour, **options)
 
@@ -71,7 +77,11 @@ def lens(p: Painter, concept: str, half: Point, colour: Array, **options: Any) -
 def round_eye(
     p: Painter, at: Point, radius: float, iris: Array | None = None, slit: bool = False
 ) -> None:
-    """Draw a small round eye: white or iris, pupil, glint."""
+    """Draw a small round eye: a disc, a pupil and a glint.
+
+    The disc has the colour `iris`, by default white. With `slit`, the pupil is a vertical slit
+    instead of a disc.
+    """
     spot(p, "eye", at, radius, WHITE if iris is None else iris, min(p.light.line, 0.04))
     if slit:
         p.part(
@@ -88,17 +98,20 @@ def round_eye(
 
 
 def dark_line(palette: Palette) -> Array:
-    """Return the palette's line colour if it is dark, else black."""
+    """Return the colour of the palette's lines if it is dark, else black."""
     return palette.line if luma(palette.line) < 0.4 else BLACK
 
 
 def right_angles(half: Point) -> tuple[Point, ...]:
-    """Return the four corners of a box with the given half sides."""
+    """Return the four corners of a box around the origin with the half sides `half`."""
     return tuple((a * half[0], b * half[1]) for a in (-1, 1) for b in (-1, 1))
 
 
 def mirrored(corners: list[Point], side: float) -> list[Point]:
-    """Return clockwise corners, unchanged for side 1, mirrored but clockwise again for side -1."""
+    """Return corners unchanged for `side` 1, and mirrored from left to right for `side` -1.
+
+    The corners are clockwise on screen, before and after.
+    """
     points = [(side * a, b) for a, b in corners]
     return points[::-1] if side < 0 else points
 
@@ -113,7 +126,10 @@ def bar(
     turn: float = 0.0,
     corner: float = 0.0,
 ) -> None:
-    """Draw a box with the given half sides."""
+    """Draw a box around the point `at` with the half sides `half` and the corner radius `corner`.
+
+    `line` is the width of the outline in scene units, None for that of the scene.
+    """
     p.part(
         concept,
         lambda u, v: signed_distance.box(u, v, half[0], half[1], corner),
@@ -137,9 +153,10 @@ def patch(
     rounding: float = 0.0,
     **options: Any,
 ) -> None:
-    """Draw a convex polygon with its corners clockwise on screen, enlarged by `rounding`.
+    """Draw a convex polygon whose corners are given clockwise on screen.
 
-    `reach` is by default the radius of the corners. `options` are arguments of `Painter.part`.
+    The polygon is enlarged by `rounding` on all sides. `reach` is by default the largest distance
+    of a corner from the origin. `options` are further arguments of `Painter.part`.
     """
     p.part(
         concept,
@@ -152,7 +169,7 @@ def patch(
 
 
 def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None:
-    """Draw a small window: frame, glass and one cross of bars."""
+    """Draw a small window: a frame, and glass with one vertical and one horizontal bar."""
     bar(p, "window", at, (half[0] + 0.03, half[1] + 0.03), frame, 0.0)
     p.part(
         "window",
@@ -168,7 +185,7 @@ def pane(p: Painter, at: Point, half: Point, frame: Array, glass: Array) -> None
 
 
 def glass_colour(p: Painter) -> Array:
-    """Return a random colour of window glass: sky by day, lamplight, or dark."""
+    """Return a random colour of window glass: light blue, lamplight or dark blue."""
     hue, saturation, value = ((0.56, 0.35, 0.95), (0.14, 0.6, 1.0), (0.6, 0.5, 0.3))[
         p.integer(0, 2)
     ]
@@ -178,7 +195,11 @@ def glass_colour(p: Painter) -> Array:
 def wheel_at(
     p: Painter, at: Point, radius: float, spokes: int, tyre: Array, rim: Array, share: float = 0.2
 ) -> None:
-    """Draw a wheel with a tyre, spokes and a hub; `share` is the tyre's share of the radius."""
+    """Draw a wheel with a tyre, spokes and a hub.
+
+    `share` is the width of the tyre as a share of `radius`. The spokes and the hub have the colour
+    `rim`.
+    """
     width = radius * share
     p.part(
         "wheel",

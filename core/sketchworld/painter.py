@@ -1,8 +1,12 @@
-"""Drawing of named parts with antialiased edges.
+"""Drawing of named shapes ("parts") with antialiased edges.
 
-Every mark of a drawing is made by `Painter.part`, which gets the part's concept ("eye", "wheel",
-"petal") and computes its exact coverage. So the same calls produce the image and the masks. Only
-the pixels that a part can cover are computed.
+Every part of a drawing, such as a pupil, is drawn by one call of `Painter.part`, with the name of
+its concept ("eye", "wheel", "petal"). The call computes how much of each pixel the part covers. So
+the same calls produce the image and the masks. Only the pixels that a part can cover are computed.
+
+There are three coordinate systems. The scene is the whole image, from -1 to 1. A figure is a
+subject, such as a cat; its `Pose` maps its coordinates to those of the scene. A part has its origin
+at the point `at` of the figure. A scene unit is half of the side of the image.
 """
 
 from __future__ import annotations
@@ -21,16 +25,16 @@ from core.sketchworld.signed_distance import Array, Point
 
 Distance = Callable[[Array, Array], Array]
 
-STRETCHED = 1.2  # largest factor by which a figure's stretch enlarges the radius of a part
+STRETCHED = 1.2  # upper bound of the factor by which `Pose.stretch` enlarges the radius of a part
 SHADOW_LENGTH, SHADOW_BLUR = 0.09, 0.16  # in scene units
-LINE_SHARE = 0.30  # largest width of an outline, as a share of the radius of its part
-CORNER = 0.16  # radius in scene units around a corner that belongs to a right angle
-FULL_LINE_SCALE = 0.6  # scale of a figure below which outlines become thinner in proportion
+LINE_SHARE = 0.30  # largest width of a part's outline, as a share of the part's radius
+CORNER = 0.16  # radius in scene units around a corner within which pixels are of a right angle
+FULL_LINE_SCALE = 0.6  # outlines of figures of a smaller scale are thinner in proportion
 
 
 @dataclass(frozen=True)
 class Pose:
-    """A map from a figure's own coordinates to those of the scene, which run from -1 to 1."""
+    """A map from the coordinates of a figure to those of the scene, which run from -1 to 1."""
 
     centre: Point = (0.0, 0.0)
     scale: float = 1.0
@@ -39,7 +43,10 @@ class Pose:
     mirror: bool = False
 
     def linear(self, turn: float = 0.0) -> tuple[float, float, float, float]:
-        """Return the 2 x 2 matrix (row by row) from a part rotated by `turn` to the scene."""
+        """Return the 2 x 2 matrix, row by row, from part coordinates to scene coordinates.
+
+        The part is rotated by `turn` radians in the figure.
+        """
         x_scale = self.scale * math.sqrt(self.stretch) * (-1.0 if self.mirror else 1.0)
         y_scale = self.scale / math.sqrt(self.stretch)
         c, s = math.cos(self.turn), math.sin(self.turn)
@@ -48,24 +55,31 @@ class Pose:
         return (a * pc + b * ps, -a * ps + b * pc, d * pc + e * ps, -d * ps + e * pc)
 
     def to_scene(self, at: Point) -> Point:
-        """Return the scene coordinates of a point of the figure."""
+        """Return the scene coordinates of the point `at` in figure coordinates."""
         a, b, d, e = self.linear()
         return (self.centre[0] + a * at[0] + b * at[1], self.centre[1] + d * at[0] + e * at[1])
 
 
 @dataclass(frozen=True)
 class Light:
-    """The light of a scene, with the style of outlines and shadows."""
+    """The light of a scene, the width of its outlines and the darkness of its shadows."""
 
     direction: float  # direction to the light in radians
-    strength: float  # gain of brightness towards the light, at the edge of a part
+    strength: float  # added brightness at the edge of a part that is nearest to the light
     line: float  # width of outlines in scene units; 0 for none
     shadow: float  # darkness of shadows; 0 for none
 
 
 @dataclass(frozen=True)
 class PartPose:
-    """Pose of a part: the figure's pose, and the part's origin, rotation and radius in it."""
+    """The pose of a part in the scene.
+
+    Attributes:
+        pose: pose of the figure.
+        at: origin of the part in figure coordinates.
+        turn: rotation of the part in the figure, in radians.
+        reach: radius around the origin that contains the part, in figure units.
+    """
 
     pose: Pose
     at: Point
@@ -74,13 +88,20 @@ class PartPose:
 
     @property
     def size(self) -> float:
-        """The radius of the part in scene units, without the figure's stretch."""
+        """The radius of the part in scene units, if the figure is not stretched."""
         return self.reach * self.pose.scale
 
 
 @dataclass(frozen=True)
 class PaintWindow:
-    """A window of pixels: part coordinates `u` and `v`, and light `tone`, float32 [h, w] each."""
+    """A rectangular window of the image's pixels around a part.
+
+    Attributes:
+        rows, cols: rows and columns of the window in the image.
+        u, v: part coordinates of the pixels, float32 [h, w] each.
+        tone: light at each pixel, float32 [h, w]; about 1 at the edge of the part that is nearest
+            to the light, about -1 at the opposite edge.
+    """
 
     rows: slice
     cols: slice
@@ -89,7 +110,7 @@ class PaintWindow:
     tone: Array
 
     def within(self, points: tuple[Point, ...], radius: float) -> Mask:
-        """Return which pixels are within a radius of any of some points of the part."""
+        """Return the mask of pixels within `radius` of one of `points`, in part coordinates."""
         mask = np.zeros(self.tone.shape, dtype=np.bool_)
         for a, b in points:
             mask |= np.hypot(self.u - np.float32(a), self.v - np.float32(b)) <= radius
@@ -97,7 +118,7 @@ class PaintWindow:
 
 
 class Painter:
-    """A drawing that is being made: its image, random generator, colours, light and pose."""
+    """A drawing in progress: its image, random generator, colours, light and present pose."""
 
     def __init__(
         self,
@@ -110,7 +131,7 @@ class Painter:
     ) -> None:
         """Start with an image of `size` x `size` pixels in the background's colour.
 
-        `annotation`, if given, receives the coverage of every mark. It does not change the image.
+        `annotation`, if given, collects the mask of every part. The image does not depend on it.
         """
         self.size = size
         self.rng = rng
@@ -126,15 +147,15 @@ class Painter:
         self.image[:] = palette.ground[:, None, None]
 
     def uniform(self, low: float, high: float) -> float:
-        """Return a random number between two bounds."""
+        """Return a uniformly distributed random number between `low` and `high`."""
         return float(self.rng.uniform(low, high))
 
     def integer(self, low: int, high: int) -> int:
-        """Return a random integer between two bounds, both included."""
+        """Return a random integer from `low` to `high`, both included."""
         return int(self.rng.integers(low, high + 1))
 
     def chance(self, probability: float) -> bool:
-        """Return True with a probability."""
+        """Return True with the given probability."""
         return bool(self.rng.random() < probability)
 
     def tint(
@@ -142,8 +163,8 @@ class Painter:
     ) -> Array:
         """Return a random colour for an object, visible on the background.
 
-        With a probability of 0.7 it is a colour near the given one, else `otherwise`, or by default
-        the palette's main colour.
+        With a probability of 0.7 it is a colour near the given hue, saturation and value. Otherwise
+        it is the colour `otherwise`, by default the main colour of the palette.
         """
         jitter = self.rng.uniform(-1.0, 1.0, 3)
         if self.chance(0.3):
@@ -153,7 +174,7 @@ class Painter:
         return self.visible(rgb(hue + 0.03 * float(jitter[0]), saturation, value))
 
     def visible(self, colour: Array) -> Array:
-        """Return the colour, made lighter or darker until it differs from the background."""
+        """Return `colour`, made lighter or darker until it differs enough from the background."""
         return distinct(colour, self.palette.ground, GROUND_GAP, LUMA_GAP)
 
     @contextmanager
@@ -164,9 +185,14 @@ class Painter:
         palette: Palette | None = None,
         everywhere: bool = False,
     ) -> Iterator[None]:
-        """Draw a figure: marks in the `with` block belong to it and have its pose and colours.
+        """Begin a figure; parts that are drawn in the `with` block belong to the figure.
 
-        With `everywhere` its mask has all pixels, whatever its marks cover.
+        Args:
+            name: name of the figure, such as "cat".
+            pose: pose of the figure; None for the present pose.
+            palette: colours of the figure; None for the present palette.
+            everywhere: whether the mask of the figure has all pixels of the image. Otherwise it has
+                the pixels that its parts cover.
         """
         before = (self.pose, self.palette, self.light)
         if pose is not None:
@@ -203,24 +229,26 @@ class Painter:
         also: tuple[str, ...] = (),
         corners: tuple[Point, ...] = (),
     ) -> None:
-        """Draw one part.
+        """Draw one part, and add it to the annotation.
 
         Args:
-            concept: name of the part.
-            shape: signed distance in the part's coordinates.
+            concept: name of the part, such as "petal".
+            shape: function of the part coordinates (u, v) that returns the signed distance to the
+                edge of the part, negative inside.
             fill: colour, float32 [3].
-            at: origin of the part's coordinates in those of the figure.
+            at: origin of the part in figure coordinates.
             reach: radius around this origin outside of which `shape` is positive.
-            turn: rotation of the part's coordinates in radians.
-            line: width of the outline in scene units; None for that of the scene.
-            pattern: signed distance that is negative where the part has the colour `ink` instead.
+            turn: rotation of the part in the figure, in radians.
+            line: width of the outline in scene units; None for `self.light.line`.
+            pattern: signed distance, as `shape`. Where it is negative, the part has the colour
+                `ink`, elsewhere the colour `fill`.
             ink: colour of the pattern, float32 [3].
-            alpha: opacity.
+            alpha: opacity, from 0 to 1.
             shadow: whether the part casts a shadow.
-            shade: factor for the strength of the light.
-            pose: the figure's pose; None for that of the present figure.
+            shade: factor for the strength of the light on this part.
+            pose: pose of the figure; None for the present pose.
             also: names of further concepts that the part shows, such as "circle".
-            corners: positions of right angles in the part's coordinates.
+            corners: positions of right angles in part coordinates.
         """
         part_pose = PartPose(self.pose if pose is None else pose, at, turn, reach)
         if shadow and self.light.shadow > 0.0:
@@ -255,7 +283,7 @@ class Painter:
                 self.annotation.add_mark((*names, name), window.rows, window.cols, covered & where)
 
     def _draw_shadow(self, shape: Distance, part_pose: PartPose) -> None:
-        """Darken the image under a part, with an offset away from the light and a soft edge."""
+        """Draw the shadow of a part: with a soft edge, and shifted away from the light."""
         direction = self.light.direction
         offset = (-math.cos(direction) * SHADOW_LENGTH, -math.sin(direction) * SHADOW_LENGTH)
         window = self._window(part_pose, SHADOW_BLUR, offset)
@@ -268,7 +296,10 @@ class Painter:
     def _window(
         self, part_pose: PartPose, margin: float, offset: Point = (0.0, 0.0)
     ) -> PaintWindow | None:
-        """Return the pixels that a part with an offset can cover, or None if there are none."""
+        """Return the pixels that a part can cover, or None if it is outside of the image.
+
+        The part is enlarged by `margin` and shifted by `offset`, both in scene units.
+        """
         centre = part_pose.pose.to_scene(part_pose.at)
         centre = (centre[0] + offset[0], centre[1] + offset[1])
         rows = self._span(centre[1], part_pose.size * STRETCHED + margin)
@@ -286,7 +317,7 @@ class Painter:
         return PaintWindow(rows, cols, u, v, tone)
 
     def _span(self, centre: float, radius: float) -> slice:
-        """Return the pixels within `radius` of a scene coordinate, along one axis."""
+        """Return the pixels of one axis within `radius` of the scene coordinate `centre`."""
         first = math.floor((centre - radius + 1.0) / self.pixel)
         last = math.ceil((centre + radius + 1.0) / self.pixel)
         return slice(max(0, first), min(self.size, last))

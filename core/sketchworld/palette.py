@@ -1,4 +1,4 @@
-"""Random colour palettes, one for each drawing, with harmonious colours."""
+"""Random palettes of harmonious colours; each drawing has one palette."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from core.sketchworld.signed_distance import Array
 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (Rec. 601)
 
-# bounds of saturation, bounds of value
+# Lowest and highest saturation, lowest and highest value (HSV) of colours in a mood.
 MOODS: tuple[tuple[float, float, float, float], ...] = (
     (0.70, 1.00, 0.75, 1.00),  # vivid
     (0.55, 0.90, 0.45, 0.85),  # deep
     (0.20, 0.50, 0.45, 0.85),  # muted
     (0.18, 0.45, 0.85, 1.00),  # pastel
 )
-# hue differences of the second colour and the accent from the main colour, in turns
+# Hue of the second colour and of the accent colour minus the hue of the main colour, in turns.
 HARMONIES: tuple[tuple[float, float], ...] = (
     (0.08, -0.08),  # analogous
     (0.50, 0.08),  # complementary
@@ -28,12 +28,15 @@ HARMONIES: tuple[tuple[float, float], ...] = (
 )
 
 GROUND_GAP = 0.33  # least RGB distance between a figure and its background
-LUMA_GAP = 0.16  # least difference in brightness between the two
+LUMA_GAP = 0.16  # least difference in brightness between a figure and its background
 INK_GAP = 0.30  # least RGB distance between two colours of a figure
 
 
 def rgb(hue: float, saturation: float, value: float) -> Array:
-    """Return the colour, float32 [3] in [0, 1], with a hue (in turns), saturation and value."""
+    """Return the RGB colour, float32 [3] in [0, 1], of a colour in HSV.
+
+    `hue` is in turns: 0 is red, 1/3 is green, 1 is red again.
+    """
     return np.array(colorsys.hsv_to_rgb(hue % 1.0, saturation, value), dtype=np.float32)
 
 
@@ -43,14 +46,15 @@ def luma(colour: Array) -> float:
 
 
 def colour_distance(colour: Array, other: Array) -> float:
-    """Return the Euclidean distance of two colours in RGB."""
+    """Return the Euclidean distance between two colours in RGB."""
     return math.dist(colour.tolist(), other.tolist())
 
 
 def distinct(colour: Array, other: Array, gap: float, luma_gap: float = 0.0) -> Array:
-    """Return the colour, moved towards white or black until it differs enough from another.
+    """Return `colour`, made lighter or darker until it differs enough from `other`.
 
-    `gap` is the least distance in RGB, `luma_gap` the least difference in brightness.
+    `gap` is the smallest sufficient distance in RGB, and `luma_gap` the smallest sufficient
+    difference in brightness. If this cannot be reached, a colour near white or black is returned.
     """
     if colour_distance(colour, other) >= gap and abs(luma(colour) - luma(other)) >= luma_gap:
         return colour
@@ -64,7 +68,7 @@ def distinct(colour: Array, other: Array, gap: float, luma_gap: float = 0.0) -> 
 
 
 def lighten(colour: Array, amount: float) -> Array:
-    """Return the colour made lighter (amount 1: white) or darker (amount -1: black)."""
+    """Return `colour` made lighter or darker: `amount` 1 gives white, 0 no change, -1 black."""
     target = np.float32(1.0 if amount > 0 else 0.0)
     moved: Array = colour + (target - colour) * np.float32(abs(amount))
     return moved
@@ -75,7 +79,7 @@ class Palette:
     """The colours of one drawing, each float32 [3] in [0, 1]."""
 
     ground: Array
-    far: Array  # second colour of the background
+    far: Array  # second colour of the background, such as the end of a gradient
     main: Array
     second: Array
     accent: Array
@@ -83,7 +87,7 @@ class Palette:
 
 
 def random_palette(rng: np.random.Generator) -> Palette:
-    """Return a random palette with a contrast between the main colour and the background."""
+    """Return a random palette whose main colour differs clearly from the background."""
     hue = rng.random()
     steps = HARMONIES[int(rng.integers(len(HARMONIES)))]
     mood = MOODS[int(rng.integers(len(MOODS)))]
@@ -95,9 +99,9 @@ def random_palette(rng: np.random.Generator) -> Palette:
         )
 
     style = rng.random()
-    if style < 0.25:  # paper, from white to warm grey
+    if style < 0.25:  # like paper, nearly white
         ground = rgb(rng.random(), rng.uniform(0.0, 0.12), rng.uniform(0.80, 1.0))
-    elif style < 0.40:  # night
+    elif style < 0.40:  # dark, as at night
         ground = rgb(rng.random(), rng.uniform(0.2, 0.8), rng.uniform(0.05, 0.28))
     else:
         ground = colour(hue + 0.5 + rng.uniform(-0.25, 0.25), ground_mood)

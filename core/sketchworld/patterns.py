@@ -1,8 +1,9 @@
 """Periodic patterns: signed distances to stripes, dots, scales and other patterns.
 
-As in `signed_distance`, `u` and `v` are float32 coordinates, and the result is negative on the
-pattern's ink. Every pattern has period 1 along `u`. `ink` is the ink's share of a period, from 0 to
-1, unless the docstring describes it differently.
+The ink of a pattern is the set of points that are coloured, such as the stripes. As in
+`signed_distance`, `u` and `v` are float32 coordinates, and the returned distance is negative on the
+ink. Every pattern has period 1 along `u`. The parameter `ink` is the width of a coloured shape as a
+share of the period, from 0 to 1, unless the docstring describes it differently.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ROOT3 = math.sqrt(3.0)
 
 
 def _centred(values: Array) -> Array:
-    """Return the offset of each value from the nearest whole number."""
+    """Return the difference between each value and the nearest whole number."""
     return values - np.rint(values)
 
 
@@ -30,7 +31,7 @@ def stripes(u: Array, v: Array, ink: float) -> Array:
 
 
 def checks(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to the dark squares of a chessboard; at `ink` 0.5 half of it is dark."""
+    """Return the distance to the dark squares of a chessboard; `ink` 0.5 gives equal squares."""
     a = np.abs(_centred(u)) - ink / 2
     b = np.abs(_centred(v)) - ink / 2
     return np.maximum(np.minimum(a, b), -np.maximum(a, b))
@@ -49,7 +50,10 @@ def grid(u: Array, v: Array, ink: float) -> Array:
 
 
 def scales(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to the rims of overlapping round scales, in rows half a period apart."""
+    """Return the distance to the rims of overlapping round scales, in rows half a period apart.
+
+    `ink` is the width of the rims.
+    """
     row = np.floor(v * 2.0)
     scale = disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, 0.5)
     scale_above = disc(_centred(u + 0.5 * np.mod(row + 1.0, 2.0)), v - 0.5 * row + 0.5, 0.5)
@@ -57,13 +61,19 @@ def scales(u: Array, v: Array, ink: float) -> Array:
 
 
 def scale_tips(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to half discs in the centres of the scales; `ink` is their diameter."""
+    """Return the distance to half discs at the centres of the scales that `scales` draws.
+
+    `ink` is the diameter of the half discs.
+    """
     row = np.floor(v * 2.0)
     return disc(_centred(u + 0.5 * np.mod(row, 2.0)), v - 0.5 * row, ink / 2)
 
 
 def bricks(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to the bricks of a wall, half as high as wide."""
+    """Return the distance to the bricks of a wall, in rows half a period high.
+
+    `ink` 1 leaves no gaps between the bricks.
+    """
     row = np.floor(v * 2.0)
     across: Array = np.abs(_centred(u + 0.5 * np.mod(row, 2.0) + 0.5)) - 0.25 - ink / 4
     down = np.abs(v * 2.0 - row - 0.5) * 0.5 - ink / 4
@@ -81,14 +91,14 @@ def waves(u: Array, v: Array, ink: float, swing: float = 0.22) -> Array:
 
 
 def zigzag(u: Array, v: Array, ink: float, swing: float = 1.0) -> Array:
-    """Return the distance to zigzag stripes, whose straight pieces have the slope `swing`."""
+    """Return the distance to zigzag stripes; their straight pieces have the slope `swing`."""
     phase = v * 1.6 + swing * 1.6 * np.abs(_centred(u))
     distance: Array = (np.abs(_centred(phase)) - ink / 2) / (1.6 * math.sqrt(1.0 + swing * swing))
     return distance
 
 
 def honeycomb(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to hexagonal cells; `ink` is the width of a cell without its walls."""
+    """Return the distance to hexagonal cells; `ink` is the width of a cell, 1 leaves no walls."""
 
     def cell(a: Array, b: Array) -> Array:
         a, b = np.abs(a), np.abs(b)
@@ -100,7 +110,7 @@ def honeycomb(u: Array, v: Array, ink: float) -> Array:
 
 
 def triangles(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to rows of triangles; `ink` is their relative size."""
+    """Return the distance to rows of triangles; `ink` 1 gives the largest triangles."""
     height = ROOT3 / 2
     row = np.floor(v / height)
     a = np.abs(_centred(u + 0.5 * np.mod(row, 2.0)))
@@ -110,13 +120,13 @@ def triangles(u: Array, v: Array, ink: float) -> Array:
 
 
 def diamonds(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to narrow diamonds side by side; `ink` is their relative size."""
+    """Return the distance to narrow diamonds side by side; at `ink` 1 they touch."""
     a, b = np.abs(_centred(u)), np.abs(_centred(v / 1.6))
     distance: Array = (a + b - 0.5 * ink) * 0.8
     return distance
 
 
 def hatching(u: Array, v: Array, ink: float) -> Array:
-    """Return the distance to two sets of diagonal lines that cross."""
+    """Return the distance to rising and falling diagonal lines, which cross each other."""
     rising, falling = (u + v) * math.sqrt(0.5), (u - v) * math.sqrt(0.5)
     return union(np.abs(_centred(rising)), np.abs(_centred(falling))) - ink / 2

@@ -1,10 +1,11 @@
 """Signed distance functions of the simple shapes of which all drawings consist.
 
-Each function takes the coordinates `u` (to the right) and `v` (down) of points in the shape's own
-coordinate system, float32 arrays that broadcast together. It returns the signed distance to the
-shape's edge in the same unit: negative inside, zero on the edge, positive outside. Formulas are
-those of Inigo Quilez, "2D distance functions", unless another source is named. Where an exact
-distance would take much time, the result is an estimate that is exact on the edge.
+Each function of a shape takes the coordinates of points: `u` (to the right) and `v` (down), float32
+arrays that broadcast together. The shape is at the origin of these coordinates. The function
+returns the signed distance of each point to the edge of the shape, in the same unit: negative
+inside, zero on the edge, positive outside. The formulas are those of Inigo Quilez, "2D distance
+functions", unless another source is named. Where an exact distance would take much time, the
+function returns an estimate that is exact (zero) on the edge.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TINY = 1e-6  # avoids divisions by zero
 
 
 def union(*parts: Array) -> Array:
-    """Return the distance to the union of several shapes."""
+    """Return the distance to the union of several shapes, from the distances to each."""
     result = parts[0]
     for part in parts[1:]:
         result = np.minimum(result, part)
@@ -32,7 +33,7 @@ def union(*parts: Array) -> Array:
 
 
 def intersection(*parts: Array) -> Array:
-    """Return the distance to the intersection of several shapes."""
+    """Return the distance to the intersection of several shapes, from the distances to each."""
     result = parts[0]
     for part in parts[1:]:
         result = np.maximum(result, part)
@@ -40,12 +41,12 @@ def intersection(*parts: Array) -> Array:
 
 
 def difference(shape: Array, hole: Array) -> Array:
-    """Return the distance to a shape without the points of another one, `hole`."""
+    """Return the distance to the points that are inside `shape` and outside `hole`."""
     return np.maximum(shape, -hole)
 
 
 def smooth_union(first: Array, second: Array, radius: float) -> Array:
-    """Return the distance to the union of two shapes, with a fillet of about `radius`."""
+    """Return the distance to the union of two shapes, joined by a fillet of about `radius`."""
     near = np.maximum(radius - np.abs(first - second), 0.0)
     return np.minimum(first, second) - near * near * (0.25 / radius)
 
@@ -56,12 +57,12 @@ def disc(u: Array, v: Array, radius: float) -> Array:
 
 
 def ring(u: Array, v: Array, radius: float, width: float) -> Array:
-    """Return the distance to a ring whose centre line has `radius`."""
+    """Return the distance to a ring from `radius - width / 2` to `radius + width / 2`."""
     return np.abs(np.hypot(u, v) - radius) - width / 2
 
 
 def ellipse(u: Array, v: Array, across: float, down: float) -> Array:
-    """Return an estimate of the distance to an ellipse with the given half axes."""
+    """Return an estimate of the distance to an ellipse; `across` and `down` are its half axes."""
     a, b = u / across, v / down
     scaled = np.hypot(a, b)
     slope = np.hypot(a / across, b / down)
@@ -70,14 +71,18 @@ def ellipse(u: Array, v: Array, across: float, down: float) -> Array:
 
 
 def box(u: Array, v: Array, across: float, down: float, corner: float = 0.0) -> Array:
-    """Return the distance to a box with the given half sides and corner radius."""
+    """Return the distance to a box with rounded corners.
+
+    `across` and `down` are half of the width and half of the height; `corner` is the radius of the
+    corners.
+    """
     a, b = np.abs(u) - (across - corner), np.abs(v) - (down - corner)
     outside = np.hypot(np.maximum(a, 0.0), np.maximum(b, 0.0))
     return outside + np.minimum(np.maximum(a, b), 0.0) - corner
 
 
 def capsule(u: Array, v: Array, start: Point, stop: Point, radius: float) -> Array:
-    """Return the distance to a straight stroke with round ends."""
+    """Return the distance to a straight stroke of width `2 * radius` with round ends."""
     du, dv = stop[0] - start[0], stop[1] - start[1]
     a, b = u - start[0], v - start[1]
     along = np.clip((a * du + b * dv) / (du * du + dv * dv + TINY), 0.0, 1.0)
@@ -85,13 +90,13 @@ def capsule(u: Array, v: Array, start: Point, stop: Point, radius: float) -> Arr
 
 
 def path(u: Array, v: Array, points: Sequence[Point], radius: float) -> Array:
-    """Return the distance to a stroke through `points` with round ends."""
+    """Return the distance to a stroke of width `2 * radius` through `points`, with round ends."""
     pairs = itertools.pairwise(points)
     return union(*(capsule(u, v, a, b, radius) for a, b in pairs))
 
 
 def curve(start: Point, bend: Point, stop: Point, pieces: int = 6) -> list[Point]:
-    """Return points along a quadratic Bezier curve."""
+    """Return `pieces + 1` points on the quadratic Bezier curve with the control point `bend`."""
     points = []
     for piece in range(pieces + 1):
         t = piece / pieces
@@ -106,7 +111,10 @@ def curve(start: Point, bend: Point, stop: Point, pieces: int = 6) -> list[Point
 
 
 def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
-    """Return an estimate of the distance to a convex polygon, its corners clockwise on screen."""
+    """Return an estimate of the distance to a convex polygon.
+
+    `points` are its corners, clockwise on screen.
+    """
     sides = []
     for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
         length = math.hypot(u1 - u0, v1 - v0) + TINY
@@ -116,7 +124,7 @@ def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
 
 
 def polygon(u: Array, v: Array, points: Sequence[Point]) -> Array:
-    """Return the distance to a polygon that does not cross itself.
+    """Return the distance to a polygon with the corners `points`; its sides must not cross.
 
     Raises:
         ValueError: there are no points.
@@ -135,7 +143,10 @@ def polygon(u: Array, v: Array, points: Sequence[Point]) -> Array:
 
 
 def regular(u: Array, v: Array, sides: int, radius: float) -> Array:
-    """Return an estimate of the distance to a regular polygon with a corner at the top."""
+    """Return an estimate of the distance to a regular polygon with a corner at the top.
+
+    `radius` is the distance of the corners from the origin.
+    """
     corners = [
         (radius * math.sin(2 * math.pi * k / sides), -radius * math.cos(2 * math.pi * k / sides))
         for k in range(sides)
@@ -146,12 +157,13 @@ def regular(u: Array, v: Array, sides: int, radius: float) -> Array:
 def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:
     """Return an estimate of the distance to a star with a point at the top.
 
-    `inner` is the radius of the notches, as a fraction of `radius`.
+    `radius` is the distance of the points from the origin. `inner` is the distance of the notches
+    from the origin, as a fraction of `radius`.
     """
     step = math.pi / points
     angle = np.abs(np.mod(np.arctan2(u, -v) + step, 2 * step) - step)
     r = np.hypot(u, v)
-    a, b = r * np.sin(angle), r * np.cos(angle)  # folded: b towards the point
+    a, b = r * np.sin(angle), r * np.cos(angle)  # b is towards the nearest point
     notch = (inner * radius * math.sin(step), inner * radius * math.cos(step))
     du, dv = notch[0], notch[1] - radius
     length = math.hypot(du, dv)
@@ -159,7 +171,10 @@ def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:
 
 
 def arc(u: Array, v: Array, radius: float, half: float, width: float) -> Array:
-    """Return the distance to an arc with round ends, `half` radians to both sides of downwards."""
+    """Return the distance to an arc of a circle with round ends, at the lower end of the circle.
+
+    The arc reaches from `-half` to `half` radians, measured from the downward direction.
+    """
     a = np.abs(u)
     end_u, end_v = radius * math.sin(half), radius * math.cos(half)
     beyond = math.cos(half) * a > math.sin(half) * v
@@ -168,18 +183,24 @@ def arc(u: Array, v: Array, radius: float, half: float, width: float) -> Array:
 
 
 def almond(u: Array, v: Array, across: float, down: float) -> Array:
-    """Return the distance to a lens with tips at the left and right, like an eye or a leaf."""
+    """Return the distance to a lens with tips at the left and right, like an eye or a leaf.
+
+    `across` and `down` are half of the width and half of the height.
+    """
     radius = (across * across + down * down) / (2 * down)
     return np.hypot(u, np.abs(v) + (radius - down)) - radius
 
 
 def crescent(u: Array, v: Array, radius: float, bite: float, offset: float) -> Array:
-    """Return the distance to a disc without another one of radius `bite`, `offset` to the right."""
+    """Return the distance to a crescent: a disc without the points of a second disc.
+
+    The second disc has the radius `bite`, and its centre is `offset` to the right.
+    """
     return difference(disc(u, v, radius), disc(u - offset, v, bite))
 
 
 def drop(u: Array, v: Array, radius: float, height: float) -> Array:
-    """Return an estimate of the distance to a disc with a tip, `height` above its centre."""
+    """Return an estimate of the distance to a disc with a tip `height` above the centre."""
     a = np.abs(u)
     slope = radius / height
     rise = math.sqrt(1.0 - slope * slope)
@@ -189,8 +210,9 @@ def drop(u: Array, v: Array, radius: float, height: float) -> Array:
 
 
 def heart(u: Array, v: Array, radius: float) -> Array:
-    """Return the distance to a heart around the origin, with a size of about `radius`."""
-    # The heart of the formula is one unit wide and 1.1 high, and its tip is at the origin.
+    """Return the distance to a heart around the origin; its half width is about `radius`."""
+    # In the coordinates of the formula, the heart is about 1.2 wide and 1.1 high, and its tip is at
+    # the origin.
     scale = radius * 1.55
     a, b = np.abs(u) / scale, 0.52 - v / scale
     upper = np.hypot(a - 0.25, b - 0.75) - math.sqrt(2.0) / 4
@@ -201,9 +223,10 @@ def heart(u: Array, v: Array, radius: float) -> Array:
 
 
 def spiral(u: Array, v: Array, radius: float, turns: float, thick: float) -> Array:
-    """Return an estimate of the distance to an Archimedean spiral band.
+    """Return an estimate of the distance to a band along an Archimedean spiral.
 
-    `thick` is the width of the band, relative to the distance between two turns.
+    `radius` is the outer radius, `turns` the number of turns. `thick` is the width of the band,
+    relative to the distance between two turns.
     """
     r = np.hypot(u, v)
     pitch = radius / turns
@@ -213,9 +236,10 @@ def spiral(u: Array, v: Array, radius: float, turns: float, thick: float) -> Arr
 
 
 def pinwheel(u: Array, v: Array, radius: float, blades: int, twist: float = 0.0) -> Array:
-    """Return an estimate of the distance to every second of `2 * blades` sectors of a disc.
+    """Return an estimate of the distance to every second one of `2 * blades` sectors of a disc.
 
-    `twist` bends the sectors, in radians for each unit of the radius.
+    `twist` bends the sectors: a point at distance r from the origin is rotated by `twist * r`
+    radians.
     """
     r = np.hypot(u, v)
     angle = np.arctan2(v, u) + twist * r

@@ -12,9 +12,9 @@ from core.sketchworld.painter import Distance, Painter
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct
 from core.sketchworld.signed_distance import Array, Point
 
-EVERYWHERE = 3.0  # a radius that covers the whole scene from any position in it
-TEXTURED_SHARE = 0.35  # share of the simple shapes that have a texture
-# textures of simple shapes, with their share of ink
+EVERYWHERE = 3.0  # a radius around any point of the scene that contains the whole scene
+TEXTURED_SHARE = 0.35  # share of the drawings of simple shapes that have a texture inside
+# Textures for simple shapes: the name, the pattern, and the pattern's argument `ink`.
 SHAPE_TEXTURES: tuple[tuple[str, patterns.Pattern, float], ...] = (
     ("stripes", patterns.stripes, 0.45),
     ("dots", patterns.dots, 0.52),
@@ -33,8 +33,13 @@ def texture(
 ) -> Callable[[Painter], None]:
     """Return a function that draws a pattern over the whole image.
 
-    The pattern is rotated by `turn` +- `tilt` radians. `ink` holds the bounds of its share of ink,
-    and the bounds of the number of its periods across the image.
+    Args:
+        concept: name of the texture.
+        pattern: signed distance to the pattern, one of `patterns`.
+        ink: lowest and highest share of ink, then lowest and highest number of periods across the
+            image, such as (0.38, 0.62, 3.0, 7.0).
+        turn: mean rotation of the pattern in radians.
+        tilt: largest deviation from `turn` in radians.
     """
 
     def paint(p: Painter) -> None:
@@ -65,7 +70,7 @@ def texture(
 
 
 def scales(p: Painter) -> None:
-    """Draw fish scales: rims, and often a coloured centre in each scale."""
+    """Draw fish scales over the whole image: rims, and often a coloured centre in each scale."""
     period = 2.0 / p.uniform(2.6, 5.0)
     rim = p.uniform(0.10, 0.20)
     tip = p.uniform(0.45, 0.7)
@@ -92,7 +97,7 @@ def scales(p: Painter) -> None:
 
 
 def plaid(p: Painter) -> None:
-    """Draw a tartan: translucent bands in two directions, with thin bright lines."""
+    """Draw a tartan over the whole image: translucent bands and thin lines in two directions."""
     period = 2.0 / p.uniform(2.2, 4.5)
     band = p.uniform(0.4, 0.55)
     angle, at = p.uniform(-0.12, 0.12), (p.uniform(0.0, period), p.uniform(0.0, period))
@@ -128,7 +133,10 @@ def textured_shape(
     reach: float = 1.0,
     corners: tuple[Point, ...] = (),
 ) -> None:
-    """Draw a part, sometimes with a texture at a random angle."""
+    """Draw a simple shape with a shadow, sometimes with a texture at a random angle inside.
+
+    The parameters are those of `Painter.part`.
+    """
     if not p.chance(TEXTURED_SHARE):
         p.part(concept, shape, fill, reach=reach, shadow=True, corners=corners)
         return

@@ -1,9 +1,10 @@
-"""SketchWorld: generated drawings, each with one labelled subject.
+"""SketchWorld: generated drawings, each with the class of its main subject as the label.
 
-`draw(seed, index)` is deterministic, and the scene is the same at every size: each drawing has its
-own random generator, all random choices are in scene coordinates, and only the pixel noise depends
-on the size. Other platforms draw the same scenes; where they round sines differently, a pixel may
-differ by one level of 255. `python -m core.sketchworld.world --sheet F.png` writes a contact sheet
+A world is the sequence of all drawings with one seed. `draw(seed, index)` is deterministic: each
+drawing has its own random generator. A drawing shows the same scene at every size, because all
+random choices are in scene coordinates; only the noise of the pixels depends on the size. The
+scenes are the same on every platform, too. If a platform rounds sines differently, a pixel may
+differ by one of 255 levels. `python -m core.sketchworld.world --sheet F.png` writes a contact sheet
 with all classes.
 """
 
@@ -28,9 +29,9 @@ from core.sketchworld.palette import random_palette
 __all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]
 
 SIZE = 64  # side in pixels of the drawings for SketchNet
-SMALLEST, LARGEST = 8, 2048
+SMALLEST, LARGEST = 8, 2048  # bounds of the side in pixels
 
-# Of the contact sheet: examples of each class, classes side by side, and sizes in pixels.
+# Contact sheet: drawings of each class, number of columns of classes, and sizes in pixels.
 EXAMPLES, COLUMNS = 3, 4
 TEXT, SLIT, GAP = 14, 2, 12
 
@@ -41,10 +42,11 @@ class Drawing:
 
     Attributes:
         image: uint8 [size, size, 3], RGB.
-        label: index of its class in `CLASSES`.
-        masks: bool [size, size] by visible concept of `concepts.CONCEPTS` (edges, textures,
-            shapes, parts, objects, scenes). Masks may overlap. Empty unless requested.
-        colours: bool [size, size] by named colour; each pixel has one. Empty unless requested.
+        label: index in `CLASSES` of the class of the main subject.
+        masks: masks bool [size, size] by concept, for all visible edges, textures, shapes, parts,
+            objects and scenes in `concepts.CONCEPTS`. Masks may overlap. Empty unless requested.
+        colours: masks bool [size, size] by name of the colour; each pixel is in exactly one. Empty
+            unless requested.
     """
 
     image: npt.NDArray[np.uint8]
@@ -56,11 +58,17 @@ class Drawing:
 def draw(
     seed: int, index: int, size: int = SIZE, label: int | None = None, masks: bool = False
 ) -> Drawing:
-    """Draw image number `index` with the seed `seed`, of `size` x `size` pixels.
+    """Draw image number `index` of the world with seed `seed`.
 
-    The subject is random unless `label`, an index into `CLASSES`, is given. With `masks` the result
-    also has its ground truth, which takes a few times as long. Raises ExplorerError when a size, a
-    seed, an index or a label is out of range.
+    Args:
+        seed: seed of the world, 0 or more.
+        index: number of the drawing, 0 or more.
+        size: side of the image in pixels.
+        label: class of the main subject, an index into `CLASSES`; None for a random class.
+        masks: whether the drawing has masks. Drawing then takes a few times as long.
+
+    Raises:
+        ExplorerError: one of the numbers is out of range.
     """
     if not SMALLEST <= size <= LARGEST:
         raise ExplorerError(f"a drawing of {size} px; the size must be {SMALLEST} to {LARGEST}")
@@ -92,7 +100,10 @@ def draw(
 def batch(
     seed: int, indices: Sequence[int], size: int = SIZE
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Draw several images: uint8 [N, size, size, 3], and their labels, int64 [N]."""
+    """Draw several images of the world with seed `seed`.
+
+    Returns images uint8 [N, size, size, 3] and their labels, int64 [N].
+    """
     images = np.empty((len(indices), size, size, 3), dtype=np.uint8)
     labels = np.empty(len(indices), dtype=np.int64)
     for row, index in enumerate(indices):
@@ -102,7 +113,7 @@ def batch(
 
 
 def _finish(painter: Painter) -> npt.NDArray[np.uint8]:
-    """Return the image as uint8 [size, size, 3], with a brightness gradient and some noise."""
+    """Return the image as uint8 [size, size, 3], after adding a brightness gradient and noise."""
     rng, image = painter.rng, painter.image
     gain = painter.axis * np.float32(rng.uniform(-0.08, 0.08)) + np.float32(rng.uniform(0.92, 1.04))
     image *= gain[None, :, None]
@@ -116,7 +127,7 @@ def _finish(painter: Painter) -> npt.NDArray[np.uint8]:
 
 
 def contact_sheet(path: Path, seed: int = 0, examples: int = EXAMPLES, size: int = SIZE) -> None:
-    """Write a PNG with several examples of each class, its name above them."""
+    """Write a PNG with several drawings of each class below the name of the class."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(TEXT)

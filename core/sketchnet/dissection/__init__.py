@@ -1,1 +1,1 @@
-"""Network dissection: measuring which concept each unit of SketchNet detects."""
+"""Network dissection: a measurement of which concept each unit of SketchNet detects."""

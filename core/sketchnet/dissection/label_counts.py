@@ -1,4 +1,4 @@
-"""Counts of the clear labels of each layer, by kind and by concept."""
+"""Counts of the clear labels (IoU of at least `CLEAR`) of each layer, by kind and by concept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ WIDTH = 100  # characters in a line of text
 
 @dataclass(frozen=True)
 class Counted:
-    """Counts of one layer: its units and clear labels, and clear labels by kind and concept."""
+    """Counts of one layer.
+
+    Attributes:
+        units: number of units.
+        clear: number of units with a clear label.
+        mean_iou: mean IoU of the labels of all units, clear or not.
+        kinds: number of clear labels by kind of concept, without zeros.
+        concepts: number of clear labels by concept, the most frequent first.
+    """
 
     units: int
     clear: int
@@ -26,7 +34,7 @@ class Counted:
 
 
 def summary(layers: Mapping[str, Sequence[Label]]) -> dict[str, Counted]:
-    """Count the units with a clear label by layer, kind and concept."""
+    """Return, for each layer, the counts of its clear labels by kind and by concept."""
     counts = {}
     for layer, row in layers.items():
         clear = [label for label in row if label.iou >= CLEAR]
@@ -43,13 +51,13 @@ def summary(layers: Mapping[str, Sequence[Label]]) -> dict[str, Counted]:
 
 
 def share_of_last_stages(layers: Mapping[str, Sequence[Label]]) -> float:
-    """Return the share of the last two stages' units whose label is clear."""
+    """Return the share, from 0 to 1, of units with a clear label in the layers `LAST_STAGES`."""
     last = [label for layer in LAST_STAGES for label in layers.get(layer, ())]
     return sum(label.iou >= CLEAR for label in last) / max(len(last), 1)
 
 
 def describe_counts(layers: Mapping[str, Sequence[Label]]) -> str:
-    """Return the counts as text: a table by layer and kind, then the concepts of each layer."""
+    """Return a text with a table of counts by layer and kind, then the concepts of each layer."""
     counts = summary(layers)
     lines = [f"{'layer':8}{'clear/units':>12}" + "".join(f"{kind:>9}" for kind in KINDS)]
     for layer, counted in counts.items():

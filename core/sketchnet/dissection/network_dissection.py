@@ -1,19 +1,20 @@
 """Network dissection: the concept that each unit of SketchNet detects best.
 
 Bau, Zhou, Khosla, Oliva and Torralba, "Network dissection: quantifying interpretability of deep
-visual representations" (CVPR 2017). A unit's activation maps are enlarged to the size of the
-drawings and thresholded. The pixels above the threshold are compared with the masks of each
-concept by intersection over union (IoU), over all drawings together.
+visual representations" (CVPR 2017). The activation map of a unit is enlarged to the size of the
+drawing and thresholded. The pixels above the threshold are compared with the mask of each concept
+by intersection over union (IoU). Both are counted over all drawings together.
 
 The choice of the threshold follows Bau, Zhu, Strobelt, Zhou, Tenenbaum, Freeman and Torralba, "GAN
-dissection" (ICLR 2019): for each unit and concept, it is the best one on some drawings, and the
-final IoU is measured on other drawings. There are three differences. The masks are exact, because
-the project draws the images itself. Thresholds are tried at a few fixed shares of all positions,
-and the best is the one with the highest IoU (there: the highest information quality ratio). The
-label, too, is chosen before the final IoU is measured.
+dissection" (ICLR 2019): for each unit and concept, the best threshold is chosen on a first set of
+drawings, and the final IoU is measured on a second set. There are three differences to that paper.
+The masks are exact, because the images are drawn by a program (SketchWorld). The candidate
+thresholds are those that the unit reaches at a few fixed shares of all positions, and the best is
+the one with the highest IoU (in the paper: the highest information quality ratio). The concept of
+each unit is also chosen on the first set.
 
-The drawings are streamed in three passes: two over those for the choice, one over those for the
-final IoU. Only the drawings are random.
+The drawings are not kept in memory: there are two passes over the first set and one over the second
+set. The result depends on nothing random except the drawings.
 """
 
 from __future__ import annotations
@@ -34,19 +35,21 @@ from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
 from core.sketchworld.world import SIZE, Drawing, draw
 
-NAMES = tuple(CONCEPTS)  # the order of concepts in every table
+NAMES = tuple(CONCEPTS)  # the order of concepts in every tensor with a concepts dimension
 COLUMNS = {name: column for column, name in enumerate(NAMES)}
-BATCH = 50
-# The histogram bin of a positive activation is given by the upper bits of its float32, which grow
-# with the value. There are 256 bins in an octave, so thresholds are exact to 0.4 %.
-DROPPED = 15  # bits of the 23-bit fraction that are ignored
-SMALLEST, LARGEST = 2.0**-20, 2.0**12  # values beyond are counted in the first and the last bin
+BATCH = 50  # drawings
+# The histogram bin of a positive activation is the number in the upper bits of its float32, because
+# this number grows with the activation. There are 256 bins between a value and its double, so the
+# error of a threshold is at most 0.4 %.
+DROPPED = 15  # number of lower bits of the float32's 23-bit fraction that are ignored
+# Range of the histogram; smaller values are counted in the first bin, larger ones in the last.
+SMALLEST, LARGEST = 2.0**-20, 2.0**12
 
 Progress = Callable[[int], None]
 
 
 def _bits(value: float) -> int:
-    """Return the upper bits of a positive float32."""
+    """Return the bits of a positive float32 without the lowest `DROPPED` bits, as an integer."""
     return int(torch.tensor(value, dtype=torch.float32).view(torch.int32)) >> DROPPED
 
 
@@ -56,11 +59,15 @@ BINS = LAST - FIRST + 1
 
 @dataclass(frozen=True)
 class Overlap:
-    """Pixel counts over all drawings for one layer, at one or several thresholds (limits).
+    """Numbers of pixels over all drawings, for the units of one layer.
 
-    `both` int64 [limits, units, concepts]: pixels where the unit is above the threshold and the
-    concept is shown. `fired` int64 [limits, units]: pixels where the unit is above the threshold.
-    `shown` int64 [concepts]: pixels of the concept. Concepts are in the order of `NAMES`.
+    Each unit has one or several thresholds, called limits. Concepts are in the order of `NAMES`.
+
+    Attributes:
+        both: int64 [limits, units, concepts], pixels where the activation of the unit is at least
+            the limit and the drawing shows the concept.
+        fired: int64 [limits, units], pixels where the activation of the unit is at least the limit.
+        shown: int64 [concepts], pixels where the drawing shows the concept.
     """
 
     both: Tensor
@@ -69,17 +76,22 @@ class Overlap:
 
     @property
     def iou(self) -> Tensor:
-        """Intersection over union, float64 in the shape of `both`; 0 where the union is empty."""
+        """Intersection over union, float64 [limits, units, concepts].
+
+        It is 0 where the union is empty.
+        """
         union = self.fired[..., None] + self.shown - self.both
         return self.both.double() / union.clamp_min(1).double()
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The best concept of each unit of one layer, with its threshold and IoU.
+    """The best concept of each unit of one layer.
 
-    `concepts` int64 [units], indices into `NAMES`; `limits` float32 [units], the thresholds; `iou`
-    float64 [units].
+    Attributes:
+        concepts: int64 [units], indices of the concepts in `NAMES`.
+        limits: float32 [units], thresholds of the units' activations.
+        iou: float64 [units], intersection over union of unit and concept at this threshold.
     """
 
     concepts: Tensor
@@ -88,7 +100,10 @@ class Choice:
 
 
 def drawings(world: World, masks: bool, size: int = SIZE) -> Iterator[tuple[Tensor, list[Drawing]]]:
-    """Yield batches of a world's drawings, as image tensors [N, 3, size, size] and as objects."""
+    """Yield the drawings of a world in batches: a tensor of their images, and the drawings.
+
+    The tensor is float32 [N, 3, size, size] in [0, 1]. The drawings have masks if `masks` is true.
+    """
     for start in range(0, world.count, BATCH):
         batch = [
             draw(world.seed, k, size, masks=masks)
@@ -99,7 +114,7 @@ def drawings(world: World, masks: bool, size: int = SIZE) -> Iterator[tuple[Tens
 
 @torch.no_grad()
 def activations(model: SketchNet, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Yield the name and the output [N, units, h, w] of each ReLU for images in [0, 1]."""
+    """Yield the name and the output [N, units, h, w] of each ReLU, for images in [0, 1]."""
     values = normalise(images)
     for name, module in model.named_children():
         values = module(values)
@@ -112,8 +127,9 @@ def count_activations(
 ) -> dict[str, Tensor]:
     """Compute a histogram of each unit's activations over all positions and drawings.
 
-    Returns int64 [units, BINS + 1] by layer; the first column counts zeros. `on_progress` is called
-    with the number of drawings of each batch.
+    Returns int64 [units, BINS + 1] by layer name. The first column counts zeros, the others are the
+    bins of positive activations. `on_progress` is called after each batch with the number of
+    drawings in the batch.
     """
     histograms: dict[str, Tensor] = {}
     for images, batch in drawings(world, masks=False):
@@ -131,13 +147,15 @@ def count_activations(
 
 
 def thresholds(counts: Tensor, quantile: float) -> Tensor:
-    """Return each unit's smallest bin edge that at most `quantile` of its values reach.
+    """Return a threshold for each unit, float32 [units].
 
-    `counts` is a histogram from `count_activations`; the result is float32 [units]. The threshold
-    of a unit that is seldom positive is the smallest edge, which all its positive values reach.
+    The threshold is the lower edge of a histogram bin. It is the smallest edge for which at most
+    the share `quantile` of the unit's activations are at the edge or above. If a unit is positive
+    at a smaller share of positions, its threshold is the smallest edge of all, which every positive
+    activation reaches. `counts` is a histogram from `count_activations`.
     """
     total = counts.sum(dim=1, keepdim=True)
-    above = counts[:, 1:].flip(1).cumsum(1).flip(1)  # [units, BINS]: values in this bin and beyond
+    above = counts[:, 1:].flip(1).cumsum(1).flip(1)  # [units, BINS]: this bin and higher ones
     fits = above <= quantile * total
     lowest = torch.where(fits.any(dim=1), fits.int().argmax(dim=1), BINS - 1)
     edge: Tensor = ((lowest + FIRST) << DROPPED).to(torch.int32).view(torch.float32)
@@ -150,11 +168,13 @@ def overlaps(
     limits: Mapping[str, Tensor],
     on_progress: Progress | None = None,
 ) -> dict[str, Overlap]:
-    """Count the pixels where units reach their thresholds and concepts are shown, by layer.
+    """Count, for each layer, the pixels where a unit reaches a threshold and a concept is shown.
 
-    `limits` holds the thresholds float32 [limits, units] of each layer, in ascending order for each
-    unit. The network must be folded and in eval mode. `on_progress` is called with the number of
-    drawings of each batch.
+    Args:
+        model: a folded network in eval mode.
+        world: the drawings.
+        limits: thresholds float32 [limits, units] by layer name, ascending for each unit.
+        on_progress: called after each batch with the number of drawings in the batch.
     """
     shown = torch.zeros(len(NAMES), dtype=torch.int64)
     fired = {name: torch.zeros(each.shape, dtype=torch.int64) for name, each in limits.items()}
@@ -185,7 +205,10 @@ def overlaps(
 
 
 def _concept_masks(drawing: Drawing) -> tuple[Tensor, Tensor]:
-    """Return the columns of a drawing's concepts [shown], and masks float32 [pixels, shown]."""
+    """Return the concepts that a drawing shows, and their masks.
+
+    The concepts are indices into `NAMES`, int64 [shown]. The masks are float32 [pixels, shown].
+    """
     known = {**drawing.masks, **drawing.colours}
     columns = torch.tensor([COLUMNS[name] for name in known])
     masks = torch.from_numpy(np.stack(list(known.values()))).flatten(1)
@@ -193,12 +216,17 @@ def _concept_masks(drawing: Drawing) -> tuple[Tensor, Tensor]:
 
 
 def _highest_limits(maps: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the pixels where units reach a threshold, and the highest that they reach there.
+    """Find all pairs of unit and pixel with an activation of at least the lowest threshold.
 
-    From maps [units, pixels] and limits [limits, units], it returns pixel indices [hits] and, for
-    each of them, the index of threshold and unit in a flattened [limits, units]. Only the few
-    pixels that reach the lowest threshold are compared with the others, so many thresholds take
-    hardly more time than one.
+    Args:
+        maps: activations [units, pixels].
+        limits: thresholds [limits, units], ascending for each unit.
+
+    Returns:
+        For each pair, the index of the pixel, [hits]; and the highest threshold that the activation
+        reaches, as an index into the flattened [limits, units], [hits]. Only the few activations
+        that reach the lowest threshold are compared with the higher ones, so many thresholds take
+        hardly more time than one.
     """
     units, pixels = (maps >= limits[0][:, None]).nonzero(as_tuple=True)
     highest = (maps[units, pixels] >= limits[1:, units]).sum(dim=0)
@@ -206,15 +234,19 @@ def _highest_limits(maps: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cumulative(counts: Tensor) -> Tensor:
-    """Add the counts of all higher thresholds, which reach a lower one too: [limits, ...]."""
+    """Return, for each threshold, the sum of its count and those of all higher thresholds.
+
+    `counts` [limits, ...] counts each activation only at the highest threshold that it reaches. The
+    result has the same shape and counts each activation at every threshold that it reaches.
+    """
     return counts.flip(0).cumsum(0).flip(0)
 
 
 def choose(counts: Mapping[str, Overlap], limits: Mapping[str, Tensor]) -> dict[str, Choice]:
-    """Choose the concept and the threshold with the highest IoU for every unit, by layer.
+    """Choose the concept and the threshold with the highest IoU for every unit of each layer.
 
-    `limits` are the thresholds for which `overlaps` computed `counts`. Of equal IoUs, the first
-    concept and threshold is chosen.
+    `counts` is the result of `overlaps` for the thresholds `limits`. If several pairs of concept
+    and threshold have the same IoU, the first pair is chosen.
     """
     chosen = {}
     for name, overlap in counts.items():
@@ -231,7 +263,7 @@ def measure(
     chosen: Mapping[str, Choice],
     on_progress: Progress | None = None,
 ) -> dict[str, Choice]:
-    """Return the same concepts and thresholds with their IoUs on other drawings."""
+    """Measure the IoUs of the concepts and thresholds `chosen` on the drawings of `world`."""
     limits = {name: choice.limits[None] for name, choice in chosen.items()}
     counts = overlaps(model, world, limits, on_progress)
     return {
@@ -243,12 +275,18 @@ def measure(
 def dissect(
     model: SketchNet, world: World, quantiles: Sequence[float], on_progress: Progress | None = None
 ) -> dict[str, Choice]:
-    """Choose the best concept and threshold for each unit, by layer.
+    """Choose the concept and the threshold with the highest IoU for each unit of each layer.
 
-    The network must be folded and in eval mode. Thresholds are tried at `quantiles`, shares of all
-    positions of the drawings. `on_progress` is called with the number of drawings of each batch, in
-    each of two passes. The returned IoUs are biased upwards, because they are from the drawings on
-    which the choice was made; `measure` computes those on other drawings.
+    The returned IoUs are biased upwards, because they are measured on the drawings on which the
+    concepts and thresholds are chosen. `measure` computes the IoUs on other drawings.
+
+    Args:
+        model: a folded network in eval mode.
+        world: the drawings.
+        quantiles: candidate thresholds, as shares of all positions. The threshold for 0.01 is
+            reached at 1 % of the positions of all drawings.
+        on_progress: called after each batch with the number of drawings in the batch. There are two
+            passes over the drawings.
     """
     descending = sorted(quantiles, reverse=True)  # so that the thresholds ascend
     limits = {
@@ -259,7 +297,7 @@ def dissect(
 
 
 def to_labels(choices: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
-    """Return the choices as labels, one for each unit, by layer."""
+    """Convert choices to labels: by layer name, one label for each unit."""
     layers = {}
     for layer, choice in choices.items():
         columns = zip(
@@ -273,5 +311,8 @@ def to_labels(choices: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
 
 
 def fingerprint_of(model: SketchNet) -> str:
-    """Return the fingerprint of a SketchNet's weights, the same as that of its `Network`."""
+    """Return the fingerprint of a SketchNet's weights.
+
+    It equals `Network.fingerprint` of the same weights.
+    """
     return fingerprint(model.state_dict(), "sketchnet", MEAN, STD, (SIZE, SIZE))

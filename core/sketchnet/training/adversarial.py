@@ -1,7 +1,8 @@
-"""Adversarial examples: perturbations of images within an L2 ball that maximise the loss.
+"""Adversarial examples: perturbations of images with a limited L2 norm that increase the loss.
 
-One step: Wong, Rice and Kolter, "Fast is better than free" (2020), here with L2 norms. Many steps:
-Madry et al., "Towards deep learning models resistant to adversarial attacks" (2017).
+`one_step` follows Wong, Rice and Kolter, "Fast is better than free" (2020), but with L2 norms.
+`pgd` is projected gradient descent: Madry et al., "Towards deep learning models resistant to
+adversarial attacks" (2017). `eps` is the largest L2 norm of a perturbation of an image in [0, 1].
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from torch.nn import functional as F
 from core.sketchnet.model import SketchNet, normalise
 
 STEP = 1.25  # step size of the one-step attack, in units of eps
-PGD_STEPS = 20
+PGD_STEPS = 20  # default number of steps of the many-step attack
 PGD_STEP = 2.5  # step size of the many-step attack, in units of eps / steps
 
 TINY = 1e-12
 
 
 def logits(model: SketchNet, images: Tensor, half: bool = True) -> Tensor:
-    """Compute float32 logits [N, classes] of images in [0, 1]; with `half`, in bfloat16."""
+    """Return float32 logits [N, classes] of images [N, 3, H, W] in [0, 1].
+
+    With `half`, the network computes in bfloat16.
+    """
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         out: Tensor = model(normalise(images)).float()
     return out
@@ -33,12 +37,15 @@ def norms(perturbation: Tensor) -> Tensor:
 
 
 def project(perturbation: Tensor, eps: float) -> Tensor:
-    """Return the nearest perturbations [N, 3, H, W] with norms of at most `eps`."""
+    """Scale each image's perturbation down so that its L2 norm is at most `eps`.
+
+    Perturbations [N, 3, H, W] with smaller norms are returned unchanged.
+    """
     return perturbation * (eps / norms(perturbation).clamp_min(max(eps, TINY)))
 
 
 def random_perturbation(images: Tensor, eps: float, generator: torch.Generator) -> Tensor:
-    """Draw a perturbation for each image: a random direction, and a random norm up to `eps`.
+    """Return a random perturbation [N, 3, H, W]: for each image a direction and a norm up to `eps`.
 
     The generator must be on the device of the images.
     """
@@ -53,7 +60,10 @@ def random_perturbation(images: Tensor, eps: float, generator: torch.Generator) 
 def ascend(
     model: SketchNet, images: Tensor, labels: Tensor, perturbation: Tensor, step: float, half: bool
 ) -> Tensor:
-    """Return the perturbation after one gradient step of length `step` that increases the loss."""
+    """Return the perturbation after one gradient step that increases the cross-entropy loss.
+
+    The step has the L2 norm `step` for each image. With `half`, the network computes in bfloat16.
+    """
     perturbed = (images + perturbation).clamp(0.0, 1.0).requires_grad_(True)
     loss = F.cross_entropy(logits(model, perturbed, half), labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, perturbed)
@@ -63,7 +73,10 @@ def ascend(
 def one_step(
     model: SketchNet, images: Tensor, labels: Tensor, eps: float, generator: torch.Generator
 ) -> Tensor:
-    """Compute adversarial images [N, 3, H, W] in [0, 1] by one step from a random start."""
+    """Return adversarial images [N, 3, H, W] in [0, 1].
+
+    They are computed by one gradient step from a random perturbation of `images`.
+    """
     start = random_perturbation(images, eps, generator)
     perturbation = project(ascend(model, images, labels, start, STEP * eps, half=True), eps)
     return (images + perturbation).clamp(0.0, 1.0).detach()
@@ -78,7 +91,11 @@ def pgd(
     steps: int = PGD_STEPS,
     half: bool = True,
 ) -> Tensor:
-    """Compute adversarial images [N, 3, H, W] in [0, 1] by projected steps from a random start."""
+    """Return adversarial images [N, 3, H, W] in [0, 1].
+
+    They are computed by several gradient steps from a random perturbation of `images`. After each
+    step the perturbation is scaled down to a norm of at most `eps`.
+    """
     perturbation = random_perturbation(images, eps, generator)
     step = PGD_STEP * eps / steps
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Evaluation of a SketchNet: accuracy on unseen drawings and under attack, and dead units.
+"""Evaluation of a SketchNet: accuracy on unseen and on adversarial drawings, and dead units.
 
 `python -m core.sketchnet.training.evaluate` prints the results of the shipped network.
 """
@@ -20,11 +20,11 @@ from core.sketchnet.training.data import draw_batch
 from core.sketchworld.seeds import EVALUATION_SEED
 
 BATCH = 100
-DEAD_COUNT = 10_000  # drawings; a unit is dead if it is zero everywhere on all of them
+DEAD_COUNT = 10_000  # drawings; a unit is dead if it is zero at all positions of all of them
 
 
 def _batches(model: SketchNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images and labels in batches, on the model's device."""
+    """Yield batches of images and labels on the model's device."""
     device = device_of(model)
     for some, truth in zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True):
         yield some.to(device), truth.to(device)
@@ -32,7 +32,10 @@ def _batches(model: SketchNet, images: Tensor, labels: Tensor) -> Iterator[tuple
 
 @torch.no_grad()
 def accuracy(model: SketchNet, images: Tensor, labels: Tensor, half: bool = False) -> float:
-    """Compute the share of images that the model classifies correctly."""
+    """Return the share, from 0 to 1, of images that the model classifies correctly.
+
+    With `half`, the network computes in bfloat16.
+    """
     correct = 0
     for some, truth in _batches(model, images, labels):
         correct += int((logits(model, some, half).argmax(1) == truth).sum())
@@ -42,7 +45,11 @@ def accuracy(model: SketchNet, images: Tensor, labels: Tensor, half: bool = Fals
 def robust_accuracy(
     model: SketchNet, images: Tensor, labels: Tensor, eps: float, seed: int = 0, half: bool = False
 ) -> float:
-    """Compute the accuracy under the attack PGD-20 with L2 radius `eps`."""
+    """Return the accuracy on adversarial images from `adversarial.pgd` with L2 norm up to `eps`.
+
+    The attack has 20 steps (PGD-20). `seed` is the seed of its random start. With `half`, the
+    network computes in bfloat16.
+    """
     generator = torch.Generator(device_of(model)).manual_seed(seed)
     correct = 0
     for some, truth in _batches(model, images, labels):
@@ -54,7 +61,7 @@ def robust_accuracy(
 
 @torch.no_grad()
 def dead_units(model: SketchNet, batches: Iterable[Tensor]) -> dict[str, float]:
-    """Compute, for each ReLU, the share of channels that are zero everywhere on all images."""
+    """Return, for each ReLU, the share of channels that are zero at all positions of all images."""
     alive: dict[str, Tensor] = {}
     for images in batches:
         values = normalise(images.to(device_of(model)))
@@ -75,10 +82,18 @@ def evaluate(
     dead_count: int = DEAD_COUNT,
     half: bool = False,
 ) -> dict[str, object]:
-    """Evaluate a folded network in eval mode; the results are JSON values, shares from 0 to 1.
+    """Evaluate a folded network in eval mode, and return the results as JSON values.
 
-    Accuracy is measured on `count` drawings of world `seed`, accuracy under PGD-20 at each `eps` on
-    the first `attacked` drawings, and dead units on the first `dead_count` drawings.
+    Accuracies and shares of dead units are from 0 to 1.
+
+    Args:
+        model: the network.
+        seed: seed of the world from which all drawings come.
+        count: number of drawings for the accuracy.
+        attacked: number of drawings for the accuracy on adversarial images (PGD-20).
+        eps: largest L2 norms of the attacks; the accuracy is measured for each.
+        dead_count: number of drawings for the share of dead units.
+        half: whether the network computes in bfloat16 for the accuracies.
     """
     images, labels = draw_batch(seed, range(max(count, attacked)))
     image_batches = (

@@ -1,6 +1,6 @@
-"""A plot of a training run: its loss, and its accuracy on unseen drawings.
+"""A plot of a training run: training loss, and accuracy on unseen drawings.
 
-It is drawn with Pillow, so that training needs no packages beyond those of the explorer.
+The plot is drawn with Pillow, so that training needs no packages beyond those of the explorer.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 Points = Sequence[tuple[float, float]]
 
-WIDTH, HEIGHT = 560, 360  # of one panel, in pixels of the finished picture
-FINE = 2  # factor by which the plot is drawn larger first, for smooth lines
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 52  # margins of a panel
-TEXT, THIN, THICK = 15, 1, 3  # font size and line widths
+WIDTH, HEIGHT = 560, 360  # size of one panel, in pixels of the written PNG
+FINE = 2  # the plot is drawn this many times as large and then reduced, for smooth lines
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 52  # margins of a panel in pixels
+TEXT, THIN, THICK = 15, 1, 3  # font size and line widths in pixels
 INK, PALE = "#333333", "#dddddd"
 BLUE, RED, ORANGE = "#2166ac", "#b2182b", "#e08214"
 
 
 @dataclass(frozen=True)
 class CurveLine:
-    """One line of a panel: its name, colour, points (x, y), and whether each point is marked."""
+    """One line of a panel: name, colour, points (step, value), and whether points have markers."""
 
     name: str
     colour: str
@@ -35,7 +35,17 @@ class CurveLine:
 
 @dataclass(frozen=True)
 class CurvePanel:
-    """One plot: its title and its lines over `steps`; `foot` and `top` bound the y axis."""
+    """One plot of values over training steps.
+
+    Attributes:
+        title: title of the plot.
+        lines: lines of the plot.
+        steps: largest step on the x axis, which begins at 0.
+        foot: value at the lower end of the y axis.
+        top: value at the upper end of the y axis.
+        ticks: values with a grid line and a label on the y axis.
+        log: whether the y axis is logarithmic.
+    """
 
     title: str
     lines: tuple[CurveLine, ...]
@@ -46,7 +56,7 @@ class CurvePanel:
     log: bool = False
 
     def height_of(self, y: float) -> float:
-        """Return the height of a value in the plot, from 0 at `foot` to 1 at `top`."""
+        """Return the height of the value `y` in the plot, from 0 at `foot` to 1 at `top`."""
         if self.log:
             foot, top, y = math.log(self.foot), math.log(self.top), math.log(max(y, self.foot))
         else:
@@ -57,10 +67,14 @@ class CurvePanel:
 def draw_curve(
     path: Path, losses: Points, reports: Sequence[dict[str, Any]], steps: int, eps: float
 ) -> None:
-    """Write the learning curve of a run as PNG.
+    """Write the learning curve of a training run as PNG.
 
-    `losses` holds pairs of a step and the training loss, `reports` the results of `evaluate`, each
-    with its `step`. `steps` is the length of the whole run, and `eps` the radius of its attack.
+    Args:
+        path: path of the PNG.
+        losses: pairs of a step and the training loss at this step.
+        reports: results of `evaluate`, each with the key "step" for the step of the evaluation.
+        steps: number of steps of the whole run.
+        eps: largest L2 norm of the adversarial perturbations in training.
     """
     clean = [(float(r["step"]), 100.0 * float(r["accuracy"])) for r in reports]
     lines = [CurveLine("clean", BLUE, clean, marked=True)]
@@ -98,7 +112,7 @@ def draw_curve(
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: CurvePanel, left: int) -> None:
-    """Draw one panel with its left edge at `left`."""
+    """Draw one panel whose left edge is at the x coordinate `left`."""
     font = ImageFont.load_default(TEXT * FINE)
     width, height = (WIDTH - LEFT - RIGHT) * FINE, (HEIGHT - TOP - BOTTOM) * FINE
     x0, y0 = left + LEFT * FINE, TOP * FINE + height
@@ -128,7 +142,7 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: CurvePanel, left: int) -> None
 
 
 def _round_steps(steps: int) -> range:
-    """Return evenly spaced round numbers from 0 to `steps`, about four to ten."""
+    """Return about four to ten evenly spaced round numbers from 0 to at most `steps`."""
     interval = 10 ** max(math.floor(math.log10(max(steps, 1))), 0)
     while steps / interval < 4 and interval > 1:
         interval //= 2

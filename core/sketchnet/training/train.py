@@ -1,9 +1,9 @@
 """Training of SketchNet from scratch: `python -m core.sketchnet.training.train --out DIR`.
 
-It begins with unmodified images at a reduced size, then adds one-step adversarial examples of
-growing radius, and ends with these at full size. A killed run can be continued with `--resume`. On
-a CPU it then ends with exactly the same weights, because all random numbers are derived from the
-seed and the step.
+Training begins with unmodified images at a reduced size. Then the images are replaced by one-step
+adversarial examples with a growing radius, at last at full size. A run that was killed can be
+continued with `--resume`. On a CPU, the continued run ends with exactly the same weights as a run
+without interruption, because all random numbers are derived from the seed and the step.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from core.sketchnet.training.trainer import Trainer
 from core.sketchworld.seeds import EVALUATION_SEED
 from core.sketchworld.world import CLASSES
 
-RECORD_EPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # radii of the attacks for `record.json`
-CURVE = "curve.png"
+RECORD_EPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # L2 radii of the attacks for `record.json`
+CURVE = "curve.png"  # file name of the learning curve
 STATE = "state.safetensors"  # file name of the checkpoint
 SAVE_EVERY = 100  # steps between two checkpoints
 
@@ -49,23 +49,22 @@ def train(
     report_size: tuple[int, int, int] = (1000, 200, 2000),
     device: str = "cpu",
 ) -> Trainer:
-    """Train a network, or continue its training, and return the trainer.
+    """Train a network, or continue an interrupted training, and return the trainer.
 
     Args:
         settings: the settings of the run.
         out: folder for the drawings, `state.safetensors` (checkpoint), `sketchnet.safetensors`
-            (folded running average, written with each checkpoint), `log.txt`, and `curve.png`
-            (written at each evaluation).
-        resume: continue from the folder's checkpoint if there is one.
-        workers: number of processes that draw.
-        stop_after: step after which the run ends early, with a checkpoint; None for all steps.
-        report_size: number of drawings for accuracy, for the attack and for dead units at each
-            evaluation; there are no evaluations if the first is 0.
+            (folded running average of the weights, written with each checkpoint), `log.txt`, and
+            `curve.png` (learning curve, written at each evaluation).
+        resume: whether to continue from the checkpoint in `out`, if there is one.
+        workers: number of processes that draw the training set.
+        stop_after: step after which the run ends early and writes a checkpoint; None for all steps.
+        report_size: three numbers of drawings for each evaluation: for the accuracy, for the
+            accuracy under attack, and for dead units. There are no evaluations if the first is 0.
         device: one of `core.devices.DEVICES`.
 
     Raises:
-        ExplorerError: the folder has a checkpoint and `resume` is false, or there is no such
-            device.
+        ExplorerError: `out` has a checkpoint and `resume` is false, or the device is not available.
     """
     torch_device = resolve_device(device)
     out.mkdir(parents=True, exist_ok=True)
@@ -94,7 +93,10 @@ def train(
 
 
 def _progress() -> Progress:
-    """Return a progress bar with the remaining time on stderr, disabled if it is no terminal."""
+    """Return a progress bar with the remaining time, which is shown on stderr.
+
+    The bar is disabled if stderr is not a terminal.
+    """
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -108,7 +110,10 @@ def _progress() -> Progress:
 
 
 def _start(settings: TrainingSettings, out: Path, resume: bool, device: torch.device) -> Trainer:
-    """Return a new trainer, or the one of the folder's checkpoint."""
+    """Return a trainer at step 0, or at the step of the checkpoint in `out`.
+
+    Raises ExplorerError when `out` has a checkpoint and `resume` is false.
+    """
     run = Trainer(settings, data.open_set(out), device)
     state = out / STATE
     if state.is_file() and not resume:
@@ -124,12 +129,16 @@ def _start(settings: TrainingSettings, out: Path, resume: bool, device: torch.de
 
 
 def _report(run: Trainer, out: Path, sizes: tuple[int, int, int]) -> None:
-    """Evaluate the averaged weights, log the results and draw the learning curve."""
+    """Evaluate the averaged weights, log the results and write the learning curve.
+
+    `sizes` is `report_size` of `train`.
+    """
     count, attacked, dead = sizes
     if count == 0:
         return
     model = run.averaged().to(run.device)
-    # Not the seed of the final record, so that settings cannot be tuned to the record's drawings.
+    # The seed differs from that of `record`. So settings are never tuned on the drawings on which
+    # the final results are measured.
     report = evaluate(model, EVALUATION_SEED + 1, count, attacked, dead_count=dead, half=True)
     report["step"], report["loss"], report["seconds"] = run.step, run.mean_loss, round(run.seconds)
     run.reports.append(report)
@@ -139,7 +148,7 @@ def _report(run: Trainer, out: Path, sizes: tuple[int, int, int]) -> None:
 
 
 def _log(out: Path, line: str) -> None:
-    """Append a line with the present time to the log."""
+    """Append a line to the file `log.txt`, after the present time in UTC."""
     now = datetime.now(timezone.utc).strftime("%H:%M:%S")
     with (out / "log.txt").open("a", encoding="utf-8") as file:
         file.write(f"{now} {line}\n")
@@ -157,7 +166,15 @@ def _hardware(device: torch.device) -> str:
 def record(
     run: Trainer, command: str, count: int = 4000, attacked: int = 500, dead: int = DEAD_COUNT
 ) -> dict[str, object]:
-    """Return the settings, machine and results of a finished run as JSON values."""
+    """Evaluate a finished run, and return settings, machine and results as JSON values.
+
+    Args:
+        run: the trainer after the last step.
+        command: command line of the run.
+        count: number of drawings for the accuracy.
+        attacked: number of drawings for the accuracy on adversarial images.
+        dead: number of drawings for the share of dead units.
+    """
     model = run.averaged().to(run.device)
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

@@ -27,7 +27,11 @@ LOSS_EVERY = 20  # steps between two points of the learning curve
 
 
 class Trainer:
-    """The state of a run: model, running average, optimiser and step."""
+    """A training run and its state: model, running average of the weights, optimiser and step.
+
+    Each batch is split into parts. Each part is computed by one thread with one replica of the
+    model.
+    """
 
     def __init__(
         self,
@@ -35,11 +39,11 @@ class Trainer:
         data: training_data.DrawingSet,
         device: torch.device = torch.device("cpu"),  # noqa: B008
     ) -> None:
-        """Start a run at step 0."""
+        """Start a run at step 0 with random weights."""
         self.settings = settings
         self.data = data
         self.device = device
-        # The fork keeps the seed from changing the global random generator.
+        # `fork_rng` restores the global random generator after it was seeded.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.model = SketchNet(len(CLASSES), batch_norm=True, widths=settings.widths)
@@ -50,8 +54,8 @@ class Trainer:
         self.optimiser = sgd(self.model, settings)
         self.step = 0
         self.seconds = 0.0
-        self.mean_loss = 0.0  # running mean
-        self.losses: list[tuple[int, float]] = []  # (step, running mean) at intervals
+        self.mean_loss = 0.0  # running mean of the loss over steps
+        self.losses: list[tuple[int, float]] = []  # (step, mean_loss) at intervals
         self.reports: list[dict[str, object]] = []
         self.schedules: list[dict[str, object]] = []  # settings, each with its first step
 
@@ -79,7 +83,7 @@ class Trainer:
         return loss
 
     def _record_loss(self, loss: float) -> None:
-        """Update the running mean of the loss, and the learning curve."""
+        """Update the running mean of the loss, and at intervals the learning curve."""
         first = self.step == 1
         self.mean_loss = loss if first else self.mean_loss + LOSS_SHARE * (loss - self.mean_loss)
         if first or self.step % LOSS_EVERY == 0:
@@ -88,8 +92,9 @@ class Trainer:
     def _gradients(self, part: int, images: Tensor, labels: Tensor) -> tuple[float, list[Tensor]]:
         """Compute the loss and the gradients of one part of a batch, on one thread.
 
-        Threads that share every operation wait for each other thousands of times in a step, which
-        takes most of the time on a machine with other load. Threads with one part each wait once.
+        If threads shared the work of every operation, they would wait for each other thousands of
+        times in a step. On a machine with other load this takes most of the time. If each thread
+        computes one part of the batch, they wait for each other only once in a step.
         """
         settings, model = self.settings, self.replicas[part]
         (seed,) = np.random.SeedSequence([settings.seed, self.step, part]).generate_state(1)
@@ -98,7 +103,7 @@ class Trainer:
         inputs = training_data.augment(inputs, generator)
         eps = settings.eps_at(self.step)
         if eps > 0.0:
-            model.eval()  # the attack is on the network as it will be used
+            model.eval()  # attacked in eval mode, as it will be used
             inputs = one_step(model, inputs, labels, eps, generator)
         model.train()
         loss = F.cross_entropy(logits(model, inputs), labels)
@@ -106,7 +111,7 @@ class Trainer:
 
     @torch.no_grad()
     def _share_statistics(self) -> None:
-        """Set the normalisation statistics of all replicas to their mean."""
+        """Set the batch normalisation statistics of every replica to the mean over replicas."""
         for buffers in zip(*(replica.buffers() for replica in self.replicas), strict=True):
             if buffers[0].is_floating_point():
                 mean = torch.stack(list(buffers)).mean(dim=0)
@@ -114,7 +119,7 @@ class Trainer:
                     buffer.copy_(mean)
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return the images and labels of a step, from the random order of its epoch."""
+        """Return the images and labels of a step; each epoch shuffles the drawings anew."""
         epoch, at = divmod(step, self.settings.epoch_steps)
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data))
         chosen = np.sort(order[at * self.settings.batch : (at + 1) * self.settings.batch])
@@ -124,21 +129,21 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        """Move the running average towards the weights, with larger steps at the beginning."""
+        """Move the running average towards the present weights, further in early training steps."""
         share = 1.0 - min(self.settings.average, (1 + self.step) / (10 + self.step))
         for name, value in self.model.state_dict().items():
             if value.is_floating_point():
                 self.average[name].lerp_(value, share)
 
     def averaged(self) -> SketchNet:
-        """Return the running average as a folded network in eval mode, on the CPU."""
+        """Return the averaged weights as a folded network in eval mode, on the CPU."""
         model = blank(len(CLASSES), batch_norm=True, widths=self.settings.widths)
         model.load_state_dict(self.average)
         folded: SketchNet = fold(model).to(memory_format=torch.channels_last)
         return folded
 
     def write(self, path: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint of the run, from which `read` restores it."""
         momenta = {
             name: self.optimiser.state[value]["momentum_buffer"]
             for name, value in self.model.named_parameters()
@@ -157,7 +162,7 @@ class Trainer:
         )
 
     def read(self, path: Path) -> None:
-        """Load a checkpoint."""
+        """Restore the run from a checkpoint that `write` wrote."""
         state = read_state(path)
         for replica in self.replicas:
             replica.load_state_dict(state.model)
@@ -175,7 +180,10 @@ class Trainer:
 
 
 def _replica(model: SketchNet) -> SketchNet:
-    """Return a network with shared parameters, but with separate normalisation statistics."""
+    """Return a copy of a network that shares the parameters of `model`.
+
+    The batch normalisation statistics of the copy are separate.
+    """
     replica = copy.deepcopy(model)
     for copied, shared in zip(replica.parameters(), model.parameters(), strict=True):
         copied.data = shared.data
@@ -183,9 +191,10 @@ def _replica(model: SketchNet) -> SketchNet:
 
 
 def sgd(model: SketchNet, settings: TrainingSettings) -> torch.optim.SGD:
-    """Build the optimiser, with weight decay for weights only.
+    """Build the optimiser, with weight decay for the weights of convolutions and linear layers.
 
-    Weight decay of biases and of batch normalisation would make units dead.
+    Biases and the parameters of batch normalisation have no weight decay, because it would make
+    units dead.
     """
     decayed = [p for p in model.parameters() if p.ndim > 1]
     not_decayed = [p for p in model.parameters() if p.ndim <= 1]
@@ -198,7 +207,14 @@ def sgd(model: SketchNet, settings: TrainingSettings) -> torch.optim.SGD:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """A checkpoint: weights, their running average, momenta and JSON values such as the step."""
+    """The content of a checkpoint.
+
+    Attributes:
+        model: parameters and buffers of the model by name.
+        average: running average of `model`, by the same names.
+        momenta: momentum buffers of the optimiser by name of the parameter.
+        notes: JSON values, such as the step and the losses.
+    """
 
     model: dict[str, Tensor]
     average: dict[str, Tensor]
@@ -207,7 +223,7 @@ class TrainingState:
 
 
 def write_state(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint; an existing file is replaced as a whole or not at all."""
+    """Write a checkpoint file; an existing file is replaced atomically."""
     tensors = {}
     for kind in ("model", "average", "momenta"):
         for name, value in getattr(state, kind).items():
@@ -218,7 +234,7 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 
 def read_state(path: Path) -> TrainingState:
-    """Load a checkpoint file."""
+    """Load a checkpoint file that `write_state` wrote."""
     kinds: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "momenta": {}}
     with safe_open(path, "pt") as file:
         notes = json.loads(file.metadata()["notes"])

@@ -134,7 +134,7 @@ def butterfly(p: Painter) -> None:
 
 
 def ladybird(p: Painter) -> None:
-    """Draw a ladybird from above: shell with spots, dark head, legs and feelers."""
+    """Draw a ladybird from above: a shell with spots, a dark head, legs and feelers."""
     shell = p.tint(0.0, 0.85, 0.85)
     ink = p.visible(BLACK)
     for side in (-1, 1):

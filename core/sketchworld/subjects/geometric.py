@@ -15,7 +15,7 @@ from core.sketchworld.textures import textured_shape
 
 
 def _plain(p: Painter, concept: str, shape: Distance, corners: tuple[Point, ...] = ()) -> None:
-    """Draw a simple shape, sometimes with a texture inside."""
+    """Draw a simple shape in the main colour, sometimes with a texture inside."""
     textured_shape(p, concept, shape, p.palette.main, corners=corners)
 
 
@@ -189,7 +189,7 @@ def snowflake(p: Painter) -> None:
         angle = np.arctan2(v, u)
         angle = np.abs(angle - np.rint(angle / step) * step)
         r = np.hypot(u, v)
-        a, b = r * np.cos(angle), r * np.sin(angle)  # one half arm
+        a, b = r * np.cos(angle), r * np.sin(angle)  # all arms are mapped onto half an arm
         arm = signed_distance.capsule(a, b, (0.0, 0.0), (0.93, 0.0), width)
         outer = signed_distance.capsule(a, b, (at, 0.0), (at + twig * 0.8, twig), width * 0.85)
         inner = signed_distance.capsule(

@@ -1,4 +1,4 @@
-"""Views with a horizon and many objects, in the coordinates of the scene, from -1 to 1."""
+"""Views with a horizon and many objects. Coordinates are those of the scene, from -1 to 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.sketchworld.textures import EVERYWHERE
 
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:
-    """Draw a sky with a gradient from the colour `top` to the colour `foot` at the horizon."""
+    """Draw a sky: a gradient from the colour `top` at the upper border to `foot` at the horizon."""
 
     def inside(u: Array, v: Array) -> Array:
         return 0.0 * u + 0.0 * v - EVERYWHERE
@@ -30,7 +30,7 @@ def _sky(p: Painter, top: Array, foot: Array) -> None:
 
 
 def _day(p: Painter) -> tuple[Array, Array]:
-    """Return random colours of a sky, at the top and at the horizon, by day or in the evening."""
+    """Return two random colours of a day or evening sky: at the upper border and at the horizon."""
     if p.chance(0.25):
         return rgb(p.uniform(0.62, 0.80), 0.45, 0.75), rgb(p.uniform(0.02, 0.10), 0.5, 1.0)
     top = rgb(p.uniform(0.52, 0.60), p.uniform(0.35, 0.7), p.uniform(0.85, 1.0))
@@ -38,7 +38,10 @@ def _day(p: Painter) -> tuple[Array, Array]:
 
 
 def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill: Array) -> None:
-    """Draw ground up to the row `crest` at the column `at`, lower by `bulge * (u - at) ** 2`."""
+    """Draw ground whose upper edge is the curve `v = crest + bulge * (u - at) ** 2`.
+
+    `fill` is the colour of the ground.
+    """
     p.part(
         concept,
         lambda u, v: (crest + bulge * (u - at) ** 2 - v) * 0.9,
@@ -50,7 +53,11 @@ def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill:
 
 
 def _colours(p: Painter, ground: Array, turn: float) -> Palette:
-    """Return the drawing's palette with another background, and with the main hue `turn`."""
+    """Return a palette for an object of the view.
+
+    `ground` is the colour of the object's background, and `turn` the hue of its main colour, in
+    turns.
+    """
     main = distinct(rgb(turn, 0.7, 0.85), ground, GROUND_GAP, LUMA_GAP)
     second = distinct(rgb(turn + 0.45, 0.7, 0.6), main, 0.3)
     accent = distinct(rgb(turn + 0.62, 0.8, 0.9), main, 0.3)
@@ -65,7 +72,7 @@ def _object(
     scale: float,
     colours: Palette,
 ) -> None:
-    """Draw another subject at a small scale into the view."""
+    """Draw a subject into the view, at the point `at` with the size `scale`."""
     pose = Pose(at, scale, p.uniform(-0.05, 0.05), p.uniform(0.92, 1.08), p.chance(0.5))
     with p.figure(name, pose, colours):
         paint(p)
@@ -76,7 +83,8 @@ def _sun_or_cloud(p: Painter, sky: Array) -> None:
     side = -1.0 if p.chance(0.5) else 1.0
     if p.chance(0.6):
         gold = rgb(p.uniform(0.09, 0.15), p.uniform(0.6, 0.9), 1.0)
-        # With the sky as the background, the sun's light colours would be made dark for contrast.
+        # `_colours` makes the main colour differ from the background. Against the sky itself, the
+        # light colours of the sun would become dark. So a dark colour is given as the background.
         colours = replace(_colours(p, lighten(sky, -0.7), 0.0), main=gold)
         at = (side * p.uniform(0.4, 0.75), p.uniform(-0.75, -0.55))
         _object(p, "sun", outdoors.sun, at, p.uniform(0.2, 0.3), colours)
@@ -180,7 +188,7 @@ def meadow(p: Painter) -> None:
             stroke(p, "grass", [(a, b), (a + lean, b - 0.12)], 0.03, lighten(green, -0.35))
     count, turn = p.integer(4, 6), p.uniform(0.0, 1.0)
     for k in range(count):
-        depth = (k + p.uniform(0.0, 0.8)) / count  # 0 at the back, 1 at the front
+        depth = (k + p.uniform(0.0, 0.8)) / count  # 0 for far, 1 for near
         across = ((k * 0.618 + turn) % 1.0) * 1.8 - 0.9
         colours = _colours(p, lighten(green, -0.7), turn + 0.37 * k)
         _object(
@@ -211,7 +219,7 @@ def village(p: Painter) -> None:
 
 
 def forest(p: Painter) -> None:
-    """Draw many firs, the distant ones lighter, and sometimes a toadstool."""
+    """Draw many firs, of which distant ones are lighter, and sometimes a toadstool."""
     top, foot = _day(p)
     _sky(p, top, foot)
     green = rgb(p.uniform(0.3, 0.42), p.uniform(0.45, 0.7), p.uniform(0.35, 0.55))

@@ -42,7 +42,7 @@ def umbrella(p: Painter) -> None:
 
     def canopy(u: Array, v: Array) -> Array:
         dome = intersection(signed_distance.ellipse(u, v, 0.97, 0.9), v - 0.02)
-        centre = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # of the nearest lobe
+        centre = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # u of the nearest lobe
         notch = signed_distance.ellipse(u - centre, v, lobe, 0.15)
         return difference(dome, notch)
 
