@@ -1,9 +1,10 @@
 """Benchmark of Adam's damping: ``python -m benchmarks.damping --weights FILE``.
 
 The same units are maximised with plain Adam (epsilon 1e-8, step size 0.05, as in Lucid) and with
-the project's settings, which have a larger epsilon ("damping"). A clean activation is that of the
-finished image without random transforms. For each layer, the table gives the median clean
-activation over units for both settings, and the median of the ratio (project's to plain).
+the project's settings, which have a larger epsilon ("damping"). A clean activation is the
+activation of a unit for the finished image, without random transforms. For each layer, the table
+gives the median clean activation over units for both settings, and the median of the ratio
+(project's to plain).
 """
 
 import json

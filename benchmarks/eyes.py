@@ -1,7 +1,7 @@
 """Benchmark of eyes in dreams, by depth: ``python -m benchmarks.eyes --json F``.
 
 For each layer of SketchNet, dreams that maximise the layer are made from photographs of
-scikit-image. The growth of each label says how much more the units with this label respond to the
+scikit-image. The growth of a label says how much more the units with this label respond to the
 dream than to the photograph, as ``core.experiments.concept_growth.concept_growth`` defines it. The
 baseline is the photograph with noise of the same strength, without a dream.
 """

@@ -76,7 +76,7 @@ def first_change(page: Page, layer: str) -> float:
 
 
 def stop(page: Page, address: str, store: Path, seed: int) -> tuple[float, float]:
-    """Stop a long dream; return the seconds until the page shows it, and until work has ended."""
+    """Stop a long dream; return the seconds until the page says so, and until work has ended."""
     page.goto(f"{address}{LONG}{seed}")
     page.wait_for_function(f"() => ({SHOWN})() !== ''", timeout=PATIENCE)
     button = page.locator(".st-key-dream-status").get_by_role("button", name="Stop")

@@ -1,8 +1,8 @@
 """Benchmark of a large dream's memory: ``python -m benchmarks.large_dream --size 4096``.
 
 It renders one dream and encodes it as PNG. It prints by how much the peak memory exceeds the memory
-of the process before the dream, when the network is loaded. It also prints the longest time between
-two progress reports, because a dream can be stopped only at a report.
+of the process before the dream, after the network was loaded. It also prints the longest time
+between two progress reports, because a dream can be stopped only at a report.
 """
 
 import json

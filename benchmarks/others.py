@@ -151,7 +151,7 @@ def _import(name: str) -> Any:
     """Import a module of one of the libraries, which only this benchmark needs.
 
     torch-lucent 0.1.8 works unchanged with current PyTorch, NumPy and Pillow. The version of kornia
-    (from 2020) that it needs only warns that ``torch.jit.script`` is deprecated.
+    (from 2020) that torch-lucent needs only warns that ``torch.jit.script`` is deprecated.
 
     Raises:
         ExplorerError: the module cannot be imported.

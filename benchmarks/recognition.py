@@ -1,4 +1,4 @@
-"""Benchmark of class pictures, recognised by their own network.
+"""Benchmark of class pictures: whether the network that they maximise recognises them.
 
 ``python -m benchmarks.recognition --network squeezenet1_0 --weights FILE`` chooses classes at even
 intervals. For each class, it renders an image that maximises the logit, with the project's default

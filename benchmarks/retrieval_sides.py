@@ -81,7 +81,7 @@ class IndexingTask:
     workers: int
 
     def pixels(self, entry: ImageEntry) -> torch.Tensor:
-        """Decode an image, crop it to the input size of the network: uint8 ``[H, W, 3]``."""
+        """Return a decoded image, cropped to the network's input size, uint8 ``[H, W, 3]``."""
         picture, size = self.source.open(entry, self.plan.input_size)
         return torch.from_numpy(
             np.array(CenterCrop(size, self.plan.input_size).network_input(picture))

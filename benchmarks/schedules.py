@@ -9,9 +9,9 @@ any more. This is the best case, as if a converged unit could leave a batch at n
 quarter. Then the image is brought to full size in one of two ways: it is enlarged, or it is padded
 by reflection, which keeps the size of its patterns.
 
-Work is counted in steps at full size. A clean activation is that of the finished image without
-random transforms. A schedule is useful if it reaches a higher clean activation than plain
-optimisation with the same work.
+Work is counted in steps at full size. A clean activation is the activation of a unit for the
+finished image, without random transforms. A schedule is useful if it reaches a higher clean
+activation than plain optimisation with the same work.
 """
 
 import json

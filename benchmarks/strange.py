@@ -72,7 +72,7 @@ def _tile(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _move(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, zoom, slightly rotate and warp images; outside of the border they are mirrored."""
+    """Shift, zoom, slightly rotate and warp images, with reflection padding."""
     count, side = len(images), images.shape[-1]
     angle = _between(-LEAN, LEAN, count, generator).flatten()
     zoom = _between(1 - ZOOM, 1 + ZOOM, count, generator).flatten()

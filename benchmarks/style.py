@@ -50,7 +50,7 @@ Points = list[tuple[float, float]]
 
 
 def timed(side: Iterator[Any]) -> Iterator[tuple[float, Any]]:
-    """Yield the seconds that a side has worked so far and its image, for each image."""
+    """Yield pairs: the seconds that a side has worked so far, and the image of the side."""
     spent = 0.0
     while True:
         began = time.perf_counter()

@@ -135,7 +135,7 @@ class Loss:
         return -self.costs(self.extractor(loss_builder.PADDING(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
-        """Return the content image at the size of the loss; optimisation starts from it."""
+        """Return the content image at the size of the loss, as the start of the optimisation."""
         content = self.subjects.content
         if content is None:
             raise ExplorerError("there is no content to start from")

@@ -2,7 +2,7 @@
 
 The label of a drawing is always the class of the main subject. A second subject has another class,
 at most half the size of the main subject, and a position away from it. An occluder is a leaf, a
-blob or a bar in front of the main subject that hides only a small part of its border.
+blob or a bar in front of the main subject, and hides only a small part of the subject's border.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ def round_eye(
 ) -> None:
     """Draw a small round eye: a disc, a pupil and a glint.
 
-    The disc has the colour `iris`, by default white. With `slit`, the pupil is a vertical slit
-    instead of a disc.
+    The disc has the colour `iris`, by default white. With `slit`, the pupil is a vertical slit,
+    otherwise a disc.
     """
     spot(p, "eye", at, radius, WHITE if iris is None else iris, min(p.light.line, 0.04))
     if slit:
@@ -128,7 +128,7 @@ def bar(
 ) -> None:
     """Draw a box around the point `at` with the half sides `half` and the corner radius `corner`.
 
-    `line` is the width of the outline in scene units, None for that of the scene.
+    `line` is the width of the outline in scene units; None for `p.light.line`.
     """
     p.part(
         concept,

@@ -5,8 +5,8 @@ its concept ("eye", "wheel", "petal"). The call computes how much of each pixel 
 the same calls produce the image and the masks. Only the pixels that a part can cover are computed.
 
 There are three coordinate systems. The scene is the whole image, from -1 to 1. A figure is a
-subject, such as a cat; its `Pose` maps its coordinates to those of the scene. A part has its origin
-at the point `at` of the figure. A scene unit is half of the side of the image.
+subject, such as a cat; `Pose` maps figure coordinates to scene coordinates. The origin of the
+coordinates of a part is the point `at` of the figure. A scene unit is half of the image's side.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ def almond(u: Array, v: Array, across: float, down: float) -> Array:
 def crescent(u: Array, v: Array, radius: float, bite: float, offset: float) -> Array:
     """Return the distance to a crescent: a disc without the points of a second disc.
 
-    The second disc has the radius `bite`, and its centre is `offset` to the right.
+    The second disc has the radius `bite`. The centre of the second disc is at `u = offset`.
     """
     return difference(disc(u, v, radius), disc(u - offset, v, bite))
 

@@ -34,7 +34,7 @@ class Counted:
 
 
 def summary(layers: Mapping[str, Sequence[Label]]) -> dict[str, Counted]:
-    """Return, for each layer, the counts of its clear labels by kind and by concept."""
+    """Return the counts of each layer, by layer name."""
     counts = {}
     for layer, row in layers.items():
         clear = [label for label in row if label.iou >= CLEAR]

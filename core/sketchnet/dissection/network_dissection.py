@@ -234,7 +234,7 @@ def _highest_limits(maps: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cumulative(counts: Tensor) -> Tensor:
-    """Return, for each threshold, the sum of its count and those of all higher thresholds.
+    """Return, for each threshold, the sum of the counts at this and at all higher thresholds.
 
     `counts` [limits, ...] counts each activation only at the highest threshold that it reaches. The
     result has the same shape and counts each activation at every threshold that it reaches.
@@ -313,6 +313,6 @@ def to_labels(choices: Mapping[str, Choice]) -> dict[str, tuple[Label, ...]]:
 def fingerprint_of(model: SketchNet) -> str:
     """Return the fingerprint of a SketchNet's weights.
 
-    It equals `Network.fingerprint` of the same weights.
+    The result equals `Network.fingerprint` of the same weights.
     """
     return fingerprint(model.state_dict(), "sketchnet", MEAN, STD, (SIZE, SIZE))

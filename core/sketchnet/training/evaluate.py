@@ -47,8 +47,8 @@ def robust_accuracy(
 ) -> float:
     """Return the accuracy on adversarial images from `adversarial.pgd` with L2 norm up to `eps`.
 
-    The attack has 20 steps (PGD-20). `seed` is the seed of its random start. With `half`, the
-    network computes in bfloat16.
+    The attack has 20 steps (PGD-20). `seed` is the seed of the attack's random start. With
+    `half`, the network computes in bfloat16.
     """
     generator = torch.Generator(device_of(model)).manual_seed(seed)
     correct = 0

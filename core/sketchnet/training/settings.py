@@ -1,4 +1,4 @@
-"""Settings of a training run of SketchNet, and the schedules that follow from them."""
+"""Settings of a training run of SketchNet, and the schedules that are computed from them."""
 
 from __future__ import annotations
 
