@@ -73,7 +73,9 @@ class Network:
         return tuple(layer for layer in self.layers if layer.shown)
 
     def layer(self, name: str) -> Layer:
-        """Return a layer by its name, its node's name, or the path of a module that contains it.
+        """Return a layer by its name, the name of its ``torch.fx`` node, or the path of a module.
+
+        Of several layers in the module, the last one is returned.
 
         Raises:
             UnknownName: there is no such layer; the message suggests the nearest name.

@@ -151,7 +151,9 @@ def _remove_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
 
 
 def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
-    """Replace a node's operation if it is in place; return whether it was.
+    """Replace an in-place operation of a node, such as ``relu_``, by its out-of-place version.
+
+    Return True if the operation was in place.
 
     If the operation is a module, the node stays unchanged: ``trace`` replaces the module later.
     """

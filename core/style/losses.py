@@ -253,9 +253,11 @@ def wasserstein(
 ) -> LossTerm:
     """Return the Wasserstein loss of a layer: a squared Wasserstein-2 distance to the painting.
 
-    The formula is in the module's docstring; the squared distance is divided by
-    ``trace(L) + |n|^2``. The trace of the matrix square root is computed as the sum of the square
-    roots of the eigenvalues. The gradient of this sum is finite also where eigenvalues are equal.
+    The squared distance is divided by ``trace(L) + |n|^2``, with the covariance ``L`` and the mean
+    ``n`` of the painting's activations, so that the losses of all layers have one scale. The
+    module's docstring has the whole formula. The trace of the matrix square root is computed as the
+    sum of the square roots of the eigenvalues. The gradient of this sum is finite also where
+    eigenvalues are equal.
     ``JITTER`` times the painting's mean variance is added to the diagonals of both covariances.
 
     Args:

@@ -55,7 +55,8 @@ def dead_workers(store: Store, names: Iterable[str]) -> list[str]:
 def mark_interrupted(store: Store, alive: Collection[str] = ()) -> None:
     """Mark the jobs of dead workers as interrupted, and delete the claims of these workers.
 
-    The workers were killed together with their supervisor, or had no supervisor.
+    A running supervisor does this for its own workers. These workers had none, or one that was
+    killed together with them.
 
     Args:
         store: the store with the job queue.

@@ -194,7 +194,12 @@ def unknown_axes(inputs: Iterable[Axes], shape: Sequence[int]) -> Axes:
 
 
 def elementwise_axes(inputs: Sequence[Axes], shape: Sequence[int]) -> Axes:
-    """Return the axes of the result of an elementwise operation on broadcast inputs."""
+    """Return what each dimension of the result of an elementwise operation stands for.
+
+    Args:
+        inputs: the same for the dimensions of each input.
+        shape: the shape of the result, to which the inputs are broadcast.
+    """
     if all(axes == inputs[0] for axes in inputs) and len(inputs[0]) == len(shape):
         return inputs[0]
     aligned = [((None,) * (len(shape) - len(axes))) + axes for axes in inputs]

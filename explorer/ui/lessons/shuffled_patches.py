@@ -111,13 +111,14 @@ def respond(_network: Network, weights: str, picked: PickedImage, parts: int) ->
 
 
 def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, place: str) -> None:
-    """Show the ``unusual_units`` of a layer for an image.
+    """Show the units whose mean activation for an image is most above their usual one.
 
     Args:
         context: the lesson.
         layer: the layer.
         response: the mean activations for the image.
-        place: ``whole`` or ``shuffled``, then the image and the number of squares, for keys.
+        place: text that makes the keys of the Streamlit widgets unique: ``whole`` or ``shuffled``,
+            then the name of the image and the number of squares.
     """
     network = context.network
     units = unusual_units(network, layer.name, response.means)
