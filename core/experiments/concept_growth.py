@@ -16,7 +16,7 @@ from core.analysis import unit_labels
 from core.analysis.probe import top_classes
 from core.dreams.render_dreams import MEASURED_SIDE
 from core.images import image_io
-from core.images.resize import resize_image
+from core.images.resize import reduced_size, resize_image
 from core.networks.depth_sampling import evenly_spaced
 from core.networks.layers import Layer
 from core.networks.network import Network
@@ -96,8 +96,7 @@ def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Resp
             ``render_dreams.MEASURED_SIDE`` pixels.
         layers: names of the layers whose mean activations are returned.
     """
-    scale = min(1.0, MEASURED_SIDE / max(image.shape[2:]))
-    size = (max(1, round(image.shape[2] * scale)), max(1, round(image.shape[3] * scale)))
+    size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
     last = network.shown[-1].name
     activations = network.activations(resize_image(image, size), {*layers, last})
     means = {name: _mean_over_positions(activations[name]) for name in layers}

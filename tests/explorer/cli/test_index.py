@@ -4,13 +4,10 @@ import importlib.util
 import json
 import os
 import random
-import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -167,20 +164,8 @@ def test_ctrl_c_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 0 < reader.open_index(out).count < 3000 and not reader.open_index(out).complete
 
 
-@pytest.fixture
-def _ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let Ray see two processors, and keep what it writes away from whoever runs the test."""
-    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", json.dumps({"CPU": 2}))
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("RAY_TMPDIR", folder)
-        yield
-
-
 @needs_ray
-@pytest.mark.usefixtures("_ray")
+@pytest.mark.usefixtures("ray_environment")
 def test_on_ray_it_is_the_same_even_if_a_worker_is_killed(tmp_path: Path) -> None:
     options = ["index", "sketchnet", "--images", "sketchworld:700:2", "--layers", "relu2a,relu4b"]
     out = tmp_path / "ray"

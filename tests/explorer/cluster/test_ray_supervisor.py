@@ -1,14 +1,11 @@
 """Tests of jobs on Ray with two processors: finished, cancelled, killed, resumed, lost."""
 
 import importlib.util
-import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,6 +30,7 @@ from explorer.rendering import render_recipe
 from explorer.store.results import Store
 from tests.explorer.commands import crowding, started
 
+pytestmark = pytest.mark.usefixtures("ray_environment")
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
     reason="ray is not installed: pip install -r requirements-cluster.txt",
@@ -49,20 +47,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "a.sqlite3", shipped=())
     yield store
     store.close()
-
-
-@pytest.fixture(autouse=True)
-def _two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set up Ray with two processors, and with a temporary folder of its own."""
-    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", json.dumps({"CPU": 2}))
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    # By default Ray's workers have a low priority, which makes them slow on a busy machine.
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    # The paths of Ray's sockets must be short. Ray's last processes end a little after the others.
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("RAY_TMPDIR", folder)
-        yield
 
 
 def recipe(seed: int, steps: int = SHORT, path: Path | None = None) -> NeuronRecipe:
