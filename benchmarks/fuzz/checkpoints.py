@@ -19,9 +19,9 @@ from torchvision import models
 
 from benchmarks.fuzz import words
 from benchmarks.fuzz.trials import Attempt, Wrong
-from core.sketchnet import model
 from core.networks import registry
 from core.networks.network import Network
+from core.sketchnet import model
 
 State = dict[str, Tensor]
 SQUEEZENET = "squeezenet1_0"
