@@ -127,7 +127,7 @@ class Outcome:
     @property
     def kind(self) -> str:
         """What faults of one kind have in common: the verdict and the place in the code."""
-        detail = self.where or self.message.splitlines()[-1:][0] if self.message else ""
+        detail = self.where or (self.message.splitlines() or [""])[-1]
         return f"{self.part} {self.verdict}: {detail[:SHORT]}"
 
     def to_json(self) -> dict[str, Any]:
