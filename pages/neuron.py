@@ -13,6 +13,7 @@ from explorer.ui.components import html_snippets
 from explorer.ui.link_problems import collect, show_problems
 from explorer.ui.neuron import neuron_page
 from explorer.ui.neuron.pictures import NeuronView
+from explorer.ui.page_list import page_link
 
 
 def main() -> None:
@@ -61,8 +62,7 @@ def show_lost(network: Network, problems: list[str]) -> None:
     with contextlib.suppress(ExplorerError):
         query["layer"] = network.layer(st.query_params.get("layer", "")).name
     where = query.get("layer", network.name)
-    label = f"Look at all neurons of {where}"
-    st.page_link(urls.LAYERS, label=label, icon=":material/layers:", query_params=query)
+    page_link(urls.LAYERS, f"Look at all neurons of {where}", **query)
 
 
 main()

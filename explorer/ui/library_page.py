@@ -16,6 +16,7 @@ from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
 from explorer.ui import job_status, server_state, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.page_list import page_link
 
 POLL_SECONDS = 0.5
 
@@ -78,10 +79,7 @@ def show_upload(architectures: list[str]) -> None:
     )
     if added := st.session_state.pop("added", None):
         st.success(f"{formatting.escape_markdown(added)} is here.")
-        query = {"network": added}
-        st.page_link(
-            urls.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
-        )
+        page_link(urls.LAYERS, "See its neurons", network=added)
     with st.form("own", border=False):
         architecture = choose("Network", architectures, key="architecture")
         title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")

@@ -30,9 +30,14 @@ SHOWN = (CROPS, BOTH)
 STAYS = ("show", "index")
 
 
+def as_query(**place: str | int | None) -> dict[str, str]:
+    """Return some parameters as a query; a parameter whose value is None is left out."""
+    return {name: str(it) for name, it in place.items() if it is not None}
+
+
 def replace_query(**place: str | int | None) -> None:
     """Replace the URL's query by some parameters; a parameter whose value is None is left out."""
-    st.query_params.from_dict({name: str(it) for name, it in place.items() if it is not None})
+    st.query_params.from_dict(as_query(**place))
 
 
 def update_query(**place: str | int | None) -> None:
@@ -47,9 +52,8 @@ def go_to(**place: str | int | None) -> None:
 
 def open_neuron(network: str, layer: str, unit: int) -> None:
     """Go to the Neuron page of a unit."""
-    query = {"network": network, "layer": layer, "unit": str(unit)}
-    if "index" in st.query_params:
-        query["index"] = st.query_params["index"]
+    index = st.query_params.get("index")
+    query = as_query(network=network, layer=layer, unit=unit, index=index)
     st.switch_page(NEURON, query_params=query)
 
 

@@ -13,6 +13,7 @@ from explorer.ui.components import html_snippets, layer_pickers
 from explorer.ui.dream import dream_view
 from explorer.ui.dream.dream_view import DreamView
 from explorer.ui.job_status import JobRequests
+from explorer.ui.page_list import page_link
 from explorer.ui.result_view import ResultView
 
 # Seconds after which the state of the job is read again: shorter than for other jobs, as dreams
@@ -92,7 +93,6 @@ def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> Non
         download_buttons.python_button(dream.recipe, 0, "dream")
         kept = {it: st.query_params[it] for it in ("strength", "seed") if it in st.query_params}
         query = {"network": network.name, "picture": dream.picture.name, **kept}
-        icon = ":material/view_column:"
-        st.page_link(urls.DEPTHS, label="All depths side by side", icon=icon, query_params=query)
+        page_link(urls.DEPTHS, "All depths side by side", **query)
 
     view.show(job, POLL_SECONDS, tools)

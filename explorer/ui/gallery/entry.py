@@ -19,6 +19,7 @@ from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
 from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.page_list import page_link
 from explorer.ui.url_controls import pager
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
@@ -29,13 +30,13 @@ FEW = 16
 LARGE_PIXELS = 768
 # Name of the stored fact of a style transfer that has the loss curves, as JSON.
 LOSSES = "losses"
-# Label and icon of the link to each page.
+# Label of the link to each page.
 LINKS = {
-    urls.LAYERS: ("Open in Layers", ":material/layers:"),
-    urls.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
-    urls.DREAM: ("Open in Dream", ":material/bedtime:"),
-    urls.STYLE: ("Open in Style", ":material/palette:"),
-    urls.STYLE_DEPTHS: ("Open in Style depths", ":material/grid_view:"),
+    urls.LAYERS: "Open in Layers",
+    urls.NEURON: "Open the neuron",
+    urls.DREAM: "Open in Dream",
+    urls.STYLE: "Open in Style",
+    urls.STYLE_DEPTHS: "Open in Style depths",
 }
 
 
@@ -205,8 +206,7 @@ def _link(job: Job, part: int | None) -> None:
         page, query = url_codecs.link_to(job.recipe, part)
     except ExplorerError:
         return
-    label, icon = LINKS[page]
-    st.page_link(page, label=label, icon=icon, query_params=query)
+    page_link(page, LINKS[page], **query)
 
 
 def _change(found: Gallery, job: Job) -> None:

@@ -18,6 +18,7 @@ from explorer.ui import job_status, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
+from explorer.ui.page_list import page_link
 
 COVER = 4
 COVER_PIXELS = 128
@@ -215,7 +216,7 @@ def show_nothing(search: Search) -> None:
         "own: whatever you make stands here, with how it was made.</p></div>"
     )
     with st.container(horizontal_alignment="center"):
-        st.page_link(urls.LAYERS, label="Go to the layers", icon=":material/layers:")
+        page_link(urls.LAYERS, "Go to the layers")
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:

@@ -17,6 +17,7 @@ from explorer.ui import image_picker, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.page_list import page_link
 
 SAMPLE = "cat"
 SIZE, OCTAVES = 256, 3
@@ -58,8 +59,7 @@ def stage(context: LessonContext) -> None:
     colour = lesson_context.layer_colour(layer)
     lesson_context.show_result(context, "dreamt", dream, title, [picture], describe, colour)
     query = {"network": network.name, "layer": layer.name, "picture": picture.name}
-    icon = ":material/bedtime:"
-    st.page_link(urls.DREAM, label="Dream on with this layer", icon=icon, query_params=query)
+    page_link(urls.DREAM, "Dream on with this layer", **query)
 
 
 def options(context: LessonContext) -> Sequence[str]:

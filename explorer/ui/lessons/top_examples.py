@@ -25,6 +25,7 @@ from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 from explorer.ui.link_problems import collect
+from explorer.ui.page_list import page_link
 
 # The collection of images: ten drawings of each class. The network needs a tenth of a second for
 # twelve drawings.
@@ -65,8 +66,7 @@ def stage(context: LessonContext) -> None:
         f"Of its nine, {round(share * lesson_measures.NINE)} show the same kind."
     )
     query = {"network": context.network.name, "layer": layer.name, "unit": str(unit)}
-    icon = ":material/center_focus_strong:"
-    st.page_link(urls.NEURON, label="Open this neuron", icon=icon, query_params=query)
+    page_link(urls.NEURON, "Open this neuron", **query)
 
 
 def _unit(context: LessonContext, layer: Layer) -> int:

@@ -23,6 +23,7 @@ from explorer.ui.neuron import (
 )
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits
+from explorer.ui.page_list import page_link
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
@@ -70,13 +71,8 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
-        query = {"network": neuron.network.name, "layer": neuron.layer.name}
-        st.page_link(
-            urls.DREAM,
-            label="Dream with this neuron",
-            icon=":material/bedtime:",
-            query_params={**query, "unit": str(neuron.unit)},
-        )
+        place = {"network": neuron.network.name, "layer": neuron.layer.name}
+        page_link(urls.DREAM, "Dream with this neuron", **place, unit=neuron.unit)
         badge = st.container(key="badge")
         st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")

@@ -23,6 +23,7 @@ from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.job_status import JobRequests, Previews
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
+from explorer.ui.page_list import page_link
 from explorer.ui.probe import heatmaps
 
 # Number of units that are shown of each layer: they fill one row of a wide page, with two pictures
@@ -153,15 +154,14 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
 def show_links(view: ProbeView) -> None:
     """Show a link to the page of the selected unit, and a button that clears the selection."""
     if view.layer is not None:
-        query = {
-            "network": view.network.name,
-            "layer": view.layer.name,
-            "unit": str(view.unit),
-        }
-        if "index" in st.query_params:
-            query["index"] = st.query_params["index"]
-        icon = ":material/center_focus_strong:"
-        st.page_link(urls.NEURON, label="Open this neuron", icon=icon, query_params=query)
+        page_link(
+            urls.NEURON,
+            "Open this neuron",
+            network=view.network.name,
+            layer=view.layer.name,
+            unit=view.unit,
+            index=st.query_params.get("index"),
+        )
     if view.layer is not None or view.position is not None:
         st.button(
             "Whole picture",

@@ -9,6 +9,7 @@ from core.recipes.style_grid import MATRIX
 from explorer import thumbnails
 from explorer.ui import download_buttons, job_status, server_state, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.page_list import page_link
 from explorer.ui.style import grid_charts, style_grid_view
 from explorer.ui.style.style_grid_view import StyleGridView
 
@@ -68,11 +69,7 @@ def show_cell(view: StyleGridView, images: dict[int, bytes]) -> None:
             name = f"{style_grid_view.cell_name(cell)}-{view.recipe.network}"
             download_buttons.save_button(image, name, "Save it")
             if cell.recipe.subject == "style":
-                st.page_link(
-                    urls.STYLE,
-                    label="Paint it large",
-                    icon=":material/palette:",
-                    query_params=style_grid_view.cell_query(view, cell.recipe),
-                )
+                query = style_grid_view.cell_query(view, cell.recipe)
+                page_link(urls.STYLE, "Paint it large", **query)
 
     st.dialog(title, width="medium", on_dismiss=partial(urls.update_query, cell=None))(body)()
