@@ -22,6 +22,7 @@ from explorer.ui.lessons import (
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
 from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.url_controls import bind
 
 
 class LessonParts(NamedTuple):
@@ -109,15 +110,13 @@ def go(number: int) -> None:
 
 def show_all(lesson: Lesson) -> None:
     """Show a control with the titles of all lessons, which opens the chosen lesson."""
-    st.session_state["lesson"] = lesson.number
     st.segmented_control(
         "Lesson",
         [it.number for it in LESSONS],
         format_func=lambda number: f"{number} · {find_lesson(number).title}",
-        key="lesson",
         label_visibility="collapsed",
         required=True,
-        on_change=lambda: go(st.session_state["lesson"]),
+        **bind("lesson", lesson.number, go),
     )
 
 

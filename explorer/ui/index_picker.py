@@ -18,6 +18,7 @@ from explorer.library.indexes import (
 from explorer.text import formatting
 from explorer.ui import urls
 from explorer.ui.job_status import POLL_SECONDS, follow
+from explorer.ui.url_controls import bind
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
@@ -38,14 +39,13 @@ def index_selectbox(network: Network) -> None:
     found = finished_indexes(network)
     if len(found) < 2:
         return
-    st.session_state["index"] = st.query_params.get("index", next(iter(found)))
+    name = st.query_params.get("index", next(iter(found)))
     st.selectbox(
         "Pictures of",
         list(found),
         format_func=lambda name: describe_index(found[name]),
-        key="index",
         label_visibility="collapsed",
-        on_change=lambda: urls.update_query(index=st.session_state["index"]),
+        **bind("index", name, lambda it: urls.update_query(index=it)),
     )
 
 

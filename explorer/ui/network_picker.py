@@ -12,6 +12,7 @@ from core.networks.network import Network
 from core.networks.registry import NetworkInfo
 from explorer.ui import server_state, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.url_controls import bind
 
 # The relative depth (0 to 1) of the default layer. A little deeper than the middle, units respond
 # to textures and parts of objects that have a name.
@@ -48,17 +49,15 @@ def network_selectbox(
         info = infos[name]
         return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
 
-    st.session_state["network"] = name
+    def pick(chosen: str) -> None:
+        urls.replace_query(network=chosen, **{it: st.query_params.get(it) for it in keep})
+
     st.selectbox(
         "Network",
         list(infos),
         format_func=caption,
-        key="network",
         label_visibility="collapsed",
-        on_change=lambda: urls.replace_query(
-            network=st.session_state["network"],
-            **{it: st.query_params.get(it) for it in keep},
-        ),
+        **bind("network", name, pick),
     )
     return name
 

@@ -20,7 +20,7 @@ from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
 from explorer.ui.link_problems import collect, show_problems
 from explorer.ui.page_list import page_link
-from explorer.ui.url_controls import pager
+from explorer.ui.url_controls import bind, pager
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
 SHEET = 64
@@ -211,18 +211,11 @@ def _link(job: Job, part: int | None) -> None:
 
 def _change(found: Gallery, job: Job) -> None:
     """Show controls to rename, star, save and delete an entry."""
-
-    def rename() -> None:
-        found.rename(job.key, st.session_state[key])
-
-    key = f"title {job.key}"
-    st.session_state[key] = job.title
     st.text_input(
         "Name",
-        key=key,
         max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
-        on_change=rename,
+        **bind(f"title {job.key}", job.title, partial(found.rename, job.key)),
     )
     with st.container(horizontal=True, key="entry tools"):
         st.button(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -19,6 +20,7 @@ from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
 from explorer.ui.page_list import page_link
+from explorer.ui.url_controls import bind
 
 COVER = 4
 COVER_PIXELS = 128
@@ -157,23 +159,19 @@ def show_filters(found: Gallery, search: Search) -> None:
     """Show the controls that filter the entries."""
     choices = found.choices()
     with st.container(key="filters", horizontal=True, vertical_alignment="center"):
-        st.session_state["text"] = search.text
         st.text_input(
             "Search",
-            key="text",
             placeholder="Search by name",
             icon=":material/search:",
             label_visibility="collapsed",
             max_chars=queries.TITLE_AT_MOST,
-            on_change=lambda: filter_by("text", st.session_state["text"]),
+            **bind("text", search.text, partial(filter_by, "text")),
         )
         for name in FILTERS:
             show_choice(name, getattr(search, name), choices[name])
-        st.session_state["starred"] = search.starred
         st.toggle(
             "Starred",
-            key="starred",
-            on_change=lambda: filter_by("starred", "1" if st.session_state["starred"] else ""),
+            **bind("starred", search.starred, lambda it: filter_by("starred", "1" if it else "")),
         )
 
 
@@ -187,14 +185,12 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """
     if len(choices) < 2 and not value:
         return
-    st.session_state[name] = value
     st.selectbox(
         name.capitalize(),
         ["", *dict.fromkeys([*choices, value] if value else choices)],
-        key=name,
         format_func=lambda it: it or EVERY[name],
         label_visibility="collapsed",
-        on_change=lambda: filter_by(name, st.session_state[name]),
+        **bind(name, value, partial(filter_by, name)),
     )
 
 

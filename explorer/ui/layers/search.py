@@ -12,6 +12,7 @@ from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures
+from explorer.ui.url_controls import bind
 
 # Number of found units that are shown, at most: as many as on one page of a layer.
 AT_MOST = layer_pages.PER_PAGE
@@ -24,17 +25,17 @@ def search_box(network: Network) -> None:
     """Show the search box, if the network's units have labels."""
     if unit_labels.labels_of(network) is None:
         return
-    st.session_state["find"] = st.query_params.get("find", "")
+
+    def find(text: str) -> None:
+        urls.replace_query(network=network.name, find=text or None)
+
     st.text_input(
         "Find neurons",
-        key="find",
         placeholder="Find neurons: eye, stripes, red ...",
         icon=":material/search:",
         label_visibility="collapsed",
         max_chars=TEXT_AT_MOST,
-        on_change=lambda: urls.replace_query(
-            network=network.name, find=st.session_state["find"] or None
-        ),
+        **bind("find", st.query_params.get("find", ""), find),
     )
 
 

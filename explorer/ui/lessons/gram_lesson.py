@@ -22,6 +22,7 @@ from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import plan_small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.url_controls import bind
 
 ONE, OTHER = "swirls", "mosaic"
 # Side in pixels at which paintings are given to the network; halves of paintings have half of it as
@@ -79,14 +80,12 @@ def _pick_painting(context: LessonContext, default: str, name: str) -> PickedIma
         name: parameter of the URL's query with the name of the painting.
     """
     picked = lesson_context.find_painting(default, name, context.problems)
-    st.session_state[name] = picked.name
     st.segmented_control(
         f"Which {name}",
         list(PAINTINGS),
-        key=name,
         required=True,
         label_visibility="collapsed",
-        on_change=lambda: urls.update_query(**{name: st.session_state[name]}),
+        **bind(name, picked.name, lambda it: urls.update_query(**{name: it})),
     )
     return picked
 

@@ -29,6 +29,7 @@ from explorer.ui.layers.small_pictures import plan_small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 from explorer.ui.link_problems import collect
+from explorer.ui.url_controls import bind
 
 SAMPLE = "village"
 # Numbers of squares along each side to choose from, and the default.
@@ -79,13 +80,11 @@ def _pick_parts(context: LessonContext) -> int:
         if number not in PARTS:
             raise ExplorerError(f"squares is {number}; it can be {', '.join(map(str, PARTS))}")
         parts = number
-    st.session_state["squares"] = parts
     st.segmented_control(
         "Squares along each side",
         PARTS,
-        key="squares",
         required=True,
-        on_change=lambda: urls.update_query(squares=st.session_state["squares"]),
+        **bind("squares", parts, lambda number: urls.update_query(squares=number)),
     )
     return parts
 

@@ -13,6 +13,7 @@ from explorer.ui import image_picker, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.url_controls import bind
 
 SAMPLE, PAINTING = "astronaut", "swirls"
 SIZE, SMALLEST, STEPS = 160, 80, 16
@@ -77,15 +78,14 @@ def _balance(context: LessonContext) -> float:
     known = {f"{it:g}": it for it in BALANCES}
     if text not in known:
         context.problems.append(f"balance is {text}; it can be {', '.join(known)}")
-    st.session_state["balance"] = known.get(text, USUAL)
+    balance = known.get(text, USUAL)
     st.select_slider(
         "How much content has to say beside style",
         BALANCES,
-        key="balance",
         format_func="{:g}".format,
-        on_change=lambda: urls.update_query(balance=f"{st.session_state['balance']:g}"),
+        **bind("balance", balance, lambda it: urls.update_query(balance=f"{it:g}")),
     )
-    return known.get(text, USUAL)
+    return balance
 
 
 def measured(

@@ -26,6 +26,7 @@ from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 from explorer.ui.link_problems import collect
 from explorer.ui.page_list import page_link
+from explorer.ui.url_controls import bind
 
 # The collection of images: ten drawings of each class. The network needs a tenth of a second for
 # twelve drawings.
@@ -78,14 +79,11 @@ def _unit(context: LessonContext, layer: Layer) -> int:
     with collect(context.problems):
         named = urls.number("unit", (0, layer.channels - 1))
         unit = unit if named is None else named
-    key = f"unit {context.key} {layer.name}"
-    st.session_state[key] = unit
     st.number_input(
         f"Neuron of {layer.name}, 0 to {layer.channels - 1}",
         0,
         layer.channels - 1,
-        key=key,
-        on_change=lambda: urls.update_query(unit=st.session_state[key]),
+        **bind(f"unit {context.key} {layer.name}", unit, lambda it: urls.update_query(unit=it)),
     )
     return unit
 
