@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.errors import ExplorerError
 from explorer.charts import depth_colours
-from explorer.text import formatting
 from explorer.ui import network_picker, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.lessons import (
@@ -21,7 +19,7 @@ from explorer.ui.lessons import (
 )
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
-from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.link_problems import collect, show_errors, show_problems
 from explorer.ui.url_controls import bind
 
 
@@ -82,10 +80,8 @@ def main() -> None:
         context = LessonContext(lesson, network, problems)
         warning = st.container()
         stage, options, answer = SHOWN[lesson.number - 1]
-        try:
+        with show_errors("This cannot be shown"):
             stage(context)
-        except ExplorerError as error:
-            st.error(f"This cannot be shown: {formatting.escape_markdown(str(error))}")
         with warning:
             show_problems(problems)
     with asking:

@@ -26,10 +26,9 @@ from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import thumbnails
 from explorer.paths import home
-from explorer.text import formatting
 from explorer.ui import server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
-from explorer.ui.link_problems import collect
+from explorer.ui.link_problems import collect, show_errors
 
 # Largest image that a browser may upload, in megabytes; checkpoints may be larger.
 LARGEST_FILE = 20
@@ -243,14 +242,10 @@ def _upload(name: str, label: str) -> None:
             sent = photo or sent
         if sent is None:
             return
-        try:
-            own = accept_upload(sent.getvalue())
-        except BadPicture as error:
-            st.error(f"This picture cannot be used: {formatting.escape_markdown(str(error))}")
-            return
-    st.session_state[f"{name} taken"] = number + 1
-    urls.update_query(**{name: own.name})
-    st.rerun()
+        with show_errors("This picture cannot be used"):
+            urls.update_query(**{name: accept_upload(sent.getvalue()).name})
+            st.session_state[f"{name} taken"] = number + 1
+            st.rerun()
 
 
 def _tile(sample: str, picked: str) -> PictureTile:

@@ -16,6 +16,7 @@ from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
 from explorer.ui import job_status, server_state, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.link_problems import show_errors
 from explorer.ui.page_list import page_link
 
 POLL_SECONDS = 0.5
@@ -94,16 +95,13 @@ def show_upload(architectures: list[str]) -> None:
     if sent is None:
         st.error("Choose a file first.")
         return
-    try:
+    with show_errors("This cannot be added"):
         with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
             st.session_state["added"] = catalogue.add_checkpoint(
                 architecture, title.strip(), sent.name, sent.getvalue()
             )
-    except ExplorerError as error:
-        st.error(f"This cannot be added: {formatting.escape_markdown(str(error))}")
-        return
-    st.session_state["taken"] = st.session_state.get("taken", 0) + 1
-    st.rerun()
+        st.session_state["taken"] = st.session_state.get("taken", 0) + 1
+        st.rerun()
 
 
 def show_collections(networks: list[str], chosen: str) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 from core.analysis import unit_labels
-from core.errors import ExplorerError, unknown
+from core.errors import unknown
 from core.images import image_io
 from core.networks.depth_sampling import ends_of_equal_parts
 from core.networks.layers import Layer
@@ -16,7 +16,6 @@ from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer.charts import depth_colours, figures
-from explorer.text import formatting
 from explorer.ui import chart as ui_chart
 from explorer.ui import image_picker, job_status, server_state, urls
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
@@ -26,6 +25,7 @@ from explorer.ui.image_picker import PickedImage
 from explorer.ui.job_status import JobRequests
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons.texts import Lesson
+from explorer.ui.link_problems import show_errors
 
 DEPTHS = 5
 THUMBNAIL_PIXELS = 320
@@ -264,11 +264,9 @@ def ask_question(
         )
         return
     with st.container(key="lesson-answer"):
-        try:
+        found = None
+        with show_errors("This cannot be measured"):
             found = answer()
-        except ExplorerError as error:
-            st.error(f"This cannot be measured: {formatting.escape_markdown(str(error))}")
-            return
         if found is not None:
             show_answer(context, found, guess)
 
