@@ -7,7 +7,6 @@ from core.errors import ExplorerError
 from core.experiments import concept_growth as measures
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
-from explorer.charts import depth_colours
 from explorer.recipe_fields import DREAM_DEPTHS
 from explorer.ui import image_picker, url_codecs, urls
 from explorer.ui.components import html_snippets
@@ -28,7 +27,6 @@ def show(page: OpenPage) -> None:
     html_snippets.heading(
         "Depths side by side",
         "The same picture, seed and strength; only the layer that dreams differs.",
-        depth_colours.depth_colour(0.5),
     )
     show_problems(page.problems)
     layers = measures.spread(network, count)

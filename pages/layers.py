@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from explorer.charts import depth_colours
 from explorer.text import layer_summary
 from explorer.ui import index_picker, urls
 from explorer.ui.components import html_snippets
@@ -28,11 +27,8 @@ def show(page: OpenPage) -> None:
     else:
         head = st.container(key="layer-head", horizontal=True, vertical_alignment="center")
         with head:
-            html_snippets.heading(
-                layer.name,
-                layer_summary.describe_layer(layer),
-                depth_colours.depth_colour(layer.depth),
-            )
+            words = layer_summary.describe_layer(layer)
+            html_snippets.heading(layer.name, words, layer.depth)
             shown = layers_page.choose_shown(problems)
         index = index_picker.chosen_index(network, problems) if shown else None
         show_problems(problems)

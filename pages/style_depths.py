@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
-from explorer.charts import depth_colours
 from explorer.ui.components import html_snippets
 from explorer.ui.link_problems import show_problems
 from explorer.ui.page_opener import OpenPage, open_page
@@ -31,7 +30,7 @@ def show(page: OpenPage) -> None:
     head = st.container(key="style-head")
     view = word_control("view", VIEWS, page.problems, "What to look at", forget=("cell",))
     with head:
-        html_snippets.heading("Style depths", LINES[view], depth_colours.depth_colour(0.5))
+        html_snippets.heading("Style depths", LINES[view])
     if view == "together":
         gram_page.show_layer(network, content, style, page.problems)
         return

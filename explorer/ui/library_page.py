@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
-from explorer.charts import depth_colours
 from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
@@ -33,9 +32,7 @@ def choose(label: str, options: Sequence[str], **settings: Any) -> str:
 
 def show_networks(infos: dict[str, NetworkInfo]) -> None:
     """List the networks whose weights are on this machine, with links to their units."""
-    html_snippets.heading(
-        "Networks", "Those that are on this machine open at once.", depth_colours.depth_colour(0.0)
-    )
+    html_snippets.heading("Networks", "Those that are on this machine open at once.", 0.0)
     rows = [
         f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
         f"</td><td>{it.parameters / 1e6:.1f} M weights</td><td>{escape(it.source)}</td></tr>"
@@ -116,7 +113,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
     html_snippets.heading(
         "Collections",
         "A network looks at all pictures once; then every neuron knows its favourites.",
-        depth_colours.depth_colour(1.0),
+        1.0,
     )
     index = networks.index(chosen) if chosen in networks else 0
     name = choose("Network that looks", networks, index=index, key="looking")

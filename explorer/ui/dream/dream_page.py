@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks.network import Network
-from explorer.charts import depth_colours
 from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
@@ -34,9 +33,7 @@ def show_head(network: Network, dream: DreamView) -> None:
         units = [f"neuron {unit} ({name})" if name else f"neuron {unit}" for unit, name in names]
         line = f"Only {', '.join(units)} dreams"
     with st.container(key="dream-head", horizontal=True, vertical_alignment="center"):
-        html_snippets.heading(
-            f"Dream of {layer.name}", line, depth_colours.depth_colour(layer.depth)
-        )
+        html_snippets.heading(f"Dream of {layer.name}", line, layer.depth)
         if recipe.units:
             st.button(
                 "Let all neurons dream",

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
-from explorer.charts import depth_colours
 from explorer.gallery import queries
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
@@ -52,11 +51,7 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
         st.columns(len(jobs), gap="medium"), jobs, _same_parts(found, jobs), tables, strict=True
     ):
         with column:
-            html_snippets.heading(
-                queries.entry_title(job),
-                captions.state_caption(job),
-                depth_colours.depth_colour(0.5),
-            )
+            html_snippets.heading(queries.entry_title(job), captions.state_caption(job))
             st.html(_mosaic(found.read_pictures(places), queries.entry_title(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
             st.button(

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
-from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
@@ -46,9 +45,7 @@ def show_entry(found: Gallery, job: Job) -> None:
     places = found.picture_refs(job)
     left, right = st.columns([5, 3], gap="large")
     with right:
-        html_snippets.heading(
-            queries.entry_title(job), captions.state_caption(job), depth_colours.depth_colour(0.5)
-        )
+        html_snippets.heading(queries.entry_title(job), captions.state_caption(job))
         st.html(html_snippets.facts_html("", captions.setting_rows(job)))
         _change(found, job)
     with left:

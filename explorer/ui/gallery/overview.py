@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
-from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
@@ -58,8 +57,7 @@ def show_all(found: Gallery) -> None:
     """Show the unfinished jobs, and beneath them the entries that the URL's filters select."""
     head, tools = st.columns([5, 2], vertical_alignment="bottom")
     with head:
-        words = "Everything made so far, newest first."
-        html_snippets.heading("Gallery", words, depth_colours.depth_colour(0.5))
+        html_snippets.heading("Gallery", "Everything made so far, newest first.")
     with tools:
         show_opener()
     show_unfinished(found)

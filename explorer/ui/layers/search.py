@@ -6,7 +6,6 @@ from core.analysis import unit_labels
 from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
 from explorer import layer_pages
-from explorer.charts import depth_colours
 from explorer.ui import urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -48,8 +47,8 @@ def show_results(network: Network, text: str) -> None:
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
     depths = [network.layer(label.layer).depth for label in found]
-    colour = depth_colours.depth_colour(sum(depths) / len(depths) if depths else 0.5)
-    html_snippets.heading(text, _words(found), colour)
+    depth = sum(depths) / len(depths) if depths else 0.5
+    html_snippets.heading(text, _words(found), depth)
     if not found:
         st.caption("Try one of these:")
         with st.container(horizontal=True):

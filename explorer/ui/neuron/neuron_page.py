@@ -100,7 +100,7 @@ def show_title(neuron: NeuronView, view: str) -> None:
     name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {neuron.network.name}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    html_snippets.heading(title, line, depth_colours.depth_colour(layer.depth))
+    html_snippets.heading(title, line, layer.depth)
     st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
 
 

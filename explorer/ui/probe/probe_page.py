@@ -242,7 +242,7 @@ def show_ranking(view: ProbeView) -> None:
     if view.index is not None:
         order = f"how few of {indexes.describe_index(view.index)} do better"
     line = f"Ranked by {order}; from the answer back to the picture."
-    html_snippets.heading(f"Neurons that {where}", line, depth_colours.depth_colour(0.5))
+    html_snippets.heading(f"Neurons that {where}", line)
     if view.index is None:
         index_picker.show_missing_index(
             view.network, "probe", "how unusual an activation is, and the crops beside"

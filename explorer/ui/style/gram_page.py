@@ -15,7 +15,7 @@ from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.style.gram_matrix import ChannelCorrelations
-from explorer.charts import depth_colours, figures
+from explorer.charts import figures
 from explorer.ui import chart, job_status, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -149,7 +149,7 @@ def _show_pair(
             f"Neurons {' and '.join(names[unit] for unit in pair)}",
             f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
             "(1: always in the same places; 0: never).",
-            depth_colours.depth_colour(layer.depth),
+            layer.depth,
         )
         for column, unit in zip(st.columns(2), pair, strict=True):
             tiles = [replace(tile_of(unit), id=f"neuron {unit}", caption=f"neuron {unit}")]

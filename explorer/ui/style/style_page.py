@@ -26,7 +26,7 @@ def show_head(network: Network, transfer: StyleView) -> None:
     line = "Content is what a layer sees; style is how the neurons of layers fire together."
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
-        html_snippets.heading(_title(transfer), line, depth_colours.depth_colour(depth))
+        html_snippets.heading(_title(transfer), line, depth)
 
 
 def _title(transfer: StyleView) -> str:
