@@ -136,8 +136,7 @@ def show_next(lesson: Lesson) -> None:
             icon=":material/arrow_forward:",
             icon_position="right",
             type="tertiary",
-            on_click=go,
-            args=(following.number,),
+            on_click=lambda: go(following.number),
         )
 
 

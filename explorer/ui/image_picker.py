@@ -217,8 +217,7 @@ def _show_choice(
                     "Use none",
                     key=f"{name} none",
                     type="tertiary",
-                    on_click=urls.update_query,
-                    kwargs={name: None},
+                    on_click=lambda: urls.update_query(**{name: None}),
                 )
     if clicked:
         st.rerun()

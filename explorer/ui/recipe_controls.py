@@ -82,8 +82,7 @@ class RecipeControls:
             st.button(
                 "Back to the usual",
                 key="usual",
-                on_click=urls.update_query,
-                kwargs=dict.fromkeys(settings),
+                on_click=lambda: urls.update_query(**dict.fromkeys(settings)),
             )
 
     def _key(self, field: RecipeField) -> str:

@@ -11,7 +11,6 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.recipes.recipe import Recipe
 from explorer import thumbnails
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, job_status, server_state
 from explorer.ui.components import image_viewers
@@ -51,7 +50,7 @@ class ResultView:
     above: float = 24.75
 
     def show(
-        self, job: Job | str | None, seconds: float, tools: Callable[[StoredPicture], None]
+        self, job: job_status.Requested, seconds: float, tools: Callable[[StoredPicture], None]
     ) -> StoredPicture | None:
         """Show the result on top of the original, and update it while it is made.
 
@@ -65,7 +64,9 @@ class ResultView:
         """
         before = original_url(self.original.fingerprint, self.size)
 
-        def show(found: StoredPicture | None, preview: bytes | None, now: Job | str | None) -> None:
+        def show(
+            found: StoredPicture | None, preview: bytes | None, now: job_status.Requested
+        ) -> None:
             after = thumbnails.data_url(preview) if preview else None
             after = picture_url(found.image) if found else after
             label = self.label if found else f"{self.label}, unfinished"

@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks.network import Network
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import download_buttons, image_picker, job_status, urls
@@ -36,10 +35,7 @@ def show_head(network: Network, dream: DreamView) -> None:
         html_snippets.heading(f"Dream of {layer.name}", line, layer.depth)
         if recipe.units:
             st.button(
-                "Let all neurons dream",
-                key="all",
-                on_click=urls.update_query,
-                kwargs={"unit": None},
+                "Let all neurons dream", key="all", on_click=lambda: urls.update_query(unit=None)
             )
 
 
@@ -62,7 +58,7 @@ def show_depths(network: Network, dream: DreamView) -> None:
     requests.settle()
 
 
-def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> None:
+def show_dream(network: Network, dream: DreamView, job: job_status.Requested) -> None:
     """Show the dream on top of its original, and buttons to save the dream or to go on with it."""
     title, layer = dream.picture.title, dream.layer.name
     view = ResultView(
@@ -82,8 +78,7 @@ def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> Non
             key="deeper",
             type="primary",
             icon=":material/bedtime:",
-            on_click=image_picker.continue_with,
-            args=(dream.recipe.key,),
+            on_click=lambda: image_picker.continue_with(dream.recipe.key),
             help="The dream becomes the picture that the next one begins with.",
         )
         view.save_button(stored.image)

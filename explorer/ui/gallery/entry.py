@@ -103,7 +103,7 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
     """Show one sheet of an entry's pictures, and update it while the entry's job runs."""
     stopped = job.state != "done"
 
-    def show(now: Sequence[Job | str | None]) -> None:
+    def show(now: Sequence[job_status.Requested]) -> None:
         (job,) = (it for it in now if isinstance(it, Job))
         if stopped:
             job_status.show_progress(job, "{:.0%}".format, "entry")
@@ -226,8 +226,7 @@ def _change(found: Gallery, job: Job) -> None:
             "Delete",
             icon=":material/delete:",
             key="delete",
-            on_click=delete_entries,
-            args=(found, [job.key]),
+            on_click=lambda: delete_entries(found, [job.key]),
         )
     _link(job, None)
 

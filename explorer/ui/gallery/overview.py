@@ -128,8 +128,7 @@ def show_row(found: Gallery, job: Job) -> None:
                 formatting.escape_markdown(queries.entry_title(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
-                on_click=urls.update_query,
-                kwargs={"open": job.id},
+                on_click=lambda: urls.update_query(open=job.id),
             )
             job_status.show_progress(job, "{:.0%}".format, "gallery")
 
@@ -232,8 +231,7 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
             key="compare",
             disabled=len(jobs) not in COMPARABLE,
             help="Choose two, three or four." if len(jobs) not in COMPARABLE else None,
-            on_click=urls.update_query,
-            kwargs={"compare": ",".join(job.id for job in jobs)},
+            on_click=lambda: urls.update_query(compare=",".join(job.id for job in jobs)),
         )
         everything = [] if jobs else found.entries(search, 1, zip_export.ENTRIES_AT_MOST + 1)
         entry.download_button(
@@ -244,8 +242,7 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
                 "Delete",
                 icon=":material/delete:",
                 key="delete",
-                on_click=entry.delete_entries,
-                args=(found, [job.key for job in jobs]),
+                on_click=lambda: entry.delete_entries(found, [job.key for job in jobs]),
             )
             st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
 

@@ -114,7 +114,7 @@ def show_units(network: Network, layer: Layer, page: int, shown: str, index: Ind
         units = layer_pages.units_of(layer, page)
         makers = {unit: partial(crop_images.crop_sheet, index, layer.name, unit) for unit in units}
 
-    def show(crops: MadeSoFar[int], job: Job | str | None) -> None:
+    def show(crops: MadeSoFar[int], job: job_status.Requested) -> None:
         found = store.pictures(recipe)
         with st.container(key="status"):
             if isinstance(job, Job) and len(found) < len(recipe.pictures):

@@ -6,7 +6,6 @@ from dataclasses import asdict
 import streamlit as st
 
 from explorer import thumbnails
-from explorer.jobs.job import Job
 from explorer.jobs.job_queue import QueueFull
 from explorer.recipe_fields import NEURONS, page_fields
 from explorer.reports import html_report
@@ -25,7 +24,7 @@ LOSSY = (
 )
 
 
-def request_picture(take: UnitPicture) -> Job | str | None:
+def request_picture(take: UnitPicture) -> job_status.Requested:
     """Request the large picture if it is missing.
 
     Returns:
@@ -40,7 +39,7 @@ def request_picture(take: UnitPicture) -> Job | str | None:
     )
 
 
-def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
+def show_picture(neuron: NeuronView, view: str, job: job_status.Requested) -> None:
     """Show a picture of a unit large, with the progress of its job, its buttons and its settings.
 
     Args:
@@ -51,7 +50,7 @@ def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
     take = neuron.large(view)
     stored = take.find()
 
-    def show(now: Sequence[Job | str | None]) -> bool:
+    def show(now: Sequence[job_status.Requested]) -> bool:
         (job,) = now
         st.html(_picture(neuron, view, take, stored))
         with st.container(key="large-picture-status", horizontal=True, vertical_alignment="center"):
@@ -133,8 +132,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
             type="primary",
             key="draw",
             disabled=chosen == now,
-            on_click=go_to_settings,
-            args=(neuron, chosen, view),
+            on_click=lambda: go_to_settings(neuron, chosen, view),
         ):
             # This code runs in a fragment (a part of the page), so the rest of the page has to be
             # run again.
@@ -142,8 +140,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
         if now != usual and st.button(
             "Back to the usual ones",
             key="usual",
-            on_click=go_to_settings,
-            args=(neuron, usual, view),
+            on_click=lambda: go_to_settings(neuron, usual, view),
         ):
             st.rerun()
 

@@ -168,8 +168,7 @@ def show_links(view: ProbeView) -> None:
             key="whole",
             type="tertiary",
             icon=":material/close:",
-            on_click=urls.update_query,
-            kwargs={"row": None, "col": None, "layer": None, "unit": None},
+            on_click=lambda: urls.update_query(row=None, col=None, layer=None, unit=None),
         )
 
 

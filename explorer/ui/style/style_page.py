@@ -5,7 +5,6 @@ import streamlit as st
 from core.networks.network import Network
 from core.style import defaults
 from explorer.charts import depth_colours, figures
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import chart, download_buttons, image_picker, job_status, urls
 from explorer.ui.components import html_snippets, style_sliders
@@ -52,7 +51,7 @@ def show_layers(network: Network, transfer: StyleView) -> None:
         st.rerun()
 
 
-def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) -> None:
+def show_transfer(network: Network, transfer: StyleView, job: job_status.Requested) -> None:
     """Show the result on top of the content image, its buttons, and its loss curves."""
     recipe = transfer.recipe
     titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
@@ -76,8 +75,7 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
             "Paint it once more",
             key="again",
             icon=":material/brush:",
-            on_click=image_picker.continue_with,
-            args=(recipe.key,),
+            on_click=lambda: image_picker.continue_with(recipe.key),
             help="The painted picture becomes the content of the next one.",
         )
 
