@@ -46,7 +46,7 @@ def show_dreams(
     total = len(recipes)
     measured: Sequence[DreamMeasures] = []
     if finished == total:
-        measured = measure(network, network.fingerprint, recipes)
+        measured = measure(network, recipes)
 
     def show(previews: job_status.Previews) -> None:
         images = []
@@ -65,13 +65,13 @@ def show_dreams(
     requests.settle()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def measure(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
+@server_state.cached(32)
+def measure(network: Network, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
     """Measure finished dreams, cached: predicted classes, and responses of units with labels."""
     store = server_state.store()
     dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
     original = store.input(recipes[0].image) or b""
-    return concept_growth.measure_dreams(_network, original, recipes, dreams)
+    return concept_growth.measure_dreams(network, original, recipes, dreams)
 
 
 def _captioned(

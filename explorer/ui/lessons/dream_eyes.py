@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.analysis import unit_labels
 from core.dreams import render_dreams
 from core.experiments import concept_growth
@@ -52,7 +50,7 @@ def stage(context: LessonContext) -> None:
     def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
         if image is None:
             return (), ("\N{NO-BREAK SPACE}",)
-        value = grown(network, picture, [layer.name], [image])[layer.name]
+        value = grown(network, picture, {layer.name: image})[layer.name]
         return (), (f"eyes see {value:.1f} times as much in it",)
 
     dream, title = recipe(network, picture, layer.name), f"dreamt by {layer.name}"
@@ -74,14 +72,13 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
         The answer; None while dreams are being made.
     """
     picture = image_picker.picked_image("picture", SAMPLE, [])
-    layers = options(context)
-    recipes = [recipe(context.network, picture, it) for it in layers]
+    recipes = {it: recipe(context.network, picture, it) for it in options(context)}
     made = lesson_context.make_all(context, "all dreamt", recipes)
     if made is None:
         return None
-    values = grown(context.network, picture, layers, made)
+    values = grown(context.network, picture, made)
     right = max(values, key=lambda name: values[name])
-    deepest = layers[-1]
+    deepest = list(values)[-1]
     return MeasuredAnswer(
         right,
         f"Where {right} dreams, neurons of eyes see {values[right]:.1f} times as much as usual "
@@ -91,9 +88,8 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
     )
 
 
-def grown(
-    network: Network, picture: PickedImage, layers: Sequence[str], made: Sequence[bytes]
-) -> dict[str, float]:
+@server_state.cached(64)
+def grown(network: Network, picture: PickedImage, made: dict[str, bytes]) -> dict[str, float]:
     """Return by layer how much more SketchNet's units with eye labels respond to its dream.
 
     A value of 2 means: twice as much as to the original image, relative to other units.
@@ -101,29 +97,18 @@ def grown(
     Args:
         network: the network that dreams.
         picture: the original image.
-        layers: the layer of each dream.
-        made: the dreams, encoded.
+        made: the encoded dream of each layer.
     """
-    return _grown(network.name, image_picker.store_input(picture), tuple(layers), tuple(made))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _grown(
-    network: str, fingerprint: str, layers: tuple[str, ...], made: tuple[bytes, ...]
-) -> dict[str, float]:
     judge = server_state.network(registry.SKETCHNET)
     labels = unit_labels.clear_labels(judge)
     named = sorted({it.layer for it in labels})
-    picture = image_io.open_picture(server_state.store().input(fingerprint) or b"")
-    before = concept_growth.respond(
-        judge, image_io.to_tensor(image_io.resize_longer_side(picture, SIZE)), named
-    )
+    small = image_io.to_tensor(image_io.resize_longer_side(picture.picture, SIZE))
+    before = concept_growth.respond(judge, small, named)
     found = {}
-    for layer, image in zip(layers, made, strict=True):
-        own = layer if network == judge.name else ""
+    for layer, image in made.items():
+        own = layer if network.name == judge.name else ""
         asked = [it for it in labels if it.layer != own]
-        value = eye_growth(
-            before, concept_growth.respond(judge, lesson_context.image_tensor(image), named), asked
-        )
+        after = concept_growth.respond(judge, lesson_context.image_tensor(image), named)
+        value = eye_growth(before, after, asked)
         found[layer] = 2 ** (value or 0.0)
     return found

@@ -13,7 +13,7 @@ from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer.charts import figures
-from explorer.ui import chart, image_picker, urls
+from explorer.ui import chart, image_picker, server_state, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.image_picker import PickedImage
@@ -44,10 +44,7 @@ def stage(context: LessonContext) -> None:
             paintings_picked.append(_pick_painting(context, default, name))
     able = [it for it in network.shown if it.size is not None]
     layer = lesson_context.layer_slider(context, able, min(3, len(able) - 1))
-    found = [
-        cached_correlations(network, network.fingerprint, it.name, layer.name)
-        for it in paintings_picked
-    ]
+    found = [cached_correlations(network, it.name, layer.name) for it in paintings_picked]
     energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
     order = [it for it in found[0].order() if it in strongest]
@@ -126,20 +123,11 @@ def _show_pair(
     lesson_context.show_recipes(context, "pair", pictures.recipes, show)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def cached_correlations(
-    _network: Network, weights: str, painting: str, layer: str
-) -> ChannelCorrelations:
-    """Return the correlations between the units of a layer in a painting, cached.
-
-    Args:
-        weights: the network's fingerprint, for the cache.
-        painting: name of the painting.
-        layer: name of the layer.
-    """
-    return channel_correlations(
-        _network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer
-    )
+@server_state.cached(64)
+def cached_correlations(network: Network, painting: str, layer: str) -> ChannelCorrelations:
+    """Return the correlations between the units of a layer in a painting, cached."""
+    image = image_io.to_tensor(paintings.picture(painting, size=SIZE))
+    return channel_correlations(network, image, layer)
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -153,7 +141,7 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     Two halves of a painting are compared: by the correlations between units (style), and by the
     activations at each position (content).
     """
-    found = nearest_half(context.network, context.network.fingerprint)
+    found = nearest_half(context.network)
     style = {name: both[0] for name, both in found.items()}
     places = {name: both[1] for name, both in found.items()}
     by_style, by_place = (sum(it.values()) / len(it) for it in (style, places))
@@ -169,12 +157,12 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
-def nearest_half(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
+@server_state.cached(8, "Comparing ten halves of paintings ...")
+def nearest_half(network: Network) -> dict[str, tuple[float, float]]:
     """Return by layer the share of halves whose nearest half is from the same painting.
 
     The first share compares halves by the correlations of units, the second by their activations
     position by position.
     """
     every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
-    return lesson_measures.nearest_half_accuracy(_network, every)
+    return lesson_measures.nearest_half_accuracy(network, every)

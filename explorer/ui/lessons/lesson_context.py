@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TypeVar
 
 import streamlit as st
 from torch import Tensor
@@ -26,6 +27,8 @@ from explorer.ui.job_status import JobRequests
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons.texts import Lesson
 from explorer.ui.link_problems import show_errors
+
+Name = TypeVar("Name")
 
 DEPTHS = 5
 THUMBNAIL_PIXELS = 320
@@ -217,15 +220,17 @@ def show_result(
     show_recipes(context, key, [recipe], show)
 
 
-def make_all(context: LessonContext, key: str, recipes: Sequence[Recipe]) -> list[bytes] | None:
+def make_all(
+    context: LessonContext, key: str, recipes: Mapping[Name, Recipe]
+) -> dict[Name, bytes] | None:
     """Request some recipes of one image each, and show their progress.
 
     Returns:
-        The encoded images; None while one of them is not finished.
+        The encoded images, by the names of the recipes; None while one of them is not finished.
     """
-    if not show_recipes(context, key, recipes, lambda _: None):
+    if not show_recipes(context, key, list(recipes.values()), lambda _: None):
         return None
-    return [finished_image(it) or b"" for it in recipes]
+    return {name: finished_image(it) or b"" for name, it in recipes.items()}
 
 
 def finished_image(recipe: Recipe) -> bytes | None:

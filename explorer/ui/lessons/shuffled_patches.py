@@ -19,7 +19,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import thumbnails
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, urls
+from explorer.ui import image_picker, job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
@@ -61,7 +61,7 @@ def stage(context: LessonContext) -> None:
     picked = image_picker.pick_image("picture", SAMPLE, context.problems)
     parts = _pick_parts(context)
     layer = lesson_context.layer_slider(context, network.shown, 0)
-    whole, shuffled = (respond(network, network.fingerprint, picked, it) for it in (1, parts))
+    whole, shuffled = (respond(network, picked, it) for it in (1, parts))
     title = f"{layer_summary.times((parts, parts))} squares"
     figure_row([CaptionedImage(picked.title, whole.url), CaptionedImage(title, shuffled.url)])
     responses = {"whole": whole, "shuffled": shuffled}
@@ -89,24 +89,21 @@ def _pick_parts(context: LessonContext) -> int:
     return parts
 
 
-@st.cache_resource(
-    max_entries=RESPONSES_AT_MOST, show_spinner=False, hash_funcs={PickedImage: lambda it: it.name}
-)
-def respond(_network: Network, weights: str, picked: PickedImage, parts: int) -> MeanResponse:
+@server_state.cached(RESPONSES_AT_MOST)
+def respond(network: Network, picked: PickedImage, parts: int) -> MeanResponse:
     """Return the mean activations of all layers for an image with shuffled squares, cached.
 
     Args:
-        weights: the network's fingerprint, for the cache.
+        network: the network.
         picked: the image.
         parts: number of squares along each side; 1 to leave the image as it is.
     """
-    picture = picked.picture
-    image = network_input(picture, CenterCrop(picked.size, _network.input_size))
+    image = network_input(picked.picture, CenterCrop(picked.size, network.input_size))
     shuffled = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
     small = image_io.to_picture(shuffled[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
     url = thumbnails.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
-    return MeanResponse(url, lesson_measures.mean_activations(_network, shuffled))
+    return MeanResponse(url, lesson_measures.mean_activations(network, shuffled))
 
 
 def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, place: str) -> None:
@@ -168,7 +165,7 @@ def options(context: LessonContext) -> Sequence[str]:
 def answer(context: LessonContext) -> MeasuredAnswer:
     """Measure how much shuffled squares change the mean activations of each layer."""
     parts = int(st.session_state["squares"])
-    found = shuffle_effect(context.network, context.network.fingerprint, parts)
+    found = shuffle_effect(context.network, parts)
     right = next((name for name, value in found.items() if value >= HALF), "no layer")
     first, last = next(iter(found.items())), list(found.items())[-1]
     return MeasuredAnswer(
@@ -180,10 +177,10 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     )
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
-def shuffle_effect(_network: Network, weights: str, parts: int) -> dict[str, float]:
+@server_state.cached(16, "Looking at 32 pictures, whole and shuffled ...")
+def shuffle_effect(network: Network, parts: int) -> dict[str, float]:
     """Return by layer how much shuffled squares change the mean activations, cached.
 
     A value of 1 means: as much as between two different images.
     """
-    return lesson_measures.shuffle_effect(_network, lesson_measures.draw_images(_network), parts)
+    return lesson_measures.shuffle_effect(network, lesson_measures.draw_images(network), parts)

@@ -19,7 +19,7 @@ from explorer import thumbnails
 from explorer.paths import home
 from explorer.reports import crop_images
 from explorer.text import formatting
-from explorer.ui import urls
+from explorer.ui import server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import lesson_context
@@ -134,7 +134,7 @@ def options(context: LessonContext) -> Sequence[str]:
 
 def answer(context: LessonContext) -> MeasuredAnswer:
     """Measure by layer how many of a unit's nine images show the same class, on average."""
-    found = agreement(context.network, context.network.fingerprint)
+    found = agreement(context.network)
     by_chance = lesson_measures.chance_agreement(kinds())
     (first, shallow), (last, deep) = next(iter(found.items())), list(found.items())[-1]
     nine = lesson_measures.NINE
@@ -161,7 +161,7 @@ def kinds() -> list[str]:
     return [source.label(entry.name) for entry in source.entries()]
 
 
-@st.cache_data(max_entries=8, show_spinner="Comparing the nine of every neuron ...")
-def agreement(_network: Network, weights: str) -> dict[str, float]:
+@server_state.cached(8, "Comparing the nine of every neuron ...")
+def agreement(network: Network) -> dict[str, float]:
     """Return by layer the share of a unit's nine images with the same class, mean over units."""
-    return lesson_measures.label_agreement(open_index(_network))
+    return lesson_measures.label_agreement(open_index(network))

@@ -10,10 +10,11 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.networks import connectivity
 from core.networks.connectivity import Connection
+from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
-from explorer.ui import urls
+from explorer.ui import server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.job_status import JobRequests, Previews, show_while_running
@@ -149,7 +150,7 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
         requests: the jobs of this run of the page; missing pictures are requested there.
     """
     network = neuron.network
-    inputs = cached_inputs(network, network.fingerprint, neuron.layer.name, neuron.unit)
+    inputs = cached_inputs(network, neuron.layer, neuron.unit)
     if not inputs:
         return
     groups = {
@@ -185,15 +186,10 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
     show_while_running("listens", asked, "{:.0%}".format, show)
 
 
-@st.cache_data(max_entries=INPUTS_AT_MOST, show_spinner=False)
-def cached_inputs(_network: Network, weights: str, layer: str, unit: int) -> tuple[Connection, ...]:
-    """Return the inputs of a unit from the previous layer with the largest weights, cached.
-
-    Args:
-        weights: the network's fingerprint, for the cache.
-        layer, unit: the unit.
-    """
-    return connectivity.strongest_inputs(_network, _network.layer(layer), unit)
+@server_state.cached(INPUTS_AT_MOST)
+def cached_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connection, ...]:
+    """Return the inputs of a unit from the previous layer with the largest weights, cached."""
+    return connectivity.strongest_inputs(network, layer, unit)
 
 
 def _unit_tile(

@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from functools import lru_cache
 
-import streamlit as st
 from PIL import Image, ImageChops
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from core.index.reader import Index
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import thumbnails
+from explorer.ui import server_state
 from explorer.ui.image_picker import PickedImage
 
 # Number of images whose activations stay in memory; each may take a hundred megabytes.
@@ -25,6 +25,7 @@ SHOWN_PIXELS = 768
 QUALITY = 88
 
 
+@server_state.cached(RESULTS_AT_MOST)
 def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> ProbeResult:
     """Return the activations of a network for an image, cached.
 
@@ -33,20 +34,7 @@ def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> 
         picked: the image.
         index: the index with whose activations those of the image are compared; None for none.
     """
-    layers = "" if index is None else index.plan.fingerprint
-    return _probe(network, picked.picture, index, network.fingerprint, picked.fingerprint, layers)
-
-
-@st.cache_resource(max_entries=RESULTS_AT_MOST, show_spinner=False)
-def _probe(
-    _network: Network,
-    _picture: Image.Image,
-    _index: Index | None,
-    weights: str,
-    picture: str,
-    layers: str,
-) -> ProbeResult:
-    return probe.probe_image(_network, _picture, _index)
+    return probe.probe_image(network, picked.picture, index)
 
 
 def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import streamlit as st
 import torch
-from PIL import Image
 
 from core.errors import ExplorerError
 from core.images import image_io
@@ -18,6 +17,7 @@ from core.networks.network import Network
 from core.recipes.recipe import require
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
+from explorer.ui import server_state
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.link_problems import collect
 
@@ -56,10 +56,7 @@ class GramView:
 
 def read_view(network: Network, layer: Layer, content: PickedImage, style: PickedImage) -> GramView:
     """Compute the correlations between a layer's units in both images, cached."""
-    painted, seen = (
-        _correlations(network, it.picture, network.fingerprint, it.fingerprint, layer.name)
-        for it in (style, content)
-    )
+    painted, seen = (_correlations(network, it, layer.name) for it in (style, content))
     energy = sum(it.energy / it.energy.sum().clamp(min=1e-12) for it in (painted, seen))
     count = min(STRONGEST, layer.channels)
     strongest = set(torch.as_tensor(energy).topk(count).indices.tolist())
@@ -68,12 +65,10 @@ def read_view(network: Network, layer: Layer, content: PickedImage, style: Picke
     return GramView(layer, style, content, painted, seen, (*first, *others))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _correlations(
-    _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
-) -> ChannelCorrelations:
-    image = image_io.to_tensor(image_io.resize_longer_side(_picture, IMAGE_PIXELS))
-    return gram_matrix.channel_correlations(_network, image, layer)
+@server_state.cached(32)
+def _correlations(network: Network, picked: PickedImage, layer: str) -> ChannelCorrelations:
+    image = image_io.to_tensor(image_io.resize_longer_side(picked.picture, IMAGE_PIXELS))
+    return gram_matrix.channel_correlations(network, image, layer)
 
 
 def layer_of(network: Network, problems: list[str]) -> Layer:
