@@ -64,10 +64,8 @@ def show_dream(network: Network, dream: DreamView, job: job_status.Requested) ->
     view = ResultView(
         recipe=dream.recipe,
         original=dream.picture,
-        size=dream.recipe.size,
         label=f"{title.capitalize()}, dreamt by {layer}",
         place=f"{dream.recipe.image} {network.name}",
-        key="dream",
         done="dreamt",
         file_name=f"dream-{title.replace(' ', '-')}-{dream.recipe.network}-{layer}",
     )

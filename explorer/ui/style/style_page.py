@@ -58,10 +58,8 @@ def show_transfer(network: Network, transfer: StyleView, job: job_status.Request
     view = ResultView(
         recipe=recipe,
         original=transfer.content,
-        size=recipe.size,
         label=_title(transfer),
         place=f"{recipe.content} {recipe.styles[0]} {network.name}",
-        key="style",
         done="painted",
         file_name=f"{titles}-{recipe.network}",
         word="painted",
