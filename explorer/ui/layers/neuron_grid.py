@@ -1,53 +1,19 @@
-"""The list of a network's layers with sample units, and grids of the pictures of units."""
+"""Grids of the pictures of units."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.analysis import unit_labels
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer import thumbnails
-from explorer.charts import depth_colours
-from explorer.layer_pages import sample_recipe, units_of
+from explorer.layer_pages import units_of
 from explorer.store.results import StoredPicture
-from explorer.text import layer_summary
-from explorer.ui import server_state, urls
-from explorer.ui.components import layer_pickers
+from explorer.ui import urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
-# Side of the pictures in pixels: enough for the widest tile of a grid on a common screen, and for a
-# sample in the list of layers on a screen of high resolution.
+# Side of the pictures in pixels: enough for the widest tile of a grid on a common screen.
 TILE_PIXELS = 128
-SAMPLE_PIXELS = 64
-SAMPLES = 4
-
-
-def show_layer_list(
-    network: Network, selected: Layer, on_pick: Callable[[str], None]
-) -> str | None:
-    """Show the list of a network's layers, each with the sample units that have been drawn.
-
-    Args:
-        network: the network.
-        selected: the selected layer.
-        on_pick: called with the name of a clicked layer before the page runs again.
-
-    Returns:
-        The name of the layer that was clicked just now, or None.
-    """
-    rows = [_layer_row(network, layer) for layer in network.shown]
-    return layer_pickers.layer_list(rows, selected.name, "layer list", network.name, on_pick)
-
-
-def _layer_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
-    found = server_state.store().samples(sample_recipe(network, layer).key, SAMPLES)
-    return layer_pickers.LayerRow(
-        name=layer.name,
-        count=layer_summary.describe_count(layer),
-        sees=layer_summary.describe_field(layer),
-        colour=depth_colours.depth_colour(layer.depth),
-        pictures=tuple(thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
-    )
 
 
 def neuron_title(unit: int, name: str) -> str:
