@@ -37,10 +37,7 @@ def show_more(dream: DreamView) -> None:
 
     A change is written into the URL.
     """
-    controls = recipe_controls(dream.recipe)
-    with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        controls.draw_all()
-        controls.reset_button("guide")
+    recipe_controls(dream.recipe).draw_more(others=("guide",))
     with st.expander("Dream of another picture", expanded=bool(dream.recipe.guide), key="guided"):
         st.caption("A guide: the dream goes towards what the layer sees in that picture.")
         image_picker.pick_optional_image("guide", [], "Guide")

@@ -1,10 +1,10 @@
-"""Style transfers with several style and content layers: the recipe in the URL, and the grids.
+"""Grids of style transfers with several style and content layers.
 
 A grid is the matrix of all pairs of a style and a content layer, or one of four rows of images.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import streamlit as st
 
@@ -23,10 +23,10 @@ from core.recipes.style_grid import (
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, url_codecs, urls
+from explorer.ui import job_status, urls
 from explorer.ui.components import matrix
 from explorer.ui.components.matrix import MatrixCell, MatrixHead
-from explorer.ui.image_picker import PickedImage
+from explorer.ui.style.style_view import StyleView
 
 # The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
@@ -48,46 +48,8 @@ LINES = {
 THUMBNAIL_PIXELS = 256
 
 
-@dataclass(frozen=True)
-class StyleGridView:
-    """The style transfers that the page shows.
-
-    Attributes:
-        content: the content image.
-        style: the style image.
-        recipe: the recipe of all results.
-        asked: whether the visitor chose anything besides the network, the view and a cell.
-    """
-
-    content: PickedImage
-    style: PickedImage
-    recipe: StyleDepthsRecipe
-    asked: bool
-
-
-def read_view(
-    network: Network, content: PickedImage, style: PickedImage, shows: Sequence[str]
-) -> StyleGridView:
-    """Read from the URL which style transfers to show.
-
-    Args:
-        network: the network.
-        content: the content image that the URL names.
-        style: the style image that the URL names.
-        shows: the parts of the view, such as ``ROWS``.
-
-    Raises:
-        ExplorerError: something in the link does not exist or is out of bounds.
-    """
-    recipe = url_codecs.style_depths_from_query(
-        st.query_params.to_dict(),
-        network,
-        image_picker.store_input(content),
-        image_picker.store_input(style),
-        shows,
-    )
-    asked = bool(set(st.query_params) - {"network", "view", "cell"})
-    return StyleGridView(content, style, recipe, asked)
+# The style transfers that the page shows.
+StyleGridView: TypeAlias = StyleView[StyleDepthsRecipe]
 
 
 def show_grid(

@@ -1,8 +1,9 @@
-"""The style transfer that the URL of the Style page describes, and the layers to choose from."""
+"""The style transfers that the URL of a page describes, and the style layers to choose from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import streamlit as st
 
@@ -10,11 +11,14 @@ from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults
 from explorer import layer_pages
-from explorer.ui import image_picker, server_state, url_codecs
+from explorer.ui import image_picker, server_state
 from explorer.ui.components.layer_pickers import SliderStop, slider_stop
 from explorer.ui.image_picker import PickedImage
+
+Shown = TypeVar("Shown", StyleRecipe, StyleDepthsRecipe)
 
 # The default content and style image.
 SAMPLE, PAINTING = "cat", "swirls"
@@ -23,35 +27,44 @@ EXAMPLES_AT_MOST = 12
 
 
 @dataclass(frozen=True)
-class StyleView:
-    """A style transfer that the page shows.
+class StyleView(Generic[Shown]):
+    """The style transfer, or the grid of style transfers, that a page shows.
 
     Attributes:
         content: the content image.
         style: the style image.
-        recipe: the recipe of the style transfer.
-        asked: whether the visitor chose anything besides the network.
+        recipe: the recipe of the style transfer, or of the grid.
+        asked: whether the visitor chose anything besides the network, the view and a cell.
     """
 
     content: PickedImage
     style: PickedImage
-    recipe: StyleRecipe
+    recipe: Shown
     asked: bool
 
 
-def read_view(network: Network, content: PickedImage, style: PickedImage) -> StyleView:
-    """Read from the URL which style transfer to show.
+def read_view(
+    network: Network,
+    content: PickedImage,
+    style: PickedImage,
+    from_query: Callable[[Mapping[str, str], Network, str, str], Shown],
+) -> StyleView[Shown]:
+    """Read from the URL which style transfers to show.
+
+    Args:
+        network: the network.
+        content, style: the images that the URL names.
+        from_query: returns the recipe; called with the URL's query, the network, and the
+            fingerprints of both images.
 
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
     """
-    recipe = url_codecs.style_from_query(
-        st.query_params.to_dict(),
-        network,
-        image_picker.store_input(content),
-        image_picker.store_input(style),
+    images = (image_picker.store_input(it) for it in (content, style))
+    recipe = from_query(st.query_params.to_dict(), network, *images)
+    return StyleView(
+        content, style, recipe, bool(set(st.query_params) - {"network", "view", "cell"})
     )
-    return StyleView(content, style, recipe, bool(set(st.query_params) - {"network"}))
 
 
 def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
