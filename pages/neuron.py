@@ -8,6 +8,7 @@ from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks.layers import Layer
 from core.networks.network import Network
+from explorer.recipe_fields import NEURONS
 from explorer.ui import network_picker, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.link_problems import collect, show_problems
@@ -32,7 +33,7 @@ def main() -> None:
         return
     neuron, view = NeuronView(network, layer, unit), ""
     with collect(problems):
-        asked = url_codecs.neuron_from_query(st.query_params.to_dict())
+        asked = url_codecs.read_fields(NEURONS, st.query_params.to_dict())
         neuron = NeuronView(network, layer, unit, **asked)
         view = urls.view()
     html_snippets.start_at_top(f"top {network.name} {layer.name} {unit}")

@@ -27,6 +27,7 @@ from explorer.store.results import Store
 if TYPE_CHECKING:
     from core.networks.network import Network
     from core.networks.registry import NetworkInfo
+    from core.recipes.recipe import Recipe
     from explorer.engine import Engine
 
 Params = ParamSpec("Params")
@@ -61,6 +62,12 @@ def store() -> Store:
 @functools.lru_cache(maxsize=4)
 def _store(folder: Path) -> Store:
     return Store(folder / FILE_NAME)
+
+
+def finished_image(recipe: "Recipe") -> bytes | None:
+    """Return the encoded image of a recipe of one image; None if the image is not finished."""
+    found = store().picture(recipe.key, 0)
+    return None if found is None else found.image
 
 
 def jobs() -> Jobs:

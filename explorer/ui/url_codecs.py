@@ -166,17 +166,6 @@ def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
     return query | write_fields(recipe)
 
 
-def neuron_from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a ``NeuronRecipe`` that the query of the Neuron page contains.
-
-    The defaults of all other fields depend on the layer, so they are not returned.
-
-    Raises:
-        ExplorerError: a value is misspelt or out of bounds.
-    """
-    return read_fields(NEURONS, query)
-
-
 def dream_to_query(recipe: DreamRecipe) -> dict[str, str]:
     """Return the query of the Dream page that shows a dream; default values are left out.
 

@@ -41,8 +41,7 @@ def show_dreams(
     """
     requests = JobRequests()
     asked = requests.ask(recipes)
-    store = server_state.store()
-    finished = sum(store.picture(it.key, 0) is not None for it in recipes)
+    finished = sum(server_state.finished_image(it) is not None for it in recipes)
     total = len(recipes)
     measured: Sequence[DreamMeasures] = []
     if finished == total:
@@ -51,8 +50,7 @@ def show_dreams(
     def show(previews: job_status.Previews) -> None:
         images = []
         for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
-            found, preview = store.picture(recipe.key, 0), previews.get((recipe.key, 0))
-            image = None if found is None else found.image
+            image, preview = server_state.finished_image(recipe), previews.get((recipe.key, 0))
             images.append(_captioned(layer, image, preview, measured[at] if measured else None))
         figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
 
@@ -68,9 +66,8 @@ def show_dreams(
 @server_state.cached(32)
 def measure(network: Network, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
     """Measure finished dreams, cached: predicted classes, and responses of units with labels."""
-    store = server_state.store()
-    dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
-    original = store.input(recipes[0].image) or b""
+    dreams = [server_state.finished_image(it) or b"" for it in recipes]
+    original = server_state.store().input(recipes[0].image) or b""
     return concept_growth.measure_dreams(network, original, recipes, dreams)
 
 

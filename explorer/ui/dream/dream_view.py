@@ -80,12 +80,6 @@ def example_layers(network: Network) -> list[Layer]:
 
 def depth_stops(network: Network) -> list[SliderStop]:
     """Return the slider's stops, one for each layer, with the example dreams that are finished."""
-    with_example = {it.name for it in example_layers(network)}
-    stops = []
-    for layer in network.shown:
-        stored = None
-        if layer.name in with_example:
-            stored = server_state.store().picture(example(network, layer).key, 0)
-        image = None if stored is None else stored.image
-        stops.append(slider_stop(layer, image, layer.name in with_example))
-    return stops
+    examples = {it: example(network, it) for it in example_layers(network)}
+    images = {layer: server_state.finished_image(it) for layer, it in examples.items()}
+    return [slider_stop(it, images.get(it), it in images) for it in network.shown]

@@ -21,13 +21,17 @@ def neuron_title(unit: int, name: str) -> str:
     return f"neuron {unit}, {name}" if name else f"neuron {unit}"
 
 
-def open_clicked(network: Network, clicked: str | None) -> None:
-    """Go to the Neuron page of the unit whose tile was clicked just now.
+def link_grid(
+    network: Network, tiles: Sequence[PictureTile], key: str, label: str, columns: int = 0
+) -> None:
+    """Show a grid of units; a click on one opens its Neuron page.
 
     Args:
         network: the network.
-        clicked: layer and number of the unit, such as ``relu3b 12``; None for no click.
+        tiles: the tiles; the id of each is its layer and number, such as ``relu3b 12``.
+        key, label, columns: as in ``tile_grid``.
     """
+    clicked = tile_grid(tiles, key, label, columns=columns)
     if clicked is not None:
         layer, unit = clicked.rsplit(" ", 1)
         urls.open_neuron(network.name, layer, int(unit))

@@ -8,7 +8,7 @@ from core.sketchnet.labels import CLEAR, Label
 from explorer import layer_pages
 from explorer.ui import urls
 from explorer.ui.components import html_snippets
-from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.components.tiles import PictureTile
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.url_controls import bind
@@ -59,7 +59,7 @@ def show_results(network: Network, text: str) -> None:
     st.caption("Each caption names a layer, and how well the neuron picks it out (IoU).")
 
     tiles = [_tile(network, label) for label in found[:AT_MOST]]
-    neuron_grid.open_clicked(network, tile_grid(tiles, "found", f"{network.name} {text}"))
+    neuron_grid.link_grid(network, tiles, "found", f"{network.name} {text}")
 
 
 def _words(found: list[Label]) -> str:

@@ -207,7 +207,7 @@ def show_result(
     """
 
     def show(previews: job_status.Previews) -> None:
-        image = finished_image(recipe)
+        image = server_state.finished_image(recipe)
         *lines, last = (tuple(it) for it in describe(image))
         images = [
             CaptionedImage(it.title, image_picker.small_url(it, THUMBNAIL_PIXELS), words)
@@ -230,13 +230,7 @@ def make_all(
     """
     if not show_recipes(context, key, list(recipes.values()), lambda _: None):
         return None
-    return {name: finished_image(it) or b"" for name, it in recipes.items()}
-
-
-def finished_image(recipe: Recipe) -> bytes | None:
-    """Return the encoded image of a recipe of one image; None if the image is not finished."""
-    found = server_state.store().picture(recipe.key, 0)
-    return None if found is None else found.image
+    return {name: server_state.finished_image(it) or b"" for name, it in recipes.items()}
 
 
 def image_tensor(image: bytes) -> Tensor:

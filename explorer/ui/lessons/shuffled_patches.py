@@ -22,7 +22,6 @@ from explorer.text import layer_summary
 from explorer.ui import image_picker, job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
-from explorer.ui.components.tiles import tile_grid
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import plan_small_pictures
@@ -127,8 +126,7 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
             caption = unit_labels.unit_name(network, layer, unit) or f"neuron {unit}"
             tiles.append(pictures.tile(unit, caption, previews))
         label = f"{network.name} {layer.name} {place}"
-        clicked = tile_grid(tiles, f"says {name}", label, columns=COUNT)
-        neuron_grid.open_clicked(network, clicked)
+        neuron_grid.link_grid(network, tiles, f"says {name}", label, COUNT)
 
     lesson_context.show_recipes(context, name, pictures.recipes, show)
 

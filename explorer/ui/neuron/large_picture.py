@@ -83,19 +83,14 @@ def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
     """Show the buttons beneath a finished picture.
 
     The first saves the PNG, or renders it if the picture is a lossy WebP. The others save a report
-    and show the picture's Python code.
+    on the unit, and show the picture's Python code.
     """
+    network, layer, unit = neuron.network, neuron.layer, neuron.unit
     if download_buttons.is_png(stored.image):
-        name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}"
+        name = f"{network.name}-{layer.name}-{take.number}-seed{take.recipe.seed}"
         download_buttons.save_button(stored.image, name)
     else:
         st.button("Prepare a PNG", help=LOSSY, key="prepare", on_click=_prepare, args=(take,))
-    _offer(neuron, take, stored)
-
-
-def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
-    """Show buttons that save a report on the unit, and that show the picture's Python code."""
-    network, layer, unit = neuron.network, neuron.layer, neuron.unit
     index = index_picker.chosen_index(network, [])
     download_buttons.report_button(
         f"{network.name}-{layer.name}-{unit}".replace(":", "-"),

@@ -132,7 +132,7 @@ def show_similar(
             pictures = SmallPictures(network, layer)
             tiles = [_unit_tile(pictures, it, f"{cosine:.2f}") for it, cosine in nearest]
         label = f"similar to {network.name} {layer.name} {unit}"
-        neuron_grid.open_clicked(network, tile_grid(tiles, "similar", label, columns=SIMILAR))
+        neuron_grid.link_grid(network, tiles, "similar", label, SIMILAR)
 
     total = len(page.units)
     show_while_running(
@@ -178,8 +178,7 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
                     tiles.append(_unit_tile(pictures, it.unit, strength, previews))
                 label = f"{name} {network.name} {neuron.layer.name} {neuron.unit}"
                 if tiles:
-                    clicked = tile_grid(tiles, name, label, columns=INPUTS)
-                    neuron_grid.open_clicked(network, clicked)
+                    neuron_grid.link_grid(network, tiles, name, label, INPUTS)
                 else:
                     st.caption("no neuron")
 
