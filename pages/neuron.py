@@ -6,8 +6,7 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.errors import ExplorerError
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer.recipe_fields import NEURONS
 from explorer.ui import network_picker, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets

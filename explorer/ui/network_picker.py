@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.errors import ExplorerError, unknown
-from core.networks import registry
+from core.networks import Layer, Network, registry
 from core.networks.depth_sampling import nearest_to_depth
-from core.networks.layers import Layer
-from core.networks.network import Network
 from core.networks.registry import NetworkInfo
 from explorer.ui import server_state, urls
 from explorer.ui.components import html_snippets

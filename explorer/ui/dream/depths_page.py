@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.experiments import concept_growth
 from core.experiments.concept_growth import DreamMeasures
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.recipes.dream import DreamRecipe
 from explorer.charts import depth_colours, figures
 from explorer.text import layer_summary

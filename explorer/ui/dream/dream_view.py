@@ -9,9 +9,8 @@ from PIL import Image
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.images import image_io
+from core.networks import Layer, Network
 from core.networks.depth_sampling import evenly_spaced
-from core.networks.layers import Layer
-from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from explorer.ui import image_picker, server_state, url_codecs
 from explorer.ui.components.layer_pickers import SliderStop, slider_stop

@@ -9,8 +9,7 @@ from functools import partial
 import streamlit as st
 
 from core.index.reader import Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons import render_neurons
 from explorer import layer_pages
 from explorer.jobs.job import Job

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.analysis import unit_labels
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.layer_pages import units_of
 from explorer.store.results import StoredPicture

@@ -6,8 +6,7 @@ The pictures that the Layers page has drawn are used; a recipe draws only those 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer import layer_pages

@@ -7,9 +7,7 @@ from core.dreams import render_dreams
 from core.experiments import concept_growth
 from core.experiments.style_grid_measures import eye_growth
 from core.images import image_io
-from core.networks import registry
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network, registry
 from core.recipes.dream import DreamRecipe
 from explorer.ui import image_picker, server_state, urls
 from explorer.ui.image_picker import PickedImage

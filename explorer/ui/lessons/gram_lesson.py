@@ -8,8 +8,7 @@ from core import paintings
 from core.analysis import unit_labels
 from core.experiments import lesson_measures
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer.charts import figures

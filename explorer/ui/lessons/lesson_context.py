@@ -11,9 +11,8 @@ from torch import Tensor
 from core.analysis import unit_labels
 from core.errors import unknown
 from core.images import image_io
+from core.networks import Layer, Network
 from core.networks.depth_sampling import ends_of_equal_parts
-from core.networks.layers import Layer
-from core.networks.network import Network
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer.charts import depth_colours, figures

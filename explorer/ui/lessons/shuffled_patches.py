@@ -15,8 +15,7 @@ from core.errors import ExplorerError
 from core.experiments import lesson_measures
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.text import layer_summary
 from explorer.ui import image_picker, job_status, server_state, urls

@@ -12,9 +12,8 @@ from core.datasets import sources
 from core.experiments import lesson_measures
 from core.index import build, reader
 from core.index.reader import Index
+from core.networks import Layer, Network
 from core.networks.depth_sampling import nearest_to_depth
-from core.networks.layers import Layer
-from core.networks.network import Network
 from explorer import thumbnails
 from explorer.paths import home
 from explorer.reports import crop_images

@@ -12,8 +12,7 @@ from core.analysis import attribution, crops, probe
 from core.errors import ExplorerError
 from core.images import image_io
 from core.index.reader import Hit, Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer.charts import depth_colours, figures
 from explorer.library import indexes
 from explorer.reports import crop_images

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from core.analysis import unit_labels
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import layer_pages
 from explorer.charts import depth_colours
 from explorer.jobs.job import Job

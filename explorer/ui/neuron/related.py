@@ -8,10 +8,8 @@ from dataclasses import replace
 import streamlit as st
 
 from core.analysis import unit_labels
-from core.networks import connectivity
+from core.networks import Layer, Network, connectivity
 from core.networks.connectivity import Connection
-from core.networks.layers import Layer
-from core.networks.network import Network
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import server_state, urls

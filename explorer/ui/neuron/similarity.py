@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons.reliability import agreement, mean_activation
 from core.recipes.neuron import BATCH
 from explorer import layer_pages

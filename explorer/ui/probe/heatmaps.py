@@ -12,8 +12,7 @@ from core.analysis.crops import heat_brightness, network_input
 from core.analysis.probe import ProbeResult, UnitResponse
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.ui import server_state
 from explorer.ui.image_picker import PickedImage

@@ -11,8 +11,7 @@ from core.analysis import unit_labels
 from core.analysis.probe import ProbeResult, UnitResponse
 from core.errors import ExplorerError
 from core.index.reader import Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images

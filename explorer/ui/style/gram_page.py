@@ -12,8 +12,7 @@ from torch.nn import functional
 
 from core.analysis import unit_labels
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.style.gram_matrix import ChannelCorrelations
 from explorer.charts import figures
 from explorer.ui import chart, job_status, urls

@@ -12,8 +12,7 @@ import torch
 
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.recipes.recipe import require
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations

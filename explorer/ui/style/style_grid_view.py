@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import streamlit as st
 
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import (
     CONTENT,

@@ -7,9 +7,8 @@ from typing import Generic, TypeVar
 
 import streamlit as st
 
+from core.networks import Layer, Network
 from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
-from core.networks.layers import Layer
-from core.networks.network import Network
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults
