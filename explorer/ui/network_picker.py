@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError
 from core.networks import Layer, Network, registry
 from core.networks.depth_sampling import nearest_to_depth
 from core.networks.registry import NetworkInfo
@@ -22,11 +22,7 @@ def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
 
     For an unknown one, a sentence is appended to ``problems``.
     """
-    name = st.query_params.get("network", registry.SKETCHNET)
-    if name in infos:
-        return name
-    problems.append(str(unknown("network", name, infos)))
-    return registry.SKETCHNET
+    return urls.one_of("network", infos, registry.SKETCHNET, problems)
 
 
 def network_selectbox(

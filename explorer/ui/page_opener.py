@@ -7,11 +7,10 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import ExplorerError
 from core.networks.network import Network
 from explorer.ui import network_picker, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import show_problems
+from explorer.ui.link_problems import collect, show_problems
 
 View = TypeVar("View")
 
@@ -41,10 +40,8 @@ class OpenPage:
                 of bounds.
             keep: parameters of the query that are not removed; neither is ``network``.
         """
-        try:
+        with collect(self.problems):
             return read_view()
-        except ExplorerError as error:
-            self.problems.append(str(error))
         urls.replace_query(**{it: st.query_params.get(it) for it in ("network", *keep)})
         return read_view()
 

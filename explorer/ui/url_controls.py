@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from explorer.ui import urls
-from explorer.ui.link_problems import collect
 
 
 def bind(key: str, value: object, write: Callable[[Any], object]) -> dict[str, Any]:
@@ -40,9 +39,7 @@ def word_control(
         label: what screen readers say; by default the name.
         forget: other parameters that are removed from the query with a new choice.
     """
-    chosen = ""
-    with collect(problems):
-        chosen = urls.one_of(name, [it for it in words if it])
+    chosen = urls.one_of(name, [it for it in words if it], "", problems)
 
     def pick(word: str) -> None:
         urls.update_query(**dict.fromkeys(forget), **{name: word or None})

@@ -3,7 +3,7 @@
 The query has all the choices of a visitor, so a page can be shared as a link and reloaded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import streamlit as st
 
@@ -82,16 +82,23 @@ def read_number(name: str, text: str, bounds: tuple[int, int]) -> int:
     return int(text)
 
 
-def one_of(name: str, known: Sequence[str]) -> str:
-    """Return a parameter of the URL that is one of some words; "" if the URL does not have it.
+def one_of(
+    name: str, known: Collection[str], default: str, problems: list[str], where: str = ""
+) -> str:
+    """Return a parameter of the URL that is one of some words.
 
-    Raises:
-        ExplorerError: the value is not among the ``known`` words.
+    Args:
+        name: name of the parameter.
+        known: the words.
+        default: returned if the URL does not have the parameter, or has an unknown word.
+        problems: a sentence is appended if the URL has an unknown word.
+        where: where the words exist, such as the name of a network; for the sentence.
     """
-    word = st.query_params.get(name, "")
-    if word and word not in known:
-        raise unknown(name, word, known)
-    return word
+    word = st.query_params.get(name, default)
+    if word == default or word in known:
+        return word
+    problems.append(str(unknown(name, word, known, where)))
+    return default
 
 
 def view() -> str:
@@ -103,4 +110,7 @@ def view() -> str:
     Raises:
         ExplorerError: the URL names an unknown picture.
     """
-    return one_of("view", VIEWS)
+    word = st.query_params.get("view", "")
+    if word and word not in VIEWS:
+        raise unknown("view", word, VIEWS)
+    return word

@@ -9,7 +9,6 @@ import streamlit as st
 from torch import Tensor
 
 from core.analysis import unit_labels
-from core.errors import unknown
 from core.images import image_io
 from core.networks import Layer, Network
 from core.networks.depth_sampling import ends_of_equal_parts
@@ -94,10 +93,7 @@ def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) ->
     """
     network = context.network
     names = [it.name for it in layers]
-    name = st.query_params.get("layer", names[first])
-    if name not in names:
-        context.problems.append(str(unknown("layer", name, names, network.name)))
-        name = names[first]
+    name = urls.one_of("layer", names, names[first], context.problems, network.name)
     stops = []
     for layer in layers:
         unit = unit_labels.clearest_unit(network, layer.name) or 0
@@ -152,11 +148,7 @@ def find_painting(default: str, name: str, problems: list[str]) -> PickedImage:
         name: parameter of the URL's query with the name of the painting.
         problems: a sentence is appended if the URL names an unknown painting.
     """
-    picked = st.query_params.get(name, default)
-    if picked not in PAINTINGS:
-        problems.append(str(unknown(name, picked, PAINTINGS)))
-        picked = default
-    return image_picker.find_image(picked)
+    return image_picker.find_image(urls.one_of(name, PAINTINGS, default, problems))
 
 
 def show_recipes(

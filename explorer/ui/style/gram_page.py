@@ -80,13 +80,11 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
         "fire most: bright where two of them fire in the same places. Like company stands "
         "together, in the painting's order in both. Click a place for its two neurons.",
     )
-    left, right = st.columns(2)
-    with left:
-        html_snippets.side_heading(f"Style: {view.style.title}")
-        _show_matrix(view, view.painted, names, pair, "style square")
-    with right:
-        html_snippets.side_heading(f"Content: {view.content.title}")
-        _show_matrix(view, view.seen, names, pair, "content square")
+    sides = (("Style", view.style, view.painted), ("Content", view.content, view.seen))
+    for column, (part, picked, found) in zip(st.columns(2), sides, strict=True):
+        with column:
+            html_snippets.side_heading(f"{part}: {picked.title}")
+            _show_matrix(view, found, names, pair, f"{part.lower()} square")
 
     def show(previews: Previews) -> None:
         tile_of = partial(_tile, pictures, previews)
