@@ -288,7 +288,7 @@ def note(job: Job) -> str:
 @st.cache_data(max_entries=512, show_spinner=False)
 def cover(
     _found: Gallery, path: str, key: str, state: str, ended: float | None
-) -> tuple[tuple[str, str], ...]:
+) -> list[dict[str, str]]:
     """Return the pictures of an entry's cover, as ``Card.pictures`` has them.
 
     The result is cached until the job's ``state`` or ``ended`` changes.
@@ -297,10 +297,10 @@ def cover(
     pictures = [] if job is None else _found.cover_pictures(job, COVER)
     if len(pictures) < COVER:
         pictures = pictures[:1]
-    return tuple(
-        (
-            thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
-            "dead" if it.dead else "" if it.ref.finished else "preview",
-        )
+    return [
+        {
+            "url": thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
+            "kind": "dead" if it.dead else "" if it.ref.finished else "preview",
+        }
         for it in pictures
-    )
+    ]

@@ -24,7 +24,8 @@ from explorer.charts import depth_colours
 from explorer.text import layer_summary
 from explorer.ui import job_status, urls
 from explorer.ui.components import matrix
-from explorer.ui.components.matrix import MatrixCell, MatrixHead
+from explorer.ui.components.matrix import MatrixHead
+from explorer.ui.components.tiles import PictureTile
 from explorer.ui.style.style_view import StyleView
 
 # The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
@@ -70,7 +71,7 @@ def show_grid(
     recipe = view.recipe
     numbers = {it: at for at, it in enumerate(recipe.parts())}
     cells = [it for it in recipe.cells() if it.show == part]
-    rows: list[list[MatrixCell]] = [[] for _ in range(1 + max(it.row for it in cells))]
+    rows: list[list[PictureTile]] = [[] for _ in range(1 + max(it.row for it in cells))]
     for cell in cells:
         number = numbers[cell.recipe]
         preview = previews.get((recipe.key, number))
@@ -96,15 +97,15 @@ def show_grid(
         st.rerun()
 
 
-def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> MatrixCell:
+def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> PictureTile:
     """Return a cell of a grid with the finished image, else with the preview, else empty."""
     name, label = cell_name(cell), describe_cell(cell)
     if image is not None:
         url = thumbnails.thumbnail(image, THUMBNAIL_PIXELS)
-        return MatrixCell(name, label, url, chosen=name == st.query_params.get("cell"))
+        return PictureTile(name, label, url, chosen=name == st.query_params.get("cell"))
     if preview is not None:
-        return MatrixCell(name, f"{label}, unfinished", thumbnails.data_url(preview), True)
-    return MatrixCell(name, f"{label}, not painted yet")
+        return PictureTile(name, f"{label}, unfinished", thumbnails.data_url(preview), preview=True)
+    return PictureTile(name, f"{label}, not painted yet")
 
 
 def column_head(layer: Layer, before: str = "") -> MatrixHead:
