@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -144,11 +143,12 @@ def show_collections(networks: list[str], chosen: str) -> None:
     if out.name.removesuffix(index_task.ENDING) in found:
         st.caption(f"{name} knows {source} already.")
         return
-
-    def start(weights: Path | None = file) -> None:
-        catalogue.start_index(name, network.fingerprint, source, weights)
-
-    show_task(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
+    show_task(
+        f"index {out.name}",
+        f"{name} looks at {source}",
+        "Make the index",
+        lambda: catalogue.start_index(name, network.fingerprint, source, file),
+    )
 
 
 def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> None:

@@ -25,7 +25,6 @@ VIEWS = (*(str(number + 1) for number in range(DIVERSE)), NEGATIVE)
 # What the Layers page shows of each unit, by the word in the link: crops of the unit's dataset
 # examples, or the feature visualization and the crops. Without a word: only the visualization.
 CROPS, BOTH = "crops", "both"
-SHOWN = (CROPS, BOTH)
 # Parameters that stay in the URL when a visitor goes from layer to layer.
 STAYS = ("show", "index")
 

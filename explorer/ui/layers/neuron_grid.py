@@ -51,7 +51,7 @@ def show_tiles(
         network, layer, page: the page of the layer.
         found: finished pictures from the store, by unit.
         previews: unfinished pictures, by unit.
-        show: what is shown of each unit, one of ``urls.SHOWN``; "" for the feature visualization.
+        show: what is shown of each unit, ``urls.CROPS``, ``urls.BOTH``, or "" for the feature visualization.
         crops: by unit, the URL of a sheet of crops with the highest activation.
 
     Returns:
@@ -70,18 +70,17 @@ def show_tiles(
     return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
 
 
-def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> PictureTile:
+def crops_tile(unit: int, name: str, crops: str | None) -> PictureTile:
     """Return a tile with the sheet of crops of one unit.
 
     Args:
         unit: number of the unit.
         name: label of the unit; may be empty.
         crops: URL of the sheet of crops; None if it is not made.
-        place: text that a click returns; if empty, the number of the unit.
     """
     who = neuron_title(unit, name)
     what = "what excites it most" if crops else "not cut out yet"
-    return PictureTile(place or str(unit), f"{who}, {what}", crops, str(unit), caption=name)
+    return PictureTile(str(unit), f"{who}, {what}", crops, str(unit), caption=name)
 
 
 def unit_tile(

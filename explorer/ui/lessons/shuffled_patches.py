@@ -130,10 +130,8 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
     lesson_context.show_recipes(context, name, pictures.recipes, show)
 
 
-def unusual_units(
-    network: Network, layer: str, means: Mapping[str, Tensor], count: int = COUNT
-) -> list[int]:
-    """Return the units whose mean activation is highest relative to other images.
+def unusual_units(network: Network, layer: str, means: Mapping[str, Tensor]) -> list[int]:
+    """Return up to ``COUNT`` units whose mean activation is highest relative to other images.
 
     A unit is ranked by its mean activation for the image, minus the average of its mean activations
     for other images, divided by their standard deviation.
@@ -141,12 +139,11 @@ def unusual_units(
     Args:
         network, layer: the layer of the units.
         means: mean activations for the image, ``[1, C]``, by layer.
-        count: number of units, at most.
     """
     others = _usual_means(network)[layer]
     spread = others.std(0)
     above = (means[layer][0] - others.mean(0)) / spread.clamp(min=float(spread.max()) * 1e-3)
-    return [int(unit) for unit in above.topk(min(count, len(above))).indices.tolist()]
+    return [int(unit) for unit in above.topk(min(COUNT, len(above))).indices.tolist()]
 
 
 @functools.lru_cache(maxsize=4)

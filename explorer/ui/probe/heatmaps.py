@@ -45,22 +45,6 @@ def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
     return [it for it in reversed(network.shown) if known is None or it.name in known]
 
 
-def unit_response(
-    result: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
-) -> UnitResponse:
-    """Return the response of one unit to an image.
-
-    Args:
-        result: the activations for the image.
-        layer, unit: the unit.
-        index: the index with which the response is compared; None for none.
-        at: the (row, column) of the network's input at which the response is measured; None for
-            the whole image.
-    """
-    every = result.responses(layer, index, layer.channels, at)
-    return next(it for it in every if it.unit == unit)
-
-
 @lru_cache(maxsize=64)
 def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] | None) -> str:
     """Return the central part of an image that is the network's input, as a URL.

@@ -108,7 +108,8 @@ def show_picture(view: ProbeView) -> None:
 
     box, words = None, ""
     if layer is not None:
-        response = heatmaps.unit_response(view.result, layer, view.index, view.unit, view.position)
+        every = view.result.responses(layer, view.index, layer.channels, view.position)
+        response = next(it for it in every if it.unit == view.unit)
         box = heatmaps.receptive_box(network, layer, response)
         words = describe_response(view, layer, response)
     middle = None
