@@ -51,7 +51,7 @@ def show_tiles(
         network, layer, page: the page of the layer.
         found: finished pictures from the store, by unit.
         previews: unfinished pictures, by unit.
-        show: what is shown of each unit, ``urls.CROPS``, ``urls.BOTH``, or "" for the feature visualization.
+        show: ``urls.CROPS``, ``urls.BOTH``, or "" for the feature visualization alone.
         crops: by unit, the URL of a sheet of crops with the highest activation.
 
     Returns:
