@@ -10,10 +10,9 @@ from core.experiments import concept_growth as measures
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
 from explorer.recipe_fields import DREAM_DEPTHS
-from explorer.ui import image_picker, url_codecs, urls
+from explorer.ui import image_picker, link_problems, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.dream import depths_page, dream_view
-from explorer.ui.link_problems import collect, show_problems
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import RecipeControls
 
@@ -30,7 +29,7 @@ def show(page: OpenPage) -> None:
         "Depths side by side",
         "The same picture, seed and strength; only the layer that dreams differs.",
     )
-    show_problems(page.problems)
+    link_problems.show_problems(page.problems)
     layers = measures.spread(network, count)
     image = image_picker.store_input(picture)
     recipes = depth_series.plan_series(network, layers, image, **values)
@@ -51,7 +50,7 @@ def settings(network: Network, problems: list[str]) -> tuple[int, dict[str, Any]
     """
     fewest, usual, most = bounds(network)
     values: dict[str, Any] = {"strength": DreamRecipe.strength, "seed": DreamRecipe.seed}
-    with collect(problems):
+    with link_problems.collect(problems):
         count = urls.number("depths", (fewest, most)) or usual
         return count, values | url_codecs.read_fields(DREAM_DEPTHS, st.query_params.to_dict())
     return usual, values

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from explorer.ui import image_picker, job_status
+from explorer.ui import image_picker, job_status, link_problems
 from explorer.ui.dream import dream_page, dream_view
 from explorer.ui.dream.dream_view import DreamView
-from explorer.ui.link_problems import show_problems
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 
@@ -24,7 +23,7 @@ def show(page: OpenPage) -> None:
     with page.sidebar:
         show_more(dream)
     dream_page.show_head(network, dream)
-    show_problems(page.problems)
+    link_problems.show_problems(page.problems)
     slider = st.container(key="depth")
     job = job_status.request_exclusive(dream.recipe, "dreaming", dream.asked)
     dream_page.show_dream(network, dream, job)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from explorer.charts import depth_colours
-from explorer.ui import network_picker, server_state, urls
+from explorer.ui import link_problems, network_picker, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.lessons import (
     dream_eyes,
@@ -19,8 +19,6 @@ from explorer.ui.lessons import (
 )
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
-from explorer.ui.link_problems import collect, show_errors, show_problems
-from explorer.ui.url_controls import bind
 
 
 class LessonParts(NamedTuple):
@@ -75,15 +73,15 @@ def main() -> None:
     with right, st.container(key="lesson-stage"):
         network = network_picker.load_network(infos[name])
         if network is None:
-            show_problems(problems)
+            link_problems.show_problems(problems)
             return
         context = LessonContext(lesson, network, problems)
         warning = st.container()
         stage, options, answer = SHOWN[lesson.number - 1]
-        with show_errors("This cannot be shown"):
+        with link_problems.show_errors("This cannot be shown"):
             stage(context)
         with warning:
-            show_problems(problems)
+            link_problems.show_problems(problems)
     with asking:
         ask_question(context, options(context), lambda: answer(context))
     context.requests.settle()
@@ -94,7 +92,7 @@ def read_lesson(problems: list[str]) -> Lesson:
 
     If the URL names an unknown lesson, a sentence is appended to ``problems``.
     """
-    with collect(problems):
+    with link_problems.collect(problems):
         return find_lesson(urls.number("lesson", (1, len(LESSONS))) or 1)
     return find_lesson(1)
 
@@ -112,7 +110,7 @@ def show_all(lesson: Lesson) -> None:
         format_func=lambda number: f"{number} · {find_lesson(number).title}",
         label_visibility="collapsed",
         required=True,
-        **bind("lesson", lesson.number, go),
+        **url_controls.bind("lesson", lesson.number, go),
     )
 
 

@@ -5,8 +5,7 @@ Both images can be chosen.
 
 import streamlit as st
 
-from explorer.ui import job_status, url_codecs
-from explorer.ui.link_problems import show_problems
+from explorer.ui import job_status, link_problems, url_codecs
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import style_page, style_view
@@ -26,7 +25,7 @@ def show(page: OpenPage) -> None:
         controls.draw("balance")
         controls.draw_more(without=("balance",))
     style_page.show_head(network, transfer)
-    show_problems(page.problems)
+    link_problems.show_problems(page.problems)
     with st.container(key="style-layers"):
         style_page.show_layers(network, transfer)
     job = job_status.request_exclusive(transfer.recipe, "painting", transfer.asked)

@@ -5,9 +5,8 @@ from functools import partial
 import streamlit as st
 
 from core.recipes.style_grid import MATRIX
-from explorer.ui import url_codecs
+from explorer.ui import link_problems, url_codecs
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import show_problems
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import gram_page, grid_page, style_grid_view, style_view
@@ -45,7 +44,7 @@ def show(page: OpenPage) -> None:
     )
     with page.sidebar:
         recipe_controls(found.recipe, forgotten=("cell",)).draw_more()
-    show_problems(page.problems)
+    link_problems.show_problems(page.problems)
     grid_page.show_pictures(network, found)
 
 

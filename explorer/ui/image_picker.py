@@ -26,9 +26,8 @@ from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import thumbnails
 from explorer.paths import home
-from explorer.ui import server_state, urls
+from explorer.ui import link_problems, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
-from explorer.ui.link_problems import collect, show_errors
 
 # Largest image that a browser may upload, in megabytes; checkpoints may be larger.
 LARGEST_FILE = 20
@@ -113,7 +112,7 @@ def picked_image(name: str, default: str, problems: list[str]) -> PickedImage:
 def optional_image(name: str, problems: list[str]) -> PickedImage | None:
     """Return the image that the URL names; None if it names none or an unknown one."""
     picked = st.query_params.get(name)
-    with collect(problems):
+    with link_problems.collect(problems):
         return find_image(picked) if picked else None
     return None
 
@@ -241,7 +240,7 @@ def _upload(name: str, label: str) -> None:
             sent = photo or sent
         if sent is None:
             return
-        with show_errors("This picture cannot be used"):
+        with link_problems.show_errors("This picture cannot be used"):
             urls.update_query(**{name: accept_upload(sent.getvalue()).name})
             st.session_state[f"{name} taken"] = number + 1
             st.rerun()

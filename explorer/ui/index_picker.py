@@ -16,9 +16,7 @@ from explorer.library.indexes import (
     start_build,
 )
 from explorer.text import formatting
-from explorer.ui import urls
-from explorer.ui.job_status import POLL_SECONDS, follow
-from explorer.ui.url_controls import bind
+from explorer.ui import job_status, url_controls, urls
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
@@ -45,7 +43,7 @@ def index_selectbox(network: Network) -> None:
         list(found),
         format_func=lambda name: describe_index(found[name]),
         label_visibility="collapsed",
-        **bind("index", name, lambda it: urls.update_query(index=it)),
+        **url_controls.bind("index", name, lambda it: urls.update_query(index=it)),
     )
 
 
@@ -92,9 +90,9 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
                 _button(network, "Go on", where, "play_arrow")
         return now is not None and not now.open and not now.problem
 
-    interval = POLL_SECONDS if before is not None and before.open else None
+    interval = job_status.POLL_SECONDS if before is not None and before.open else None
     # The page runs again once the index is finished.
-    follow([], show, interval, False)
+    job_status.follow([], show, interval, False)
 
 
 def _button(network: Network, label: str, where: str, icon: str) -> None:

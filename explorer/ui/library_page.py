@@ -12,10 +12,8 @@ from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.library.background_task import BackgroundTask
 from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
-from explorer.ui import job_status, server_state, urls
+from explorer.ui import job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import show_errors
-from explorer.ui.page_list import page_link
 
 POLL_SECONDS = 0.5
 
@@ -76,7 +74,7 @@ def show_upload(architectures: list[str]) -> None:
     )
     if added := st.session_state.pop("added", None):
         st.success(f"{formatting.escape_markdown(added)} is here.")
-        page_link(urls.LAYERS, "See its neurons", network=added)
+        page_list.page_link(urls.LAYERS, "See its neurons", network=added)
     with st.form("own", border=False):
         architecture = choose("Network", architectures, key="architecture")
         title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
@@ -91,7 +89,7 @@ def show_upload(architectures: list[str]) -> None:
     if sent is None:
         st.error("Choose a file first.")
         return
-    with show_errors("This cannot be added"):
+    with link_problems.show_errors("This cannot be added"):
         with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
             st.session_state["added"] = catalogue.add_checkpoint(
                 architecture, title.strip(), sent.name, sent.getvalue()

@@ -8,9 +8,8 @@ from core.errors import ExplorerError
 from core.networks import Layer, Network, registry
 from core.networks.depth_sampling import nearest_to_depth
 from core.networks.registry import NetworkInfo
-from explorer.ui import server_state, urls
+from explorer.ui import server_state, url_controls, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.url_controls import bind
 
 # The relative depth (0 to 1) of the default layer. A little deeper than the middle, units respond
 # to textures and parts of objects that have a name.
@@ -51,7 +50,7 @@ def network_selectbox(
         list(infos),
         format_func=caption,
         label_visibility="collapsed",
-        **bind("network", name, pick),
+        **url_controls.bind("network", name, pick),
     )
     return name
 

@@ -8,9 +8,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.networks.network import Network
-from explorer.ui import network_picker, server_state, urls
+from explorer.ui import link_problems, network_picker, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import collect, show_problems
 
 View = TypeVar("View")
 
@@ -40,7 +39,7 @@ class OpenPage:
                 of bounds.
             keep: parameters of the query that are not removed; neither is ``network``.
         """
-        with collect(self.problems):
+        with link_problems.collect(self.problems):
             return read_view()
         urls.replace_query(**{it: st.query_params.get(it) for it in ("network", *keep)})
         return read_view()
@@ -71,6 +70,6 @@ def open_page(
     with right:
         network = network_picker.load_network(infos[name])
         if network is None:
-            show_problems(problems)
+            link_problems.show_problems(problems)
         else:
             show(OpenPage(network, sidebar, problems))

@@ -16,7 +16,6 @@ from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
 from explorer.ui.concept_chart import HIGHLIGHTED
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests
 
 # Number of classes in the chart: those with the highest probability in any of the dreams.
 CLASSES = 6
@@ -38,7 +37,7 @@ def show_dreams(
         layers: the layer of each dream.
         recipes: the recipe of each dream.
     """
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     asked = requests.ask(recipes)
     finished = sum(server_state.finished_image(it) is not None for it in recipes)
     total = len(recipes)

@@ -6,12 +6,10 @@ from core.analysis import unit_labels
 from core.networks.network import Network
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import download_buttons, image_picker, job_status, urls
+from explorer.ui import download_buttons, image_picker, job_status, page_list, urls
 from explorer.ui.components import html_snippets, layer_pickers
 from explorer.ui.dream import dream_view
 from explorer.ui.dream.dream_view import DreamView
-from explorer.ui.job_status import JobRequests
-from explorer.ui.page_list import page_link
 from explorer.ui.result_view import ResultView
 
 # Seconds after which the state of the job is read again: shorter than for other jobs, as dreams
@@ -41,7 +39,7 @@ def show_head(network: Network, dream: DreamView) -> None:
 
 def show_depths(network: Network, dream: DreamView) -> None:
     """Show the slider that chooses the layer; request its example dreams with low priority."""
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     examples = [dream_view.example(network, it) for it in dream_view.example_layers(network)]
     asked = requests.ask(examples)
 
@@ -83,6 +81,6 @@ def show_dream(network: Network, dream: DreamView, job: job_status.Requested) ->
         download_buttons.python_button(dream.recipe, 0, "dream")
         kept = {it: st.query_params[it] for it in ("strength", "seed") if it in st.query_params}
         query = {"network": network.name, "picture": dream.picture.name, **kept}
-        page_link(urls.DEPTHS, "All depths side by side", **query)
+        page_list.page_link(urls.DEPTHS, "All depths side by side", **query)
 
     view.show(job, POLL_SECONDS, tools)

@@ -13,13 +13,11 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
-from explorer.ui import job_status, server_state, url_codecs, urls
+from explorer.ui import job_status, page_list, server_state, url_codecs, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
 from explorer.ui.link_problems import collect, show_problems
-from explorer.ui.page_list import page_link
-from explorer.ui.url_controls import bind, pager
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
 SHEET = 64
@@ -95,7 +93,7 @@ def show_pager(name: str, count: int, per_page: int) -> int:
     show_problems(problems)
     if last > 1:
         text = f"{(page - 1) * per_page + 1} to {min(page * per_page, count)} of {count}"
-        pager(f"{name} ", page, last, text, lambda to: urls.update_query(**{name: to}))
+        url_controls.pager(f"{name} ", page, last, text, lambda to: urls.update_query(**{name: to}))
     return page
 
 
@@ -203,7 +201,7 @@ def _link(job: Job, part: int | None) -> None:
         page, query = url_codecs.link_to(job.recipe, part)
     except ExplorerError:
         return
-    page_link(page, LINKS[page], **query)
+    page_list.page_link(page, LINKS[page], **query)
 
 
 def _change(found: Gallery, job: Job) -> None:
@@ -212,7 +210,7 @@ def _change(found: Gallery, job: Job) -> None:
         "Name",
         max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
-        **bind(f"title {job.key}", job.title, partial(found.rename, job.key)),
+        **url_controls.bind(f"title {job.key}", job.title, partial(found.rename, job.key)),
     )
     with st.container(horizontal=True, key="entry tools"):
         st.button(

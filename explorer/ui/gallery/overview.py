@@ -14,11 +14,10 @@ from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
 from explorer.text import captions, formatting
-from explorer.ui import job_status, png_drop, urls
+from explorer.ui import job_status, page_list, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
-from explorer.ui.page_list import page_link
 from explorer.ui.url_controls import bind
 
 COVER = 4
@@ -209,7 +208,7 @@ def show_nothing(search: Search) -> None:
         "own: whatever you make stands here, with how it was made.</p></div>"
     )
     with st.container(horizontal_alignment="center"):
-        page_link(urls.LAYERS, "Go to the layers")
+        page_list.page_link(urls.LAYERS, "Go to the layers")
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:

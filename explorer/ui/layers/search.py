@@ -6,12 +6,11 @@ from core.analysis import unit_labels
 from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
 from explorer import layer_pages
-from explorer.ui import urls
+from explorer.ui import url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures
-from explorer.ui.url_controls import bind
 
 # Number of found units that are shown, at most: as many as on one page of a layer.
 AT_MOST = layer_pages.PER_PAGE
@@ -34,7 +33,7 @@ def search_box(network: Network) -> None:
         icon=":material/search:",
         label_visibility="collapsed",
         max_chars=TEXT_AT_MOST,
-        **bind("find", st.query_params.get("find", ""), find),
+        **url_controls.bind("find", st.query_params.get("find", ""), find),
     )
 
 

@@ -9,11 +9,10 @@ from core.experiments.style_grid_measures import eye_growth
 from core.images import image_io
 from core.networks import Layer, Network, registry
 from core.recipes.dream import DreamRecipe
-from explorer.ui import image_picker, server_state, urls
+from explorer.ui import image_picker, page_list, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.page_list import page_link
 
 SAMPLE = "cat"
 SIZE, OCTAVES = 256, 3
@@ -55,7 +54,7 @@ def stage(context: LessonContext) -> None:
     colour = lesson_context.layer_colour(layer)
     lesson_context.show_result(context, "dreamt", dream, title, [picture], describe, colour)
     query = {"network": network.name, "layer": layer.name, "picture": picture.name}
-    page_link(urls.DREAM, "Dream on with this layer", **query)
+    page_list.page_link(urls.DREAM, "Dream on with this layer", **query)
 
 
 def options(context: LessonContext) -> Sequence[str]:

@@ -12,16 +12,14 @@ from core.networks import Layer, Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer.charts import figures
-from explorer.ui import chart, image_picker, server_state, urls
+from explorer.ui import chart, image_picker, job_status, server_state, url_controls, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import Previews
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import plan_small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.url_controls import bind
 
 ONE, OTHER = "swirls", "mosaic"
 # Side in pixels at which paintings are given to the network; halves of paintings have half of it as
@@ -81,7 +79,7 @@ def _pick_painting(context: LessonContext, default: str, name: str) -> PickedIma
         list(PAINTINGS),
         required=True,
         label_visibility="collapsed",
-        **bind(name, picked.name, lambda it: urls.update_query(**{name: it})),
+        **url_controls.bind(name, picked.name, lambda it: urls.update_query(**{name: it})),
     )
     return picked
 
@@ -112,7 +110,7 @@ def _show_pair(
     )
     pictures = plan_small_pictures(context.network, layer, sorted({first, second}))
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tiles = [
             pictures.tile(unit, _name(context.network, layer, unit), previews)
             for unit in (first, second)

@@ -16,15 +16,13 @@ from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer.charts import depth_colours, figures
 from explorer.ui import chart as ui_chart
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, job_status, link_problems, server_state, urls
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
 from explorer.ui.components.layer_pickers import depth_slider, slider_stop
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons.texts import Lesson
-from explorer.ui.link_problems import show_errors
 
 Name = TypeVar("Name")
 
@@ -48,7 +46,7 @@ class LessonContext:
     lesson: Lesson
     network: Network
     problems: list[str]
-    requests: JobRequests = field(default_factory=JobRequests)
+    requests: job_status.JobRequests = field(default_factory=job_status.JobRequests)
 
     @property
     def key(self) -> str:
@@ -255,7 +253,7 @@ def ask_question(
         return
     with st.container(key="lesson-answer"):
         found = None
-        with show_errors("This cannot be measured"):
+        with link_problems.show_errors("This cannot be measured"):
             found = answer()
         if found is not None:
             show_answer(context, found, guess)

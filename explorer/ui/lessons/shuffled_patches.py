@@ -18,7 +18,7 @@ from core.images.center_crop import CenterCrop
 from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, job_status, link_problems, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.image_picker import PickedImage
@@ -26,8 +26,6 @@ from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import plan_small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.link_problems import collect
-from explorer.ui.url_controls import bind
 
 SAMPLE = "village"
 # Numbers of squares along each side to choose from, and the default.
@@ -73,7 +71,7 @@ def stage(context: LessonContext) -> None:
 
 def _pick_parts(context: LessonContext) -> int:
     parts = USUAL_PARTS
-    with collect(context.problems):
+    with link_problems.collect(context.problems):
         number = urls.number("squares", (PARTS[0], PARTS[-1])) or USUAL_PARTS
         if number not in PARTS:
             raise ExplorerError(f"squares is {number}; it can be {', '.join(map(str, PARTS))}")
@@ -82,7 +80,7 @@ def _pick_parts(context: LessonContext) -> int:
         "Squares along each side",
         PARTS,
         required=True,
-        **bind("squares", parts, lambda number: urls.update_query(squares=number)),
+        **url_controls.bind("squares", parts, lambda number: urls.update_query(squares=number)),
     )
     return parts
 

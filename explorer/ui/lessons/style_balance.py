@@ -10,11 +10,10 @@ from core.images import image_io
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
-from explorer.ui import image_picker, server_state, urls
+from explorer.ui import image_picker, server_state, url_controls, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.url_controls import bind
 
 SAMPLE, PAINTING = "astronaut", "swirls"
 SIZE, SMALLEST, STEPS = 160, 80, 16
@@ -84,7 +83,7 @@ def _balance(context: LessonContext) -> float:
         "How much content has to say beside style",
         BALANCES,
         format_func="{:g}".format,
-        **bind("balance", balance, lambda it: urls.update_query(balance=f"{it:g}")),
+        **url_controls.bind("balance", balance, lambda it: urls.update_query(balance=f"{it:g}")),
     )
     return balance
 

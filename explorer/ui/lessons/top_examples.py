@@ -18,13 +18,11 @@ from explorer import thumbnails
 from explorer.paths import home
 from explorer.reports import crop_images
 from explorer.text import formatting
-from explorer.ui import server_state, urls
+from explorer.ui import link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.link_problems import collect
-from explorer.ui.page_list import page_link
 from explorer.ui.url_controls import bind
 
 # The collection of images: ten drawings of each class. The network needs a tenth of a second for
@@ -66,7 +64,7 @@ def stage(context: LessonContext) -> None:
         f"Of its nine, {round(share * lesson_measures.NINE)} show the same kind."
     )
     query = {"network": context.network.name, "layer": layer.name, "unit": str(unit)}
-    page_link(urls.NEURON, "Open this neuron", **query)
+    page_list.page_link(urls.NEURON, "Open this neuron", **query)
 
 
 def _unit(context: LessonContext, layer: Layer) -> int:
@@ -75,7 +73,7 @@ def _unit(context: LessonContext, layer: Layer) -> int:
     The default is the unit with the clearest label.
     """
     unit = unit_labels.clearest_unit(context.network, layer.name) or 0
-    with collect(context.problems):
+    with link_problems.collect(context.problems):
         named = urls.number("unit", (0, layer.channels - 1))
         unit = unit if named is None else named
     st.number_input(

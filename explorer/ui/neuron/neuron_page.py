@@ -9,10 +9,8 @@ from explorer.charts import depth_colours
 from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import index_picker, job_status, server_state, urls
+from explorer.ui import index_picker, job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.job_status import JobRequests
-from explorer.ui.link_problems import show_problems
 from explorer.ui.neuron import (
     dataset_examples,
     large_picture,
@@ -22,7 +20,6 @@ from explorer.ui.neuron import (
 )
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits
-from explorer.ui.page_list import page_link
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
@@ -63,7 +60,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
         view: which picture of the unit is large, one of ``urls.VIEWS`` or "".
         problems: problems of the link, in sentences; more may be appended.
     """
-    requests, warning = JobRequests(), st.container()
+    requests, warning = job_status.JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
         large_picture.show_picture(neuron, view, large_picture.request_picture(neuron.large(view)))
@@ -71,7 +68,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
         stored = neuron.large(view).find()
         show_title(neuron, view)
         place = {"network": neuron.network.name, "layer": neuron.layer.name}
-        page_link(urls.DREAM, "Dream with this neuron", **place, unit=neuron.unit)
+        page_list.page_link(urls.DREAM, "Dream with this neuron", **place, unit=neuron.unit)
         badge = st.container(key="badge")
         st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
@@ -87,7 +84,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     with ruler:
         show_ruler(neuron, stored, drawn)
     with warning:
-        show_problems(problems)
+        link_problems.show_problems(problems)
     related.show_similar(neuron, drawn, best, requests)
     related.show_inputs(neuron, requests)
     requests.settle()

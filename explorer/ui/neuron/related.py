@@ -12,10 +12,9 @@ from core.networks import Layer, Network, connectivity
 from core.networks.connectivity import Connection
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
-from explorer.ui import server_state, urls
+from explorer.ui import job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
-from explorer.ui.job_status import JobRequests, Previews, show_while_running
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.neuron import similarity
@@ -32,7 +31,7 @@ INPUTS_AT_MOST = 256
 CAPTIONS = {"": "most wanted", urls.NEGATIVE: "least wanted"}
 
 
-def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
+def show_variants(neuron: NeuronView, view: str, requests: job_status.JobRequests) -> None:
     """Show all pictures of the unit as small tiles; a click on one makes it the large picture.
 
     Args:
@@ -47,7 +46,7 @@ def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
     def pick(tile_id: str) -> None:
         urls.update_query(view=tile_id.removeprefix("view ") or None)
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tiles = []
         for name, take in takes.items():
             preview = previews.get((take.recipe.key, take.number))
@@ -63,7 +62,7 @@ def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
         "Four pictures that excite it, made to differ as much as they can: what they share is "
         "what matters to it. The last one shows what it wants least.",
     )
-    show_while_running("views", asked, "{:.0%}".format, show)
+    job_status.show_while_running("views", asked, "{:.0%}".format, show)
 
 
 def _variant(
@@ -92,7 +91,7 @@ def show_similar(
     neuron: NeuronView,
     drawn: RenderedUnits | None,
     own: StoredPicture | None,
-    requests: JobRequests,
+    requests: job_status.JobRequests,
 ) -> None:
     """Show the units of the layer with the most similar pictures; a click opens a unit's page.
 
@@ -121,7 +120,7 @@ def show_similar(
         st.caption("A dead neuron has no kin: its picture shows nothing that the layer knows.")
         return
 
-    def show(_: Previews) -> None:
+    def show(_: job_status.Previews) -> None:
         tiles = [
             PictureTile(f"waiting {at}", "similar neuron, not known yet", caption="\N{EN SPACE}")
             for at in range(count)
@@ -133,12 +132,12 @@ def show_similar(
         neuron_grid.link_grid(network, tiles, "similar", label, SIMILAR)
 
     total = len(page.units)
-    show_while_running(
+    job_status.show_while_running(
         "similar", asked, lambda it: f"{int(it * total)} of {total} neurons of the layer", show
     )
 
 
-def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
+def show_inputs(neuron: NeuronView, requests: job_status.JobRequests) -> None:
     """Show the units of the previous layer with the largest weights to a unit.
 
     A click opens the page of such an input unit.
@@ -166,7 +165,7 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
     )
     most = abs(inputs[0].weight)
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         for column, (name, some) in zip(st.columns(2, gap="large"), groups.items(), strict=True):
             with column, st.container(key=name.split()[0].lower()):
                 html_snippets.side_heading(name)
@@ -180,7 +179,7 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
                 else:
                     st.caption("no neuron")
 
-    show_while_running("listens", asked, "{:.0%}".format, show)
+    job_status.show_while_running("listens", asked, "{:.0%}".format, show)
 
 
 @server_state.cached(INPUTS_AT_MOST)
@@ -190,7 +189,7 @@ def cached_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connection
 
 
 def _unit_tile(
-    pictures: SmallPictures, unit: int, note: str, previews: Previews | None = None
+    pictures: SmallPictures, unit: int, note: str, previews: job_status.Previews | None = None
 ) -> PictureTile:
     """Return a tile of a unit's picture; the caption is the unit's label and the text ``note``."""
     name = unit_labels.unit_name(pictures.network, pictures.layer, unit)

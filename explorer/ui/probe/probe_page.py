@@ -16,13 +16,11 @@ from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images
 from explorer.text import formatting, layer_summary
-from explorer.ui import incremental, index_picker, job_status, urls
+from explorer.ui import incremental, index_picker, job_status, page_list, urls
 from explorer.ui.components import html_snippets, image_viewers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests, Previews
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
-from explorer.ui.page_list import page_link
 from explorer.ui.probe import heatmaps
 
 # Number of units that are shown of each layer: they fill one row of a wide page, with two pictures
@@ -154,7 +152,7 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
 def show_links(view: ProbeView) -> None:
     """Show a link to the page of the selected unit, and a button that clears the selection."""
     if view.layer is not None:
-        page_link(
+        page_list.page_link(
             urls.NEURON,
             "Open this neuron",
             network=view.network.name,
@@ -204,7 +202,7 @@ def show_units(view: ProbeView) -> None:
     sheets = incremental.make_in_time(makers)
     if sheets.problem:
         st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     pictures = {
         it: plan_small_pictures(network, it, [one.unit for one in found[it]]) for it in layers
     }
@@ -214,7 +212,7 @@ def show_units(view: ProbeView) -> None:
         layer, unit = tile_id.rsplit(" ", 1)
         urls.update_query(layer=layer, unit=unit)
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         for layer, responses in found.items():
             show_layer_name(layer)
             tiles = []
@@ -259,7 +257,7 @@ def show_layer_name(layer: Layer) -> None:
 
 
 def response_tile(
-    pictures: SmallPictures, response: UnitResponse, previews: Previews
+    pictures: SmallPictures, response: UnitResponse, previews: job_status.Previews
 ) -> PictureTile:
     """Return the tile of one unit; the caption has its label and the percentile of its response."""
     unit = response.unit

@@ -15,13 +15,11 @@ from core.images import image_io
 from core.networks import Layer, Network
 from core.style.gram_matrix import ChannelCorrelations
 from explorer.charts import figures
-from explorer.ui import chart, job_status, urls
+from explorer.ui import chart, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests, Previews
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
-from explorer.ui.link_problems import show_problems
 from explorer.ui.probe import heatmaps
 from explorer.ui.style import gram_view, style_view
 from explorer.ui.style.gram_view import IMAGE_PIXELS, PAIRS, GramView, Pair
@@ -43,7 +41,7 @@ def show_layer(
     layer = gram_view.layer_of(network, problems)
     view = gram_view.read_view(network, layer, content, style)
     pair = gram_view.pair_of(view, problems)
-    show_problems(problems)
+    link_problems.show_problems(problems)
     show_layer_slider(network, layer)
     show_pairs(network, view, pair)
 
@@ -69,7 +67,7 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
 def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
     """Show both Gram matrices, the selected pair of units, and ``gram_view.notable_pairs``."""
     names = unit_names(network, view.layer)
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     pairs = gram_view.notable_pairs(view)
     units = {*pair, *(unit for some in pairs.values() for both in some for unit in both)}
     pictures = plan_small_pictures(network, view.layer, sorted(units))
@@ -86,7 +84,7 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
             html_snippets.side_heading(f"{part}: {picked.title}")
             _show_matrix(view, found, names, pair, f"{part.lower()} square")
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tile_of = partial(_tile, pictures, previews)
         _show_pair(network, view, pair, names, tile_of)
         for title, some in pairs.items():
@@ -161,7 +159,7 @@ def _show_pair(
                 urls.open_neuron(network.name, layer.name, int(clicked.split()[1]))
 
 
-def _tile(pictures: SmallPictures, previews: Previews, unit: int) -> PictureTile:
+def _tile(pictures: SmallPictures, previews: job_status.Previews, unit: int) -> PictureTile:
     """Return a tile with the feature visualization of a unit."""
     name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
     tile = pictures.tile(unit, name, previews, TILE_PIXELS)

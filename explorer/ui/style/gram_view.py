@@ -16,9 +16,8 @@ from core.networks import Layer, Network
 from core.recipes.recipe import require
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
-from explorer.ui import server_state
+from explorer.ui import link_problems, server_state
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.link_problems import collect
 
 # Longer side in pixels at which the images are given to the network.
 IMAGE_PIXELS = 256
@@ -78,7 +77,7 @@ def layer_of(network: Network, problems: list[str]) -> Layer:
     """
     usual = defaults.default_settings(network)["style_layers"]
     first = network.layer(usual[max(len(usual) - 2, 0)])
-    with collect(problems):
+    with link_problems.collect(problems):
         layer = network.layer(st.query_params.get("layer", first.name))
         if layer.size is None:
             raise ExplorerError(f"layer {layer.name} has no places to fire together in")
@@ -92,7 +91,7 @@ def pair_of(view: GramView, problems: list[str]) -> Pair:
     If the URL has no valid pair, a sentence is appended to ``problems``.
     """
     text = st.query_params.get("pair", "")
-    with collect(problems):
+    with link_problems.collect(problems):
         if text:
             numbers = [int(it) if it.isascii() and it.isdigit() else it for it in text.split(",")]
             if len(numbers) != len({*numbers}) or len(numbers) != 2:

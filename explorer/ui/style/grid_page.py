@@ -7,9 +7,8 @@ import streamlit as st
 from core.networks.network import Network
 from core.recipes.style_grid import MATRIX
 from explorer import thumbnails
-from explorer.ui import download_buttons, job_status, server_state, urls
+from explorer.ui import download_buttons, job_status, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.page_list import page_link
 from explorer.ui.style import grid_charts, style_grid_view
 from explorer.ui.style.style_grid_view import StyleGridView
 
@@ -70,6 +69,6 @@ def show_cell(view: StyleGridView, images: dict[int, bytes]) -> None:
             download_buttons.save_button(image, name, "Save it")
             if cell.recipe.subject == "style":
                 query = style_grid_view.cell_query(view, cell.recipe)
-                page_link(urls.STYLE, "Paint it large", **query)
+                page_list.page_link(urls.STYLE, "Paint it large", **query)
 
     st.dialog(title, width="medium", on_dismiss=partial(urls.update_query, cell=None))(body)()
