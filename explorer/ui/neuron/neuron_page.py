@@ -11,15 +11,9 @@ from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import index_picker, job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.neuron import (
-    dataset_examples,
-    large_picture,
-    related,
-    reliability_badge,
-    similarity,
-)
+from explorer.ui.neuron import dataset_examples, large_picture, related, reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.neuron.similarity import RenderedUnits
+from explorer.ui.neuron.similarity import RenderedUnits, rendered_units
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
@@ -135,7 +129,7 @@ def rendered_layer(neuron: NeuronView) -> RenderedUnits | None:
     }
     if server_state.store().present(keys) != keys:
         return None
-    return similarity.rendered_units(network, layer)
+    return rendered_units(network, layer)
 
 
 def show_badge(

@@ -4,21 +4,12 @@ A grid is the matrix of all pairs of a style and a content layer, or one of four
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import streamlit as st
 
 from core.networks import Layer, Network
 from core.recipes.style import StyleRecipe
-from core.recipes.style_grid import (
-    CONTENT,
-    MATRIX,
-    NESTED,
-    SINGLE,
-    TEXTURE,
-    StyleCell,
-    StyleDepthsRecipe,
-)
+from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, StyleCell
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.text import layer_summary
@@ -26,7 +17,7 @@ from explorer.ui import job_status, urls
 from explorer.ui.components import matrix
 from explorer.ui.components.matrix import MatrixHead
 from explorer.ui.components.tiles import PictureTile
-from explorer.ui.style.style_view import StyleView
+from explorer.ui.style.style_view import StyleGridView
 
 # The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
@@ -46,10 +37,6 @@ LINES = {
     CONTENT: "From noise, with the layer above: what it does not know is painted at will.",
 }
 THUMBNAIL_PIXELS = 256
-
-
-# The style transfers that the page shows.
-StyleGridView: TypeAlias = StyleView[StyleDepthsRecipe]
 
 
 def show_grid(
@@ -122,9 +109,10 @@ def cell_name(cell: StyleCell) -> str:
     return f"{cell.show}-{cell.row + 1}-{cell.column + 1}"
 
 
-def find_cell(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
-    """Return the cell with a given name, from ``cell_name``; None if there is no such cell."""
-    return next((it for it in recipe.cells() if cell_name(it) == named), None)
+def chosen_cell(view: StyleGridView) -> StyleCell | None:
+    """Return the cell that the URL names; None if it names none or an unknown one."""
+    named = st.query_params.get("cell")
+    return next((it for it in view.recipe.cells() if cell_name(it) == named), None)
 
 
 def describe_cell(cell: StyleCell) -> str:

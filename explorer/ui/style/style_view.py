@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import streamlit as st
 
@@ -40,6 +40,9 @@ class StyleView(Generic[Shown]):
     style: PickedImage
     recipe: Shown
     asked: bool
+
+
+StyleGridView: TypeAlias = StyleView[StyleDepthsRecipe]
 
 
 def read_view(
