@@ -24,8 +24,7 @@ from core.datasets.samples import SAMPLES, STYLES
 from core.errors import BadPicture, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
-from explorer import thumbnails
-from explorer.paths import home
+from explorer import paths, thumbnails
 from explorer.ui import link_problems, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
@@ -123,7 +122,7 @@ def find_image(name: str) -> PickedImage:
     Raises:
         UnknownName: neither a sample nor an image in the store has this name.
     """
-    return _opened(home(), name)
+    return _opened(paths.home(), name)
 
 
 def continue_with(key: str) -> None:
@@ -157,7 +156,7 @@ def _opened(folder: Path, name: str) -> PickedImage:
 
 def small_url(picture: PickedImage, pixels: int) -> str:
     """Return a thumbnail of a chosen image as a URL; its shorter side has ``pixels`` pixels."""
-    return _small(home(), picture.name, pixels)
+    return _small(paths.home(), picture.name, pixels)
 
 
 @functools.lru_cache(maxsize=SMALL_AT_MOST)

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.networks import Layer, Network, registry
-from core.networks.depth_sampling import nearest_to_depth
+from core.networks import Layer, Network, depth_sampling, registry
 from core.networks.registry import NetworkInfo
 from explorer.ui import server_state, url_controls, urls
 from explorer.ui.components import html_snippets
@@ -83,4 +82,4 @@ def load_network(info: NetworkInfo) -> Network | None:
 
 def first_layer(network: Network) -> Layer:
     """Return the layer that is shown if the link names no layer."""
-    return network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
+    return network.shown[depth_sampling.nearest_to_depth(network.shown, FIRST_DEPTH)]

@@ -9,8 +9,7 @@ from PIL import Image
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.images import image_io
-from core.networks import Layer, Network
-from core.networks.depth_sampling import evenly_spaced
+from core.networks import Layer, Network, depth_sampling
 from core.recipes.dream import DreamRecipe
 from explorer.ui import image_picker, server_state, url_codecs
 from explorer.ui.components.layer_pickers import SliderStop, slider_stop
@@ -74,7 +73,7 @@ def _small() -> Image.Image:
 
 def example_layers(network: Network) -> list[Layer]:
     """Return the layers with an example dream above the slider."""
-    return evenly_spaced(network.shown, EXAMPLES_AT_MOST)
+    return depth_sampling.evenly_spaced(network.shown, EXAMPLES_AT_MOST)
 
 
 def depth_stops(network: Network) -> list[SliderStop]:

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from core.analysis import unit_labels
 from core.networks import Layer, Network
-from explorer import thumbnails
-from explorer.layer_pages import units_of
+from explorer import layer_pages, thumbnails
 from explorer.store.results import StoredPicture
 from explorer.ui import urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -57,7 +56,7 @@ def show_tiles(
     Returns:
         The unit of the picture that was clicked just now, or None.
     """
-    units: Sequence[int] = units_of(layer, page)
+    units: Sequence[int] = layer_pages.units_of(layer, page)
     pictures = []
     for unit in units:
         name, seen = unit_labels.unit_name(network, layer, unit), (crops or {}).get(unit)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from core.analysis import unit_labels
 from core.dreams import render_dreams
-from core.experiments import concept_growth
-from core.experiments.style_grid_measures import eye_growth
+from core.experiments import concept_growth, style_grid_measures
 from core.images import image_io
 from core.networks import Layer, Network, registry
 from core.recipes.dream import DreamRecipe
@@ -106,6 +105,6 @@ def grown(network: Network, picture: PickedImage, made: dict[str, bytes]) -> dic
         own = layer if network.name == judge.name else ""
         asked = [it for it in labels if it.layer != own]
         after = concept_growth.respond(judge, lesson_context.image_tensor(image), named)
-        value = eye_growth(before, after, asked)
+        value = style_grid_measures.eye_growth(before, after, asked)
         found[layer] = 2 ** (value or 0.0)
     return found

@@ -16,8 +16,7 @@ from explorer.ui import chart, image_picker, job_status, server_state, url_contr
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.layers import neuron_grid
-from explorer.ui.layers.small_pictures import plan_small_pictures
+from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
@@ -108,7 +107,7 @@ def _show_pair(
         f"{cosines[0]:.2f} in {one.title}, {cosines[1]:.2f} in {other.title}. What they want to "
         f"see stands together in {where}.</p>"
     )
-    pictures = plan_small_pictures(context.network, layer, sorted({first, second}))
+    pictures = small_pictures.plan_small_pictures(context.network, layer, sorted({first, second}))
 
     def show(previews: job_status.Previews) -> None:
         tiles = [

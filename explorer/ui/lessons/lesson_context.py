@@ -10,8 +10,7 @@ from torch import Tensor
 
 from core.analysis import unit_labels
 from core.images import image_io
-from core.networks import Layer, Network
-from core.networks.depth_sampling import ends_of_equal_parts
+from core.networks import Layer, Network, depth_sampling
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer.charts import depth_colours, figures
@@ -78,7 +77,7 @@ def sample_layers(network: Network, count: int = DEPTHS) -> list[Layer]:
     Layers without positions (height and width), such as logits, are left out if there are others.
     """
     able = [it for it in network.shown if it.size is not None] or list(network.shown)
-    return ends_of_equal_parts(able, count)
+    return depth_sampling.ends_of_equal_parts(able, count)
 
 
 def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) -> Layer:

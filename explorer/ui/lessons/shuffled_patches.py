@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.analysis import unit_labels
-from core.analysis.crops import network_input
+from core.analysis import crops, unit_labels
 from core.errors import ExplorerError
 from core.experiments import lesson_measures
 from core.images import image_io
@@ -22,8 +21,7 @@ from explorer.ui import image_picker, job_status, link_problems, server_state, u
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.layers import neuron_grid
-from explorer.ui.layers.small_pictures import plan_small_pictures
+from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
@@ -94,7 +92,7 @@ def respond(network: Network, picked: PickedImage, parts: int) -> MeanResponse:
         picked: the image.
         parts: number of squares along each side; 1 to leave the image as it is.
     """
-    image = network_input(picked.picture, CenterCrop(picked.size, network.input_size))
+    image = crops.network_input(picked.picture, CenterCrop(picked.size, network.input_size))
     shuffled = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
     small = image_io.to_picture(shuffled[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
@@ -114,7 +112,7 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
     """
     network = context.network
     units = unusual_units(network, layer.name, response.means)
-    pictures = plan_small_pictures(network, layer, units)
+    pictures = small_pictures.plan_small_pictures(network, layer, units)
     name = place.split()[0]
 
     def show(previews: job_status.Previews) -> None:

@@ -12,10 +12,8 @@ from core.datasets import sources
 from core.experiments import lesson_measures
 from core.index import build, reader
 from core.index.reader import Index
-from core.networks import Layer, Network
-from core.networks.depth_sampling import nearest_to_depth
-from explorer import thumbnails
-from explorer.paths import home
+from core.networks import Layer, Network, depth_sampling
+from explorer import paths, thumbnails
 from explorer.reports import crop_images
 from explorer.text import formatting
 from explorer.ui import link_problems, page_list, server_state, urls
@@ -38,7 +36,7 @@ _BUILDING = threading.Lock()
 def stage(context: LessonContext) -> None:
     """Show a unit's feature visualization, and crops of the nine images that activate it most."""
     layers = context.network.shown
-    first = nearest_to_depth(layers, FIRST_DEPTH)
+    first = depth_sampling.nearest_to_depth(layers, FIRST_DEPTH)
     layer = lesson_context.layer_slider(context, layers, first)
     unit = _unit(context, layer)
     index = open_index(context.network)
@@ -91,7 +89,7 @@ def open_index(network: Network) -> Index:
     Raises:
         ExplorerError: the index cannot be built.
     """
-    file = home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
+    file = paths.home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
     with _BUILDING:
         if not file.is_file() or not reader.open_index(file).complete:
             _build(network, file)

@@ -7,8 +7,7 @@ from functools import lru_cache
 from PIL import Image, ImageChops
 from torch import Tensor
 
-from core.analysis import attribution, probe
-from core.analysis.crops import heat_brightness, network_input
+from core.analysis import attribution, crops, probe
 from core.analysis.probe import ProbeResult, UnitResponse
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
@@ -62,14 +61,14 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
     if lit_by is not None:
-        image = network_input(picture, frame)
+        image = crops.network_input(picture, frame)
         seen = overlay(seen, attribution.heatmap(network, image, *lit_by))
     return encoded(seen)
 
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
     """Return a copy of an image that is darker where a heat map ``[h, w]`` has low values."""
-    light = heat_brightness(heat)
+    light = crops.heat_brightness(heat)
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 

@@ -7,8 +7,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import streamlit as st
 
-from core.networks import Layer, Network
-from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
+from core.networks import Layer, Network, depth_sampling
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults
@@ -98,7 +97,7 @@ def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
         return usual
     names = [it.name for it in style_layers(network)]
     chosen = names[names.index(first) : names.index(last) + 1]
-    return tuple(evenly_spaced(chosen, LAYERS_AT_MOST))
+    return tuple(depth_sampling.evenly_spaced(chosen, LAYERS_AT_MOST))
 
 
 def nearest_layer(network: Network, name: str) -> int:
@@ -108,13 +107,13 @@ def nearest_layer(network: Network, name: str) -> int:
         network: the network.
         name: name of the given layer.
     """
-    return nearest_to_depth(style_layers(network), network.layer(name).depth)
+    return depth_sampling.nearest_to_depth(style_layers(network), network.layer(name).depth)
 
 
 def style_stops(network: Network) -> list[SliderStop]:
     """Return the sliders' stops, one for each layer, with a sample unit if it has been drawn."""
     layers = style_layers(network)
-    shown = set(evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
+    shown = set(depth_sampling.evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
     stops = []
     for at, layer in enumerate(layers):
         key = layer_pages.sample_recipe(network, layer).key
