@@ -220,12 +220,7 @@ def _change(found: Gallery, job: Job) -> None:
             on_click=partial(found.star, job.key, not job.starred),
         )
         download_button(found, [job], "Save as zip")
-        st.button(
-            "Delete",
-            icon=":material/delete:",
-            key="delete",
-            on_click=lambda: delete_entries(found, [job.key]),
-        )
+        delete_button(found, [job.key])
     _link(job, None)
 
 
@@ -256,6 +251,16 @@ def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
         # Streamlit calls this function in another thread. The thread opened a database connection,
         # which has to be closed.
         found.jobs.store.close()
+
+
+def delete_button(found: Gallery, keys: Sequence[str]) -> None:
+    """Show a button that deletes entries."""
+    st.button(
+        "Delete",
+        icon=":material/delete:",
+        key="delete",
+        on_click=lambda: delete_entries(found, keys),
+    )
 
 
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:

@@ -237,12 +237,7 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
             found, jobs or everything, "Save as zip" if jobs else "Save all as zip"
         )
         if jobs:
-            st.button(
-                "Delete",
-                icon=":material/delete:",
-                key="delete",
-                on_click=lambda: entry.delete_entries(found, [job.key for job in jobs]),
-            )
+            entry.delete_button(found, [job.key for job in jobs])
             st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
 
 
