@@ -102,7 +102,7 @@ def grown(network: Network, picture: PickedImage, made: dict[str, bytes]) -> dic
     before = concept_growth.respond(judge, small, named)
     found = {}
     for layer, image in made.items():
-        own = layer if network.name == judge.name else ""
+        own = layer if network.fingerprint == judge.fingerprint else ""
         asked = [it for it in labels if it.layer != own]
         after = concept_growth.respond(judge, lesson_context.image_tensor(image), named)
         value = style_grid_measures.eye_growth(before, after, asked)
