@@ -4,7 +4,6 @@ import streamlit as st
 
 from explorer.ui import image_picker, job_status, link_problems
 from explorer.ui.dream import dream_page, dream_view
-from explorer.ui.dream.dream_view import DreamView
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 
@@ -15,7 +14,7 @@ def show(page: OpenPage) -> None:
     with page.sidebar:
         picture = image_picker.pick_image("picture", dream_view.SAMPLE, page.problems)
 
-    def read() -> DreamView:
+    def read() -> dream_view.DreamView:
         guide = image_picker.optional_image("guide", page.problems)
         return dream_view.read_view(network, picture, guide)
 
@@ -31,7 +30,7 @@ def show(page: OpenPage) -> None:
         dream_page.show_depths(network, dream)
 
 
-def show_more(dream: DreamView) -> None:
+def show_more(dream: dream_view.DreamView) -> None:
     """Show the controls of the dream's settings, and the choice of a guide image.
 
     A change is written into the URL.

@@ -20,7 +20,6 @@ from PIL import Image
 
 from core import paintings
 from core.datasets import samples
-from core.datasets.samples import SAMPLES, STYLES
 from core.errors import BadPicture, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
@@ -40,9 +39,9 @@ OWN = "your picture"
 # Style images: the project's own paintings, and textures.
 PAINTED: Mapping[str, str] = {
     **{name: it.title for name, it in PAINTINGS.items()},
-    **{name: it.title for name, it in STYLES.items()},
+    **{name: it.title for name, it in samples.STYLES.items()},
 }
-PHOTOGRAPHS: Mapping[str, str] = {name: it.title for name, it in SAMPLES.items()}
+PHOTOGRAPHS: Mapping[str, str] = {name: it.title for name, it in samples.SAMPLES.items()}
 TITLES = {**PHOTOGRAPHS, **PAINTED}
 
 

@@ -9,8 +9,6 @@ import streamlit as st
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
 from explorer.library import background_task, catalogue, index_task, indexes
-from explorer.library.background_task import BackgroundTask
-from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
 from explorer.ui import job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
@@ -79,10 +77,10 @@ def show_upload(architectures: list[str]) -> None:
         architecture = choose("Network", architectures, key="architecture")
         title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
         sent = st.file_uploader(
-            f"A .safetensors or .pth file of at most {LARGEST_FILE} MB",
+            f"A .safetensors or .pth file of at most {catalogue.LARGEST_FILE} MB",
             ("safetensors", "pth", "pt"),
             key=f"weights {st.session_state.get('taken', 0)}",
-            max_upload_size=LARGEST_FILE,
+            max_upload_size=catalogue.LARGEST_FILE,
         )
         if not st.form_submit_button("Add it", icon=":material/add:"):
             return
@@ -188,7 +186,7 @@ def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> No
     job_status.follow([], show, POLL_SECONDS if following else None, following)
 
 
-def _time_left(task: BackgroundTask) -> str:
+def _time_left(task: background_task.BackgroundTask) -> str:
     """Return the time that a task still takes, such as ``, about 2 min left``."""
     seconds = task.seconds_left
     return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"

@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks import Layer, Network, depth_sampling, registry
-from core.networks.registry import NetworkInfo
 from explorer.ui import server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 
@@ -15,7 +14,7 @@ from explorer.ui.components import html_snippets
 FIRST_DEPTH = 0.6
 
 
-def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
+def network_name(infos: Mapping[str, registry.NetworkInfo], problems: list[str]) -> str:
     """Return the name of the network in the URL; SketchNet if the URL names none or an unknown one.
 
     For an unknown one, a sentence is appended to ``problems``.
@@ -24,7 +23,7 @@ def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
 
 
 def network_selectbox(
-    infos: Mapping[str, NetworkInfo],
+    infos: Mapping[str, registry.NetworkInfo],
     problems: list[str],
     keep: Sequence[str] = ("show", "picture", "style"),
 ) -> str:
@@ -54,7 +53,7 @@ def network_selectbox(
     return name
 
 
-def load_network(info: NetworkInfo) -> Network | None:
+def load_network(info: registry.NetworkInfo) -> Network | None:
     """Load a network; if its weights have to be downloaded, wait for a click first.
 
     Returns:

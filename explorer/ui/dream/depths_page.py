@@ -14,7 +14,6 @@ from explorer.text import layer_summary
 from explorer.ui import chart, concept_chart, job_status, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
-from explorer.ui.concept_chart import HIGHLIGHTED
 from explorer.ui.image_picker import PickedImage
 
 # Number of classes in the chart: those with the highest probability in any of the dreams.
@@ -144,8 +143,8 @@ def describe_growth(names: Sequence[str], measured: Sequence[DreamMeasures]) -> 
     values = []
     for name, each in zip(names, measured, strict=True):
         order = [it.concept for it in each.grown]
-        if HIGHLIGHTED in order:
-            rank = order.index(HIGHLIGHTED) + 1
+        if concept_chart.HIGHLIGHTED in order:
+            rank = order.index(concept_chart.HIGHLIGHTED) + 1
             values.append((each.grown[rank - 1].value, name, rank, len(order)))
     if not values:
         return ""

@@ -9,7 +9,6 @@ from explorer.text import layer_summary
 from explorer.ui import download_buttons, image_picker, job_status, page_list, urls
 from explorer.ui.components import html_snippets, layer_pickers
 from explorer.ui.dream import dream_view
-from explorer.ui.dream.dream_view import DreamView
 from explorer.ui.result_view import ResultView
 
 # Seconds after which the state of the job is read again: shorter than for other jobs, as dreams
@@ -17,7 +16,7 @@ from explorer.ui.result_view import ResultView
 POLL_SECONDS = 0.25
 
 
-def show_head(network: Network, dream: DreamView) -> None:
+def show_head(network: Network, dream: dream_view.DreamView) -> None:
     """Show the heading: which layer dreams, which of its units, or that there is a guide image."""
     layer, recipe = dream.layer, dream.recipe
     line = (
@@ -37,7 +36,7 @@ def show_head(network: Network, dream: DreamView) -> None:
             )
 
 
-def show_depths(network: Network, dream: DreamView) -> None:
+def show_depths(network: Network, dream: dream_view.DreamView) -> None:
     """Show the slider that chooses the layer; request its example dreams with low priority."""
     requests = job_status.JobRequests()
     examples = [dream_view.example(network, it) for it in dream_view.example_layers(network)]
@@ -56,7 +55,7 @@ def show_depths(network: Network, dream: DreamView) -> None:
     requests.settle()
 
 
-def show_dream(network: Network, dream: DreamView, job: job_status.Requested) -> None:
+def show_dream(network: Network, dream: dream_view.DreamView, job: job_status.Requested) -> None:
     """Show the dream on top of its original, and buttons to save the dream or to go on with it."""
     title, layer = dream.picture.title, dream.layer.name
     view = ResultView(

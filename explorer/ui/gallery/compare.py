@@ -11,7 +11,6 @@ from core.errors import ExplorerError
 from explorer import thumbnails
 from explorer.gallery import queries
 from explorer.gallery.pictures import GalleryPicture, PictureRef
-from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.ui import urls
 from explorer.ui.components import html_snippets
@@ -24,7 +23,7 @@ COMPARED = 16
 COMPARABLE = range(2, 5)
 
 
-def read_entries(found: Gallery, text: str) -> list[Job]:
+def read_entries(found: queries.Gallery, text: str) -> list[Job]:
     """Return the entries that a link compares.
 
     Args:
@@ -41,7 +40,7 @@ def read_entries(found: Gallery, text: str) -> list[Job]:
     return jobs
 
 
-def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
+def show_comparison(found: queries.Gallery, jobs: Sequence[Job]) -> None:
     """Show entries side by side with their settings; settings that differ are marked."""
     entry.back_button()
     tables = [captions.setting_rows(job) for job in jobs]
@@ -61,7 +60,7 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
             )
 
 
-def _same_parts(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
+def _same_parts(found: queries.Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
     """Return for each entry the pictures to show, at most ``COMPARED``.
 
     These are the pictures with numbers that all entries have (a picture's number is that of its

@@ -15,7 +15,6 @@ from explorer.charts import figures
 from explorer.ui import chart, image_picker, job_status, server_state, url_controls, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
-from explorer.ui.image_picker import PickedImage
 from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
@@ -64,7 +63,7 @@ def stage(context: LessonContext) -> None:
     _show_pair(context, layer, found, paintings_picked)
 
 
-def _pick_painting(context: LessonContext, default: str, name: str) -> PickedImage:
+def _pick_painting(context: LessonContext, default: str, name: str) -> image_picker.PickedImage:
     """Show the choice of one of the two paintings, and return the chosen painting.
 
     Args:
@@ -91,7 +90,7 @@ def _show_pair(
     context: LessonContext,
     layer: Layer,
     found: Sequence[ChannelCorrelations],
-    picked: Sequence[PickedImage],
+    picked: Sequence[image_picker.PickedImage],
 ) -> None:
     """Show the pair of units whose correlation differs most between the two paintings."""
     one, other = picked

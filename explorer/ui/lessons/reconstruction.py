@@ -11,7 +11,6 @@ from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
 from explorer.ui import image_picker, server_state
-from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
@@ -26,7 +25,7 @@ SIZE, SMALLEST = 128, 64
 MOST = 2 / 3
 
 
-def recipe(network: Network, picked: PickedImage, layer: str) -> StyleRecipe:
+def recipe(network: Network, picked: image_picker.PickedImage, layer: str) -> StyleRecipe:
     """Return the recipe that reconstructs an image from the activations of one layer.
 
     Args:
@@ -61,7 +60,7 @@ def stage(context: LessonContext) -> None:
 
 
 @server_state.cached(128)
-def kept(picked: PickedImage, reconstruction: bytes) -> float:
+def kept(picked: image_picker.PickedImage, reconstruction: bytes) -> float:
     """Return the share of an image's edges that a reconstruction has at the same positions."""
     small = image_io.to_tensor(image_io.resize_longer_side(picked.picture, SIZE))
     return edges_kept(small, lesson_context.image_tensor(reconstruction))

@@ -20,7 +20,6 @@ from explorer.text import layer_summary
 from explorer.ui import image_picker, job_status, link_problems, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
-from explorer.ui.image_picker import PickedImage
 from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
@@ -84,7 +83,7 @@ def _pick_parts(context: LessonContext) -> int:
 
 
 @server_state.cached(RESPONSES_AT_MOST)
-def respond(network: Network, picked: PickedImage, parts: int) -> MeanResponse:
+def respond(network: Network, picked: image_picker.PickedImage, parts: int) -> MeanResponse:
     """Return the mean activations of all layers for an image with shuffled squares, cached.
 
     Args:

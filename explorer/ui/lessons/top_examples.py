@@ -11,7 +11,6 @@ from core.analysis import unit_labels
 from core.datasets import sources
 from core.experiments import lesson_measures
 from core.index import build, reader
-from core.index.reader import Index
 from core.networks import Layer, Network, depth_sampling
 from explorer import paths, thumbnails
 from explorer.reports import crop_images
@@ -83,7 +82,7 @@ def _unit(context: LessonContext, layer: Layer) -> int:
     return unit
 
 
-def open_index(network: Network) -> Index:
+def open_index(network: Network) -> reader.Index:
     """Open the index of dataset examples for the lesson; build it first if it is missing.
 
     Raises:
@@ -110,11 +109,11 @@ def _build(network: Network, file: Path) -> None:
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(file: Path) -> Index:
+def _opened(file: Path) -> reader.Index:
     return reader.open_index(file)
 
 
-def labels(index: Index, layer: str, unit: int) -> list[str]:
+def labels(index: reader.Index, layer: str, unit: int) -> list[str]:
     """Return the classes of the nine images with the highest activation of a unit."""
     return [index.label(hit.picture) for hit in index.top(layer, unit)[: lesson_measures.NINE]]
 

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks import Layer, Network, connectivity
-from core.networks.connectivity import Connection
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import job_status, server_state, urls
@@ -19,7 +18,6 @@ from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.neuron import similarity
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.neuron.similarity import RenderedUnits
 
 # Number of similar units: they fill one row on a wide page, and two rows on a phone.
 SIMILAR = 8
@@ -89,7 +87,7 @@ def _variant(
 
 def show_similar(
     neuron: NeuronView,
-    drawn: RenderedUnits | None,
+    drawn: similarity.RenderedUnits | None,
     own: StoredPicture | None,
     requests: job_status.JobRequests,
 ) -> None:
@@ -183,7 +181,7 @@ def show_inputs(neuron: NeuronView, requests: job_status.JobRequests) -> None:
 
 
 @server_state.cached(INPUTS_AT_MOST)
-def cached_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connection, ...]:
+def cached_inputs(network: Network, layer: Layer, unit: int) -> tuple[connectivity.Connection, ...]:
     """Return the inputs of a unit from the previous layer with the largest weights, cached."""
     return connectivity.strongest_inputs(network, layer, unit)
 

@@ -8,7 +8,6 @@ from PIL import Image, ImageChops
 from torch import Tensor
 
 from core.analysis import attribution, crops, probe
-from core.analysis.probe import ProbeResult, UnitResponse
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
 from core.networks import Layer, Network
@@ -24,7 +23,7 @@ QUALITY = 88
 
 
 @server_state.cached(RESULTS_AT_MOST)
-def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> ProbeResult:
+def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> probe.ProbeResult:
     """Return the activations of a network for an image, cached.
 
     Args:
@@ -80,7 +79,7 @@ def encoded(picture: Image.Image) -> str:
 
 
 def receptive_box(
-    network: Network, layer: Layer, found: UnitResponse
+    network: Network, layer: Layer, found: probe.UnitResponse
 ) -> tuple[float, float, float, float] | None:
     """Return the receptive field of a unit at the position of its response.
 

@@ -15,7 +15,6 @@ from explorer.charts import depth_colours
 from explorer.text import layer_summary
 from explorer.ui import job_status, urls
 from explorer.ui.components import matrix
-from explorer.ui.components.matrix import MatrixHead
 from explorer.ui.components.tiles import PictureTile
 from explorer.ui.style.style_view import StyleGridView
 
@@ -68,7 +67,7 @@ def show_grid(
         column_head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
         for at, it in enumerate(layers)
     ]
-    row_heads: list[MatrixHead | None] = [None]
+    row_heads: list[matrix.MatrixHead | None] = [None]
     if part == MATRIX:
         row_heads = [column_head(network.layer(it)) for it in recipe.style_depths]
     clicked = matrix.image_matrix(
@@ -95,9 +94,9 @@ def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) ->
     return PictureTile(name, f"{label}, not painted yet")
 
 
-def column_head(layer: Layer, before: str = "") -> MatrixHead:
+def column_head(layer: Layer, before: str = "") -> matrix.MatrixHead:
     """Return the head of a row or a column for a layer; the text ``before`` precedes its name."""
-    return MatrixHead(
+    return matrix.MatrixHead(
         f"{before}{layer.name}",
         layer_summary.describe_field(layer),
         depth_colours.depth_colour(layer.depth),
