@@ -25,7 +25,7 @@ EXAMPLES_AT_MOST = 12
 
 
 @dataclass(frozen=True)
-class StyleView(Generic[Shown]):
+class StyleRecipeView(Generic[Shown]):
     """The style transfer, or the grid of style transfers, that a page shows.
 
     Attributes:
@@ -41,7 +41,8 @@ class StyleView(Generic[Shown]):
     asked: bool
 
 
-StyleGridView: TypeAlias = StyleView[StyleDepthsRecipe]
+StyleView: TypeAlias = StyleRecipeView[StyleRecipe]
+StyleGridView: TypeAlias = StyleRecipeView[StyleDepthsRecipe]
 
 
 def read_view(
@@ -49,7 +50,7 @@ def read_view(
     content: PickedImage,
     style: PickedImage,
     from_query: Callable[[Mapping[str, str], Network, str, str], Shown],
-) -> StyleView[Shown]:
+) -> StyleRecipeView[Shown]:
     """Read from the URL which style transfers to show.
 
     Args:
@@ -63,7 +64,7 @@ def read_view(
     """
     images = (image_picker.store_input(it) for it in (content, style))
     recipe = from_query(st.query_params.to_dict(), network, *images)
-    return StyleView(
+    return StyleRecipeView(
         content, style, recipe, bool(set(st.query_params) - {"network", "view", "cell"})
     )
 
