@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.sketchworld import patterns, textures
-from core.sketchworld.painter import Painter
+from core.sketchworld.marks import Painter
 from core.sketchworld.subjects import (
     animals,
     faces,

@@ -1,8 +1,9 @@
 """Drawing of named shapes ("parts") with antialiased edges.
 
-Every part of a drawing, such as a pupil, is drawn by one call of `Painter.part`, with the name of
-its concept ("eye", "wheel", "petal"). The call computes how much of each pixel the part covers. So
-the same calls produce the image and the masks. Only the pixels that a part can cover are computed.
+Every part of a drawing, such as a pupil, is drawn by one call of `PartPainter.part`, with the name
+of its concept ("eye", "wheel", "petal"). The call computes how much of each pixel the part covers.
+So the same calls produce the image and the masks. Only the pixels that a part can cover are
+computed. Subjects are drawn with `marks.Painter`, which has further methods.
 
 There are three coordinate systems. The scene is the whole image, from -1 to 1. A figure is a
 subject, such as a cat; `Pose` maps figure coordinates to scene coordinates. The origin of the
@@ -12,7 +13,7 @@ coordinates of a part is the point `at` of the figure. A scene unit is half of t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -21,9 +22,7 @@ import numpy as np
 from core.sketchworld.annotation import COVERED, Annotation, Mask
 from core.sketchworld.concepts import OUTLINE, RIGHT_ANGLE
 from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, rgb
-from core.sketchworld.signed_distance import Array, Point
-
-Distance = Callable[[Array, Array], Array]
+from core.sketchworld.shapes import Array, Distance, Point
 
 STRETCHED = 1.2  # upper bound of the factor by which `Pose.stretch` enlarges the radius of a part
 SHADOW_LENGTH, SHADOW_BLUR = 0.09, 0.16  # in scene units
@@ -117,7 +116,7 @@ class PaintWindow:
         return mask
 
 
-class Painter:
+class PartPainter:
     """A drawing in progress: its image, random generator, colours, light and present pose."""
 
     def __init__(

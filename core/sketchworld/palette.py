@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.sketchworld.signed_distance import Array
+from core.sketchworld.shapes import Array
 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (Rec. 601)
 

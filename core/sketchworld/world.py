@@ -23,7 +23,7 @@ from core.errors import ExplorerError
 from core.sketchworld import background, composition
 from core.sketchworld.annotation import Annotation, Mask, colours, edges
 from core.sketchworld.classes import CLASSES, SUBJECTS
-from core.sketchworld.painter import Painter
+from core.sketchworld.marks import Painter
 from core.sketchworld.palette import random_palette
 
 __all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from core.sketchworld import signed_distance
-from core.sketchworld.marks import WHITE, spot, stroke
-from core.sketchworld.painter import Painter, Pose
+from core.sketchworld import shapes
+from core.sketchworld.marks import EVERYWHERE, WHITE, Painter
+from core.sketchworld.painter import Pose
 from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, lighten, rgb
-from core.sketchworld.signed_distance import Array, Point
+from core.sketchworld.shapes import Array, Point, sized
 from core.sketchworld.subjects import outdoors, plants, vehicles
-from core.sketchworld.textures import EVERYWHERE
 
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:
@@ -24,7 +22,7 @@ def _sky(p: Painter, top: Array, foot: Array) -> None:
     def inside(u: Array, v: Array) -> Array:
         return 0.0 * u + 0.0 * v - EVERYWHERE
 
-    p.part("sky", inside, top, reach=EVERYWHERE, line=0.0, shade=0.0)
+    p.cover("sky", inside, top, shade=0.0)
     share = np.clip((p.axis + 1.0) / 1.6, 0.0, 1.0)[None, :, None]
     p.image += (foot - top)[:, None, None] * share
 
@@ -42,14 +40,7 @@ def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill:
 
     `fill` is the colour of the ground.
     """
-    p.part(
-        concept,
-        lambda u, v: (crest + bulge * (u - at) ** 2 - v) * 0.9,
-        fill,
-        reach=EVERYWHERE,
-        line=0.0,
-        shade=0.0,
-    )
+    p.cover(concept, lambda u, v: (crest + bulge * (u - at) ** 2 - v) * 0.9, fill, shade=0.0)
 
 
 def _colours(p: Painter, ground: Array, turn: float) -> Palette:
@@ -116,7 +107,7 @@ def night_sky(p: Painter) -> None:
         with p.figure("star"):
             p.part(
                 "star",
-                partial(signed_distance.star, points=5, radius=size, inner=0.42),
+                sized(shapes.star, 5, size, 0.42),
                 lighten(glow, p.uniform(0.0, 0.6)),
                 at=at,
                 reach=size,
@@ -129,7 +120,7 @@ def night_sky(p: Painter) -> None:
         with p.figure("crescent"):
             p.part(
                 "crescent",
-                lambda u, v: signed_distance.crescent(u, v, radius, radius * 0.8, radius * 0.48),
+                sized(shapes.crescent, radius, radius * 0.8, radius * 0.48),
                 glow,
                 at=moon,
                 reach=radius,
@@ -137,7 +128,7 @@ def night_sky(p: Painter) -> None:
                 line=0.0,
             )
     else:
-        spot(p, "moon", moon, radius, glow)
+        p.spot("moon", moon, radius, glow)
     dark = rgb(hue + 0.1, 0.5, p.uniform(0.03, 0.1))
     _hill(p, "hill", p.uniform(0.55, 0.75), p.uniform(0.05, 0.3), p.uniform(-0.8, 0.8), dark)
 
@@ -169,7 +160,7 @@ def sea(p: Painter) -> None:
             (start + length * 0.5 * k, row + (swing if k % 2 else -swing))
             for k in range(math.ceil(2.6 / (length * 0.5)) + 1)
         ]
-        stroke(p, "wave", points, 0.035 + 0.03 * (row - level), crest)
+        p.stroke("wave", points, 0.035 + 0.03 * (row - level), crest)
         row, phase = row + 0.16 + 0.12 * (row - level), (phase + 0.5) % 1.0
 
 
@@ -185,7 +176,7 @@ def meadow(p: Painter) -> None:
     for _ in range(p.integer(6, 12)):
         a, b = p.uniform(-1.0, 1.0), p.uniform(0.3, 1.0)
         for lean in (-0.05, 0.0, 0.05):
-            stroke(p, "grass", [(a, b), (a + lean, b - 0.12)], 0.03, lighten(green, -0.35))
+            p.stroke("grass", [(a, b), (a + lean, b - 0.12)], 0.03, lighten(green, -0.35))
     count, turn = p.integer(4, 6), p.uniform(0.0, 1.0)
     for k in range(count):
         depth = (k + p.uniform(0.0, 0.8)) / count  # 0 for far, 1 for near
@@ -215,7 +206,7 @@ def village(p: Painter) -> None:
             _object(p, "house", outdoors.house, place, scale, colours)
     if p.chance(0.6):
         road = lighten(lawn, 0.6)
-        stroke(p, "road", [(-1.2, base + 0.28), (1.2, base + 0.28)], 0.2, road)
+        p.stroke("road", [(-1.2, base + 0.28), (1.2, base + 0.28)], 0.2, road)
 
 
 def forest(p: Painter) -> None:
