@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,15 +24,17 @@ SHAPE_TEXTURES: tuple[tuple[str, patterns.Pattern, float], ...] = (
 
 
 def texture(
+    p: Painter,
     concept: str,
     pattern: patterns.Pattern,
     ink: tuple[float, float, float, float],
     turn: float = 0.0,
     tilt: float = 0.12,
-) -> Callable[[Painter], None]:
-    """Return a function that draws a pattern over the whole image.
+) -> None:
+    """Draw a pattern over the whole image.
 
     Args:
+        p: the drawing.
         concept: name of the texture.
         pattern: signed distance to the pattern, one of `patterns`.
         ink: lowest and highest share of ink, then lowest and highest number of periods across the
@@ -41,23 +42,19 @@ def texture(
         turn: mean rotation of the pattern in radians.
         tilt: largest deviation from `turn` in radians.
     """
+    share = p.uniform(ink[0], ink[1])
+    period = 2.0 / p.uniform(ink[2], ink[3])
+    angle = turn + p.uniform(-tilt, tilt)
+    phase = (p.uniform(0.0, period), p.uniform(0.0, period))
+    bend = p.uniform(0.0, 0.05) if p.chance(0.5) else 0.0
+    wave = p.uniform(1.5, 3.0)
 
-    def paint(p: Painter) -> None:
-        share = p.uniform(ink[0], ink[1])
-        period = 2.0 / p.uniform(ink[2], ink[3])
-        angle = turn + p.uniform(-tilt, tilt)
-        phase = (p.uniform(0.0, period), p.uniform(0.0, period))
-        bend = p.uniform(0.0, 0.05) if p.chance(0.5) else 0.0
-        wave = p.uniform(1.5, 3.0)
+    def shape(u: Array, v: Array) -> Array:
+        if bend > 0.0:
+            u, v = u + bend * np.sin(v * wave), v + bend * np.sin(u * wave)
+        return pattern(u * (1.0 / period), v * (1.0 / period), share) * period
 
-        def shape(u: Array, v: Array) -> Array:
-            if bend > 0.0:
-                u, v = u + bend * np.sin(v * wave), v + bend * np.sin(u * wave)
-            return pattern(u * (1.0 / period), v * (1.0 / period), share) * period
-
-        p.cover(concept, shape, p.palette.main, at=phase, turn=angle, shade=1.5)
-
-    return paint
+    p.cover(concept, shape, p.palette.main, at=phase, turn=angle, shade=1.5)
 
 
 def scales(p: Painter) -> None:

@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from core.checkpoints import fingerprint
 from core.sketchnet.labels import DIGITS, Label
-from core.sketchnet.model import MEAN, STD, SketchNet, normalise
+from core.sketchnet.model import MEAN, STD, SketchNet, relu_outputs
 from core.sketchnet.training.data import as_tensor
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
@@ -113,15 +113,6 @@ def drawings(world: World, masks: bool, size: int = SIZE) -> Iterator[tuple[Tens
 
 
 @torch.no_grad()
-def activations(model: SketchNet, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Yield the name and the output [N, units, h, w] of each ReLU, for images in [0, 1]."""
-    values = normalise(images)
-    for name, module in model.named_children():
-        values = module(values)
-        if isinstance(module, nn.ReLU):
-            yield name, values
-
-
 def count_activations(
     model: SketchNet, world: World, on_progress: Progress | None = None
 ) -> dict[str, Tensor]:
@@ -133,7 +124,7 @@ def count_activations(
     """
     histograms: dict[str, Tensor] = {}
     for images, batch in drawings(world, masks=False):
-        for name, values in activations(model, images):
+        for name, values in relu_outputs(model, images):
             units = values.shape[1]
             flat = values.transpose(0, 1).reshape(units, -1)  # [units, N * positions]
             bins = ((flat.view(torch.int32) >> DROPPED) - FIRST).clamp(0, BINS - 1) + 1
@@ -162,6 +153,7 @@ def thresholds(counts: Tensor, quantile: float) -> Tensor:
     return edge
 
 
+@torch.no_grad()
 def overlaps(
     model: SketchNet,
     world: World,
@@ -186,7 +178,7 @@ def overlaps(
         truths = [_concept_masks(drawing) for drawing in batch]
         for columns, masks in truths:
             shown[columns] += masks.sum(dim=0).long()
-        for name, values in activations(model, images):
+        for name, values in relu_outputs(model, images):
             if name not in limits:
                 continue
             for maps, (columns, masks) in zip(values, truths, strict=True):
