@@ -28,11 +28,14 @@ def _sky(p: Painter, top: Array, foot: Array) -> None:
 
 
 def _day(p: Painter) -> tuple[Array, Array]:
-    """Return two random colours of a day or evening sky: at the upper border and at the horizon."""
+    """Draw a day or evening sky; return its colours at the upper border and at the horizon."""
     if p.chance(0.25):
-        return rgb(p.uniform(0.62, 0.80), 0.45, 0.75), rgb(p.uniform(0.02, 0.10), 0.5, 1.0)
-    top = rgb(p.uniform(0.52, 0.60), p.uniform(0.35, 0.7), p.uniform(0.85, 1.0))
-    return top, lighten(top, 0.6)
+        top, foot = rgb(p.uniform(0.62, 0.80), 0.45, 0.75), rgb(p.uniform(0.02, 0.10), 0.5, 1.0)
+    else:
+        top = rgb(p.uniform(0.52, 0.60), p.uniform(0.35, 0.7), p.uniform(0.85, 1.0))
+        foot = lighten(top, 0.6)
+    _sky(p, top, foot)
+    return top, foot
 
 
 def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill: Array) -> None:
@@ -136,7 +139,6 @@ def night_sky(p: Painter) -> None:
 def sea(p: Painter) -> None:
     """Draw the sea with rows of waves and a boat, under a sky."""
     top, foot = _day(p)
-    _sky(p, top, foot)
     _sun_or_cloud(p, top)
     level = p.uniform(-0.15, 0.15)
     water = rgb(p.uniform(0.50, 0.62), p.uniform(0.55, 0.85), p.uniform(0.45, 0.75))
@@ -166,8 +168,7 @@ def sea(p: Painter) -> None:
 
 def meadow(p: Painter) -> None:
     """Draw a green hill with flowers under a sky."""
-    top, foot = _day(p)
-    _sky(p, top, foot)
+    top, _ = _day(p)
     _sun_or_cloud(p, top)
     green = rgb(p.uniform(0.24, 0.36), p.uniform(0.5, 0.75), p.uniform(0.5, 0.75))
     at = p.uniform(-0.7, 0.7)
@@ -190,7 +191,6 @@ def meadow(p: Painter) -> None:
 def village(p: Painter) -> None:
     """Draw three houses in a row under a sky; a tree may replace one of them."""
     top, foot = _day(p)
-    _sky(p, top, foot)
     _sun_or_cloud(p, top)
     lawn = rgb(p.uniform(0.2, 0.4), p.uniform(0.3, 0.7), p.uniform(0.4, 0.7))
     base = p.uniform(0.5, 0.62)
@@ -211,8 +211,7 @@ def village(p: Painter) -> None:
 
 def forest(p: Painter) -> None:
     """Draw many firs, of which distant ones are lighter, and sometimes a toadstool."""
-    top, foot = _day(p)
-    _sky(p, top, foot)
+    _, foot = _day(p)
     green = rgb(p.uniform(0.3, 0.42), p.uniform(0.45, 0.7), p.uniform(0.35, 0.55))
     _hill(p, "grass", p.uniform(0.25, 0.4), p.uniform(-0.1, 0.1), 0.0, lighten(green, 0.35))
     rows = ((5, -0.02, 0.34), (4, 0.16, 0.42), (3, 0.36, 0.52))
