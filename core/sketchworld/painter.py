@@ -116,34 +116,33 @@ class PaintWindow:
         return mask
 
 
+@dataclass(eq=False)
 class PartPainter:
-    """A drawing in progress: its image, random generator, colours, light and present pose."""
+    """A drawing in progress; it starts with the background's colour.
 
-    def __init__(
-        self,
-        size: int,
-        rng: np.random.Generator,
-        palette: Palette,
-        light: Light,
-        pose: Pose,
-        annotation: Annotation | None = None,
-    ) -> None:
-        """Start with an image of `size` x `size` pixels in the background's colour.
+    Attributes:
+        size: side of the image in pixels.
+        rng: random generator of the drawing.
+        palette, light, pose: the present colours, light and pose.
+        annotation: collects the mask of every part, if given; the image does not depend on it.
+        pixel: side of a pixel in scene units.
+        axis: scene coordinate of each row or column, float32 [size].
+        image: RGB in [0, 1], float32 [3, size, size].
+    """
 
-        `annotation`, if given, collects the mask of every part. The image does not depend on it.
-        """
-        self.size = size
-        self.rng = rng
-        self.palette = palette
-        self.light = light
-        self.pose = pose
-        self.annotation = annotation
-        self.pixel = 2.0 / size
-        self.axis = ((np.arange(size, dtype=np.float32) + 0.5) * self.pixel - 1.0).astype(
-            np.float32
-        )
-        self.image: Array = np.empty((3, size, size), dtype=np.float32)
-        self.image[:] = palette.ground[:, None, None]
+    size: int
+    rng: np.random.Generator
+    palette: Palette
+    light: Light
+    pose: Pose
+    annotation: Annotation | None = None
+
+    def __post_init__(self) -> None:
+        self.pixel = 2.0 / self.size
+        centres = (np.arange(self.size, dtype=np.float32) + 0.5) * self.pixel - 1.0
+        self.axis = centres.astype(np.float32)
+        self.image: Array = np.empty((3, self.size, self.size), dtype=np.float32)
+        self.image[:] = self.palette.ground[:, None, None]
 
     def uniform(self, low: float, high: float) -> float:
         """Return a uniformly distributed random number between `low` and `high`."""

@@ -118,6 +118,11 @@ def curve(start: Point, bend: Point, stop: Point, pieces: int = 6) -> list[Point
     return points
 
 
+def on_circle(angle: float, radius: float) -> Point:
+    """Return a point on a circle around the origin, `angle` radians clockwise from the top."""
+    return radius * math.sin(angle), -radius * math.cos(angle)
+
+
 def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
     """Return an estimate of the distance to a convex polygon.
 
@@ -147,11 +152,7 @@ def regular(u: Array, v: Array, sides: int, radius: float) -> Array:
 
     `radius` is the distance of the corners from the origin.
     """
-    corners = [
-        (radius * math.sin(2 * math.pi * k / sides), -radius * math.cos(2 * math.pi * k / sides))
-        for k in range(sides)
-    ]
-    return convex(u, v, corners)
+    return convex(u, v, [on_circle(2 * math.pi * k / sides, radius) for k in range(sides)])
 
 
 def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:

@@ -84,14 +84,8 @@ def _sun_or_cloud(p: Painter, sky: Array) -> None:
         _object(p, "sun", outdoors.sun, at, p.uniform(0.2, 0.3), colours)
     if p.chance(0.6):
         at = (-side * p.uniform(0.3, 0.7), p.uniform(-0.8, -0.5))
-        _object(
-            p,
-            "cloud",
-            outdoors.cloud,
-            at,
-            p.uniform(0.2, 0.32),
-            replace(_colours(p, sky, 0.0), main=distinct(WHITE, sky, 0.2)),
-        )
+        colours = replace(_colours(p, sky, 0.0), main=distinct(WHITE, sky, 0.2))
+        _object(p, "cloud", outdoors.cloud, at, p.uniform(0.2, 0.32), colours)
 
 
 def night_sky(p: Painter) -> None:
@@ -146,14 +140,8 @@ def sea(p: Painter) -> None:
     crest = lighten(water, p.uniform(0.4, 0.7))
     row, phase = level + p.uniform(0.16, 0.2), p.uniform(0.0, 1.0)
     boat = (p.uniform(-0.5, 0.5), level + p.uniform(-0.12, 0.02))
-    _object(
-        p,
-        "boat",
-        vehicles.boat,
-        boat,
-        p.uniform(0.32, 0.44),
-        _colours(p, foot, p.uniform(0.0, 1.0)),
-    )
+    scale, turn = p.uniform(0.32, 0.44), p.uniform(0.0, 1.0)
+    _object(p, "boat", vehicles.boat, boat, scale, _colours(p, foot, turn))
     while row < 1.1:
         swing = 0.03 + 0.05 * (row - level)
         length = 0.3 + 0.3 * (row - level)
@@ -182,10 +170,9 @@ def meadow(p: Painter) -> None:
     for k in range(count):
         depth = (k + p.uniform(0.0, 0.8)) / count  # 0 for far, 1 for near
         across = ((k * 0.618 + turn) % 1.0) * 1.8 - 0.9
+        place, scale = (across, 0.2 + 0.5 * depth), 0.2 + 0.14 * depth
         colours = _colours(p, lighten(green, -0.7), turn + 0.37 * k)
-        _object(
-            p, "flower", plants.flower, (across, 0.2 + 0.5 * depth), 0.2 + 0.14 * depth, colours
-        )
+        _object(p, "flower", plants.flower, place, scale, colours)
 
 
 def village(p: Painter) -> None:

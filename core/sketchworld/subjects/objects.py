@@ -9,7 +9,7 @@ import numpy as np
 from core.sketchworld import patterns, shapes
 from core.sketchworld.marks import BLACK, THIN_LINE, WHITE, Painter, dark_line
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
-from core.sketchworld.shapes import Array, difference, intersection, sized, union
+from core.sketchworld.shapes import Array, difference, intersection, on_circle, sized, union
 
 
 def umbrella(p: Painter) -> None:
@@ -99,21 +99,13 @@ def clock(p: Painter) -> None:
     p.spot("dial", (0.0, 0.0), 0.8, dial)
     for hour in range(12):
         angle = hour * math.pi / 6
-        inner = 0.58 if hour % 3 == 0 else 0.64
-        a, b = math.sin(angle), -math.cos(angle)
-        p.stroke(
-            "mark",
-            [(inner * a, inner * b), (0.72 * a, 0.72 * b)],
-            0.07 if hour % 3 == 0 else 0.05,
-            ink,
-        )
+        inner, width = (0.58, 0.07) if hour % 3 == 0 else (0.64, 0.05)
+        p.stroke("mark", [on_circle(angle, inner), on_circle(angle, 0.72)], width, ink)
     minute = p.uniform(0.0, 2 * math.pi)
     hour_angle = p.uniform(0.0, 2 * math.pi)
     hand = distinct(p.palette.accent, dial, 0.5)
-    p.stroke(
-        "hand", [(0.0, 0.0), (0.36 * math.sin(hour_angle), -0.36 * math.cos(hour_angle))], 0.12, ink
-    )
-    p.stroke("hand", [(0.0, 0.0), (0.56 * math.sin(minute), -0.56 * math.cos(minute))], 0.08, hand)
+    p.stroke("hand", [(0.0, 0.0), on_circle(hour_angle, 0.36)], 0.12, ink)
+    p.stroke("hand", [(0.0, 0.0), on_circle(minute, 0.56)], 0.08, hand)
     p.spot("hub", (0.0, 0.0), 0.08, ink)
 
 
@@ -130,18 +122,16 @@ def ice_cream(p: Painter) -> None:
         ink=lighten(waffle, -0.4),
         also=("hatching",),
     )
-    scoops = p.integer(1, 3)
+    # Radius of the scoops, level of the cherry, and positions of the scoops.
+    radius, top, places = (
+        (0.5, -0.68, [(0.0, -0.2)]),
+        (0.35, -0.52, [(-0.22, -0.16), (0.22, -0.2)]),
+        (0.35, -0.84, [(-0.26, -0.1), (0.26, -0.1), (0.0, -0.5)]),
+    )[p.integer(0, 2)]
     flavours = [p.palette.main, p.visible(p.palette.second), p.visible(p.palette.accent)]
-    places = {
-        1: [(0.0, -0.2)],
-        2: [(-0.22, -0.16), (0.22, -0.2)],
-        3: [(-0.26, -0.1), (0.26, -0.1), (0.0, -0.5)],
-    }
-    radius = 0.5 if scoops == 1 else 0.35
-    for at, flavour in zip(places[scoops], flavours, strict=False):
+    for at, flavour in zip(places, flavours, strict=False):
         p.spot("scoop", at, radius, flavour, None)
     if p.chance(0.5):
-        top = -0.68 if scoops == 1 else (-0.52 if scoops == 2 else -0.84)
         p.spot("cherry", (0.0, top), 0.12, rgb(0.98, 0.85, 0.8), None)
 
 

@@ -157,26 +157,14 @@ def castle(p: Painter) -> None:
         )
 
     p.part("wall", lambda u, v: battlement(u, v, 0.5, 0.6), stone, at=(0.0, 0.4), reach=0.8)
-    for side in (-1, 1):
-        p.part(
-            "tower",
-            lambda u, v: battlement(u, v, 0.27, 0.75),
-            stone,
-            at=(side * 0.66, 0.24),
-            reach=0.85,
-        )
+    for x in (-0.66, 0.66):
+        p.part("tower", lambda u, v: battlement(u, v, 0.27, 0.75), stone, at=(x, 0.24), reach=0.85)
         if pointed:
-            corners = [
-                (side * 0.66, -1.05),
-                (side * 0.66 + 0.34, -0.46),
-                (side * 0.66 - 0.34, -0.46),
-            ]
-            p.patch("roof", corners, roof)
+            p.patch("roof", [(x, -1.05), (x + 0.34, -0.46), (x - 0.34, -0.46)], roof)
         else:
-            p.stroke("pole", [(side * 0.66, -0.5), (side * 0.66, -0.98)], 0.05, dark)
-            flag = [(side * 0.66, -1.0), (side * 0.66 + 0.3, -0.87), (side * 0.66, -0.74)]
-            p.patch("flag", flag, roof, 0.0)
-        p.bar("slit", (side * 0.66, 0.0), (0.06, 0.14), dark, 0.0)
+            p.stroke("pole", [(x, -0.5), (x, -0.98)], 0.05, dark)
+            p.patch("flag", [(x, -1.0), (x + 0.3, -0.87), (x, -0.74)], roof, 0.0)
+        p.bar("slit", (x, 0.0), (0.06, 0.14), dark, 0.0)
 
     def gate(u: Array, v: Array) -> Array:
         return union(shapes.disc(u, v, 0.22), shapes.box(u, v - 0.25, 0.22, 0.25))
