@@ -114,7 +114,7 @@ def drawings(world: World, masks: bool, size: int = SIZE) -> Iterator[tuple[Tens
 
 @torch.no_grad()
 def count_activations(
-    model: SketchNet, world: World, on_progress: Progress | None = None
+    model: SketchNet, world: World, on_progress: Progress = lambda count: None
 ) -> dict[str, Tensor]:
     """Compute a histogram of each unit's activations over all positions and drawings.
 
@@ -132,8 +132,7 @@ def count_activations(
             counts = torch.bincount(bins.flatten(), minlength=units * (BINS + 1))
             counts = counts.view(units, BINS + 1)
             histograms[name] = histograms[name] + counts if name in histograms else counts
-        if on_progress is not None:
-            on_progress(len(batch))
+        on_progress(len(batch))
     return histograms
 
 
@@ -158,7 +157,7 @@ def overlaps(
     model: SketchNet,
     world: World,
     limits: Mapping[str, Tensor],
-    on_progress: Progress | None = None,
+    on_progress: Progress = lambda count: None,
 ) -> dict[str, Overlap]:
     """Count, for each layer, the pixels where a unit reaches a threshold and a concept is shown.
 
@@ -189,8 +188,7 @@ def overlaps(
                 counts.index_add_(0, cells, masks[pixels])
                 both[name][..., columns] += counts.view(*shape, -1).long()
                 fired[name] += torch.bincount(cells, minlength=shape.numel()).view(shape)
-        if on_progress is not None:
-            on_progress(len(batch))
+        on_progress(len(batch))
     return {
         name: Overlap(_cumulative(both[name]), _cumulative(fired[name]), shown) for name in limits
     }
@@ -253,7 +251,7 @@ def measure(
     model: SketchNet,
     world: World,
     chosen: Mapping[str, Choice],
-    on_progress: Progress | None = None,
+    on_progress: Progress = lambda count: None,
 ) -> dict[str, Choice]:
     """Measure the IoUs of the concepts and thresholds `chosen` on the drawings of `world`."""
     limits = {name: choice.limits[None] for name, choice in chosen.items()}
@@ -265,7 +263,10 @@ def measure(
 
 
 def dissect(
-    model: SketchNet, world: World, quantiles: Sequence[float], on_progress: Progress | None = None
+    model: SketchNet,
+    world: World,
+    quantiles: Sequence[float],
+    on_progress: Progress = lambda count: None,
 ) -> dict[str, Choice]:
     """Choose the concept and the threshold with the highest IoU for each unit of each layer.
 

@@ -18,11 +18,7 @@ from core.sketchworld.subjects import outdoors, plants, vehicles
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:
     """Draw a sky: a gradient from the colour `top` at the upper border to `foot` at the horizon."""
-
-    def inside(u: Array, v: Array) -> Array:
-        return 0.0 * u + 0.0 * v - EVERYWHERE
-
-    p.cover("sky", inside, top, shade=0.0)
+    p.cover("sky", lambda u, v: 0.0 * u + 0.0 * v - EVERYWHERE, top, shade=0.0)
     share = np.clip((p.axis + 1.0) / 1.6, 0.0, 1.0)[None, :, None]
     p.image += (foot - top)[:, None, None] * share
 
