@@ -38,9 +38,7 @@ class Painter(PartPainter):
         """
         self.part(concept, shape, fill, reach=EVERYWHERE, line=line, **options)
 
-    def stroke(
-        self, concept: str, points: list[Point], width: float, colour: Array, alpha: float = 1.0
-    ) -> None:
+    def stroke(self, concept: str, points: list[Point], width: float, colour: Array) -> None:
         """Draw a stroke of the given width through points, without an outline."""
         middle = (sum(q[0] for q in points) / len(points), sum(q[1] for q in points) / len(points))
         local = [(q[0] - middle[0], q[1] - middle[1]) for q in points]
@@ -51,7 +49,6 @@ class Painter(PartPainter):
             at=middle,
             reach=max(math.hypot(*q) for q in local) + width,
             line=0.0,
-            alpha=alpha,
             shade=0.0,
             also=("line",),
         )

@@ -99,16 +99,14 @@ class Choice:
     iou: Tensor
 
 
-def drawings(world: World, masks: bool, size: int = SIZE) -> Iterator[tuple[Tensor, list[Drawing]]]:
+def drawings(world: World, masks: bool) -> Iterator[tuple[Tensor, list[Drawing]]]:
     """Yield the drawings of a world in batches: a tensor of their images, and the drawings.
 
-    The tensor is float32 [N, 3, size, size] in [0, 1]. The drawings have masks if `masks` is true.
+    The tensor is float32 [N, 3, SIZE, SIZE] in [0, 1]. The drawings have masks if `masks` is true.
     """
     for start in range(0, world.count, BATCH):
-        batch = [
-            draw(world.seed, k, size, masks=masks)
-            for k in range(start, min(start + BATCH, world.count))
-        ]
+        numbers = range(start, min(start + BATCH, world.count))
+        batch = [draw(world.seed, number, masks=masks) for number in numbers]
         yield as_tensor(np.stack([drawing.image for drawing in batch])), batch
 
 
