@@ -8,8 +8,6 @@ and folded into the convolutions afterwards. Average pooling replaces maximum po
 VGG's three linear layers, so images of any size from 16 x 16 pixels on can be used.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import re

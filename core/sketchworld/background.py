@@ -1,7 +1,5 @@
 """Random pose of a subject, random light, and the background of a drawing."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The classes of SketchWorld, each with a name, a drawing function and limits of its poses."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

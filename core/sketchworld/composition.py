@@ -5,8 +5,6 @@ at most half the size of the main subject, and a position away from it. An occlu
 blob or a bar in front of the main subject, and hides only a small part of the subject's border.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

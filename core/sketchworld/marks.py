@@ -4,8 +4,6 @@ All positions and sizes are in the coordinates of the present figure (`Painter.p
 the right, `v` points down, and the figure is about as large as the unit circle.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

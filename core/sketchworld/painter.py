@@ -10,8 +10,6 @@ subject, such as a cat; `Pose` maps figure coordinates to scene coordinates. The
 coordinates of a part is the point `at` of the figure. A scene unit is half of the image's side.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Random palettes of harmonious colours; each drawing has one palette."""
 
-from __future__ import annotations
-
 import colorsys
 import math
 from dataclasses import dataclass

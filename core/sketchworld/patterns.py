@@ -6,8 +6,6 @@ has period 1 along `u`. The parameter `ink` is the width of a coloured shape as 
 period, from 0 to 1, unless the docstring describes it differently.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -8,8 +8,6 @@ functions", unless another source is named. Where an exact distance would take m
 function returns an estimate that is exact (zero) on the edge.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -1,7 +1,5 @@
 """Textures of SketchWorld: patterns over the whole image, and inside simple shapes."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -8,8 +8,6 @@ differ by one of 255 levels. `python -m core.sketchworld.world --sheet F.png` wr
 with all classes.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Mapping, Sequence

@@ -17,8 +17,6 @@ The drawings are not kept in memory: there are two passes over the first set and
 set. The result depends on nothing random except the drawings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -3,8 +3,6 @@
 `python -m core.sketchnet.training.evaluate` prints the results of the shipped network.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

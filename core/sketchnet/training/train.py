@@ -6,8 +6,6 @@ continued with `--resume`. On a CPU, the continued run ends with exactly the sam
 without interruption, because all random numbers are derived from the seed and the step.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

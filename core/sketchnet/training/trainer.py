@@ -1,7 +1,5 @@
 """The training loop of SketchNet: steps, checkpoints, and the running average of the weights."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections import defaultdict

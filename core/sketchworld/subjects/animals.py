@@ -1,7 +1,5 @@
 """Animals, from the side and from above."""
 
-from __future__ import annotations
-
 from core.sketchworld import patterns, shapes
 from core.sketchworld.marks import BLACK, WHITE, Painter, dark_line
 from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb

@@ -1,7 +1,5 @@
 """Eyes and faces: eye, face, cat and owl."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Simple geometric shapes."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

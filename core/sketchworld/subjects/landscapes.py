@@ -1,7 +1,5 @@
 """Views with a horizon and many objects. Coordinates are those of the scene, from -1 to 1."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Household objects, and an anchor."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

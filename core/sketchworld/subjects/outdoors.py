@@ -1,7 +1,5 @@
 """Sky and buildings."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

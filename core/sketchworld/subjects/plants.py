@@ -1,7 +1,5 @@
 """Plants and fruit."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Vehicles, and a wheel."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.sketchworld import patterns, shapes
