@@ -92,23 +92,14 @@ def textured_shape(p: Painter, concept: str, shape: Distance, fill: Array, **opt
 
     The parameters are those of `Painter.part`.
     """
-    options["shadow"] = True
-    if not p.chance(TEXTURED_SHARE):
-        p.part(concept, shape, fill, **options)
-        return
-    name, pattern, share = SHAPE_TEXTURES[p.integer(0, len(SHAPE_TEXTURES) - 1)]
-    period, angle = p.uniform(0.26, 0.42), p.uniform(-math.pi, math.pi)
-    across, down = math.cos(angle) / period, math.sin(angle) / period
+    if p.chance(TEXTURED_SHARE):
+        name, pattern, share = SHAPE_TEXTURES[p.integer(0, len(SHAPE_TEXTURES) - 1)]
+        period, angle = p.uniform(0.26, 0.42), p.uniform(-math.pi, math.pi)
+        across, down = math.cos(angle) / period, math.sin(angle) / period
 
-    def rotated(u: Array, v: Array) -> Array:
-        return pattern(u * across + v * down, v * across - u * down, share) * period
+        def rotated(u: Array, v: Array) -> Array:
+            return pattern(u * across + v * down, v * across - u * down, share) * period
 
-    p.part(
-        concept,
-        shape,
-        fill,
-        pattern=rotated,
-        ink=distinct(p.palette.second, fill, INK_GAP, LUMA_GAP / 2),
-        also=(name,),
-        **options,
-    )
+        ink = distinct(p.palette.second, fill, INK_GAP, LUMA_GAP / 2)
+        options |= {"pattern": rotated, "ink": ink, "also": (name,)}
+    p.part(concept, shape, fill, shadow=True, **options)
