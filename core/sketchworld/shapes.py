@@ -127,7 +127,7 @@ def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
     `points` are its corners, clockwise on screen.
     """
     sides = []
-    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
+    for (u0, v0), (u1, v1) in itertools.pairwise([*points, points[0]]):
         length = math.hypot(u1 - u0, v1 - v0) + TINY
         nu, nv = (v1 - v0) / length, -(u1 - u0) / length
         sides.append(u * nu + v * nv - (u0 * nu + v0 * nv))
