@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from core.sketchworld import patterns, textures
 from core.sketchworld.marks import Painter
@@ -43,7 +44,7 @@ EVEN = (0.38, 0.62, 3.0, 7.0)
 
 
 def _texture(
-    name: str, pattern: patterns.Pattern, ink: tuple[float, float, float, float], **angles: float
+    name: str, pattern: patterns.Pattern, ink: tuple[float, float, float, float], **angles: Any
 ) -> Subject:
     paint = partial(textures.texture, concept=name, pattern=pattern, ink=ink, **angles)
     return Subject(name, paint, mirror=False, fills=True)

@@ -298,8 +298,8 @@ def bars(
             hovertemplate=f"%{{x}}: %{{text}}<extra>{name}</extra>",
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    gaps = {"bargap": 0.25, "bargroupgap": 0.05}
-    _lay_out(figure, height, top=28, showlegend=len(values) > 1, legend=legend, **gaps)
+    _lay_out(figure, height, top=28, showlegend=len(values) > 1, legend=legend)
+    figure.update_layout(bargap=0.25, bargroupgap=0.05)
     figure.update_xaxes(title=None, showgrid=False, type="category")
     zero_line = {"zeroline": True, "zerolinecolor": GREY}
     figure.update_yaxes(title=None, showgrid=False, showticklabels=False, **zero_line)
