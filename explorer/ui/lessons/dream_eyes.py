@@ -62,7 +62,9 @@ def options(context: LessonContext) -> Sequence[str]:
 
 
 def answer(context: LessonContext) -> MeasuredAnswer | None:
-    """Measure for each layer how much more the units with eye labels respond to its dream.
+    """Measure for each layer how much its dream raises the response of units with eye labels.
+
+    Responses to the dream are compared with responses to the original picture (``grown``).
 
     Returns:
         The answer; None while dreams are being made.

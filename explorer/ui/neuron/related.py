@@ -70,7 +70,8 @@ def _variant(
 
     Args:
         unit: number of the unit.
-        view: which picture, one of ``urls.VIEWS`` or "".
+        view: which picture: "" for the one that maximises the activation, or one of ``urls.VIEWS``
+            (``negative`` minimises it, numbers are variants).
         picture: the finished picture; None if it is not finished.
         preview: the encoded unfinished picture; None if there is none.
         chosen: whether this picture is the large one.

@@ -77,7 +77,10 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
 
 
 def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> None:
-    """Show the style loss at every layer (rows) for every style layer (columns).
+    """Show how far the rendered pictures are from the painting's style, as a heat map.
+
+    A column has the pictures that were rendered with one style layer, on average. A row has the
+    layer at which their style loss is measured.
 
     Args:
         names: the style layers.
