@@ -1,4 +1,4 @@
-"""Problems of a link, collected while a page reads its URL: names and numbers that do not exist."""
+"""Errors on a page: problems of its link, collected while it reads its URL, and all others."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +20,19 @@ def collect(problems: list[str]) -> Iterator[None]:
         yield
     except ExplorerError as error:
         problems.append(str(error))
+
+
+@contextmanager
+def show_errors(what: str) -> Iterator[None]:
+    """Catch an ``ExplorerError`` of a ``with`` block, and show it.
+
+    Args:
+        what: words before the error's message, such as ``This cannot be shown``.
+    """
+    try:
+        yield
+    except ExplorerError as error:
+        st.error(f"{what}: {formatting.escape_markdown(str(error))}")
 
 
 def show_problems(problems: Sequence[str]) -> None:
