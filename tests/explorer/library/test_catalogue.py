@@ -67,7 +67,7 @@ def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str
         ("", "a.pth", b"", "a title has"),
         ("a:b", "a.pth", b"", "a title has"),
         ("x" * 33, "a.pth", b"", "a title has"),
-        ("birds", "a.pth", b"no weights", "a.pth is damaged or holds more"),
+        ("birds", "a.pth", b"no weights", "a.pth is not a readable weights file"),
         ("birds", "a.safetensors", b"no weights", "not a readable safetensors"),
         ("birds", "../../a.safetensors", b"", "not a readable safetensors"),
     ],
