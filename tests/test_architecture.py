@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "core.sketchnet": "core.errors core.checkpoints core.devices core.images core.sketchworld",
     "core.networks": f"{NETWORKS} core.checkpoints core.devices core.sketchnet core.sketchworld",
     "core.optim": NETWORKS,
-    "core.index": f"{NETWORKS} core.progress core.datasets",
+    "core.index": f"{NETWORKS} core.progress core.datasets core.safetensors_header",
     "core.neurons": TECHNIQUE,
     "core.dreams": TECHNIQUE,
     "core.style": TECHNIQUE,
