@@ -78,7 +78,7 @@ def show_upload(architectures: list[str]) -> None:
         title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
         sent = st.file_uploader(
             f"A .safetensors or .pth file of at most {catalogue.LARGEST_FILE} MB",
-            ("safetensors", "pth", "pt", "ckpt"),
+            [it.removeprefix(".") for it in catalogue.ENDINGS],
             key=f"weights {st.session_state.get('taken', 0)}",
             max_upload_size=catalogue.LARGEST_FILE,
         )
