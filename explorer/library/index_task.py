@@ -8,12 +8,16 @@ the index and the others wait.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 
 from core.errors import ExplorerError
 from explorer.library import background_task
 from explorer.paths import home
+
+if TYPE_CHECKING:
+    from core.index.reader import Index
 
 FOLDER, ENDING = "indexes", ".index"
 MODULE = "explorer.library.index_task"
@@ -50,6 +54,29 @@ def task_arguments(
     return [*given, "--images", images or DRAWINGS, str(out)]
 
 
+def open_or_discard(file: Path) -> "Index | None":
+    """Open an index that the app has made itself, complete or not; delete a damaged file.
+
+    Returns:
+        The index; None if there is no file, or none any more.
+
+    Raises:
+        ExplorerError: something that is no file is in its place.
+    """
+    from core.index import reader
+
+    if not file.exists():
+        return None
+    try:
+        return reader.open_index(file)
+    except ExplorerError as error:
+        try:
+            file.unlink()
+        except OSError as reason:
+            raise ExplorerError(f"{error}; it cannot be deleted: {reason.strerror}") from reason
+        return None
+
+
 def build_with_progress(
     out: Path, images: str, network: str = "", weights: Path | None = None
 ) -> None:
@@ -64,17 +91,14 @@ def build_with_progress(
         ExplorerError: the index cannot be built.
     """
     from core.datasets import sources
-    from core.index import build, reader
+    from core.index import build
     from core.networks import registry
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(out.with_suffix(".lock")):
-        if out.exists():
-            try:
-                if reader.open_index(out).complete:
-                    return
-            except ExplorerError:
-                out.unlink()  # The file is damaged. Start again.
+        before = open_or_discard(out)
+        if before is not None and before.complete:
+            return
         loaded = registry.load(network or registry.SKETCHNET, weights)
         source = sources.find_source(images)
         plan = build.plan_index(loaded, source, k=KEPT, by=build.STATISTICS)

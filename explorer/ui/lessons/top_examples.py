@@ -13,6 +13,7 @@ from core.experiments import lesson_measures
 from core.index import build, reader
 from core.networks import Layer, Network, depth_sampling
 from explorer import paths, thumbnails
+from explorer.library import index_task
 from explorer.reports import crop_images
 from explorer.text import formatting
 from explorer.ui import link_problems, page_list, server_state, urls
@@ -90,7 +91,8 @@ def open_index(network: Network) -> reader.Index:
     """
     file = paths.home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
     with _BUILDING:
-        if not file.is_file() or not reader.open_index(file).complete:
+        before = index_task.open_or_discard(file)
+        if before is None or not before.complete:
             _build(network, file)
     return _opened(file)
 
