@@ -133,22 +133,31 @@ def concept_growth(
     Returns:
         The growth of each label, the highest first.
     """
-    unit_growth: dict[str, Tensor] = {}
-    for layer in before.means:
-        old, new = before.means[layer], after.means[layer]
-        floor = FLOOR * old.abs().mean().clamp_min(LEAST_MEAN)
-        grown = torch.log2((new + floor).clamp_min(floor / 2) / (old + floor).clamp_min(floor / 2))
-        unit_growth[layer] = grown - grown.quantile(0.5)
+    by_unit = unit_growth(before, after)
     by_label: dict[tuple[str, str], list[float]] = defaultdict(list)
     for label in labels:
         if label.layer != dreamt:
-            growth = float(unit_growth[label.layer][label.unit])
+            growth = float(by_unit[label.layer][label.unit])
             by_label[label.concept, label.kind].append(growth)
     return in_order_of_growth(
         ConceptGrowth(concept, kind, len(values), sum(values) / len(values))
         for (concept, kind), values in by_label.items()
         if len(values) >= LEAST_UNITS
     )
+
+
+def unit_growth(before: Response, after: Response) -> dict[str, Tensor]:
+    """Return the growth of each unit ``[C]`` by layer, as ``concept_growth`` defines it.
+
+    The median growth of the layer is subtracted.
+    """
+    growth = {}
+    for layer in before.means:
+        old, new = before.means[layer], after.means[layer]
+        floor = FLOOR * old.abs().mean().clamp_min(LEAST_MEAN)
+        grown = torch.log2((new + floor).clamp_min(floor / 2) / (old + floor).clamp_min(floor / 2))
+        growth[layer] = grown - grown.quantile(0.5)
+    return growth
 
 
 def in_order_of_growth(grown: Iterable[ConceptGrowth]) -> tuple[ConceptGrowth, ...]:
