@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
-from core.networks.tracing import Trace, function_name, trace
+from core.networks.tracing import Trace, function_name, relu_ceiling, trace
 
 # Modules and functions that do not mix channels and lie between a layer's activations and the next
 # layer's weights.
@@ -69,6 +69,16 @@ def before_activation(network: Network, layer: Layer, unit: int) -> UnitRef:
     traced = trace(network.module)
     origin = None if traced is None else _Backtrace(network, traced).origin(layer, unit)
     return UnitRef(layer.name, unit) if origin is None else origin[0]
+
+
+def is_rectified(network: Network, layer: Layer) -> bool:
+    """Whether a layer is the output of a ReLU, so that its activations are never below zero."""
+    traced = trace(network.module)
+    if traced is None:
+        return relu_ceiling(dict(network.module.named_modules()).get(layer.node)) is not None
+    (node,) = (it for it, name in traced.names.items() if name == layer.node)
+    part = traced.parts[str(node.target)] if node.op == "call_module" else node.target
+    return relu_ceiling(part) is not None
 
 
 def strongest_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connection, ...]:

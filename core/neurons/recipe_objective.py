@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.networks.connectivity import before_activation
+from core.errors import ExplorerError
+from core.networks.connectivity import before_activation, is_rectified
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.optim import objectives, regularisers
 from core.optim.objectives import Objective
-from core.recipes.neuron import NeuronRecipe
+from core.recipes.neuron import UNIT_OBJECTIVES, NeuronRecipe
 
 # Weight of the diversity term of several images of one unit. The term is also multiplied by the
 # absolute value of the objective.
@@ -64,6 +65,27 @@ def build_objective(
     return RecipeObjective(optimised, reported)
 
 
+def negative_note(network: Network, recipe: NeuronRecipe) -> str:
+    """Return a sentence on what is minimised after a ReLU; "" if it is the layer of the recipe.
+
+    After a ReLU no activation is below zero. The activations of single units are minimised before
+    it. For several units together, and for a whole layer, there is no such replacement.
+    """
+    if not recipe.negative:
+        return ""
+    layer = network.layer(recipe.layer)
+    inputs = [before_activation(network, layer, unit) for unit in recipe.units or (0,)]
+    before = " and ".join(sorted({it.layer for it in inputs} - {layer.name}))
+    if not before:
+        return ""
+    hidden = f"{layer.name} does not show what its units want least"
+    if recipe.objective in UNIT_OBJECTIVES:
+        return (
+            f"{hidden}, so {before} before it is minimised; the activations are those of {before}"
+        )
+    return f"{hidden}; name {before}, the layer before it"
+
+
 def _reported(
     network: Network, layer: Layer, recipe: NeuronRecipe, image: Tensor | None
 ) -> Objective:
@@ -102,6 +124,11 @@ def _unit_objective(network: Network, layer: Layer, recipe: NeuronRecipe) -> Obj
     if not recipe.negative:
         return objective_of(layer.name, units)
     inputs = [before_activation(network, layer, unit) for unit in units]
+    if is_rectified(network, layer) and layer.name in {it.layer for it in inputs}:
+        raise ExplorerError(
+            f"{layer.name} is never below zero, and it is not known what comes before its ReLU in "
+            f"{network.name}; name the layer before it to minimise its units"
+        )
     terms = []
     for name in sorted({it.layer for it in inputs}):
         # An image whose unit is in another layer has a weight of 0 in the term of this layer. Its

@@ -46,7 +46,8 @@ class NeuronPicture:
             full precision. For the objective ``channel`` this is the channel's mean over positions.
             If the recipe minimises the objective, the value is still that of the objective, not
             negated.
-        dead: whether the unit is zero at every position of the final image.
+        dead: whether the unit is zero at every position of the final image, although the image was
+            optimised to excite it. False if the recipe minimises the objective.
         fineness: see ``reliability.high_frequency_share``.
     """
 
@@ -209,7 +210,7 @@ def _measure_final(
     activations = network.activations(image, {*objective.reported.layers, recipe.layer})
     values, fineness = objective.reported(activations), high_frequency_share(image)
     dead = torch.zeros(len(image), dtype=torch.bool)
-    if recipe.objective in UNIT_OBJECTIVES:
+    if recipe.objective in UNIT_OBJECTIVES and not recipe.negative:
         units = [unit for unit in recipe.units for _ in range(recipe.count)]
         channel = activations[recipe.layer][torch.arange(len(image)), units]  # [N, ...]
         dead = (channel.reshape(len(image), -1) == 0).all(1)

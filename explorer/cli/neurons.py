@@ -48,6 +48,7 @@ def neurons(
     as_json: options.AsJson = False,
 ) -> None:
     """Render what neurons of a layer want to see."""
+    from core.neurons.recipe_objective import negative_note
     from core.neurons.render_neurons import plan
     from explorer.rendering import render_recipe, replay
 
@@ -77,6 +78,8 @@ def neurons(
         print_json(_facts(session.store, recipe, pictures, rendered, out))
         return
     _print_activations(recipe, pictures)
+    if note := negative_note(session.network, recipe):
+        print_note(note)
     kept = f"; {len(pictures) - rendered} came from the store" if rendered < len(pictures) else ""
     print_note(f"{rendered} rendered in {session.seconds:.1f} s{kept}")
 

@@ -11,7 +11,7 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.network import Network
 from core.neurons import render_neurons
-from core.neurons.recipe_objective import build_objective
+from core.neurons.recipe_objective import build_objective, negative_note
 from core.neurons.render_neurons import NeuronPicture, plan, render
 from core.optim import natural_spectrum
 from tests.conftest import as_network
@@ -197,3 +197,43 @@ def test_negatives_of_a_batch_keep_their_own_units(tiny: Network) -> None:
     recipe = plan(tiny, "3", [2], size=24, steps=30)
     assert not dataclasses.replace(recipe, negative=True).plain
     assert render_neurons.plan(tiny, "3", [], objective="energy").units == ()
+
+
+def test_a_minimised_unit_is_not_dead_although_its_relu_is_zero(colours: Network) -> None:
+    for picture in draw(colours, "1", [], size=32, steps=60, negative=True):
+        seen = colours.activations(picture.image[None], ["1"])["1"]
+        assert float(seen[0, picture.part].max()) == 0 and not picture.dead
+
+
+def test_it_is_told_which_layer_is_minimised(colours: Network) -> None:
+    recipe = plan(colours, "1", [0, 2], negative=True)
+    assert negative_note(colours, recipe) == (
+        "1 does not show what its units want least, so 0 before it is minimised; "
+        "the activations are those of 0"
+    )
+    joint = dataclasses.replace(recipe, objective="joint")
+    assert negative_note(colours, joint).endswith("name 0, the layer before it")
+    assert negative_note(colours, plan(colours, "0", [0], negative=True)) == ""
+    assert negative_note(colours, dataclasses.replace(recipe, negative=False)) == ""
+
+
+class Untraceable(nn.Module):
+    """A network with a branch on values, which ``torch.fx`` cannot trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU()
+        self.last = nn.Linear(4, 4)
+
+    def forward(self, image: Tensor) -> Tensor:
+        seen = self.relu(self.first(image))
+        logits: Tensor = self.last(seen.mean((2, 3)) if float(seen.sum()) >= 0 else seen)
+        return logits
+
+
+def test_a_relu_with_nothing_known_before_it_is_not_minimised() -> None:
+    network = as_network(Untraceable())
+    with pytest.raises(ExplorerError, match=r"relu is never below zero.*name the layer before it"):
+        draw(network, "relu", [0], size=16, steps=2, negative=True)
+    (picture,) = draw(network, "first", [0], size=16, steps=2, negative=True)
+    assert not picture.dead

@@ -184,3 +184,11 @@ def test_units_keep_their_order_and_come_once() -> None:
     for text in ("-1", "1-", "1,,2", "²", "0x1"):
         with pytest.raises(ExplorerError, match="cannot be read"):
             parse_units(text, network, layer)
+
+
+def test_minimised_neurons_are_not_called_dead() -> None:
+    command = ["neurons", "sketchnet", "relu3b", "--units", "0-3", "--steps", "16", "--negative"]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "dead" not in done.stdout + done.stderr and "no response" not in done.stdout
+    assert "so conv3b before it is minimised" in done.stderr
