@@ -28,7 +28,7 @@ from core.datasets.image_source import ImageEntry, ImageSource, may_be_in_folder
 from core.errors import BadPicture, ExplorerError, unknown
 from core.images import image_io
 from core.sketchworld.seeds import MEASURING_SEED
-from core.sketchworld.world import CLASSES, draw
+from core.sketchworld.world import CLASSES, class_of, draw
 
 SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
 
@@ -124,7 +124,7 @@ class SketchWorldSource:
 
     def label(self, name: str) -> str:
         """Return the class of a drawing."""
-        return CLASSES[draw(self.seed, int(name)).label]
+        return CLASSES[class_of(self.seed, int(name))]
 
     def open(
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None

@@ -95,6 +95,12 @@ def draw(
     return Drawing(image, label, {**edges(image), **truth.masks()}, colours(image))
 
 
+def class_of(seed: int, index: int) -> int:
+    """Return the class of a drawing, as `draw` chooses it, without drawing."""
+    rng = np.random.Generator(np.random.PCG64([seed, index]))
+    return int(rng.integers(len(CLASSES)))
+
+
 def batch(
     seed: int, indices: Sequence[int], size: int = SIZE
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import ExplorerError
 from core.sketchworld import world
-from core.sketchworld.world import CLASSES, SIZE, batch, draw
+from core.sketchworld.world import CLASSES, SIZE, batch, class_of, draw
 from tests.conftest import ROOT
 
 # subjects in `drawings.png`: the first drawings of the seed 2026, at 32 pixels
@@ -28,6 +28,11 @@ def test_same_numbers_same_drawing() -> None:
     first, again = draw(3, 14), draw(3, 14)
     assert first.label == again.label
     np.testing.assert_array_equal(first.image, again.image)
+
+
+def test_a_class_is_known_without_drawing() -> None:
+    for seed, index in ((0, 0), (3, 14), (5, 999), (1_000_033, 7)):
+        assert class_of(seed, index) == draw(seed, index).label
 
 
 def test_drawings_are_those_stored() -> None:
