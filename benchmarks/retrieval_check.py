@@ -100,6 +100,7 @@ def _against_sorting(network: Network, index: Index) -> dict[str, Any]:
             own = everything[:, unit].reshape(len(names), -1)
             best = own.max(axis=1)
             order = np.argsort(-best, kind="stable")[:NINE]
+            order = order[best[order] != 0]  # images that leave the unit at zero do not excite it
             width = everything.shape[3]
             plain = [(names[at], *divmod(int(own[at].argmax()), width)) for at in order]
             hits = index.top(layer.name, unit)
@@ -202,15 +203,15 @@ def _crops(network: Network, index: Index) -> dict[str, Any]:
     worst, count, partial = 0.0, 0, 0
     for layer in index.plan.layers:
         for unit in range(layer.channels):
-            hit = index.top(layer.name, unit)[0]
-            part = crops.crop_hit(index, layer.name, hit)
-            grey = Image.new("RGB", hit.size[::-1], (128, 128, 128))
-            grey.paste(part.picture, (part.box[1], part.box[0]))
-            image = crops.network_input(grey, CenterCrop(hit.size, network.input_size))
-            own = network.activations(image, [layer.name])[layer.name][0, unit]
-            value = float(own[hit.row, hit.col] if own.ndim else own)
-            worst = max(worst, abs(value - hit.value) / max(abs(hit.value), 1e-6))
-            count, partial = count + 1, partial + (not part.whole)
+            for hit in index.top(layer.name, unit)[:1]:
+                part = crops.crop_hit(index, layer.name, hit)
+                grey = Image.new("RGB", hit.size[::-1], (128, 128, 128))
+                grey.paste(part.picture, (part.box[1], part.box[0]))
+                image = crops.network_input(grey, CenterCrop(hit.size, network.input_size))
+                own = network.activations(image, [layer.name])[layer.name][0, unit]
+                value = float(own[hit.row, hit.col] if own.ndim else own)
+                worst = max(worst, abs(value - hit.value) / max(abs(hit.value), 1e-6))
+                count, partial = count + 1, partial + (not part.whole)
     return {
         "crops_with_grey_around": count,
         "of_which_smaller_than_the_picture": partial,

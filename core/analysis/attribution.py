@@ -12,20 +12,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from core.errors import ExplorerError, unknown
 from core.images.center_crop import Box
 from core.networks.network import FeatureExtractor, Network
+from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
 from core.networks.receptive_fields.spans import Span
-from core.networks.tracing import relu_ceiling
+from core.networks.tracing import function_name, relu_ceiling
 
 GUIDED, DECONVOLUTION = "guided", "deconvolution"
 PROJECTIONS = (GUIDED, DECONVOLUTION)
+# Activation functions that scale other activations, for example in squeeze-and-excitation. Networks
+# of ReLUs have them, too, and gradients pass through them unchanged.
+GATES = ("sigmoid", "hardsigmoid", "tanh")
 # Share of the gradient's magnitude inside the effective receptive field, along each axis.
 EFFECTIVE = 0.9
 # Largest number of cached extractors. They share the weights of their network.
 MAX_EXTRACTORS = 8
+# Largest number of cached sentences of ``projection_problem``.
+MAX_PROBLEMS = 512
 
 
 def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
@@ -137,16 +143,52 @@ def project(
         how: ``guided`` or ``deconvolution``.
 
     Returns:
-        The backpropagated signal at each pixel, positive or negative, ``[3, H, W]`` on the CPU.
+        The backpropagated signal at each pixel, positive or negative, ``[3, H, W]`` on the CPU. It
+        is zero everywhere if no positive gradient is left at one of the ReLUs.
 
     Raises:
-        UnknownName, ExplorerError: there is no such layer, unit or projection, or the network
-            cannot be traced.
+        UnknownName, ExplorerError: there is no such layer, unit or projection, or
+            ``projection_problem`` has a reason.
     """
     if how not in PROJECTIONS:
         raise unknown("projection", how, PROJECTIONS)
+    if problem := projection_problem(network, network.layer_with_units(layer, [unit]).name):
+        raise ExplorerError(problem)
     extractor = _extractor(network, network.layer_with_units(layer, [unit]).name, how)
     return _gradient(extractor, network, image, unit, row, col)
+
+
+@functools.lru_cache(maxsize=MAX_PROBLEMS)
+def projection_problem(network: Network, layer: str) -> str:
+    """Return why ``project`` is not possible for a layer, in a sentence; "" if it is possible.
+
+    Both projections change how gradients pass through ReLUs. Without ReLUs they would be the plain
+    gradient, and for other activation functions, such as SiLU or GELU, the papers define no rule.
+    """
+    graph = FeatureExtractor(network, [network.layer(layer)]).body
+    if not isinstance(graph, fx.GraphModule):
+        return f"{network.name} cannot be traced, so nothing can be projected in it"
+    relus, others = 0, set[str]()
+    for node in graph.graph.nodes:
+        part = _operation(graph, node)
+        name = type(part).__name__ if isinstance(part, nn.Module) else function_name(node)
+        if relu_ceiling(part) is not None:
+            relus += 1
+        elif (isinstance(part, nn.Module) and is_activation(part)) or name in ACTIVATIONS:
+            others.add(name)
+    others = {name for name in others if name.lower() not in GATES}
+    if relus and not others:
+        return ""
+    has = f"has {', '.join(sorted(others))}" if others else "has no ReLU"
+    return (
+        f"guided backpropagation and deconvolution are defined for ReLUs only, and {network.name} "
+        f"{has} up to {layer}; choose the heat map"
+    )
+
+
+def _operation(graph: fx.GraphModule, node: fx.Node) -> Any:
+    """Return what a node calls: a module, a function, or the name of a method."""
+    return graph.get_submodule(str(node.target)) if node.op == "call_module" else node.target
 
 
 @functools.lru_cache(maxsize=MAX_EXTRACTORS)
@@ -157,10 +199,7 @@ def _extractor(network: Network, layer: str, how: str = "") -> FeatureExtractor:
         network: the network.
         layer: name of the layer.
         how: one of ``PROJECTIONS``, to replace the ReLUs by those of this projection; "" to leave
-            them unchanged.
-
-    Raises:
-        ExplorerError: ``how`` is not "", and the network cannot be traced.
+            them unchanged. ``projection_problem`` must be "" for a projection.
     """
     if not how:
         return network.extractor([layer])
@@ -168,11 +207,9 @@ def _extractor(network: Network, layer: str, how: str = "") -> FeatureExtractor:
     # be modified.
     extractor = FeatureExtractor(network, [network.layer(layer)])
     graph = extractor.body
-    if not isinstance(graph, fx.GraphModule):
-        raise ExplorerError(f"{network.name} cannot be traced, so nothing can be projected in it")
+    assert isinstance(graph, fx.GraphModule)
     for node in graph.graph.nodes:
-        part = graph.get_submodule(node.target) if node.op == "call_module" else node.target
-        ceiling = relu_ceiling(part)
+        ceiling = relu_ceiling(_operation(graph, node))
         if ceiling is not None:
             node.op, node.target = "call_function", _relu(how == GUIDED)
             node.args, node.kwargs = (node.all_input_nodes[0], ceiling), {}

@@ -28,6 +28,8 @@ DARKEST = 0.3
 # Quantile of a projection's magnitudes that is drawn at full contrast. With the maximum instead, a
 # few outliers would make all other values almost invisible.
 STRONGEST = 0.999
+# What is written on a crop instead of a projection that is zero everywhere.
+ZERO = "zero: no signal\ngets back through\nthe ReLUs"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Crop:
             whole image.
         outline: box of the effective receptive field in pixels of the original image; None if it
             was not computed.
+        note: a text to write on the crop, in lines; mostly empty.
     """
 
     picture: Image.Image
@@ -53,6 +56,7 @@ class Crop:
     offset: tuple[int, int]
     whole: bool
     outline: Box | None = None
+    note: str = ""
 
 
 def crop_hit(
@@ -124,7 +128,8 @@ def attribution_overlay(
         how: ``heat`` multiplies the image by a brightness that grows with the unit's activation,
             as ``heat_brightness`` defines it. ``guided`` and ``deconvolution`` replace the image by
             the result of ``attribution.project``, enlarged from the resolution of the network's
-            input. Middle grey is 0.
+            input. Middle grey is 0. If the result is zero everywhere, the crop of the image is
+            returned, with ``ZERO`` as its ``note``.
 
     Raises:
         UnknownName: there is no such attribution.
@@ -142,6 +147,8 @@ def attribution_overlay(
         drawn = ImageChops.multiply(original, _uncrop(center_crop, brightness, DARKEST))
     else:
         signal = attribution.project(network, image, layer, unit, hit.row, hit.col, how)
+        if not signal.any():
+            return replace(part, note=ZERO)
         full_contrast = signal.abs().flatten().quantile(STRONGEST)
         signal = (signal / full_contrast.clamp(min=torch.finfo().tiny)).clamp(-1, 1)
         drawn = _uncrop(center_crop, image_io.to_picture(0.5 + signal / 2), 0.5)

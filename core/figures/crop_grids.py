@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from core.analysis.crops import Crop, attribution_overlay, crop_hit
-from core.figures.layout import PALE, blank_sheet, draw_text, field_text
+from core.figures.layout import INK, PALE, blank_sheet, draw_text, field_text
 from core.images import image_io
 from core.index.reader import Index
 from core.networks.network import Network
@@ -25,6 +25,11 @@ from core.recipes.neuron import STEPS
 OUTSIDE = (232, 232, 232)
 # Colour of the outline of an effective receptive field.
 OUTLINE = "#ffd400"
+# What is written where no image excites a unit.
+NOTHING = "nothing\nexcites it"
+# Notes on crops: how much the crop is blended with white, and the size of the letters, which is the
+# side of the crop divided by NOTE_SHARE, but at least NOTE_LEAST pixels.
+PALENESS, NOTE_SHARE, NOTE_LEAST = 0.8, 10, 8
 # Crops with a receptive field below this number of pixels are enlarged without smoothing, so that
 # single pixels stay visible.
 COARSE = 8
@@ -42,7 +47,7 @@ def draw_crop(part: Crop, side: int, clear: bool = False) -> Image.Image:
 
     Crops at a border of the image therefore have the same scale as other crops. The area outside of
     the image is light grey, or transparent if ``clear`` is set. If the crop has an ``outline``, it
-    is drawn too.
+    is drawn too. If it has a ``note``, the crop is pale and the note is written on it.
 
     Args:
         part: the crop.
@@ -63,7 +68,19 @@ def draw_crop(part: Crop, side: int, clear: bool = False) -> Image.Image:
         top, left, bottom, right = (round(it * scale) for it in part.outline)
         box = (col + left, row + top, col + right - 1, row + bottom - 1)
         ImageDraw.Draw(canvas).rectangle(box, outline=OUTLINE)
-    return canvas
+    return _write_note(canvas, part.note) if part.note else canvas
+
+
+def _write_note(picture: Image.Image, note: str) -> Image.Image:
+    """Return a pale copy of a square picture with lines of text in the middle."""
+    pale = Image.blend(picture, Image.new(picture.mode, picture.size, "white"), PALENESS)
+    side = picture.width
+    size = max(NOTE_LEAST, side // NOTE_SHARE)
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(pale).multiline_text(
+        (side / 2, side / 2), note, INK, font, anchor="mm", align="center"
+    )
+    return pale
 
 
 def _canvas(size: tuple[int, int], colour: str | tuple[int, int, int], clear: bool) -> Image.Image:
@@ -84,6 +101,8 @@ def draw_crop_grid(
 ) -> Image.Image:
     """Draw a grid of the crops that excite a unit most, the highest first, row by row.
 
+    If no image excites the unit, one empty crop says so.
+
     Args:
         index: the index with the dataset examples.
         layer, unit: name of the layer, and index of the unit.
@@ -100,6 +119,8 @@ def draw_crop_grid(
         BadPicture, ExplorerError: as ``Index.top`` and ``crops.crop_hit``.
     """
     hits = (index.least if least else index.top)(layer, unit, by)[:count]
+    if not hits:
+        return _write_note(_canvas((2 * side, 2 * side), OUTSIDE, clear), NOTHING)
     across = math.ceil(math.sqrt(max(len(hits), 1)))
     down = math.ceil(max(len(hits), 1) / across)
     size = (across * (side + SLIT) - SLIT, down * (side + SLIT) - SLIT)
@@ -194,7 +215,7 @@ def _caption(network: Network, index: Index, layer: str, unit: int) -> str:
     For example ``unit 12   31.5 to 24.8``: the highest activation, and the ninth.
     """
     hits = index.top(layer, unit)[: GRID * GRID]
-    values = " to ".join(_short(hit.value) for hit in (hits[0], hits[-1]))
+    values = " to ".join(_short(hit.value) for hit in (*hits[:1], *hits[-1:])) or "no response"
     is_class = layer == network.shown[-1].name and unit < len(network.labels)
     return f"{network.labels[unit] if is_class else f'unit {unit}'}   {values}"
 

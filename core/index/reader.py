@@ -148,11 +148,17 @@ class Index:
     def top(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
         """Return the images that excite a unit most, the highest value first, at most ``plan.k``.
 
+        Images for which the unit is zero do not excite it, and are left out. So there are fewer
+        images for a unit that hardly ever responds, and none for a dead one (see ``dead``).
+
         Raises:
             UnknownName: there is no such layer or statistic.
             ExplorerError: there is no such unit.
         """
-        return self._hits("top", layer, unit, by)
+        if self.dead(layer, unit):
+            self._row(layer, unit, by)  # raises UnknownName for an unknown statistic
+            return ()
+        return tuple(hit for hit in self._hits("top", layer, unit, by) if hit.value != 0)
 
     def least(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
         """Return the images that excite a unit least, the lowest value first, at most ``plan.k``.
@@ -161,6 +167,21 @@ class Index:
             UnknownName, ExplorerError: as ``top``.
         """
         return self._hits("least", layer, unit, by)
+
+    def dead(self, layer: str, unit: int) -> bool:
+        """Whether a unit responds to none of the images.
+
+        Its highest activation is then the same for all of them, and not above zero. After a ReLU it
+        is zero.
+
+        Raises:
+            UnknownName, ExplorerError: as ``top``.
+        """
+        row = self._row(layer, unit, "max")
+        highest, lowest = (
+            float(self._read(f"{table}/values", row, row + 1)[0, 0]) for table in ("top", "least")
+        )
+        return highest == lowest and (highest == 0 or (highest < 0 and self.count > 1))
 
     def _hits(self, table: str, layer: str, unit: int, by: str) -> tuple[Hit, ...]:
         indexed, row = self.layer(layer), self._row(layer, unit, by)
@@ -277,6 +298,17 @@ class Index:
             name, size = self._name_and_size(int(pictures[at]))
             images.append(SampledImage(name, float(values[at]), size))
         return tuple(images)
+
+    @functools.cached_property
+    def sample_labels(self) -> tuple[str, ...]:
+        """Labels of the images of the random sample, in the order of ``table("sample/values")``.
+
+        Raises:
+            ExplorerError: the collection has been moved or deleted.
+        """
+        with self._lock:
+            pictures = self._file.get_tensor("sample/pictures").tolist()
+        return tuple(self.label(self._name_and_size(picture)[0]) for picture in pictures)
 
     def picture(self, name: str) -> Image.Image:
         """Load an image from the collection at full size, as upright RGB.

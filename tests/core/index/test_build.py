@@ -84,6 +84,8 @@ def test_it_is_what_storing_and_sorting_everything_gives(
                 ):
                     column = values[:, unit].numpy()
                     best = np.sort(sign * column)[:5] * sign
+                    if sign == -1:
+                        best = best[best != 0]  # images for which a unit is zero do not excite it
                     np.testing.assert_allclose([it.value for it in hits], best, 1e-4, 1e-5)
                     for hit in hits:
                         at = names.index(hit.picture)
