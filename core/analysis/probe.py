@@ -15,6 +15,7 @@ from core.images.center_crop import CenterCrop
 from core.index.reader import Hit, Index, SampledImage
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.networks.registry import knows_drawings_only
 
 # Number of classes that a probe lists.
 CLASSES = 5
@@ -149,6 +150,20 @@ def top_classes(
     return tuple(
         (network.labels[at] if at < len(network.labels) else f"class {at}", float(share))
         for share, at in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    )
+
+
+def caveat(network: Network) -> str:
+    """Return a sentence on photographs that a network cannot judge; "" for most networks.
+
+    It has to be shown with the classes of an image that may be a photograph.
+    """
+    if not knows_drawings_only(network):
+        return ""
+    return (
+        f"{network.name} knows drawings only: it takes a photograph for one of the "
+        f"{len(network.labels)} things that it has seen drawn, and a high probability does not "
+        "mean that it is right."
     )
 
 

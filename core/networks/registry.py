@@ -210,6 +210,14 @@ def _build_torchvision(name: str, classes: int) -> nn.Module:
     return module
 
 
+def knows_drawings_only(network: Network) -> bool:
+    """Whether the classes of a network are those of SketchWorld, so that it has seen no photograph.
+
+    That is SketchNet, and every network that was trained on the same drawings.
+    """
+    return set(network.labels) <= set(sketchworld.CLASSES)
+
+
 def _class_labels(classes: Sequence[str], count: int) -> tuple[str, ...]:
     """Return the class names if there are ``count`` of them, else ``class 0``, ``class 1``, ..."""
     return tuple(classes) if len(classes) == count else tuple(f"class {i}" for i in range(count))

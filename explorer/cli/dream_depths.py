@@ -9,7 +9,14 @@ import typer
 from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_json, print_table, split_names, write
+from explorer.cli.command_io import (
+    check_writable,
+    print_json,
+    print_note,
+    print_table,
+    split_names,
+    write,
+)
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.recipe_fields import DREAM, DREAM_DEPTHS, page_default, recipe_settings
@@ -43,6 +50,7 @@ def dream_depths(
     as_json: options.AsJson = False,
 ) -> None:
     """Dream one picture at several depths, and tell what the network sees in each."""
+    from core.analysis import probe
     from core.dreams import depth_series
     from core.experiments import concept_growth
 
@@ -63,15 +71,18 @@ def dream_depths(
             for layer, recipe, it in zip(chosen, recipes, measures, strict=True)
         ]
         files = {"network": session.network.name, "image": image, "out": str(out)}
-        print_json({**files, **settings, "depths": rows})
+        words = {"caveat": probe.caveat(session.network)}
+        print_json({**files, **settings, **words, "depths": rows})
         return
     print_table(
-        ("layer", "depth", "seen in the dream", "labels whose neurons grew most"),
+        ("layer", "depth", "taken for (probability)", "labels whose neurons grew most"),
         (
             (layer.name, f"{layer.depth:.2f}", _classes(it), ", ".join(_grown(it)))
             for layer, it in zip(chosen, measures, strict=True)
         ),
     )
+    if caveat := probe.caveat(session.network):
+        print_note(caveat)
 
 
 def _layers(network: "Network", text: str) -> "list[Layer]":

@@ -25,6 +25,7 @@ from explorer.cli.command_io import (
     write,
 )
 from explorer.cli.options import cli
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from core.index.accumulator import IndexAccumulator
@@ -212,6 +213,11 @@ def top(
         raise ExplorerError("evidence is drawn into a grid; name its file with --out")
     opened = reader.open_index(index)
     hits = opened.least(layer, unit, by) if least else opened.top(layer, unit, by)
+    if out is not None and not hits:
+        raise ExplorerError(
+            f"none of {opened.count:,} pictures excites unit {unit} of {layer}, so there are no "
+            "crops to draw; --least shows those that leave it at its lowest"
+        )
     if out is not None:
         # The network is needed only for --show and --outline.
         needed = bool(show or outline)
@@ -220,10 +226,13 @@ def top(
             opened, layer, unit, network=network, by=by, least=least, how=show
         )
         write(out, image_io.encode_png(grid))
-    labels = _labels(opened, hits)
+    labels, dead = _labels(opened, hits), opened.dead(layer, unit)
+    if dead:
+        print_note(f"unit {unit} of {layer} is dead: none of {opened.count:,} pictures excites it")
     if as_json:
         rows = [{**asdict(hit), "label": label} for hit, label in zip(hits, labels, strict=True)]
         facts = {"network": opened.plan.network, "layer": layer, "unit": unit, "by": by}
+        facts |= {"dead": dead}
         print_json({**facts, "pictures": opened.count, "out": out and str(out), "hits": rows})
         return
     print_table(
@@ -280,13 +289,18 @@ def probe(
                 "image": str(image),
                 "index": index and str(index),
                 "classes": [{"label": it, "probability": share} for it, share in found.classes],
+                "caveat": analysis.caveat(loaded),
                 "layers": {name: [asdict(it) for it in its] for name, its in found.layers.items()},
             }
         )
         return
-    Console().print(", ".join(f"{it} {share:.1%}" for it, share in found.classes), markup=False)
+    classes = (f"{it} {formatting.probability(share)}" for it, share in found.classes)
+    Console().print(f"probabilities: {', '.join(classes)}", markup=False)
+    if caveat := analysis.caveat(loaded):
+        print_note(caveat)
+    standing = f"neurons that stand out among {compared.count:,} pictures" if compared else ""
     print_table(
-        ("layer", "neurons that stand out" if compared else "highest neurons"),
+        ("layer", standing or "highest neurons, and their activations"),
         (
             (name, "   ".join(map(_response_text, responses)))
             for name, responses in found.layers.items()
@@ -295,10 +309,10 @@ def probe(
 
 
 def _response_text(response: Any) -> str:
-    """Return a unit's response as text: ``12 (3.4)``, or ``12 (99.8 %)`` with a percentile."""
+    """Return a unit's response as text: ``12 (3.4)``, or ``12 (top 0.2 %)`` with a percentile."""
     if response.percentile is None:
         return f"{response.unit} ({response.value:.3g})"
-    return f"{response.unit} ({response.percentile:.1f} %)"
+    return f"{response.unit} ({formatting.standing(response.percentile)})"
 
 
 @cli.command()

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from core.index import reader
+from core.sketchnet import model as sketchnet
+from core.sketchworld.world import CLASSES
 from tests.core.picture_folders import fill
 from tests.explorer.cluster.test_ray_supervisor import processes
 from tests.explorer.commands import command, run, run_process, started
@@ -98,6 +102,49 @@ def test_probe_names_classes_and_unusual_neurons(
     assert plain.returncode == 0 and "relu4a" in plain.stdout
     refused = run("probe", "sketchnet", pictures / "broken.jpg")
     assert refused.returncode == 1 and "cannot be opened as a picture" in refused.stderr
+
+
+def test_a_probe_tells_probabilities_from_percentiles(
+    made: tuple[Path, Path, dict[str, object]],
+) -> None:
+    pictures, out, _ = made
+    image = next(iter(sorted(pictures.rglob("*.png"))))
+    compared = run("probe", "sketchnet", image, "--index", out).stdout
+    first, table = compared.split("\n", 1)
+    assert first.startswith("probabilities: ") and re.search(r" \d+\.\d %", first)
+    assert "among 30 pictures" in table
+    assert re.search(r"\d+ \(top \d+(\.\d)? %\)|\(above all\)", table)
+    assert not re.search(r"\d \(\d+\.\d %\)", table), "a percentile in the style of a probability"
+
+
+def test_sketchnet_says_that_it_knows_drawings_only(
+    made: tuple[Path, Path, dict[str, object]],
+) -> None:
+    pictures, _, _ = made
+    image = next(iter(sorted(pictures.rglob("*.png"))))
+    assert "sketchnet knows drawings only" in run("probe", "sketchnet", image).stderr
+    told = json.loads(run("probe", "sketchnet", image, "--json").stdout)
+    assert "photograph" in told["caveat"]
+
+
+def test_a_dead_neuron_has_no_crops(made: tuple[Path, Path, dict[str, object]]) -> None:
+    pictures, _, _ = made
+    network = sketchnet.load()
+    with torch.no_grad():
+        network.get_submodule("conv1b").bias[3] = -100.0  # type: ignore[index, operator]
+    weights, out = pictures.parent / "dead.safetensors", pictures.parent / "dead index"
+    sketchnet.save(network, CLASSES, weights)
+    options = ("--weights", weights, "--layers", "relu1b", "--out", out)
+    assert run("index", "sketchnet", "--images", pictures, *options).returncode == 0
+    done = run("top", out, "relu1b", 3)
+    assert done.returncode == 0 and "unit 3 of relu1b is dead: none of 30 pictures" in done.stderr
+    told = json.loads(run("top", out, "relu1b", 3, "--json").stdout)
+    assert told["hits"] == [] and told["dead"] is True
+    assert json.loads(run("top", out, "relu1b", 4, "--json").stdout)["dead"] is False
+    grid = pictures.parent / "dead.png"
+    refused = run("top", out, "relu1b", 3, "--out", grid)
+    assert refused.returncode == 1 and "no crops to draw" in refused.stderr and not grid.exists()
+    assert run("top", out, "relu1b", 3, "--least", "--out", grid).returncode == 0
 
 
 def test_figure_draws_what_neurons_want_and_find(
