@@ -2,8 +2,9 @@
 
 The badge says whether a unit tells classes apart (``core.analysis.class_selectivity``). It should
 be given to the units of SketchNet with a clear label, less often to its other units, and hardly
-ever to the units of a network with random weights. The threshold is chosen on one set of drawings
-and random networks, ``--choose``, and checked on others:
+ever to the units of a network with random weights. The thresholds are chosen with ``--choose`` on
+one set of drawings, random networks, and the units of SketchNet with an even number. They are
+checked on other drawings, other random networks and the units with an odd number:
 
     python -m benchmarks.badge --choose
     python -m benchmarks.badge --json F
@@ -18,7 +19,6 @@ import json
 import re
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +33,7 @@ from torchvision import models
 
 from core import checkpoints
 from core.analysis import unit_labels
-from core.analysis.class_selectivity import SELECTIVE, class_selectivity
+from core.analysis.class_selectivity import LIKE_RANDOM, SELECTIVE, class_selectivity
 from core.datasets import sources
 from core.index import build, reader
 from core.networks import registry
@@ -46,8 +46,9 @@ from core.sketchworld.world import CLASSES
 # Drawings and seeds of random weights: for the choice of the threshold, and for the check.
 CHOOSING = ("sketchworld:1024:2000011", (10, 11, 12))
 CHECKING = ("sketchworld:1024", (0, 1, 2))
-# Share of the units of a random network that may get the badge.
-ALLOWED = 0.05
+# A threshold is a multiple of STEP. At least LABELLED of the clearly labelled units reach
+# SELECTIVE, and at most RANDOM of the units of each random network reach LIKE_RANDOM.
+STEP, LABELLED, RANDOM = 0.05, 0.75, 0.01
 WNID = re.compile(r"n(\d{8})_")
 WIDTH = 120
 
@@ -70,10 +71,14 @@ def main(
         trained = registry.load(network, weights, "cpu")
         shares = measure(trained, place, folder)
         random = [measure(random_weights(network, seed, folder), place, folder) for seed in seeds]
-    found = summarise(trained, shares, random)
-    Console(width=WIDTH).print(table(found))
+    labelled = sort_units(trained, shares, int(not choose)) if not images else {}
+    groups = labelled or {"trained": shares}
+    groups |= {f"random {seed}": it for seed, it in zip(seeds, random, strict=True)}
+    found = {f"{least:.2f}": reached(groups, least) for least in (SELECTIVE, LIKE_RANDOM)}
+    for least, rows in found.items():
+        Console(width=WIDTH).print(table(rows, least))
     if choose:
-        Console().print(f"threshold for at most {ALLOWED:.0%}: {threshold(random):.3f}")
+        Console().print(f"chosen thresholds: {choose_thresholds(labelled, random)}")
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
@@ -115,53 +120,60 @@ def measure(network: Network, place: str, folder: Path) -> Shares:
     return {layer: class_selectivity(index, layer).shares for layer in layers}
 
 
-def threshold(random: Sequence[Shares]) -> float:
-    """Return a threshold that at most ``ALLOWED`` of each random network's units reach."""
-    every = [np.concatenate(list(shares.values())) for shares in random]
-    return float(max(np.quantile(shares, 1 - ALLOWED) for shares in every))
+def sort_units(network: Network, shares: Shares, odd: int) -> dict[str, Shares]:
+    """Return the shares of SketchNet's units with and without a clear label, by layer.
 
-
-def summarise(
-    network: Network, trained: Shares, random: Sequence[Shares]
-) -> dict[str, dict[str, float | None]]:
-    """Return the shares of units with the badge: by layer, and for all layers together."""
-    rows: dict[str, dict[str, list[npt.NDArray[np.float64]]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    Args:
+        network, shares: the network, and the shares of all its units.
+        odd: 1 for the units with an odd number, 0 for those with an even number.
+    """
     known = unit_labels.labels_of(network)
-    for layer, shares in trained.items():
-        for name in (layer, "all layers"):
-            rows[name]["trained"].append(shares)
-            if known is not None:
-                clear = np.array([label.iou >= CLEAR for label in known.layers[layer]])
-                rows[name]["labelled"].append(shares[clear])
-                rows[name]["not labelled"].append(shares[~clear])
-            for at, each in enumerate(random):
-                rows[name][f"random {at}"].append(each[layer])
+    if known is None:
+        return {}
+    clear = {layer: np.array([it.iou >= CLEAR for it in known.layers[layer]]) for layer in shares}
     return {
-        name: {kind: _given(parts) for kind, parts in row.items()} for name, row in rows.items()
+        name: {
+            layer: values[(clear[layer] == wanted) & (np.arange(len(values)) % 2 == odd)]
+            for layer, values in shares.items()
+        }
+        for name, wanted in (("labelled", True), ("not labelled", False))
     }
 
 
-def _given(parts: Sequence[npt.NDArray[np.float64]]) -> float | None:
-    """Return the share of units that get the badge; None if there are no units."""
-    shares = np.concatenate(parts)
-    return float(np.mean(shares >= SELECTIVE)) if len(shares) else None
+def choose_thresholds(labelled: dict[str, Shares], random: Sequence[Shares]) -> dict[str, float]:
+    """Return thresholds as ``STEP`` says."""
+    steps = [round(STEP * at, 2) for at in range(1, round(1 / STEP))]
+    selective = max(it for it in steps if _share(labelled["labelled"], it) >= LABELLED)
+    like_random = min(it for it in steps if all(_share(each, it) <= RANDOM for each in random))
+    return {"SELECTIVE": selective, "LIKE_RANDOM": like_random}
 
 
-def table(found: dict[str, dict[str, float | None]]) -> Table:
-    """Return a table of ``summarise``'s result, with a row for each layer."""
-    kinds = list(found["all layers"])
-    drawn = Table("layer", *kinds, title=f"units with the badge (a share of {SELECTIVE} or more)")
-    for name, row in found.items():
-        if name != "all layers":
-            drawn.add_row(name, *(_percent(row[kind]) for kind in kinds))
-    drawn.add_row("all layers", *(_percent(found["all layers"][kind]) for kind in kinds))
+def reached(groups: dict[str, Shares], least: float) -> dict[str, dict[str, float]]:
+    """Return the share of the units of each group that reach a threshold, by layer and in all.
+
+    Groups without units in a layer are missing there.
+    """
+    layers = list(next(iter(groups.values())))
+    rows = {layer: {name: {layer: it[layer]} for name, it in groups.items()} for layer in layers}
+    rows["all layers"] = groups
+    return {
+        row: {name: _share(it, least) for name, it in some.items() if sum(map(len, it.values()))}
+        for row, some in rows.items()
+    }
+
+
+def _share(shares: Shares, least: float) -> float:
+    """Return the share of units that reach a threshold."""
+    return float(np.mean(np.concatenate(list(shares.values())) >= least))
+
+
+def table(rows: dict[str, dict[str, float]], least: str) -> Table:
+    """Return a table of the result of ``reached``, with a row for each layer."""
+    kinds = list(rows["all layers"])
+    drawn = Table("layer", *kinds, title=f"units whose share is {least} or more")
+    for name, row in rows.items():
+        drawn.add_row(name, *(f"{row[it]:.1%}" if it in row else "" for it in kinds))
     return drawn
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
 
 
 if __name__ == "__main__":

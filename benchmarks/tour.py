@@ -25,7 +25,7 @@ MAIN = '[data-testid="stMainBlockContainer"]'
 UNSETTLED = """() => {
   const kinds = {
     '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.preview': 'a picture',
-    '.tile.waiting': 'a picture', '.example .frame:empty': 'an example', '.badge.wait': 'a check',
+    '.tile.waiting': 'a picture', '.example .frame:empty': 'an example',
     'div.place': 'a place for a picture', '[data-test-script-state="running"]': 'the script',
   };
   const busy = (root) => {

@@ -1,4 +1,4 @@
-"""Neuron: one unit's feature visualization, its reliability, dataset examples and similar units."""
+"""Neuron: one unit's feature visualization, its badge, dataset examples and similar units."""
 
 import contextlib
 

@@ -65,6 +65,9 @@ SAMPLES: Mapping[str, SampleImage] = {
     "galaxies": SampleImage("galaxies", _photograph("hubble_deep_field")),
 }
 
+# The samples that are drawings and no photographs.
+DRAWN = ("village", "meadow", "sea")
+
 STYLES: Mapping[str, SampleImage] = {
     "tissue": SampleImage("stained tissue", _photograph("immunohistochemistry")),
     "retina": SampleImage("veins of an eye", _photograph("retina")),

@@ -11,8 +11,8 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.networks.layers import Layer
 from core.networks.network import Network
+from core.neurons.fine_grain import high_frequency_share
 from core.neurons.recipe_objective import RecipeObjective, build_objective
-from core.neurons.reliability import high_frequency_share
 from core.optim import natural_spectrum
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.canvases import Canvas, Fourier, MagnitudeConstrained, Pixels
@@ -46,21 +46,21 @@ class NeuronPicture:
             full precision. For the objective ``channel`` this is the channel's mean over positions.
             If the recipe minimises the objective, the value is still that of the objective, not
             negated.
-        dead: whether the unit is zero at every position of the final image, although the image was
-            optimised to excite it. False if the recipe minimises the objective.
-        fineness: see ``reliability.high_frequency_share``.
+        silent: whether the unit is zero at every position of the final image, although it was
+            maximised. False if the recipe minimises the objective.
+        fineness: see ``fine_grain.high_frequency_share``.
     """
 
     part: int
     image: Tensor
     activation: float
-    dead: bool
+    silent: bool
     fineness: float
 
     @property
     def facts(self) -> Mapping[str, float | bool | str]:
         """The measured values by name."""
-        return {"activation": self.activation, "dead": self.dead, "fineness": self.fineness}
+        return {"activation": self.activation, "silent": self.silent, "fineness": self.fineness}
 
 
 def suggested_size(network: Network, layer: Layer) -> int:
@@ -209,18 +209,18 @@ def _measure_final(
         image = canvas()
     activations = network.activations(image, {*objective.reported.layers, recipe.layer})
     values, fineness = objective.reported(activations), high_frequency_share(image)
-    dead = torch.zeros(len(image), dtype=torch.bool)
+    silent = torch.zeros(len(image), dtype=torch.bool)
     if recipe.objective in UNIT_OBJECTIVES and not recipe.negative:
         units = [unit for unit in recipe.units for _ in range(recipe.count)]
         channel = activations[recipe.layer][torch.arange(len(image)), units]  # [N, ...]
-        dead = (channel.reshape(len(image), -1) == 0).all(1)
+        silent = (channel.reshape(len(image), -1) == 0).all(1)
     return tuple(
         NeuronPicture(*facts)
         for facts in zip(
             recipe.pictures,
             image.cpu(),
             values.float().tolist(),
-            dead.tolist(),
+            silent.tolist(),
             fineness.tolist(),
             strict=True,
         )

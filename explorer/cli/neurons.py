@@ -168,7 +168,7 @@ def _print_activations(recipe: NeuronRecipe, pictures: list["StoredPicture"]) ->
             (
                 str(recipe.unit_of(it.part) if each else it.part),
                 f"{it.facts['activation']:.4g}",
-                "dead" if it.facts["dead"] else "",
+                "no response" if it.silent else "",
             )
             for it in pictures
         ),

@@ -11,7 +11,7 @@ from core.recipes.recipe import Recipe
 from explorer.jobs.job import Job
 from explorer.store.results import Store, StoredPicture
 
-# A cover of n pictures is chosen from the first COVER_DEPTH * n pictures, to avoid dead units.
+# A cover of n pictures is chosen from the first COVER_DEPTH * n pictures, to avoid silent units.
 COVER_DEPTH = 3
 PNG_SIGNATURE = b"\x89PNG"
 
@@ -53,9 +53,9 @@ class GalleryPicture:
         return self.ref.finished and self.image.startswith(PNG_SIGNATURE)
 
     @property
-    def dead(self) -> bool:
-        """Whether the picture shows a dead unit, that is, a unit that no image activates."""
-        return bool(self.facts.get("dead"))
+    def silent(self) -> bool:
+        """Whether the picture leaves its unit at zero, as ``StoredPicture.silent``."""
+        return bool(self.facts.get("silent"))
 
 
 class PictureReader:
@@ -121,14 +121,14 @@ class PictureReader:
         return [GalleryPicture(it, found[it].image, found[it].facts) for it in refs if it in found]
 
     def cover_pictures(self, job: Job, count: int) -> list[GalleryPicture]:
-        """Read up to ``count`` pictures that represent an entry, preferably not of dead units."""
+        """Read up to ``count`` pictures that represent an entry, preferably not of silent units."""
         refs = self.picture_refs(job)[: count * COVER_DEPTH]
         chosen: list[GalleryPicture] = []
         for start in range(0, len(refs), count):
             chosen += self.read_pictures(refs[start : start + count])
-            if sum(not it.dead for it in chosen) >= count:
+            if sum(not it.silent for it in chosen) >= count:
                 break
-        return sorted(chosen, key=lambda it: it.dead)[:count]
+        return sorted(chosen, key=lambda it: it.silent)[:count]
 
 
 def recipe_settings(job: Job) -> dict[str, Any]:

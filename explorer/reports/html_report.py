@@ -39,7 +39,7 @@ h1 i { display: inline-block; width: .7em; height: .7em; margin-right: .4em; bor
 p.note, figcaption, footer { opacity: .7; font-size: .875rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: .6rem; }
 figure { margin: 0; } img { display: block; width: 100%; border-radius: .5rem; }
-.large { max-width: 28rem; } .dead img { filter: grayscale(1) contrast(.5); opacity: .3; }
+.large { max-width: 28rem; } .silent img { filter: grayscale(1) contrast(.5); opacity: .3; }
 figcaption { margin-top: .2rem; overflow-wrap: anywhere; line-height: 1.3; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; }
@@ -66,11 +66,11 @@ def layer_report(
     figures, rows = [], []
     for unit, picture in sorted(pictures.items()):
         name = unit_labels.unit_name(network, layer, unit)
-        dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
-        figures.append(_figure(_small_png_url(picture.image), f"{unit} {name}".strip(), dead))
+        silent, activation = picture.silent, float(picture.facts["activation"])
+        figures.append(_figure(_small_png_url(picture.image), f"{unit} {name}".strip(), silent))
         label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
-        rows.append((str(unit), name, overlap, "dead" if dead else f"{activation:.4g}"))
+        rows.append((str(unit), name, overlap, "no response" if silent else f"{activation:.4g}"))
     title = f"{layer.name} of {network.name}"
     body = [
         f'<div class="grid">{"".join(figures)}</div>',
@@ -114,7 +114,7 @@ def neuron_report(
     if label is not None:
         rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))
     rows += [(key.capitalize(), str(_round(it))) for key, it in picture.facts.items()]
-    large = _figure(_png_url(picture.image), "what it wants to see", bool(picture.facts["dead"]))
+    large = _figure(_png_url(picture.image), "what it wants to see", picture.silent)
     body = [f'<div class="large">{large}</div>', _table(("", ""), rows)]
     numbers = [_numbers(unit, picture)]
     if index is not None and layer.name in [it.name for it in index.plan.layers]:
@@ -162,8 +162,8 @@ def _recipe_lines(recipe: Recipe) -> str:
     return "\n".join(f"{name}: {json.dumps(value)}" for name, value in content.items())
 
 
-def _figure(url: str, caption: str, dead: bool) -> str:
-    kind = ' class="dead"' if dead else ""
+def _figure(url: str, caption: str, silent: bool) -> str:
+    kind = ' class="silent"' if silent else ""
     alt = escape(caption)
     return f'<figure{kind}><img src="{url}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
 

@@ -46,12 +46,22 @@ class StoredPicture:
             (``NeuronRecipe.unit_of``).
         image: the encoded picture, PNG or WebP.
         facts: values that were measured for the picture, by name, such as ``activation`` (a number)
-            and ``dead`` (a bool).
+            and ``silent`` (a bool).
     """
 
     part: int
     image: bytes
     facts: Mapping[str, float | bool | str]
+
+    def __post_init__(self) -> None:
+        # Stores of earlier versions have the fact ``silent`` under the name ``dead``.
+        renamed = {"silent" if name == "dead" else name: it for name, it in self.facts.items()}
+        object.__setattr__(self, "facts", renamed)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the picture leaves its unit at zero, although it was optimised to excite it."""
+        return bool(self.facts.get("silent"))
 
 
 @dataclass(frozen=True)
@@ -120,13 +130,14 @@ class Store(Database):
         return None
 
     def samples(self, key: str, count: int) -> list[StoredPicture]:
-        """Return up to ``count`` pictures of the result of a recipe, those of dead units last.
+        """Return up to ``count`` pictures of the result of a recipe, those of silent units last.
 
         The list is empty if there is no result for the recipe's key.
         """
         statement = (
             "SELECT part, image, facts FROM pictures WHERE key = ? "
-            "ORDER BY coalesce(json_extract(facts, '$.dead'), 0), part LIMIT ?"
+            "ORDER BY coalesce(json_extract(facts, '$.silent'), json_extract(facts, '$.dead'), 0), "
+            "part LIMIT ?"
         )
         with self._translate_errors("read"):
             for connection in self._readers():

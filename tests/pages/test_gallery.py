@@ -67,7 +67,7 @@ def compute(
     for unit in asked.units:
         plain = Image.new("RGB", (16, 16), (40 * unit % 256, 90, 160))
         png = image_io.encode_png(plain, {**text, "part": str(unit)})
-        pictures.append(StoredPicture(unit, png, {"activation": 1.5, "dead": False}))
+        pictures.append(StoredPicture(unit, png, {"activation": 1.5, "silent": False}))
     yield Update(1, 1, pictures=tuple(pictures))
 
 

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core.analysis import unit_labels
+from core.analysis import class_selectivity, unit_labels
+from core.datasets import sources
+from core.index import build, reader
 from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
@@ -22,6 +25,7 @@ from explorer.jobs.job_queue import UNASKED
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, server_state, urls
+from explorer.ui.neuron import badge
 from explorer.ui.neuron.pictures import NeuronView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -50,7 +54,7 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) ->
     app = see(layer=layer.name, unit="2")
     page = html(app)
     assert "large-picture" in page and "unfinished" not in page
-    for words in ("Receptive field", "seeds agree", "Seen from several sides", "Similar neurons"):
+    for words in ("Receptive field", "Fine grain", "Not measured", "Seen from several sides"):
         assert words in page
     rows = tiles(app)
     assert set(rows) == {"sketchnet", "similar", "Excited", "Inhibited"}
@@ -64,13 +68,11 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) ->
 def test_what_is_looked_at_first_is_asked_for_first(stand_in: StandIn) -> None:
     layer = stand_in.network.shown[1].name
     see(layer=layer, unit="2")
-    first = stand_in.rendered[:5]
+    first = stand_in.rendered[:3]
     assert [(it.count, it.negative, it.seed) for it in first] == [
         (1, False, 0),
         (urls.DIVERSE, False, 0),
         (1, True, 0),
-        (1, False, 1),
-        (1, False, 2),
     ]
     assert {it.units for it in first} == {(2,)}
     # The visitor requested the unit alone; everything else has a low priority.
@@ -115,7 +117,7 @@ def test_a_large_picture_leaves_the_small_ones_as_quick_as_usual(stand_in: Stand
     large, *others = [it for it in stand_in.rendered if it.units == (1,)]
     assert (large.size, large.steps, large.seed) == (32, 5, 3)
     assert {(it.size, it.steps) for it in others} == {(SIZE, STEPS)}
-    assert [it.seed for it in others] == [3, 3, 3, 0, 1]
+    assert [it.seed for it in others] == [3, 3, 3]
 
 
 @pytest.mark.parametrize(("view", "words"), [("negative", "wants least"), ("3", "One of four")])
@@ -190,18 +192,101 @@ def test_the_next_neuron_is_one_click_away_and_what_waits_for_this_one_is_droppe
     assert "unfinished" not in html(app)
 
 
-def test_a_dead_neuron_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+def silenced() -> nn.Sequential:
+    """Return a network in which unit 3 of the first layer is zero for every image."""
     module = tiny_module()
     first = module[0]
     assert isinstance(first, nn.Conv2d) and first.bias is not None
     first.weight[3].data.zero_()
     first.bias[3].data.fill_(-1.0)
-    for stand_in in open_stand_in(StandIn(module), monkeypatch):
-        app = see(layer=stand_in.network.shown[0].name, unit="3")
-        page = html(app)
-        assert 'class="badge poor"' in page and "Nothing that was tried excites" in page
-        assert any("no kin" in it.value for it in app.caption)
+    return module
+
+
+def test_a_neuron_is_dead_only_if_no_picture_excites_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for stand_in in open_stand_in(StandIn(silenced()), monkeypatch):
+        layer = stand_in.network.shown[0].name
+        app = see(layer=layer, unit="3")
+        assert "this picture does not excite the neuron" in html(app)
+        assert "Dead" not in html(app) and 'class="badge unknown"' in html(app)
         assert "similar" not in tiles(app)
+        index_of(stand_in.network, tmp_path)
+        app = see(layer=layer, unit="3")
+        assert 'class="badge poor"' in html(app) and "Dead" in html(app)
+        assert "None of 20 pictures in photos excites this neuron" in html(app)
+        assert "crops" not in tiles(app), "nine crops that do not excite it"
+        assert any("No picture excites this neuron" in it.value for it in app.caption)
+        assert "crops" in tiles(see(layer=layer, unit="3", pictures="least"))
+        other = html(see(layer=layer, unit="1"))
+        assert "Dead" not in other
+
+
+def test_the_badge_says_how_much_the_class_explains(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    index = index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1].name
+    page = html(see(layer=layer, unit="2"))
+    assert "Not measured" in page and "a folder for each class" in page
+    for name, least in (("LEAST_CLASSES", 2), ("LEAST_IMAGES", 10)):
+        monkeypatch.setattr(class_selectivity, name, least)
+    share = max(0.0, class_selectivity.class_selectivity(index, layer).shares[2])
+    page = html(see(layer=layer, unit="2"))
+    assert 'class="badge unknown"' in page and f"explains {share:.0%} of how" in page
+    assert "no verdict" in page, "photographs have other levels than drawings"
+
+
+@pytest.mark.parametrize(
+    ("share", "kind", "title"),
+    [
+        (0.85, "good", "Tells classes apart"),
+        (0.55, "fair", "Tells classes apart in part"),
+        (0.05, "poor", "Does not tell classes apart"),
+        (-0.1, "poor", "Does not tell classes apart"),
+    ],
+)
+def test_the_badge_of_drawings_has_three_levels(
+    stand_in: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    share: float,
+    kind: str,
+    title: str,
+) -> None:
+    source = sources.find_source("sketchworld:12")
+    accumulator = build.open_accumulator(
+        build.plan_index(stand_in.network, source), source, tmp_path / "index"
+    )
+    list(build.build_index(stand_in.network, source, accumulator, tmp_path / "index"))
+    index = reader.open_index(tmp_path / "index")
+    layer = stand_in.network.shown[1]
+    measured = class_selectivity.ClassSelectivity(np.full(7, share), 12, 100)
+    monkeypatch.setattr(badge, "class_selectivity", lambda index, layer: measured)
+    shown = badge.badge_html(index, layer, 2)
+    assert f'class="badge {kind}"' in shown and f"<b>{title}</b>" in shown
+    assert f"explains {max(share, 0):.0%} of how" in shown
+
+
+def test_a_minimised_neuron_says_which_layer_is_minimised(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1].name
+    page = html(see(layer=layer, unit="2", view="negative"))
+    assert "so 2 before it is minimised" in page and "reach less with theirs" not in page
+
+
+def test_projections_are_refused_in_networks_without_relus(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = tiny_module()
+    module[1] = nn.SiLU()
+    for stand_in in open_stand_in(StandIn(module), monkeypatch):
+        index_of(stand_in.network, tmp_path)
+        layer = stand_in.network.shown[1].name
+        for how in ("guided", "deconvolution"):
+            app = see(layer=layer, unit="2", evidence=how)
+            said = [it.value.replace("\\", "") for it in app.caption]
+            assert any("defined for ReLUs only" in it and "SiLU" in it for it in said)
+            assert all(tile["picture"] for tile in tiles(app)["crops"])
 
 
 def test_the_first_layer_listens_to_no_neuron(stand_in: StandIn) -> None:
@@ -211,20 +296,13 @@ def test_the_first_layer_listens_to_no_neuron(stand_in: StandIn) -> None:
     }
 
 
-def test_seeds_are_others_than_the_one_that_is_shown(stand_in: StandIn) -> None:
-    layer = stand_in.network.shown[0]
-    for seed, others in ((0, [1, 2]), (1, [0, 2]), (9, [0, 1])):
-        found = NeuronView(stand_in.network, layer, 1, seed=seed).others()
-        assert [it.recipe.seed for it in found] == others
-
-
 def test_a_picture_that_shipped_is_drawn_anew_before_it_is_saved(
     stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     layer = stand_in.network.shown[0]
     recipe = layer_pages.plan_page(stand_in.network, layer, 1)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
-    facts = {"activation": 1.0, "dead": False, "fineness": 0.1}
+    facts = {"activation": 1.0, "silent": False, "fineness": 0.1}
     webp = render_recipe.encode_preview(
         torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     )

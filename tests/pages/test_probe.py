@@ -2,15 +2,19 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.analysis import probe
 from core.images import image_io
+from core.sketchworld.world import CLASSES
 from explorer.jobs.job_queue import UNASKED
 from explorer.ui import image_picker, server_state
 from tests.conftest import tiny_module
@@ -142,3 +146,27 @@ def test_a_collection_that_is_gone_is_told_once(stand_in: StandIn, tmp_path: Pat
     app = visit("probe")
     assert [it.value for it in app.caption if "cannot be shown" in it.value]
     assert not app.error
+
+
+def test_probabilities_and_percentiles_look_different(stand_in: StandIn, tmp_path: Path) -> None:
+    index_of(stand_in.network, tmp_path)
+    app = visit("probe")
+    assert "(probability)" in html(app) and re.search(r"</i>\d+\.\d %</dd>", html(app))
+    captions = [tile["caption"] for some in tiles(app).values() for tile in some]
+    assert captions
+    assert all(re.search(r"\N{MIDDLE DOT} (top \d+(\.\d)? %|above all)$", it) for it in captions)
+    layer = stand_in.network.shown[1]
+    chosen = html(visit("probe", layer=layer.name, unit="2"))
+    assert re.search(r", (top \d+(\.\d)? %|above all) of 20 pictures", chosen)
+
+
+def test_a_network_of_drawings_says_so_for_photographs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for stand_in in open_stand_in(StandIn(tiny_module()), monkeypatch):
+        assert not any("drawings only" in it.value for it in visit("probe", picture="cat").caption)
+        stand_in.network = replace(stand_in.network, labels=CLASSES[:4])
+        st.cache_resource.clear()
+        assert any("drawings only" in it.value for it in visit("probe", picture="cat").caption)
+        drawn = visit("probe", picture="village")
+        assert not any("drawings only" in it.value for it in drawn.caption)

@@ -79,15 +79,15 @@ def facts_html(words: str, rows: Mapping[str, str]) -> str:
     return f'<p class="fact-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
 
 
-def large_picture_html(url: str, alt: str, dead: bool = False) -> str:
+def large_picture_html(url: str, alt: str, silent: bool = False) -> str:
     """Return HTML, for ``st.html``, of an image that fills its column.
 
     Args:
         url: URL of the image.
         alt: description for screen readers.
-        dead: whether the image belongs to a dead unit.
+        silent: whether the image leaves its unit at zero.
     """
-    kind = "large-picture dead" if dead else "large-picture"
+    kind = "large-picture silent" if silent else "large-picture"
     return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
 
 

@@ -28,7 +28,7 @@ function patch(tile, state) {
   tile.setAttribute("aria-label", state.label);
   tile.classList.toggle("waiting", waiting);
   tile.classList.toggle("preview", state.preview);
-  tile.classList.toggle("dead", state.dead);
+  tile.classList.toggle("silent", state.silent);
   tile.classList.toggle("open", state.chosen);
   if (state.chosen) tile.setAttribute("aria-current", "true");
   else tile.removeAttribute("aria-current");

@@ -18,7 +18,7 @@ class PictureTile:
             pointer is on the picture.
         caption: text beneath the picture, always shown; may be empty.
         preview: whether the picture is unfinished; a click on it then has no effect.
-        dead: whether the unit of the picture is dead.
+        silent: whether the picture leaves its unit at zero.
         chosen: whether the picture is the selected one.
         beside: in a grid of pairs, URL of the second picture; None while there is none.
     """
@@ -30,7 +30,7 @@ class PictureTile:
     note: str = ""
     caption: str = ""
     preview: bool = False
-    dead: bool = False
+    silent: bool = False
     chosen: bool = False
     beside: str | None = None
 
@@ -44,7 +44,7 @@ class Card:
         name: title of the entry.
         note: a few words beneath the title.
         pictures: the pictures of the cover: for each its ``url`` and its ``kind``, ``""`` (normal),
-            ``"dead"`` or ``"preview"``.
+            ``"silent"`` or ``"preview"``.
         starred: whether a visitor marked the entry with a star.
         chosen: whether the entry is chosen, for example to be deleted.
     """

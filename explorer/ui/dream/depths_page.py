@@ -5,12 +5,13 @@ from html import escape
 
 import streamlit as st
 
+from core.analysis import probe
 from core.experiments import concept_growth
 from core.experiments.concept_growth import DreamMeasures
 from core.networks import Layer, Network
 from core.recipes.dream import DreamRecipe
 from explorer.charts import depth_colours, figures
-from explorer.text import layer_summary
+from explorer.text import formatting, layer_summary
 from explorer.ui import chart, concept_chart, job_status, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
@@ -118,6 +119,8 @@ def show_charts(
     html_snippets.section(
         "What the network takes each for", "The probability of its likeliest classes."
     )
+    if words := probe.caveat(network):
+        st.caption(formatting.escape_markdown(words))
     colour = depth_colours.depth_colour(0.5)
     table = figures.heatmap(tabulate_classes(measured), names, "{:.0%}".format, colour, 1.0)
     chart.show_chart(table, "classes", f"{network.name}-depths-classes")

@@ -77,7 +77,7 @@ def _mosaic(pictures: Sequence[GalleryPicture], name: str) -> str:
     """Return HTML of pictures in a square grid; the tooltip of each picture is its number."""
     across = math.ceil(math.sqrt(max(1, len(pictures))))
     images = (
-        f'<img class="{"dead" if it.dead else ""}" title="{it.ref.number}" '
+        f'<img class="{"silent" if it.silent else ""}" title="{it.ref.number}" '
         f'alt="{escape(name)}, picture {it.ref.number}" '
         f'src="{thumbnails.thumbnail(it.image, LARGE_PIXELS // across)}">'
         for it in pictures

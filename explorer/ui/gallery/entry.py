@@ -125,14 +125,14 @@ def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
         url = thumbnails.data_url(shown.image)
         return PictureTile(part, f"{who}, unfinished", url, title=part, preview=True)
     activation = shown.facts.get("activation")
-    note = f"{activation:.3g}" if isinstance(activation, float) and not shown.dead else ""
+    note = f"{activation:.3g}" if isinstance(activation, float) and not shown.silent else ""
     return PictureTile(
         id=part,
-        label=f"{who}, dead" if shown.dead else who,
+        label=f"{who}, no response" if shown.silent else who,
         picture=thumbnails.thumbnail(shown.image, TILE_PIXELS),
         title=part,
         note=note,
-        dead=shown.dead,
+        silent=shown.silent,
     )
 
 
@@ -156,7 +156,7 @@ def _one(job: Job, shown: GalleryPicture) -> None:
     url = thumbnails.thumbnail(shown.image, LARGE_PIXELS)
     with st.container(key="one picture"):
         st.html(
-            html_snippets.large_picture_html(url, alt, shown.dead)
+            html_snippets.large_picture_html(url, alt, shown.silent)
             + html_snippets.facts_html("", facts)
         )
     with st.container(horizontal=True, vertical_alignment="center", key="picture tools"):

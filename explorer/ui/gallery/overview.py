@@ -294,7 +294,7 @@ def cover(
     return [
         {
             "url": thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
-            "kind": "dead" if it.dead else "" if it.ref.finished else "preview",
+            "kind": "silent" if it.silent else "" if it.ref.finished else "preview",
         }
         for it in pictures
     ]

@@ -107,13 +107,13 @@ def unit_tile(
         return PictureTile(place, f"{who}, unfinished", url, caption=name, preview=True)
     if picture is None:
         return PictureTile(place, f"{who}, not drawn yet", caption=name)
-    dead, activation = bool(picture.facts["dead"]), float(picture.facts["activation"])
+    silent, activation = picture.silent, float(picture.facts["activation"])
     return PictureTile(
         id=place,
-        label=f"{who}, {'dead' if dead else f'activation {activation:.3g}'}",
+        label=f"{who}, {'no response' if silent else f'activation {activation:.3g}'}",
         picture=thumbnails.thumbnail(picture.image, pixels),
         title=str(unit),
-        note="" if dead else f"{activation:.3g}",
+        note="" if silent else f"{activation:.3g}",
         caption=name,
-        dead=dead,
+        silent=silent,
     )

@@ -24,7 +24,7 @@ from explorer.ui import chart, image_picker, index_picker, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.incremental import MadeSoFar, show_while_making
-from explorer.ui.neuron import reliability_badge
+from explorer.ui.neuron import ruler
 from explorer.ui.neuron.pictures import NeuronView
 
 # The labels of two controls, by the word in the URL: which examples are shown, and how.
@@ -42,7 +42,7 @@ STORIES = {
     attribution.GUIDED: "What passes back from the neuron to the pixels, through what excited it "
     "only (guided backpropagation).",
     attribution.DECONVOLUTION: "The neuron's activation projected back to the pixels, as Zeiler "
-    "and Fergus did.",
+    "and Fergus did. Only positive signals pass back, so sometimes nothing is left.",
 }
 # Percentiles of the unit's activations at which the intermediate examples are.
 SHARES = (99, 95, 90, 75, 50, 25, 10, 5, 1)
@@ -89,8 +89,14 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
     network, layer, unit = neuron.network, neuron.layer.name, neuron.unit
     found = find_hits(index, network, layer, unit, which)
     if not found:
-        st.caption("There are no such pictures.")
+        noun = indexes.image_noun(index, 1)
+        st.caption(f"No {noun} excites this neuron: all {index.count:,} leave it where it is.")
         return
+    problem = ""
+    if how in attribution.PROJECTIONS and (
+        problem := attribution.projection_problem(network, layer)
+    ):
+        how = ""
     makers = {
         at: partial(crop_images.crop_url, index, network, layer, unit, hit, how)
         for at, (hit, _) in enumerate(found)
@@ -110,7 +116,8 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
         ]
         label = f"crops {network.name} {layer} {unit} {which} {how}"
         clicked = tile_grid(tiles, "crops tiles", label, columns=3)
-        st.caption(formatting.escape_markdown(made.problem) if made.problem else STORIES[how])
+        trouble = made.problem or problem
+        st.caption(f"{formatting.escape_markdown(trouble)}." if trouble else STORIES[how])
         if clicked is not None:
             open_probe(neuron, index, found[int(clicked)][0])
 
@@ -121,7 +128,9 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
 def find_hits(
     index: Index, network: Network, layer: str, unit: int, which: str
 ) -> tuple[tuple[Hit, str], ...]:
-    """Return nine dataset examples of a unit, each with a caption.
+    """Return up to nine dataset examples of a unit, each with a caption.
+
+    A dead unit has only those with the lowest activations.
 
     Args:
         index: the index with the examples.
@@ -132,6 +141,8 @@ def find_hits(
     Raises:
         ExplorerError: as ``probe.locate_maximum``.
     """
+    if which != LEAST and index.dead(layer, unit):
+        return ()
     if which == BETWEEN:
         sampled = index.between(layer, unit, SHARES)
         located = [probe.locate_maximum(index, network, layer, unit, it) for it in sampled]
@@ -234,7 +245,7 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
         own = _max_activation(neuron.network, neuron.layer, unit, stored.image)
     median = float(np.median(values))
     marks = {"median": median, "best": best, "its own": own}
-    drawn = reliability_badge.ruler_html(own, values.tolist(), colour, marks)
+    drawn = ruler.ruler_html(own, values.tolist(), colour, marks)
     words = compare_values(
         own, best, median, indexes.image_noun(index, 1), indexes.describe_index(index)
     )

@@ -75,8 +75,8 @@ def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPic
         preview = server_state.jobs().previews(take.recipe.key).get(take.number)
         return html_snippets.large_preview_html(preview, f"What {who} {verb}, unfinished")
     url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
-    dead = bool(stored.facts["dead"]) and view != urls.NEGATIVE
-    return html_snippets.large_picture_html(url, f"What {who} {verb}", dead)
+    silent = stored.silent and view != urls.NEGATIVE
+    return html_snippets.large_picture_html(url, f"What {who} {verb}", silent)
 
 
 def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:

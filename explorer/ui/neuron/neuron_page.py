@@ -1,17 +1,20 @@
-"""The parts of the Neuron page: links, the large picture, facts on it, and its reliability."""
+"""The parts of the Neuron page: links, the large picture, facts on it, and the unit's badge."""
+
+from html import escape
 
 import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks import Layer, Network
+from core.neurons.fine_grain import GRAINY
+from core.neurons.recipe_objective import negative_note
 from explorer import layer_pages
 from explorer.charts import depth_colours
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
 from explorer.ui import index_picker, job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.neuron import dataset_examples, large_picture, related, reliability_badge
+from explorer.ui.neuron import badge, dataset_examples, large_picture, related, ruler
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits, rendered_units
 
@@ -63,20 +66,20 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
         show_title(neuron, view)
         place = {"network": neuron.network.name, "layer": neuron.layer.name}
         page_list.page_link(urls.DREAM, "Dream with this neuron", **place, unit=neuron.unit)
-        badge = st.container(key="badge")
+        badge_place = st.container(key="badge")
         st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
-        ruler = st.container(key="ruler")
+        ruler_place = st.container(key="ruler")
     index = index_picker.chosen_index(neuron.network, problems)
+    with badge_place:
+        st.html(badge.badge_html(index, neuron.layer, neuron.unit))
     dataset_examples.show_examples(neuron, index, problems)
     related.show_variants(neuron, view, requests)
-    checking = requests.ask([take.recipe for take in neuron.others()])
     # The parts from here on run the network, which takes a moment the first time.
     drawn = rendered_layer(neuron)
     best = neuron.small("").find()
-    with badge:
-        show_badge(neuron, best, checking, drawn)
-    with ruler:
-        show_ruler(neuron, stored, drawn)
+    with ruler_place:
+        if view != urls.NEGATIVE:  # a minimised activation is not comparable with maximised ones
+            show_ruler(neuron, stored, drawn)
     with warning:
         link_problems.show_problems(problems)
     related.show_similar(neuron, drawn, best, requests)
@@ -91,7 +94,10 @@ def show_title(neuron: NeuronView, view: str) -> None:
     where = f"of {layer.name} in {neuron.network.name}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
     html_snippets.heading(title, line, layer.depth)
-    st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
+    words = STORIES.get(view, VARIANT)
+    if note := negative_note(neuron.network, neuron.large(view).recipe):
+        words += f" {escape(note)}."
+    st.html(f'<p class="fact-words">{words}</p>')
 
 
 def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[str, str]:
@@ -100,12 +106,15 @@ def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[s
     The facts have the same names before the picture is finished, so that the page does not move.
     """
     layer, settings = neuron.layer, neuron.settings
-    rows = {"Activation": "measured when it is finished"}
+    rows = dict.fromkeys(("Activation", "Fine grain"), "measured when it is finished")
     if stored is not None:
+        grain = float(stored.facts["fineness"])
+        more = ", more than photographs have" if grain > GRAINY else ""
+        rows["Fine grain"] = f"{grain:.0%} of the picture{more}"
         where = ", mean over the picture" if layer.size else ""
         rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
-        if stored.facts["dead"] and view != urls.NEGATIVE:
-            rows["Activation"] = "0, nothing that was tried excites this neuron"
+        if stored.silent and view != urls.NEGATIVE:
+            rows["Activation"] = "0, this picture does not excite the neuron"
     label = unit_labels.clear_label(neuron.network, layer.name, neuron.unit)
     if label is not None:
         rows["Picks out"] = f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"
@@ -132,28 +141,6 @@ def rendered_layer(neuron: NeuronView) -> RenderedUnits | None:
     return rendered_units(network, layer)
 
 
-def show_badge(
-    neuron: NeuronView,
-    best: StoredPicture | None,
-    checking: list[Job | str],
-    drawn: RenderedUnits | None,
-) -> None:
-    """Show how reliable the feature visualization is, once it is drawn with other seeds, too.
-
-    Args:
-        neuron: the unit.
-        best: its picture of the default size; None if it is not drawn.
-        checking: jobs that draw it with other seeds, or sentences that say why there is none.
-        drawn: measures of the layer's pictures, from ``rendered_layer``.
-    """
-
-    def body(_: job_status.Previews) -> None:
-        others = [it for take in neuron.others() if (it := take.find()) is not None]
-        st.html(reliability_badge.badge_html(neuron, best, others, drawn))
-
-    job_status.show_while_running("badge", checking, None, body)
-
-
 def show_ruler(
     neuron: NeuronView, stored: StoredPicture | None, drawn: RenderedUnits | None
 ) -> None:
@@ -169,13 +156,6 @@ def show_ruler(
         values = zip(drawn.units, drawn.values.tolist(), strict=True)
         others = [value for unit, value in values if unit != neuron.unit]
     value = None if stored is None else float(stored.facts["activation"])
-    sentence = (
-        reliability_badge.rank_text(value, others)
-        if value is not None and others
-        else "\N{EN SPACE}"
-    )
+    sentence = ruler.rank_text(value, others) if value is not None and others else "\N{EN SPACE}"
     colour = depth_colours.depth_colour(neuron.layer.depth)
-    st.html(
-        reliability_badge.ruler_html(value, others, colour)
-        + f'<p class="ruler-words">{sentence}</p>'
-    )
+    st.html(ruler.ruler_html(value, others, colour) + f'<p class="ruler-words">{sentence}</p>')

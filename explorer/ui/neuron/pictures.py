@@ -12,10 +12,6 @@ from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import server_state, urls
 
-# Number of additional seeds with which the picture of a unit is drawn, to measure how much the
-# picture depends on the seed.
-OTHER_SEEDS = 2
-
 
 @dataclass(frozen=True)
 class RenderSettings:
@@ -85,11 +81,6 @@ class NeuronView:
         It is for rows of small pictures.
         """
         return self._take(view, self._quick)
-
-    def others(self) -> list[UnitPicture]:
-        """Return pictures that maximise the activation like ``small("")``, with other seeds."""
-        seeds = [it for it in range(OTHER_SEEDS + 1) if it != self.settings.seed][:OTHER_SEEDS]
-        return [self._take("", replace(self._quick, seed=seed)) for seed in seeds]
 
     @property
     def _quick(self) -> RenderSettings:

@@ -82,8 +82,8 @@ def _variant(
         return tile
     activation = f"{float(picture.facts['activation']):.3g}"
     label = f"neuron {unit}, {caption}, activation {activation}"
-    dead = bool(picture.facts["dead"]) and view != urls.NEGATIVE
-    return replace(tile, label=label, title="", note=activation, dead=dead, chosen=chosen)
+    silent = picture.silent and view != urls.NEGATIVE
+    return replace(tile, label=label, title="", note=activation, silent=silent, chosen=chosen)
 
 
 def show_similar(
@@ -107,7 +107,7 @@ def show_similar(
     page = layer_pages.plan_page(network, layer, layer_pages.page_of(unit))
     asked = [] if drawn is not None else requests.ask([page])
     nearest: list[tuple[int, float]] = []
-    if drawn is not None and own is not None and not own.facts["dead"]:
+    if drawn is not None and own is not None and not own.silent:
         signature = similarity.mean_activations(network, layer, [own])[0]
         nearest = drawn.nearest(unit, signature, count)
     html_snippets.section(
@@ -115,8 +115,8 @@ def show_similar(
         f"To {layer.name} their pictures look most like this one's; the number is the cosine of "
         "what the layer sees.",
     )
-    if own is not None and own.facts["dead"]:
-        st.caption("A dead neuron has no kin: its picture shows nothing that the layer knows.")
+    if own is not None and own.silent:
+        st.caption("Its picture does not excite it, so it is not compared with those of others.")
         return
 
     def show(_: job_status.Previews) -> None:

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from core.images import image_io
 from core.networks import Layer, Network
-from core.neurons.reliability import agreement, mean_activation
 from core.recipes.neuron import BATCH
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
@@ -37,13 +36,13 @@ class RenderedUnits:
         values: activation of each unit for its picture, ``[N]``.
         signatures: the layer's activations for each unit's picture, averaged over positions,
             ``[N, C]``.
-        dead: whether each unit is dead, ``[N]``.
+        silent: whether each unit is zero for its picture, ``[N]``.
     """
 
     units: tuple[int, ...]
     values: Tensor
     signatures: Tensor
-    dead: Tensor
+    silent: Tensor
 
     @property
     def mean(self) -> Tensor:
@@ -59,17 +58,13 @@ class RenderedUnits:
             count: number of units to return, at most.
 
         Returns:
-            The number of each unit, and its cosine with the given unit. Dead units are left out.
+            The number of each unit, and its cosine with the given unit. Silent units are left out.
         """
         centred = torch.nn.functional.normalize(self.signatures - self.mean, dim=1)
         cosines = centred @ torch.nn.functional.normalize(own - self.mean, dim=0)
         order = cosines.argsort(descending=True, stable=True).tolist()
-        found = [at for at in order if self.units[at] != unit and not self.dead[at]]
+        found = [at for at in order if self.units[at] != unit and not self.silent[at]]
         return [(self.units[at], float(cosines[at])) for at in found[:count]]
-
-    def agreement(self, signatures: Tensor) -> float:
-        """Return the mean cosine between signatures ``[M, C]``, after ``mean`` is subtracted."""
-        return agreement(signatures - self.mean)
 
 
 def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
@@ -85,7 +80,7 @@ def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
         units,
         torch.cat([part.values for part in rendered]),
         torch.cat([part.signatures for part in rendered]),
-        torch.cat([part.dead for part in rendered]),
+        torch.cat([part.silent for part in rendered]),
     )
 
 
@@ -98,7 +93,13 @@ def mean_activations(network: Network, layer: Layer, pictures: Sequence[StoredPi
     image = torch.cat([image_io.to_tensor(image_io.open_picture(it.image)) for it in pictures])
     starts = range(0, len(image), BATCH)
     batches = [network.activations(image[at : at + BATCH], [layer.name]) for at in starts]
-    return torch.cat([mean_activation(it[layer.name]).cpu() for it in batches])
+    return torch.cat([_mean_over_positions(it[layer.name]).cpu() for it in batches])
+
+
+def _mean_over_positions(activations: Tensor) -> Tensor:
+    """Return the mean of each channel over positions: ``[N, C, ...]`` to ``[N, C]``."""
+    means: Tensor = activations.reshape(*activations.shape[:2], -1).float().mean(2)
+    return means
 
 
 @server_state.cached(PARTS_AT_MOST)
@@ -115,5 +116,5 @@ def _part(network: Network, layer: Layer, key: str) -> RenderedUnits:
         tuple(it.part for it in pictures),
         torch.tensor([float(it.facts["activation"]) for it in pictures]),
         mean_activations(network, layer, pictures) if pictures else torch.zeros(0, layer.channels),
-        torch.tensor([bool(it.facts["dead"]) for it in pictures], dtype=torch.bool),
+        torch.tensor([it.silent for it in pictures], dtype=torch.bool),
     )

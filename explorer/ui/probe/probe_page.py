@@ -7,8 +7,9 @@ from html import escape
 
 import streamlit as st
 
-from core.analysis import unit_labels
+from core.analysis import probe, unit_labels
 from core.analysis.probe import ProbeResult, UnitResponse
+from core.datasets.samples import DRAWN
 from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks import Layer, Network
@@ -27,10 +28,6 @@ from explorer.ui.probe import heatmaps
 # for each unit.
 COUNT = 4
 PIXELS = 192
-# A percentile of at least this is shown as "more than all".
-ALL = 99.95
-# A probability below this is shown as "under 0.1%".
-LEAST = 0.001
 
 Position = tuple[int, int]
 
@@ -132,8 +129,10 @@ def show_picture(view: ProbeView) -> None:
             st.caption("Ranked by what they answer at the mark.")
         show_links(view)
     if layer is None:
-        html_snippets.side_heading(f"{network.name} takes it for")
+        html_snippets.side_heading(f"{network.name} takes it for (probability)")
         st.html(classes_html(view.result))
+        if view.picked.name not in DRAWN and (words := probe.caveat(network)):
+            st.caption(formatting.escape_markdown(words))
 
 
 def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> str:
@@ -143,9 +142,8 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
     who += f", {escape(name)}" if name else ""
     much = f"excited to {response.value:.3g}"
     if response.percentile is not None and view.index is not None:
-        share = f"more than {response.percentile:.1f}\N{NO-BREAK SPACE}%"
-        share = "more than all" if response.percentile >= ALL else share
-        much += f", {share} of {escape(indexes.describe_index(view.index))}"
+        standing = formatting.standing(response.percentile)
+        much += f", {standing} of {escape(indexes.describe_index(view.index))}"
     return f'<p class="answer">{who}: {much}.</p>'
 
 
@@ -174,7 +172,7 @@ def classes_html(result: ProbeResult) -> str:
     """Return HTML of bars with the probabilities of the most probable classes."""
     bars = [
         f'<dt>{escape(name)}</dt><dd><i style="width:{88 * share:.1f}%"></i>'
-        f"{f'{share:.1%}' if share >= LEAST else f'under {LEAST:.1%}'}</dd>"
+        f"{formatting.probability(share)}</dd>"
         for name, share in result.classes
     ]
     return f'<dl class="counts">{"".join(bars)}</dl>'
@@ -263,8 +261,7 @@ def response_tile(
     unit = response.unit
     caption = unit_labels.unit_name(pictures.network, pictures.layer, unit) or f"neuron {unit}"
     if response.percentile is not None:
-        share = "top" if response.percentile >= ALL else f"{response.percentile:.1f} %"
-        caption = f"{caption} \N{MIDDLE DOT} {share}"
-    # A dead unit is not marked as dead, because the tile is about its response to this image.
+        caption = f"{caption} \N{MIDDLE DOT} {formatting.standing(response.percentile)}"
+    # A silent unit is not marked, because the tile is about its response to this image.
     tile = pictures.tile(unit, caption, previews, PIXELS)
-    return replace(tile, note=f"{response.value:.3g}", dead=False)
+    return replace(tile, note=f"{response.value:.3g}", silent=False)

@@ -199,10 +199,16 @@ def test_negatives_of_a_batch_keep_their_own_units(tiny: Network) -> None:
     assert render_neurons.plan(tiny, "3", [], objective="energy").units == ()
 
 
-def test_a_minimised_unit_is_not_dead_although_its_relu_is_zero(colours: Network) -> None:
-    for picture in draw(colours, "1", [], size=32, steps=60, negative=True):
-        seen = colours.activations(picture.image[None], ["1"])["1"]
-        assert float(seen[0, picture.part].max()) == 0 and not picture.dead
+def test_a_minimised_unit_is_not_silent_although_its_relu_is_zero() -> None:
+    convolution = nn.Conv2d(3, 2, 1)
+    with torch.no_grad():
+        convolution.weight.fill_(0.1)
+        convolution.bias.fill_(-20.0)  # type: ignore[union-attr]
+    network = as_network(nn.Sequential(convolution, nn.ReLU()), (16, 16))
+    for negative in (True, False):
+        for picture in draw(network, "1", [], size=16, steps=5, negative=negative):
+            assert not network.activations(picture.image[None], ["1"])["1"].any()
+            assert picture.silent == (not negative)
 
 
 def test_it_is_told_which_layer_is_minimised(colours: Network) -> None:
@@ -236,4 +242,4 @@ def test_a_relu_with_nothing_known_before_it_is_not_minimised() -> None:
     with pytest.raises(ExplorerError, match=r"relu is never below zero.*name the layer before it"):
         draw(network, "relu", [0], size=16, steps=2, negative=True)
     (picture,) = draw(network, "first", [0], size=16, steps=2, negative=True)
-    assert not picture.dead
+    assert not picture.silent

@@ -116,14 +116,14 @@ def test_clean_activation_is_the_mean_of_the_still_picture(tiny: Network) -> Non
 def test_logits_climb_too(tiny: Network) -> None:
     name = tiny.shown[-1].name
     (before,), (after,) = (pictures(tiny, name, [1], size=32, steps=n) for n in (1, 60))
-    assert after.activation > before.activation and not after.dead
+    assert after.activation > before.activation and not after.silent
 
 
 def test_dead_units_are_reported() -> None:
     module = tiny_module()
     with torch.no_grad():
         module[2].bias[3] = -1e6  # type: ignore[index,operator,union-attr]
-    assert [it.dead for it in pictures(as_network(module), "3", [2, 3], size=32, steps=40)] == [
+    assert [it.silent for it in pictures(as_network(module), "3", [2, 3], size=32, steps=40)] == [
         False,
         True,
     ]

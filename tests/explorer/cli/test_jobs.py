@@ -89,7 +89,7 @@ def test_pictures_that_came_along_are_drawn_anew_for_a_file(store: Store, tmp_pa
     shipped = ("logits", "--units", "0", "--size", "96", "--steps", "2")
     recipe = render_neurons.plan(registry.load("sketchnet", device="cpu"), "logits", [0], 96, 2)
     lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
-    lossy.put(recipe, [StoredPicture(0, b"RIFF", {"activation": 1.0, "dead": False})], 1.0)
+    lossy.put(recipe, [StoredPicture(0, b"RIFF", {"activation": 1.0, "silent": False})], 1.0)
     lossy.close()
     # The same in process, as a process of its own would look at the project's own file.
     own = Store(tmp_path / "own.sqlite3", shipped=[lossy.path])
@@ -265,7 +265,7 @@ def test_jobs_come_in_their_order_with_what_is_before_them(store: Store) -> None
 def test_the_gallery_is_searched(store: Store) -> None:
     recipes = [plan(units=1, seed=seed) for seed in range(3)]
     for recipe in recipes:
-        store.put(recipe, [StoredPicture(0, b"\x89PNG", {"activation": 1.0, "dead": False})], 1.0)
+        store.put(recipe, [StoredPicture(0, b"\x89PNG", {"activation": 1.0, "silent": False})], 1.0)
         Jobs(store).submit(recipe)
     Gallery(Jobs(store)).star(recipes[1].key, True)
     Gallery(Jobs(store)).rename(recipes[1].key, "my [bold] neuron")

@@ -53,7 +53,9 @@ def test_neurons_writes_a_montage_and_keeps_it(tmp_path: Path, weights: Path) ->
     assert first.returncode == 0, first.stderr
     report = json.loads(first.stdout)
     assert [unit["unit"] for unit in report["units"]] == [7, 0, 1, 2]
-    assert all(set(unit) == {"unit", "activation", "dead", "fineness"} for unit in report["units"])
+    assert all(
+        set(unit) == {"unit", "activation", "silent", "fineness"} for unit in report["units"]
+    )
     assert report["rendered"] == 4 and report["seconds"] > 0
     assert "squeezenet1_1 features.3, neurons 7, 0-2" in first.stderr
     with Image.open(out) as picture:

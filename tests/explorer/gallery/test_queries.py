@@ -33,7 +33,7 @@ def shipped(tmp_path: Path) -> Path:
     path = tmp_path / "shipped.sqlite3"
     store = Store(path, shipped=())
     part = recipe(seed=100)
-    store.put(part, [StoredPicture(it, b"RIFFWEBP", {"dead": False}) for it in part.units], 1.0)
+    store.put(part, [StoredPicture(it, b"RIFFWEBP", {"silent": False}) for it in part.units], 1.0)
     with store.reading() as connection:
         connection.commit()
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -64,7 +64,7 @@ def png(part: int, text: str = "{}") -> bytes:
 
 def pictures(part: NeuronRecipe, dead: Callable[[int], bool]) -> list[StoredPicture]:
     text = part.to_json()
-    return [StoredPicture(it, png(it, text), {"dead": dead(it)}) for it in part.units]
+    return [StoredPicture(it, png(it, text), {"silent": dead(it)}) for it in part.units]
 
 
 def make(
@@ -378,6 +378,6 @@ def test_pictures_of_parts_that_have_one_each_are_numbered_by_their_place(found:
 def test_costs_of_style_are_told_as_rows_not_as_json() -> None:
     costs = {"content a": {"start": 0.0, "end": 0.51234, "curve": [0, 1]}}
     told = gallery_entry.facts_caption(
-        {"losses": json.dumps(costs), "dead": False, "activation": 1.23456}
+        {"losses": json.dumps(costs), "silent": False, "activation": 1.23456}
     )
     assert told == {"Activation": "1.235", "Content a": "0 \N{RIGHTWARDS ARROW} 0.512"}

@@ -42,12 +42,12 @@ def test_some_of_them_drawn_anew_are_the_same(network: Network, tmp_path: Path, 
     result = Store(tmp_path / "own.sqlite3").get(recipe.key)
     assert result is not None
     *_, last = render_neurons.render(network, recipe)
-    drawn = [picture for picture in last.pictures if not picture.dead]
+    drawn = [picture for picture in last.pictures if not picture.silent]
     shipped = []
     for picture in last.pictures:
         stored = result.pictures[picture.part]
-        assert stored.facts["dead"] == picture.dead
-        if not picture.dead:
+        assert stored.silent == picture.silent
+        if not picture.silent:
             assert picture.activation == pytest.approx(stored.facts["activation"], rel=0.1)
             shipped.append(image_io.to_tensor(image_io.open_picture(stored.image))[0])
     differences = torch.stack([it.image for it in drawn])[:, None] - torch.stack(shipped)

@@ -23,8 +23,8 @@ from tests.conftest import ROOT
 
 RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2, 5), size=64, steps=9)
 PICTURES = [
-    StoredPicture(2, b"\x89PNG two", {"activation": 1.5, "dead": False}),
-    StoredPicture(5, b"\x89PNG five", {"activation": 0.0, "dead": True}),
+    StoredPicture(2, b"\x89PNG two", {"activation": 1.5, "silent": False}),
+    StoredPicture(5, b"\x89PNG five", {"activation": 0.0, "silent": True}),
 ]
 
 
@@ -93,8 +93,8 @@ def test_a_recipe_is_found_as_far_as_its_parts_are_there(store: Store) -> None:
 
 
 def test_samples_are_few_and_alive_where_they_can_be(store: Store) -> None:
-    dead = [StoredPicture(unit, b"dead", {"dead": True}) for unit in range(4)]
-    alive = [StoredPicture(unit, b"alive", {"dead": False}) for unit in range(4, 6)]
+    dead = [StoredPicture(unit, b"dead", {"silent": True}) for unit in range(4)]
+    alive = [StoredPicture(unit, b"alive", {"silent": False}) for unit in range(4, 6)]
     store.put(RECIPE, [*dead, *alive], 1.0)
     assert [it.part for it in store.samples(RECIPE.key, 3)] == [4, 5, 0]
     assert store.samples("f" * 32, 3) == []

@@ -1,0 +1,35 @@
+"""Texts of probabilities and percentiles: nobody takes one for the other."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.text import formatting
+
+
+@given(st.floats(0, 1), st.floats(0, 100))
+def test_a_percentile_is_not_written_as_a_probability(share: float, percentile: float) -> None:
+    probability, standing = formatting.probability(share), formatting.standing(percentile)
+    assert re.fullmatch(r"(under )?\d+\.\d %", probability)
+    assert re.fullmatch(r"top \d+(\.\d)? %|above all", standing)
+
+
+@pytest.mark.parametrize(
+    ("percentile", "text"),
+    [
+        (99.7, "top 0.3 %"),
+        (95, "top 5.0 %"),
+        (50, "top 50 %"),
+        (0, "top 100 %"),
+        (100, "above all"),
+    ],
+)
+def test_the_best_have_the_smallest_numbers(percentile: float, text: str) -> None:
+    assert formatting.standing(percentile) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.845, "84.5 %"), (1, "100.0 %"), (0, "under 0.1 %")])
+def test_probabilities(share: float, text: str) -> None:
+    assert formatting.probability(share) == text
