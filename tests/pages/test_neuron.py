@@ -14,7 +14,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from core.analysis import class_selectivity, unit_labels
+from core.analysis import unit_labels
 from core.datasets import sources
 from core.index import build, reader
 from core.networks import registry
@@ -25,7 +25,6 @@ from explorer.jobs.job_queue import UNASKED
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, server_state, urls
-from explorer.ui.neuron import badge
 from explorer.ui.neuron.pictures import NeuronView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -228,7 +227,9 @@ def test_the_badge_says_how_much_the_class_explains(
     index = index_of(stand_in.network, tmp_path)
     layer = stand_in.network.shown[1].name
     page = html(see(layer=layer, unit="2"))
-    assert "Not measured" in page and "a folder for each class" in page
+    assert "Reliable" not in page and "Not measured" in page and "a folder for each class" in page
+    from core.analysis import class_selectivity
+
     for name, least in (("LEAST_CLASSES", 2), ("LEAST_IMAGES", 10)):
         monkeypatch.setattr(class_selectivity, name, least)
     share = max(0.0, class_selectivity.class_selectivity(index, layer).shares[2])
@@ -254,6 +255,9 @@ def test_the_badge_of_drawings_has_three_levels(
     kind: str,
     title: str,
 ) -> None:
+    from core.analysis import class_selectivity
+    from explorer.ui.neuron import badge
+
     source = sources.find_source("sketchworld:12")
     accumulator = build.open_accumulator(
         build.plan_index(stand_in.network, source), source, tmp_path / "index"

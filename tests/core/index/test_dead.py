@@ -37,8 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, Index]:
 
 def test_a_dead_unit_has_no_top_images(made: tuple[Network, Index]) -> None:
     _, index = made
-    assert [index.dead("1", unit) for unit in range(5)] == [False] * DEAD + [True, False]
     assert index.top("1", DEAD) == ()
+    assert [index.dead("1", unit) for unit in range(5)] == [False] * DEAD + [True, False]
     assert len(index.least("1", DEAD)) == 9 and index.values("1", DEAD).max() == 0
     with pytest.raises(UnknownName, match="no statistic 'median'"):
         index.top("1", DEAD, "median")
