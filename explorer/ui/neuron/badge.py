@@ -17,7 +17,7 @@ LEVELS = (
         LIKE_RANDOM,
         "fair",
         "Tells classes apart in part",
-        f"That is more than random weights reach, but most neurons with a clear label reach "
+        "That is more than random weights reach, but most neurons with a clear label reach "
         f"{SELECTIVE:.0%}.",
     ),
     (
