@@ -8,8 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analysis import class_selectivity as selectivity
+from core.analysis import unit_labels
 from core.errors import ExplorerError, UnknownName
+from core.networks import registry
 from core.networks.network import Network
+from core.sketchnet import model as sketchnet
+from core.sketchnet.dissection.__main__ import random_network
+from core.sketchworld.world import CLASSES
 from tests.core.analysis.test_crops import indexed
 from tests.core.picture_folders import fill, photograph
 
@@ -76,3 +81,22 @@ def test_only_classes_with_enough_images_are_compared(tiny: Network, tmp_path: P
     values = index.table("sample/values", index.plan.rows_of("3"))[:, kept]
     expected = [slow_share(row, labels[kept].tolist()) for row in values.astype(float).tolist()]
     assert found.shares == pytest.approx(expected, abs=1e-5)
+
+
+def test_labelled_units_get_the_badge_and_random_weights_do_not(tmp_path: Path) -> None:
+    trained = registry.load("sketchnet", device="cpu")
+    sketchnet.save(random_network(0), CLASSES, tmp_path / "random.safetensors")
+    random = registry.load("sketchnet", tmp_path / "random.safetensors", "cpu")
+    shares: dict[str, dict[str, list[float]]] = {}
+    for name, network in (("trained", trained), ("random", random)):
+        index = indexed(network, "sketchworld:500", tmp_path / name)
+        shares[name] = {
+            layer.name: selectivity.class_selectivity(index, layer.name).shares.tolist()
+            for layer in network.shown[:-1]
+        }
+    labels = unit_labels.clear_labels(trained)
+    reached = [shares["trained"][it.layer][it.unit] >= selectivity.SELECTIVE for it in labels]
+    assert np.mean(reached) >= 0.7
+    assert max(max(row) for row in shares["random"].values()) < selectivity.SELECTIVE
+    every = np.concatenate([np.array(row) for row in shares["random"].values()])
+    assert np.mean(every >= selectivity.LIKE_RANDOM) <= 0.05
