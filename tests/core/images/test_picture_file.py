@@ -1,5 +1,6 @@
 """Opening of image files: formats, limits, and files that are none."""
 
+import functools
 import io
 import os
 import socket
@@ -13,11 +14,15 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from PIL import EpsImagePlugin, Image, ImageFile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import EpsImagePlugin, Image, ImageCms, ImageFile
 
 from core.errors import BadPicture
-from core.images import image_io, opening_limits
-from core.images.opening_limits import MAX_MEMORY, MAX_SIDE
+from core.images import image_io
+
+MAX_SIDE = 32_768
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **options: object) -> bytes:
@@ -73,6 +78,8 @@ def jpeg_header(content: bytes, height: int, width: int) -> bytes:
 def test_a_large_jpeg_is_refused_if_it_takes_too_much_memory(
     content: bytes, accepted: bool
 ) -> None:
+    from core.images import opening_limits
+
     large = jpeg_header(content, 8000, 8000)
     picture = Image.open(io.BytesIO(large))
     if accepted:
@@ -83,6 +90,8 @@ def test_a_large_jpeg_is_refused_if_it_takes_too_much_memory(
 
 
 def test_components_in_scans_of_their_own_count_as_progressive() -> None:
+    from core.images import opening_limits
+
     # The header of the first scan names one of three components.
     content = encoded(Image.new("RGB", (64, 64)), "JPEG", subsampling=0)
     at = content.index(b"\xff\xda")
@@ -121,13 +130,17 @@ def test_a_picture_that_takes_too_much_memory_is_opened_smaller(
 
 
 def test_the_bytes_of_the_file_count() -> None:
+    from core.images import opening_limits
+
     picture = Image.open(io.BytesIO(claimed_png(8000, 7000)))
-    opening_limits.check_size(picture, "x", MAX_MEMORY - 40_000_000)
+    opening_limits.check_size(picture, "x", opening_limits.MAX_MEMORY - 40_000_000)
     with pytest.raises(BadPicture, match=r"of this kind of PNG file at most 5\d\.\d megapixels"):
-        opening_limits.check_size(picture, "x", MAX_MEMORY - 60_000_000)
+        opening_limits.check_size(picture, "x", opening_limits.MAX_MEMORY - 60_000_000)
 
 
 def test_a_decoder_written_in_python_gets_less() -> None:
+    from core.images import opening_limits
+
     fast, slow = (Image.open(io.BytesIO(b"P6 4000 4000 %d\n" % it)) for it in (255, 200))
     opening_limits.check_size(fast, "x")
     with pytest.raises(BadPicture, match=r"of this kind of PPM file at most 5\.\d megapixels"):
@@ -143,7 +156,31 @@ def test_no_other_program_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
         image_io.open_picture(encoded(Image.new("RGB", (32, 32)), "ICO"))
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA"])
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "JPEG2000", "AVIF")
+
+
+@functools.lru_cache
+def saved(form: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.effect_noise((60, 40), 80).convert("RGB")
+    return encoded(picture, form, exif=exif, icc_profile=SRGB)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(FORMATS), st.integers(0, 2**16), st.binary(min_size=1, max_size=9))
+def test_damaged_files_open_or_raise_one_kind_of_error(form: str, at: int, damage: bytes) -> None:
+    content = saved(form)
+    at %= len(content) if at % 3 else min(len(content), 200)  # Often, damage the header.
+    try:
+        opened = image_io.open_picture(content[:at] + damage + content[at + len(damage) :])
+    except BadPicture as error:
+        assert len(str(error)) < 300 and "\n" not in str(error)
+        return
+    assert opened.mode == "RGB" and opened.width * opened.height <= 64_000_000
+
+
+@pytest.mark.parametrize("form", FORMATS[:-2])
 def test_common_formats_are_opened(form: str) -> None:
     opened = image_io.open_picture(encoded(Image.new("RGB", (40, 30), (200, 30, 40)), form))
     assert np.abs(np.subtract(opened.getpixel((20, 15)), (200, 30, 40))).max() <= 4

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
 from skimage.color import lab2rgb
 
-from core.images import image_io, rgb_conversion
+from core.images import image_io
 from core.images.center_crop import CenterCrop
 
 HEIGHT, WIDTH = 96, 128
@@ -81,6 +81,8 @@ def test_every_orientation_of_every_format_is_turned(form: str, orientation: int
 
 
 def test_conversion_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.images import rgb_conversion
+
     picture = Image.fromarray(coloured()).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     white = Image.new("RGBA", picture.size, "white")
