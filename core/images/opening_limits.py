@@ -23,9 +23,9 @@ JPEG_FORMATS = ("JPEG", "MPO")
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 # Bytes of an RGB pixel in Pillow's memory.
 RGB_BYTES = 4
-# Bytes per pixel that the decoder of a format takes besides; 0 for formats that are not listed. The
-# number of JPEG 2000 is larger than its memory: it limits this slow decoder to a few seconds.
-DECODER_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JPEG2000": 30}
+# Bytes per pixel that the decoder of a format, or of a format and mode, takes besides; 0 for what is
+# not listed. JPEG 2000 takes less memory: its number limits this slow decoder to a few seconds.
+DECODER_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 7, "HEIF RGBA": 13, "JPEG2000": 30}
 # Pillow decodes PPM files that are written as text, or whose largest value is not 255, in Python.
 # The number limits these, too, to a few seconds.
 PYTHON_DECODERS = ("ppm", "ppm_plain")
@@ -102,7 +102,8 @@ def _decoder_bytes(picture: Image.Image) -> float:
         # Pillow itself turns TIFFs, into a copy.
         turned = tags.get(ExifTags.Base.Orientation, 1) != 1
         return strip + STORED_BYTES.get(picture.mode, 4) * turned
-    return DECODER_BYTES.get(picture.format or "", 0)
+    of_format = DECODER_BYTES.get(picture.format or "", 0)
+    return DECODER_BYTES.get(f"{picture.format} {picture.mode}", of_format)
 
 
 def _coefficient_bytes(picture: Image.Image) -> float:
