@@ -23,8 +23,8 @@ JPEG_FORMATS = ("JPEG", "MPO")
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 # Bytes of an RGB pixel in Pillow's memory.
 RGB_BYTES = 4
-# Bytes per pixel that the decoder of a format, or of a format and mode, takes besides; 0 for what is
-# not listed. JPEG 2000 takes less memory: its number limits this slow decoder to a few seconds.
+# Bytes per pixel that the decoder of a format, or of a format and mode, takes besides; 0 for all
+# others. JPEG 2000 takes less memory: its number limits this slow decoder to a few seconds.
 DECODER_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 7, "HEIF RGBA": 13, "JPEG2000": 30}
 # Pillow decodes PPM files that are written as text, or whose largest value is not 255, in Python.
 # The number limits these, too, to a few seconds.

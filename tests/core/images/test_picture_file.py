@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import EpsImagePlugin, Image, ImageCms, ImageFile
+from PIL import EpsImagePlugin, Image, ImageCms, ImageFile, PngImagePlugin
 
 from core.errors import BadPicture
 from core.images import image_io
@@ -54,9 +54,11 @@ def claimed_png(height: int, width: int, colour: int = 2) -> bytes:
 def test_large_and_long_pictures_are_refused_by_their_header(
     height: int, width: int, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
+    decoded = Mock(side_effect=AssertionError("it was decoded"))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load_prepare", decoded)
     with pytest.raises(BadPicture, match=told):
         image_io.open_picture(claimed_png(height, width))
+    assert not decoded.called
 
 
 def jpeg_header(content: bytes, height: int, width: int) -> bytes:
