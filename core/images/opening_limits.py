@@ -97,10 +97,10 @@ def _decoder_bytes(picture: Image.Image) -> float:
         return PYTHON_DECODER_BYTES
     if picture.format == "TIFF":
         tags = getattr(picture, "tag_v2", {})
-        rows = tags.get(TILE_HEIGHT) or tags.get(ROWS_PER_STRIP) or picture.height
+        rows = float(tags.get(TILE_HEIGHT) or tags.get(ROWS_PER_STRIP) or picture.height)
         strip = STRIP_BYTES * min(1.0, rows / picture.height) if codecs != ["raw"] else 0.0
         # Pillow itself turns TIFFs, into a copy.
-        turned = tags.get(ExifTags.Base.Orientation, 1) != 1
+        turned = bool(tags.get(ExifTags.Base.Orientation, 1) != 1)
         return strip + STORED_BYTES.get(picture.mode, 4) * turned
     of_format = DECODER_BYTES.get(picture.format or "", 0)
     return DECODER_BYTES.get(f"{picture.format} {picture.mode}", of_format)

@@ -81,14 +81,14 @@ def upright_rgb(picture: Image.Image, reduction: int = 1) -> Image.Image:
     picture.load()
     turn = turn_of(picture)
     convert = _converter(picture)
-    size = tuple(-(-side // reduction) for side in picture.size)
-    upright = Image.new("RGB", size[::-1] if turn in SIDEWAYS else size)
+    width, height = (-(-side // reduction) for side in picture.size)
+    upright = Image.new("RGB", (height, width) if turn in SIDEWAYS else (width, height))
     for top, band in _bands(picture, reduction):
         part = convert(band)
         part = part.reduce(reduction) if reduction > 1 else part
         start = top // reduction
         if turn in FROM_END:
-            start = size[1] - start - part.height
+            start = height - start - part.height
         upright.paste(
             part if turn is None else part.transpose(turn),
             (start, 0) if turn in SIDEWAYS else (0, start),

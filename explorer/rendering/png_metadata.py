@@ -90,6 +90,6 @@ def open_png(data: bytes) -> Image.Image:
         raise BadPicture(f"this file is larger than {BYTES_AT_MOST // 2**20} MB")
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         raise BadPicture("this file is no PNG; only PNGs made by the explorer carry their recipe")
-    with picture_file.open_file(data, "this picture", ["PNG"]) as picture:
+    with picture_file.open_file(data, "this PNG", ["PNG"]) as picture:
         picture.load()
         return picture
