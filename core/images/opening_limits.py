@@ -98,7 +98,8 @@ def _decoder_bytes(picture: Image.Image) -> float:
     if picture.format == "TIFF":
         tags = getattr(picture, "tag_v2", {})
         rows = float(tags.get(TILE_HEIGHT) or tags.get(ROWS_PER_STRIP) or picture.height)
-        strip = STRIP_BYTES * min(1.0, rows / picture.height) if codecs != ["raw"] else 0.0
+        share = rows / picture.height if 0 < rows < picture.height else 1.0
+        strip = 0.0 if codecs == ["raw"] else STRIP_BYTES * share
         # Pillow itself turns TIFFs, into a copy.
         turned = bool(tags.get(ExifTags.Base.Orientation, 1) != 1)
         return strip + STORED_BYTES.get(picture.mode, 4) * turned
