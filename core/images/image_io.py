@@ -43,7 +43,7 @@ def open_reduced(
     """Open an image as ``open_picture`` does, but decode JPEGs at a reduced size, which is faster.
 
     Args:
-        source: a file, its path or its bytes.
+        source: the file's path or its bytes.
         min_size: smallest (height, width) of the result. A JPEG is decoded at a half, a quarter or
             an eighth of its size as long as both sides have at least this many pixels. None for
             full size.

@@ -26,9 +26,9 @@ RGB_BYTES = 4
 # Bytes per pixel that the decoder of a format, or of a format and mode, takes besides; 0 for all
 # others. JPEG 2000 takes less memory: its number limits this slow decoder to a few seconds.
 DECODER_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 7, "HEIF RGBA": 13, "JPEG2000": 30}
-# Pillow decodes PPM files that are written as text, or whose largest value is not 255, in Python.
-# The number limits these, too, to a few seconds.
-PYTHON_DECODERS = ("ppm", "ppm_plain")
+# Pillow decodes some files in Python: PPMs that are written as text or whose largest value is not
+# 255, and compressed BMPs. The number limits these, too, to a few seconds.
+PYTHON_DECODERS = ("ppm", "ppm_plain", "bmp_rle")
 PYTHON_DECODER_BYTES = 50
 # Bytes per pixel that libtiff takes for the strip or tile that it decodes.
 STRIP_BYTES = 8
@@ -93,7 +93,7 @@ def needed_memory(picture: Image.Image, reduction: int, converted: bool) -> floa
 def _decoder_bytes(picture: Image.Image) -> float:
     """Return how many bytes per pixel the decoder takes besides the image, for other formats."""
     codecs = [tile[0] for tile in getattr(picture, "tile", ())[:1]]
-    if picture.format == "PPM" and codecs and codecs[0] in PYTHON_DECODERS:
+    if codecs and codecs[0] in PYTHON_DECODERS:
         return PYTHON_DECODER_BYTES
     if picture.format == "TIFF":
         tags = getattr(picture, "tag_v2", {})

@@ -16,12 +16,18 @@ from PIL import Image, UnidentifiedImageError
 
 from core.errors import BadPicture, ExplorerError, named
 from core.images.opening_limits import MAX_MEMORY, MAX_PIXELS, check_size
+from core.images.tiff_counts import largest_count
 
-Source = str | Path | bytes | BinaryIO
+Source = str | Path | bytes
 
 # Formats that are opened. The others are no photographs, contain an image of another size than the
 # header says (ICO), or start another program (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "JPEG2000", "AVIF")
+# So many times, Pillow may read from a file until it knows the image's size, and then until it is
+# decoded. Pillow keeps every part of a header, and some parts take longer the more there are.
+MAX_HEADER_READS, MAX_READS = 10_000, 2_000_000
+# Numbers of strips or tiles: more than 32,768 rows of four colours, one by one, have.
+MAX_TIFF_VALUES = 150_000
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 HEIC_REQUIREMENTS = "requirements-heic.txt"
 
@@ -36,7 +42,7 @@ def open_file(
     raise almost any exception in the decoders.
 
     Args:
-        source: the file, its path or its bytes.
+        source: the file's path or its bytes.
         name: the image's name in error messages; the path by default.
         formats: Pillow's names of the formats that may be opened.
 
@@ -46,9 +52,13 @@ def open_file(
     """
     name = named(name or (source if isinstance(source, str | Path) else "the upload"))
     try:
-        with _open_stream(source) as stream, _open_image(stream, name, formats) as picture:
-            check_size(picture, name, free_memory(source))
-            yield picture
+        with _MemoryFile(source) if isinstance(source, bytes) else _open_regular(source) as file:
+            if "TIFF" in formats and largest_count(file) > MAX_TIFF_VALUES:
+                raise ValueError(f"it has more than {MAX_TIFF_VALUES:,} strips or tiles")
+            with _open_image(file, name, formats) as picture:
+                check_size(picture, name, free_memory(source))
+                file.reads_left = MAX_READS
+                yield picture
     except ExplorerError:
         raise
     except FileNotFoundError:
@@ -79,7 +89,33 @@ def free_memory(source: Source) -> int:
     return MAX_MEMORY - len(source) if isinstance(source, bytes) else MAX_MEMORY
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+class _MemoryFile(io.BytesIO):
+    """Bytes as a file; after ``reads_left`` calls, ``read`` raises a ValueError."""
+
+    reads_left = MAX_HEADER_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads_left = _count(self.reads_left)
+        return super().read(size)
+
+
+class _DiskFile(io.BufferedReader):
+    """A file on disk; after ``reads_left`` calls, ``read`` raises a ValueError."""
+
+    reads_left = MAX_HEADER_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads_left = _count(self.reads_left)
+        return super().read(size)
+
+
+def _count(reads_left: int) -> int:
+    if reads_left == 0:
+        raise ValueError("it has too many parts")
+    return reads_left - 1
+
+
+def _open_regular(path: str | Path) -> _DiskFile:
     """Open a file for reading. A named pipe or a device, which could block for ever, is refused.
 
     Raises:
@@ -90,27 +126,18 @@ def open_regular(path: str | Path) -> BinaryIO:
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise BadPicture(f"{named(path)} is no file that can be opened; name a picture")
     # The path may name something else by now. Then O_NONBLOCK prevents that opening it blocks.
-    return os.fdopen(os.open(path, flags), "rb")
+    return _DiskFile(io.FileIO(os.open(path, flags)))
 
 
-@contextmanager
-def _open_stream(source: Source) -> Iterator[BinaryIO]:
-    """Return a context manager for the stream of a source; the caller's streams remain open."""
-    if isinstance(source, str | Path):
-        with open_regular(source) as file:
-            yield file
-    else:
-        yield io.BytesIO(source) if isinstance(source, bytes) else source
-
-
-def _open_image(stream: BinaryIO, name: str, formats: Sequence[str]) -> Image.Image:
+def _open_image(file: BinaryIO, name: str, formats: Sequence[str]) -> Image.Image:
     """Open an image of one of some formats, and HEIC if these are ``FORMATS``.
 
     Raises:
         BadPicture: it is a HEIC image, and the library that opens HEIC is not installed.
     """
-    start = stream.read(64)
-    stream.seek(0)
+    file.seek(0)
+    start = file.read(64)
+    file.seek(0)
     if formats is FORMATS and _is_heic(start):
         _register_heic(name)
         formats = ("HEIF",)
@@ -120,7 +147,7 @@ def _open_image(stream: BinaryIO, name: str, formats: Sequence[str]) -> Image.Im
     with warnings.catch_warnings():
         # Pillow warns about large images; this project has its own limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(stream, formats=present)
+        return Image.open(file, formats=present)
 
 
 def _is_heic(start: bytes) -> bool:

@@ -149,6 +149,44 @@ def test_a_decoder_written_in_python_gets_less() -> None:
         opening_limits.check_size(slow, "x")
 
 
+def tiff(strips: int, order: str = "<") -> bytes:
+    """Return a TIFF of 100 x 100 grey pixels with some number of strips."""
+    tags = [(256, 4, 1, 100), (257, 4, 1, 100), (258, 3, 1, 8), (262, 4, 1, 1), (277, 4, 1, 1)]
+    tags += [(278, 4, 1, 100), (273, 4, strips, 8 + 2 + 12 * 7 + 4)]
+    values = struct.pack(f"{order}HI", 42, 8) + struct.pack(f"{order}H", len(tags))
+    for tag in sorted(tags):
+        short = tag[1] == 3
+        values += struct.pack(f"{order}HHI", *tag[:3])
+        values += struct.pack(f"{order}H2x" if short else f"{order}I", tag[3])
+    positions = struct.pack(f"{order}I", 8) * strips
+    return (b"II" if order == "<" else b"MM") + values + bytes(4) + positions + bytes(10_000)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_of_many_strips_is_refused_before_they_are_listed(order: str) -> None:
+    with pytest.raises(BadPicture, match="it has more than 150,000 strips or tiles"):
+        image_io.open_picture(tiff(200_000, order))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xd8" + b"\xff\xe1\0\2" * 200_000,
+        encoded(Image.new("P", (8, 8)), "GIF")[:-1] + b"\x21\xfe\1x\0" * 200_000,
+        b"\x89PNG\r\n\x1a\n" + claimed_png(8, 8)[8:33] + chunk(b"abCd", b"") * 200_000,
+    ],
+    ids=["JPEG", "GIF", "PNG"],
+)
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_header_of_many_parts_is_refused(content: bytes, from_file: bool, tmp_path: Path) -> None:
+    if content.startswith(b"GIF"):  # Put the comments before the first frame.
+        at = content.index(b",", 13)
+        content = content[:at] + b"\x21\xfe\1x\0" * 200_000 + content[at:]
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(BadPicture, match="it has too many parts"):
+        image_io.open_picture(tmp_path / "x" if from_file else content)
+
+
 def test_no_other_program_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("it was started"))
     with pytest.raises(BadPicture, match="its content is none that is known"):
