@@ -52,7 +52,7 @@ def open_file(
     """
     name = named(name or (source if isinstance(source, str | Path) else "the upload"))
     try:
-        with _MemoryFile(source) if isinstance(source, bytes) else _open_regular(source) as file:
+        with _open_source(source) as file:
             if "TIFF" in formats and largest_count(file) > MAX_TIFF_VALUES:
                 raise ValueError(f"it has more than {MAX_TIFF_VALUES:,} strips or tiles")
             with _open_image(file, name, formats) as picture:
@@ -115,18 +115,20 @@ def _count(reads_left: int) -> int:
     return reads_left - 1
 
 
-def _open_regular(path: str | Path) -> _DiskFile:
+def _open_source(source: Source) -> _MemoryFile | _DiskFile:
     """Open a file for reading. A named pipe or a device, which could block for ever, is refused.
 
     Raises:
         BadPicture: the path does not name a regular file.
         OSError: the file cannot be opened.
     """
+    if isinstance(source, bytes):
+        return _MemoryFile(source)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if not stat.S_ISREG(Path(path).stat().st_mode):
-        raise BadPicture(f"{named(path)} is no file that can be opened; name a picture")
+    if not stat.S_ISREG(Path(source).stat().st_mode):
+        raise BadPicture(f"{named(source)} is no file that can be opened; name a picture")
     # The path may name something else by now. Then O_NONBLOCK prevents that opening it blocks.
-    return _DiskFile(io.FileIO(os.open(path, flags)))
+    return _DiskFile(io.FileIO(os.open(source, flags)))
 
 
 def _open_image(file: BinaryIO, name: str, formats: Sequence[str]) -> Image.Image:
