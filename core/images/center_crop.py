@@ -13,7 +13,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.errors import BadPicture
-from core.images.opening_limits import REDUCTIONS
 
 Box = tuple[int, int, int, int]
 
@@ -22,6 +21,8 @@ Box = tuple[int, int, int, int]
 METHOD = "middle window, bilinear 1"
 # Half the width of the bilinear filter, in output pixels (Pillow's `support`).
 FILTER_SUPPORT = 1.0
+# A JPEG decoder can reduce an image by these factors. Sides are rounded up.
+REDUCTIONS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)

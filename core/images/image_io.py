@@ -28,7 +28,7 @@ def open_picture(source: Source) -> Image.Image:
 
     Transparent images are put on white, colours are converted to sRGB, grey values of other ranges
     are scaled, EXIF rotation is applied, and the first frame of an animation is used. An image that
-    would take too much memory is opened at a half, a quarter or an eighth of its size.
+    would take too much memory is opened at a half or a quarter of its size.
 
     Raises:
         BadPicture: the file is missing, no image, damaged, or too large (see

@@ -1,8 +1,8 @@
 """Limits of what is opened: how large an image may be, and how much memory opening it takes.
 
 The memory that an image needs is computed from its header, before anything is decoded. An image
-that needs more than ``MAX_MEMORY`` at full size is opened at a half, a quarter or an eighth of its
-size if that is enough, and refused otherwise. ``benchmarks/opening_memory.py`` measures it.
+that needs more than ``MAX_MEMORY`` at full size is opened at a half or a quarter of its size if
+that is enough, and refused otherwise. ``benchmarks/opening_memory.py`` measures it.
 """
 
 from PIL import ExifTags, Image, JpegImagePlugin
@@ -16,7 +16,7 @@ MAX_SIDE = 32_768
 # Bytes that opening an image may take, with the image itself and with the file if it is in memory.
 MAX_MEMORY = 280_000_000
 # By these factors an image is made smaller while it is opened. Sides are rounded up.
-REDUCTIONS = (1, 2, 4, 8)
+REDUCTIONS = (1, 2, 4)
 
 JPEG_FORMATS = ("JPEG", "MPO")
 # Bytes of a pixel in Pillow's memory by mode; 4 for all other modes.

@@ -31,11 +31,7 @@ for path in sys.argv[1:]:
 def test_opening_takes_at_most_300_mb(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    one_bit = Image.new("1", SIDES, 1)
-    one_bit.save(tmp_path / "one bit.png")  # 15 kB
-    one_bit.save(tmp_path / "one bit, turned.tif", exif=exif, compression="group4")
-    one_bit.convert("L").save(tmp_path / "grey, turned.jpg", exif=exif)
-    del one_bit
+    Image.new("1", SIDES, 1).save(tmp_path / "one bit, turned.png", exif=exif)  # 15 kB
     Image.new("I;16", SIDES, 40_000).save(tmp_path / "16 bits.png", compress_level=1)
     Image.new("RGB", SIDES, "red").save(tmp_path / "turned.jpg", exif=exif)
     Image.new("RGBA", SIDES, "red").save(tmp_path / "transparent.png", compress_level=1)
@@ -43,6 +39,6 @@ def test_opening_takes_at_most_300_mb(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MEASURE, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(found) == 6
+    assert len(found) == len(files)
     for path, megabytes, size in found:
         assert megabytes <= GOAL_MB and min(size) >= min(SIDES) // 4, (path, megabytes, size)
