@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.datasets import sources
+from core.datasets.image_source import ImageEntry
 from core.errors import BadPicture, ExplorerError
 from core.index import build, reader
 from core.networks.network import Network
@@ -128,8 +129,10 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     file(tmp_path / "secret.png")
     file(tmp_path / "set/a/1.png")
     source = sources.find_source(str(tmp_path / "set"))
-    with pytest.raises(BadPicture, match="leads out of"):
+    with pytest.raises(BadPicture, match="there is no file"):
         source.find(name)
+    with pytest.raises(BadPicture, match="leads out of"):
+        source.open(ImageEntry(name))
 
 
 def test_an_index_of_nothing_is_an_error(tmp_path: Path, tiny: Network) -> None:
