@@ -11,12 +11,17 @@ from typing import IO
 from PIL import Image, ImageSequence
 
 from core.errors import BadPicture, ExplorerError
-from core.images.image_io import MAX_PIXELS, open_picture, upright_rgb
+from core.images import picture_file
+from core.images.image_io import open_picture
+from core.images.opening_limits import MAX_PIXELS
+from core.images.rgb_conversion import upright_rgb
 
 # How long a GIF shows its last frame before it starts again.
 PAUSE_SECONDS = 1.0
 # The constant rate factor of H.264, from 0 (lossless) to 51; at 18, the loss is hardly visible.
 QUALITY = 18
+# Formats of Pillow that have frames; all other files are read by ffmpeg.
+ANIMATIONS = ("GIF", "PNG", "WEBP")
 # Frames per second of an animation whose file contains no frame duration, as in browsers.
 DEFAULT_RATE = 10.0
 
@@ -43,24 +48,15 @@ def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
 
 
 def _read_animation(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:
-    try:
-        opened = Image.open(path)
-    except Exception as error:
-        raise BadPicture(f"{path} cannot be opened as a film: {error}") from error
-    width, height = opened.size
-    if width * height > MAX_PIXELS:
-        raise BadPicture(f"{path} is larger than {MAX_PIXELS // 1_000_000} megapixels")
-    milliseconds = opened.info.get("duration") or 1000 / DEFAULT_RATE
+    with picture_file.open_file(path, formats=ANIMATIONS) as opened:
+        milliseconds = opened.info.get("duration") or 1000 / DEFAULT_RATE
 
     def frames() -> Iterator[Image.Image]:
-        try:
-            with opened:
-                for number, frame in enumerate(ImageSequence.Iterator(opened)):
-                    if number == at_most:
-                        return
-                    yield upright_rgb(frame)
-        except Exception as error:
-            raise BadPicture(f"{path} is damaged: {error}") from error
+        with picture_file.open_file(path, formats=ANIMATIONS) as opened:
+            for number, frame in enumerate(ImageSequence.Iterator(opened)):
+                if number == at_most:
+                    return
+                yield upright_rgb(frame)
 
     return frames(), 1000 / float(milliseconds)
 

@@ -72,11 +72,12 @@ def crop_hit(
             effective receptive field is computed for ``Crop.outline``.
 
     Raises:
-        BadPicture: the original image is missing or cannot be opened any more.
+        BadPicture: the original image is missing, cannot be opened any more, or has another size.
         ExplorerError: the collection has been moved or deleted, or the network has other weights.
     """
     original = index.picture(hit.picture)
     center_crop = CenterCrop(hit.size, index.plan.input_size)
+    center_crop.require_full_size(original)
     indexed = index.layer(layer)
     if indexed.field(hit.row, hit.col, center_crop.size) == (0, 0, *center_crop.size):
         outline = None
@@ -178,7 +179,7 @@ def _uncrop(center_crop: CenterCrop, cropped: Image.Image, level: float) -> Imag
         An RGB image of the original image's size.
     """
     canvas = Image.new("RGB", center_crop.picture[::-1], (round(255 * level),) * 3)
-    top, left, bottom, right = map(round, center_crop.window)
+    top, left, bottom, right = center_crop.pixel_window
     resized = cropped.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
     canvas.paste(resized, (left, top))
     return canvas

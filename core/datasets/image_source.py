@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from PIL import Image
+
+from core.errors import BadPicture, named
 
 # A name such as ``n01440764_tench``: ImageNet's class number (WordNet id), then the label.
 WNID = re.compile(r"n\d{8}_(.+)")
@@ -92,3 +94,18 @@ def word_label(name: str) -> str:
     folder = path.parent.name
     match = WNID.fullmatch(path.stem) or WNID.fullmatch(folder)
     return (match[1] if match else folder).replace("_", " ")
+
+
+def check_inside(name: str, where: object) -> None:
+    """Check that the name of an image does not lead out of its collection.
+
+    Args:
+        name: a name that an archive or an index contains.
+        where: the collection, for the error message.
+
+    Raises:
+        BadPicture: the name is an absolute path or contains ``..``.
+    """
+    paths = PurePosixPath(name), PureWindowsPath(name)
+    if any(it.anchor or ".." in it.parts for it in paths):
+        raise BadPicture(f"{named(name)} leads out of {named(where)}; only what is in it is opened")

@@ -3,8 +3,8 @@
 ``find_source`` turns the text into a source. A source yields its images one after the other without
 keeping a list, and opens any of them at any time, from any thread:
 
-    photos/                  a folder and all its subfolders; labels from folder names, or from
-                             files named ``wnid_label.jpg`` as in ImageNet
+    photos/                  a folder and all its subfolders, also through links; labels from folder
+                             names, or from files named ``wnid_label.jpg`` as in ImageNet
     sketchworld:5000         the first 5,000 drawings of the SketchWorld that is not used for
                              training; ``sketchworld:5000:3`` is the one with seed 3
     torchvision:CIFAR10      a dataset of torchvision; ``torchvision:SVHN:test`` names a split
@@ -14,7 +14,6 @@ keeping a list, and opens any of them at any time, from any thread:
 The format of a file is detected from its content, not from its name. Hidden files are ignored.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,17 @@ from PIL import Image
 from torchvision import datasets
 
 from core.datasets.archives import open_archive
-from core.datasets.image_source import ImageEntry, ImageSource, may_be_in_folder, word_label
-from core.errors import BadPicture, ExplorerError, unknown
+from core.datasets.folder_files import list_files
+from core.datasets.image_source import (
+    ImageEntry,
+    ImageSource,
+    check_inside,
+    may_be_in_folder,
+    word_label,
+)
+from core.errors import BadPicture, ExplorerError, named, unknown
 from core.images import image_io
+from core.images.rgb_conversion import upright_rgb
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, class_of, draw
 
@@ -60,7 +67,7 @@ def find_source(text: str, download: bool = True) -> ImageSource:
 
 
 class FolderSource:
-    """The files of a folder and all its subfolders; links to folders are not followed."""
+    """The files of a folder and all its subfolders; links to folders are followed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -68,18 +75,20 @@ class FolderSource:
         self.identity = f"folder {self.path}"
 
     def entries(self) -> Iterator[ImageEntry]:
-        """Yield an entry for every file, folder by folder, sorted by name."""
-        for folder, subfolders, files in os.walk(self.path):
-            subfolders[:] = sorted(it for it in subfolders if not it.startswith("."))
-            relative = Path(folder).relative_to(self.path)
-            for name in sorted(files):
-                if not name.startswith("."):
-                    yield ImageEntry((relative / name).as_posix())
+        """Yield an entry for every file, folder by folder, sorted by name; see ``list_files``.
+
+        Raises:
+            ExplorerError: the folder cannot be read.
+        """
+        try:
+            yield from map(ImageEntry, list_files(self.path))
+        except OSError as error:
+            raise ExplorerError(f"{named(self.path)} cannot be read: {error.strerror}") from error
 
     def find(self, name: str) -> ImageEntry:
         """Return the entry of a file by the file's path relative to the folder."""
         if not may_be_in_folder(name) or not (self.path / name).is_file():
-            raise BadPicture(f"there is no file {name} in {self.path} any more")
+            raise BadPicture(f"there is no file {named(name)} in {named(self.path)} any more")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:
@@ -90,6 +99,7 @@ class FolderSource:
         self, entry: ImageEntry, min_size: tuple[int, int] | None = None
     ) -> tuple[Image.Image, tuple[int, int]]:
         """Open an image file, as ``ImageSource.open``."""
+        check_inside(entry.name, self.path)
         return image_io.open_reduced(self.path / entry.name, min_size, entry.name)
 
 
@@ -170,7 +180,7 @@ class TorchvisionSource:
         picture = self._data[int(entry.name)][0]
         if not isinstance(picture, Image.Image):
             raise BadPicture(f"number {entry.name} of {self.identity} is no picture")
-        upright = image_io.upright_rgb(picture)
+        upright = upright_rgb(picture)
         return upright, (upright.height, upright.width)
 
 

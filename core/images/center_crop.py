@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from core.errors import BadPicture
+
 Box = tuple[int, int, int, int]
 
 # Included in fingerprints. This text must be changed whenever the code is changed so that the same
@@ -19,6 +21,8 @@ Box = tuple[int, int, int, int]
 METHOD = "middle window, bilinear 1"
 # Half the width of the bilinear filter, in output pixels (Pillow's `support`).
 FILTER_SUPPORT = 1.0
+# A JPEG decoder can reduce an image by these factors. Sides are rounded up.
+REDUCTIONS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,24 @@ class CenterCrop:
 
     @property
     def window(self) -> tuple[float, float, float, float]:
-        """The cropped window, (top, left, bottom, right) in full-size image pixels."""
-        height, width = self.scale * self.size[0], self.scale * self.size[1]
-        top, left = (self.picture[0] - height) / 2, (self.picture[1] - width) / 2
-        return top, left, top + height, left + width
+        """The cropped window, (top, left, bottom, right) in full-size image pixels.
+
+        It is never outside the image, not even by a rounding error: each edge is the quotient of
+        two integers, and the rounded quotient of a smaller dividend is never larger.
+        """
+        (height, width), (rows, cols) = self.picture, self.size
+        if height * cols <= width * rows:  # The window is as high as the image.
+            excess, whole = width * rows - height * cols, width * rows + height * cols
+            return 0.0, excess / (2 * rows), float(height), whole / (2 * rows)
+        excess, whole = height * cols - width * rows, height * cols + width * rows
+        return excess / (2 * cols), 0.0, whole / (2 * cols), float(width)
+
+    @property
+    def pixel_window(self) -> Box:
+        """The window rounded to whole pixels: at least one pixel, and inside the image."""
+        top, left, bottom, right = map(round, self.window)
+        top, left = min(top, self.picture[0] - 1), min(left, self.picture[1] - 1)
+        return top, left, max(bottom, top + 1), max(right, left + 1)
 
     def network_input(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
         """Return the network input, uint8 ``[H, W, 3]``.
@@ -51,16 +69,40 @@ class CenterCrop:
         Args:
             picture: the image, RGB, at full size or as ``open_reduced`` decodes it at a smaller
                 size.
+
+        Raises:
+            BadPicture: the image has another size, because its file was replaced.
         """
-        # A JPEG is reduced by a whole number. The last row and column of the reduced image may
-        # cover fewer full-size pixels.
-        reduction = max(1, round(max(self.picture) / max(picture.size)))
+        reduction = self._reduction(picture)
         top, left, bottom, right = (edge / reduction for edge in self.window)
-        box = (left, top, min(right, picture.width), min(bottom, picture.height))
         height, width = self.size
-        if box == (0, 0, width, height) and picture.size == (width, height):
+        if reduction == 1 and self.picture == self.size:
             return np.asarray(picture)
+        box = (left, top, right, bottom)
         return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+
+    def _reduction(self, picture: Image.Image) -> int:
+        """Return the factor by which the decoder reduced an image."""
+        for reduction in REDUCTIONS:
+            # The last row and column of a reduced image may cover fewer full-size pixels.
+            if picture.size[::-1] == tuple(-(-side // reduction) for side in self.picture):
+                return reduction
+        raise self._other_size(picture)
+
+    def require_full_size(self, picture: Image.Image) -> None:
+        """Check that an image has the size that this crop was made for.
+
+        Raises:
+            BadPicture: it has another size, because its file was replaced.
+        """
+        if picture.size != self.picture[::-1]:
+            raise self._other_size(picture)
+
+    def _other_size(self, picture: Image.Image) -> BadPicture:
+        return BadPicture(
+            f"an image has {picture.height} x {picture.width} pixels now, and had "
+            f"{self.picture[0]} x {self.picture[1]} when it was indexed; index the collection again"
+        )
 
     def box_in_image(self, box: Box) -> Box:
         """Return the box of full-size image pixels that a box of input pixels depends on.

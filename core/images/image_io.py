@@ -7,101 +7,80 @@ values from 0 to 255 and ``[0, 1]``.
 import hashlib
 import io
 import math
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from core.errors import BadPicture
+from core.images import picture_file
+from core.images.opening_limits import JPEG_FORMATS, least_reduction
+from core.images.picture_file import Source
+from core.images.rgb_conversion import SIDEWAYS, needs_conversion, turn_of, upright_rgb
 
-# 64 megapixels: more than a camera's photographs have, but not enough to exhaust memory.
-MAX_PIXELS = 64_000_000
-# EXIF orientations that swap height and width.
-SIDEWAYS = (5, 6, 7, 8)
 # The background of transparent images, and the colour between the tiles of a montage: white.
 BACKGROUND = 1.0
 
 
-def open_picture(source: str | Path | bytes | BinaryIO) -> Image.Image:
+def open_picture(source: Source) -> Image.Image:
     """Open an image file of any common format as upright 8-bit RGB.
 
-    Transparent images are put on white, 16-bit grey values are scaled to 8 bits, EXIF rotation is
-    applied, and the first frame of an animation is used.
+    Transparent images are put on white, colours are converted to sRGB, grey values of other ranges
+    are scaled, EXIF rotation is applied, and the first frame of an animation is used. An image that
+    would take too much memory is opened at a half or a quarter of its size.
 
     Raises:
-        BadPicture: the file is missing, no image, damaged, or larger than ``MAX_PIXELS``.
+        BadPicture: the file is missing, no image, damaged, or too large (see
+            ``core.images.opening_limits``).
     """
     return open_reduced(source)[0]
 
 
 def open_reduced(
-    source: str | Path | bytes | BinaryIO, min_size: tuple[int, int] | None = None, name: str = ""
+    source: Source, min_size: tuple[int, int] | None = None, name: str = ""
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Open an image as ``open_picture`` does, but decode JPEGs at a reduced size, which is faster.
 
     Args:
-        source: a file, its path or its bytes.
+        source: the file's path or its bytes.
         min_size: smallest (height, width) of the result. A JPEG is decoded at a half, a quarter or
             an eighth of its size as long as both sides have at least this many pixels. None for
             full size.
         name: the image's name in error messages; the path by default.
 
     Returns:
-        The image, upright RGB, and the (height, width) that the image has at full size.
+        The image, upright RGB, and the (height, width) with which ``open_picture`` opens it.
 
     Raises:
         BadPicture: as ``open_picture``.
     """
-    name = name or (str(source) if isinstance(source, str | Path) else "the upload")
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns about large images; this function has its own limit and error below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(stream)
-        with opened as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise BadPicture(
-                    f"{name} has {height} x {width} pixels; "
-                    f"at most {MAX_PIXELS // 1_000_000} megapixels can be opened"
-                )
-            sideways = picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+    memory = picture_file.free_memory(source)
+    with picture_file.open_file(source, name) as picture:
+        if picture.format in JPEG_FORMATS:
+            sideways = turn_of(picture) in SIDEWAYS
+            reduction = least_reduction(picture, needs_conversion(picture), memory)
+            width, height = (-(-side // reduction) for side in picture.size)
+            least = (picture.width // reduction, picture.height // reduction)
             if min_size is not None:
-                picture.draft(picture.mode, min_size if sideways else min_size[::-1])
-            picture.load()
-            upright = upright_rgb(picture)
-    except BadPicture:
-        raise
-    except FileNotFoundError:
-        raise BadPicture(f"there is no file {name}") from None
-    except Exception as error:
-        # Damaged bytes can raise almost any exception in Pillow's decoders.
-        reason = str(error) or type(error).__name__
-        if isinstance(error, UnidentifiedImageError):
-            # Pillow's own message contains the address of an object in memory.
-            reason = "its content is none that is known"
-        raise BadPicture(f"{name} cannot be opened as a picture: {reason}") from error
-    return upright, (width, height) if sideways else (height, width)
+                wanted = min_size if sideways else min_size[::-1]
+                least = (min(least[0], wanted[0]), min(least[1], wanted[1]))
+            picture.draft(picture.mode, least)
+            return _detached(picture), (width, height) if sideways else (height, width)
+        kept, converted = (least_reduction(picture, it, memory) for it in (False, True))
+        picture.load()
+        # Only now is the orientation of every format known.
+        upright = _detached(picture, converted if needs_conversion(picture) else kept)
+        return upright, (upright.height, upright.width)
 
 
-def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Convert an image to 8-bit RGB: rotated as EXIF says, transparent areas on white."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        values = np.asarray(picture, dtype=np.float64) / (2**16 - 1)
-        return Image.fromarray(np.uint8(np.clip(values, 0, 1) * 255 + 0.5)).convert("RGB")
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        background = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(background, layer).convert("RGB")
-    return picture.convert("RGB")
+def _detached(picture: Image.Image, reduction: int = 1) -> Image.Image:
+    """Return upright RGB without metadata, as ``upright_rgb``, but copy pixels only if needed."""
+    picture.load()
+    if reduction > 1 or needs_conversion(picture):
+        return upright_rgb(picture, reduction)
+    picture.info.clear()
+    return picture
 
 
 def to_tensor(picture: Image.Image) -> Tensor:

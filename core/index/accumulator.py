@@ -104,6 +104,8 @@ class IndexAccumulator:
         self.sample.merge(other.sample)
         self.pictures.extend(other.pictures)
         self.details.update(other.details)
+        for name, _, _ in other.details.values():
+            self.skipped.pop(name, None)
         self.skipped.update(other.skipped)
         self._prune_details()
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from core.datasets.image_source import ImageEntry, ImageSource
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, named, unknown
 from core.index.accumulator import IndexAccumulator, ScanBatch
 from core.index.plan import IndexedLayer, IndexPlan
 from core.index.scanner import Scanner
@@ -129,24 +129,39 @@ def build_index(
         The number of images done, and the number of all images. Both include skipped images.
 
     Raises:
-        ExplorerError: the file cannot be written, or the collection cannot be read.
+        ExplorerError: the file cannot be written, the collection cannot be read, or no image in it
+            can be opened.
     """
-    total = sum(1 for _ in source.entries())
+    total = count_entries(source)
     done = len(accumulator.pictures)
     yield Progress(done, total, {})
-    saver = IndexSaver(accumulator, out, save_seconds)
-    entries = remaining_entries(source, accumulator)
-    for scanned in scan(network, source, accumulator, entries, workers, batch):
-        done += scanned
-        saver.save_if_due()
-        yield Progress(done, total, {})
-    accumulator.complete = True
-    accumulator.save(out)
+    with IndexSaver(accumulator, out, save_seconds) as saver:
+        entries = remaining_entries(source, accumulator)
+        for scanned in scan(network, source, accumulator, entries, workers, batch):
+            done += scanned
+            saver.save_if_due()
+            yield Progress(done, total, {})
+        saver.finish()
     yield Progress(total, total, {})
 
 
+def count_entries(source: ImageSource) -> int:
+    """Return the number of files in a collection.
+
+    Raises:
+        ExplorerError: there is none.
+    """
+    total = sum(1 for _ in source.entries())
+    if total == 0:
+        raise ExplorerError(f"there are no images in {named(source.text)}; name another collection")
+    return total
+
+
 class IndexSaver:
-    """Writes an accumulator to its file at intervals."""
+    """Writes an accumulator to its file at intervals.
+
+    It is a context manager. If the code in its block fails, the images that are done are saved.
+    """
 
     def __init__(
         self, accumulator: IndexAccumulator, out: Path, seconds: float | None = None
@@ -155,12 +170,35 @@ class IndexSaver:
         self._seconds = SAVE_SECONDS if seconds is None else seconds
         self._saved = time.monotonic()
 
+    def __enter__(self) -> "IndexSaver":
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception) and self._accumulator.pictures:
+            self._accumulator.save(self._out)
+
+    def finish(self) -> None:
+        """Write the file for the last time, with the mark that it is complete.
+
+        Raises:
+            ExplorerError: the file cannot be written, or no image could be opened.
+        """
+        skipped = self._accumulator.skipped
+        if not self._accumulator.pictures:
+            reason = f": {skipped[min(skipped)]}" if skipped else ""
+            raise ExplorerError(
+                f"no file of {named(self._accumulator.source)} can be indexed{reason}"
+            )
+        self._accumulator.complete = True
+        self._accumulator.save(self._out)
+
     def save_if_due(self) -> None:
         """Write the file if the last write ended more than the interval ago.
 
         As the interval begins at the end of a write, even slow writes take a small share of time.
         """
-        if time.monotonic() - self._saved >= self._seconds:
+        due = time.monotonic() - self._saved >= self._seconds
+        if due and self._accumulator.pictures:
             self._accumulator.save(self._out)
             self._saved = time.monotonic()
 
@@ -183,27 +221,44 @@ def scan(
     workers: int | None = None,
     batch: int = BATCH,
 ) -> Iterator[int]:
-    """Scan images and add the results to an accumulator. Yield the size of each finished batch."""
+    """Scan images and add the results to an accumulator. Yield the size of each finished batch.
+
+    If ``entries`` raises an error, the batches that were begun are finished before it is raised.
+    """
     workers = workers or _processor_count()
     scanner = Scanner(network, accumulator.plan, source)
-    unscanned = iter(entries)
+    batches = _batches(entries, batch)
+    failure: Exception | None = None
     pending: deque[tuple[int, Future[ScanBatch]]] = deque()
     with ExitStack() as stack:
         stack.enter_context(_exact_arithmetic())
         pool = stack.enter_context(ThreadPoolExecutor(workers, "scan"))
         stack.callback(pool.shutdown, cancel_futures=True)
         while True:
-            while len(pending) < workers * (1 + QUEUED_BATCHES):
-                some = list(itertools.islice(unscanned, batch))
+            while failure is None and len(pending) < workers * (1 + QUEUED_BATCHES):
+                try:
+                    some = next(batches, [])
+                except Exception as error:
+                    failure = error
+                    break
                 if not some:
                     break
                 thresholds = (accumulator.top.threshold(), accumulator.least.threshold())
                 pending.append((len(some), pool.submit(scanner.scan, some, thresholds)))
             if not pending:
-                return
+                break
             count, future = pending.popleft()
             accumulator.add(future.result())
             yield count
+    if failure is not None:
+        raise failure
+
+
+def _batches(entries: Iterable[ImageEntry], batch: int) -> Iterator[list[ImageEntry]]:
+    """Yield entries in lists of ``batch``; the last list may be shorter."""
+    remaining = iter(entries)
+    while some := list(itertools.islice(remaining, batch)):
+        yield some
 
 
 def _processor_count() -> int:

@@ -1,6 +1,7 @@
 """Scanning of images: the maximum of each unit of some layers, and its position."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,9 +9,10 @@ from torch import Tensor, fx
 from torch.nn import functional as F
 
 from core.datasets.image_source import ImageEntry, ImageSource
-from core.errors import BadPicture
+from core.errors import BadPicture, named
 from core.images import image_io
 from core.images.center_crop import CenterCrop
+from core.images.picture_file import explain
 from core.index.accumulator import ScanBatch
 from core.index.file_format import Array
 from core.index.plan import IndexPlan
@@ -23,6 +25,22 @@ from core.networks.network import FeatureExtractor, Network
 # always chooses the same kernels.
 GROUP_SIZES = {"cpu": 1}
 GPU_GROUP_SIZE = 32
+
+
+@dataclass(frozen=True)
+class _InputImage:
+    """An image of a collection as the network's input.
+
+    Attributes:
+        name, picture: name and id of the image.
+        size: its (height, width) at full size.
+        pixels: the network's input, uint8 ``[H, W, 3]``.
+    """
+
+    name: str
+    picture: int
+    size: tuple[int, int]
+    pixels: Array
 
 
 class Scanner:
@@ -49,23 +67,73 @@ class Scanner:
             thresholds: the worst entries of the present rankings. The position of a unit's maximum
                 is computed only for images that would enter one of these rankings.
         """
-        names, sizes, pixels, skipped = [], [], [], {}
+        images, skipped = self._open_images(entries)
+        values = np.empty((len(images), self._plan.rows), np.float32)
+        places = np.full(values.shape, NO_POSITION, np.int32)
+        kept: list[int] = []
+        for start in range(0, len(images), self._group_size):
+            group = slice(start, min(start + self._group_size, len(images)))
+            kept += self._measure_group(images, group, thresholds, values, places, skipped)
+        return ScanBatch(
+            np.array([images[at].picture for at in kept], np.int64),
+            [images[at].name for at in kept],
+            [images[at].size for at in kept],
+            values[kept],
+            places[kept],
+            skipped,
+        )
+
+    def _open_images(
+        self, entries: Sequence[ImageEntry]
+    ) -> tuple[list["_InputImage"], dict[str, str]]:
+        """Open images; return those that could be opened, and the reasons for the others by name.
+
+        Whatever happens to one image, even a lack of memory, must not end the scan.
+        """
+        images, skipped = [], {}
         for entry in entries:
             try:
                 picture, size = self._source.open(entry, self._plan.input_size)
-                pixels.append(CenterCrop(size, self._plan.input_size).network_input(picture))
+                pixels = CenterCrop(size, self._plan.input_size).network_input(picture)
+                images.append(_InputImage(entry.name, picture_id(entry.name), size, pixels))
             except BadPicture as error:
                 skipped[entry.name] = str(error)
-                continue
-            names.append(entry.name)
-            sizes.append(size)
-        pictures = np.array([picture_id(name) for name in names], np.int64)
-        values = np.empty((len(names), self._plan.rows), np.float32)
-        places = np.full(values.shape, NO_POSITION, np.int32)
-        for start in range(0, len(names), self._group_size):
-            group = slice(start, start + self._group_size)
-            self._measure(pixels[group], pictures[group], thresholds, values[group], places[group])
-        return ScanBatch(pictures, names, sizes, values, places, skipped)
+            except Exception as error:
+                skipped[entry.name] = f"{named(entry.name)} failed: {explain(error)}"
+        return images, skipped
+
+    def _measure_group(
+        self,
+        images: Sequence["_InputImage"],
+        group: slice,
+        thresholds: tuple[Threshold, ...],
+        values: Floats,
+        places: Positions,
+        skipped: dict[str, str],
+    ) -> list[int]:
+        """Compute the activations of all units for one group of images, as ``_measure`` does.
+
+        If this fails, the images are measured one by one, and those that fail are added to
+        ``skipped``.
+
+        Returns:
+            The indices of the images that were measured.
+        """
+        pixels = [it.pixels for it in images[group]]
+        pictures = np.array([it.picture for it in images[group]], np.int64)
+        try:
+            self._measure(pixels, pictures, thresholds, values[group], places[group])
+            return list(range(group.start, group.stop))
+        except Exception as error:
+            if len(pixels) == 1:
+                name = images[group.start].name
+                skipped[name] = f"the network failed for {named(name)}: {explain(error)}"
+                return []
+        singly = (slice(at, at + 1) for at in range(group.start, group.stop))
+        each = (
+            self._measure_group(images, it, thresholds, values, places, skipped) for it in singly
+        )
+        return [at for measured in each for at in measured]
 
     @torch.inference_mode()
     def _measure(

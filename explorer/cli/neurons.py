@@ -107,8 +107,8 @@ def _store_spectrum(store: "Store", folder: Path | None) -> str:
 
     If there is no folder, return "".
     """
+    from core.datasets.sources import FolderSource
     from core.errors import BadPicture
-    from core.images import image_io
     from core.optim import natural_spectrum
 
     if folder is None:
@@ -117,9 +117,10 @@ def _store_spectrum(store: "Store", folder: Path | None) -> str:
         raise ExplorerError(f"there is no folder {folder}")
 
     def pictures() -> "Iterator[Image]":
-        for path in sorted(it for it in folder.rglob("*") if it.is_file()):
+        source = FolderSource(folder)
+        for entry in source.entries():
             with contextlib.suppress(BadPicture):
-                yield image_io.open_picture(path)
+                yield source.open(entry)[0]
 
     spectrum = natural_spectrum.measure(pictures())
     store.put_input(spectrum.fingerprint, spectrum.to_bytes())

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.datasets import sources
 from core.datasets.image_source import ImageEntry, ImageSource
-from core.errors import ExplorerError
+from core.errors import ExplorerError, named
 from core.index import build
 from core.index.accumulator import IndexAccumulator
 from core.index.plan import IndexPlan
@@ -32,6 +32,8 @@ from explorer.jobs.processes import POLL_SECONDS
 SHARD = 128
 # How often a shard is tried again after its worker has died.
 RETRIES = 3
+# After so many images that ended their process, something else than the images must be wrong.
+DEADLY_IMAGES = 16
 
 
 def build_on_ray(
@@ -66,30 +68,31 @@ def build_on_ray(
 
     from explorer.cluster.ray_worker import Cluster, describe_loss, share_checkpoint
 
-    total = sum(1 for _ in source.entries())
+    total = build.count_entries(source)
     done = len(accumulator.pictures)
     yield Progress(done, total, {})
-    saver = build.IndexSaver(accumulator, out)
     entries = build.remaining_entries(source, accumulator)
     cluster = Cluster(address)
     try:
         shared = None if weights is None else share_checkpoint(network.fingerprint, weights)
         arguments = (network.name, shared, accumulator.plan, source.text)
-        with contextlib.closing(_run_shards(cluster.allocation(), arguments, entries)) as shards:
+        with (
+            build.IndexSaver(accumulator, out) as saver,
+            contextlib.closing(_run_shards(cluster.allocation(), arguments, entries)) as shards,
+        ):
             for finished in shards:
                 for shard, size in finished:
                     accumulator.merge(shard)
                     done += size
                 saver.save_if_due()
                 yield Progress(done, total, {})
+            saver.finish()
     except exceptions.RayTaskError as error:
         raise error.cause from error
     except exceptions.RayError as error:
         raise ExplorerError(f"{describe_loss(error)}; --resume goes on") from error
     finally:
         cluster.disconnect()
-    accumulator.complete = True
-    accumulator.save(out)
     yield Progress(total, total, {})
 
 
@@ -103,29 +106,57 @@ def _run_shards(
         arguments: the arguments of ``_index_shard`` without ``entries``.
         entries: the images to index.
 
+    If the process of a shard dies again and again, perhaps because of one image, its images are
+    indexed one by one, and those whose process dies are skipped.
+
     Yields:
         The accumulator and the size of each shard that was finished within ``POLL_SECONDS``.
+
+    Raises:
+        RayError: more than ``DEADLY_IMAGES`` images ended their process, or as ``ray.get``.
     """
     import ray
+    from ray import exceptions
 
     gpus = int(allocation.gpus > 0)
     task: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_index_shard)
-    shard_sizes: dict[Any, int] = {}  # by the reference of each running task
+    running: dict[Any, list[ImageEntry]] = {}  # by the reference of each task
+    singly: list[ImageEntry] = []
+    deadly = 0
     try:
         while True:
             # Submit one task more than can run, so that no processor waits for the next shard.
-            while len(shard_sizes) <= allocation.count:
-                shard = list(itertools.islice(entries, SHARD))
+            while len(running) <= allocation.count:
+                shard = [singly.pop()] if singly else list(itertools.islice(entries, SHARD))
                 if not shard:
                     break
-                shard_sizes[task.remote(*arguments, shard)] = len(shard)
-            if not shard_sizes:
+                running[task.remote(*arguments, shard)] = shard
+            if not running:
                 return
-            ready, _ = ray.wait(list(shard_sizes), timeout=POLL_SECONDS)
-            yield [(ray.get(ref), shard_sizes.pop(ref)) for ref in ready]
+            finished = []
+            for ref in ray.wait(list(running), timeout=POLL_SECONDS)[0]:
+                shard = running.pop(ref)
+                try:
+                    finished.append((ray.get(ref), len(shard)))
+                except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError):
+                    deadly += len(shard) == 1
+                    if deadly > DEADLY_IMAGES:
+                        raise
+                    if len(shard) > 1:
+                        singly += shard
+                    else:
+                        finished.append((_skip(arguments[2], arguments[3], shard[0]), 1))
+            yield finished
     finally:
-        for ref in shard_sizes:
+        for ref in running:
             ray.cancel(ref)
+
+
+def _skip(plan: IndexPlan, text: str, entry: ImageEntry) -> IndexAccumulator:
+    """Return the result for an image that ended the process that opened it."""
+    accumulator = IndexAccumulator.empty(plan, text)
+    accumulator.skipped[entry.name] = f"{named(entry.name)} ended the process that opened it"
+    return accumulator
 
 
 def _index_shard(

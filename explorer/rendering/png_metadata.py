@@ -1,14 +1,11 @@
 """The text chunks of PNG files, which record how a picture was rendered."""
 
-import io
-import struct
-import warnings
-import zlib
 from collections.abc import Mapping
 
 from PIL import Image
 
 from core.errors import BadPicture, ExplorerError
+from core.images import picture_file
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 
@@ -23,17 +20,6 @@ SOFTWARE_CHUNK = "software"
 BYTES_AT_MOST = 256 * 2**20
 TEXT_AT_MOST = 200_000
 PART_DIGITS = 9
-# The errors that Pillow raises for damaged or malicious files.
-DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    IndexError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 def read_recipe(data: bytes) -> tuple[Recipe, int | None]:
@@ -100,21 +86,10 @@ def open_png(data: bytes) -> Image.Image:
     Raises:
         BadPicture: the file is not a PNG, is damaged, or is too large.
     """
-    from core.images.image_io import MAX_PIXELS  # This import loads PyTorch.
-
     if len(data) > BYTES_AT_MOST:
         raise BadPicture(f"this file is larger than {BYTES_AT_MOST // 2**20} MB")
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         raise BadPicture("this file is no PNG; only PNGs made by the explorer carry their recipe")
-    try:
-        with warnings.catch_warnings():
-            # Pillow would only warn about a large picture. The code below raises an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=["PNG"])
-        width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise BadPicture(f"this picture is larger than {MAX_PIXELS // 1_000_000} megapixels")
+    with picture_file.open_file(data, "this PNG", ["PNG"]) as picture:
         picture.load()
-    except DAMAGED as error:
-        raise BadPicture(f"this picture is damaged: {error}") from error
-    return picture
+        return picture

@@ -10,7 +10,7 @@ from torch import nn
 
 from core.analysis import attribution, crops
 from core.datasets import sources
-from core.errors import ExplorerError, UnknownName
+from core.errors import BadPicture, ExplorerError, UnknownName
 from core.images.center_crop import CenterCrop
 from core.index import build, reader
 from core.index.reader import Hit, Index
@@ -169,3 +169,25 @@ def test_evidence_lies_where_the_unit_is_excited(made: tuple[Network, Index]) ->
     assert (drawn != 128).any()
     with pytest.raises(UnknownName, match="no evidence 'magic'"):
         crops.attribution_overlay(index, network, "features.3", 1, hit, "magic")
+
+
+@pytest.mark.parametrize("size", [(1, 500), (500, 1), (3, 700), (2, 2)])
+def test_narrow_images_get_overlays(tmp_path: Path, tiny: Network, size: tuple[int, int]) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.effect_noise(size[::-1], 60).save(tmp_path / "pictures/1.png")
+    index = indexed(tiny, str(tmp_path / "pictures"), tmp_path / "index")
+    for layer in index.plan.layers:
+        for how in crops.OVERLAYS:
+            (hit,) = index.top(layer.name, 0)
+            shown = crops.attribution_overlay(index, tiny, layer.name, 0, hit, how)
+            top, left, bottom, right = shown.box
+            assert shown.picture.size == (right - left, bottom - top)
+
+
+def test_a_replaced_image_is_named_and_not_cropped(tmp_path: Path, tiny: Network) -> None:
+    folder = fill(tmp_path / "pictures", 1)
+    index = indexed(tiny, str(folder), tmp_path / "index")
+    (hit,) = index.top("3", 0)
+    Image.new("RGB", (33, 21)).save(folder / hit.picture)
+    with pytest.raises(BadPicture, match="21 x 33 pixels now, and had 40 x 52 when it was indexed"):
+        crops.crop_hit(index, "3", hit)

@@ -97,7 +97,7 @@ def test_a_messy_folder_is_indexed_and_what_was_skipped_is_told(
     list(build.build_index(tiny, source, tally, out, workers=2, batch=3))
     index = reader.open_index(out)
     assert index.count == len(good) and set(index.skipped) == bad
-    assert "(1600000000 pixels)" in index.skipped["bomb.png"]
+    assert "more than 64 megapixels" in index.skipped["bomb.png"]
     assert "truncated" in index.skipped["truncated.jpg"]
     assert all(name in why for name, why in index.skipped.items())
     # A resumed index adds repaired files, and still reports broken ones.

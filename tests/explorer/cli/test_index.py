@@ -59,6 +59,27 @@ def test_index_says_what_it_found_and_what_it_skipped(
     assert lost.returncode == 1 and "there is no folder" in lost.stderr
 
 
+def test_an_index_of_nothing_fails_and_a_pipe_stops_nothing(tmp_path: Path) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "index"
+    folder.mkdir()
+    options = ("index", "sketchnet", "--images", folder, "--out", out, "--layers", "relu1b")
+    empty = run(*options)
+    assert empty.returncode == 1 and "there are no images in" in empty.stderr
+    (folder / "notes.txt").write_text("no picture")
+    refused = run(*options)
+    assert refused.returncode == 1 and "can be indexed: notes.txt cannot be" in refused.stderr
+    assert not out.exists()
+    (tmp_path / "real").mkdir()
+    Image.new("RGB", (225, 300), "red").save(tmp_path / "real/1.png")
+    (folder / "linked").symlink_to("../real")
+    os.mkfifo(folder / "pipe.jpg")
+    done = run(*options, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    skipped = [it["picture"] for it in found["skipped"]]
+    assert found["pictures"] == 1 and skipped == ["notes.txt", "pipe.jpg"]
+
+
 def test_top_lists_pictures_and_draws_their_crops(
     made: tuple[Path, Path, dict[str, object]], tmp_path: Path
 ) -> None:
