@@ -204,7 +204,7 @@ def _kill(server: Server, generator: random.Random) -> str:
 
 def _settled(watcher: StoreWatcher) -> bool:
     """Whether no claim on a job belongs to a dead worker."""
-    from explorer.jobs.processes import dead_workers
+    from explorer.jobs.worker_locks import dead_workers
 
     return not dead_workers(
         watcher.store, [name for name, _ in Claims(watcher.store).claiming_workers()]

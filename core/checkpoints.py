@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from core.errors import BadCheckpoint
+from core.errors import BadCheckpoint, named
+from core.files import write_file
 
 # Keys under which training scripts commonly store a state dict, and the prefix that data-parallel
 # training adds to every name.
@@ -46,7 +47,7 @@ def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
         BadCheckpoint: the file is missing, damaged, or holds anything but finite tensors.
     """
     if not path.is_file():
-        raise BadCheckpoint(f"there is no weights file {path}")
+        raise BadCheckpoint(f"there is no weights file {named(path)}")
     classes = None
     if path.suffix == ".safetensors":
         tensors, classes = _read_safetensors(path)
@@ -110,7 +111,7 @@ def write_safetensors(
     """Write tensors and, if given, class names in the format of ``read_checkpoint``."""
     metadata = None if classes is None else {"classes": json.dumps(list(classes))}
     tensors = {name: value.contiguous() for name, value in state.items()}
-    save_file(tensors, path, metadata)
+    write_file(path, save(tensors, metadata))
 
 
 def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) -> int:

@@ -14,8 +14,10 @@ from difflib import get_close_matches
 
 # A message lists at most this many names, so that it stays one readable sentence.
 LIST_AT_MOST = 12
-# A user's value is shortened to this many characters in a message.
-QUOTED_CHARACTERS = 60
+# A message repeats at most this many characters of what a user typed.
+QUOTED_CHARACTERS = 80
+# Of a shortened path or name, so many characters are its beginning; the rest is its end.
+BEGINNING = 24
 
 
 class ExplorerError(Exception):
@@ -58,6 +60,26 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
 
 
 def quoted(value: object) -> str:
-    """Return a user's value as text for a message, shortened to ``QUOTED_CHARACTERS``."""
-    text = repr(value)
+    """Return a user's value for a message: its ``repr``, of ``QUOTED_CHARACTERS`` at most.
+
+    Line breaks, control characters and lone surrogates are escaped. All messages that repeat what
+    a user typed use this function, or ``named`` for paths.
+    """
+    try:
+        text = repr(value[: QUOTED_CHARACTERS + 1] if isinstance(value, str) else value)
+    except (ValueError, RecursionError):
+        # Python writes no integers of more than 4,300 digits.
+        text = f"a {type(value).__name__} that is too long to be shown"
     return text if len(text) <= QUOTED_CHARACTERS else f"{text[: QUOTED_CHARACTERS - 3]}..."
+
+
+def named(value: object) -> str:
+    """Return a path, or another name that a user gave, for a message, without quotes if possible.
+
+    The text has ``QUOTED_CHARACTERS`` at most. A longer one loses its middle, because a path begins
+    with the folder and ends with the file. A text with other than printable characters is quoted.
+    """
+    text = str(value)
+    if len(text) > QUOTED_CHARACTERS:
+        text = f"{text[:BEGINNING]}...{text[BEGINNING + 3 - QUOTED_CHARACTERS :]}"
+    return text if text.isprintable() and text == text.strip() and text else quoted(text)

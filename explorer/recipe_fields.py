@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from core.numbers import WEIGHT_RANGE
 from core.recipes import dream, neuron, style, style_grid
-from core.recipes.recipe import SEED_RANGE, WEIGHT_RANGE, Recipe
+from core.recipes.recipe import SEED_RANGE, Recipe
 from core.recipes.style import StyleRecipe
 
 NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
@@ -68,6 +69,8 @@ def balance_label(value: float) -> str:
     """Return a balance of content and style as text relative to the default: ``style 2x``."""
     if value == StyleRecipe.balance:
         return "balanced"
+    if value == 0:
+        return "style alone"
     if value < StyleRecipe.balance:
         return f"style {StyleRecipe.balance / value:.2g}\N{MULTIPLICATION SIGN}"
     return f"content {value / StyleRecipe.balance:.2g}\N{MULTIPLICATION SIGN}"

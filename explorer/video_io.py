@@ -10,7 +10,8 @@ from typing import IO
 
 from PIL import Image, ImageSequence
 
-from core.errors import BadPicture, ExplorerError
+from core.errors import BadPicture, ExplorerError, named
+from core.files import require_path
 from core.images.image_io import MAX_PIXELS, open_picture, upright_rgb
 
 # How long a GIF shows its last frame before it starts again.
@@ -32,11 +33,11 @@ def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
         An iterator over the frames, which are upright RGB images, and the frames per second.
 
     Raises:
-        BadPicture: the file is missing, damaged or not a video. The iterator raises the same error
+        ExplorerError: the file is missing or cannot be read.
+        BadPicture: the file is damaged or not a video. The iterator raises the same error
             if a frame is damaged or too large.
     """
-    if not path.is_file():
-        raise BadPicture(f"there is no file {path}")
+    require_path(path)
     if path.suffix.lower() in (".gif", ".png", ".webp"):
         return _read_animation(path, at_most)
     return _read_video(path, at_most)
@@ -46,10 +47,10 @@ def _read_animation(path: Path, at_most: int) -> tuple[Iterator[Image.Image], fl
     try:
         opened = Image.open(path)
     except Exception as error:
-        raise BadPicture(f"{path} cannot be opened as a film: {error}") from error
+        raise BadPicture(f"{named(path)} cannot be opened as a film: {named(error)}") from error
     width, height = opened.size
     if width * height > MAX_PIXELS:
-        raise BadPicture(f"{path} is larger than {MAX_PIXELS // 1_000_000} megapixels")
+        raise BadPicture(f"{named(path)} is larger than {MAX_PIXELS // 1_000_000} megapixels")
     milliseconds = opened.info.get("duration") or 1000 / DEFAULT_RATE
 
     def frames() -> Iterator[Image.Image]:
@@ -60,7 +61,7 @@ def _read_animation(path: Path, at_most: int) -> tuple[Iterator[Image.Image], fl
                         return
                     yield upright_rgb(frame)
         except Exception as error:
-            raise BadPicture(f"{path} is damaged: {error}") from error
+            raise BadPicture(f"{named(path)} is damaged: {error}") from error
 
     return frames(), 1000 / float(milliseconds)
 
@@ -72,7 +73,7 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     info = subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True)
     rate = re.search(rb"Video:.*?([\d.]+) fps", info.stderr)
     if rate is None:
-        raise BadPicture(f"{path} cannot be opened as a film")
+        raise BadPicture(f"{named(path)} cannot be opened as a film")
     # ffmpeg writes a sequence of PPM images. The header of each contains its width and height.
     output = f"-frames:v {at_most} -f image2pipe -c:v ppm -loglevel error -"
     command = [ffmpeg, "-i", str(path), *output.split()]
@@ -120,7 +121,7 @@ def encode_video(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
         return _encode_gif(pictures, rate)
     if kind == ".mp4":
         return _encode_mp4(pictures, rate)
-    raise ExplorerError(f"a film ends in .mp4 or .gif, not in {kind or 'nothing'}")
+    raise ExplorerError(f"a film ends in .mp4 or .gif, not in {named(kind) if kind else 'nothing'}")
 
 
 def _encode_gif(pictures: Sequence[bytes], rate: int) -> bytes:

@@ -1,6 +1,8 @@
 """What many tests share: tiny networks whose axes cannot be confused."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 from core.images import image_io
 from core.networks import layers
 from core.networks.network import Network
+from explorer.jobs.worker_locks import hold_lock
+from explorer.store.results import Store
 
 ROOT = Path(__file__).parents[1]
 # Tiny networks gain nothing from more threads, and tests run side by side: more threads than
@@ -77,6 +81,15 @@ def photograph() -> Tensor:
     cols = torch.linspace(0, 9, 52)[None]
     planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
     return (torch.stack(planes)[None] * 0.4 + 0.5).contiguous()
+
+
+@contextlib.contextmanager
+def alive(store: Store, *names: str) -> Iterator[None]:
+    """Hold the locks of workers within the ``with`` statement, as if they ran."""
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(hold_lock(store, name))
+        yield
 
 
 class Clock:

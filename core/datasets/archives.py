@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.datasets.image_source import ImageEntry, word_label
-from core.errors import BadPicture, ExplorerError
+from core.errors import BadPicture, ExplorerError, named
 from core.images import image_io
 
 # Endings of label files in a WebDataset: the label of ``x.jpg`` is in ``x.cls`` or ``x.txt``. If
@@ -36,7 +36,7 @@ def open_archive(path: Path) -> "TarSource | ZipSource":
             return TarSource(path)
     except (tarfile.TarError, OSError) as error:
         raise ExplorerError(
-            f"{path} is neither a folder, a zip nor an uncompressed tar; unpack it first"
+            f"{named(path)} is neither a folder, a zip nor an uncompressed tar; unpack it first"
         ) from error
 
 
@@ -77,12 +77,12 @@ class _ArchiveSource:
                     listed.add(hash(entry.name))
                     yield entry
         except (tarfile.TarError, OSError) as error:
-            raise ExplorerError(f"{self.path} is damaged: {error}") from error
+            raise ExplorerError(f"{named(self.path)} is damaged: {error}") from error
 
     def find(self, name: str) -> ImageEntry:
         """Return the entry of a file by the file's path in the archive."""
         if name not in self._files():
-            raise BadPicture(f"there is no {name} in {self.path}")
+            raise BadPicture(f"there is no {named(name)} in {named(self.path)}")
         return self._files()[name]
 
     def label(self, name: str) -> str:
@@ -102,13 +102,13 @@ class _ArchiveSource:
         """Open an image in the archive, as ``ImageSource.open``."""
         if entry.size > MAX_FILE_BYTES:
             raise BadPicture(
-                f"{entry.name} has {entry.size:,} bytes; at most {MAX_FILE_BYTES // 1_000_000} "
-                "megabytes can be opened"
+                f"{named(entry.name)} has {entry.size:,} bytes; at most "
+                f"{MAX_FILE_BYTES // 1_000_000} megabytes can be opened"
             )
         try:
             content = self.read(entry)
         except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
-            raise BadPicture(f"{entry.name} cannot be read: {error}") from error
+            raise BadPicture(f"{named(entry.name)} cannot be read: {error}") from error
         return image_io.open_reduced(content, min_size, entry.name)
 
     def _files(self) -> dict[str, ImageEntry]:

@@ -7,6 +7,7 @@ units whose labels have the highest IoU.
 from __future__ import annotations
 
 import argparse
+import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from rich.progress import track
 from torch import Tensor
 
 from core.figures.layout import PALE, blank_sheet, draw_text, field_text
+from core.files import write_files
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
@@ -204,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     layers = chosen.layers or list(sketch_labels.load().layers)
     chosen.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
+    sheets: dict[Path, bytes] = {}
     for name, units in track(
         build_units(network, layers, chosen.count),
         "drawing",
@@ -213,7 +216,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         field = field_text(network.layer(name))
         title = f"{name}: the best-labelled neurons, each sees {field}"
-        draw_sheet(title, units).save(chosen.out / f"neurons-{name}.png", optimize=True)
+        buffer = io.BytesIO()
+        draw_sheet(title, units).save(buffer, "PNG", optimize=True)
+        sheets[chosen.out / f"neurons-{name}.png"] = buffer.getvalue()
+    write_files(sheets)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
-from core.errors import BadPicture
+from core.errors import BadPicture, named
 
 # 64 megapixels: more than a camera's photographs have, but not enough to exhaust memory.
 MAX_PIXELS = 64_000_000
@@ -57,7 +57,7 @@ def open_reduced(
     Raises:
         BadPicture: as ``open_picture``.
     """
-    name = name or (str(source) if isinstance(source, str | Path) else "the upload")
+    name = named(name or (source if isinstance(source, str | Path) else "the upload"))
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():

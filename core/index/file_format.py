@@ -23,7 +23,6 @@ the reasons).
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, named
+from core.files import write_file
 
 FORMAT, VERSION = "neuron-explorer index", 1
 
@@ -47,14 +47,7 @@ def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any])
         ExplorerError: the file cannot be written.
     """
     content = {"format": FORMAT, "version": VERSION, **manifest}
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(save(dict(tensors), {"manifest": json.dumps(content)}))
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise ExplorerError(f"{path} cannot be written: {error}") from error
+    write_file(path, save(dict(tensors), {"manifest": json.dumps(content)}))
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -64,17 +57,17 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
         ExplorerError: the file is missing, damaged, or not an index of this version.
     """
     if not path.is_file():
-        raise ExplorerError(f"there is no index {path}; `index` makes one")
+        raise ExplorerError(f"there is no index {named(path)}; `index` makes one")
     try:
         file: Any = safe_open(path, framework="np")
         manifest = json.loads((file.metadata() or {})["manifest"])
         kind, version = manifest["format"], manifest["version"]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ExplorerError(f"{path} is no index of pictures, or it is damaged") from error
+        raise ExplorerError(f"{named(path)} is no index of pictures, or it is damaged") from error
     if kind != FORMAT or version != VERSION:
         raise ExplorerError(
-            f"{path} is a {kind} of version {version}; this program reads version {VERSION} of "
-            f"{FORMAT}: make it anew"
+            f"{named(path)} is a {named(kind)} of version {named(version)}; this program reads "
+            f"version {VERSION} of {FORMAT}: make it anew"
         )
     return file, manifest
 

@@ -14,7 +14,7 @@ from torchvision.models import WeightsEnum
 
 from core import checkpoints
 from core.devices import resolve_device
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, named, unknown
 from core.networks import layers
 from core.networks.network import CHANNELS_LAST, Network
 from core.sketchnet import model as sketchnet
@@ -106,7 +106,7 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
     if architecture not in list_networks():
         raise unknown("network", architecture, list_networks())
     if colon and weights is None:
-        raise ExplorerError(f"{name} is a checkpoint of somebody's own; name its file")
+        raise ExplorerError(f"{named(name)} is a checkpoint of somebody's own; name its file")
     target = resolve_device(device)
     if architecture == SKETCHNET:
         network = _load_sketchnet(weights, target)

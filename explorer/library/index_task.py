@@ -7,6 +7,8 @@ the index and the others wait.
 """
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -68,7 +70,7 @@ def build_with_progress(
     from core.networks import registry
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(out.with_suffix(".lock")):
+    with _lock(out):
         if out.exists():
             try:
                 if reader.open_index(out).complete:
@@ -81,6 +83,16 @@ def build_with_progress(
         partial = build.open_accumulator(plan, source, out, resume=True)
         for step in build.build_index(loaded, source, partial, out, save_seconds=SAVE_SECONDS):
             background_task.report_progress(step.done, step.total)
+
+
+@contextlib.contextmanager
+def _lock(out: Path) -> Iterator[None]:
+    """Hold the lock of an index file within the ``with`` statement; leave no lock file behind."""
+    file = out.with_suffix(".lock")
+    with filelock.FileLock(file):
+        yield
+        # Processes that wait for the lock find the index complete.
+        file.unlink(missing_ok=True)
 
 
 def main() -> None:

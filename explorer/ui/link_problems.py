@@ -1,4 +1,4 @@
-"""Problems of a link, collected while a page reads its URL: names and numbers that do not exist."""
+"""Problems that a page shows: of a link while its URL is read, and of what a visitor asked for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +20,18 @@ def collect(problems: list[str]) -> Iterator[None]:
         yield
     except ExplorerError as error:
         problems.append(str(error))
+
+
+@contextmanager
+def toast_problem() -> Iterator[None]:
+    """Show an ``ExplorerError`` of a callback, or of a ``with`` block, as a toast.
+
+    Streamlit calls callbacks before the page runs, where nothing else would show the error.
+    """
+    try:
+        yield
+    except ExplorerError as error:
+        st.toast(formatting.escape_markdown(str(error)))
 
 
 def show_problems(problems: Sequence[str]) -> None:

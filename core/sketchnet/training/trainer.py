@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.files import write_file
 from core.sketchnet.model import SketchNet, blank, fold
 from core.sketchnet.training import data as training_data
 from core.sketchnet.training.adversarial import logits, one_step
@@ -228,9 +229,7 @@ def write_state(path: Path, state: TrainingState) -> None:
     for kind in ("model", "average", "momenta"):
         for name, value in getattr(state, kind).items():
             tensors[f"{kind}/{name}"] = value.detach().contiguous().clone()
-    partial = path.with_suffix(".part")
-    save_file(tensors, partial, {"notes": json.dumps(state.notes)})
-    partial.replace(path)
+    write_file(path, save(tensors, {"notes": json.dumps(state.notes)}))
 
 
 def read_state(path: Path) -> TrainingState:

@@ -18,7 +18,7 @@ from explorer.ui import job_status, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
-from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.link_problems import collect, show_problems, toast_problem
 from explorer.ui.url_controls import pager
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
@@ -212,6 +212,7 @@ def _link(job: Job, part: int | None) -> None:
 def _change(found: Gallery, job: Job) -> None:
     """Show controls to rename, star, save and delete an entry."""
 
+    @toast_problem()
     def rename() -> None:
         found.rename(job.key, st.session_state[key])
 
@@ -229,7 +230,7 @@ def _change(found: Gallery, job: Job) -> None:
             "Starred" if job.starred else "Star",
             icon=":material/star:" if job.starred else ":material/star_outline:",
             key="star",
-            on_click=partial(found.star, job.key, not job.starred),
+            on_click=partial(toast_problem()(found.star), job.key, not job.starred),
         )
         download_button(found, [job], "Save as zip")
         st.button(
@@ -271,6 +272,7 @@ def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
         found.jobs.store.close()
 
 
+@toast_problem()
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
     """Move entries into the bin, and store their keys in the session for the Undo button.
 

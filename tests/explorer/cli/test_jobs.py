@@ -19,7 +19,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.cli import run_job
 from explorer.gallery.queries import Gallery
-from explorer.jobs import processes, worker
+from explorer.jobs import worker, worker_locks
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
@@ -253,7 +253,7 @@ def test_jobs_come_in_their_order_with_what_is_before_them(store: Store) -> None
     claim = Claims(store).claim("w", only=asked[0].key)
     assert claim is not None
     jobs.cancel(asked[3].key)
-    with processes.hold_lock(store, "w"):
+    with worker_locks.hold_lock(store, "w"):
         rows = json.loads(run("jobs", "--json").stdout)
         text = run("jobs").stdout
     assert [row["key"] for row in rows] == [it.key for it in asked[:3]]

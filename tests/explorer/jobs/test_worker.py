@@ -20,9 +20,9 @@ from core.recipes.recipe import Recipe
 from explorer.jobs import supervisor, worker
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
-from explorer.jobs.processes import dead_workers, hold_lock
 from explorer.jobs.supervisor import Supervisor
 from explorer.jobs.worker import Worker
+from explorer.jobs.worker_locks import dead_workers, hold_lock
 from explorer.rendering import render_recipe
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture

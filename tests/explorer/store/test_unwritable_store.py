@@ -1,0 +1,253 @@
+"""The store when the disk is full, the folder read-only, the file damaged or suddenly gone."""
+
+import json
+import logging
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import ExplorerError
+from core.recipes.neuron import NeuronRecipe
+from explorer.gallery.queries import Gallery, Search
+from explorer.jobs.job_queue import Jobs
+from explorer.store import database
+from explorer.store.database import FILE_NAME, NothingSaved
+from explorer.store.results import Store, StoredPicture
+from tests.conftest import ROOT
+from tests.core.test_files import UNPRIVILEGED
+
+RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2,), size=64, steps=9)
+OTHER = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(5,), size=64, steps=9)
+PICTURES = [StoredPicture(2, b"\x89PNG two", {"activation": 1.5, "dead": False})]
+LARGE = [StoredPicture(5, bytes(400_000), {"activation": 1.5, "dead": False})]
+
+
+def saved(folder: Path) -> Store:
+    """Return a store in a folder, with one result and its job."""
+    store = Store(folder / FILE_NAME, shipped=())
+    store.put(RECIPE, PICTURES, 1.0)
+    Jobs(store).submit(RECIPE)
+    return store
+
+
+def mount(folder: Path, options: str) -> None:
+    """Mount a small file system; skip the test where that cannot be done."""
+    line = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        failed = subprocess.run(line, capture_output=True).returncode
+    except FileNotFoundError:
+        failed = 1
+    if failed:
+        pytest.skip("no file system can be mounted here")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount(folder, "size=1m")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with pytest.raises(OSError, match="No space"), (disk / "full").open("wb", 0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def check_that_looking_works(store: Store) -> None:
+    """Check that everything that only looks works, and that saving is refused in one sentence."""
+    found = store.get(RECIPE.key)
+    assert found is not None and dict(found.pictures) == {2: PICTURES[0]}
+    jobs = Jobs(store)
+    assert [it.state for it in jobs.select("")] == ["done"]
+    assert len(Gallery(jobs).entries(Search())) == 1
+    jobs.watch(RECIPE.key, "visitor")
+    jobs.withdraw([RECIPE.key], "visitor")
+    store.put_input("0" * 32, b"picture")
+    assert store.input("0" * 32) == b"picture"
+    with pytest.raises(NothingSaved, match=r"nothing can be saved: the store .* cannot be written"):
+        store.put(OTHER, LARGE, 1.0)
+    assert store.get(OTHER.key) is None
+    assert "nothing can be saved" in store.problem and store.problem.isprintable()
+
+
+def test_a_disk_that_fills_up(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = saved(disk)
+    fill(disk)
+    check_that_looking_works(store)
+    # Another thread opens the file anew.
+    seen: list[object] = []
+    thread = threading.Thread(target=lambda: seen.append(store.get(RECIPE.key)))
+    thread.start()
+    thread.join()
+    assert seen[0] is not None
+    (disk / "full").unlink()
+    monkeypatch.setattr(database, "RETRY_SECONDS", 0.0)
+    assert store.problem == ""
+    store.put(OTHER, LARGE, 1.0)
+
+
+def test_a_store_that_is_opened_on_a_full_disk(
+    disk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved(disk).close()
+    fill(disk)
+    check_that_looking_works(Store(disk / FILE_NAME, shipped=()))
+    caplog.set_level(logging.WARNING)
+    empty = Store(disk / "new" / FILE_NAME, shipped=())
+    assert empty.get(RECIPE.key) is None and "the store is empty" in empty.problem
+    assert [it.message for it in caplog.records] == [empty.problem]
+    with pytest.raises(NothingSaved):
+        Jobs(empty).submit(RECIPE)
+    (disk / "full").unlink()
+    monkeypatch.setattr(database, "RETRY_SECONDS", 0.0)
+    empty.put(RECIPE, PICTURES, 1.0)
+    assert empty.problem == "" and empty.get(RECIPE.key) is not None
+
+
+LOOK = """
+import sys
+sys.path.insert(0, {root!r})
+import os
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid({user}); os.setuid({user})
+import json
+from pathlib import Path
+from core.errors import ExplorerError
+from explorer.store.results import Store
+store = Store(Path(sys.argv[1]), shipped=())
+told = []
+for key in sys.argv[2:]:
+    result = store.get(key)
+    told.append(result is not None)
+try:
+    store.put_input("0" * 32, b"x")
+    told.append(store.input("0" * 32) == b"x")
+    store.remember_checkpoint("a", "b", Path("c"))
+except ExplorerError as error:
+    told.append(str(error))
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_home_that_may_only_be_read(tmp_path: Path, closed: bool) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    store = saved(home)
+    if closed:
+        store.close()  # SQLite then removes the files of its write-ahead log
+    for folder in (home, *home.parents[:-1]):
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(folder.stat().st_mode | 0o055)
+    home.chmod(0o555)
+    for file in home.iterdir():
+        file.chmod(0o444)
+    code = LOOK.format(root=str(ROOT), user=UNPRIVILEGED)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(home / FILE_NAME), RECIPE.key],
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+    if "No module named" in done.stderr or "can't open" in done.stderr:
+        pytest.skip("another user cannot read the project or its Python")
+    home.chmod(0o755)
+    there, kept, said = json.loads(done.stdout)
+    assert there and kept and said.startswith("nothing can be saved: the store ")
+    assert done.stderr.startswith("nothing can be saved") and done.stderr.count("\n") == 1
+
+
+def damage(file: Path, share: float, seed: int) -> None:
+    """Change a share of the bytes of a file, but for those that say what kind of file it is."""
+    generator = random.Random(seed)
+    content = bytearray(file.read_bytes())
+    for at in range(100, len(content)):
+        if generator.random() < share:
+            content[at] ^= 1 << generator.randrange(8)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_flipped_bytes_are_one_sentence_and_nothing_is_lost(tmp_path: Path, seed: int) -> None:
+    saved(tmp_path).close()
+    file = tmp_path / FILE_NAME
+    damage(file, (0.001, 0.02, 0.5)[seed % 3], seed)
+    flipped = file.read_bytes()
+    said = []
+    for _ in range(3):
+        try:
+            store = Store(file, shipped=())
+            store.get(RECIPE.key)
+            [it.recipe for it in Jobs(store).select("")]
+            Gallery(Jobs(store)).choices()
+            store.put(OTHER, LARGE, 1.0)
+        except ExplorerError as error:
+            said.append(str(error))
+    assert all("\n" not in it and len(it) < 500 for it in said)
+    aside = list(tmp_path.glob(f"{FILE_NAME}.damaged-*[0-9]"))
+    if aside:
+        # The damaged file is kept as it was, and what replaces it works.
+        assert [it.read_bytes() for it in aside] == [flipped]
+        fresh = Store(file, shipped=())
+        fresh.put(RECIPE, PICTURES, 1.0)
+        assert fresh.get(RECIPE.key) is not None and fresh.problem == ""
+
+
+def test_a_damaged_file_is_set_aside_while_the_program_runs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = saved(tmp_path)
+    store.close()
+    damage(tmp_path / FILE_NAME, 0.5, 1)
+    with pytest.raises(ExplorerError, match=r"was damaged .* it is kept as .*; do this once more"):
+        store.get(RECIPE.key)
+    assert store.get(RECIPE.key) is None and "a new one was begun" in store.set_aside
+    assert caplog.messages == [store.set_aside]
+    store.put(RECIPE, PICTURES, 1.0)
+    assert store.get(RECIPE.key) is not None
+
+
+def test_facts_that_are_no_json_are_one_sentence(tmp_path: Path) -> None:
+    store = saved(tmp_path)
+    with store.transaction() as connection:
+        connection.execute("UPDATE pictures SET facts = '{\"activation'")
+    for look in (store.get, lambda key: store.picture(key, 2), lambda key: store.samples(key, 1)):
+        with pytest.raises(ExplorerError, match=r"a result in the store .* is damaged"):
+            look(RECIPE.key)
+
+
+def test_a_home_that_is_deleted_while_the_program_runs(tmp_path: Path) -> None:
+    store = saved(tmp_path / "home")
+    seen: list[object] = []
+
+    def look() -> None:
+        seen.append(store.get(RECIPE.key))
+        gone.wait()
+        seen.append(store.get(RECIPE.key))
+
+    gone = threading.Event()
+    thread = threading.Thread(target=look)
+    thread.start()
+    while not seen:
+        pass
+    shutil.rmtree(tmp_path / "home")
+    gone.set()
+    thread.join()
+    assert seen[0] is not None and seen[1] is None
+    store.put(OTHER, LARGE, 1.0)
+    assert store.get(OTHER.key) is not None
+    # Another store sees it: it is in the folder, not in a file without a name.
+    assert Store(tmp_path / "home" / FILE_NAME, shipped=()).get(OTHER.key) is not None
