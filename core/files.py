@@ -126,6 +126,16 @@ def read_file(path: Path, at_most: int) -> bytes:
     return data
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those around it, unless it is there.
+
+    Raises:
+        ExplorerError: the folder cannot be made.
+    """
+    with _explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Write a file; if this fails, an existing file stays as it is, and nothing is left behind.
 

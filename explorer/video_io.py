@@ -5,6 +5,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -159,11 +160,14 @@ def _encode_mp4(pictures: Sequence[bytes], rate: int) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), *target.split(), str(path)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
-            for picture in pictures:
-                ffmpeg.stdin.write(  # type: ignore[union-attr]
-                    open_picture(picture).crop((0, 0, width, height)).tobytes()
-                )
-        if ffmpeg.returncode:
+        # If ffmpeg ends early, for example because the disk is full, its exit code says so.
+        with suppress(BrokenPipeError):
+            ffmpeg = subprocess.Popen(command, stdin=subprocess.PIPE)
+            with ffmpeg:
+                for picture in pictures:
+                    ffmpeg.stdin.write(  # type: ignore[union-attr]
+                        open_picture(picture).crop((0, 0, width, height)).tobytes()
+                    )
+        if ffmpeg.wait():
             raise ExplorerError("the film could not be written; try .gif")
         return path.read_bytes()

@@ -20,7 +20,7 @@ from rich.progress import track
 from torch import Tensor
 
 from core.figures.layout import PALE, blank_sheet, draw_text, field_text
-from core.files import write_files
+from core.files import make_folder, write_files
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     network = registry.load("sketchnet")
     layers = chosen.layers or list(sketch_labels.load().layers)
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    make_folder(chosen.out)
     console = Console(stderr=True)
     sheets: dict[Path, bytes] = {}
     for name, units in track(

@@ -23,7 +23,7 @@ from core.files import FILE, FOLDER, check_path
 from core.numbers import read_decimal, read_whole
 
 # Bounds of numbers whose options name none.
-WHOLE_RANGE = (-(2**31), 2**31 - 1)
+WHOLE_RANGE = (0, 2**31 - 1)
 DECIMAL_RANGE = (-1e9, 1e9)
 # Click's error for commands and options that do not exist. Typer does not export its name.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -119,11 +119,12 @@ def _check_text(name: str, text: str) -> None:
 @contextmanager
 def _short_usage_errors(args: Sequence[str]) -> Iterator[None]:
     """Shorten in the message of a usage error what was typed."""
+    # The parser empties the list.
+    pieces = {piece for it in args for piece in (it, *it.split("=", 1))}
     try:
         yield
     except USAGE_ERROR as error:
         message = str(getattr(error, "message", ""))
-        pieces = {piece for it in args for piece in (it, *it.split("=", 1))}
         for piece in sorted(pieces, key=len, reverse=True):
             if len(piece) > QUOTED_CHARACTERS:
                 message = message.replace(piece, named(piece))

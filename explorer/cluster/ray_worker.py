@@ -24,7 +24,7 @@ import ray
 from ray import exceptions
 
 from core.errors import ExplorerError, named
-from core.files import write_file
+from core.files import make_folder, write_file
 from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
@@ -204,7 +204,7 @@ class SharedCheckpoint:
         Of the files written here, only the ``CHECKPOINTS_AT_MOST`` used last are kept.
         """
         folder = home() / "checkpoints"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / self.name
         if not path.exists():
             write_file(path, ray.get(self.data))

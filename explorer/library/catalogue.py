@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, named, unknown
-from core.files import FOLDER, require_path
+from core.files import FOLDER, make_folder, require_path
 from explorer.library import background_task, index_task
 from explorer.paths import home
 from explorer.store.results import Store
@@ -156,7 +156,7 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
         raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
     ending = ".safetensors" if file.lower().endswith(".safetensors") else ".pth"
     folder = home() / NETWORKS
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         # Error messages contain the name of this file, so it gets the name of the uploaded file.
         stem = re.sub(r"[^\w.-]", "_", Path(file).stem)[:40]

@@ -14,6 +14,7 @@ from pathlib import Path
 import filelock
 
 from core.errors import ExplorerError
+from core.files import make_folder
 from explorer.library import background_task
 from explorer.paths import home
 
@@ -69,7 +70,7 @@ def build_with_progress(
     from core.index import build, reader
     from core.networks import registry
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     with _lock(out):
         if out.exists():
             try:

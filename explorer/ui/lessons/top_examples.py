@@ -10,6 +10,7 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.datasets import sources
 from core.experiments import lesson_measures
+from core.files import make_folder
 from core.index import build, reader
 from core.index.reader import Index
 from core.networks.depth_sampling import nearest_to_depth
@@ -104,7 +105,7 @@ def open_index(network: Network) -> Index:
 
 
 def _build(network: Network, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     source = sources.find_source(DRAWINGS)
     accumulator = build.open_accumulator(
         build.plan_index(network, source), source, file, resume=True
