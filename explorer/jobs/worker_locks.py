@@ -84,7 +84,6 @@ def _is_dead(file: Path) -> bool:
     if not file.exists():
         return True
     try:
-        # With ``blocking``, filelock would wait for a lock that another thread of this process has.
         lock = filelock.FileLock(file)
         lock.acquire(timeout=0)
     except OSError:

@@ -31,6 +31,7 @@ from explorer.store.connections import (
     is_among,
     upgrade,
 )
+from explorer.store.recovery import copy_readable
 from explorer.store.schema import VERSION
 
 LOG = logging.getLogger(__name__)
@@ -144,7 +145,6 @@ class Database:
                     file_identity(self.path), error
                 ):
                     raise
-                self._set_up()
             self._mode, self._reason = WRITE, ""
         except (sqlite3.Error, OSError) as error:
             if not isinstance(error, OSError) and not is_among(error, UNWRITABLE):
@@ -183,9 +183,12 @@ class Database:
             connection.execute("COMMIT")
 
     def _put_aside(self, identity: tuple[int, int] | None, error: Exception) -> bool:
-        """Rename the damaged file, and what SQLite wrote beside it; return whether that worked.
+        """Rename the damaged file, and begin a new one with what can be read from it.
 
         Nothing is renamed if another process has put a new file in its place already.
+
+        Returns:
+            Whether there is a new file.
         """
         if identity is None or file_identity(self.path) != identity:
             return file_identity(self.path) is not None
@@ -196,11 +199,14 @@ class Database:
                 beside = self.path.with_name(f"{self.path.name}{suffix}")
                 if beside.exists():
                     beside.rename(kept.with_name(f"{kept.name}{suffix}"))
-        except OSError:
+            self._set_up()
+            count = copy_readable(kept, self.path)
+        except (OSError, sqlite3.Error):
             return False
         self.set_aside = (
             f"the store {named(self.path)} was damaged ({error_words(error)}); it is kept as "
-            f"{named(kept.name)} in the same folder, and a new one was begun"
+            f"{named(kept.name)} in the same folder, and a new one was begun with what could be "
+            f"read ({count:,} results)"
         )
         LOG.warning("%s", self.set_aside)
         return True
