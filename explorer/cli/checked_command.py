@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -26,7 +26,7 @@ from core.numbers import read_decimal, read_whole
 WHOLE_RANGE = (0, 2**31 - 1)
 DECIMAL_RANGE = (-1e9, 1e9)
 # Click's error for commands and options that do not exist. Typer does not export its name.
-USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+USAGE_ERROR = cast(type[Exception], typer.BadParameter.__mro__[1])
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,10 +90,10 @@ def _check_of(hint: Any) -> Callable[[str, str], object]:
     kinds, infos = _kinds(hint)
     info = infos[0] if infos else ParameterInfo()
     if int in kinds or float in kinds:
-        read = read_whole if int in kinds else read_decimal
+        read: Callable[..., float] = read_whole if int in kinds else read_decimal
         low, high = WHOLE_RANGE if int in kinds else DECIMAL_RANGE
         bounds = (low if info.min is None else info.min, high if info.max is None else info.max)
-        return lambda name, text: read(name, text, bounds)  # type: ignore[operator]
+        return lambda name, text: read(name, text, bounds)
     if Path in kinds:
         # A path names a file unless the option says ``file_okay=False``.
         return lambda name, text: check_path(text, FILE if info.file_okay else FOLDER)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from core.errors import ExplorerError, named
 from explorer.paths import HOME_VARIABLE, home
@@ -246,7 +247,7 @@ class Database:
 
     def _rows(
         self, statement: str, values: Sequence[object] = (), shipped: bool = True
-    ) -> Iterator[list[tuple[object, ...]]]:
+    ) -> Iterator[list[Any]]:
         """Yield the rows that a statement selects from the store, and then from each shipped file.
 
         Raises:
@@ -258,9 +259,7 @@ class Database:
         if shipped:
             yield from self._shipped_rows(statement, values)
 
-    def _shipped_rows(
-        self, statement: str, values: Sequence[object]
-    ) -> Iterator[list[tuple[object, ...]]]:
+    def _shipped_rows(self, statement: str, values: Sequence[object]) -> Iterator[list[Any]]:
         """Yield the rows that a statement selects from each shipped file."""
         opened = self._opened_shipped()
         for number, file in enumerate(self._shipped):
