@@ -103,6 +103,8 @@ def check_output(path: Path, endings: tuple[str, ...] = (".png",)) -> None:
 
 def expand_home(text: str) -> str:
     """Return a path whose ``~`` is replaced by the user's folder, if there is such a user."""
+    if not text.startswith("~"):
+        return text
     try:
         return str(Path(text).expanduser())
     except RuntimeError:

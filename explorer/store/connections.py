@@ -14,7 +14,7 @@ BUSY_SECONDS = 30.0
 # index files that write-ahead mode needs; or not at all: the store is empty.
 WRITE, READ, FROZEN, EMPTY = "mode=rwc", "mode=ro", "mode=ro&immutable=1", ""
 # Parts of SQLite's messages about files that are damaged, and about files that cannot be written.
-DAMAGED = ("malformed", "not a database", "Could not decode")
+DAMAGED = ("disk image is malformed", "malformed database", "not a database", "Could not decode")
 UNWRITABLE = (
     "unable to open",
     "readonly database",

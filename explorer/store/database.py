@@ -201,9 +201,11 @@ class Database:
                 if beside.exists():
                     beside.rename(kept.with_name(f"{kept.name}{suffix}"))
             self._set_up()
-            count = copy_readable(kept, self.path)
         except (OSError, sqlite3.Error):
             return False
+        count = 0
+        with suppress(sqlite3.Error):  # nothing of it can be read
+            count = copy_readable(kept, self.path)
         self.set_aside = (
             f"the store {named(self.path)} was damaged ({error_words(error)}); it is kept as "
             f"{named(kept.name)} in the same folder, and a new one was begun with what could be "

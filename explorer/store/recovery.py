@@ -9,14 +9,14 @@ from typing import Any
 
 from explorer.store.connections import READ, WRITE, connect
 
-# The tables that are copied, with the columns by which their rows are ordered. Claims, previews and
-# turns are left out: no worker works on the new file yet.
+# The tables that are copied, with the columns by which their rows are ordered in the file. Claims,
+# previews and turns are left out: no worker works on the new file yet.
 TABLES = {
-    "results": ("key",),
+    "results": ("rowid",),
     "pictures": ("key", "part"),
-    "inputs": ("fingerprint",),
-    "checkpoints": ("weights",),
-    "jobs": ("key",),
+    "inputs": ("rowid",),
+    "checkpoints": ("rowid",),
+    "jobs": ("rowid",),
     "parts": ("job", "position"),
 }
 

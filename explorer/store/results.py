@@ -144,7 +144,8 @@ class Store(Database):
         """
         statement = (
             "SELECT part, image, facts FROM pictures WHERE key = ? "
-            "ORDER BY coalesce(json_extract(facts, '$.dead'), 0), part LIMIT ?"
+            "ORDER BY CASE WHEN json_valid(facts) THEN coalesce(json_extract(facts, '$.dead'), 0) "
+            "END, part LIMIT ?"
         )
         for rows in self._rows(statement, (key, count)):
             if rows:

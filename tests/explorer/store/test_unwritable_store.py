@@ -111,7 +111,7 @@ def test_a_store_that_is_opened_on_a_full_disk(
     caplog.set_level(logging.WARNING)
     empty = Store(disk / "new" / FILE_NAME, shipped=())
     assert empty.get(RECIPE.key) is None and "the store is empty" in empty.problem
-    assert [it.message for it in caplog.records] == [empty.problem]
+    assert caplog.messages[1:] == [empty.problem]
     with pytest.raises(NothingSaved):
         Jobs(empty).submit(RECIPE)
     (disk / "full").unlink()
