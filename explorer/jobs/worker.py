@@ -177,14 +177,23 @@ def main() -> None:
     exit_on_sigterm()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    with hold_lock(store, chosen.name) as lock:
+    try:
+        _work(store, chosen.name, chosen.threads)
+    except SystemExit as ended:
+        # A normal exit would wait for the thread that waits for the end of the parent process.
+        os._exit(int(ended.code or 0))
+
+
+def _work(store: Store, name: str, threads: int) -> None:
+    """Render parts of jobs until this process gets SIGTERM, which raises ``SystemExit``."""
+    with hold_lock(store, name) as lock:
         import torch
 
         from explorer.rendering import render_recipe
 
-        if chosen.threads:
-            torch.set_num_threads(chosen.threads)
-        worker = Worker(store, chosen.name, render_recipe.render_updates)
+        if threads:
+            torch.set_num_threads(threads)
+        worker = Worker(store, name, render_recipe.render_updates)
         while True:
             try:
                 lock.hold()
@@ -194,7 +203,7 @@ def main() -> None:
                     time.sleep(IDLE_SECONDS)
             except (ExplorerError, OSError) as error:
                 # The disk may be full, or the data folder may be gone.
-                LOG.warning("%s: %s", chosen.name, error)
+                LOG.warning("%s: %s", name, error)
                 time.sleep(REST_SECONDS)
 
 
