@@ -1,18 +1,18 @@
 """Depths: dreams of several layers that start from the same image, and measures of the dreams."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from core.dreams import depth_series
-from core.errors import ExplorerError
 from core.experiments import concept_growth as measures
 from core.networks.network import Network
 from core.recipes.dream import DreamRecipe
-from explorer.charts import depth_colours
 from explorer.recipe_fields import DREAM_DEPTHS
-from explorer.ui import image_picker, url_codecs, urls
+from explorer.ui import image_picker, link_problems, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.dream import depths_page, dream_view
-from explorer.ui.link_problems import show_problems
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import RecipeControls
 
@@ -22,46 +22,44 @@ def show(page: OpenPage) -> None:
     network = page.network
     with page.sidebar:
         picture = image_picker.pick_image("picture", dream_view.SAMPLE, page.problems)
-    count, strength, seed = settings(network, page.problems)
+    count, values = settings(network, page.problems)
     with page.sidebar:
-        show_settings(network, count, strength, seed)
+        show_settings(network, count, values)
     html_snippets.heading(
         "Depths side by side",
         "The same picture, seed and strength; only the layer that dreams differs.",
-        depth_colours.depth_colour(0.5),
     )
-    show_problems(page.problems)
+    link_problems.show_problems(page.problems)
     layers = measures.spread(network, count)
     image = image_picker.store_input(picture)
-    recipes = depth_series.plan_series(network, layers, image, strength=strength, seed=seed)
+    recipes = depth_series.plan_series(network, layers, image, **values)
     depths_page.show_dreams(network, picture, layers, recipes)
 
 
-def settings(network: Network, problems: list[str]) -> tuple[int, float, int]:
-    """Return the number of layers, the strength of the dreams and the seed, from the URL.
+def bounds(network: Network) -> tuple[int, int, int]:
+    """Return the smallest, the default and the largest number of layers."""
+    shown = max(len(network.shown) - 1, 1)
+    fewest, most = measures.DEPTHS
+    return min(fewest, shown), min(measures.USUAL_DEPTHS, most, shown), min(most, shown)
+
+
+def settings(network: Network, problems: list[str]) -> tuple[int, dict[str, Any]]:
+    """Return the number of layers, and the strength and the seed of the dreams, from the URL.
 
     If one of them is out of bounds, a sentence is appended to ``problems``, and defaults are used.
     """
-    most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))
-    try:
-        count = urls.number("depths", (min(measures.DEPTHS[0], most), most))
-        asked = url_codecs.read_fields(DREAM_DEPTHS, st.query_params.to_dict())
-        return (
-            min(measures.USUAL_DEPTHS, most) if count is None else count,
-            asked.get("strength", DreamRecipe.strength),
-            asked.get("seed", DreamRecipe.seed),
-        )
-    except ExplorerError as error:
-        problems.append(str(error))
-        return min(measures.USUAL_DEPTHS, most), DreamRecipe.strength, DreamRecipe.seed
+    fewest, usual, most = bounds(network)
+    values: dict[str, Any] = {"strength": DreamRecipe.strength, "seed": DreamRecipe.seed}
+    with link_problems.collect(problems):
+        count = urls.number("depths", (fewest, most)) or usual
+        return count, values | url_codecs.read_fields(DREAM_DEPTHS, st.query_params.to_dict())
+    return usual, values
 
 
-def show_settings(network: Network, count: int, strength: float, seed: int) -> None:
-    """Show the controls of the number of layers, the strength of the dreams and the seed."""
-    values = {"strength": strength, "seed": seed}
-    identity = f"{network.name} {count} {strength} {seed}"
-    most = min(measures.DEPTHS[1], max(len(network.shown) - 1, 1))
-    usual = min(measures.USUAL_DEPTHS, most)
+def show_settings(network: Network, count: int, values: Mapping[str, Any]) -> None:
+    """Show the controls of the number of layers, and of the strength and the seed of the dreams."""
+    _, usual, most = bounds(network)
+    identity = " ".join(str(it) for it in (network.name, count, *values.values()))
 
     def write_count() -> None:
         value = st.session_state[f"depths {identity}"]

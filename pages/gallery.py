@@ -7,10 +7,9 @@ import streamlit as st
 from core.errors import ExplorerError
 from explorer.gallery.queries import Gallery
 from explorer.store.database import NothingSaved
-from explorer.ui import server_state
+from explorer.ui import link_problems, server_state
 from explorer.ui.components import html_snippets
 from explorer.ui.gallery import compare, entry, overview
-from explorer.ui.link_problems import show_problems
 
 
 def main() -> None:
@@ -29,7 +28,7 @@ def main() -> None:
             compare.show_comparison(found, compare.read_entries(found, st.query_params["compare"]))
             return
     except ExplorerError as error:
-        show_problems([str(error)])
+        link_problems.show_problems([str(error)])
     overview.show_all(found)
 
 

@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from explorer.charts import depth_colours
 from explorer.text import layer_summary
-from explorer.ui import index_picker, urls
+from explorer.ui import index_picker, link_problems, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers import layers_page, search
-from explorer.ui.link_problems import show_problems
 from explorer.ui.page_opener import OpenPage, open_page
 
 
@@ -28,14 +26,11 @@ def show(page: OpenPage) -> None:
     else:
         head = st.container(key="layer-head", horizontal=True, vertical_alignment="center")
         with head:
-            html_snippets.heading(
-                layer.name,
-                layer_summary.describe_layer(layer),
-                depth_colours.depth_colour(layer.depth),
-            )
+            words = layer_summary.describe_layer(layer)
+            html_snippets.heading(layer.name, words, layer.depth)
             shown = layers_page.choose_shown(problems)
         index = index_picker.chosen_index(network, problems) if shown else None
-        show_problems(problems)
+        link_problems.show_problems(problems)
         if shown and index is None:
             index_picker.show_missing_index(
                 network, "layers", "the pictures that excite each neuron most"

@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.errors import ExplorerError
 from explorer.charts import depth_colours
-from explorer.text import formatting
-from explorer.ui import network_picker, server_state, urls
+from explorer.ui import link_problems, network_picker, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.lessons import (
     dream_eyes,
@@ -21,7 +19,6 @@ from explorer.ui.lessons import (
 )
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
-from explorer.ui.link_problems import collect, show_problems
 
 
 class LessonParts(NamedTuple):
@@ -76,17 +73,15 @@ def main() -> None:
     with right, st.container(key="lesson-stage"):
         network = network_picker.load_network(infos[name])
         if network is None:
-            show_problems(problems)
+            link_problems.show_problems(problems)
             return
         context = LessonContext(lesson, network, problems)
         warning = st.container()
         stage, options, answer = SHOWN[lesson.number - 1]
-        try:
+        with link_problems.show_errors("This cannot be shown"):
             stage(context)
-        except ExplorerError as error:
-            st.error(f"This cannot be shown: {formatting.escape_markdown(str(error))}")
         with warning:
-            show_problems(problems)
+            link_problems.show_problems(problems)
     with asking:
         ask_question(context, options(context), lambda: answer(context))
     context.requests.settle()
@@ -97,7 +92,7 @@ def read_lesson(problems: list[str]) -> Lesson:
 
     If the URL names an unknown lesson, a sentence is appended to ``problems``.
     """
-    with collect(problems):
+    with link_problems.collect(problems):
         return find_lesson(urls.number("lesson", (1, len(LESSONS))) or 1)
     return find_lesson(1)
 
@@ -109,15 +104,13 @@ def go(number: int) -> None:
 
 def show_all(lesson: Lesson) -> None:
     """Show a control with the titles of all lessons, which opens the chosen lesson."""
-    st.session_state["lesson"] = lesson.number
     st.segmented_control(
         "Lesson",
         [it.number for it in LESSONS],
         format_func=lambda number: f"{number} · {find_lesson(number).title}",
-        key="lesson",
         label_visibility="collapsed",
         required=True,
-        on_change=lambda: go(st.session_state["lesson"]),
+        **url_controls.bind("lesson", lesson.number, go),
     )
 
 
@@ -141,8 +134,7 @@ def show_next(lesson: Lesson) -> None:
             icon=":material/arrow_forward:",
             icon_position="right",
             type="tertiary",
-            on_click=go,
-            args=(following.number,),
+            on_click=lambda: go(following.number),
         )
 
 

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from explorer.ui import library_page, network_picker, server_state
+from explorer.ui import library_page, link_problems, network_picker, server_state
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import show_problems
 
 
 def main() -> None:
@@ -13,7 +12,7 @@ def main() -> None:
     problems: list[str] = []
     infos = server_state.network_infos()
     name = network_picker.network_name(infos, problems)
-    show_problems(problems)
+    link_problems.show_problems(problems)
     left, right = st.columns(2, gap="large")
     with left:
         library_page.show_networks(infos)

@@ -6,11 +6,10 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.errors import ExplorerError
-from core.networks.layers import Layer
-from core.networks.network import Network
-from explorer.ui import network_picker, server_state, url_codecs, urls
+from core.networks import Layer, Network
+from explorer.recipe_fields import NEURONS
+from explorer.ui import link_problems, network_picker, page_list, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import collect, show_problems
 from explorer.ui.neuron import neuron_page
 from explorer.ui.neuron.pictures import NeuronView
 
@@ -24,14 +23,14 @@ def main() -> None:
     network = network_picker.load_network(infos[name])
     if network is None:
         return
-    with collect(problems):
+    with link_problems.collect(problems):
         layer, unit = read_place(network)
     if problems:
         show_lost(network, problems)
         return
     neuron, view = NeuronView(network, layer, unit), ""
-    with collect(problems):
-        asked = url_codecs.neuron_from_query(st.query_params.to_dict())
+    with link_problems.collect(problems):
+        asked = url_codecs.read_fields(NEURONS, st.query_params.to_dict())
         neuron = NeuronView(network, layer, unit, **asked)
         view = urls.view()
     html_snippets.start_at_top(f"top {network.name} {layer.name} {unit}")
@@ -56,13 +55,12 @@ def read_place(network: Network) -> tuple[Layer, int]:
 
 def show_lost(network: Network, problems: list[str]) -> None:
     """Show which layer or unit of the link does not exist, and a link to the Layers page."""
-    show_problems(problems)
+    link_problems.show_problems(problems)
     query = {"network": network.name}
     with contextlib.suppress(ExplorerError):
         query["layer"] = network.layer(st.query_params.get("layer", "")).name
     where = query.get("layer", network.name)
-    label = f"Look at all neurons of {where}"
-    st.page_link(urls.LAYERS, label=label, icon=":material/layers:", query_params=query)
+    page_list.page_link(urls.LAYERS, f"Look at all neurons of {where}", **query)
 
 
 main()

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui import image_picker, index_picker
-from explorer.ui.link_problems import show_problems
+from explorer.ui import image_picker, index_picker, link_problems
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.probe import probe_page
 from explorer.ui.probe.probe_page import ProbeView
@@ -21,7 +20,7 @@ def show(page: OpenPage) -> None:
     view = ProbeView(network, picked, index, *probe_page.read_place(network, index, problems))
     with stage:
         probe_page.show_picture(view)
-    show_problems(problems)
+    link_problems.show_problems(problems)
     probe_page.show_units(view)
 
 

@@ -5,12 +5,10 @@ Both images can be chosen.
 
 import streamlit as st
 
-from explorer.ui import job_status
-from explorer.ui.link_problems import show_problems
+from explorer.ui import job_status, link_problems, url_codecs
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import style_page, style_view
-from explorer.ui.style.style_view import StyleView
 
 
 def show(page: OpenPage) -> None:
@@ -19,25 +17,19 @@ def show(page: OpenPage) -> None:
     with page.sidebar:
         content, style = style_view.pick_images(page.problems)
     transfer = page.read(
-        lambda: style_view.read_view(network, content, style), keep=("picture", "style")
+        lambda: style_view.read_view(network, content, style, url_codecs.style_from_query),
+        keep=("picture", "style"),
     )
     with page.sidebar:
-        show_settings(transfer)
+        controls = recipe_controls(transfer.recipe)
+        controls.draw("balance")
+        controls.draw_more(without=("balance",))
     style_page.show_head(network, transfer)
-    show_problems(page.problems)
+    link_problems.show_problems(page.problems)
     with st.container(key="style-layers"):
         style_page.show_layers(network, transfer)
     job = job_status.request_exclusive(transfer.recipe, "painting", transfer.asked)
     style_page.show_transfer(network, transfer, job)
-
-
-def show_settings(transfer: StyleView) -> None:
-    """Show the controls of the style transfer's settings; a change is written into the URL."""
-    controls = recipe_controls(transfer.recipe)
-    controls.draw("balance")
-    with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        controls.draw_all(without=["balance"])
-        controls.reset_button()
 
 
 open_page(show, "style")

@@ -1,11 +1,12 @@
 """Style depths: style transfers with shallow and deep style layers and content layers, measured."""
 
+from functools import partial
+
 import streamlit as st
 
-from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
-from explorer.charts import depth_colours
+from core.recipes.style_grid import MATRIX
+from explorer.ui import link_problems, url_codecs
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import show_problems
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import gram_page, grid_page, style_grid_view, style_view
@@ -31,27 +32,20 @@ def show(page: OpenPage) -> None:
     head = st.container(key="style-head")
     view = word_control("view", VIEWS, page.problems, "What to look at", forget=("cell",))
     with head:
-        html_snippets.heading("Style depths", LINES[view], depth_colours.depth_colour(0.5))
+        html_snippets.heading("Style depths", LINES[view])
     if view == "together":
         gram_page.show_layer(network, content, style, page.problems)
         return
     shows = style_grid_view.ROWS if view == "rows" else (MATRIX,)
+    from_query = partial(url_codecs.style_depths_from_query, shows=shows)
     found = page.read(
-        lambda: style_grid_view.read_view(network, content, style, shows),
+        lambda: style_view.read_view(network, content, style, from_query),
         keep=("picture", "style", "view", "cell"),
     )
     with page.sidebar:
-        show_settings(found.recipe)
-    show_problems(page.problems)
+        recipe_controls(found.recipe, forgotten=("cell",)).draw_more()
+    link_problems.show_problems(page.problems)
     grid_page.show_pictures(network, found)
-
-
-def show_settings(recipe: StyleDepthsRecipe) -> None:
-    """Show the controls of the settings that all style transfers of the page share."""
-    controls = recipe_controls(recipe, forgotten=("cell",))
-    with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
-        controls.draw_all()
-        controls.reset_button()
 
 
 open_page(show, "style")

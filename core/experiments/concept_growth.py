@@ -99,14 +99,14 @@ def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Resp
     size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
     last = network.shown[-1].name
     activations = network.activations(resize_image(image, size), {*layers, last})
-    means = {name: _mean_over_positions(activations[name]) for name in layers}
+    means = {name: mean_over_positions(activations[name])[0] for name in layers}
     return Response(top_classes(network, activations[last][0]), means)
 
 
-def _mean_over_positions(activation: Tensor) -> Tensor:
-    """Return the mean ``[C]`` of an activation ``[1, C, ...]`` over its positions, on the CPU."""
-    values = activation[0].float().cpu()
-    return values.flatten(1).mean(1) if values.ndim > 1 else values
+def mean_over_positions(activation: Tensor) -> Tensor:
+    """Return the means ``[N, C]`` of activations ``[N, C, ...]`` over positions, on the CPU."""
+    values = activation.float()
+    return (values.flatten(2).mean(2) if values.ndim > 2 else values).cpu()
 
 
 def concept_growth(

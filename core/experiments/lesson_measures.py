@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core.analysis.crops import network_input
 from core.datasets import samples
+from core.experiments.concept_growth import mean_over_positions
 from core.images.center_crop import CenterCrop
 from core.images.resize import resize_image
 from core.index.reader import Index
@@ -70,10 +71,7 @@ def shuffle_squares(image: Tensor, parts: int, generator: torch.Generator) -> Te
 def mean_activations(network: Network, image: Tensor) -> dict[str, Tensor]:
     """Compute each channel's mean activation over positions, ``[N, C]`` on the CPU, by layer."""
     activations = network.activations(image, [layer.name for layer in network.shown])
-    return {
-        name: it.float().flatten(2).mean(2).cpu() if it.ndim > 2 else it.float().cpu()
-        for name, it in activations.items()
-    }
+    return {name: mean_over_positions(it) for name, it in activations.items()}
 
 
 def shuffle_effect(network: Network, image: Tensor, parts: int, seed: int = 0) -> dict[str, float]:

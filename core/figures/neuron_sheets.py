@@ -4,8 +4,6 @@
 units whose labels have the highest IoU.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 from collections import Counter

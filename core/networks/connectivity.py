@@ -45,17 +45,14 @@ class UnitRef:
 
 
 @dataclass(frozen=True)
-class Connection:
-    """The connection of a unit to one unit of the previous layer.
+class Connection(UnitRef):
+    """The connection of a unit to one unit of the previous layer, which it names.
 
     Attributes:
-        layer, unit: the unit of the previous layer.
         weight: L2 norm of the weights that connect the two units, with the sign of their sum;
             positive weights are excitatory.
     """
 
-    layer: str
-    unit: int
     weight: float
 
 

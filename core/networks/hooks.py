@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -40,12 +41,9 @@ def observe_outputs(
             observer(path, part, output)
         return output
 
-    def hook_for(path: str) -> Callable[..., Any]:
-        return lambda part, args, output: hook(path, part, args, output)
-
     with ExitStack() as stack:
         for path, part in module.named_modules():
-            stack.callback(part.register_forward_hook(hook_for(path)).remove)
+            stack.callback(part.register_forward_hook(partial(hook, path)).remove)
         yield
 
 

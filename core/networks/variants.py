@@ -78,8 +78,7 @@ def with_pooling(network: Network, pooling: str) -> Network:
     copied = _copy_modules(network.module)
     for path, part in list(copied.named_modules()):
         if isinstance(part, replaced):
-            parent, _, name = path.rpartition(".")
-            setattr(copied.get_submodule(parent), name, _other_pooling(part))
+            copied.set_submodule(path, _other_pooling(part))
     return replace(network, module=copied)
 
 

@@ -110,9 +110,10 @@ class LBFGS(torch.optim.Optimizer):
     def _reject_step(self, position: Tensor, accepted_loss: float, loss: float) -> None:
         """Repeat the last step from the last accepted position with a shorter length.
 
-        The new length is at the minimum of a parabola, limited to the factors ``SHRINK`` of the old
-        length. The parabola has the slope and the loss of the accepted position at length 0, and
-        the loss of the rejected step at the old length.
+        The new length is where a parabola through the losses has its minimum, but at least
+        ``SHRINK[0]`` and at most ``SHRINK[1]`` times the old length. The parabola has the slope and
+        the loss of the accepted position at length 0, and the loss of the rejected step at the old
+        length.
         """
         self._rejections += 1
         rise = loss - accepted_loss - self._slope * self._length

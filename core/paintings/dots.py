@@ -42,33 +42,25 @@ def _sunset(points: Array) -> Array:
     ]
     sky = ramp(row, stops)
     sun = np.hypot(row - 0.40, (col - 0.62)) / 0.075
-    sky = mix(sky, np.array([1.0, 0.93, 0.60]), np.exp(-(sun**4))[:, None])
-    sky = mix(sky, np.array([1.0, 0.70, 0.35]), (0.65 * np.exp(-((sun / 2.6) ** 2)))[:, None])
+    sky = mix(sky, (1.0, 0.93, 0.60), np.exp(-(sun**4)))
+    sky = mix(sky, (1.0, 0.70, 0.35), 0.65 * np.exp(-((sun / 2.6) ** 2)))
     mirrored = ramp(2 * horizon - row, stops) * np.array([0.55, 0.72, 0.98])
     ripple = 0.5 + 0.5 * np.sin(360 * (row - horizon).clip(0) ** 0.5 + 9 * np.sin(14 * col))
-    water = mix(mirrored, np.array([0.10, 0.30, 0.58]), (0.55 * ripple)[:, None])
+    water = mix(mirrored, (0.10, 0.30, 0.58), 0.55 * ripple)
     path = np.exp(-(((col - 0.62) / (0.03 + 0.16 * (row - horizon).clip(0))) ** 2)) * ripple
-    water = mix(water, np.array([1.0, 0.78, 0.36]), path[:, None])
+    water = mix(water, (1.0, 0.78, 0.36), path)
     colour = np.where((row < horizon)[:, None], sky, water)
     far = horizon - 0.035 - 0.03 * np.sin(5 * col + 0.6) - 0.012 * np.sin(19 * col)
     shore = (row > far) & (row < horizon)
     colour = np.where(shore[:, None], np.array([0.36, 0.34, 0.62]), colour)
     bank = 0.86 + 0.06 * np.sin(3.4 * col + 2.2)
-    grass = mix(
-        np.array([0.12, 0.36, 0.22]),
-        np.array([0.62, 0.70, 0.22]),
-        (0.5 + 0.5 * np.sin(31 * col + 23 * row))[:, None],
-    )
+    grass = mix((0.12, 0.36, 0.22), (0.62, 0.70, 0.22), 0.5 + 0.5 * np.sin(31 * col + 23 * row))
     colour = np.where((row > bank)[:, None], grass, colour)
     crown = np.minimum(
         np.hypot((row - 0.30) / 0.20, (col - 0.17) / 0.15),
         np.hypot((row - 0.44) / 0.13, (col - 0.07) / 0.12),
     )
-    leaf = mix(
-        np.array([0.10, 0.30, 0.26]),
-        np.array([0.55, 0.62, 0.20]),
-        (0.5 + 0.5 * np.sin(40 * row + 28 * col))[:, None],
-    )
+    leaf = mix((0.10, 0.30, 0.26), (0.55, 0.62, 0.20), 0.5 + 0.5 * np.sin(40 * row + 28 * col))
     trunk = (np.abs(col - 0.165 - 0.02 * np.sin(9 * row)) < 0.016) & (row > 0.42) & (row < 0.9)
     colour = np.where(trunk[:, None], np.array([0.26, 0.16, 0.30]), colour)
     painted: Array = np.where((crown < 1)[:, None], leaf, colour)

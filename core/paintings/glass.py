@@ -40,7 +40,7 @@ def paint(rng: np.random.Generator, side: int) -> Array:
     lead = 1 - smoothstep(gap, 0.0075, 0.0105)
     shine = 0.10 + 0.22 * np.exp(-(((gap - 0.003) / 0.0018) ** 2))
     metal = shine[..., None] * np.array([0.55, 0.58, 0.64])
-    return mix(glow, metal, lead[..., None])
+    return mix(glow, metal, lead)
 
 
 def _ring_points(rng: np.random.Generator) -> Array:

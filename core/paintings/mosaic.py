@@ -30,22 +30,14 @@ def paint(rng: np.random.Generator, side: int) -> Array:
     turn = (band + region) % 6
     colour = palettes[region % len(palettes), turn.astype(np.int64)] + tint
     tilt = rng.normal(0, 0.10, (4093, 2))[number]
-    colour = colour * (
-        1
-        + tilt[..., :1] * (within_row - 0.5)[..., None]
-        + tilt[..., 1:] * (within_col - 0.5)[..., None]
-    )
+    slant = 1 + tilt[..., 0] * (within_row - 0.5) + tilt[..., 1] * (within_col - 0.5)
+    colour = colour * slant[..., None]
     edge = np.minimum(
         np.minimum(within_row, 1 - within_row), np.minimum(within_col, 1 - within_col)
     )
-    rounded = smoothstep(edge, 0.05, 0.13)[..., None]
-    bevel = (
-        1
-        + 0.16 * (1 - smoothstep(edge, 0.1, 0.32))[..., None] * np.sign(0.5 - within_row)[..., None]
-    )
-    border = _seams(distances)[..., None]
-    grout = np.array([0.27, 0.24, 0.22])
-    return mix(grout, colour * bevel, rounded * border)
+    rounded = smoothstep(edge, 0.05, 0.13)
+    bevel = 1 + 0.16 * (1 - smoothstep(edge, 0.1, 0.32)) * np.sign(0.5 - within_row)
+    return mix((0.27, 0.24, 0.22), colour * bevel[..., None], rounded * _seams(distances))
 
 
 def _palettes() -> Array:
@@ -56,12 +48,8 @@ def _palettes() -> Array:
     """
     gold, ochre, rust = (0.90, 0.72, 0.28), (0.80, 0.52, 0.22), (0.62, 0.24, 0.16)
     ivory, sand = (0.93, 0.88, 0.76), (0.80, 0.70, 0.54)
-    teal, sea, navy, sky = (
-        (0.10, 0.46, 0.48),
-        (0.25, 0.62, 0.60),
-        (0.09, 0.20, 0.40),
-        (0.46, 0.66, 0.78),
-    )
+    teal, sea = (0.10, 0.46, 0.48), (0.25, 0.62, 0.60)
+    navy, sky = (0.09, 0.20, 0.40), (0.46, 0.66, 0.78)
     return np.array(
         [
             [gold, gold, ochre, rust, ivory, rust],

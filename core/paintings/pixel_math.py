@@ -37,9 +37,11 @@ def ramp(at: Array, stops: list[tuple[float, tuple[float, float, float]]]) -> Ar
     return np.stack([np.interp(at, positions, channel) for channel in channels], -1)
 
 
-def mix(one: Array, other: Array, share: Array) -> Array:
-    """Interpolate linearly: ``one`` where ``share`` is 0, ``other`` where ``share`` is 1."""
-    return one + (other - one) * share
+def mix(one: npt.ArrayLike, other: npt.ArrayLike, share: Array) -> Array:
+    """Interpolate colours ``[..., 3]``: ``one`` where ``share`` ``[...]`` is 0, ``other`` at 1."""
+    first, second = np.asarray(one), np.asarray(other)
+    mixed: Array = first + (second - first) * share[..., None]
+    return mixed
 
 
 def smoothstep(values: Array, low: float | Array, high: float | Array) -> Array:

@@ -110,20 +110,18 @@ def _night_colours(starts: Array, vortices: Array, rng: np.random.Generator) -> 
     Together the colours show a night sky with bright vortices, and hills.
     """
     row, col = starts.T
-    deep, sky, pale = (
-        np.array(it) for it in ((0.07, 0.13, 0.36), (0.16, 0.36, 0.70), (0.55, 0.75, 0.86))
-    )
+    deep, sky, pale = (0.07, 0.13, 0.36), (0.16, 0.36, 0.70), (0.55, 0.75, 0.86)
     wave = 0.5 + 0.5 * np.sin(9.0 * row + 4.0 * np.sin(5.0 * col))
-    colour = mix(deep, sky, (0.25 + 0.6 * wave)[:, None])
+    colour = mix(deep, sky, 0.25 + 0.6 * wave)
     for number, (at_row, at_col, radius, _) in enumerate(vortices):
         distance = np.hypot(row - at_row, col - at_col) / radius
         ring = 0.5 + 0.5 * np.cos(distance * 9.5)
-        near = np.exp(-((distance / 0.95) ** 4))[:, None]
-        warm = np.array([0.98, 0.80, 0.30]) if number % 3 else np.array([0.96, 0.93, 0.72])
-        glow = mix(mix(sky, pale, ring[:, None]), warm, np.exp(-(distance**2) * 3.2)[:, None])
+        near = np.exp(-((distance / 0.95) ** 4))
+        warm = (0.98, 0.80, 0.30) if number % 3 else (0.96, 0.93, 0.72)
+        glow = mix(mix(sky, pale, ring), warm, np.exp(-(distance**2) * 3.2))
         colour = mix(colour, glow, near)
     hill = 0.80 + 0.05 * np.sin(7 * col + 1.0) + 0.03 * np.sin(17 * col)
-    land = mix(np.array([0.05, 0.10, 0.20]), np.array([0.18, 0.34, 0.34]), wave[:, None])
-    colour = mix(colour, land, (1 / (1 + np.exp(-(row - hill) * 120)))[:, None])
+    land = mix((0.05, 0.10, 0.20), (0.18, 0.34, 0.34), wave)
+    colour = mix(colour, land, 1 / (1 + np.exp(-(row - hill) * 120)))
     noise = rng.normal(0, 1, (len(starts), 1)) * 0.07 + rng.normal(0, 1, (len(starts), 3)) * 0.03
     return np.clip(colour * (1 + noise * 1.6) + noise * 0.4, 0, 1)

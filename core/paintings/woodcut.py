@@ -18,8 +18,7 @@ def paint(rng: np.random.Generator, side: int) -> Array:
     phase, tone, outlines = _hills(row, col, grain, phase, tone, rng)
     ink = np.maximum(outlines, _lines(phase, tone))
     ink = np.where(np.abs(to_sun - SUN_RADIUS) < OUTLINE, 1.0, ink)
-    black = np.zeros((side, side, 3)) + np.array([0.09, 0.10, 0.16])
-    return mix(_paper(row, col, to_sun, rng), black, ink[..., None])
+    return mix(_paper(row, col, to_sun, rng), (0.09, 0.10, 0.16), ink)
 
 
 def _sky(row: Array, col: Array, to_sun: Array, grain: Array) -> tuple[Array, Array]:
@@ -96,7 +95,5 @@ def _paper(row: Array, col: Array, to_sun: Array, rng: np.random.Generator) -> A
     """Return the colours ``[S, S, 3]`` of paper with fibres: red at the sun, blue-grey below."""
     fibre = 0.02 * np.sin(240 * row + 9 * np.sin(7 * col)) + rng.normal(0, 0.012, row.shape)
     paper = np.array([0.95, 0.89, 0.76]) + fibre[..., None] * 0.6
-    warm = np.array([0.86, 0.42, 0.20])
-    tint = (0.75 * np.exp(-((to_sun / 0.20) ** 2)) * (row < 0.62))[..., None]
-    cool = (0.35 * smoothstep(row, 0.45, 0.95))[..., None]
-    return mix(mix(paper, warm, tint), np.array([0.55, 0.66, 0.66]), cool)
+    tinted = mix(paper, (0.86, 0.42, 0.20), 0.75 * np.exp(-((to_sun / 0.20) ** 2)) * (row < 0.62))
+    return mix(tinted, (0.55, 0.66, 0.66), 0.35 * smoothstep(row, 0.45, 0.95))

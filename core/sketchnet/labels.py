@@ -5,8 +5,6 @@ of a unit were chosen on one set of drawings. The overlap (IoU) of the unit's ac
 concept was then measured on another set.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

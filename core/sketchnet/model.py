@@ -8,11 +8,10 @@ and folded into the convolutions afterwards. Average pooling replaces maximum po
 VGG's three linear layers, so images of any size from 16 x 16 pixels on can be used.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 
@@ -96,6 +95,15 @@ def normalise(images: Tensor) -> Tensor:
     mean = torch.tensor(MEAN, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     return (images - mean) / std
+
+
+def relu_outputs(model: SketchNet, images: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Yield the name and the output [N, units, h, w] of each ReLU, for images in [0, 1]."""
+    values = normalise(images)
+    for name, module in model.named_children():
+        values = module(values)
+        if isinstance(module, nn.ReLU):
+            yield name, values
 
 
 def fold(model: SketchNet) -> SketchNet:

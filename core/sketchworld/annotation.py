@@ -5,8 +5,6 @@ shapes are collected while marks are drawn. Masks of colours and edges are compu
 finished image. All masks are bool [size, size].
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

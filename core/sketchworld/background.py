@@ -1,17 +1,15 @@
 """Random pose of a subject, random light, and the background of a drawing."""
 
-from __future__ import annotations
-
 import math
-from functools import partial
 
 import numpy as np
 
-from core.sketchworld import patterns, signed_distance
+from core.sketchworld import patterns, shapes
 from core.sketchworld.classes import FREE, UPRIGHT, Subject
-from core.sketchworld.painter import Light, Painter, Pose
+from core.sketchworld.marks import Painter
+from core.sketchworld.painter import Light, Pose
 from core.sketchworld.palette import lighten
-from core.sketchworld.textures import EVERYWHERE
+from core.sketchworld.shapes import sized
 
 SCENE_POSE = Pose()  # the identity: a figure's coordinates are those of the scene
 
@@ -73,14 +71,7 @@ def draw_background(painter: Painter, subject: Subject) -> None:
         _faint_pattern(painter)
     if subject.tilt == UPRIGHT and painter.chance(0.3):
         level = painter.uniform(0.35, 0.75)
-        painter.part(
-            "horizon",
-            lambda u, v: level - v,
-            colours.far,
-            reach=EVERYWHERE,
-            line=0.0,
-            pose=SCENE_POSE,
-        )
+        painter.cover("horizon", lambda u, v: level - v, colours.far, pose=SCENE_POSE)
     if painter.chance(0.5):
         _small_marks(painter)
 
@@ -92,16 +83,9 @@ def _faint_pattern(painter: Painter) -> None:
     period = painter.uniform(0.2, 0.6)
     ink = 0.15 if kind is patterns.grid else 0.5
     tone = lighten(painter.palette.ground, painter.uniform(-0.14, 0.14))
-    painter.part(
-        "ground",
-        lambda u, v: kind(u / period, v / period, ink) * period,
-        tone,
-        reach=EVERYWHERE,
-        turn=painter.uniform(-FREE, FREE),
-        line=0.0,
-        shade=0.0,
-        pose=SCENE_POSE,
-    )
+    turn = painter.uniform(-FREE, FREE)
+    shape = patterns.tiled(kind, period, ink)
+    painter.cover("ground", shape, tone, turn=turn, shade=0.0, pose=SCENE_POSE)
 
 
 def _small_marks(painter: Painter) -> None:
@@ -113,7 +97,7 @@ def _small_marks(painter: Painter) -> None:
         half = painter.uniform(0.0, 0.25)
         painter.part(
             "mark",
-            partial(signed_distance.capsule, start=(-half, 0.0), stop=(half, 0.0), radius=radius),
+            sized(shapes.capsule, (-half, 0.0), (half, 0.0), radius),
             tone,
             at=at,
             reach=radius + half,

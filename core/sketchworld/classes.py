@@ -1,13 +1,13 @@
 """The classes of SketchWorld, each with a name, a drawing function and limits of its poses."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from core.sketchworld import patterns, textures
-from core.sketchworld.painter import Painter
+from core.sketchworld.marks import Painter
 from core.sketchworld.subjects import (
     animals,
     faces,
@@ -44,13 +44,10 @@ EVEN = (0.38, 0.62, 3.0, 7.0)
 
 
 def _texture(
-    name: str,
-    pattern: patterns.Pattern,
-    ink: tuple[float, float, float, float],
-    turn: float = 0.0,
-    tilt: float = 0.12,
+    name: str, pattern: patterns.Pattern, ink: tuple[float, float, float, float], **angles: Any
 ) -> Subject:
-    return Subject(name, textures.texture(name, pattern, ink, turn, tilt), mirror=False, fills=True)
+    paint = partial(textures.texture, concept=name, pattern=pattern, ink=ink, **angles)
+    return Subject(name, paint, mirror=False, fills=True)
 
 
 def _view(name: str, paint: Callable[[Painter], None]) -> Subject:
@@ -59,9 +56,9 @@ def _view(name: str, paint: Callable[[Painter], None]) -> Subject:
 
 SUBJECTS: tuple[Subject, ...] = (
     _texture("vertical stripes", patterns.stripes, EVEN),
-    _texture("horizontal stripes", patterns.stripes, EVEN, 2 * QUARTER),
-    _texture("rising stripes", patterns.stripes, EVEN, QUARTER, 0.25),
-    _texture("falling stripes", patterns.stripes, EVEN, -QUARTER, 0.25),
+    _texture("horizontal stripes", patterns.stripes, EVEN, turn=2 * QUARTER),
+    _texture("rising stripes", patterns.stripes, EVEN, turn=QUARTER, tilt=0.25),
+    _texture("falling stripes", patterns.stripes, EVEN, turn=-QUARTER, tilt=0.25),
     _texture("checks", patterns.checks, (0.5, 0.5, 2.0, 4.5)),
     _texture("diamonds", patterns.diamonds, (0.72, 0.98, 2.5, 4.5)),
     _texture("triangles", patterns.triangles, (0.75, 0.92, 2.2, 4.5)),

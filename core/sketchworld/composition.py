@@ -5,19 +5,16 @@ at most half the size of the main subject, and a position away from it. An occlu
 blob or a bar in front of the main subject, and hides only a small part of the subject's border.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
-from core.sketchworld import signed_distance
+from core.sketchworld import shapes
 from core.sketchworld.background import SCENE_POSE
 from core.sketchworld.classes import SUBJECTS, Subject
-from core.sketchworld.marks import lens
-from core.sketchworld.painter import Painter, Pose
+from core.sketchworld.marks import Painter
+from core.sketchworld.painter import Pose
 from core.sketchworld.palette import INK_GAP, distinct, lighten, rgb
-from core.sketchworld.signed_distance import Point
-from core.sketchworld.textures import EVERYWHERE
+from core.sketchworld.shapes import Array, Point, union
 
 SECOND_SHARE = 0.25  # share of the drawings of single objects that have a second subject
 OCCLUDED_SHARE = 0.16  # share of all drawings except views that have an occluder
@@ -101,8 +98,7 @@ def _leaf(p: Painter, at: Point, half_length: float, angle: float) -> None:
     green = rgb(p.uniform(0.22, 0.42), p.uniform(0.5, 0.8), p.uniform(0.4, 0.75))
     turn = angle + p.uniform(-0.8, 0.8)
     with p.figure("leaf", SCENE_POSE):
-        lens(
-            p,
+        p.lens(
             "leaf",
             (half_length, half_length * 0.42),
             green,
@@ -118,22 +114,14 @@ def _leaf(p: Painter, at: Point, half_length: float, angle: float) -> None:
 def _blob(p: Painter, at: Point, radius: float) -> None:
     fill = lighten(p.palette.second, p.uniform(-0.4, 0.4))
     swell, phase = p.uniform(0.0, 0.18), p.uniform(-math.pi, math.pi)
+    right, down = radius * swell * math.cos(phase), radius * swell * math.sin(phase)
+    smaller = radius * (1.0 - swell)
+
+    def blob(u: Array, v: Array) -> Array:
+        return union(shapes.disc(u, v, smaller), shapes.disc(u - right, v - down, smaller))
+
     with p.figure("blob", SCENE_POSE):
-        p.part(
-            "blob",
-            lambda u, v: signed_distance.union(
-                signed_distance.disc(u, v, radius * (1.0 - swell)),
-                signed_distance.disc(
-                    u - radius * swell * math.cos(phase),
-                    v - radius * swell * math.sin(phase),
-                    radius * (1.0 - swell),
-                ),
-            ),
-            fill,
-            at=at,
-            reach=radius,
-            line=min(p.light.line, 0.04),
-        )
+        p.part("blob", blob, fill, at=at, reach=radius, line=min(p.light.line, 0.04))
 
 
 def _bar(p: Painter, at: Point, half: float, angle: float) -> None:
@@ -144,12 +132,11 @@ def _bar(p: Painter, at: Point, half: float, angle: float) -> None:
     """
     fill = lighten(p.palette.second, p.uniform(-0.5, 0.5))
     with p.figure("bar", SCENE_POSE):
-        p.part(
+        p.cover(
             "bar",
             lambda u, v: abs(u) - half + 0.0 * v,
             fill,
             at=at,
-            reach=EVERYWHERE,
             turn=angle,
             line=min(p.light.line, 0.04),
             shade=0.0,

@@ -5,8 +5,6 @@ if it is a key of `CONCEPTS`; "knob" is not. Marks with other names get no mask,
 marks under them. Masks of colours and edges are computed from the finished image.
 """
 
-from __future__ import annotations
-
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))

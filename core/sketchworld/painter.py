@@ -1,18 +1,17 @@
 """Drawing of named shapes ("parts") with antialiased edges.
 
-Every part of a drawing, such as a pupil, is drawn by one call of `Painter.part`, with the name of
-its concept ("eye", "wheel", "petal"). The call computes how much of each pixel the part covers. So
-the same calls produce the image and the masks. Only the pixels that a part can cover are computed.
+Every part of a drawing, such as a pupil, is drawn by one call of `PartPainter.part`, with the name
+of its concept ("eye", "wheel", "petal"). The call computes how much of each pixel the part covers.
+So the same calls produce the image and the masks. Only the pixels that a part can cover are
+computed. Subjects are drawn with `marks.Painter`, which has further methods.
 
 There are three coordinate systems. The scene is the whole image, from -1 to 1. A figure is a
 subject, such as a cat; `Pose` maps figure coordinates to scene coordinates. The origin of the
 coordinates of a part is the point `at` of the figure. A scene unit is half of the image's side.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -21,9 +20,7 @@ import numpy as np
 from core.sketchworld.annotation import COVERED, Annotation, Mask
 from core.sketchworld.concepts import OUTLINE, RIGHT_ANGLE
 from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, rgb
-from core.sketchworld.signed_distance import Array, Point
-
-Distance = Callable[[Array, Array], Array]
+from core.sketchworld.shapes import Array, Distance, Point
 
 STRETCHED = 1.2  # upper bound of the factor by which `Pose.stretch` enlarges the radius of a part
 SHADOW_LENGTH, SHADOW_BLUR = 0.09, 0.16  # in scene units
@@ -117,34 +114,33 @@ class PaintWindow:
         return mask
 
 
-class Painter:
-    """A drawing in progress: its image, random generator, colours, light and present pose."""
+@dataclass(eq=False)
+class PartPainter:
+    """A drawing in progress; it starts with the background's colour.
 
-    def __init__(
-        self,
-        size: int,
-        rng: np.random.Generator,
-        palette: Palette,
-        light: Light,
-        pose: Pose,
-        annotation: Annotation | None = None,
-    ) -> None:
-        """Start with an image of `size` x `size` pixels in the background's colour.
+    Attributes:
+        size: side of the image in pixels.
+        rng: random generator of the drawing.
+        palette, light, pose: the present colours, light and pose.
+        annotation: collects the mask of every part, if given; the image does not depend on it.
+        pixel: side of a pixel in scene units.
+        axis: scene coordinate of each row or column, float32 [size].
+        image: RGB in [0, 1], float32 [3, size, size].
+    """
 
-        `annotation`, if given, collects the mask of every part. The image does not depend on it.
-        """
-        self.size = size
-        self.rng = rng
-        self.palette = palette
-        self.light = light
-        self.pose = pose
-        self.annotation = annotation
-        self.pixel = 2.0 / size
-        self.axis = ((np.arange(size, dtype=np.float32) + 0.5) * self.pixel - 1.0).astype(
-            np.float32
-        )
-        self.image: Array = np.empty((3, size, size), dtype=np.float32)
-        self.image[:] = palette.ground[:, None, None]
+    size: int
+    rng: np.random.Generator
+    palette: Palette
+    light: Light
+    pose: Pose
+    annotation: Annotation | None = None
+
+    def __post_init__(self) -> None:
+        self.pixel = 2.0 / self.size
+        centres = (np.arange(self.size, dtype=np.float32) + 0.5) * self.pixel - 1.0
+        self.axis = centres.astype(np.float32)
+        self.image: Array = np.empty((3, self.size, self.size), dtype=np.float32)
+        self.image[:] = self.palette.ground[:, None, None]
 
     def uniform(self, low: float, high: float) -> float:
         """Return a uniformly distributed random number between `low` and `high`."""

@@ -1,14 +1,12 @@
 """Random palettes of harmonious colours; each drawing has one palette."""
 
-from __future__ import annotations
-
 import colorsys
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.sketchworld.signed_distance import Array
+from core.sketchworld.shapes import Array
 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (Rec. 601)
 

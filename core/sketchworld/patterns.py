@@ -1,23 +1,26 @@
 """Periodic patterns: signed distances to stripes, dots, scales and other patterns.
 
-The ink of a pattern is the set of points that are coloured, such as the stripes. As in
-`signed_distance`, `u` and `v` are float32 coordinates, and the returned distance is negative on the
-ink. Every pattern has period 1 along `u`. The parameter `ink` is the width of a coloured shape as a
-share of the period, from 0 to 1, unless the docstring describes it differently.
+The ink of a pattern is the set of points that are coloured, such as the stripes. As in `shapes`,
+`u` and `v` are float32 coordinates, and the returned distance is negative on the ink. Every pattern
+has period 1 along `u`. The parameter `ink` is the width of a coloured shape as a share of the
+period, from 0 to 1, unless the docstring describes it differently.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from core.sketchworld.signed_distance import Array, disc, union
+from core.sketchworld.shapes import Array, Distance, disc, union
 
 Pattern = Callable[[Array, Array, float], Array]
 
 ROOT3 = math.sqrt(3.0)
+
+
+def tiled(pattern: Pattern, period: float, ink: float) -> Distance:
+    """Return the distance to a pattern with the given period and ink, as a function of `u`, `v`."""
+    return lambda u, v: pattern(u / period, v / period, ink) * period
 
 
 def _centred(values: Array) -> Array:

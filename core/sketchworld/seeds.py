@@ -1,7 +1,5 @@
 """Seeds of drawings that are used only for evaluation, never for training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 # Seeds for network dissection: of the drawings on which concepts and thresholds are chosen, and of

@@ -8,8 +8,6 @@ differ by one of 255 levels. `python -m core.sketchworld.world --sheet F.png` wr
 with all classes.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +22,7 @@ from core.files import replacing
 from core.sketchworld import background, composition
 from core.sketchworld.annotation import Annotation, Mask, colours, edges
 from core.sketchworld.classes import CLASSES, SUBJECTS
-from core.sketchworld.painter import Painter
+from core.sketchworld.marks import Painter
 from core.sketchworld.palette import random_palette
 
 __all__ = ["CLASSES", "LARGEST", "SIZE", "SMALLEST", "Drawing", "batch", "draw"]

@@ -47,7 +47,7 @@ class LossSum(Objective):
     def sums(
         self, activations: Activations, windows: Mapping[str, LayerWindow] | None = None
     ) -> tuple[Sums, ...]:
-        """Compute ``LossTerm.sums`` of each loss.
+        """Compute the sums over positions that each loss is computed from, such as Gram products.
 
         Args:
             activations: activations ``[N, C, ...]`` by layer name.

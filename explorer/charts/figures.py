@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,16 +73,10 @@ def histogram(
             xshift=-4 if value > (edges[0] + edges[-1]) / 2 else 4,
             font={"size": 12, "color": GREY},
         )
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 0, "r": 0, "t": 22, "b": 0},
-        bargap=0,
-        showlegend=False,
-        **TRANSPARENT,
-    )
-    figure.update_xaxes(title=None, fixedrange=True, zeroline=False, showgrid=False)
+    _lay_out(figure, HEIGHT, top=22, bargap=0, showlegend=False)
+    figure.update_xaxes(title=None, zeroline=False, showgrid=False)
     # Most images activate a neuron little. On a linear axis, the other bars would be invisible.
-    figure.update_yaxes(title=f"{what}, %", type="log", fixedrange=True, dtick=1, gridcolor=GRID)
+    figure.update_yaxes(title=f"{what}, %", type="log", dtick=1, gridcolor=GRID)
     return figure
 
 
@@ -111,21 +106,14 @@ def loss_curves(
             },
             hovertemplate=f"{name}: %{{y:.2g}}<extra></extra>",
         )
-    figure.update_layout(
-        height=HEIGHT + LEGEND_HEIGHT,
-        margin={"l": 0, "r": LABEL_MARGIN, "t": 8, "b": 0},
-        hovermode="x",
-        legend={"itemclick": False, "itemdoubleclick": False, "orientation": "h", "y": -0.15},
-        **TRANSPARENT,
-    )
-    figure.update_xaxes(
-        range=[0, 100], fixedrange=True, showgrid=False, ticksuffix=" %", zeroline=False
-    )
+    legend = {"itemclick": False, "itemdoubleclick": False, "orientation": "h", "y": -0.15}
+    height = HEIGHT + LEGEND_HEIGHT
+    _lay_out(figure, height, top=8, right=LABEL_MARGIN, hovermode="x", legend=legend)
+    figure.update_xaxes(range=[0, 100], showgrid=False, ticksuffix=" %", zeroline=False)
     figure.update_yaxes(
         title="cost",
         type="log",
         range=_decades(it for curve in curves.values() for it in curve if it > LEAST_LOSS),
-        fixedrange=True,
         dtick=1,
         exponentformat="power",
         gridcolor=GRID,
@@ -182,13 +170,9 @@ def heatmap(
             ygap=3,
         )
     )
-    figure.update_layout(
-        height=ROW_HEIGHT * len(names) + ROW_HEIGHT,
-        margin={"l": 0, "r": 0, "t": ROW_HEIGHT, "b": 0},
-        **TRANSPARENT,
-    )
-    figure.update_xaxes(side="top", fixedrange=True, showgrid=False, title=None)
-    figure.update_yaxes(fixedrange=True, showgrid=False, title=None)
+    _lay_out(figure, ROW_HEIGHT * len(names) + ROW_HEIGHT, top=ROW_HEIGHT)
+    figure.update_xaxes(side="top", showgrid=False, title=None)
+    figure.update_yaxes(showgrid=False, title=None)
     return figure
 
 
@@ -278,22 +262,10 @@ def make_clickable(
         showscale=False, hoverinfo="skip", hovertemplate=None, selector={"type": "heatmap"}
     )
     ends = [-0.5, count - 0.5]
-    figure.update_xaxes(showticklabels=False, ticks="", range=ends, fixedrange=True)
-    figure.update_yaxes(
-        showticklabels=False,
-        ticks="",
-        range=ends[::-1],
-        autorange=False,
-        fixedrange=True,
-        constraintoward="top",
-    )
-    figure.update_layout(
-        width=None,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        clickmode="event+select",
-        dragmode=False,
-        **TRANSPARENT,
-    )
+    no_ticks = {"showticklabels": False, "ticks": ""}
+    figure.update_xaxes(range=ends, **no_ticks)
+    figure.update_yaxes(range=ends[::-1], autorange=False, constraintoward="top", **no_ticks)
+    _lay_out(figure, figure.layout.height, width=None, clickmode="event+select", dragmode=False)
 
 
 def bars(
@@ -325,18 +297,21 @@ def bars(
             marker={"color": colour, "line": {"width": 0}},
             hovertemplate=f"%{{x}}: %{{text}}<extra>{name}</extra>",
         )
-    figure.update_layout(
-        height=height,
-        margin={"l": 0, "r": 0, "t": 28, "b": 0},
-        bargap=0.25,
-        bargroupgap=0.05,
-        showlegend=len(values) > 1,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **TRANSPARENT,
-    )
-    figure.update_xaxes(title=None, fixedrange=True, showgrid=False, type="category")
-    figure.update_yaxes(
-        title=None, fixedrange=True, showgrid=False, zeroline=True, zerolinecolor=GREY,
-        showticklabels=False,
-    )  # fmt: skip
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    _lay_out(figure, height, top=28, showlegend=len(values) > 1, legend=legend)
+    figure.update_layout(bargap=0.25, bargroupgap=0.05)
+    figure.update_xaxes(title=None, showgrid=False, type="category")
+    zero_line = {"zeroline": True, "zerolinecolor": GREY}
+    figure.update_yaxes(title=None, showgrid=False, showticklabels=False, **zero_line)
     return figure
+
+
+def _lay_out(figure: go.Figure, height: int, top: int = 0, right: int = 0, **layout: Any) -> None:
+    """Set a figure's height and margins in pixels, and a transparent background; forbid zooming.
+
+    ``layout`` holds further settings of the layout.
+    """
+    margin = {"l": 0, "r": right, "t": top, "b": 0}
+    figure.update_layout(height=height, margin=margin, **TRANSPARENT, **layout)
+    figure.update_xaxes(fixedrange=True)
+    figure.update_yaxes(fixedrange=True)

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from core.errors import ExplorerError, quoted
 from explorer.gallery.pictures import PictureReader
@@ -92,9 +93,7 @@ class Gallery(PictureReader):
     def count(self, search: Search) -> int:
         """Return the number of entries that match a search."""
         statement = f"SELECT count(*) FROM jobs WHERE {MATCHES} AND {SHOWABLE}"
-        with self._store.reading() as connection:
-            (count,) = connection.execute(statement, asdict(search)).fetchone()
-        return int(count)
+        return self._number(statement, asdict(search))
 
     def choices(self) -> dict[str, list[str]]:
         """Return the values of ``kind``, ``network`` and ``layer`` that occur, by these names."""
@@ -116,10 +115,7 @@ class Gallery(PictureReader):
         """
         order = "ORDER BY state = 'open' DESC, rank, queued LIMIT :count"
         listed = self.jobs.select(f"WHERE {UNFINISHED} {order}", {"count": at_most})
-        with self._store.reading() as connection:
-            total = f"SELECT count(*) FROM jobs WHERE {UNFINISHED}"
-            (count,) = connection.execute(total).fetchone()
-        return listed, int(count)
+        return listed, self._number(f"SELECT count(*) FROM jobs WHERE {UNFINISHED}")
 
     def find(self, beginning: str) -> Job:
         """Return an entry by the first digits of its key.
@@ -141,10 +137,7 @@ class Gallery(PictureReader):
             "SELECT coalesce(sum(length(image)), 0) FROM pictures WHERE key IN "
             "(SELECT result FROM parts WHERE job IN (SELECT value FROM json_each(?)))"
         )
-        with self._store.reading() as connection:
-            keys = json.dumps([job.key for job in jobs])
-            (size,) = connection.execute(statement, (keys,)).fetchone()
-        return int(size)
+        return self._number(statement, (json.dumps([job.key for job in jobs]),))
 
     def rename(self, key: str, title: str) -> None:
         """Set the title of an entry; an empty title removes it.
@@ -206,6 +199,11 @@ class Gallery(PictureReader):
             connection.executemany("DELETE FROM results WHERE key = ?", orphans)
             connection.executemany("DELETE FROM sketches WHERE result = ?", orphans)
             return connection.execute(f"DELETE FROM jobs WHERE {STALE}", values).rowcount
+
+    def _number(self, statement: str, values: dict[str, Any] | tuple[str, ...] = ()) -> int:
+        with self._store.reading() as connection:
+            (number,) = connection.execute(statement, values).fetchone()
+        return int(number)
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._store.transaction() as connection:

@@ -110,9 +110,13 @@ def layers(network: Network) -> Image.Image:
 
 def neuron(network: Network) -> Image.Image:
     """Draw the feature visualization of one unit."""
-    recipe = render_neurons.plan(network, "relu4b", [56], size=224, steps=192)
+    return _fit(_render_unit(network, "relu4b", 56, 224))
+
+
+def _render_unit(network: Network, layer: str, unit: int, size: int) -> Image.Image:
+    recipe = render_neurons.plan(network, layer, [unit], size=size, steps=192)
     *_, last = render_neurons.render(network, recipe)
-    return _fit(image_io.to_picture(last.pictures[0].image))
+    return image_io.to_picture(last.pictures[0].image)
 
 
 def probe(network: Network) -> Image.Image:
@@ -145,10 +149,8 @@ def depths(network: Network) -> Image.Image:
 def _render_styles(
     network: Network, name: str, style: str, chosen: Sequence[tuple[str, ...]]
 ) -> list[Image.Image]:
-    picture, painting = (
-        image_io.resize_longer_side(samples.picture(name), 640),
-        paintings.picture(style),
-    )
+    picture = image_io.resize_longer_side(samples.picture(name), 640)
+    painting = paintings.picture(style)
     recipes = [
         transfer.plan(
             network,
@@ -176,25 +178,18 @@ def lessons(network: Network) -> Image.Image:
     """Draw a picture and its reconstructions from a shallow and a deep layer, side by side."""
     picture = image_io.resize_longer_side(samples.picture("cat"), 480)
     fingerprint = image_io.fingerprint(picture)
-    reconstructions = [
-        _render(
-            transfer.plan(
-                network, content=fingerprint, content_layers=(layer,), init="noise", size=480
-            ),
-            picture,
-        )
-        for layer in ("relu3b", "relu5a")
+    recipes = [
+        transfer.plan(network, content=fingerprint, content_layers=(it,), init="noise", size=480)
+        for it in ("relu3b", "relu5a")
     ]
-    return _side_by_side([picture, *reconstructions])
+    return _side_by_side([picture, *(_render(it, picture) for it in recipes)])
 
 
 def gallery(network: Network) -> Image.Image:
     """Draw pictures of several pages and the picture of a class as a grid."""
     previews = [draw_page(network) for draw_page in (dream, style, neuron, probe, depths)]
-    class_picture = render_neurons.plan(network, network.shown[-1].name, [38], size=128, steps=192)
-    *_, last = render_neurons.render(network, class_picture)
-    shown = [*previews, image_io.to_picture(last.pictures[0].image)]
-    return _grid([_fit(it, HEIGHT, HEIGHT) for it in shown], 3)
+    class_picture = _render_unit(network, network.shown[-1].name, 38, 128)
+    return _grid([_fit(it, HEIGHT, HEIGHT) for it in (*previews, class_picture)], 3)
 
 
 def library(network: Network) -> Image.Image:

@@ -56,15 +56,9 @@ def recipes(network: Network) -> list[NeuronRecipe]:
 
 def first_styles(network: Network) -> list[StyleRecipe]:
     """Return the recipes of the pictures that the Style pages show by default."""
-    content, style = (
-        image_picker.find_image(it) for it in (style_view.SAMPLE, style_view.PAINTING)
-    )
-    fingerprints = content.fingerprint, style.fingerprint
-    default_style = transfer.plan(
-        network, content=fingerprints[0], styles=fingerprints[1:], **PAGE_DEFAULTS[STYLE]
-    )
-    matrix = grid.plan_grid(network, *fingerprints)
-    return [default_style, *matrix.parts()]
+    content, style = style_inputs()
+    default_style = transfer.plan(network, content=content, styles=(style,), **PAGE_DEFAULTS[STYLE])
+    return [default_style, *grid.plan_grid(network, content, style).parts()]
 
 
 def style_inputs() -> dict[str, bytes]:

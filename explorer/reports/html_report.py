@@ -77,10 +77,7 @@ def layer_report(
         "<h2>Numbers</h2>",
         _table(("neuron", "stands for", "IoU", "activation"), rows),
     ]
-    numbers = [
-        {"neuron": unit, **{name: _round(it) for name, it in picture.facts.items()}}
-        for unit, picture in sorted(pictures.items())
-    ]
+    numbers = [_numbers(unit, picture) for unit, picture in sorted(pictures.items())]
     note = (
         f"{layer_summary.describe_layer(layer)}. Each picture is what one neuron wants to see most."
     )
@@ -119,9 +116,7 @@ def neuron_report(
     rows += [(key.capitalize(), str(_round(it))) for key, it in picture.facts.items()]
     large = _figure(_png_url(picture.image), "what it wants to see", bool(picture.facts["dead"]))
     body = [f'<div class="large">{large}</div>', _table(("", ""), rows)]
-    numbers: list[dict[str, object]] = [
-        {"neuron": unit, **{key: _round(it) for key, it in picture.facts.items()}}
-    ]
+    numbers = [_numbers(unit, picture)]
     if index is not None and layer.name in [it.name for it in index.plan.layers]:
         sheet = base64.b64decode(crop_images.crop_sheet(index, layer.name, unit).partition(",")[2])
         hits = index.top(layer.name, unit)
@@ -177,6 +172,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(it)}</th>" for it in head) if any(head) else ""
     lines = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{top}</tr>{''.join(lines)}</table>"
+
+
+def _numbers(unit: int, picture: StoredPicture) -> dict[str, object]:
+    return {"neuron": unit, **{name: _round(it) for name, it in picture.facts.items()}}
 
 
 def _round(value: float | bool | str) -> float | bool | str:

@@ -95,7 +95,8 @@ def as_csv(numbers: Numbers) -> str:
     """Return a table as CSV: first a column of the rows' names, then the columns of the table."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    columns = columns_of(numbers)
+    # The names of the columns, in the order in which the rows use them.
+    columns = dict.fromkeys(column for row in numbers.values() for column in row)
     writer.writerow(["", *columns])
     for name, row in numbers.items():
         writer.writerow([_safe(name), *(row.get(column) for column in columns)])
@@ -105,11 +106,6 @@ def as_csv(numbers: Numbers) -> str:
 def as_json(numbers: Numbers) -> str:
     """Return a table as JSON: ``{"row": {"column": value}}``."""
     return json.dumps({name: dict(row) for name, row in numbers.items()}, indent=2) + "\n"
-
-
-def columns_of(numbers: Numbers) -> Sequence[str]:
-    """Return the names of the columns of a table, in the order in which the rows use them."""
-    return list(dict.fromkeys(column for row in numbers.values() for column in row))
 
 
 def _safe(name: str) -> str:

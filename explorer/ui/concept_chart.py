@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from core.analysis import unit_labels
 from core.experiments import concept_growth
-from core.experiments.concept_growth import ConceptGrowth
 from core.networks.network import Network
 from explorer.charts import depth_colours, figures
 from explorer.ui import chart
@@ -22,7 +21,7 @@ HIGHLIGHTED = "eye"
 def show_growth(
     network: Network,
     columns: Sequence[str],
-    grown: Sequence[Sequence[ConceptGrowth]],
+    grown: Sequence[Sequence[concept_growth.ConceptGrowth]],
     full: float,
     line: str,
     name: str,

@@ -20,16 +20,12 @@ from PIL import Image
 
 from core import paintings
 from core.datasets import samples
-from core.datasets.samples import SAMPLES, STYLES
 from core.errors import BadPicture, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
-from explorer import thumbnails
-from explorer.paths import home
-from explorer.text import formatting
-from explorer.ui import server_state, urls
+from explorer import paths, thumbnails
+from explorer.ui import link_problems, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
-from explorer.ui.link_problems import collect
 
 # Largest image that a browser may upload, in megabytes; checkpoints may be larger.
 LARGEST_FILE = 20
@@ -43,9 +39,9 @@ OWN = "your picture"
 # Style images: the project's own paintings, and textures.
 PAINTED: Mapping[str, str] = {
     **{name: it.title for name, it in PAINTINGS.items()},
-    **{name: it.title for name, it in STYLES.items()},
+    **{name: it.title for name, it in samples.STYLES.items()},
 }
-PHOTOGRAPHS: Mapping[str, str] = {name: it.title for name, it in SAMPLES.items()}
+PHOTOGRAPHS: Mapping[str, str] = {name: it.title for name, it in samples.SAMPLES.items()}
 TITLES = {**PHOTOGRAPHS, **PAINTED}
 
 
@@ -114,7 +110,7 @@ def picked_image(name: str, default: str, problems: list[str]) -> PickedImage:
 def optional_image(name: str, problems: list[str]) -> PickedImage | None:
     """Return the image that the URL names; None if it names none or an unknown one."""
     picked = st.query_params.get(name)
-    with collect(problems):
+    with link_problems.collect(problems):
         return find_image(picked) if picked else None
     return None
 
@@ -125,7 +121,7 @@ def find_image(name: str) -> PickedImage:
     Raises:
         UnknownName: neither a sample nor an image in the store has this name.
     """
-    return _opened(home(), name)
+    return _opened(paths.home(), name)
 
 
 def continue_with(key: str) -> None:
@@ -159,7 +155,7 @@ def _opened(folder: Path, name: str) -> PickedImage:
 
 def small_url(picture: PickedImage, pixels: int) -> str:
     """Return a thumbnail of a chosen image as a URL; its shorter side has ``pixels`` pixels."""
-    return _small(home(), picture.name, pixels)
+    return _small(paths.home(), picture.name, pixels)
 
 
 @functools.lru_cache(maxsize=SMALL_AT_MOST)
@@ -218,8 +214,7 @@ def _show_choice(
                     "Use none",
                     key=f"{name} none",
                     type="tertiary",
-                    on_click=urls.update_query,
-                    kwargs={name: None},
+                    on_click=lambda: urls.update_query(**{name: None}),
                 )
     if clicked:
         st.rerun()
@@ -243,14 +238,10 @@ def _upload(name: str, label: str) -> None:
             sent = photo or sent
         if sent is None:
             return
-        try:
-            own = accept_upload(sent.getvalue())
-        except BadPicture as error:
-            st.error(f"This picture cannot be used: {formatting.escape_markdown(str(error))}")
-            return
-    st.session_state[f"{name} taken"] = number + 1
-    urls.update_query(**{name: own.name})
-    st.rerun()
+        with link_problems.show_errors("This picture cannot be used"):
+            urls.update_query(**{name: accept_upload(sent.getvalue()).name})
+            st.session_state[f"{name} taken"] = number + 1
+            st.rerun()
 
 
 def _tile(sample: str, picked: str) -> PictureTile:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from core.errors import ExplorerError
-from explorer.jobs.job import Job
 from explorer.ui import job_status
 
 # Seconds for which one run of a page makes pictures; after a pause the next run makes more.
@@ -60,8 +59,8 @@ def make_in_time(makers: Mapping[Name, Callable[[], str]]) -> MadeSoFar[Name]:
 
 def show_while_making(
     makers: Mapping[Name, Callable[[], str]],
-    show: Callable[[MadeSoFar[Name], Job | str | None], None],
-    job: Job | str | None = None,
+    show: Callable[[MadeSoFar[Name], job_status.Requested], None],
+    job: job_status.Requested = None,
 ) -> None:
     """Show pictures while they are made, and rerun the page once all are there.
 
@@ -73,7 +72,7 @@ def show_while_making(
     first = [make_in_time(makers)]
     complete = first[0].complete
 
-    def look(now: Sequence[Job | str | None]) -> bool:
+    def look(now: Sequence[job_status.Requested]) -> bool:
         made = first.pop() if first else make_in_time(makers)
         show(made, now[0])
         return made.complete

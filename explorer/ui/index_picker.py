@@ -7,17 +7,9 @@ import streamlit as st
 from core.errors import unknown
 from core.index.reader import Index
 from core.networks.network import Network
-from explorer.library import index_task
-from explorer.library.indexes import (
-    build_task,
-    can_build,
-    describe_index,
-    finished_indexes,
-    start_build,
-)
+from explorer.library import index_task, indexes
 from explorer.text import formatting
-from explorer.ui import urls
-from explorer.ui.job_status import POLL_SECONDS, follow
+from explorer.ui import job_status, url_controls, urls
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
@@ -25,7 +17,7 @@ def chosen_index(network: Network, problems: list[str]) -> Index | None:
 
     If the URL names an unknown index, a sentence is appended to ``problems``.
     """
-    found = finished_indexes(network)
+    found = indexes.finished_indexes(network)
     name = st.query_params.get("index")
     if name is not None and name not in found:
         problems.append(str(unknown("index", name, found, network.name)))
@@ -35,17 +27,16 @@ def chosen_index(network: Network, problems: list[str]) -> Index | None:
 
 def index_selectbox(network: Network) -> None:
     """Show the choice of an index, if the network has several."""
-    found = finished_indexes(network)
+    found = indexes.finished_indexes(network)
     if len(found) < 2:
         return
-    st.session_state["index"] = st.query_params.get("index", next(iter(found)))
+    name = st.query_params.get("index", next(iter(found)))
     st.selectbox(
         "Pictures of",
         list(found),
-        format_func=lambda name: describe_index(found[name]),
-        key="index",
+        format_func=lambda name: indexes.describe_index(found[name]),
         label_visibility="collapsed",
-        on_change=lambda: urls.update_query(index=st.session_state["index"]),
+        **url_controls.bind("index", name, lambda it: urls.update_query(index=it)),
     )
 
 
@@ -59,7 +50,7 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
         ask: whether the app waits for a click before it builds the index; else it starts
             immediately. Without effect for networks whose index the app cannot build.
     """
-    if not can_build(network):
+    if not indexes.can_build(network):
         st.caption(
             f"To see {what}, index a folder of photographs: "
             f"`python -m explorer index {network.name} --images FOLDER --out "
@@ -67,12 +58,12 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
             f"{network.name}{index_task.ENDING}`."
         )
         return
-    if build_task(network) is None and not ask:
-        start_build(network)
-    before = build_task(network)
+    if indexes.build_task(network) is None and not ask:
+        indexes.start_build(network)
+    before = indexes.build_task(network)
 
     def show(_: Sequence[object]) -> bool:
-        now = build_task(network)
+        now = indexes.build_task(network)
         with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
             if now is None:
                 _button(network, "Find its pictures", where, "image_search")
@@ -92,12 +83,12 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
                 _button(network, "Go on", where, "play_arrow")
         return now is not None and not now.open and not now.problem
 
-    interval = POLL_SECONDS if before is not None and before.open else None
+    interval = job_status.POLL_SECONDS if before is not None and before.open else None
     # The page runs again once the index is finished.
-    follow([], show, interval, False)
+    job_status.follow([], show, interval, False)
 
 
 def _button(network: Network, label: str, where: str, icon: str) -> None:
     if st.button(label, key=f"make {where}", icon=f":material/{icon}:"):
-        start_build(network)
+        indexes.start_build(network)
         st.rerun()

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import streamlit as st
 
@@ -17,6 +18,10 @@ from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import server_state
 from explorer.ui.link_problems import toast_problem
+
+# What came of a request: a job, a sentence that says why there is none, or None if the result is
+# finished already.
+Requested: TypeAlias = Job | str | None
 
 # Seconds after which the state of an open job (waiting or running) is read again.
 POLL_SECONDS = 0.6
@@ -49,7 +54,7 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
         return str(refused)
 
 
-def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Job | str | None:
+def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Requested:
     """Request a recipe for a part of a page that shows one result, and abandon the previous one.
 
     Args:
@@ -87,7 +92,7 @@ def abandon(key: str) -> None:
             jobs.cancel(key, visitor)
 
 
-def poll_interval(*asked: Job | str | None, seconds: float = POLL_SECONDS) -> float | None:
+def poll_interval(*asked: Requested, seconds: float = POLL_SECONDS) -> float | None:
     """Return after how many seconds to read the jobs again; None if none of them will change.
 
     Args:
@@ -103,8 +108,8 @@ def poll_interval(*asked: Job | str | None, seconds: float = POLL_SECONDS) -> fl
 
 
 def follow(
-    asked: Sequence[Job | str | None],
-    show: Callable[[list[Job | str | None]], object],
+    asked: Sequence[Requested],
+    show: Callable[[list[Requested]], object],
     interval: float | None,
     state: object = None,
 ) -> None:
@@ -147,7 +152,7 @@ def follow(
     st.fragment(body, run_every=interval)()
 
 
-def _is_open(job: Job | str | None) -> bool:
+def _is_open(job: Requested) -> bool:
     return isinstance(job, Job) and job.open
 
 
@@ -175,9 +180,9 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
 
 def follow_picture(
     key: str,
-    job: Job | str | None,
+    job: Requested,
     seconds: float,
-    show: Callable[[StoredPicture | None, bytes | None, Job | str | None], None],
+    show: Callable[[StoredPicture | None, bytes | None, Requested], None],
 ) -> StoredPicture | None:
     """Show the one picture of a recipe while it is made, and rerun the page when it is finished.
 
@@ -194,7 +199,7 @@ def follow_picture(
     store = server_state.store()
     stored = store.picture(key, 0)
 
-    def look(now: Sequence[Job | str | None]) -> bool:
+    def look(now: Sequence[Requested]) -> bool:
         found = stored or store.picture(key, 0)
         show(found, None if found else server_state.jobs().previews(key).get(0), now[0])
         return found is None
@@ -205,7 +210,7 @@ def follow_picture(
 
 
 def show_status(
-    job: Job | str | None,
+    job: Requested,
     doing: Callable[[float], str],
     where: str,
     keep: Callable[[], None],
@@ -316,7 +321,7 @@ def show_while_running(
         show: shows the results; called with the previews of those that are unfinished.
     """
 
-    def look(now: Sequence[Job | str | None]) -> None:
+    def look(now: Sequence[Requested]) -> None:
         jobs = [it for it in now if isinstance(it, Job)]
         previews = {job.key: server_state.jobs().previews(job.key) for job in jobs}
         show({(key, part): it for key, some in previews.items() for part, it in some.items()})

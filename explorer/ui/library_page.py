@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
-from explorer.charts import depth_colours
 from explorer.library import background_task, catalogue, index_task, indexes
-from explorer.library.background_task import BackgroundTask
-from explorer.library.catalogue import LARGEST_FILE
 from explorer.text import formatting
-from explorer.ui import job_status, server_state, urls
+from explorer.ui import job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
 
 POLL_SECONDS = 0.5
@@ -31,9 +27,7 @@ def choose(label: str, options: Sequence[str], **settings: Any) -> str:
 
 def show_networks(infos: dict[str, NetworkInfo]) -> None:
     """List the networks whose weights are on this machine, with links to their units."""
-    html_snippets.heading(
-        "Networks", "Those that are on this machine open at once.", depth_colours.depth_colour(0.0)
-    )
+    html_snippets.heading("Networks", "Those that are on this machine open at once.", 0.0)
     rows = [
         f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">{escape(it.name)}</a>'
         f"</td><td>{it.parameters / 1e6:.1f} M weights</td><td>{escape(it.source)}</td></tr>"
@@ -78,34 +72,28 @@ def show_upload(architectures: list[str]) -> None:
     )
     if added := st.session_state.pop("added", None):
         st.success(f"{formatting.escape_markdown(added)} is here.")
-        query = {"network": added}
-        st.page_link(
-            urls.LAYERS, label="See its neurons", icon=":material/layers:", query_params=query
-        )
+        page_list.page_link(urls.LAYERS, "See its neurons", network=added)
     with st.form("own", border=False):
         architecture = choose("Network", architectures, key="architecture")
         title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
         sent = st.file_uploader(
-            f"A .safetensors or .pth file of at most {LARGEST_FILE} MB",
+            f"A .safetensors or .pth file of at most {catalogue.LARGEST_FILE} MB",
             ("safetensors", "pth", "pt"),
             key=f"weights {st.session_state.get('taken', 0)}",
-            max_upload_size=LARGEST_FILE,
+            max_upload_size=catalogue.LARGEST_FILE,
         )
         if not st.form_submit_button("Add it", icon=":material/add:"):
             return
     if sent is None:
         st.error("Choose a file first.")
         return
-    try:
+    with link_problems.show_errors("This cannot be added"):
         with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
             st.session_state["added"] = catalogue.add_checkpoint(
                 architecture, title.strip(), sent.name, sent.getvalue()
             )
-    except ExplorerError as error:
-        st.error(f"This cannot be added: {formatting.escape_markdown(str(error))}")
-        return
-    st.session_state["taken"] = st.session_state.get("taken", 0) + 1
-    st.rerun()
+        st.session_state["taken"] = st.session_state.get("taken", 0) + 1
+        st.rerun()
 
 
 def show_collections(networks: list[str], chosen: str) -> None:
@@ -120,7 +108,7 @@ def show_collections(networks: list[str], chosen: str) -> None:
     html_snippets.heading(
         "Collections",
         "A network looks at all pictures once; then every neuron knows its favourites.",
-        depth_colours.depth_colour(1.0),
+        1.0,
     )
     index = networks.index(chosen) if chosen in networks else 0
     name = choose("Network that looks", networks, index=index, key="looking")
@@ -151,11 +139,12 @@ def show_collections(networks: list[str], chosen: str) -> None:
     if out.name.removesuffix(index_task.ENDING) in found:
         st.caption(f"{name} knows {source} already.")
         return
-
-    def start(weights: Path | None = file) -> None:
-        catalogue.start_index(name, network.fingerprint, source, weights)
-
-    show_task(f"index {out.name}", f"{name} looks at {source}", "Make the index", start)
+    show_task(
+        f"index {out.name}",
+        f"{name} looks at {source}",
+        "Make the index",
+        lambda: catalogue.start_index(name, network.fingerprint, source, file),
+    )
 
 
 def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> None:
@@ -197,7 +186,7 @@ def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> No
     job_status.follow([], show, POLL_SECONDS if following else None, following)
 
 
-def _time_left(task: BackgroundTask) -> str:
+def _time_left(task: background_task.BackgroundTask) -> str:
     """Return the time that a task still takes, such as ``, about 2 min left``."""
     seconds = task.seconds_left
     return " ..." if seconds is None else f", {formatting.about_seconds(seconds)} left"

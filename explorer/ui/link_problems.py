@@ -1,4 +1,4 @@
-"""Problems that a page shows: of a link while its URL is read, and of what a visitor asked for."""
+"""Errors on a page: problems of its link, collected while it reads its URL, and all others."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +23,21 @@ def collect(problems: list[str]) -> Iterator[None]:
 
 
 @contextmanager
+def show_errors(what: str) -> Iterator[None]:
+    """Catch an ``ExplorerError`` of a ``with`` block, and show it.
+
+    Args:
+        what: words before the error's message, such as ``This cannot be shown``.
+    """
+    try:
+        yield
+    except ExplorerError as error:
+        st.error(f"{what}: {formatting.escape_markdown(str(error))}")
+
+
+@contextmanager
 def toast_problem() -> Iterator[None]:
-    """Show an ``ExplorerError`` of a callback, or of a ``with`` block, as a toast.
+    """Catch an ``ExplorerError`` of a callback, or of a ``with`` block, and show it as a toast.
 
     Streamlit calls callbacks before the page runs, where nothing else would show the error.
     """

@@ -4,13 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.errors import ExplorerError, unknown
-from core.networks import registry
-from core.networks.depth_sampling import nearest_to_depth
-from core.networks.layers import Layer
-from core.networks.network import Network
-from core.networks.registry import NetworkInfo
-from explorer.ui import server_state, urls
+from core.errors import ExplorerError
+from core.networks import Layer, Network, depth_sampling, registry
+from explorer.ui import server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 
 # The relative depth (0 to 1) of the default layer. A little deeper than the middle, units respond
@@ -18,20 +14,16 @@ from explorer.ui.components import html_snippets
 FIRST_DEPTH = 0.6
 
 
-def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
+def network_name(infos: Mapping[str, registry.NetworkInfo], problems: list[str]) -> str:
     """Return the name of the network in the URL; SketchNet if the URL names none or an unknown one.
 
     For an unknown one, a sentence is appended to ``problems``.
     """
-    name = st.query_params.get("network", registry.SKETCHNET)
-    if name in infos:
-        return name
-    problems.append(str(unknown("network", name, infos)))
-    return registry.SKETCHNET
+    return urls.one_of("network", infos, registry.SKETCHNET, problems)
 
 
 def network_selectbox(
-    infos: Mapping[str, NetworkInfo],
+    infos: Mapping[str, registry.NetworkInfo],
     problems: list[str],
     keep: Sequence[str] = ("show", "picture", "style"),
 ) -> str:
@@ -48,22 +40,20 @@ def network_selectbox(
         info = infos[name]
         return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
 
-    st.session_state["network"] = name
+    def pick(chosen: str) -> None:
+        urls.replace_query(network=chosen, **{it: st.query_params.get(it) for it in keep})
+
     st.selectbox(
         "Network",
         list(infos),
         format_func=caption,
-        key="network",
         label_visibility="collapsed",
-        on_change=lambda: urls.replace_query(
-            network=st.session_state["network"],
-            **{it: st.query_params.get(it) for it in keep},
-        ),
+        **url_controls.bind("network", name, pick),
     )
     return name
 
 
-def load_network(info: NetworkInfo) -> Network | None:
+def load_network(info: registry.NetworkInfo) -> Network | None:
     """Load a network; if its weights have to be downloaded, wait for a click first.
 
     Returns:
@@ -91,4 +81,4 @@ def load_network(info: NetworkInfo) -> Network | None:
 
 def first_layer(network: Network) -> Layer:
     """Return the layer that is shown if the link names no layer."""
-    return network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
+    return network.shown[depth_sampling.nearest_to_depth(network.shown, FIRST_DEPTH)]

@@ -7,11 +7,9 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import ExplorerError
 from core.networks.network import Network
-from explorer.ui import network_picker, server_state, urls
+from explorer.ui import link_problems, network_picker, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.link_problems import show_problems
 
 View = TypeVar("View")
 
@@ -41,10 +39,8 @@ class OpenPage:
                 of bounds.
             keep: parameters of the query that are not removed; neither is ``network``.
         """
-        try:
+        with link_problems.collect(self.problems):
             return read_view()
-        except ExplorerError as error:
-            self.problems.append(str(error))
         urls.replace_query(**{it: st.query_params.get(it) for it in ("network", *keep)})
         return read_view()
 
@@ -74,6 +70,6 @@ def open_page(
     with right:
         network = network_picker.load_network(infos[name])
         if network is None:
-            show_problems(problems)
+            link_problems.show_problems(problems)
         else:
             show(OpenPage(network, sidebar, problems))

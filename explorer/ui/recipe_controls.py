@@ -71,20 +71,24 @@ class RecipeControls:
         """Show the controls of all fields that have a control, except the fields in ``without``."""
         self.draw(*(it.name for it in page_fields(self.kind, without)))
 
-    def reset_button(self, *others: str) -> None:
-        """Show a button that removes all fields from the URL, if the URL has any.
+    def draw_more(self, without: Iterable[str] = (), others: Iterable[str] = ()) -> None:
+        """Show a popover with the controls of all fields, and with a button that resets them.
+
+        The button removes all fields from the URL. It is shown if the URL has any.
 
         Args:
+            without: names of fields whose controls are not shown.
             others: more parameters of the URL that the button removes.
         """
         settings = {*(it.query for it in query_fields(self.kind)), *others}
-        if settings & set(st.query_params):
-            st.button(
-                "Back to the usual",
-                key="usual",
-                on_click=urls.update_query,
-                kwargs=dict.fromkeys(settings),
-            )
+        with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
+            self.draw_all(without)
+            if settings & set(st.query_params):
+                st.button(
+                    "Back to the usual",
+                    key="usual",
+                    on_click=lambda: urls.update_query(**dict.fromkeys(settings)),
+                )
 
     def _key(self, field: RecipeField) -> str:
         return f"{field.query} {self.identity}"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from core.errors import ExplorerError
 from core.images import image_io
-from core.recipes.recipe import Recipe
+from core.recipes.dream import DreamRecipe
+from core.recipes.style import StyleRecipe
 from explorer import thumbnails
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, job_status, server_state
 from explorer.ui.components import image_viewers
@@ -28,30 +28,26 @@ class ResultView:
     Attributes:
         recipe: a recipe of one image.
         original: the image that the recipe starts from.
-        size: longer side of the result in pixels.
         label: description of the result for screen readers.
         place: name of the pair of original and result; if it changes, the slider between both
             images returns to its first position.
-        key: name of the page, for widgets' keys.
         done: what is done with the original, beside the progress: ``dreamt``.
         file_name: name of the saved file, without an ending.
         word: word that is shown on the result.
         above: height in rem of the parts of the page above and beneath the images.
     """
 
-    recipe: Recipe
+    recipe: DreamRecipe | StyleRecipe
     original: PickedImage
-    size: int
     label: str
     place: str
-    key: str
     done: str
     file_name: str
     word: str = "dream"
     above: float = 24.75
 
     def show(
-        self, job: Job | str | None, seconds: float, tools: Callable[[StoredPicture], None]
+        self, job: job_status.Requested, seconds: float, tools: Callable[[StoredPicture], None]
     ) -> StoredPicture | None:
         """Show the result on top of the original, and update it while it is made.
 
@@ -63,9 +59,11 @@ class ResultView:
         Returns:
             The result, if it was finished when this run of the page began; else None.
         """
-        before = original_url(self.original.fingerprint, self.size)
+        before = original_url(self.original.fingerprint, self.recipe.size)
 
-        def show(found: StoredPicture | None, preview: bytes | None, now: Job | str | None) -> None:
+        def show(
+            found: StoredPicture | None, preview: bytes | None, now: job_status.Requested
+        ) -> None:
             after = thumbnails.data_url(preview) if preview else None
             after = picture_url(found.image) if found else after
             label = self.label if found else f"{self.label}, unfinished"
@@ -82,7 +80,7 @@ class ResultView:
             job_status.show_status(
                 now,
                 lambda fraction: f"{fraction:.0%} {self.done}",
-                self.key,
+                self.recipe.kind,
                 lambda: self.save_button(preview, "Save it as it is") if preview else None,
                 lambda: tools(found) if found else None,
             )
@@ -94,6 +92,7 @@ class ResultView:
         download_buttons.save_button(image, self.file_name, label)
 
 
+@functools.lru_cache(maxsize=64)
 def original_url(fingerprint: str, pixels: int) -> str:
     """Return an input image in the store as a URL.
 
@@ -101,15 +100,10 @@ def original_url(fingerprint: str, pixels: int) -> str:
         fingerprint: fingerprint of the image.
         pixels: longer side, at most; larger values than ``LARGE_PIXELS`` are reduced to it.
     """
-    return _original_url(fingerprint, min(pixels, LARGE_PIXELS))
-
-
-@functools.lru_cache(maxsize=64)
-def _original_url(fingerprint: str, pixels: int) -> str:
     stored = server_state.store().input(fingerprint)
     if stored is None:
         raise ExplorerError(f"the picture {fingerprint} is not here any more")
-    return picture_url(stored, pixels)
+    return picture_url(stored, min(pixels, LARGE_PIXELS))
 
 
 def picture_url(image: bytes, pixels: int = LARGE_PIXELS) -> str:

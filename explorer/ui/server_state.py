@@ -12,9 +12,11 @@ import itertools
 import secrets
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -27,7 +29,11 @@ from explorer.text import formatting
 if TYPE_CHECKING:
     from core.networks.network import Network
     from core.networks.registry import NetworkInfo
+    from core.recipes.recipe import Recipe
     from explorer.engine import Engine
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 # ``NetworkInfo.source`` of the networks whose weights a visitor has added.
 OWN = "added here"
@@ -38,6 +44,14 @@ COOKIE = "_streamlit_xsrf"
 # The engine (the workers) of each data folder. A server has one folder; tests use several.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
+# For each type of argument that Streamlit cannot tell apart: what tells its objects apart.
+HASHES: dict[str | type[Any], Callable[[Any], Any]] = {
+    "core.networks.network.Network": attrgetter("fingerprint"),
+    "core.networks.layers.Layer": attrgetter("name"),
+    "core.index.reader.Index": attrgetter("plan.fingerprint"),
+    "explorer.ui.image_picker.PickedImage": attrgetter("fingerprint"),
+    "explorer.store.results.StoredPicture": attrgetter("image"),
+}
 # Number of imported modules when ``gc.freeze`` was last called.
 _imported = 0
 
@@ -56,6 +70,12 @@ def show_store_problem() -> None:
     """Show in a line that nothing can be saved, or that a damaged store was set aside."""
     for problem in filter(None, (store().problem, store().set_aside)):
         st.warning(formatting.escape_markdown(problem[:1].upper() + problem[1:]))
+
+
+def finished_image(recipe: "Recipe") -> bytes | None:
+    """Return the encoded image of a recipe of one image; None if the image is not finished."""
+    found = store().picture(recipe.key, 0)
+    return None if found is None else found.image
 
 
 def jobs() -> Jobs:
@@ -109,6 +129,21 @@ def _token(cookie: str) -> bytes:
     except ValueError:
         return cookie.encode()
     return bytes(byte ^ over for byte, over in pairs)
+
+
+def cached(
+    entries: int, words: str | bool = False
+) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
+    """Return a decorator that caches what a function computes from networks and images.
+
+    Networks with equal weights are equal arguments; so are images with equal pixels. The results
+    are shared, so they must not be changed.
+
+    Args:
+        entries: number of results that stay in memory, the most recent ones.
+        words: what the page shows while the function runs; False for nothing.
+    """
+    return st.cache_resource(max_entries=entries, show_spinner=words, hash_funcs=HASHES)
 
 
 @st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)

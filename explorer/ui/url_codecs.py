@@ -15,16 +15,7 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
-from explorer.recipe_fields import (
-    DREAM,
-    NEURONS,
-    PAGE_DEFAULTS,
-    STYLE,
-    STYLE_DEPTHS,
-    RecipeField,
-    page_default,
-    query_fields,
-)
+from explorer.recipe_fields import PAGE_DEFAULTS, RecipeField, page_default, query_fields
 from explorer.ui import urls
 
 if TYPE_CHECKING:
@@ -88,6 +79,12 @@ def write_fields(recipe: Recipe) -> dict[str, str]:
     }
 
 
+def _fields_of(recipe: Recipe, *names: str) -> dict[str, Any]:
+    """Return the fields of a recipe with some names, and those that its URL may contain."""
+    every = (*names, *(it.name for it in query_fields(recipe.kind)))
+    return {name: getattr(recipe, name) for name in every}
+
+
 def _read(field: RecipeField, text: str) -> Any:
     if field.bounds and isinstance(field.default, float):
         return read_decimal(field.query, text, field.bounds)
@@ -133,8 +130,7 @@ def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
     Raises:
         ExplorerError: the recipe has settings that the page does not offer.
     """
-    names = ("network", "weights", "layer", "units", *(it.name for it in query_fields(NEURONS)))
-    same = {name: getattr(recipe, name) for name in names}
+    same = _fields_of(recipe, "network", "weights", "layer", "units")
     variants: tuple[dict[str, Any], ...] = ({}, {"count": urls.DIVERSE}, {"negative": True})
     if recipe not in [NeuronRecipe(**same, **variant) for variant in variants]:
         raise ExplorerError(
@@ -148,25 +144,13 @@ def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
     return query | write_fields(recipe)
 
 
-def neuron_from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a ``NeuronRecipe`` that the query of the Neuron page contains.
-
-    The defaults of all other fields depend on the layer, so they are not returned.
-
-    Raises:
-        ExplorerError: a value is misspelt or out of bounds.
-    """
-    return read_fields(NEURONS, query)
-
-
 def dream_to_query(recipe: DreamRecipe) -> dict[str, str]:
     """Return the query of the Dream page that shows a dream; default values are left out.
 
     Raises:
         ExplorerError: the recipe has settings that the page does not offer, such as a mask.
     """
-    names = ("units", "image", "guide", *(it.name for it in query_fields(DREAM)))
-    shown = {name: getattr(recipe, name) for name in names}
+    shown = _fields_of(recipe, "units", "image", "guide")
     if recipe != DreamRecipe(recipe.network, recipe.weights, layers=recipe.layers[:1], **shown):
         raise ExplorerError("no page shows films, masks or dreams of several layers")
     query = {"network": recipe.network, "layer": recipe.layer, "picture": recipe.image}
@@ -196,7 +180,7 @@ def dream_from_query(
 
     first_layer = network.shown[nearest_to_depth(network.shown, FIRST_DEPTH)]
     layer = network.layer(query.get("layer", first_layer.name))
-    settings = read_fields(DREAM, query)
+    settings = read_fields(DreamRecipe.kind, query)
     units = () if guide else _read_units(query.get("unit", ""), layer)
     return render_dreams.plan(network, [layer.name], image, guide=guide, units=units, **settings)
 
@@ -215,8 +199,7 @@ def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
     """
     from core.style import defaults
 
-    names = ("content", "styles", *(it.name for it in query_fields(STYLE)))
-    shown = {name: getattr(recipe, name) for name in names}
+    shown = _fields_of(recipe, "content", "styles")
     pooling = defaults.DEFAULTS.get(recipe.network, {}).get("pooling", StyleRecipe.pooling)
     transfer = recipe.subject == "style" and len(recipe.styles) == 1
     if not transfer or recipe != StyleRecipe(
@@ -245,7 +228,7 @@ def style_from_query(
     """
     from core.style import transfer
 
-    settings = {**PAGE_DEFAULTS[STYLE], **read_fields(STYLE, query)}
+    settings = {**PAGE_DEFAULTS[StyleRecipe.kind], **read_fields(StyleRecipe.kind, query)}
     return transfer.plan(network, content=content, styles=(style,), **settings)
 
 
@@ -277,6 +260,6 @@ def style_depths_from_query(
     """
     from core.style import grid
 
-    settings = read_fields(STYLE_DEPTHS, query)
+    settings = read_fields(StyleDepthsRecipe.kind, query)
     seed = settings.pop("seed", StyleDepthsRecipe.seed)
     return grid.plan_grid(network, content, style, seed, shows=tuple(shows), **settings)

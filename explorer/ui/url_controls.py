@@ -2,11 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from explorer.ui import urls
-from explorer.ui.link_problems import collect
+
+
+def bind(key: str, value: object, write: Callable[[Any], object]) -> dict[str, Any]:
+    """Give a widget a value, and return the arguments ``key`` and ``on_change`` for it.
+
+    Args:
+        key: the widget's key.
+        value: the widget's value in this run of the page.
+        write: called with the new value when a visitor has changed it, before the page runs again.
+    """
+    st.session_state[key] = value
+    return {"key": key, "on_change": lambda: write(st.session_state[key])}
 
 
 def word_control(
@@ -27,22 +39,18 @@ def word_control(
         label: what screen readers say; by default the name.
         forget: other parameters that are removed from the query with a new choice.
     """
-    chosen = ""
-    with collect(problems):
-        chosen = urls.one_of(name, [it for it in words if it])
-    st.session_state[name] = chosen
+    chosen = urls.one_of(name, [it for it in words if it], "", problems)
 
-    def pick() -> None:
-        urls.update_query(**dict.fromkeys(forget), **{name: st.session_state[name] or None})
+    def pick(word: str) -> None:
+        urls.update_query(**dict.fromkeys(forget), **{name: word or None})
 
     st.segmented_control(
         label or name,
         list(words),
         format_func=words.__getitem__,
-        key=name,
         label_visibility="collapsed",
         required=True,
-        on_change=pick,
+        **bind(name, chosen, pick),
     )
     return chosen
 

@@ -3,7 +3,7 @@
 The query has all the choices of a visitor, so a page can be shared as a link and reloaded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import streamlit as st
 
@@ -25,14 +25,18 @@ VIEWS = (*(str(number + 1) for number in range(DIVERSE)), NEGATIVE)
 # What the Layers page shows of each unit, by the word in the link: crops of the unit's dataset
 # examples, or the feature visualization and the crops. Without a word: only the visualization.
 CROPS, BOTH = "crops", "both"
-SHOWN = (CROPS, BOTH)
 # Parameters that stay in the URL when a visitor goes from layer to layer.
 STAYS = ("show", "index")
 
 
+def as_query(**place: str | int | None) -> dict[str, str]:
+    """Return some parameters as a query; a parameter whose value is None is left out."""
+    return {name: str(it) for name, it in place.items() if it is not None}
+
+
 def replace_query(**place: str | int | None) -> None:
     """Replace the URL's query by some parameters; a parameter whose value is None is left out."""
-    st.query_params.from_dict({name: str(it) for name, it in place.items() if it is not None})
+    st.query_params.from_dict(as_query(**place))
 
 
 def update_query(**place: str | int | None) -> None:
@@ -47,9 +51,8 @@ def go_to(**place: str | int | None) -> None:
 
 def open_neuron(network: str, layer: str, unit: int) -> None:
     """Go to the Neuron page of a unit."""
-    query = {"network": network, "layer": layer, "unit": str(unit)}
-    if "index" in st.query_params:
-        query["index"] = st.query_params["index"]
+    index = st.query_params.get("index")
+    query = as_query(network=network, layer=layer, unit=unit, index=index)
     st.switch_page(NEURON, query_params=query)
 
 
@@ -63,16 +66,23 @@ def number(name: str, bounds: tuple[int, int]) -> int | None:
     return None if text is None else read_whole(name, text, bounds)
 
 
-def one_of(name: str, known: Sequence[str]) -> str:
-    """Return a parameter of the URL that is one of some words; "" if the URL does not have it.
+def one_of(
+    name: str, known: Collection[str], default: str, problems: list[str], where: str = ""
+) -> str:
+    """Return a parameter of the URL that is one of some words.
 
-    Raises:
-        ExplorerError: the value is not among the ``known`` words.
+    Args:
+        name: name of the parameter.
+        known: the words.
+        default: returned if the URL does not have the parameter, or has an unknown word.
+        problems: a sentence is appended if the URL has an unknown word.
+        where: where the words exist, such as the name of a network; for the sentence.
     """
-    word = st.query_params.get(name, "")
-    if word and word not in known:
-        raise unknown(name, word, known)
-    return word
+    word = st.query_params.get(name, default)
+    if word == default or word in known:
+        return word
+    problems.append(str(unknown(name, word, known, where)))
+    return default
 
 
 def view() -> str:
@@ -84,4 +94,7 @@ def view() -> str:
     Raises:
         ExplorerError: the URL names an unknown picture.
     """
-    return one_of("view", VIEWS)
+    word = st.query_params.get("view", "")
+    if word and word not in VIEWS:
+        raise unknown("view", word, VIEWS)
+    return word

@@ -97,7 +97,5 @@ def fold_strided_conv(network: fx.GraphModule) -> fx.GraphModule:
     """Replace each module of a graph that can be folded, in place; return the graph."""
     for path, part in list(network.named_modules()):
         if can_fold(part):
-            parent, _, name = path.rpartition(".")
-            folded = FoldedConvolution(part)
-            setattr(network.get_submodule(parent), name, folded)
+            network.set_submodule(path, FoldedConvolution(part))
     return network

@@ -174,7 +174,7 @@ def fuse_conv_relu(network: fx.GraphModule) -> fx.GraphModule:
         if node.op != "call_module" or not can_fuse(convolution):
             continue
         (reader, *others) = node.users
-        relu = not others and _is_relu(operation_of(network, reader))
+        relu = not others and relu_ceiling(operation_of(network, reader)) == math.inf
         fused = FusedConvolution(convolution, relu)
         node.target = f"fused_{count}"
         network.add_module(node.target, part.with_convolution(fused) if folded else fused)
@@ -184,7 +184,3 @@ def fuse_conv_relu(network: fx.GraphModule) -> fx.GraphModule:
     network.delete_all_unused_submodules()
     network.recompile()
     return network
-
-
-def _is_relu(operation: Any) -> bool:
-    return relu_ceiling(operation) == math.inf

@@ -47,8 +47,7 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
     for path, part in list(network.named_modules()):
         casts = isinstance(part, nn.Conv2d | nn.Linear)
         if casts and part.weight.dtype == torch.float32:
-            parent, _, name = path.rpartition(".")
-            setattr(network.get_submodule(parent), name, copy.deepcopy(part).bfloat16())
+            network.set_submodule(path, copy.deepcopy(part).bfloat16())
     return network
 
 

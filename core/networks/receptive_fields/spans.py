@@ -137,10 +137,7 @@ class Span:
         elif stride != other.stride or len(self) != len(other):
             stride = None
         elif self.window is not None and other.window is not None:
-            window = (
-                min(self.window[0], other.window[0]),
-                max(self.window[1], other.window[1]),
-            )
+            window = (min(self.window[0], other.window[0]), max(self.window[1], other.window[1]))
         first, second = self._broadcast(length), other._broadcast(length)
         starts = tuple(map(min, first.starts, second.starts))
         stops = tuple(map(max, first.stops, second.stops))

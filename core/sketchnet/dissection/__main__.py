@@ -3,8 +3,6 @@
 It labels SketchNet's units with concepts and prints how many labels are clear.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """Counts of the clear labels (IoU of at least `CLEAR`) of each layer, by kind and by concept."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence

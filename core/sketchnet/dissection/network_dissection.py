@@ -17,19 +17,17 @@ The drawings are not kept in memory: there are two passes over the first set and
 set. The result depends on nothing random except the drawings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from core.checkpoints import fingerprint
 from core.sketchnet.labels import DIGITS, Label
-from core.sketchnet.model import MEAN, STD, SketchNet, normalise
+from core.sketchnet.model import MEAN, STD, SketchNet, relu_outputs
 from core.sketchnet.training.data import as_tensor
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
@@ -99,31 +97,20 @@ class Choice:
     iou: Tensor
 
 
-def drawings(world: World, masks: bool, size: int = SIZE) -> Iterator[tuple[Tensor, list[Drawing]]]:
+def drawings(world: World, masks: bool) -> Iterator[tuple[Tensor, list[Drawing]]]:
     """Yield the drawings of a world in batches: a tensor of their images, and the drawings.
 
-    The tensor is float32 [N, 3, size, size] in [0, 1]. The drawings have masks if `masks` is true.
+    The tensor is float32 [N, 3, SIZE, SIZE] in [0, 1]. The drawings have masks if `masks` is true.
     """
     for start in range(0, world.count, BATCH):
-        batch = [
-            draw(world.seed, k, size, masks=masks)
-            for k in range(start, min(start + BATCH, world.count))
-        ]
+        numbers = range(start, min(start + BATCH, world.count))
+        batch = [draw(world.seed, number, masks=masks) for number in numbers]
         yield as_tensor(np.stack([drawing.image for drawing in batch])), batch
 
 
 @torch.no_grad()
-def activations(model: SketchNet, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Yield the name and the output [N, units, h, w] of each ReLU, for images in [0, 1]."""
-    values = normalise(images)
-    for name, module in model.named_children():
-        values = module(values)
-        if isinstance(module, nn.ReLU):
-            yield name, values
-
-
 def count_activations(
-    model: SketchNet, world: World, on_progress: Progress | None = None
+    model: SketchNet, world: World, on_progress: Progress = lambda count: None
 ) -> dict[str, Tensor]:
     """Compute a histogram of each unit's activations over all positions and drawings.
 
@@ -133,7 +120,7 @@ def count_activations(
     """
     histograms: dict[str, Tensor] = {}
     for images, batch in drawings(world, masks=False):
-        for name, values in activations(model, images):
+        for name, values in relu_outputs(model, images):
             units = values.shape[1]
             flat = values.transpose(0, 1).reshape(units, -1)  # [units, N * positions]
             bins = ((flat.view(torch.int32) >> DROPPED) - FIRST).clamp(0, BINS - 1) + 1
@@ -141,8 +128,7 @@ def count_activations(
             counts = torch.bincount(bins.flatten(), minlength=units * (BINS + 1))
             counts = counts.view(units, BINS + 1)
             histograms[name] = histograms[name] + counts if name in histograms else counts
-        if on_progress is not None:
-            on_progress(len(batch))
+        on_progress(len(batch))
     return histograms
 
 
@@ -162,11 +148,12 @@ def thresholds(counts: Tensor, quantile: float) -> Tensor:
     return edge
 
 
+@torch.no_grad()
 def overlaps(
     model: SketchNet,
     world: World,
     limits: Mapping[str, Tensor],
-    on_progress: Progress | None = None,
+    on_progress: Progress = lambda count: None,
 ) -> dict[str, Overlap]:
     """Count, for each layer, the pixels where a unit reaches a threshold and a concept is shown.
 
@@ -186,7 +173,7 @@ def overlaps(
         truths = [_concept_masks(drawing) for drawing in batch]
         for columns, masks in truths:
             shown[columns] += masks.sum(dim=0).long()
-        for name, values in activations(model, images):
+        for name, values in relu_outputs(model, images):
             if name not in limits:
                 continue
             for maps, (columns, masks) in zip(values, truths, strict=True):
@@ -197,8 +184,7 @@ def overlaps(
                 counts.index_add_(0, cells, masks[pixels])
                 both[name][..., columns] += counts.view(*shape, -1).long()
                 fired[name] += torch.bincount(cells, minlength=shape.numel()).view(shape)
-        if on_progress is not None:
-            on_progress(len(batch))
+        on_progress(len(batch))
     return {
         name: Overlap(_cumulative(both[name]), _cumulative(fired[name]), shown) for name in limits
     }
@@ -261,7 +247,7 @@ def measure(
     model: SketchNet,
     world: World,
     chosen: Mapping[str, Choice],
-    on_progress: Progress | None = None,
+    on_progress: Progress = lambda count: None,
 ) -> dict[str, Choice]:
     """Measure the IoUs of the concepts and thresholds `chosen` on the drawings of `world`."""
     limits = {name: choice.limits[None] for name, choice in chosen.items()}
@@ -273,7 +259,10 @@ def measure(
 
 
 def dissect(
-    model: SketchNet, world: World, quantiles: Sequence[float], on_progress: Progress | None = None
+    model: SketchNet,
+    world: World,
+    quantiles: Sequence[float],
+    on_progress: Progress = lambda count: None,
 ) -> dict[str, Choice]:
     """Choose the concept and the threshold with the highest IoU for each unit of each layer.
 

@@ -5,8 +5,6 @@
 adversarial attacks" (2017). `eps` is the largest L2 norm of a perturbation of an image in [0, 1].
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """Training images: a set of drawings on disk, and the augmentation of batches."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 `python -m core.sketchnet.training.evaluate` prints the results of the shipped network.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys
@@ -12,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.sketchnet.model import WEIGHTS, SketchNet, device_of, load, normalise
+from core.sketchnet.model import WEIGHTS, SketchNet, device_of, load, relu_outputs
 from core.sketchnet.training.adversarial import logits, pgd
 from core.sketchnet.training.data import draw_batch
 from core.sketchworld.seeds import EVALUATION_SEED
@@ -51,12 +49,11 @@ def robust_accuracy(
     `half`, the network computes in bfloat16.
     """
     generator = torch.Generator(device_of(model)).manual_seed(seed)
-    correct = 0
-    for some, truth in _batches(model, images, labels):
-        attacked = pgd(model, some, truth, eps, generator, half=half)
-        with torch.no_grad():
-            correct += int((logits(model, attacked, half).argmax(1) == truth).sum())
-    return correct / len(labels)
+    attacked = [
+        pgd(model, some, truth, eps, generator, half=half)
+        for some, truth in _batches(model, images, labels)
+    ]
+    return accuracy(model, torch.cat(attacked), labels, half)
 
 
 @torch.no_grad()
@@ -64,12 +61,9 @@ def dead_units(model: SketchNet, batches: Iterable[Tensor]) -> dict[str, float]:
     """Return, for each ReLU, the share of channels that are zero at all positions of all images."""
     alive: dict[str, Tensor] = {}
     for images in batches:
-        values = normalise(images.to(device_of(model)))
-        for name, module in model.named_children():
-            values = module(values)
-            if isinstance(module, nn.ReLU):
-                positive = (values > 0).any(dim=0).flatten(1).any(dim=1)
-                alive[name] = alive[name] | positive if name in alive else positive
+        for name, values in relu_outputs(model, images.to(device_of(model))):
+            positive = (values > 0).any(dim=0).flatten(1).any(dim=1)
+            alive[name] = alive[name] | positive if name in alive else positive
     return {name: 1.0 - float(channels.float().mean()) for name, channels in alive.items()}
 
 

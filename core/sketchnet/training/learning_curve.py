@@ -3,8 +3,6 @@
 The plot is drawn with Pillow, so that training needs no packages beyond those of the explorer.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

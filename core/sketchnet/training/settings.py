@@ -1,7 +1,5 @@
 """Settings of a training run of SketchNet, and the schedules that are computed from them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ continued with `--resume`. On a CPU, the continued run ends with exactly the sam
 without interruption, because all random numbers are derived from the seed and the step.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json
@@ -209,17 +207,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--workers", type=int, default=os.cpu_count() or 1, help="processes that draw"
     )
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
-    for name in ("seed", "drawings", "epochs", "batch", "rate", "eps", "small"):
+    names = ("seed", "drawings", "epochs", "batch", "rate", "eps", "small")
+    for name in names:
         value = getattr(defaults, name)
         parser.add_argument(
             f"--{name}", type=type(value), default=value, help=f"{value} if not given"
         )
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
-    names = {field.name for field in dataclasses.fields(TrainingSettings)}
-    settings = TrainingSettings(
-        **{name: value for name, value in vars(chosen).items() if name in names}
-    )
+    settings = TrainingSettings(**{name: getattr(chosen, name) for name in names})
     run = train(settings, chosen.out, chosen.resume, chosen.workers, device=chosen.device)
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = " ".join(["python -m core.sketchnet.training.train", *words])

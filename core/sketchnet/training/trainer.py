@@ -1,22 +1,17 @@
 """The training loop of SketchNet: steps, checkpoints, and the running average of the weights."""
 
-from __future__ import annotations
-
 import copy
 import json
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.files import write_file
 from core.sketchnet.model import SketchNet, blank, fold
 from core.sketchnet.training import data as training_data
 from core.sketchnet.training.adversarial import logits, one_step
@@ -25,6 +20,8 @@ from core.sketchworld.world import CLASSES
 
 LOSS_SHARE = 0.02  # weight of a new loss in the running mean
 LOSS_EVERY = 20  # steps between two points of the learning curve
+# The attributes of a trainer that a checkpoint holds as JSON.
+NOTES = ("step", "seconds", "mean_loss", "losses", "reports", "schedules")
 
 
 class Trainer:
@@ -144,40 +141,42 @@ class Trainer:
         return folded
 
     def write(self, path: Path) -> None:
-        """Write a checkpoint of the run, from which `read` restores it."""
+        """Write a checkpoint, from which `read` restores the run.
+
+        An existing file is replaced atomically.
+        """
         momenta = {
             name: self.optimiser.state[value]["momentum_buffer"]
             for name, value in self.model.named_parameters()
             if value in self.optimiser.state
         }
-        notes = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "mean_loss": self.mean_loss,
-            "losses": self.losses,
-            "reports": self.reports,
-            "schedules": self.schedules,
+        groups = {"model": self.model.state_dict(), "average": self.average, "momenta": momenta}
+        tensors = {
+            f"{group}/{name}": value.detach().contiguous().clone()
+            for group, values in groups.items()
+            for name, value in values.items()
         }
-        write_state(
-            path, TrainingState(dict(self.model.state_dict()), self.average, momenta, notes)
-        )
+        notes = {name: getattr(self, name) for name in NOTES}
+        write_file(path, save(tensors, {"notes": json.dumps(notes)}))
 
     def read(self, path: Path) -> None:
         """Restore the run from a checkpoint that `write` wrote."""
-        state = read_state(path)
+        groups: dict[str, dict[str, Tensor]] = defaultdict(dict)
+        with safe_open(path, "pt") as file:
+            notes = json.loads(file.metadata()["notes"])
+            for key in file.keys():  # noqa: SIM118
+                group, name = key.split("/", 1)
+                groups[group][name] = file.get_tensor(key)
         for replica in self.replicas:
-            replica.load_state_dict(state.model)
-        self.average = {name: value.to(self.device) for name, value in state.average.items()}
+            replica.load_state_dict(groups["model"])
+        self.average = {name: value.to(self.device) for name, value in groups["average"].items()}
         for name, value in self.model.named_parameters():
-            if name in state.momenta:
-                buffer = torch.empty_like(value).copy_(state.momenta[name])
+            if name in groups["momenta"]:
+                buffer = torch.empty_like(value).copy_(groups["momenta"][name])
                 self.optimiser.state[value]["momentum_buffer"] = buffer
-        self.step = int(state.notes["step"])
-        self.seconds = float(state.notes["seconds"])
-        self.mean_loss = float(state.notes["mean_loss"])
-        self.losses = [(int(step), float(loss)) for step, loss in state.notes["losses"]]
-        self.reports = list(state.notes["reports"])
-        self.schedules = list(state.notes["schedules"])
+        for name in NOTES:
+            setattr(self, name, notes[name])
+        self.losses = [(step, loss) for step, loss in notes["losses"]]
 
 
 def _replica(model: SketchNet) -> SketchNet:
@@ -204,40 +203,3 @@ def sgd(model: SketchNet, settings: TrainingSettings) -> torch.optim.SGD:
         {"params": not_decayed, "weight_decay": 0.0},
     ]
     return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=True)
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """The content of a checkpoint.
-
-    Attributes:
-        model: parameters and buffers of the model by name.
-        average: running average of `model`, by the same names.
-        momenta: momentum buffers of the optimiser by name of the parameter.
-        notes: JSON values, such as the step and the losses.
-    """
-
-    model: dict[str, Tensor]
-    average: dict[str, Tensor]
-    momenta: dict[str, Tensor]
-    notes: dict[str, Any]
-
-
-def write_state(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint file; an existing file is replaced atomically."""
-    tensors = {}
-    for kind in ("model", "average", "momenta"):
-        for name, value in getattr(state, kind).items():
-            tensors[f"{kind}/{name}"] = value.detach().contiguous().clone()
-    write_file(path, save(tensors, {"notes": json.dumps(state.notes)}))
-
-
-def read_state(path: Path) -> TrainingState:
-    """Load a checkpoint file that `write_state` wrote."""
-    kinds: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "momenta": {}}
-    with safe_open(path, "pt") as file:
-        notes = json.loads(file.metadata()["notes"])
-        for key in file.keys():  # noqa: SIM118
-            kind, name = key.split("/", 1)
-            kinds[kind][name] = file.get_tensor(key)
-    return TrainingState(kinds["model"], kinds["average"], kinds["momenta"], notes)

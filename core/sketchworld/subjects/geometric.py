@@ -1,16 +1,13 @@
 """Simple geometric shapes."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
-from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import right_angles
-from core.sketchworld.painter import Distance, Painter
+from core.sketchworld import patterns, shapes
+from core.sketchworld.marks import Painter, right_angles
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten
-from core.sketchworld.signed_distance import Array, Point, intersection, union
+from core.sketchworld.shapes import Array, Distance, Point, intersection, sized, union
 from core.sketchworld.textures import textured_shape
 
 
@@ -21,18 +18,13 @@ def _plain(p: Painter, concept: str, shape: Distance, corners: tuple[Point, ...]
 
 def disc(p: Painter) -> None:
     """Draw a disc."""
-    _plain(p, "disc", lambda u, v: signed_distance.disc(u, v, 0.85))
+    _plain(p, "disc", sized(shapes.disc, 0.85))
 
 
 def ring(p: Painter) -> None:
     """Draw a ring."""
     width = p.uniform(0.14, 0.36)
-    p.part(
-        "ring",
-        lambda u, v: signed_distance.ring(u, v, 0.92 - width / 2, width),
-        p.palette.main,
-        shadow=True,
-    )
+    p.part("ring", sized(shapes.ring, 0.92 - width / 2, width), p.palette.main, shadow=True)
 
 
 def concentric_rings(p: Painter) -> None:
@@ -41,7 +33,7 @@ def concentric_rings(p: Painter) -> None:
     step = 0.95 / (count - 0.25)
     ink = p.uniform(0.42, 0.58)
     if p.chance(0.5):
-        p.part("disc", lambda u, v: signed_distance.disc(u, v, 0.95), p.palette.second, shadow=True)
+        p.part("disc", sized(shapes.disc, 0.95), p.palette.second, shadow=True)
     fill = distinct(p.palette.main, p.palette.second, INK_GAP, LUMA_GAP)
 
     def rings(u: Array, v: Array) -> Array:
@@ -57,7 +49,7 @@ def spiral(p: Painter) -> None:
     sign = 1.0 if p.chance(0.5) else -1.0
     p.part(
         "spiral",
-        lambda u, v: signed_distance.spiral(u * sign, v, 0.95, turns, thick),
+        lambda u, v: shapes.spiral(u * sign, v, 0.95, turns, thick),
         p.palette.main,
         line=0.0,
     )
@@ -70,8 +62,8 @@ def right_angle(p: Painter) -> None:
     corner = -0.65
 
     def angle(u: Array, v: Array) -> Array:
-        upright = signed_distance.box(u - corner, v - corner - long / 2 + width, width, long / 2)
-        level = signed_distance.box(u - corner - short / 2 + width, v - corner, short / 2, width)
+        upright = shapes.box(u - corner, v - corner - long / 2 + width, width, long / 2)
+        level = shapes.box(u - corner - short / 2 + width, v - corner, short / 2, width)
         return union(upright, level)
 
     p.part("right angle", angle, p.palette.main, reach=1.25, shadow=True)
@@ -79,44 +71,40 @@ def right_angle(p: Painter) -> None:
 
 def triangle(p: Painter) -> None:
     """Draw an equilateral triangle."""
-    _plain(p, "triangle", lambda u, v: signed_distance.regular(u, v, 3, 1.0))
+    _plain(p, "triangle", sized(shapes.regular, 3, 1.0))
 
 
 def square(p: Painter) -> None:
     """Draw a square."""
     half = (0.7, 0.7)
     corners = right_angles(half)
-    _plain(p, "square", lambda u, v: signed_distance.box(u, v, *half), corners=corners)
+    _plain(p, "square", sized(shapes.box, *half), corners=corners)
 
 
 def star(p: Painter) -> None:
     """Draw a star with five points, or sometimes six."""
     points, inner = (5 if p.chance(0.75) else 6), p.uniform(0.40, 0.52)
-    _plain(p, "star", lambda u, v: signed_distance.star(u, v, points, 1.0, inner))
+    _plain(p, "star", sized(shapes.star, points, 1.0, inner))
 
 
 def cross(p: Painter) -> None:
     """Draw two equal bars that cross in the middle."""
     width = p.uniform(0.17, 0.30)
     _plain(
-        p,
-        "cross",
-        lambda u, v: union(
-            signed_distance.box(u, v, width, 0.92), signed_distance.box(u, v, 0.92, width)
-        ),
+        p, "cross", lambda u, v: union(shapes.box(u, v, width, 0.92), shapes.box(u, v, 0.92, width))
     )
 
 
 def crescent(p: Painter) -> None:
     """Draw a crescent moon."""
     bite, offset = p.uniform(0.68, 0.8), p.uniform(0.38, 0.5)
-    _plain(p, "crescent", lambda u, v: signed_distance.crescent(u, v, 0.92, bite, offset))
+    _plain(p, "crescent", sized(shapes.crescent, 0.92, bite, offset))
 
 
 def heart(p: Painter) -> None:
     """Draw a heart."""
     fill = p.tint(0.98, 0.85, 0.85)
-    textured_shape(p, "heart", lambda u, v: signed_distance.heart(u, v, 0.88), fill, reach=1.1)
+    textured_shape(p, "heart", sized(shapes.heart, 0.88), fill, reach=1.1)
 
 
 def arrow(p: Painter) -> None:
@@ -124,8 +112,8 @@ def arrow(p: Painter) -> None:
     width, head, wide = p.uniform(0.12, 0.22), p.uniform(-0.05, 0.2), p.uniform(0.48, 0.66)
 
     def shape(u: Array, v: Array) -> Array:
-        tip = signed_distance.convex(u, v, [(0.98, 0.0), (head, wide), (head, -wide)])
-        return union(tip, signed_distance.box(u + 0.45, v, 0.5 + head * 0.5 + 0.1, width))
+        tip = shapes.convex(u, v, [(0.98, 0.0), (head, wide), (head, -wide)])
+        return union(tip, shapes.box(u + 0.45, v, 0.5 + head * 0.5 + 0.1, width))
 
     p.part("arrow", shape, p.palette.main, shadow=True)
 
@@ -134,11 +122,11 @@ def drop(p: Painter) -> None:
     """Draw a drop of water with a glint."""
     fill = p.tint(0.56, 0.7, 0.85)
     radius = p.uniform(0.5, 0.6)
-    p.part("drop", lambda u, v: signed_distance.drop(u, v - 0.35, radius, 1.3), fill, shadow=True)
+    p.part("drop", lambda u, v: shapes.drop(u, v - 0.35, radius, 1.3), fill, shadow=True)
     glint = lighten(fill, 0.7)
     p.part(
         "glint",
-        lambda u, v: signed_distance.arc(u, v, radius * 0.62, 0.6, 0.1),
+        sized(shapes.arc, radius * 0.62, 0.6, 0.1),
         glint,
         at=(0.0, 0.35),
         reach=radius,
@@ -160,23 +148,15 @@ def lightning(p: Painter) -> None:
         (-0.5 - fat, 0.08),
     ]
     fill = p.tint(0.14, 0.85, 0.97)
-    p.part(
-        "lightning",
-        lambda u, v: signed_distance.polygon(u, v, points),
-        fill,
-        reach=1.15,
-        shadow=True,
-    )
+    p.part("lightning", sized(shapes.polygon, points), fill, reach=1.15, shadow=True)
 
 
 def pinwheel(p: Painter) -> None:
     """Draw a pinwheel: a disc of sectors in two colours."""
     blades, twist = p.integer(3, 6), p.uniform(-1.3, 1.3)
-    p.part("disc", lambda u, v: signed_distance.disc(u, v, 0.95), p.palette.second, shadow=True)
+    p.part("disc", sized(shapes.disc, 0.95), p.palette.second, shadow=True)
     fill = distinct(p.palette.main, p.palette.second, INK_GAP, LUMA_GAP)
-    p.part(
-        "pinwheel", lambda u, v: signed_distance.pinwheel(u, v, 0.95, blades, twist), fill, line=0.0
-    )
+    p.part("pinwheel", sized(shapes.pinwheel, 0.95, blades, twist), fill, line=0.0)
 
 
 def snowflake(p: Painter) -> None:
@@ -190,9 +170,9 @@ def snowflake(p: Painter) -> None:
         angle = np.abs(angle - np.rint(angle / step) * step)
         r = np.hypot(u, v)
         a, b = r * np.cos(angle), r * np.sin(angle)  # all arms are mapped onto half an arm
-        arm = signed_distance.capsule(a, b, (0.0, 0.0), (0.93, 0.0), width)
-        outer = signed_distance.capsule(a, b, (at, 0.0), (at + twig * 0.8, twig), width * 0.85)
-        inner = signed_distance.capsule(
+        arm = shapes.capsule(a, b, (0.0, 0.0), (0.93, 0.0), width)
+        outer = shapes.capsule(a, b, (at, 0.0), (at + twig * 0.8, twig), width * 0.85)
+        inner = shapes.capsule(
             a, b, (at * 0.5, 0.0), (at * 0.5 + twig * 0.5, twig * 0.6), width * 0.85
         )
         return union(arm, outer, inner)

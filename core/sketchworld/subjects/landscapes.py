@@ -1,40 +1,35 @@
 """Views with a horizon and many objects. Coordinates are those of the scene, from -1 to 1."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from core.sketchworld import signed_distance
-from core.sketchworld.marks import WHITE, spot, stroke
-from core.sketchworld.painter import Painter, Pose
+from core.sketchworld import shapes
+from core.sketchworld.marks import EVERYWHERE, WHITE, Painter
+from core.sketchworld.painter import Pose
 from core.sketchworld.palette import GROUND_GAP, LUMA_GAP, Palette, distinct, lighten, rgb
-from core.sketchworld.signed_distance import Array, Point
+from core.sketchworld.shapes import Array, Point, sized
 from core.sketchworld.subjects import outdoors, plants, vehicles
-from core.sketchworld.textures import EVERYWHERE
 
 
 def _sky(p: Painter, top: Array, foot: Array) -> None:
     """Draw a sky: a gradient from the colour `top` at the upper border to `foot` at the horizon."""
-
-    def inside(u: Array, v: Array) -> Array:
-        return 0.0 * u + 0.0 * v - EVERYWHERE
-
-    p.part("sky", inside, top, reach=EVERYWHERE, line=0.0, shade=0.0)
+    p.cover("sky", lambda u, v: 0.0 * u + 0.0 * v - EVERYWHERE, top, shade=0.0)
     share = np.clip((p.axis + 1.0) / 1.6, 0.0, 1.0)[None, :, None]
     p.image += (foot - top)[:, None, None] * share
 
 
 def _day(p: Painter) -> tuple[Array, Array]:
-    """Return two random colours of a day or evening sky: at the upper border and at the horizon."""
+    """Draw a day or evening sky; return its colours at the upper border and at the horizon."""
     if p.chance(0.25):
-        return rgb(p.uniform(0.62, 0.80), 0.45, 0.75), rgb(p.uniform(0.02, 0.10), 0.5, 1.0)
-    top = rgb(p.uniform(0.52, 0.60), p.uniform(0.35, 0.7), p.uniform(0.85, 1.0))
-    return top, lighten(top, 0.6)
+        top, foot = rgb(p.uniform(0.62, 0.80), 0.45, 0.75), rgb(p.uniform(0.02, 0.10), 0.5, 1.0)
+    else:
+        top = rgb(p.uniform(0.52, 0.60), p.uniform(0.35, 0.7), p.uniform(0.85, 1.0))
+        foot = lighten(top, 0.6)
+    _sky(p, top, foot)
+    return top, foot
 
 
 def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill: Array) -> None:
@@ -42,14 +37,7 @@ def _hill(p: Painter, concept: str, crest: float, bulge: float, at: float, fill:
 
     `fill` is the colour of the ground.
     """
-    p.part(
-        concept,
-        lambda u, v: (crest + bulge * (u - at) ** 2 - v) * 0.9,
-        fill,
-        reach=EVERYWHERE,
-        line=0.0,
-        shade=0.0,
-    )
+    p.cover(concept, lambda u, v: (crest + bulge * (u - at) ** 2 - v) * 0.9, fill, shade=0.0)
 
 
 def _colours(p: Painter, ground: Array, turn: float) -> Palette:
@@ -90,14 +78,8 @@ def _sun_or_cloud(p: Painter, sky: Array) -> None:
         _object(p, "sun", outdoors.sun, at, p.uniform(0.2, 0.3), colours)
     if p.chance(0.6):
         at = (-side * p.uniform(0.3, 0.7), p.uniform(-0.8, -0.5))
-        _object(
-            p,
-            "cloud",
-            outdoors.cloud,
-            at,
-            p.uniform(0.2, 0.32),
-            replace(_colours(p, sky, 0.0), main=distinct(WHITE, sky, 0.2)),
-        )
+        colours = replace(_colours(p, sky, 0.0), main=distinct(WHITE, sky, 0.2))
+        _object(p, "cloud", outdoors.cloud, at, p.uniform(0.2, 0.32), colours)
 
 
 def night_sky(p: Painter) -> None:
@@ -116,7 +98,7 @@ def night_sky(p: Painter) -> None:
         with p.figure("star"):
             p.part(
                 "star",
-                partial(signed_distance.star, points=5, radius=size, inner=0.42),
+                sized(shapes.star, 5, size, 0.42),
                 lighten(glow, p.uniform(0.0, 0.6)),
                 at=at,
                 reach=size,
@@ -129,7 +111,7 @@ def night_sky(p: Painter) -> None:
         with p.figure("crescent"):
             p.part(
                 "crescent",
-                lambda u, v: signed_distance.crescent(u, v, radius, radius * 0.8, radius * 0.48),
+                sized(shapes.crescent, radius, radius * 0.8, radius * 0.48),
                 glow,
                 at=moon,
                 reach=radius,
@@ -137,7 +119,7 @@ def night_sky(p: Painter) -> None:
                 line=0.0,
             )
     else:
-        spot(p, "moon", moon, radius, glow)
+        p.spot("moon", moon, radius, glow)
     dark = rgb(hue + 0.1, 0.5, p.uniform(0.03, 0.1))
     _hill(p, "hill", p.uniform(0.55, 0.75), p.uniform(0.05, 0.3), p.uniform(-0.8, 0.8), dark)
 
@@ -145,7 +127,6 @@ def night_sky(p: Painter) -> None:
 def sea(p: Painter) -> None:
     """Draw the sea with rows of waves and a boat, under a sky."""
     top, foot = _day(p)
-    _sky(p, top, foot)
     _sun_or_cloud(p, top)
     level = p.uniform(-0.15, 0.15)
     water = rgb(p.uniform(0.50, 0.62), p.uniform(0.55, 0.85), p.uniform(0.45, 0.75))
@@ -153,14 +134,8 @@ def sea(p: Painter) -> None:
     crest = lighten(water, p.uniform(0.4, 0.7))
     row, phase = level + p.uniform(0.16, 0.2), p.uniform(0.0, 1.0)
     boat = (p.uniform(-0.5, 0.5), level + p.uniform(-0.12, 0.02))
-    _object(
-        p,
-        "boat",
-        vehicles.boat,
-        boat,
-        p.uniform(0.32, 0.44),
-        _colours(p, foot, p.uniform(0.0, 1.0)),
-    )
+    scale, turn = p.uniform(0.32, 0.44), p.uniform(0.0, 1.0)
+    _object(p, "boat", vehicles.boat, boat, scale, _colours(p, foot, turn))
     while row < 1.1:
         swing = 0.03 + 0.05 * (row - level)
         length = 0.3 + 0.3 * (row - level)
@@ -169,14 +144,13 @@ def sea(p: Painter) -> None:
             (start + length * 0.5 * k, row + (swing if k % 2 else -swing))
             for k in range(math.ceil(2.6 / (length * 0.5)) + 1)
         ]
-        stroke(p, "wave", points, 0.035 + 0.03 * (row - level), crest)
+        p.stroke("wave", points, 0.035 + 0.03 * (row - level), crest)
         row, phase = row + 0.16 + 0.12 * (row - level), (phase + 0.5) % 1.0
 
 
 def meadow(p: Painter) -> None:
     """Draw a green hill with flowers under a sky."""
-    top, foot = _day(p)
-    _sky(p, top, foot)
+    top, _ = _day(p)
     _sun_or_cloud(p, top)
     green = rgb(p.uniform(0.24, 0.36), p.uniform(0.5, 0.75), p.uniform(0.5, 0.75))
     at = p.uniform(-0.7, 0.7)
@@ -185,21 +159,19 @@ def meadow(p: Painter) -> None:
     for _ in range(p.integer(6, 12)):
         a, b = p.uniform(-1.0, 1.0), p.uniform(0.3, 1.0)
         for lean in (-0.05, 0.0, 0.05):
-            stroke(p, "grass", [(a, b), (a + lean, b - 0.12)], 0.03, lighten(green, -0.35))
+            p.stroke("grass", [(a, b), (a + lean, b - 0.12)], 0.03, lighten(green, -0.35))
     count, turn = p.integer(4, 6), p.uniform(0.0, 1.0)
     for k in range(count):
         depth = (k + p.uniform(0.0, 0.8)) / count  # 0 for far, 1 for near
         across = ((k * 0.618 + turn) % 1.0) * 1.8 - 0.9
+        place, scale = (across, 0.2 + 0.5 * depth), 0.2 + 0.14 * depth
         colours = _colours(p, lighten(green, -0.7), turn + 0.37 * k)
-        _object(
-            p, "flower", plants.flower, (across, 0.2 + 0.5 * depth), 0.2 + 0.14 * depth, colours
-        )
+        _object(p, "flower", plants.flower, place, scale, colours)
 
 
 def village(p: Painter) -> None:
     """Draw three houses in a row under a sky; a tree may replace one of them."""
     top, foot = _day(p)
-    _sky(p, top, foot)
     _sun_or_cloud(p, top)
     lawn = rgb(p.uniform(0.2, 0.4), p.uniform(0.3, 0.7), p.uniform(0.4, 0.7))
     base = p.uniform(0.5, 0.62)
@@ -215,13 +187,12 @@ def village(p: Painter) -> None:
             _object(p, "house", outdoors.house, place, scale, colours)
     if p.chance(0.6):
         road = lighten(lawn, 0.6)
-        stroke(p, "road", [(-1.2, base + 0.28), (1.2, base + 0.28)], 0.2, road)
+        p.stroke("road", [(-1.2, base + 0.28), (1.2, base + 0.28)], 0.2, road)
 
 
 def forest(p: Painter) -> None:
     """Draw many firs, of which distant ones are lighter, and sometimes a toadstool."""
-    top, foot = _day(p)
-    _sky(p, top, foot)
+    _, foot = _day(p)
     green = rgb(p.uniform(0.3, 0.42), p.uniform(0.45, 0.7), p.uniform(0.35, 0.55))
     _hill(p, "grass", p.uniform(0.25, 0.4), p.uniform(-0.1, 0.1), 0.0, lighten(green, 0.35))
     rows = ((5, -0.02, 0.34), (4, 0.16, 0.42), (3, 0.36, 0.52))

@@ -1,26 +1,13 @@
 """Household objects, and an anchor."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
-from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import (
-    BLACK,
-    THIN_LINE,
-    WHITE,
-    bar,
-    dark_line,
-    oval,
-    patch,
-    spot,
-    stroke,
-)
-from core.sketchworld.painter import Painter
+from core.sketchworld import patterns, shapes
+from core.sketchworld.marks import BLACK, THIN_LINE, WHITE, Painter, dark_line
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
-from core.sketchworld.signed_distance import Array, difference, intersection, union
+from core.sketchworld.shapes import Array, difference, intersection, on_circle, sized, union
 
 
 def umbrella(p: Painter) -> None:
@@ -28,10 +15,10 @@ def umbrella(p: Painter) -> None:
     cloth = p.palette.main
     other = distinct(p.palette.second, cloth, INK_GAP)
     stick = p.visible(dark_line(p.palette))
-    stroke(p, "stick", [(0.0, -0.98), (0.0, 0.72)], 0.08, stick)
+    p.stroke("stick", [(0.0, -0.98), (0.0, 0.72)], 0.08, stick)
     p.part(
         "handle",
-        lambda u, v: signed_distance.arc(u, v, 0.16, math.pi / 2, 0.09),
+        sized(shapes.arc, 0.16, math.pi / 2, 0.09),
         stick,
         at=(-0.16, 0.72),
         reach=0.25,
@@ -41,9 +28,9 @@ def umbrella(p: Painter) -> None:
     lobe = 0.95 / lobes
 
     def canopy(u: Array, v: Array) -> Array:
-        dome = intersection(signed_distance.ellipse(u, v, 0.97, 0.9), v - 0.02)
+        dome = intersection(shapes.ellipse(u, v, 0.97, 0.9), v - 0.02)
         centre = (np.rint((u / lobe - 1.0) / 2.0) * 2.0 + 1.0) * lobe  # u of the nearest lobe
-        notch = signed_distance.ellipse(u - centre, v, lobe, 0.15)
+        notch = shapes.ellipse(u - centre, v, lobe, 0.15)
         return difference(dome, notch)
 
     def gore(u: Array, v: Array) -> Array:
@@ -58,17 +45,10 @@ def umbrella(p: Painter) -> None:
 def cup(p: Painter) -> None:
     """Draw a cup on a saucer, often with steam."""
     china = p.palette.main
-    p.part(
-        "handle",
-        lambda u, v: signed_distance.ring(u, v, 0.24, 0.13),
-        china,
-        at=(0.62, 0.16),
-        reach=0.32,
-    )
+    p.part("handle", sized(shapes.ring, 0.24, 0.13), china, at=(0.62, 0.16), reach=0.32)
     bowl = [(-0.66, -0.3), (0.66, -0.3), (0.44, 0.66), (-0.44, 0.66)]
     band = p.chance(0.5)
-    patch(
-        p,
+    p.patch(
         "cup",
         bowl,
         china,
@@ -78,10 +58,9 @@ def cup(p: Painter) -> None:
         ink=distinct(p.palette.accent, china, INK_GAP),
         rounding=0.04,
     )
-    oval(p, "rim", (0.68, 0.14), lighten(china, 0.4), at=(0.0, -0.3), reach=0.7)
-    oval(p, "drink", (0.56, 0.08), rgb(0.06, 0.7, 0.28), at=(0.0, -0.29), reach=0.6, line=0.0)
-    oval(
-        p,
+    p.oval("rim", (0.68, 0.14), lighten(china, 0.4), at=(0.0, -0.3), reach=0.7)
+    p.oval("drink", (0.56, 0.08), rgb(0.06, 0.7, 0.28), at=(0.0, -0.29), reach=0.6, line=0.0)
+    p.oval(
         "saucer",
         (0.92, 0.12),
         p.visible(distinct(p.palette.second, china, INK_GAP)),
@@ -92,7 +71,7 @@ def cup(p: Painter) -> None:
         steam = p.visible(lighten(p.palette.ground, 0.5))
         for a in (-0.28, 0.02, 0.32):
             points = [(a, -0.52), (a + 0.1, -0.66), (a - 0.04, -0.82), (a + 0.07, -0.98)]
-            stroke(p, "steam", points, 0.065, steam)
+            p.stroke("steam", points, 0.065, steam)
 
 
 def key(p: Painter) -> None:
@@ -101,14 +80,9 @@ def key(p: Painter) -> None:
     bow, teeth = p.uniform(0.26, 0.32), p.integer(2, 3)
 
     def shape(u: Array, v: Array) -> Array:
-        parts = [
-            signed_distance.ring(u + 0.62, v, bow, 0.17),
-            signed_distance.box(u - 0.28, v, 0.66, 0.08),
-        ]
+        parts = [shapes.ring(u + 0.62, v, bow, 0.17), shapes.box(u - 0.28, v, 0.66, 0.08)]
         for k in range(teeth):
-            parts.append(
-                signed_distance.box(u - (0.85 - 0.23 * k), v - 0.2, 0.065, 0.2 - 0.04 * (k % 2))
-            )
+            parts.append(shapes.box(u - (0.85 - 0.23 * k), v - 0.2, 0.065, 0.2 - 0.04 * (k % 2)))
         return union(*parts)
 
     p.part("key", shape, metal, reach=1.05, shadow=True, line=min(p.light.line, THIN_LINE))
@@ -119,63 +93,44 @@ def clock(p: Painter) -> None:
     rim = p.palette.main
     dial = distinct(lighten(p.palette.second, 0.75), rim, INK_GAP, LUMA_GAP)
     ink = BLACK if luma(dial) > 0.4 else WHITE
-    round_ = ("circle",)
-    p.part("rim", lambda u, v: signed_distance.disc(u, v, 0.96), rim, shadow=True, also=round_)
-    p.part(
-        "dial", lambda u, v: signed_distance.disc(u, v, 0.8), dial, reach=0.8, line=0.0, also=round_
-    )
+    p.part("rim", sized(shapes.disc, 0.96), rim, shadow=True, also=("circle",))
+    p.spot("dial", (0.0, 0.0), 0.8, dial)
     for hour in range(12):
         angle = hour * math.pi / 6
-        inner = 0.58 if hour % 3 == 0 else 0.64
-        a, b = math.sin(angle), -math.cos(angle)
-        stroke(
-            p,
-            "mark",
-            [(inner * a, inner * b), (0.72 * a, 0.72 * b)],
-            0.07 if hour % 3 == 0 else 0.05,
-            ink,
-        )
+        inner, width = (0.58, 0.07) if hour % 3 == 0 else (0.64, 0.05)
+        p.stroke("mark", [on_circle(angle, inner), on_circle(angle, 0.72)], width, ink)
     minute = p.uniform(0.0, 2 * math.pi)
     hour_angle = p.uniform(0.0, 2 * math.pi)
     hand = distinct(p.palette.accent, dial, 0.5)
-    stroke(
-        p,
-        "hand",
-        [(0.0, 0.0), (0.36 * math.sin(hour_angle), -0.36 * math.cos(hour_angle))],
-        0.12,
-        ink,
-    )
-    stroke(p, "hand", [(0.0, 0.0), (0.56 * math.sin(minute), -0.56 * math.cos(minute))], 0.08, hand)
-    spot(p, "hub", (0.0, 0.0), 0.08, ink)
+    p.stroke("hand", [(0.0, 0.0), on_circle(hour_angle, 0.36)], 0.12, ink)
+    p.stroke("hand", [(0.0, 0.0), on_circle(minute, 0.56)], 0.08, hand)
+    p.spot("hub", (0.0, 0.0), 0.08, ink)
 
 
 def ice_cream(p: Painter) -> None:
     """Draw an ice cream: a waffle cone and one to three scoops."""
     waffle = p.visible(rgb(0.09, p.uniform(0.5, 0.7), p.uniform(0.7, 0.9)))
     cone = [(-0.44, 0.0), (0.44, 0.0), (0.0, 1.0)]
-    patch(
-        p,
+    p.patch(
         "cone",
         cone,
         waffle,
         reach=1.05,
-        pattern=lambda u, v: patterns.hatching(u / 0.2, v / 0.2, 0.22) * 0.2,
+        pattern=patterns.tiled(patterns.hatching, 0.2, 0.22),
         ink=lighten(waffle, -0.4),
         also=("hatching",),
     )
-    scoops = p.integer(1, 3)
+    # Radius of the scoops, level of the cherry, and positions of the scoops.
+    radius, top, places = (
+        (0.5, -0.68, [(0.0, -0.2)]),
+        (0.35, -0.52, [(-0.22, -0.16), (0.22, -0.2)]),
+        (0.35, -0.84, [(-0.26, -0.1), (0.26, -0.1), (0.0, -0.5)]),
+    )[p.integer(0, 2)]
     flavours = [p.palette.main, p.visible(p.palette.second), p.visible(p.palette.accent)]
-    places = {
-        1: [(0.0, -0.2)],
-        2: [(-0.22, -0.16), (0.22, -0.2)],
-        3: [(-0.26, -0.1), (0.26, -0.1), (0.0, -0.5)],
-    }
-    radius = 0.5 if scoops == 1 else 0.35
-    for at, flavour in zip(places[scoops], flavours, strict=False):
-        spot(p, "scoop", at, radius, flavour, None)
+    for at, flavour in zip(places, flavours, strict=False):
+        p.spot("scoop", at, radius, flavour, None)
     if p.chance(0.5):
-        top = -0.68 if scoops == 1 else (-0.52 if scoops == 2 else -0.84)
-        spot(p, "cherry", (0.0, top), 0.12, rgb(0.98, 0.85, 0.8), None)
+        p.spot("cherry", (0.0, top), 0.12, rgb(0.98, 0.85, 0.8), None)
 
 
 def crown(p: Painter) -> None:
@@ -190,15 +145,13 @@ def crown(p: Painter) -> None:
         (0.68, 0.62),
         (-0.68, 0.62),
     ]
-    p.part(
-        "crown", lambda u, v: signed_distance.polygon(u, v, peaks), gold, reach=1.05, shadow=True
-    )
+    p.part("crown", sized(shapes.polygon, peaks), gold, reach=1.05, shadow=True)
     jewel = distinct(p.palette.accent, gold, 0.45)
     for at in ((-0.86, -0.5), (0.0, -0.74), (0.86, -0.5)):
-        spot(p, "jewel", at, 0.12, p.visible(jewel))
-    bar(p, "band", (0.0, 0.56), (0.7, 0.11), lighten(gold, -0.25))
+        p.spot("jewel", at, 0.12, p.visible(jewel))
+    p.bar("band", (0.0, 0.56), (0.7, 0.11), lighten(gold, -0.25))
     for a in (-0.36, 0.0, 0.36):
-        spot(p, "jewel", (a, 0.3), 0.1, jewel)
+        p.spot("jewel", (a, 0.3), 0.1, jewel)
 
 
 def anchor(p: Painter) -> None:
@@ -208,14 +161,14 @@ def anchor(p: Painter) -> None:
 
     def shape(u: Array, v: Array) -> Array:
         a = np.abs(u)
-        arms = signed_distance.arc(u, v - 0.08, 0.72, 1.15, width * 1.25)
-        fluke = signed_distance.convex(a, v, [(0.46, 0.34), (0.86, 0.06), (0.9, 0.5)])
+        arms = shapes.arc(u, v - 0.08, 0.72, 1.15, width * 1.25)
+        fluke = shapes.convex(a, v, [(0.46, 0.34), (0.86, 0.06), (0.9, 0.5)])
         return union(
             arms,
             fluke,
-            signed_distance.ring(u, v + 0.78, 0.16, width * 0.9),
-            signed_distance.box(u, v - 0.1, width / 2, 0.72),
-            signed_distance.capsule(a, v + 0.36, (0.0, 0.0), (0.4, 0.0), width / 2),
+            shapes.ring(u, v + 0.78, 0.16, width * 0.9),
+            shapes.box(u, v - 0.1, width / 2, 0.72),
+            shapes.capsule(a, v + 0.36, (0.0, 0.0), (0.4, 0.0), width / 2),
         )
 
     p.part("anchor", shape, iron, reach=1.1, shadow=True, line=min(p.light.line, THIN_LINE))

@@ -1,27 +1,13 @@
 """Sky and buildings."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
-from core.sketchworld import patterns, signed_distance
-from core.sketchworld.marks import (
-    WHITE,
-    bar,
-    glass_colour,
-    mirrored,
-    oval,
-    pane,
-    patch,
-    right_angles,
-    spot,
-    stroke,
-)
-from core.sketchworld.painter import Painter
+from core.sketchworld import patterns, shapes
+from core.sketchworld.marks import WHITE, Painter, glass_colour, mirrored, right_angles
 from core.sketchworld.palette import INK_GAP, LUMA_GAP, distinct, lighten, luma, rgb
-from core.sketchworld.signed_distance import Array, difference, intersection, union
+from core.sketchworld.shapes import Array, difference, intersection, sized, union
 
 
 def cloud(p: Painter) -> None:
@@ -31,10 +17,10 @@ def cloud(p: Painter) -> None:
 
     def puffs(u: Array, v: Array) -> Array:
         parts = union(
-            signed_distance.disc(u + 0.55, v - 0.15, left),
-            signed_distance.disc(u + 0.08, v + 0.1, top),
-            signed_distance.disc(u - 0.52, v - 0.1, right),
-            signed_distance.box(u, v - 0.3, 0.6, 0.25),
+            shapes.disc(u + 0.55, v - 0.15, left),
+            shapes.disc(u + 0.08, v + 0.1, top),
+            shapes.disc(u - 0.52, v - 0.1, right),
+            shapes.box(u, v - 0.3, 0.6, 0.25),
         )
         return difference(parts, 0.45 - v)
 
@@ -53,13 +39,12 @@ def rainbow(p: Painter) -> None:
         fill = rgb(hue, 0.85, 0.95)
 
         def bow(u: Array, v: Array, radius: float = radius) -> Array:
-            return np.maximum(signed_distance.ring(u, v, radius - width / 2, width * 1.06), v)
+            return np.maximum(shapes.ring(u, v, radius - width / 2, width * 1.06), v)
 
         p.part("rainbow", bow, fill, at=(0.0, 0.4), line=0.0)
     if p.chance(0.35):
         for side in (-0.7, 0.7):
-            oval(
-                p,
+            p.oval(
                 "cloud",
                 (0.34, 0.18),
                 p.visible(lighten(p.palette.second, 0.8)),
@@ -86,7 +71,7 @@ def sun(p: Painter) -> None:
         return np.maximum(np.maximum(off - 0.055, r - 0.98), core + 0.12 - r)
 
     p.part("ray", rays, lighten(gold, -0.1), turn=p.uniform(0.0, step), line=0.0)
-    p.part("sun", lambda u, v: signed_distance.disc(u, v, core), gold, reach=core, also=("circle",))
+    p.spot("sun", (0.0, 0.0), core, gold, None)
 
 
 def house(p: Painter) -> None:
@@ -96,28 +81,28 @@ def house(p: Painter) -> None:
     door = distinct(p.palette.accent, wall, INK_GAP)
     wide, eaves = p.uniform(0.64, 0.76), p.uniform(-0.2, -0.08)
     if p.chance(0.7):
-        bar(p, "chimney", (0.42, -0.6), (0.1, 0.28), lighten(roof, -0.3))
+        p.bar("chimney", (0.42, -0.6), (0.1, 0.28), lighten(roof, -0.3))
     brick = p.chance(0.35)
     half = (0.86 - eaves) / 2
     p.part(
         "wall",
-        lambda u, v: signed_distance.box(u, v, wide, half),
+        sized(shapes.box, wide, half),
         wall,
         at=(0.0, eaves + half),
         reach=math.hypot(wide, half),
         shadow=True,
-        pattern=(lambda u, v: patterns.bricks(u / 0.36, v / 0.36, 0.8) * 0.36) if brick else None,
+        pattern=patterns.tiled(patterns.bricks, 0.36, 0.8) if brick else None,
         ink=lighten(wall, -0.22),
         also=("bricks",) if brick else (),
         corners=right_angles((wide, half)),
     )
-    patch(p, "roof", [(0.0, -0.98), (wide + 0.2, eaves), (-wide - 0.2, eaves)], roof)
+    p.patch("roof", [(0.0, -0.98), (wide + 0.2, eaves), (-wide - 0.2, eaves)], roof)
     side = -1.0 if p.chance(0.5) else 1.0
-    bar(p, "door", (side * 0.3, 0.56), (0.16, 0.3), door)
-    spot(p, "knob", (side * 0.3 + 0.08, 0.58), 0.04, rgb(0.13, 0.7, 0.95))
-    pane(p, (-side * 0.28, 0.34), (0.19, 0.19), distinct(WHITE, wall, 0.3), glass_colour(p))
+    p.bar("door", (side * 0.3, 0.56), (0.16, 0.3), door)
+    p.spot("knob", (side * 0.3 + 0.08, 0.58), 0.04, rgb(0.13, 0.7, 0.95))
+    p.pane((-side * 0.28, 0.34), (0.19, 0.19), distinct(WHITE, wall, 0.3), glass_colour(p))
     if p.chance(0.5):
-        spot(p, "window", (0.0, eaves - 0.3), 0.13, glass_colour(p), None)
+        p.spot("window", (0.0, eaves - 0.3), 0.13, glass_colour(p), None)
 
 
 def window(p: Painter) -> None:
@@ -126,41 +111,33 @@ def window(p: Painter) -> None:
     glass = distinct(glass_colour(p), frame, 0.35, LUMA_GAP)
     wide, high = p.uniform(0.6, 0.74), p.uniform(0.72, 0.86)
     bars = p.uniform(0.055, 0.08)
-    p.part(
-        "frame",
-        lambda u, v: signed_distance.box(u, v, wide + 0.14, high + 0.14),
-        frame,
-        reach=1.25,
-        shadow=True,
-        also=("rectangle",),
-        corners=right_angles((wide + 0.14, high + 0.14)),
-    )
+    outer = (wide + 0.14, high + 0.14)
+    p.bar("frame", (0.0, 0.0), outer, frame, reach=1.25, shadow=True)
     third = p.chance(0.4)
 
     def cross(u: Array, v: Array) -> Array:
         level = np.abs(np.abs(v) - high / 3) if third else np.abs(v)
         return np.minimum(np.abs(u), level) - bars
 
-    p.part(
+    p.bar(
         "window",
-        lambda u, v: signed_distance.box(u, v, wide, high),
+        (0.0, 0.0),
+        (wide, high),
         glass,
+        min(p.light.line, 0.03),
         reach=1.1,
         pattern=cross,
         ink=frame,
-        line=min(p.light.line, 0.03),
         shade=1.5,
-        also=("rectangle",),
-        corners=right_angles((wide, high)),
     )
     for a, b in ((-0.3, -0.35), (0.34, 0.4)):
-        stroke(p, "glint", [(a - 0.1, b + 0.12), (a + 0.1, b - 0.12)], 0.05, lighten(glass, 0.6))
+        p.stroke("glint", [(a - 0.1, b + 0.12), (a + 0.1, b - 0.12)], 0.05, lighten(glass, 0.6))
     if p.chance(0.4):
         cloth = distinct(p.palette.accent, glass, INK_GAP)
         for side in (-1, 1):
             corners = [(wide, high * 0.9), (wide - 0.14, high * 0.2), (0.05, -high), (wide, -high)]
-            patch(p, "curtain", mirrored(corners, side), cloth, 0.0)
-    bar(p, "sill", (0.0, high + 0.17), (wide + 0.26, 0.08), lighten(frame, -0.15))
+            p.patch("curtain", mirrored(corners, side), cloth, 0.0)
+    p.bar("sill", (0.0, high + 0.17), (wide + 0.26, 0.08), lighten(frame, -0.15))
 
 
 def castle(p: Painter) -> None:
@@ -173,33 +150,21 @@ def castle(p: Painter) -> None:
 
     def battlement(u: Array, v: Array, half: float, high: float) -> Array:
         return difference(
-            signed_distance.box(u, v, half, high),
+            shapes.box(u, v, half, high),
             intersection(patterns.stripes(u / period, v, 0.5) * period, v + high - 0.14),
         )
 
     p.part("wall", lambda u, v: battlement(u, v, 0.5, 0.6), stone, at=(0.0, 0.4), reach=0.8)
-    for side in (-1, 1):
-        p.part(
-            "tower",
-            lambda u, v: battlement(u, v, 0.27, 0.75),
-            stone,
-            at=(side * 0.66, 0.24),
-            reach=0.85,
-        )
+    for x in (-0.66, 0.66):
+        p.part("tower", lambda u, v: battlement(u, v, 0.27, 0.75), stone, at=(x, 0.24), reach=0.85)
         if pointed:
-            corners = [
-                (side * 0.66, -1.05),
-                (side * 0.66 + 0.34, -0.46),
-                (side * 0.66 - 0.34, -0.46),
-            ]
-            patch(p, "roof", corners, roof)
+            p.patch("roof", [(x, -1.05), (x + 0.34, -0.46), (x - 0.34, -0.46)], roof)
         else:
-            stroke(p, "pole", [(side * 0.66, -0.5), (side * 0.66, -0.98)], 0.05, dark)
-            flag = [(side * 0.66, -1.0), (side * 0.66 + 0.3, -0.87), (side * 0.66, -0.74)]
-            patch(p, "flag", flag, roof, 0.0)
-        bar(p, "slit", (side * 0.66, 0.0), (0.06, 0.14), dark, 0.0)
+            p.stroke("pole", [(x, -0.5), (x, -0.98)], 0.05, dark)
+            p.patch("flag", [(x, -1.0), (x + 0.3, -0.87), (x, -0.74)], roof, 0.0)
+        p.bar("slit", (x, 0.0), (0.06, 0.14), dark, 0.0)
 
     def gate(u: Array, v: Array) -> Array:
-        return union(signed_distance.disc(u, v, 0.22), signed_distance.box(u, v - 0.25, 0.22, 0.25))
+        return union(shapes.disc(u, v, 0.22), shapes.box(u, v - 0.25, 0.22, 0.25))
 
     p.part("gate", gate, dark, at=(0.0, 0.5), reach=0.5, line=0.0)

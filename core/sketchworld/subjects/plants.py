@@ -1,16 +1,13 @@
 """Plants and fruit."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
-from core.sketchworld import signed_distance
-from core.sketchworld.marks import WHITE, lens, oval, patch, spot, stroke
-from core.sketchworld.painter import Painter
+from core.sketchworld import shapes
+from core.sketchworld.marks import WHITE, Painter
 from core.sketchworld.palette import INK_GAP, distinct, lighten, luma, rgb
-from core.sketchworld.signed_distance import Array, intersection, union
+from core.sketchworld.shapes import Array, intersection, sized, union
 
 
 def flower(p: Painter) -> None:
@@ -21,34 +18,32 @@ def flower(p: Painter) -> None:
     grow = 0.7 if stem else 1.0
     green = p.visible(rgb(p.uniform(0.26, 0.4), 0.7, 0.55))
     if stem:
-        stroke(p, "stem", [(0.0, -0.2), (0.03, 1.0)], 0.1, green)
+        p.stroke("stem", [(0.0, -0.2), (0.03, 1.0)], 0.1, green)
         for side in (-1, 1):
-            lens(
-                p, "leaf", (0.28, 0.11), green, at=(side * 0.27, 0.68), reach=0.3, turn=side * -0.5
-            )
+            p.lens("leaf", (0.28, 0.11), green, at=(side * 0.27, 0.68), reach=0.3, turn=side * -0.5)
     long, wide = 0.31 * grow, min(0.30, 1.75 / count) * grow
     start = p.uniform(0.0, math.pi)
     for k in range(count):
         angle = start + 2 * math.pi * k / count
         at = (centre[0] + 0.62 * grow * math.sin(angle), centre[1] - 0.62 * grow * math.cos(angle))
-        oval(p, "petal", (wide, long), p.palette.main, at=at, reach=0.34, turn=angle)
+        p.oval("petal", (wide, long), p.palette.main, at=at, reach=0.34, turn=angle)
     heart = distinct(p.tint(0.13, 0.85, 0.95, p.palette.accent), p.palette.main, INK_GAP)
-    spot(p, "heart of flower", centre, p.uniform(0.24, 0.32) * grow, heart, None)
+    p.spot("heart of flower", centre, p.uniform(0.24, 0.32) * grow, heart, None)
 
 
 def leaf(p: Painter) -> None:
     """Draw a leaf with a midrib and side veins."""
     green = p.tint(0.3, 0.65, 0.55)
     vein = lighten(green, 0.55) if luma(green) < 0.5 else lighten(green, -0.5)
-    stroke(p, "stem", [(-1.05, 0.0), (-0.7, 0.0)], 0.09, lighten(green, -0.3))
+    p.stroke("stem", [(-1.05, 0.0), (-0.7, 0.0)], 0.09, lighten(green, -0.3))
     wide = p.uniform(0.42, 0.56)
-    lens(p, "leaf", (0.85, wide), green, at=(0.08, 0.0), reach=0.9, shadow=True)
-    stroke(p, "vein", [(-0.75, 0.0), (0.8, 0.0)], 0.06, vein)
+    p.lens("leaf", (0.85, wide), green, at=(0.08, 0.0), reach=0.9, shadow=True)
+    p.stroke("vein", [(-0.75, 0.0), (0.8, 0.0)], 0.06, vein)
     for k in range(4):
         base = -0.5 + 0.3 * k
         out = wide * (0.62 - 0.1 * abs(k - 1))
         for side in (-1, 1):
-            stroke(p, "vein", [(base, 0.0), (base + 0.26, side * out)], 0.045, vein)
+            p.stroke("vein", [(base, 0.0), (base + 0.26, side * out)], 0.045, vein)
 
 
 def tree(p: Painter) -> None:
@@ -56,22 +51,22 @@ def tree(p: Painter) -> None:
     crown = p.tint(0.32, 0.65, 0.55)
     bark = p.visible(rgb(0.07, p.uniform(0.4, 0.7), p.uniform(0.25, 0.45)))
     trunk = [(-0.1, -0.2), (0.1, -0.2), (0.17, 1.0), (-0.17, 1.0)]
-    patch(p, "trunk", trunk, bark, reach=1.05)
+    p.patch("trunk", trunk, bark, reach=1.05)
     puffs = [(0.0, -0.55, 0.42), (-0.42, -0.28, 0.36), (0.42, -0.28, 0.36), (0.0, -0.1, 0.38)]
 
     def leaves(u: Array, v: Array) -> Array:
-        return union(*(signed_distance.disc(u - a, v - b, r) for a, b, r in puffs))
+        return union(*(shapes.disc(u - a, v - b, r) for a, b, r in puffs))
 
     p.part("foliage", leaves, crown, reach=1.05, shadow=True)
     fruit = p.chance(0.35)
     colour = distinct(p.palette.accent, crown, 0.45)
     for at in ((-0.4, -0.3), (0.05, -0.62), (0.38, -0.2), (-0.05, -0.08)):
         if fruit:
-            spot(p, "fruit", at, 0.1, colour)
+            p.spot("fruit", at, 0.1, colour)
         else:
             p.part(
                 "foliage",
-                lambda u, v: signed_distance.arc(u, v, 0.15, 0.8, 0.055),
+                sized(shapes.arc, 0.15, 0.8, 0.055),
                 lighten(crown, -0.3),
                 at=at,
                 reach=0.2,
@@ -83,20 +78,18 @@ def fir(p: Painter) -> None:
     """Draw a fir: pointed tiers on a short trunk."""
     green = p.tint(0.38, 0.6, 0.45)
     bark = p.visible(rgb(0.07, 0.55, 0.35))
-    p.part(
-        "trunk", lambda u, v: signed_distance.box(u, v, 0.1, 0.2), bark, at=(0.0, 0.82), reach=0.25
-    )
+    p.part("trunk", sized(shapes.box, 0.1, 0.2), bark, at=(0.0, 0.82), reach=0.25)
     tiers, spread = 3, p.uniform(0.55, 0.7)
     for tier in reversed(range(tiers)):
         top, foot = -1.0 + 0.42 * tier, -0.28 + 0.5 * tier
         wide = spread * (0.62 + 0.2 * tier)
         corners = [(0.0, top), (wide, foot), (-wide, foot)]
         tone = lighten(green, 0.12 * (tiers - tier - 1))
-        patch(p, "tier", corners, tone, reach=1.1)
+        p.patch("tier", corners, tone, reach=1.1)
     if p.chance(0.25):
         p.part(
             "star",
-            lambda u, v: signed_distance.star(u, v, 5, 0.18, 0.45),
+            sized(shapes.star, 5, 0.18, 0.45),
             rgb(0.13, 0.8, 1.0),
             at=(0.0, -0.98),
             reach=0.2,
@@ -108,11 +101,11 @@ def mushroom(p: Painter) -> None:
     cap = p.tint(0.0, 0.85, 0.8)
     pale = p.visible(rgb(0.11, 0.15, 0.95))
     stem = [(-0.17, -0.1), (0.17, -0.1), (0.26, 0.95), (-0.26, 0.95)]
-    patch(p, "stem", stem, pale, reach=1.05, rounding=0.03)
+    p.patch("stem", stem, pale, reach=1.05, rounding=0.03)
     high = p.uniform(0.75, 0.95)
 
     def dome(u: Array, v: Array) -> Array:
-        return intersection(signed_distance.ellipse(u, v, 0.9, high), v - 0.1)
+        return intersection(shapes.ellipse(u, v, 0.9, high), v - 0.1)
 
     p.part("cap", dome, cap, at=(0.0, 0.02), reach=1.0, shadow=True)
     dots = distinct(WHITE, cap, 0.4)
@@ -123,7 +116,7 @@ def mushroom(p: Painter) -> None:
         (0.1, -0.12, 0.1),
         (-0.2, -0.08, 0.08),
     ):
-        spot(p, "spot", (a, b), r, dots)
+        p.spot("spot", (a, b), r, dots)
 
 
 def apple(p: Painter) -> None:
@@ -132,37 +125,21 @@ def apple(p: Painter) -> None:
 
     def body(u: Array, v: Array) -> Array:
         a = np.abs(u)
-        lobes = signed_distance.ellipse(a - 0.3, v, 0.5, 0.66)
-        return signed_distance.smooth_union(
-            lobes, signed_distance.ellipse(u, v - 0.12, 0.45, 0.5), 0.12
-        )
+        lobes = shapes.ellipse(a - 0.3, v, 0.5, 0.66)
+        return shapes.smooth_union(lobes, shapes.ellipse(u, v - 0.12, 0.45, 0.5), 0.12)
 
-    stroke(
-        p,
+    p.stroke(
         "stalk",
-        signed_distance.curve((0.0, -0.4), (0.0, -0.75), (0.12, -0.95), 4),
+        shapes.curve((0.0, -0.4), (0.0, -0.75), (0.12, -0.95), 4),
         0.09,
         p.visible(rgb(0.07, 0.6, 0.3)),
     )
     p.part("apple", body, skin, at=(0.0, 0.18), reach=0.9, shadow=True)
-    lens(
-        p,
-        "leaf",
-        (0.3, 0.13),
-        p.visible(rgb(0.3, 0.7, 0.6)),
-        at=(0.34, -0.72),
-        reach=0.3,
-        turn=-0.4,
+    p.lens(
+        "leaf", (0.3, 0.13), p.visible(rgb(0.3, 0.7, 0.6)), at=(0.34, -0.72), reach=0.3, turn=-0.4
     )
-    oval(
-        p,
-        "glint",
-        (0.09, 0.19),
-        lighten(skin, 0.7),
-        at=(-0.42, -0.06),
-        reach=0.2,
-        turn=0.4,
-        line=0.0,
+    p.oval(
+        "glint", (0.09, 0.19), lighten(skin, 0.7), at=(-0.42, -0.06), reach=0.2, turn=0.4, line=0.0
     )
 
 
@@ -173,16 +150,15 @@ def cactus(p: Painter) -> None:
     low, high = p.uniform(0.05, 0.25), p.uniform(-0.25, 0.0)
 
     def body(u: Array, v: Array) -> Array:
-        left = signed_distance.path(u, v, [(-0.1, low), (-0.58, low), (-0.58, low - 0.42)], 0.15)
-        right = signed_distance.path(u, v, [(0.1, high), (0.58, high), (0.58, high - 0.42)], 0.15)
-        return union(signed_distance.capsule(u, v, (0.0, -0.7), (0.0, 0.9), 0.26), left, right)
+        left = shapes.path(u, v, [(-0.1, low), (-0.58, low), (-0.58, low - 0.42)], 0.15)
+        right = shapes.path(u, v, [(0.1, high), (0.58, high), (0.58, high - 0.42)], 0.15)
+        return union(shapes.capsule(u, v, (0.0, -0.7), (0.0, 0.9), 0.26), left, right)
 
     p.part("cactus", body, green, reach=1.15)
     for a in (-0.1, 0.1):
-        stroke(p, "rib", [(a, -0.72), (a, 0.6)], 0.045, rib)
+        p.stroke("rib", [(a, -0.72), (a, 0.6)], 0.045, rib)
     pot = [(-0.5, -0.24), (0.5, -0.24), (0.38, 0.26), (-0.38, 0.26)]
-    patch(
-        p,
+    p.patch(
         "pot",
         pot,
         distinct(p.tint(0.05, 0.7, 0.75, p.palette.accent), green, INK_GAP),
@@ -190,4 +166,4 @@ def cactus(p: Painter) -> None:
         reach=0.6,
     )
     if p.chance(0.4):
-        spot(p, "flower", (0.0, -0.96), 0.13, rgb(0.92, 0.6, 0.95))
+        p.spot("flower", (0.0, -0.96), 0.13, rgb(0.92, 0.6, 0.95))

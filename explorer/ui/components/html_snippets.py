@@ -11,6 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.charts import depth_colours
 from explorer.thumbnails import data_url
 from explorer.ui.components.mount import mount_component
 
@@ -46,10 +47,17 @@ def start_at_top(key: str) -> None:
         mount_component("scroll_top", "<span></span>", f"{key} mark", {}, "nothing", None)
 
 
-def heading(title: str, text: str, colour: str) -> None:
-    """Show a heading with a coloured dot before the title, and a line of text beneath it."""
+def heading(title: str, text: str, depth: float = 0.5) -> None:
+    """Show a heading with a line of text beneath it.
+
+    Args:
+        title: the title.
+        text: the line of text.
+        depth: the dot before the title has the colour of this depth, from 0 (image) to 1 (logits).
+    """
+    colour = depth_colours.depth_colour(depth)
     st.html(
-        f'<div class="heading"><h2><i style="background:{escape(colour)}"></i>{escape(title)}</h2>'
+        f'<div class="heading"><h2><i style="background:{colour}"></i>{escape(title)}</h2>'
         f"<p>{escape(text)}</p></div>"
     )
 

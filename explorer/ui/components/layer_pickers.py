@@ -1,52 +1,21 @@
 """Components with which a visitor chooses a layer: a list, or a slider with example images."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from core.networks.layers import Layer
 from explorer import thumbnails
 from explorer.charts import depth_colours
+from explorer.store.results import StoredPicture
+from explorer.text import layer_summary
 from explorer.ui.components.mount import mount_component
 
 THUMBNAIL_PIXELS = 128
+# Side in pixels of the pictures in the list: enough for a screen of high resolution.
+SAMPLE_PIXELS = 64
 
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One row of the list of layers.
-
-    Attributes:
-        name: name of the layer, which ``layer_list`` returns after a click.
-        count: number of units and their spacing in pixels: ``96 neurons, step 4``.
-        sees: receptive field of the layer in words.
-        colour: ``depth_colour(layer.depth)``.
-        pictures: URLs of the feature visualizations of up to four units.
-    """
-
-    name: str
-    count: str
-    sees: str
-    colour: str
-    pictures: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SliderStop:
-    """One layer on the slider of depths.
-
-    Attributes:
-        name: name of the layer.
-        words: description of the layer for screen readers.
-        colour: ``depth_colour(layer.depth)``.
-        example: whether an example image, or a frame for it, is above the slider at this layer.
-        picture: URL of the example image; None while it is not made.
-    """
-
-    name: str
-    words: str
-    colour: str
-    example: bool = True
-    picture: str | None = None
+# One layer on a slider, as the JavaScript reads it.
+SliderStop: TypeAlias = Mapping[str, object]
 
 
 def slider_stop(
@@ -57,18 +26,20 @@ def slider_stop(
     Args:
         layer: the layer.
         image: the encoded example image of the layer; None if it is not made.
-        example: whether the slider shows an example of this layer.
+        example: whether an example image, or a frame for it, is above the slider at this layer.
         pixels: height and width of the example.
     """
-    colour = depth_colours.depth_colour(layer.depth)
-    picture = None if image is None else thumbnails.thumbnail(image, pixels)
-    return SliderStop(
-        layer.name, f"{layer.name}, depth {layer.depth:.0%}", colour, example, picture
-    )
+    return {
+        "name": layer.name,
+        "words": f"{layer.name}, depth {layer.depth:.0%}",
+        "colour": depth_colours.depth_colour(layer.depth),
+        "example": example,
+        "picture": None if image is None else thumbnails.thumbnail(image, pixels),
+    }
 
 
 def layer_list(
-    rows: Sequence[LayerRow],
+    layers: Mapping[Layer, Sequence[StoredPicture]],
     selected: str,
     key: str,
     label: str,
@@ -77,7 +48,8 @@ def layer_list(
     """Show the layers of a network from image to logits, each with a few of its units.
 
     Args:
-        rows: the layers, in the order from the image to the logits.
+        layers: the layers, in the order from the image to the logits, with the feature
+            visualizations of up to four units.
         selected: name of the selected layer.
         key: the widget's key.
         label: the network's name.
@@ -91,7 +63,17 @@ def layer_list(
         '<span class="end">the picture goes in</span>'
         '<span class="end bottom">the answer comes out</span></nav>'
     )
-    data = {"set": label, "selected": selected, "rows": [vars(row) for row in rows]}
+    rows = [
+        {
+            "name": layer.name,
+            "count": layer_summary.describe_count(layer),
+            "sees": layer_summary.describe_field(layer),
+            "colour": depth_colours.depth_colour(layer.depth),
+            "pictures": [thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found],
+        }
+        for layer, found in layers.items()
+    ]
+    data = {"set": label, "selected": selected, "rows": rows}
     return mount_component("layer_list", html, key, data, "pick", on_pick)
 
 
@@ -115,5 +97,5 @@ def depth_slider(
         '<input type="range" min="0" step="1" aria-label="Depth"></div>'
         '<div class="ends" aria-hidden="true"><span>shallow</span><span>deep</span></div></div>'
     )
-    data = {"set": label, "selected": selected, "stops": [vars(stop) for stop in stops]}
+    data = {"set": label, "selected": selected, "stops": stops}
     return mount_component("depth_slider", html, key, data, "pick", on_pick)

@@ -1,9 +1,10 @@
 """A component with a table of images; its rows and columns have heads, such as layer names."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from explorer.ui.components.mount import mount_component
+from explorer.ui.components.tiles import PictureTile
 
 
 @dataclass(frozen=True)
@@ -21,28 +22,9 @@ class MatrixHead:
     colour: str
 
 
-@dataclass(frozen=True)
-class MatrixCell:
-    """One image of the table.
-
-    Attributes:
-        id: text that ``image_matrix`` returns after a click on the image.
-        label: description for screen readers.
-        picture: URL of the image; None while there is no image.
-        preview: whether the image is unfinished; a click on it then has no effect.
-        chosen: whether the image is the selected one.
-    """
-
-    id: str
-    label: str
-    picture: str | None = None
-    preview: bool = False
-    chosen: bool = False
-
-
 def image_matrix(
     columns: Sequence[MatrixHead],
-    rows: Sequence[tuple[MatrixHead | None, Sequence[MatrixCell]]],
+    rows: Sequence[tuple[MatrixHead | None, Sequence[PictureTile]]],
     size: tuple[int, int],
     key: str,
     label: str,
@@ -69,9 +51,9 @@ def image_matrix(
         "label": label,
         "corner": corner,
         "proportion": f"{size[1]} / {size[0]}",
-        "columns": [asdict(it) for it in columns],
+        "columns": [vars(it) for it in columns],
         "rows": [
-            {"head": head and asdict(head), "cells": [asdict(it) for it in cells]}
+            {"head": head and vars(head), "cells": [vars(it) for it in cells]}
             for head, cells in rows
         ],
     }

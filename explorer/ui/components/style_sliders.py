@@ -37,10 +37,5 @@ def style_sliders(
         for part, ends in ranges.items()
     )
     html = f'<div class="style-sliders"><div class="examples" aria-hidden="true"></div>{rows}</div>'
-    data = {
-        "set": label,
-        "content": content,
-        "style": list(style),
-        "stops": [vars(stop) for stop in stops],
-    }
+    data = {"set": label, "content": content, "style": list(style), "stops": stops}
     return mount_component("style_sliders", html, key, data, "pick", on_pick)

@@ -1,7 +1,7 @@
 """Two components: a grid of small pictures, and a grid of the gallery's entries (cards)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from explorer.ui.components.mount import mount_component
 
@@ -43,7 +43,7 @@ class Card:
         id: identifies the entry in the text that ``card_grid`` returns.
         name: title of the entry.
         note: a few words beneath the title.
-        pictures: the pictures of the cover: for each its URL and its kind, ``""`` (normal),
+        pictures: the pictures of the cover: for each its ``url`` and its ``kind``, ``""`` (normal),
             ``"dead"`` or ``"preview"``.
         starred: whether a visitor marked the entry with a star.
         chosen: whether the entry is chosen, for example to be deleted.
@@ -52,7 +52,7 @@ class Card:
     id: str
     name: str
     note: str
-    pictures: tuple[tuple[str, str], ...]
+    pictures: Sequence[Mapping[str, str]]
     starred: bool = False
     chosen: bool = False
 
@@ -101,9 +101,6 @@ def card_grid(
         The action taken just now, ``open``, ``star`` or ``choose``, and the id of the card:
         ``star 3f2a``; None if there was no action.
     """
-    shown = [
-        {**asdict(card), "pictures": [{"url": url, "kind": kind} for url, kind in card.pictures]}
-        for card in cards
-    ]
+    shown = [vars(card) for card in cards]
     html = '<div class="cards" role="group"></div>'
     return mount_component("cards", html, key, {"label": label, "cards": shown}, "act", on_act)

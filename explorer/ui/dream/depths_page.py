@@ -7,17 +7,14 @@ import streamlit as st
 
 from core.experiments import concept_growth
 from core.experiments.concept_growth import DreamMeasures
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.recipes.dream import DreamRecipe
 from explorer.charts import depth_colours, figures
 from explorer.text import layer_summary
 from explorer.ui import chart, concept_chart, job_status, server_state, url_codecs, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
-from explorer.ui.concept_chart import HIGHLIGHTED
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests
 
 # Number of classes in the chart: those with the highest probability in any of the dreams.
 CLASSES = 6
@@ -39,20 +36,18 @@ def show_dreams(
         layers: the layer of each dream.
         recipes: the recipe of each dream.
     """
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     asked = requests.ask(recipes)
-    store = server_state.store()
-    finished = sum(store.picture(it.key, 0) is not None for it in recipes)
+    finished = sum(server_state.finished_image(it) is not None for it in recipes)
     total = len(recipes)
     measured: Sequence[DreamMeasures] = []
     if finished == total:
-        measured = measure(network, network.fingerprint, recipes)
+        measured = measure(network, recipes)
 
     def show(previews: job_status.Previews) -> None:
         images = []
         for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
-            found, preview = store.picture(recipe.key, 0), previews.get((recipe.key, 0))
-            image = None if found is None else found.image
+            image, preview = server_state.finished_image(recipe), previews.get((recipe.key, 0))
             images.append(_captioned(layer, image, preview, measured[at] if measured else None))
         figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
 
@@ -65,13 +60,12 @@ def show_dreams(
     requests.settle()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def measure(_network: Network, weights: str, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
+@server_state.cached(32)
+def measure(network: Network, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
     """Measure finished dreams, cached: predicted classes, and responses of units with labels."""
-    store = server_state.store()
-    dreams = [found.image for it in recipes if (found := store.picture(it.key, 0)) is not None]
-    original = store.input(recipes[0].image) or b""
-    return concept_growth.measure_dreams(_network, original, recipes, dreams)
+    dreams = [server_state.finished_image(it) or b"" for it in recipes]
+    original = server_state.store().input(recipes[0].image) or b""
+    return concept_growth.measure_dreams(network, original, recipes, dreams)
 
 
 def _captioned(
@@ -149,8 +143,8 @@ def describe_growth(names: Sequence[str], measured: Sequence[DreamMeasures]) -> 
     values = []
     for name, each in zip(names, measured, strict=True):
         order = [it.concept for it in each.grown]
-        if HIGHLIGHTED in order:
-            rank = order.index(HIGHLIGHTED) + 1
+        if concept_chart.HIGHLIGHTED in order:
+            rank = order.index(concept_chart.HIGHLIGHTED) + 1
             values.append((each.grown[rank - 1].value, name, rank, len(order)))
     if not values:
         return ""

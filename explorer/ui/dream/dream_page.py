@@ -4,15 +4,11 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks.network import Network
-from explorer.charts import depth_colours
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import download_buttons, image_picker, job_status, urls
+from explorer.ui import download_buttons, image_picker, job_status, page_list, urls
 from explorer.ui.components import html_snippets, layer_pickers
 from explorer.ui.dream import dream_view
-from explorer.ui.dream.dream_view import DreamView
-from explorer.ui.job_status import JobRequests
 from explorer.ui.result_view import ResultView
 
 # Seconds after which the state of the job is read again: shorter than for other jobs, as dreams
@@ -20,7 +16,7 @@ from explorer.ui.result_view import ResultView
 POLL_SECONDS = 0.25
 
 
-def show_head(network: Network, dream: DreamView) -> None:
+def show_head(network: Network, dream: dream_view.DreamView) -> None:
     """Show the heading: which layer dreams, which of its units, or that there is a guide image."""
     layer, recipe = dream.layer, dream.recipe
     line = (
@@ -33,21 +29,16 @@ def show_head(network: Network, dream: DreamView) -> None:
         units = [f"neuron {unit} ({name})" if name else f"neuron {unit}" for unit, name in names]
         line = f"Only {', '.join(units)} dreams"
     with st.container(key="dream-head", horizontal=True, vertical_alignment="center"):
-        html_snippets.heading(
-            f"Dream of {layer.name}", line, depth_colours.depth_colour(layer.depth)
-        )
+        html_snippets.heading(f"Dream of {layer.name}", line, layer.depth)
         if recipe.units:
             st.button(
-                "Let all neurons dream",
-                key="all",
-                on_click=urls.update_query,
-                kwargs={"unit": None},
+                "Let all neurons dream", key="all", on_click=lambda: urls.update_query(unit=None)
             )
 
 
-def show_depths(network: Network, dream: DreamView) -> None:
+def show_depths(network: Network, dream: dream_view.DreamView) -> None:
     """Show the slider that chooses the layer; request its example dreams with low priority."""
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     examples = [dream_view.example(network, it) for it in dream_view.example_layers(network)]
     asked = requests.ask(examples)
 
@@ -64,16 +55,14 @@ def show_depths(network: Network, dream: DreamView) -> None:
     requests.settle()
 
 
-def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> None:
+def show_dream(network: Network, dream: dream_view.DreamView, job: job_status.Requested) -> None:
     """Show the dream on top of its original, and buttons to save the dream or to go on with it."""
     title, layer = dream.picture.title, dream.layer.name
     view = ResultView(
         recipe=dream.recipe,
         original=dream.picture,
-        size=dream.recipe.size,
         label=f"{title.capitalize()}, dreamt by {layer}",
         place=f"{dream.recipe.image} {network.name}",
-        key="dream",
         done="dreamt",
         file_name=f"dream-{title.replace(' ', '-')}-{dream.recipe.network}-{layer}",
     )
@@ -84,15 +73,13 @@ def show_dream(network: Network, dream: DreamView, job: Job | str | None) -> Non
             key="deeper",
             type="primary",
             icon=":material/bedtime:",
-            on_click=image_picker.continue_with,
-            args=(dream.recipe.key,),
+            on_click=lambda: image_picker.continue_with(dream.recipe.key),
             help="The dream becomes the picture that the next one begins with.",
         )
         view.save_button(stored.image)
         download_buttons.python_button(dream.recipe, 0, "dream")
         kept = {it: st.query_params[it] for it in ("strength", "seed") if it in st.query_params}
         query = {"network": network.name, "picture": dream.picture.name, **kept}
-        icon = ":material/view_column:"
-        st.page_link(urls.DEPTHS, label="All depths side by side", icon=icon, query_params=query)
+        page_list.page_link(urls.DEPTHS, "All depths side by side", **query)
 
     view.show(job, POLL_SECONDS, tools)

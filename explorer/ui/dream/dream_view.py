@@ -9,9 +9,7 @@ from PIL import Image
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.images import image_io
-from core.networks.depth_sampling import evenly_spaced
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network, depth_sampling
 from core.recipes.dream import DreamRecipe
 from explorer.ui import image_picker, server_state, url_codecs
 from explorer.ui.components.layer_pickers import SliderStop, slider_stop
@@ -75,17 +73,11 @@ def _small() -> Image.Image:
 
 def example_layers(network: Network) -> list[Layer]:
     """Return the layers with an example dream above the slider."""
-    return evenly_spaced(network.shown, EXAMPLES_AT_MOST)
+    return depth_sampling.evenly_spaced(network.shown, EXAMPLES_AT_MOST)
 
 
 def depth_stops(network: Network) -> list[SliderStop]:
     """Return the slider's stops, one for each layer, with the example dreams that are finished."""
-    with_example = {it.name for it in example_layers(network)}
-    stops = []
-    for layer in network.shown:
-        stored = None
-        if layer.name in with_example:
-            stored = server_state.store().picture(example(network, layer).key, 0)
-        image = None if stored is None else stored.image
-        stops.append(slider_stop(layer, image, layer.name in with_example))
-    return stops
+    examples = {it: example(network, it) for it in example_layers(network)}
+    images = {layer: server_state.finished_image(it) for layer, it in examples.items()}
+    return [slider_stop(it, images.get(it), it in images) for it in network.shown]

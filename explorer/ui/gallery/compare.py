@@ -9,10 +9,8 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
-from explorer.charts import depth_colours
 from explorer.gallery import queries
 from explorer.gallery.pictures import GalleryPicture, PictureRef
-from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.ui import urls
 from explorer.ui.components import html_snippets
@@ -25,7 +23,7 @@ COMPARED = 16
 COMPARABLE = range(2, 5)
 
 
-def read_entries(found: Gallery, text: str) -> list[Job]:
+def read_entries(found: queries.Gallery, text: str) -> list[Job]:
     """Return the entries that a link compares.
 
     Args:
@@ -42,7 +40,7 @@ def read_entries(found: Gallery, text: str) -> list[Job]:
     return jobs
 
 
-def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
+def show_comparison(found: queries.Gallery, jobs: Sequence[Job]) -> None:
     """Show entries side by side with their settings; settings that differ are marked."""
     entry.back_button()
     tables = [captions.setting_rows(job) for job in jobs]
@@ -52,11 +50,7 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
         st.columns(len(jobs), gap="medium"), jobs, _same_parts(found, jobs), tables, strict=True
     ):
         with column:
-            html_snippets.heading(
-                queries.entry_title(job),
-                captions.state_caption(job),
-                depth_colours.depth_colour(0.5),
-            )
+            html_snippets.heading(queries.entry_title(job), captions.state_caption(job))
             st.html(_mosaic(found.read_pictures(places), queries.entry_title(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
             st.button(
@@ -66,7 +60,7 @@ def show_comparison(found: Gallery, jobs: Sequence[Job]) -> None:
             )
 
 
-def _same_parts(found: Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
+def _same_parts(found: queries.Gallery, jobs: Sequence[Job]) -> list[list[PictureRef]]:
     """Return for each entry the pictures to show, at most ``COMPARED``.
 
     These are the pictures with numbers that all entries have (a picture's number is that of its

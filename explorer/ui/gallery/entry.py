@@ -9,17 +9,15 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
-from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
-from explorer.ui import job_status, server_state, url_codecs, urls
+from explorer.ui import job_status, page_list, server_state, url_codecs, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
 from explorer.ui.link_problems import collect, show_problems, toast_problem
-from explorer.ui.url_controls import pager
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
 SHEET = 64
@@ -29,13 +27,13 @@ FEW = 16
 LARGE_PIXELS = 768
 # Name of the stored fact of a style transfer that has the loss curves, as JSON.
 LOSSES = "losses"
-# Label and icon of the link to each page.
+# Label of the link to each page.
 LINKS = {
-    urls.LAYERS: ("Open in Layers", ":material/layers:"),
-    urls.NEURON: ("Open the neuron", ":material/center_focus_strong:"),
-    urls.DREAM: ("Open in Dream", ":material/bedtime:"),
-    urls.STYLE: ("Open in Style", ":material/palette:"),
-    urls.STYLE_DEPTHS: ("Open in Style depths", ":material/grid_view:"),
+    urls.LAYERS: "Open in Layers",
+    urls.NEURON: "Open the neuron",
+    urls.DREAM: "Open in Dream",
+    urls.STYLE: "Open in Style",
+    urls.STYLE_DEPTHS: "Open in Style depths",
 }
 
 
@@ -45,9 +43,7 @@ def show_entry(found: Gallery, job: Job) -> None:
     places = found.picture_refs(job)
     left, right = st.columns([5, 3], gap="large")
     with right:
-        html_snippets.heading(
-            queries.entry_title(job), captions.state_caption(job), depth_colours.depth_colour(0.5)
-        )
+        html_snippets.heading(queries.entry_title(job), captions.state_caption(job))
         st.html(html_snippets.facts_html("", captions.setting_rows(job)))
         _change(found, job)
     with left:
@@ -97,7 +93,7 @@ def show_pager(name: str, count: int, per_page: int) -> int:
     show_problems(problems)
     if last > 1:
         text = f"{(page - 1) * per_page + 1} to {min(page * per_page, count)} of {count}"
-        pager(f"{name} ", page, last, text, lambda to: urls.update_query(**{name: to}))
+        url_controls.pager(f"{name} ", page, last, text, lambda to: urls.update_query(**{name: to}))
     return page
 
 
@@ -105,7 +101,7 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
     """Show one sheet of an entry's pictures, and update it while the entry's job runs."""
     stopped = job.state != "done"
 
-    def show(now: Sequence[Job | str | None]) -> None:
+    def show(now: Sequence[job_status.Requested]) -> None:
         (job,) = (it for it in now if isinstance(it, Job))
         if stopped:
             job_status.show_progress(job, "{:.0%}".format, "entry")
@@ -205,25 +201,18 @@ def _link(job: Job, part: int | None) -> None:
         page, query = url_codecs.link_to(job.recipe, part)
     except ExplorerError:
         return
-    label, icon = LINKS[page]
-    st.page_link(page, label=label, icon=icon, query_params=query)
+    page_list.page_link(page, LINKS[page], **query)
 
 
 def _change(found: Gallery, job: Job) -> None:
     """Show controls to rename, star, save and delete an entry."""
-
-    @toast_problem()
-    def rename() -> None:
-        found.rename(job.key, st.session_state[key])
-
-    key = f"title {job.key}"
-    st.session_state[key] = job.title
     st.text_input(
         "Name",
-        key=key,
         max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
-        on_change=rename,
+        **url_controls.bind(
+            f"title {job.key}", job.title, partial(toast_problem()(found.rename), job.key)
+        ),
     )
     with st.container(horizontal=True, key="entry tools"):
         st.button(
@@ -233,13 +222,7 @@ def _change(found: Gallery, job: Job) -> None:
             on_click=partial(toast_problem()(found.star), job.key, not job.starred),
         )
         download_button(found, [job], "Save as zip")
-        st.button(
-            "Delete",
-            icon=":material/delete:",
-            key="delete",
-            on_click=delete_entries,
-            args=(found, [job.key]),
-        )
+        delete_button(found, [job.key])
     _link(job, None)
 
 
@@ -270,6 +253,16 @@ def _zip(found: Gallery, jobs: Sequence[Job]) -> bytes:
         # Streamlit calls this function in another thread. The thread opened a database connection,
         # which has to be closed.
         found.jobs.store.close()
+
+
+def delete_button(found: Gallery, keys: Sequence[str]) -> None:
+    """Show a button that deletes entries."""
+    st.button(
+        "Delete",
+        icon=":material/delete:",
+        key="delete",
+        on_click=lambda: delete_entries(found, keys),
+    )
 
 
 @toast_problem()

@@ -2,23 +2,24 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.errors import ExplorerError
 from explorer import thumbnails
-from explorer.charts import depth_colours
 from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
 from explorer.text import captions, formatting
-from explorer.ui import job_status, png_drop, urls
+from explorer.ui import job_status, page_list, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
 from explorer.ui.link_problems import toast_problem
+from explorer.ui.url_controls import bind
 
 COVER = 4
 COVER_PIXELS = 128
@@ -57,8 +58,7 @@ def show_all(found: Gallery) -> None:
     """Show the unfinished jobs, and beneath them the entries that the URL's filters select."""
     head, tools = st.columns([5, 2], vertical_alignment="bottom")
     with head:
-        words = "Everything made so far, newest first."
-        html_snippets.heading("Gallery", words, depth_colours.depth_colour(0.5))
+        html_snippets.heading("Gallery", "Everything made so far, newest first.")
     with tools:
         show_opener()
     show_unfinished(found)
@@ -129,8 +129,7 @@ def show_row(found: Gallery, job: Job) -> None:
                 formatting.escape_markdown(queries.entry_title(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
-                on_click=urls.update_query,
-                kwargs={"open": job.id},
+                on_click=lambda: urls.update_query(open=job.id),
             )
             job_status.show_progress(job, "{:.0%}".format, "gallery")
 
@@ -158,23 +157,19 @@ def show_filters(found: Gallery, search: Search) -> None:
     """Show the controls that filter the entries."""
     choices = found.choices()
     with st.container(key="filters", horizontal=True, vertical_alignment="center"):
-        st.session_state["text"] = search.text
         st.text_input(
             "Search",
-            key="text",
             placeholder="Search by name",
             icon=":material/search:",
             label_visibility="collapsed",
             max_chars=queries.TITLE_AT_MOST,
-            on_change=lambda: filter_by("text", st.session_state["text"]),
+            **bind("text", search.text, partial(filter_by, "text")),
         )
         for name in FILTERS:
             show_choice(name, getattr(search, name), choices[name])
-        st.session_state["starred"] = search.starred
         st.toggle(
             "Starred",
-            key="starred",
-            on_change=lambda: filter_by("starred", "1" if st.session_state["starred"] else ""),
+            **bind("starred", search.starred, lambda it: filter_by("starred", "1" if it else "")),
         )
 
 
@@ -188,14 +183,12 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """
     if len(choices) < 2 and not value:
         return
-    st.session_state[name] = value
     st.selectbox(
         name.capitalize(),
         ["", *dict.fromkeys([*choices, value] if value else choices)],
-        key=name,
         format_func=lambda it: it or EVERY[name],
         label_visibility="collapsed",
-        on_change=lambda: filter_by(name, st.session_state[name]),
+        **bind(name, value, partial(filter_by, name)),
     )
 
 
@@ -217,7 +210,7 @@ def show_nothing(search: Search) -> None:
         "own: whatever you make stands here, with how it was made.</p></div>"
     )
     with st.container(horizontal_alignment="center"):
-        st.page_link(urls.LAYERS, label="Go to the layers", icon=":material/layers:")
+        page_list.page_link(urls.LAYERS, "Go to the layers")
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:
@@ -239,21 +232,14 @@ def show_tools(found: Gallery, search: Search, count: int) -> None:
             key="compare",
             disabled=len(jobs) not in COMPARABLE,
             help="Choose two, three or four." if len(jobs) not in COMPARABLE else None,
-            on_click=urls.update_query,
-            kwargs={"compare": ",".join(job.id for job in jobs)},
+            on_click=lambda: urls.update_query(compare=",".join(job.id for job in jobs)),
         )
         everything = [] if jobs else found.entries(search, 1, zip_export.ENTRIES_AT_MOST + 1)
         entry.download_button(
             found, jobs or everything, "Save as zip" if jobs else "Save all as zip"
         )
         if jobs:
-            st.button(
-                "Delete",
-                icon=":material/delete:",
-                key="delete",
-                on_click=entry.delete_entries,
-                args=(found, [job.key for job in jobs]),
-            )
+            entry.delete_button(found, [job.key for job in jobs])
             st.button("Clear", key="clear", type="tertiary", on_click=chosen.clear)
 
 
@@ -299,7 +285,7 @@ def note(job: Job) -> str:
 @st.cache_data(max_entries=512, show_spinner=False)
 def cover(
     _found: Gallery, path: str, key: str, state: str, ended: float | None
-) -> tuple[tuple[str, str], ...]:
+) -> list[dict[str, str]]:
     """Return the pictures of an entry's cover, as ``Card.pictures`` has them.
 
     The result is cached until the job's ``state`` or ``ended`` changes.
@@ -308,10 +294,10 @@ def cover(
     pictures = [] if job is None else _found.cover_pictures(job, COVER)
     if len(pictures) < COVER:
         pictures = pictures[:1]
-    return tuple(
-        (
-            thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
-            "dead" if it.dead else "" if it.ref.finished else "preview",
-        )
+    return [
+        {
+            "url": thumbnails.thumbnail(it.image, COVER_PIXELS * (1 if len(pictures) > 1 else 2)),
+            "kind": "dead" if it.dead else "" if it.ref.finished else "preview",
+        }
         for it in pictures
-    )
+    ]

@@ -10,9 +10,8 @@ from typing import Any
 
 from explorer import thumbnails
 from explorer.charts import depth_colours
-from explorer.ui import server_state
+from explorer.ui import page_list, server_state
 from explorer.ui.components.mount import mount_component
-from explorer.ui.page_list import PAGES
 
 # Name of the network that ships with the explorer. It is repeated here because the package that
 # defines it imports PyTorch.
@@ -67,7 +66,7 @@ def show_front(key: str) -> str | None:
             "line": it.line,
             "url": preview_url(it.name),
         }
-        for it in PAGES
+        for it in page_list.PAGES
     ]
     data = {"columns": [_column(layer) for layer in FEATURED_UNITS], "pages": pages}
     return mount_component("front_page", html, key, data, "go", None)

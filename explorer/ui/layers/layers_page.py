@@ -9,8 +9,7 @@ from functools import partial
 import streamlit as st
 
 from core.index.reader import Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons import render_neurons
 from explorer import layer_pages
 from explorer.jobs.job import Job
@@ -19,13 +18,15 @@ from explorer.library import indexes
 from explorer.reports import crop_images, html_report
 from explorer.text import formatting
 from explorer.ui import download_buttons, job_status, network_picker, server_state, urls
+from explorer.ui.components.layer_pickers import layer_list
 from explorer.ui.incremental import MadeSoFar, show_while_making
 from explorer.ui.layers import neuron_grid
 from explorer.ui.link_problems import collect
 from explorer.ui.url_controls import pager, word_control
 
-# The list of layers shows sample units of each layer. They are drawn layer by layer until a layer
-# takes longer than this, in seconds, as deeper layers take even longer.
+# Number of sample units that the list of layers shows of each layer. They are drawn layer by layer
+# until a layer takes longer than this, in seconds, as deeper layers take even longer.
+SAMPLES = 4
 SAMPLE_SECONDS = 60.0
 SAMPLE_POLL_SECONDS = 2.0
 # What can be shown of each unit, by the word in the URL: the label in the control, and a sentence
@@ -114,7 +115,7 @@ def show_units(network: Network, layer: Layer, page: int, shown: str, index: Ind
         units = layer_pages.units_of(layer, page)
         makers = {unit: partial(crop_images.crop_sheet, index, layer.name, unit) for unit in units}
 
-    def show(crops: MadeSoFar[int], job: Job | str | None) -> None:
+    def show(crops: MadeSoFar[int], job: job_status.Requested) -> None:
         found = store.pictures(recipe)
         with st.container(key="status"):
             if isinstance(job, Job) and len(found) < len(recipe.pictures):
@@ -151,10 +152,14 @@ def show_layer_list(network: Network, selected: Layer, complete: bool) -> None:
     """
     filling = fill_next(network) if complete else None
 
+    def pick(layer: str) -> None:
+        urls.go_to(network=network.name, layer=layer)
+
     def show(_: Sequence[object]) -> bool:
-        picked = neuron_grid.show_layer_list(
-            network, selected, lambda it: urls.go_to(network=network.name, layer=it)
-        )
+        recipes = {it: layer_pages.sample_recipe(network, it) for it in network.shown}
+        store = server_state.store()
+        samples = {layer: store.samples(it.key, SAMPLES) for layer, it in recipes.items()}
+        picked = layer_list(samples, selected.name, "layer list", network.name, pick)
         job = None if filling is None else server_state.jobs().get(filling)
         return picked is not None or (job is not None and not job.open)
 

@@ -1,53 +1,17 @@
-"""The list of a network's layers with sample units, and grids of the pictures of units."""
+"""Grids of the pictures of units."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.analysis import unit_labels
-from core.networks.layers import Layer
-from core.networks.network import Network
-from explorer import thumbnails
-from explorer.charts import depth_colours
-from explorer.layer_pages import sample_recipe, units_of
+from core.networks import Layer, Network
+from explorer import layer_pages, thumbnails
 from explorer.store.results import StoredPicture
-from explorer.text import layer_summary
-from explorer.ui import server_state, urls
-from explorer.ui.components import layer_pickers
+from explorer.ui import urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
-# Side of the pictures in pixels: enough for the widest tile of a grid on a common screen, and for a
-# sample in the list of layers on a screen of high resolution.
+# Side of the pictures in pixels: enough for the widest tile of a grid on a common screen.
 TILE_PIXELS = 128
-SAMPLE_PIXELS = 64
-SAMPLES = 4
-
-
-def show_layer_list(
-    network: Network, selected: Layer, on_pick: Callable[[str], None]
-) -> str | None:
-    """Show the list of a network's layers, each with the sample units that have been drawn.
-
-    Args:
-        network: the network.
-        selected: the selected layer.
-        on_pick: called with the name of a clicked layer before the page runs again.
-
-    Returns:
-        The name of the layer that was clicked just now, or None.
-    """
-    rows = [_layer_row(network, layer) for layer in network.shown]
-    return layer_pickers.layer_list(rows, selected.name, "layer list", network.name, on_pick)
-
-
-def _layer_row(network: Network, layer: Layer) -> layer_pickers.LayerRow:
-    found = server_state.store().samples(sample_recipe(network, layer).key, SAMPLES)
-    return layer_pickers.LayerRow(
-        name=layer.name,
-        count=layer_summary.describe_count(layer),
-        sees=layer_summary.describe_field(layer),
-        colour=depth_colours.depth_colour(layer.depth),
-        pictures=tuple(thumbnails.thumbnail(it.image, SAMPLE_PIXELS) for it in found),
-    )
 
 
 def neuron_title(unit: int, name: str) -> str:
@@ -55,13 +19,17 @@ def neuron_title(unit: int, name: str) -> str:
     return f"neuron {unit}, {name}" if name else f"neuron {unit}"
 
 
-def open_clicked(network: Network, clicked: str | None) -> None:
-    """Go to the Neuron page of the unit whose tile was clicked just now.
+def link_grid(
+    network: Network, tiles: Sequence[PictureTile], key: str, label: str, columns: int = 0
+) -> None:
+    """Show a grid of units; a click on one opens its Neuron page.
 
     Args:
         network: the network.
-        clicked: layer and number of the unit, such as ``relu3b 12``; None for no click.
+        tiles: the tiles; the id of each is its layer and number, such as ``relu3b 12``.
+        key, label, columns: as in ``tile_grid``.
     """
+    clicked = tile_grid(tiles, key, label, columns=columns)
     if clicked is not None:
         layer, unit = clicked.rsplit(" ", 1)
         urls.open_neuron(network.name, layer, int(unit))
@@ -82,13 +50,13 @@ def show_tiles(
         network, layer, page: the page of the layer.
         found: finished pictures from the store, by unit.
         previews: unfinished pictures, by unit.
-        show: what is shown of each unit, one of ``urls.SHOWN``; "" for the feature visualization.
+        show: ``urls.CROPS``, ``urls.BOTH``, or "" for the feature visualization alone.
         crops: by unit, the URL of a sheet of crops with the highest activation.
 
     Returns:
         The unit of the picture that was clicked just now, or None.
     """
-    units: Sequence[int] = units_of(layer, page)
+    units: Sequence[int] = layer_pages.units_of(layer, page)
     pictures = []
     for unit in units:
         name, seen = unit_labels.unit_name(network, layer, unit), (crops or {}).get(unit)
@@ -101,18 +69,17 @@ def show_tiles(
     return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
 
 
-def crops_tile(unit: int, name: str, crops: str | None, place: str = "") -> PictureTile:
+def crops_tile(unit: int, name: str, crops: str | None) -> PictureTile:
     """Return a tile with the sheet of crops of one unit.
 
     Args:
         unit: number of the unit.
         name: label of the unit; may be empty.
         crops: URL of the sheet of crops; None if it is not made.
-        place: text that a click returns; if empty, the number of the unit.
     """
     who = neuron_title(unit, name)
     what = "what excites it most" if crops else "not cut out yet"
-    return PictureTile(place or str(unit), f"{who}, {what}", crops, str(unit), caption=name)
+    return PictureTile(str(unit), f"{who}, {what}", crops, str(unit), caption=name)
 
 
 def unit_tile(

@@ -6,10 +6,9 @@ from core.analysis import unit_labels
 from core.networks.network import Network
 from core.sketchnet.labels import CLEAR, Label
 from explorer import layer_pages
-from explorer.charts import depth_colours
-from explorer.ui import urls
+from explorer.ui import url_controls, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.components.tiles import PictureTile
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures
 
@@ -24,17 +23,17 @@ def search_box(network: Network) -> None:
     """Show the search box, if the network's units have labels."""
     if unit_labels.labels_of(network) is None:
         return
-    st.session_state["find"] = st.query_params.get("find", "")
+
+    def find(text: str) -> None:
+        urls.replace_query(network=network.name, find=text or None)
+
     st.text_input(
         "Find neurons",
-        key="find",
         placeholder="Find neurons: eye, stripes, red ...",
         icon=":material/search:",
         label_visibility="collapsed",
         max_chars=TEXT_AT_MOST,
-        on_change=lambda: urls.replace_query(
-            network=network.name, find=st.session_state["find"] or None
-        ),
+        **url_controls.bind("find", st.query_params.get("find", ""), find),
     )
 
 
@@ -47,8 +46,8 @@ def show_results(network: Network, text: str) -> None:
     known = unit_labels.labels_of(network)
     found = [] if known is None else known.search(text, CLEAR)
     depths = [network.layer(label.layer).depth for label in found]
-    colour = depth_colours.depth_colour(sum(depths) / len(depths) if depths else 0.5)
-    html_snippets.heading(text, _words(found), colour)
+    depth = sum(depths) / len(depths) if depths else 0.5
+    html_snippets.heading(text, _words(found), depth)
     if not found:
         st.caption("Try one of these:")
         with st.container(horizontal=True):
@@ -59,7 +58,7 @@ def show_results(network: Network, text: str) -> None:
     st.caption("Each caption names a layer, and how well the neuron picks it out (IoU).")
 
     tiles = [_tile(network, label) for label in found[:AT_MOST]]
-    neuron_grid.open_clicked(network, tile_grid(tiles, "found", f"{network.name} {text}"))
+    neuron_grid.link_grid(network, tiles, "found", f"{network.name} {text}")
 
 
 def _words(found: list[Label]) -> str:

@@ -6,15 +6,13 @@ The pictures that the Layers page has drawn are used; a recipe draws only those 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
-from explorer.ui import server_state
+from explorer.ui import job_status, server_state
 from explorer.ui.components.tiles import PictureTile
-from explorer.ui.job_status import Previews
 from explorer.ui.layers import neuron_grid
 
 
@@ -47,7 +45,7 @@ class SmallPictures:
         self,
         unit: int,
         caption: str,
-        previews: Previews | None = None,
+        previews: job_status.Previews | None = None,
         pixels: int = neuron_grid.TILE_PIXELS,
     ) -> PictureTile:
         """Return a tile of a unit; a click returns the layer and the unit, such as ``relu3b 12``.

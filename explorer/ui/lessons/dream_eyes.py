@@ -2,18 +2,13 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.analysis import unit_labels
 from core.dreams import render_dreams
-from core.experiments import concept_growth
-from core.experiments.style_grid_measures import eye_growth
+from core.experiments import concept_growth, style_grid_measures
 from core.images import image_io
-from core.networks import registry
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network, registry
 from core.recipes.dream import DreamRecipe
-from explorer.ui import image_picker, server_state, urls
+from explorer.ui import image_picker, page_list, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
@@ -51,15 +46,14 @@ def stage(context: LessonContext) -> None:
     def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
         if image is None:
             return (), ("\N{NO-BREAK SPACE}",)
-        value = grown(network, picture, [layer.name], [image])[layer.name]
+        value = grown(network, picture, {layer.name: image})[layer.name]
         return (), (f"eyes see {value:.1f} times as much in it",)
 
     dream, title = recipe(network, picture, layer.name), f"dreamt by {layer.name}"
     colour = lesson_context.layer_colour(layer)
     lesson_context.show_result(context, "dreamt", dream, title, [picture], describe, colour)
     query = {"network": network.name, "layer": layer.name, "picture": picture.name}
-    icon = ":material/bedtime:"
-    st.page_link(urls.DREAM, label="Dream on with this layer", icon=icon, query_params=query)
+    page_list.page_link(urls.DREAM, "Dream on with this layer", **query)
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -68,20 +62,21 @@ def options(context: LessonContext) -> Sequence[str]:
 
 
 def answer(context: LessonContext) -> MeasuredAnswer | None:
-    """Measure for each layer how much more the units with eye labels respond to its dream.
+    """Measure for each layer how much its dream raises the response of units with eye labels.
+
+    Responses to the dream are compared with responses to the original picture (``grown``).
 
     Returns:
         The answer; None while dreams are being made.
     """
     picture = image_picker.picked_image("picture", SAMPLE, [])
-    layers = options(context)
-    recipes = [recipe(context.network, picture, it) for it in layers]
+    recipes = {it: recipe(context.network, picture, it) for it in options(context)}
     made = lesson_context.make_all(context, "all dreamt", recipes)
     if made is None:
         return None
-    values = grown(context.network, picture, layers, made)
+    values = grown(context.network, picture, made)
     right = max(values, key=lambda name: values[name])
-    deepest = layers[-1]
+    deepest = list(values)[-1]
     return MeasuredAnswer(
         right,
         f"Where {right} dreams, neurons of eyes see {values[right]:.1f} times as much as usual "
@@ -91,9 +86,8 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
     )
 
 
-def grown(
-    network: Network, picture: PickedImage, layers: Sequence[str], made: Sequence[bytes]
-) -> dict[str, float]:
+@server_state.cached(64)
+def grown(network: Network, picture: PickedImage, made: dict[str, bytes]) -> dict[str, float]:
     """Return by layer how much more SketchNet's units with eye labels respond to its dream.
 
     A value of 2 means: twice as much as to the original image, relative to other units.
@@ -101,29 +95,18 @@ def grown(
     Args:
         network: the network that dreams.
         picture: the original image.
-        layers: the layer of each dream.
-        made: the dreams, encoded.
+        made: the encoded dream of each layer.
     """
-    return _grown(network.name, image_picker.store_input(picture), tuple(layers), tuple(made))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _grown(
-    network: str, fingerprint: str, layers: tuple[str, ...], made: tuple[bytes, ...]
-) -> dict[str, float]:
     judge = server_state.network(registry.SKETCHNET)
     labels = unit_labels.clear_labels(judge)
     named = sorted({it.layer for it in labels})
-    picture = image_io.open_picture(server_state.store().input(fingerprint) or b"")
-    before = concept_growth.respond(
-        judge, image_io.to_tensor(image_io.resize_longer_side(picture, SIZE)), named
-    )
+    small = image_io.to_tensor(image_io.resize_longer_side(picture.picture, SIZE))
+    before = concept_growth.respond(judge, small, named)
     found = {}
-    for layer, image in zip(layers, made, strict=True):
-        own = layer if network == judge.name else ""
+    for layer, image in made.items():
+        own = layer if network.fingerprint == judge.fingerprint else ""
         asked = [it for it in labels if it.layer != own]
-        value = eye_growth(
-            before, concept_growth.respond(judge, lesson_context.image_tensor(image), named), asked
-        )
+        after = concept_growth.respond(judge, lesson_context.image_tensor(image), named)
+        value = style_grid_measures.eye_growth(before, after, asked)
         found[layer] = 2 ** (value or 0.0)
     return found

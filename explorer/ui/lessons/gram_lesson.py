@@ -8,18 +8,14 @@ from core import paintings
 from core.analysis import unit_labels
 from core.experiments import lesson_measures
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer.charts import figures
-from explorer.ui import chart, image_picker, urls
+from explorer.ui import chart, image_picker, job_status, server_state, url_controls, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
-from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import Previews
-from explorer.ui.layers import neuron_grid
-from explorer.ui.layers.small_pictures import plan_small_pictures
+from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
@@ -43,10 +39,7 @@ def stage(context: LessonContext) -> None:
             paintings_picked.append(_pick_painting(context, default, name))
     able = [it for it in network.shown if it.size is not None]
     layer = lesson_context.layer_slider(context, able, min(3, len(able) - 1))
-    found = [
-        cached_correlations(network, network.fingerprint, it.name, layer.name)
-        for it in paintings_picked
-    ]
+    found = [cached_correlations(network, it.name, layer.name) for it in paintings_picked]
     energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
     order = [it for it in found[0].order() if it in strongest]
@@ -70,7 +63,7 @@ def stage(context: LessonContext) -> None:
     _show_pair(context, layer, found, paintings_picked)
 
 
-def _pick_painting(context: LessonContext, default: str, name: str) -> PickedImage:
+def _pick_painting(context: LessonContext, default: str, name: str) -> image_picker.PickedImage:
     """Show the choice of one of the two paintings, and return the chosen painting.
 
     Args:
@@ -79,14 +72,12 @@ def _pick_painting(context: LessonContext, default: str, name: str) -> PickedIma
         name: parameter of the URL's query with the name of the painting.
     """
     picked = lesson_context.find_painting(default, name, context.problems)
-    st.session_state[name] = picked.name
     st.segmented_control(
         f"Which {name}",
         list(PAINTINGS),
-        key=name,
         required=True,
         label_visibility="collapsed",
-        on_change=lambda: urls.update_query(**{name: st.session_state[name]}),
+        **url_controls.bind(name, picked.name, lambda it: urls.update_query(**{name: it})),
     )
     return picked
 
@@ -99,7 +90,7 @@ def _show_pair(
     context: LessonContext,
     layer: Layer,
     found: Sequence[ChannelCorrelations],
-    picked: Sequence[PickedImage],
+    picked: Sequence[image_picker.PickedImage],
 ) -> None:
     """Show the pair of units whose correlation differs most between the two paintings."""
     one, other = picked
@@ -115,9 +106,9 @@ def _show_pair(
         f"{cosines[0]:.2f} in {one.title}, {cosines[1]:.2f} in {other.title}. What they want to "
         f"see stands together in {where}.</p>"
     )
-    pictures = plan_small_pictures(context.network, layer, sorted({first, second}))
+    pictures = small_pictures.plan_small_pictures(context.network, layer, sorted({first, second}))
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tiles = [
             pictures.tile(unit, _name(context.network, layer, unit), previews)
             for unit in (first, second)
@@ -127,20 +118,11 @@ def _show_pair(
     lesson_context.show_recipes(context, "pair", pictures.recipes, show)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def cached_correlations(
-    _network: Network, weights: str, painting: str, layer: str
-) -> ChannelCorrelations:
-    """Return the correlations between the units of a layer in a painting, cached.
-
-    Args:
-        weights: the network's fingerprint, for the cache.
-        painting: name of the painting.
-        layer: name of the layer.
-    """
-    return channel_correlations(
-        _network, image_io.to_tensor(paintings.picture(painting, size=SIZE)), layer
-    )
+@server_state.cached(64)
+def cached_correlations(network: Network, painting: str, layer: str) -> ChannelCorrelations:
+    """Return the correlations between the units of a layer in a painting, cached."""
+    image = image_io.to_tensor(paintings.picture(painting, size=SIZE))
+    return channel_correlations(network, image, layer)
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -154,7 +136,7 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     Two halves of a painting are compared: by the correlations between units (style), and by the
     activations at each position (content).
     """
-    found = nearest_half(context.network, context.network.fingerprint)
+    found = nearest_half(context.network)
     style = {name: both[0] for name, both in found.items()}
     places = {name: both[1] for name, both in found.items()}
     by_style, by_place = (sum(it.values()) / len(it) for it in (style, places))
@@ -170,12 +152,12 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner="Comparing ten halves of paintings ...")
-def nearest_half(_network: Network, weights: str) -> dict[str, tuple[float, float]]:
+@server_state.cached(8, "Comparing ten halves of paintings ...")
+def nearest_half(network: Network) -> dict[str, tuple[float, float]]:
     """Return by layer the share of halves whose nearest half is from the same painting.
 
     The first share compares halves by the correlations of units, the second by their activations
     position by position.
     """
     every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
-    return lesson_measures.nearest_half_accuracy(_network, every)
+    return lesson_measures.nearest_half_accuracy(network, every)

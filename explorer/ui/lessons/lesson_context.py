@@ -3,29 +3,27 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TypeVar
 
 import streamlit as st
 from torch import Tensor
 
 from core.analysis import unit_labels
-from core.errors import ExplorerError, unknown
 from core.images import image_io
-from core.networks.depth_sampling import ends_of_equal_parts
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network, depth_sampling
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer.charts import depth_colours, figures
-from explorer.text import formatting
 from explorer.ui import chart as ui_chart
-from explorer.ui import image_picker, job_status, server_state, urls
+from explorer.ui import image_picker, job_status, link_problems, server_state, urls
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
 from explorer.ui.components.layer_pickers import depth_slider, slider_stop
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons.texts import Lesson
+
+Name = TypeVar("Name")
 
 DEPTHS = 5
 THUMBNAIL_PIXELS = 320
@@ -47,7 +45,7 @@ class LessonContext:
     lesson: Lesson
     network: Network
     problems: list[str]
-    requests: JobRequests = field(default_factory=JobRequests)
+    requests: job_status.JobRequests = field(default_factory=job_status.JobRequests)
 
     @property
     def key(self) -> str:
@@ -79,7 +77,7 @@ def sample_layers(network: Network, count: int = DEPTHS) -> list[Layer]:
     Layers without positions (height and width), such as logits, are left out if there are others.
     """
     able = [it for it in network.shown if it.size is not None] or list(network.shown)
-    return ends_of_equal_parts(able, count)
+    return depth_sampling.ends_of_equal_parts(able, count)
 
 
 def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) -> Layer:
@@ -92,10 +90,7 @@ def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) ->
     """
     network = context.network
     names = [it.name for it in layers]
-    name = st.query_params.get("layer", names[first])
-    if name not in names:
-        context.problems.append(str(unknown("layer", name, names, network.name)))
-        name = names[first]
+    name = urls.one_of("layer", names, names[first], context.problems, network.name)
     stops = []
     for layer in layers:
         unit = unit_labels.clearest_unit(network, layer.name) or 0
@@ -150,11 +145,7 @@ def find_painting(default: str, name: str, problems: list[str]) -> PickedImage:
         name: parameter of the URL's query with the name of the painting.
         problems: a sentence is appended if the URL names an unknown painting.
     """
-    picked = st.query_params.get(name, default)
-    if picked not in PAINTINGS:
-        problems.append(str(unknown(name, picked, PAINTINGS)))
-        picked = default
-    return image_picker.find_image(picked)
+    return image_picker.find_image(urls.one_of(name, PAINTINGS, default, problems))
 
 
 def show_recipes(
@@ -204,7 +195,7 @@ def show_result(
     """
 
     def show(previews: job_status.Previews) -> None:
-        image = finished_image(recipe)
+        image = server_state.finished_image(recipe)
         *lines, last = (tuple(it) for it in describe(image))
         images = [
             CaptionedImage(it.title, image_picker.small_url(it, THUMBNAIL_PIXELS), words)
@@ -217,21 +208,17 @@ def show_result(
     show_recipes(context, key, [recipe], show)
 
 
-def make_all(context: LessonContext, key: str, recipes: Sequence[Recipe]) -> list[bytes] | None:
+def make_all(
+    context: LessonContext, key: str, recipes: Mapping[Name, Recipe]
+) -> dict[Name, bytes] | None:
     """Request some recipes of one image each, and show their progress.
 
     Returns:
-        The encoded images; None while one of them is not finished.
+        The encoded images, by the names of the recipes; None while one of them is not finished.
     """
-    if not show_recipes(context, key, recipes, lambda _: None):
+    if not show_recipes(context, key, list(recipes.values()), lambda _: None):
         return None
-    return [finished_image(it) or b"" for it in recipes]
-
-
-def finished_image(recipe: Recipe) -> bytes | None:
-    """Return the encoded image of a recipe of one image; None if the image is not finished."""
-    found = server_state.store().picture(recipe.key, 0)
-    return None if found is None else found.image
+    return {name: server_state.finished_image(it) or b"" for name, it in recipes.items()}
 
 
 def image_tensor(image: bytes) -> Tensor:
@@ -264,11 +251,9 @@ def ask_question(
         )
         return
     with st.container(key="lesson-answer"):
-        try:
+        found = None
+        with link_problems.show_errors("This cannot be measured"):
             found = answer()
-        except ExplorerError as error:
-            st.error(f"This cannot be measured: {formatting.escape_markdown(str(error))}")
-            return
         if found is not None:
             show_answer(context, found, guess)
 

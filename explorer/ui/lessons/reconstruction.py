@@ -5,14 +5,12 @@ The image is reconstructed from the activations of one layer.
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from core.experiments.style_grid_measures import edges_kept
 from core.images import image_io
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
-from explorer.ui import image_picker
+from explorer.ui import image_picker, server_state
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
@@ -27,17 +25,17 @@ SIZE, SMALLEST = 128, 64
 MOST = 2 / 3
 
 
-def recipe(network: Network, picture: str, layer: str) -> StyleRecipe:
+def recipe(network: Network, picked: image_picker.PickedImage, layer: str) -> StyleRecipe:
     """Return the recipe that reconstructs an image from the activations of one layer.
 
     Args:
         network: the network.
-        picture: fingerprint of the image.
+        picked: the image.
         layer: name of the layer.
     """
     return transfer.plan(
         network,
-        content=picture,
+        content=image_picker.store_input(picked),
         content_layers=(layer,),
         init="noise",
         size=SIZE,
@@ -54,24 +52,18 @@ def stage(context: LessonContext) -> None:
     def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
         if image is None:
             return (), ("began as noise",)
-        return (), (f"{kept(_small(picked), image):.0%} of the edges kept",)
+        return (), (f"{kept(picked, image):.0%} of the edges kept",)
 
-    known = recipe(context.network, image_picker.store_input(picked), layer.name)
+    known = recipe(context.network, picked, layer.name)
     title, colour = f"what {layer.name} knows of it", lesson_context.layer_colour(layer)
     lesson_context.show_result(context, "known", known, title, [picked], describe, colour)
 
 
-def _small(picked: image_picker.PickedImage) -> bytes:
-    return image_io.encode_png(image_io.resize_longer_side(picked.picture, SIZE))
-
-
-def kept(picture: bytes, reconstruction: bytes) -> float:
-    """Return the share of an image's edges that a reconstruction has at the same positions.
-
-    Args:
-        picture, reconstruction: both images, encoded, of one size.
-    """
-    return edges_kept(*(lesson_context.image_tensor(it) for it in (picture, reconstruction)))
+@server_state.cached(128)
+def kept(picked: image_picker.PickedImage, reconstruction: bytes) -> float:
+    """Return the share of an image's edges that a reconstruction has at the same positions."""
+    small = image_io.to_tensor(image_io.resize_longer_side(picked.picture, SIZE))
+    return edges_kept(small, lesson_context.image_tensor(reconstruction))
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -86,25 +78,11 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
         The answer; None while reconstructions are being made.
     """
     picked = image_picker.picked_image("picture", SAMPLE, [])
-    fingerprint = image_picker.store_input(picked)
-    layers = options(context)
-    recipes = [recipe(context.network, fingerprint, it) for it in layers]
+    recipes = {it: recipe(context.network, picked, it) for it in options(context)}
     made = lesson_context.make_all(context, "knows", recipes)
     if made is None:
         return None
-    values = measure(_small(picked), layers, made)
+    values = {layer: kept(picked, image) for layer, image in made.items()}
     right = next((name for name, value in values.items() if value < MOST), "no layer")
     words = ", ".join(f"{name} {value:.0%}" for name, value in values.items())
     return MeasuredAnswer(right, f"Edges kept: {words}.", {"edges kept": values}, "{:.0%}".format)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def measure(picture: bytes, layers: Sequence[str], made: Sequence[bytes]) -> dict[str, float]:
-    """Return by layer the share of an image's edges that the reconstruction from it has.
-
-    Args:
-        picture: the image, encoded.
-        layers: names of the layers.
-        made: the reconstruction from each layer, encoded.
-    """
-    return {layer: kept(picture, image) for layer, image in zip(layers, made, strict=True)}

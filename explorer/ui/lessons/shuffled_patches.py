@@ -9,26 +9,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.analysis import unit_labels
-from core.analysis.crops import network_input
+from core.analysis import crops, unit_labels
 from core.errors import ExplorerError
 from core.experiments import lesson_measures
 from core.images import image_io
 from core.images.center_crop import CenterCrop
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, urls
+from explorer.ui import image_picker, job_status, link_problems, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
-from explorer.ui.components.tiles import tile_grid
-from explorer.ui.image_picker import PickedImage
-from explorer.ui.layers import neuron_grid
-from explorer.ui.layers.small_pictures import plan_small_pictures
+from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.link_problems import collect
 
 SAMPLE = "village"
 # Numbers of squares along each side to choose from, and the default.
@@ -60,7 +54,7 @@ def stage(context: LessonContext) -> None:
     picked = image_picker.pick_image("picture", SAMPLE, context.problems)
     parts = _pick_parts(context)
     layer = lesson_context.layer_slider(context, network.shown, 0)
-    whole, shuffled = (respond(network, network.fingerprint, picked, it) for it in (1, parts))
+    whole, shuffled = (respond(network, picked, it) for it in (1, parts))
     title = f"{layer_summary.times((parts, parts))} squares"
     figure_row([CaptionedImage(picked.title, whole.url), CaptionedImage(title, shuffled.url)])
     responses = {"whole": whole, "shuffled": shuffled}
@@ -74,40 +68,35 @@ def stage(context: LessonContext) -> None:
 
 def _pick_parts(context: LessonContext) -> int:
     parts = USUAL_PARTS
-    with collect(context.problems):
+    with link_problems.collect(context.problems):
         number = urls.number("squares", (PARTS[0], PARTS[-1])) or USUAL_PARTS
         if number not in PARTS:
             raise ExplorerError(f"squares is {number}; it can be {', '.join(map(str, PARTS))}")
         parts = number
-    st.session_state["squares"] = parts
     st.segmented_control(
         "Squares along each side",
         PARTS,
-        key="squares",
         required=True,
-        on_change=lambda: urls.update_query(squares=st.session_state["squares"]),
+        **url_controls.bind("squares", parts, lambda number: urls.update_query(squares=number)),
     )
     return parts
 
 
-@st.cache_resource(
-    max_entries=RESPONSES_AT_MOST, show_spinner=False, hash_funcs={PickedImage: lambda it: it.name}
-)
-def respond(_network: Network, weights: str, picked: PickedImage, parts: int) -> MeanResponse:
+@server_state.cached(RESPONSES_AT_MOST)
+def respond(network: Network, picked: image_picker.PickedImage, parts: int) -> MeanResponse:
     """Return the mean activations of all layers for an image with shuffled squares, cached.
 
     Args:
-        weights: the network's fingerprint, for the cache.
+        network: the network.
         picked: the image.
         parts: number of squares along each side; 1 to leave the image as it is.
     """
-    picture = picked.picture
-    image = network_input(picture, CenterCrop(picked.size, _network.input_size))
+    image = crops.network_input(picked.picture, CenterCrop(picked.size, network.input_size))
     shuffled = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
     small = image_io.to_picture(shuffled[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
     url = thumbnails.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
-    return MeanResponse(url, lesson_measures.mean_activations(_network, shuffled))
+    return MeanResponse(url, lesson_measures.mean_activations(network, shuffled))
 
 
 def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, place: str) -> None:
@@ -122,7 +111,7 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
     """
     network = context.network
     units = unusual_units(network, layer.name, response.means)
-    pictures = plan_small_pictures(network, layer, units)
+    pictures = small_pictures.plan_small_pictures(network, layer, units)
     name = place.split()[0]
 
     def show(previews: job_status.Previews) -> None:
@@ -131,16 +120,13 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
             caption = unit_labels.unit_name(network, layer, unit) or f"neuron {unit}"
             tiles.append(pictures.tile(unit, caption, previews))
         label = f"{network.name} {layer.name} {place}"
-        clicked = tile_grid(tiles, f"says {name}", label, columns=COUNT)
-        neuron_grid.open_clicked(network, clicked)
+        neuron_grid.link_grid(network, tiles, f"says {name}", label, COUNT)
 
     lesson_context.show_recipes(context, name, pictures.recipes, show)
 
 
-def unusual_units(
-    network: Network, layer: str, means: Mapping[str, Tensor], count: int = COUNT
-) -> list[int]:
-    """Return the units whose mean activation is highest relative to other images.
+def unusual_units(network: Network, layer: str, means: Mapping[str, Tensor]) -> list[int]:
+    """Return up to ``COUNT`` units whose mean activation is highest relative to other images.
 
     A unit is ranked by its mean activation for the image, minus the average of its mean activations
     for other images, divided by their standard deviation.
@@ -148,12 +134,11 @@ def unusual_units(
     Args:
         network, layer: the layer of the units.
         means: mean activations for the image, ``[1, C]``, by layer.
-        count: number of units, at most.
     """
     others = _usual_means(network)[layer]
     spread = others.std(0)
     above = (means[layer][0] - others.mean(0)) / spread.clamp(min=float(spread.max()) * 1e-3)
-    return [int(unit) for unit in above.topk(min(count, len(above))).indices.tolist()]
+    return [int(unit) for unit in above.topk(min(COUNT, len(above))).indices.tolist()]
 
 
 @functools.lru_cache(maxsize=4)
@@ -169,7 +154,7 @@ def options(context: LessonContext) -> Sequence[str]:
 def answer(context: LessonContext) -> MeasuredAnswer:
     """Measure how much shuffled squares change the mean activations of each layer."""
     parts = int(st.session_state["squares"])
-    found = shuffle_effect(context.network, context.network.fingerprint, parts)
+    found = shuffle_effect(context.network, parts)
     right = next((name for name, value in found.items() if value >= HALF), "no layer")
     first, last = next(iter(found.items())), list(found.items())[-1]
     return MeasuredAnswer(
@@ -181,10 +166,10 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     )
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking at 32 pictures, whole and shuffled ...")
-def shuffle_effect(_network: Network, weights: str, parts: int) -> dict[str, float]:
+@server_state.cached(16, "Looking at 32 pictures, whole and shuffled ...")
+def shuffle_effect(network: Network, parts: int) -> dict[str, float]:
     """Return by layer how much shuffled squares change the mean activations, cached.
 
     A value of 1 means: as much as between two different images.
     """
-    return lesson_measures.shuffle_effect(_network, lesson_measures.draw_images(_network), parts)
+    return lesson_measures.shuffle_effect(network, lesson_measures.draw_images(network), parts)

@@ -1,15 +1,16 @@
 """Lessons 5 and 6: the balance of content and style loss, and the choice of the style layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core.experiments import lesson_measures
+from core.images import image_io
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
-from explorer.ui import image_picker, server_state, urls
+from explorer.ui import image_picker, server_state, url_controls, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
@@ -77,19 +78,23 @@ def _balance(context: LessonContext) -> float:
     known = {f"{it:g}": it for it in BALANCES}
     if text not in known:
         context.problems.append(f"balance is {text}; it can be {', '.join(known)}")
-    st.session_state["balance"] = known.get(text, USUAL)
+    balance = known.get(text, USUAL)
     st.select_slider(
         "How much content has to say beside style",
         BALANCES,
-        key="balance",
         format_func="{:g}".format,
-        on_change=lambda: urls.update_query(balance=f"{st.session_state['balance']:g}"),
+        **url_controls.bind("balance", balance, lambda it: urls.update_query(balance=f"{it:g}")),
     )
-    return known.get(text, USUAL)
+    return balance
 
 
+@server_state.cached(64)
 def measured(
-    network: Network, picture: PickedImage, painting: PickedImage, others: Sequence[bytes]
+    network: Network,
+    picture: PickedImage,
+    painting: PickedImage,
+    others: Sequence[bytes],
+    **settings: Any,
 ) -> list[dict[str, float]]:
     """Return the losses of a photograph, a painting and other images, in this order.
 
@@ -98,22 +103,13 @@ def measured(
         picture: the photograph, which is the content image.
         painting: the painting, which is the style image.
         others: the other images, encoded.
+        settings: other settings of the losses, as for ``recipe``.
     """
-    judged = recipe(network, picture, painting)
-    own = (image_picker.store_input(picture), image_picker.store_input(painting))
-    return _measured(network, judged, (*own, *others))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _measured(
-    _network: Network, judged: StyleRecipe, shown: tuple[str | bytes, ...]
-) -> list[dict[str, float]]:
-    store = server_state.store()
-    inputs = {it: store.input(it) or b"" for it in judged.inputs}
-    tensors = [
-        lesson_context.image_tensor(inputs[it] if isinstance(it, str) else it) for it in shown
-    ]
-    return lesson_measures.measure_losses(_network, judged, inputs, tensors)
+    own = [image_io.encode_png(it.picture) for it in (picture, painting)]
+    inputs = dict(zip((picture.fingerprint, painting.fingerprint), own, strict=True))
+    tensors = [lesson_context.image_tensor(it) for it in (*own, *others)]
+    judged = recipe(network, picture, painting, **settings)
+    return lesson_measures.measure_losses(network, judged, inputs, tensors)
 
 
 def relative(losses: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
@@ -141,12 +137,12 @@ def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
         The answer; None while images are being made.
     """
     picture, painting = picked_both()
-    recipes = [recipe(context.network, picture, painting, balance=it) for it in BALANCES]
+    recipes = {it: recipe(context.network, picture, painting, balance=it) for it in BALANCES}
     made = lesson_context.make_all(context, "balances", recipes)
     if made is None:
         return None
-    costs = relative(measured(context.network, picture, painting, made))[2:]
-    by = dict(zip(BALANCES, costs, strict=True))
+    costs = relative(measured(context.network, picture, painting, list(made.values())))[2:]
+    by = dict(zip(made, costs, strict=True))
     ratio = by[MORE][1] / by[USUAL][1]
     right = MORE_COST if ratio > 1 + CLEARLY else LESS_COST if ratio < 1 - CLEARLY else SAME_COST
     return MeasuredAnswer(
@@ -185,12 +181,14 @@ def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
         The answer; None while images are being made.
     """
     picture, painting = picked_both()
-    layers = layers_options(context)
-    recipes = [recipe(context.network, picture, painting, style_layers=(it,)) for it in layers]
+    recipes = {
+        it: recipe(context.network, picture, painting, style_layers=(it,))
+        for it in layers_options(context)
+    }
     made = lesson_context.make_all(context, "each alone", recipes)
     if made is None:
         return None
-    values = carried(context.network, picture, painting, layers, made)
+    values = carried(context.network, picture, painting, made)
     right = max(values, key=lambda name: values[name])
     least = min(values, key=lambda name: values[name])
     return MeasuredAnswer(
@@ -206,24 +204,22 @@ def carried(
     network: Network,
     picture: PickedImage,
     painting: PickedImage,
-    layers: Sequence[str],
-    made: Sequence[bytes],
+    made: Mapping[str, bytes],
 ) -> dict[str, float]:
     """Return by layer the share of a painting's style that a transfer with it alone achieves.
 
     The share is the reduction of the style loss relative to the photograph's, averaged over all
-    layers in ``layers``: 1 for the style of the painting, 0 for that of the photograph.
+    layers in ``made``: 1 for the style of the painting, 0 for that of the photograph.
 
     Args:
         network: the network.
         picture: the photograph.
         painting: the painting.
-        layers: names of the layers.
-        made: the result with each layer as the only style layer, encoded.
+        made: by layer, the encoded result with it as the only style layer.
     """
-    judged = recipe(network, picture, painting, style_layers=tuple(layers))
-    before, *after = _measured(network, judged, (image_picker.store_input(picture), *made))
+    images, layers = list(made.values()), tuple(made)
+    before, _, *after = measured(network, picture, painting, images, style_layers=layers)
     return {
         layer: lesson_measures.style_transferred(before, loss)
-        for layer, loss in zip(layers, after, strict=True)
+        for layer, loss in zip(made, after, strict=True)
     }

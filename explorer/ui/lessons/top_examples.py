@@ -12,20 +12,16 @@ from core.datasets import sources
 from core.experiments import lesson_measures
 from core.files import make_folder
 from core.index import build, reader
-from core.index.reader import Index
-from core.networks.depth_sampling import nearest_to_depth
-from core.networks.layers import Layer
-from core.networks.network import Network
-from explorer import thumbnails
-from explorer.paths import home
+from core.networks import Layer, Network, depth_sampling
+from explorer import paths, thumbnails
 from explorer.reports import crop_images
 from explorer.text import formatting
-from explorer.ui import urls
+from explorer.ui import link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
-from explorer.ui.link_problems import collect
+from explorer.ui.url_controls import bind
 
 # The collection of images: ten drawings of each class. The network needs a tenth of a second for
 # twelve drawings.
@@ -40,7 +36,7 @@ _BUILDING = threading.Lock()
 def stage(context: LessonContext) -> None:
     """Show a unit's feature visualization, and crops of the nine images that activate it most."""
     layers = context.network.shown
-    first = nearest_to_depth(layers, FIRST_DEPTH)
+    first = depth_sampling.nearest_to_depth(layers, FIRST_DEPTH)
     layer = lesson_context.layer_slider(context, layers, first)
     unit = _unit(context, layer)
     index = open_index(context.network)
@@ -66,8 +62,7 @@ def stage(context: LessonContext) -> None:
         f"Of its nine, {round(share * lesson_measures.NINE)} show the same kind."
     )
     query = {"network": context.network.name, "layer": layer.name, "unit": str(unit)}
-    icon = ":material/center_focus_strong:"
-    st.page_link(urls.NEURON, label="Open this neuron", icon=icon, query_params=query)
+    page_list.page_link(urls.NEURON, "Open this neuron", **query)
 
 
 def _unit(context: LessonContext, layer: Layer) -> int:
@@ -76,28 +71,25 @@ def _unit(context: LessonContext, layer: Layer) -> int:
     The default is the unit with the clearest label.
     """
     unit = unit_labels.clearest_unit(context.network, layer.name) or 0
-    with collect(context.problems):
+    with link_problems.collect(context.problems):
         named = urls.number("unit", (0, layer.channels - 1))
         unit = unit if named is None else named
-    key = f"unit {context.key} {layer.name}"
-    st.session_state[key] = unit
     st.number_input(
         f"Neuron of {layer.name}, 0 to {layer.channels - 1}",
         0,
         layer.channels - 1,
-        key=key,
-        on_change=lambda: urls.update_query(unit=st.session_state[key]),
+        **bind(f"unit {context.key} {layer.name}", unit, lambda it: urls.update_query(unit=it)),
     )
     return unit
 
 
-def open_index(network: Network) -> Index:
+def open_index(network: Network) -> reader.Index:
     """Open the index of dataset examples for the lesson; build it first if it is missing.
 
     Raises:
         ExplorerError: the index cannot be built.
     """
-    file = home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
+    file = paths.home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
     with _BUILDING:
         if not file.is_file() or not reader.open_index(file).complete:
             _build(network, file)
@@ -118,11 +110,11 @@ def _build(network: Network, file: Path) -> None:
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(file: Path) -> Index:
+def _opened(file: Path) -> reader.Index:
     return reader.open_index(file)
 
 
-def labels(index: Index, layer: str, unit: int) -> list[str]:
+def labels(index: reader.Index, layer: str, unit: int) -> list[str]:
     """Return the classes of the nine images with the highest activation of a unit."""
     return [index.label(hit.picture) for hit in index.top(layer, unit)[: lesson_measures.NINE]]
 
@@ -137,7 +129,7 @@ def options(context: LessonContext) -> Sequence[str]:
 
 def answer(context: LessonContext) -> MeasuredAnswer:
     """Measure by layer how many of a unit's nine images show the same class, on average."""
-    found = agreement(context.network, context.network.fingerprint)
+    found = agreement(context.network)
     by_chance = lesson_measures.chance_agreement(kinds())
     (first, shallow), (last, deep) = next(iter(found.items())), list(found.items())[-1]
     nine = lesson_measures.NINE
@@ -164,7 +156,7 @@ def kinds() -> list[str]:
     return [source.label(entry.name) for entry in source.entries()]
 
 
-@st.cache_data(max_entries=8, show_spinner="Comparing the nine of every neuron ...")
-def agreement(_network: Network, weights: str) -> dict[str, float]:
+@server_state.cached(8, "Comparing the nine of every neuron ...")
+def agreement(network: Network) -> dict[str, float]:
     """Return by layer the share of a unit's nine images with the same class, mean over units."""
-    return lesson_measures.label_agreement(open_index(_network))
+    return lesson_measures.label_agreement(open_index(network))

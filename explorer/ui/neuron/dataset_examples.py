@@ -12,21 +12,19 @@ from core.analysis import attribution, crops, probe
 from core.errors import ExplorerError
 from core.images import image_io
 from core.index.reader import Hit, Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer.charts import depth_colours, figures
 from explorer.library import indexes
 from explorer.reports import crop_images
 from explorer.reports.crop_images import CROPS_PER_SHEET
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
-from explorer.ui import chart, image_picker, index_picker, urls
+from explorer.ui import chart, image_picker, index_picker, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.incremental import MadeSoFar, show_while_making
 from explorer.ui.neuron import reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.url_controls import word_control
 
 # The labels of two controls, by the word in the URL: which examples are shown, and how.
 MOST, BETWEEN, LEAST = "", "between", "least"
@@ -71,8 +69,8 @@ def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) 
     index_picker.index_selectbox(network)
     left, right = st.columns([1, 1], gap="large")
     with left, st.container(key="crops"):
-        which = word_control("pictures", WHICH, problems)
-        how = word_control("evidence", EVIDENCE, problems)
+        which = url_controls.word_control("pictures", WHICH, problems)
+        how = url_controls.word_control("evidence", EVIDENCE, problems)
         _grid(neuron, index, which, how)
     with right, st.container(key="spread"):
         _spread(neuron, index)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 import streamlit as st
 
 from explorer import thumbnails
-from explorer.jobs.job import Job
 from explorer.recipe_fields import NEURONS, page_fields
 from explorer.reports import html_report
 from explorer.store.results import StoredPicture
@@ -25,7 +24,7 @@ LOSSY = (
 )
 
 
-def request_picture(take: UnitPicture) -> Job | str | None:
+def request_picture(take: UnitPicture) -> job_status.Requested:
     """Request the large picture if it is missing.
 
     Returns:
@@ -40,7 +39,7 @@ def request_picture(take: UnitPicture) -> Job | str | None:
     )
 
 
-def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
+def show_picture(neuron: NeuronView, view: str, job: job_status.Requested) -> None:
     """Show a picture of a unit large, with the progress of its job, its buttons and its settings.
 
     Args:
@@ -51,7 +50,7 @@ def show_picture(neuron: NeuronView, view: str, job: Job | str | None) -> None:
     take = neuron.large(view)
     stored = take.find()
 
-    def show(now: Sequence[Job | str | None]) -> bool:
+    def show(now: Sequence[job_status.Requested]) -> bool:
         (job,) = now
         st.html(_picture(neuron, view, take, stored))
         with st.container(key="large-picture-status", horizontal=True, vertical_alignment="center"):
@@ -84,19 +83,14 @@ def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
     """Show the buttons beneath a finished picture.
 
     The first saves the PNG, or renders it if the picture is a lossy WebP. The others save a report
-    and show the picture's Python code.
+    on the unit, and show the picture's Python code.
     """
+    network, layer, unit = neuron.network, neuron.layer, neuron.unit
     if download_buttons.is_png(stored.image):
-        name = f"{neuron.network.name}-{neuron.layer.name}-{take.number}-seed{take.recipe.seed}"
+        name = f"{network.name}-{layer.name}-{take.number}-seed{take.recipe.seed}"
         download_buttons.save_button(stored.image, name)
     else:
         st.button("Prepare a PNG", help=LOSSY, key="prepare", on_click=_prepare, args=(take,))
-    _offer(neuron, take, stored)
-
-
-def _offer(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
-    """Show buttons that save a report on the unit, and that show the picture's Python code."""
-    network, layer, unit = neuron.network, neuron.layer, neuron.unit
     index = index_picker.chosen_index(network, [])
     download_buttons.report_button(
         f"{network.name}-{layer.name}-{unit}".replace(":", "-"),
@@ -131,8 +125,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
             type="primary",
             key="draw",
             disabled=chosen == now,
-            on_click=go_to_settings,
-            args=(neuron, chosen, view),
+            on_click=lambda: go_to_settings(neuron, chosen, view),
         ):
             # This code runs in a fragment (a part of the page), so the rest of the page has to be
             # run again.
@@ -140,8 +133,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
         if now != usual and st.button(
             "Back to the usual ones",
             key="usual",
-            on_click=go_to_settings,
-            args=(neuron, usual, view),
+            on_click=lambda: go_to_settings(neuron, usual, view),
         ):
             st.rerun()
 

@@ -3,26 +3,17 @@
 import streamlit as st
 
 from core.analysis import unit_labels
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import layer_pages
 from explorer.charts import depth_colours
 from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import index_picker, job_status, server_state, urls
+from explorer.ui import index_picker, job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.job_status import JobRequests
-from explorer.ui.link_problems import show_problems
-from explorer.ui.neuron import (
-    dataset_examples,
-    large_picture,
-    related,
-    reliability_badge,
-    similarity,
-)
+from explorer.ui.neuron import dataset_examples, large_picture, related, reliability_badge
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.neuron.similarity import RenderedUnits
+from explorer.ui.neuron.similarity import RenderedUnits, rendered_units
 
 STORIES = {
     "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
@@ -63,20 +54,15 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
         view: which picture of the unit is large, one of ``urls.VIEWS`` or "".
         problems: problems of the link, in sentences; more may be appended.
     """
-    requests, warning = JobRequests(), st.container()
+    requests, warning = job_status.JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
         large_picture.show_picture(neuron, view, large_picture.request_picture(neuron.large(view)))
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
-        query = {"network": neuron.network.name, "layer": neuron.layer.name}
-        st.page_link(
-            urls.DREAM,
-            label="Dream with this neuron",
-            icon=":material/bedtime:",
-            query_params={**query, "unit": str(neuron.unit)},
-        )
+        place = {"network": neuron.network.name, "layer": neuron.layer.name}
+        page_list.page_link(urls.DREAM, "Dream with this neuron", **place, unit=neuron.unit)
         badge = st.container(key="badge")
         st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
         ruler = st.container(key="ruler")
@@ -92,7 +78,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     with ruler:
         show_ruler(neuron, stored, drawn)
     with warning:
-        show_problems(problems)
+        link_problems.show_problems(problems)
     related.show_similar(neuron, drawn, best, requests)
     related.show_inputs(neuron, requests)
     requests.settle()
@@ -104,7 +90,7 @@ def show_title(neuron: NeuronView, view: str) -> None:
     name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {neuron.network.name}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    html_snippets.heading(title, line, depth_colours.depth_colour(layer.depth))
+    html_snippets.heading(title, line, layer.depth)
     st.html(f'<p class="fact-words">{STORIES.get(view, VARIANT)}</p>')
 
 
@@ -143,7 +129,7 @@ def rendered_layer(neuron: NeuronView) -> RenderedUnits | None:
     }
     if server_state.store().present(keys) != keys:
         return None
-    return similarity.rendered_units(network, layer)
+    return rendered_units(network, layer)
 
 
 def show_badge(

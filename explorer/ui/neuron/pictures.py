@@ -5,8 +5,7 @@ By default the recipe has the same settings as on the Layers page; a link may ha
 
 from dataclasses import dataclass, replace
 
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons import render_neurons
 from core.recipes.neuron import CANVASES, NeuronRecipe
 from explorer import layer_pages

@@ -8,20 +8,16 @@ from dataclasses import replace
 import streamlit as st
 
 from core.analysis import unit_labels
-from core.networks import connectivity
-from core.networks.connectivity import Connection
-from core.networks.network import Network
+from core.networks import Layer, Network, connectivity
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
-from explorer.ui import urls
+from explorer.ui import job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
-from explorer.ui.job_status import JobRequests, Previews, show_while_running
 from explorer.ui.layers import neuron_grid
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.neuron import similarity
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.neuron.similarity import RenderedUnits
 
 # Number of similar units: they fill one row on a wide page, and two rows on a phone.
 SIMILAR = 8
@@ -33,7 +29,7 @@ INPUTS_AT_MOST = 256
 CAPTIONS = {"": "most wanted", urls.NEGATIVE: "least wanted"}
 
 
-def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
+def show_variants(neuron: NeuronView, view: str, requests: job_status.JobRequests) -> None:
     """Show all pictures of the unit as small tiles; a click on one makes it the large picture.
 
     Args:
@@ -48,7 +44,7 @@ def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
     def pick(tile_id: str) -> None:
         urls.update_query(view=tile_id.removeprefix("view ") or None)
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tiles = []
         for name, take in takes.items():
             preview = previews.get((take.recipe.key, take.number))
@@ -64,7 +60,7 @@ def show_variants(neuron: NeuronView, view: str, requests: JobRequests) -> None:
         "Four pictures that excite it, made to differ as much as they can: what they share is "
         "what matters to it. The last one shows what it wants least.",
     )
-    show_while_running("views", asked, "{:.0%}".format, show)
+    job_status.show_while_running("views", asked, "{:.0%}".format, show)
 
 
 def _variant(
@@ -74,7 +70,8 @@ def _variant(
 
     Args:
         unit: number of the unit.
-        view: which picture, one of ``urls.VIEWS`` or "".
+        view: which picture: "" for the one that maximises the activation, or one of ``urls.VIEWS``
+            (``negative`` minimises it, numbers are variants).
         picture: the finished picture; None if it is not finished.
         preview: the encoded unfinished picture; None if there is none.
         chosen: whether this picture is the large one.
@@ -91,9 +88,9 @@ def _variant(
 
 def show_similar(
     neuron: NeuronView,
-    drawn: RenderedUnits | None,
+    drawn: similarity.RenderedUnits | None,
     own: StoredPicture | None,
-    requests: JobRequests,
+    requests: job_status.JobRequests,
 ) -> None:
     """Show the units of the layer with the most similar pictures; a click opens a unit's page.
 
@@ -122,7 +119,7 @@ def show_similar(
         st.caption("A dead neuron has no kin: its picture shows nothing that the layer knows.")
         return
 
-    def show(_: Previews) -> None:
+    def show(_: job_status.Previews) -> None:
         tiles = [
             PictureTile(f"waiting {at}", "similar neuron, not known yet", caption="\N{EN SPACE}")
             for at in range(count)
@@ -131,15 +128,15 @@ def show_similar(
             pictures = SmallPictures(network, layer)
             tiles = [_unit_tile(pictures, it, f"{cosine:.2f}") for it, cosine in nearest]
         label = f"similar to {network.name} {layer.name} {unit}"
-        neuron_grid.open_clicked(network, tile_grid(tiles, "similar", label, columns=SIMILAR))
+        neuron_grid.link_grid(network, tiles, "similar", label, SIMILAR)
 
     total = len(page.units)
-    show_while_running(
+    job_status.show_while_running(
         "similar", asked, lambda it: f"{int(it * total)} of {total} neurons of the layer", show
     )
 
 
-def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
+def show_inputs(neuron: NeuronView, requests: job_status.JobRequests) -> None:
     """Show the units of the previous layer with the largest weights to a unit.
 
     A click opens the page of such an input unit.
@@ -149,7 +146,7 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
         requests: the jobs of this run of the page; missing pictures are requested there.
     """
     network = neuron.network
-    inputs = cached_inputs(network, network.fingerprint, neuron.layer.name, neuron.unit)
+    inputs = cached_inputs(network, neuron.layer, neuron.unit)
     if not inputs:
         return
     groups = {
@@ -167,7 +164,7 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
     )
     most = abs(inputs[0].weight)
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         for column, (name, some) in zip(st.columns(2, gap="large"), groups.items(), strict=True):
             with column, st.container(key=name.split()[0].lower()):
                 html_snippets.side_heading(name)
@@ -177,27 +174,21 @@ def show_inputs(neuron: NeuronView, requests: JobRequests) -> None:
                     tiles.append(_unit_tile(pictures, it.unit, strength, previews))
                 label = f"{name} {network.name} {neuron.layer.name} {neuron.unit}"
                 if tiles:
-                    clicked = tile_grid(tiles, name, label, columns=INPUTS)
-                    neuron_grid.open_clicked(network, clicked)
+                    neuron_grid.link_grid(network, tiles, name, label, INPUTS)
                 else:
                     st.caption("no neuron")
 
-    show_while_running("listens", asked, "{:.0%}".format, show)
+    job_status.show_while_running("listens", asked, "{:.0%}".format, show)
 
 
-@st.cache_data(max_entries=INPUTS_AT_MOST, show_spinner=False)
-def cached_inputs(_network: Network, weights: str, layer: str, unit: int) -> tuple[Connection, ...]:
-    """Return the inputs of a unit from the previous layer with the largest weights, cached.
-
-    Args:
-        weights: the network's fingerprint, for the cache.
-        layer, unit: the unit.
-    """
-    return connectivity.strongest_inputs(_network, _network.layer(layer), unit)
+@server_state.cached(INPUTS_AT_MOST)
+def cached_inputs(network: Network, layer: Layer, unit: int) -> tuple[connectivity.Connection, ...]:
+    """Return the inputs of a unit from the previous layer with the largest weights, cached."""
+    return connectivity.strongest_inputs(network, layer, unit)
 
 
 def _unit_tile(
-    pictures: SmallPictures, unit: int, note: str, previews: Previews | None = None
+    pictures: SmallPictures, unit: int, note: str, previews: job_status.Previews | None = None
 ) -> PictureTile:
     """Return a tile of a unit's picture; the caption is the unit's label and the text ``note``."""
     name = unit_labels.unit_name(pictures.network, pictures.layer, unit)

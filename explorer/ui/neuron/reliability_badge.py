@@ -13,7 +13,6 @@ from explorer import thumbnails
 from explorer.store.results import StoredPicture
 from explorer.ui.neuron import similarity
 from explorer.ui.neuron.pictures import NeuronView
-from explorer.ui.neuron.similarity import RenderedUnits
 
 # For each verdict of ``core.neurons.reliability``: its CSS class, its title, and its explanation.
 VERDICTS = {
@@ -56,7 +55,7 @@ def badge_html(
     neuron: NeuronView,
     best: StoredPicture | None,
     others: Sequence[StoredPicture],
-    drawn: RenderedUnits | None,
+    drawn: similarity.RenderedUnits | None,
 ) -> str:
     """Return HTML that shows how reliable the feature visualization of a unit is.
 

@@ -9,13 +9,11 @@ missing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import streamlit as st
 import torch
 from torch import Tensor
 
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.neurons.reliability import agreement, mean_activation
 from core.recipes.neuron import BATCH
 from explorer import layer_pages
@@ -79,9 +77,7 @@ def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
     pages = range(1, layer_pages.page_count(layer) + 1)
     parts = [part for page in pages for part in layer_pages.plan_page(network, layer, page).parts()]
     drawn = server_state.store().present([part.key for part in parts])
-    rendered = [
-        _part(network, layer, network.fingerprint, it.key) for it in parts if it.key in drawn
-    ]
+    rendered = [_part(network, layer, it.key) for it in parts if it.key in drawn]
     units = tuple(unit for part in rendered for unit in part.units)
     if len(units) < min(LEAST, layer.channels):
         return None
@@ -93,41 +89,31 @@ def rendered_units(network: Network, layer: Layer) -> RenderedUnits | None:
     )
 
 
+@server_state.cached(PICTURES_AT_MOST)
 def mean_activations(network: Network, layer: Layer, pictures: Sequence[StoredPicture]) -> Tensor:
     """Return the activations of a layer for N pictures of one size, averaged over positions.
 
-    The shape is ``[N, C]``.
+    The shape is ``[N, C]``. They are cached, because a page that runs again needs the same values.
     """
-    return _mean_activations(
-        network, network.fingerprint, layer.name, tuple(it.image for it in pictures)
-    )
-
-
-@st.cache_resource(max_entries=PICTURES_AT_MOST, show_spinner=False)
-def _mean_activations(
-    _network: Network, weights: str, layer: str, encoded: Sequence[bytes]
-) -> Tensor:
-    """Compute mean activations, cached because a page that runs again needs the same values."""
-    image = torch.cat([image_io.to_tensor(image_io.open_picture(it)) for it in encoded])
+    image = torch.cat([image_io.to_tensor(image_io.open_picture(it.image)) for it in pictures])
     starts = range(0, len(image), BATCH)
-    batches = [_network.activations(image[at : at + BATCH], [layer]) for at in starts]
-    return torch.cat([mean_activation(it[layer]).cpu() for it in batches])
+    batches = [network.activations(image[at : at + BATCH], [layer.name]) for at in starts]
+    return torch.cat([mean_activation(it[layer.name]).cpu() for it in batches])
 
 
-@st.cache_resource(max_entries=PARTS_AT_MOST, show_spinner=False)
-def _part(_network: Network, _layer: Layer, weights: str, key: str) -> RenderedUnits:
+@server_state.cached(PARTS_AT_MOST)
+def _part(network: Network, layer: Layer, key: str) -> RenderedUnits:
     """Return the measures of the units that one recipe of the Layers page draws, cached.
 
     Args:
-        weights: the network's fingerprint, for the cache.
-        key: key of the recipe, which determines the layer and the units.
+        network, layer: the layer of the units.
+        key: key of the recipe.
     """
     found = server_state.store().get(key)
     pictures = [] if found is None else [it for _, it in sorted(found.pictures.items())]
-    channels = _layer.channels
     return RenderedUnits(
         tuple(it.part for it in pictures),
         torch.tensor([float(it.facts["activation"]) for it in pictures]),
-        mean_activations(_network, _layer, pictures) if pictures else torch.zeros(0, channels),
+        mean_activations(network, layer, pictures) if pictures else torch.zeros(0, layer.channels),
         torch.tensor([bool(it.facts["dead"]) for it in pictures], dtype=torch.bool),
     )

@@ -4,18 +4,15 @@ import io
 from collections.abc import Sequence
 from functools import lru_cache
 
-import streamlit as st
 from PIL import Image, ImageChops
 from torch import Tensor
 
-from core.analysis import attribution, probe
-from core.analysis.crops import heat_brightness, network_input
-from core.analysis.probe import ProbeResult, UnitResponse
+from core.analysis import attribution, crops, probe
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer import thumbnails
+from explorer.ui import server_state
 from explorer.ui.image_picker import PickedImage
 
 # Number of images whose activations stay in memory; each may take a hundred megabytes.
@@ -25,7 +22,8 @@ SHOWN_PIXELS = 768
 QUALITY = 88
 
 
-def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> ProbeResult:
+@server_state.cached(RESULTS_AT_MOST)
+def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> probe.ProbeResult:
     """Return the activations of a network for an image, cached.
 
     Args:
@@ -33,20 +31,7 @@ def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> 
         picked: the image.
         index: the index with whose activations those of the image are compared; None for none.
     """
-    layers = "" if index is None else index.plan.fingerprint
-    return _probe(network, picked.picture, index, network.fingerprint, picked.fingerprint, layers)
-
-
-@st.cache_resource(max_entries=RESULTS_AT_MOST, show_spinner=False)
-def _probe(
-    _network: Network,
-    _picture: Image.Image,
-    _index: Index | None,
-    weights: str,
-    picture: str,
-    layers: str,
-) -> ProbeResult:
-    return probe.probe_image(_network, _picture, _index)
+    return probe.probe_image(network, picked.picture, index)
 
 
 def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
@@ -56,22 +41,6 @@ def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
     """
     known = {it.name for it in index.plan.layers} if index else None
     return [it for it in reversed(network.shown) if known is None or it.name in known]
-
-
-def unit_response(
-    result: ProbeResult, layer: Layer, index: Index | None, unit: int, at: tuple[int, int] | None
-) -> UnitResponse:
-    """Return the response of one unit to an image.
-
-    Args:
-        result: the activations for the image.
-        layer, unit: the unit.
-        index: the index with which the response is compared; None for none.
-        at: the (row, column) of the network's input at which the response is measured; None for
-            the whole image.
-    """
-    every = result.responses(layer, index, layer.channels, at)
-    return next(it for it in every if it.unit == unit)
 
 
 @lru_cache(maxsize=64)
@@ -91,14 +60,14 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
     if lit_by is not None:
-        image = network_input(picture, frame)
+        image = crops.network_input(picture, frame)
         seen = overlay(seen, attribution.heatmap(network, image, *lit_by))
     return encoded(seen)
 
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:
     """Return a copy of an image that is darker where a heat map ``[h, w]`` has low values."""
-    light = heat_brightness(heat)
+    light = crops.heat_brightness(heat)
     return ImageChops.multiply(picture, light.resize(picture.size, Image.Resampling.BICUBIC))
 
 
@@ -110,7 +79,7 @@ def encoded(picture: Image.Image) -> str:
 
 
 def receptive_box(
-    network: Network, layer: Layer, found: UnitResponse
+    network: Network, layer: Layer, found: probe.UnitResponse
 ) -> tuple[float, float, float, float] | None:
     """Return the receptive field of a unit at the position of its response.
 

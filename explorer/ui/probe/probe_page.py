@@ -11,17 +11,15 @@ from core.analysis import unit_labels
 from core.analysis.probe import ProbeResult, UnitResponse
 from core.errors import ExplorerError
 from core.index.reader import Index
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images
 from explorer.text import formatting, layer_summary
-from explorer.ui import incremental, index_picker, job_status, urls
+from explorer.ui import incremental, index_picker, job_status, page_list, urls
 from explorer.ui.components import html_snippets, image_viewers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests, Previews
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.probe import heatmaps
 
@@ -108,7 +106,8 @@ def show_picture(view: ProbeView) -> None:
 
     box, words = None, ""
     if layer is not None:
-        response = heatmaps.unit_response(view.result, layer, view.index, view.unit, view.position)
+        every = view.result.responses(layer, view.index, layer.channels, view.position)
+        response = next(it for it in every if it.unit == view.unit)
         box = heatmaps.receptive_box(network, layer, response)
         words = describe_response(view, layer, response)
     middle = None
@@ -153,23 +152,21 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
 def show_links(view: ProbeView) -> None:
     """Show a link to the page of the selected unit, and a button that clears the selection."""
     if view.layer is not None:
-        query = {
-            "network": view.network.name,
-            "layer": view.layer.name,
-            "unit": str(view.unit),
-        }
-        if "index" in st.query_params:
-            query["index"] = st.query_params["index"]
-        icon = ":material/center_focus_strong:"
-        st.page_link(urls.NEURON, label="Open this neuron", icon=icon, query_params=query)
+        page_list.page_link(
+            urls.NEURON,
+            "Open this neuron",
+            network=view.network.name,
+            layer=view.layer.name,
+            unit=view.unit,
+            index=st.query_params.get("index"),
+        )
     if view.layer is not None or view.position is not None:
         st.button(
             "Whole picture",
             key="whole",
             type="tertiary",
             icon=":material/close:",
-            on_click=urls.update_query,
-            kwargs={"row": None, "col": None, "layer": None, "unit": None},
+            on_click=lambda: urls.update_query(row=None, col=None, layer=None, unit=None),
         )
 
 
@@ -205,7 +202,7 @@ def show_units(view: ProbeView) -> None:
     sheets = incremental.make_in_time(makers)
     if sheets.problem:
         st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     pictures = {
         it: plan_small_pictures(network, it, [one.unit for one in found[it]]) for it in layers
     }
@@ -215,7 +212,7 @@ def show_units(view: ProbeView) -> None:
         layer, unit = tile_id.rsplit(" ", 1)
         urls.update_query(layer=layer, unit=unit)
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         for layer, responses in found.items():
             show_layer_name(layer)
             tiles = []
@@ -242,7 +239,7 @@ def show_ranking(view: ProbeView) -> None:
     if view.index is not None:
         order = f"how few of {indexes.describe_index(view.index)} do better"
     line = f"Ranked by {order}; from the answer back to the picture."
-    html_snippets.heading(f"Neurons that {where}", line, depth_colours.depth_colour(0.5))
+    html_snippets.heading(f"Neurons that {where}", line)
     if view.index is None:
         index_picker.show_missing_index(
             view.network, "probe", "how unusual an activation is, and the crops beside"
@@ -260,7 +257,7 @@ def show_layer_name(layer: Layer) -> None:
 
 
 def response_tile(
-    pictures: SmallPictures, response: UnitResponse, previews: Previews
+    pictures: SmallPictures, response: UnitResponse, previews: job_status.Previews
 ) -> PictureTile:
     """Return the tile of one unit; the caption has its label and the percentile of its response."""
     unit = response.unit

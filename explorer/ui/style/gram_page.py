@@ -12,17 +12,14 @@ from torch.nn import functional
 
 from core.analysis import unit_labels
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.style.gram_matrix import ChannelCorrelations
-from explorer.charts import depth_colours, figures
-from explorer.ui import chart, job_status, urls
+from explorer.charts import figures
+from explorer.ui import chart, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.job_status import JobRequests, Previews
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
-from explorer.ui.link_problems import show_problems
 from explorer.ui.probe import heatmaps
 from explorer.ui.style import gram_view, style_view
 from explorer.ui.style.gram_view import IMAGE_PIXELS, PAIRS, GramView, Pair
@@ -44,7 +41,7 @@ def show_layer(
     layer = gram_view.layer_of(network, problems)
     view = gram_view.read_view(network, layer, content, style)
     pair = gram_view.pair_of(view, problems)
-    show_problems(problems)
+    link_problems.show_problems(problems)
     show_layer_slider(network, layer)
     show_pairs(network, view, pair)
 
@@ -70,7 +67,7 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
 def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
     """Show both Gram matrices, the selected pair of units, and ``gram_view.notable_pairs``."""
     names = unit_names(network, view.layer)
-    requests = JobRequests()
+    requests = job_status.JobRequests()
     pairs = gram_view.notable_pairs(view)
     units = {*pair, *(unit for some in pairs.values() for both in some for unit in both)}
     pictures = plan_small_pictures(network, view.layer, sorted(units))
@@ -81,15 +78,13 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
         "fire most: bright where two of them fire in the same places. Like company stands "
         "together, in the painting's order in both. Click a place for its two neurons.",
     )
-    left, right = st.columns(2)
-    with left:
-        html_snippets.side_heading(f"Style: {view.style.title}")
-        _show_matrix(view, view.painted, names, pair, "style square")
-    with right:
-        html_snippets.side_heading(f"Content: {view.content.title}")
-        _show_matrix(view, view.seen, names, pair, "content square")
+    sides = (("Style", view.style, view.painted), ("Content", view.content, view.seen))
+    for column, (part, picked, found) in zip(st.columns(2), sides, strict=True):
+        with column:
+            html_snippets.side_heading(f"{part}: {picked.title}")
+            _show_matrix(view, found, names, pair, f"{part.lower()} square")
 
-    def show(previews: Previews) -> None:
+    def show(previews: job_status.Previews) -> None:
         tile_of = partial(_tile, pictures, previews)
         _show_pair(network, view, pair, names, tile_of)
         for title, some in pairs.items():
@@ -149,7 +144,7 @@ def _show_pair(
             f"Neurons {' and '.join(names[unit] for unit in pair)}",
             f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
             "(1: always in the same places; 0: never).",
-            depth_colours.depth_colour(layer.depth),
+            layer.depth,
         )
         for column, unit in zip(st.columns(2), pair, strict=True):
             tiles = [replace(tile_of(unit), id=f"neuron {unit}", caption=f"neuron {unit}")]
@@ -164,7 +159,7 @@ def _show_pair(
                 urls.open_neuron(network.name, layer.name, int(clicked.split()[1]))
 
 
-def _tile(pictures: SmallPictures, previews: Previews, unit: int) -> PictureTile:
+def _tile(pictures: SmallPictures, previews: job_status.Previews, unit: int) -> PictureTile:
     """Return a tile with the feature visualization of a unit."""
     name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
     tile = pictures.tile(unit, name, previews, TILE_PIXELS)

@@ -9,17 +9,15 @@ from typing import Any
 
 import streamlit as st
 import torch
-from PIL import Image
 
 from core.errors import ExplorerError, quoted
 from core.images import image_io
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.numbers import read_whole
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
+from explorer.ui import link_problems, server_state
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.link_problems import collect
 
 # Longer side in pixels at which the images are given to the network.
 IMAGE_PIXELS = 256
@@ -56,10 +54,7 @@ class GramView:
 
 def read_view(network: Network, layer: Layer, content: PickedImage, style: PickedImage) -> GramView:
     """Compute the correlations between a layer's units in both images, cached."""
-    painted, seen = (
-        _correlations(network, it.picture, network.fingerprint, it.fingerprint, layer.name)
-        for it in (style, content)
-    )
+    painted, seen = (_correlations(network, it, layer.name) for it in (style, content))
     energy = sum(it.energy / it.energy.sum().clamp(min=1e-12) for it in (painted, seen))
     count = min(STRONGEST, layer.channels)
     strongest = set(torch.as_tensor(energy).topk(count).indices.tolist())
@@ -68,12 +63,10 @@ def read_view(network: Network, layer: Layer, content: PickedImage, style: Picke
     return GramView(layer, style, content, painted, seen, (*first, *others))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _correlations(
-    _network: Network, _picture: Image.Image, weights: str, picture: str, layer: str
-) -> ChannelCorrelations:
-    image = image_io.to_tensor(image_io.resize_longer_side(_picture, IMAGE_PIXELS))
-    return gram_matrix.channel_correlations(_network, image, layer)
+@server_state.cached(32)
+def _correlations(network: Network, picked: PickedImage, layer: str) -> ChannelCorrelations:
+    image = image_io.to_tensor(image_io.resize_longer_side(picked.picture, IMAGE_PIXELS))
+    return gram_matrix.channel_correlations(network, image, layer)
 
 
 def layer_of(network: Network, problems: list[str]) -> Layer:
@@ -84,7 +77,7 @@ def layer_of(network: Network, problems: list[str]) -> Layer:
     """
     usual = defaults.default_settings(network)["style_layers"]
     first = network.layer(usual[max(len(usual) - 2, 0)])
-    with collect(problems):
+    with link_problems.collect(problems):
         layer = network.layer(st.query_params.get("layer", first.name))
         if layer.size is None:
             raise ExplorerError(f"layer {layer.name} has no places to fire together in")
@@ -98,7 +91,7 @@ def pair_of(view: GramView, problems: list[str]) -> Pair:
     If the URL has no valid pair, a sentence is appended to ``problems``.
     """
     text = st.query_params.get("pair", "")
-    with collect(problems):
+    with link_problems.collect(problems):
         if text:
             bounds = (0, view.layer.channels - 1)
             units = text.split(",")

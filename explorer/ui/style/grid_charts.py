@@ -17,15 +17,9 @@ from explorer.ui.components import html_snippets
 FULL = 2.0
 
 
-@st.cache_data(max_entries=16, show_spinner="Measuring ...")
-def grid_measures(
-    _network: Network, weights: str, recipe: StyleDepthsRecipe
-) -> dict[str, GridMeasures]:
-    """Measure all images of a finished matrix, cached.
-
-    Args:
-        weights: the network's fingerprint, for the cache.
-        recipe: the recipe of the matrix of style layers by content layers.
+@server_state.cached(16, "Measuring ...")
+def grid_measures(network: Network, recipe: StyleDepthsRecipe) -> dict[str, GridMeasures]:
+    """Measure all images of a finished matrix of style layers by content layers, cached.
 
     Returns:
         By style layer the measures, averaged over the content layers.
@@ -34,7 +28,7 @@ def grid_measures(
     inputs = {it: store.input(it) or b"" for it in recipe.inputs}
     images = {number: it.image for number, it in store.pictures(recipe).items()}
     measured = style_grid_measures.measure_pictures(
-        style_grid_measures.build_evaluator(_network, recipe, inputs), recipe, images
+        style_grid_measures.build_evaluator(network, recipe, inputs), recipe, images
     )
     return style_grid_measures.average_by_layer(recipe, measured)
 
@@ -45,7 +39,7 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
     They show edges kept, colours, responses of eye units, style losses, and responses of the units
     of other labels.
     """
-    measured = grid_measures(network, network.fingerprint, recipe)
+    measured = grid_measures(network, recipe)
     names = list(measured)
     colours = {it: depth_colours.depth_colour(network.layer(it).depth) for it in names}
     html_snippets.section(
@@ -83,7 +77,10 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
 
 
 def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> None:
-    """Show the style loss at every layer (rows) for every style layer (columns).
+    """Show how far the rendered pictures are from the painting's style, as a heat map.
+
+    A column has the pictures that were rendered with one style layer, on average. A row has the
+    layer at which their style loss is measured.
 
     Args:
         names: the style layers.

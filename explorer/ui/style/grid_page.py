@@ -7,10 +7,10 @@ import streamlit as st
 from core.networks.network import Network
 from core.recipes.style_grid import MATRIX
 from explorer import thumbnails
-from explorer.ui import download_buttons, job_status, server_state, urls
+from explorer.ui import download_buttons, job_status, page_list, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.style import grid_charts, style_grid_view
-from explorer.ui.style.style_grid_view import StyleGridView
+from explorer.ui.style.style_view import StyleGridView
 
 LARGE_PIXELS = 768
 
@@ -53,7 +53,7 @@ def show_cell(view: StyleGridView, images: dict[int, bytes]) -> None:
         view: the style transfers of the page.
         images: the finished images, encoded, by their numbers in the recipe.
     """
-    cell = style_grid_view.find_cell(view.recipe, st.query_params.get("cell", ""))
+    cell = style_grid_view.chosen_cell(view)
     if cell is None:
         return
     image = images.get(view.recipe.parts().index(cell.recipe))
@@ -68,11 +68,7 @@ def show_cell(view: StyleGridView, images: dict[int, bytes]) -> None:
             name = f"{style_grid_view.cell_name(cell)}-{view.recipe.network}"
             download_buttons.save_button(image, name, "Save it")
             if cell.recipe.subject == "style":
-                st.page_link(
-                    urls.STYLE,
-                    label="Paint it large",
-                    icon=":material/palette:",
-                    query_params=style_grid_view.cell_query(view, cell.recipe),
-                )
+                query = style_grid_view.cell_query(view, cell.recipe)
+                page_list.page_link(urls.STYLE, "Paint it large", **query)
 
     st.dialog(title, width="medium", on_dismiss=partial(urls.update_query, cell=None))(body)()

@@ -1,32 +1,22 @@
-"""Style transfers with several style and content layers: the recipe in the URL, and the grids.
+"""Grids of style transfers with several style and content layers.
 
 A grid is the matrix of all pairs of a style and a content layer, or one of four rows of images.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import streamlit as st
 
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network
 from core.recipes.style import StyleRecipe
-from core.recipes.style_grid import (
-    CONTENT,
-    MATRIX,
-    NESTED,
-    SINGLE,
-    TEXTURE,
-    StyleCell,
-    StyleDepthsRecipe,
-)
+from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, StyleCell
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.text import layer_summary
-from explorer.ui import image_picker, job_status, url_codecs, urls
+from explorer.ui import job_status, urls
 from explorer.ui.components import matrix
-from explorer.ui.components.matrix import MatrixCell, MatrixHead
-from explorer.ui.image_picker import PickedImage
+from explorer.ui.components.tiles import PictureTile
+from explorer.ui.style.style_view import StyleGridView
 
 # The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
@@ -48,48 +38,6 @@ LINES = {
 THUMBNAIL_PIXELS = 256
 
 
-@dataclass(frozen=True)
-class StyleGridView:
-    """The style transfers that the page shows.
-
-    Attributes:
-        content: the content image.
-        style: the style image.
-        recipe: the recipe of all results.
-        asked: whether the visitor chose anything besides the network, the view and a cell.
-    """
-
-    content: PickedImage
-    style: PickedImage
-    recipe: StyleDepthsRecipe
-    asked: bool
-
-
-def read_view(
-    network: Network, content: PickedImage, style: PickedImage, shows: Sequence[str]
-) -> StyleGridView:
-    """Read from the URL which style transfers to show.
-
-    Args:
-        network: the network.
-        content: the content image that the URL names.
-        style: the style image that the URL names.
-        shows: the parts of the view, such as ``ROWS``.
-
-    Raises:
-        ExplorerError: something in the link does not exist or is out of bounds.
-    """
-    recipe = url_codecs.style_depths_from_query(
-        st.query_params.to_dict(),
-        network,
-        image_picker.store_input(content),
-        image_picker.store_input(style),
-        shows,
-    )
-    asked = bool(set(st.query_params) - {"network", "view", "cell"})
-    return StyleGridView(content, style, recipe, asked)
-
-
 def show_grid(
     network: Network,
     view: StyleGridView,
@@ -109,7 +57,7 @@ def show_grid(
     recipe = view.recipe
     numbers = {it: at for at, it in enumerate(recipe.parts())}
     cells = [it for it in recipe.cells() if it.show == part]
-    rows: list[list[MatrixCell]] = [[] for _ in range(1 + max(it.row for it in cells))]
+    rows: list[list[PictureTile]] = [[] for _ in range(1 + max(it.row for it in cells))]
     for cell in cells:
         number = numbers[cell.recipe]
         preview = previews.get((recipe.key, number))
@@ -119,7 +67,7 @@ def show_grid(
         column_head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
         for at, it in enumerate(layers)
     ]
-    row_heads: list[MatrixHead | None] = [None]
+    row_heads: list[matrix.MatrixHead | None] = [None]
     if part == MATRIX:
         row_heads = [column_head(network.layer(it)) for it in recipe.style_depths]
     clicked = matrix.image_matrix(
@@ -135,20 +83,20 @@ def show_grid(
         st.rerun()
 
 
-def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> MatrixCell:
+def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> PictureTile:
     """Return a cell of a grid with the finished image, else with the preview, else empty."""
     name, label = cell_name(cell), describe_cell(cell)
     if image is not None:
         url = thumbnails.thumbnail(image, THUMBNAIL_PIXELS)
-        return MatrixCell(name, label, url, chosen=name == st.query_params.get("cell"))
+        return PictureTile(name, label, url, chosen=name == st.query_params.get("cell"))
     if preview is not None:
-        return MatrixCell(name, f"{label}, unfinished", thumbnails.data_url(preview), True)
-    return MatrixCell(name, f"{label}, not painted yet")
+        return PictureTile(name, f"{label}, unfinished", thumbnails.data_url(preview), preview=True)
+    return PictureTile(name, f"{label}, not painted yet")
 
 
-def column_head(layer: Layer, before: str = "") -> MatrixHead:
+def column_head(layer: Layer, before: str = "") -> matrix.MatrixHead:
     """Return the head of a row or a column for a layer; the text ``before`` precedes its name."""
-    return MatrixHead(
+    return matrix.MatrixHead(
         f"{before}{layer.name}",
         layer_summary.describe_field(layer),
         depth_colours.depth_colour(layer.depth),
@@ -160,9 +108,10 @@ def cell_name(cell: StyleCell) -> str:
     return f"{cell.show}-{cell.row + 1}-{cell.column + 1}"
 
 
-def find_cell(recipe: StyleDepthsRecipe, named: str) -> StyleCell | None:
-    """Return the cell with a given name, from ``cell_name``; None if there is no such cell."""
-    return next((it for it in recipe.cells() if cell_name(it) == named), None)
+def chosen_cell(view: StyleGridView) -> StyleCell | None:
+    """Return the cell that the URL names; None if it names none or an unknown one."""
+    named = st.query_params.get("cell")
+    return next((it for it in view.recipe.cells() if cell_name(it) == named), None)
 
 
 def describe_cell(cell: StyleCell) -> str:

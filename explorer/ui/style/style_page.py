@@ -5,7 +5,6 @@ import streamlit as st
 from core.networks.network import Network
 from core.style import defaults
 from explorer.charts import depth_colours, figures
-from explorer.jobs.job import Job
 from explorer.store.results import StoredPicture
 from explorer.ui import chart, download_buttons, image_picker, job_status, urls
 from explorer.ui.components import html_snippets, style_sliders
@@ -26,7 +25,7 @@ def show_head(network: Network, transfer: StyleView) -> None:
     line = "Content is what a layer sees; style is how the neurons of layers fire together."
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
-        html_snippets.heading(_title(transfer), line, depth_colours.depth_colour(depth))
+        html_snippets.heading(_title(transfer), line, depth)
 
 
 def _title(transfer: StyleView) -> str:
@@ -52,17 +51,15 @@ def show_layers(network: Network, transfer: StyleView) -> None:
         st.rerun()
 
 
-def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) -> None:
+def show_transfer(network: Network, transfer: StyleView, job: job_status.Requested) -> None:
     """Show the result on top of the content image, its buttons, and its loss curves."""
     recipe = transfer.recipe
     titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
     view = ResultView(
         recipe=recipe,
         original=transfer.content,
-        size=recipe.size,
         label=_title(transfer),
         place=f"{recipe.content} {recipe.styles[0]} {network.name}",
-        key="style",
         done="painted",
         file_name=f"{titles}-{recipe.network}",
         word="painted",
@@ -76,8 +73,7 @@ def show_transfer(network: Network, transfer: StyleView, job: Job | str | None) 
             "Paint it once more",
             key="again",
             icon=":material/brush:",
-            on_click=image_picker.continue_with,
-            args=(recipe.key,),
+            on_click=lambda: image_picker.continue_with(recipe.key),
             help="The painted picture becomes the content of the next one.",
         )
 

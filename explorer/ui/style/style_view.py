@@ -1,20 +1,22 @@
-"""The style transfer that the URL of the Style page describes, and the layers to choose from."""
+"""The style transfers that the URL of a page describes, and the style layers to choose from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 import streamlit as st
 
-from core.networks.depth_sampling import evenly_spaced, nearest_to_depth
-from core.networks.layers import Layer
-from core.networks.network import Network
+from core.networks import Layer, Network, depth_sampling
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
+from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults
 from explorer import layer_pages
-from explorer.ui import image_picker, server_state, url_codecs
+from explorer.ui import image_picker, server_state
 from explorer.ui.components.layer_pickers import SliderStop, slider_stop
 from explorer.ui.image_picker import PickedImage
+
+Shown = TypeVar("Shown", StyleRecipe, StyleDepthsRecipe)
 
 # The default content and style image.
 SAMPLE, PAINTING = "cat", "swirls"
@@ -23,35 +25,48 @@ EXAMPLES_AT_MOST = 12
 
 
 @dataclass(frozen=True)
-class StyleView:
-    """A style transfer that the page shows.
+class StyleRecipeView(Generic[Shown]):
+    """The style transfer, or the grid of style transfers, that a page shows.
 
     Attributes:
         content: the content image.
         style: the style image.
-        recipe: the recipe of the style transfer.
-        asked: whether the visitor chose anything besides the network.
+        recipe: the recipe of the style transfer, or of the grid.
+        asked: whether the visitor chose anything besides the network, the view and a cell.
     """
 
     content: PickedImage
     style: PickedImage
-    recipe: StyleRecipe
+    recipe: Shown
     asked: bool
 
 
-def read_view(network: Network, content: PickedImage, style: PickedImage) -> StyleView:
-    """Read from the URL which style transfer to show.
+StyleView: TypeAlias = StyleRecipeView[StyleRecipe]
+StyleGridView: TypeAlias = StyleRecipeView[StyleDepthsRecipe]
+
+
+def read_view(
+    network: Network,
+    content: PickedImage,
+    style: PickedImage,
+    from_query: Callable[[Mapping[str, str], Network, str, str], Shown],
+) -> StyleRecipeView[Shown]:
+    """Read from the URL which style transfers to show.
+
+    Args:
+        network: the network.
+        content, style: the images that the URL names.
+        from_query: returns the recipe; called with the URL's query, the network, and the
+            fingerprints of both images.
 
     Raises:
         ExplorerError: something in the link does not exist or is out of bounds.
     """
-    recipe = url_codecs.style_from_query(
-        st.query_params.to_dict(),
-        network,
-        image_picker.store_input(content),
-        image_picker.store_input(style),
+    images = (image_picker.store_input(it) for it in (content, style))
+    recipe = from_query(st.query_params.to_dict(), network, *images)
+    return StyleRecipeView(
+        content, style, recipe, bool(set(st.query_params) - {"network", "view", "cell"})
     )
-    return StyleView(content, style, recipe, bool(set(st.query_params) - {"network"}))
 
 
 def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
@@ -83,7 +98,7 @@ def layers_between(network: Network, first: str, last: str) -> tuple[str, ...]:
         return usual
     names = [it.name for it in style_layers(network)]
     chosen = names[names.index(first) : names.index(last) + 1]
-    return tuple(evenly_spaced(chosen, LAYERS_AT_MOST))
+    return tuple(depth_sampling.evenly_spaced(chosen, LAYERS_AT_MOST))
 
 
 def nearest_layer(network: Network, name: str) -> int:
@@ -93,13 +108,13 @@ def nearest_layer(network: Network, name: str) -> int:
         network: the network.
         name: name of the given layer.
     """
-    return nearest_to_depth(style_layers(network), network.layer(name).depth)
+    return depth_sampling.nearest_to_depth(style_layers(network), network.layer(name).depth)
 
 
 def style_stops(network: Network) -> list[SliderStop]:
     """Return the sliders' stops, one for each layer, with a sample unit if it has been drawn."""
     layers = style_layers(network)
-    shown = set(evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
+    shown = set(depth_sampling.evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
     stops = []
     for at, layer in enumerate(layers):
         key = layer_pages.sample_recipe(network, layer).key

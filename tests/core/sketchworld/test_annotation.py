@@ -5,11 +5,11 @@ import colorsys
 import numpy as np
 import pytest
 
-from core.sketchworld import annotation, signed_distance
+from core.sketchworld import annotation, shapes
 from core.sketchworld.annotation import Annotation, Mask
 from core.sketchworld.concepts import ALSO, COLOURS, CONCEPTS, DETAILS, EDGES, KINDS
-from core.sketchworld.marks import bar, spot
-from core.sketchworld.painter import CORNER, Light, Painter, Pose
+from core.sketchworld.marks import Painter
+from core.sketchworld.painter import CORNER, Light, Pose
 from core.sketchworld.palette import random_palette, rgb
 from core.sketchworld.world import CLASSES, draw
 
@@ -39,9 +39,7 @@ def test_a_parts_mask_is_where_its_colour_is() -> None:
     painter = flat_painter()
     painter.image[:] = 0.0
     with painter.figure("cat"):
-        painter.part(
-            "ear", lambda u, v: signed_distance.disc(u, v, 0.5), RED, at=(0.2, -0.1), reach=0.5
-        )
+        painter.part("ear", lambda u, v: shapes.disc(u, v, 0.5), RED, at=(0.2, -0.1), reach=0.5)
     found = truth(painter)
     np.testing.assert_array_equal(found["ear"], mostly(painter, RED))
     np.testing.assert_array_equal(found["cat"], found["ear"])
@@ -53,9 +51,9 @@ def test_other_figures_hide_and_details_do_not() -> None:
     painter = flat_painter()
     painter.image[:] = 0.0
     with painter.figure("face"):
-        spot(painter, "eye", (-0.2, 0.0), 0.6, RED)
-        spot(painter, "pupil", (-0.2, 0.0), 0.3, GREEN)
-        spot(painter, "nose", (0.25, 0.35), 0.22, BLUE)
+        painter.spot("eye", (-0.2, 0.0), 0.6, RED)
+        painter.spot("pupil", (-0.2, 0.0), 0.3, GREEN)
+        painter.spot("nose", (0.25, 0.35), 0.22, BLUE)
     red, green, blue = (mostly(painter, colour) for colour in (RED, GREEN, BLUE))
     found = truth(painter)
     np.testing.assert_array_equal(found["pupil"], green)
@@ -75,9 +73,9 @@ def test_a_figure_within_a_figure_shows_both() -> None:
     painter = flat_painter()
     with painter.figure("village", everywhere=True):
         with painter.figure("house"):
-            spot(painter, "wall", (0.0, 0.0), 0.5, RED)
+            painter.spot("wall", (0.0, 0.0), 0.5, RED)
         with painter.figure("tree"):
-            spot(painter, "foliage", (0.4, 0.0), 0.3, GREEN)
+            painter.spot("foliage", (0.4, 0.0), 0.3, GREEN)
     found = truth(painter)
     assert found["village"].all()
     np.testing.assert_array_equal(found["house"], mostly(painter, RED))
@@ -87,7 +85,7 @@ def test_a_figure_within_a_figure_shows_both() -> None:
 def test_outlines_are_the_lines_around_parts() -> None:
     painter = flat_painter(size=81, line=0.2)
     with painter.figure("disc"):
-        painter.part("disc", lambda u, v: signed_distance.disc(u, v, 0.6), RED)
+        painter.part("disc", lambda u, v: shapes.disc(u, v, 0.6), RED)
     found = truth(painter)
     far = np.hypot(painter.axis[None, :], painter.axis[:, None])
     inner = (far > 0.5 + 0.02) & (far < 0.7 - 0.02)
@@ -100,7 +98,7 @@ def test_outlines_are_the_lines_around_parts() -> None:
 def test_right_angles_are_at_the_corners_of_boxes() -> None:
     painter = flat_painter(size=81)
     with painter.figure("house"):
-        bar(painter, "door", (0.1, 0.0), (0.3, 0.6), RED)
+        painter.bar("door", (0.1, 0.0), (0.3, 0.6), RED)
     found = truth(painter)
     right, down = np.meshgrid(painter.axis - 0.1, painter.axis)
     box = (np.abs(right) <= 0.3) & (np.abs(down) <= 0.6)

@@ -1,12 +1,17 @@
 """State that visitors share, and how visitors are identified."""
 
+import importlib
 import os
 import sys
+from dataclasses import replace
 
 import pytest
+from PIL import Image
 from streamlit.web.server.starlette import starlette_app_utils
 
+from core.networks import Network
 from explorer.ui import server_state
+from explorer.ui.image_picker import PickedImage
 
 
 def test_a_visitor_is_the_same_however_the_cookie_is_masked(
@@ -42,3 +47,27 @@ def test_what_is_imported_is_set_apart_whenever_there_is_more(
     monkeypatch.setitem(sys.modules, "imported_later", type(sys)("imported_later"))
     server_state.keep_imported()
     assert len(frozen) == 2
+
+
+def test_results_are_shared_by_equal_weights_and_equal_pixels(tiny: Network) -> None:
+    measured: list[str] = []
+
+    @server_state.cached(8)
+    def measure(network: Network, picked: PickedImage, size: int) -> str:
+        measured.append(f"{network.name} {picked.title} {size}")
+        return measured[-1]
+
+    grey, red = (Image.new("RGB", (4, 3), colour) for colour in ("grey", "red"))
+    first = measure(tiny, PickedImage("a", "one", grey), 1)
+    assert measure(replace(tiny, name="again"), PickedImage("b", "two", grey.copy()), 1) == first
+    assert len(measured) == 1
+    measure(replace(tiny, fingerprint="other"), PickedImage("a", "one", grey), 1)
+    measure(tiny, PickedImage("a", "one", red), 1)
+    measure(tiny, PickedImage("a", "one", grey), 2)
+    assert len(measured) == 4
+
+
+@pytest.mark.parametrize("name", server_state.HASHES)
+def test_every_type_that_is_told_apart_exists(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    assert getattr(importlib.import_module(module), kind).__module__ == module

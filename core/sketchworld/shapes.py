@@ -8,36 +8,45 @@ functions", unless another source is named. Where an exact distance would take m
 function returns an estimate that is exact (zero) on the edge.
 """
 
-from __future__ import annotations
-
+import functools
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating[Any]]
 Point = tuple[float, float]
+Distance = Callable[[Array, Array], Array]
+Sizes = ParamSpec("Sizes")
 
 TINY = 1e-6  # avoids divisions by zero
 
 
+def sized(
+    shape: Callable[Concatenate[Array, Array, Sizes], Array],
+    *sizes: Sizes.args,
+    **named: Sizes.kwargs,
+) -> Distance:
+    """Return the distance to a shape of the given sizes, as a function of `u` and `v`.
+
+    For example, `sized(disc, 0.5)(u, v)` is `disc(u, v, 0.5)`.
+    """
+    return lambda u, v: shape(u, v, *sizes, **named)
+
+
 def union(*parts: Array) -> Array:
     """Return the distance to the union of several shapes, from the distances to each."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = np.minimum(result, part)
-    return result
+    distance: Array = functools.reduce(np.minimum, parts)
+    return distance
 
 
 def intersection(*parts: Array) -> Array:
     """Return the distance to the intersection of several shapes, from the distances to each."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = np.maximum(result, part)
-    return result
+    distance: Array = functools.reduce(np.maximum, parts)
+    return distance
 
 
 def difference(shape: Array, hole: Array) -> Array:
@@ -102,12 +111,14 @@ def curve(start: Point, bend: Point, stop: Point, pieces: int = 6) -> list[Point
         t = piece / pieces
         a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t * t
         points.append(
-            (
-                a * start[0] + b * bend[0] + c * stop[0],
-                a * start[1] + b * bend[1] + c * stop[1],
-            )
+            (a * start[0] + b * bend[0] + c * stop[0], a * start[1] + b * bend[1] + c * stop[1])
         )
     return points
+
+
+def on_circle(angle: float, radius: float) -> Point:
+    """Return a point on a circle around the origin, `angle` radians clockwise from the top."""
+    return radius * math.sin(angle), -radius * math.cos(angle)
 
 
 def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
@@ -116,7 +127,7 @@ def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
     `points` are its corners, clockwise on screen.
     """
     sides = []
-    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
+    for (u0, v0), (u1, v1) in itertools.pairwise([*points, points[0]]):
         length = math.hypot(u1 - u0, v1 - v0) + TINY
         nu, nv = (v1 - v0) / length, -(u1 - u0) / length
         sides.append(u * nu + v * nv - (u0 * nu + v0 * nv))
@@ -124,21 +135,13 @@ def convex(u: Array, v: Array, points: Sequence[Point]) -> Array:
 
 
 def polygon(u: Array, v: Array, points: Sequence[Point]) -> Array:
-    """Return the distance to a polygon with the corners `points`; its sides must not cross.
-
-    Raises:
-        ValueError: there are no points.
-    """
-    nearest: Array | None = None
-    inside: npt.NDArray[np.bool_] | None = None
-    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
-        edge = capsule(u, v, (u0, v0), (u1, v1), 0.0)
+    """Return the distance to a polygon with the corners `points`; its sides must not cross."""
+    outline = [*points, points[0]]
+    nearest = path(u, v, outline, 0.0)
+    inside = np.zeros(nearest.shape, dtype=np.bool_)
+    for (u0, v0), (u1, v1) in itertools.pairwise(outline):
         above = (v0 > v) != (v1 > v)
-        crossing = above & (u < (u1 - u0) * (v - v0) / (v1 - v0 if v1 != v0 else TINY) + u0)
-        nearest = edge if nearest is None else np.minimum(nearest, edge)
-        inside = crossing if inside is None else inside ^ crossing
-    if nearest is None or inside is None:
-        raise ValueError("a polygon needs points")
+        inside ^= above & (u < (u1 - u0) * (v - v0) / (v1 - v0 if v1 != v0 else TINY) + u0)
     return np.where(inside, -nearest, nearest)
 
 
@@ -147,11 +150,7 @@ def regular(u: Array, v: Array, sides: int, radius: float) -> Array:
 
     `radius` is the distance of the corners from the origin.
     """
-    corners = [
-        (radius * math.sin(2 * math.pi * k / sides), -radius * math.cos(2 * math.pi * k / sides))
-        for k in range(sides)
-    ]
-    return convex(u, v, corners)
+    return convex(u, v, [on_circle(2 * math.pi * k / sides, radius) for k in range(sides)])
 
 
 def star(u: Array, v: Array, points: int, radius: float, inner: float) -> Array:

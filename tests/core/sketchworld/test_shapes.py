@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from core.sketchworld import patterns, signed_distance
-from core.sketchworld.painter import Distance
-from core.sketchworld.signed_distance import Array
+from core.sketchworld import patterns, shapes
+from core.sketchworld.shapes import Array, Distance
 
 
 def plane(side: int = 161, reach: float = 1.6) -> tuple[Array, Array]:
@@ -17,24 +16,24 @@ def plane(side: int = 161, reach: float = 1.6) -> tuple[Array, Array]:
 
 DENTED = [(-0.7, -0.7), (0.8, -0.5), (0.1, 0.1), (-0.4, 0.9)]
 EXACT: dict[str, Distance] = {
-    "disc": lambda u, v: signed_distance.disc(u, v, 0.7),
-    "ring": lambda u, v: signed_distance.ring(u, v, 0.7, 0.3),
-    "box": lambda u, v: signed_distance.box(u, v, 0.5, 0.8),
-    "round box": lambda u, v: signed_distance.box(u, v, 0.5, 0.8, 0.2),
-    "capsule": lambda u, v: signed_distance.capsule(u, v, (-0.5, -0.2), (0.6, 0.4), 0.2),
-    "polygon": lambda u, v: signed_distance.polygon(
+    "disc": lambda u, v: shapes.disc(u, v, 0.7),
+    "ring": lambda u, v: shapes.ring(u, v, 0.7, 0.3),
+    "box": lambda u, v: shapes.box(u, v, 0.5, 0.8),
+    "round box": lambda u, v: shapes.box(u, v, 0.5, 0.8, 0.2),
+    "capsule": lambda u, v: shapes.capsule(u, v, (-0.5, -0.2), (0.6, 0.4), 0.2),
+    "polygon": lambda u, v: shapes.polygon(
         u, v, [(-0.7, -0.7), (0.8, -0.5), (0.0, 0.0), (0.5, 0.9)]
     ),
-    "arc": lambda u, v: signed_distance.arc(u, v, 0.7, 1.0, 0.2),
-    "heart": lambda u, v: signed_distance.heart(u, v, 0.8),
+    "arc": lambda u, v: shapes.arc(u, v, 0.7, 1.0, 0.2),
+    "heart": lambda u, v: shapes.heart(u, v, 0.8),
 }
 ESTIMATED: dict[str, Distance] = {
-    "ellipse": lambda u, v: signed_distance.ellipse(u, v, 0.9, 0.5),
-    "regular": lambda u, v: signed_distance.regular(u, v, 5, 0.9),
-    "star": lambda u, v: signed_distance.star(u, v, 5, 1.0, 0.45),
-    "almond": lambda u, v: signed_distance.almond(u, v, 0.9, 0.4),
-    "crescent": lambda u, v: signed_distance.crescent(u, v, 0.9, 0.7, 0.4),
-    "drop": lambda u, v: signed_distance.drop(u, v, 0.5, 1.2),
+    "ellipse": lambda u, v: shapes.ellipse(u, v, 0.9, 0.5),
+    "regular": lambda u, v: shapes.regular(u, v, 5, 0.9),
+    "star": lambda u, v: shapes.star(u, v, 5, 1.0, 0.45),
+    "almond": lambda u, v: shapes.almond(u, v, 0.9, 0.4),
+    "crescent": lambda u, v: shapes.crescent(u, v, 0.9, 0.7, 0.4),
+    "drop": lambda u, v: shapes.drop(u, v, 0.5, 1.2),
 }
 
 
@@ -118,8 +117,8 @@ def test_patterns_have_the_ink_they_promise(
 
 def test_union_meet_and_cut_are_those_of_sets() -> None:
     u, v = plane(41)
-    first, second = signed_distance.disc(u, v, 0.8), signed_distance.box(u - 0.5, v, 0.5, 0.3)
+    first, second = shapes.disc(u, v, 0.8), shapes.box(u - 0.5, v, 0.5, 0.3)
     a, b = first < 0, second < 0
-    np.testing.assert_array_equal(signed_distance.union(first, second) < 0, a | b)
-    np.testing.assert_array_equal(signed_distance.intersection(first, second) < 0, a & b)
-    np.testing.assert_array_equal(signed_distance.difference(first, second) < 0, a & ~(second <= 0))
+    np.testing.assert_array_equal(shapes.union(first, second) < 0, a | b)
+    np.testing.assert_array_equal(shapes.intersection(first, second) < 0, a & b)
+    np.testing.assert_array_equal(shapes.difference(first, second) < 0, a & ~(second <= 0))
