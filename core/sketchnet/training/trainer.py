@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.files import write_file
 from core.sketchnet.model import SketchNet, blank, fold
 from core.sketchnet.training import data as training_data
 from core.sketchnet.training.adversarial import logits, one_step
