@@ -1,7 +1,7 @@
 """What many tests share: tiny networks whose axes cannot be confused."""
 
-import contextlib
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from core.images import image_io
 from core.networks import layers
 from core.networks.network import Network
-from explorer.jobs.worker_locks import hold_lock
-from explorer.store.results import Store
 
 ROOT = Path(__file__).parents[1]
 # Tiny networks gain nothing from more threads, and tests run side by side: more threads than
 # processors make small tensors many times slower. What tests start has one thread, too.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+# The user "nobody", whom file permissions hold back also where tests run as root.
+UNPRIVILEGED = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -83,13 +83,39 @@ def photograph() -> Tensor:
     return (torch.stack(planes)[None] * 0.4 + 0.5).contiguous()
 
 
-@contextlib.contextmanager
-def alive(store: Store, *names: str) -> Iterator[None]:
-    """Hold the locks of workers within the ``with`` statement, as if they ran."""
-    with contextlib.ExitStack() as stack:
-        for name in names:
-            stack.enter_context(hold_lock(store, name))
-        yield
+def mount(folder: Path, options: str) -> None:
+    """Mount a small file system; skip the test where that cannot be done."""
+    line = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        failed = subprocess.run(line, capture_output=True).returncode
+    except FileNotFoundError:
+        failed = 1
+    if failed:
+        pytest.skip("no file system can be mounted here")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount(folder, "size=1m")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Fill a file system to the last block."""
+    with pytest.raises(OSError, match="No space"), (disk / "full").open("wb", 0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def short(text: str) -> str:
+    """Return the beginning of a long text, for the name of a test."""
+    return ascii(text[:12])
 
 
 class Clock:

@@ -18,9 +18,7 @@ from hypothesis import strategies as st
 from core import files
 from core.errors import ExplorerError
 from core.files import ANY, FILE, FOLDER
-from tests.conftest import ROOT
-
-UNPRIVILEGED = 65534
+from tests.conftest import ROOT, UNPRIVILEGED, fill
 
 
 def link(folder: Path, name: str, target: str) -> Path:
@@ -183,35 +181,17 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> Non
     assert [it.name for it in tmp_path.iterdir()] == ["a.png"] and file.read_bytes() == b"before"
 
 
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 1 MB, with a file ``kept.png`` in it, and fill it."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        if subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("no file system can be mounted here")
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    try:
-        (folder / "kept.png").write_bytes(b"kept" * 1000)
-        with pytest.raises(OSError, match="No space"), (folder / "full").open("wb", 0) as file:
-            while True:
-                file.write(bytes(4096))
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_disk_destroys_nothing_and_leaves_nothing(full_disk: Path) -> None:
-    before = sorted(it.name for it in full_disk.iterdir())
-    several = {full_disk / f"{number}.png": bytes(9000) for number in range(3)}
-    for files_to_write in ({full_disk / "kept.png": b"new" * 9000}, several):
+def test_a_full_disk_destroys_nothing_and_leaves_nothing(disk: Path) -> None:
+    kept = disk / "kept.png"
+    kept.write_bytes(b"kept" * 1000)
+    fill(disk)
+    before = sorted(it.name for it in disk.iterdir())
+    several = {disk / f"{number}.png": bytes(9000) for number in range(3)}
+    for files_to_write in ({kept: b"new" * 9000}, several):
         with pytest.raises(ExplorerError, match="No space left on device"):
             files.write_files(files_to_write)
-    assert sorted(it.name for it in full_disk.iterdir()) == before
-    assert (full_disk / "kept.png").read_bytes() == b"kept" * 1000
+    assert sorted(it.name for it in disk.iterdir()) == before
+    assert kept.read_bytes() == b"kept" * 1000
 
 
 def test_a_limit_on_the_size_of_files_destroys_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from core.numbers import (
     require,
     require_number,
 )
+from tests.conftest import short
 
 # What Python's own conversions read, or fail on, and no user means.
 NO_WHOLE = (
@@ -27,11 +28,6 @@ NO_DECIMAL = (
     "inf", "-inf", "Infinity", "1_0.5", "0x1p3", "\N{ARABIC-INDIC DIGIT THREE}", "1,5", "1e",
     "\ud800",
 )  # fmt: skip
-
-
-def short(text: str) -> str:
-    """Return a text's part in the name of a test."""
-    return ascii(text[:12])
 
 
 @pytest.mark.parametrize("text", NO_WHOLE, ids=short)

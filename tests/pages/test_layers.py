@@ -20,7 +20,8 @@ from explorer.jobs import job_queue
 from explorer.jobs.claims import Claims
 from explorer.rendering import render_recipe
 from explorer.ui import server_state
-from tests.conftest import alive, tiny_module
+from tests.conftest import tiny_module
+from tests.explorer.workers import alive
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
 from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off

@@ -21,7 +21,8 @@ from explorer.recipe_fields import PAGE_DEFAULTS, STYLE
 from explorer.rendering import render_recipe
 from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from explorer.ui.style import style_view
-from tests.conftest import alive, tiny_module
+from tests.conftest import tiny_module
+from tests.explorer.workers import alive
 from tests.pages.app import html, open_at, query
 from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 

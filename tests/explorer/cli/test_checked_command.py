@@ -1,6 +1,7 @@
 """What users type on the command line: whatever it is, a command answers with one sentence."""
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -15,8 +16,7 @@ from hypothesis import strategies as st
 
 from core.errors import QUOTED_CHARACTERS
 from explorer import cli
-from tests.conftest import ROOT
-from tests.core.test_numbers import short
+from tests.conftest import ROOT, fill, short
 from tests.explorer.commands import Done, command, run
 
 COMMANDS: dict[str, Any] = dict(typer.main.get_command(cli.cli).commands)  # type: ignore[attr-defined]
@@ -189,3 +189,32 @@ def test_an_index_without_the_layer(tmp_path: Path) -> None:
         check(run(*words, *layers, "--out" if words[0] != "probe" else "--index", out))
     done = run("figure", index, "--layers", "relu1a", "--out", out)
     assert "no layer 'relu1a' in this index" in done.stderr and not out.exists()
+
+
+def test_a_full_disk_destroys_no_picture(disk: Path) -> None:
+    kept = disk / "kept.png"
+    kept.write_bytes(b"kept" * 1000)
+    fill(disk)
+    before = sorted(it.name for it in disk.iterdir())
+    words = ("neurons", "sketchnet", "relu1a", "--units", "0", "--size", "16", "--steps", "1")
+    done = run(*words, "--out", kept)
+    check(done)
+    assert "No space left on device" in done.stderr
+    assert kept.read_bytes() == b"kept" * 1000
+    assert sorted(it.name for it in disk.iterdir()) == before
+
+
+def test_commands_that_look_work_without_a_place_to_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can make a data folder below a file, not even root."""
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "file" / "home"))
+    for words in (("jobs",), ("gallery",), ("layers", "sketchnet"), ("labels", "sketchnet")):
+        assert run(*words).returncode == 0
+    shown = run("neurons", "sketchnet", "relu1a", "--units", "0-2", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["rendered"] == 0
+    made = run("neurons", "sketchnet", "relu1a", "--units", "0", "--size", "16", "--steps", "1")
+    check(made)
+    assert made.stderr.startswith("error: nothing can be saved: the store ")

@@ -22,7 +22,8 @@ from explorer.jobs.job import Job
 from explorer.jobs.job_queue import UNASKED, Jobs
 from explorer.store.results import Store, StoredPicture
 from explorer.ui.gallery import entry as gallery_entry
-from tests.conftest import Clock, alive
+from tests.conftest import Clock
+from tests.explorer.workers import alive
 
 EVERYTHING = Search()
 

@@ -15,7 +15,8 @@ from explorer.jobs.claims import Claim, Claims
 from explorer.jobs.job_queue import ASKED, UNASKED, Jobs, QueueFull
 from explorer.jobs.worker import gather_inputs
 from explorer.store.results import Store, StoredPicture
-from tests.conftest import Clock, alive
+from tests.conftest import Clock
+from tests.explorer.workers import alive
 
 PNG = "ab" * 16  # the fingerprint of a picture
 

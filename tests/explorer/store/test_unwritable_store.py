@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,9 @@ from core.recipes.neuron import NeuronRecipe
 from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job_queue import Jobs
 from explorer.store import database
-from explorer.store.database import FILE_NAME, NothingSaved
+from explorer.store.database import FILE_NAME
 from explorer.store.results import Store, StoredPicture
-from tests.conftest import ROOT
-from tests.core.test_files import UNPRIVILEGED
+from tests.conftest import ROOT, UNPRIVILEGED, fill
 
 RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2,), size=64, steps=9)
 OTHER = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(5,), size=64, steps=9)
@@ -40,35 +38,6 @@ def saved(folder: Path) -> Store:
     return store
 
 
-def mount(folder: Path, options: str) -> None:
-    """Mount a small file system; skip the test where that cannot be done."""
-    line = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    try:
-        failed = subprocess.run(line, capture_output=True).returncode
-    except FileNotFoundError:
-        failed = 1
-    if failed:
-        pytest.skip("no file system can be mounted here")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount(folder, "size=1m")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(disk: Path) -> None:
-    with pytest.raises(OSError, match="No space"), (disk / "full").open("wb", 0) as file:
-        while True:
-            file.write(bytes(4096))
-
-
 def check_that_looking_works(store: Store) -> None:
     """Check that everything that only looks works, and that saving is refused in one sentence."""
     found = store.get(RECIPE.key)
@@ -80,7 +49,9 @@ def check_that_looking_works(store: Store) -> None:
     jobs.withdraw([RECIPE.key], "visitor")
     store.put_input("0" * 32, b"picture")
     assert store.input("0" * 32) == b"picture"
-    with pytest.raises(NothingSaved, match=r"nothing can be saved: the store .* cannot be written"):
+    with pytest.raises(
+        ExplorerError, match=r"nothing can be saved: the store .* cannot be written"
+    ):
         store.put(OTHER, LARGE, 1.0)
     assert store.get(OTHER.key) is None
     assert "nothing can be saved" in store.problem and store.problem.isprintable()
@@ -112,7 +83,7 @@ def test_a_store_that_is_opened_on_a_full_disk(
     empty = Store(disk / "new" / FILE_NAME, shipped=())
     assert empty.get(RECIPE.key) is None and "the store is empty" in empty.problem
     assert caplog.messages[1:] == [empty.problem]
-    with pytest.raises(NothingSaved):
+    with pytest.raises(ExplorerError):
         Jobs(empty).submit(RECIPE)
     (disk / "full").unlink()
     monkeypatch.setattr(database, "RETRY_SECONDS", 0.0)
