@@ -135,9 +135,8 @@ def kills(
 def resume_stopped(watcher: StoreWatcher, wrong: list[str]) -> int:
     """Resume all jobs that have stopped, and return their number; each must say why it stopped."""
     stopped = watcher.stopped()
+    wrong += [f"{it.id} is {it.state} and does not say why" for it in stopped if not it.message]
     for job in stopped:
-        if not job.message:
-            wrong.append(f"{job.id} is {job.state} and does not say why")
         watcher.jobs.resume(job.key, "visitor 0")
     return len(stopped)
 
@@ -217,8 +216,7 @@ def settled(watcher: StoreWatcher) -> bool:
 
 
 def all_done(watcher: StoreWatcher) -> bool:
-    for job in watcher.stopped():
-        watcher.jobs.resume(job.key)
+    resume_stopped(watcher, [])
     return not watcher.jobs.open()
 
 

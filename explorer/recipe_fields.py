@@ -161,9 +161,7 @@ DREAM_FIELDS = _table(
         slider=(dream.OCTAVES_RANGE[0], 8, 1),
     ),
     RecipeField(
-        "octave_scale",
-        "How much larger each is than the one before.",
-        bounds=dream.SCALE_RANGE,
+        "octave_scale", "How much larger each is than the one before.", bounds=dream.SCALE_RANGE
     ),
     RecipeField(
         "steps",
@@ -192,9 +190,7 @@ DREAM_FIELDS = _table(
     RecipeField("mask", "Dream only where this picture is bright."),
     RecipeField("frames", "How many pictures the film has.", bounds=dream.FRAMES_RANGE),
     RecipeField(
-        "zoom",
-        "How much larger each frame shows the middle of the last.",
-        bounds=dream.ZOOM_RANGE,
+        "zoom", "How much larger each frame shows the middle of the last.", bounds=dream.ZOOM_RANGE
     ),
     RecipeField("turn", "Degrees, counter-clockwise, between frames.", bounds=dream.TURN_RANGE),
 )
