@@ -129,9 +129,9 @@ class Database:
     def close(self) -> None:
         """Close this thread's connections."""
         opened: OpenFile | None = getattr(self._local, "file", None)
-        for connection in (opened and opened.connection, *self._opened_shipped()):
-            if connection is not None:
-                connection.close()
+        own = [] if opened is None else [opened.connection]
+        for connection in (*own, *self._opened_shipped()):
+            connection.close()
         vars(self._local).clear()
 
     def _open(self) -> None:
