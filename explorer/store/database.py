@@ -5,8 +5,10 @@ reading, or is empty if there is no file. A damaged file is set aside, and a new
 the file is deleted or replaced while the program runs, the next access opens what is there then.
 """
 
+import errno
 import logging
 import math
+import os
 import sqlite3
 import threading
 import time
@@ -139,6 +141,9 @@ class Database:
         self._tried = time.monotonic()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not os.access(self.path, os.W_OK):
+                # SQLite would notice only when it writes.
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             try:
                 self._set_up()
             except sqlite3.DatabaseError as error:
