@@ -85,9 +85,9 @@ def run_job(store: Store, job: Job, device: str = "auto") -> None:
     with worker_locks.hold_lock(store, name):
         try:
             with _showing_progress(queue, job):
-                while queue.find(job.key).open:
+                while _unfinished(queue, job.key):
                     if not own_worker.run_next_part(only=job.key):
-                        _wait(store, job.key)
+                        time.sleep(worker.IDLE_SECONDS)
         except KeyboardInterrupt:
             interrupted = True
     job = queue.find(job.key)
@@ -125,16 +125,12 @@ def _check_done(job: Job) -> None:
         raise ExplorerError(job.message)
 
 
-def _wait(store: Store, key: str) -> None:
-    """Wait a moment for other workers that render the remaining parts of a job.
-
-    If these workers were killed, queue the job again.
-    """
-    processes.mark_interrupted(store)
-    queue = Jobs(store)
-    if queue.find(key).state == "interrupted":
-        queue.resume(key, visitor_name())
-    time.sleep(worker.IDLE_SECONDS)
+def _unfinished(queue: Jobs, key: str) -> bool:
+    """Whether a job is to be rendered; queue it again if another worker of it was killed."""
+    job = queue.find(key)
+    if job.state == "interrupted":
+        job = queue.resume(key, visitor_name())
+    return job.open
 
 
 def _exit_interrupted(job: Job) -> None:

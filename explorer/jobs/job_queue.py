@@ -72,11 +72,20 @@ class Jobs:
         keys = [part.key for part in recipe.parts()]
         present = set() if fresh else self.store.present(keys, shipped)
         with self.store.transaction() as connection:
+            self._free_parts(connection, keys)
             self._queue(connection, recipe, visitor, rank, [(it, it in present) for it in keys])
             _watch(connection, recipe.key, visitor, self._clock())
         job = self.get(recipe.key)
         assert job is not None
         return job
+
+    def _free_parts(self, connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+        """Delete the claims of dead workers on some parts, so that others can work on them."""
+        claimed = "FROM claims WHERE result IN (SELECT value FROM json_each(?))"
+        rows = connection.execute(f"SELECT DISTINCT worker {claimed}", (json.dumps(keys),))
+        dead = json.dumps(dead_workers(self.store, [name for (name,) in rows]))
+        free = f"DELETE {claimed} AND worker IN (SELECT value FROM json_each(?))"
+        connection.execute(free, (json.dumps(keys), dead))
 
     def _queue(
         self,
