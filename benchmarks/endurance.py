@@ -40,6 +40,7 @@ LAYER = "relu2a"
 ATLAS = "relu2a,relu2b,relu3a,relu3b,relu4a,relu4b,relu5a"
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.02
+AGAIN_SECONDS = 20.0
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what was found here.")]
 Engine = Annotated[str, typer.Option(help="local or ray.")]
 
@@ -297,7 +298,7 @@ async def _crowd(
 
 @cli.command()
 def memory(
-    jobs: int = 200, warm_up: int = 40, engine: Engine = "local", json_file: JsonFile = None
+    jobs: int = 500, warm_up: int = 100, engine: Engine = "local", json_file: JsonFile = None
 ) -> None:
     """Do many jobs through the page, and measure the memory of server and worker."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine) as server:
@@ -312,7 +313,7 @@ def memory(
         grown[who] = settled[-1] / settled[0] - 1
         found[f"{who} grew by"] = f"{grown[who]:+.1%}"
     report(found, json_file)
-    raise typer.Exit(0 if max(grown.values()) <= 0.10 else 1)
+    raise typer.Exit(0 if max(grown.values()) <= 0.05 else 1)
 
 
 async def _many(server: Server, watcher: StoreWatcher, count: int) -> list[dict[str, float]]:
@@ -325,8 +326,12 @@ async def _many(server: Server, watcher: StoreWatcher, count: int) -> list[dict[
             layer = layers[number % len(layers)]
             recipe = render_neurons.plan(network, layer, [number % 24], 48, 16, number + 1)
             query = f"layer={layer}&unit={number % 24}&size=48&steps=16&seed={number + 1}"
-            await visitor.look(query)
+            looked = -AGAIN_SECONDS
             while (job := watcher.jobs.get(recipe.key)) is None or job.open:
+                # On a busy machine a visit may end before its job is in the queue.
+                if time.monotonic() - looked > AGAIN_SECONDS:
+                    await visitor.look(query)
+                    looked = time.monotonic()
                 await asyncio.sleep(0.05)
             await visitor.look(query)
             if (number + 1) % 10 == 0:

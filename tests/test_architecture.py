@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "core.exports": "",
     "core.progress": "",
     "core.allocator": "",
-    "core.checkpoints": DOORS,
+    "core.safetensors_header": "core.errors",
+    "core.checkpoints": f"{DOORS} core.safetensors_header",
     "core.devices": DOORS,
     "core.images": DOORS,
     "core.recipes": DOORS,
@@ -36,7 +37,7 @@ MAY_IMPORT = {
     "core.sketchnet": f"{DOORS} core.checkpoints core.devices core.images core.sketchworld",
     "core.networks": f"{NETWORKS} core.checkpoints core.devices core.sketchnet core.sketchworld",
     "core.optim": NETWORKS,
-    "core.index": f"{NETWORKS} core.progress core.datasets",
+    "core.index": f"{NETWORKS} core.progress core.datasets core.safetensors_header",
     "core.neurons": TECHNIQUE,
     "core.dreams": TECHNIQUE,
     "core.style": TECHNIQUE,
@@ -157,6 +158,7 @@ def test_only_the_pages_and_their_package_import_streamlit() -> None:
 def test_what_must_start_at_once_imports_no_torch() -> None:
     light = ("core.recipes", "explorer.text", "explorer.store", "explorer.jobs")
     alone = {"explorer.paths", "explorer.thumbnails", "explorer.layer_pages"}
+    alone |= {"core.checkpoints.outline", "explorer.library.checkpoint_task"}
     names = sorted(it for it in MODULES if package(it) in light or it in alone)
     code = f"import sys, {', '.join(names)}; print({{'torch', 'streamlit'}} & {{*sys.modules}})"
     done = subprocess.run(
@@ -191,8 +193,7 @@ def test_core_knows_no_user_interface_and_nothing_is_pickled() -> None:
         tops = {other.split(".")[0] for other in imports(file)}
         if name.startswith("core"):
             assert not tops & {"streamlit", "plotly", "typer"}, name
-        # core.checkpoints only names pickle's error, which torch.load raises for what it refuses.
-        assert not tops & {"pickle", "shelve", "dill", "joblib"} or name == "core.checkpoints", name
+        assert not tops & {"pickle", "shelve", "dill", "joblib"}, name
 
 
 def test_every_package_is_installed() -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from PIL import Image
@@ -61,6 +61,24 @@ class ImageSource(Protocol):
         Raises:
             BadPicture: the image cannot be opened.
         """
+
+
+def may_be_in_folder(name: str) -> bool:
+    """Whether a name may be that of a file in a folder: no absolute or hidden path, and no ``..``.
+
+    Names come from index files too, which may be from somebody else.
+    """
+    path = Path(name)
+    return not path.is_absolute() and not any(part.startswith(".") for part in path.parts)
+
+
+def printable(name: str) -> str:
+    """Return a name or a label as pages and terminals can show it.
+
+    Other characters, such as line breaks and the halves of surrogate pairs by which Python stands
+    for bytes that are no UTF-8, are replaced by the replacement character.
+    """
+    return "".join(it if it.isprintable() else "\N{REPLACEMENT CHARACTER}" for it in name)
 
 
 def word_label(name: str) -> str:

@@ -24,7 +24,7 @@ from PIL import Image
 from torchvision import datasets
 
 from core.datasets.archives import open_archive
-from core.datasets.image_source import ImageEntry, ImageSource, word_label
+from core.datasets.image_source import ImageEntry, ImageSource, may_be_in_folder, word_label
 from core.errors import BadPicture, ExplorerError, named, unknown
 from core.files import ANY, expand_home, require_path
 from core.images import image_io
@@ -37,8 +37,12 @@ SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
 DRAWINGS_RANGE = (1, 100_000_000)
 
 
-def find_source(text: str) -> ImageSource:
+def find_source(text: str, download: bool = True) -> ImageSource:
     """Return the source that a user's text names; the module's docstring lists the forms.
+
+    Args:
+        text: the text.
+        download: whether a dataset of torchvision may be downloaded.
 
     Raises:
         ExplorerError: there is no such collection, or the collection cannot be read.
@@ -48,7 +52,7 @@ def find_source(text: str) -> ImageSource:
         return SketchWorldSource.parse(rest)
     if colon and kind == TORCHVISION:
         name, _, split = rest.partition(":")
-        return TorchvisionSource(name, split)
+        return TorchvisionSource(name, split, download)
     hint = "; name one, or sketchworld:5000, or torchvision:NAME"
     path = require_path(expand_home(text), ANY, "folder or archive", hint)
     return FolderSource(path) if path.is_dir() else open_archive(path)
@@ -73,7 +77,7 @@ class FolderSource:
 
     def find(self, name: str) -> ImageEntry:
         """Return the entry of a file by the file's path relative to the folder."""
-        if not (self.path / name).is_file():
+        if not may_be_in_folder(name) or not (self.path / name).is_file():
             raise BadPicture(f"there is no file {named(name)} in {named(self.path)} any more")
         return ImageEntry(name)
 
@@ -130,13 +134,13 @@ class SketchWorldSource:
 class TorchvisionSource:
     """One split of a torchvision dataset of images and classes."""
 
-    def __init__(self, name: str, split: str = "") -> None:
+    def __init__(self, name: str, split: str = "", download: bool = True) -> None:
         known = [it for it in datasets.__all__ if it not in ("ImageFolder", "DatasetFolder")]
         if name not in known:
             raise unknown("dataset", name, known, TORCHVISION)
         self.text = f"{TORCHVISION}:{name}:{split}".rstrip(":")
         self.identity = self.text
-        self._data = _load_dataset(name, split)
+        self._data = _load_dataset(name, split, download)
         self._labels = tuple(getattr(self._data, "classes", ()))
 
     def entries(self) -> Iterator[ImageEntry]:
@@ -167,7 +171,7 @@ class TorchvisionSource:
         return upright, (upright.height, upright.width)
 
 
-def _load_dataset(name: str, split: str) -> Any:
+def _load_dataset(name: str, split: str, download: bool) -> Any:
     """Load a dataset of torchvision, with a download on first use if its class supports that."""
     kind: Callable[..., Any] = getattr(datasets, name)
     accepted = kind.__init__.__code__.co_varnames
@@ -175,7 +179,7 @@ def _load_dataset(name: str, split: str) -> Any:
     if "root" in accepted:
         options["root"] = str(Path(torch.hub.get_dir()).parent / "datasets")
     if "download" in accepted:
-        options["download"] = True
+        options["download"] = download
     if split and "train" in accepted:
         options["train"] = split == "train"
     elif split:

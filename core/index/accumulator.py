@@ -153,7 +153,7 @@ class IndexAccumulator:
             "plan": dataclasses.asdict(self.plan),
             "source": self.source,
             "complete": self.complete,
-            "skipped": dict(sorted(self.skipped.items())),
+            "skipped": file_format.kept_reasons(self.skipped),
         }
         file_format.write(path, self.tensors(), manifest)
 

@@ -19,7 +19,7 @@ row. If there are fewer than k images, the other entries have the id 2^63 - 1 an
 The metadata's ``manifest`` is JSON: ``format``, ``version``, ``plan``
 (``core.index.plan.IndexPlan``), ``source`` (location of the images), ``complete`` (whether the
 whole source has been scanned) and ``skipped`` (names of the images that could not be opened, with
-the reasons).
+the reasons; only as many as have room).
 """
 
 import json
@@ -32,10 +32,14 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from core.errors import ExplorerError, named
+from core.errors import ExplorerError, named, quoted
 from core.files import write_file
+from core.index import file_check
+from core.safetensors_header import HEADER_BYTES, parse_json, read_header
 
 FORMAT, VERSION = "neuron-explorer index", 1
+# The skipped images take at most half of the header that can be read.
+SKIPPED_CHARACTERS = HEADER_BYTES // 4
 
 Array = npt.NDArray[Any]
 
@@ -51,25 +55,50 @@ def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any])
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return the memory-mapped safetensors file and the manifest.
+    """Return the memory-mapped safetensors file and the manifest, after ``file_check`` of both.
 
     Raises:
         ExplorerError: the file is missing, damaged, or not an index of this version.
     """
-    if not path.is_file():
-        raise ExplorerError(f"there is no index {named(path)}; `index` makes one")
     try:
+        if not path.is_file():
+            raise ExplorerError(f"there is no index {path}; `index` makes one")
+        header = read_header(path)
+        manifest = parse_json(header.metadata.get("manifest", ""))
+        if not isinstance(manifest, dict):
+            raise ValueError("its manifest is no JSON object")
+        _check_version(path, manifest)
+        plan = file_check.check_manifest(manifest)
+        file_check.check_tables(header, plan)
         file: Any = safe_open(path, framework="np")
-        manifest = json.loads((file.metadata() or {})["manifest"])
-        kind, version = manifest["format"], manifest["version"]
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ExplorerError(f"{named(path)} is no index of pictures, or it is damaged") from error
+        file_check.check_content(file, plan)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ExplorerError(
+            f"{named(path)} is no index of pictures, or it is damaged ({reason}): make it anew"
+        ) from error
+    return file, manifest
+
+
+def _check_version(path: Path, manifest: Mapping[str, Any]) -> None:
+    kind, version = manifest.get("format"), manifest.get("version")
     if kind != FORMAT or version != VERSION:
         raise ExplorerError(
-            f"{named(path)} is a {named(kind)} of version {named(version)}; this program reads "
-            f"version {VERSION} of {FORMAT}: make it anew"
+            f"{named(path)} is of the format {quoted(kind)}, version {quoted(version)}; this "
+            f"program reads version {VERSION} of {FORMAT!r}: make it anew"
         )
-    return file, manifest
+
+
+def kept_reasons(skipped: Mapping[str, str]) -> dict[str, str]:
+    """Return the first skipped images and their reasons, as many as fit into the header."""
+    kept: dict[str, str] = {}
+    room = SKIPPED_CHARACTERS
+    for name, reason in sorted(skipped.items()):
+        room -= len(json.dumps(name)) + len(json.dumps(reason))
+        if room < 0:
+            break
+        kept[name] = reason
+    return kept
 
 
 def pack_names(names: list[str]) -> tuple[Array, Array]:

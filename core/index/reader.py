@@ -28,14 +28,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.datasets import sources
-from core.datasets.image_source import ImageSource
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, quoted, unknown
 from core.images.center_crop import Box, CenterCrop
 from core.index import file_format
 from core.index.file_format import Array
+from core.index.indexed_images import IndexedImages
 from core.index.plan import IndexedLayer, IndexPlan
-from core.index.top_k import NO_IMAGE
+from core.index.top_k import NO_IMAGE, picture_id
 from core.networks.network import Network
 
 
@@ -88,10 +87,15 @@ class Index:
         count: number of scanned images.
         complete: whether all images of the collection have been scanned.
         skipped: names of the images that could not be opened, with the reasons.
+        images: the collection, from which images can be opened.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, follow_links: bool = True) -> None:
         """Open a file.
+
+        Args:
+            path: the file.
+            follow_links: whether images may be symbolic links that lead out of the collection.
 
         Raises:
             ExplorerError: the file is missing, damaged, or not an index of this version.
@@ -102,17 +106,8 @@ class Index:
         self.plan = IndexPlan.from_json(manifest["plan"])
         self.complete: bool = manifest["complete"]
         self.skipped: dict[str, str] = manifest["skipped"]
-        self._source_text: str = manifest["source"]
+        self.images = IndexedImages(manifest["source"], follow_links)
         (self.count,) = self._file.get_slice("pictures").get_shape()
-
-    @functools.cached_property
-    def source(self) -> ImageSource:
-        """The collection, from which images can be opened.
-
-        Raises:
-            ExplorerError: the collection has been moved or deleted.
-        """
-        return sources.find_source(self._source_text)
 
     def layer(self, name: str) -> IndexedLayer:
         """Return a layer of the index.
@@ -127,17 +122,28 @@ class Index:
         raise unknown("layer", name, known, f"the index {self.path.name}")
 
     def require(self, network: Network) -> None:
-        """Check that the index was built with the weights of a network.
+        """Check that the index was built with the weights of a network, and has its layers.
 
         Raises:
-            ExplorerError: the index was built with other weights.
+            ExplorerError: the index was built with other weights, or says other things of a layer.
         """
+        if problem := self.misfit(network):
+            raise ExplorerError(problem)
+
+    def misfit(self, network: Network) -> str:
+        """Return a sentence that says why the index is not one of a network; "" if it is."""
         if network.fingerprint != self.plan.weights:
-            raise ExplorerError(
+            return (
                 f"{self.path} was made with weights {self.plan.weights} of {self.plan.network}; "
                 f"those loaded are {network.fingerprint} of {network.name}; name their file with "
                 "--weights"
             )
+        known = {layer.name: (layer.channels, layer.size) for layer in network.layers}
+        wrong = [it.name for it in self.plan.layers if known.get(it.name) != (it.channels, it.size)]
+        if wrong or network.input_size != self.plan.input_size:
+            where = f"layer {quoted(wrong[0])}" if wrong else "the input size"
+            return f"{self.path} does not fit {network.name} in {where}: make it anew"
+        return ""
 
     def top(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:
         """Return the images that excite a unit most, the highest value first, at most ``plan.k``.
@@ -239,7 +245,8 @@ class Index:
             UnknownName, ExplorerError: as ``top``.
         """
         row = self._row(layer, unit, by)
-        ordered: npt.NDArray[np.float32] = np.sort(self._read("sample/values", row, row + 1)[0])
+        values = self._read("sample/values", row, row + 1)[0]
+        ordered: npt.NDArray[np.float32] = np.sort(values[np.isfinite(values)])
         return ordered
 
     def between(
@@ -261,6 +268,7 @@ class Index:
         # Images with equal values are ordered by id, so that the result does not depend on the
         # order of the sample.
         order = np.lexsort((pictures, values))
+        order = order[np.isfinite(values[order])]
         chosen = (
             [order[round(share / 100 * (len(order) - 1))] for share in shares] if len(order) else []
         )
@@ -274,22 +282,31 @@ class Index:
         """Load an image from the collection at full size, as upright RGB.
 
         Raises:
-            BadPicture: the image is missing or cannot be opened any more.
+            BadPicture: the image is missing, cannot be opened any more, is none of the collection,
+                or has another size than the one that was indexed.
             ExplorerError: the collection has been moved or deleted.
         """
-        return self.source.open(self.source.find(name))[0]
+        return self.images.open(name, self._recorded_size(name))
+
+    def _recorded_size(self, name: str) -> tuple[int, int] | None:
+        """Return the (height, width) of an image in the rankings or the sample, by its name."""
+        ids, wanted = self._names[0], picture_id(name)
+        at = int(np.searchsorted(ids, wanted))
+        if at == len(ids) or ids[at] != wanted:
+            return None
+        return self._name_and_size(wanted)[1]
 
     def table(self, name: str, rows: slice) -> Array:
         """Read rows of a table; ``core.index.file_format`` lists the names of the tables."""
         return self._read(name, rows.start, rows.stop)
 
     def label(self, name: str) -> str:
-        """Return the label of an image in the collection; "" if it has none.
+        """Return the label of an image in the collection, printable; "" if it has none.
 
         Raises:
             ExplorerError: the collection has been moved or deleted.
         """
-        return self.source.label(name)
+        return self.images.label(name)
 
     def _name_and_size(self, picture: int) -> tuple[str, tuple[int, int]]:
         """Return the name and the (height, width) of the image with an id."""
@@ -325,10 +342,6 @@ class Index:
         return first + unit
 
 
-def open_index(path: str | Path) -> Index:
-    """Open an index file for reading.
-
-    Raises:
-        ExplorerError: the file is missing, damaged, or not an index of this version.
-    """
-    return Index(path)
+def open_index(path: str | Path, follow_links: bool = True) -> Index:
+    """Open an index file for reading; arguments and errors are those of ``Index``."""
+    return Index(path, follow_links)

@@ -21,12 +21,13 @@ NO_IMAGE = np.iinfo(np.int64).max
 NO_POSITION = -1
 
 
-def picture_id(name: str) -> int:
-    """Compute the id of an image, a hash of its name, from 0 to 2^63 - 2.
+def picture_id(name: str | bytes) -> int:
+    """Compute the id of an image, a hash of its name (in UTF-8 if bytes), from 0 to 2^63 - 2.
 
     With a million names, the probability that two have the same id is about 5e-8.
     """
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    encoded = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
+    digest = hashlib.blake2b(encoded, digest_size=8).digest()
     return int.from_bytes(digest, "big") % NO_IMAGE
 
 

@@ -12,9 +12,9 @@ from torch import nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
-from core import checkpoints
+from core.checkpoints import fitting, weights_files
 from core.devices import resolve_device
-from core.errors import ExplorerError, named, unknown
+from core.errors import BadCheckpoint, ExplorerError, named, unknown
 from core.networks import layers
 from core.networks.network import CHANNELS_LAST, Network
 from core.sketchnet import model as sketchnet
@@ -112,13 +112,15 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
         network = _load_sketchnet(weights, target)
     else:
         network = _load_torchvision(architecture, weights, target)
+    if weights is not None:
+        _check_run(network, named(weights.name))
     return dataclasses.replace(network, name=name)
 
 
 def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
     file = path or sketchnet.WEIGHTS
-    state, classes = checkpoints.read_checkpoint(file)
-    module = sketchnet.from_state(state, file.name)
+    state, classes = weights_files.read_checkpoint(file)
+    module = sketchnet.from_state(state, named(file.name))
     size = (sketchworld.SIZE, sketchworld.SIZE)
     labels = _class_labels(classes or (), module.classes)
     return _make_network(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
@@ -128,17 +130,39 @@ def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Net
     published = published_weights(name)
     preset = published.transforms()
     file = path or download(name)
-    state, classes = checkpoints.read_checkpoint(file)
-    count = checkpoints.class_count(
-        state, _build_torchvision(name, IMAGENET_CLASSES), IMAGENET_CLASSES
-    )
+    state, classes = weights_files.read_checkpoint(file)
+    count = fitting.class_count(state, _build_torchvision(name, IMAGENET_CLASSES), IMAGENET_CLASSES)
     module = _build_torchvision(name, count)
-    checkpoints.load_state(module, state, file.name, name)
+    fitting.load_state(module, state, named(file.name), name)
     labels = _class_labels(classes or published.meta["categories"], count)
     crop = preset.crop_size[0]
     return _make_network(
         name, module, labels, tuple(preset.mean), tuple(preset.std), (crop, crop), device
     )
+
+
+def _check_run(network: Network, file: str) -> None:
+    """Run a network once, on a grey ramp, with the weights of a user's file.
+
+    Raises:
+        BadCheckpoint: the network fails, as with a table of indices that are out of range, or its
+            logits are no finite numbers.
+    """
+    height, width = network.input_size
+    ramp = torch.linspace(-2, 2, 3 * height * width, device=network.device)
+    try:
+        with torch.no_grad():
+            logits = network.module(ramp.view(1, 3, height, width))
+    # A network's own code may raise anything.
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise BadCheckpoint(
+            f"{network.name} cannot compute with the weights of {file}: {reason}"
+        ) from error
+    if not bool(torch.isfinite(logits).all()):
+        raise BadCheckpoint(
+            f"{network.name} computes values that are no finite numbers with the weights of {file}"
+        )
 
 
 def download(name: str, progress: bool = True) -> Path:
@@ -216,6 +240,6 @@ def _make_network(
         std=(std[0], std[1], std[2]),
         input_size=size,
         fixed_size=name.startswith(FIXED_SIZE),
-        fingerprint=checkpoints.fingerprint(state, name, mean, std, size),
+        fingerprint=fitting.fingerprint(state, name, mean, std, size),
         device=device,
     )

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.checkpoints import StateDict, load_state, read_checkpoint
+from core.checkpoints.fitting import load_state
+from core.checkpoints.weights_files import StateDict, read_checkpoint
 from core.files import write_file
 
 # Mean and standard deviation of SketchWorld's pixels, RGB in [0, 1], rounded.
@@ -147,11 +148,11 @@ def from_state(state: StateDict, file: str) -> SketchNet:
     weights. `file` is the name of the file for error messages. Raises BadCheckpoint when the
     weights are not those of a SketchNet.
     """
-    stages = [name for name in sorted(state) if re.fullmatch(r"conv\d+b\.bias", name)]
-    widths = tuple(len(state[name]) for name in stages) or WIDTHS
+    stages = [name for name in sorted(state) if re.fullmatch(r"conv[1-9]b\.bias", name)]
+    widths = tuple(max(state[name].numel(), 1) for name in stages) or WIDTHS
     head = state.get("logits.bias")
     with torch.device("meta"):
-        model = SketchNet(len(head) if head is not None else 1, widths=widths)
+        model = SketchNet(1 if head is None else max(head.numel(), 1), widths=widths)
     load_state(model, state, file, "sketchnet")
     return model.eval()
 

@@ -199,6 +199,7 @@ def top(
     as_json: options.AsJson = False,
 ) -> None:
     """List the pictures that excite a neuron most, and what it saw in them."""
+    from core.datasets.image_source import printable
     from core.figures import crop_grids
     from core.images import image_io
     from core.index import reader
@@ -229,7 +230,7 @@ def top(
         (
             (
                 str(it.rank),
-                Text(it.picture),
+                Text(printable(it.picture)),
                 Text(label),
                 f"{it.value:.4g}",
                 f"{it.row}, {it.col}",

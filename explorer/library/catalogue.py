@@ -9,13 +9,14 @@ of collections, never the paths.
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, named, unknown
 from core.files import FOLDER, make_folder, require_path
-from explorer.library import background_task, index_task
+from explorer.library import background_task, checkpoint_task, index_task
 from explorer.paths import home
 from explorer.store.results import Store
 
@@ -27,6 +28,10 @@ SEPARATOR = "--"
 TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 # The largest size of an uploaded checkpoint in megabytes, and the largest number of checkpoints.
 LARGEST_FILE, OWN_AT_MOST = 128, 24
+# Endings of the files that may be uploaded. The format is found in the content.
+ENDINGS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")
+# Held while an upload is read, so that several of them do not fill the memory together.
+_READING = threading.Lock()
 ARCHIVES = (".tar", ".zip")
 
 
@@ -131,46 +136,56 @@ def list_checkpoints() -> dict[str, OwnCheckpoint]:
 def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> str:
     """Check that an uploaded checkpoint fits its network, and store it as safetensors.
 
+    The content is read in a process of its own, with limits of memory and time. Uploads are read
+    one after the other.
+
     Args:
         architecture: name of a network of the catalogue.
         title: the title in the network's name, such as ``birds``.
-        file: name of the uploaded file. Its extension, ``.safetensors`` or ``.pth``, determines how
-            the content is read. Error messages contain the name.
-        content: the content of the file. ``.pth`` is read with ``weights_only=True``.
+        file: name of the uploaded file, for error messages.
+        content: the content of the file: safetensors, or of ``torch.save``.
 
-        Returns:
-            The name of the network, such as ``resnet18:birds``.
+    Returns:
+        The name of the network, such as ``resnet18:birds``.
 
-        Raises:
-            ExplorerError: the title is invalid or taken, or there are too many checkpoints.
+    Raises:
+        ExplorerError: the title is invalid or taken, or there are too many checkpoints.
         BadCheckpoint: the file is too large, cannot be read, or does not fit the network.
     """
-    from core import checkpoints
-    from core.networks import registry
-
     _check_upload(title, content)
     name = f"{architecture}:{title}"
-    if name in list_checkpoints():
-        raise ExplorerError(f"there is a {name} already; choose another title")
-    if len(list_checkpoints()) >= OWN_AT_MOST:
-        raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
-    ending = ".safetensors" if file.lower().endswith(".safetensors") else ".pth"
     folder = home() / NETWORKS
     make_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        # Error messages contain the name of this file, so it gets the name of the uploaded file.
-        stem = re.sub(r"[^\w.-]", "_", Path(file).stem)[:40]
-        upload = Path(temporary) / f"{stem or 'sent'}{ending}"
-        upload.write_bytes(content)
-        state, classes = checkpoints.read_checkpoint(upload)
-        # No name of an upload contains a space, so the two names always differ.
-        converted = Path(temporary) / " kept.safetensors"
-        checkpoints.write_safetensors(converted, state, classes)
-        network = registry.load(name, converted, "cpu")
-        out = folder / f"{architecture}{SEPARATOR}{title}.safetensors"
-        converted.replace(out)
-    Store().remember_checkpoint(name, network.fingerprint, out)
+    out = folder / f"{architecture}{SEPARATOR}{title}.safetensors"
+    if not _READING.acquire(timeout=checkpoint_task.SECONDS):
+        raise ExplorerError("others are adding checkpoints at the moment; try again later")
+    try:
+        _check_place(name)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            # Error messages contain the names of these files, so they get that of the upload.
+            path = Path(file)
+            ending = path.suffix.lower() if path.suffix.lower() in ENDINGS else ENDINGS[0]
+            stem = re.sub(r"[^\w.-]", "_", path.stem)[:40] or "sent"
+            own = f"{stem}{ending}"
+            upload, clean = (Path(temporary) / part / own for part in ("sent", "clean"))
+            for it in (upload, clean):
+                it.parent.mkdir()
+            upload.write_bytes(content)
+            fingerprint = checkpoint_task.convert(name, upload, clean)
+            clean.replace(out)
+    finally:
+        _READING.release()
+    Store().remember_checkpoint(name, fingerprint, out)
     return name
+
+
+def _check_place(name: str) -> None:
+    """Check that a network's name is free, and that one more checkpoint may be added."""
+    known = list_checkpoints()
+    if name in known:
+        raise ExplorerError(f"there is a {name} already; choose another title")
+    if len(known) >= OWN_AT_MOST:
+        raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
 
 
 def _check_upload(title: str, content: bytes) -> None:

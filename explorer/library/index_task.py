@@ -10,6 +10,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 
@@ -17,6 +18,9 @@ from core.errors import ExplorerError
 from core.files import make_folder
 from explorer.library import background_task
 from explorer.paths import home
+
+if TYPE_CHECKING:
+    from core.index.reader import Index
 
 FOLDER, ENDING = "indexes", ".index"
 MODULE = "explorer.library.index_task"
@@ -53,6 +57,29 @@ def task_arguments(
     return [*given, "--images", images or DRAWINGS, str(out)]
 
 
+def open_or_discard(file: Path) -> "Index | None":
+    """Open an index that the app has made itself, complete or not; delete a damaged file.
+
+    Returns:
+        The index; None if there is no file, or none any more.
+
+    Raises:
+        ExplorerError: something that is no file is in its place.
+    """
+    from core.index import reader
+
+    if not file.exists():
+        return None
+    try:
+        return reader.open_index(file)
+    except ExplorerError as error:
+        try:
+            file.unlink()
+        except OSError as reason:
+            raise ExplorerError(f"{error}; it cannot be deleted: {reason.strerror}") from reason
+        return None
+
+
 def build_with_progress(
     out: Path, images: str, network: str = "", weights: Path | None = None
 ) -> None:
@@ -67,17 +94,14 @@ def build_with_progress(
         ExplorerError: the index cannot be built.
     """
     from core.datasets import sources
-    from core.index import build, reader
+    from core.index import build
     from core.networks import registry
 
     make_folder(out.parent)
     with _lock(out):
-        if out.exists():
-            try:
-                if reader.open_index(out).complete:
-                    return
-            except ExplorerError:
-                out.unlink()  # The file is damaged. Start again.
+        before = open_or_discard(out)
+        if before is not None and before.complete:
+            return
         loaded = registry.load(network or registry.SKETCHNET, weights)
         source = sources.find_source(images)
         plan = build.plan_index(loaded, source, k=KEPT, by=build.STATISTICS)

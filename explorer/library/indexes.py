@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.datasets.image_source import printable
 from core.datasets.sources import SKETCHWORLD
 from core.errors import ExplorerError
 from core.index import reader
@@ -44,30 +45,52 @@ def finished_indexes(network: Network) -> dict[str, Index]:
 
     Those that ``app --index`` names come first.
     """
-    named = [Path(it) for it in os.environ.get(VARIABLE, "").split(os.pathsep) if it]
-    folder = home() / index_task.FOLDER
     found: dict[str, Index] = {}
-    for file in [*named, *sorted(folder.glob(f"*{index_task.ENDING}"))]:
-        index = _open(file)
-        if index is not None and index.complete and index.plan.weights == network.fingerprint:
+    for file, follow_links in _files().items():
+        index = _open(file, follow_links)
+        if index is not None and index.complete and not index.misfit(network):
             found.setdefault(file.name.removesuffix(index_task.ENDING), index)
     return found
 
 
-def _open(file: Path) -> Index | None:
+def unreadable_files() -> list[str]:
+    """Return the names of the index files that cannot be opened; the log says why."""
+    return [file.name for file, links in _files().items() if _open(file, links) is None]
+
+
+def _files() -> dict[Path, bool]:
+    """Return the index files, and whether their images may be links out of the collection.
+
+    They may if the owner has named the file. The files in the data folder are of collections that
+    visitors choose, in which such links are not allowed (``catalogue.find_collection``).
+    """
+    named = [Path(it) for it in os.environ.get(VARIABLE, "").split(os.pathsep) if it]
+    try:
+        in_folder = sorted((home() / index_task.FOLDER).glob(f"*{index_task.ENDING}"))
+    except OSError:
+        LOG.exception("the indexes in the data folder cannot be listed")
+        in_folder = []
+    return {file: file in named for file in [*named, *in_folder]}
+
+
+def _open(file: Path, follow_links: bool) -> Index | None:
     """Open an index, or return a cached one if its file is unchanged; None if that fails."""
     try:
         state = file.stat()
-        return _open_cached(file, state.st_mtime_ns, state.st_size)
-    except (OSError, ExplorerError) as error:
-        # Visitors cannot repair the file, so the error goes to the log and not to a page.
-        LOG.warning("%s cannot be used: %s", file, error)
+    except OSError:
         return None
+    return _open_cached(file, state.st_mtime_ns, state.st_size, follow_links)
 
 
 @functools.lru_cache(maxsize=OPEN_AT_MOST)
-def _open_cached(file: Path, changed: int, size: int) -> Index:
-    return reader.open_index(file)
+def _open_cached(file: Path, changed: int, size: int, follow_links: bool) -> Index | None:
+    """Open an index; None if that fails, so that a damaged file is read and logged only once."""
+    try:
+        return reader.open_index(file, follow_links)
+    except ExplorerError as error:
+        # Visitors cannot repair the file, so the reason goes to the log and not to a page.
+        LOG.warning("%s", error)
+        return None
 
 
 def describe_index(index: Index) -> str:
@@ -75,7 +98,7 @@ def describe_index(index: Index) -> str:
     kind, _, rest = index.plan.collection.partition(" ")
     if kind == SKETCHWORLD:
         return f"{index.count:,} drawings of SketchWorld"
-    return f"{index.count:,} pictures in {Path(rest).name if rest else kind}"
+    return f"{index.count:,} pictures in {printable(Path(rest).name if rest else kind)}"
 
 
 def image_noun(index: Index, count: int = 2) -> str:

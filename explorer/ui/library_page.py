@@ -78,7 +78,7 @@ def show_upload(architectures: list[str]) -> None:
         title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
         sent = st.file_uploader(
             f"A .safetensors or .pth file of at most {catalogue.LARGEST_FILE} MB",
-            ("safetensors", "pth", "pt"),
+            [it.removeprefix(".") for it in catalogue.ENDINGS],
             key=f"weights {st.session_state.get('taken', 0)}",
             max_upload_size=catalogue.LARGEST_FILE,
         )
@@ -125,6 +125,11 @@ def show_collections(networks: list[str], chosen: str) -> None:
         st.html(f'<table class="library">{"".join(rows)}</table>')
     else:
         st.caption(f"{name} has looked at no collection yet.")
+    for broken in indexes.unreadable_files():
+        st.warning(
+            f"{formatting.escape_markdown(broken)} is damaged or no index, and left out; whoever "
+            "runs this server finds the reason in its log."
+        )
     allowed = catalogue.list_collections()
     if not allowed:
         st.caption(

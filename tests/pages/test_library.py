@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
-from explorer.library import catalogue
+from explorer.library import catalogue, index_task
 from explorer.ui import server_state
 from tests.core.picture_folders import fill
 from tests.explorer.library.test_catalogue import SMALL, checkpoint
@@ -55,6 +55,15 @@ def test_collections_that_the_owner_allows_are_offered(tmp_path: Path) -> None:
     app = open_at("library")
     assert app.selectbox(key="collection").options == ["photos", "photos/birds"]
     assert str(tmp_path) not in html(app)
+
+
+def test_a_broken_index_is_named_and_takes_no_page_down(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / index_task.FOLDER
+    folder.mkdir(parents=True)
+    (folder / "broken.index").write_bytes(save({}, {"manifest": "{}"}))
+    app = open_at("library")
+    assert not app.exception
+    assert len(app.warning) == 1 and "index is damaged" in app.warning[0].value
 
 
 def test_a_network_that_does_not_exist_gets_one_sentence() -> None:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.checkpoints import fingerprint
+from core.checkpoints.fitting import fingerprint
 from core.sketchnet.labels import DIGITS, Label
 from core.sketchnet.model import MEAN, STD, SketchNet, relu_outputs
 from core.sketchnet.training.data import as_tensor

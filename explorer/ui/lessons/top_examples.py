@@ -14,6 +14,7 @@ from core.files import make_folder
 from core.index import build, reader
 from core.networks import Layer, Network, depth_sampling
 from explorer import paths, thumbnails
+from explorer.library import index_task
 from explorer.reports import crop_images
 from explorer.text import formatting
 from explorer.ui import link_problems, page_list, server_state, urls
@@ -91,7 +92,8 @@ def open_index(network: Network) -> reader.Index:
     """
     file = paths.home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
     with _BUILDING:
-        if not file.is_file() or not reader.open_index(file).complete:
+        before = index_task.open_or_discard(file)
+        if before is None or not before.complete:
             _build(network, file)
     return _opened(file)
 

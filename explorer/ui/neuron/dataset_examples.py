@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.analysis import attribution, crops, probe
+from core.datasets.image_source import printable
 from core.errors import ExplorerError
 from core.images import image_io
 from core.index.reader import Hit, Index
@@ -99,7 +100,7 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
         tiles = [
             PictureTile(
                 str(at),
-                f"{hit.picture}, activation {hit.value:.3g}",
+                f"{printable(hit.picture)}, activation {hit.value:.3g}",
                 made.pictures.get(at),
                 title=words,
                 note=f"{hit.value:.3g}",

@@ -67,7 +67,7 @@ def test_what_a_picture_excites_at_most_is_at_some_place(tiny: Network) -> None:
 
 
 def test_between_are_the_pictures_of_those_percentiles(tiny: Network, index: Index) -> None:
-    source = sources.find_source(index.source.text)
+    source = sources.find_source(index.images.source.text)
     everything = {}
     for entry in source.entries():
         picture, size = source.open(entry, tiny.input_size)

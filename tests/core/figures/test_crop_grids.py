@@ -98,7 +98,7 @@ def test_sketchnet_finds_its_own_classes(tmp_path: Path) -> None:
     index = indexed(network, "sketchworld:300", tmp_path / "index")
     right = 0
     for unit in range(0, len(CLASSES), 8):
-        right += index.source.label(index.top("logits", unit)[0].picture) == CLASSES[unit]
+        right += index.label(index.top("logits", unit)[0].picture) == CLASSES[unit]
     assert right >= 8
     assert reader.open_index(tmp_path / "index").count == 300
 

@@ -1,5 +1,6 @@
 """The catalogue of networks, and loading of weights that the tests create."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
 
@@ -16,6 +17,7 @@ from core.index import build
 from core.networks import network as network_module
 from core.networks import registry
 from core.networks.network import Network
+from tests.core.weights_cases import WRAPPINGS, wrapped
 
 
 def random_weights(name: str, **options: object) -> dict[str, Tensor]:
@@ -105,6 +107,67 @@ def test_fingerprints_name_weights(tmp_path: Path) -> None:
     state["features.0.bias"][0] += 1
     other = registry.load("squeezenet1_1", saved(tmp_path / "c.safetensors", state), "cpu")
     assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_wrapped_checkpoints_load_with_their_own_number_of_classes(
+    tmp_path: Path, wrapping: str
+) -> None:
+    state = {
+        name: value.half() for name, value in random_weights("squeezenet1_1", num_classes=2).items()
+    }
+    torch.save(wrapped(wrapping, state), tmp_path / "own.ckpt")
+    network = registry.load("squeezenet1_1", tmp_path / "own.ckpt", "cpu")
+    assert network.labels == ("class 0", "class 1")
+    assert {value.dtype for value in network.module.state_dict().values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_other_precisions_compute_like_float32(tmp_path: Path, dtype: torch.dtype) -> None:
+    state = {name: value.to(dtype) for name, value in random_weights("squeezenet1_1").items()}
+    torch.save(state, tmp_path / "own.pth")
+    network = registry.load("squeezenet1_1", tmp_path / "own.pth", "cpu")
+    single = {name: value.float() for name, value in state.items()}
+    expected = registry.load("squeezenet1_1", saved(tmp_path / "a.safetensors", single), "cpu")
+    assert network.fingerprint == expected.fingerprint
+
+
+def swin_with_a_wrong_table() -> dict[str, Tensor]:
+    state = random_weights("swin_t")
+    name = "features.1.0.attn.relative_position_index"
+    return {**state, name: torch.full_like(state[name], 10_000)}
+
+
+def overflowing() -> dict[str, Tensor]:
+    state = random_weights("squeezenet1_1")
+    return {name: value * 1e9 for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("swin_t", swin_with_a_wrong_table, "swin_t cannot compute with the weights of own"),
+        ("squeezenet1_1", overflowing, "computes values that are no finite numbers"),
+        ("sketchnet", lambda: {"conv1b.bias": torch.tensor(3.0)}, "does not fit sketchnet"),
+        ("sketchnet", lambda: {"logits.bias": torch.tensor(3.0)}, "does not fit sketchnet"),
+        (
+            "squeezenet1_1",
+            lambda: random_weights("squeezenet1_1") | {"features.0.bias": torch.ones(64).long()},
+            "another kind: features.0.bias integer instead of floating",
+        ),
+        (
+            "regnet_y_400mf",
+            lambda: {"fc.bias": torch.zeros(99_999), "fc.weight": torch.zeros(2, 440)},
+            r"fc.bias \[99999\] instead of \[2\]",
+        ),
+    ],
+)
+def test_weights_with_which_a_network_cannot_compute_are_refused(
+    tmp_path: Path, name: str, make: Callable[[], dict[str, Tensor]], words: str
+) -> None:
+    with pytest.raises(BadCheckpoint, match=words) as caught:
+        registry.load(name, saved(tmp_path / "own.safetensors", make()), "cpu")
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_network_is_met_with_the_nearest() -> None:

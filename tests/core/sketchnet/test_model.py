@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.checkpoints import read_checkpoint
+from core.checkpoints.weights_files import read_checkpoint
 from core.errors import BadCheckpoint
 from core.sketchnet.model import MEAN, STD, SketchNet, fold, load, normalise, parameter_count, save
 from core.sketchworld.world import CLASSES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from core.checkpoints import read_checkpoint
+from core.checkpoints.weights_files import read_checkpoint
 from core.networks import registry
 from core.sketchnet import labels
 from core.sketchnet import model as sketchnet_model

@@ -2,7 +2,10 @@
 
 import functools
 import http.server
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +23,9 @@ from explorer.library.background_task import BackgroundTask
 from explorer.paths import home
 from explorer.store.results import Store
 from explorer.ui import server_state
+from tests.conftest import ROOT
 from tests.core.picture_folders import fill
+from tests.core.weights_cases import REFUSED
 
 PATIENCE = 90.0
 SMALL = "squeezenet1_1"
@@ -67,7 +72,7 @@ def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str
         ("", "a.pth", b"", "a title has"),
         ("a:b", "a.pth", b"", "a title has"),
         ("x" * 33, "a.pth", b"", "a title has"),
-        ("birds", "a.pth", b"no weights", "a.pth is damaged or holds more"),
+        ("birds", "a.pth", b"no weights", "a.pth is not a readable weights file"),
         ("birds", "a.safetensors", b"no weights", "not a readable safetensors"),
         ("birds", "../../a.safetensors", b"", "not a readable safetensors"),
     ],
@@ -107,6 +112,33 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="more than tensors"):
         catalogue.add_checkpoint(SMALL, "evil", "evil.pth", (tmp_path / "evil.pth").read_bytes())
     assert not (tmp_path / "owned").exists()
+
+
+def test_reading_an_upload_takes_bounded_time_and_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explorer.library import checkpoint_task
+
+    monkeypatch.setattr(checkpoint_task, "SECONDS", 0.05)
+    with pytest.raises(BadCheckpoint, match=r"mine\.pth takes more memory or time"):
+        catalogue.add_checkpoint(SMALL, "birds", "mine.pth", sent(tmp_path, ".pth"))
+    assert not list((home() / catalogue.NETWORKS).iterdir())
+    torch.save({"w": torch.ones(20_000_000)}, tmp_path / "large.pth")
+    code = (
+        "from explorer.library import checkpoint_task; checkpoint_task.READ_BYTES = 50_000_000; "
+        "checkpoint_task.main()"
+    )
+    command = [sys.executable, "-c", code, "resnet18:a", str(tmp_path / "large.pth"), "out"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE)
+    assert "large.pth takes more memory or time" in json.loads(done.stdout)["problem"]
+
+
+@pytest.mark.parametrize("name", ["one element expanded", "sparse", "long name", "infinite"])
+def test_uploads_that_could_break_something_are_refused_at_the_door(name: str) -> None:
+    make, words = REFUSED[name]
+    with pytest.raises(BadCheckpoint, match=words):
+        catalogue.add_checkpoint(SMALL, "birds", "sent.pth", make())
+    assert not list((home() / catalogue.NETWORKS).iterdir())
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Tests of the task that builds SketchNet's index, and of the indexes that pages use."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from core.datasets import sources
 from core.errors import ExplorerError
@@ -147,6 +150,43 @@ def test_pages_find_finished_indexes_of_their_network_only(
     assert list(indexes.finished_indexes(tiny)) == ["named", "mine"]
     assert indexes.describe_index(indexes.finished_indexes(tiny)["mine"]) == "6 pictures in photos"
     assert indexes.finished_indexes(registry.load(registry.SKETCHNET)) == {}
+
+
+def test_broken_indexes_are_left_out_and_named_and_logged_once(
+    tiny: Network, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "home" / index_task.FOLDER
+    made(tiny, fill(tmp_path / "photos", 6), folder / "mine.index")
+    with safe_open(folder / "mine.index", framework="np") as file:
+        tables = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        manifest = json.loads(file.metadata()["manifest"])
+    whole = (folder / "mine.index").read_bytes()
+    kept = {name: value for name, value in manifest.items() if name != "complete"}
+    broken = {
+        "cut": whole[: len(whole) // 2],
+        "empty": b"",
+        "keyless": save(tables, {"manifest": json.dumps(kept)}),
+        "tableless": save({}, {"manifest": json.dumps(manifest)}),
+        "versionless": save(tables, {"manifest": "[]"}),
+    }
+    for name, content in broken.items():
+        (folder / f"{name}.index").write_bytes(content)
+    (folder / "folder.index").mkdir()
+    for _ in range(2):
+        assert list(indexes.finished_indexes(tiny)) == ["mine"]
+    names = [f"{name}.index" for name in ("cut", "empty", "folder", "keyless", "tableless")]
+    assert indexes.unreadable_files() == [*names, "versionless.index"]
+    assert len(caplog.messages) == 6 and all("\n" not in it for it in caplog.messages)
+
+
+def test_a_damaged_index_of_the_app_is_deleted(tmp_path: Path) -> None:
+    assert index_task.open_or_discard(tmp_path / "none.index") is None
+    (tmp_path / "damaged.index").write_bytes(b"nothing")
+    assert index_task.open_or_discard(tmp_path / "damaged.index") is None
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "folder.index").mkdir()
+    with pytest.raises(ExplorerError, match=r"folder\.index; .* cannot be deleted"):
+        index_task.open_or_discard(tmp_path / "folder.index")
 
 
 def test_the_app_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:

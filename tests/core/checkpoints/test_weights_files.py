@@ -93,7 +93,7 @@ def test_damaged_files_are_explained(tmp_path: Path, suffix: str, damage: str) -
 
 
 @pytest.mark.parametrize(
-    "content", [[1, 2], {"a": 1}, {"a": {"b": torch.zeros(1)}}, torch.zeros(3)]
+    "content", [[1, 2], {"a": 1}, {"a": {"b": {"c": {"d": torch.zeros(1)}}}}, torch.zeros(3)]
 )
 def test_what_holds_no_state_dict_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "a.pth")
@@ -103,7 +103,7 @@ def test_what_holds_no_state_dict_is_refused(tmp_path: Path, content: object) ->
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     save_file({**state(), "conv.bias": torch.full((4,), float("nan"))}, tmp_path / "a.safetensors")
-    with pytest.raises(BadCheckpoint, match=r"no finite numbers in conv\.bias"):
+    with pytest.raises(BadCheckpoint, match=r"no finite numbers below .* in conv\.bias"):
         checkpoints.read_checkpoint(tmp_path / "a.safetensors")
 
 
