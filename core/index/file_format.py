@@ -85,7 +85,7 @@ def _check_version(path: Path, manifest: Mapping[str, Any]) -> None:
     if kind != FORMAT or version != VERSION:
         raise ExplorerError(
             f"{named(path)} is of the format {quoted(kind)}, version {quoted(version)}; this "
-            f"program reads version {VERSION} of {FORMAT!r}: make it anew"
+            f"program reads version {VERSION} of {quoted(FORMAT)}: make it anew"
         )
 
 
