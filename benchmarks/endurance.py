@@ -31,6 +31,7 @@ from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
+from explorer.jobs.worker_locks import dead_workers
 from explorer.store.database import FILE_NAME
 from explorer.store.results import Store
 
@@ -105,35 +106,40 @@ def kills(
     wrong: list[str] = []
     counts = {"worker": 0, "server": 0, "resumed": 0}
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
-        asyncio.run(_open(server))
+        asyncio.run(open_page(server))
         watcher = StoreWatcher(server.home)
         seed = 0
         for number in range(rounds):
             while len(watcher.jobs.open()) < 3:
                 seed += 1
                 watcher.jobs.submit(plan(32, 32, 40, seed), f"visitor {seed % 3}")
-            _until(lambda: bool(Claims(watcher.store).claiming_workers()), "no worker began")
+            until(lambda: bool(Claims(watcher.store).claiming_workers()), "no worker began")
             time.sleep(generator.uniform(0.0, 4.0))
             victim = _kill(server, generator)
             counts[victim] += 1
             if victim == "server":
                 server.start()
-                asyncio.run(_open(server))
-            _until(lambda: _settled(watcher), "claims of dead workers stayed")
+                asyncio.run(open_page(server))
+            until(lambda: settled(watcher), "claims of dead workers stayed")
             wrong += watcher.check()
-            for job in watcher.stopped():
-                if not job.message:
-                    wrong.append(f"{job.id} is {job.state} and does not say why")
-                watcher.jobs.resume(job.key, "visitor 0")
-                counts["resumed"] += 1
+            counts["resumed"] += resume_stopped(watcher, wrong)
             console.print(f"round {number + 1}: killed the {victim}; {watcher.finished} finished")
-        _until(lambda: _all_done(watcher), "jobs were left over", 600.0)
+        until(lambda: all_done(watcher), "jobs were left over", 600.0)
         wrong += watcher.check()
         done = len(watcher.jobs.select("WHERE state = 'done'"))
         watcher.store.close()
     found = {"rounds": rounds, "engine": engine, "workers": workers, **counts}
-    _report({**found, "jobs": seed, "done": done, "wrong": wrong}, json_file)
+    report({**found, "jobs": seed, "done": done, "wrong": wrong}, json_file)
     raise typer.Exit(1 if wrong or done != seed else 0)
+
+
+def resume_stopped(watcher: StoreWatcher, wrong: list[str]) -> int:
+    """Resume all jobs that have stopped, and return their number; each must say why it stopped."""
+    stopped = watcher.stopped()
+    wrong += [f"{it.id} is {it.state} and does not say why" for it in stopped if not it.message]
+    for job in stopped:
+        watcher.jobs.resume(job.key, "visitor 0")
+    return len(stopped)
 
 
 @cli.command()
@@ -176,7 +182,7 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
     # "rendered" counts the units that the last start still had to render.
     for name in ("neurons", "rendered"):
         found[name] = sum(it[name] for it in report)
-    _report(found, json_file)
+    report(found, json_file)
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -203,22 +209,19 @@ def _kill(server: Server, generator: random.Random) -> str:
     return "server"
 
 
-def _settled(watcher: StoreWatcher) -> bool:
+def settled(watcher: StoreWatcher) -> bool:
     """Whether no claim on a job belongs to a dead worker."""
-    from explorer.jobs.processes import dead_workers
-
     return not dead_workers(
         watcher.store, [name for name, _ in Claims(watcher.store).claiming_workers()]
     )
 
 
-def _all_done(watcher: StoreWatcher) -> bool:
-    for job in watcher.stopped():
-        watcher.jobs.resume(job.key)
+def all_done(watcher: StoreWatcher) -> bool:
+    resume_stopped(watcher, [])
     return not watcher.jobs.open()
 
 
-def _until(met: Any, otherwise: str, seconds: float = SETTLE_SECONDS) -> None:
+def until(met: Any, otherwise: str, seconds: float = SETTLE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not met():
         if time.monotonic() > deadline:
@@ -226,7 +229,7 @@ def _until(met: Any, otherwise: str, seconds: float = SETTLE_SECONDS) -> None:
         time.sleep(0.05)
 
 
-async def _open(server: Server) -> None:
+async def open_page(server: Server) -> None:
     async with Visitor(server.port, "first") as visitor:
         await visitor.look("")
 
@@ -241,7 +244,7 @@ def crowd(
 ) -> None:
     """Request work for many users at the same time, and time their pages until all have it."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine, workers) as server:
-        asyncio.run(_open(server))
+        asyncio.run(open_page(server))
         watcher = StoreWatcher(server.home)
         started = time.monotonic()
         seconds, waited = asyncio.run(_crowd(server, watcher, visitors, pause))
@@ -258,7 +261,7 @@ def crowd(
         "rerun 95% ms": round(1000 * statistics.quantiles(seconds, n=20)[-1], 1),
         "rerun worst ms": round(1000 * max(seconds), 1),
     }
-    _report(found, json_file)
+    report(found, json_file)
     raise typer.Exit(0 if states.count("done") == len(states) == visitors else 1)
 
 
@@ -299,7 +302,7 @@ def memory(
 ) -> None:
     """Do many jobs through the page, and measure the memory of server and worker."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), engine) as server:
-        asyncio.run(_open(server))
+        asyncio.run(open_page(server))
         watcher = StoreWatcher(server.home)
         curve = asyncio.run(_many(server, watcher, jobs))
         watcher.store.close()
@@ -309,7 +312,7 @@ def memory(
         settled = [at[who] for at in curve if at["jobs"] >= warm_up]
         grown[who] = settled[-1] / settled[0] - 1
         found[f"{who} grew by"] = f"{grown[who]:+.1%}"
-    _report(found, json_file)
+    report(found, json_file)
     raise typer.Exit(0 if max(grown.values()) <= 0.05 else 1)
 
 
@@ -339,7 +342,7 @@ async def _many(server: Server, watcher: StoreWatcher, count: int) -> list[dict[
     return curve
 
 
-def _report(found: dict[str, Any], json_file: Path | None) -> None:
+def report(found: dict[str, Any], json_file: Path | None) -> None:
     """Print the results, and write them as JSON if ``json_file`` is given."""
     for name, value in found.items():
         if name != "curve MiB":

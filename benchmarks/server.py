@@ -1,6 +1,7 @@
 """The app in a process that a benchmark may kill, and simulated users of the app."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
+END_SECONDS = 60.0
 # Texts in the command lines of worker processes: of the local engine, and of Ray.
 WORKER_MARKS = ("explorer.jobs.worker", "ray::")
 
@@ -58,10 +60,18 @@ class Server:
                 time.sleep(0.1)
         raise RuntimeError(f"the server did not answer; see {self.home / 'server.log'}")
 
-    def kill(self) -> None:
-        """Kill the app by SIGKILL, as the system does when memory runs out."""
-        self.process.kill()
-        self.process.wait()
+    def kill(self, sent: int = signal.SIGKILL) -> None:
+        """Kill the app by SIGKILL, as the system does when memory runs out, or by another signal.
+
+        Raises:
+            RuntimeError: the process has not ended within ``END_SECONDS``.
+        """
+        self.process.send_signal(sent)
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise RuntimeError(f"the server did not end within {END_SECONDS:.0f} s") from None
 
     def workers(self) -> list[int]:
         """Return the process ids of the app's workers, which are its descendants."""

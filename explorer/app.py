@@ -29,6 +29,7 @@ if page not in (home, named):
     # Other pages need PyTorch. The home page does not, so it is shown before the import.
     html_snippets.warm_up()
 try:
+    server_state.show_store_problem()
     png_drop.show_target()
     page.run()
 except ExplorerError as error:

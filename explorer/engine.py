@@ -2,9 +2,10 @@
 
 import importlib.util
 import os
+import re
 from typing import Protocol
 
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, quoted, unknown
 from explorer.store.results import Store
 
 # Environment variables that ``configure_engine`` sets and ``create_engine`` reads. Both run in the
@@ -13,6 +14,8 @@ ENGINE_VARIABLE = "EXPLORER_ENGINE"
 ADDRESS_VARIABLE = "EXPLORER_RAY_ADDRESS"
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
+# Host and port of a Ray cluster.
+ADDRESS = re.compile(r"\S{1,255}:(?P<port>[0-9]{1,5})")
 
 
 class Engine(Protocol):
@@ -81,8 +84,8 @@ def check_engine(engine: str, address: str | None) -> None:
         return
     if engine != RAY:
         raise ExplorerError("an address names a Ray cluster; choose the engine ray to go with it")
-    host, _, port = address.rpartition(":")
-    if address != "auto" and not (host and port.isdecimal() and int(port) < 2**16):
+    found = ADDRESS.fullmatch(address)
+    if address != "auto" and not (found and int(found["port"]) < 2**16):
         raise ExplorerError(
-            f"the address {address!r} cannot be read; write it like 10.0.0.1:6379, or auto"
+            f"the address {quoted(address)} cannot be read; write it like 10.0.0.1:6379, or auto"
         )

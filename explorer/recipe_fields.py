@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from core.numbers import WEIGHT_RANGE
 from core.recipes import dream, neuron, style, style_grid
-from core.recipes.recipe import SEED_RANGE, WEIGHT_RANGE, Recipe
+from core.recipes.recipe import SEED_RANGE, Recipe
 from core.recipes.style import StyleRecipe
 
 NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
@@ -68,6 +69,8 @@ def balance_label(value: float) -> str:
     """Return a balance of content and style as text relative to the default: ``style 2x``."""
     if value == StyleRecipe.balance:
         return "balanced"
+    if value == 0:
+        return "style alone"
     if value < StyleRecipe.balance:
         return f"style {StyleRecipe.balance / value:.2g}\N{MULTIPLICATION SIGN}"
     return f"content {value / StyleRecipe.balance:.2g}\N{MULTIPLICATION SIGN}"
@@ -158,9 +161,7 @@ DREAM_FIELDS = _table(
         slider=(dream.OCTAVES_RANGE[0], 8, 1),
     ),
     RecipeField(
-        "octave_scale",
-        "How much larger each is than the one before.",
-        bounds=dream.SCALE_RANGE,
+        "octave_scale", "How much larger each is than the one before.", bounds=dream.SCALE_RANGE
     ),
     RecipeField(
         "steps",
@@ -189,9 +190,7 @@ DREAM_FIELDS = _table(
     RecipeField("mask", "Dream only where this picture is bright."),
     RecipeField("frames", "How many pictures the film has.", bounds=dream.FRAMES_RANGE),
     RecipeField(
-        "zoom",
-        "How much larger each frame shows the middle of the last.",
-        bounds=dream.ZOOM_RANGE,
+        "zoom", "How much larger each frame shows the middle of the last.", bounds=dream.ZOOM_RANGE
     ),
     RecipeField("turn", "Degrees, counter-clockwise, between frames.", bounds=dream.TURN_RANGE),
 )

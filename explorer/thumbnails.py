@@ -3,9 +3,11 @@
 import base64
 import functools
 import io
+import logging
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
+LOG = logging.getLogger(__name__)
 THUMBNAIL_QUALITY = 88
 
 
@@ -21,11 +23,25 @@ def thumbnail(image: bytes, pixels: int) -> str:
     Returns:
         A WebP as a ``data:`` URL.
     """
-    picture = Image.open(io.BytesIO(image)).convert("RGB")
+    try:
+        picture = Image.open(io.BytesIO(image)).convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        # Bytes on the disk can change. The page still shows all other pictures.
+        LOG.warning("a picture in the store is damaged: %s", error)
+        picture = _damaged(pixels)
     scale = pixels / min(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     return encode_url(picture, THUMBNAIL_QUALITY)
+
+
+def _damaged(pixels: int) -> Image.Image:
+    """Return what stands for a picture that cannot be decoded: a cross on grey."""
+    picture = Image.new("RGB", (pixels, pixels), "#bbbbbb")
+    draw = ImageDraw.Draw(picture)
+    draw.line((0, 0, pixels, pixels), "#cc3333", 3)
+    draw.line((0, pixels, pixels, 0), "#cc3333", 3)
+    return picture
 
 
 def encode_url(picture: Image.Image, quality: int) -> str:

@@ -5,12 +5,14 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from PIL import Image, ImageSequence
 
-from core.errors import BadPicture, ExplorerError
+from core.errors import BadPicture, ExplorerError, named
+from core.files import require_path
 from core.images import picture_file
 from core.images.image_io import open_picture
 from core.images.opening_limits import MAX_PIXELS
@@ -37,11 +39,11 @@ def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
         An iterator over the frames, which are upright RGB images, and the frames per second.
 
     Raises:
-        BadPicture: the file is missing, damaged or not a video. The iterator raises the same error
+        ExplorerError: the file is missing or cannot be read.
+        BadPicture: the file is damaged or not a video. The iterator raises the same error
             if a frame is damaged or too large.
     """
-    if not path.is_file():
-        raise BadPicture(f"there is no file {path}")
+    require_path(path)
     if path.suffix.lower() in (".gif", ".png", ".webp"):
         return _read_animation(path, at_most)
     return _read_video(path, at_most)
@@ -68,7 +70,7 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     info = subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True)
     rate = re.search(rb"Video:.*?([\d.]+) fps", info.stderr)
     if rate is None:
-        raise BadPicture(f"{path} cannot be opened as a film")
+        raise BadPicture(f"{named(path)} cannot be opened as a film")
     # ffmpeg writes a sequence of PPM images. The header of each contains its width and height.
     output = f"-frames:v {at_most} -f image2pipe -c:v ppm -loglevel error -"
     command = [ffmpeg, "-i", str(path), *output.split()]
@@ -116,7 +118,7 @@ def encode_video(pictures: Sequence[bytes], kind: str, rate: int) -> bytes:
         return _encode_gif(pictures, rate)
     if kind == ".mp4":
         return _encode_mp4(pictures, rate)
-    raise ExplorerError(f"a film ends in .mp4 or .gif, not in {kind or 'nothing'}")
+    raise ExplorerError(f"a film ends in .mp4 or .gif, not in {named(kind) if kind else 'nothing'}")
 
 
 def _encode_gif(pictures: Sequence[bytes], rate: int) -> bytes:
@@ -154,11 +156,14 @@ def _encode_mp4(pictures: Sequence[bytes], rate: int) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), *target.split(), str(path)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
-            for picture in pictures:
-                ffmpeg.stdin.write(  # type: ignore[union-attr]
-                    open_picture(picture).crop((0, 0, width, height)).tobytes()
-                )
-        if ffmpeg.returncode:
+        # If ffmpeg ends early, for example because the disk is full, its exit code says so.
+        with suppress(BrokenPipeError):
+            ffmpeg = subprocess.Popen(command, stdin=subprocess.PIPE)
+            with ffmpeg:
+                for picture in pictures:
+                    ffmpeg.stdin.write(  # type: ignore[union-attr]
+                        open_picture(picture).crop((0, 0, width, height)).tobytes()
+                    )
+        if ffmpeg.wait():
             raise ExplorerError("the film could not be written; try .gif")
         return path.read_bytes()

@@ -1,9 +1,12 @@
 """Gallery: all pictures that have been made, and the jobs that are making more."""
 
+import contextlib
+
 import streamlit as st
 
 from core.errors import ExplorerError
 from explorer.gallery.queries import Gallery
+from explorer.store.database import NothingSaved
 from explorer.ui import link_problems, server_state
 from explorer.ui.components import html_snippets
 from explorer.ui.gallery import compare, entry, overview
@@ -13,7 +16,9 @@ def main() -> None:
     """Read the URL, and show one entry, a comparison of several entries, or all entries."""
     html_snippets.page_css("gallery")
     found = Gallery(server_state.jobs())
-    found.purge()
+    # If the store cannot be written, deleted entries stay in the bin.
+    with contextlib.suppress(NothingSaved):
+        found.purge()
     overview.show_undo(found)
     try:
         if "open" in st.query_params:

@@ -1,6 +1,8 @@
 """What many tests share: tiny networks whose axes cannot be confused."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 # processors make small tensors many times slower. What tests start has one thread, too.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+# The user "nobody", whom file permissions hold back also where tests run as root.
+UNPRIVILEGED = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +81,41 @@ def photograph() -> Tensor:
     cols = torch.linspace(0, 9, 52)[None]
     planes = [torch.sin(rows + cols), torch.cos(rows * cols / 5), torch.sin(rows) * torch.cos(cols)]
     return (torch.stack(planes)[None] * 0.4 + 0.5).contiguous()
+
+
+def mount(folder: Path, options: str) -> None:
+    """Mount a small file system; skip the test where that cannot be done."""
+    line = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        failed = subprocess.run(line, capture_output=True).returncode
+    except FileNotFoundError:
+        failed = 1
+    if failed:
+        pytest.skip("no file system can be mounted here")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount(folder, "size=1m")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Fill a file system to the last block."""
+    with pytest.raises(OSError, match="No space"), (disk / "full").open("wb", 0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def short(text: str) -> str:
+    """Return the beginning of a long text, for the name of a test."""
+    return ascii(text[:12])
 
 
 class Clock:

@@ -13,25 +13,28 @@ from tests.conftest import ROOT
 
 # Every package, or module that stands alone, and which others it may import. A package may always
 # import itself, and every one `core.exports`. For explorer, `core` means all of core but figures.
-NETWORKS = "core.errors core.images core.recipes core.networks"
+DOORS = "core.errors core.files core.numbers"
+NETWORKS = f"{DOORS} core.images core.recipes core.networks"
 TECHNIQUE = f"{NETWORKS} core.allocator core.progress core.optim"
 FACTS = "core explorer.paths explorer.text explorer.thumbnails explorer.recipe_fields"
 SERVICES = f"{FACTS} explorer.layer_pages explorer.store explorer.rendering explorer.jobs"
 FRONT = f"{SERVICES} explorer.library explorer.gallery explorer.charts explorer.reports"
 MAY_IMPORT = {
     "core.errors": "",
+    "core.files": "core.errors",
+    "core.numbers": "core.errors",
     "core.exports": "",
     "core.progress": "",
     "core.allocator": "",
     "core.safetensors_header": "core.errors",
-    "core.checkpoints": "core.errors core.safetensors_header",
-    "core.devices": "core.errors",
-    "core.images": "core.errors",
-    "core.recipes": "core.errors",
-    "core.sketchworld": "core.errors",
-    "core.paintings": "core.errors",
-    "core.datasets": "core.errors core.images core.sketchworld core.paintings",
-    "core.sketchnet": "core.errors core.checkpoints core.devices core.images core.sketchworld",
+    "core.checkpoints": f"{DOORS} core.safetensors_header",
+    "core.devices": DOORS,
+    "core.images": DOORS,
+    "core.recipes": DOORS,
+    "core.sketchworld": DOORS,
+    "core.paintings": DOORS,
+    "core.datasets": f"{DOORS} core.images core.sketchworld core.paintings",
+    "core.sketchnet": f"{DOORS} core.checkpoints core.devices core.images core.sketchworld",
     "core.networks": f"{NETWORKS} core.checkpoints core.devices core.sketchnet core.sketchworld",
     "core.optim": NETWORKS,
     "core.index": f"{NETWORKS} core.progress core.datasets core.safetensors_header",
@@ -44,19 +47,19 @@ MAY_IMPORT = {
     "core.figures": f"{NETWORKS} core.sketchnet core.sketchworld core.index core.neurons "
     "core.analysis",
     "explorer.paths": "",
-    "explorer.text": "core.errors core.recipes core.networks explorer.recipe_fields",
-    "explorer.thumbnails": "core.errors",
-    "explorer.recipe_fields": "core.errors core.recipes",
+    "explorer.text": f"{DOORS} core.recipes core.networks explorer.recipe_fields",
+    "explorer.thumbnails": DOORS,
+    "explorer.recipe_fields": f"{DOORS} core.recipes",
     "explorer.layer_pages": "core",
-    "explorer.video_io": "core.errors core.images",
-    "explorer.store": "core.errors core.recipes explorer.paths",
+    "explorer.video_io": f"{DOORS} core.images",
+    "explorer.store": f"{DOORS} core.recipes explorer.paths",
     "explorer.rendering": "core core.figures explorer.store",
-    "explorer.jobs": "core.allocator core.errors core.recipes explorer.paths explorer.store "
+    "explorer.jobs": f"{DOORS} core.allocator core.recipes explorer.paths explorer.store "
     "explorer.rendering",
     "explorer.library": f"{FACTS} explorer.store explorer.jobs",
     "explorer.gallery": f"{FACTS} explorer.store explorer.jobs",
     "explorer.cluster": f"{FACTS} explorer.store explorer.rendering explorer.jobs",
-    "explorer.engine": "core.errors explorer.store explorer.jobs explorer.cluster",
+    "explorer.engine": f"{DOORS} explorer.store explorer.jobs explorer.cluster",
     "explorer.charts": FACTS,
     "explorer.reports": f"{FACTS} core.figures explorer.store explorer.library explorer.charts",
     "explorer.ui": f"{FRONT} explorer.engine",

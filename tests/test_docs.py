@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+from core.errors import ExplorerError
 from explorer import cli
 from tests.conftest import ROOT
 from tests.test_architecture import MAY_IMPORT
@@ -25,7 +26,7 @@ PAGES = {
 IMAGES = ROOT / "docs" / "images"
 TOPS = ("core", "explorer", "pages", "tests", "benchmarks")
 # What a parser raises; Typer has brought its own copy of Click's for a while.
-REFUSED = (typer.BadParameter.__mro__[1], SystemExit, KeyError)
+REFUSED = (typer.BadParameter.__mro__[1], ExplorerError, SystemExit, KeyError)
 # Options of programs that are not ours, and the one that every program of ours has.
 FOREIGN = {"--num-cpus", "--help"}
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from core.checkpoints.declared import ITEM_BYTES, DeclaredTensor, list_names
 from core.checkpoints.outline import read_outline
 from core.errors import BadCheckpoint, named
+from core.files import write_file
 
 # Weights of larger magnitude would overflow in the first layers.
 LARGEST = 1e12
@@ -84,4 +85,4 @@ def write_safetensors(
     """Write tensors and, if given, class names in the format of ``read_checkpoint``."""
     metadata = None if classes is None else {"classes": json.dumps(list(classes))}
     tensors = {name: value.contiguous() for name, value in state.items()}
-    save_file(tensors, path, metadata)
+    write_file(path, save(tensors, metadata))

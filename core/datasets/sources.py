@@ -32,12 +32,16 @@ from core.datasets.image_source import (
     word_label,
 )
 from core.errors import BadPicture, ExplorerError, named, unknown
+from core.files import ANY, expand_home, require_path
 from core.images import image_io
 from core.images.rgb_conversion import upright_rgb
+from core.numbers import read_whole
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, class_of, draw
 
 SKETCHWORLD, TORCHVISION = "sketchworld", "torchvision"
+# How many drawings of SketchWorld a collection may have: more than could be indexed in a week.
+DRAWINGS_RANGE = (1, 100_000_000)
 
 
 def find_source(text: str, download: bool = True) -> ImageSource:
@@ -56,14 +60,9 @@ def find_source(text: str, download: bool = True) -> ImageSource:
     if colon and kind == TORCHVISION:
         name, _, split = rest.partition(":")
         return TorchvisionSource(name, split, download)
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return FolderSource(path)
-    if path.is_file():
-        return open_archive(path)
-    raise ExplorerError(
-        f"there is no folder or archive {text}; name one, or sketchworld:5000, or torchvision:NAME"
-    )
+    hint = "; name one, or sketchworld:5000, or torchvision:NAME"
+    path = require_path(expand_home(text), ANY, "folder or archive", hint)
+    return FolderSource(path) if path.is_dir() else open_archive(path)
 
 
 class FolderSource:
@@ -115,12 +114,10 @@ class SketchWorldSource:
     def parse(cls, text: str) -> "SketchWorldSource":
         """Read the number of drawings and optionally the seed, such as ``5000`` or ``5000:3``."""
         count, colon, seed = text.partition(":")
-        if not count.isdecimal() or int(count) < 1 or (colon and not seed.isdecimal()):
-            raise ExplorerError(
-                f"drawings {text!r} cannot be read; write sketchworld:5000, or sketchworld:5000:3 "
-                "for the world with seed 3"
-            )
-        return cls(int(count), int(seed) if colon else MEASURING_SEED)
+        number = read_whole(f"the number of drawings in {SKETCHWORLD}:N", count, DRAWINGS_RANGE)
+        if not colon:
+            return cls(number)
+        return cls(number, read_whole(f"the seed in {SKETCHWORLD}:N:SEED", seed, (0, 2**31 - 1)))
 
     def entries(self) -> Iterator[ImageEntry]:
         """Yield an entry for every drawing, with its number as the name."""
@@ -129,7 +126,7 @@ class SketchWorldSource:
     def find(self, name: str) -> ImageEntry:
         """Return the entry of a drawing by the drawing's number."""
         if not name.isdecimal() or int(name) >= self.count:
-            raise BadPicture(f"there is no drawing {name} among the first {self.count}")
+            raise BadPicture(f"there is no drawing {named(name)} among the first {self.count}")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:
@@ -163,7 +160,7 @@ class TorchvisionSource:
     def find(self, name: str) -> ImageEntry:
         """Return the entry of an image by the image's number."""
         if not name.isdecimal() or int(name) >= len(self._data):
-            raise BadPicture(f"there is no picture {name} in {self.identity}")
+            raise BadPicture(f"there is no picture {named(name)} in {self.identity}")
         return ImageEntry(name)
 
     def label(self, name: str) -> str:

@@ -5,6 +5,7 @@ units whose labels have the highest IoU.
 """
 
 import argparse
+import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rich.progress import track
 from torch import Tensor
 
 from core.figures.layout import PALE, blank_sheet, draw_text, field_text
+from core.files import make_folder, write_files
 from core.images import image_io
 from core.networks import registry
 from core.networks.layers import Layer
@@ -200,8 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     network = registry.load("sketchnet")
     layers = chosen.layers or list(sketch_labels.load().layers)
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    make_folder(chosen.out)
     console = Console(stderr=True)
+    sheets: dict[Path, bytes] = {}
     for name, units in track(
         build_units(network, layers, chosen.count),
         "drawing",
@@ -211,7 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         field = field_text(network.layer(name))
         title = f"{name}: the best-labelled neurons, each sees {field}"
-        draw_sheet(title, units).save(chosen.out / f"neurons-{name}.png", optimize=True)
+        buffer = io.BytesIO()
+        draw_sheet(title, units).save(buffer, "PNG", optimize=True)
+        sheets[chosen.out / f"neurons-{name}.png"] = buffer.getvalue()
+    write_files(sheets)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from core.index.plan import IndexedLayer, IndexPlan
 from core.index.scanner import Scanner
 from core.index.top_k import picture_id
 from core.networks.network import Network
+from core.numbers import require
 from core.progress import Progress
-from core.recipes.recipe import require
 
 STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
@@ -94,7 +94,8 @@ def open_accumulator(
         return IndexAccumulator.empty(plan, source.text)
     if not resume:
         raise ExplorerError(
-            f"{out} is there already; --resume goes on with it and adds what is new, or delete it"
+            f"{named(out)} is there already; --resume goes on with it and adds what is new, or "
+            "delete it"
         )
     accumulator = IndexAccumulator.load(out)
     plan.require_same(accumulator.plan, str(out))

@@ -23,7 +23,6 @@ the reasons; only as many as have room).
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from core.errors import ExplorerError, quoted
+from core.errors import ExplorerError, named, quoted
+from core.files import write_file
 from core.index import file_check
 from core.safetensors_header import HEADER_BYTES, parse_json, read_header
 
@@ -51,14 +51,7 @@ def write(path: Path, tensors: Mapping[str, Array], manifest: Mapping[str, Any])
         ExplorerError: the file cannot be written.
     """
     content = {"format": FORMAT, "version": VERSION, **manifest}
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(save(dict(tensors), {"manifest": json.dumps(content)}))
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise ExplorerError(f"{path} cannot be written: {error}") from error
+    write_file(path, save(dict(tensors), {"manifest": json.dumps(content)}))
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -82,7 +75,7 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
     except (SafetensorError, OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ExplorerError(
-            f"{path} is no index of pictures, or it is damaged ({reason}): make it anew"
+            f"{named(path)} is no index of pictures, or it is damaged ({reason}): make it anew"
         ) from error
     return file, manifest
 
@@ -91,8 +84,8 @@ def _check_version(path: Path, manifest: Mapping[str, Any]) -> None:
     kind, version = manifest.get("format"), manifest.get("version")
     if kind != FORMAT or version != VERSION:
         raise ExplorerError(
-            f"{path} is of the format {quoted(kind)}, version {quoted(version)}; this program "
-            f"reads version {VERSION} of {FORMAT!r}: make it anew"
+            f"{named(path)} is of the format {quoted(kind)}, version {quoted(version)}; this "
+            f"program reads version {VERSION} of {quoted(FORMAT)}: make it anew"
         )
 
 

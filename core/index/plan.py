@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, unknown
 from core.images import center_crop
 from core.images.center_crop import Box
 from core.networks.layers import Layer
@@ -101,14 +101,16 @@ class IndexPlan:
         """Return which rows of a table belong to the units of a layer, with one statistic.
 
         Raises:
-            KeyError: there is no such layer.
+            UnknownName: the index has no such layer or statistic.
         """
+        if by not in self.by:
+            raise unknown("statistic", by, self.by, "this index")
         start = self.by.index(by) * self.units
         for each in self.layers:
             if each.name == layer:
                 return slice(start, start + each.channels)
             start += each.channels
-        raise KeyError(layer)
+        raise unknown("layer", layer, [it.name for it in self.layers], "this index")
 
     @property
     def fingerprint(self) -> str:

@@ -106,7 +106,7 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
     if architecture not in list_networks():
         raise unknown("network", architecture, list_networks())
     if colon and weights is None:
-        raise ExplorerError(f"{name} is a checkpoint of somebody's own; name its file")
+        raise ExplorerError(f"{named(name)} is a checkpoint of somebody's own; name its file")
     target = resolve_device(device)
     if architecture == SKETCHNET:
         network = _load_sketchnet(weights, target)

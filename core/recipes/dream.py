@@ -4,8 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.errors import ExplorerError
-from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
+from core.errors import ExplorerError, quoted
+from core.numbers import require, require_number
+from core.recipes.recipe import Recipe, require_fingerprint
 
 # Longer side of a dream in pixels. Smaller images are not recognisable, and no screen is larger.
 DREAM_SIZES = (32, 8192)
@@ -17,6 +18,8 @@ STRENGTH_RANGE = (0.0, 4.0)
 # In smaller tiles, the receptive fields of deep layers would be clipped too much.
 TILE_RANGE = (384, 2048)
 FRAMES_RANGE = (1, 600)
+# Shares of layers, and numbers of a direction.
+DREAM_SHARES = (-100.0, 100.0)
 ZOOM_RANGE = (1.0, 2.0)
 TURN_RANGE = (-45.0, 45.0)
 LAYERS_AT_MOST = 16
@@ -81,7 +84,7 @@ class DreamRecipe(Recipe):
         super().__post_init__()
         for name in ("layers", "shares", "units", "towards", "clip"):
             if not isinstance(getattr(self, name), tuple):
-                raise ExplorerError(f"{name} is {getattr(self, name)!r}; it must be a list")
+                raise ExplorerError(f"{name} is {quoted(getattr(self, name))}; it must be a list")
         self._check_subject()
         for name in ("image", "guide", "mask"):
             require_fingerprint(name, getattr(self, name))
@@ -92,7 +95,9 @@ class DreamRecipe(Recipe):
         require_number("strength", self.strength, STRENGTH_RANGE)
         require("tile", self.tile, TILE_RANGE)
         if not isinstance(self.keep_colours, bool):
-            raise ExplorerError(f"keep_colours is {self.keep_colours!r}; it must be true or false")
+            raise ExplorerError(
+                f"keep_colours is {quoted(self.keep_colours)}; it must be true or false"
+            )
         self._check_film()
 
     def _check_subject(self) -> None:
@@ -110,7 +115,7 @@ class DreamRecipe(Recipe):
             )
         for name, values in (("share", self.shares), ("direction", self.towards)):
             for value in values:
-                require_number(name, value, (-100.0, 100.0))
+                require_number(name, value, DREAM_SHARES)
             if values and not any(values):
                 raise ExplorerError(f"every {name} is 0, so there is nothing to dream")
         if self.units and len(self.layers) > 1:

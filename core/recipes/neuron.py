@@ -4,8 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.errors import ExplorerError, unknown
-from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
+from core.errors import ExplorerError, quoted, unknown
+from core.numbers import require, require_number
+from core.recipes.recipe import Recipe, require_fingerprint
 
 # In a smaller picture, pooling leaves no positions. A batch of larger pictures needs more memory
 # than common machines have.
@@ -82,7 +83,7 @@ class NeuronRecipe(Recipe):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
         if not isinstance(self.negative, bool):
-            raise ExplorerError(f"negative is {self.negative!r}; it must be true or false")
+            raise ExplorerError(f"negative is {quoted(self.negative)}; it must be true or false")
         for name in ("total_variation", "l2", "blur"):
             require_number(name, getattr(self, name))
         require("count", self.count, (1, self.batch))
@@ -91,7 +92,7 @@ class NeuronRecipe(Recipe):
 
     def _check_units(self) -> None:
         if not isinstance(self.units, tuple):
-            raise ExplorerError(f"units is {self.units!r}; it must be a list of channels")
+            raise ExplorerError(f"units is {quoted(self.units)}; it must be a list of channels")
         if not self.units and self.objective not in LAYER_OBJECTIVES:
             raise ExplorerError("no units are named; name at least one, such as 0 or 0-15")
         if self.units and self.objective in LAYER_OBJECTIVES:

@@ -14,11 +14,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from core.errors import ExplorerError, quoted, unknown
+from core.errors import ExplorerError, named, quoted, unknown
+from core.numbers import require
 
 SEED_RANGE = (0, 2**31 - 1)
-# The weight of a penalty.
-WEIGHT_RANGE = (0.0, 1000.0)
+# The longest text in a recipe, such as the name of a layer.
+TEXT_AT_MOST = 400
+# Characters that JSON can contain, but neither files nor the store.
+SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
 FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 R = TypeVar("R", bound="Recipe")
@@ -49,8 +52,13 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is str and not isinstance(value, str):
-                raise ExplorerError(f"{field.name} is {value!r}; it must be a text")
+            if field.type is str:
+                _require_text(field.name, value)
+            elif field.type == tuple[str, ...]:
+                if not isinstance(value, tuple):
+                    raise ExplorerError(f"{field.name} is {quoted(value)}; it must be a list")
+                for text in value:
+                    _require_text(f"one of the {field.name}", text)
         require("seed", self.seed, SEED_RANGE)
 
     @property
@@ -106,7 +114,7 @@ class Recipe:
         version = content.pop("version", None)
         if version != cls.version:
             raise ExplorerError(
-                f"this recipe has version {version}; this program reads {cls.version}"
+                f"this recipe has version {quoted(version)}; this program reads {cls.version}"
             )
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for name in content:
@@ -128,32 +136,28 @@ def parse_object(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ExplorerError(f"a recipe must be JSON: {error}") from error
+        # The message of the error is shortened, because it may repeat the text.
+        raise ExplorerError(f"a recipe must be JSON ({named(error)})") from error
     if not isinstance(content, dict):
         raise ExplorerError("a recipe must be a JSON object")
     return content
 
 
-def require(name: str, value: Any, bounds: tuple[int, int]) -> None:
-    """Raise ExplorerError unless a setting is a whole number within its bounds, both included."""
-    low, high = bounds
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ExplorerError(
-            f"{name} is {quoted(value)}; it must be a whole number from {low} to {high}"
-        )
-
-
-def require_number(name: str, value: Any, bounds: tuple[float, float] = WEIGHT_RANGE) -> None:
-    """Raise ExplorerError unless a setting is a float within its bounds, both included."""
-    low, high = bounds
-    if not isinstance(value, float) or not low <= value <= high:
-        raise ExplorerError(f"{name} is {quoted(value)}; it must be a number from {low} to {high}")
-
-
-def require_fingerprint(name: str, value: str) -> None:
+def require_fingerprint(name: str, value: Any) -> None:
     """Raise ExplorerError unless a setting is empty or the fingerprint of an image."""
-    if value and not FINGERPRINT.fullmatch(value):
-        raise ExplorerError(f"{name} is {value!r}; it must be a fingerprint")
+    if value and not (isinstance(value, str) and FINGERPRINT.fullmatch(value)):
+        raise ExplorerError(f"{name} is {quoted(value)}; it must be a fingerprint")
+
+
+def _require_text(name: str, value: Any) -> None:
+    """Raise ExplorerError unless a setting is a text, not too long and without lone surrogates."""
+    if not isinstance(value, str):
+        raise ExplorerError(f"{name} is {quoted(value)}; it must be a text")
+    if len(value) > TEXT_AT_MOST or any(it in SURROGATES for it in value):
+        raise ExplorerError(
+            f"{name} is {quoted(value)}; it must be a valid text of at most {TEXT_AT_MOST} "
+            "characters"
+        )
 
 
 def _as_tuple(value: Any) -> Any:

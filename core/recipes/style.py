@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from core.errors import ExplorerError, unknown
-from core.recipes.recipe import Recipe, require, require_fingerprint, require_number
+from core.errors import ExplorerError, quoted, unknown
+from core.numbers import require, require_number
+from core.recipes.recipe import Recipe, require_fingerprint
 
 # Longer side in pixels.
 STYLE_SIZES = (32, 4096)
@@ -112,7 +113,7 @@ class StyleRecipe(Recipe):
         lists = ("styles", "style_shares", "masks", "content_layers", "style_layers")
         for name in (*lists, "content_weights", "style_weights"):
             if not isinstance(getattr(self, name), tuple):
-                raise ExplorerError(f"{name} is {getattr(self, name)!r}; it must be a list")
+                raise ExplorerError(f"{name} is {quoted(getattr(self, name))}; it must be a list")
         for name, known in (
             ("loss", LOSSES),
             ("method", METHODS),

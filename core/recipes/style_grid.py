@@ -8,7 +8,7 @@ a style recipe with the same settings has the same stored picture.
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, quoted, unknown
 from core.recipes.recipe import Recipe, require_fingerprint
 from core.recipes.style import StyleRecipe
 
@@ -93,7 +93,7 @@ class StyleDepthsRecipe(Recipe):
         for name in ("style_depths", "content_depths", "stages"):
             layers = getattr(self, name)
             if not isinstance(layers, tuple) or not all(isinstance(it, str) for it in layers):
-                raise ExplorerError(f"{name} is {layers!r}; it must be a list of layers")
+                raise ExplorerError(f"{name} is {quoted(layers)}; it must be a list of layers")
             if not low <= len(layers) <= high or len(set(layers)) < len(layers):
                 raise ExplorerError(
                     f"{name} are {len(layers)} layers; name {low} to {high} different ones"
@@ -101,8 +101,8 @@ class StyleDepthsRecipe(Recipe):
         stages, variations = len(self.stages), self.content_variations
         if not isinstance(variations, tuple) or len(variations) not in (0, stages):
             raise ExplorerError(
-                f"content_variations are {variations!r}; give one for each of {stages} stages, or "
-                "none"
+                f"content_variations are {quoted(variations)}; give one for each of {stages} "
+                "stages, or none"
             )
         if not isinstance(self.shows, tuple) or not self.shows:
             raise ExplorerError("say what to show, such as matrix")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import ExplorerError
+from core.files import write_file
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
 
@@ -101,9 +102,7 @@ def write(labels: Labels, path: Path = LABELS) -> None:
         for layer, row in labels.layers.items()
     ]
     text = "\n".join(["{", *lines, ' "layers": {', ",\n".join(layers), " }", "}"]) + "\n"
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_file(path, text.encode())
 
 
 def load(path: Path = LABELS) -> Labels:

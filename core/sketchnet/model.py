@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from core.checkpoints.fitting import load_state
 from core.checkpoints.weights_files import StateDict, read_checkpoint
+from core.files import write_file
 
 # Mean and standard deviation of SketchWorld's pixels, RGB in [0, 1], rounded.
 MEAN = (0.53, 0.53, 0.53)
@@ -129,9 +130,7 @@ def save(model: SketchNet, classes: tuple[str, ...], path: Path = WEIGHTS) -> No
     """
     tensors = {name: tensor.contiguous().float() for name, tensor in model.state_dict().items()}
     metadata = {"classes": json.dumps(classes)}
-    partial = path.with_suffix(".part")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    write_file(path, safetensors.torch.save(tensors, metadata))
 
 
 def load(path: Path = WEIGHTS) -> SketchNet:

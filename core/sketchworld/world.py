@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ExplorerError
+from core.files import replacing
 from core.sketchworld import background, composition
 from core.sketchworld.annotation import Annotation, Mask, colours, edges
 from core.sketchworld.classes import CLASSES, SUBJECTS
@@ -146,7 +147,8 @@ def contact_sheet(path: Path, seed: int = 0, examples: int = EXAMPLES, size: int
             drawing = draw(seed, label * examples + example, size, label)
             corner = (left + example * (size + SLIT), top + TEXT + 2 * SLIT)
             sheet.paste(Image.fromarray(drawing.image), corner)
-    sheet.save(path, optimize=True)
+    with replacing(path) as partial:
+        sheet.save(partial, optimize=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

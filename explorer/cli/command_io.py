@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from core.errors import ExplorerError
+from core.files import require_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,44 +38,6 @@ def print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
-def check_writable(out: Path, endings: tuple[str, ...] = (".png",)) -> None:
-    """Check the name and the folder of an output file before any work is done.
-
-    Raises:
-        ExplorerError: the name has none of the ``endings``, or the folder does not exist.
-    """
-    if out.suffix.lower() not in endings:
-        raise ExplorerError(f"{out} must end in {' or '.join(endings)}")
-    if not out.parent.is_dir():
-        raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
-
-
-def write(out: Path, data: bytes) -> None:
-    """Write a file.
-
-    Raises:
-        ExplorerError: the file cannot be written.
-    """
-    try:
-        out.write_bytes(data)
-    except OSError as error:
-        raise ExplorerError(f"{out} cannot be written: {error}") from error
-
-
-def read(file: Path, at_most: int) -> bytes:
-    """Read a file of at most ``at_most`` bytes.
-
-    Raises:
-        ExplorerError: the file is larger, or cannot be read.
-    """
-    try:
-        if file.stat().st_size > at_most:
-            raise ExplorerError(f"{file} is larger than {at_most // 2**20} MB")
-        return file.read_bytes()
-    except OSError as error:
-        raise ExplorerError(f"{file} cannot be read: {error.strerror}") from error
-
-
 def open_image(text: str) -> "Image":
     """Open an image file, or an image that ships with the project.
 
@@ -89,12 +51,8 @@ def open_image(text: str) -> "Image":
     from core.datasets import samples
     from core.images import image_io
 
-    path = Path(text)
-    if path.is_file():
-        return image_io.open_picture(path)
-    if text in samples.SAMPLES or text in samples.STYLES:
-        return samples.picture(text)
-    if text in paintings.PAINTINGS:
-        return paintings.picture(text)
-    known = ", ".join((*samples.SAMPLES, *samples.STYLES, *paintings.PAINTINGS))
-    raise ExplorerError(f"there is no file {text}; name one, or one of ours: {known}")
+    shipped = (*samples.SAMPLES, *samples.STYLES, *paintings.PAINTINGS)
+    if text not in shipped or Path(text).is_file():
+        hint = f"; name one, or one of ours: {', '.join(shipped)}"
+        return image_io.open_picture(require_path(text, hint=hint))
+    return paintings.picture(text) if text in paintings.PAINTINGS else samples.picture(text)

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import ExplorerError
+from core.files import check_output, write_file
 from core.recipes.dream import DreamRecipe
 from explorer.cli import options
-from explorer.cli.command_io import (
-    check_writable,
-    print_json,
-    print_note,
-    print_table,
-    split_names,
-    write,
-)
+from explorer.cli.command_io import print_json, print_note, print_table, split_names
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.recipe_fields import DREAM, DREAM_DEPTHS, page_default, recipe_settings
@@ -38,12 +32,8 @@ def dream_depths(
     layers: Annotated[
         str, typer.Option(help="2 to 8 layers, such as relu2b,relu4b; evenly chosen by default.")
     ] = "",
-    size: Annotated[int, option(DREAM_DEPTHS, "size", bounded=True)] = page_default(
-        DREAM_DEPTHS, "size"
-    ),
-    strength: Annotated[
-        float, option(DREAM_DEPTHS, "strength", bounded=True)
-    ] = DreamRecipe.strength,
+    size: Annotated[int, option(DREAM_DEPTHS, "size")] = page_default(DREAM_DEPTHS, "size"),
+    strength: Annotated[float, option(DREAM_DEPTHS, "strength")] = DreamRecipe.strength,
     seed: options.Seed = DreamRecipe.seed,
     weights: options.WeightsFile = None,
     device: options.DeviceName = "auto",
@@ -55,7 +45,7 @@ def dream_depths(
     from core.experiments import concept_growth
 
     settings = recipe_settings(DREAM_DEPTHS, locals())
-    check_writable(out)
+    check_output(out)
     session = NetworkSession(network, weights, device)
     chosen = _layers(session.network, layers)
     fingerprint = session.store_named(DREAM, image)
@@ -64,7 +54,7 @@ def dream_depths(
     original = session.store.input(fingerprint) or b""
     measures = concept_growth.measure_dreams(session.network, original, recipes, dreams)
     titles = [f"{layer.name}, depth {layer.depth:.2f}" for layer in chosen]
-    write(out, _draw_row(dreams, titles, measures))
+    write_file(out, _draw_row(dreams, titles, measures))
     if as_json:
         rows = [
             {"layer": layer.name, "depth": layer.depth, "job": recipe.key, **_facts(it)}

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, named, quoted
+from core.files import check_output, write_file
+from core.numbers import read_decimal
 from core.recipes.dream import FRAMES_RANGE, DreamRecipe
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_note, write
+from explorer.cli.command_io import print_note
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.recipe_fields import DREAM, recipe_settings
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from explorer.store.results import StoredPicture
 
 FILMS = (".mp4", ".gif")
+# Bounds of a share or a number of a direction in a text. Recipes have narrower ones.
+READABLE = (-1000.0, 1000.0)
 
 LayerNames = Annotated[
     str,
@@ -62,11 +66,11 @@ def dream(
 ) -> None:
     """Let a network see more of what it sees already in a picture."""
     settings = recipe_settings(DREAM, locals())
-    check_writable(out)
+    check_output(out)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image, guide=guide, mask=mask)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
-    write(out, pictures[0].image)
+    write_file(out, pictures[0].image)
     _report(session, recipe, pictures, out, as_json)
 
 
@@ -95,7 +99,7 @@ def dream_zoom(
 ) -> None:
     """Fall into a picture: each frame enlarges and turns the last, and dreams a little more."""
     settings = recipe_settings(DREAM, locals())
-    check_writable(out, FILMS)
+    check_output(out, FILMS)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
@@ -135,12 +139,12 @@ def dream_film(
     from explorer import video_io
 
     settings = recipe_settings(DREAM, locals())
-    check_writable(out, FILMS)
+    check_output(out, FILMS)
     images, clip_rate = video_io.read_frames(clip, frames)
     # A film has many frames, so they are stored at the size of the dream.
     resized = [image_io.resize_longer_side(it, size) for it in images]
     if not resized:
-        raise ExplorerError(f"there is no picture in {clip}")
+        raise ExplorerError(f"there is no picture in {named(clip)}")
     session = NetworkSession(network, weights, device)
     first, *others = [session.store_image(it) for it in resized]
     settings |= {"image": first, "clip": tuple(others), "frames": len(resized)}
@@ -185,7 +189,7 @@ def _dream(
 def _write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
     from explorer import video_io
 
-    write(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
+    write_file(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))
 
 
 def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
@@ -202,12 +206,9 @@ def parse_layers(text: str) -> tuple[list[str], tuple[float, ...]]:
     names, shares = [], []
     for piece in text.split(","):
         name, colon, share = piece.strip().partition(":")
-        try:
-            shares.append(float(share) if colon else 1.0)
-        except ValueError:
-            raise ExplorerError(
-                f"{share!r} in {piece.strip()!r} is no number; write relu3b:1,relu5b:0.5"
-            ) from None
+        shares.append(
+            read_decimal(f"the share of {named(name)}", share, READABLE) if colon else 1.0
+        )
         names.append(name)
     return names, tuple(shares) if ":" in text else ()
 
@@ -234,13 +235,13 @@ def _parse_direction(
         return tuple(parse_units(text, network, layer)), ()
     units, numbers = [], []
     for piece in text.replace(" ", "").split(","):
-        unit, _, number = piece.partition(":")
-        try:
-            numbers.append(float(number))
-        except ValueError:
+        unit, colon, number = piece.partition(":")
+        if not colon:
             raise ExplorerError(
-                f"{piece!r} is no part of a direction; write a number for each unit: 3:1,40:-0.5"
-            ) from None
+                f"{quoted(piece)} is no part of a direction; write a number for each unit: "
+                "3:1,40:-0.5"
+            )
+        numbers.append(read_decimal(f"the number of {named(unit)}", number, READABLE))
         units += parse_units(unit, network, layer)
     return tuple(units), tuple(numbers)
 

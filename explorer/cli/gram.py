@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.files import check_output, write_file
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, open_image, print_json, print_table, write
+from explorer.cli.command_io import open_image, print_json, print_table
 from explorer.cli.options import cli
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def gram(
     from core.style import gram_matrix
     from explorer.charts import figures
 
-    check_writable(out, (".html",))
+    check_output(out, (".html",))
     loaded = registry.load(network, weights, device)
     picture = image_io.to_tensor(image_io.resize_longer_side(open_image(image), size))
     found = gram_matrix.channel_correlations(loaded, picture, layer)
@@ -45,7 +46,7 @@ def gram(
     figure = figures.cosine_matrix(found.cosines, found.order(), names)
     title = f"{loaded.name} {found.layer}: who fires together in {Path(image).name}"
     figure.update_layout(title=title)
-    write(out, figure.to_html(include_plotlyjs=True).encode())
+    write_file(out, figure.to_html(include_plotlyjs=True).encode())
     if as_json:
         print_json(_report(found, names, image, out))
         return

@@ -14,17 +14,12 @@ from rich.console import Console
 from rich.text import Text
 
 from core.errors import ExplorerError
+from core.files import check_output, write_file
 from core.recipes.neuron import STEPS
 from explorer.cli import options
-from explorer.cli.command_io import (
-    check_writable,
-    print_json,
-    print_note,
-    print_table,
-    split_names,
-    write,
-)
-from explorer.cli.options import cli
+from explorer.cli.command_io import print_json, print_note, print_table, split_names
+from explorer.cli.options import cli, option
+from explorer.recipe_fields import NEURONS
 from explorer.text import formatting
 
 if TYPE_CHECKING:
@@ -75,8 +70,7 @@ def index(
     from explorer.engine import RAY, check_engine
 
     check_engine(engine, address)
-    if not out.parent.is_dir():
-        raise ExplorerError(f"there is no folder {out.parent} to write {out.name} into")
+    check_output(out, ())
     source = sources.find_source(images)
     # With Ray, the network runs in other processes. This one only merges their results.
     loaded = registry.load(network, weights, "cpu" if engine == RAY else device)
@@ -133,22 +127,27 @@ def _run_steps(
 
 @contextmanager
 def _interrupt_between_steps() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C sets, so that the caller can finish the current step.
+    """Yield an event that Ctrl-C or SIGTERM sets, so that the caller can finish the current step.
 
-    A second Ctrl-C raises KeyboardInterrupt as usual.
+    A second signal raises KeyboardInterrupt as usual.
     """
     requested = threading.Event()
-    default = signal.getsignal(signal.SIGINT)
+    defaults = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, default in defaults.items():
+            signal.signal(number, default)
 
     def notice(*_: object) -> None:
         requested.set()
-        signal.signal(signal.SIGINT, default)
+        restore()
 
-    signal.signal(signal.SIGINT, notice)
+    for number in defaults:
+        signal.signal(number, notice)
     try:
         yield requested
     finally:
-        signal.signal(signal.SIGINT, default)
+        restore()
 
 
 def _index_facts(
@@ -208,7 +207,7 @@ def top(
     from core.networks import registry
 
     if out is not None:
-        check_writable(out)
+        check_output(out)
     elif show or outline:
         raise ExplorerError("evidence is drawn into a grid; name its file with --out")
     opened = reader.open_index(index)
@@ -225,7 +224,7 @@ def top(
         grid = crop_grids.draw_crop_grid(
             opened, layer, unit, network=network, by=by, least=least, how=show
         )
-        write(out, image_io.encode_png(grid))
+        write_file(out, image_io.encode_png(grid))
     labels, dead = _labels(opened, hits), opened.dead(layer, unit)
     if dead:
         print_note(f"unit {unit} of {layer} is dead: none of {opened.count:,} pictures excites it")
@@ -321,7 +320,7 @@ def figure(
     out: Annotated[Path, typer.Option(help="The figure to write, a PNG.")],
     layers: LayerNames = "",
     units: Annotated[int, typer.Option(help="Neurons of each layer.", min=1, max=64)] = 4,
-    steps: Annotated[int, typer.Option(help="Steps of ascent for each picture.")] = STEPS,
+    steps: Annotated[int, option(NEURONS, "steps")] = STEPS,
     weights: options.WeightsFile = None,
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
@@ -333,7 +332,7 @@ def figure(
     from core.networks import registry
     from explorer.cli.run_job import progress_bar
 
-    check_writable(out)
+    check_output(out)
     opened = reader.open_index(index)
     loaded = registry.load(opened.plan.network, weights, device)
     names = split_names(layers) or [it.name for it in opened.plan.layers]
@@ -343,6 +342,6 @@ def figure(
         drawn = crop_grids.draw_figure(
             loaded, opened, chosen, steps, listen=lambda share: shown.update(task, completed=share)
         )
-    write(out, image_io.encode_png(drawn))
+    write_file(out, image_io.encode_png(drawn))
     if as_json:
         print_json({"out": str(out), "network": loaded.name, "units": chosen})

@@ -1,5 +1,6 @@
 """Commands that list, cancel and resume jobs, and list the entries of the gallery."""
 
+import contextlib
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from explorer.gallery.queries import Gallery, Search, entry_title
 from explorer.jobs import processes
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
+from explorer.store.database import NothingSaved
 from explorer.store.results import Store
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
@@ -29,7 +31,9 @@ ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, qu
 def jobs(as_json: options.AsJson = False) -> None:
     """List the work that waits, runs, was interrupted or failed."""
     store = Store()
-    processes.mark_interrupted(store)
+    # A listing shows dead workers' jobs as interrupted even if this cannot be stored.
+    with contextlib.suppress(NothingSaved):
+        processes.mark_interrupted(store)
     listed = Jobs(store).select(UNFINISHED)
     if as_json:
         print_json([{**_facts(job), **_progress(job)} for job in listed])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, named, quoted
 from explorer.cli import options
 from explorer.cli.command_io import print_json, print_note, print_table
 from explorer.cli.options import cli
@@ -32,8 +32,8 @@ def labels(
     known = labels_of(registry.load(network, device="cpu"))
     if known is None:
         raise ExplorerError(
-            f"there are no labels for {network}: they are measured in a world whose every pixel "
-            f"is known, so only {registry.SKETCHNET} has them"
+            f"there are no labels for {named(network)}: they are measured in a world whose every "
+            f"pixel is known, so only {registry.SKETCHNET} has them"
         )
     if count:
         if search or least:
@@ -50,7 +50,7 @@ def labels(
         print_json([asdict(label) for label in found])
         return
     if not found:
-        print_note(f"no neuron picks out {search!r}")
+        print_note(f"no neuron picks out {quoted(search)}")
         return
     rows = ((it.layer, str(it.unit), it.concept, it.kind, f"{it.iou:.2f}") for it in found)
     print_table(("layer", "unit", "concept", "kind", "IoU"), rows)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import ExplorerError
+from core.files import FOLDER, check_output, require_path, write_file
+from core.numbers import read_ranges
 from core.recipes.neuron import NeuronRecipe
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_json, print_note, print_table, write
+from explorer.cli.command_io import print_json, print_note, print_table
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.recipe_fields import LOGIT, NEURONS, recipe_settings
@@ -37,7 +39,7 @@ def neurons(
     diversity: Annotated[int, option(NEURONS, "count", min=1)] = NeuronRecipe.count,
     negative: Annotated[bool, option(NEURONS, "negative", "--negative")] = False,
     from_image: Annotated[str | None, option(NEURONS, "image")] = None,
-    spectrum: Annotated[Path | None, option(NEURONS, "spectrum")] = None,
+    spectrum: Annotated[Path | None, option(NEURONS, "spectrum", file_okay=False)] = None,
     total_variation: Annotated[float, option(NEURONS, "total_variation")] = 0.0,
     l2: Annotated[float, option(NEURONS, "l2", "--l2")] = 0.0,
     blur: Annotated[float, option(NEURONS, "blur")] = 0.0,
@@ -54,7 +56,7 @@ def neurons(
 
     settings = recipe_settings(NEURONS, locals())
     if out is not None:
-        check_writable(out)
+        check_output(out)
     session = NetworkSession(network, weights, device)
     found = session.network.layer(layer)
     settings |= {
@@ -73,7 +75,7 @@ def neurons(
     pictures = session.run(recipe, fresh, shipped)
     rendered = sum(len(it.pictures) for it in parts if it.key not in present)
     if out is not None:
-        write(out, render_recipe.render_sheet(recipe, pictures))
+        write_file(out, render_recipe.render_sheet(recipe, pictures))
     if as_json:
         print_json(_facts(session.store, recipe, pictures, rendered, out))
         return
@@ -113,8 +115,7 @@ def _store_spectrum(store: "Store", folder: Path | None) -> str:
 
     if folder is None:
         return ""
-    if not folder.is_dir():
-        raise ExplorerError(f"there is no folder {folder}")
+    require_path(folder, FOLDER)
 
     def pictures() -> "Iterator[Image]":
         source = FolderSource(folder)
@@ -184,14 +185,8 @@ def parse_units(text: str, network: "Network", layer: "Layer") -> list[int]:
     Raises:
         ExplorerError: the text cannot be read, or a unit is not in the layer.
     """
-    chosen: dict[int, None] = {}
-    for piece in text.replace(" ", "").split(",") if text else []:
-        first, dash, last = piece.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ExplorerError(f"units {text!r} cannot be read; write them like 0-15,40")
-        low, high = int(first), int(last) if dash else int(first)
-        if low > high:
-            raise ExplorerError(f"units {piece!r} run backwards; write {high}-{low}")
-        network.layer_with_units(layer.name, [high])
-        chosen.update(dict.fromkeys(range(low, high + 1)))
-    return list(chosen)
+    if not text:
+        return []
+    units = read_ranges("units", text)
+    network.layer_with_units(layer.name, [last for _, last in units])
+    return list(dict.fromkeys(unit for low, high in units for unit in range(low, high + 1)))

@@ -5,30 +5,31 @@ from typing import Annotated, Any
 
 import typer
 
+from core.recipes.recipe import SEED_RANGE
+from explorer.cli.checked_command import CheckedGroup, Program
 from explorer.recipe_fields import FIELDS, SEED, STYLE
 
-cli = typer.Typer(
+cli = Program(
+    cls=CheckedGroup,
     help="See inside an image network: neurons, dreams and style at every depth.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 
 
-def option(kind: str, name: str, *declarations: str, bounded: bool = False, **settings: Any) -> Any:
-    """Build the command-line option for a field of a recipe, with the field's help text.
+def option(kind: str, name: str, *declarations: str, **settings: Any) -> Any:
+    """Build the command-line option for a field of a recipe, with the field's help and bounds.
 
     Args:
         kind: kind of the recipe.
         name: name of the field.
         declarations: names of the option, such as ``--l2``; by default Typer derives the name from
             the parameter's name.
-        bounded: whether Typer checks the bounds of a number; otherwise only the recipe checks them.
         settings: further arguments of ``typer.Option``.
     """
     field = FIELDS[kind][name]
-    if bounded and field.bounds:
-        settings["min"], settings["max"] = field.bounds
-    return typer.Option(*declarations, help=field.help, **settings)
+    low, high = field.bounds or (None, None)
+    return typer.Option(*declarations, help=field.help, **{"min": low, "max": high, **settings})
 
 
 def argument(kind: str, name: str) -> Any:
@@ -41,9 +42,11 @@ LayerName = Annotated[str, typer.Argument(help="A layer's name; `layers` lists t
 ImageName = Annotated[str, argument(STYLE, "content")]
 PngOut = Annotated[Path, typer.Option(help="Where the picture goes, a PNG.")]
 WeightsFile = Annotated[
-    Path | None, typer.Option("--weights", help="A checkpoint of your own: .safetensors or .pth.")
+    Path | None,
+    typer.Option("--weights", help="A checkpoint of your own: .safetensors or .pth."),
 ]
-Seed = Annotated[int, typer.Option(help=SEED.help)]
+LOWEST_SEED, HIGHEST_SEED = SEED_RANGE
+Seed = Annotated[int, typer.Option(help=SEED.help, min=LOWEST_SEED, max=HIGHEST_SEED)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Make anew what is in the store.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]

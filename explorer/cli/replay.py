@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 
 from core.errors import ExplorerError
+from core.files import check_output, read_file, write_file
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_json, read, write
+from explorer.cli.command_io import print_json
 from explorer.cli.options import cli
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ def replay(
     from explorer.rendering import png_metadata, replay
 
     if out is not None:
-        check_writable(out)
-    original = read(picture, png_metadata.BYTES_AT_MOST)
+        check_output(out)
+    original = read_file(picture, png_metadata.BYTES_AT_MOST)
     recipe, part = png_metadata.read_recipe(original)
     made = _render_again(recipe, part, weights, device)
     if out is not None:
-        write(out, made)
+        write_file(out, made)
     comparison = replay.compare(original, made)
     before, now = png_metadata.read_software(original), png_metadata.read_software(made)
     if as_json:

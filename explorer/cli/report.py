@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from core.files import check_output, read_file, write_file
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_note, read, write
+from explorer.cli.command_io import print_note
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli
 
@@ -30,7 +31,7 @@ def report(
     from core.neurons import render_neurons
     from explorer.reports import html_report
 
-    check_writable(out, (".html", ".htm"))
+    check_output(out, (".html", ".htm"))
     session = NetworkSession(network, weights, device)
     loaded = session.network
     found = loaded.layer(layer)
@@ -43,7 +44,7 @@ def report(
         text = html_report.layer_report(loaded, found, recipe, pictures)
     else:
         text = html_report.neuron_report(loaded, found, unit, recipe, pictures[unit], opened)
-    write(out, text.encode())
+    write_file(out, text.encode())
     print_note(f"{out}: {len(text) / 2**10:,.0f} KB")
 
 
@@ -55,5 +56,5 @@ def script(
     from explorer.rendering import png_metadata
     from explorer.reports import python_script
 
-    recipe, part = png_metadata.read_recipe(read(picture, png_metadata.BYTES_AT_MOST))
+    recipe, part = png_metadata.read_recipe(read_file(picture, png_metadata.BYTES_AT_MOST))
     sys.stdout.write(python_script.python_script(recipe, part))

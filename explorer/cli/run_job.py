@@ -15,11 +15,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer.cli.command_io import print_note
-from explorer.jobs import processes, worker
+from explorer.jobs import processes, worker, worker_locks
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
 from explorer.jobs.supervisor import PATIENCE_SECONDS
 from explorer.rendering import render_recipe
+from explorer.store.database import NothingSaved
 from explorer.store.results import Store, StoredPicture
 from explorer.text import recipe_summary
 
@@ -54,10 +55,17 @@ def run_recipe(
     Raises:
         ExplorerError, typer.Exit: as for ``run_job``.
     """
-    job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh, shipped=shipped)
-    if job.open:
-        run_job(store, job, device)
-    pictures = store.pictures(recipe)
+    pictures = {} if fresh or not shipped else store.pictures(recipe)
+    try:
+        job = Jobs(store).submit(recipe, visitor_name(), fresh=fresh, shipped=shipped)
+    except NothingSaved:
+        # What is there can be shown; the store has said already that nothing can be saved.
+        if len(pictures) < len(recipe.pictures):
+            raise
+    else:
+        if job.open:
+            run_job(store, job, device)
+        pictures = store.pictures(recipe)
     return [pictures[number] for number in recipe.pictures]
 
 
@@ -74,12 +82,12 @@ def run_job(store: Store, job: Job, device: str = "auto") -> None:
         store, name, functools.partial(render_recipe.render_updates, device=device)
     )
     interrupted = False
-    with processes.hold_lock(store, name):
+    with worker_locks.hold_lock(store, name):
         try:
             with _showing_progress(queue, job):
-                while queue.find(job.key).open:
+                while _unfinished(queue, job.key):
                     if not own_worker.run_next_part(only=job.key):
-                        _wait(store, job.key)
+                        time.sleep(worker.IDLE_SECONDS)
         except KeyboardInterrupt:
             interrupted = True
     job = queue.find(job.key)
@@ -117,16 +125,12 @@ def _check_done(job: Job) -> None:
         raise ExplorerError(job.message)
 
 
-def _wait(store: Store, key: str) -> None:
-    """Wait a moment for other workers that render the remaining parts of a job.
-
-    If these workers were killed, queue the job again.
-    """
-    processes.mark_interrupted(store)
-    queue = Jobs(store)
-    if queue.find(key).state == "interrupted":
-        queue.resume(key, visitor_name())
-    time.sleep(worker.IDLE_SECONDS)
+def _unfinished(queue: Jobs, key: str) -> bool:
+    """Whether a job is to be rendered; queue it again if another worker of it was killed."""
+    job = queue.find(key)
+    if job.state == "interrupted":
+        job = queue.resume(key, visitor_name())
+    return job.open
 
 
 def _exit_interrupted(job: Job) -> None:

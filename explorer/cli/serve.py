@@ -44,7 +44,8 @@ def app(
     library: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A folder of collections that visitors may index; may be given several times."
+            help="A folder of collections that visitors may index; may be given several times.",
+            file_okay=False,
         ),
     ] = None,
 ) -> None:

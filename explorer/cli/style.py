@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import ExplorerError
-from core.recipes.style import StyleRecipe
+from core.files import check_output, write_file
+from core.numbers import read_decimals
+from core.recipes.style import SHARE_RANGE, StyleRecipe
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_note, print_table, write
+from explorer.cli.command_io import print_note, print_table
 from explorer.cli.dreams import parse_layers
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
@@ -66,13 +67,13 @@ def style(
 ) -> None:
     """Paint a picture in the style of another one."""
     settings = recipe_settings(STYLE, locals())
-    check_writable(out)
+    check_output(out)
     settings |= {
         **_layers("content", content_layers),
         **_layers("style", style_layers),
         "colours": colours or ("light" if keep_colours else None),
         "init": "picture" if start is not None else init,
-        "style_shares": _numbers(shares),
+        "style_shares": read_decimals("one of the shares", shares, SHARE_RANGE) if shares else (),
     }
     session = NetworkSession(network, weights, device)
     settings |= {
@@ -106,7 +107,7 @@ def texture(
 ) -> None:
     """Make a texture: the style of a picture alone, from noise."""
     settings = recipe_settings(STYLE, locals())
-    check_writable(out)
+    check_output(out)
     settings |= {**_layers("style", layers), "init": "noise"}
     session = NetworkSession(network, weights, device)
     settings["styles"] = session.store_all(STYLE, [style])
@@ -133,7 +134,7 @@ def reconstruct(
 ) -> None:
     """Reconstruct a picture, from noise, from what one layer sees in it."""
     settings = recipe_settings(STYLE, locals())
-    check_writable(out)
+    check_output(out)
     settings |= {**_layers("content", layer), "init": "noise"}
     session = NetworkSession(network, weights, device)
     settings["content"] = session.store_named(STYLE, content)
@@ -154,13 +155,6 @@ def _layers(term: str, text: str | None) -> dict[str, Any]:
     return {f"{term}_layers": tuple(names), f"{term}_weights": weights}
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(it) for it in text.split(",")) if text else ()
-    except ValueError:
-        raise ExplorerError(f"shares {text!r} cannot be read; write them like 2,1") from None
-
-
 def _paint(
     session: NetworkSession, settings: dict[str, Any], out: Path, fresh: bool, as_json: bool
 ) -> None:
@@ -169,7 +163,7 @@ def _paint(
 
     recipe = transfer.plan(session.network, **settings)
     (picture,) = session.run(recipe, fresh, shipped=False)
-    write(out, picture.image)
+    write_file(out, picture.image)
     losses = json.loads(str(picture.facts["losses"]))
     if as_json:
         ends = {name: {"start": it["start"], "end": it["end"]} for name, it in losses.items()}

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from core.files import check_output, write_file
 from core.recipes.style_grid import MATRIX, SHOWS, StyleDepthsRecipe
 from explorer.cli import options
-from explorer.cli.command_io import check_writable, print_note, print_table, split_names, write
+from explorer.cli.command_io import print_note, print_table, split_names
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.cli.style import Balance, Loss, Size, Steps, StyleImage
@@ -47,7 +48,7 @@ def style_depths(
     from explorer.rendering import render_recipe
 
     settings = recipe_settings(STYLE_DEPTHS, locals())
-    check_writable(out)
+    check_output(out)
     session = NetworkSession(network, weights, device)
     recipe = grid.plan_grid(
         session.network,
@@ -62,7 +63,7 @@ def style_depths(
     pictures = session.run(recipe, fresh, shipped=False)
     inputs = {it: session.store.input(it) or b"" for it in recipe.inputs}
     checkpoint = session.store.checkpoint(recipe.weights)
-    write(out, render_recipe.render_sheet(recipe, pictures, inputs, checkpoint, device))
+    write_file(out, render_recipe.render_sheet(recipe, pictures, inputs, checkpoint, device))
     encoded = {number: it.image for number, it in enumerate(pictures)}
     _report(session, recipe, inputs, encoded, out, as_json)
 

@@ -12,7 +12,6 @@ import logging
 import math
 import socket
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -24,15 +23,17 @@ from typing import Any
 import ray
 from ray import exceptions
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, named
+from core.files import make_folder, write_file
 from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from explorer.cluster.ray_supervisor import Allocation, allocate
-from explorer.jobs import processes, worker
+from explorer.jobs import worker, worker_locks
 from explorer.jobs.claims import Claims
+from explorer.jobs.job import INTERRUPTED
 from explorer.jobs.processes import POLL_SECONDS
 from explorer.jobs.supervisor import PATIENCE_SECONDS
 from explorer.paths import ROOT, home
@@ -84,7 +85,7 @@ class Cluster:
             )
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
             raise ExplorerError(
-                f"the Ray cluster {address or 'of this machine'} cannot be joined "
+                f"the Ray cluster {named(address or 'of this machine')} cannot be joined "
                 f"({_first_line(error)}); see docs/ray.md"
             ) from error
         # A task that dies is not retried: it would probably die again, and may harm other tasks.
@@ -136,7 +137,8 @@ def _check_address(address: str) -> None:
         socket.create_connection((host, int(port)), REACH_SECONDS).close()
     except OSError as error:
         raise ExplorerError(
-            f"no Ray cluster answers at {address} ({error}); start it, or correct the address"
+            f"no Ray cluster answers at {named(address)} ({error}); start it, or correct the "
+            "address"
         ) from error
 
 
@@ -202,12 +204,10 @@ class SharedCheckpoint:
         Of the files written here, only the ``CHECKPOINTS_AT_MOST`` used last are kept.
         """
         folder = home() / "checkpoints"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / self.name
         if not path.exists():
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                file.write(ray.get(self.data))
-            Path(file.name).replace(path)
+            write_file(path, ray.get(self.data))
         path.touch()
         kept = sorted(folder.iterdir(), key=lambda it: it.stat().st_mtime, reverse=True)
         for old in kept[CHECKPOINTS_AT_MOST:]:
@@ -229,7 +229,7 @@ def share_checkpoint(weights: str, path: Path) -> SharedCheckpoint:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ExplorerError(f"the weights file {path} cannot be read: {error}") from error
+        raise ExplorerError(f"the weights file {named(path)} cannot be read: {error}") from error
     return SharedCheckpoint(weights + path.suffix, ray.put(data))
 
 
@@ -280,12 +280,12 @@ class WorkerPool:
         claims = Claims(self._store)
         while any(thread.is_alive() for thread in self._threads.values()):
             # A worker stops rendering when it notices that its claim has been deleted.
-            claims.release_dead(self._threads, "interrupted", processes.INTERRUPTED)
+            claims.release_dead(self._threads, "interrupted", INTERRUPTED)
             time.sleep(POLL_SECONDS)
 
     def _run(self, name: str) -> None:
         pool_worker = worker.Worker(self._store, name, self._cluster.updates)
-        with processes.hold_lock(self._store, name), contextlib.closing(self._store):
+        with worker_locks.hold_lock(self._store, name), contextlib.closing(self._store):
             while not self._stop.is_set():
                 try:
                     busy = pool_worker.run_next_part()
@@ -303,7 +303,7 @@ def _fail_waiting_jobs(store: Store, name: str, reason: ExplorerError) -> None:
     def fail(*_: object) -> Iterator[Update]:
         raise reason
 
-    with processes.hold_lock(store, name):
+    with worker_locks.hold_lock(store, name):
         failing_worker = worker.Worker(store, name, fail)
         while failing_worker.run_next_part():
             pass

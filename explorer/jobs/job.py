@@ -11,21 +11,29 @@ ESTIMATE_FROM = 0.02
 # Number of a key's digits that are shown to users. Any unambiguous prefix of a key is accepted.
 ID_DIGITS = 8
 
-# Selects what ``job_from_row`` needs from the table ``jobs``; ``:now`` is the current time.
-SNAPSHOT = """
+# The message of jobs whose worker is dead.
+INTERRUPTED = "the explorer was closed while this was being made; what was finished is kept"
+# The claims of workers that are alive; ``:dead`` is a JSON list of the names of those that are not.
+ALIVE = "(SELECT * FROM claims WHERE worker NOT IN (SELECT value FROM json_each(:dead)))"
+
+# Selects what ``job_from_row`` needs from the table ``jobs``; ``:now`` is the current time, and
+# ``:dead`` is as for ``ALIVE``.
+SNAPSHOT = f"""
 SELECT key, kind, network, layer, recipe AS json, state, rank, message, queued, ended, spent, title,
        starred, deleted,
        (SELECT count(*) FROM parts WHERE job = key) AS parts,
        (SELECT count(*) FROM parts WHERE job = key AND done) AS finished,
        (SELECT count(*) FROM parts WHERE job = key AND todo) AS todo,
        (SELECT count(*) FROM parts WHERE job = key AND todo AND done) AS todone,
-       (SELECT count(*) FROM parts JOIN claims USING (result)
+       (SELECT count(*) FROM parts JOIN {ALIVE} AS alive USING (result)
         WHERE parts.job = key AND NOT parts.done) AS working,
-       (SELECT coalesce(sum(1.0 * claims.done / claims.total), 0.0)
-        FROM parts JOIN claims USING (result)
+       (SELECT coalesce(sum(1.0 * alive.done / alive.total), 0.0)
+        FROM parts JOIN {ALIVE} AS alive USING (result)
         WHERE parts.job = key AND NOT parts.done) AS under_way,
-       (SELECT coalesce(sum(:now - claims.since), 0.0) FROM parts JOIN claims USING (result)
-        WHERE parts.job = key AND NOT parts.done) AS working_seconds,
+       (SELECT coalesce(sum(:now - alive.since), 0.0) FROM parts JOIN {ALIVE} AS alive
+        USING (result) WHERE parts.job = key AND NOT parts.done) AS working_seconds,
+       (SELECT count(*) FROM claims WHERE job = key
+        AND worker IN (SELECT value FROM json_each(:dead))) AS left_over,
        (SELECT count(*) FROM jobs AS other WHERE other.state = 'open'
         AND (other.rank, other.queued) < (jobs.rank, jobs.queued)) AS before
 FROM jobs
@@ -93,6 +101,10 @@ def job_from_row(row: dict[str, Any]) -> Job:
     """Build a job from a row that ``SNAPSHOT`` selects; ``row`` is changed."""
     counts = ("parts", "finished", "todo", "todone", "working", "under_way", "working_seconds")
     total, finished, todo, todone, working, under_way, seconds = (row.pop(it) for it in counts)
+    left_over = row.pop("left_over")
+    if row["state"] == "open" and left_over and not working:
+        # Nobody has marked it yet, or the store cannot be written.
+        row |= {"state": "interrupted", "message": INTERRUPTED}
     if row["state"] == "open":
         row["state"] = "running" if working else "waiting"
     done = todone + under_way

@@ -6,14 +6,18 @@ result is used. The operations of workers are in ``explorer.jobs.claims``. This 
 nothing and does not import PyTorch.
 """
 
+import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, quoted
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 from explorer.jobs.job import SNAPSHOT, Job, job_from_row
+from explorer.jobs.worker_locks import dead_workers
+from explorer.store.database import NothingSaved
 from explorer.store.results import Store
 
 # Ranks: jobs that a user asked for come before jobs that a page starts without being asked.
@@ -68,11 +72,20 @@ class Jobs:
         keys = [part.key for part in recipe.parts()]
         present = set() if fresh else self.store.present(keys, shipped)
         with self.store.transaction() as connection:
+            self._free_parts(connection, keys)
             self._queue(connection, recipe, visitor, rank, [(it, it in present) for it in keys])
             _watch(connection, recipe.key, visitor, self._clock())
         job = self.get(recipe.key)
         assert job is not None
         return job
+
+    def _free_parts(self, connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+        """Delete the claims of dead workers on some parts, so that others can work on them."""
+        claimed = "FROM claims WHERE result IN (SELECT value FROM json_each(?))"
+        rows = connection.execute(f"SELECT DISTINCT worker {claimed}", (json.dumps(keys),))
+        dead = json.dumps(dead_workers(self.store, [name for (name,) in rows]))
+        free = f"DELETE {claimed} AND worker IN (SELECT value FROM json_each(?))"
+        connection.execute(free, (json.dumps(keys), dead))
 
     def _queue(
         self,
@@ -138,10 +151,12 @@ class Jobs:
         jobs = self.select("WHERE substr(key, 1, :n) = :it", {"n": len(beginning), "it": beginning})
         if not beginning or not jobs:
             raise ExplorerError(
-                f"there is no job {beginning!r}; `jobs` lists those that wait or run"
+                f"there is no job {quoted(beginning)}; `jobs` lists those that wait or run"
             )
         if len(jobs) > 1:
-            raise ExplorerError(f"{len(jobs)} jobs begin with {beginning!r}; write more digits")
+            raise ExplorerError(
+                f"{len(jobs)} jobs begin with {quoted(beginning)}; write more digits"
+            )
         return jobs[0]
 
     def open(self) -> list[Job]:
@@ -154,10 +169,14 @@ class Jobs:
         Args:
             clause: for example ``WHERE key = :key``.
             values: the values of the clause's parameters by name, here ``{"key": "0f3c..."}``.
+
+        A job whose worker is dead is returned as interrupted, even if nobody has marked it yet.
         """
         with self.store.reading() as connection:
+            workers = connection.execute("SELECT DISTINCT worker FROM claims").fetchall()
+            dead = json.dumps(dead_workers(self.store, [name for (name,) in workers]))
             cursor = connection.execute(
-                f"{SNAPSHOT} {clause}", {"now": self._clock(), **(values or {})}
+                f"{SNAPSHOT} {clause}", {"now": self._clock(), "dead": dead, **(values or {})}
             )
             names = [column[0] for column in cursor.description]
             return [job_from_row(dict(zip(names, row, strict=True))) for row in cursor]
@@ -211,7 +230,8 @@ class Jobs:
         with self.store.reading() as connection:
             if connection.execute(recent, (key, visitor, now - WATCHING_SECONDS / 3)).fetchone():
                 return
-        with self.store.transaction() as connection:
+        # If the store cannot be written, no job is open that could be cancelled.
+        with contextlib.suppress(NothingSaved), self.store.transaction() as connection:
             _watch(connection, key, visitor, now)
 
     def cancel(self, key: str, visitor: str | None = None) -> Job:
@@ -254,7 +274,8 @@ class Jobs:
             "(SELECT 1 FROM parts JOIN claims USING (result) WHERE parts.job = jobs.key)"
         )
         recent = self._clock() - WATCHING_SECONDS
-        with self.store.transaction() as connection:
+        # If the store cannot be written, the jobs stay; that harms nobody.
+        with contextlib.suppress(NothingSaved), self.store.transaction() as connection:
             for key in keys:
                 connection.execute(leave, (key, visitor))
                 connection.execute(forget, (key, UNASKED, recent))
@@ -271,7 +292,7 @@ class Jobs:
     def _existing(self, key: str) -> Job:
         job = self.get(key)
         if job is None:
-            raise ExplorerError(f"there is no job {key!r}")
+            raise ExplorerError(f"there is no job {quoted(key)}")
         return job
 
 

@@ -1,11 +1,8 @@
-"""Worker processes: names, lock files, starting, ending, and the base class of supervisors.
-
-While a worker runs, it holds a lock on a file that has the worker's name. If nobody holds the lock,
-the worker is dead.
-"""
+"""Worker processes: names, starting, ending, and the base class of supervisors."""
 
 import abc
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -14,21 +11,23 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-
-import filelock
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from core.errors import ExplorerError
 from explorer.jobs.claims import Claims
+from explorer.jobs.job import INTERRUPTED
+from explorer.jobs.worker_locks import dead_workers, remove_stale_locks
 from explorer.paths import ROOT
+from explorer.store.database import NothingSaved
 from explorer.store.results import Store
 
-INTERRUPTED = "the explorer was closed while this was being made; what was finished is kept"
+LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 # How often a supervisor searches for dead workers that other processes started.
 SWEEP_SECONDS = 2.0
+# How long a supervisor waits after the store could not be read or written.
+REST_SECONDS = 5.0
+LEAVE_SECONDS = 5.0
 
 
 def new_worker_name() -> str:
@@ -36,24 +35,8 @@ def new_worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-@contextlib.contextmanager
-def hold_lock(store: Store, name: str) -> Iterator[None]:
-    """Hold the lock that shows that the worker ``name`` is alive, within a ``with`` statement."""
-    file = _lock_file(store, name)
-    try:
-        with filelock.FileLock(file).acquire(timeout=0):
-            yield
-    finally:
-        file.unlink(missing_ok=True)
-
-
-def dead_workers(store: Store, names: Iterable[str]) -> list[str]:
-    """Return the names in ``names`` whose workers are dead."""
-    return [name for name in names if _is_dead(_lock_file(store, name))]
-
-
 def mark_interrupted(store: Store, alive: Collection[str] = ()) -> None:
-    """Mark the jobs of dead workers as interrupted, and delete the claims of these workers.
+    """Mark the jobs of dead workers as interrupted, delete their claims, and remove their locks.
 
     A running supervisor does this for its own workers. These workers had none, or one that was
     killed together with them.
@@ -66,24 +49,7 @@ def mark_interrupted(store: Store, alive: Collection[str] = ()) -> None:
     dead = dead_workers(store, {name for name, _ in claims.claiming_workers()}.difference(alive))
     if dead:
         claims.release_dead(dead, "interrupted", INTERRUPTED)
-
-
-def _is_dead(file: Path) -> bool:
-    if not file.exists():
-        return True
-    try:
-        with filelock.FileLock(file).acquire(timeout=0):
-            pass
-    except filelock.Timeout:
-        return False
-    file.unlink(missing_ok=True)
-    return True
-
-
-def _lock_file(store: Store, name: str) -> Path:
-    folder = store.path.parent / "workers"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{name}.lock"
+    remove_stale_locks(store)
 
 
 def start_process(
@@ -118,10 +84,28 @@ def end_process(process: "subprocess.Popen[bytes]", grace_seconds: float = 0.0) 
             process.kill()
 
 
-def exit_with_parent() -> None:
-    """Wait until the parent process has ended, then end this process."""
+def exit_with_parent(leave: Callable[[], None] | None = None) -> None:
+    """Wait until the parent process has ended, then end this process.
+
+    Args:
+        leave: called before the end; it gets ``LEAVE_SECONDS``, because the main thread may keep
+            the store busy.
+    """
     sys.stdin.buffer.read()
+    if leave is not None:
+        thread = threading.Thread(target=leave, daemon=True)
+        thread.start()
+        thread.join(LEAVE_SECONDS)
     os._exit(0)
+
+
+def exit_on_sigterm() -> None:
+    """End this process by a ``SystemExit`` when it gets SIGTERM, so that it can tidy up."""
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def describe_exit(code: int) -> str:
@@ -160,7 +144,9 @@ class ProcessSupervisor(abc.ABC):
         if self._thread.ident is not None:
             self._thread.join()
         self._end_processes()
-        mark_interrupted(self._store)
+        with contextlib.suppress(NothingSaved):
+            # Listings notice dead workers by themselves.
+            mark_interrupted(self._store)
 
     def _run(self) -> None:
         last_sweep = -SWEEP_SECONDS
@@ -170,9 +156,10 @@ class ProcessSupervisor(abc.ABC):
                     mark_interrupted(self._store, self._running_workers())
                     last_sweep = time.monotonic()
                 self._check_processes()
-            except ExplorerError:
+            except ExplorerError as error:
                 # The store may be locked for a long time, or the disk may be full. Try again later.
-                traceback.print_exc()
+                LOG.warning("%s", error)
+                self._stop.wait(REST_SECONDS)
             self._stop.wait(POLL_SECONDS)
 
     @abc.abstractmethod

@@ -10,7 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from core.errors import ExplorerError
+from core.numbers import read_whole
 from explorer.jobs.processes import (
     ProcessSupervisor,
     describe_exit,
@@ -18,6 +18,7 @@ from explorer.jobs.processes import (
     new_worker_name,
     start_process,
 )
+from explorer.jobs.worker_locks import remove_lock
 from explorer.store.results import Store
 
 WORKERS_VARIABLE = "EXPLORER_WORKERS"
@@ -36,11 +37,7 @@ def worker_count() -> int:
         ExplorerError: the variable is not a whole number, or is larger than ``WORKERS_AT_MOST``.
     """
     text = os.environ.get(WORKERS_VARIABLE, "1")
-    if not text.isdecimal() or int(text) > WORKERS_AT_MOST:
-        raise ExplorerError(
-            f"{WORKERS_VARIABLE} is {text!r}; it must be a whole number from 0 to {WORKERS_AT_MOST}"
-        )
-    return int(text)
+    return read_whole(WORKERS_VARIABLE, text, (0, WORKERS_AT_MOST))
 
 
 @dataclass
@@ -98,6 +95,7 @@ class Supervisor(ProcessSupervisor):
             if slot.process is not None:
                 end_process(slot.process)
                 slot.process = None
+                remove_lock(self._store, slot.name)
 
     def _running_workers(self) -> list[str]:
         return [it.name for it in self._slots if it.process is not None]
@@ -117,11 +115,14 @@ class Supervisor(ProcessSupervisor):
                 self._claims.release_dead([slot.name])
             else:
                 self._claims.release_dead([slot.name], "failed", describe_exit(code))
+            remove_lock(self._store, slot.name)
             died_early = now - slot.started < RESTART_SECONDS and not slot.killed
             slot.failures = slot.failures + 1 if died_early else 0
             end_process(slot.process)
             slot.process = None
-        if now - slot.started < min(2.0**slot.failures - 1, RESTART_SECONDS):
+        waiting = now - slot.started < min(2.0**slot.failures - 1, RESTART_SECONDS)
+        # Without a store that can be written, a worker could claim nothing.
+        if waiting or self._store.problem:
             return
         self._start(slot)
 

@@ -7,6 +7,7 @@ worker's name, so that other processes can find out that it died (see ``explorer
 
 import argparse
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -18,7 +19,9 @@ from core import allocator
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer.jobs.claims import Claim, Claims
-from explorer.jobs.processes import exit_with_parent, hold_lock
+from explorer.jobs.job import INTERRUPTED
+from explorer.jobs.processes import REST_SECONDS, exit_on_sigterm, exit_with_parent
+from explorer.jobs.worker_locks import hold_lock, remove_lock
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
 
@@ -26,6 +29,7 @@ from explorer.store.results import Store, StoredPicture
 # input pictures by their fingerprints.
 Compute = Callable[[Recipe, Path | None, Mapping[str, bytes]], Iterator[Update]]
 
+LOG = logging.getLogger(__name__)
 # Time between two attempts to claim a part, and between two reports of progress.
 IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
@@ -60,29 +64,46 @@ class Worker:
         self._claims = Claims(store)
         self._compute = compute
         self._on_update = on_update
+        # The last claim, and why it failed, as long as that is not stored.
+        self._failed: tuple[Claim, str] | None = None
 
     def run_next_part(self, only: str | None = None) -> bool:
         """Claim and render the next part; return whether a part could be claimed.
 
         Args:
             only: key of the only job to work on; None for all jobs.
+
+        Raises:
+            ExplorerError: the store cannot be read or written.
         """
+        self._end_last_claim()
         claim = self._claims.claim(self.name, only)
         if claim is None:
             return False
         try:
             self._render(claim)
         except ExplorerError as error:
-            self._claims.fail(claim, str(error))
+            self._failed = claim, str(error)
         except MemoryError:
-            self._claims.fail(claim, "there is not enough memory for this; try a smaller size")
+            self._failed = claim, "there is not enough memory for this; try a smaller size"
         except Exception as error:
             traceback.print_exc()
-            self._claims.fail(claim, _describe_error(error))
+            self._failed = claim, _describe_error(error)
         except BaseException:
             self._claims.release(claim)
             raise
+        self._end_last_claim()
         return True
+
+    def _end_last_claim(self) -> None:
+        """Store that the last part failed, if it did.
+
+        If the disk is full, this raises an error, and the next call of ``run_next_part`` tries it
+        again.
+        """
+        if self._failed is not None:
+            self._claims.fail(*self._failed)
+            self._failed = None
 
     def _render(self, claim: Claim) -> None:
         """Render a part and store its result.
@@ -146,23 +167,44 @@ def main() -> None:
     parser.add_argument("store", type=Path, help="the store's file")
     parser.add_argument("--threads", type=int, default=0, help="processors to use; 0 for all")
     chosen = parser.parse_args()
-    threading.Thread(target=exit_with_parent, daemon=True).start()
+    store = Store(chosen.store)
+
+    def leave() -> None:
+        Claims(store).release_dead([chosen.name], "interrupted", INTERRUPTED)
+        remove_lock(store, chosen.name)
+
+    threading.Thread(target=exit_with_parent, args=[leave], daemon=True).start()
+    exit_on_sigterm()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    store = Store(chosen.store)
-    with hold_lock(store, chosen.name):
+    try:
+        _work(store, chosen.name, chosen.threads)
+    except SystemExit as ended:
+        # A normal exit would wait for the thread that waits for the end of the parent process.
+        os._exit(int(ended.code or 0))
+
+
+def _work(store: Store, name: str, threads: int) -> None:
+    """Render parts of jobs until this process gets SIGTERM, which raises ``SystemExit``."""
+    with hold_lock(store, name) as lock:
         import torch
 
         from explorer.rendering import render_recipe
 
-        if chosen.threads:
-            torch.set_num_threads(chosen.threads)
-        worker = Worker(store, chosen.name, render_recipe.render_updates)
+        if threads:
+            torch.set_num_threads(threads)
+        worker = Worker(store, name, render_recipe.render_updates)
         while True:
-            if worker.run_next_part():
-                allocator.release_memory()
-            else:
-                time.sleep(IDLE_SECONDS)
+            try:
+                lock.hold()
+                if worker.run_next_part():
+                    allocator.release_memory()
+                else:
+                    time.sleep(IDLE_SECONDS)
+            except (ExplorerError, OSError) as error:
+                # The disk may be full, or the data folder may be gone.
+                LOG.warning("%s: %s", name, error)
+                time.sleep(REST_SECONDS)
 
 
 if __name__ == "__main__":

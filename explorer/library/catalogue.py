@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import BadCheckpoint, ExplorerError, unknown
+from core.errors import BadCheckpoint, ExplorerError, named, unknown
+from core.files import FOLDER, make_folder, require_path
 from explorer.library import background_task, checkpoint_task, index_task
 from explorer.paths import home
 from explorer.store.results import Store
@@ -73,8 +74,7 @@ def configure(folders: Sequence[Path]) -> None:
         ExplorerError: one of the paths is not a folder.
     """
     for folder in folders:
-        if not folder.is_dir():
-            raise ExplorerError(f"there is no folder {folder} for --library")
+        require_path(folder, FOLDER, hint=" for --library")
     os.environ[VARIABLE] = os.pathsep.join(str(it.resolve()) for it in folders)
 
 
@@ -112,7 +112,8 @@ def find_collection(name: str) -> ImageCollection:
         for inner in (*below, *files):
             if not _within(Path(folder) / inner, path):
                 raise ExplorerError(
-                    f"{name} has a link that leads out of it ({inner}); its owner must take it out"
+                    f"{name} has a link that leads out of it ({named(inner)}); its owner must "
+                    "take it out"
                 )
     return allowed[name]
 
@@ -154,7 +155,7 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
     _check_upload(title, content)
     name = f"{architecture}:{title}"
     folder = home() / NETWORKS
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     out = folder / f"{architecture}{SEPARATOR}{title}.safetensors"
     if not _READING.acquire(timeout=checkpoint_task.SECONDS):
         raise ExplorerError("others are adding checkpoints at the moment; try again later")

@@ -8,7 +8,7 @@ import argparse
 import threading
 from pathlib import Path
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, named
 from explorer.library import background_task
 
 POLL_SECONDS = 0.2
@@ -24,7 +24,7 @@ def download_with_progress(name: str) -> None:
     from core.networks import registry
 
     if name not in registry.list_networks():
-        raise ExplorerError(f"there is no network {name}")
+        raise ExplorerError(f"there is no network {named(name)}")
     weights = registry.published_weights(name)
     file = registry.weights_file(weights)
     total = int(float(weights.meta["_file_size"]) * BYTES_PER_MB)

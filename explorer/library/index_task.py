@@ -7,12 +7,15 @@ the index and the others wait.
 """
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 
 from core.errors import ExplorerError
+from core.files import make_folder
 from explorer.library import background_task
 from explorer.paths import home
 
@@ -94,8 +97,8 @@ def build_with_progress(
     from core.index import build
     from core.networks import registry
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(out.with_suffix(".lock")):
+    make_folder(out.parent)
+    with _lock(out):
         before = open_or_discard(out)
         if before is not None and before.complete:
             return
@@ -105,6 +108,16 @@ def build_with_progress(
         partial = build.open_accumulator(plan, source, out, resume=True)
         for step in build.build_index(loaded, source, partial, out, save_seconds=SAVE_SECONDS):
             background_task.report_progress(step.done, step.total)
+
+
+@contextlib.contextmanager
+def _lock(out: Path) -> Iterator[None]:
+    """Hold the lock of an index file within the ``with`` statement; leave no lock file behind."""
+    file = out.with_suffix(".lock")
+    with filelock.FileLock(file):
+        yield
+        # Processes that wait for the lock find the index complete.
+        file.unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from core.analysis import attribution
 from core.analysis.crops import heat_brightness, network_input
 from core.datasets import samples
 from core.dreams import render_dreams
+from core.files import write_file
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import registry
@@ -55,7 +56,7 @@ def write_previews(folder: Path, names: Sequence[str] = ()) -> None:
     for name in track(names or list(PREVIEW_FUNCTIONS), "drawing", console=Console(stderr=True)):
         buffer = io.BytesIO()
         PREVIEW_FUNCTIONS[name](network).save(buffer, "WEBP", quality=QUALITY, method=6)
-        (folder / f"{name}.webp").write_bytes(buffer.getvalue())
+        write_file(folder / f"{name}.webp", buffer.getvalue())
 
 
 def _fit(picture: Image.Image, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:

@@ -16,6 +16,7 @@ import io
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from PIL import Image
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 
 from core import paintings
+from core.files import replacing
 from core.images import image_io
 from core.networks import registry
 from core.networks.network import Network
@@ -77,22 +79,19 @@ def write_pictures(path: Path, what: str) -> None:
     neurons = what == NEURONS.name
     all_recipes: list[Recipe] = list(recipes(network) if neurons else first_styles(network))
     inputs = {} if neurons else style_inputs()
-    partial = path.with_suffix(".part")
-    partial.unlink(missing_ok=True)
-    store = Store(partial, shipped=())
-    for recipe in track(all_recipes, "rendering", console=Console(stderr=True)):
-        started = time.monotonic()
-        *_, last = render_recipe.RENDERERS[recipe.kind](network, recipe, inputs)
-        store.put(
-            recipe, [encode(picture) for picture in last.pictures], time.monotonic() - started
-        )
-    store.close()
-    with sqlite3.connect(partial) as connection:
-        # A file in write-ahead mode cannot be opened in a read-only folder.
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("VACUUM")
-    connection.close()
-    partial.replace(path)
+    with replacing(path) as partial:
+        store = Store(partial, shipped=())
+        for recipe in track(all_recipes, "rendering", console=Console(stderr=True)):
+            started = time.monotonic()
+            *_, last = render_recipe.RENDERERS[recipe.kind](network, recipe, inputs)
+            store.put(
+                recipe, [encode(picture) for picture in last.pictures], time.monotonic() - started
+            )
+        store.close()
+        with closing(sqlite3.connect(partial)) as connection:
+            # A file in write-ahead mode cannot be opened in a read-only folder.
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("VACUUM")
 
 
 def encode(picture: Picture) -> StoredPicture:
@@ -107,7 +106,8 @@ def write_paintings() -> None:
     """Draw the paintings that ship as files, and write them as lossless WebP."""
     for name in paintings.STORED:
         drawn = paintings.draw(name)
-        drawn.save(paintings.stored_path(name), "WEBP", lossless=True, quality=100, method=6)
+        with replacing(paintings.stored_path(name)) as partial:
+            drawn.save(partial, "WEBP", lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":

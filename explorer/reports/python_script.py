@@ -14,7 +14,7 @@ from typing import Any
 from core import paintings
 from core.datasets import samples
 from core.datasets.samples import SAMPLES
-from core.errors import ExplorerError
+from core.errors import ExplorerError, quoted
 from core.paintings import PAINTINGS
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
@@ -49,7 +49,7 @@ def python_script(recipe: Recipe, part: int | None = None) -> str:
     elif isinstance(recipe, StyleDepthsRecipe):
         module, plan = "style", _style_grid_arguments(recipe)
     else:
-        raise ExplorerError(f"there is no program for recipes of the kind {recipe.kind!r}")
+        raise ExplorerError(f"there is no program for recipes of the kind {quoted(recipe.kind)}")
     inputs = _input_sources(recipe)
     sources = " ".join(inputs.values())
     grid = isinstance(recipe, StyleDepthsRecipe)

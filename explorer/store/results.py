@@ -9,16 +9,21 @@ in read-only files of the same schema, which are searched as well.
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+from core.errors import ExplorerError, named
 from core.recipes.recipe import Recipe
-from explorer.store.database import Database
+from explorer.store.database import SHIPPED, Database, NothingSaved
 
 # Uploaded pictures that no result or job uses are kept up to this total size.
 UNUSED_BYTES = 256 * 1024**2
+# As long as the store cannot be written, this many input pictures are kept in memory.
+UNSAVED_AT_MOST = 16
 PUT_INPUT = """
 INSERT INTO inputs VALUES (?, ?, NULL) ON CONFLICT DO UPDATE SET sent = NULL
 """
@@ -90,6 +95,11 @@ class Store(Database):
         ExplorerError: by every method, if the file cannot be opened, read or written.
     """
 
+    def __init__(self, path: Path | None = None, shipped: Sequence[Path] | None = SHIPPED) -> None:
+        super().__init__(path, shipped)
+        # Input pictures that could not be stored, by their fingerprints.
+        self._unsaved: dict[str, bytes] = {}
+
     def get(self, key: str, shipped: bool = True) -> StoredResult | None:
         """Return the finished result of a recipe, or None if it does not exist.
 
@@ -97,11 +107,21 @@ class Store(Database):
             key: key of the recipe.
             shipped: whether to search the shipped files too; their pictures are lossy.
         """
-        with self._translate_errors("read"):
-            for connection in self._readers(shipped):
-                result = _read(connection, key)
-                if result is not None:
-                    return result
+        statement = (
+            "SELECT recipe, created, seconds, part, image, facts "
+            "FROM results LEFT JOIN pictures USING (key) WHERE key = ?"
+        )
+        for rows in self._rows(statement, (key,), shipped):
+            if rows:
+                recipe, created, seconds = rows[0][:3]
+                pictures = [self._picture(*row[3:]) for row in rows if row[3] is not None]
+                with self._parsing():
+                    return StoredResult(
+                        str(recipe),
+                        datetime.fromisoformat(created),
+                        seconds,
+                        {it.part: it for it in pictures},
+                    )
         return None
 
     def pictures(self, recipe: Recipe) -> dict[int, StoredPicture]:
@@ -122,11 +142,9 @@ class Store(Database):
             part: number of the picture within the result.
         """
         statement = "SELECT part, image, facts FROM pictures WHERE key = ? AND part = ?"
-        with self._translate_errors("read"):
-            for connection in self._readers():
-                row = connection.execute(statement, (key, part)).fetchone()
-                if row is not None:
-                    return StoredPicture(row[0], row[1], json.loads(row[2]))
+        for rows in self._rows(statement, (key, part)):
+            for row in rows:
+                return self._picture(*row)
         return None
 
     def samples(self, key: str, count: int) -> list[StoredPicture]:
@@ -136,14 +154,12 @@ class Store(Database):
         """
         statement = (
             "SELECT part, image, facts FROM pictures WHERE key = ? "
-            "ORDER BY coalesce(json_extract(facts, '$.silent'), json_extract(facts, '$.dead'), 0), "
-            "part LIMIT ?"
+            "ORDER BY CASE WHEN json_valid(facts) THEN coalesce(json_extract(facts, '$.silent'), "
+            "json_extract(facts, '$.dead'), 0) END, part LIMIT ?"
         )
-        with self._translate_errors("read"):
-            for connection in self._readers():
-                rows = connection.execute(statement, (key, count)).fetchall()
-                if rows:
-                    return [StoredPicture(part, it, json.loads(facts)) for part, it, facts in rows]
+        for rows in self._rows(statement, (key, count)):
+            if rows:
+                return [self._picture(*row) for row in rows]
         return []
 
     def shipped_units(self, network: str, layer: str, units: Sequence[int]) -> list[bytes]:
@@ -157,9 +173,8 @@ class Store(Database):
             "AND network = ? AND layer = ? AND part IN (SELECT value FROM json_each(?))"
         )
         found: dict[int, bytes] = {}
-        with self._translate_errors("read"):
-            for shipped in self._shipped_connections():
-                found |= dict(shipped.execute(statement, (network, layer, json.dumps(list(units)))))
+        for rows in self._shipped_rows(statement, (network, layer, json.dumps(list(units)))):
+            found |= dict(rows)
         return [found[unit] for unit in units if unit in found]
 
     def present(self, keys: Iterable[str], shipped: bool = True) -> set[str]:
@@ -171,11 +186,7 @@ class Store(Database):
         """
         encoded = json.dumps(list(keys))
         statement = "SELECT key FROM results WHERE key IN (SELECT value FROM json_each(?))"
-        found: set[str] = set()
-        with self._translate_errors("read"):
-            for connection in self._readers(shipped):
-                found.update(key for (key,) in connection.execute(statement, (encoded,)))
-        return found
+        return {key for rows in self._rows(statement, (encoded,), shipped) for (key,) in rows}
 
     def put(self, recipe: Recipe, pictures: Sequence[StoredPicture], seconds: float) -> None:
         """Store the finished result of a recipe in one transaction.
@@ -208,30 +219,45 @@ class Store(Database):
         connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", rows)
 
     def put_input(self, fingerprint: str, image: bytes) -> None:
-        """Store the PNG of an input picture under its fingerprint."""
-        with self.transaction() as connection:
-            connection.execute(PUT_INPUT, (fingerprint, image))
+        """Store the PNG of an input picture under its fingerprint.
+
+        If the store cannot be written, the picture is kept in memory, so that pages can show it.
+        """
+        try:
+            with self.transaction() as connection:
+                connection.execute(PUT_INPUT, (fingerprint, image))
+        except NothingSaved:
+            self._keep_unsaved(fingerprint, image)
 
     def put_upload(self, fingerprint: str, image: bytes) -> None:
         """Store a picture that a visitor uploaded, and delete old uploads.
 
         Of the other uploads that no result or job uses, the latest are kept, up to
-        ``UNUSED_BYTES`` in total, so that uploads do not fill the disk.
+        ``UNUSED_BYTES`` in total, so that uploads do not fill the disk. If the store cannot be
+        written, the picture is kept in memory.
         """
-        with self.transaction() as connection:
-            connection.execute(PUT_UPLOAD, (fingerprint, image, time.time()))
-            kept_bytes = 0
-            for unused, size in connection.execute(UNUSED, (fingerprint,)).fetchall():
-                kept_bytes += size
-                if kept_bytes > UNUSED_BYTES:
-                    connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (unused,))
+        try:
+            with self.transaction() as connection:
+                connection.execute(PUT_UPLOAD, (fingerprint, image, time.time()))
+                kept_bytes = 0
+                for unused, size in connection.execute(UNUSED, (fingerprint,)).fetchall():
+                    kept_bytes += size
+                    if kept_bytes > UNUSED_BYTES:
+                        connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (unused,))
+        except NothingSaved:
+            self._keep_unsaved(fingerprint, image)
+
+    def _keep_unsaved(self, fingerprint: str, image: bytes) -> None:
+        self._unsaved[fingerprint] = image
+        while len(self._unsaved) > UNSAVED_AT_MOST:
+            self._unsaved.pop(next(iter(self._unsaved)), None)
 
     def input(self, fingerprint: str) -> bytes | None:
         """Return the PNG of the input picture with a fingerprint, or None if it does not exist."""
         statement = "SELECT image FROM inputs WHERE fingerprint = ?"
         with self.reading() as connection:
             found = connection.execute(statement, (fingerprint,)).fetchone()
-        return None if found is None else bytes(found[0])
+        return self._unsaved.get(fingerprint) if found is None else bytes(found[0])
 
     def remember_checkpoint(self, network: str, weights: str, path: Path) -> None:
         """Store the path of a user's own checkpoint, so that workers can load it.
@@ -255,13 +281,18 @@ class Store(Database):
             found = connection.execute(statement, (weights,)).fetchone()
         return Path(found[0]) if found is not None and Path(found[0]).is_file() else None
 
+    def _picture(self, part: Any, image: Any, facts: Any) -> StoredPicture:
+        """Return a picture from a row of the table ``pictures``."""
+        with self._parsing():
+            return StoredPicture(int(part), bytes(image), json.loads(facts))
 
-def _read(connection: sqlite3.Connection, key: str) -> StoredResult | None:
-    found = connection.execute(
-        "SELECT recipe, created, seconds FROM results WHERE key = ?", (key,)
-    ).fetchone()
-    if found is None:
-        return None
-    rows = connection.execute("SELECT part, image, facts FROM pictures WHERE key = ?", (key,))
-    pictures = {part: StoredPicture(part, image, json.loads(facts)) for part, image, facts in rows}
-    return StoredResult(found[0], datetime.fromisoformat(found[1]), found[2], pictures)
+    @contextmanager
+    def _parsing(self) -> Iterator[None]:
+        """Raise an ExplorerError if what was read is not what was written."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise ExplorerError(
+                f"a result in the store {named(self.path)} is damaged ({named(error)}); make it "
+                "anew, or move the store away to begin a new one"
+            ) from error

@@ -1,5 +1,6 @@
 """Jobs on a page: request them, show their progress, and rerun the page when one starts or ends."""
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +13,11 @@ from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
+from explorer.store.database import NothingSaved
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import server_state
+from explorer.ui.link_problems import toast_problem
 
 # What came of a request: a job, a sentence that says why there is none, or None if the result is
 # finished already.
@@ -38,7 +41,7 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
         rank: ``ASKED`` if the visitor asked for it, else ``UNASKED``, a low priority.
 
     Returns:
-        The job, or a sentence that says that the queue is full.
+        The job, or a sentence that says that the queue is full, or that nothing can be saved.
     """
     jobs, visitor = server_state.jobs(), server_state.visitor()
     job = jobs.get(recipe.key)
@@ -47,8 +50,8 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
         return job
     try:
         return jobs.submit(recipe, visitor, rank)
-    except QueueFull as busy:
-        return str(busy)
+    except (QueueFull, NothingSaved) as refused:
+        return str(refused)
 
 
 def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Requested:
@@ -81,10 +84,12 @@ def abandon(key: str) -> None:
     job = jobs.get(key)
     if job is None or not job.open:
         return
-    if time.time() - job.queued < SOON_SECONDS:
-        Gallery(jobs).delete([key], visitor)
-    else:
-        jobs.cancel(key, visitor)
+    # If the store cannot be written, the job stays.
+    with contextlib.suppress(NothingSaved):
+        if time.time() - job.queued < SOON_SECONDS:
+            Gallery(jobs).delete([key], visitor)
+        else:
+            jobs.cancel(key, visitor)
 
 
 def poll_interval(*asked: Requested, seconds: float = POLL_SECONDS) -> float | None:
@@ -125,7 +130,7 @@ def follow(
     """
     looks = itertools.count()
 
-    def body() -> None:
+    def look() -> None:
         jobs, visitor = server_state.jobs(), server_state.visitor()
         now = [jobs.get(it.key) or it if isinstance(it, Job) else it for it in asked]
         for job in now:
@@ -136,6 +141,13 @@ def follow(
         retry = next(looks) > 0 and any(isinstance(it, str) for it in asked)
         if changed or switched or retry:
             st.rerun()
+
+    def body() -> None:
+        try:
+            look()
+        except ExplorerError as error:
+            # Streamlit calls fragments without the rest of the app, which shows errors otherwise.
+            st.error(formatting.escape_markdown(str(error)))
 
     st.fragment(body, run_every=interval)()
 
@@ -245,16 +257,15 @@ def waiting_text(job: Job) -> str:
     return f"Waiting: {first} first{time_left(job)}."
 
 
+@toast_problem()
 def _stop(key: str) -> None:
     if server_state.jobs().cancel(key, server_state.visitor()).open:
         st.toast("Somebody else is watching this too, so it goes on.")
 
 
+@toast_problem()
 def _go_on(key: str) -> None:
-    try:
-        server_state.jobs().resume(key, server_state.visitor())
-    except ExplorerError as error:
-        st.toast(str(error))
+    server_state.jobs().resume(key, server_state.visitor())
 
 
 # Encoded previews of unfinished pictures, by the recipe's key and the picture's number in it.

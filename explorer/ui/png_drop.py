@@ -4,16 +4,15 @@ A visitor drops the file anywhere on a page, or chooses it in the gallery. The f
 another source than the app, so the recipe in its text chunks is validated like any untrusted text.
 """
 
-import json
 import textwrap
 
 import streamlit as st
 
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, named, unknown
 from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
-from core.recipes.recipe import Recipe
+from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.rendering import png_metadata
@@ -62,10 +61,10 @@ def read_drop(dropped: str) -> tuple[Recipe, int | None]:
     Raises:
         ExplorerError: the file has no recipe, or one that is not valid.
     """
-    content = json.loads(dropped)
+    content = parse_object(dropped)
     if "problem" in content:
-        raise ExplorerError(str(content["problem"]))
-    text, part = str(content["recipe"]), str(content.get("part", ""))
+        raise ExplorerError(named(content["problem"]))
+    text, part = str(content.get("recipe", "")), str(content.get("part", ""))
     if len(text) > png_metadata.TEXT_AT_MOST:
         raise ExplorerError("what it says of how it was made is too long")
     if part and not png_metadata.is_part_number(part):

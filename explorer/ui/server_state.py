@@ -4,6 +4,7 @@ PyTorch is imported only when a network is loaded. Before that, ``html_snippets.
 outline of the page.
 """
 
+import atexit
 import functools
 import gc
 import hashlib
@@ -23,6 +24,7 @@ from explorer.jobs.job_queue import Jobs
 from explorer.paths import home
 from explorer.store.database import FILE_NAME
 from explorer.store.results import Store
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -64,6 +66,12 @@ def _store(folder: Path) -> Store:
     return Store(folder / FILE_NAME)
 
 
+def show_store_problem() -> None:
+    """Show in a line that nothing can be saved, or that a damaged store was set aside."""
+    for problem in filter(None, (store().problem, store().set_aside)):
+        st.warning(formatting.escape_markdown(problem[:1].upper() + problem[1:]))
+
+
 def finished_image(recipe: "Recipe") -> bytes | None:
     """Return the encoded image of a recipe of one image; None if the image is not finished."""
     found = store().picture(recipe.key, 0)
@@ -81,8 +89,10 @@ def work() -> None:
 
     with _STARTING:
         if home() not in _ENGINES:
-            _ENGINES[home()] = engine.create_engine(Store(home() / FILE_NAME))
-            _ENGINES[home()].start()
+            started = _ENGINES[home()] = engine.create_engine(Store(home() / FILE_NAME))
+            # The server ends by SIGTERM or Ctrl-C: Streamlit then returns from its loop.
+            atexit.register(started.stop)
+            started.start()
 
 
 def keep_imported() -> None:

@@ -8,10 +8,11 @@ only inside the functions that need it, because some pages are shown before it i
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ExplorerError, unknown
+from core.errors import ExplorerError, quoted, unknown
+from core.numbers import read_decimal, read_whole
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
-from core.recipes.recipe import Recipe, require_number
+from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from explorer.recipe_fields import PAGE_DEFAULTS, RecipeField, page_default, query_fields
@@ -42,7 +43,7 @@ def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str
     if isinstance(recipe, StyleDepthsRecipe):
         return urls.STYLE_DEPTHS, style_depths_to_query(recipe)
     if not isinstance(recipe, NeuronRecipe):
-        raise ExplorerError(f"no page shows recipes of the kind {recipe.kind!r}")
+        raise ExplorerError(f"no page shows recipes of the kind {quoted(recipe.kind)}")
     if part is not None and part not in recipe.pictures:
         raise ExplorerError(f"the recipe of this picture does not make picture {part}")
     if part is None and len(recipe.units) > 1:
@@ -88,7 +89,7 @@ def _read(field: RecipeField, text: str) -> Any:
     if field.bounds and isinstance(field.default, float):
         return read_decimal(field.query, text, field.bounds)
     if field.bounds:
-        return urls.read_number(field.query, text, field.bounds)
+        return read_whole(field.query, text, field.bounds)
     if isinstance(field.default, tuple):
         return tuple(text.split(","))
     known = [it for it in field.known if it in (field.words or field.known)] or [field.flag]
@@ -103,25 +104,6 @@ def _write(field: RecipeField, value: Any) -> str:
     if isinstance(value, bool):
         return field.flag
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def read_decimal(name: str, text: str, bounds: tuple[float, float]) -> float:
-    """Convert the text of a query parameter into a float.
-
-    Args:
-        name: name of the parameter, for the error message.
-        text: the text.
-        bounds: the smallest and the largest valid value.
-
-    Raises:
-        ExplorerError: the text is no number, or the number is out of bounds.
-    """
-    try:
-        value: float | str = float(text)
-    except ValueError:
-        value = text
-    require_number(name, value, bounds)
-    return float(value)
 
 
 def _layer_query(recipe: NeuronRecipe) -> dict[str, str]:
@@ -152,7 +134,7 @@ def neuron_to_query(recipe: NeuronRecipe, part: int) -> dict[str, str]:
     variants: tuple[dict[str, Any], ...] = ({}, {"count": urls.DIVERSE}, {"negative": True})
     if recipe not in [NeuronRecipe(**same, **variant) for variant in variants]:
         raise ExplorerError(
-            f"no page shows pictures of the objective {recipe.objective!r} made like this"
+            f"no page shows pictures of the objective {quoted(recipe.objective)} made like this"
         )
     query = {"network": recipe.network, "layer": recipe.layer, "unit": str(recipe.unit_of(part))}
     if recipe.count > 1:
@@ -206,7 +188,7 @@ def dream_from_query(
 def _read_units(text: str, layer: "Layer") -> tuple[int, ...]:
     """Return the units in a text such as ``3,17``; an empty tuple, which means all, for ""."""
     bounds = (0, layer.channels - 1)
-    return tuple(urls.read_number("unit", it, bounds) for it in text.split(",") if text)
+    return tuple(read_whole("unit", it, bounds) for it in text.split(",") if text)
 
 
 def style_to_query(recipe: StyleRecipe) -> dict[str, str]:

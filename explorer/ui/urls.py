@@ -8,7 +8,7 @@ from collections.abc import Collection
 import streamlit as st
 
 from core.errors import unknown
-from core.recipes.recipe import require
+from core.numbers import read_whole
 from explorer.paths import ROOT
 
 PAGES = ROOT / "pages"
@@ -63,22 +63,7 @@ def number(name: str, bounds: tuple[int, int]) -> int | None:
         ExplorerError: the value is no integer, or out of bounds.
     """
     text = st.query_params.get(name)
-    return None if text is None else read_number(name, text, bounds)
-
-
-def read_number(name: str, text: str, bounds: tuple[int, int]) -> int:
-    """Convert the text of a URL parameter into an integer.
-
-    Args:
-        name: name of the parameter, for the error message.
-        text: the text.
-        bounds: the smallest and the largest valid value.
-
-    Raises:
-        ExplorerError: the text is no integer, or the integer is out of bounds.
-    """
-    require(name, int(text) if text.isascii() and text.isdigit() else text, bounds)
-    return int(text)
+    return None if text is None else read_whole(name, text, bounds)
 
 
 def one_of(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from core.errors import BadPicture, ExplorerError
+from core.errors import ExplorerError
 from explorer import video_io
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_film_is_one_sentence(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name.startswith("text"):
         path.write_text("no film")
-    with pytest.raises(BadPicture) as refused:
+    with pytest.raises(ExplorerError) as refused:
         found, _ = video_io.read_frames(path, 10)
         list(found)
     assert name in str(refused.value) and "\n" not in str(refused.value)

@@ -26,8 +26,8 @@ from tests.pages.collection import index_of
 from tests.pages.stand_in import StandIn, open_stand_in
 
 NO_NAMES = ("../../etc/passwd", "<script>alert(1)</script>", "x" * 5000)
-NO_COUNTS = ("-1", "99999999999999999999", "\N{FULLWIDTH DIGIT ONE}")
-NO_NUMBERS = ("nan", "much")
+NO_COUNTS = ("-1", "9" * 5000, "\N{FULLWIDTH DIGIT ONE}")
+NO_NUMBERS = ("nan", "9" * 5000)
 NETWORK = {"network": NO_NAMES}
 LAYER = {"layer": (*NO_NAMES, "4\N{FULLWIDTH DIGIT ONE}")}
 PICTURE = {"picture": (*NO_NAMES, "0" * 32)}
@@ -103,6 +103,8 @@ def test_a_link_that_makes_no_sense(page: str, stand_in: StandIn, tmp_path: Path
             what = f"{page}?{name}={value[:40]}"
             if len(said) != 1:
                 wrong.append(f"{what} says {said}")
+            elif len(value) > 81 and value[:81] in said[0]:
+                wrong.append(f"{what} repeats more than 80 characters: {said[0][:200]}")
             elif len(said[0]) > 400 or "\n" in said[0]:
                 wrong.append(f"{what} says too much: {said[0][:100]}")
             lost = page == "neuron" and name in ("network", "layer", "unit")
@@ -114,6 +116,16 @@ def test_a_link_that_makes_no_sense(page: str, stand_in: StandIn, tmp_path: Path
                 wrong.append(f"{what} writes what the link says as HTML")
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def test_numbers_at_their_bounds_are_shown(stand_in: StandIn) -> None:
+    """A link may name any number within the bounds, also one that no slider offers."""
+    bounds = {"balance": ("0", "1000", "1e-9"), "style_scale": ("0.5",), "size": ("33",)}
+    for page in ("style", "style_depths"):
+        for name, values in bounds.items():
+            for value in values if name != "style_scale" or page == "style" else ():
+                app = open_at(page, **{name: value})
+                assert not app.error and not app.warning, (page, name, value)
 
 
 def jpeg() -> bytes:

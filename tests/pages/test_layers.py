@@ -21,6 +21,7 @@ from explorer.jobs.claims import Claims
 from explorer.rendering import render_recipe
 from explorer.ui import server_state
 from tests.conftest import tiny_module
+from tests.explorer.workers import alive
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
 from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
@@ -108,10 +109,11 @@ def test_a_page_that_is_being_drawn_shows_how_far_it_is(stand_in: StandIn) -> No
     assert any("Starting" in text.value for text in app.markdown)
     queue, claims = server_state.jobs(), Claims(server_state.store())
     (job,) = queue.open()
-    claim = claims.claim("test")
-    assert claim is not None and claim.job == job.key
-    claims.report(claim, 1, 2, {0: b"half a picture"})
-    app.run()
+    with alive(server_state.store(), "test"):
+        claim = claims.claim("test")
+        assert claim is not None and claim.job == job.key
+        claims.report(claim, 1, 2, {0: b"half a picture"})
+        app.run()
     assert f"{layer.channels // 2} of {layer.channels} neurons" in app.get("progress")[0].proto.text
     app.button(key=f"stop page {job.key}").click().run()
     stopped = queue.get(job.key)

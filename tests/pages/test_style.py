@@ -22,6 +22,7 @@ from explorer.rendering import render_recipe
 from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
 from explorer.ui.style import style_view
 from tests.conftest import tiny_module
+from tests.explorer.workers import alive
 from tests.pages.app import html, open_at, query
 from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
 
@@ -89,7 +90,8 @@ def test_curves_grow_while_it_is_painted_and_stay_when_it_stops(stand_in: StandI
             LossHistory({name: it[:steps] for name, it in costs.items()}, 8)
         )
         claims.report(claim, steps, 8, {0: SKETCH}, told)
-        app.run()
+        with alive(server_state.store(), "test"):
+            app.run()
         chart = drawn(app)
         assert [it["name"] for it in chart["data"]] == list(costs)
         # Half of the steps are done: the rest of the axis is empty.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.files import write_file
 from core.images.image_io import from_bytes
 from core.sketchworld.world import CLASSES, SIZE, batch
 
@@ -72,7 +73,7 @@ def prepare(folder: Path, seed: int, count: int, workers: int = 2) -> Iterator[i
             ]
             for job in as_completed(jobs):
                 yield job.result()
-    description_file.write_text(json.dumps(description))
+    write_file(description_file, json.dumps(description).encode())
 
 
 def _draw_chunk(folder: Path, seed: int, start: int, stop: int) -> int:

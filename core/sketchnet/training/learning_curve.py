@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.files import replacing
+
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 560, 360  # size of one panel, in pixels of the written PNG
@@ -106,7 +108,8 @@ def draw_curve(
     sheet = Image.new("RGB", (len(panels) * WIDTH * FINE, HEIGHT * FINE), "white")
     for number, panel in enumerate(panels):
         _draw_panel(ImageDraw.Draw(sheet), panel, number * WIDTH * FINE)
-    sheet.resize((len(panels) * WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(path)
+    with replacing(path) as partial:
+        sheet.resize((len(panels) * WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(partial)
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: CurvePanel, left: int) -> None:

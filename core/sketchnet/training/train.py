@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from core.devices import DEVICES, resolve_device
 from core.errors import ExplorerError
+from core.files import write_file
 from core.sketchnet.model import WEIGHTS, save
 from core.sketchnet.training import data
 from core.sketchnet.training.evaluate import DEAD_COUNT, evaluate
@@ -218,7 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = train(settings, chosen.out, chosen.resume, chosen.workers, device=chosen.device)
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = " ".join(["python -m core.sketchnet.training.train", *words])
-    (chosen.out / "record.json").write_text(json.dumps(record(run, command), indent=2) + "\n")
+    text = json.dumps(record(run, command), indent=2) + "\n"
+    write_file(chosen.out / "record.json", text.encode())
 
 
 if __name__ == "__main__":

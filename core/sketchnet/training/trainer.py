@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.files import write_file
 from core.sketchnet.model import SketchNet, blank, fold
 from core.sketchnet.training import data as training_data
 from core.sketchnet.training.adversarial import logits, one_step
@@ -158,9 +159,7 @@ class Trainer:
             for name, value in values.items()
         }
         notes = {name: getattr(self, name) for name in NOTES}
-        partial = path.with_suffix(".part")
-        save_file(tensors, partial, {"notes": json.dumps(notes)})
-        partial.replace(path)
+        write_file(path, save(tensors, {"notes": json.dumps(notes)}))
 
     def read(self, path: Path) -> None:
         """Restore the run from a checkpoint that `write` wrote."""

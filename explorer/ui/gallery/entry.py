@@ -17,7 +17,7 @@ from explorer.ui import job_status, page_list, server_state, url_codecs, url_con
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
-from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.link_problems import collect, show_problems, toast_problem
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
 SHEET = 64
@@ -210,14 +210,16 @@ def _change(found: Gallery, job: Job) -> None:
         "Name",
         max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
-        **url_controls.bind(f"title {job.key}", job.title, partial(found.rename, job.key)),
+        **url_controls.bind(
+            f"title {job.key}", job.title, partial(toast_problem()(found.rename), job.key)
+        ),
     )
     with st.container(horizontal=True, key="entry tools"):
         st.button(
             "Starred" if job.starred else "Star",
             icon=":material/star:" if job.starred else ":material/star_outline:",
             key="star",
-            on_click=partial(found.star, job.key, not job.starred),
+            on_click=partial(toast_problem()(found.star), job.key, not job.starred),
         )
         download_button(found, [job], "Save as zip")
         delete_button(found, [job.key])
@@ -263,6 +265,7 @@ def delete_button(found: Gallery, keys: Sequence[str]) -> None:
     )
 
 
+@toast_problem()
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
     """Move entries into the bin, and store their keys in the session for the Undo button.
 

@@ -18,6 +18,7 @@ from explorer.ui import job_status, page_list, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
+from explorer.ui.link_problems import toast_problem
 from explorer.ui.url_controls import bind
 
 COVER = 4
@@ -40,6 +41,7 @@ def show_undo(found: Gallery) -> None:
     def forget() -> None:
         del st.session_state["deleted"]
 
+    @toast_problem()
     def undo() -> None:
         found.restore(keys)
         forget()
@@ -257,6 +259,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
         for job in jobs
     ]
 
+    @toast_problem()
     def act(what: str) -> None:
         verb, _, key = what.partition(" ")
         if verb == "open":

@@ -10,6 +10,7 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.datasets import sources
 from core.experiments import lesson_measures
+from core.files import make_folder
 from core.index import build, reader
 from core.networks import Layer, Network, depth_sampling
 from explorer import paths, thumbnails
@@ -98,7 +99,7 @@ def open_index(network: Network) -> reader.Index:
 
 
 def _build(network: Network, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     source = sources.find_source(DRAWINGS)
     accumulator = build.open_accumulator(
         build.plan_index(network, source), source, file, resume=True

@@ -10,10 +10,10 @@ from typing import Any
 import streamlit as st
 import torch
 
-from core.errors import ExplorerError
+from core.errors import ExplorerError, quoted
 from core.images import image_io
 from core.networks import Layer, Network
-from core.recipes.recipe import require
+from core.numbers import read_whole
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
 from explorer.ui import link_problems, server_state
@@ -93,12 +93,13 @@ def pair_of(view: GramView, problems: list[str]) -> Pair:
     text = st.query_params.get("pair", "")
     with link_problems.collect(problems):
         if text:
-            numbers = [int(it) if it.isascii() and it.isdigit() else it for it in text.split(",")]
-            if len(numbers) != len({*numbers}) or len(numbers) != 2:
-                raise ExplorerError(f"pair is {text!r}; name two different neurons, such as 3,17")
-            for number in numbers:
-                require("pair", number, (0, view.layer.channels - 1))
-            return int(numbers[0]), int(numbers[1])
+            bounds = (0, view.layer.channels - 1)
+            units = text.split(",")
+            if len(units) != 2 or units[0] == units[1]:
+                raise ExplorerError(
+                    f"pair is {quoted(text)}; name two different neurons, such as 3,17"
+                )
+            return read_whole("pair", units[0], bounds), read_whole("pair", units[1], bounds)
     return next(iter(notable_pairs(view).values()))[0]
 
 

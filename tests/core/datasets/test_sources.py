@@ -134,7 +134,7 @@ def test_drawings_are_those_of_the_world() -> None:
     with pytest.raises(BadPicture, match="no drawing 12 among the first 12"):
         source.find("12")
     for text in ("sketchworld:", "sketchworld:0", "sketchworld:9:x"):
-        with pytest.raises(ExplorerError, match="cannot be read"):
+        with pytest.raises(ExplorerError, match="must be a whole number"):
             sources.find_source(text)
 
 

@@ -101,7 +101,7 @@ def test_a_direction_of_neurons(cat: Path, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("relu9b", "{cat}"), "no layer 'relu9b'"),
-        (("relu4b:loud", "{cat}"), "is no number"),
+        (("relu4b:loud", "{cat}"), "must be a number"),
         (("relu4b", "{folder}/none.png"), "none.png"),
         (("relu4b", "{cat}", "--units", "400"), "no unit 400"),
         (("relu4b", "{cat}", "--units", "4:1,7"), "is no part of a direction"),

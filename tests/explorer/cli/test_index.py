@@ -101,7 +101,8 @@ def test_top_lists_pictures_and_draws_their_crops(
     for arguments, words in (
         ((out, "relu3c", 5), "did you mean 'relu3b'"),
         ((out, "relu3b", 96), "its units are 0 to 95"),
-        ((tmp_path, "relu3b", 5), "there is no index"),
+        ((tmp_path, "relu3b", 5), "is a folder; name a file"),
+        ((tmp_path / "gone", "relu3b", 5), "there is no index"),
         ((out, "relu3b", 5, "--by", "median"), "no statistic 'median'"),
         ((out, "relu3b", 5, "--show", "heat"), "name its file with --out"),
     ):

@@ -19,7 +19,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.cli import run_job
 from explorer.gallery.queries import Gallery
-from explorer.jobs import processes, worker
+from explorer.jobs import worker, worker_locks
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
@@ -129,8 +129,9 @@ def test_a_killed_command_is_listed_and_resumed(store: Store) -> None:
         until(store, key, lambda job: job.fraction > 0.55)
         process.kill()
         process.wait()
-    running = Jobs(store).get(key)
-    assert running is not None and running.open  # nobody has noticed yet
+    with store.reading() as connection:
+        state = connection.execute("SELECT state FROM jobs").fetchone()
+    assert state == ("open",)  # nobody has marked it yet
     (row,) = json.loads(run("jobs", "--json").stdout)
     assert row["state"] == "interrupted" and "was closed" in row["message"]
     assert row["id"] == key[:8] and row["progress"] == 0.5 and row["before"] is None
@@ -253,7 +254,7 @@ def test_jobs_come_in_their_order_with_what_is_before_them(store: Store) -> None
     claim = Claims(store).claim("w", only=asked[0].key)
     assert claim is not None
     jobs.cancel(asked[3].key)
-    with processes.hold_lock(store, "w"):
+    with worker_locks.hold_lock(store, "w"):
         rows = json.loads(run("jobs", "--json").stdout)
         text = run("jobs").stdout
     assert [row["key"] for row in rows] == [it.key for it in asked[:3]]

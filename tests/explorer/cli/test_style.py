@@ -117,7 +117,7 @@ def test_what_fires_together_becomes_a_heat_map(cat: Path, tmp_path: Path) -> No
         (("style", "{cat}", "swirls", "--style-layers", "relu9"), "no layer 'relu9'"),
         (("style", "{cat}", "swirls", "--loss", "cubic"), "no loss 'cubic'"),
         (("style", "{cat}", "swirls", "--init", "picture"), "to start from"),
-        (("style", "{cat}", "swirls", "--shares", "much"), "cannot be read"),
+        (("style", "{cat}", "swirls", "--shares", "much"), "must be a number"),
         (("style", "{cat}", "swirls", "--size", "9"), "size"),
         (("style", "{cat}", "swirls", "--out", "{folder}/a.jpg"), ".png"),
         (("texture", "swirls", "logits"), "no places"),

@@ -24,7 +24,7 @@ from explorer.cluster.ray_supervisor import Allocation, RaySupervisor, allocate
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
-from explorer.jobs.processes import dead_workers
+from explorer.jobs.worker_locks import dead_workers
 from explorer.paths import home
 from explorer.rendering import render_recipe
 from explorer.store.results import Store

@@ -23,6 +23,7 @@ from explorer.jobs.job_queue import UNASKED, Jobs
 from explorer.store.results import Store, StoredPicture
 from explorer.ui.gallery import entry as gallery_entry
 from tests.conftest import Clock
+from tests.explorer.workers import alive
 
 EVERYTHING = Search()
 
@@ -44,7 +45,8 @@ def shipped(tmp_path: Path) -> Path:
 @pytest.fixture
 def found(tmp_path: Path, shipped: Path, clock: Clock) -> Iterator[Gallery]:
     store = Store(tmp_path / "a.sqlite3", [shipped])
-    yield Gallery(Jobs(store, clock), clock)
+    with alive(store, "w"):
+        yield Gallery(Jobs(store, clock), clock)
     store.close()
 
 

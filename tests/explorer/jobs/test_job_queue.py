@@ -16,6 +16,7 @@ from explorer.jobs.job_queue import ASKED, UNASKED, Jobs, QueueFull
 from explorer.jobs.worker import gather_inputs
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
+from tests.explorer.workers import alive
 
 PNG = "ab" * 16  # the fingerprint of a picture
 
@@ -23,7 +24,8 @@ PNG = "ab" * 16  # the fingerprint of a picture
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "a.sqlite3", shipped=())
-    yield store
+    with alive(store, "w", "v", "a", "b"):
+        yield store
     store.close()
 
 

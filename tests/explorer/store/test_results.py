@@ -193,17 +193,22 @@ def test_the_home_is_where_the_variable_says(
 
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(ExplorerError, match=r"cannot be opened .* set EXPLORER_HOME"):
-        Store(tmp_path / "file" / "a.sqlite3")
+    store = Store(tmp_path / "file" / "a.sqlite3")
+    assert store.get(RECIPE.key) is None
+    with pytest.raises(ExplorerError, match=r"nothing can be saved: .* set EXPLORER_HOME"):
+        store.put(RECIPE, PICTURES, 1.0)
 
 
 def test_a_file_that_is_no_store_is_explained_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite3"
     path.write_bytes(b"precious notes, no database at all" * 40)
     before = path.read_bytes()
-    with pytest.raises(ExplorerError, match="cannot be opened"):
-        Store(path)
-    assert path.read_bytes() == before
+    store = Store(path)
+    assert "was damaged (file is not a database); it is kept as" in store.set_aside
+    (kept,) = tmp_path.glob("a.sqlite3.damaged-*")
+    assert kept.read_bytes() == before
+    store.put(RECIPE, PICTURES, 1.0)
+    assert store.get(RECIPE.key) is not None
 
 
 def test_a_store_of_another_version_is_refused_and_kept(store: Store) -> None:

@@ -101,7 +101,7 @@ def test_fields_are_read_from_a_query_by_their_kinds() -> None:
     [
         ("dream", {"size": ""}, "size is ''; it must be a whole number from 32 to 8192"),
         ("dream", {"octaves": "99"}, "octaves is 99; it must be a whole number from 1 to 12"),
-        ("dream", {"strength": "nan"}, "strength is nan; it must be a number from 0.0 to 4.0"),
+        ("dream", {"strength": "nan"}, "strength is 'nan'; it must be a number from 0.0 to 4.0"),
         ("dream", {"colours": "lost"}, "no colours 'lost'; there is kept"),
         ("style", {"init": "picture"}, "no init 'picture'; there is content, noise"),
         ("neurons", {"canvas": "oil"}, "no canvas 'oil'; there is fourier, pixels, maco"),
