@@ -12,7 +12,7 @@ from explorer.ui.gallery import compare, entry, overview
 def main() -> None:
     """Read the URL, and show one entry, a comparison of several entries, or all entries."""
     html_snippets.page_css("gallery")
-    found = Gallery(server_state.jobs())
+    found = Gallery(server_state.jobs(), visitor=server_state.visitor())
     found.purge()
     overview.show_undo(found)
     try:

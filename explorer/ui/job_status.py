@@ -82,7 +82,7 @@ def abandon(key: str) -> None:
     if job is None or not job.open:
         return
     if time.time() - job.queued < SOON_SECONDS:
-        Gallery(jobs).delete([key], visitor)
+        Gallery(jobs, visitor=visitor).delete([key])
     else:
         jobs.cancel(key, visitor)
 

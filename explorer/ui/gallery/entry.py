@@ -13,7 +13,7 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
-from explorer.ui import job_status, page_list, server_state, url_codecs, url_controls, urls
+from explorer.ui import job_status, page_list, url_codecs, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
@@ -268,7 +268,7 @@ def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
 
     Entries whose job another visitor waits for are not deleted.
     """
-    gone = found.delete(keys, server_state.visitor())
+    gone = found.delete(keys)
     if gone:
         st.session_state["deleted"] = gone
     st.session_state["chosen"] = [it for it in st.session_state.get("chosen", []) if it not in gone]

@@ -20,7 +20,7 @@ from core.errors import BadCheckpoint, ExplorerError
 from core.networks import registry
 from explorer.library import background_task, catalogue, download_task
 from explorer.library.background_task import BackgroundTask
-from explorer.paths import home
+from explorer.paths import checkpoints_folder
 from explorer.store.results import Store
 from explorer.ui import server_state
 from tests.conftest import ROOT
@@ -49,9 +49,7 @@ def sent(tmp_path: Path, ending: str = ".safetensors", classes: int = 5) -> byte
 def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str) -> None:
     name = catalogue.add_checkpoint(SMALL, "birds", f"mine{ending}", sent(tmp_path, ending))
     assert name == f"{SMALL}:birds"
-    assert [it.name for it in (home() / catalogue.NETWORKS).iterdir()] == [
-        f"{SMALL}--birds.safetensors"
-    ]
+    assert [it.name for it in checkpoints_folder().iterdir()] == [f"{SMALL}--birds.safetensors"]
     server_state.network.clear()
     network = server_state.network(name)
     assert (network.name, network.architecture) == (name, SMALL)
@@ -82,7 +80,7 @@ def test_bad_checkpoints_are_refused_and_leave_nothing(
 ) -> None:
     with pytest.raises(ExplorerError, match=words):
         catalogue.add_checkpoint(SMALL, title, file, content)
-    folder = home() / catalogue.NETWORKS
+    folder = checkpoints_folder()
     assert not folder.is_dir() or not list(folder.iterdir())
 
 
