@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from core.errors import ExplorerError
 from explorer.jobs import ownership, processes, worker
 
-# The number of tasks that may run at a time; a guest may have one.
-OPEN_AT_MOST = 8
+# The number of tasks of guests that may run at a time; each guest may have one.
+OPEN_OF_GUESTS = 4
 
 
 class BackgroundTask:
@@ -110,17 +110,18 @@ def start_task(key: str, module: str, arguments: Sequence[str], visitor: str | N
         module, arguments, visitor: as for ``BackgroundTask``.
 
     Raises:
-        ExplorerError: too many tasks are running, or a guest has one that is.
+        ExplorerError: the visitor is a guest, and a task of theirs, or too many tasks of guests
+            are running.
     """
     with _TASKS_LOCK:
         before = _TASKS.get(key)
         if before is not None and before.open:
             return
-        running = [it for it in _TASKS.values() if it.open]
-        if len(running) >= OPEN_AT_MOST:
-            raise ExplorerError(f"{len(running)} tasks like this are running; wait for one to end")
-        if ownership.is_guest(visitor) and visitor in [it.owner for it in running]:
-            raise ExplorerError("another task of yours is running; wait until it has ended")
+        of_guests = [it.owner for it in _TASKS.values() if it.open and it.owner]
+        if ownership.is_guest(visitor) and (
+            len(of_guests) >= OPEN_OF_GUESTS or visitor in of_guests
+        ):
+            raise ExplorerError("other downloads or indexes are under way; wait for one to end")
         _TASKS[key] = BackgroundTask(module, arguments, visitor)
 
 

@@ -184,6 +184,16 @@ def add_checkpoint(
     return name
 
 
+def removable_checkpoints(visitor: str | None = None) -> list[str]:
+    """Return the names of the networks whose uploaded checkpoints a visitor may remove."""
+    store = Store()
+    return [
+        name
+        for name in list_checkpoints()
+        if ownership.may_change(visitor, store.checkpoint_owner(name))
+    ]
+
+
 def remove_checkpoint(name: str, visitor: str | None = None) -> None:
     """Delete an uploaded checkpoint; results that were made with it stay.
 

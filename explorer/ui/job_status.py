@@ -7,14 +7,17 @@ from typing import TypeAlias
 
 import streamlit as st
 
-from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
+from explorer.jobs.ownership import may_change
+from explorer.library import disk_quota
+from explorer.library.disk_quota import DiskFull
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.ui import server_state
+from explorer.ui.link_problems import toast_problem
 
 # What came of a request: a job, a sentence that says why there is none, or None if the result is
 # finished already.
@@ -46,9 +49,23 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
         jobs.watch(job.key, visitor)
         return job
     try:
-        return jobs.submit(recipe, visitor, rank)
-    except QueueFull as busy:
+        return submit(recipe, rank)
+    except (QueueFull, DiskFull) as busy:
         return str(busy)
+
+
+def submit(recipe: Recipe, rank: int = ASKED) -> Job:
+    """Submit a recipe in the visitor's name.
+
+    Args:
+        recipe, rank: as for ``request``.
+
+    Raises:
+        QueueFull, DiskFull: there is no room for another job, or for its pictures.
+    """
+    jobs, visitor = server_state.jobs(), server_state.visitor()
+    disk_quota.make_room(jobs.store, 0, visitor)
+    return jobs.submit(recipe, visitor, rank)
 
 
 def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Requested:
@@ -145,7 +162,7 @@ def _is_open(job: Requested) -> bool:
 
 
 def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
-    """Show the progress of a job, with a button to stop or to resume it.
+    """Show the progress of a job, with a button to stop it, if the visitor may, or to resume it.
 
     Args:
         job: a job that is not done.
@@ -160,9 +177,9 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
             st.markdown(waiting_text(job))
         else:
             st.markdown(f"{stopped_text(job)} ({doing(job.fraction)} finished)")
-        if job.open:
+        if job.open and may_change(server_state.visitor(), job.visitor):
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
-        else:
+        elif not job.open:
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
 
 
@@ -251,10 +268,10 @@ def _stop(key: str) -> None:
 
 
 def _go_on(key: str) -> None:
-    try:
-        server_state.jobs().resume(key, server_state.visitor())
-    except ExplorerError as error:
-        st.toast(str(error))
+    job = server_state.jobs().get(key)
+    if job is not None:
+        with toast_problem():
+            submit(job.recipe)
 
 
 # Encoded previews of unfinished pictures, by the recipe's key and the picture's number in it.

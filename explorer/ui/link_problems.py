@@ -35,6 +35,18 @@ def show_errors(what: str) -> Iterator[None]:
         st.error(f"{what}: {formatting.escape_markdown(str(error))}")
 
 
+@contextmanager
+def toast_problem() -> Iterator[None]:
+    """Show an ``ExplorerError`` of a callback, or of a ``with`` block, as a toast.
+
+    Streamlit calls callbacks before the page runs, where nothing else would show the error.
+    """
+    try:
+        yield
+    except ExplorerError as error:
+        st.toast(formatting.escape_markdown(str(error)))
+
+
 def show_problems(problems: Sequence[str]) -> None:
     """Show the first problem of a link, if there is any."""
     for problem in problems[:1]:

@@ -17,7 +17,7 @@ from explorer.ui import job_status, page_list, url_codecs, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
-from explorer.ui.link_problems import collect, show_problems
+from explorer.ui.link_problems import collect, show_problems, toast_problem
 
 # Number of pictures on one sheet (page) of an entry; the Layers page has the same number.
 SHEET = 64
@@ -205,19 +205,25 @@ def _link(job: Job, part: int | None) -> None:
 
 
 def _change(found: Gallery, job: Job) -> None:
-    """Show controls to rename, star, save and delete an entry."""
+    """Show controls to rename, star, save and delete an entry; of others' entries, only to save."""
+    if not found.may_change(job):
+        st.caption("Somebody else made this, so only they can change it.")
+        download_button(found, [job], "Save as zip")
+        _link(job, None)
+        return
+    rename = toast_problem()(partial(found.rename, job.key))
     st.text_input(
         "Name",
         max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
-        **url_controls.bind(f"title {job.key}", job.title, partial(found.rename, job.key)),
+        **url_controls.bind(f"title {job.key}", job.title, rename),
     )
     with st.container(horizontal=True, key="entry tools"):
         st.button(
             "Starred" if job.starred else "Star",
             icon=":material/star:" if job.starred else ":material/star_outline:",
             key="star",
-            on_click=partial(found.star, job.key, not job.starred),
+            on_click=toast_problem()(partial(found.star, job.key, not job.starred)),
         )
         download_button(found, [job], "Save as zip")
         delete_button(found, [job.key])
@@ -266,13 +272,14 @@ def delete_button(found: Gallery, keys: Sequence[str]) -> None:
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
     """Move entries into the bin, and store their keys in the session for the Undo button.
 
-    Entries whose job another visitor waits for are not deleted.
+    Entries whose job another visitor waits for are not deleted, nor are those of others if the
+    visitor is a guest.
     """
     gone = found.delete(keys)
     if gone:
         st.session_state["deleted"] = gone
     st.session_state["chosen"] = [it for it in st.session_state.get("chosen", []) if it not in gone]
     if len(gone) < len(keys):
-        st.toast("Somebody else waits for this, so it stays.")
+        st.toast("What belongs to somebody else, or what they wait for, stays.")
     else:
         urls.update_query(open=None, compare=None, picture=None, sheet=None)

@@ -18,6 +18,7 @@ from explorer.ui import job_status, page_list, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
+from explorer.ui.link_problems import toast_problem
 from explorer.ui.url_controls import bind
 
 COVER = 4
@@ -41,7 +42,8 @@ def show_undo(found: Gallery) -> None:
         del st.session_state["deleted"]
 
     def undo() -> None:
-        found.restore(keys)
+        with toast_problem():
+            found.restore(keys)
         forget()
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
@@ -264,7 +266,8 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
         elif verb == "star":
             job = found.jobs.get(key)
             if job is not None:
-                found.star(key, not job.starred)
+                with toast_problem():
+                    found.star(key, not job.starred)
         elif key in chosen:
             chosen.remove(key)
         else:

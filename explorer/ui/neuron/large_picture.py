@@ -6,12 +6,12 @@ from dataclasses import asdict
 import streamlit as st
 
 from explorer import thumbnails
-from explorer.jobs.job_queue import QueueFull
 from explorer.recipe_fields import NEURONS, page_fields
 from explorer.reports import html_report
 from explorer.store.results import StoredPicture
 from explorer.ui import download_buttons, index_picker, job_status, server_state, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.link_problems import toast_problem
 from explorer.ui.neuron.pictures import NeuronView, RenderSettings, UnitPicture
 from explorer.ui.recipe_controls import draw_field
 
@@ -101,10 +101,8 @@ def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
 
 
 def _prepare(take: UnitPicture) -> None:
-    try:
-        server_state.jobs().submit(take.recipe, server_state.visitor())
-    except QueueFull as busy:
-        st.toast(str(busy))
+    with toast_problem():
+        job_status.submit(take.recipe)
 
 
 def _choose(neuron: NeuronView, view: str) -> None:
