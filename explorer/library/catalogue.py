@@ -260,9 +260,10 @@ def start_index(
         visitor: the visitor who starts the task; None for the machine's user.
 
     Raises:
-        ExplorerError: as for ``find_collection``, or too many tasks are running.
+        ExplorerError: as for ``find_collection``, too many tasks are running, or there is no room.
     """
     path = find_collection(source).path
+    disk_quota.make_room(Store(), 0, visitor)
     out = index_file(network, weights, source)
     arguments = index_task.task_arguments(out, network, file, str(path))
     background_task.start_task(f"index {out.name}", index_task.MODULE, arguments, visitor)

@@ -1,15 +1,17 @@
 """The limit of the disk that the data folder takes, and what is deleted when it is reached.
 
-The limit covers the store (pictures, uploads, jobs) and the uploaded checkpoints. What nobody asked
-for is deleted first, the oldest before the rest: pictures that pages made to show them. What
-somebody asked for is kept until they delete it; while there is no room, guests can add nothing.
+The limit covers the store (pictures, uploads, jobs), the uploaded checkpoints and the indexes. What
+nobody asked for is deleted first, the oldest before the rest: pictures that pages made to show
+them. What somebody asked for is kept until they delete it; while there is no room, guests can add
+nothing.
 """
 
 import os
 
 from core.errors import ExplorerError, quoted
 from explorer.jobs import ownership
-from explorer.paths import checkpoints_folder
+from explorer.library import index_task
+from explorer.paths import checkpoints_folder, home
 from explorer.store.results import Store
 
 # The environment variable that sets the limit in GB, and its default.
@@ -51,8 +53,8 @@ def limit_bytes() -> int:
 
 
 def used_bytes(store: Store) -> int:
-    """Return the size of the store's content and of the uploaded checkpoints, in bytes."""
-    files = checkpoints_folder().glob("*.safetensors")
+    """Return the size of the store's content, the uploaded checkpoints and the indexes, in bytes."""
+    files = (*checkpoints_folder().glob("*"), *(home() / index_task.FOLDER).glob("*"))
     return store.used_bytes() + sum(it.stat().st_size for it in files if it.is_file())
 
 

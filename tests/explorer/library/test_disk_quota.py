@@ -9,9 +9,9 @@ from core.recipes.neuron import NeuronRecipe
 from explorer.jobs import ownership
 from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import ASKED, UNASKED, Jobs
-from explorer.library import disk_quota
+from explorer.library import disk_quota, index_task
 from explorer.library.disk_quota import VARIABLE, DiskFull
-from explorer.paths import checkpoints_folder
+from explorer.paths import checkpoints_folder, home
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
 
@@ -73,12 +73,13 @@ def test_guests_are_refused_when_nothing_can_go(
     assert store.present(kept) == set(kept)
 
 
-def test_checkpoints_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_and_indexes_count() -> None:
     store = Store(shipped=())
     before = disk_quota.used_bytes(store)
-    checkpoints_folder().mkdir()
-    Path(checkpoints_folder(), "resnet18--birds.safetensors").write_bytes(PICTURE)
-    assert disk_quota.used_bytes(store) == before + len(PICTURE)
+    for folder in (checkpoints_folder(), home() / index_task.FOLDER):
+        folder.mkdir()
+        Path(folder, "file").write_bytes(PICTURE)
+    assert disk_quota.used_bytes(store) == before + 2 * len(PICTURE)
 
 
 @pytest.mark.parametrize("text", ["much", "0", "-1", "nan", "inf", "1" * 5000])
