@@ -53,7 +53,7 @@ def limit_bytes() -> int:
 
 
 def used_bytes(store: Store) -> int:
-    """Return the size of the store's content, the uploaded checkpoints and the indexes, in bytes."""
+    """Return the size of the store's content, the checkpoints and the indexes, in bytes."""
     files = (*checkpoints_folder().glob("*"), *(home() / index_task.FOLDER).glob("*"))
     return store.used_bytes() + sum(it.stat().st_size for it in files if it.is_file())
 
