@@ -178,7 +178,9 @@ class Guard:
             max_age=COOKIE_SECONDS,
             secure=request.url.scheme in ("https", "wss"),
             httponly=True,
-            samesite="strict",
+            # By a link of another site a visitor must not get a new identity; without the token,
+            # such a link opens a page of ours first (``_ask_token``).
+            samesite="strict" if name == TOKEN_COOKIE else "lax",
         )
 
 
