@@ -184,9 +184,8 @@ def add_checkpoint(
     return name
 
 
-def removable_checkpoints(visitor: str | None = None) -> list[str]:
+def removable_checkpoints(store: Store, visitor: str | None = None) -> list[str]:
     """Return the names of the networks whose uploaded checkpoints a visitor may remove."""
-    store = Store()
     return [
         name
         for name in list_checkpoints()

@@ -44,7 +44,7 @@ def show_networks(infos: dict[str, NetworkInfo]) -> None:
 def show_removal() -> None:
     """Show a control that removes an uploaded checkpoint, if the visitor may remove any."""
     visitor = server_state.visitor()
-    own = catalogue.removable_checkpoints(visitor)
+    own = catalogue.removable_checkpoints(server_state.store(), visitor)
     if not own:
         return
 

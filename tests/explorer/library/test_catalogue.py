@@ -295,8 +295,8 @@ def test_only_who_added_a_checkpoint_removes_it(tmp_path: Path) -> None:
 
     anne, bert = (ownership.visitor_id(name, guest=True) for name in ("anne", "bert"))
     name, kept = add("birds", anne), add("fish", None)
-    assert catalogue.removable_checkpoints(anne) == [name]
-    assert catalogue.removable_checkpoints(bert) == []
+    assert catalogue.removable_checkpoints(Store(), anne) == [name]
+    assert catalogue.removable_checkpoints(Store(), bert) == []
     with pytest.raises(NotYours):
         catalogue.remove_checkpoint(name, bert)
     with pytest.raises(NotYours):
@@ -305,7 +305,7 @@ def test_only_who_added_a_checkpoint_removes_it(tmp_path: Path) -> None:
     assert list(catalogue.list_checkpoints()) == [kept]
     # Somebody else may take the title then, and owns what they add.
     assert add("birds", bert) == name
-    assert catalogue.removable_checkpoints(anne) == []
+    assert catalogue.removable_checkpoints(Store(), anne) == []
     # The user of the machine removes everything.
     for each in (name, kept):
         catalogue.remove_checkpoint(each)
