@@ -122,7 +122,7 @@ def test_reading_an_upload_takes_bounded_time_and_memory(
     monkeypatch.setattr(checkpoint_task, "SECONDS", 0.05)
     with pytest.raises(BadCheckpoint, match=r"mine\.pth takes more memory or time"):
         catalogue.add_checkpoint(SMALL, "birds", "mine.pth", sent(tmp_path, ".pth"))
-    assert not list((home() / catalogue.NETWORKS).iterdir())
+    assert not list(checkpoints_folder().iterdir())
     torch.save({"w": torch.ones(20_000_000)}, tmp_path / "large.pth")
     code = (
         "from explorer.library import checkpoint_task; checkpoint_task.READ_BYTES = 50_000_000; "
@@ -138,7 +138,7 @@ def test_uploads_that_could_break_something_are_refused_at_the_door(name: str) -
     make, words = REFUSED[name]
     with pytest.raises(BadCheckpoint, match=words):
         catalogue.add_checkpoint(SMALL, "birds", "sent.pth", make())
-    assert not list((home() / catalogue.NETWORKS).iterdir())
+    assert not list(checkpoints_folder().iterdir())
 
 
 @pytest.fixture
