@@ -15,6 +15,8 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from explorer.server.guard import VISITOR_CHARACTERS, VISITOR_COOKIE
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
 END_SECONDS = 60.0
@@ -97,7 +99,8 @@ class Visitor:
 
     def __init__(self, port: int, name: str) -> None:
         self._url = f"ws://127.0.0.1:{port}/_stcore/stream"
-        self._cookie = {"Cookie": f"_streamlit_xsrf={name}"}
+        identity = name.ljust(VISITOR_CHARACTERS, "-")
+        self._cookie = {"Cookie": f"{VISITOR_COOKIE}{port}={identity}"}
 
     async def __aenter__(self) -> "Visitor":
         self._socket = await websockets.connect(

@@ -18,6 +18,11 @@ def home() -> Path:
     return Path(named) if named else Path(platformdirs.user_data_dir("neuron-explorer", False))
 
 
+def checkpoints_folder() -> Path:
+    """Return the folder of the uploaded checkpoints, which is in the data folder."""
+    return home() / "networks"
+
+
 # The folder that contains the packages core and explorer. New processes are started in this folder,
 # so that they can import both packages.
 ROOT = Path(__file__).resolve().parent.parent

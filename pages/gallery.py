@@ -15,7 +15,7 @@ from explorer.ui.gallery import compare, entry, overview
 def main() -> None:
     """Read the URL, and show one entry, a comparison of several entries, or all entries."""
     html_snippets.page_css("gallery")
-    found = Gallery(server_state.jobs())
+    found = Gallery(server_state.jobs(), visitor=server_state.visitor())
     # If the store cannot be written, deleted entries stay in the bin.
     with contextlib.suppress(NothingSaved):
         found.purge()

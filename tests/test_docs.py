@@ -28,7 +28,7 @@ TOPS = ("core", "explorer", "pages", "tests", "benchmarks")
 # What a parser raises; Typer has brought its own copy of Click's for a while.
 REFUSED = (typer.BadParameter.__mro__[1], ExplorerError, SystemExit, KeyError)
 # Options of programs that are not ours, and the one that every program of ours has.
-FOREIGN = {"--num-cpus", "--help"}
+FOREIGN = {"--num-cpus", "--index-url", "--help"}
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -1,6 +1,5 @@
 """The command that starts the app. It also runs if the command line contains no command."""
 
-import os
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,6 @@ from typing import Annotated
 import typer
 
 from explorer.cli.options import cli
-from explorer.paths import ROOT
 
 
 @cli.callback(invoke_without_command=True)
@@ -20,9 +18,23 @@ def default(context: typer.Context) -> None:
 
 @cli.command()
 def app(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on. Others than 127.0.0.1 ask visitors for a token."),
+    ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option(help="Port; by default 8501 or the next free one.")
+    ] = None,
+    no_token: Annotated[
+        bool,
+        typer.Option("--no-token", help="Ask visitors from other machines for nothing."),
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further name of this server, such as that of a proxy; may be given several "
+            "times."
+        ),
     ] = None,
     engine: Annotated[
         str,
@@ -50,11 +62,11 @@ def app(
     ] = None,
 ) -> None:
     """Start the app in the browser."""
-    from streamlit.web.cli import main_run
-
     from explorer.engine import configure_engine
+    from explorer.server import access
 
     configure_engine(engine, address)
+    allowed = access.create_access(host, allow_host or (), not no_token)
     if index:
         from explorer.library import indexes
 
@@ -64,12 +76,9 @@ def app(
 
         collections.configure(library)
     threading.Thread(target=_warm_up, daemon=True).start()
-    # Streamlit reads its configuration from the current folder.
-    os.chdir(ROOT)
-    arguments = [str(ROOT / "explorer" / "app.py"), "--server.address", host]
-    if port is not None:
-        arguments += ["--server.port", str(port)]
-    main_run.main(arguments, standalone_mode=False)
+    from explorer.server.run_app import run_app
+
+    run_app(allowed, host, port)
 
 
 def _warm_up() -> None:

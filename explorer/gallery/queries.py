@@ -12,6 +12,7 @@ from typing import Any
 
 from core.errors import ExplorerError, quoted
 from explorer.gallery.pictures import PictureReader
+from explorer.jobs import ownership
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
 from explorer.text import recipe_summary
@@ -68,12 +69,30 @@ class Search:
 
 
 class Gallery(PictureReader):
-    """The gallery of all entries in a store."""
+    """The gallery of all entries in a store, and the changes that one visitor makes in it."""
 
-    def __init__(self, jobs: Jobs, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        clock: Callable[[], float] = time.time,
+        visitor: str | None = None,
+    ) -> None:
+        """Open the gallery.
+
+        Args:
+            jobs: the job queue of the store.
+            clock: returns the time in seconds since 1970.
+            visitor: the visitor who changes entries; None for the machine's user. A guest can
+                change only entries that are their own.
+        """
         super().__init__(jobs.store)
         self.jobs = jobs
         self._clock = clock
+        self._visitor = visitor
+
+    def may_change(self, job: Job) -> bool:
+        """Whether the visitor may rename, star or delete an entry."""
+        return ownership.may_change(self._visitor, job.owner)
 
     def entries(self, search: Search, page: int = 1, per_page: int = PER_PAGE) -> list[Job]:
         """Return one page of the ended entries that have a picture, newest first.
@@ -143,6 +162,7 @@ class Gallery(PictureReader):
         """Set the title of an entry; an empty title removes it.
 
         Raises:
+            NotYours: the entry belongs to somebody else.
             ExplorerError: the title is too long.
         """
         words = " ".join("".join(it if it.isprintable() else " " for it in title).split())
@@ -150,18 +170,21 @@ class Gallery(PictureReader):
             raise ExplorerError(
                 f"this name has {len(words)} characters; write at most {TITLE_AT_MOST}"
             )
-        self._write("UPDATE jobs SET title = ? WHERE key = ?", [(words, key)])
+        self._change("title = ?", words, [key])
 
     def star(self, key: str, starred: bool) -> None:
-        """Add a star to an entry, or remove it."""
-        self._write("UPDATE jobs SET starred = ? WHERE key = ?", [(int(starred), key)])
+        """Add a star to an entry, or remove it.
 
-    def delete(self, keys: Iterable[str], visitor: str) -> list[str]:
+        Raises:
+            NotYours: the entry belongs to somebody else.
+        """
+        self._change("starred = ?", int(starred), [key])
+
+    def delete(self, keys: Iterable[str]) -> list[str]:
         """Move entries to the bin; those that are open are cancelled first.
 
-        Args:
-            keys: keys of the entries.
-            visitor: the visitor who deletes them; open jobs that others watch are kept.
+        Open jobs that other visitors watch are kept, and so are entries that belong to others, if
+        the visitor is a guest.
 
         Returns:
             The keys of the entries that are in the bin now.
@@ -169,18 +192,22 @@ class Gallery(PictureReader):
         deleted = []
         for key in keys:
             job = self.jobs.get(key)
-            if job is not None and job.open:
-                job = self.jobs.cancel(key, visitor)
-            if job is not None and not job.open:
+            if job is None or not self.may_change(job):
+                continue
+            if job.open:
+                job = self.jobs.cancel(key, self._visitor)
+            if not job.open:
                 deleted.append(key)
-        now = self._clock()
-        statement = "UPDATE jobs SET deleted = ? WHERE key = ? AND state <> 'open'"
-        self._write(statement, [(now, key) for key in deleted])
+        self._change("deleted = ?", self._clock(), deleted, "state <> 'open'")
         return deleted
 
     def restore(self, keys: Iterable[str]) -> None:
-        """Restore entries from the bin."""
-        self._write("UPDATE jobs SET deleted = NULL WHERE key = ?", [(key,) for key in keys])
+        """Restore entries from the bin.
+
+        Raises:
+            NotYours: one of the entries belongs to somebody else.
+        """
+        self._change("deleted = ?", None, keys)
 
     def purge(self) -> int:
         """Delete entries that have been in the bin for ``BIN_SECONDS``.
@@ -205,9 +232,25 @@ class Gallery(PictureReader):
             (number,) = connection.execute(statement, values).fetchone()
         return int(number)
 
-    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _change(self, setting: str, value: object, keys: Iterable[str], only: str = "true") -> None:
+        """Change one column of some entries; this is the only way to change entries.
+
+        Args:
+            setting: the column, such as ``title = ?``.
+            value: its new value.
+            keys: keys of the entries.
+            only: SQL condition on the entries that are changed.
+
+        Raises:
+            NotYours: one of the entries belongs to somebody else; then none is changed.
+        """
         with self._store.transaction() as connection:
-            connection.executemany(statement, rows)
+            for key in keys:
+                row = connection.execute("SELECT owner FROM jobs WHERE key = ?", (key,)).fetchone()
+                if row is not None:
+                    ownership.check_owner(self._visitor, row[0], "this entry")
+                    change = f"UPDATE jobs SET {setting} WHERE key = ? AND {only}"
+                    connection.execute(change, (value, key))
 
 
 def entry_title(job: Job) -> str:

@@ -19,6 +19,8 @@ from explorer.store.results import Store, StoredPicture
 
 # The kinds of recipes whose parts must be rendered in order, as a list for SQL.
 IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in kinds.KINDS.items() if recipe.in_order)
+# While others are served, a visitor's jobs that nobody asked for wait at most about this long.
+UNSERVED_SECONDS = 30.0
 # Selects the unfinished parts of open jobs that no worker has claimed and that may start now.
 CLAIMABLE = f"""
 FROM jobs JOIN parts ON parts.job = jobs.key LEFT JOIN turns USING (visitor)
@@ -63,8 +65,10 @@ class Claims:
     def claim(self, worker: str, only: str | None = None) -> Claim | None:
         """Claim the next part; return None if no part can be claimed.
 
-        Parts of jobs with a smaller rank come first. Among equal ranks, the visitor who has waited
-        longest for a turn comes first, and then the job that was submitted first.
+        Parts of jobs with a smaller rank come first, and so do parts of a visitor for whom nothing
+        was done in ``UNSERVED_SECONDS``. Among these, the visitor who has waited longest for a turn
+        comes first; of one visitor's jobs, those with a smaller rank, and then the one that was
+        submitted first.
 
         Args:
             worker: name of the worker.
@@ -73,9 +77,11 @@ class Claims:
         next_part = (
             f"SELECT jobs.key, jobs.recipe, jobs.visitor, parts.position, parts.result {CLAIMABLE}"
             "AND (:only IS NULL OR jobs.key = :only) "
-            "ORDER BY jobs.rank, coalesce(turns.served, 0), jobs.queued, parts.position LIMIT 1"
+            "ORDER BY CASE WHEN max(coalesce(turns.served, 0), jobs.queued) < :long_ago THEN 0 "
+            "ELSE jobs.rank END, coalesce(turns.served, 0), jobs.rank, jobs.queued, parts.position "
+            "LIMIT 1"
         )
-        values = {"only": only}
+        values = {"only": only, "long_ago": self._clock() - UNSERVED_SECONDS}
         with self.store.reading() as connection:
             # Idle workers call this often, so the first query takes no write lock.
             if connection.execute(next_part, values).fetchone() is None:
@@ -127,20 +133,21 @@ class Claims:
         """Whether a worker should continue to render the part that it has claimed.
 
         It should stop if no job with this part is open any more, or if an unclaimed part of a job
-        with a smaller rank can be rendered now.
+        of the same visitor with a smaller rank can be rendered now. Jobs of other visitors wait for
+        their turn.
         """
         rank = (
-            "SELECT min(jobs.rank) FROM claims JOIN parts USING (result) "
+            "SELECT min(jobs.rank), jobs.visitor FROM claims JOIN parts USING (result) "
             "JOIN jobs ON jobs.key = parts.job "
             "WHERE claims.result = ? AND claims.worker = ? AND jobs.state = 'open'"
         )
-        urgent = f"SELECT 1 {CLAIMABLE} AND jobs.rank < ? LIMIT 1"
+        urgent = f"SELECT 1 {CLAIMABLE} AND jobs.rank < ? AND jobs.visitor = ? LIMIT 1"
         with self.store.reading() as connection:
             values = (claim.recipe.key, claim.worker)
-            (best_rank,) = connection.execute(rank, values).fetchone()
-            if best_rank is None:
+            best = connection.execute(rank, values).fetchone()
+            if best[0] is None:
                 return False
-            return best_rank == ASKED or connection.execute(urgent, (best_rank,)).fetchone() is None
+            return best[0] == ASKED or connection.execute(urgent, best).fetchone() is None
 
     def finish(self, claim: Claim, pictures: Sequence[StoredPicture], seconds: float) -> None:
         """Store the result of a part, and mark jobs whose last missing part it was as done."""

@@ -20,7 +20,7 @@ ALIVE = "(SELECT * FROM claims WHERE worker NOT IN (SELECT value FROM json_each(
 # ``:dead`` is as for ``ALIVE``.
 SNAPSHOT = f"""
 SELECT key, kind, network, layer, recipe AS json, state, rank, message, queued, ended, spent, title,
-       starred, deleted,
+       starred, deleted, visitor, owner,
        (SELECT count(*) FROM parts WHERE job = key) AS parts,
        (SELECT count(*) FROM parts WHERE job = key AND done) AS finished,
        (SELECT count(*) FROM parts WHERE job = key AND todo) AS todo,
@@ -61,6 +61,8 @@ class Job:
         title: the name that a user gave the job; empty if none.
         starred: whether a user starred the job.
         deleted: when the job was moved to the bin, in seconds since 1970, or None.
+        visitor: the visitor in whose turns workers render the job, and who may stop it.
+        owner: the visitor to whom the job's entry in the gallery belongs; "" if to nobody.
     """
 
     key: str
@@ -80,6 +82,8 @@ class Job:
     title: str
     starred: bool
     deleted: float | None
+    visitor: str
+    owner: str
 
     @property
     def id(self) -> str:

@@ -16,20 +16,27 @@ from core.errors import ExplorerError, quoted
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 from explorer.jobs.job import SNAPSHOT, Job, job_from_row
+from explorer.jobs.ownership import is_guest, may_change
 from explorer.jobs.worker_locks import dead_workers
 from explorer.store.database import NothingSaved
 from explorer.store.results import Store
 
 # Ranks: jobs that a user asked for come before jobs that a page starts without being asked.
 ASKED, UNASKED = 0, 1
-# While this many jobs are open, no other job can be submitted.
-OPEN_AT_MOST = 200
+# While this many jobs are open, no other job can be submitted; nor by a guest who has this many.
+OPEN_AT_MOST, OPEN_OF_GUEST = 200, 40
+# The owner of a job after it was submitted once more: somebody who asks for what nobody had asked
+# for, or what its owner deleted, is the new owner.
+NEW_OWNER = (
+    "CASE WHEN :rank = 0 AND (jobs.rank > 0 OR jobs.deleted IS NOT NULL) "
+    "THEN :visitor ELSE jobs.owner END"
+)
 # A visitor watches a job if the page has asked for the job's state within this time.
 WATCHING_SECONDS = 10.0
 
 
 class QueueFull(ExplorerError):
-    """The error for a job that is refused because ``OPEN_AT_MOST`` jobs are open already."""
+    """The error for a job that is refused because too many jobs are open already."""
 
 
 class Jobs:
@@ -51,7 +58,8 @@ class Jobs:
 
         Args:
             recipe: the recipe to render.
-            visitor: the visitor who submits it; workers take turns between visitors.
+            visitor: the visitor who submits it; workers take turns between visitors. A new job
+                belongs to this visitor.
             rank: ``ASKED``, or ``UNASKED`` for pictures that a page shows without being asked.
             fresh: whether to render all parts, including those whose result is in the store.
             shipped: whether shipped pictures, which are lossy, count as results.
@@ -60,7 +68,7 @@ class Jobs:
                 The job. It is done already if the store has the results of all of its parts.
 
         Raises:
-            QueueFull: too many jobs are open.
+            QueueFull: too many jobs are open, or too many of this visitor, who is a guest.
             ExplorerError: a picture that the recipe starts from is not in the store.
         """
         for fingerprint in recipe.inputs:
@@ -98,7 +106,8 @@ class Jobs:
         """Insert a job for a recipe, or update the existing job of an equal recipe.
 
         The new state is done if all parts are done, otherwise open. If the existing job has this
-        state already, only its rank may become smaller, and it is taken out of the bin.
+        state already, only its rank may become smaller, it is taken out of the bin, and it may get
+        a new owner (``NEW_OWNER``).
 
         Args:
             connection: a connection in a transaction.
@@ -112,24 +121,34 @@ class Jobs:
         done = all(part_done for _, part_done in parts)
         existing = connection.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
         if existing is not None and existing[0] == ("done" if done else "open"):
-            join = "UPDATE jobs SET rank = min(rank, ?), deleted = NULL WHERE key = ?"
-            connection.execute(join, (rank, key))
-            return
-        waiting = _count(connection, "SELECT count(*) FROM jobs WHERE state = 'open'")
-        if not done and waiting >= OPEN_AT_MOST:
-            raise QueueFull(
-                f"the explorer is busy: {waiting} jobs wait already; "
-                "come back when some of them are done, or cancel some in the gallery"
+            join = (
+                f"UPDATE jobs SET owner = {NEW_OWNER}, visitor = CASE WHEN rank > :rank "
+                "THEN :visitor ELSE visitor END, rank = min(rank, :rank), deleted = NULL "
+                "WHERE key = :key"
             )
-        layer = getattr(recipe, "layer", "")
-        state, ended = ("done", now) if done else ("open", None)
-        row = (key, recipe.kind, recipe.network, layer, recipe.to_json(), state, rank, visitor)
+            connection.execute(join, {"key": key, "rank": rank, "visitor": visitor})
+            return
+        if not done:
+            _check_room(connection, visitor)
+        row = {
+            "key": key,
+            "kind": recipe.kind,
+            "network": recipe.network,
+            "layer": getattr(recipe, "layer", ""),
+            "recipe": recipe.to_json(),
+            "state": "done" if done else "open",
+            "rank": rank,
+            "visitor": visitor,
+            "now": now,
+            "ended": now if done else None,
+        }
         connection.execute(
-            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, 0.0, '', 0, NULL) "
+            "INSERT INTO jobs VALUES (:key, :kind, :network, :layer, :recipe, :state, :rank, "
+            ":visitor, '', :now, :ended, 0.0, '', 0, NULL, :visitor) "
             "ON CONFLICT (key) DO UPDATE SET state = excluded.state, message = '', "
-            "rank = min(rank, excluded.rank), visitor = excluded.visitor, "
+            f"owner = {NEW_OWNER}, rank = min(rank, excluded.rank), visitor = excluded.visitor, "
             "queued = excluded.queued, ended = excluded.ended, spent = 0.0, deleted = NULL",
-            (*row, now, ended),
+            row,
         )
         connection.execute("DELETE FROM parts WHERE job = ?", (key,))
         connection.executemany(
@@ -237,6 +256,8 @@ class Jobs:
     def cancel(self, key: str, visitor: str | None = None) -> Job:
         """Cancel a job unless other visitors watch it; the results of finished parts are kept.
 
+        A guest can cancel only a job that they submitted themselves.
+
         Args:
             key: key of the job.
             visitor: the visitor who cancels the job; None to cancel it even if visitors watch it.
@@ -255,7 +276,8 @@ class Jobs:
                 leave = "DELETE FROM watchers WHERE job = ? AND visitor = ?"
                 connection.execute(leave, (key, visitor))
                 watching = _count(connection, others, (key, visitor, now - WATCHING_SECONDS))
-            if not watching:
+            row = connection.execute("SELECT visitor FROM jobs WHERE key = ?", (key,)).fetchone()
+            if not watching and row is not None and may_change(visitor, row[0]):
                 end_job(connection, key, "cancelled", "", now)
         return self._existing(key)
 
@@ -311,6 +333,26 @@ def end_job(connection: sqlite3.Connection, key: str, state: str, message: str, 
     """
     end = "UPDATE jobs SET state = ?, message = ?, ended = ? WHERE key = ? AND state = 'open'"
     connection.execute(end, (state, message, now, key))
+
+
+def _check_room(connection: sqlite3.Connection, visitor: str) -> None:
+    """Check that a visitor may submit one more job.
+
+    Raises:
+        QueueFull: too many jobs are open, or too many of this visitor, who is a guest.
+    """
+    waiting = _count(connection, "SELECT count(*) FROM jobs WHERE state = 'open'")
+    if waiting >= OPEN_AT_MOST:
+        raise QueueFull(
+            f"the explorer is busy: {waiting} jobs wait already; "
+            "come back when some of them are done, or cancel some in the gallery"
+        )
+    of_visitor = "SELECT count(*) FROM jobs WHERE state = 'open' AND visitor = ?"
+    if is_guest(visitor) and _count(connection, of_visitor, (visitor,)) >= OPEN_OF_GUEST:
+        raise QueueFull(
+            f"{OPEN_OF_GUEST} jobs of yours wait already; "
+            "come back when some of them are done, or stop some in the gallery"
+        )
 
 
 def _count(connection: sqlite3.Connection, statement: str, values: Sequence[object] = ()) -> int:

@@ -14,24 +14,30 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from core.errors import ExplorerError
-from explorer.jobs import processes, worker
+from explorer.jobs import ownership, processes, worker
+
+# The number of tasks of guests that may run at a time; each guest may have one.
+OPEN_OF_GUESTS = 4
 
 
 class BackgroundTask:
     """A process that runs a task, and the progress that the process has reported.
 
     Attributes:
+        owner: identifier of the visitor who started the task; "" for the machine's user.
         done, total: amounts of finished work and of all work, in a unit that the task chooses.
         problem: why the task failed or was stopped; "" otherwise.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    def __init__(self, module: str, arguments: Sequence[str], visitor: str | None = None) -> None:
         """Start the process.
 
         Args:
             module: full name of the module that is run.
             arguments: command-line arguments.
+            visitor: the visitor who starts the task; None for the machine's user.
         """
+        self.owner = visitor or ""
         self.done, self.total, self.problem = 0, 0, ""
         # Time and finished work at the first report; the remaining time is estimated from them.
         self._first: tuple[float, int] | None = None
@@ -59,8 +65,16 @@ class BackgroundTask:
         pace = (time.monotonic() - began) / (self.done - before)
         return pace * (self.total - self.done)
 
-    def stop(self) -> None:
-        """Kill the process; the files that it has written are kept."""
+    def stop(self, visitor: str | None = None) -> None:
+        """Kill the process; the files that it has written are kept.
+
+        Args:
+            visitor: the visitor who stops the task; None for the machine's user.
+
+        Raises:
+            NotYours: the task belongs to somebody else.
+        """
+        ownership.check_owner(visitor, self.owner, "this")
         self._stopped = True
         self._process.kill()
         self._listener.join()
@@ -88,17 +102,27 @@ _TASKS: dict[str, BackgroundTask] = {}
 _TASKS_LOCK = threading.Lock()
 
 
-def start_task(key: str, module: str, arguments: Sequence[str]) -> None:
+def start_task(key: str, module: str, arguments: Sequence[str], visitor: str | None = None) -> None:
     """Start a task, unless a task with the same key is running.
 
     Args:
         key: identifies what the task makes, such as ``fetch resnet18``.
-        module, arguments: as for ``BackgroundTask``.
+        module, arguments, visitor: as for ``BackgroundTask``.
+
+    Raises:
+        ExplorerError: the visitor is a guest, and a task of theirs, or too many tasks of guests
+            are running.
     """
     with _TASKS_LOCK:
         before = _TASKS.get(key)
-        if before is None or not before.open:
-            _TASKS[key] = BackgroundTask(module, arguments)
+        if before is not None and before.open:
+            return
+        of_guests = [it.owner for it in _TASKS.values() if it.open and it.owner]
+        if ownership.is_guest(visitor) and (
+            len(of_guests) >= OPEN_OF_GUESTS or visitor in of_guests
+        ):
+            raise ExplorerError("other downloads or indexes are under way; wait for one to end")
+        _TASKS[key] = BackgroundTask(module, arguments, visitor)
 
 
 def latest_task(key: str) -> BackgroundTask | None:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, named, unknown
 from core.files import FOLDER, make_folder, require_path
-from explorer.library import background_task, checkpoint_task, index_task
-from explorer.paths import home
+from explorer.jobs import ownership
+from explorer.library import background_task, checkpoint_task, disk_quota, index_task
+from explorer.paths import checkpoints_folder, home
 from explorer.store.results import Store
 
 # The environment variable with the folders that ``app --library`` names. The command sets it.
 VARIABLE = "EXPLORER_LIBRARY"
-NETWORKS = "networks"
 # Separates architecture and title in file names, because some systems do not allow a colon.
 SEPARATOR = "--"
 TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -128,12 +128,14 @@ def _within(path: Path, root: Path) -> bool:
 
 def list_checkpoints() -> dict[str, OwnCheckpoint]:
     """Return the users' own checkpoints by the names of their networks."""
-    files = sorted((home() / NETWORKS).glob(f"*{SEPARATOR}*.safetensors"))
+    files = sorted(checkpoints_folder().glob(f"*{SEPARATOR}*.safetensors"))
     names = (file.stem.replace(SEPARATOR, ":", 1) for file in files)
     return {name: OwnCheckpoint(name, file) for name, file in zip(names, files, strict=True)}
 
 
-def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> str:
+def add_checkpoint(
+    architecture: str, title: str, file: str, content: bytes, visitor: str | None = None
+) -> str:
     """Check that an uploaded checkpoint fits its network, and store it as safetensors.
 
     The content is read in a process of its own, with limits of memory and time. Uploads are read
@@ -144,23 +146,26 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
         title: the title in the network's name, such as ``birds``.
         file: name of the uploaded file, for error messages.
         content: the content of the file: safetensors, or of ``torch.save``.
+        visitor: the visitor to whom the checkpoint belongs; None for the machine's user.
 
     Returns:
         The name of the network, such as ``resnet18:birds``.
 
     Raises:
-        ExplorerError: the title is invalid or taken, or there are too many checkpoints.
+        ExplorerError: the title is invalid or taken, or there is no room for it.
         BadCheckpoint: the file is too large, cannot be read, or does not fit the network.
     """
     _check_upload(title, content)
     name = f"{architecture}:{title}"
-    folder = home() / NETWORKS
+    folder = checkpoints_folder()
     make_folder(folder)
     out = folder / f"{architecture}{SEPARATOR}{title}.safetensors"
+    store = Store()
     if not _READING.acquire(timeout=checkpoint_task.SECONDS):
         raise ExplorerError("others are adding checkpoints at the moment; try again later")
     try:
         _check_place(name)
+        disk_quota.make_room(store, len(content), visitor)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             # Error messages contain the names of these files, so they get that of the upload.
             path = Path(file)
@@ -175,8 +180,37 @@ def add_checkpoint(architecture: str, title: str, file: str, content: bytes) -> 
             clean.replace(out)
     finally:
         _READING.release()
-    Store().remember_checkpoint(name, fingerprint, out)
+    store.remember_checkpoint(name, fingerprint, out)
+    store.set_checkpoint_owner(name, visitor or "")
     return name
+
+
+def removable_checkpoints(store: Store, visitor: str | None = None) -> list[str]:
+    """Return the names of the networks whose uploaded checkpoints a visitor may remove."""
+    return [
+        name
+        for name in list_checkpoints()
+        if ownership.may_change(visitor, store.checkpoint_owner(name))
+    ]
+
+
+def remove_checkpoint(name: str, visitor: str | None = None) -> None:
+    """Delete an uploaded checkpoint; results that were made with it stay.
+
+    Args:
+        name: name of the checkpoint's network, such as ``resnet18:birds``.
+        visitor: the visitor who removes it; None for the machine's user.
+
+    Raises:
+        UnknownName: there is no such checkpoint.
+        NotYours: it belongs to somebody else.
+    """
+    own, store = list_checkpoints(), Store()
+    if name not in own:
+        raise unknown("checkpoint", name, own)
+    ownership.check_owner(visitor, store.checkpoint_owner(name), name)
+    own[name].file.unlink(missing_ok=True)
+    store.set_checkpoint_owner(name, None)
 
 
 def _check_place(name: str) -> None:
@@ -185,7 +219,9 @@ def _check_place(name: str) -> None:
     if name in known:
         raise ExplorerError(f"there is a {name} already; choose another title")
     if len(known) >= OWN_AT_MOST:
-        raise ExplorerError(f"this server keeps {OWN_AT_MOST} checkpoints at most")
+        raise ExplorerError(
+            f"this server keeps {OWN_AT_MOST} checkpoints at most; remove one of yours first"
+        )
 
 
 def _check_upload(title: str, content: bytes) -> None:
@@ -197,12 +233,23 @@ def _check_upload(title: str, content: bytes) -> None:
         raise BadCheckpoint(f"the file has more than {LARGEST_FILE} MB")
 
 
-def start_download(network: str) -> None:
-    """Start a task that downloads a network's published weights, unless it is running already."""
-    background_task.start_task(f"fetch {network}", "explorer.library.download_task", [network])
+def start_download(network: str, visitor: str | None = None) -> None:
+    """Start a task that downloads a network's published weights, unless it is running already.
+
+    Args:
+        network: name of the network.
+        visitor: the visitor who starts the task; None for the machine's user.
+
+    Raises:
+        ExplorerError: too many tasks are running.
+    """
+    module = "explorer.library.download_task"
+    background_task.start_task(f"fetch {network}", module, [network], visitor)
 
 
-def start_index(network: str, weights: str, source: str, file: Path | None) -> None:
+def start_index(
+    network: str, weights: str, source: str, file: Path | None, visitor: str | None = None
+) -> None:
     """Start a task that builds an index of an allowed collection, unless it is running already.
 
     Args:
@@ -210,14 +257,16 @@ def start_index(network: str, weights: str, source: str, file: Path | None) -> N
         weights: fingerprint of its weights.
         source: name of the collection.
         file: file of a user's own checkpoint; None for published weights.
+        visitor: the visitor who starts the task; None for the machine's user.
 
     Raises:
-        ExplorerError: as for ``find_collection``.
+        ExplorerError: as for ``find_collection``, too many tasks are running, or there is no room.
     """
     path = find_collection(source).path
+    disk_quota.make_room(Store(), 0, visitor)
     out = index_file(network, weights, source)
     arguments = index_task.task_arguments(out, network, file, str(path))
-    background_task.start_task(f"index {out.name}", index_task.MODULE, arguments)
+    background_task.start_task(f"index {out.name}", index_task.MODULE, arguments, visitor)
 
 
 def index_file(network: str, weights: str, source: str) -> Path:

@@ -281,6 +281,37 @@ class Store(Database):
             found = connection.execute(statement, (weights,)).fetchone()
         return Path(found[0]) if found is not None and Path(found[0]).is_file() else None
 
+    def set_checkpoint_owner(self, network: str, owner: str | None) -> None:
+        """Store to whom an uploaded checkpoint belongs.
+
+        Args:
+            network: name of the checkpoint's network.
+            owner: identifier of the visitor who added it; None once it was removed.
+        """
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM checkpoint_owners WHERE network = ?", (network,))
+            if owner is not None:
+                connection.execute("INSERT INTO checkpoint_owners VALUES (?, ?)", (network, owner))
+
+    def checkpoint_owner(self, network: str) -> str:
+        """Return the identifier of the visitor who added a checkpoint; "" if unknown."""
+        statement = "SELECT owner FROM checkpoint_owners WHERE network = ?"
+        with self.reading() as connection:
+            found = connection.execute(statement, (network,)).fetchone()
+        return "" if found is None else str(found[0])
+
+    def used_bytes(self) -> int:
+        """Return the size of the content of the SQLite file, in bytes.
+
+        The file itself may be larger: it keeps the space of what was deleted for what comes next.
+        """
+        with self.reading() as connection:
+            pages, free, size = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+
     def _picture(self, part: Any, image: Any, facts: Any) -> StoredPicture:
         """Return a picture from a row of the table ``pictures``."""
         with self._parsing():

@@ -3,7 +3,7 @@
 A file of an older version is upgraded when it is opened. A file of a newer version is refused.
 """
 
-VERSION = 4
+VERSION = 5
 
 # The statements that each version adds to the version before; a new file gets all of them.
 SCHEMA = {
@@ -95,5 +95,13 @@ ALTER TABLE inputs ADD COLUMN sent REAL;
     4: """
 -- JSON: how costs fell so far; empty where they are not told.
 ALTER TABLE sketches ADD COLUMN course TEXT NOT NULL DEFAULT '';
+""",
+    5: """
+-- Who may change it on a server that several people use: the identifier of a visitor, or ''.
+ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+CREATE TABLE checkpoint_owners (
+    network TEXT PRIMARY KEY,      -- name of the checkpoint's network, such as resnet18:birds
+    owner   TEXT NOT NULL          -- identifier of the visitor who added it
+) STRICT;
 """,
 }

@@ -24,6 +24,7 @@ from core.errors import BadPicture, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import paths, thumbnails
+from explorer.library import disk_quota
 from explorer.ui import link_problems, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
@@ -175,9 +176,11 @@ def accept_upload(content: bytes) -> PickedImage:
 
     Raises:
         BadPicture: the file is no image, damaged or too large.
+        DiskFull: there is no room for it.
     """
     if len(content) > LARGEST_FILE * 2**20:
         raise BadPicture(f"it has more than {LARGEST_FILE} MB")
+    disk_quota.make_room(server_state.store(), len(content), server_state.visitor())
     return store_image(image_io.open_picture(content))
 
 

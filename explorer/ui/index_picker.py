@@ -7,9 +7,10 @@ import streamlit as st
 from core.errors import unknown
 from core.index.reader import Index
 from core.networks.network import Network
+from explorer.jobs.ownership import is_guest
 from explorer.library import index_task, indexes
 from explorer.text import formatting
-from explorer.ui import job_status, url_controls, urls
+from explorer.ui import job_status, server_state, url_controls, urls
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
@@ -75,8 +76,10 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
                     f"Showing {network.name} {now.total or 5000:,} drawings, once"
                     + ("" if left is None else f": {formatting.about_seconds(left)} left"),
                 )
-                if st.button("Stop", key=f"stop making {where}"):
-                    now.stop()
+                # It belongs to the app: guests cannot stop it.
+                visitor = server_state.visitor()
+                if not is_guest(visitor) and st.button("Stop", key=f"stop making {where}"):
+                    now.stop(visitor)
                     st.rerun()
             elif now.problem:
                 st.markdown(formatting.escape_markdown(now.problem))

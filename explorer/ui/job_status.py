@@ -13,6 +13,9 @@ from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
+from explorer.jobs.ownership import may_change
+from explorer.library import disk_quota
+from explorer.library.disk_quota import DiskFull
 from explorer.store.database import NothingSaved
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
@@ -49,9 +52,23 @@ def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
         jobs.watch(job.key, visitor)
         return job
     try:
-        return jobs.submit(recipe, visitor, rank)
-    except (QueueFull, NothingSaved) as refused:
+        return submit(recipe, rank)
+    except (QueueFull, DiskFull, NothingSaved) as refused:
         return str(refused)
+
+
+def submit(recipe: Recipe, rank: int = ASKED) -> Job:
+    """Submit a recipe in the visitor's name.
+
+    Args:
+        recipe, rank: as for ``request``.
+
+    Raises:
+        QueueFull, DiskFull: there is no room for another job, or for its pictures.
+    """
+    jobs, visitor = server_state.jobs(), server_state.visitor()
+    disk_quota.make_room(jobs.store, 0, visitor)
+    return jobs.submit(recipe, visitor, rank)
 
 
 def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Requested:
@@ -87,7 +104,7 @@ def abandon(key: str) -> None:
     # If the store cannot be written, the job stays.
     with contextlib.suppress(NothingSaved):
         if time.time() - job.queued < SOON_SECONDS:
-            Gallery(jobs).delete([key], visitor)
+            Gallery(jobs, visitor=visitor).delete([key])
         else:
             jobs.cancel(key, visitor)
 
@@ -157,7 +174,7 @@ def _is_open(job: Requested) -> bool:
 
 
 def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
-    """Show the progress of a job, with a button to stop or to resume it.
+    """Show the progress of a job, with a button to stop it, if the visitor may, or to resume it.
 
     Args:
         job: a job that is not done.
@@ -172,9 +189,9 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
             st.markdown(waiting_text(job))
         else:
             st.markdown(f"{stopped_text(job)} ({doing(job.fraction)} finished)")
-        if job.open:
+        if job.open and may_change(server_state.visitor(), job.visitor):
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
-        else:
+        elif not job.open:
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
 
 
@@ -265,7 +282,9 @@ def _stop(key: str) -> None:
 
 @toast_problem()
 def _go_on(key: str) -> None:
-    server_state.jobs().resume(key, server_state.visitor())
+    job = server_state.jobs().get(key)
+    if job is not None:
+        submit(job.recipe)
 
 
 # Encoded previews of unfinished pictures, by the recipe's key and the picture's number in it.

@@ -1,6 +1,7 @@
 """The parts of the Library page: networks, downloads, visitors' weights, and image collections."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -8,10 +9,12 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.networks.registry import NetworkInfo
+from explorer.jobs.ownership import may_change
 from explorer.library import background_task, catalogue, index_task, indexes
 from explorer.text import formatting
 from explorer.ui import job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.link_problems import toast_problem
 
 POLL_SECONDS = 0.5
 
@@ -35,6 +38,25 @@ def show_networks(infos: dict[str, NetworkInfo]) -> None:
         if it.ready
     ]
     st.html(f'<table class="library">{"".join(rows)}</table>')
+    show_removal()
+
+
+def show_removal() -> None:
+    """Show a control that removes an uploaded checkpoint, if the visitor may remove any."""
+    visitor = server_state.visitor()
+    own = catalogue.removable_checkpoints(server_state.store(), visitor)
+    if not own:
+        return
+
+    def remove(name: str) -> None:
+        with toast_problem():
+            catalogue.remove_checkpoint(name, visitor)
+            server_state.network.clear(name)
+
+    with st.popover("Remove weights", icon=":material/delete:"):
+        st.caption("Pictures that were made with them stay.")
+        name = choose("Weights that were added here", own, key="removed")
+        st.button("Remove", key="remove", on_click=partial(remove, name))
 
 
 def show_download(others: list[NetworkInfo]) -> None:
@@ -54,8 +76,12 @@ def show_download(others: list[NetworkInfo]) -> None:
         key="published",
         label_visibility="collapsed",
     )
+    visitor = server_state.visitor()
     show_task(
-        f"fetch {name}", f"Downloading {name}", "Download", lambda: catalogue.start_download(name)
+        f"fetch {name}",
+        f"Downloading {name}",
+        "Download",
+        lambda: catalogue.start_download(name, visitor),
     )
 
 
@@ -90,7 +116,7 @@ def show_upload(architectures: list[str]) -> None:
     with link_problems.show_errors("This cannot be added"):
         with st.spinner(f"Fitting {sent.name} to {architecture} ..."):
             st.session_state["added"] = catalogue.add_checkpoint(
-                architecture, title.strip(), sent.name, sent.getvalue()
+                architecture, title.strip(), sent.name, sent.getvalue(), server_state.visitor()
             )
         st.session_state["taken"] = st.session_state.get("taken", 0) + 1
         st.rerun()
@@ -144,11 +170,12 @@ def show_collections(networks: list[str], chosen: str) -> None:
     if out.name.removesuffix(index_task.ENDING) in found:
         st.caption(f"{name} knows {source} already.")
         return
+    visitor = server_state.visitor()
     show_task(
         f"index {out.name}",
         f"{name} looks at {source}",
         "Make the index",
-        lambda: catalogue.start_index(name, network.fingerprint, source, file),
+        lambda: catalogue.start_index(name, network.fingerprint, source, file, visitor),
     )
 
 
@@ -179,7 +206,9 @@ def show_task(key: str, doing: str, label: str, start: Callable[[], None]) -> No
         with st.container(key=f"task {key}", horizontal=True, vertical_alignment="center"):
             if now is not None and now.open:
                 st.progress(now.share, f"{doing}{_time_left(now)}")
-                st.button("Stop", key=f"stop {key}", on_click=now.stop)
+                if may_change(server_state.visitor(), now.owner):
+                    stop = partial(now.stop, server_state.visitor())
+                    st.button("Stop", key=f"stop {key}", on_click=toast_problem()(stop))
             elif running == following:
                 if now is not None and now.problem:
                     st.markdown(formatting.escape_markdown(now.problem))

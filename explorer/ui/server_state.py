@@ -7,8 +7,6 @@ outline of the page.
 import atexit
 import functools
 import gc
-import hashlib
-import itertools
 import secrets
 import sys
 import threading
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import streamlit as st
 
 from explorer.jobs.job_queue import Jobs
+from explorer.jobs.ownership import VISITOR_HEADER
 from explorer.paths import home
 from explorer.store.database import FILE_NAME
 from explorer.store.results import Store
@@ -39,8 +38,6 @@ Result = TypeVar("Result")
 OWN = "added here"
 # Number of loaded networks that stay in memory: the most recently used ones.
 NETWORKS_AT_MOST = 4
-# Streamlit sets this cookie in each browser; it identifies a visitor after a reload.
-COOKIE = "_streamlit_xsrf"
 # The engine (the workers) of each data folder. A server has one folder; tests use several.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
@@ -109,26 +106,16 @@ def keep_imported() -> None:
 
 
 def visitor() -> str:
-    """Return an identifier of the visitor, the same in all tabs of a browser."""
-    cookie = st.context.cookies.get(COOKIE)
-    if isinstance(cookie, str):
-        return hashlib.sha256(_token(cookie)).hexdigest()[:16]
+    """Return the identifier of the visitor, the same in all tabs of a browser.
+
+    The guard (``explorer.server.guard``) takes it from a cookie, and tells in it whether the
+    visitor may change only what is their own.
+    """
+    named = st.context.headers.get(VISITOR_HEADER)
+    if named is not None:
+        return named
     name: str = st.session_state.setdefault("visitor", secrets.token_hex(8))
     return name
-
-
-def _token(cookie: str) -> bytes:
-    """Return the part of Streamlit's cookie that is the same on every page.
-
-    The cookie is ``version|mask|masked token|time``. The token is constant, but it is XORed with
-    another mask for every page. Mask and masked token are in hexadecimal digits.
-    """
-    try:
-        _, mask, masked, _ = cookie.split("|")
-        pairs = zip(bytes.fromhex(masked), itertools.cycle(bytes.fromhex(mask)), strict=False)
-    except ValueError:
-        return cookie.encode()
-    return bytes(byte ^ over for byte, over in pairs)
 
 
 def cached(

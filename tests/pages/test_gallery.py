@@ -19,6 +19,7 @@ from core.networks.registry import NetworkInfo
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery, Search
+from explorer.jobs import ownership
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
 from explorer.jobs.worker import Worker
@@ -288,3 +289,16 @@ def test_a_file_without_a_recipe_gets_one_sentence() -> None:
     assert not app.exception
     assert len(app.error) == 1
     assert "cannot be opened" in app.error[0].value
+
+
+def test_a_guest_cannot_change_what_others_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make(recipe())
+    waiting = Jobs(server_state.store()).submit(recipe(seed=5), "somebody")
+    guest = ownership.visitor_id("guest", guest=True)
+    monkeypatch.setattr(server_state, "visitor", lambda: guest)
+    app = open_gallery()
+    assert f"stop gallery {waiting.key}" not in [it.key for it in app.button]
+    app = open_gallery(open=job.id)
+    assert any("Somebody else made this" in it.value for it in app.caption)
+    assert not {"star", "delete"} & {it.key for it in app.button}
+    assert not app.text_input

@@ -13,7 +13,7 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
-from explorer.ui import job_status, page_list, server_state, url_codecs, url_controls, urls
+from explorer.ui import job_status, page_list, url_codecs, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
@@ -205,14 +205,18 @@ def _link(job: Job, part: int | None) -> None:
 
 
 def _change(found: Gallery, job: Job) -> None:
-    """Show controls to rename, star, save and delete an entry."""
+    """Show controls to rename, star, save and delete an entry; of others' entries, only to save."""
+    if not found.may_change(job):
+        st.caption("Somebody else made this, so only they can change it.")
+        download_button(found, [job], "Save as zip")
+        _link(job, None)
+        return
+    rename = toast_problem()(partial(found.rename, job.key))
     st.text_input(
         "Name",
         max_chars=queries.TITLE_AT_MOST,
         placeholder="Give it a name",
-        **url_controls.bind(
-            f"title {job.key}", job.title, partial(toast_problem()(found.rename), job.key)
-        ),
+        **url_controls.bind(f"title {job.key}", job.title, rename),
     )
     with st.container(horizontal=True, key="entry tools"):
         st.button(
@@ -269,13 +273,14 @@ def delete_button(found: Gallery, keys: Sequence[str]) -> None:
 def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
     """Move entries into the bin, and store their keys in the session for the Undo button.
 
-    Entries whose job another visitor waits for are not deleted.
+    Entries whose job another visitor waits for are not deleted, nor are those of others if the
+    visitor is a guest.
     """
-    gone = found.delete(keys, server_state.visitor())
+    gone = found.delete(keys)
     if gone:
         st.session_state["deleted"] = gone
     st.session_state["chosen"] = [it for it in st.session_state.get("chosen", []) if it not in gone]
     if len(gone) < len(keys):
-        st.toast("Somebody else waits for this, so it stays.")
+        st.toast("What belongs to somebody else, or what they wait for, stays.")
     else:
         urls.update_query(open=None, compare=None, picture=None, sheet=None)

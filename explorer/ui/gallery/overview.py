@@ -43,7 +43,8 @@ def show_undo(found: Gallery) -> None:
 
     @toast_problem()
     def undo() -> None:
-        found.restore(keys)
+        with toast_problem():
+            found.restore(keys)
         forget()
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
@@ -267,7 +268,8 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
         elif verb == "star":
             job = found.jobs.get(key)
             if job is not None:
-                found.star(key, not job.starred)
+                with toast_problem():
+                    found.star(key, not job.starred)
         elif key in chosen:
             chosen.remove(key)
         else:

@@ -102,7 +102,7 @@ def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
 
 @toast_problem()
 def _prepare(take: UnitPicture) -> None:
-    server_state.jobs().submit(take.recipe, server_state.visitor())
+    job_status.submit(take.recipe)
 
 
 def _choose(neuron: NeuronView, view: str) -> None:

@@ -46,7 +46,7 @@ def shipped(tmp_path: Path) -> Path:
 def found(tmp_path: Path, shipped: Path, clock: Clock) -> Iterator[Gallery]:
     store = Store(tmp_path / "a.sqlite3", [shipped])
     with alive(store, "w"):
-        yield Gallery(Jobs(store, clock), clock)
+        yield Gallery(Jobs(store, clock), clock, "me")
     store.close()
 
 
@@ -214,7 +214,7 @@ def test_names_are_bounded_and_plain(found: Gallery) -> None:
 
 def test_what_is_deleted_comes_back(found: Gallery) -> None:
     job = make(found, recipe())
-    assert found.delete([job.key], "me") == [job.key]
+    assert found.delete([job.key]) == [job.key]
     assert (found.entries(EVERYTHING), found.count(EVERYTHING)) == ([], 0)
     with pytest.raises(ExplorerError, match="was deleted"):
         found.find(job.id)
@@ -228,7 +228,7 @@ def test_deleting_stops_what_nobody_else_waits_for(found: Gallery) -> None:
     found.jobs.submit(mine, "me")
     found.jobs.submit(ours, "me")
     found.jobs.submit(ours, "you")
-    assert found.delete([mine.key, ours.key], "me") == [mine.key]
+    assert found.delete([mine.key, ours.key]) == [mine.key]
     assert get(found, mine).state == "cancelled"
     assert (get(found, ours).state, get(found, ours).deleted) == ("waiting", None)
     assert keys(found.unfinished(5)[0]) == [ours.key]
@@ -236,7 +236,7 @@ def test_deleting_stops_what_nobody_else_waits_for(found: Gallery) -> None:
 
 def test_asking_again_takes_it_out_of_the_bin(found: Gallery) -> None:
     job = make(found, recipe())
-    found.delete([job.key], "me")
+    found.delete([job.key])
     found.jobs.submit(recipe(), "you")
     assert keys(found.entries(EVERYTHING)) == [job.key]
 
@@ -254,10 +254,10 @@ def test_the_bin_empties_itself_of_what_nothing_else_uses(found: Gallery, clock:
     assert claim is not None
     claims.report(claim, 1, 2, {0: b"zero"})
     claims.fail(claim, "no memory")
-    found.delete([large.key, rough.key], "me")
+    found.delete([large.key, rough.key])
     clock.now += BIN_SECONDS - 1
     assert found.purge() == 0
-    found.delete([kept.key], "me")
+    found.delete([kept.key])
     clock.now += 1
     assert found.purge() == 2
     store = found.jobs.store
@@ -274,7 +274,7 @@ def test_the_bin_empties_itself_of_what_nothing_else_uses(found: Gallery, clock:
 
 def test_an_open_job_is_never_purged(found: Gallery, clock: Clock) -> None:
     job = make(found, recipe(parts=2), parts=1)
-    found.delete([job.key], "me")
+    found.delete([job.key])
     clock.now += BIN_SECONDS
     found.jobs.resume(job.key)
     assert found.purge() == 0

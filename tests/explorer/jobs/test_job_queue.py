@@ -388,6 +388,7 @@ def test_a_store_of_the_first_version_gets_its_queue(tmp_path: Path) -> None:
             "turns",
             "inputs",
             "checkpoints",
+            "checkpoint_owners",
         ]
         for table in tables:
             connection.execute(f"DROP TABLE {table}")

@@ -16,11 +16,13 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from core.errors import BadCheckpoint, ExplorerError
+from core.errors import BadCheckpoint, ExplorerError, UnknownName
 from core.networks import registry
+from explorer.jobs import ownership
+from explorer.jobs.ownership import NotYours
 from explorer.library import background_task, catalogue, download_task
 from explorer.library.background_task import BackgroundTask
-from explorer.paths import home
+from explorer.paths import checkpoints_folder
 from explorer.store.results import Store
 from explorer.ui import server_state
 from tests.conftest import ROOT
@@ -49,9 +51,7 @@ def sent(tmp_path: Path, ending: str = ".safetensors", classes: int = 5) -> byte
 def test_a_checkpoint_is_kept_and_opened_by_its_name(tmp_path: Path, ending: str) -> None:
     name = catalogue.add_checkpoint(SMALL, "birds", f"mine{ending}", sent(tmp_path, ending))
     assert name == f"{SMALL}:birds"
-    assert [it.name for it in (home() / catalogue.NETWORKS).iterdir()] == [
-        f"{SMALL}--birds.safetensors"
-    ]
+    assert [it.name for it in checkpoints_folder().iterdir()] == [f"{SMALL}--birds.safetensors"]
     server_state.network.clear()
     network = server_state.network(name)
     assert (network.name, network.architecture) == (name, SMALL)
@@ -82,7 +82,7 @@ def test_bad_checkpoints_are_refused_and_leave_nothing(
 ) -> None:
     with pytest.raises(ExplorerError, match=words):
         catalogue.add_checkpoint(SMALL, title, file, content)
-    folder = home() / catalogue.NETWORKS
+    folder = checkpoints_folder()
     assert not folder.is_dir() or not list(folder.iterdir())
 
 
@@ -122,7 +122,7 @@ def test_reading_an_upload_takes_bounded_time_and_memory(
     monkeypatch.setattr(checkpoint_task, "SECONDS", 0.05)
     with pytest.raises(BadCheckpoint, match=r"mine\.pth takes more memory or time"):
         catalogue.add_checkpoint(SMALL, "birds", "mine.pth", sent(tmp_path, ".pth"))
-    assert not list((home() / catalogue.NETWORKS).iterdir())
+    assert not list(checkpoints_folder().iterdir())
     torch.save({"w": torch.ones(20_000_000)}, tmp_path / "large.pth")
     code = (
         "from explorer.library import checkpoint_task; checkpoint_task.READ_BYTES = 50_000_000; "
@@ -138,7 +138,7 @@ def test_uploads_that_could_break_something_are_refused_at_the_door(name: str) -
     make, words = REFUSED[name]
     with pytest.raises(BadCheckpoint, match=words):
         catalogue.add_checkpoint(SMALL, "birds", "sent.pth", make())
-    assert not list((home() / catalogue.NETWORKS).iterdir())
+    assert not list(checkpoints_folder().iterdir())
 
 
 @pytest.fixture
@@ -287,3 +287,63 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     assert not list(folder.iterdir())
     catalogue.start_download("nonsense")
     assert "no network nonsense" in wait(background_task.latest_task("fetch nonsense")).problem
+
+
+def test_only_who_added_a_checkpoint_removes_it(tmp_path: Path) -> None:
+    def add(title: str, visitor: str | None) -> str:
+        return catalogue.add_checkpoint(SMALL, title, "x.safetensors", sent(tmp_path), visitor)
+
+    anne, bert = (ownership.visitor_id(name, guest=True) for name in ("anne", "bert"))
+    name, kept = add("birds", anne), add("fish", None)
+    assert catalogue.removable_checkpoints(Store(), anne) == [name]
+    assert catalogue.removable_checkpoints(Store(), bert) == []
+    with pytest.raises(NotYours):
+        catalogue.remove_checkpoint(name, bert)
+    with pytest.raises(NotYours):
+        catalogue.remove_checkpoint(kept, anne)
+    catalogue.remove_checkpoint(name, anne)
+    assert list(catalogue.list_checkpoints()) == [kept]
+    # Somebody else may take the title then, and owns what they add.
+    assert add("birds", bert) == name
+    assert catalogue.removable_checkpoints(Store(), anne) == []
+    # The user of the machine removes everything.
+    for each in (name, kept):
+        catalogue.remove_checkpoint(each)
+    with pytest.raises(UnknownName):
+        catalogue.remove_checkpoint(name)
+
+
+def test_guests_share_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Running:
+        """A task that does not end."""
+
+        open = True
+
+        def __init__(self, module: str, arguments: list[str], visitor: str | None) -> None:
+            self.owner = visitor or ""
+
+    tasks: dict[str, BackgroundTask] = {}
+    monkeypatch.setattr(background_task, "BackgroundTask", Running)
+    monkeypatch.setattr(background_task, "_TASKS", tasks)
+    guests = [ownership.visitor_id(str(number), guest=True) for number in range(9)]
+    catalogue.start_download("resnet18", guests[0])
+    catalogue.start_download("resnet18", guests[1])  # It is under way.
+    assert len(tasks) == 1
+    with pytest.raises(ExplorerError, match="under way"):
+        catalogue.start_download("resnet34", guests[0])
+    for guest in guests[1 : background_task.OPEN_OF_GUESTS]:
+        catalogue.start_download(f"resnet {guest}", guest)
+    with pytest.raises(ExplorerError, match="under way"):
+        catalogue.start_download("resnet50", guests[-1])
+    catalogue.start_download("resnet50")
+    catalogue.start_download("resnet101")
+
+
+def test_only_who_started_a_task_stops_it() -> None:
+    anne, bert = (ownership.visitor_id(name, guest=True) for name in ("anne", "bert"))
+    for stopping in (anne, None):
+        task = BackgroundTask("this", ["-c", "1"], anne)
+        with pytest.raises(NotYours):
+            task.stop(bert)
+        task.stop(stopping)
+        assert not task.open

@@ -1,38 +1,22 @@
 """State that visitors share, and how visitors are identified."""
 
 import importlib
-import os
 import sys
 from dataclasses import replace
 
 import pytest
 from PIL import Image
-from streamlit.web.server.starlette import starlette_app_utils
 
 from core.networks import Network
+from explorer.jobs.ownership import VISITOR_HEADER
 from explorer.ui import server_state
 from explorer.ui.image_picker import PickedImage
 
 
-def test_a_visitor_is_the_same_however_the_cookie_is_masked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def name(cookie: str) -> str:
-        monkeypatch.setattr(
-            type(server_state.st.context),
-            "cookies",
-            property(lambda self: {server_state.COOKIE: cookie}),
-        )
-        return server_state.visitor()
-
-    one, other = os.urandom(16), os.urandom(16)
-    generate = starlette_app_utils.generate_xsrf_token_string
-    cookies = [generate(one, 1_700_000_000) for _ in range(3)]
-    assert len(set(cookies)) == 3
-    assert len({name(cookie) for cookie in cookies}) == 1
-    assert name(generate(other, 1_700_000_000)) != name(cookies[0])
-    # In an unknown format it still identifies visitors.
-    assert len({name(cookie) for cookie in ("a", "b", "2|zz|00|1", "2|00|zz|1")}) == 4
+def test_a_visitor_is_whom_the_guard_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {VISITOR_HEADER: "guest 0123"}
+    monkeypatch.setattr(type(server_state.st.context), "headers", property(lambda _: headers))
+    assert server_state.visitor() == "guest 0123"
 
 
 def test_what_is_imported_is_set_apart_whenever_there_is_more(
