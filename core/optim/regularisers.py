@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.images.resize import pad_by_reflection
 from core.optim.activations import IMAGE, Activations
 from core.optim.objectives import Objective
 
@@ -44,10 +45,16 @@ def _variation(size: Callable[[Tensor], Tensor]) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
-        down, right = (size(image.diff(dim=axis)).flatten(1).mean(1) for axis in (2, 3))
+        down, right = (_mean(size(image.diff(dim=axis))) for axis in (2, 3))
         return down + right
 
     return Objective(frozenset({IMAGE}), value)
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Return the mean of each image; 0 for images that are one pixel high or wide."""
+    flat = values.flatten(1)
+    return flat.mean(1) if flat.shape[1] else flat.sum(1)
 
 
 def contrast() -> Objective:
@@ -79,4 +86,5 @@ def _blurred(image: Tensor) -> Tensor:
     """Return the image with each colour blurred by ``BLUR_KERNEL``, with reflection padding."""
     kernel = torch.tensor(BLUR_KERNEL).to(image)
     kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, 3, 3)
-    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="reflect"), kernel, groups=image.shape[1])
+    padded = pad_by_reflection(image, (1, 1), (1, 1))
+    return F.conv2d(padded, kernel, groups=image.shape[1])
