@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 # Every package, or module that stands alone, and which others it may import. A package may always
 # import itself, and every one `core.exports`. For explorer, `core` means all of core but figures.
-NETWORKS = "core.errors core.images core.recipes core.networks"
+NETWORKS = "core.errors core.fixed_order core.images core.recipes core.networks"
 TECHNIQUE = f"{NETWORKS} core.allocator core.progress core.optim"
 FACTS = "core explorer.paths explorer.text explorer.thumbnails explorer.recipe_fields"
 SERVICES = f"{FACTS} explorer.layer_pages explorer.store explorer.rendering explorer.jobs"
@@ -21,11 +21,12 @@ FRONT = f"{SERVICES} explorer.library explorer.gallery explorer.charts explorer.
 MAY_IMPORT = {
     "core.errors": "",
     "core.exports": "",
+    "core.fixed_order": "",
     "core.progress": "",
     "core.allocator": "",
     "core.checkpoints": "core.errors",
     "core.devices": "core.errors",
-    "core.images": "core.errors",
+    "core.images": "core.errors core.fixed_order",
     "core.recipes": "core.errors",
     "core.sketchworld": "core.errors",
     "core.paintings": "core.errors",

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from core.fixed_order import one_thread
 from core.images.resize import reduced_size, resize_image
 from core.networks.network import FeatureExtractor, Network
 from core.optim import objectives
@@ -34,7 +35,10 @@ def build_objective(
         guide: the guide image, ``[1, 3, h, w]``; None for no guide.
         base: the unchanged image, ``[1, 3, H, W]``.
     """
-    features = None if guide is None else network.activations(guide, recipe.layers)
+    features = None
+    if guide is not None:
+        with one_thread():
+            features = network.activations(guide, recipe.layers)
     terms, total = [], 0.0
     shares = recipe.shares or (1.0,) * len(recipe.layers)
     for name, share in zip(recipe.layers, shares, strict=True):

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.fixed_order import mean_per_image
 from core.images.resize import pad_by_reflection
 from core.optim.activations import IMAGE, Activations
 from core.optim.objectives import Objective
@@ -45,23 +46,19 @@ def _variation(size: Callable[[Tensor], Tensor]) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
-        down, right = (_mean(size(image.diff(dim=axis))) for axis in (2, 3))
-        return down + right
+        # An image that is one pixel high or wide has no differences along this axis.
+        axes = (axis for axis in (2, 3) if image.shape[axis] > 1)
+        means = [mean_per_image(size(image.diff(dim=axis))) for axis in axes]
+        return sum(means, image.new_zeros(len(image)))
 
     return Objective(frozenset({IMAGE}), value)
-
-
-def _mean(values: Tensor) -> Tensor:
-    """Return the mean of each image; 0 for images that are one pixel high or wide."""
-    flat = values.flatten(1)
-    return flat.mean(1) if flat.shape[1] else flat.sum(1)
 
 
 def contrast() -> Objective:
     """Return the L2 penalty on contrast: the mean of ``(image - 0.5) ** 2``."""
 
     def value(activations: Activations) -> Tensor:
-        return (activations[IMAGE] - GREY).square().flatten(1).mean(1)
+        return mean_per_image((activations[IMAGE] - GREY).square())
 
     return Objective(frozenset({IMAGE}), value)
 
@@ -77,7 +74,7 @@ def sharpness() -> Objective:
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
         blurred = _blurred(image.detach())
-        return (image - blurred).square().flatten(1).mean(1) / 2
+        return mean_per_image((image - blurred).square()) / 2
 
     return Objective(frozenset({IMAGE}), value)
 
