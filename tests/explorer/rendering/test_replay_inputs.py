@@ -10,13 +10,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core import paintings
-from core.datasets import bundled, samples
+from core.datasets import samples
 from core.errors import ExplorerError
 from core.images import image_io
 from core.recipes.dream import DreamRecipe
 from explorer.cli import cli
 from explorer.cli import replay as replay_command
-from explorer.rendering import png_metadata, recipe_inputs
+from explorer.rendering import png_metadata
 from explorer.store.results import Store
 
 RUNNER = CliRunner()
@@ -90,6 +90,8 @@ def test_the_frames_of_a_film_are_found_in_its_file(tmp_path: Path) -> None:
 
 
 def test_every_bundled_picture_is_found_by_its_fingerprint() -> None:
+    from core.datasets import bundled
+
     # Drawing all of them takes seconds, so this looks for those that are read from files.
     for module, name, picture in (
         ("samples", "galaxies", samples.picture("galaxies")),
@@ -102,6 +104,8 @@ def test_every_bundled_picture_is_found_by_its_fingerprint() -> None:
 
 
 def test_inputs_of_the_project_are_put_back_into_the_store() -> None:
+    from explorer.rendering import recipe_inputs
+
     store = Store()
     cat, strange = image_io.fingerprint(samples.picture("cat")), "ab" * 16
     recipe = DreamRecipe("sketchnet", "w", layers=("relu1a",), image=cat)
