@@ -7,6 +7,7 @@ such as the sigmoid, and resampling, in another way. Steps of an optimisation en
 differences until they are visible.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -79,12 +80,13 @@ def squares_per_image(values: Tensor) -> Tensor:
     blocks, rest = (
         torch.linalg.vector_norm(it, dim=-1, dtype=kind).square() for it in _blocks(values)
     )
-    return blocks.sum(1) + rest
+    total: Tensor = blocks.sum(1) + rest
+    return total
 
 
 def norm(values: Tensor) -> float:
     """Return the square root of the sum of the squares of all values."""
-    return float(squares_per_image(values.detach()[None])) ** 0.5
+    return math.sqrt(float(squares_per_image(values.detach()[None])))
 
 
 def _blocks(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +95,8 @@ def _blocks(values: Tensor) -> tuple[Tensor, Tensor]:
     axes = sorted(range(1, values.ndim), key=values.stride, reverse=True)
     flat = values.permute(0, *axes).reshape(len(values), -1)
     whole = flat.shape[1] // BLOCK * BLOCK
-    return flat[:, :whole].unflatten(1, (whole // BLOCK, BLOCK)), flat[:, whole:]
+    shape = (len(values), whole // BLOCK, BLOCK)
+    return flat[:, :whole].reshape(shape), flat[:, whole:]
 
 
 class _Sum(torch.autograd.Function):

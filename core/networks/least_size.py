@@ -7,33 +7,45 @@ arithmetic.
 
 import bisect
 import copy
+import functools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 Size = tuple[int, int]
+# A rule remembers its answer for this many sizes.
+SIZES_AT_MOST = 64
 
 
-def least_size(body: nn.Module, input_size: Size) -> Size:
-    """Return the least (height, width) of images for which every output has a position.
+class SizeRule:
+    """Which sizes of images a network accepts, so that every output has a position."""
 
-    The number of rows of an output depends on the height of the image only, and the number of
-    columns on its width only. So height and width are found independently, each by bisection.
-    If a network accepts no other size, the result is ``input_size``.
+    def __init__(self, body: nn.Module, input_size: Size) -> None:
+        """Prepare a network.
 
-    Args:
-        body: the network, truncated after some layers (``layers.build_extractor``).
-        input_size: (height, width) of images that the network accepts.
-    """
-    accepts = _acceptance(body, input_size)
-    if accepts((1, 1)):
-        return 1, 1
-    height, width = input_size
-    return (
-        _least(lambda rows: accepts((rows, width)), height),
-        _least(lambda cols: accepts((height, cols)), width),
-    )
+        Args:
+            body: the network, truncated after some layers (``layers.build_extractor``).
+            input_size: (height, width) of images that the network accepts.
+        """
+        self._input_size = input_size
+        self.accepts = functools.lru_cache(SIZES_AT_MOST)(_acceptance(body, input_size))
+
+    @functools.cached_property
+    def least(self) -> Size:
+        """The least (height, width) of images that the network accepts.
+
+        The number of rows of an output depends on the height of the image only, and the number of
+        columns on its width only. So height and width are found independently, each by bisection.
+        If a network accepts no other size, the result is the input size.
+        """
+        if self.accepts((1, 1)):
+            return 1, 1
+        height, width = self._input_size
+        return (
+            _least(lambda rows: self.accepts((rows, width)), height),
+            _least(lambda cols: self.accepts((height, cols)), width),
+        )
 
 
 def _least(accepts: Callable[[int], bool], known: int) -> int:

@@ -20,7 +20,7 @@ from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.layers import Layer
-from core.networks.least_size import least_size
+from core.networks.least_size import SizeRule
 from core.recipes.recipe import Recipe
 
 # A network caches this many extractors.
@@ -58,13 +58,13 @@ class Network:
     fingerprint: str
     device: torch.device
     _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
-    _least_sizes: Callable[..., tuple[int, int]] = field(init=False, repr=False, compare=False)
+    _size_rules: Callable[..., SizeRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Extractors are cached because tracing a network takes as long as a few steps of an ascent.
         cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
         object.__setattr__(self, "_extractors", cached)
-        object.__setattr__(self, "_least_sizes", functools.cache(self._find_least_size))
+        object.__setattr__(self, "_size_rules", functools.cache(self._build_size_rule))
 
     @property
     def architecture(self) -> str:
@@ -119,13 +119,16 @@ class Network:
 
         Extractors pad smaller images to this size.
         """
-        return self._least_sizes(frozenset(map(self.layer, names)))
+        # If the input size is fixed, extractors resize every image.
+        return (1, 1) if self.fixed_size else self.size_rule(names).least
 
-    def _find_least_size(self, needed: frozenset[Layer]) -> tuple[int, int]:
-        if self.fixed_size:
-            return 1, 1  # Extractors resize every image.
-        outputs = tuple(sorted(needed, key=lambda layer: layer.index))
-        return least_size(layers.build_extractor(self.module, outputs), self.input_size)
+    def size_rule(self, names: Iterable[str]) -> SizeRule:
+        """Return the rule that tells which sizes of images some layers accept."""
+        return self._size_rules(frozenset(map(self.layer, names)))
+
+    def _build_size_rule(self, needed: frozenset[Layer]) -> SizeRule:
+        outputs = sorted(needed, key=lambda layer: layer.index)
+        return SizeRule(layers.build_extractor(self.module, outputs), self.input_size)
 
     def extractor(
         self,
@@ -200,7 +203,7 @@ class FeatureExtractor(nn.Module):
             self.body = fuse_conv_relu(self.body)
         self.fast = for_gradients
         self.fixed_size, self.input_size = network.fixed_size, network.input_size
-        self.least_size = functools.partial(network.least_size, [it.name for it in outputs])
+        self.size_rule = functools.partial(network.size_rule, [it.name for it in outputs])
         mean, std = (
             torch.tensor(values, device=network.device).view(1, 3, 1, 1)
             for values in (network.mean, network.std)
@@ -226,10 +229,13 @@ class FeatureExtractor(nn.Module):
         """Return images of another than the network's input size in a size that it accepts."""
         if self.fixed_size:
             return F.interpolate(image, self.input_size, mode="bilinear", antialias=True)
+        height, width = image.shape[2:]
         # No layer needs more than the input size, so larger images are not checked.
-        if any(side < usual for side, usual in zip(image.shape[2:], self.input_size, strict=True)):
-            image = pad_to_size(image, self.least_size())
-        return image
+        if height >= self.input_size[0] and width >= self.input_size[1]:
+            return image
+        rule = self.size_rule()
+        # One try is faster than the search for the least size.
+        return image if rule.accepts((height, width)) else pad_to_size(image, rule.least)
 
 
 class Normalisation(torch.autograd.Function):

@@ -191,7 +191,7 @@ def _dot_products(vectors: Tensor, basis: Tensor) -> Tensor:
     """
     whole = vectors.shape[1] // DOT_BLOCK * DOT_BLOCK
     left, right = (
-        it[:, :whole].unflatten(1, (whole // DOT_BLOCK, DOT_BLOCK)).transpose(0, 1)
+        it[:, :whole].view(len(it), whole // DOT_BLOCK, DOT_BLOCK).transpose(0, 1)
         for it in (vectors, basis)
     )
     partial = torch.cat(

@@ -184,7 +184,8 @@ def wasserstein(
         squared = (mean - target_mean).square().sum(1)
         roots = _RootTrace.apply(covariance, root, sums[0].dtype)
         distance = squared + trace + target.trace() - 2 * roots
-        return (distance.clamp(min=0) / energy).to(sums[0])
+        result: Tensor = (distance.clamp(min=0) / energy).to(sums[0])
+        return result
 
     return LossTerm(name or f"style {layer}", layer, _masked(moments, mask), loss)
 
