@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 # Every package, or module that stands alone, and which others it may import. A package may always
 # import itself, and every one `core.exports`. For explorer, `core` means all of core but figures.
 DOORS = "core.errors core.files core.numbers"
-NETWORKS = f"{DOORS} core.images core.recipes core.networks"
+NETWORKS = f"{DOORS} core.fixed_order core.images core.recipes core.networks"
 TECHNIQUE = f"{NETWORKS} core.allocator core.progress core.optim"
 FACTS = "core explorer.paths explorer.text explorer.thumbnails explorer.recipe_fields"
 SERVICES = f"{FACTS} explorer.layer_pages explorer.store explorer.rendering explorer.jobs"
@@ -24,12 +24,13 @@ MAY_IMPORT = {
     "core.files": "core.errors",
     "core.numbers": "core.errors",
     "core.exports": "",
+    "core.fixed_order": "",
     "core.progress": "",
     "core.allocator": "",
     "core.safetensors_header": "core.errors",
     "core.checkpoints": f"{DOORS} core.safetensors_header",
     "core.devices": DOORS,
-    "core.images": DOORS,
+    "core.images": f"{DOORS} core.fixed_order",
     "core.recipes": DOORS,
     "core.sketchworld": DOORS,
     "core.paintings": DOORS,

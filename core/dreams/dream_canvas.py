@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.fixed_order import mean_per_image, norm
 from core.images.colours import limit_chroma
+from core.images.resize import enlarge_twice
 from core.optim.canvases import Canvas
 
 # Number of frequency bands of a gradient. More are not needed, because an octave at a smaller size
@@ -101,8 +103,8 @@ def root_mean_square(detail: Tensor, mask: Tensor | None = None) -> float:
         detail: the change, ``[1, 3, H, W]``; it is 0 where the mask is 0.
         mask: where the image may change, ``[1, 1, H, W]`` in ``[0, 1]``; None for everywhere.
     """
-    share = 1.0 if mask is None else float(mask.square().mean())
-    mean = float(torch.linalg.vector_norm(detail)) ** 2 / detail.numel()
+    share = 1.0 if mask is None else float(mean_per_image(mask.square()))
+    mean = norm(detail) ** 2 / detail.numel()
     return (mean / share) ** 0.5 if share else 0.0
 
 
@@ -118,19 +120,15 @@ def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
         _normalise(gradient)
         return
     coarser = F.avg_pool2d(gradient, 2, ceil_mode=True, count_include_pad=False)
-    gradient.sub_(_enlarge(coarser, gradient))
+    size = (gradient.shape[2], gradient.shape[3])
+    gradient.sub_(enlarge_twice(coarser, size))
     _normalise(gradient)
     equalise_bands(coarser, bands - 1)
-    gradient.add_(_enlarge(coarser, gradient), alpha=COARSER_GAIN)
-
-
-def _enlarge(image: Tensor, like: Tensor) -> Tensor:
-    size = [like.shape[2], like.shape[3]]
-    return F.interpolate(image, size, mode="bilinear", align_corners=False)
+    gradient.add_(enlarge_twice(coarser.mul_(COARSER_GAIN), size))
 
 
 def _normalise(values: Tensor) -> None:
     """Scale values to a root mean square of 1, in place; zeros stay zero."""
-    size = float(torch.linalg.vector_norm(values)) / values.numel() ** 0.5
+    size = norm(values) / values.numel() ** 0.5
     if size > 0:
         values.div_(size)

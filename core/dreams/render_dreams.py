@@ -15,14 +15,14 @@ from torch import Tensor
 
 from core import allocator
 from core.dreams.dream_canvas import DreamCanvas, root_mean_square
+from core.dreams.dream_objective import build_objective, measure
 from core.errors import ExplorerError
 from core.images import image_io
 from core.images.colours import with_chroma_of
 from core.images.motion import match_tone, warp_detail, zoom_and_rotate
-from core.images.resize import reduced_size, resize_image
+from core.images.resize import resize_image
 from core.images.tiles import Tiles
-from core.networks.network import FeatureExtractor, Network
-from core.optim import objectives
+from core.networks.network import Network
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.objectives import Objective
 from core.optim.transforms import RandomShift
@@ -39,10 +39,6 @@ CARRIED_STRENGTH = 0.8
 # Shorter side of an octave in pixels, at least; smaller images contain nothing that a network
 # recognises.
 MIN_OCTAVE_SIDE = 48
-# Largest number of positions of a guide image with which each position of the dream is compared.
-MAX_GUIDE_POSITIONS = 1024
-# Images on which the value of the objective is reported are reduced to this longer side in pixels.
-MEASURED_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -128,19 +124,23 @@ def render(
     mask = _open_mask(inputs, recipe, unchanged)
     # Measure in the precision of the ascent, which is three times as fast as full precision.
     extractor = network.extractor(recipe.layers, for_gradients=True)
-    objective, unchanged_value = _objective(network, extractor, recipe, inputs, unchanged)
+    guide = None
+    if recipe.guide:
+        guide = _open_image(inputs, recipe.guide, max(network.input_size))
+    objective, unchanged_value = build_objective(network, extractor, recipe, guide, unchanged)
     start, finished = 0, unchanged
     if recipe.previous is not None and recipe.previous.key in inputs:
         start = recipe.first
         finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.previous.key]))
         finished = finished.to(network.device)
-    per_frame = sum(recipe.steps * rows * cols for rows, cols in octave_sizes(unchanged, recipe))
+    sizes = octave_sizes(unchanged, recipe, network.least_size(recipe.layers))
+    per_frame = sum(recipe.steps * rows * cols for rows, cols in sizes)
     total = per_frame * (recipe.pictures[-1] + 1 - start)
     for number in range(start, recipe.pictures[-1] + 1):
         done_before = (number - start) * per_frame
         frame = _initial_frame(recipe, inputs, unchanged, finished, number)
         for done, image in _ascend_octaves(
-            network, recipe, objective, frame, mask, recipe.seed + number
+            network, recipe, objective, frame, mask, sizes, recipe.seed + number
         ):
             previews = {max(number, recipe.first): image[0]}
             yield Progress(done_before + round(done), total, previews)
@@ -150,8 +150,8 @@ def render(
         if number in recipe.pictures:
             # In a clip every frame has another unchanged image, ``frame.base``. In a zoom,
             # ``frame.base`` already contains the previous dream.
-            before = _measure(extractor, objective, frame.base) if recipe.clip else unchanged_value
-            after = _measure(extractor, objective, finished)
+            before = measure(extractor, objective, frame.base) if recipe.clip else unchanged_value
+            after = measure(extractor, objective, finished)
             facts = {
                 "activation": after / before if before else after,
                 "change": root_mean_square(finished - frame.base),
@@ -210,16 +210,16 @@ def _ascend_octaves(
     objective: Objective,
     frame: _InitialFrame,
     mask: Tensor | None,
+    sizes: Sequence[tuple[int, int]],
     seed: int,
 ) -> Iterator[tuple[float, Tensor]]:
-    """Ascend at all sizes; yield the progress and the image after every step or tile.
+    """Ascend at all ``sizes``; yield the progress and the image after every step or tile.
 
     The progress counts as ``done`` of ``render`` does.
     """
     generator = torch.Generator().manual_seed(seed)
     strength = recipe.strength * UNIT_STRENGTH * frame.strength
     initial = 0.0 if frame.detail is None else CARRIED_STRENGTH
-    sizes = octave_sizes(frame.base, recipe)
     detail = None if frame.detail is None else resize_image(frame.detail, sizes[0])
     done = 0
     for number, size in enumerate(sizes):
@@ -261,14 +261,20 @@ def _upscale_detail(
     return enlarged + resize_image(carried, larger) - coarse
 
 
-def octave_sizes(base: Tensor, recipe: DreamRecipe) -> list[tuple[int, int]]:
-    """Return the (height, width) of the octaves of an image ``[1, 3, H, W]``, smallest first."""
+def octave_sizes(
+    base: Tensor, recipe: DreamRecipe, least: tuple[int, int] = (1, 1)
+) -> list[tuple[int, int]]:
+    """Return the (height, width) of the octaves of an image ``[1, 3, H, W]``, smallest first.
+
+    Octaves that are smaller than ``MIN_OCTAVE_SIDE`` or than ``least``, the least (height, width)
+    that the layers need, are left out. The full size always remains.
+    """
     height, width = base.shape[2:]
     sizes = [(height, width)]
     for number in range(1, recipe.octaves):
         scale = recipe.octave_scale**-number
         size = (round(height * scale), round(width * scale))
-        if min(size) < MIN_OCTAVE_SIDE:
+        if any(it < max(MIN_OCTAVE_SIDE, own) for it, own in zip(size, least, strict=True)):
             break
         sizes.append(size)
     return sizes[::-1]
@@ -292,57 +298,3 @@ def _open_mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -
     if not bool(mask.any()):
         raise ExplorerError("the mask is black everywhere; paint white where dreams may come")
     return mask.to(base.device)
-
-
-def _objective(
-    network: Network,
-    extractor: FeatureExtractor,
-    recipe: DreamRecipe,
-    inputs: Mapping[str, bytes],
-    base: Tensor,
-) -> tuple[Objective, float]:
-    """Return the objective of a dream, and its value for the unchanged image.
-
-    The term of each layer is divided by the value of this term for the unchanged image, because
-    energies of layers differ by powers of ten. Layers with equal shares then have equal influence.
-    """
-    guide = None
-    if recipe.guide:
-        image = _open_image(inputs, recipe.guide, max(network.input_size))
-        guide = network.activations(image, recipe.layers)
-    terms, total = [], 0.0
-    shares = recipe.shares or (1.0,) * len(recipe.layers)
-    for name, share in zip(recipe.layers, shares, strict=True):
-        if guide is not None:
-            term = objectives.match_activations(name, _guide_features(guide[name]))
-        elif recipe.towards:
-            vector = torch.zeros(network.layer(name).channels)
-            vector[list(recipe.units)] = torch.tensor(recipe.towards)
-            term = objectives.direction(name, vector / vector.norm())
-        elif network.layer(name).size is None and recipe.units:
-            term = objectives.total(name, recipe.units)
-        else:
-            term = objectives.energy(name, recipe.units)
-        value = _measure(extractor, term, base)
-        scale = share / max(abs(value), objectives.TINY)
-        terms.append(scale * term)
-        total += scale * value
-    first, *rest = terms
-    return sum(rest, first), total
-
-
-def _guide_features(activations: Tensor) -> Tensor:
-    """Return the activations of a guide image at single positions: ``[1, C, ...]`` to ``[P, C]``.
-
-    Only every second (third, ...) position is used if there are more than ``MAX_GUIDE_POSITIONS``.
-    """
-    features = activations.flatten(2)[0].T if activations.ndim > 2 else activations
-    stride = -(-len(features) // MAX_GUIDE_POSITIONS)
-    return features[::stride]
-
-
-@torch.no_grad()
-def _measure(extractor: FeatureExtractor, objective: Objective, image: Tensor) -> float:
-    """Return the objective's value for an image ``[1, 3, H, W]``, reduced to ``MEASURED_SIDE``."""
-    size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
-    return float(objective(extractor(resize_image(image, size))))

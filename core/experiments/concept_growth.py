@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.analysis import unit_labels
 from core.analysis.probe import top_classes
-from core.dreams.render_dreams import MEASURED_SIDE
+from core.dreams.dream_objective import MEASURED_SIDE
 from core.images import image_io
 from core.images.resize import reduced_size, resize_image
 from core.networks.depth_sampling import evenly_spaced
@@ -93,7 +93,7 @@ def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Resp
     Args:
         network: the network.
         image: ``[1, 3, H, W]`` in ``[0, 1]``; it is reduced if a side is longer than
-            ``render_dreams.MEASURED_SIDE`` pixels.
+            ``dream_objective.MEASURED_SIDE`` pixels.
         layers: names of the layers whose mean activations are returned.
     """
     size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)

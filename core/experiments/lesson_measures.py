@@ -26,7 +26,7 @@ from core.recipes.style import StyleRecipe
 from core.sketchnet.training.data import draw_batch
 from core.style import transfer
 from core.style.loss_builder import build_losses
-from core.style.losses import moments
+from core.style.moments import moments
 
 # Seed of the drawings that are measured. Drawings with this seed were used neither to train
 # SketchNet nor to label its units.

@@ -9,6 +9,8 @@ import torch
 from skimage import color
 from torch import Tensor
 
+from core.fixed_order import norm, one_thread
+
 # Added to the variances of colours in ``[0, 1]``, because the covariance of a grey image cannot be
 # inverted.
 LEAST_VARIANCE = 1e-5
@@ -34,8 +36,9 @@ def match_luma(painting: Tensor, content: Tensor) -> Tensor:
         The painting's luma, with the mean and standard deviation of the content's luma.
     """
     luma, target = to_grey(painting), to_grey(content)
-    deviation = luma.std().clamp(min=LEAST_VARIANCE**0.5)
-    return ((luma - luma.mean()) / deviation * target.std() + target.mean()).clamp(0, 1)
+    with one_thread():
+        deviation = luma.std().clamp(min=LEAST_VARIANCE**0.5)
+        return ((luma - luma.mean()) / deviation * target.std() + target.mean()).clamp(0, 1)
 
 
 def match_colours(painting: Tensor, content: Tensor) -> Tensor:
@@ -49,13 +52,14 @@ def match_colours(painting: Tensor, content: Tensor) -> Tensor:
     Args:
         painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
     """
-    mean, covariance = _colour_statistics(painting)
-    target_mean, target = _colour_statistics(content)
-    root = _matrix_power(covariance, 0.5)
-    inverse_root = _matrix_power(covariance, -0.5)
-    transport = inverse_root @ _matrix_power(root @ target @ root, 0.5) @ inverse_root
-    pixels = painting[0].flatten(1).double()  # [3, P]
-    moved = transport @ (pixels - mean[:, None]) + target_mean[:, None]
+    with one_thread():
+        mean, covariance = _colour_statistics(painting)
+        target_mean, target = _colour_statistics(content)
+        root = _matrix_power(covariance, 0.5)
+        inverse_root = _matrix_power(covariance, -0.5)
+        transport = inverse_root @ _matrix_power(root @ target @ root, 0.5) @ inverse_root
+        pixels = painting[0].flatten(1).double()  # [3, P]
+        moved = transport @ (pixels - mean[:, None]) + target_mean[:, None]
     return moved.to(painting).reshape_as(painting).clamp(0, 1)
 
 
@@ -110,8 +114,8 @@ def limit_chroma(gradient: Tensor) -> None:
     """
     luma = gradient.mean(1, keepdim=True)
     gradient.sub_(luma)
-    chroma = float(torch.linalg.vector_norm(gradient))
-    allowed = CHROMA_SHARE * float(torch.linalg.vector_norm(luma)) * gradient.shape[1] ** 0.5
+    chroma = norm(gradient)
+    allowed = CHROMA_SHARE * norm(luma) * gradient.shape[1] ** 0.5
     if chroma > allowed:
         gradient.mul_(allowed / chroma)
     gradient.add_(luma)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.fixed_order import one_thread
 from core.images.resize import resize_image
 
 # Optical flow is computed on images whose longer side has at most this many pixels. Larger images
@@ -77,7 +78,8 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     shift = torch.from_numpy(flow)[None].to(now)
     # Convert pixels to coordinates that run from -1 to 1 along both axes.
     shift = shift * shift.new_tensor([2 / size[0], 2 / size[1]]).view(1, 2, 1, 1)
-    shift = F.interpolate(shift, [height, width], mode="bilinear", align_corners=False)
+    with one_thread():
+        shift = F.interpolate(shift, [height, width], mode="bilinear", align_corners=False)
     identity = F.affine_grid(torch.eye(2, 3)[None], [1, 3, height, width], align_corners=False)
     positions = identity.to(now) + shift.flip(1).permute(0, 2, 3, 1)
     difference = (_sample(before, positions) - now).square().mean(1, keepdim=True)

@@ -1,5 +1,6 @@
-"""Resizing of image tensors."""
+"""Resizing and padding of image tensors."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,7 +12,71 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(image, list(size), mode="bicubic", antialias=True, align_corners=False)
 
 
+def enlarge_twice(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Enlarge images ``[N, C, h, w]`` to twice their size, bilinear, and crop to (height, width).
+
+    The result has the same bits with any number of threads, unlike that of ``F.interpolate``.
+    """
+    for axis, length in ((3, size[1]), (2, size[0])):
+        image = _double(image, axis).narrow(axis, 0, length)
+    return image
+
+
+def _double(image: Tensor, axis: int) -> Tensor:
+    """Double the length of an axis: 3/4 of the nearest value plus 1/4 of the next, per value."""
+    side, far = image.shape[axis], image * 0.25
+    doubled = torch.stack([image * 0.75] * 2, axis + 1)
+    first, second = doubled.unbind(axis + 1)
+    first.narrow(axis, 1, side - 1).add_(far.narrow(axis, 0, side - 1))
+    second.narrow(axis, 0, side - 1).add_(far.narrow(axis, 1, side - 1))
+    # Beyond the border, the outermost value is repeated.
+    first.select(axis, 0).add_(far.select(axis, 0))
+    second.select(axis, -1).add_(far.select(axis, -1))
+    return doubled.flatten(axis, axis + 1)
+
+
 def reduced_size(size: tuple[int, int], longer: int) -> tuple[int, int]:
     """Return (height, width) scaled down so that the longer side is at most ``longer``."""
     scale = min(1.0, longer / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def pad_by_reflection(image: Tensor, rows: tuple[int, int], cols: tuple[int, int]) -> Tensor:
+    """Pad images ``[N, C, H, W]`` by reflection at their borders, also by more than their size.
+
+    Args:
+        image: the images.
+        rows: numbers of rows that are added at the top and at the bottom.
+        cols: numbers of columns that are added at the left and at the right.
+    """
+    height, width = image.shape[2:]
+    if max(rows) < height and max(cols) < width:
+        return F.pad(image, (*cols, *rows), mode="reflect")
+    # F.pad cannot reflect an image that is not larger than the padding.
+    for axis, padding in ((2, rows), (3, cols)):
+        indices = _reflected_indices(image.shape[axis], padding).to(image.device)
+        image = image.index_select(axis, indices)
+    return image
+
+
+def pad_to_size(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pad images ``[N, C, H, W]`` by reflection to at least (height, width), alike on both sides.
+
+    Images that are large enough are returned themselves.
+    """
+    missing = [max(0, least - side) for least, side in zip(size, image.shape[2:], strict=True)]
+    if not any(missing):
+        return image
+    rows, cols = ((it // 2, it - it // 2) for it in missing)
+    return pad_by_reflection(image, rows, cols)
+
+
+def _reflected_indices(side: int, padding: tuple[int, int]) -> Tensor:
+    """Return, for each pixel of a row padded by reflection, the index of the pixel that it repeats.
+
+    A row of 3 pixels with a padding of (2, 2) gives ``[2, 1, 0, 1, 2, 1, 0]``.
+    """
+    before, after = padding
+    period = max(1, 2 * (side - 1))
+    within = torch.arange(-before, side + after) % period
+    return torch.minimum(within, period - within)

@@ -21,6 +21,7 @@ import torch
 
 from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError, named, unknown
+from core.fixed_order import one_thread
 from core.index.accumulator import IndexAccumulator, ScanBatch
 from core.index.plan import IndexedLayer, IndexPlan
 from core.index.scanner import Scanner
@@ -272,10 +273,5 @@ def _processor_count() -> int:
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
     """Return a context manager in which PyTorch uses one thread per call and full float32."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
+        yield

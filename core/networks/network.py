@@ -13,12 +13,14 @@ from torch import Tensor, fx, nn
 
 from core.devices import autocast, has_fast_bfloat16, working_precision
 from core.errors import ExplorerError
+from core.images.resize import pad_to_size
 from core.networks import layers
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.layers import Layer
+from core.networks.least_size import SizeRule
 from core.recipes.recipe import Recipe
 
 # A network caches this many extractors.
@@ -56,11 +58,13 @@ class Network:
     fingerprint: str
     device: torch.device
     _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
+    _size_rules: Callable[..., SizeRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Extractors are cached because tracing a network takes as long as a few steps of an ascent.
         cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
         object.__setattr__(self, "_extractors", cached)
+        object.__setattr__(self, "_size_rules", functools.cache(self._build_size_rule))
 
     @property
     def architecture(self) -> str:
@@ -109,6 +113,22 @@ class Network:
                 f"this recipe is for weights {recipe.weights} of {recipe.network}; "
                 f"those loaded are {self.fingerprint}; name their file with --weights"
             )
+
+    def least_size(self, names: Iterable[str]) -> tuple[int, int]:
+        """Return the least (height, width) of images for which some layers have a position.
+
+        Extractors pad smaller images to this size.
+        """
+        # If the input size is fixed, extractors resize every image.
+        return (1, 1) if self.fixed_size else self.size_rule(names).least
+
+    def size_rule(self, names: Iterable[str]) -> SizeRule:
+        """Return the rule that tells which sizes of images some layers accept."""
+        return self._size_rules(frozenset(map(self.layer, names)))
+
+    def _build_size_rule(self, needed: frozenset[Layer]) -> SizeRule:
+        outputs = sorted(needed, key=lambda layer: layer.index)
+        return SizeRule(layers.build_extractor(self.module, outputs), self.input_size)
 
     def extractor(
         self,
@@ -182,7 +202,8 @@ class FeatureExtractor(nn.Module):
                 self.body = weights_to_bfloat16(self.body)
             self.body = fuse_conv_relu(self.body)
         self.fast = for_gradients
-        self.size = network.input_size if network.fixed_size else None
+        self.fixed_size, self.input_size = network.fixed_size, network.input_size
+        self.size_rule = functools.partial(network.size_rule, [it.name for it in outputs])
         mean, std = (
             torch.tensor(values, device=network.device).view(1, 3, 1, 1)
             for values in (network.mean, network.std)
@@ -191,15 +212,30 @@ class FeatureExtractor(nn.Module):
         self.register_buffer("scale", 1 / std)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Return activations ``[N, C, ...]`` by name for images ``[N, 3, H, W]`` in ``[0, 1]``."""
-        if self.size is not None and tuple(image.shape[2:]) != self.size:
-            image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
+        """Return activations ``[N, C, ...]`` by name for images ``[N, 3, H, W]`` in ``[0, 1]``.
+
+        Images that are too small for the layers are padded by reflection.
+        """
+        if image.shape[2:] != self.input_size:
+            image = self._fit(image)
         with autocast(image.device) if self.fast else nullcontext():
             # If autocast will convert the image to half precision anyway, convert it here already,
             # so that less memory is moved.
             working = Normalisation.apply(image, self.shift, self.scale, working_precision(image))
             result: dict[str, Tensor] = self.body(working)
         return result
+
+    def _fit(self, image: Tensor) -> Tensor:
+        """Return images of another than the network's input size in a size that it accepts."""
+        if self.fixed_size:
+            return F.interpolate(image, self.input_size, mode="bilinear", antialias=True)
+        height, width = image.shape[2:]
+        # No layer needs more than the input size, so larger images are not checked.
+        if height >= self.input_size[0] and width >= self.input_size[1]:
+            return image
+        rule = self.size_rule()
+        # One try is faster than the search for the least size.
+        return image if rule.accepts((height, width)) else pad_to_size(image, rule.least)
 
 
 class Normalisation(torch.autograd.Function):

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from core.fixed_order import sum_per_image
+
 # Frequencies above this number of cycles per pixel (wavelengths below 4 pixels) count as high.
 # People recognise no shapes in such fine patterns.
 HIGH_FREQUENCY = 0.25
@@ -29,6 +31,6 @@ def high_frequency_share(image: Tensor) -> Tensor:
     power = torch.fft.fft2(centred).abs().square().sum(1)  # [N, H, W]
     rows = torch.fft.fftfreq(image.shape[2], device=image.device).abs()[:, None]
     cols = torch.fft.fftfreq(image.shape[3], device=image.device).abs()[None]
-    high = (power * (torch.maximum(rows, cols) > HIGH_FREQUENCY)).sum((1, 2))
-    share: Tensor = high / power.sum((1, 2)).clamp(min=torch.finfo(power.dtype).tiny)
+    high = sum_per_image(power * (torch.maximum(rows, cols) > HIGH_FREQUENCY))
+    share: Tensor = high / sum_per_image(power).clamp(min=torch.finfo(power.dtype).tiny)
     return share

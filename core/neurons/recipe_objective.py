@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from core.errors import ExplorerError
+from core.fixed_order import one_thread
 from core.networks.connectivity import before_activation, is_rectified
 from core.networks.layers import Layer
 from core.networks.network import Network
@@ -107,7 +108,8 @@ def _reported(
         return objectives.energy(layer.name)
     if image is None:
         raise ValueError(f"{recipe.objective} needs a picture")
-    target = network.activations(image, [layer.name])[layer.name]
+    with one_thread():
+        target = network.activations(image, [layer.name])[layer.name]
     power = CARICATURE_POWER if recipe.objective == "caricature" else INVERSION_POWER
     return objectives.cosine_similarity(layer.name, target, power)
 

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from core.fixed_order import on_one_thread, one_thread
+
 # Square root of the covariance of RGB values in natural images, as measured for Lucid on ImageNet.
 # Rows are R, G, B; columns are uncorrelated directions (light, warm-cold, green-purple).
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
@@ -84,7 +86,7 @@ class Pixels(Canvas):
 
     def forward(self) -> Tensor:
         """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        return torch.sigmoid(self.values)
+        return on_one_thread(torch.sigmoid, self.values)
 
     def set_image(self, image: Tensor) -> None:
         """Set the parameters from an image ``[1 or N, 3, H, W]``."""
@@ -115,7 +117,7 @@ class Fourier(Canvas):
 
     def forward(self) -> Tensor:
         """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        spectrum = torch.view_as_complex(self.spectrum) * self.scale
+        spectrum = torch.view_as_complex(self.spectrum * self.scale[..., None])
         return _image_of(spectrum, self.size, self.colours)
 
     def set_image(self, image: Tensor) -> None:
@@ -167,7 +169,8 @@ class MagnitudeConstrained(Canvas):
 
     def forward(self) -> Tensor:
         """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        return _image_of(torch.polar(self.magnitude, self.phase), self.size, self.colours)
+        spectrum = on_one_thread(torch.polar, self.magnitude, self.phase)
+        return _image_of(spectrum, self.size, self.colours)
 
     def set_image(self, image: Tensor) -> None:
         """Set phases and magnitudes to those of an image ``[1 or N, 3, H, W]``.
@@ -191,7 +194,8 @@ def spectrum_of(image: Tensor) -> Tensor:
         Complex ``[N, 3, H, W // 2 + 1]``, of an orthonormal transform.
     """
     decorrelate = torch.linalg.inv(colour_matrix().double()).to(image)
-    decorrelated = torch.einsum("ij,njhw->nihw", decorrelate, _clamped_logit(image))
+    with one_thread():
+        decorrelated = torch.einsum("ij,njhw->nihw", decorrelate, _clamped_logit(image))
     spectrum: Tensor = torch.fft.rfft2(decorrelated, norm="ortho")
     return spectrum
 
@@ -202,8 +206,11 @@ def _image_of(spectrum: Tensor, size: tuple[int, int], colours: Tensor) -> Tenso
     The inverse of ``spectrum_of``, except for pixel values that ``spectrum_of`` has clamped.
     """
     decorrelated = torch.fft.irfft2(spectrum, s=size, norm="ortho")  # [N, 3, H, W]
-    rgb = colours @ decorrelated.flatten(2)  # [N, 3, H * W]
-    return torch.sigmoid(rgb).view_as(decorrelated)
+
+    def rgb(values: Tensor) -> Tensor:
+        return torch.sigmoid(colours @ values.flatten(2)).view_as(values)  # [N, 3, H * W] within
+
+    return on_one_thread(rgb, decorrelated)
 
 
 def _clamped_logit(image: Tensor) -> Tensor:

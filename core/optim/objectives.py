@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.fixed_order import mean_per_image
 from core.images.tiles import Tiles
 from core.optim.activations import (
     IMAGE,
@@ -159,7 +160,7 @@ def channels(layer: str, units: Sequence[int]) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         channel = channel_of_each(activations, layer, units)
-        return at_least_float32(channel.reshape(channel.shape[0], -1)).mean(1)
+        return mean_per_image(at_least_float32(channel))
 
     return Objective(frozenset({layer}), value, {layer: frozenset(units)})
 
@@ -203,7 +204,7 @@ def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
     def value(activations: Activations) -> Tensor:
         flat = flatten_positions(at_least_float32(activations[layer]))
         vectors = vector.to(flat).expand(flat.shape[0], -1)[..., None]
-        return _dot_cosine(flat, vectors, power).mean(1)
+        return mean_per_image(_dot_cosine(flat, vectors, power))
 
     return Objective(frozenset({layer}), value)
 
@@ -231,8 +232,8 @@ def cosine_similarity(layer: str, target: Tensor, power: float = 1.0) -> Objecti
             vectors = F.interpolate(vectors, current.shape[2:], mode="bilinear", antialias=True)
         current = flatten_positions(current)
         vectors = flatten_positions(vectors).expand(current.shape[0], -1, -1)
-        strength = vectors.square().sum(1).mean(1).clamp(min=TINY)
-        return _dot_cosine(current, vectors, power).mean(1) / strength
+        strength = mean_per_image(vectors.square().sum(1)).clamp(min=TINY)
+        return mean_per_image(_dot_cosine(current, vectors, power)) / strength
 
     return Objective(frozenset({layer}), value)
 
@@ -247,7 +248,7 @@ def energy(layer: str, units: Sequence[int] = ()) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         used = select_channels(activations, layer, units) if units else activations[layer]
-        return at_least_float32(used).square().mean(tuple(range(1, used.ndim)))
+        return mean_per_image(at_least_float32(used).square())
 
     return Objective(frozenset({layer}), value, {layer: frozenset(units)} if units else {})
 
@@ -262,7 +263,7 @@ def total(layer: str, units: Sequence[int]) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         used = at_least_float32(select_channels(activations, layer, units))
-        return used.flatten(2).mean(2).sum(1) if used.ndim > 2 else used.sum(1)
+        return mean_per_image(used) * len(units)
 
     return Objective(frozenset({layer}), value, {layer: frozenset(units)})
 
@@ -281,7 +282,7 @@ def match_activations(layer: str, features: Tensor) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         flat = flatten_positions(at_least_float32(activations[layer]))
-        return (features.to(flat) @ flat).amax(1).mean(1)
+        return mean_per_image((features.to(flat) @ flat).amax(1))
 
     return Objective(frozenset({layer}), value)
 

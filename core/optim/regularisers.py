@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.fixed_order import mean_per_image
+from core.images.resize import pad_by_reflection
 from core.optim.activations import IMAGE, Activations
 from core.optim.objectives import Objective
 
@@ -44,8 +46,10 @@ def _variation(size: Callable[[Tensor], Tensor]) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
-        down, right = (size(image.diff(dim=axis)).flatten(1).mean(1) for axis in (2, 3))
-        return down + right
+        # An image that is one pixel high or wide has no differences along this axis.
+        axes = (axis for axis in (2, 3) if image.shape[axis] > 1)
+        means = [mean_per_image(size(image.diff(dim=axis))) for axis in axes]
+        return sum(means, image.new_zeros(len(image)))
 
     return Objective(frozenset({IMAGE}), value)
 
@@ -54,7 +58,7 @@ def contrast() -> Objective:
     """Return the L2 penalty on contrast: the mean of ``(image - 0.5) ** 2``."""
 
     def value(activations: Activations) -> Tensor:
-        return (activations[IMAGE] - GREY).square().flatten(1).mean(1)
+        return mean_per_image((activations[IMAGE] - GREY).square())
 
     return Objective(frozenset({IMAGE}), value)
 
@@ -70,7 +74,7 @@ def sharpness() -> Objective:
     def value(activations: Activations) -> Tensor:
         image = activations[IMAGE]
         blurred = _blurred(image.detach())
-        return (image - blurred).square().flatten(1).mean(1) / 2
+        return mean_per_image((image - blurred).square()) / 2
 
     return Objective(frozenset({IMAGE}), value)
 
@@ -79,4 +83,5 @@ def _blurred(image: Tensor) -> Tensor:
     """Return the image with each colour blurred by ``BLUR_KERNEL``, with reflection padding."""
     kernel = torch.tensor(BLUR_KERNEL).to(image)
     kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, 3, 3)
-    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="reflect"), kernel, groups=image.shape[1])
+    padded = pad_by_reflection(image, (1, 1), (1, 1))
+    return F.conv2d(padded, kernel, groups=image.shape[1])

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.images.resize import pad_by_reflection
+
 
 @dataclass(frozen=True)
 class ReflectPad:
@@ -29,22 +31,8 @@ class ReflectPad:
 
     def __call__(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return images ``[N, C, H, W]`` as ``[N, C, H + 2 width, W + 2 width]``."""
-        if min(image.shape[2:]) > self.width:
-            return F.pad(image, (self.width,) * 4, mode="reflect")
-        # F.pad cannot reflect an image that is not larger than the padding.
-        indices = (_reflected_indices(side, self.width) for side in image.shape[2:])
-        rows, cols = (it.to(image.device) for it in indices)
-        return image[..., rows[:, None], cols]
-
-
-def _reflected_indices(side: int, padding: int) -> Tensor:
-    """Return, for each pixel of a row padded by reflection, the index of the pixel that it repeats.
-
-    A row of 3 pixels with a padding of 2 gives ``[2, 1, 0, 1, 2, 1, 0]``.
-    """
-    period = max(1, 2 * (side - 1))
-    within = torch.arange(-padding, side + padding) % period
-    return torch.minimum(within, period - within)
+        both_sides = (self.width, self.width)
+        return pad_by_reflection(image, both_sides, both_sides)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class DreamRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "dream"
+    version: ClassVar[int] = 3
     in_order: ClassVar[bool] = True
 
     layers: tuple[str, ...] = ()

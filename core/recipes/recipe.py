@@ -101,8 +101,13 @@ class Recipe:
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls: type[R], text: str) -> R:
+    def from_json(cls: type[R], text: str, older: bool = False) -> R:
         """Read a recipe that ``to_json`` wrote.
+
+        Args:
+            text: the JSON.
+            older: whether to accept older versions, too. Their settings have the same meaning, but
+                render another picture.
 
         Raises:
             ExplorerError: the text is no recipe of this kind and version, or a field is unknown,
@@ -112,7 +117,8 @@ class Recipe:
         if content.pop("kind", None) != cls.kind:
             raise ExplorerError(f"this is no {cls.kind} recipe")
         version = content.pop("version", None)
-        if version != cls.version:
+        known = range(1 if older else cls.version, cls.version + 1)
+        if type(version) is not int or version not in known:
             raise ExplorerError(
                 f"this recipe has version {quoted(version)}; this program reads {cls.version}"
             )

@@ -64,7 +64,7 @@ class StyleDepthsRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style-depths"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     content: str = ""
     style: str = ""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.networks.network import Network
 from core.optim.objectives import TINY
-from core.style.losses import moments
+from core.style.moments import moments
 
 # Channels whose energy is below this fraction of the largest energy of a channel count as inactive
 # and are ignored.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.fixed_order import mean_per_image, norm
 from core.images.resize import reduced_size, resize_image
 from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
@@ -122,7 +123,7 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
             if term.name.startswith(kind):
                 loss = term.loss(term.sums(activations[term.layer], LayerWindow())).sum()
                 (gradient,) = torch.autograd.grad(loss, image, retain_graph=True)
-                norms[term.name] = float(gradient.norm()) * (size[0] * size[1]) ** 0.5
+                norms[term.name] = norm(gradient) * (size[0] * size[1]) ** 0.5
     # If a painting has the same style as the content image, its style losses have a gradient of
     # about 0. Without the lower bound, these losses would be multiplied by a huge factor.
     least = MIN_RELATIVE_NORM * max(norms.values())
@@ -183,7 +184,7 @@ def _style_terms(
     masks = inputs.masks or (None,) * len(recipe.styles)
     regions = list(dict.fromkeys(fingerprints))
     region_masks = (masks[fingerprints.index(region)] for region in regions)
-    areas = [1.0 if mask is None else float(mask.mean()) for mask in region_masks]
+    areas = [1.0 if mask is None else float(mean_per_image(mask)) for mask in region_masks]
     padded = (size[0] + 2 * PADDING.width, size[1] + 2 * PADDING.width)
     layer_sizes = tiled_statistics.layer_sizes(network, names, padded) if any(regions) else {}
     terms = []

@@ -13,7 +13,8 @@ from core.networks.network import FeatureExtractor
 from core.optim.activations import IMAGE, Activations
 from core.optim.image_pass import ImagePass
 from core.optim.objectives import Objective
-from core.style.losses import LayerWindow, LossTerm, Sums
+from core.style.losses import LayerWindow, LossTerm
+from core.style.moments import Sums
 from core.style.tiled_statistics import TileWindows, tile_windows
 
 

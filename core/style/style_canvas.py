@@ -8,9 +8,9 @@ steps, which has less noise.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.images.resize import resize_image
 from core.optim.canvases import Canvas, inverse_frequency
 from core.optim.lbfgs import LBFGS
 
@@ -40,9 +40,8 @@ class AdamState:
 
     def resized(self, size: tuple[int, int]) -> "AdamState":
         """Return the state for an image of (height, width)."""
-        first = F.interpolate(self.first, size, mode="bicubic", align_corners=False)
-        second = F.interpolate(self.second, size, mode="bilinear", align_corners=False)
-        return AdamState(self.steps.clone(), first, second.clamp_(min=0))
+        first, second = (resize_image(it, size) for it in (self.first, self.second))
+        return AdamState(self.steps.clone(), first, second.clamp(min=0))
 
 
 class FrequencyPreconditioner:

@@ -16,8 +16,9 @@ from core.errors import ExplorerError
 from core.images.tiles import Box, Tile, Tiles
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.style import losses
-from core.style.losses import LayerWindow, Sums
+from core.style.losses import LayerWindow
+from core.style.moments import Sums
+from core.style.moments import moments as position_sums
 
 # Shorter side, in pixels, of the strips on which ``layer_sizes`` runs the network. It must be large
 # enough for the strides of every network; with larger strips the measurement would take longer.
@@ -74,11 +75,11 @@ def activations(
 
 
 def moments(network: Network, image: Tensor, names: Sequence[str], tiles: Tiles) -> dict[str, Sums]:
-    """Return ``losses.moments`` of each layer for an image ``[1, 3, H, W]``."""
+    """Return ``moments.moments`` of each layer for an image ``[1, 3, H, W]``."""
     total: dict[str, Sums] = {}
     for _, own in _own_activations(network, image, names, tiles):
         for name, values in own.items():
-            sums = losses.moments(values)
+            sums = position_sums(values)
             total[name] = tuple(map(torch.add, total[name], sums)) if name in total else sums
     return total
 

@@ -30,7 +30,8 @@ def read_recipe(data: bytes) -> tuple[Recipe, int | None]:
 
     Returns:
         The recipe, and the number of the picture within the recipe. The number is None if the file
-        is a montage of all pictures of the recipe.
+        is a montage of all pictures of the recipe. A recipe of an older version is returned with
+        the same settings in the present version, which renders another picture.
 
     Raises:
         BadPicture: the file is not a PNG, is damaged, or is too large.
@@ -43,7 +44,7 @@ def read_recipe(data: bytes) -> tuple[Recipe, int | None]:
             "there is no recipe in this picture; "
             "it was not made here, or another program has saved it since"
         )
-    recipe, part = kinds.read(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
+    recipe, part = kinds.read_older(text[RECIPE_CHUNK]), text.get(PART_CHUNK)
     if part is None:
         return recipe, None
     if not is_part_number(part):

@@ -6,16 +6,12 @@ picture from a PNG that the user must save in the script's folder.
 """
 
 import dataclasses
-import functools
 import json
 import re
 from typing import Any
 
-from core import paintings
-from core.datasets import samples
-from core.datasets.samples import SAMPLES
+from core.datasets import bundled
 from core.errors import ExplorerError, quoted
-from core.paintings import PAINTINGS
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
@@ -144,20 +140,8 @@ def _builtin_source(fingerprint: str) -> str | None:
 
     None if the picture is not a sample or a painting of the project.
     """
-    # Stop at the first match: drawing a painting takes seconds.
-    for module, names in (("samples", SAMPLES), ("paintings", PAINTINGS)):
-        for name in names:
-            if _fingerprint(module, name) == fingerprint:
-                return f"{module}.picture({_string(name)})"
-    return None
-
-
-@functools.cache
-def _fingerprint(module: str, name: str) -> str:
-    from core.images import image_io
-
-    picture = samples.picture(name) if module == "samples" else paintings.picture(name)
-    return image_io.fingerprint(picture)
+    found = bundled.find(fingerprint)
+    return None if found is None else f"{found.module}.picture({_string(found.name)})"
 
 
 def _call_lines(function: str, arguments: list[str]) -> list[str]:

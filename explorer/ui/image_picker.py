@@ -25,13 +25,12 @@ from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import paths, thumbnails
 from explorer.library import disk_quota
+from explorer.rendering.recipe_inputs import LONGEST_UPLOAD
 from explorer.ui import link_problems, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
 # Largest image that a browser may upload, in megabytes; checkpoints may be larger.
 LARGEST_FILE = 20
-# Longer side in pixels of stored images, at most; a larger image is made smaller first.
-LONGEST = 2048
 TILE_PIXELS = 128
 # Number of opened images that stay in memory, and number of their thumbnails.
 OPENED_AT_MOST, SMALL_AT_MOST = 24, 256
@@ -185,9 +184,9 @@ def accept_upload(content: bytes) -> PickedImage:
 
 
 def store_image(opened: Image.Image) -> PickedImage:
-    """Store an upright RGB image; if its longer side exceeds ``LONGEST``, it is made smaller."""
-    if max(opened.size) > LONGEST:
-        opened = image_io.resize_longer_side(opened, LONGEST)
+    """Store an upright RGB image, reduced if its longer side exceeds ``LONGEST_UPLOAD``."""
+    if max(opened.size) > LONGEST_UPLOAD:
+        opened = image_io.resize_longer_side(opened, LONGEST_UPLOAD)
     own = PickedImage(image_io.fingerprint(opened), OWN, opened)
     store_input(own)
     return own

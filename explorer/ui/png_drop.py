@@ -15,7 +15,7 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer.rendering import png_metadata
+from explorer.rendering import png_metadata, recipe_inputs
 from explorer.text import formatting
 from explorer.ui import server_state, url_codecs
 from explorer.ui.components import html_snippets
@@ -69,7 +69,7 @@ def read_drop(dropped: str) -> tuple[Recipe, int | None]:
         raise ExplorerError("what it says of how it was made is too long")
     if part and not png_metadata.is_part_number(part):
         raise ExplorerError("it does not say which picture of its recipe it is")
-    return kinds.read(text), int(part) if part else None
+    return kinds.read_older(text), int(part) if part else None
 
 
 def open_recipe(recipe: Recipe, part: int | None) -> None:
@@ -100,12 +100,11 @@ def check_shown(recipe: Recipe) -> None:
     from core.style import transfer
 
     page = STARTING.get(recipe.kind)
-    for fingerprint in recipe.inputs if page else ():
-        if server_state.store().input(fingerprint) is None:
-            raise ExplorerError(
-                f"a picture that this one was made from is not here; "
-                f"choose it on the {page} page first, and open this one again"
-            )
+    if page and recipe_inputs.restore_inputs(server_state.store(), recipe) is not None:
+        raise ExplorerError(
+            f"a picture that this one was made from is not here; "
+            f"choose it on the {page} page first, and open this one again"
+        )
     infos = server_state.network_infos()
     if recipe.network not in infos:
         raise unknown("network", recipe.network, infos)

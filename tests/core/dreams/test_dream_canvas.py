@@ -31,13 +31,13 @@ def halved(image: Tensor) -> Tensor:
 
 
 def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return an image enlarged by bilinear interpolation, in a loop over pixels."""
+    """Return an image enlarged twice by bilinear interpolation, and cropped, in a loop."""
     large = torch.zeros(1, 3, *size, dtype=image.dtype)
     for row in range(size[0]):
         for col in range(size[1]):
             places = []
-            for at, length, small in zip((row, col), size, image.shape[2:], strict=True):
-                where = max((at + 0.5) * small / length - 0.5, 0.0)
+            for at, small in zip((row, col), image.shape[2:], strict=True):
+                where = max((at + 0.5) / 2 - 0.5, 0.0)
                 low = min(int(where), small - 1)
                 places.append((low, min(low + 1, small - 1), where - low))
             (top, bottom, down), (left, right, along) = places

@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from core.optim import regularisers
@@ -96,6 +98,67 @@ def test_wasserstein_is_the_distance_of_normal_distributions() -> None:
     ours = float(term.loss(term.sums(picture, LayerWindow())))
     assert ours == pytest.approx(wasserstein(picture[0].numpy(), painting[0].numpy()), rel=1e-8)
     assert float(term.loss(term.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
+
+
+def exact_distance(picture: Tensor, painting: Tensor) -> float:
+    """Compute ``wasserstein`` in float64 from activations ``[1, C, H, W]``, by eigenvalues."""
+
+    def normal(layer: Tensor) -> tuple[Tensor, Tensor]:
+        rows = layer[0].flatten(1).double()
+        return rows.mean(1), torch.cov(rows, correction=0)
+
+    (m, k), (n, other) = normal(picture), normal(painting)
+    jitter = losses.JITTER * other.diagonal().mean() * torch.eye(len(other)).double()
+    jittered = other + jitter
+    values, vectors = torch.linalg.eigh(jittered)
+    half = vectors * values.clamp(min=0).sqrt() @ vectors.mT
+    roots = torch.linalg.eigvalsh(half @ (k + jitter) @ half).clamp(min=0).sqrt()
+    distance = (m - n).square().sum() + (k + jitter + jittered).trace() - 2 * roots.sum()
+    return float(distance / (other.trace() + n.square().sum()))
+
+
+def deep(seed: int, channels: int, side: int, decay: float) -> Tensor:
+    """Return sparse activations whose variances differ by powers of ten, channels last."""
+    generator = torch.Generator().manual_seed(seed)
+    mixed = torch.randn(channels, channels, generator=generator)
+    strength = torch.logspace(0, -decay, channels)
+    plain = torch.randn(side * side, channels, generator=generator) * strength
+    rows = (plain @ mixed).relu().view(1, side, side, channels)
+    return rows.permute(0, 3, 1, 2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.integers(2, 200),
+    st.integers(1, 20),
+    st.floats(0, 3),
+    st.sampled_from([torch.float32, torch.bfloat16]),
+)
+@example(0, 256, 6, 2.0, torch.bfloat16)
+@example(1, 256, 24, 3.0, torch.bfloat16)
+def test_wasserstein_is_exact_and_never_negative(
+    seed: int, channels: int, side: int, decay: float, kind: torch.dtype
+) -> None:
+    picture, painting = (deep(it, channels, side, decay).to(kind) for it in (seed, seed + 1))
+    assume(bool(painting.any()))
+    term = losses.wasserstein("a", style_of(painting))
+    (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
+    (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
+    assert 0 <= itself < 0.001
+    assert ours >= 0
+    assert ours == pytest.approx(exact_distance(picture, painting), rel=0.003, abs=0.001)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_products_are_as_exact_as_their_sum(kind: torch.dtype) -> None:
+    activations = deep(0, 40, 37, 1.0).to(kind)
+    products, _, sums = losses.moments(activations)
+    rows = activations[0].flatten(1).double()
+    size = rows.square().sum(1).sqrt()
+    apart = (products[0] - rows @ rows.T) / (size[:, None] * size)
+    assert float(apart.abs().max()) < 1e-5
+    assert float(((sums[0] - rows.sum(1)) / size).abs().max()) < 1e-4
 
 
 def test_wasserstein_takes_channels_that_never_fire() -> None:

@@ -98,8 +98,8 @@ def test_what_is_no_picture_is_refused_in_one_sentence(
 
 
 def test_a_very_large_picture_is_made_smaller() -> None:
-    own = image_picker.accept_upload(png(noise(image_picker.LONGEST + 1000, 300)))
-    assert own.picture.width == image_picker.LONGEST
+    own = image_picker.accept_upload(png(noise(image_picker.LONGEST_UPLOAD + 1000, 300)))
+    assert own.picture.width == image_picker.LONGEST_UPLOAD
     assert server_state.store().input(own.fingerprint) is not None
 
 
