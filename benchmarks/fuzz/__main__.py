@@ -34,7 +34,7 @@ FAULTS_SHOWN = 200
 console = Console(soft_wrap=True, width=150)
 
 
-def run(
+def main(
     inputs: Annotated[int, typer.Option(help="Of all parts together.", min=1)] = 10_000,
     seed: Annotated[int, typer.Option(help="Another seed makes other inputs.")] = 0,
     parts: Annotated[str, typer.Option(help="Some of these.")] = ",".join(PARTS),
@@ -84,4 +84,4 @@ def report(outcomes: list[Outcome], verbose: bool) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    typer.run(main)
