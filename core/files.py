@@ -42,7 +42,7 @@ def check_path(path: str | Path, expects: str = FILE) -> bool:
     if not str(path):
         raise ExplorerError(f"an empty text names no {expects}; write a path")
     try:
-        str(path).encode()
+        os.fsencode(path)  # names of files need not be UTF-8, but must be possible
         mode = os.stat(path).st_mode  # noqa: PTH116 (a Path cannot have a NUL character)
         if not _fits(mode, expects):
             kinds = {stat.S_IFDIR: f"a {FOLDER}", stat.S_IFREG: f"a {FILE}"}

@@ -62,7 +62,7 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
     """
     try:
         if not path.is_file():
-            raise ExplorerError(f"there is no index {path}; `index` makes one")
+            raise ExplorerError(f"there is no index {named(path)}; `index` makes one")
         header = read_header(path)
         manifest = parse_json(header.metadata.get("manifest", ""))
         if not isinstance(manifest, dict):

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.errors import ExplorerError, quoted, unknown
+from core.errors import ExplorerError, named, quoted, unknown
 from core.images.center_crop import Box, CenterCrop
 from core.index import file_format
 from core.index.file_format import Array
@@ -134,15 +134,15 @@ class Index:
         """Return a sentence that says why the index is not one of a network; "" if it is."""
         if network.fingerprint != self.plan.weights:
             return (
-                f"{self.path} was made with weights {self.plan.weights} of {self.plan.network}; "
-                f"those loaded are {network.fingerprint} of {network.name}; name their file with "
-                "--weights"
+                f"{named(self.path)} was made with weights {named(self.plan.weights)} of "
+                f"{named(self.plan.network)}; those loaded are {network.fingerprint} of "
+                f"{network.name}; name their file with --weights"
             )
         known = {layer.name: (layer.channels, layer.size) for layer in network.layers}
         wrong = [it.name for it in self.plan.layers if known.get(it.name) != (it.channels, it.size)]
         if wrong or network.input_size != self.plan.input_size:
             where = f"layer {quoted(wrong[0])}" if wrong else "the input size"
-            return f"{self.path} does not fit {network.name} in {where}: make it anew"
+            return f"{named(self.path)} does not fit {network.name} in {where}: make it anew"
         return ""
 
     def top(self, layer: str, unit: int, by: str = "max") -> tuple[Hit, ...]:

@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "name too long": (lambda folder: folder / ("x" * 300), "File name too long"),
     "path too long": (lambda folder: "/x" * 3000, "File name too long"),
     "NUL": (lambda folder: "a\0b.png", "null"),
-    "lone surrogate": (lambda folder: folder / "a\udcffb.png", "no text"),
+    "lone surrogate": (lambda folder: folder / "a\ud800b.png", "no text"),
     "a folder": (lambda folder: folder, "is a folder"),
     "below a file": (lambda folder: Path(__file__) / "x.png", "Not a directory"),
     "a loop of links": (lambda folder: link(folder, "loop", "loop"), "symbolic links"),

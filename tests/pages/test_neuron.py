@@ -133,7 +133,7 @@ def test_another_picture_of_the_neuron_is_large(stand_in: StandIn, view: str, wo
         ("network", "sketchnot", "did you mean 'sketchnet'?"),
         ("layer", "nope", "no layer 'nope'"),
         ("unit", "9999", "unit is 9999"),
-        ("unit", "-1", "unit is '-1'"),
+        ("unit", "-1", "unit is -1"),
     ],
 )
 def test_a_bad_link_gets_one_sentence_and_a_way_on(

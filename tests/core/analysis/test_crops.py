@@ -174,12 +174,15 @@ def test_evidence_lies_where_the_unit_is_excited(made: tuple[Network, Index]) ->
 @pytest.mark.parametrize("size", [(1, 500), (500, 1), (3, 700), (2, 2)])
 def test_narrow_images_get_overlays(tmp_path: Path, tiny: Network, size: tuple[int, int]) -> None:
     (tmp_path / "pictures").mkdir()
-    Image.effect_noise(size[::-1], 60).save(tmp_path / "pictures/1.png")
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "pictures/1.png")
     index = indexed(tiny, str(tmp_path / "pictures"), tmp_path / "index")
     for layer in index.plan.layers:
+        units = (unit for unit in range(layer.channels) if index.top(layer.name, unit))
+        unit = next(units)
+        (hit,) = index.top(layer.name, unit)
         for how in crops.OVERLAYS:
-            (hit,) = index.top(layer.name, 0)
-            shown = crops.attribution_overlay(index, tiny, layer.name, 0, hit, how)
+            shown = crops.attribution_overlay(index, tiny, layer.name, unit, hit, how)
             top, left, bottom, right = shown.box
             assert shown.picture.size == (right - left, bottom - top)
 
@@ -189,5 +192,5 @@ def test_a_replaced_image_is_named_and_not_cropped(tmp_path: Path, tiny: Network
     index = indexed(tiny, str(folder), tmp_path / "index")
     (hit,) = index.top("3", 0)
     Image.new("RGB", (33, 21)).save(folder / hit.picture)
-    with pytest.raises(BadPicture, match="21 x 33 pixels now, and had 40 x 52 when it was indexed"):
+    with pytest.raises(BadPicture, match="has changed since it was indexed; make the index anew"):
         crops.crop_hit(index, "3", hit)
