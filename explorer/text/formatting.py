@@ -2,7 +2,7 @@
 
 import string
 
-# A probability below this is written as "under 0.1 %".
+# A probability below this is written as "under 0.1 %", and one as close to 1 as "over 99.9 %".
 LEAST_PROBABILITY = 0.001
 # A percentile of at least this is written as "above all".
 ABOVE_ALL = 99.95
@@ -19,6 +19,8 @@ def probability(share: float) -> str:
     """Return the probability of a class as text: ``84.5 %`` for 0.845."""
     if share < LEAST_PROBABILITY:
         return f"under {100 * LEAST_PROBABILITY:.1f} %"
+    if share > 1 - LEAST_PROBABILITY:
+        return f"over {100 * (1 - LEAST_PROBABILITY):.1f} %"
     return f"{100 * share:.1f} %"
 
 
