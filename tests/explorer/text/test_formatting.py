@@ -12,7 +12,7 @@ from explorer.text import formatting
 @given(st.floats(0, 1), st.floats(0, 100))
 def test_a_percentile_is_not_written_as_a_probability(share: float, percentile: float) -> None:
     probability, standing = formatting.probability(share), formatting.standing(percentile)
-    assert re.fullmatch(r"(under )?\d+\.\d %", probability)
+    assert re.fullmatch(r"(under |over )?\d+\.\d %", probability)
     assert re.fullmatch(r"top \d+(\.\d)? %|above all", standing)
 
 
