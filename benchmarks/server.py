@@ -103,8 +103,13 @@ class Visitor:
         self._cookie = {"Cookie": f"{VISITOR_COOKIE}{port}={identity}"}
 
     async def __aenter__(self) -> "Visitor":
+        # Without keepalive, as answers to its pings are not read while nothing else is.
         self._socket = await websockets.connect(
-            self._url, subprotocols=["streamlit"], max_size=None, additional_headers=self._cookie
+            self._url,
+            subprotocols=["streamlit"],
+            max_size=None,
+            additional_headers=self._cookie,
+            ping_interval=None,
         )
         return self
 

@@ -126,10 +126,14 @@ class Recipe:
         for name in content:
             if name not in fields:
                 raise unknown("setting", name, fields, f"a {cls.kind} recipe")
+        empty = (dataclasses.MISSING, dataclasses.MISSING)
+        needed = [it.name for it in fields.values() if (it.default, it.default_factory) == empty]
+        if missing := [name for name in needed if name not in content]:
+            raise ExplorerError(f"this {cls.kind} recipe is incomplete: it lacks {missing[0]}")
         try:
             return cls(**{name: _as_tuple(value) for name, value in content.items()})
         except TypeError as error:
-            raise ExplorerError(f"this {cls.kind} recipe is incomplete: {error}") from error
+            raise ExplorerError(f"this {cls.kind} recipe has a value of a wrong type") from error
 
     @property
     def key(self) -> str:

@@ -30,6 +30,8 @@ def test_the_best_have_the_smallest_numbers(percentile: float, text: str) -> Non
     assert formatting.standing(percentile) == text
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.845, "84.5 %"), (0.9996, "over 99.9 %"), (0, "under 0.1 %")])
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.845, "84.5 %"), (0.9996, "over 99.9 %"), (0, "under 0.1 %")]
+)
 def test_probabilities(share: float, text: str) -> None:
     assert formatting.probability(share) == text
