@@ -40,7 +40,7 @@ LAYER = "relu2a"
 ATLAS = "relu2a,relu2b,relu3a,relu3b,relu4a,relu4b,relu5a"
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.02
-AGAIN_SECONDS = 20.0
+AGAIN_SECONDS = 8.0
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what was found here.")]
 Engine = Annotated[str, typer.Option(help="local or ray.")]
 
@@ -330,10 +330,12 @@ async def _many(server: Server, watcher: StoreWatcher, count: int) -> list[dict[
             while (job := watcher.jobs.get(recipe.key)) is None or job.open:
                 # On a busy machine a visit may end before its job is in the queue.
                 if time.monotonic() - looked > AGAIN_SECONDS:
-                    await visitor.look(query)
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(visitor.look(query), AGAIN_SECONDS)
                     looked = time.monotonic()
                 await asyncio.sleep(0.05)
-            await visitor.look(query)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(visitor.look(query), AGAIN_SECONDS)
             if (number + 1) % 10 == 0:
                 at = {"jobs": float(number + 1), "server": resident(server.process.pid)}
                 at["worker"] = sum(resident(pid) for pid in server.workers())
