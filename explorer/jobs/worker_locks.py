@@ -29,7 +29,7 @@ class WorkerLock:
         self._lock = filelock.FileLock(self._path)
 
     def hold(self) -> None:
-        """Take the lock; take it once more if its file, or the whole folder, was deleted since."""
+        """Acquire the lock, also again if its file, or the whole folder, was deleted since."""
         if self._file is not None and self._file == _identity(self._path):
             return
         self._lock.release(force=True)
@@ -38,7 +38,7 @@ class WorkerLock:
         self._file = _identity(self._path)
 
     def give_up(self) -> None:
-        """Give the lock up, and remove its file."""
+        """Release the lock, and remove its file."""
         self._lock.release(force=True)
         self._path.unlink(missing_ok=True)
 

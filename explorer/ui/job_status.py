@@ -119,7 +119,7 @@ def poll_interval(*asked: Requested, seconds: float = POLL_SECONDS) -> float | N
     intervals = [
         seconds if isinstance(it, Job) else RETRY_SECONDS
         for it in asked
-        if isinstance(it, str) or (it is not None and it.open)
+        if isinstance(it, str) or _is_open(it)
     ]
     return min(intervals, default=None)
 

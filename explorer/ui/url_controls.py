@@ -10,7 +10,7 @@ from explorer.ui import urls
 
 
 def bind(key: str, value: object, write: Callable[[Any], object]) -> dict[str, Any]:
-    """Give a widget a value, and return the arguments ``key`` and ``on_change`` for it.
+    """Return the arguments ``key`` and ``on_change`` of a widget, after setting its value.
 
     Args:
         key: the widget's key.

@@ -14,3 +14,8 @@ def alive(store: Store, *names: str) -> Iterator[None]:
         for name in names:
             stack.enter_context(hold_lock(store, name))
         yield
+
+
+def lock_files(store: Store) -> list[str]:
+    """Return the names of all lock files in the store's folder."""
+    return sorted(it.name for it in store.path.parent.glob("*/*.lock"))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,7 @@ from explorer.jobs.job_queue import Jobs
 from explorer.store.results import Store
 from tests.explorer.commands import PATIENCE, started
 from tests.explorer.jobs.test_worker import plan
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "home" / "a.sqlite3", shipped=())
-    yield store
-    store.close()
-
-
-def lock_files(store: Store) -> list[str]:
-    return sorted(it.name for it in store.path.parent.glob("*/*.lock"))
+from tests.explorer.workers import lock_files
 
 
 def wait(met: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:

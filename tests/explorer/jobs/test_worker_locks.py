@@ -4,9 +4,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,28 +15,10 @@ from explorer.jobs.job_queue import Jobs
 from explorer.jobs.worker_locks import dead_workers, hold_lock, remove_stale_locks
 from explorer.store.database import NothingSaved
 from explorer.store.results import Store
-from tests.explorer.commands import PATIENCE, started
-from tests.explorer.workers import alive
+from tests.explorer.commands import started
+from tests.explorer.workers import alive, lock_files
 
 RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2,), size=16, steps=2)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "home" / "a.sqlite3", shipped=())
-    yield store
-    store.close()
-
-
-def lock_files(store: Store) -> list[str]:
-    return sorted(it.name for it in store.path.parent.glob("*/*.lock"))
-
-
-def wait(met: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not met():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 HOLDER = """
