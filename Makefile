@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format bench pictures clean
+.PHONY: run notebooks test check format bench pictures clean
 
 run: $(VENV)/.run
 	$(BIN)/python -m explorer app $(ARGS)
+
+notebooks: $(VENV)/.notebooks
+	$(BIN)/python -m jupyter lab $(ARGS) notebooks/see_a_neuron.ipynb
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
@@ -24,7 +27,8 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.neurons $(ARGS)
 
 # Every picture of the documentation and of the home page, by the project's own commands: some
-# minutes on two cores. Training draws the learning curve (core.sketchnet.training.train).
+# minutes on two cores. Training draws the learning curve (core.sketchnet.training.train). Those of
+# VGG-16 are made if VGG16 names a file of its weights.
 PICTURES := docs/images
 pictures: $(VENV)/.bench
 	mkdir -p build $(PICTURES)
@@ -41,6 +45,13 @@ pictures: $(VENV)/.bench
 	$(BIN)/python -m explorer style sketchnet village glass --size 384 \
 		--out $(PICTURES)/style-village.png
 	$(BIN)/python -m explorer style-depths sketchnet coffee swirls --out $(PICTURES)/style-depths.png
+	if [ -n "$(VGG16)" ]; then \
+		$(BIN)/python -m explorer neurons vgg16 features.22 --units 0-5 --weights "$(VGG16)" \
+			--out $(PICTURES)/vgg16-neurons.png && \
+		$(BIN)/python -m explorer dream vgg16 features.22 coffee --size 384 --weights "$(VGG16)" \
+			--out $(PICTURES)/vgg16-dream.png && \
+		$(BIN)/python -m explorer style vgg16 cat swirls --size 384 --weights "$(VGG16)" \
+			--out $(PICTURES)/vgg16-style.png; fi
 	$(BIN)/python -m benchmarks.judge --sheet $(PICTURES)/judge.png
 	$(BIN)/python -m explorer.prebuilt.page_previews
 	$(BIN)/python -m benchmarks.tour --out $(PICTURES)
@@ -56,7 +67,11 @@ $(VENV)/.run: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements-cluster.txt $(VENV)/.run | $(BIN)/python
+$(VENV)/.notebooks: requirements-notebooks.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-notebooks.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements-cluster.txt requirements-timm.txt $(VENV)/.run | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 

@@ -7,7 +7,6 @@ and writes them as JSON. It exits with 1 if anything was lost. It needs Linux, b
 
 import asyncio
 import contextlib
-import io
 import json
 import os
 import random
@@ -21,18 +20,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from PIL import Image
 from rich.console import Console
 
 from benchmarks.server import Server, Visitor, resident
+from benchmarks.store_watcher import StoreWatcher
 from core.networks import registry
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.claims import Claims
-from explorer.jobs.job import Job
-from explorer.jobs.job_queue import Jobs
-from explorer.jobs.worker_locks import dead_workers
-from explorer.store.database import FILE_NAME
 from explorer.store.results import Store
 
 LAYER = "relu2a"
@@ -46,49 +41,6 @@ Engine = Annotated[str, typer.Option(help="local or ray.")]
 
 console = Console(stderr=True)
 cli = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
-
-
-class StoreWatcher:
-    """Reads the app's store from another process, and remembers the keys of finished results."""
-
-    def __init__(self, home: Path) -> None:
-        self.store = Store(home / FILE_NAME)
-        self.jobs = Jobs(self.store)
-        self._seen: dict[str, int] = {}
-
-    def check(self) -> list[str]:
-        """Return descriptions of errors: lost or half-written results, or a damaged database."""
-        wrong = []
-        with self.store.reading() as connection:
-            (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
-            found = dict(connection.execute("SELECT key, recipe FROM results").fetchall())
-        if integrity != "ok":
-            wrong.append(f"integrity: {integrity}")
-        wrong += [f"{key} was finished and is gone" for key in self._seen.keys() - found.keys()]
-        for key in found.keys() - self._seen.keys():
-            wrong += self._half_written(key, found[key])
-            self._seen[key] = 1
-        return wrong
-
-    def _half_written(self, key: str, recipe: str) -> list[str]:
-        result = self.store.get(key, shipped=False)
-        if result is None:
-            return [f"{key} is there and cannot be read"]
-        missing = set(NeuronRecipe.from_json(recipe).units) - result.pictures.keys()
-        if missing:
-            return [f"{key} misses {sorted(missing)}"]
-        for picture in result.pictures.values():
-            Image.open(io.BytesIO(picture.image)).load()
-        return []
-
-    def stopped(self) -> list[Job]:
-        """Return the jobs that are neither open nor done, such as failed ones."""
-        return self.jobs.select("WHERE state NOT IN ('open', 'done')")
-
-    @property
-    def finished(self) -> int:
-        """Number of finished results that ``check`` has seen so far."""
-        return len(self._seen)
 
 
 def plan(units: int, size: int, steps: int, seed: int) -> NeuronRecipe:
@@ -120,26 +72,17 @@ def kills(
             if victim == "server":
                 server.start()
                 asyncio.run(open_page(server))
-            until(lambda: settled(watcher), "claims of dead workers stayed")
+            until(watcher.settled, "claims of dead workers stayed")
             wrong += watcher.check()
-            counts["resumed"] += resume_stopped(watcher, wrong)
+            counts["resumed"] += watcher.resume_stopped(wrong)
             console.print(f"round {number + 1}: killed the {victim}; {watcher.finished} finished")
-        until(lambda: all_done(watcher), "jobs were left over", 600.0)
+        until(watcher.all_done, "jobs were left over", 600.0)
         wrong += watcher.check()
         done = len(watcher.jobs.select("WHERE state = 'done'"))
         watcher.store.close()
     found = {"rounds": rounds, "engine": engine, "workers": workers, **counts}
     report({**found, "jobs": seed, "done": done, "wrong": wrong}, json_file)
     raise typer.Exit(1 if wrong or done != seed else 0)
-
-
-def resume_stopped(watcher: StoreWatcher, wrong: list[str]) -> int:
-    """Resume all jobs that have stopped, and return their number; each must say why it stopped."""
-    stopped = watcher.stopped()
-    wrong += [f"{it.id} is {it.state} and does not say why" for it in stopped if not it.message]
-    for job in stopped:
-        watcher.jobs.resume(job.key, "visitor 0")
-    return len(stopped)
 
 
 @cli.command()
@@ -177,11 +120,11 @@ def atlas(rounds: int = 10, layers: str = ATLAS, json_file: JsonFile = None) -> 
         if done.returncode:
             wrong.append(f"the last start failed: {done.stderr.strip()}")
         watcher.store.close()
-    report = [] if done.returncode else json.loads(done.stdout)["layers"]
+    made = [] if done.returncode else json.loads(done.stdout)["layers"]
     found = {"rounds": rounds, "batches": len(after), "wrong": wrong}
     # "rendered" counts the units that the last start still had to render.
     for name in ("neurons", "rendered"):
-        found[name] = sum(it[name] for it in report)
+        found[name] = sum(it[name] for it in made)
     report(found, json_file)
     raise typer.Exit(1 if wrong else 0)
 
@@ -207,18 +150,6 @@ def _kill(server: Server, generator: random.Random) -> str:
         return "worker"
     server.kill()
     return "server"
-
-
-def settled(watcher: StoreWatcher) -> bool:
-    """Whether no claim on a job belongs to a dead worker."""
-    return not dead_workers(
-        watcher.store, [name for name, _ in Claims(watcher.store).claiming_workers()]
-    )
-
-
-def all_done(watcher: StoreWatcher) -> bool:
-    resume_stopped(watcher, [])
-    return not watcher.jobs.open()
 
 
 def until(met: Any, otherwise: str, seconds: float = SETTLE_SECONDS) -> None:

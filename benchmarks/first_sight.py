@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
@@ -40,6 +40,12 @@ SHOWN = """() => {
   }
   return '';
 }"""
+
+
+def launch(started: Playwright) -> Browser:
+    """Start the Chromium or Chrome of this machine."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    return started.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
 def pixels(url: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -107,8 +113,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder)) as server:
         address = f"http://127.0.0.1:{server.port}"
         with sync_playwright() as started:
-            path = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+            browser = launch(started)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             # The timing begins after the page's first dream and the examples are finished.
             page.goto(f"{address}/dream")

@@ -30,9 +30,10 @@ from playwright.sync_api import TimeoutError as TooLate
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.first_sight import ARGUMENTS
+from benchmarks.first_sight import launch
 from benchmarks.server import Server
 from benchmarks.tour import unsettled
+from core.errors import ExplorerError
 from explorer.library import index_task
 
 # Script that returns whether the page at ``path`` shows a decoded picture outside of the header,
@@ -64,7 +65,9 @@ LEAVE = """() => {
 RUNNING = '[data-testid="stApp"][data-test-script-state="running"]'
 CALM = f"() => !document.querySelector('{RUNNING}')"
 PAINTED = "() => new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))"
-NAVIGATION = '[data-testid="stTopNavLink"]'
+# Links of the navigation, in its first line and in its menus, and the menus.
+LINKS = '[data-testid="stTopNavLink"], [data-testid="stTopNavDropdownLink"]'
+MENUS = '[data-testid="stTopNavSection"]'
 # Pause between two measurements, in milliseconds.
 PAUSE = 400
 # Longest wait in seconds: for the end of one measurement, and until a page has everything that it
@@ -73,6 +76,10 @@ PATIENCE, MAKING = 15.0, 150.0
 # Goals in seconds: for the first picture, a switch of the page, and a change of a control.
 FIRST, SWITCH, CHANGE = 3.0, 0.5, 0.3
 CONSOLE = Console(stderr=True)
+
+
+class NotShown(ExplorerError):
+    """The error for something on a page that does not come in time."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +141,9 @@ CHECKS = (
     PageCheck("probe", "Probe", "picture=village", PICTURES),
     PageCheck("dream", "Dream", "picture=cat&size=256&layer=relu3a",
               (_layer("relu2b"), _layer("relu3a"))),
-    PageCheck("depths", "Depths", "picture=cat", (_tile("coffee"), _tile("cat"))),
+    PageCheck("depths", "Dreams by layer", "picture=cat", (_tile("coffee"), _tile("cat"))),
     PageCheck("style", "Style", "picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
-    PageCheck("style_depths", "Style depths", "view=rows"),
+    PageCheck("style_depths", "Styles by layer", "view=rows"),
     PageCheck("gallery", "Gallery", "", (".st-key-starred label", ".st-key-starred label")),
     PageCheck("library", "Library", words="Collections"),
 )  # fmt: skip
@@ -153,13 +160,13 @@ def wait(page: Page, script: str, what: str, arg: object = None, seconds: float 
         seconds: longest wait.
 
     Raises:
-        SystemExit: the script did not return a true value in time.
+        NotShown: the script did not return a true value in time.
     """
     try:
         page.wait_for_function(script, arg=arg, timeout=1000 * seconds, polling=5)
     except TooLate:
         where = page.evaluate("location.href")
-        sys.exit(f"error: {what} did not come in {seconds:.0f} s at {where}")
+        raise NotShown(f"{what} did not come in {seconds:.0f} s at {where}") from None
 
 
 def first(browser: Browser, folder: Path) -> float:
@@ -177,10 +184,17 @@ def first(browser: Browser, folder: Path) -> float:
 def switch(page: Page, check: PageCheck) -> float:
     """Click on a page in the navigation, and return the seconds until the page shows a picture.
 
+    The menu that has the page is opened before.
+
     On a page without pictures, the words of the check are waited for.
     """
     page.evaluate(LEAVE)
-    link = page.locator(NAVIGATION).get_by_text(check.title, exact=True)
+    link = page.locator(LINKS).get_by_text(check.title, exact=True)
+    for menu in page.locator(MENUS).all():
+        if link.count():
+            break
+        menu.click()
+        page.evaluate(PAINTED)
     started = time.perf_counter()
     link.click(timeout=1000 * PATIENCE)
     wait(page, SEEN, f"what is to be seen on {check.title}", [check.path, check.words])
@@ -202,12 +216,12 @@ def settle(page: Page) -> None:
     """Wait until a page has everything that it requested.
 
     Raises:
-        SystemExit: something is missing after ``MAKING`` seconds; the message says what.
+        NotShown: something is missing after ``MAKING`` seconds; the message says what.
     """
     busy = unsettled(page, MAKING)
     if busy:
         where = page.evaluate("location.href")
-        sys.exit(f"error: after {MAKING:.0f} s {where} still waits for {busy}")
+        raise NotShown(f"after {MAKING:.0f} s {where} still waits for {busy}")
 
 
 def warm(page: Page, address: str, checks: Sequence[PageCheck]) -> None:
@@ -296,8 +310,7 @@ def main(
     found: dict[str, list[float]] = {}
     checks = [it for it in CHECKS if not pages or it.path in pages.split(",")]
     with tempfile.TemporaryDirectory() as text, sync_playwright() as started:
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = launch(started)
         folder = home or Path(text) / "warm"
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         kept = folder.exists()
@@ -328,4 +341,7 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except NotShown as error:
+        sys.exit(f"error: {error}")

@@ -26,6 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import processor_name
 from benchmarks.retrieval_check import check_all
 from benchmarks.retrieval_sides import FirstImages, IndexingTask, sides
 from core.datasets import sources
@@ -185,7 +186,7 @@ def check(
 
 def _machine(threads: int | None) -> dict[str, Any]:
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": threads,
         "busy_before": os.getloadavg()[0],

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -88,7 +89,15 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        left = _descendants(self.process.pid)
         self.kill()
+        # What the app had started ends, too, before its data folder is removed.
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + END_SECONDS
+        while any(map(_runs, left)) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 class Visitor:
@@ -116,9 +125,15 @@ class Visitor:
     async def __aexit__(self, *_: object) -> None:
         await self._socket.close()
 
-    async def look(self, query: str) -> float:
-        """Run the page with a query such as ``layer=relu2a``, and return the seconds of the run."""
+    async def look(self, query: str, page: str = "") -> float:
+        """Run a page with a query such as ``layer=relu2a``, and return the seconds of the run.
+
+        Args:
+            query: the query of the page's URL.
+            page: the page's path in the URL; "" for the first page.
+        """
         message = BackMsg()
+        message.rerun_script.page_name = page
         message.rerun_script.query_string = query
         started = time.perf_counter()
         await self._socket.send(message.SerializeToString())
@@ -148,6 +163,15 @@ def _descendants(pid: int) -> list[int]:
         for child in children:
             found += [child, *_descendants(child)]
     return found
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody waits for has."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def _is_worker(pid: int) -> bool:

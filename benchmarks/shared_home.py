@@ -17,19 +17,9 @@ from pathlib import Path
 
 import typer
 
-from benchmarks.endurance import (
-    JsonFile,
-    StoreWatcher,
-    all_done,
-    console,
-    open_page,
-    plan,
-    report,
-    resume_stopped,
-    settled,
-    until,
-)
+from benchmarks.endurance import JsonFile, console, open_page, plan, report, until
 from benchmarks.server import Server
+from benchmarks.store_watcher import StoreWatcher
 from explorer.jobs.claims import Claims
 from explorer.jobs.worker_locks import STARTING_SECONDS
 
@@ -63,11 +53,11 @@ def shared_home(rounds: int = 100, json_file: JsonFile = None) -> None:
             until(lambda: bool(Claims(watcher.store).claiming_workers()), "no worker began")
             time.sleep(generator.uniform(0.0, 2.0))
             counts[_kill_some(both, generator, number % 10 == 9, wrong)] += 1
-            until(lambda: settled(watcher), "claims of dead workers stayed")
+            until(watcher.settled, "claims of dead workers stayed")
             wrong += watcher.check()
-            counts["resumed"] += resume_stopped(watcher, wrong)
+            counts["resumed"] += watcher.resume_stopped(wrong)
             console.print(f"round {number + 1}: {counts}, {watcher.finished} finished")
-        until(lambda: all_done(watcher), "jobs were left over", 600.0)
+        until(watcher.all_done, "jobs were left over", 600.0)
         wrong += watcher.check()
         done = len(watcher.jobs.select("WHERE state = 'done'"))
         for server in both:

@@ -10,7 +10,6 @@ time of the bare network's forward and backward passes.
 
 import json
 import math
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.machine import processor_name
 from benchmarks.style_sides import SIDES, BareNetwork, Loss, Side, StyleTask, own_steps
 from core import allocator
 from core.devices import has_fast_bfloat16
@@ -180,7 +180,7 @@ def main(
     ratio = step_ratio(task, loss.size)
     report = {
         "machine": {
-            "processor": platform.processor() or platform.machine(),
+            "processor": processor_name(),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "half precision": has_fast_bfloat16(task.network.device),

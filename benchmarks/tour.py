@@ -7,7 +7,6 @@ with their default settings. The pictures on the pages are rendered first, which
 """
 
 import io
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -17,30 +16,28 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 
-from benchmarks.first_sight import ARGUMENTS, PATIENCE
+from benchmarks.first_sight import PATIENCE, launch
 from benchmarks.server import Server
 
 MAIN = '[data-testid="stMainBlockContainer"]'
-# Script that returns in a word what the page still waits for; "" if nothing is missing.
+# Script that returns in a word what the page still waits for; "" if nothing is missing. Words for
+# places that are empty come first, and those of ``FILLED`` last.
 UNSETTLED = """() => {
   const kinds = {
-    '[data-testid="stProgress"]': 'progress', '.skeleton': 'a page', '.preview': 'a picture',
-    '.tile.waiting': 'a picture', '.example .frame:empty': 'an example',
-    'div.place': 'a place for a picture', '[data-test-script-state="running"]': 'the script',
+    '.skeleton': 'a page', '.tile.waiting, .cell.waiting': 'a picture',
+    '.example .frame:empty': 'an example', 'div.place, div.large-picture': 'a place for a picture',
+    '.preview': 'an unfinished picture', '[data-testid="stProgress"]': 'progress',
+    '[data-test-script-state="running"]': 'the script',
   };
-  const busy = (root) => {
-    for (const [selector, word] of Object.entries(kinds)) {
-      if (root.querySelector(selector)) return word;
-    }
-    for (const host of root.querySelectorAll('*')) {
-      const word = host.shadowRoot && busy(host.shadowRoot);
-      if (word) return word;
-    }
-    return '';
-  };
+  const roots = (root) => [root, ...[...root.querySelectorAll('*')]
+    .filter((it) => it.shadowRoot).flatMap((it) => roots(it.shadowRoot))];
   if (!document.querySelector('[data-testid="stMainBlockContainer"] *')) return 'anything';
-  return busy(document);
+  const all = roots(document);
+  const missing = Object.entries(kinds).find(([it]) => all.some((root) => root.querySelector(it)));
+  return missing ? missing[1] : '';
 }"""
+# The words of ``UNSETTLED`` for pages on which no place is empty.
+FILLED = ("an unfinished picture", "progress", "the script", "")
 # Milliseconds between two checks whether something is missing on a page, and the number of checks
 # in a row without anything missing after which the page is complete.
 CALM, CALM_STEPS = 500, 4
@@ -101,8 +98,7 @@ def main(
         Server(home or Path(folder)) as server,
         sync_playwright() as started,
     ):
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = launch(started)
         address = f"http://127.0.0.1:{server.port}"
         page = browser.new_page()
         page.goto(f"{address}/{FIRST}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.machine import processor_name
 from benchmarks.sides import (
     LUCENT_SIZE,
     Explorer,
@@ -164,7 +165,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return the device, the versions of packages, and the load average of the last minute."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "processor": platform.machine(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "busy_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,

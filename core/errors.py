@@ -4,6 +4,7 @@
     ├── UnknownName         a network, layer, class or setting that does not exist
     ├── BadPicture          a file that is not a picture, or is too large to open
     └── BadCheckpoint       a weights file that is damaged or does not fit its network
+        └── FitsAnother     a weights file that fits another network than the named one
 
 The library raises these errors where a caller passes an invalid value. Only the command line and
 the pages turn them into messages.
@@ -36,6 +37,18 @@ class BadCheckpoint(ExplorerError):
     """A weights file that cannot be read, or that does not fit the network."""
 
 
+class FitsAnother(BadCheckpoint):
+    """A weights file that fits another network than the named one.
+
+    Attributes:
+        networks: the names of the networks that it fits.
+    """
+
+    def __init__(self, message: str, networks: Iterable[str]) -> None:
+        super().__init__(message)
+        self.networks = tuple(networks)
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownName:
     """Build the error for a name that does not exist.
 
@@ -57,6 +70,17 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
     else:
         hint = f"there are {len(names)}, from {names[0]!r} to {names[-1]!r}"
     return UnknownName(f"no {kind} {quoted(name)}{place}; {hint}")
+
+
+def reason_of(error: BaseException, typed: bool = False) -> str:
+    """Return what an error of other code says, for a message: its first line with any text.
+
+    Args:
+        error: the error.
+        typed: whether its class is named before the text; without a text, it is named anyway.
+    """
+    kind, words = type(error).__name__, str(error).strip().partition("\n")[0]
+    return (f"{kind}: {words}" if typed else words) if words else kind
 
 
 def quoted(value: object) -> str:

@@ -20,6 +20,8 @@ from core.errors import ExplorerError, named
 
 FILE, FOLDER = "file", "folder"
 ANY = f"{FILE} or {FOLDER}"
+# Separates a file from the part of it that a user names.
+PART_MARK = "#"
 # Beginning and ending of the names of unfinished files. Between them are a hash of the machine's
 # name, the process and a random number.
 UNFINISHED, PART = ".explorer-", ".part"
@@ -60,6 +62,18 @@ def check_path(path: str | Path, expects: str = FILE) -> bool:
     return True
 
 
+def is_there(path: str | Path, expects: str = FILE) -> bool:
+    """Whether something is there that may be looked at; nothing is raised if it may not.
+
+    Args:
+        path, expects: as for ``check_path``.
+    """
+    try:
+        return _fits(os.stat(path).st_mode, expects)  # noqa: PTH116 (as in check_path)
+    except (OSError, ValueError):
+        return False
+
+
 def require_path(path: str | Path, expects: str = FILE, what: str = "", hint: str = "") -> Path:
     """Check a path as ``check_path`` does, and that something is there; return it as a ``Path``.
 
@@ -74,6 +88,22 @@ def require_path(path: str | Path, expects: str = FILE, what: str = "", hint: st
     if not check_path(path, expects):
         raise ExplorerError(f"there is no {what or expects} {named(path)}{hint}")
     return Path(path)
+
+
+def file_and_part(path: Path) -> tuple[Path, str]:
+    """Return a file, and what a user names in it: ``last.ckpt#model_ema`` is a file and a part.
+
+    The part is "" if there is none, or if the name of the file itself has the ``#``.
+    """
+    text, mark, part = str(path).partition(PART_MARK)
+    if not mark or not text or path.is_file():
+        return path, ""
+    return Path(text), part
+
+
+def with_part(path: Path, part: str) -> Path:
+    """Return what ``file_and_part`` takes apart: the path of a file, and a part of it or ""."""
+    return path.with_name(f"{path.name}{PART_MARK}{part}") if part else path
 
 
 def check_output(path: Path, endings: tuple[str, ...] = (".png",)) -> None:

@@ -7,13 +7,14 @@ such as the sigmoid, and resampling, in another way. Steps of an optimisation en
 differences until they are visible.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from core.devices import widest
 
 # Number of values of which each partial sum consists.
 BLOCK = 4096
@@ -84,9 +85,12 @@ def squares_per_image(values: Tensor) -> Tensor:
     return total
 
 
-def norm(values: Tensor) -> float:
-    """Return the square root of the sum of the squares of all values."""
-    return math.sqrt(float(squares_per_image(values.detach()[None])))
+def norm(values: Tensor) -> Tensor:
+    """Return the square root of the sum of the squares of all values, a scalar without gradient.
+
+    It is in float64 where the device has that.
+    """
+    return widest(squares_per_image(values.detach()[None])[0]).sqrt()
 
 
 def _blocks(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from core.images.html_pictures import CaptionedPicture, captioned, pictures_html
+
 
 class Picture(Protocol):
     """One finished picture of a recipe."""
@@ -21,6 +23,48 @@ class Picture(Protocol):
     @property
     def facts(self) -> Mapping[str, float | bool | str]:
         """The values that were measured for the picture, by name."""
+
+    @property
+    def caption(self) -> str:
+        """A short text on what the picture shows; may be empty."""
+
+
+class ShownInNotebooks:
+    """A finished picture that notebooks show, with its caption and its values."""
+
+    @property
+    def caption(self) -> str:
+        """A short text on what the picture shows; may be empty."""
+        return ""
+
+    def _repr_html_(self: Picture) -> str:
+        return pictures_html(with_caption(self))
+
+
+class Pictures(tuple[Picture, ...]):
+    """Finished pictures, which notebooks show in rows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return the number of pictures, without their pixels."""
+        return f"{len(self)} pictures"
+
+    def _repr_html_(self) -> str:
+        return pictures_html([shown for it in self for shown in with_caption(it)])
+
+
+def with_caption(picture: Picture) -> list[CaptionedPicture]:
+    """Return what a notebook shows of a picture: its numbers appear when the mouse is over it."""
+    return captioned(picture.image, picture.caption, details(picture))
+
+
+def details(picture: Picture) -> str:
+    """Return the measured numbers of a picture, and what is true of it, as text."""
+    numbers = {key: it for key, it in picture.facts.items() if isinstance(it, (int, float))}
+    return ", ".join(
+        key if it is True else f"{key} {it:.3g}" for key, it in numbers.items() if it is not False
+    )
 
 
 # A stored curve has at most this many points.
@@ -72,3 +116,8 @@ class Progress:
     previews: Mapping[int, Tensor]
     pictures: tuple[Picture, ...] = ()
     history: LossHistory | None = None
+
+    def _repr_html_(self) -> str:
+        finished = [shown for it in self.pictures for shown in with_caption(it)]
+        unfinished = [shown for it in self.previews.values() for shown in captioned(it)]
+        return pictures_html([*finished, *unfinished])

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -11,30 +12,44 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.errors import ExplorerError  # noqa: E402
-from explorer.ui import page_list, png_drop, server_state, urls  # noqa: E402
-from explorer.ui.components import html_snippets  # noqa: E402
+from explorer.ui import page_list, png_drop, preparation, server_state, urls  # noqa: E402
+from explorer.ui.components import html_snippets, term_marks  # noqa: E402
 
+server_state.opened.set()
 st.set_page_config(page_title="Neuron explorer", page_icon=str(html_snippets.MARK), layout="wide")
 st.logo(html_snippets.LOGO)
 home = st.Page(urls.HOME, title="Home", icon=":material/home:", url_path="front", default=True)
-pages = [
-    st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.name)
-    for it in page_list.PAGES
-]
 # Streamlit shows the default page only at the root URL. This hidden page redirects /home there.
 named = st.Page(lambda: st.switch_page(home), title="Home", url_path="home", visibility="hidden")
-page = st.navigation([home, named, *pages], position="top")
+# The pages of the section "" are links; the others are menus. A menu of one page would be no use.
+menus: dict[str, list[StreamlitPage]] = {"": [home, named]}
+for section, entries in page_list.SECTIONS.items():
+    menus.setdefault(section if len(entries) > 1 else "", []).extend(
+        st.Page(it.page, title=it.title, icon=f":material/{it.icon}:", url_path=it.name)
+        for it in entries
+    )
+page = st.navigation(menus, position="top")
 html_snippets.page_css("page")
+term_marks.start_page()
+links = len(menus.pop("")) - 1  # one of these pages is hidden
+places = [place for place, menu in enumerate(menus.values(), links + 1) if page in menu]
+html_snippets.complete_navigation(places[0] if places else 0)
 if page not in (home, named):
-    # Other pages need PyTorch. The home page does not, so it is shown before the import.
-    html_snippets.warm_up()
+    # Most pages need PyTorch. The home page does not, so it is shown before the import.
+    html_snippets.warm_up(Path(page_list.find_page(page.url_path).page))
 try:
     server_state.show_store_problem()
+    urls.restore_query(page.url_path)
     png_drop.show_target()
+    urls.note_look(page.url_path)
     page.run()
+    png_drop.show_fallback()
+    urls.note_end()
 except ExplorerError as error:
     st.error(str(error))
 finally:
-    # Workers start after the first page is drawn, so that they do not slow it down.
+    # Workers start after the first page is drawn, so that they do not slow it down. So does the
+    # preparation of the other pages.
     server_state.work()
+    preparation.start()
     server_state.keep_imported()

@@ -9,12 +9,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from core.numbers import WEIGHT_RANGE
-from core.recipes import dream, neuron, style, style_grid
+from core.recipes import dream, neuron, style, style_grid, variations
 from core.recipes.recipe import SEED_RANGE, Recipe
 from core.recipes.style import StyleRecipe
 
 NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
 STYLE, STYLE_DEPTHS = StyleRecipe.kind, style_grid.StyleDepthsRecipe.kind
+VARIATIONS = variations.VariationsRecipe.kind
 # Dreams of one image at several depths: recipes of the kind DREAM, with other bounds and texts.
 DREAM_DEPTHS = "dream-depths"
 # The command line accepts this objective for the last layer; it means the objective ``channel``.
@@ -85,10 +86,10 @@ def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField
     }
 
 
-SEED = RecipeField("seed", "Where all chance comes from.", bounds=SEED_RANGE)
+SEED = RecipeField("seed", "Seed of all random numbers.", bounds=SEED_RANGE)
 UNITS = RecipeField("units", caption="Neurons")
 SIZE = RecipeField("size", unit="px")
-STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with what each has to say."
+STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with a weight for each."
 
 # In this and the following tables, the order is that of the controls on pages.
 NEURON_FIELDS = _table(
@@ -103,41 +104,41 @@ NEURON_FIELDS = _table(
     ),
     RecipeField(
         "steps",
-        "Steps of ascent, at most.",
+        "Steps of the optimisation, at most; by default what suits the layer.",
         bounds=neuron.STEPS_RANGE,
-        title="Steps: more of them sharpen the picture",
+        title="Steps: more of them make the picture clearer",
         choices=(32, 64, 128, 256, 512, 1024),
     ),
-    replace(SEED, title="Seed: another one starts from other noise"),
+    replace(SEED, title="Seed: another number starts from other noise"),
     RecipeField(
         "objective",
-        f"What to climb: {', '.join((*neuron.OBJECTIVES, LOGIT))}.",
+        f"What is maximised: {', '.join((*neuron.OBJECTIVES, LOGIT))}.",
         known=neuron.OBJECTIVES,
     ),
-    RecipeField("negative", "What the neurons want least.", summary="negative"),
+    RecipeField("negative", "Minimise instead: what the neurons want least.", summary="negative"),
     RecipeField(
         "count",
-        "Pictures of each neuron, made to differ.",
+        "Number of pictures of each neuron, made to differ.",
         bounds=(1, neuron.BATCH),
         summary="{} different ones",
     ),
     RecipeField(
         "canvas",
-        f"What is free: {', '.join(neuron.CANVASES)}.",
+        f"What the steps change: {', '.join(neuron.CANVASES)}.",
         known=neuron.CANVASES,
-        title="Canvas: what is free to change",
+        title="Canvas: what the steps change",
         words={
-            "fourier": "Fourier: waves of every length",
-            "pixels": "Pixels: each on its own, raw",
-            "maco": "MACO: the frequencies of photographs",
+            "fourier": "waves that add up to the picture (Fourier)",
+            "pixels": "single pixels: rough",
+            "maco": "waves as strong as in photographs (MACO)",
         },
         summary="{}",
     ),
     RecipeField("image", "Start from this picture; a caricature or inversion is made of it."),
     RecipeField("spectrum", "A folder of pictures whose frequencies the canvas maco keeps to."),
-    RecipeField("total_variation", "How much differences cost.", bounds=WEIGHT_RANGE),
-    RecipeField("l2", "How much contrast costs.", bounds=WEIGHT_RANGE),
-    RecipeField("blur", "How much sharpness costs.", bounds=WEIGHT_RANGE),
+    RecipeField("total_variation", "Penalty on rough pictures.", bounds=WEIGHT_RANGE),
+    RecipeField("l2", "Penalty on contrast.", bounds=WEIGHT_RANGE),
+    RecipeField("blur", "Penalty on sharp detail.", bounds=WEIGHT_RANGE),
 )
 
 DREAM_FIELDS = _table(
@@ -149,23 +150,21 @@ DREAM_FIELDS = _table(
         "strength",
         "How much the picture is changed, 0 to 4; the same at every depth.",
         bounds=dream.STRENGTH_RANGE,
-        title="Strength: how far it leaves the picture",
+        title="Strength: how much the picture is changed",
         slider=(*dream.STRENGTH_RANGE, 0.25),
         summary="strength {:g}",
     ),
     RecipeField(
         "octaves",
-        "Sizes at which it is dreamt, small ones first.",
+        "Number of sizes at which it is dreamt, small ones first.",
         bounds=dream.OCTAVES_RANGE,
-        title="Octaves: at how many sizes, so how large the largest forms are",
+        title="Octaves: number of sizes; more of them give larger forms",
         slider=(dream.OCTAVES_RANGE[0], 8, 1),
     ),
-    RecipeField(
-        "octave_scale", "How much larger each is than the one before.", bounds=dream.SCALE_RANGE
-    ),
+    RecipeField("octave_scale", "Each size divided by the one before.", bounds=dream.SCALE_RANGE),
     RecipeField(
         "steps",
-        "Steps of ascent at each size.",
+        "Steps of the optimisation at each size.",
         bounds=dream.DREAM_STEPS,
         title="Steps at each size",
         choices=(5, 10, 20, 40),
@@ -177,10 +176,10 @@ DREAM_FIELDS = _table(
         title="Longer side in pixels",
         choices=(256, 384, 512, 768, 1024, 1536, 2048),
     ),
-    replace(SEED, title="Seed: another one dreams otherwise"),
+    replace(SEED, title="Seed: another number gives another dream"),
     RecipeField(
         "keep_colours",
-        "Change nothing but light.",
+        "Keep the colours of the picture; change only its lightness.",
         query="colours",
         flag="kept",
         title="Keep the picture's colours",
@@ -198,11 +197,7 @@ DREAM_FIELDS = _table(
 DREAM_DEPTHS_FIELDS = {
     it.name: it
     for it in (
-        replace(
-            DREAM_FIELDS["strength"],
-            help="1 for the usual.",
-            title="Strength: how far they leave the picture",
-        ),
+        replace(DREAM_FIELDS["strength"], help="How much the pictures are changed, 0 to 4."),
         replace(DREAM_FIELDS["seed"], title="Seed"),
         replace(
             DREAM_FIELDS["size"],
@@ -218,22 +213,22 @@ STYLE_FIELDS = _table(
     StyleRecipe,
     RecipeField("content", "A picture's file, or the name of a sample."),
     RecipeField("styles", "A painting's file, or one of ours: swirls, dots, mosaic ..."),
-    RecipeField("style_shares", "How much each painting has to say, such as 2,1."),
+    RecipeField("style_shares", "Weight of each painting, such as 2,1."),
     RecipeField("masks", "Paint where this picture is bright; repeated, one for each painting."),
     RecipeField("content_layers", STYLE_LAYERS, query="content_layers"),
     RecipeField("style_layers", STYLE_LAYERS, query="style_layers"),
     RecipeField(
         "balance",
-        "How much content has to say beside style.",
+        "Weight of the content beside the style.",
         bounds=style.BALANCE_RANGE,
-        title="Balance: from more style to more content",
+        title="Balance: from style to content",
         # From almost no content to almost nothing but content.
         choices=(0.003, 0.01, 0.025, StyleRecipe.balance, 0.1, 0.25, 1.0),
         label=balance_label,
     ),
     RecipeField(
         "style_scale",
-        "Size of the paintings beside the picture's.",
+        "Size of the paintings relative to the picture's.",
         bounds=style.STYLE_SCALES,
         title="Size of the strokes",
         choices=(0.5, 0.7, StyleRecipe.style_scale, 1.4, 2.0),
@@ -260,8 +255,8 @@ STYLE_FIELDS = _table(
         title="Whose colours",
         words={
             "style": "the painting's",
-            "light": "the picture's own: only its light is painted",
-            "matched": "the picture's own: the painting is dyed in them",
+            "light": "the picture's own: only its lightness is painted",
+            "matched": "the picture's own: the painting is recoloured first",
         },
         summary="own colours",
     ),
@@ -270,7 +265,10 @@ STYLE_FIELDS = _table(
         f"What style is: {' or '.join(style.LOSSES)}.",
         known=style.LOSSES,
         title="What style is",
-        words={"wasserstein": "means and company (Wasserstein)", "gram": "company alone (Gram)"},
+        words={
+            "wasserstein": "which neurons fire together, and how strongly (Wasserstein)",
+            "gram": "only which neurons fire together (Gram)",
+        },
     ),
     RecipeField(
         "init",
@@ -280,22 +278,22 @@ STYLE_FIELDS = _table(
         words={"content": "the picture", "noise": "noise"},
     ),
     RecipeField("start", "Start from this picture."),
-    replace(SEED, title="Seed: where the chance in noise comes from"),
-    RecipeField("variation", "How much differences cost: smoothness.", bounds=WEIGHT_RANGE),
-    RecipeField("pooling", f"Of the network: {', '.join(style.POOLINGS)}.", known=style.POOLINGS),
-    RecipeField("method", f"How it climbs: {' or '.join(style.METHODS)}.", known=style.METHODS),
-    RecipeField("rate", "How far a step leads.", bounds=style.RATE_RANGE),
+    replace(SEED, title="Seed: another number starts from other noise"),
+    RecipeField("variation", "Penalty on rough pictures.", bounds=WEIGHT_RANGE),
+    RecipeField("pooling", f"Pooling: {', '.join(style.POOLINGS)}.", known=style.POOLINGS),
+    RecipeField("method", f"Optimiser: {' or '.join(style.METHODS)}.", known=style.METHODS),
+    RecipeField("rate", "Length of a step of the optimiser.", bounds=style.RATE_RANGE),
 )
 
 STYLE_DEPTHS_FIELDS = _table(
     style_grid.StyleDepthsRecipe,
-    RecipeField("shows", f"Some of {', '.join(style_grid.SHOWS)}; or all."),
-    RecipeField("style_depths", "Rows of the matrix: relu1b,relu3b. Some by default."),
-    RecipeField("content_depths", "Columns of the matrix. Some by default."),
+    RecipeField("shows", f"Parts of the sheet: {', '.join(style_grid.SHOWS)}; or all."),
+    RecipeField("style_depths", "Style layers, the rows: relu1b,relu3b. Some by default."),
+    RecipeField("content_depths", "Content layers, the columns. Some by default."),
     RecipeField("stages", "Layers of the other parts. Some by default."),
     replace(
         STYLE_FIELDS["balance"],
-        title="Balance: how loudly content speaks",
+        title="Balance: larger numbers keep more content",
         choices=(0.003, 0.015, style_grid.StyleDepthsRecipe.balance, 0.15, 0.5),
         label=str,
     ),
@@ -315,6 +313,8 @@ FIELDS: Mapping[str, Mapping[str, RecipeField]] = {
     DREAM_DEPTHS: DREAM_DEPTHS_FIELDS,
     STYLE: STYLE_FIELDS,
     STYLE_DEPTHS: STYLE_DEPTHS_FIELDS,
+    # The variations of pages are small; a click opens one of them large.
+    VARIATIONS: {"size": replace(SIZE, default=256, bounds=dream.DREAM_SIZES)},
 }
 # Defaults of pages, and of the command dream-depths, that differ from those of the recipe's class.
 # The Style page renders smaller pictures in fewer steps, because a visitor waits for them. None

@@ -1,11 +1,13 @@
 """Small versions of pictures, and pictures as ``data:`` URLs."""
 
-import base64
 import functools
 import io
 import logging
 
 from PIL import Image, ImageDraw
+
+from core.images.data_urls import data_url as data_url
+from core.images.data_urls import encode_url as encode_url
 
 LOG = logging.getLogger(__name__)
 THUMBNAIL_QUALITY = 88
@@ -29,10 +31,14 @@ def thumbnail(image: bytes, pixels: int) -> str:
         # Bytes on the disk can change. The page still shows all other pictures.
         LOG.warning("a picture in the store is damaged: %s", error)
         picture = _damaged(pixels)
+    return shrink(picture, pixels)
+
+
+def shrink(picture: Image.Image, pixels: int) -> str:
+    """Return a picture as ``thumbnail`` does, without encoding it at full size before."""
     scale = pixels / min(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
-    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return encode_url(picture, THUMBNAIL_QUALITY)
+    return encode_url(picture.resize((width, height), Image.Resampling.LANCZOS), THUMBNAIL_QUALITY)
 
 
 def _damaged(pixels: int) -> Image.Image:
@@ -42,15 +48,3 @@ def _damaged(pixels: int) -> Image.Image:
     draw.line((0, 0, pixels, pixels), "#cc3333", 3)
     draw.line((0, pixels, pixels, 0), "#cc3333", 3)
     return picture
-
-
-def encode_url(picture: Image.Image, quality: int) -> str:
-    """Encode a picture as a WebP of a quality from 0 to 100, and return it as a ``data:`` URL."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=quality, method=2)
-    return data_url(buffer.getvalue())
-
-
-def data_url(image: bytes, kind: str = "webp") -> str:
-    """Return an encoded picture as a ``data:`` URL; ``kind`` is its format, ``webp`` or ``png``."""
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

@@ -22,6 +22,10 @@ from core.images.rgb_conversion import upright_rgb
 PAUSE_SECONDS = 1.0
 # The constant rate factor of H.264, from 0 (lossless) to 51; at 18, the loss is hardly visible.
 QUALITY = 18
+# The formats of files that ffmpeg may read. Playlists are none of them: they name other files and
+# addresses, and ffmpeg waits for the next parts of one that is not ended.
+FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,flv,asf,ogg,mjpeg,yuv4mpegpipe,ivf,nut,mxf,rm"
+LOCAL = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
 # Formats of Pillow that have frames; all other files are read by ffmpeg.
 ANIMATIONS = ("GIF", "PNG", "WEBP")
 # Frames per second of an animation whose file contains no frame duration, as in browsers.
@@ -67,13 +71,14 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     import imageio_ffmpeg
 
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    info = subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True)
+    source = [ffmpeg, "-hide_banner", *LOCAL, "-i", str(path)]
+    info = subprocess.run(source, capture_output=True)
     rate = re.search(rb"Video:.*?([\d.]+) fps", info.stderr)
     if rate is None:
         raise BadPicture(f"{named(path)} cannot be opened as a film")
     # ffmpeg writes a sequence of PPM images. The header of each contains its width and height.
     output = f"-frames:v {at_most} -f image2pipe -c:v ppm -loglevel error -"
-    command = [ffmpeg, "-i", str(path), *output.split()]
+    command = [*source, *output.split()]
 
     def frames() -> Iterator[Image.Image]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as decoder:

@@ -1,4 +1,4 @@
-"""Depths: dreams of several layers that start from the same image, and measures of the dreams."""
+"""Dreams by layer: dreams of several layers that start from the same image, measured."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,8 +26,9 @@ def show(page: OpenPage) -> None:
     with page.sidebar:
         show_settings(network, count, values)
     html_snippets.heading(
-        "Depths side by side",
-        "The same picture, seed and strength; only the layer that dreams differs.",
+        "Dreams by layer",
+        "One picture, dreamt by several layers with the same settings. Shallow layers bring lines "
+        "and dots, deep ones parts of things.",
     )
     link_problems.show_problems(page.problems)
     layers = measures.spread(network, count)
@@ -68,7 +69,7 @@ def show_settings(network: Network, count: int, values: Mapping[str, Any]) -> No
     with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
         if most > measures.DEPTHS[0]:
             st.slider(
-                "How many depths",
+                "Number of layers",
                 measures.DEPTHS[0],
                 most,
                 count,

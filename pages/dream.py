@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from explorer.ui import image_picker, job_status, link_problems
-from explorer.ui.dream import dream_page, dream_view
+from core.recipes.variations import VariationsRecipe
+from explorer.ui import image_picker, job_requests, link_problems, variations_view
+from explorer.ui.dream import dream_page, dream_presets, dream_view
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 
@@ -14,20 +15,32 @@ def show(page: OpenPage) -> None:
     with page.sidebar:
         picture = image_picker.pick_image("picture", dream_view.SAMPLE, page.problems)
 
-    def read() -> dream_view.DreamView:
+    def read() -> tuple[dream_view.DreamView, VariationsRecipe | None]:
         guide = image_picker.optional_image("guide", page.problems)
-        return dream_view.read_view(network, picture, guide)
+        dream = dream_view.read_view(network, picture, guide)
+        return dream, variations_view.read(dream.recipe)
 
-    dream = page.read(read, keep=("picture",))
+    dream, variations = page.read(read, keep=("picture",))
     with page.sidebar:
+        ideas = st.container()
         show_more(dream)
     dream_page.show_head(network, dream)
     link_problems.show_problems(page.problems)
     slider = st.container(key="depth")
-    job = job_status.request_exclusive(dream.recipe, "dreaming", dream.asked)
-    dream_page.show_dream(network, dream, job)
+    variations_view.show_result(
+        dream.recipe,
+        variations,
+        dream.asked,
+        dream.picture.size,
+        "dreaming",
+        lambda job: dream_page.show_dream(network, dream, job),
+    )
+    requests = job_requests.JobRequests()
     with slider:
-        dream_page.show_depths(network, dream)
+        dream_page.show_depths(network, dream, requests)
+    with ideas:
+        dream_presets.show_presets(network, dream, requests)
+    requests.settle()
 
 
 def show_more(dream: dream_view.DreamView) -> None:
@@ -35,9 +48,12 @@ def show_more(dream: dream_view.DreamView) -> None:
 
     A change is written into the URL.
     """
-    recipe_controls(dream.recipe).draw_more(others=("guide",))
-    with st.expander("Dream of another picture", expanded=bool(dream.recipe.guide), key="guided"):
-        st.caption("A guide: the dream goes towards what the layer sees in that picture.")
+    times = variations_view.describe_times(dream.recipe)
+    recipe_controls(dream.recipe).draw_more(others=("guide",), note=times)
+    with st.expander(
+        "Guide the dream with a second picture", expanded=bool(dream.recipe.guide), key="guided"
+    ):
+        st.caption("The dream then takes on what the layer sees in the second picture, the guide.")
         image_picker.pick_optional_image("guide", [], "Guide")
 
 

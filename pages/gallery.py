@@ -7,9 +7,9 @@ import streamlit as st
 from core.errors import ExplorerError
 from explorer.gallery.queries import Gallery
 from explorer.store.database import NothingSaved
-from explorer.ui import link_problems, server_state
+from explorer.ui import link_problems, presenter, server_state
 from explorer.ui.components import html_snippets
-from explorer.ui.gallery import compare, entry, overview
+from explorer.ui.gallery import compare, entry, overview, presented
 
 
 def main() -> None:
@@ -22,7 +22,9 @@ def main() -> None:
     overview.show_undo(found)
     try:
         if "open" in st.query_params:
-            entry.show_entry(found, found.find(st.query_params["open"]))
+            opened = found.find(st.query_params["open"])
+            show = presented.show_presented if presenter.is_on() else entry.show_entry
+            show(found, opened)
             return
         if "compare" in st.query_params:
             compare.show_comparison(found, compare.read_entries(found, st.query_params["compare"]))

@@ -1,16 +1,26 @@
 """Home: pictures of units, links to all pages, and a list of what is on this machine."""
 
 import sys
+import time
 
 import streamlit as st
 
 from core.errors import ExplorerError
 from explorer.ui import page_list, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.home import front_page
 
+# Time in which the pictures of the page reach the browser.
+PICTURES_SECONDS = 0.3
 # Old links to the Layers page led to the home page; their query has one of these parameters.
 OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
+LEAD = (
+    "Every neuron of a convolutional network looks for something: an edge, a colour, a stripe, an "
+    "eye. Here you see what each one responds to, try it with your own pictures, make dreams, and "
+    "find out what style is. Below are neurons of SketchNet, the small network that comes with the "
+    "explorer; click one."
+)
 
 
 def main() -> None:
@@ -29,11 +39,8 @@ def show_head() -> None:
     """Show the title, and a paragraph on what the explorer is."""
     with st.container(key="front-head"):
         st.html(
-            '<div class="front"><h1>See inside an image network</h1><p>Every neuron of a '
-            "convolutional network looks for something: an edge, a colour, a stripe, an eye. Here "
-            "you see what each one wants, ask it with pictures of your own, let it dream, and find "
-            "out what style is. These are neurons of SketchNet, which ships with the explorer; "
-            "click one.</p></div>"
+            '<div class="front"><h1>See inside an image network</h1>'
+            f"<p>{mark_terms(LEAD)}</p></div>"
         )
 
 
@@ -56,6 +63,8 @@ def show_loaded() -> None:
         slot = st.empty()
         if "core.networks.network" not in sys.modules:
             slot.html('<p class="loaded" role="status">Opening SketchNet ...</p>')
+            # While Python imports PyTorch, the server sends little. The pictures go first.
+            time.sleep(PICTURES_SECONDS)
         try:
             slot.html(front_page.loaded_html())
         except ExplorerError as error:

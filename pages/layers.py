@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.text import layer_summary
 from explorer.ui import index_picker, link_problems, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.layers import layers_page, search
+from explorer.ui.layers import layers_page, network_diagram, search, search_results
 from explorer.ui.page_opener import OpenPage, open_page
 
 
@@ -16,13 +16,15 @@ def show(page: OpenPage) -> None:
     """
     network, problems = page.network, page.problems
     with page.sidebar:
-        search.search_box(network)
+        query = search.show_search(network, problems)
+        network_diagram.show_switch(network)
         layer_list = st.empty()
     layer, number = layers_page.read_place(network, problems)
-    text = st.query_params.get("find", "").strip()[: search.TEXT_AT_MOST]
     complete = False
-    if text:
-        search.show_results(network, text)
+    if query.active:
+        search_results.show_results(network, layer, query, problems)
+    elif network_diagram.is_open():
+        network_diagram.show(page)
     else:
         head = st.container(key="layer-head", horizontal=True, vertical_alignment="center")
         with head:
@@ -41,11 +43,13 @@ def show(page: OpenPage) -> None:
         layers_page.show_pager(network, layer, number)
         if complete:
             layers_page.show_report(network, layer)
-    with layer_list.container():
-        layers_page.show_layer_list(network, layer, complete)
+    if query.active or not network_diagram.is_open():
+        with layer_list.container():
+            layers_page.show_layer_list(network, layer, complete)
 
 
-if "unit" in st.query_params:
-    # Old links to a unit led to the Layers page instead of the Neuron page.
+if "unit" in st.query_params and "opened" not in st.session_state:
+    # Old links to a unit led to the Layers page instead of the Neuron page. After a visit, it is
+    # the browser's way back: Streamlit writes the query of the next page before it leaves this one.
     st.switch_page(urls.NEURON, query_params=st.query_params.to_dict())
 open_page(show, sidebar_key="layer-sidebar")

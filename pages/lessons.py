@@ -1,53 +1,26 @@
 """Lessons: seven claims about networks, each with an experiment and a measured answer."""
 
-from collections.abc import Callable, Sequence
-from html import escape
-from typing import NamedTuple
-
 import streamlit as st
 
-from explorer.charts import depth_colours
-from explorer.ui import link_problems, network_picker, server_state, url_controls, urls
+from core.networks import Network
+from core.networks.known_networks import SKETCHNET, NetworkInfo, title_of
+from explorer.library import background_task, lessons_task
+from explorer.ui import (
+    link_problems,
+    network_picker,
+    page_list,
+    presenter,
+    server_state,
+    task_status,
+    url_controls,
+    urls,
+)
 from explorer.ui.components import html_snippets
-from explorer.ui.lessons import (
-    dream_eyes,
-    gram_lesson,
-    reconstruction,
-    shuffled_patches,
-    style_balance,
-    top_examples,
-)
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer, ask_question
+from explorer.ui.components.term_marks import mark_terms
+from explorer.ui.lessons import beliefs, slides
+from explorer.ui.lessons.lesson_context import LessonContext, ask_question
+from explorer.ui.lessons.lesson_parts import parts_of
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
-
-
-class LessonParts(NamedTuple):
-    """The functions of a lesson.
-
-    Attributes:
-        stage: shows the experiment.
-        options: returns the possible answers to the question.
-        answer: measures the answer; returns None while images are being made.
-    """
-
-    stage: Callable[[LessonContext], None]
-    options: Callable[[LessonContext], Sequence[str]]
-    answer: Callable[[LessonContext], MeasuredAnswer | None]
-
-
-SHOWN = (
-    LessonParts(shuffled_patches.stage, shuffled_patches.options, shuffled_patches.answer),
-    LessonParts(top_examples.stage, top_examples.options, top_examples.answer),
-    LessonParts(reconstruction.stage, reconstruction.options, reconstruction.answer),
-    LessonParts(gram_lesson.stage, gram_lesson.options, gram_lesson.answer),
-    LessonParts(
-        style_balance.balance_stage, style_balance.balance_options, style_balance.balance_answer
-    ),
-    LessonParts(
-        style_balance.layers_stage, style_balance.layers_options, style_balance.layers_answer
-    ),
-    LessonParts(dream_eyes.stage, dream_eyes.options, dream_eyes.answer),
-)
 
 
 def main() -> None:
@@ -56,17 +29,22 @@ def main() -> None:
     html_snippets.page_css("lessons")
     problems: list[str] = []
     lesson = read_lesson(problems)
-    show_all(lesson)
     infos = server_state.network_infos()
+    if presenter.is_on():
+        show_presented(lesson, infos, problems)
+        return
+    with st.container(key="lessons-head", horizontal=True, vertical_alignment="center"):
+        show_all(lesson)
+        presenter.show_button()
     left, right = st.columns([2, 3], gap="large")
     with left:
         show_words(lesson)
         name = network_picker.network_name(infos, problems)
         asking = st.container(key="lesson-asking")
-        show_next(lesson)
-        with st.expander(
-            "With another network", expanded=name != network_picker.registry.SKETCHNET
-        ):
+        beliefs_place = st.container(key="lesson-beliefs")
+        show_way(lesson)
+        preparing_place = st.container()
+        with st.expander("With another network", expanded=name != SKETCHNET):
             network_picker.network_selectbox(
                 infos, problems, keep=("lesson", "picture", "painting")
             )
@@ -77,13 +55,28 @@ def main() -> None:
             return
         context = LessonContext(lesson, network, problems)
         warning = st.container()
-        stage, options, answer = SHOWN[lesson.number - 1]
+        parts = parts_of(lesson)
         with link_problems.show_errors("This cannot be shown"):
-            stage(context)
+            parts.stage(context)
         with warning:
             link_problems.show_problems(problems)
     with asking:
-        ask_question(context, options(context), lambda: answer(context))
+        ask_question(context, lesson, parts.options(context), lambda: parts.answer(context))
+    with preparing_place:
+        show_preparing(network)
+    with beliefs_place:
+        beliefs.show_beliefs(context)
+    context.requests.settle()
+
+
+def show_presented(lesson: Lesson, infos: dict[str, NetworkInfo], problems: list[str]) -> None:
+    """Show one slide of a lesson in presenter mode."""
+    network = network_picker.load_network(infos[network_picker.network_name(infos, problems)])
+    if network is None:
+        link_problems.show_problems(problems)
+        return
+    context = LessonContext(lesson, network, problems)
+    slides.show_slide(context)
     context.requests.settle()
 
 
@@ -116,26 +109,51 @@ def show_all(lesson: Lesson) -> None:
 
 def show_words(lesson: Lesson) -> None:
     """Show the claim and the explanation of a lesson."""
-    words = "".join(f"<p>{escape(it)}</p>" for it in lesson.words)
-    colour = depth_colours.depth_colour((lesson.number - 1) / (len(LESSONS) - 1))
-    st.html(
-        f'<div class="lesson"><h2><i style="background:{colour}">{lesson.number}</i>'
-        f"{escape(lesson.title)}</h2><blockquote>{escape(lesson.claim)}</blockquote>{words}</div>"
-    )
+    title = slides.title_html(lesson)  # first, as the first mention of each term is marked
+    words = "".join(f"<p>{mark_terms(it)}</p>" for it in lesson.words)
+    st.html(f'<div class="lesson">{title}{words}</div>')
 
 
-def show_next(lesson: Lesson) -> None:
-    """Show a button to the next lesson."""
-    if lesson.number < len(LESSONS):
-        following = find_lesson(lesson.number + 1)
-        st.button(
-            f"Next: {following.title}",
-            key="next lesson",
-            icon=":material/arrow_forward:",
-            icon_position="right",
-            type="tertiary",
-            on_click=lambda: go(following.number),
+def show_preparing(network: Network) -> None:
+    """Show a button that makes all images and measurements of the lessons, with its progress."""
+    key = lessons_task.key_of(network.name, network.fingerprint)
+    running = background_task.latest_task(key)
+    with st.expander("Prepare all lessons for a class", expanded=running is not None):
+        st.caption(
+            "Makes every picture and measurement of the seven lessons with "
+            f"{title_of(network.name)}, for the pictures that they begin with, so that nobody "
+            "waits for them later."
         )
+        task_status.show_task(
+            key,
+            "Preparing all lessons",
+            "Prepare all lessons",
+            lambda: lessons_task.start_preparing(
+                network.name, network.fingerprint, server_state.visitor()
+            ),
+            "All lessons are ready.",
+        )
+
+
+def show_way(lesson: Lesson) -> None:
+    """Show buttons to the previous and the next lesson; at the end a link to the layers."""
+    with st.container(key="lesson-way", horizontal=True, vertical_alignment="center"):
+        for word, arrow, to in (("back", "left", -1), ("next", "right", 1)):
+            if not 1 <= lesson.number + to <= len(LESSONS):
+                continue
+            other = find_lesson(lesson.number + to)
+            st.button(
+                f"{word.capitalize()}: {other.title}",
+                key=f"{word} lesson",
+                icon=f":material/arrow_{'back' if to < 0 else 'forward'}:",
+                icon_position=arrow,
+                type="tertiary",
+                on_click=go,
+                args=(other.number,),
+            )
+        if lesson.number == len(LESSONS):
+            network = st.query_params.get("network")
+            page_list.page_link(urls.LAYERS, "Go on: look at all neurons", network=network)
 
 
 main()

@@ -2,7 +2,15 @@
 
 import streamlit as st
 
-from explorer.ui import library_page, link_problems, network_picker, server_state
+from core.networks.known_networks import OWN_CODE
+from explorer.library import catalogue
+from explorer.ui import (
+    library_page,
+    link_problems,
+    network_picker,
+    server_state,
+    weights_upload,
+)
 from explorer.ui.components import html_snippets
 
 
@@ -17,8 +25,8 @@ def main() -> None:
     with left:
         library_page.show_networks(infos)
         library_page.show_download([it for it in infos.values() if not it.ready])
-        library_page.show_upload(
-            [it.name for it in infos.values() if it.source != server_state.OWN]
+        weights_upload.show_upload(
+            [it.name for it in infos.values() if it.source not in (catalogue.OWN, OWN_CODE)]
         )
     with right:
         library_page.show_collections([it.name for it in infos.values() if it.ready], name)

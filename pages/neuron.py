@@ -8,9 +8,17 @@ from core.analysis import unit_labels
 from core.errors import ExplorerError
 from core.networks import Layer, Network
 from explorer.recipe_fields import NEURONS
-from explorer.ui import link_problems, network_picker, page_list, server_state, url_codecs, urls
+from explorer.ui import (
+    link_problems,
+    network_picker,
+    page_list,
+    presenter,
+    server_state,
+    url_codecs,
+    urls,
+)
 from explorer.ui.components import html_snippets
-from explorer.ui.neuron import neuron_page
+from explorer.ui.neuron import neuron_page, presented
 from explorer.ui.neuron.pictures import NeuronView
 
 
@@ -33,6 +41,11 @@ def main() -> None:
         asked = url_codecs.read_fields(NEURONS, st.query_params.to_dict())
         neuron = NeuronView(network, layer, unit, **asked)
         view = urls.view()
+    if presenter.is_on():
+        presenter.slide_number(1, problems)
+        presented.show_presented(neuron, view)
+        link_problems.show_problems(problems)
+        return
     html_snippets.start_at_top(f"top {network.name} {layer.name} {unit}")
     neuron_page.show_links(network, layer, unit)
     neuron_page.show(neuron, view, problems)

@@ -5,10 +5,11 @@ Both images can be chosen.
 
 import streamlit as st
 
-from explorer.ui import job_status, link_problems, url_codecs
+from core.recipes.variations import VariationsRecipe
+from explorer.ui import job_requests, link_problems, url_codecs, variations_view
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
-from explorer.ui.style import style_page, style_view
+from explorer.ui.style import style_page, style_presets, style_view
 
 
 def show(page: OpenPage) -> None:
@@ -16,20 +17,34 @@ def show(page: OpenPage) -> None:
     network = page.network
     with page.sidebar:
         content, style = style_view.pick_images(page.problems)
-    transfer = page.read(
-        lambda: style_view.read_view(network, content, style, url_codecs.style_from_query),
-        keep=("picture", "style"),
-    )
+
+    def read() -> tuple[style_view.StyleView, VariationsRecipe | None]:
+        transfer = style_view.read_view(network, content, style, url_codecs.style_from_query)
+        return transfer, variations_view.read(transfer.recipe)
+
+    transfer, variations = page.read(read, keep=("picture", "style"))
     with page.sidebar:
+        ideas = st.container()
         controls = recipe_controls(transfer.recipe)
         controls.draw("balance")
-        controls.draw_more(without=("balance",))
+        times = variations_view.describe_times(transfer.recipe)
+        controls.draw_more(without=("balance",), note=times)
     style_page.show_head(network, transfer)
     link_problems.show_problems(page.problems)
     with st.container(key="style-layers"):
         style_page.show_layers(network, transfer)
-    job = job_status.request_exclusive(transfer.recipe, "painting", transfer.asked)
-    style_page.show_transfer(network, transfer, job)
+    variations_view.show_result(
+        transfer.recipe,
+        variations,
+        transfer.asked,
+        transfer.content.size,
+        "painting",
+        lambda job: style_page.show_transfer(network, transfer, job),
+    )
+    requests = job_requests.JobRequests()
+    with ideas:
+        style_presets.show_presets(network, transfer, requests)
+    requests.settle()
 
 
 open_page(show, "style")

@@ -1,4 +1,4 @@
-"""Style depths: style transfers with shallow and deep style layers and content layers, measured."""
+"""Styles by layer: style transfers with shallow and deep style and content layers, measured."""
 
 from functools import partial
 
@@ -13,14 +13,14 @@ from explorer.ui.style import gram_page, grid_page, style_grid_view, style_view
 from explorer.ui.url_controls import word_control
 
 VIEWS = {
-    "": "Style by content",
-    "rows": "Row by row",
-    "together": "Who fires together",
+    "": "All combinations",
+    "rows": "Step by step",
+    "together": "Which neurons fire together",
 }
 LINES = {
-    "": "Every depth of style with every depth of content, and what each of them keeps and takes.",
-    "rows": "More and more layers, one alone, and each half by itself, as Gatys and others showed.",
-    "together": "Style at a layer is a table: which of its neurons fire in the same places.",
+    "": "Style from a shallow or a deep layer, content from a shallow or a deep layer: all pairs.",
+    "rows": "Style from more and more layers or from one, then style and content each by itself.",
+    "together": "Style at a layer is a table: which of its neurons fire at the same places.",
 }
 
 
@@ -32,7 +32,7 @@ def show(page: OpenPage) -> None:
     head = st.container(key="style-head")
     view = word_control("view", VIEWS, page.problems, "What to look at", forget=("cell",))
     with head:
-        html_snippets.heading("Style depths", LINES[view])
+        html_snippets.heading("Styles by layer", LINES[view])
     if view == "together":
         gram_page.show_layer(network, content, style, page.problems)
         return

@@ -27,6 +27,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the data of whoever runs it, and start no workers unasked."""
     monkeypatch.setenv("EXPLORER_WORKERS", "0")
     monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("EXPLORER_CORES", str(tmp_path / "shared cores"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     # What a test of `app` leaves here must not reach the next one.
     monkeypatch.setenv("EXPLORER_INDEXES", "")

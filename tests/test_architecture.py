@@ -14,29 +14,35 @@ from tests.conftest import ROOT
 # Every package, or module that stands alone, and which others it may import. A package may always
 # import itself, and every one `core.exports`. For explorer, `core` means all of core but figures.
 DOORS = "core.errors core.files core.numbers"
-NETWORKS = f"{DOORS} core.fixed_order core.images core.recipes core.networks"
+NETWORKS = (
+    f"{DOORS} core.devices core.fixed_order core.html_parts core.images core.recipes core.networks"
+)
 TECHNIQUE = f"{NETWORKS} core.allocator core.progress core.optim"
 FACTS = "core explorer.paths explorer.text explorer.thumbnails explorer.recipe_fields"
-SERVICES = f"{FACTS} explorer.layer_pages explorer.store explorer.rendering explorer.jobs"
+SERVICES = (
+    f"{FACTS} explorer.cores explorer.layer_pages explorer.store explorer.rendering explorer.jobs"
+)
 FRONT = f"{SERVICES} explorer.library explorer.gallery explorer.charts explorer.reports"
 MAY_IMPORT = {
     "core.errors": "",
     "core.files": "core.errors",
     "core.numbers": "core.errors",
     "core.exports": "",
-    "core.fixed_order": "",
-    "core.progress": "",
+    "core.fixed_order": "core.devices",
+    "core.html_parts": "",
+    "core.progress": "core.images",
+    "core.notebook": "core.images core.progress",
     "core.allocator": "",
     "core.safetensors_header": "core.errors",
     "core.checkpoints": f"{DOORS} core.safetensors_header",
     "core.devices": DOORS,
-    "core.images": f"{DOORS} core.fixed_order",
+    "core.images": f"{DOORS} core.devices core.fixed_order",
     "core.recipes": DOORS,
     "core.sketchworld": DOORS,
     "core.paintings": DOORS,
     "core.datasets": f"{DOORS} core.images core.sketchworld core.paintings",
     "core.sketchnet": f"{DOORS} core.checkpoints core.devices core.images core.sketchworld",
-    "core.networks": f"{NETWORKS} core.checkpoints core.devices core.sketchnet core.sketchworld",
+    "core.networks": f"{NETWORKS} core.checkpoints core.sketchnet core.sketchworld",
     "core.optim": NETWORKS,
     "core.index": f"{NETWORKS} core.progress core.datasets core.safetensors_header",
     "core.neurons": TECHNIQUE,
@@ -49,15 +55,17 @@ MAY_IMPORT = {
     "core.analysis",
     "explorer.paths": "",
     "explorer.text": f"{DOORS} core.recipes core.networks explorer.recipe_fields",
-    "explorer.thumbnails": DOORS,
+    "explorer.cores": "",
+    "explorer.own_code": f"{DOORS} core.images core.networks",
+    "explorer.thumbnails": f"{DOORS} core.images",
     "explorer.recipe_fields": f"{DOORS} core.recipes",
     "explorer.layer_pages": "core",
     "explorer.video_io": f"{DOORS} core.images",
     "explorer.store": f"{DOORS} core.recipes explorer.paths",
-    "explorer.rendering": "core core.figures explorer.store",
-    "explorer.jobs": f"{DOORS} core.allocator core.recipes explorer.paths explorer.store "
-    "explorer.rendering",
-    "explorer.library": f"{FACTS} explorer.store explorer.jobs",
+    "explorer.rendering": "core core.figures explorer.cores explorer.store",
+    "explorer.jobs": f"{DOORS} core.allocator core.recipes explorer.cores explorer.own_code "
+    "explorer.paths explorer.store explorer.rendering",
+    "explorer.library": f"{FACTS} explorer.cores explorer.own_code explorer.store explorer.jobs",
     "explorer.gallery": f"{FACTS} explorer.store explorer.jobs",
     "explorer.cluster": f"{FACTS} explorer.store explorer.rendering explorer.jobs",
     "explorer.engine": f"{DOORS} explorer.store explorer.jobs explorer.cluster",
@@ -65,9 +73,10 @@ MAY_IMPORT = {
     "explorer.charts": FACTS,
     "explorer.reports": f"{FACTS} core.figures explorer.store explorer.library explorer.charts",
     "explorer.ui": f"{FRONT} explorer.engine",
-    "explorer.cli": f"{FRONT} core.figures explorer.video_io explorer.engine explorer.cluster "
-    "explorer.cli.serve",
-    "explorer.cli.serve": f"{FRONT} explorer.engine explorer.server explorer.cli explorer.ui",
+    "explorer.cli": f"{FRONT} core.figures explorer.own_code explorer.video_io explorer.engine "
+    "explorer.cluster explorer.cli.serve",
+    "explorer.cli.serve": f"{FRONT} explorer.own_code explorer.engine explorer.server explorer.cli "
+    "explorer.ui",
     "explorer.prebuilt": f"{FRONT} explorer.ui",
     "explorer.app": "core.errors explorer.ui",
     "explorer.__main__": "explorer.cli",
@@ -159,8 +168,16 @@ def test_only_the_pages_and_their_package_import_streamlit() -> None:
 
 def test_what_must_start_at_once_imports_no_torch() -> None:
     light = ("core.recipes", "explorer.text", "explorer.store", "explorer.jobs")
-    alone = {"explorer.paths", "explorer.thumbnails", "explorer.layer_pages"}
+    alone = {
+        "core.networks.known_networks",
+        "explorer.cli",
+        "explorer.paths",
+        "explorer.thumbnails",
+        "explorer.layer_pages",
+    }
     alone |= {"core.checkpoints.outline", "explorer.library.checkpoint_task"}
+    alone |= {"core.datasets.bundled", "core.datasets.sources", "core.images.image_io"}
+    alone |= {"core.index.opening_log", "explorer.reports.python_script"}
     names = sorted(it for it in MODULES if package(it) in light or it in alone)
     code = f"import sys, {', '.join(names)}; print({{'torch', 'streamlit'}} & {{*sys.modules}})"
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -261,19 +262,21 @@ def test_the_architecture_lists_every_package_and_what_it_may_import() -> None:
     for text, prefix in ((of_core, "core."), (of_explorer, "explorer.")):
         for name, _, others in ((*it, "")[:3] for it in rows(text)):
             if name.startswith("`"):
+                name = name.strip("`")
                 names = filter(None, others.split(", "))
                 full = {it if it.split(".")[0] == "core" else prefix + it for it in names}
-                listed[name.strip("`")] = full
+                assert name not in listed
+                listed[name] = full
     expected = {name: {*others.split()} - {name} for name, others in MAY_IMPORT.items()}
     assert listed == expected
 
 
 def test_the_architecture_lists_every_file() -> None:
-    listed = set()
+    listed: list[str] = []
     for section in re.split(r"^### `", PAGES["docs/architecture.md"], flags=re.MULTILINE)[1:]:
         folder = section.split("`")[0]
         for first, *_ in rows(section):
-            listed |= {folder + it for it in re.findall(r"`([\w.]+)`", first)}
+            listed += [folder + it for it in re.findall(r"`([\w.]+)`", first)]
     kinds = {".py", ".css", ".js", ".svg"}
     files = {
         str(it.relative_to(ROOT))
@@ -281,7 +284,8 @@ def test_the_architecture_lists_every_file() -> None:
         for it in (ROOT / top).rglob("*")
         if it.suffix in kinds and it.name != "__init__.py"
     }
-    assert listed ^ files == set()
+    assert set(listed) ^ files == set()
+    assert sorted({it for it in listed if listed.count(it) > 1}) == []
 
 
 def anchors(page: str) -> set[str]:
@@ -320,6 +324,24 @@ def test_every_picture_is_shown() -> None:
     pictures = {str(it.relative_to(ROOT)) for it in IMAGES.iterdir()}
     assert pictures and pictures - shown == set()
     assert [it.name for it in (ROOT / "docs").iterdir() if it.suffix not in ("", ".md")] == []
+
+
+def test_the_growth_of_eyes_is_that_of_the_neurons_it_says() -> None:
+    found = re.search(
+        r"label is ([^.]*?) with an IoU of at least\s([\d.]+\d)\.\s"
+        r"These are (\d+) neurons of \w+ layers, `(\w+)` to `(\w+)`\.",
+        PAGES["docs/findings.md"],
+    )
+    assert found is not None and "geometric mean over neurons" in PAGES["docs/findings.md"]
+    concepts, least, count, first, last = found.groups()
+    labels = json.loads((ROOT / "core" / "sketchnet" / "labels.json").read_text("utf-8"))
+    layers = [
+        layer
+        for layer, units in labels["layers"].items()
+        for concept, overlap, _ in units
+        if f"*{concept}*" in concepts and overlap >= float(least)
+    ]
+    assert (str(len(layers)), layers[0], layers[-1]) == (count, first, last)
 
 
 def test_the_readme_is_short() -> None:

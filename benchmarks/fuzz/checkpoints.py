@@ -126,14 +126,16 @@ def _other_shape(source: random.Random, state: State, path: Path) -> None:
     _write(path, {**state, name: source.choice(shapes).clone()})
 
 
-def _other_names(source: random.Random, state: State, path: Path) -> None:
+def _other_names(source: random.Random, state: State, path: Path) -> Path:
     name = source.choice(list(state))
     new = source.choice((words.text(source), "x" * 100_000, "", "\ud800", "a.b.c", name.upper()))
     changed = {new if it == name else it: value for it, value in state.items()}
     try:
         _write(path, changed)
     except (UnicodeError, ValueError, RuntimeError):
-        _write(path.with_suffix(".pth"), {**state, "x": state[name]})
+        path = path.with_suffix(".pth")
+        _write(path, {**state, "x": state[name]})
+    return path
 
 
 def _values(source: random.Random, state: State, path: Path) -> None:

@@ -36,7 +36,7 @@ LINES = {
     "index": ("sketchnet", "--images", "IN/folder", "--out", "OUT/x.index", "--layers", "relu1b"),
     "top": ("IN/some.index", "relu1b", "0"),
     "probe": ("sketchnet", "IN/photo.png", "--index", "IN/some.index"),
-    "figure": ("IN/some.index", "--layers", "relu1b", "--out", "OUT/fig.png"),
+    "figure": ("IN/some.index", "--layers", "relu1b", "--out", "OUT/fig.png", "--steps", "1"),
     "jobs": (),
     "gallery": (),
     "cancel": ("0123abcd",),
@@ -62,6 +62,12 @@ BAD_FILES = (
     "/dev/null", "/dev/full", "/proc/version", "OUT", "OUT/no/such/x.png", "OUT/a.txt",
     "OUT/x.png", "OUT/x.gif", "OUT/x.mp4", "OUT/x.html", "OUT/.png", "OUT/\udcff.png",
     "OUT/\nx.png", "/proc/x.png", "/x/y/z.png",
+)  # fmt: skip
+# Texts that some option or argument accepts.
+GOOD_TEXTS = (
+    "relu1b", "relu2a", "relu3b", "logits", "sketchnet", "0", "0-2", "1,3", "cat", "swirls",
+    "relu1b,relu2a", "relu1b:0", "IN/photo.png", "IN/folder", "IN/some.index", "IN/saved.png",
+    "eyes", "0.5",
 )  # fmt: skip
 # Options that would start other programs, or keep the input from ending.
 LEFT_OUT = ("--engine", "--address", "--device", "--workers", "--resume", "--fresh", "--help")
@@ -115,7 +121,7 @@ def make(source: random.Random, folder: Path) -> Attempt:
     line = [it.replace("\0", "") for it in line]
     return Attempt(
         " ".join(it[:60] for it in line).encode("utf-8", "replace").decode(),
-        functools.partial(run_checked, line),
+        functools.partial(run_checked, line, outputs),
         tuple(typed),
         outputs,
     )
@@ -134,13 +140,14 @@ def run(line: Any) -> tuple[int, str, str]:
     return int(code), output.getvalue(), errors.getvalue()
 
 
-def run_checked(line: list[str]) -> None:
-    """Run a command in this process.
+def run_checked(line: list[str], folder: Path) -> None:
+    """Run a command in this process, from a folder in which its relative paths are.
 
     Raises:
         ExplorerError: the command was refused.
         Wrong: it ended with an unexpected exit code.
     """
+    os.chdir(folder)
     code, _, errors = run(line)
     if code == 0:
         return
@@ -154,15 +161,16 @@ def run_checked(line: list[str]) -> None:
 
 
 @functools.cache
-def _options(name: str) -> tuple[tuple[str, bool], ...]:
-    """Return the options of a command, each with whether a value follows it."""
+def _options(name: str) -> tuple[tuple[str, Any], ...]:
+    """Return the options of a command, each with its parameter, or None for a flag."""
     group = typer.main.get_command(cli.cli)
     assert isinstance(group, click.Group) or hasattr(group, "commands")
     found = []
     for parameter in group.commands[name].params:  # type: ignore[attr-defined]
         for option in getattr(parameter, "opts", ()):
             if option.startswith("--") and option not in LEFT_OUT:
-                found.append((option, not getattr(parameter, "is_flag", False)))
+                flag = getattr(parameter, "is_flag", False)
+                found.append((option, None if flag else parameter))
     return tuple(found)
 
 
@@ -173,13 +181,19 @@ def _change(source: random.Random, name: str, line: list[str]) -> list[str]:
     if kind < 5 and values:
         at = source.choice(values)
         path = "/" in line[at]
+        if source.random() < 0.3:
+            line[at] = source.choice(GOOD_TEXTS)
+            return [line[at]]
         line[at] = source.choice(BAD_FILES) if path and source.random() < 0.6 else _value(source)
         return [line[at]]
     options = _options(name)
     if kind < 9 and options:
-        option, takes_value = source.choice(options)
-        value = source.choice(BAD_FILES) if source.random() < 0.2 else _value(source)
-        line += [option, value] if takes_value else [option]
+        option, parameter = source.choice(options)
+        if source.random() < 0.5:
+            value = _good_value(source, parameter)
+        else:
+            value = source.choice(BAD_FILES) if source.random() < 0.2 else _value(source)
+        line += [option] if parameter is None else [option, value]
         return [value]
     if line and kind == 9:
         del line[source.randrange(len(line))]
@@ -188,6 +202,16 @@ def _change(source: random.Random, name: str, line: list[str]) -> list[str]:
 
 def _value(source: random.Random) -> str:
     return words.number(source) if source.random() < 0.4 else words.word(source)
+
+
+def _good_value(source: random.Random, parameter: Any) -> str:
+    """Return a value that an option may allow: one near its default, or a known name."""
+    default = getattr(parameter, "default", None)
+    if callable(default) or not isinstance(default, int | float):
+        return source.choice(GOOD_TEXTS)
+    if isinstance(default, int):
+        return str(max(0, default + source.choice((-1, 0, 1, 2))))
+    return f"{default * source.choice((0.5, 1, 1.1, 2)):.3g}"
 
 
 def _placed(text: str, places: dict[str, str]) -> str:

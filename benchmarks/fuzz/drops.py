@@ -24,6 +24,7 @@ LINES = {
                "--content-layers", "relu2a", "--stages", "relu1b"),
 }  # fmt: skip
 DEEP = 20_000
+GOOD_TEXTS = ("relu1b", "relu2a", "relu3b", "logits", "sketchnet", "cat", "swirls", "fft", "pixels")
 
 
 def prepare(ready: Path) -> None:
@@ -77,6 +78,11 @@ def _changed(source: random.Random, recipe: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe with some entries replaced, removed or added."""
     changed = dict(recipe)
     known = (*recipe, *NeuronRecipe.__dataclass_fields__, *DreamRecipe.__dataclass_fields__, "x")
+    if source.random() < 0.5:
+        numbers = [key for key, it in recipe.items() if isinstance(it, bool | int | float)]
+        name = source.choice(numbers if source.random() < 0.7 else list(recipe))
+        changed[name] = _near(source, recipe[name])
+        return changed
     for _ in range(source.choice((1, 1, 2, 3))):
         name = source.choice(known)
         if name in changed and source.random() < 0.15:
@@ -84,6 +90,21 @@ def _changed(source: random.Random, recipe: dict[str, Any]) -> dict[str, Any]:
         else:
             changed[name] = _value(source)
     return changed
+
+
+def _near(source: random.Random, value: Any) -> Any:
+    """Return a value of the same kind, of which a recipe may allow some."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return type(value)(source.choice((value + 1, value * 2, value / 2, -value, value + 100)))
+    if isinstance(value, str):
+        return source.choice(GOOD_TEXTS)
+    if isinstance(value, list):
+        return source.choice((value + value, value[:-1], [_near(source, it) for it in value]))
+    if isinstance(value, dict):
+        return {key: _near(source, it) for key, it in value.items()}
+    return source.choice((None, 1, 0.5, "relu1b"))
 
 
 def _value(source: random.Random, depth: int = 0) -> Any:

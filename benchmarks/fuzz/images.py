@@ -26,6 +26,7 @@ FORMATS = {
 }
 ORIENTED = ("PNG", "JPEG", "WEBP", "TIFF")
 SIDES = (1, 2, 3, 7, 16, 29, 33, 64, 100, 224, 225, 232, 300)
+DAMAGED = "damaged profile"
 # For each EXIF orientation, what must be done with the stored image to see it upright.
 UPRIGHT = {
     1: None,
@@ -74,6 +75,8 @@ def _valid(source: random.Random, folder: Path) -> Attempt:
             raise Wrong(f"has the size {opened.size} and {size[::-1]} instead of {upright.size}")
         if opened.mode != "RGB" or reduced.mode != "RGB":
             raise Wrong(f"has the mode {opened.mode}")
+        if DAMAGED in name:
+            return
         expected = np.asarray(upright, dtype=np.float64)
         difference = np.abs(np.asarray(opened.convert("L"), dtype=np.float64) - expected).mean()
         if difference > DIFFERENCE:
@@ -103,10 +106,10 @@ def _encode(source: random.Random, width: int, height: int) -> tuple[str, bytes,
         name += f" orientation {orientation}"
     if shape != "GIF" and mode in ("L", "RGB") and source.random() < 0.2:
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-        settings["icc_profile"] = (
-            profile if source.random() < 0.5 else words.spoilt(source, profile)
-        )
-        name += " profile"
+        damaged = source.random() >= 0.5
+        settings["icc_profile"] = words.spoilt(source, profile) if damaged else profile
+        # What is damaged may still be the profile of some display.
+        name += f" {DAMAGED}" if damaged else " profile"
     if shape in ("GIF", "WEBP") and source.random() < 0.3:
         settings |= {
             "save_all": True,
@@ -161,7 +164,7 @@ def _attempt(source: random.Random, folder: Path, name: str, data: bytes) -> Att
     (images / "it.png").write_bytes(data)
     if chance > 0.05:
         line = ["probe", "sketchnet", str(images / "it.png")]
-        return Attempt(f"probe {name}", functools.partial(commands.run_checked, line))
+        return Attempt(f"probe {name}", functools.partial(commands.run_checked, line, folder))
     Image.new("RGB", (70, 50), "red").save(images / "good.png")
     out = outputs / "x.index"
     line = ["index", "sketchnet", "--images", str(images), "--out", str(out), "--layers", "relu1b"]

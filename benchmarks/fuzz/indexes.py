@@ -60,7 +60,7 @@ def make(source: random.Random, folder: Path) -> Attempt:
         return Attempt(f"{page} page {name}", functools.partial(addresses.open_page, page, query))
     if chance < 0.4:
         line = ["top", str(out), "relu1b", "0"]
-        return Attempt(f"top {name}", functools.partial(commands.run_checked, line))
+        return Attempt(f"top {name}", functools.partial(commands.run_checked, line, folder))
     return Attempt(name, functools.partial(_read, out))
 
 

@@ -16,10 +16,12 @@ from torch import Tensor, fx, nn
 
 from core.errors import ExplorerError, unknown
 from core.images.center_crop import Box
+from core.images.channels import with_channels
 from core.networks.network import FeatureExtractor, Network
 from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
 from core.networks.receptive_fields.spans import Span
-from core.networks.tracing import function_name, relu_ceiling
+from core.networks.redirected_relu import relu_ceiling
+from core.networks.tracing import function_name
 
 GUIDED, DECONVOLUTION = "guided", "deconvolution"
 PROJECTIONS = (GUIDED, DECONVOLUTION)
@@ -143,7 +145,7 @@ def project(
         how: ``guided`` or ``deconvolution``.
 
     Returns:
-        The backpropagated signal at each pixel, positive or negative, ``[3, H, W]`` on the CPU. It
+        The backpropagated signal at each pixel, positive or negative, ``[C, H, W]`` on the CPU. It
         is zero everywhere if no positive gradient is left at one of the ReLUs.
 
     Raises:
@@ -247,11 +249,12 @@ class PositiveReLU(torch.autograd.Function):
 def _gradient(
     extractor: FeatureExtractor, network: Network, image: Tensor, unit: int, row: int, col: int
 ) -> Tensor:
-    """Compute the gradient of one activation with respect to the image, ``[3, H, W]``.
+    """Compute the gradient of one activation with respect to the image, ``[C, H, W]``.
 
     The activation is that of a unit at a position of the extractor's only layer.
     """
-    image = image.detach().to(network.device, torch.float32).clone().requires_grad_()
+    image = with_channels(image.detach().to(network.device, torch.float32), network.channels)
+    image = image.clone().requires_grad_()
     with torch.enable_grad():
         (output,) = extractor(image).values()
         activation = output[0, unit]

@@ -22,6 +22,8 @@ from core.networks.network import Network
 
 HEAT = "heat"
 OVERLAYS = (HEAT, *attribution.PROJECTIONS)
+# A crop together with what is around it in the image, and its side in receptive fields.
+SURROUNDINGS, WIDER = "around", 2.5
 # Brightness factor of an overlay where the activation is 0. It is high enough for the image to be
 # recognised there.
 DARKEST = 0.3
@@ -45,8 +47,8 @@ class Crop:
             if the receptive field extends beyond the top or the left border.
         whole: whether the receptive field covers the network's input, so that the crop is the
             whole image.
-        outline: box of the effective receptive field in pixels of the original image; None if it
-            was not computed.
+        outline: a box to draw, in pixels of ``picture``: the effective receptive field in a whole
+            image, or the receptive field in its surroundings; None for none.
         note: a text to write on the crop, in lines; mostly empty.
     """
 
@@ -76,7 +78,7 @@ def crop_hit(
         ExplorerError: the collection has been moved or deleted, or the network has other weights.
     """
     original = index.picture(hit.picture)
-    center_crop = CenterCrop(hit.size, index.plan.input_size)
+    center_crop = CenterCrop(hit.size, index.plan.input_size, index.plan.framing)
     center_crop.require_full_size(original)
     indexed = index.layer(layer)
     if indexed.field(hit.row, hit.col, center_crop.size) == (0, 0, *center_crop.size):
@@ -95,6 +97,39 @@ def crop_hit(
     col, width = _offset_and_reach(indexed.cols, hit.col, right - left, center_crop)
     part = original.crop((left, top, right, bottom))
     return Crop(part, hit.box, (height, width), (row, col), False)
+
+
+def crop_surroundings(
+    index: Index, layer: str, hit: Hit, outlined_by: tuple[Network, int] | None = None
+) -> Crop:
+    """Crop the original image of a hit to the receptive field and what is around it.
+
+    The receptive field is outlined. The crop is ``WIDER`` times as large, and moved at a border so
+    that it lies inside the image. If the receptive field covers the whole input, it is the crop of
+    ``crop_hit``, whose arguments and errors are the same.
+    """
+    part = crop_hit(index, layer, hit, outlined_by)
+    if part.whole:
+        return part
+    top, left, bottom, right = part.box
+    row, height = _widen(top, bottom, part.reach[0], hit.size[0])
+    col, width = _widen(left, right, part.reach[1], hit.size[1])
+    box = (row, col, row + height, col + width)
+    wide = index.picture(hit.picture).crop((col, row, col + width, row + height))
+    outline = (top - row, left - col, bottom - row, right - col)
+    return Crop(wide, box, (height, width), (0, 0), False, outline)
+
+
+def _widen(start: int, stop: int, reach: int, length: int) -> tuple[int, int]:
+    """Return the start and the length of a longer interval around an interval of an image's side.
+
+    Args:
+        start, stop: the interval, inside of ``[0, length)``.
+        reach: length of a full receptive field.
+        length: length of the image's side.
+    """
+    longer = min(length, max(round(WIDER * reach), stop - start))
+    return min(max((start + stop - longer) // 2, 0), length - longer), longer
 
 
 def _offset_and_reach(
@@ -141,7 +176,7 @@ def attribution_overlay(
     part = crop_hit(index, layer, hit)
     index.require(network)
     original = index.picture(hit.picture)
-    center_crop = CenterCrop(hit.size, index.plan.input_size)
+    center_crop = CenterCrop(hit.size, index.plan.input_size, index.plan.framing)
     image = network_input(original, center_crop)
     if how == HEAT:
         brightness = heat_brightness(attribution.heatmap(network, image, layer, unit))
@@ -186,7 +221,7 @@ def _uncrop(center_crop: CenterCrop, cropped: Image.Image, level: float) -> Imag
 
 
 def network_input(original: Image.Image, center_crop: CenterCrop) -> torch.Tensor:
-    """Apply a centre crop to an image: network input, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
+    """Apply a centre crop to a picture: network input, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
     return image_io.from_bytes(
         torch.from_numpy(np.array(center_crop.network_input(original)))[None]
     )

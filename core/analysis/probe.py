@@ -11,8 +11,11 @@ from torch import Tensor
 
 from core.analysis.attribution import centres
 from core.analysis.crops import network_input
+from core.analysis.probe_html import probe_html
 from core.images.center_crop import CenterCrop
+from core.images.channels import crop_image
 from core.index.reader import Hit, Index, SampledImage
+from core.networks.known_networks import title_of
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.registry import knows_drawings_only
@@ -61,7 +64,7 @@ class ProbeResult:
 
     Attributes:
         network: the network.
-        image: the input of the network, ``[1, 3, H, W]`` in ``[0, 1]``.
+        image: the input of the network, ``[1, C, H, W]`` in ``[0, 1]``.
         activations: raw activations ``[C, ...]`` on the CPU, by name of the layer.
     """
 
@@ -71,8 +74,12 @@ class ProbeResult:
 
     @property
     def classes(self) -> tuple[tuple[str, float], ...]:
-        """The likeliest classes and their probabilities, the likeliest first."""
-        return top_classes(self.network, self.activations[self.network.shown[-1].name])
+        """The likeliest classes and their probabilities, see ``top_classes``."""
+        return top_classes(self.network, self.activations)
+
+    def _repr_html_(self) -> str:
+        """Show the image and its likeliest classes in a notebook."""
+        return probe_html(self.image, self.classes, caveat(self.network))
 
     def responses(
         self,
@@ -136,19 +143,25 @@ def _rank(
 
 
 def top_classes(
-    network: Network, logits: Tensor, count: int = CLASSES
+    network: Network, activations: Mapping[str, Tensor], count: int = CLASSES
 ) -> tuple[tuple[str, float], ...]:
     """Return the likeliest classes and their probabilities, the likeliest first.
 
+    There are none if the network tells no classes apart, as without a head.
+
     Args:
         network: the network, which has the names of the classes.
-        logits: ``[C]``, or ``[C, ...]`` with positions, over which the logits are averaged.
+        activations: activations ``[C, ...]`` of ``network.class_layer``, if there is one, by its
+            name; they are averaged over positions.
         count: number of classes to return, at most.
     """
+    if network.class_layer is None:
+        return ()
+    logits = activations[network.class_layer.name]
     scores = logits.float().flatten(1).mean(1) if logits.ndim > 1 else logits.float()
     best = torch.softmax(scores, 0).topk(min(count, len(scores)))
     return tuple(
-        (network.labels[at] if at < len(network.labels) else f"class {at}", float(share))
+        (network.labels[at], float(share))
         for share, at in zip(best.values.tolist(), best.indices.tolist(), strict=True)
     )
 
@@ -161,7 +174,7 @@ def caveat(network: Network) -> str:
     if not knows_drawings_only(network):
         return ""
     return (
-        f"{network.name} knows drawings only: it takes a photograph for one of the "
+        f"{title_of(network.name)} knows drawings only: it takes a photograph for one of the "
         f"{len(network.labels)} things that it has seen drawn, and a high probability does not "
         "mean that it is right."
     )
@@ -186,13 +199,17 @@ def nearest_position(layer: Layer, row: int, col: int) -> tuple[int, int]:
 
 
 def probe_image(
-    network: Network, picture: Image.Image, index: Index | None = None, layers: Sequence[str] = ()
+    network: Network,
+    picture: Image.Image | Tensor,
+    index: Index | None = None,
+    layers: Sequence[str] = (),
 ) -> ProbeResult:
     """Compute a network's activations for an image, which is preprocessed as for an index.
 
     Args:
         network: the loaded network.
-        picture: the image, upright RGB.
+        picture: the image, upright RGB; or a tensor ``[1, C, H, W]`` in ``[0, 1]``, for a network
+            whose images have other channels.
         index: the index with which the result will be compared; None for no index.
         layers: names of layers. If empty: the layers of the index, or without an index
             ``network.shown``.
@@ -203,9 +220,15 @@ def probe_image(
     """
     if index is not None:
         index.require(network)
-    names = {layer.name for layer in _probed_layers(network, index, layers)}
-    image = network_input(picture, CenterCrop((picture.height, picture.width), network.input_size))
-    outputs = network.activations(image, {*names, network.shown[-1].name})
+    probed = {*_probed_layers(network, index, layers), network.class_layer}
+    names = {layer.name for layer in probed if layer is not None}
+    if isinstance(picture, Tensor):
+        size = (picture.shape[2], picture.shape[3])
+        image = crop_image(picture, CenterCrop(size, network.input_size, network.framing))
+    else:
+        size = (picture.height, picture.width)
+        image = network_input(picture, CenterCrop(size, network.input_size, network.framing))
+    outputs = network.activations(image, names)
     activations = {name: output[0].float().cpu() for name, output in outputs.items()}
     return ProbeResult(network, image, activations)
 
@@ -217,7 +240,7 @@ def _probed_layers(network: Network, index: Index | None, names: Sequence[str]) 
 
 def probe(
     network: Network,
-    picture: Image.Image,
+    picture: Image.Image | Tensor,
     index: Index | None = None,
     layers: Sequence[str] = (),
     count: int = 9,
@@ -250,7 +273,8 @@ def locate_maximum(
     """
     index.require(network)
     image = network_input(
-        index.picture(sampled.picture), CenterCrop(sampled.size, index.plan.input_size)
+        index.picture(sampled.picture),
+        CenterCrop(sampled.size, index.plan.input_size, index.plan.framing),
     )
     activation = network.activations(image, [layer])[layer][0, unit].float().cpu().flatten()
     row, col = index.layer(layer).position(int(activation.argmax()))

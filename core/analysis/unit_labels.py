@@ -2,11 +2,16 @@
 
 import functools
 
+from core.analysis import unit_names
+from core.analysis.unit_names import UnitNames
+from core.networks.known_networks import SKETCHNET
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.networks.registry import SKETCHNET
 from core.sketchnet import labels
 from core.sketchnet.labels import CLEAR, Label, Labels
+
+# Number of networks whose names are cached, some hundred kilobytes each.
+NETWORKS_AT_MOST = 16
 
 
 @functools.cache
@@ -52,7 +57,35 @@ def unit_name(network: Network, layer: Layer, unit: int) -> str:
     For a unit of the last layer, it is the name of the class. For other units, it is the concept of
     the unit's clear label.
     """
-    if layer == network.shown[-1] and layer.channels == len(network.labels):
+    if layer == network.class_layer:
         return network.labels[unit]
     label = clear_label(network, layer.name, unit)
     return "" if label is None else label.concept
+
+
+def names_of(network: Network, least: float = CLEAR) -> UnitNames:
+    """Return the layers of a network and the names of its units, for ``unit_search``.
+
+    Args:
+        network: the loaded network.
+        least: labels with an IoU below this are no names.
+    """
+    logits = "" if network.class_layer is None else network.class_layer.name
+    labelled = labels_of(network) is not None
+    return _names(network.layers, logits, network.labels, labelled, least)
+
+
+# The cache has no network as a key, because it would keep the weights in memory.
+@functools.lru_cache(maxsize=NETWORKS_AT_MOST)
+def _names(
+    layers: tuple[Layer, ...], logits: str, classes: tuple[str, ...], labelled: bool, least: float
+) -> UnitNames:
+    """Return the names of units with the names of the classes, and SketchNet's labels or none."""
+    return UnitNames(
+        {it.name: it.channels for it in layers if it.shown},
+        (
+            *(unit_names.labelled_units(_shipped(), least) if labelled else ()),
+            *unit_names.class_units(logits, classes if logits else ()),
+        ),
+        {it.name: it.channels for it in layers if not it.shown},
+    )

@@ -9,7 +9,7 @@ from core.exports import lazy
 __all__, __getattr__ = lazy(
     __name__,
     {
-        "fitting": ["class_count", "fingerprint", "load_state"],
+        "fitting": ["fingerprint", "load_state"],
         "weights_files": ["StateDict", "read_checkpoint", "write_safetensors"],
     },
 )

@@ -51,19 +51,6 @@ class DeclaredTensor:
         return span_of(self.shape, self.stride)
 
 
-@dataclass(frozen=True)
-class CheckpointOutline:
-    """What is in a weights file, before the values are read.
-
-    Attributes:
-        tensors: the tensors of the state dict, by parameter name.
-        classes: the class names; None if the file contains none.
-    """
-
-    tensors: Mapping[str, DeclaredTensor]
-    classes: tuple[str, ...] | None
-
-
 def span_of(shape: tuple[int, ...], stride: tuple[int, ...]) -> int:
     """Return how many stored elements lie between a tensor's first and last one, both included."""
     if 0 in shape:
@@ -109,25 +96,26 @@ def check_names(names: Iterable[str], file: str) -> None:
         raise BadCheckpoint(f"{file} has names that cannot be shown: {list_names(hidden)}")
 
 
-def check_outline(outline: CheckpointOutline, path: Path) -> CheckpointOutline:
-    """Check the types and the sizes of all tensors, and return the outline.
+def check_tensors(
+    tensors: Mapping[str, DeclaredTensor], path: Path
+) -> Mapping[str, DeclaredTensor]:
+    """Check the types and the sizes of tensors of a file, and return them.
 
     Raises:
         BadCheckpoint: a tensor is of a type that networks do not use, or the tensors together are
             larger than the file can tell.
     """
     file = named(path.name)
-    check_names(outline.tensors, file)
-    for name, tensor in outline.tensors.items():
+    for name, tensor in tensors.items():
         if tensor.dtype not in ITEM_BYTES:
             raise BadCheckpoint(
                 f"{named(name)} in {file} is of the type {named(tensor.dtype)}; save it as a plain "
                 "float32 tensor"
             )
-    total = sum(it.span * ITEM_BYTES[it.dtype] for it in outline.tensors.values())
+    total = sum(it.span * ITEM_BYTES[it.dtype] for it in tensors.values())
     if total > REPEATS_AT_MOST * path.stat().st_size or total > BYTES_AT_MOST:
         raise BadCheckpoint(
             f"the tensors of {file} would take {total / 1e6:,.0f} MB, more than such a file may; "
             "save a state dict without views of other tensors"
         )
-    return outline
+    return tensors

@@ -1,80 +1,57 @@
-"""Fitting a checkpoint to a network: the number of classes, shapes and types, and the values."""
+"""Loading the tensors of a checkpoint into a network, and fingerprints of weights."""
 
 import hashlib
-from collections.abc import Mapping
+import warnings
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
-from core.checkpoints.declared import list_first
+from core.checkpoints.matching import COUNTERS
+from core.checkpoints.misfits import describe_problems
 from core.errors import BadCheckpoint, named
 
-# Batch normalisation counts training batches. Evaluation never reads these counters, and old
-# checkpoints lack them.
-COUNTERS = ".num_batches_tracked"
-
-
-def class_count(state: Mapping[str, Tensor], module: nn.Module, classes: int) -> int:
-    """Return how many classes a checkpoint of a network was trained for.
-
-    The last weight with ``classes`` rows in the module is that of the classifier; the checkpoint
-    may have another number of rows there. Example: if ``fc.weight`` is ``[1000, 512]`` in the
-    module and ``[10, 512]`` in the checkpoint, the result is 10. Biases are not used: a short file
-    may have a bias of many rows, but weights take the place that they claim.
-
-    Args:
-        state: the checkpoint's tensors.
-        module: the same architecture with its default number of classes, on any device.
-        classes: the default number of classes.
-
-    Returns:
-        The number of rows in the checkpoint; ``classes`` if the checkpoint has no such parameter.
-    """
-    for name, value in reversed(list(module.state_dict().items())):
-        loaded = state.get(name)
-        if loaded is None or value.ndim < 2 or loaded.ndim != value.ndim:
-            continue
-        if value.shape[0] == classes and loaded.shape[1:] == value.shape[1:]:
-            return max(int(loaded.shape[0]), 1)
-    return classes
+NO_VERSIONS: Mapping[str, int] = MappingProxyType({})
 
 
 def load_state(
-    module: nn.Module, state: Mapping[str, Tensor], file_name: str, network_name: str
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    file_name: str,
+    network_name: str,
+    versions: Mapping[str, int] = NO_VERSIONS,
 ) -> None:
     """Replace a network's parameters and buffers by the tensors of a checkpoint.
+
+    Args:
+        module: the network, on any device.
+        state: the tensors by name.
+        file_name, network_name: names for messages.
+        versions: versions of the network's modules when the checkpoint was saved, by name.
 
     Raises:
         BadCheckpoint: a tensor is missing, unexpected, or of another shape or kind (floating,
             integer, boolean) than in the network; the message lists these tensors.
     """
     expected = module.state_dict()
-    missing = [name for name in expected if name not in state and not name.endswith(COUNTERS)]
-    unexpected = [named(name) for name in state if name not in expected]
-    misshapen = [
-        f"{named(name)} {list(state[name].shape)} instead of {list(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    of_other_kind = [
-        f"{named(name)} {kind_of(state[name])} instead of {kind_of(value)}"
-        for name, value in expected.items()
-        if name in state and kind_of(state[name]) != kind_of(value)
-    ]
-    problems = [
-        f"{len(names)} {what}: {list_first(names)}"
-        for what, names in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", misshapen),
-            ("of another kind", of_other_kind),
-        )
-        if names
-    ]
+    problems = describe_problems(
+        [name for name in expected if name not in state and not name.endswith(COUNTERS)],
+        [name for name in state if name not in expected],
+        [
+            f"{named(name)} {list(state[name].shape)} instead of {list(value.shape)}"
+            for name, value in expected.items()
+            if name in state and state[name].shape != value.shape
+        ],
+        [
+            f"{named(name)} {kind_of(state[name])} instead of {kind_of(value)}"
+            for name, value in expected.items()
+            if name in state and kind_of(state[name]) != kind_of(value)
+        ],
+    )
     if problems:
-        raise BadCheckpoint(
-            f"{file_name} does not fit {network_name}; tensors {'; '.join(problems)}"
-        )
+        raise BadCheckpoint(f"{file_name} does not fit {network_name}; tensors {problems}")
     counters = {
         name: torch.zeros_like(expected[name], device="cpu")
         for name in expected
@@ -82,7 +59,51 @@ def load_state(
     }
     # The file may have int32 where the network has int64.
     fitting = {name: value.to(expected[name].dtype) for name, value in state.items()}
-    module.load_state_dict({**fitting, **counters}, assign=True)
+    with warnings.catch_warnings():
+        # torchvision advises to train an older network anew.
+        warnings.simplefilter("ignore")
+        module.load_state_dict(_versioned(module, {**fitting, **counters}, versions), assign=True)
+
+
+def _versioned(
+    module: nn.Module, state: Mapping[str, Tensor], versions: Mapping[str, int]
+) -> OrderedDict[str, Tensor]:
+    """Return a state dict with the versions of the modules, which some of them read.
+
+    A version that is newer than the module, or no version at all, is left out.
+    """
+    metadata = {name: dict(it) for name, it in module.state_dict()._metadata.items()}  # type: ignore[attr-defined]
+    for name, version in versions.items():
+        if name in metadata and 0 < version <= metadata[name].get("version", 0):
+            metadata[name]["version"] = version
+    versioned = OrderedDict(state)
+    versioned._metadata = metadata  # type: ignore[attr-defined]
+    return versioned
+
+
+def adapt_to_version(module: nn.Module, version: int) -> None:
+    """Let a network become what it was in an older version of its library.
+
+    torchvision's MNASNet builds its first layers anew for a state dict of its first version.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module.load_state_dict(_versioned(module, {}, {"": version}), strict=False)
+
+
+def remove_head(module: nn.Module, dropped: Collection[str]) -> None:
+    """Replace the modules of the head that lack their tensors by identities.
+
+    Args:
+        module: the network.
+        dropped: names of the tensors that are lacking, all of one outermost module.
+    """
+    for path in {name.partition(".")[0] for name in dropped}:
+        inside = [name for name in module.state_dict() if name.startswith(f"{path}.")]
+        whole = set(inside) <= set(dropped)
+        parts = [path] if whole else sorted({name.rpartition(".")[0] for name in dropped})
+        for part in parts:
+            module.set_submodule(part, nn.Identity())
 
 
 def kind_of(value: Tensor) -> str:

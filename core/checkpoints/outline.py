@@ -1,19 +1,22 @@
 """What is in a weights file, of any format, without PyTorch and before any value is read."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core import safetensors_header
-from core.checkpoints import state_dicts, torch_files
+from core.checkpoints import class_names, contents, foreign_files, torch_files
+from core.checkpoints.contents import FileContent
 from core.checkpoints.declared import (
-    NAME_CHARACTERS,
-    CheckpointOutline,
     DeclaredTensor,
     check_names,
-    check_outline,
+    check_tensors,
     contiguous_stride,
 )
+from core.checkpoints.pickle_values import ObjectOutline, TensorOutline
 from core.errors import BadCheckpoint, named
-from core.safetensors_header import SafetensorsHeader, parse_json
+from core.files import file_and_part
 
 # PyTorch's names of types, by those of safetensors.
 DTYPES = {
@@ -29,51 +32,101 @@ DTYPES = {
     "F64": "float64",
     "C64": "complex64",
 }
-CLASSES_AT_MOST = 100_000
-# Where a tar archive has the name of its format, which torch.save wrote until 2017.
-TAR_NAME_AT, TAR_NAME = 257, b"ustar"
 
 
-def read_outline(path: Path) -> CheckpointOutline:
-    """Read what a weights file says of its tensors, and check it.
+@dataclass(frozen=True)
+class OpenedFile:
+    """A weights file of which everything but the values was read.
+
+    Attributes:
+        path: the file.
+        part: which of several state dicts in it the user names; "" to choose one.
+        content: all tensors in it, by path.
+        places: where its storages are, for a file of ``torch.save``.
+    """
+
+    path: Path
+    part: str
+    content: FileContent
+    places: torch_files.Places
+
+    @property
+    def name(self) -> str:
+        """Name of the file for messages."""
+        return named(self.path.name)
+
+    def declare(self, paths: Mapping[str, str]) -> Mapping[str, DeclaredTensor]:
+        """Check some of the tensors, and return where in the file their values are.
+
+        Args:
+            paths: the path of each tensor in the file, by the name that it gets.
+
+        Raises:
+            BadCheckpoint: a tensor is of a type that networks do not use, damaged or too large.
+        """
+        check_names(paths, self.name)
+        tensors = {}
+        for name, path in paths.items():
+            tensor = self.content.tensors[path]
+            if isinstance(tensor, TensorOutline):
+                tensor = torch_files.declare(name, tensor, self.places, self.name)
+            tensors[name] = tensor
+        return check_tensors(tensors, self.path)
+
+
+def open_file(path: Path) -> OpenedFile:
+    """Read what a weights file says of its tensors.
 
     The format is found in the content: a zip archive or pickles of ``torch.save``, or safetensors.
 
+    Args:
+        path: the file; after a ``#``, the path of one of its state dicts may follow.
+
     Raises:
-        BadCheckpoint: the file is missing, damaged, or holds anything but tensors that a network
-            could use.
+        BadCheckpoint: the file is missing or damaged, of another format, or has no tensors.
     """
-    name = named(path.name)
+    file, part = file_and_part(path)
+    name = named(file.name)
     try:
-        if not path.is_file():
-            raise BadCheckpoint(f"there is no weights file {name}")
-        with path.open("rb") as file:
-            start = file.read(TAR_NAME_AT + len(TAR_NAME))
-        if start[TAR_NAME_AT:] == TAR_NAME:
-            raise BadCheckpoint(
-                f"{name} is of a format that PyTorch wrote until 2017; load it there and save "
-                "model.state_dict() again"
-            )
-        torch_file = torch_files.is_torch_file(start)
-        outline = _torch_outline(path) if torch_file else _safetensors_outline(path)
+        if not file.is_file():
+            raise BadCheckpoint(f"there is no weights file {name}; name one that is there")
+        with file.open("rb") as opened:
+            start = opened.read(foreign_files.START_BYTES)
+        if kind := foreign_files.what_it_is(start):
+            raise BadCheckpoint(f"{name} is {kind}")
+        if torch_files.is_torch_file(start):
+            content, places = _torch_content(file)
+        else:
+            content, places = _safetensors_content(file), {}
     except OSError as error:
         raise BadCheckpoint(f"{name} cannot be read: {error.strerror}") from error
-    return check_outline(outline, path)
+    return OpenedFile(file, part, content, places)
 
 
-def _torch_outline(path: Path) -> CheckpointOutline:
+def _torch_content(path: Path) -> tuple[FileContent, torch_files.Places]:
     name = named(path.name)
     content, places = torch_files.read_content(path)
-    state = state_dicts.find_state_dict(content, name)
-    check_names(state, name)
-    tensors = {
-        plain: torch_files.declare(plain, state[stored], places, name)
-        for stored, plain in state_dicts.plain_names(list(state)).items()
-    }
-    return CheckpointOutline(tensors, None)
+    found = contents.find_tensors(content, name)
+    if not found.tensors:
+        raise BadCheckpoint(
+            f"{name} holds no state dict (tensors by parameter name){_what_instead(content, found)}"
+            "; save model.state_dict()"
+        )
+    return found, places
 
 
-def _safetensors_outline(path: Path) -> CheckpointOutline:
+def _what_instead(content: Any, found: FileContent) -> str:
+    """Return what a file without tensors by name holds, after a comma; "" for anything else."""
+    if isinstance(content, TensorOutline):
+        return ", but one tensor without a name"
+    if found.arrays:
+        return ", but arrays of numpy"
+    if isinstance(content, ObjectOutline):
+        return f", but an object of the class {named(content.kind)}"
+    return ""
+
+
+def _safetensors_content(path: Path) -> FileContent:
     name = named(path.name)
     try:
         header = safetensors_header.read_header(path)
@@ -85,30 +138,11 @@ def _safetensors_outline(path: Path) -> CheckpointOutline:
         )
         raise BadCheckpoint(f"{name} is not a readable {kind}: {error}") from error
     check_names(header.tensors, name)
-    tensors = {}
-    for stored, plain in state_dicts.plain_names(list(header.tensors)).items():
-        tensor = header.tensors[stored]
+    found = FileContent(folders={0: ""}, holders=dict.fromkeys(header.tensors, 0))
+    for path_in_file, tensor in header.tensors.items():
         dtype = DTYPES.get(tensor.dtype, tensor.dtype)
         stride = contiguous_stride(tensor.shape)
-        tensors[plain] = DeclaredTensor(dtype, tensor.shape, stride, tensor.start)
-    return CheckpointOutline(tensors, _classes(header, name))
-
-
-def _classes(header: SafetensorsHeader, name: str) -> tuple[str, ...] | None:
-    """Return the class names: a JSON list under the key ``classes`` of the metadata."""
-    if "classes" not in header.metadata:
-        return None
-    try:
-        classes = parse_json(header.metadata["classes"])
-    except ValueError as error:
-        raise BadCheckpoint(f"{name} has class names that cannot be read: {error}") from error
-    if not isinstance(classes, list) or not all(isinstance(it, str) for it in classes):
-        raise BadCheckpoint(f"{name} has class names that are no JSON list of strings")
-    if len(classes) > CLASSES_AT_MOST or any(
-        len(it) > NAME_CHARACTERS or not it.isprintable() for it in classes
-    ):
-        raise BadCheckpoint(
-            f"{name} has class names that cannot be shown, of more than {NAME_CHARACTERS} "
-            f"characters, or more than {CLASSES_AT_MOST:,} of them"
-        )
-    return tuple(classes)
+        found.tensors[path_in_file] = DeclaredTensor(dtype, tensor.shape, stride, tensor.start)
+    if "classes" in header.metadata:
+        found.classes.append(class_names.from_metadata(header.metadata["classes"], name))
+    return found

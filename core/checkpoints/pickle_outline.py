@@ -2,17 +2,27 @@
 
 A pickle is a program for a small stack machine. ``pickletools.genops`` lists its instructions; the
 machine here follows those that build plain containers, and notes which tensors PyTorch would build.
-Nothing is imported and nothing is called, whatever the pickle names.
+Nothing is imported and nothing is called, whatever the pickle names. Objects of classes that are
+not PyTorch's, such as the settings of a training, are noted with their attributes; a pickle that
+calls a function which builds no value is refused.
 """
 
 import io
 import pickletools
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from core.checkpoints import torch_names
 from core.checkpoints.declared import DIMENSIONS_AT_MOST
+from core.checkpoints.pickle_values import (
+    NotTensors,
+    ObjectOutline,
+    OrderedOutline,
+    StorageOutline,
+    Symbol,
+    TensorOutline,
+)
 from core.errors import quoted
 
 # The most instructions that are followed. A tensor takes about 40.
@@ -21,52 +31,6 @@ INSTRUCTIONS_AT_MOST = 1_000_000
 SIZE_AT_MOST = 2**48
 # Whole numbers up to this one are kept; PyTorch's magic number is one of 77 bits.
 NUMBER_AT_MOST = 2**80
-
-
-class NotTensors(ValueError):
-    """A pickle that is damaged, or that holds more than tensors and plain containers."""
-
-
-@dataclass(frozen=True)
-class Symbol:
-    """A function or class that a pickle names; it is never looked up."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class StorageOutline:
-    """A storage that a pickle refers to.
-
-    Attributes:
-        key: its key in the file.
-        dtype: type of its elements; "" for bytes.
-        item_bytes: bytes of one element.
-        count: number of elements.
-    """
-
-    key: str
-    dtype: str
-    item_bytes: int
-    count: int
-
-
-@dataclass(frozen=True)
-class TensorOutline:
-    """A tensor that a pickle would build.
-
-    Attributes:
-        dtype: PyTorch's name of the type, or a word for a type that cannot be read.
-        shape, stride, offset: as PyTorch has them, in elements.
-        storage: None for types that cannot be read.
-    """
-
-    dtype: str
-    shape: tuple[int, ...] = ()
-    stride: tuple[int, ...] = ()
-    offset: int = 0
-    storage: StorageOutline | None = None
-
 
 # Instructions with an argument that is more than a value to push.
 REFUSED = {"PERSID", "INST", "EXT1", "EXT2", "EXT4"}
@@ -144,8 +108,9 @@ class PickleMachine:
             "GLOBAL": lambda names: self._name(*names.split(" ", 1)),
             "STACK_GLOBAL": lambda _: self._name(*self._pop_some(2)),
             "REDUCE": self._reduce,
-            "NEWOBJ": self._reduce,
-            "BUILD": lambda _: self._pop(),  # attributes, such as _metadata of a state dict
+            "NEWOBJ": lambda _: self._new(*self._pop_some(2)),
+            "NEWOBJ_EX": lambda _: self._new(*self._pop_some(3)[:2]),
+            "BUILD": self._build,
             "BINPERSID": self._storage,
             "PROTO": lambda _: None,
             "FRAME": lambda _: None,
@@ -200,8 +165,11 @@ class PickleMachine:
         self._memo[int(at)] = self._stack[-1]
 
     def _extend(self, values: list[Any]) -> None:
-        if isinstance(self._stack[-1], list):
-            self._stack[-1].extend(values)
+        target = self._stack[-1]
+        if isinstance(target, list):
+            target.extend(values)
+        elif isinstance(target, ObjectOutline):
+            target.attributes.update(enumerate(values, len(target.attributes)))
 
     def _dict(self, _: Any) -> None:
         items = self._pop_mark()
@@ -211,27 +179,35 @@ class PickleMachine:
     def _update(self, items: list[Any] | tuple[Any, ...]) -> None:
         """Set the items of the mapping on the stack: key, value, key, value, ..."""
         target = self._stack[-1]
+        if isinstance(target, ObjectOutline):
+            target = target.attributes
         if isinstance(target, dict):
             pairs = zip(items[::2], items[1::2], strict=True)
             target.update((key, value) for key, value in pairs if isinstance(key, Key))
 
     def _name(self, module: str, name: str) -> None:
-        # Python 2 called the module of its built-in functions otherwise.
-        module = module.replace("__builtin__", "builtins")
-        if not torch_names.is_known(module, name):
-            raise NotTensors(f"it names {quoted(f'{module}.{name}')}")
+        # Protocol 2 writes the names that Python 2 had, such as ``exceptions.Exception``.
+        module, name = NAME_MAPPING.get((module, name), (module, name))
+        module = IMPORT_MAPPING.get(module, module)
         self._push(Symbol(f"{module}.{name}"))
 
     def _storage(self, _: Any) -> None:
         """Push the storage that a persistent id names: ``("storage", class, key, place, count)``.
 
         Files of before 2020 have a sixth value for views of other storages, which is None today.
+        They name the classes of modules in the same way.
         """
         # A tuple may be very long and appear very often, so only its beginning is taken out.
-        kind, symbol, key, _, count, *view = self._pop()[:6]
-        found = torch_names.STORAGE_TYPES.get(symbol.name.rpartition(".")[2])
-        if kind != "storage" or found is None or not isinstance(key, str) or any(view):
+        values = self._pop()[:6]
+        if values[:1] == ("module",):
+            # The class of a module, with its source code.
+            self._push(values[1])
+            return
+        kind, symbol, key, _, count, *view = values
+        known = kind == "storage" and torch_names.is_storage(symbol.name)
+        if not known or not isinstance(key, str) or any(view):
             raise NotTensors("it has a storage that is not understood")
+        found = torch_names.STORAGE_TYPES[symbol.name.rpartition(".")[2]]
         storage = StorageOutline(key, *found, _size(count))
         if self.storages.setdefault(key, storage) != storage:
             raise NotTensors("it has two storages of one key")
@@ -246,14 +222,38 @@ class PickleMachine:
         else:
             self._push(_call(symbol.name, arguments))
 
-    def _copied_pairs(self, items: Any) -> Any:
+    def _new(self, symbol: Symbol, arguments: Any) -> None:
+        """Push an object that was made without a call of its class."""
+        if symbol.name in torch_names.CALLED:
+            self._stack.extend((symbol, arguments))
+            self._reduce(None)
+        else:
+            self._push(ObjectOutline(symbol.name))
+
+    def _build(self, _: Any) -> None:
+        """Give the attributes, a mapping or a pair of mappings, to the object below them."""
+        state = self._pop()
+        target = self._stack[-1]
+        parts = state[:2] if isinstance(state, tuple) else (state,)
+        found = [it for it in parts if isinstance(it, dict)]
+        self._count(sum(map(len, found)))
+        if isinstance(target, OrderedOutline):
+            target.attributes = found[0] if found else {}
+        elif isinstance(target, ObjectOutline):
+            for attributes in found:
+                target.attributes.update(attributes)
+
+    def _copied_pairs(self, items: Any) -> OrderedOutline:
         """Return the mapping of a list of pairs, as Python 2 wrote it, or of a mapping."""
-        if not items or isinstance(items, dict):
-            return items or {}
-        self._copied += len(items)
+        pairs = items.items() if isinstance(items, dict) else items
+        self._count(len(pairs))
+        return OrderedOutline((key, value) for key, value in pairs if isinstance(key, Key))
+
+    def _count(self, copied: int) -> None:
+        """Bound the number of items that are copied; an instruction may copy many."""
+        self._copied += copied
         if self._copied > INSTRUCTIONS_AT_MOST:
             raise NotTensors("it is too long")
-        return {key: value for key, value in items if isinstance(key, Key)}
 
 
 def _call(name: str, arguments: tuple[Any, ...]) -> Any:
@@ -270,6 +270,12 @@ def _call(name: str, arguments: tuple[Any, ...]) -> Any:
         return arguments[0]
     if name in torch_names.PLAIN:
         return OTHER
+    if name == torch_names.DEFAULTS:
+        return OrderedOutline()
+    if name in torch_names.MAKING:
+        return ObjectOutline(arguments[0].name)
+    if torch_names.is_harmless(name):
+        return ObjectOutline(name)
     raise NotTensors(f"it calls {quoted(name)}")
 
 

@@ -15,12 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from core.checkpoints.declared import ITEM_BYTES, DeclaredTensor, span_of
-from core.checkpoints.pickle_outline import (
-    NotTensors,
-    StorageOutline,
-    TensorOutline,
-    read_pickle,
-)
+from core.checkpoints.pickle_outline import read_pickle
+from core.checkpoints.pickle_values import NotTensors, StorageOutline, TensorOutline
 from core.checkpoints.zip_records import SIGNATURE, BoundedReader, ZipRecord, read_records
 from core.errors import BadCheckpoint, named
 from core.safetensors_header import LENGTH
@@ -68,10 +64,11 @@ def _read_zip(file: BoundedReader, name: str) -> tuple[Any, Places]:
     records = read_records(file, name)
     pickles = [it for it in records if it.endswith("/data.pkl") and it.count("/") == 1]
     if len(pickles) != 1:
-        raise BadCheckpoint(f"{name} is a zip archive that torch.save did not write")
+        raise BadCheckpoint(
+            f"{name} is a zip archive that torch.save did not write; name a file of torch.save or "
+            "safetensors"
+        )
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}constants.pkl" in records:
-        raise BadCheckpoint(f"{name} is a TorchScript program; save model.state_dict() instead")
     order = records.get(f"{folder}byteorder")
     if order is not None and _read_record(file, order) != b"little":
         raise BadCheckpoint(f"{name} was saved with another byte order; save it as safetensors")

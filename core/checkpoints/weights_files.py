@@ -5,24 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from core.checkpoints.declared import ITEM_BYTES, DeclaredTensor, list_names
-from core.checkpoints.outline import read_outline
-from core.errors import BadCheckpoint, named
-from core.files import write_file
+from core.checkpoints.outline import DTYPES, OpenedFile, open_file
+from core.checkpoints.plain_names import largest_state_dict
+from core.errors import BadCheckpoint
+from core.files import replacing
+from core.safetensors_header import LENGTH
 
 # Weights of larger magnitude would overflow in the first layers.
 LARGEST = 1e12
+# The format's names of types, by PyTorch's; and its key of texts.
+STORED_DTYPES = {dtype: stored for stored, dtype in DTYPES.items()}
+METADATA = "__metadata__"
 
 StateDict = dict[str, Tensor]
 
 
 def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
-    """Read the tensors of a weights file, and the class names if the file contains any.
-
-    Class names are a JSON list under the key ``classes`` of a safetensors file's metadata.
+    """Read the largest state dict of a weights file, and the class names if the file has any.
 
     Returns:
         float32, integer or boolean tensors by parameter name, and the class names or ``None``.
@@ -30,19 +32,37 @@ def read_checkpoint(path: Path) -> tuple[StateDict, tuple[str, ...] | None]:
     Raises:
         BadCheckpoint: the file is missing, damaged, or holds anything but finite tensors.
     """
-    outline = read_outline(path)
-    name = named(path.name)
+    opened = open_file(path)
+    classes = opened.content.classes
+    state = read_tensors(opened, largest_state_dict(opened.content))
+    return state, classes[0] if classes else None
+
+
+def read_tensors(opened: OpenedFile, paths: Mapping[str, str]) -> StateDict:
+    """Read some of the tensors of a weights file.
+
+    Args:
+        opened: the file.
+        paths: the path of each tensor in the file, by the name that it gets.
+
+    Returns:
+        float32, integer or boolean tensors by name.
+
+    Raises:
+        BadCheckpoint: the file is damaged, or holds other values than finite numbers.
+    """
+    tensors = opened.declare(paths)
     try:
-        state = dict(_read_tensors(path, outline.tensors))
+        state = dict(_read_tensors(opened.path, tensors))
     except (OSError, EOFError) as error:
-        raise BadCheckpoint(f"{name} cannot be read: {error}") from error
+        raise BadCheckpoint(f"{opened.name} cannot be read: {error}") from error
     absurd = [parameter for parameter, value in state.items() if not _is_sensible(value)]
     if absurd:
         raise BadCheckpoint(
-            f"{name} has values that are no finite numbers below {LARGEST:g} in "
+            f"{opened.name} has values that are no finite numbers below {LARGEST:g} in "
             f"{list_names(absurd)}"
         )
-    return state, outline.classes
+    return state
 
 
 def _read_tensors(
@@ -82,7 +102,22 @@ def _is_sensible(value: Tensor) -> bool:
 def write_safetensors(
     path: Path, state: Mapping[str, Tensor], classes: Sequence[str] | None = None
 ) -> None:
-    """Write tensors and, if given, class names in the format of ``read_checkpoint``."""
-    metadata = None if classes is None else {"classes": json.dumps(list(classes))}
-    tensors = {name: value.contiguous() for name, value in state.items()}
-    write_file(path, save(tensors, metadata))
+    """Write tensors and, if given, class names in the format of ``read_checkpoint``.
+
+    The tensors are written one after the other, so that no second copy of them is in memory.
+    """
+    header: dict[str, object] = (
+        {} if classes is None else {METADATA: {"classes": json.dumps(classes)}}
+    )
+    end = 0
+    for name, value in state.items():
+        start, end = end, end + value.numel() * value.element_size()
+        dtype = STORED_DTYPES[str(value.dtype).removeprefix("torch.")]
+        header[name] = {"dtype": dtype, "shape": list(value.shape), "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % LENGTH.size)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(LENGTH.pack(len(text)) + text)
+        for value in state.values():
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            file.write(flat.view(torch.uint8).numpy().data)

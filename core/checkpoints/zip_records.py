@@ -10,6 +10,7 @@ import struct
 import zipfile
 from dataclasses import dataclass
 
+from core.checkpoints import foreign_files
 from core.errors import BadCheckpoint
 
 # Largest number of bytes that are read at once, and of records. Both are twice what the largest
@@ -52,12 +53,15 @@ def read_records(file: BoundedReader, name: str) -> dict[str, ZipRecord]:
         name: name of the file for messages.
 
     Raises:
-        BadCheckpoint: the archive is damaged, compressed or encrypted, or records overlap.
+        BadCheckpoint: the archive is of another program, damaged, compressed or encrypted, or
+            records overlap.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             end = archive.start_dir
+        if kind := foreign_files.what_archive_it_is(it.filename for it in entries):
+            raise BadCheckpoint(f"{name} is {kind}")
         if len(entries) > RECORDS_AT_MOST:
             raise ValueError(f"it has more than {RECORDS_AT_MOST:,} records")
         records = {entry.filename: _record(file, entry) for entry in entries}

@@ -41,16 +41,15 @@ class BundledPicture:
 
 def find(fingerprint: str) -> BundledPicture | None:
     """Return the bundled picture with a fingerprint (``image_io.fingerprint``), or None."""
-    # This stops at the first match, because drawing all paintings takes seconds.
     return next((it for it in _all_pictures() if _fingerprint(it) == fingerprint), None)
 
 
 def _all_pictures() -> Iterator[BundledPicture]:
     """Yield all bundled pictures, those first that are read from files."""
-    for name in (*samples.SAMPLES, *samples.STYLES):
-        yield BundledPicture("samples", name)
-    for name in paintings.PAINTINGS:
-        yield BundledPicture("paintings", name)
+    known = (*samples.SAMPLES, *samples.STYLES)
+    yield from (BundledPicture("samples", it) for it in known if it not in samples.DRAWN)
+    yield from (BundledPicture("paintings", it) for it in paintings.PAINTINGS)
+    yield from (BundledPicture("samples", it) for it in samples.DRAWN)
 
 
 @functools.cache

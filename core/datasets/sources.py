@@ -18,9 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
-from torchvision import datasets
 
 from core.datasets.archives import open_archive
 from core.datasets.folder_files import list_files
@@ -31,8 +29,9 @@ from core.datasets.image_source import (
     may_be_in_folder,
     word_label,
 )
+from core.datasets.tensor_source import TENSORS
 from core.errors import BadPicture, ExplorerError, named, unknown
-from core.files import ANY, expand_home, require_path
+from core.files import ANY, expand_home, is_there, require_path
 from core.images import image_io
 from core.images.rgb_conversion import upright_rgb
 from core.numbers import read_whole
@@ -57,6 +56,8 @@ def find_source(text: str, download: bool = True) -> ImageSource:
     kind, colon, rest = text.partition(":")
     if colon and kind == SKETCHWORLD:
         return SketchWorldSource.parse(rest)
+    if kind == TENSORS:
+        raise ExplorerError("the images of this collection are tensors, which have no pictures")
     if colon and kind == TORCHVISION:
         name, _, split = rest.partition(":")
         return TorchvisionSource(name, split, download)
@@ -86,7 +87,7 @@ class FolderSource:
 
     def find(self, name: str) -> ImageEntry:
         """Return the entry of a file by the file's path relative to the folder."""
-        if not may_be_in_folder(name) or not (self.path / name).is_file():
+        if not may_be_in_folder(name) or not is_there(self.path / name):
             raise BadPicture(f"there is no file {named(name)} in {named(self.path)} any more")
         return ImageEntry(name)
 
@@ -145,12 +146,15 @@ class TorchvisionSource:
     """One split of a torchvision dataset of images and classes."""
 
     def __init__(self, name: str, split: str = "", download: bool = True) -> None:
+        # This import and those of torch take long, and other collections need neither of them.
+        from torchvision import datasets
+
         known = [it for it in datasets.__all__ if it not in ("ImageFolder", "DatasetFolder")]
         if name not in known:
             raise unknown("dataset", name, known, TORCHVISION)
         self.text = f"{TORCHVISION}:{name}:{split}".rstrip(":")
         self.identity = self.text
-        self._data = _load_dataset(name, split, download)
+        self._data = _load_dataset(getattr(datasets, name), split, download)
         self._labels = tuple(getattr(self._data, "classes", ()))
 
     def entries(self) -> Iterator[ImageEntry]:
@@ -165,6 +169,8 @@ class TorchvisionSource:
 
     def label(self, name: str) -> str:
         """Return the class of an image."""
+        import torch
+
         target = self._data[int(name)][1]
         if isinstance(target, int | torch.Tensor) and 0 <= int(target) < len(self._labels):
             return str(self._labels[int(target)])
@@ -181,9 +187,10 @@ class TorchvisionSource:
         return upright, (upright.height, upright.width)
 
 
-def _load_dataset(name: str, split: str, download: bool) -> Any:
+def _load_dataset(kind: Callable[..., Any], split: str, download: bool) -> Any:
     """Load a dataset of torchvision, with a download on first use if its class supports that."""
-    kind: Callable[..., Any] = getattr(datasets, name)
+    import torch
+
     accepted = kind.__init__.__code__.co_varnames
     options: dict[str, Any] = {}
     if "root" in accepted:
@@ -198,4 +205,4 @@ def _load_dataset(name: str, split: str, download: bool) -> Any:
         return kind(**options)
     except Exception as error:
         # Each dataset has its own settings, files and servers, and may raise any exception.
-        raise ExplorerError(f"torchvision's {name} cannot be had: {error}") from error
+        raise ExplorerError(f"torchvision's {kind.__name__} cannot be had: {error}") from error

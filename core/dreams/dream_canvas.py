@@ -8,13 +8,14 @@ gradients hardly vary from step to step would be stronger than dreams of other l
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.devices import widest
 from core.fixed_order import mean_per_image, norm
 from core.images.colours import limit_chroma
-from core.images.resize import enlarge_twice
+from core.images.resize import enlarge_twice, halve
 from core.optim.canvases import Canvas
+from core.optim.optimisers import GradientDescent
 
 # Number of frequency bands of a gradient. More are not needed, because an octave at a smaller size
 # already changes the lower frequencies.
@@ -73,7 +74,7 @@ class DreamCanvas(Canvas):
 
     def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
         """Return plain gradient ascent, which needs no memory besides the gradient."""
-        return torch.optim.SGD(self.parameters(), lr=learning_rate)
+        return GradientDescent(self.parameters(), lr=learning_rate)
 
     def refine_gradients(self) -> None:
         """Scale the gradient's bands to equal strength, limit its chroma, and apply the mask."""
@@ -91,21 +92,25 @@ class DreamCanvas(Canvas):
         with torch.no_grad():
             self.values.sub_(self.base)
             current = root_mean_square(self.values, self.mask)
-            if current > 0:
-                self.values.mul_(strength / current)
+            factor = torch.full_like(current, strength) / current
+            self.values.mul_(torch.where(current > 0, factor, 1.0))
             self.values.add_(self.base).clamp_(0, 1)
 
 
-def root_mean_square(detail: Tensor, mask: Tensor | None = None) -> float:
+def root_mean_square(detail: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the root mean square of a change, divided by the root mean square of its mask.
+
+    The result is a scalar on the device of the change: the host need not wait for it.
 
     Args:
         detail: the change, ``[1, 3, H, W]``; it is 0 where the mask is 0.
         mask: where the image may change, ``[1, 1, H, W]`` in ``[0, 1]``; None for everywhere.
     """
-    share = 1.0 if mask is None else float(mean_per_image(mask.square()))
-    mean = norm(detail) ** 2 / detail.numel()
-    return (mean / share) ** 0.5 if share else 0.0
+    mean: Tensor = norm(detail) ** 2 / detail.numel()
+    if mask is None:
+        return mean.sqrt()
+    share = widest(mean_per_image(mask.square())[0])
+    return torch.where(share > 0, mean / share, 0.0).sqrt()
 
 
 def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
@@ -119,7 +124,7 @@ def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
     if bands == 1 or min(gradient.shape[2:]) < 2:
         _normalise(gradient)
         return
-    coarser = F.avg_pool2d(gradient, 2, ceil_mode=True, count_include_pad=False)
+    coarser = halve(gradient)
     size = (gradient.shape[2], gradient.shape[3])
     gradient.sub_(enlarge_twice(coarser, size))
     _normalise(gradient)
@@ -130,5 +135,4 @@ def equalise_bands(gradient: Tensor, bands: int = BANDS) -> None:
 def _normalise(values: Tensor) -> None:
     """Scale values to a root mean square of 1, in place; zeros stay zero."""
     size = norm(values) / values.numel() ** 0.5
-    if size > 0:
-        values.div_(size)
+    values.div_(torch.where(size > 0, size, 1.0))

@@ -18,6 +18,7 @@ from core.dreams.dream_canvas import DreamCanvas, root_mean_square
 from core.dreams.dream_objective import build_objective, measure
 from core.errors import ExplorerError
 from core.images import image_io
+from core.images.channels import COLOUR, open_image
 from core.images.colours import with_chroma_of
 from core.images.motion import match_tone, warp_detail, zoom_and_rotate
 from core.images.resize import resize_image
@@ -26,7 +27,7 @@ from core.networks.network import Network
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.objectives import Objective
 from core.optim.transforms import RandomShift
-from core.progress import Progress
+from core.progress import Progress, ShownInNotebooks
 from core.recipes.dream import DreamRecipe
 
 # Root mean square of the change at a strength of 1, in units of the full range.
@@ -42,12 +43,12 @@ MIN_OCTAVE_SIDE = 48
 
 
 @dataclass(frozen=True)
-class DreamPicture:
+class DreamPicture(ShownInNotebooks):
     """A finished dream.
 
     Attributes:
         part: number of the frame; 0 for a single dream.
-        image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
+        image: ``[C, H, W]`` in ``[0, 1]``, on the CPU, with the channels of the network's images.
         facts: ``activation``, the value of the objective divided by its value for the unchanged
             image; and ``change``, the root mean square of the difference from the unchanged image.
             In a zoom, the change of a later frame is the difference from the zoomed previous frame.
@@ -120,19 +121,16 @@ def render(
         ExplorerError: the recipe is for other weights, or an input is missing.
     """
     check(network, recipe)
-    unchanged = _open_image(inputs, recipe.image, recipe.size).to(network.device)
+    channels = network.channels
+    unchanged = _open_image(inputs, recipe.image, recipe.size, channels).to(network.device)
     mask = _open_mask(inputs, recipe, unchanged)
     # Measure in the precision of the ascent, which is three times as fast as full precision.
     extractor = network.extractor(recipe.layers, for_gradients=True)
     guide = None
     if recipe.guide:
-        guide = _open_image(inputs, recipe.guide, max(network.input_size))
+        guide = _open_image(inputs, recipe.guide, max(network.input_size), channels)
     objective, unchanged_value = build_objective(network, extractor, recipe, guide, unchanged)
-    start, finished = 0, unchanged
-    if recipe.previous is not None and recipe.previous.key in inputs:
-        start = recipe.first
-        finished = image_io.to_tensor(image_io.open_picture(inputs[recipe.previous.key]))
-        finished = finished.to(network.device)
+    start, finished = _start(recipe, inputs, unchanged)
     sizes = octave_sizes(unchanged, recipe, network.least_size(recipe.layers))
     per_frame = sum(recipe.steps * rows * cols for rows, cols in sizes)
     total = per_frame * (recipe.pictures[-1] + 1 - start)
@@ -154,10 +152,20 @@ def render(
             after = measure(extractor, objective, finished)
             facts = {
                 "activation": after / before if before else after,
-                "change": root_mean_square(finished - frame.base),
+                "change": float(root_mean_square(finished - frame.base)),
             }
             picture = DreamPicture(number, finished[0].cpu(), facts)
             yield Progress(done_before + per_frame, total, {}, (picture,))
+
+
+def _start(
+    recipe: DreamRecipe, inputs: Mapping[str, bytes], unchanged: Tensor
+) -> tuple[int, Tensor]:
+    """Return the number of the first frame to render, and the finished frame before it."""
+    if recipe.previous is None or recipe.previous.key not in inputs:
+        return 0, unchanged
+    before = open_image(inputs[recipe.previous.key], unchanged.shape[1])
+    return recipe.first, before.to(unchanged.device)
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,10 @@ def _initial_frame(
         return _InitialFrame(unchanged)
     if recipe.clip:
         pictures = (recipe.image, *recipe.clip)[number - 1 : number + 1]
-        before, now = (_open_image(inputs, it, recipe.size).to(unchanged) for it in pictures)
+        before, now = (
+            _open_image(inputs, it, recipe.size, unchanged.shape[1]).to(unchanged)
+            for it in pictures
+        )
         if now.shape != unchanged.shape:
             raise ExplorerError("the pictures of a clip are of different shapes; cut them alike")
         return _InitialFrame(now, warp_detail(finished - before, before, now))
@@ -280,13 +291,13 @@ def octave_sizes(
     return sizes[::-1]
 
 
-def _open_image(inputs: Mapping[str, bytes], fingerprint: str, size: int) -> Tensor:
-    """Return an input as ``[1, 3, H, W]``, its longer side at most ``size``."""
+def _open_image(
+    inputs: Mapping[str, bytes], fingerprint: str, size: int, channels: int = COLOUR
+) -> Tensor:
+    """Return an input as ``[1, C, H, W]``, its longer side at most ``size``."""
     if fingerprint not in inputs:
         raise ExplorerError(f"the picture {fingerprint} that this dream needs is not here")
-    return image_io.to_tensor(
-        image_io.resize_longer_side(image_io.open_picture(inputs[fingerprint]), size)
-    )
+    return open_image(inputs[fingerprint], channels, size)
 
 
 def _open_mask(inputs: Mapping[str, bytes], recipe: DreamRecipe, base: Tensor) -> Tensor | None:

@@ -97,10 +97,12 @@ def respond(network: Network, image: Tensor, layers: Iterable[str] = ()) -> Resp
         layers: names of the layers whose mean activations are returned.
     """
     size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
-    last = network.shown[-1].name
-    activations = network.activations(resize_image(image, size), {*layers, last})
+    layers, logits = list(layers), network.class_layer
+    needed = {*layers} if logits is None else {*layers, logits.name}
+    activations = network.activations(resize_image(image, size), needed) if needed else {}
     means = {name: mean_over_positions(activations[name])[0] for name in layers}
-    return Response(top_classes(network, activations[last][0]), means)
+    classes = top_classes(network, {name: it[0] for name, it in activations.items()})
+    return Response(classes, means)
 
 
 def mean_over_positions(activation: Tensor) -> Tensor:

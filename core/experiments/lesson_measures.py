@@ -200,7 +200,7 @@ def measure_losses(
         For each image the losses by name, such as ``content relu3b`` or ``style relu1a``.
     """
     variant = style_variant(network, recipe.pooling)
-    subjects = transfer.open_inputs(recipe, inputs, network.device)
+    subjects = transfer.open_inputs(recipe, inputs, network.device, network.channels)
     losses = build_losses(variant, recipe, subjects, subjects.size)
     scaled = [resize_image(it, subjects.size).clamp(0, 1).to(network.device) for it in images]
     return [transfer.evaluate_losses(variant, recipe, losses, it) for it in scaled]

@@ -17,8 +17,8 @@ from torch import Tensor
 from core.analysis import unit_labels
 from core.experiments import concept_growth
 from core.experiments.concept_growth import ConceptGrowth, Response
-from core.images import colours, image_io
-from core.images.colours import LUMA_WEIGHTS
+from core.images import colours
+from core.images.channels import COLOUR, LUMA_WEIGHTS, open_image
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.recipes.style import StyleRecipe
@@ -97,7 +97,7 @@ class GridEvaluator:
             style_layers=recipe.layers,
             size=recipe.size,
         )
-        subjects = transfer.open_inputs(self._recipe, inputs, network.device)
+        subjects = transfer.open_inputs(self._recipe, inputs, network.device, network.channels)
         if subjects.content is None:
             raise ValueError("there is no photograph to judge by")
         self._photograph, self._painting = subjects.content, subjects.styles[0]
@@ -116,7 +116,7 @@ class GridEvaluator:
                 layers are ignored for the growth, because the style losses change their
                 activations directly.
         """
-        image = image_io.to_tensor(image_io.open_picture(picture)).to(self._network.device)
+        image = open_image(picture, self._network.channels).to(self._network.device)
         losses = transfer.evaluate_losses(self._variant, self._recipe, self._losses, image)
         labels = [it for it in self._labels if it.layer not in set(style_layers)]
         after = concept_growth.respond(self._network, image, self._labelled_layers)
@@ -166,8 +166,9 @@ def edges_kept(photograph: Tensor, picture: Tensor) -> float:
 
 
 def _edges(image: Tensor) -> npt.NDArray[np.bool_]:
-    """Return which pixels of an image ``[1, 3, H, W]`` are edge pixels, ``[H, W]``."""
-    luma = np.tensordot(image[0].double().cpu().numpy(), np.array(LUMA_WEIGHTS), axes=(0, 0))
+    """Return which pixels of an image, RGB or grey, are edge pixels, ``[H, W]``."""
+    colours = image[0].expand(COLOUR, -1, -1).cpu().double().numpy()
+    luma = np.tensordot(colours, np.array(LUMA_WEIGHTS), axes=(0, 0))
     gradient = np.hypot(ndimage.sobel(luma, 0), ndimage.sobel(luma, 1))
     steep = gradient >= np.quantile(gradient, 1 - EDGE_SHARE)
     edges: npt.NDArray[np.bool_] = steep & (gradient > LEAST_GRADIENT)

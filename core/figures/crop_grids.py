@@ -19,7 +19,6 @@ from core.images import image_io
 from core.index.reader import Index
 from core.networks.network import Network
 from core.neurons import render_neurons
-from core.recipes.neuron import STEPS
 
 # Colour of the part of a receptive field that lies outside of the image.
 OUTSIDE = (232, 232, 232)
@@ -171,7 +170,7 @@ def draw_figure(
     network: Network,
     index: Index,
     units: Mapping[str, Sequence[int]],
-    steps: int = STEPS,
+    steps: int | None = None,
     columns: int = 4,
     listen: Callable[[float], None] = lambda share: None,
 ) -> Image.Image:
@@ -181,7 +180,8 @@ def draw_figure(
         network: the network of the index.
         index: an index that includes all layers of ``units``.
         units: indices of the units to draw, by layer.
-        steps: number of optimiser steps for each feature visualization.
+        steps: number of optimiser steps for each feature visualization; by default what suits
+            the layer.
         columns: number of units side by side.
         listen: called with the finished share of the work, from 0 to 1.
 
@@ -216,7 +216,7 @@ def _caption(network: Network, index: Index, layer: str, unit: int) -> str:
     """
     hits = index.top(layer, unit)[: GRID * GRID]
     values = " to ".join(_short(hit.value) for hit in (*hits[:1], *hits[-1:])) or "no response"
-    is_class = layer == network.shown[-1].name and unit < len(network.labels)
+    is_class = network.class_layer is not None and layer == network.class_layer.name
     return f"{network.labels[unit] if is_class else f'unit {unit}'}   {values}"
 
 

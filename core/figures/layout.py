@@ -21,6 +21,6 @@ def draw_text(
 
 
 def field_text(layer: Layer) -> str:
-    """Return a text on the size of a layer's receptive field, such as "15 x 15 pixels"."""
-    field = layer.receptive_field
+    """Return a text on the size of a layer's local receptive field, such as "15 x 15 pixels"."""
+    field = layer.local_field
     return "the whole picture" if field is None else f"{field[0]} x {field[1]} pixels"

@@ -120,7 +120,7 @@ def _sheet_row(
 
 def _label(network: Network, name: str) -> LabelText:
     layer = network.layer(name)
-    sees = "" if layer.receptive_field is None else f", sees {layer.receptive_field[0]} px"
+    sees = "" if layer.local_field is None else f", sees {layer.local_field[0]} px"
     return name, f"depth {layer.depth:.2f}{sees}"
 
 

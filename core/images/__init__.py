@@ -5,6 +5,7 @@ from core.exports import lazy
 __all__, __getattr__ = lazy(
     __name__,
     {
+        "channels": ["encode_image", "open_image", "with_channels"],
         "image_io": [
             "encode_png",
             "fingerprint",
@@ -13,6 +14,6 @@ __all__, __getattr__ = lazy(
             "resize_longer_side",
             "to_picture",
             "to_tensor",
-        ]
+        ],
     },
 )

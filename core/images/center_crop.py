@@ -6,6 +6,7 @@ is cropped. Boxes are half open, (top, left, bottom, right).
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,44 @@ Box = tuple[int, int, int, int]
 # Included in fingerprints. This text must be changed whenever the code is changed so that the same
 # image gives a different network input.
 METHOD = "middle window, bilinear 1"
-# Half the width of the bilinear filter, in output pixels (Pillow's `support`).
-FILTER_SUPPORT = 1.0
+BILINEAR, BICUBIC = "bilinear", "bicubic"
+# By filter: its name in Pillow, and half its width in output pixels (Pillow's `support`).
+FILTERS = {BILINEAR: (Image.Resampling.BILINEAR, 1.0), BICUBIC: (Image.Resampling.BICUBIC, 2.0)}
+# How ``Framing.method`` names what is not the default.
+OTHER_METHOD = re.compile(r"middle (0\.\d{1,4}|1\.0) of the window, (bilinear|bicubic) 1")
 # A JPEG decoder can reduce an image by these factors. Sides are rounded up.
 REDUCTIONS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How photographs are prepared for a network.
+
+    Attributes:
+        share: share of the largest window that a network sees, from 0 (exclusive) to 1. timm's
+            networks are tested on the inner 7/8 or so, where photographs show their subject.
+        filter: the filter with which the window is scaled, one of ``FILTERS``.
+    """
+
+    share: float = 1.0
+    filter: str = BILINEAR
+
+    @property
+    def method(self) -> str:
+        """The text that names this preparation in fingerprints and in indexes."""
+        if self == LARGEST:
+            return METHOD
+        return f"middle {self.share} of the window, {self.filter} 1"
+
+    @classmethod
+    def of_method(cls, method: str) -> "Framing":
+        """Return what ``method`` names; the default for any other text."""
+        found = OTHER_METHOD.fullmatch(method)
+        return cls() if found is None else cls(float(found[1]), found[2])
+
+
+# The largest window, of which nothing is left out.
+LARGEST = Framing()
 
 
 @dataclass(frozen=True)
@@ -32,19 +67,31 @@ class CenterCrop:
     Attributes:
         picture: (height, width) of the image at full size, before a reduction in decoding.
         size: (height, width) of the network's input.
+        framing: which share of the largest window is used, and how it is scaled.
     """
 
     picture: tuple[int, int]
     size: tuple[int, int]
+    framing: Framing = LARGEST
 
     @property
     def scale(self) -> float:
         """Number of full-size image pixels per input pixel, along each axis."""
-        return min(self.picture[0] / self.size[0], self.picture[1] / self.size[1])
+        whole = min(self.picture[0] / self.size[0], self.picture[1] / self.size[1])
+        return whole * self.framing.share
 
     @property
     def window(self) -> tuple[float, float, float, float]:
-        """The cropped window, (top, left, bottom, right) in full-size image pixels.
+        """The cropped window, (top, left, bottom, right) in full-size image pixels."""
+        top, left, bottom, right = self._largest_window
+        if self.framing.share == 1.0:
+            return top, left, bottom, right
+        down, across = ((1 - self.framing.share) / 2 * it for it in (bottom - top, right - left))
+        return top + down, left + across, bottom - down, right - across
+
+    @property
+    def _largest_window(self) -> tuple[float, float, float, float]:
+        """The largest window with the proportions of the input.
 
         It is never outside the image, not even by a rounding error: each edge is the quotient of
         two integers, and the rounded quotient of a smaller dividend is never larger.
@@ -76,10 +123,10 @@ class CenterCrop:
         reduction = self._reduction(picture)
         top, left, bottom, right = (edge / reduction for edge in self.window)
         height, width = self.size
-        if reduction == 1 and self.picture == self.size:
+        if reduction == 1 and self.picture == self.size and self.framing.share == 1.0:
             return np.asarray(picture)
         box = (left, top, right, bottom)
-        return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+        return np.asarray(picture.resize((width, height), FILTERS[self.framing.filter][0], box))
 
     def _reduction(self, picture: Image.Image) -> int:
         """Return the factor by which the decoder reduced an image."""
@@ -110,7 +157,7 @@ class CenterCrop:
         The returned box contains every image pixel that contributes to the input pixels, even with
         a very small weight.
         """
-        reach = FILTER_SUPPORT * max(self.scale, 1.0)
+        reach = self._support * max(self.scale, 1.0)
         top, left, bottom, right = box
         first_row, first_col, _, _ = self.window
         rows = _source_interval(first_row, top, bottom, self.scale, reach, self.picture[0])
@@ -123,7 +170,12 @@ class CenterCrop:
         A column depends on as many. The result is for the inside of an image; near its borders,
         fewer pixels exist.
         """
-        return math.ceil((pixels - 1) * self.scale + 2 * FILTER_SUPPORT * max(self.scale, 1.0))
+        return math.ceil((pixels - 1) * self.scale + 2 * self._support * max(self.scale, 1.0))
+
+    @property
+    def _support(self) -> float:
+        """Half the width of the filter, in output pixels."""
+        return FILTERS[self.framing.filter][1]
 
 
 def _source_interval(

@@ -9,7 +9,9 @@ import torch
 from skimage import color
 from torch import Tensor
 
+from core.devices import exact, like
 from core.fixed_order import norm, one_thread
+from core.images.channels import COLOUR, LUMA_WEIGHTS
 
 # Added to the variances of colours in ``[0, 1]``, because the covariance of a grey image cannot be
 # inverted.
@@ -17,12 +19,10 @@ LEAST_VARIANCE = 1e-5
 # Ratio of chroma to luma in natural images, from the colour correlation of ImageNet that Lucid
 # published. Gradients have more chroma than luma; without a limit, dreams get neon colours.
 CHROMA_SHARE = 0.31
-# Weights of red, green and blue in luma (ITU-R BT.601).
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 
 def to_grey(image: Tensor) -> Tensor:
-    """Return the luma of ``[N, 3, H, W]`` in the same shape, with three equal channels."""
+    """Return the luma of ``[N, C, H, W]`` in the same shape, with equal channels."""
     return _luma(image).expand_as(image).contiguous()
 
 
@@ -50,7 +50,7 @@ def match_colours(painting: Tensor, content: Tensor) -> Tensor:
     and the covariance of the painting's colours, and n and L those of the content's colours.
 
     Args:
-        painting, content: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
+        painting, content: ``[1, C, H, W]`` in ``[0, 1]``, of any sizes.
     """
     with one_thread():
         mean, covariance = _colour_statistics(painting)
@@ -58,9 +58,9 @@ def match_colours(painting: Tensor, content: Tensor) -> Tensor:
         root = _matrix_power(covariance, 0.5)
         inverse_root = _matrix_power(covariance, -0.5)
         transport = inverse_root @ _matrix_power(root @ target @ root, 0.5) @ inverse_root
-        pixels = painting[0].flatten(1).double()  # [3, P]
+        pixels = exact(painting[0].flatten(1))  # [C, P]
         moved = transport @ (pixels - mean[:, None]) + target_mean[:, None]
-    return moved.to(painting).reshape_as(painting).clamp(0, 1)
+    return like(moved, painting).reshape_as(painting).clamp(0, 1)
 
 
 def colour_distance(one: Tensor, other: Tensor) -> float:
@@ -86,16 +86,16 @@ def colour_distance(one: Tensor, other: Tensor) -> float:
 
 
 def _to_lab(image: Tensor) -> Tensor:
-    """Convert ``[1, 3, H, W]`` in ``[0, 1]`` to CIELAB: lightness from 0 to 100, and a and b."""
-    lab = color.rgb2lab(image[0].permute(1, 2, 0).double().cpu().numpy())
+    """Convert RGB or grey, in ``[0, 1]``, to CIELAB: lightness from 0 to 100, and a and b."""
+    lab = color.rgb2lab(image[0].expand(COLOUR, -1, -1).permute(1, 2, 0).cpu().double().numpy())
     return torch.from_numpy(lab).permute(2, 0, 1)[None]
 
 
 def _colour_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean ``[3]`` and covariance ``[3, 3]`` of an image's colours."""
-    pixels = image[0].flatten(1).double()
-    covariance = torch.cov(pixels, correction=0)
-    return pixels.mean(1), covariance + LEAST_VARIANCE * torch.eye(3).to(covariance)
+    """Return the mean ``[C]`` and covariance ``[C, C]`` of an image's colours."""
+    pixels = exact(image[0].flatten(1))
+    covariance = torch.cov(pixels, correction=0).reshape(len(pixels), -1)
+    return pixels.mean(1), covariance + LEAST_VARIANCE * torch.eye(len(pixels)).to(covariance)
 
 
 def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
@@ -106,18 +106,22 @@ def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
 
 
 def limit_chroma(gradient: Tensor) -> None:
-    """Limit the chroma of a gradient ``[1, 3, H, W]`` to that of natural images, in place.
+    """Limit the chroma of a gradient ``[1, C, H, W]`` to that of natural images, in place.
+
+    A gradient of other than three channels stays: its channels are no colours.
 
     The mean ``m`` over red, green and blue stays. The differences ``d`` from it are scaled down
     until ``rms(d) <= CHROMA_SHARE * rms(m)``, both over all colours and positions. If ``d`` is
     already that small, it stays.
     """
+    if gradient.shape[1] != COLOUR:
+        return
     luma = gradient.mean(1, keepdim=True)
     gradient.sub_(luma)
     chroma = norm(gradient)
     allowed = CHROMA_SHARE * norm(luma) * gradient.shape[1] ** 0.5
-    if chroma > allowed:
-        gradient.mul_(allowed / chroma)
+    # The numbers stay on the device: the host would have to wait for them.
+    gradient.mul_(torch.where(chroma > allowed, allowed / chroma, 1.0))
     gradient.add_(luma)
 
 
@@ -129,13 +133,15 @@ def with_chroma_of(image: Tensor, base: Tensor) -> Tensor:
         base: provides the chroma, ``[1, 3, H, W]`` in ``[0, 1]``.
 
     Returns:
-        ``base`` plus ``luma(image) - luma(base)``, which is added to red, green and blue alike,
-        clamped to ``[0, 1]``.
+        ``base`` plus ``luma(image) - luma(base)``, which is added to all channels alike, clamped to
+        ``[0, 1]``.
     """
     return (base + _luma(image - base)).clamp(0, 1)
 
 
 def _luma(image: Tensor) -> Tensor:
-    """Return the luma of ``[N, 3, H, W]`` as ``[N, 1, H, W]``."""
-    weights = torch.tensor(LUMA_WEIGHTS, device=image.device).view(1, 3, 1, 1)
+    """Return the luma of RGB as ``[N, 1, H, W]``, or the mean of other than three channels."""
+    if image.shape[1] != COLOUR:
+        return image.mean(1, keepdim=True)
+    weights = like(torch.tensor(LUMA_WEIGHTS), image).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True)

@@ -1,23 +1,27 @@
 """Conversion between image files, image tensors and pictures (PIL images).
 
 An image tensor is float32 ``[N, 3, H, W]``, RGB, in ``[0, 1]``. Only this module converts between
-values from 0 to 255 and ``[0, 1]``.
+values from 0 to 255 and ``[0, 1]``. It imports PyTorch only when a tensor is made, so that pictures
+can be opened without it. ``core.images.channels`` has images of other channels.
 """
 
 import hashlib
 import io
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, PngImagePlugin
-from torch import Tensor
 
+from core.errors import BadPicture
 from core.images import picture_file
 from core.images.opening_limits import JPEG_FORMATS, least_reduction
 from core.images.picture_file import Source
 from core.images.rgb_conversion import SIDEWAYS, needs_conversion, turn_of, upright_rgb
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The background of transparent images, and the colour between the tiles of a montage: white.
 BACKGROUND = 1.0
@@ -83,8 +87,10 @@ def _detached(picture: Image.Image, reduction: int = 1) -> Image.Image:
     return picture
 
 
-def to_tensor(picture: Image.Image) -> Tensor:
+def to_tensor(picture: Image.Image) -> "Tensor":
     """Convert an image to a tensor, float32 ``[1, 3, H, W]`` in ``[0, 1]``."""
+    import torch
+
     pixels = np.array(picture.convert("RGB"), dtype=np.uint8)  # [H, W, 3]
     return from_bytes(torch.from_numpy(pixels)[None])
 
@@ -96,23 +102,33 @@ def resize_longer_side(picture: Image.Image, longer_side: int) -> Image.Image:
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def from_bytes(pixels: Tensor) -> Tensor:
-    """Convert uint8 ``[N, H, W, 3]`` to an image tensor, float32 ``[N, 3, H, W]`` in ``[0, 1]``."""
-    return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+def from_bytes(pixels: "Tensor") -> "Tensor":
+    """Convert uint8 ``[N, H, W, C]`` to an image tensor, float32 ``[N, C, H, W]`` in ``[0, 1]``."""
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 
-def to_bytes(image: Tensor) -> Tensor:
-    """Round an image tensor ``[N, 3, H, W]`` in ``[0, 1]`` to uint8 ``[N, H, W, 3]`` on the CPU."""
-    levels = image.detach().to("cpu", torch.float32).clamp(0, 1).mul(255).round()
-    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+def to_bytes(image: "Tensor") -> "Tensor":
+    """Round an image tensor ``[N, C, H, W]`` in ``[0, 1]`` to uint8 ``[N, H, W, C]`` on the CPU."""
+    levels = image.detach().cpu().float().clamp(0, 1).mul(255).round()
+    return levels.byte().permute(0, 2, 3, 1).contiguous()
 
 
-def to_picture(image: Tensor) -> Image.Image:
-    """Convert one image tensor, ``[3, H, W]`` or ``[1, 3, H, W]`` in ``[0, 1]``, to a PIL image."""
+def to_picture(image: "Tensor") -> Image.Image:
+    """Convert one image tensor, ``[C, H, W]`` or ``[1, C, H, W]`` in ``[0, 1]``, to an RGB image.
+
+    C is 3, or 1 for a grey image.
+
+    Raises:
+        BadPicture: the image has another number of channels.
+    """
     batch = image if image.ndim == 4 else image[None]
     if batch.shape[0] != 1:
         raise ValueError(f"one image is wanted, not {batch.shape[0]}; montage() joins several")
-    return Image.fromarray(to_bytes(batch)[0].numpy())
+    if batch.shape[1] not in (1, 3):
+        raise BadPicture(
+            f"an image of {batch.shape[1]} channels is no picture; choose one or three of them"
+        )
+    return Image.fromarray(to_bytes(batch.expand(-1, 3, -1, -1))[0].numpy())
 
 
 def fingerprint(picture: Image.Image) -> str:
@@ -135,7 +151,7 @@ def encode_png(picture: Image.Image, text: Mapping[str, str] | None = None) -> b
     return buffer.getvalue()
 
 
-def montage(image: Tensor, columns: int | None = None, gap: int = 4) -> Tensor:
+def montage(image: "Tensor", columns: int | None = None, gap: int = 4) -> "Tensor":
     """Arrange the images of a batch in a grid, row by row on white; return one image.
 
     Args:
@@ -150,12 +166,11 @@ def montage(image: Tensor, columns: int | None = None, gap: int = 4) -> Tensor:
     columns = columns or math.ceil(math.sqrt(count))
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    sheet = torch.full(
-        (1, 3, rows * (height + gap) + gap, columns * (width + gap) + gap),
-        BACKGROUND,
-        dtype=torch.float32,
+    tiles = image.detach().cpu().float()
+    sheet = tiles.new_full(
+        (1, 3, rows * (height + gap) + gap, columns * (width + gap) + gap), BACKGROUND
     )
-    for index, tile in enumerate(image.detach().cpu()):
+    for index, tile in enumerate(tiles):
         top = gap + (index // columns) * (height + gap)
         left = gap + (index % columns) * (width + gap)
         sheet[0, :, top : top + height, left : left + width] = tile

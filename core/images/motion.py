@@ -31,7 +31,7 @@ def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
     # Coordinates run from -1 to 1 along both axes, so a rotation needs the image's proportions.
     theta = [[cosine, sine * -height / width, 0.0], [sine * width / height, cosine, 0.0]]
     positions = F.affine_grid(torch.tensor([theta]), [1, 3, height, width], align_corners=False)
-    return _sample(image, positions).clamp(0, 1)
+    return _sample(image.cpu(), positions).clamp(0, 1).to(image.device)
 
 
 def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
@@ -66,13 +66,15 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
         detail: ``[1, 3, H, W]``, the change that the dream made to the previous frame.
         before, now: the previous and the next frame, ``[1, 3, H, W]`` in ``[0, 1]``.
     """
+    device = detail.device
+    detail, before, now = detail.cpu(), before.cpu(), now.cpu()
     # Imported here because the import is slow and only clips need it.
     from skimage.registration import optical_flow_ilk
 
     height, width = now.shape[2:]
     scale = min(1.0, FLOW_SIDE / max(height, width))
     size = (max(16, round(height * scale)), max(16, round(width * scale)))
-    old, new = (resize_image(it, size).mean(1)[0].cpu().numpy() for it in (before, now))
+    old, new = (resize_image(it, size).mean(1)[0].numpy() for it in (before, now))
     displacement = optical_flow_ilk(new, old)  # type: ignore[no-untyped-call]
     flow = np.stack(displacement).astype(np.float32)  # [2, h, w]: down, right
     shift = torch.from_numpy(flow)[None].to(now)
@@ -84,11 +86,15 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     positions = identity.to(now) + shift.flip(1).permute(0, 2, 3, 1)
     difference = (_sample(before, positions) - now).square().mean(1, keepdim=True)
     difference = F.avg_pool2d(difference, 5, 1, 2, count_include_pad=False)
-    return _sample(detail, positions) * torch.exp(-difference / FADE_DIFFERENCE**2)
+    moved = _sample(detail, positions) * torch.exp(-difference / FADE_DIFFERENCE**2)
+    return moved.to(device)
 
 
 def _sample(image: Tensor, positions: Tensor) -> Tensor:
-    """Sample images ``[N, C, H, W]`` at ``[N, H, W, 2]``, (x, y) from -1 to 1, with reflection."""
+    """Sample images ``[N, C, H, W]`` at ``[N, H, W, 2]``, (x, y) from -1 to 1, with reflection.
+
+    The CPU does this, once for each frame: not every device has bicubic sampling.
+    """
     return F.grid_sample(
         image, positions.to(image), "bicubic", padding_mode="reflection", align_corners=False
     )

@@ -4,12 +4,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.devices import falls_back, indices_on
+
 
 def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize images ``[N, C, H, W]`` to (height, width), bicubic and without aliasing."""
-    if tuple(image.shape[2:]) == size:
-        return image
-    return F.interpolate(image, list(size), mode="bicubic", antialias=True, align_corners=False)
+    return image if tuple(image.shape[2:]) == size else _resampled(image, size, "bicubic")
+
+
+def resize_linearly(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize images or activations ``[N, C, H, W]``, bilinear and without aliasing."""
+    return _resampled(image, size, "bilinear")
+
+
+@falls_back
+def _resampled(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    return F.interpolate(image, list(size), mode=mode, antialias=True, align_corners=False)
+
+
+@falls_back
+def halve(image: Tensor) -> Tensor:
+    """Return the means of two by two pixels of ``[N, C, H, W]``; fewer pixels at an odd border."""
+    halved: Tensor = F.avg_pool2d(image, 2, ceil_mode=True, count_include_pad=False)
+    return halved
 
 
 def enlarge_twice(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -54,7 +71,7 @@ def pad_by_reflection(image: Tensor, rows: tuple[int, int], cols: tuple[int, int
         return F.pad(image, (*cols, *rows), mode="reflect")
     # F.pad cannot reflect an image that is not larger than the padding.
     for axis, padding in ((2, rows), (3, cols)):
-        indices = _reflected_indices(image.shape[axis], padding).to(image.device)
+        indices = indices_on(image.device, _reflected_indices(image.shape[axis], padding))
         image = image.index_select(axis, indices)
     return image
 
@@ -71,12 +88,12 @@ def pad_to_size(image: Tensor, size: tuple[int, int]) -> Tensor:
     return pad_by_reflection(image, rows, cols)
 
 
-def _reflected_indices(side: int, padding: tuple[int, int]) -> Tensor:
+def _reflected_indices(side: int, padding: tuple[int, int]) -> list[int]:
     """Return, for each pixel of a row padded by reflection, the index of the pixel that it repeats.
 
     A row of 3 pixels with a padding of (2, 2) gives ``[2, 1, 0, 1, 2, 1, 0]``.
     """
     before, after = padding
     period = max(1, 2 * (side - 1))
-    within = torch.arange(-before, side + after) % period
-    return torch.minimum(within, period - within)
+    within = (at % period for at in range(-before, side + after))
+    return [min(at, period - at) for at in within]

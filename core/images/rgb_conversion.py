@@ -47,6 +47,8 @@ BIT_DEPTHS = (8, 10, 12, 14, 16)
 PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 # A larger profile is damaged or made to fail. Profiles of printers have up to 3 MB.
 MAX_PROFILE_BYTES = 4_000_000
+# White of a profile is at least as light in sRGB, in each channel; else the profile is damaged.
+LEAST_WHITE = 200
 # A profile that changes no colour by more levels (of 255) is taken as sRGB. Conversions between
 # two versions of sRGB change colours by rounding errors only.
 SRGB_LEVELS = 2
@@ -207,6 +209,9 @@ def _srgb_transform(content: bytes) -> ImageCms.ImageCmsTransform | None:
     except (ImageCms.PyCMSError, ImportError, OSError, ValueError):
         # As browsers do: an image with a damaged profile is shown without it. Pillow may have been
         # built without LittleCMS.
+        return None
+    white = Image.new(mode, (1, 1), (0, 0, 0, 0) if mode == "CMYK" else "white")
+    if min(transform.apply(white).getpixel((0, 0))) < LEAST_WHITE:  # type: ignore[arg-type]
         return None
     return None if mode != "CMYK" and _is_srgb(transform) else transform
 

@@ -9,12 +9,14 @@ agree to about 1e-4; so do values of different machines.
 
 import itertools
 import os
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -23,12 +25,16 @@ from core.datasets.image_source import ImageEntry, ImageSource
 from core.errors import ExplorerError, named, unknown
 from core.fixed_order import one_thread
 from core.index.accumulator import IndexAccumulator, ScanBatch
+from core.index.opening_log import OpeningLog, crash_reason, find_crashing
 from core.index.plan import IndexedLayer, IndexPlan
-from core.index.scanner import Scanner
+from core.index.scanner import Scanner, whole_groups
 from core.index.top_k import picture_id
 from core.networks.network import Network
 from core.numbers import require
 from core.progress import Progress
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 STATISTICS = ("max", "mean")
 K_RANGE = (1, 100)
@@ -80,6 +86,7 @@ def plan_index(
         layers=tuple(IndexedLayer.of(layer) for layer in ordered),
         by=tuple(it for it in STATISTICS if it in {"max", *by}),
         k=k,
+        preprocessing=network.framing.method,
     )
 
 
@@ -112,10 +119,12 @@ def build_index(
     workers: int | None = None,
     batch: int = BATCH,
     save_seconds: float | None = None,
+    busy: Callable[[], int] | None = None,
 ) -> Iterator[Progress]:
     """Scan all images that an accumulator does not contain yet, and write the index.
 
-    The index is also written at intervals, so that a killed process can be resumed.
+    The index is also written at intervals, so that a killed process can be resumed. Images that
+    ended the process that opened them are skipped (``core.index.opening_log``).
 
     Args:
         network: the network of the accumulator's plan.
@@ -124,8 +133,11 @@ def build_index(
         out: the index file.
         workers: number of threads; one for each processor by default. It does not change the
             result.
-        batch: number of images that a thread gets at a time. It does not change the result.
+        batch: number of images that a thread gets at a time, at least; on a GPU it is rounded up
+            to whole groups. It does not change the result.
         save_seconds: seconds between two writes; ``SAVE_SECONDS`` by default.
+        busy: returns how many of the threads may compute from now on; by default all. It does not
+            change the result.
 
     Yields:
         The number of images done, and the number of all images. Both include skipped images.
@@ -137,14 +149,31 @@ def build_index(
     total = count_entries(source)
     done = len(accumulator.pictures)
     yield Progress(done, total, {})
-    with IndexSaver(accumulator, out, save_seconds) as saver:
-        entries = remaining_entries(source, accumulator)
-        for scanned in scan(network, source, accumulator, entries, workers, batch):
+    log = OpeningLog(out)
+    crashing = _skip_crashing(source, accumulator, log)
+    done += len(crashing)
+    remaining = remaining_entries(source, accumulator)
+    entries = (it for it in remaining if it.name not in crashing)
+    scanning = scan(network, source, accumulator, entries, workers, batch, busy, log)
+    # The threads must have ended before the log is removed, also if this generator is closed.
+    with IndexSaver(accumulator, out, save_seconds) as saver, log, closing(scanning):
+        for scanned in scanning:
             done += scanned
             saver.save_if_due()
             yield Progress(done, total, {})
         saver.finish()
     yield Progress(total, total, {})
+
+
+def _skip_crashing(source: ImageSource, accumulator: IndexAccumulator, log: OpeningLog) -> set[str]:
+    """Skip images that end the process that opens them; return their names.
+
+    Only those are tried that a process was opening when it ended, or that were skipped before.
+    """
+    before = [name for name, why in accumulator.skipped.items() if why == crash_reason(name)]
+    crashing = find_crashing(source, {*before, *log.left()}, accumulator.plan.input_size)
+    accumulator.skipped.update({name: crash_reason(name) for name in crashing})
+    return crashing
 
 
 def count_entries(source: ImageSource) -> int:
@@ -222,14 +251,20 @@ def scan(
     entries: Iterable[ImageEntry],
     workers: int | None = None,
     batch: int = BATCH,
-) -> Iterator[int]:
+    busy: Callable[[], int] | None = None,
+    log: OpeningLog | None = None,
+) -> Generator[int, None, None]:
     """Scan images and add the results to an accumulator. Yield the size of each finished batch.
+
+    Images are listed in ``log`` while they are opened. The other arguments are those of
+    ``build_index``.
 
     If ``entries`` raises an error, the batches that were begun are finished before it is raised.
     """
     workers = workers or _processor_count()
-    scanner = Scanner(network, accumulator.plan, source)
-    batches = _batches(entries, batch)
+    turns = _Turns(workers if busy is None else busy())
+    scan_batch = turns.limited(Scanner(network, accumulator.plan, source, log).scan)
+    batches = _batches(entries, whole_groups(batch, network.device))
     failure: Exception | None = None
     pending: deque[tuple[int, Future[ScanBatch]]] = deque()
     with ExitStack() as stack:
@@ -246,14 +281,46 @@ def scan(
                 if not some:
                     break
                 thresholds = (accumulator.top.threshold(), accumulator.least.threshold())
-                pending.append((len(some), pool.submit(scanner.scan, some, thresholds)))
+                pending.append((len(some), pool.submit(scan_batch, some, thresholds)))
             if not pending:
                 break
             count, future = pending.popleft()
             accumulator.add(future.result())
             yield count
+            if busy is not None:
+                turns.allow(busy())
     if failure is not None:
         raise failure
+
+
+class _Turns:
+    """Calls of a function by several threads, of which only some may run at the same time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._running = limit, 0
+        self._changed = threading.Condition()
+
+    def allow(self, limit: int) -> None:
+        """Change how many calls may run at the same time, at least 1."""
+        with self._changed:
+            self._limit = limit
+            self._changed.notify_all()
+
+    def limited(self, function: Callable[Params, Result]) -> Callable[Params, Result]:
+        """Return a function that does the same when it is its turn."""
+
+        def run(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+            with self._changed:
+                self._changed.wait_for(lambda: self._running < self._limit)
+                self._running += 1
+            try:
+                return function(*args, **kwargs)
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify_all()
+
+        return run
 
 
 def _batches(entries: Iterable[ImageEntry], batch: int) -> Iterator[list[ImageEntry]]:
@@ -273,5 +340,7 @@ def _processor_count() -> int:
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
     """Return a context manager in which PyTorch uses one thread per call and full float32."""
-    with one_thread(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
+    # ``flags`` would switch cuDNN off if it were not told otherwise.
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with one_thread(), exact:
         yield

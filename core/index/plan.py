@@ -85,6 +85,11 @@ class IndexPlan:
     preprocessing: str = center_crop.METHOD
 
     @property
+    def framing(self) -> center_crop.Framing:
+        """How images were prepared."""
+        return center_crop.Framing.of_method(self.preprocessing)
+
+    @property
     def units(self) -> int:
         """The number of units of all layers together."""
         return sum(layer.channels for layer in self.layers)

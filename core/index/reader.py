@@ -19,7 +19,6 @@ replaces the file.
 """
 
 import functools
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +31,10 @@ from core.errors import ExplorerError, named, quoted, unknown
 from core.images.center_crop import Box, CenterCrop
 from core.index import file_format
 from core.index.file_format import Array
+from core.index.index_tables import IndexTables
 from core.index.indexed_images import IndexedImages
 from core.index.plan import IndexedLayer, IndexPlan
-from core.index.top_k import NO_IMAGE, picture_id
+from core.index.top_k import NO_IMAGE
 from core.networks.network import Network
 
 
@@ -101,13 +101,13 @@ class Index:
             ExplorerError: the file is missing, damaged, or not an index of this version.
         """
         self.path = Path(path)
-        self._file, manifest = file_format.read(self.path)
-        self._lock = threading.Lock()
+        file, manifest = file_format.read(self.path)
+        self._tables = IndexTables(file)
         self.plan = IndexPlan.from_json(manifest["plan"])
         self.complete: bool = manifest["complete"]
         self.skipped: dict[str, str] = manifest["skipped"]
         self.images = IndexedImages(manifest["source"], follow_links)
-        (self.count,) = self._file.get_slice("pictures").get_shape()
+        self.count = self._tables.count
 
     def layer(self, name: str) -> IndexedLayer:
         """Return a layer of the index.
@@ -179,21 +179,20 @@ class Index:
         """
         row = self._row(layer, unit, "max")
         highest, lowest = (
-            float(self._read(f"{table}/values", row, row + 1)[0, 0]) for table in ("top", "least")
+            float(self._row_of(f"{table}/values", row)[0]) for table in ("top", "least")
         )
         return highest == lowest and (highest == 0 or (highest < 0 and self.count > 1))
 
     def _hits(self, table: str, layer: str, unit: int, by: str) -> tuple[Hit, ...]:
         indexed, row = self.layer(layer), self._row(layer, unit, by)
         values, pictures, places = (
-            self._read(f"{table}/{part}", row, row + 1)[0]
-            for part in ("values", "pictures", "places")
+            self._row_of(f"{table}/{part}", row) for part in ("values", "pictures", "places")
         )
         hits = []
         for at, picture in enumerate(pictures.tolist()):
             if picture == NO_IMAGE:
                 break
-            name, size = self._name_and_size(picture)
+            name, size = self._tables.name_and_size(picture)
             position = indexed.position(int(places[at]))
             box = self.box(layer, *position, size)
             hits.append(Hit(at + 1, name, float(values[at]), *position, size, box))
@@ -211,7 +210,7 @@ class Index:
             (top, left, bottom, right) in pixels of the original image, half open.
         """
         field = self.layer(layer).field(row, col, self.plan.input_size)
-        return CenterCrop(size, self.plan.input_size).box_in_image(field)
+        return CenterCrop(size, self.plan.input_size, self.plan.framing).box_in_image(field)
 
     def percentile(self, layer: str, unit: int, value: float, by: str = "max") -> float:
         """Return the percentage of images for which a unit's activation is below ``value``.
@@ -242,10 +241,7 @@ class Index:
         return self._shares(self.plan.rows_of(layer, self._statistic(by)), values)
 
     def _shares(self, rows: slice, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        top, least, sample = (
-            self._read(f"{table}/values", rows.start, rows.stop)
-            for table in ("top", "least", "sample")
-        )
+        top, least, sample = (self.table(f"{it}/values", rows) for it in ("top", "least", "sample"))
         column = values[:, None]
         below = (sample < column).mean(1) * self.count
         # For a value that is in neither table, at least k images have a higher value and at least k
@@ -265,8 +261,7 @@ class Index:
         Raises:
             UnknownName, ExplorerError: as ``top``.
         """
-        row = self._row(layer, unit, by)
-        values = self._read("sample/values", row, row + 1)[0]
+        values = self._row_of("sample/values", self._row(layer, unit, by))
         ordered: npt.NDArray[np.float32] = np.sort(values[np.isfinite(values)])
         return ordered
 
@@ -282,10 +277,8 @@ class Index:
         Raises:
             UnknownName, ExplorerError: as ``top``.
         """
-        row = self._row(layer, unit, by)
-        values = self._read("sample/values", row, row + 1)[0]
-        with self._lock:
-            pictures = self._file.get_tensor("sample/pictures")
+        values = self._row_of("sample/values", self._row(layer, unit, by))
+        pictures = self._tables.whole("sample/pictures")
         # Images with equal values are ordered by id, so that the result does not depend on the
         # order of the sample.
         order = np.lexsort((pictures, values))
@@ -295,7 +288,7 @@ class Index:
         )
         images = []
         for at in dict.fromkeys(chosen):
-            name, size = self._name_and_size(int(pictures[at]))
+            name, size = self._tables.name_and_size(int(pictures[at]))
             images.append(SampledImage(name, float(values[at]), size))
         return tuple(images)
 
@@ -306,9 +299,8 @@ class Index:
         Raises:
             ExplorerError: the collection has been moved or deleted.
         """
-        with self._lock:
-            pictures = self._file.get_tensor("sample/pictures").tolist()
-        return tuple(self.label(self._name_and_size(picture)[0]) for picture in pictures)
+        pictures = self._tables.whole("sample/pictures").tolist()
+        return tuple(self.label(self._tables.name_and_size(picture)[0]) for picture in pictures)
 
     def picture(self, name: str) -> Image.Image:
         """Load an image from the collection at full size, as upright RGB.
@@ -318,19 +310,11 @@ class Index:
                 or has another size than the one that was indexed.
             ExplorerError: the collection has been moved or deleted.
         """
-        return self.images.open(name, self._recorded_size(name))
-
-    def _recorded_size(self, name: str) -> tuple[int, int] | None:
-        """Return the (height, width) of an image in the rankings or the sample, by its name."""
-        ids, wanted = self._names[0], picture_id(name)
-        at = int(np.searchsorted(ids, wanted))
-        if at == len(ids) or ids[at] != wanted:
-            return None
-        return self._name_and_size(wanted)[1]
+        return self.images.open(name, self._tables.size_of(name))
 
     def table(self, name: str, rows: slice) -> Array:
         """Read rows of a table; ``core.index.file_format`` lists the names of the tables."""
-        return self._read(name, rows.start, rows.stop)
+        return self._tables.rows(name, rows)
 
     def label(self, name: str) -> str:
         """Return the label of an image in the collection, printable; "" if it has none.
@@ -340,23 +324,9 @@ class Index:
         """
         return self.images.label(name)
 
-    def _name_and_size(self, picture: int) -> tuple[str, tuple[int, int]]:
-        """Return the name and the (height, width) of the image with an id."""
-        pictures, sizes, text, ends = self._names
-        at = int(np.searchsorted(pictures, picture))
-        height, width = sizes[at].tolist()
-        return file_format.unpack_name(text, ends, at), (height, width)
-
-    @functools.cached_property
-    def _names(self) -> tuple[Array, ...]:
-        with self._lock:
-            parts = ("pictures", "sizes", "names", "ends")
-            return tuple(self._file.get_tensor(f"named/{part}") for part in parts)
-
-    def _read(self, table: str, start: int, stop: int) -> Array:
-        with self._lock:
-            rows: Array = self._file.get_slice(table)[start:stop]
-        return rows
+    def _row_of(self, table: str, row: int) -> Array:
+        values: Array = self.table(table, slice(row, row + 1))[0]
+        return values
 
     def _statistic(self, by: str) -> str:
         if by not in self.plan.by:

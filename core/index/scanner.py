@@ -1,6 +1,7 @@
 """Scanning of images: the maximum of each unit of some layers, and its position."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,16 @@ from torch import Tensor, fx
 from torch.nn import functional as F
 
 from core.datasets.image_source import ImageEntry, ImageSource
+from core.datasets.tensor_source import TensorSource
+from core.devices import indices_on
 from core.errors import BadPicture, named
 from core.images import image_io
 from core.images.center_crop import CenterCrop
+from core.images.channels import crop_image
 from core.images.picture_file import explain
 from core.index.accumulator import ScanBatch
 from core.index.file_format import Array
+from core.index.opening_log import OpeningLog
 from core.index.plan import IndexPlan
 from core.index.top_k import NO_POSITION, Floats, Ids, Positions, Threshold, picture_id
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
@@ -27,6 +32,17 @@ GROUP_SIZES = {"cpu": 1}
 GPU_GROUP_SIZE = 32
 
 
+def group_size(device: torch.device) -> int:
+    """Return the number of images that the network computes in one call on a device."""
+    return GROUP_SIZES.get(device.type, GPU_GROUP_SIZE)
+
+
+def whole_groups(count: int, device: torch.device) -> int:
+    """Return a number of images, at least ``count``, that fills all groups of a device."""
+    size = group_size(device)
+    return -(-count // size) * size
+
+
 @dataclass(frozen=True)
 class _InputImage:
     """An image of a collection as the network's input.
@@ -34,7 +50,8 @@ class _InputImage:
     Attributes:
         name, picture: name and id of the image.
         size: its (height, width) at full size.
-        pixels: the network's input, uint8 ``[H, W, 3]``.
+        pixels: the network's input, uint8 ``[H, W, 3]``; float32 ``[C, H, W]`` of a
+            ``TensorSource``.
     """
 
     name: str
@@ -46,7 +63,19 @@ class _InputImage:
 class Scanner:
     """A network that measures the images of a collection."""
 
-    def __init__(self, network: Network, plan: IndexPlan, source: ImageSource) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: IndexPlan,
+        source: ImageSource,
+        log: OpeningLog | None = None,
+    ) -> None:
+        """Prepare the network.
+
+        Args:
+            network, plan, source: the network, and what to measure of which collection.
+            log: where images are listed while they are opened.
+        """
         # Create a new extractor, because it is modified below. The network's cached extractors must
         # not be modified.
         self._extractor = FeatureExtractor(
@@ -57,7 +86,10 @@ class Scanner:
         self._device = network.device
         self._plan = plan
         self._source = source
-        self._group_size = GROUP_SIZES.get(network.device.type, GPU_GROUP_SIZE)
+        self._opening: Callable[[str], AbstractContextManager[object]] = (
+            nullcontext if log is None else log.opening
+        )
+        self._group_size = group_size(network.device)
 
     def scan(self, entries: Sequence[ImageEntry], thresholds: tuple[Threshold, ...]) -> ScanBatch:
         """Compute the activations of all units for some images.
@@ -93,14 +125,25 @@ class Scanner:
         images, skipped = [], {}
         for entry in entries:
             try:
-                picture, size = self._source.open(entry, self._plan.input_size)
-                pixels = CenterCrop(size, self._plan.input_size).network_input(picture)
-                images.append(_InputImage(entry.name, picture_id(entry.name), size, pixels))
+                images.append(self._open(entry))
             except BadPicture as error:
                 skipped[entry.name] = str(error)
             except Exception as error:
                 skipped[entry.name] = f"{named(entry.name)} failed: {explain(error)}"
         return images, skipped
+
+    def _open(self, entry: ImageEntry) -> _InputImage:
+        """Open one image, and crop it to the network's input."""
+        wanted, framing = self._plan.input_size, self._plan.framing
+        if isinstance(self._source, TensorSource):
+            image = self._source.image(entry)
+            size = (image.shape[2], image.shape[3])
+            pixels = crop_image(image, CenterCrop(size, wanted, framing))[0].numpy()
+        else:
+            with self._opening(entry.name):
+                picture, size = self._source.open(entry, wanted)
+            pixels = CenterCrop(size, wanted, framing).network_input(picture)
+        return _InputImage(entry.name, picture_id(entry.name), size, pixels)
 
     def _measure_group(
         self,
@@ -149,17 +192,19 @@ class Scanner:
         The results are written into ``values`` and ``places``, both ``[n, rows]``.
 
         Args:
-            pixels: the n images, uint8 ``[H, W, 3]`` each.
+            pixels: the n images, as ``_InputImage`` has them.
             pictures: ids of the images, ``[n]``.
             thresholds: as for ``scan``.
             values: activation for each image and each row of the tables.
             places: flat position of each unit's maximum; unchanged where it is not computed.
         """
         count = len(pixels)
-        bytes_ = torch.from_numpy(np.stack(pixels))
+        images = torch.from_numpy(np.stack(pixels))
         # The last group is padded to the full size, so that a GPU chooses the same kernels.
-        bytes_ = F.pad(bytes_, (0, 0, 0, 0, 0, 0, 0, self._group_size - count))
-        activations = self._extractor(image_io.from_bytes(bytes_.to(self._device)))
+        images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, self._group_size - count)).to(self._device)
+        if not images.is_floating_point():
+            images = image_io.from_bytes(images)
+        activations = self._extractor(images)
         maps, rows = [], []
         for layer in self._plan.layers:
             output = activations[layer.name]
@@ -175,14 +220,20 @@ class Scanner:
         ranked = np.logical_or.reduce([it.exceeded_by(pictures, values) for it in thresholds])
         ranked = ranked.reshape(count, len(self._plan.by), self._plan.units).any(1)  # [n, units]
         by_unit = places.reshape(count, len(self._plan.by), self._plan.units)
-        start = 0
+        start, found = 0, list[Tensor]()
+        pairs: list[tuple[Array, Array]] = []
         for map_, row in zip(maps, rows, strict=True):
             stop = start + map_.shape[3]
-            images, units = np.nonzero(ranked[:, start:stop])
-            if len(images):
-                positions = _flat_positions(map_, row, images, units)
-                by_unit[images, :, start + units] = positions[:, None]
+            ranking, units = np.nonzero(ranked[:, start:stop])
+            if len(ranking):
+                found.append(_flat_positions(map_, row, ranking, units))
+                pairs.append((ranking, start + units))
             start = stop
+        if pairs:
+            # The positions of all layers at once, because the host waits for each request.
+            ranking, units = (np.concatenate(it) for it in zip(*pairs, strict=True))
+            positions: Positions = torch.cat(found).cpu().numpy()
+            by_unit[ranking, :, units] = positions[:, None]
 
 
 def _reduce_early(extractor: fx.GraphModule) -> fx.GraphModule:
@@ -213,8 +264,8 @@ def _row_maxima(activation: Tensor) -> tuple[Tensor, Tensor]:
     return maps, maps.amax(2)
 
 
-def _flat_positions(maps: Tensor, rows: Tensor, images: Array, units: Array) -> Positions:
-    """Return the flat positions of the maxima for some pairs of an image and a unit.
+def _flat_positions(maps: Tensor, rows: Tensor, images: Array, units: Array) -> Tensor:
+    """Return the flat positions, int32, of the maxima for some pairs of an image and a unit.
 
     If there are several maxima, it is the position of the first. The maximum is searched first
     among the rows' maxima and then within one row, because this reads far less memory than a search
@@ -225,8 +276,7 @@ def _flat_positions(maps: Tensor, rows: Tensor, images: Array, units: Array) -> 
         rows: the maximum of each row, ``[n, H, C]``.
         images, units: the pairs: indices of the images and of the units, ``[pairs]`` each.
     """
-    image, unit = (torch.from_numpy(it).to(maps.device) for it in (images, units))
+    image, unit = (indices_on(maps.device, it) for it in (images, units))
     row = rows[image, :, unit].argmax(1)
     col = maps[image, row, :, unit].argmax(1)
-    positions: Positions = (row * maps.shape[2] + col).int().cpu().numpy()
-    return positions
+    return (row * maps.shape[2] + col).int()

@@ -12,8 +12,10 @@ __all__, __getattr__ = lazy(
     __name__,
     {
         "connectivity": ["strongest_inputs"],
+        "known_networks": ["SKETCHNET", "describe_networks", "list_networks"],
         "layers": ["Layer"],
         "network": ["FeatureExtractor", "Network"],
-        "registry": ["SKETCHNET", "describe_networks", "list_networks", "load"],
+        "registry": ["load"],
+        "wrapping": ["wrap"],
     },
 )

@@ -13,7 +13,8 @@ from torch import Tensor, fx, nn
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
-from core.networks.tracing import Trace, function_name, relu_ceiling, trace
+from core.networks.redirected_relu import relu_ceiling
+from core.networks.tracing import COUNTED, Trace, function_name, trace
 
 # Modules and functions that do not mix channels and lie between a layer's activations and the next
 # layer's weights.
@@ -75,7 +76,10 @@ def is_rectified(network: Network, layer: Layer) -> bool:
     """Whether a layer is the output of a ReLU, so that its activations are never below zero."""
     traced = trace(network.module)
     if traced is None:
-        return relu_ceiling(dict(network.module.named_modules()).get(layer.node)) is not None
+        parts = dict(network.module.named_modules())
+        # The name of a later call of a shared module has a counter at its end.
+        part = parts.get(layer.node) or parts.get(COUNTED.sub("", layer.node))
+        return relu_ceiling(part) is not None
     (node,) = (it for it, name in traced.names.items() if name == layer.node)
     part = traced.parts[str(node.target)] if node.op == "call_module" else node.target
     return relu_ceiling(part) is not None
@@ -135,7 +139,7 @@ class _Backtrace:
         while node is not None:
             if node.op == "call_function" and node.target in _CONCATENATIONS:
                 node, unit = self._branch(node, unit)
-            elif self._is_activation(node) or self._is_transparent(node):
+            elif self._is_activation(node) or is_transparent(self.traced, node):
                 node = _only_input(node)
             else:
                 break
@@ -171,7 +175,7 @@ class _Backtrace:
     def source(self, node: fx.Node) -> Layer | None:
         """Return the layer whose activations a node reads, before pooling; None for the image."""
         current: fx.Node | None = node
-        while current is not None and self._is_transparent(current):
+        while current is not None and is_transparent(self.traced, current):
             current = _only_input(current)
         return None if current is None else self.by_node.get(self.traced.names[current])
 
@@ -196,14 +200,15 @@ class _Backtrace:
         part = self._part(node)
         return is_activation(part) if part is not None else function_name(node) in ACTIVATIONS
 
-    def _is_transparent(self, node: fx.Node) -> bool:
-        part = self._part(node)
-        if part is not None:
-            return isinstance(part, _TRANSPARENT)
-        return (
-            node.op in ("call_function", "call_method")
-            and function_name(node) in _TRANSPARENT_FUNCTIONS
-        )
+
+def is_transparent(traced: Trace, node: fx.Node) -> bool:
+    """Whether an operation does not mix channels: pooling, dropout or flattening."""
+    if node.op == "call_module":
+        return isinstance(traced.parts[str(node.target)], _TRANSPARENT)
+    return (
+        node.op in ("call_function", "call_method")
+        and function_name(node) in _TRANSPARENT_FUNCTIONS
+    )
 
 
 def _only_input(node: fx.Node) -> fx.Node | None:

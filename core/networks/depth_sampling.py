@@ -1,11 +1,17 @@
 """Choice of layers by depth: evenly spaced ones, and the one nearest to a given depth."""
 
 from collections.abc import Sequence
-from typing import TypeVar
-
-from core.networks.layers import Layer
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class HasDepth(Protocol):
+    """Anything with a depth, such as a layer."""
+
+    @property
+    def depth(self) -> float:
+        """From 0 at the image to 1 at the logits."""
 
 
 def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
@@ -30,6 +36,6 @@ def ends_of_equal_parts(items: Sequence[T], count: int) -> list[T]:
     return [items[round((i + 1) * len(items) / count) - 1] for i in range(count)]
 
 
-def nearest_to_depth(layers: Sequence[Layer], depth: float) -> int:
+def nearest_to_depth(layers: Sequence[HasDepth], depth: float) -> int:
     """Return the index of the layer whose depth is nearest to ``depth``; the first one of ties."""
     return min(range(len(layers)), key=lambda i: abs(layers[i].depth - depth))

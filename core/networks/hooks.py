@@ -1,6 +1,7 @@
 """Reading the activations of a network that cannot be traced, through temporary forward hooks."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -9,9 +10,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from core.errors import ExplorerError
-from core.networks.tracing import OutputNode, redirected_relu, relu_ceiling
+from core.networks.redirected_relu import redirected_relu, relu_ceiling
+from core.networks.tracing import OutputNode, values_in
 
-# A function that is called with a module's path, the module, and its output.
+# A function that is called with the name of a call, the module, and its output.
 Observer = Callable[[str, nn.Module, Tensor], None]
 
 
@@ -25,11 +27,16 @@ def observe_outputs(
 
     Args:
         module: the network.
-        observer: called in the order in which modules finish, for outputs that are one tensor.
+        observer: called in the order in which modules finish, with the output, or with the first
+            tensor of several. The name of a module's first call is the module's path; the names of
+            further calls, which a shared module has, are ``relu_1``, ``relu_2`` and so on, as those
+            of the nodes of a traced network.
         redirect_relu: whether ReLU and ReLU6 modules use the gradient of ``RedirectedReLU``;
             in-place modules and functions cannot be redirected.
     """
     thread = threading.get_ident()
+    paths = {path for path, _ in module.named_modules()}
+    calls: Counter[str] = Counter()
 
     def hook(path: str, part: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if threading.get_ident() != thread:
@@ -37,8 +44,13 @@ def observe_outputs(
         ceiling = relu_ceiling(part) if redirect_relu else None
         if ceiling is not None:
             output = redirected_relu(args[0], ceiling)
-        if isinstance(output, Tensor):
-            observer(path, part, output)
+        name = path
+        while calls[path] and name in paths:
+            name = f"{path}_{calls[path]}"
+            calls[path] += name in paths
+        calls[path] += 1
+        for value in values_in(output, Tensor)[:1]:
+            observer(name, part, value)
         return output
 
     with ExitStack() as stack:
@@ -50,8 +62,8 @@ def observe_outputs(
 class HookedExtractor(nn.Module):
     """A module that returns the activations of a network that cannot be traced.
 
-    The network is stopped when all requested outputs are computed. The nodes of ``outputs`` are
-    paths of modules. If a module is called several times, the output of the first call is used.
+    The network is stopped when all requested outputs are computed. The nodes of ``outputs`` are the
+    names of calls, see ``observe_outputs``.
     """
 
     def __init__(
@@ -70,11 +82,11 @@ class HookedExtractor(nn.Module):
         """
         values: dict[str, Tensor] = {}
 
-        def observer(path: str, part: nn.Module, output: Tensor) -> None:
-            if path not in self.outputs or path in values:
+        def observer(name: str, part: nn.Module, output: Tensor) -> None:
+            if name not in self.outputs or name in values:
                 return
             # Copy the output, because later modules may overwrite it in place.
-            values[path] = output.movedim(self.outputs[path].axis, 1).clone()
+            values[name] = self.outputs[name].arrange(output).clone()
             if len(values) == len(self.outputs):
                 raise _AllRecorded
 
@@ -84,7 +96,7 @@ class HookedExtractor(nn.Module):
         if missing:
             names = ", ".join(sorted(missing))
             raise ExplorerError(f"these layers did not run on this picture: {names}")
-        return {self.outputs[path].key: value for path, value in values.items()}
+        return {self.outputs[name].key: value for name, value in values.items()}
 
 
 class _AllRecorded(Exception):

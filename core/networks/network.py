@@ -8,24 +8,35 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from core.devices import autocast, has_fast_bfloat16, working_precision
+from core.devices import (
+    autocast,
+    full_precision,
+    has_fast_bfloat16,
+    memory_format,
+    working_precision,
+)
 from core.errors import ExplorerError
-from core.images.resize import pad_to_size
+from core.images.center_crop import LARGEST, Framing
+from core.images.channels import with_channels
+from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers
+from core.networks.graph_passes.batch_attention import batch_attention
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
+from core.networks.graph_passes.same_padding import separate_padding
+from core.networks.ladder import ladder_html
 from core.networks.layers import Layer
 from core.networks.least_size import SizeRule
+from core.networks.size_steps import next_size, smaller
+from core.networks.tracing import values_in
 from core.recipes.recipe import Recipe
 
 # A network caches this many extractors.
 EXTRACTORS_AT_MOST = 4
-CHANNELS_LAST = torch.channels_last
 NO_UNITS: Mapping[str, Iterable[int]] = MappingProxyType({})
 
 
@@ -39,32 +50,42 @@ class Network:
         module: the network; its input is an image that is already normalised.
         layers: all layers of the network, in order of execution.
         labels: the names of the classes, in the order of the logits.
-        mean, std: the normalisation, by RGB channel, of images in ``[0, 1]``.
+        mean, std: the normalisation, by channel, of images in ``[0, 1]``. The network takes images
+            of so many channels: 3 for RGB, 1 for grey, or any other number.
         input_size: (height, width) of the images that the network was trained on.
         fixed_size: whether the network accepts images of ``input_size`` only; other images are
-            resized.
+            resized. None to find it out by trying, for the layers in use.
         fingerprint: hash of the weights and the preprocessing.
         device: the device of the weights.
+        framing: how photographs are prepared for the network.
     """
 
     name: str
     module: nn.Module = field(repr=False)
     layers: tuple[Layer, ...] = field(repr=False)
     labels: tuple[str, ...] = field(repr=False)
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     input_size: tuple[int, int]
-    fixed_size: bool
+    fixed_size: bool | None
     fingerprint: str
     device: torch.device
+    framing: Framing = LARGEST
     _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
     _size_rules: Callable[..., SizeRule] = field(init=False, repr=False, compare=False)
+    _takes_any_size: Callable[[], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Extractors are cached because tracing a network takes as long as a few steps of an ascent.
         cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
         object.__setattr__(self, "_extractors", cached)
         object.__setattr__(self, "_size_rules", functools.cache(self._build_size_rule))
+        object.__setattr__(self, "_takes_any_size", functools.cache(self._try_size))
+
+    def _repr_html_(self) -> str:
+        """Show the network in a notebook, as a table of its layers."""
+        parameters = sum(it.numel() for it in self.module.parameters())
+        return ladder_html(self.name, self.layers, self.channels, parameters, len(self.labels))
 
     @property
     def architecture(self) -> str:
@@ -72,9 +93,24 @@ class Network:
         return self.name.partition(":")[0]
 
     @property
+    def channels(self) -> int:
+        """Number of channels of the images that the network takes."""
+        return len(self.mean)
+
+    @property
     def shown(self) -> tuple[Layer, ...]:
         """The layers that are shown by default, from the image to the logits."""
         return tuple(layer for layer in self.layers if layer.shown)
+
+    @property
+    def class_layer(self) -> Layer | None:
+        """The layer of the logits, with a unit for each label; None if there are no labels.
+
+        It need not be the last one: a network may return other values besides its logits.
+        """
+        units = len(self.labels)
+        logits = (it for it in reversed(self.shown) if it.channels == units)
+        return next(logits, None) if units else None
 
     def layer(self, name: str) -> Layer:
         """Return a layer by its name, the name of its ``torch.fx`` node, or the path of a module.
@@ -119,8 +155,26 @@ class Network:
 
         Extractors pad smaller images to this size.
         """
+        names = list(names)
         # If the input size is fixed, extractors resize every image.
-        return (1, 1) if self.fixed_size else self.size_rule(names).least
+        return self.size_rule(names).least if self.size_step(names) else (1, 1)
+
+    def size_step(self, names: Iterable[str]) -> int:
+        """Return which sizes of images some layers take, see ``size_steps``; 0 for one size."""
+        if self.fixed_size is not None:
+            return 0 if self.fixed_size else 1
+        return 1 if self._takes_any_size() else self.size_rule(names).step
+
+    def _try_size(self) -> bool:
+        """Whether the whole network takes images of another size."""
+        image = torch.zeros(1, self.channels, *smaller(self.input_size), device=self.device)
+        try:
+            with torch.no_grad():
+                outputs = values_in(self.module(image), Tensor)
+        # The code of the network may raise any exception for an image that does not fit.
+        except Exception:
+            return False
+        return all(it.numel() > 0 for it in outputs)
 
     def size_rule(self, names: Iterable[str]) -> SizeRule:
         """Return the rule that tells which sizes of images some layers accept."""
@@ -128,7 +182,8 @@ class Network:
 
     def _build_size_rule(self, needed: frozenset[Layer]) -> SizeRule:
         outputs = sorted(needed, key=lambda layer: layer.index)
-        return SizeRule(layers.build_extractor(self.module, outputs), self.input_size)
+        body = layers.build_extractor(self.module, outputs)
+        return SizeRule(body, self.input_size, self.channels)
 
     def extractor(
         self,
@@ -142,7 +197,7 @@ class Network:
         Args:
             names: names of the layers.
             redirect_relu: whether gradients pass through inactive ReLUs if they would otherwise be
-                zero, so that dead units get a gradient (see ``tracing.RedirectedReLU``).
+                zero, so that dead units get a gradient (see ``RedirectedReLU``).
             for_gradients: whether to compute with operations whose gradient is fast, in half
                 precision where that is fast. Activations are then a little less exact.
             units: by layer name, the channels that the caller uses. The other channels of these
@@ -160,12 +215,14 @@ class Network:
         )
 
     def activations(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """Run the network on images, float32 ``[N, 3, H, W]`` in ``[0, 1]``, without gradient.
+        """Run the network on images, float32 ``[N, C, H, W]`` in ``[0, 1]``, without gradient.
+
+        The images have the network's number of channels; RGB is accepted by a grey network, too.
 
         Returns:
             Activations ``[N, C, H', W']``, or ``[N, C]`` for fully connected layers, by layer name.
         """
-        with torch.no_grad():
+        with torch.no_grad(), full_precision(self.device):
             activations: dict[str, Tensor] = self.extractor(names)(image.to(self.device))
         return activations
 
@@ -197,15 +254,14 @@ class FeatureExtractor(nn.Module):
             self.kept_channels = {
                 name: selected[name] for name in prune_channels(self.body, selected)
             }
-            self.body = pool_before_relu(fold_strided_conv(self.body))
-            if has_fast_bfloat16(network.device):
-                self.body = weights_to_bfloat16(self.body)
-            self.body = fuse_conv_relu(self.body)
+            self.body = _rewrite(self.body, network.device)
         self.fast = for_gradients
-        self.fixed_size, self.input_size = network.fixed_size, network.input_size
-        self.size_rule = functools.partial(network.size_rule, [it.name for it in outputs])
+        names = [it.name for it in outputs]
+        self.input_size, self.channels = network.input_size, network.channels
+        self.size_rule = functools.partial(network.size_rule, names)
+        self.size_step = functools.partial(network.size_step, names)
         mean, std = (
-            torch.tensor(values, device=network.device).view(1, 3, 1, 1)
+            torch.tensor(values, device=network.device).view(1, -1, 1, 1)
             for values in (network.mean, network.std)
         )
         self.register_buffer("shift", -mean / std)
@@ -214,8 +270,13 @@ class FeatureExtractor(nn.Module):
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return activations ``[N, C, ...]`` by name for images ``[N, 3, H, W]`` in ``[0, 1]``.
 
-        Images that are too small for the layers are padded by reflection.
+        The images have the network's number of channels, or are RGB for a grey network. Images that
+        are too small for the layers are padded by reflection.
+
+        Raises:
+            BadPicture: the images have another number of channels.
         """
+        image = with_channels(image, self.channels)
         if image.shape[2:] != self.input_size:
             image = self._fit(image)
         with autocast(image.device) if self.fast else nullcontext():
@@ -227,9 +288,13 @@ class FeatureExtractor(nn.Module):
 
     def _fit(self, image: Tensor) -> Tensor:
         """Return images of another than the network's input size in a size that it accepts."""
-        if self.fixed_size:
-            return F.interpolate(image, self.input_size, mode="bilinear", antialias=True)
+        step = self.size_step()
+        if not step:
+            return resize_linearly(image, self.input_size)
         height, width = image.shape[2:]
+        if step > 1:
+            accepts = self.size_rule().accepts
+            return pad_to_size(image, next_size(accepts, step, self.input_size, (height, width)))
         # No layer needs more than the input size, so larger images are not checked.
         if height >= self.input_size[0] and width >= self.input_size[1]:
             return image
@@ -238,24 +303,39 @@ class FeatureExtractor(nn.Module):
         return image if rule.accepts((height, width)) else pad_to_size(image, rule.least)
 
 
-class Normalisation(torch.autograd.Function):
-    """``(image - mean) / std`` in channels-last memory, with a gradient in contiguous memory.
+def _rewrite(body: fx.GraphModule, device: torch.device) -> fx.GraphModule:
+    """Return a graph, which is changed, with operations whose gradient is fast on a device.
 
-    Convolutions are fastest with channels-last images, but the optimisation of an image
-    (``core.optim.canvases``) is fastest with contiguous gradients. Without a conversion here, the
-    gradient would stay channels-last: each of several later operations on the gradient would take
-    as long as a copy, and the gradient would be copied in the end anyway.
+    The passes that are for CPUs only are left out on other devices.
+    """
+    on_cpu = device.type == "cpu"
+    body = separate_padding(body)
+    if on_cpu:
+        body = fold_strided_conv(batch_attention(body))
+    body = pool_before_relu(body)
+    if has_fast_bfloat16(device):
+        body = weights_to_bfloat16(body)
+    return fuse_conv_relu(body) if on_cpu else body
+
+
+class Normalisation(torch.autograd.Function):
+    """``(image - mean) / std`` in the device's memory layout, with a gradient in contiguous memory.
+
+    Convolutions are fastest with channels-last images on CPUs and CUDA, but the optimisation of an
+    image (``core.optim.canvases``) is fastest with contiguous gradients. Without a conversion here,
+    the gradient would stay channels-last: each of several later operations on the gradient would
+    take as long as a copy, and the gradient would be copied in the end anyway.
     """
 
     @staticmethod
     def forward(
         ctx: Any, image: Tensor, shift: Tensor, scale: Tensor, precision: torch.dtype
     ) -> Tensor:
-        """Return ``image * scale + shift`` for ``[N, 3, H, W]``, channels last."""
+        """Return ``image * scale + shift``, ``[N, C, H, W]``."""
         ctx.save_for_backward(scale)
         ctx.precision = image.dtype
         normalised = torch.addcmul(shift, image, scale).to(precision)
-        return normalised.contiguous(memory_format=CHANNELS_LAST)
+        return normalised.contiguous(memory_format=memory_format(image.device))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:

@@ -1,94 +1,36 @@
-"""The networks that can be loaded: SketchNet, torchvision's classifiers, and users' checkpoints."""
+"""The networks that can be loaded: SketchNet, torchvision's, timm's, and users' checkpoints."""
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
-from torch import nn
-from torchvision import models
-from torchvision.models import WeightsEnum
+from torch import Tensor
 
-from core.checkpoints import fitting, weights_files
+from core.checkpoints import outline
+from core.checkpoints.class_names import check_count
 from core.devices import resolve_device
-from core.errors import BadCheckpoint, ExplorerError, named, unknown
-from core.networks import layers
-from core.networks.network import CHANNELS_LAST, Network
+from core.errors import BadCheckpoint, named, reason_of
+from core.networks import known_networks, known_timm, own_weights
+from core.networks.device_trial import settle
+from core.networks.known_networks import SKETCHNET, KnownNetwork, find_architecture
+from core.networks.network import Network
+from core.networks.tracing import values_in
+from core.networks.wrapping import class_labels, make_network, own_copy
 from core.sketchnet import model as sketchnet
 from core.sketchworld import world as sketchworld
 
-SKETCHNET = "sketchnet"
-# torchvision's default number of classes (ImageNet-1K).
-IMAGENET_CLASSES = 1000
-# Networks whose names begin with these texts accept images of one size only, because of their
-# position embeddings or windows.
-FIXED_SIZE = ("vit_", "maxvit")
-# The published weights of these networks need ``transform_input=True``: the network normalises its
-# input, which is already normalised, a second time.
-TRANSFORM_INPUT = ("googlenet", "inception_v3")
+__all__ = ["SKETCHNET", "knows_drawings_only", "load", "register"]
 
 
-@dataclass(frozen=True)
-class NetworkInfo:
-    """Description of a network that is not loaded.
-
-    Attributes:
-        name: the network's name in commands and on pages.
-        source: ``"ships with the explorer"`` or ``"torchvision"``.
-        ready: whether the network can be loaded without a download.
-        parameters: number of parameters.
-        download_mb: size of the published weights file in megabytes; 0 if the file is part of the
-            explorer.
-    """
-
-    name: str
-    source: str
-    ready: bool
-    parameters: int
-    download_mb: float
-
-
-def list_networks() -> tuple[str, ...]:
-    """Return the names of all networks: SketchNet first, then torchvision's classifiers."""
-    return (SKETCHNET, *models.list_models(module=models))
-
-
-def describe_networks() -> tuple[NetworkInfo, ...]:
-    """Return a description of every network, without loading or downloading anything."""
-    torchvision = (_torchvision_info(name) for name in list_networks() if name != SKETCHNET)
-    parameters = sketchnet.parameter_count()
-    shipped = NetworkInfo(SKETCHNET, "ships with the explorer", True, parameters, 0.0)
-    return (shipped, *torchvision)
-
-
-def _torchvision_info(name: str) -> NetworkInfo:
-    weights = published_weights(name)
-    return NetworkInfo(
-        name=name,
-        source="torchvision",
-        ready=weights_file(weights).is_file(),
-        parameters=int(weights.meta["num_params"]),
-        download_mb=float(weights.meta["_file_size"]),
-    )
-
-
-@functools.cache
-def published_weights(name: str) -> WeightsEnum:
-    """Return the weights that torchvision publishes as a network's default."""
-    default: WeightsEnum = models.get_model_weights(name).DEFAULT
-    return default
-
-
-def weights_file(weights: WeightsEnum) -> Path:
-    """Return the path to which torchvision downloads these weights; the file may not exist yet."""
-    name: str = weights.url.rsplit("/", 1)[-1]
-    return Path(torch.hub.get_dir()) / "checkpoints" / name
-
-
-def load(name: str, weights: Path | None = None, device: str = "auto") -> Network:
+def load(
+    name: str,
+    weights: Path | None = None,
+    device: str = "auto",
+    classes: Sequence[str] = (),
+) -> Network:
     """Load a network by its name, with published weights or a user's checkpoint.
 
     A checkpoint's name may end with a title: ``resnet18:birds`` is torchvision's ``resnet18`` with
@@ -97,48 +39,140 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Networ
     Published weights are downloaded by torchvision on first use, with a progress bar on standard
     error, and kept in torchvision's cache.
 
+    Args:
+        name: name of the network.
+        weights: a weights file; after a ``#``, the path of one of its state dicts may follow. If
+            the file lacks the network's head, the network has no logits, and no labels.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        classes: the names of the classes; by default those in the file, or the published ones.
+
     Raises:
         UnknownName: there is no such network or device.
-        BadCheckpoint: the weights file cannot be read or does not fit the network.
-        ExplorerError: published weights could not be downloaded.
+        BadCheckpoint: the weights file cannot be read or does not fit the network, or there are
+            more or fewer names of classes than classes.
+        ExplorerError: published weights could not be downloaded, or MPS was chosen and cannot
+            compute the network.
     """
-    architecture, colon, _ = name.partition(":")
-    if architecture not in list_networks():
-        raise unknown("network", architecture, list_networks())
-    if colon and weights is None:
-        raise ExplorerError(f"{named(name)} is a checkpoint of somebody's own; name its file")
+    architecture = find_architecture(name, weights is not None)
     target = resolve_device(device)
-    if architecture == SKETCHNET:
-        network = _load_sketchnet(weights, target)
+    if architecture in _own:
+        network = _load_own(architecture, weights, target, classes)
+    elif architecture == SKETCHNET:
+        network = _load_sketchnet(weights, target, classes)
+    elif architecture.startswith(known_timm.PREFIX):
+        network = _load_timm(architecture, weights, target, classes)
     else:
-        network = _load_torchvision(architecture, weights, target)
+        network = _load_torchvision(architecture, weights, target, classes)
+    network = settle(network, device)
     if weights is not None:
         _check_run(network, named(weights.name))
     return dataclasses.replace(network, name=name)
 
 
-def _load_sketchnet(path: Path | None, device: torch.device) -> Network:
-    file = path or sketchnet.WEIGHTS
-    state, classes = weights_files.read_checkpoint(file)
-    module = sketchnet.from_state(state, named(file.name))
+def register(name: str, create: Callable[[], Network], created: Network | None = None) -> None:
+    """Make a network of the user's own code available by its name in this process.
+
+    Args:
+        name: name of the network.
+        create: returns the network, as ``wrap`` made it; it is called when the network is needed.
+        created: the network, if it is known already.
+    """
+    parameters = 0 if created is None else sum(it.numel() for it in created.module.parameters())
+    known_networks.add_own(name, KnownNetwork(parameters, "", 0.0))
+    _own[name] = functools.cache(create) if created is None else lambda: created
+
+
+# Networks of the user's own code by name.
+_own: dict[str, Callable[[], Network]] = {}
+
+
+def _load_own(
+    name: str, path: Path | None, device: torch.device, classes: Sequence[str]
+) -> Network:
+    network = _own[name]()
+    labels = network.labels
+    if path is None:
+        labels = check_count(tuple(classes), len(labels), name) if classes else labels
+        if network.device == device:
+            return dataclasses.replace(network, labels=labels)
+        module = own_copy(network.module)
+    else:
+        loaded = own_weights.load_module(
+            name, outline.open_file(path), lambda _: own_copy(network.module), len(labels), classes
+        )
+        module, labels = loaded.module, class_labels(loaded.classes or labels, loaded.count)
+    size, fixed = network.input_size, network.fixed_size
+    made = make_network(name, module, labels, network.mean, network.std, size, device, fixed)
+    return _headless(made) if network.labels and not labels else made
+
+
+def _load_sketchnet(path: Path | None, device: torch.device, classes: Sequence[str]) -> Network:
+    opened = outline.open_file(path or sketchnet.WEIGHTS)
+    shapes = {name: it.shape for name, it in opened.content.tensors.items()}
+    build = functools.partial(sketchnet.meta, widths=sketchnet.widths_in(shapes))
+    count = len(sketchworld.CLASSES)
+    loaded = own_weights.load_module(SKETCHNET, opened, build, count, classes)
     size = (sketchworld.SIZE, sketchworld.SIZE)
-    labels = _class_labels(classes or (), module.classes)
-    return _make_network(SKETCHNET, module, labels, sketchnet.MEAN, sketchnet.STD, size, device)
-
-
-def _load_torchvision(name: str, path: Path | None, device: torch.device) -> Network:
-    published = published_weights(name)
-    preset = published.transforms()
-    file = path or download(name)
-    state, classes = weights_files.read_checkpoint(file)
-    count = fitting.class_count(state, _build_torchvision(name, IMAGENET_CLASSES), IMAGENET_CLASSES)
-    module = _build_torchvision(name, count)
-    fitting.load_state(module, state, named(file.name), name)
-    labels = _class_labels(classes or published.meta["categories"], count)
-    crop = preset.crop_size[0]
-    return _make_network(
-        name, module, labels, tuple(preset.mean), tuple(preset.std), (crop, crop), device
+    labels = class_labels(loaded.classes, loaded.count)
+    network = make_network(
+        SKETCHNET, loaded.module, labels, sketchnet.MEAN, sketchnet.STD, size, device
     )
+    return network if loaded.count else _headless(network)
+
+
+def _load_torchvision(
+    name: str, path: Path | None, device: torch.device, classes: Sequence[str]
+) -> Network:
+    # Imported here, because SketchNet does without torchvision.
+    from core.networks import torchvision_models
+
+    published = torchvision_models.published_weights(name)
+    preset = published.transforms()
+    opened = outline.open_file(path or torchvision_models.download(name))
+    build = functools.partial(torchvision_models.build, name)
+    loaded = own_weights.load_module(
+        name, opened, build, torchvision_models.IMAGENET_CLASSES, classes
+    )
+    labels = class_labels(loaded.classes or published.meta["categories"], loaded.count)
+    crop = preset.crop_size[0]
+    network = make_network(
+        name, loaded.module, labels, tuple(preset.mean), tuple(preset.std), (crop, crop), device
+    )
+    return network if loaded.count else _headless(network)
+
+
+def _headless(network: Network) -> Network:
+    """Return a network whose head is missing, so that it has no logits and no labels."""
+    return dataclasses.replace(network, layers=own_weights.without_logits(network.layers))
+
+
+def _load_timm(
+    name: str, path: Path | None, device: torch.device, classes: Sequence[str]
+) -> Network:
+    # Imported here, because timm may not be installed.
+    from core.networks import timm_models
+
+    settings, published = timm_models.preprocessing(name), timm_models.class_count(name)
+    if path is None:
+        module, count = timm_models.load_published(name), published
+        classes = check_count(tuple(classes), count, name) if classes else ()
+    else:
+        build = functools.partial(timm_models.build, name)
+        loaded = own_weights.load_module(name, outline.open_file(path), build, published, classes)
+        module, count, classes = loaded.module, loaded.count, loaded.classes
+    labels = class_labels(classes or timm_models.class_names(module, count), count)
+    _, height, width = settings["input_size"]
+    network = make_network(
+        name,
+        module,
+        labels,
+        settings["mean"],
+        settings["std"],
+        (height, width),
+        device,
+        framing=timm_models.framing(settings),
+    )
+    return network if count or not published else _headless(network)
 
 
 def _check_run(network: Network, file: str) -> None:
@@ -148,66 +182,20 @@ def _check_run(network: Network, file: str) -> None:
         BadCheckpoint: the network fails, as with a table of indices that are out of range, or its
             logits are no finite numbers.
     """
-    height, width = network.input_size
-    ramp = torch.linspace(-2, 2, 3 * height * width, device=network.device)
+    shape = network.channels, *network.input_size
+    ramp = torch.linspace(-2, 2, math.prod(shape), device=network.device)
     try:
         with torch.no_grad():
-            logits = network.module(ramp.view(1, 3, height, width))
+            outputs = values_in(network.module(ramp.view(1, *shape)), Tensor)
     # A network's own code may raise anything.
     except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise BadCheckpoint(
-            f"{network.name} cannot compute with the weights of {file}: {reason}"
+            f"{network.name} cannot compute with the weights of {file}: {reason_of(error)}"
         ) from error
-    if not bool(torch.isfinite(logits).all()):
+    if not all(bool(torch.isfinite(it).all()) for it in outputs):
         raise BadCheckpoint(
             f"{network.name} computes values that are no finite numbers with the weights of {file}"
         )
-
-
-def download(name: str, progress: bool = True) -> Path:
-    """Download a network's published weights unless they are cached; return the file's path.
-
-    Args:
-        name: name of a network of torchvision.
-        progress: whether to draw a progress bar on standard error.
-
-    Raises:
-        ExplorerError: the weights could not be downloaded, or were damaged in the download.
-    """
-    weights = published_weights(name)
-    file = weights_file(weights)
-    if file.is_file():
-        return file
-    try:
-        # This downloads the file, checks its hash and loads it. The loaded weights are not used:
-        # `load` reads the file again like any checkpoint.
-        weights.get_state_dict(progress=progress, check_hash=True, weights_only=True)
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise ExplorerError(
-            f"the weights of {name} are not on this machine and could not be downloaded "
-            f"({reason}); go online once, or put {file.name} into {file.parent}, or name a "
-            "checkpoint with --weights FILE"
-        ) from error
-    except RuntimeError as error:
-        raise ExplorerError(
-            f"the download of {file.name} was damaged ({error}); try again"
-        ) from error
-    return file
-
-
-def _build_torchvision(name: str, classes: int) -> nn.Module:
-    """Build a torchvision network on the meta device, because a checkpoint provides the weights."""
-    options: dict[str, object] = {"num_classes": classes}
-    if name.startswith("vit_"):
-        options["image_size"] = published_weights(name).meta["min_size"][0]
-    if name in TRANSFORM_INPUT:
-        options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
-    # regnet's constructor computes with tensors, which is not possible on the meta device.
-    with torch.device("cpu" if name.startswith("regnet_") else "meta"):
-        module: nn.Module = models.get_model(name, weights=None, **options)
-    return module
 
 
 def knows_drawings_only(network: Network) -> bool:
@@ -215,39 +203,4 @@ def knows_drawings_only(network: Network) -> bool:
 
     That is SketchNet, and every network that was trained on the same drawings.
     """
-    return set(network.labels) <= set(sketchworld.CLASSES)
-
-
-def _class_labels(classes: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return the class names if there are ``count`` of them, else ``class 0``, ``class 1``, ..."""
-    return tuple(classes) if len(classes) == count else tuple(f"class {i}" for i in range(count))
-
-
-def _make_network(
-    name: str,
-    module: nn.Module,
-    labels: tuple[str, ...],
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    size: tuple[int, int],
-    device: torch.device,
-) -> Network:
-    """Return a loaded module as a network with frozen parameters and a list of layers."""
-    module.eval().requires_grad_(False)
-    for part in module.modules():
-        # An in-place activation function would overwrite the output of the layer before it.
-        if hasattr(part, "inplace"):
-            setattr(part, "inplace", False)  # noqa: B010 - modules take any attribute, unchecked
-    state = module.state_dict()
-    return Network(
-        name=name,
-        module=module.to(device, memory_format=CHANNELS_LAST),  # type: ignore[call-overload]
-        layers=layers.list_layers(module, size),
-        labels=labels,
-        mean=(mean[0], mean[1], mean[2]),
-        std=(std[0], std[1], std[2]),
-        input_size=size,
-        fixed_size=name.startswith(FIXED_SIZE),
-        fingerprint=fitting.fingerprint(state, name, mean, std, size),
-        device=device,
-    )
+    return bool(network.labels) and set(network.labels) <= set(sketchworld.CLASSES)

@@ -6,16 +6,21 @@ Nodes have torchvision's names: ``features.7.cat`` is the operation ``cat`` in t
 
 import copy
 import operator
+import re
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torchvision.models.feature_extraction import NodePathTracer
 
+from core.networks.module_parts import copy_modules, has_hooks, paths_above, without_in_place
+from core.networks.redirected_relu import redirected_relu, relu_ceiling
+
+T = TypeVar("T")
 # In-place operators and the operators that return a new tensor instead. For all other in-place
 # operations, the name without the final "_" has this effect (``add_`` and ``add``).
 OUT_OF_PLACE: Mapping[Any, Callable[..., Any]] = {
@@ -24,7 +29,15 @@ OUT_OF_PLACE: Mapping[Any, Callable[..., Any]] = {
     operator.imul: operator.mul,
     operator.itruediv: operator.truediv,
 }
-RELU6_CEILING = 6.0
+# The attribute of modules that ``trace`` must not trace, see ``never_trace``.
+UNTRACEABLE = "_computes_otherwise_when_traced"
+# The module in which timm collects what cannot be traced, such as padding that depends on the size
+# of the image. timm fills it when it is imported.
+TIMM_MARKS = "timm.layers._fx"
+# What timm collects there, and can be traced.
+TRACEABLE = ("BatchNormAct2d", "FrozenBatchNormAct2d")
+# The counter at the end of a node's name.
+COUNTED = re.compile(r"(?<=.)_[0-9]+$")
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,12 @@ class Trace:
         targets = {
             str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")
         }
-        return fx.GraphModule({target: self.parts[target] for target in targets}, graph).eval()
+        parts = {target: self.parts[target] for target in targets}
+        # torch.fx would set what lies in another part as an attribute of that part, and would later
+        # delete it there if it is unused. The network's own modules must not change.
+        for path in {path for target in targets for path in paths_above(target)} & targets:
+            parts[path] = copy_modules(parts[path])
+        return fx.GraphModule(parts, graph).eval()
 
     def on_meta(self) -> "Trace":
         """Return a copy with meta tensors, which have shapes but no values and compute nothing."""
@@ -70,26 +88,52 @@ class OutputNode:
         node: the name of the node.
         key: the key of the value in the returned dict.
         axis: the channel axis of the value; in the returned value, it is axis 1.
+        batch_axis: the batch axis of the value; in the returned value, it is axis 0.
     """
 
     node: str
     key: str
     axis: int = 1
+    batch_axis: int = 0
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the value has its axes in the order of the returned value."""
+        return (self.batch_axis, self.axis) == (0, 1)
+
+    def arrange(self, value: Tensor) -> Tensor:
+        """Return a value of the node with the axes in the order ``[N, C, ...]``."""
+        return value.movedim((self.batch_axis, self.axis), (0, 1))
+
+
+def _opaque_functions() -> tuple[Callable[..., Any], ...]:
+    """Return the functions of timm that cannot be traced."""
+    timm = sys.modules.get(TIMM_MARKS)
+    return () if timm is None else tuple(filter(callable, timm.get_notrace_functions()))
 
 
 # torch.fx patches all modules of the process during tracing, so only one thread may trace.
 _TRACING = threading.Lock()
 
 
-class _Tracer(NodePathTracer):  # type: ignore[misc]
-    """torchvision's tracer, which also records the node that each module returned.
+class _Tracer(fx.Tracer):
+    """A tracer that records the name of each node, and the node that each module returned.
+
+    The name is that of ``torchvision.models.feature_extraction``, whose import takes as long as
+    that of torch: the path of the module that runs the operation, the operation, and from the
+    second time on a counter, as in ``layer1.0.relu_1``. As in torchvision, a module whose own name
+    ends like a counter, such as ``conv_2``, loses this end.
 
     Networks that run in other threads during tracing are not affected.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(autowrap_functions=_opaque_functions())
+        self.names: dict[fx.Node, str] = {}
         self.outputs: dict[str, fx.Node] = {}
+        self._path = ""
+        # The counter of the last node by the name without a counter.
+        self._counters: dict[str, int] = {}
         self._thread = threading.get_ident()
 
     def call_module(
@@ -97,10 +141,42 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
     ) -> Any:
         if threading.get_ident() != self._thread:
             return forward(*args, **kwargs)
-        out = super().call_module(m, forward, args, kwargs)
-        if isinstance(out, fx.Proxy):
-            self.outputs[self.path_of_module(m)] = out.node
+        outer, self._path = self._path, self.path_of_module(m)
+        try:
+            if self.is_leaf_module(m, self._path):
+                out = self.create_proxy("call_module", self._path, args, kwargs)
+            else:
+                out = forward(*args, **kwargs)
+            for proxy in values_in(out, fx.Proxy)[:1]:
+                self.outputs[self._path] = proxy.node
+        finally:
+            self._path = outer
         return out
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        timm = sys.modules.get(TIMM_MARKS)
+        opaque = timm is not None and timm.is_notrace_module(type(m))
+        traceable = type(m).__name__ in TRACEABLE
+        return (opaque and not traceable) or super().is_leaf_module(m, module_qualified_name)
+
+    def create_proxy(self, *arguments: Any, **options: Any) -> fx.Proxy:
+        proxy = super().create_proxy(*arguments, **options)
+        self.names[proxy.node] = self._name(proxy.node)
+        return proxy
+
+    def _name(self, node: fx.Node) -> str:
+        """Return the name of a node that the module ``self._path`` has created."""
+        name = self._path
+        if node.op != "call_module":
+            name = f"{name}.{node.name}" if name else node.name
+        # The counter of torch.fx counts the operations of all modules.
+        name = COUNTED.sub("", name)
+        if name in self._counters:
+            name = f"{name}_{self._counters[name] + 1}"
+        self._counters[name] = 0
+        if counted := COUNTED.search(name):
+            self._counters[name[: counted.start()]] = int(counted[0][1:])
+        return name
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         if threading.get_ident() != self._thread:
@@ -115,8 +191,11 @@ def trace(module: nn.Module) -> Trace | None:
         The graph, or None if the network cannot be traced, for example because its control flow
         depends on the values of tensors.
     """
+    if getattr(module, UNTRACEABLE, False):
+        return None
     tracer = _Tracer()
-    before = set(vars(module))
+    attributes = [it for part in module.modules() for it in (vars(part), part._buffers)]
+    before = [dict(it) for it in attributes]
     try:
         with _TRACING:
             graph = tracer.trace(module)
@@ -130,12 +209,34 @@ def trace(module: nn.Module) -> Trace | None:
         return None
     finally:
         # torch.fx stores tensors that the network's code creates during tracing as new attributes
-        # of the network. Remove them.
-        for name in set(vars(module)) - before:
-            delattr(module, name)
+        # of the network, and this code may itself keep what it computes. Restore all attributes.
+        for now, then in zip(attributes, before, strict=True):
+            _restore(now, then)
     _remove_in_place(graph, parts)
-    pure_parts = {path: _without_in_place(part) for path, part in parts.items()}
-    return Trace(graph, pure_parts, dict(tracer.node_to_qualname), tracer.outputs)
+    pure_parts = {path: without_in_place(part) for path, part in parts.items()}
+    return Trace(graph, pure_parts, tracer.names, tracer.outputs)
+
+
+def _restore(now: dict[str, Any], then: Mapping[str, Any]) -> None:
+    """Make a dict equal to what it was; other threads may read what has not changed meanwhile."""
+    for name in now.keys() - then.keys():
+        del now[name]
+    now.update({name: value for name, value in then.items() if now.get(name, now) is not value})
+
+
+def never_trace(module: nn.Module) -> None:
+    """Make ``trace`` return None for a module, and for copies of it."""
+    setattr(module, UNTRACEABLE, True)
+
+
+def values_in(output: Any, kind: type[T]) -> list[T]:
+    """Return all values of a type in the output of a module: itself, or in tuples and dicts."""
+    if isinstance(output, kind):
+        return [output]
+    if isinstance(output, Mapping):
+        output = tuple(output.values())
+    inside = output if isinstance(output, (tuple, list)) else ()
+    return [value for each in inside for value in values_in(each, kind)]
 
 
 def _remove_in_place(graph: fx.Graph, parts: Mapping[str, Any]) -> None:
@@ -177,18 +278,6 @@ def _replace_in_place(node: fx.Node, parts: Mapping[str, Any]) -> bool:
     return True
 
 
-def _without_in_place(part: Any) -> Any:
-    """Return a copy of a module that does not work in place and has the same parameters.
-
-    Modules that do not work in place are returned themselves.
-    """
-    if not getattr(part, "inplace", False):
-        return part
-    pure = copy.copy(part)
-    pure.inplace = False
-    return pure
-
-
 def truncate(
     traced: Trace, outputs: Iterable[OutputNode], redirect_relu: bool = False
 ) -> fx.GraphModule:
@@ -216,8 +305,9 @@ def truncate(
     result = {}
     for output, source in sources.items():
         value = copies[source]
-        if output.axis != 1:
-            value = graph.call_function(torch.movedim, (value, output.axis, 1))
+        if not output.in_order:
+            axes = (output.batch_axis, output.axis)
+            value = graph.call_function(torch.movedim, (value, axes, (0, 1)))
         result[output.key] = value
     graph.output(result)
     return traced.assemble(graph)
@@ -234,8 +324,9 @@ def _ancestors(graph: fx.Graph, nodes: set[fx.Node]) -> set[fx.Node]:
 
 def _redirect_gradient(node: fx.Node, parts: Mapping[str, Any]) -> None:
     """Make a node use ``redirected_relu`` if it is a ReLU or ReLU6, module or function."""
-    ceiling = relu_ceiling(parts[str(node.target)] if node.op == "call_module" else node.target)
-    if ceiling is None:
+    operation = parts[str(node.target)] if node.op == "call_module" else node.target
+    ceiling = relu_ceiling(operation)
+    if ceiling is None or (isinstance(operation, nn.Module) and has_hooks(operation)):
         return
     node.op = "call_function"
     node.target = redirected_relu
@@ -243,62 +334,17 @@ def _redirect_gradient(node: fx.Node, parts: Mapping[str, Any]) -> None:
 
 
 def operation_of(network: fx.GraphModule, node: fx.Node) -> Any:
-    """Return the operation of a node: a module, a function, or the name of a method."""
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else node.target
+    """Return the operation of a node: a module, a function, or the name of a method.
+
+    For a module with hooks it is None: what the hooks do is not known, so no pass may replace it.
+    """
+    if node.op != "call_module":
+        return node.target
+    part = network.get_submodule(str(node.target))
+    return None if has_hooks(part) else part
 
 
 def function_name(node: fx.Node) -> str:
     """Return the name of the function or method that a node calls, or the path of its module."""
     target: Any = node.target
     return target if isinstance(target, str) else str(getattr(target, "__name__", ""))
-
-
-def relu_ceiling(operation: Any) -> float | None:
-    """Return the upper bound of a ReLU: infinity, or 6; None for any other operation."""
-    if isinstance(operation, nn.ReLU) or operation in (torch.relu, F.relu, "relu"):
-        return float("inf")
-    if isinstance(operation, nn.ReLU6) or operation is F.relu6:
-        return RELU6_CEILING
-    return None
-
-
-class RedirectedReLU(torch.autograd.Function):
-    """ReLU with a gradient for inactive units, if the ordinary gradient is zero everywhere.
-
-    The gradient is that of a loss that is minimised. Each image of the batch is treated separately.
-    If the ordinary gradient of an image is not zero everywhere, this gradient is used. Otherwise
-    the gradient with respect to the ReLU's output is used for the input as well, except where a
-    step of gradient descent would move an input below 0 further down (or an input above the ceiling
-    of a ReLU6 further up). After Lucid's ``misc/redirected_relu_grad.py`` (Olah et al.). At an
-    input of exactly 0, the ordinary gradient is 0 as in torch; in Lucid it is not.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, ceiling: float) -> Tensor:
-        """Clamp ``x: [N, ...]`` to the range from 0 to the ceiling."""
-        ctx.save_for_backward(x)
-        ctx.ceiling = ceiling
-        return x.clamp(min=0.0) if ceiling == float("inf") else x.clamp(0.0, ceiling)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Return the redirected gradient of the loss with respect to ``x``."""
-        (x,) = ctx.saved_tensors
-        (gradient,) = gradients
-        if ctx.ceiling == float("inf"):
-            ordinary = torch.ops.aten.threshold_backward(gradient, x, 0.0)
-        else:
-            ordinary = torch.ops.aten.hardtanh_backward(gradient, x, 0.0, ctx.ceiling)
-        # abs().amax() is several times faster than any() on a CPU.
-        zero_images = (ordinary.abs().amax(tuple(range(1, x.dim()))) == 0).nonzero()[:, 0]
-        if len(zero_images) == 0:
-            return ordinary, None
-        inputs, incoming = x[zero_images], gradient[zero_images]
-        blocked = ((inputs < 0) & (incoming > 0)) | ((inputs > ctx.ceiling) & (incoming < 0))
-        return ordinary.index_copy(0, zero_images, incoming.masked_fill(blocked, 0.0)), None
-
-
-def redirected_relu(x: Tensor, ceiling: float = float("inf")) -> Tensor:
-    """Apply ReLU, or ReLU6 with a ceiling of 6, with the gradient of ``RedirectedReLU``."""
-    result: Tensor = RedirectedReLU.apply(x, ceiling)
-    return result

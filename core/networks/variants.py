@@ -11,12 +11,12 @@ around an image, and replicate padding of their large activations would take a t
 an optimiser step.
 """
 
-import copy
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from torch import nn
 
+from core.networks.module_parts import copy_modules
 from core.networks.network import Network
 
 # A convolution is deep if neighbouring positions of its input are at least this many image pixels
@@ -57,7 +57,7 @@ def with_replicate_padding(network: Network) -> Network:
     ]
     if not deep_paths:
         return network
-    copied = _copy_modules(network.module)
+    copied = copy_modules(network.module)
     for path in deep_paths:
         copied.get_submodule(path).padding_mode = "replicate"  # type: ignore[assignment]
     return replace(network, module=copied)
@@ -75,18 +75,11 @@ def with_pooling(network: Network, pooling: str) -> Network:
     if pooling == "own":
         return network
     replaced = nn.MaxPool2d if pooling == "average" else nn.AvgPool2d
-    copied = _copy_modules(network.module)
+    copied = copy_modules(network.module)
     for path, part in list(copied.named_modules()):
         if isinstance(part, replaced):
             copied.set_submodule(path, _other_pooling(part))
     return replace(network, module=copied)
-
-
-def _copy_modules(module: nn.Module) -> nn.Module:
-    """Return a copy of a module and all its submodules that shares all tensors."""
-    shared = {id(it): it for it in (*module.parameters(), *module.buffers())}
-    copied: nn.Module = copy.deepcopy(module, shared)
-    return copied
 
 
 def _other_pooling(part: nn.MaxPool2d | nn.AvgPool2d) -> nn.Module:

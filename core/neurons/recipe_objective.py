@@ -46,7 +46,7 @@ def build_objective(
     Args:
         network: the loaded network.
         recipe: the recipe of the images of one batch.
-        image: the given image of a caricature or an inversion, ``[1, 3, H, W]``.
+        image: the given image of a caricature or an inversion, ``[1, C, H, W]``.
     """
     layer = network.layer(recipe.layer)
     reported = _reported(network, layer, recipe, image)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from core.devices import indices_on
+
 Activations = Mapping[str, Tensor]
 # Key of the optimised image, ``[N, 3, H, W]`` before the transform, in ``Activations``. No layer
 # can have this name.
@@ -31,15 +33,17 @@ def channel_of_each(activations: Activations, layer: str, units: Sequence[int]) 
     """
     values = activations[layer]
     count = values.shape[0]
-    indices = torch.tensor(_channel_indices(activations, layer, units), device=values.device)
+    indices = indices_on(values.device, _channel_indices(activations, layer, units))
     # Index with the channels last, which is their order in memory. The gradient then has the same
     # memory layout as the activations, which keeps the backward pass fast.
-    return values.movedim(1, -1)[torch.arange(count), ..., indices.expand(count)]
+    images = torch.arange(count, device=values.device)
+    return values.movedim(1, -1)[images, ..., indices.expand(count)]
 
 
 def select_channels(activations: Activations, layer: str, units: Sequence[int]) -> Tensor:
     """Return some channels of every image: ``[N, C, ...]`` to ``[N, K, ...]``."""
-    return activations[layer][:, _channel_indices(activations, layer, units)]
+    values = activations[layer]
+    return values[:, indices_on(values.device, _channel_indices(activations, layer, units))]
 
 
 def _channel_indices(activations: Activations, layer: str, units: Sequence[int]) -> list[int]:

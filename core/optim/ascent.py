@@ -35,7 +35,7 @@ class AscentSettings:
             parameters equally far, also those whose gradient is only noise, and so adds noise to
             the image. With a damping of 1, parameters with gradients below the average move in
             proportion to their gradient. The images then have less noise and excite the unit about
-            as much (``python -m benchmarks.damping`` compares both settings).
+            as much (``python -m benchmarks.steps`` compares settings).
         cooldown: length of the final phase as a fraction of all steps. In this phase the step size
             falls to zero along half a cosine, which smooths the noise that large steps leave.
         patience: number of steps in a period over which the objective's values are averaged to
@@ -50,7 +50,7 @@ class AscentSettings:
         tiles: how to split images that are too large for the network; None for no tiles.
     """
 
-    steps: int = 64
+    steps: int = 32
     learning_rate: float | None = None
     damping: float | None = None
     cooldown: float = 0.5

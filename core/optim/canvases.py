@@ -15,7 +15,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from core.devices import falls_back, like
 from core.fixed_order import on_one_thread, one_thread
+from core.images.channels import COLOUR
+from core.optim.optimisers import Adam
 
 # Square root of the covariance of RGB values in natural images, as measured for Lucid on ImageNet.
 # Rows are R, G, B; columns are uncorrelated directions (light, warm-cold, green-purple).
@@ -33,31 +36,36 @@ DARKEST, LIGHTEST = 0.02, 0.98
 class Canvas(nn.Module):
     """Free parameters from which a batch of images is computed.
 
+    Images have the number of channels C that the network takes: 3 for RGB.
+
     Attributes:
         learning_rate: default step size of the optimiser, for gradients whose root mean square
             is 1.
         damping: default epsilon of Adam, see ``ascent.AscentSettings``.
+        betas: decay rates of Adam's first and second moment. With a first one of 0.9, as is usual,
+            twice as many steps are needed (``python -m benchmarks.steps`` compares settings).
     """
 
-    learning_rate: float = 0.25
+    learning_rate: float = 0.5
     damping: float = 1.0
+    betas: tuple[float, float] = (0.3, 0.99)
 
     def forward(self) -> Tensor:
-        """Return the images, float32 ``[N, 3, H, W]``, RGB in ``[0, 1]``."""
+        """Return the images, float32 ``[N, C, H, W]`` in ``[0, 1]``."""
         raise NotImplementedError
 
     def set_image(self, image: Tensor) -> None:
         """Set the parameters so that the ascent starts from an image.
 
         Args:
-            image: ``[1, 3, H, W]`` in ``[0, 1]``, for all images of the batch, or
-                ``[N, 3, H, W]``. Values are clamped to ``DARKEST .. LIGHTEST``.
+            image: ``[1, C, H, W]`` in ``[0, 1]``, for all images of the batch, or
+                ``[N, C, H, W]``. Values are clamped to ``DARKEST .. LIGHTEST``.
         """
         raise NotImplementedError
 
     def optimiser(self, learning_rate: float, damping: float) -> torch.optim.Optimizer:
         """Return an optimiser of the parameters: Adam with the damping as its epsilon."""
-        return torch.optim.Adam(self.parameters(), lr=learning_rate, eps=damping, fused=True)
+        return Adam(self.parameters(), lr=learning_rate, betas=self.betas, eps=damping, fused=True)
 
     def refine_gradients(self) -> None:
         """Scale each image's gradient to a root mean square of 1; a gradient of 0 stays 0."""
@@ -79,17 +87,23 @@ class Canvas(nn.Module):
 class Pixels(Canvas):
     """The baseline canvas: one free parameter for each colour value, followed by a sigmoid."""
 
-    def __init__(self, size: tuple[int, int], seeds: Sequence[int], device: torch.device) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        seeds: Sequence[int],
+        device: torch.device,
+        channels: int = COLOUR,
+    ) -> None:
         super().__init__()
-        noise = INITIAL_DEVIATION * _normal((3, *size), seeds)
-        self.values = nn.Parameter(noise.to(device))  # [N, 3, H, W]
+        noise = INITIAL_DEVIATION * _normal((channels, *size), seeds)
+        self.values = nn.Parameter(noise.to(device))  # [N, C, H, W]
 
     def forward(self) -> Tensor:
-        """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
+        """Return the images, ``[N, C, H, W]`` in ``[0, 1]``."""
         return on_one_thread(torch.sigmoid, self.values)
 
     def set_image(self, image: Tensor) -> None:
-        """Set the parameters from an image ``[1 or N, 3, H, W]``."""
+        """Set the parameters from an image ``[1 or N, C, H, W]``."""
         with torch.no_grad():
             self.values.copy_(_clamped_logit(image))
 
@@ -105,25 +119,30 @@ class Fourier(Canvas):
     scale: Tensor
     colours: Tensor
 
-    def __init__(self, size: tuple[int, int], seeds: Sequence[int], device: torch.device) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        seeds: Sequence[int],
+        device: torch.device,
+        channels: int = COLOUR,
+    ) -> None:
         super().__init__()
         height, width = size
         self.size = size
-        noise = INITIAL_DEVIATION * _normal((3, height, width // 2 + 1, 2), seeds)
-        # [N, 3, H, W // 2 + 1, 2], real and imaginary parts
+        noise = INITIAL_DEVIATION * _normal((channels, height, width // 2 + 1, 2), seeds)
+        # [N, C, H, W // 2 + 1, 2], real and imaginary parts
         self.spectrum = nn.Parameter(noise.to(device))
         self.register_buffer("scale", inverse_frequency(size).to(device))
-        self.register_buffer("colours", colour_matrix().to(device))
+        self.register_buffer("colours", colour_matrix(channels).to(device))
 
     def forward(self) -> Tensor:
-        """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        spectrum = torch.view_as_complex(self.spectrum * self.scale[..., None])
-        return _image_of(spectrum, self.size, self.colours)
+        """Return the images, ``[N, C, H, W]`` in ``[0, 1]``."""
+        return _image_of_parts(self.spectrum * self.scale[..., None], self.colours, self.size)
 
     def set_image(self, image: Tensor) -> None:
-        """Set the parameters from an image ``[1 or N, 3, H, W]``."""
+        """Set the parameters from an image ``[1 or N, C, H, W]``."""
         with torch.no_grad():
-            spectrum = spectrum_of(image) / self.scale
+            spectrum = spectrum_of(image) / self.scale.cpu()
             self.spectrum.copy_(torch.view_as_real(spectrum))
 
 
@@ -141,14 +160,14 @@ class MagnitudeConstrained(Canvas):
     colours: Tensor
     # No damping: phases of frequencies with a small magnitude have small gradients, and should
     # change as much as all other phases.
-    learning_rate = 0.2
+    learning_rate = 0.4
     damping = 1e-8
 
     def __init__(self, magnitude: Tensor, width: int, seeds: Sequence[int]) -> None:
         """Create a canvas with random phases.
 
         Args:
-            magnitude: ``[3, H, W // 2 + 1]``, of an orthonormal transform. The parameters are
+            magnitude: ``[C, H, W // 2 + 1]``, of an orthonormal transform. The parameters are
                 created on the device of this tensor.
             width: W, which cannot be derived from ``W // 2 + 1``: 5 may belong to 8 or 9 pixels.
             seeds: seeds of the random phases, one for each image.
@@ -163,17 +182,16 @@ class MagnitudeConstrained(Canvas):
         # The phase of frequency 0 only determines the sign of the mean colour. With a phase of 0,
         # all images have the same mean colour at the start.
         phase[..., 0, 0] = 0
-        self.phase = nn.Parameter(phase.to(magnitude))  # [N, 3, H, W // 2 + 1]
+        self.phase = nn.Parameter(phase.to(magnitude))  # [N, C, H, W // 2 + 1]
         self.register_buffer("magnitude", magnitude.clone())
-        self.register_buffer("colours", colour_matrix().to(magnitude))
+        self.register_buffer("colours", colour_matrix(len(magnitude)).to(magnitude))
 
     def forward(self) -> Tensor:
-        """Return the images, ``[N, 3, H, W]`` in ``[0, 1]``."""
-        spectrum = on_one_thread(torch.polar, self.magnitude, self.phase)
-        return _image_of(spectrum, self.size, self.colours)
+        """Return the images, ``[N, C, H, W]`` in ``[0, 1]``."""
+        return _image_of_waves(self.magnitude, self.phase, self.colours, self.size)
 
     def set_image(self, image: Tensor) -> None:
-        """Set phases and magnitudes to those of an image ``[1 or N, 3, H, W]``.
+        """Set phases and magnitudes to those of an image ``[1 or N, C, H, W]``.
 
         An ascent from there strengthens those features of the image that the objective responds to
         (Hamblin et al., "Feature Accentuation", 2024).
@@ -181,36 +199,51 @@ class MagnitudeConstrained(Canvas):
         with torch.no_grad():
             spectrum = spectrum_of(image)
             self.phase.copy_(spectrum.angle())
-            self.magnitude = spectrum.abs()
+            self.magnitude = like(spectrum.abs(), self.magnitude)
 
 
 def spectrum_of(image: Tensor) -> Tensor:
     """Compute the spectrum of the logits of images, in decorrelated colours.
 
     Args:
-        image: ``[N, 3, H, W]`` in ``[0, 1]``.
+        image: ``[N, C, H, W]`` in ``[0, 1]``.
 
     Returns:
-        Complex ``[N, 3, H, W // 2 + 1]``, of an orthonormal transform.
+        Complex ``[N, C, H, W // 2 + 1]``, of an orthonormal transform, on the CPU.
     """
-    decorrelate = torch.linalg.inv(colour_matrix().double()).to(image)
+    image = image.cpu()
+    decorrelate = torch.linalg.inv(colour_matrix(image.shape[1]).double()).to(image)
     with one_thread():
         decorrelated = torch.einsum("ij,njhw->nihw", decorrelate, _clamped_logit(image))
     spectrum: Tensor = torch.fft.rfft2(decorrelated, norm="ortho")
     return spectrum
 
 
+@falls_back
+def _image_of_parts(parts: Tensor, colours: Tensor, size: tuple[int, int]) -> Tensor:
+    """Compute images from the real and imaginary parts of spectra, ``[N, C, H, W // 2 + 1, 2]``."""
+    return _image_of(torch.view_as_complex(parts), size, colours)
+
+
+@falls_back
+def _image_of_waves(
+    magnitude: Tensor, phase: Tensor, colours: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Compute images from magnitudes ``[C, H, F]`` and phases ``[N, C, H, F]``; F is W // 2 + 1."""
+    return _image_of(on_one_thread(torch.polar, magnitude, phase), size, colours)
+
+
 def _image_of(spectrum: Tensor, size: tuple[int, int], colours: Tensor) -> Tensor:
-    """Compute images ``[N, 3, H, W]`` from complex spectra ``[N, 3, H, W // 2 + 1]``.
+    """Compute images ``[N, C, H, W]`` from complex spectra ``[N, C, H, W // 2 + 1]``.
 
     The inverse of ``spectrum_of``, except for pixel values that ``spectrum_of`` has clamped.
     """
-    decorrelated = torch.fft.irfft2(spectrum, s=size, norm="ortho")  # [N, 3, H, W]
+    decorrelated = torch.fft.irfft2(spectrum, s=size, norm="ortho")  # [N, C, H, W]
 
-    def rgb(values: Tensor) -> Tensor:
-        return torch.sigmoid(colours @ values.flatten(2)).view_as(values)  # [N, 3, H * W] within
+    def coloured(values: Tensor) -> Tensor:
+        return torch.sigmoid(colours @ values.flatten(2)).view_as(values)  # [N, C, H * W] within
 
-    return on_one_thread(rgb, decorrelated)
+    return on_one_thread(coloured, decorrelated)
 
 
 def _clamped_logit(image: Tensor) -> Tensor:
@@ -237,14 +270,17 @@ def inverse_frequency(size: tuple[int, int]) -> Tensor:
     return FOURIER_GAIN / frequency.clamp(min=lowest)
 
 
-def colour_matrix() -> Tensor:
-    """Return the matrix from uncorrelated colour directions to RGB.
+def colour_matrix(channels: int = COLOUR) -> Tensor:
+    """Return the matrix from uncorrelated colour directions to the channels of images.
 
-    It is ``[3, 3]``, and the largest norm of its columns is 1.
+    It is ``[C, C]``. For RGB, the largest norm of its columns is 1. Channels of other images are
+    taken as uncorrelated. Each is multiplied by the mean effect of light on red, green and blue, so
+    that grey images get the same contrast as coloured ones.
     """
     matrix = torch.tensor(COLOUR_CORRELATION)
     largest: Tensor = torch.linalg.vector_norm(matrix, dim=0).max()
-    return matrix / largest
+    matrix = matrix / largest
+    return matrix if channels == COLOUR else torch.eye(channels) * matrix[:, 0].mean()
 
 
 def _normal(shape: tuple[int, ...], seeds: Sequence[int]) -> Tensor:

@@ -6,13 +6,16 @@ the loss is rejected at the next evaluation and repeated with a shorter length. 
 the parameter between steps: curvature is computed from the values after clamping.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.fixed_order import norm, sum_per_image
+from core.devices import exact, like
+from core.fixed_order import norm, squares_per_image, sum_per_image
+from core.optim.optimisers import UncompiledOptimiser
 
 # Largest number of pairs (step, change of the gradient) in the history, and of bytes that all pairs
 # may take together. All pairs are read twice per step. With 8 pairs, style transfer needs 10 % more
@@ -33,7 +36,7 @@ DOT_BLOCK = 16384
 MIN_CURVATURE = 1e-6
 
 
-class LBFGS(torch.optim.Optimizer):
+class LBFGS(UncompiledOptimiser):
     """Quasi-Newton minimisation over one tensor (Liu and Nocedal, 1989).
 
     The direction is a linear combination of basis vectors: the preconditioned gradient, the steps
@@ -141,8 +144,11 @@ class LBFGS(torch.optim.Optimizer):
             along the step is too small, see ``MIN_CURVATURE``.
         """
         change = gradient - self._gradient
-        curvature = float(sum_per_image((moved * change)[None]))
-        if not curvature > MIN_CURVATURE * norm(moved) * norm(change):
+        product = sum_per_image((moved * change)[None])
+        squares = [squares_per_image(it[None]) for it in (moved, change)]
+        # One request for three numbers, because the host waits for each request.
+        curvature, *lengths = torch.cat([product, *squares]).tolist()
+        if not curvature > math.prod(map(math.sqrt, lengths), start=MIN_CURVATURE):
             return None
         full = len(self._slots) == self._capacity
         slot = self._slots.pop(0) if full else len(self._slots)
@@ -174,8 +180,8 @@ class LBFGS(torch.optim.Optimizer):
             coefficients = torch.zeros_like(coefficients)
             coefficients[0] = -1.0
             slope = -float(products[0, 0])
-        torch.mv(basis.T, coefficients.to(basis), out=self._direction)
-        size = norm(self._direction) / len(self._direction) ** 0.5
+        torch.mv(basis.T, like(coefficients, basis), out=self._direction)
+        size = float(norm(self._direction)) / len(self._direction) ** 0.5
         rate = self.param_groups[0]["lr"]
         bound = MAX_STEP if self._slots else FIRST_STEP
         longest = bound / max(size, torch.finfo(torch.float32).tiny)
@@ -197,7 +203,7 @@ def _dot_products(vectors: Tensor, basis: Tensor) -> Tensor:
     partial = torch.cat(
         [torch.bmm(left, right.mT), (vectors[:, whole:] @ basis[:, whole:].T)[None]]
     )
-    return partial.to("cpu", torch.float64).sum(0)
+    return exact(partial.cpu()).sum(0)
 
 
 def _two_loop_coefficients(products: Tensor, slots: list[int]) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from core.errors import ExplorerError
 from core.images import image_io
+from core.images.channels import COLOUR
 from core.optim.canvases import spectrum_of
 
 # Height and width, in pixels, of the squares that are measured.
@@ -43,8 +44,10 @@ class Spectrum:
 
     magnitude: Tensor
 
-    def at(self, size: tuple[int, int]) -> Tensor:
-        """Return the magnitudes for images of (height, width), ``[3, H, W // 2 + 1]``.
+    def at(self, size: tuple[int, int], channels: int = COLOUR) -> Tensor:
+        """Return the magnitudes for images of (height, width), ``[C, H, W // 2 + 1]``.
+
+        For other than three channels, they are those of light for each channel.
 
         Above the highest frequency that was measured, magnitudes fall as 1 / frequency, as in
         natural images (Field 1987).
@@ -68,7 +71,7 @@ class Spectrum:
         resampled = F.grid_sample(centred[None], grid[None], align_corners=True)[0]
         # In an orthonormal transform, a wave's magnitude is its amplitude times the side in pixels.
         magnitude: Tensor = resampled / beyond * (height * width) ** 0.5 / REFERENCE
-        return magnitude
+        return magnitude if channels == COLOUR else magnitude[:1].repeat(channels, 1, 1)
 
     def to_bytes(self) -> bytes:
         """Return the spectrum in the safetensors format."""

@@ -18,7 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.devices import like
 from core.fixed_order import mean_per_image
+from core.images.resize import resize_linearly
 from core.images.tiles import Tiles
 from core.optim.activations import (
     IMAGE,
@@ -140,7 +142,7 @@ class Objective:
 
         def value(activations: Activations) -> Tensor:
             values = self(activations)
-            return values * (weight.to(values) if isinstance(weight, Tensor) else weight)
+            return values * (like(weight, values) if isinstance(weight, Tensor) else weight)
 
         return Objective(self.layers, value, self.units)
 
@@ -203,7 +205,7 @@ def direction(layer: str, vector: Tensor, power: float = 1.0) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         flat = flatten_positions(at_least_float32(activations[layer]))
-        vectors = vector.to(flat).expand(flat.shape[0], -1)[..., None]
+        vectors = like(vector, flat).expand(flat.shape[0], -1)[..., None]
         return mean_per_image(_dot_cosine(flat, vectors, power))
 
     return Objective(frozenset({layer}), value)
@@ -227,9 +229,9 @@ def cosine_similarity(layer: str, target: Tensor, power: float = 1.0) -> Objecti
 
     def value(activations: Activations) -> Tensor:
         current = at_least_float32(activations[layer])
-        vectors = target.to(current)
+        vectors = like(target, current)
         if current.shape[2:] != vectors.shape[2:]:
-            vectors = F.interpolate(vectors, current.shape[2:], mode="bilinear", antialias=True)
+            vectors = resize_linearly(vectors, (current.shape[2], current.shape[3]))
         current = flatten_positions(current)
         vectors = flatten_positions(vectors).expand(current.shape[0], -1, -1)
         strength = mean_per_image(vectors.square().sum(1)).clamp(min=TINY)
@@ -282,7 +284,7 @@ def match_activations(layer: str, features: Tensor) -> Objective:
 
     def value(activations: Activations) -> Tensor:
         flat = flatten_positions(at_least_float32(activations[layer]))
-        return mean_per_image((features.to(flat) @ flat).amax(1))
+        return mean_per_image((like(features, flat) @ flat).amax(1))
 
     return Objective(frozenset({layer}), value)
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.devices import like
 from core.fixed_order import mean_per_image
 from core.images.resize import pad_by_reflection
 from core.optim.activations import IMAGE, Activations
@@ -81,7 +82,7 @@ def sharpness() -> Objective:
 
 def _blurred(image: Tensor) -> Tensor:
     """Return the image with each colour blurred by ``BLUR_KERNEL``, with reflection padding."""
-    kernel = torch.tensor(BLUR_KERNEL).to(image)
+    kernel = like(torch.tensor(BLUR_KERNEL), image)
     kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, 3, 3)
     padded = pad_by_reflection(image, (1, 1), (1, 1))
     return F.conv2d(padded, kernel, groups=image.shape[1])

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.devices import falls_back, like
 from core.images.resize import pad_by_reflection
 
 
@@ -141,9 +142,10 @@ class RandomCrop:
         # Noise is drawn on the CPU, so that a seed gives the same noise on every device.
         normal = torch.randn(image.shape, generator=generator)
         uniform = torch.rand(image.shape, generator=generator) - 0.5
-        return crop + (self.noise * (normal + uniform)).to(image)
+        return crop + like(self.noise * (normal + uniform), image)
 
 
+@falls_back
 def _resample(image: Tensor, theta: Tensor) -> Tensor:
     """Resample images ``[N, 3, H, W]`` by an affine map ``[2, 3]``, with reflection padding.
 
@@ -153,6 +155,8 @@ def _resample(image: Tensor, theta: Tensor) -> Tensor:
     # Stack images as channels of fewer images, so that interpolation weights are computed once per
     # stack. The threads process stacks in parallel, so their number divides that of threads.
     groups = math.gcd(count, torch.get_num_threads())
+    # The six numbers of the map are sent to the device, not the positions of all pixels.
+    theta = theta.to(image.device, non_blocking=image.device.type == "cuda")
     grid = F.affine_grid(theta[None], [1, 1, height, width], False).expand(groups, -1, -1, -1)
     stacked = image.reshape(groups, -1, height, width)
     resampled = F.grid_sample(

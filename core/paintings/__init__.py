@@ -4,8 +4,9 @@ There are five: swirling strokes, a pointillist's dots, a mosaic, a woodcut and 
 painting can be drawn from any seed and at any size. Strokes, dots, stones, lines or pieces of glass
 cover the whole image.
 
-Drawing the swirling strokes takes seconds, so the result is stored in this folder. ``python -m
-explorer.prebuilt.pictures paintings`` draws and stores it again.
+Drawing them takes seconds, and other processors may round some pixels differently. So the default
+paintings are stored in this folder. ``python -m explorer.prebuilt.pictures paintings`` draws and
+stores them again.
 """
 
 import functools
@@ -26,8 +27,6 @@ SIZE = 640
 # smooth.
 OVERSAMPLING = 2
 DEFAULT_SEED = 0
-# Paintings that are stored, for the default seed and size: 18,600 strokes take seconds to draw.
-STORED = ("swirls",)
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,24 @@ def picture(name: str, seed: int = DEFAULT_SEED, size: int = SIZE) -> Image.Imag
 
 
 @functools.lru_cache(maxsize=16)
+def small_picture(name: str, size: int) -> Image.Image:
+    """Return a default painting, reduced, as an RGB image that callers must not modify.
+
+    To draw it at this size would take seconds.
+
+    Args:
+        name: one of ``PAINTINGS``.
+        size: height and width in pixels.
+
+    Raises:
+        UnknownName: ``name`` is not one of ``PAINTINGS``.
+    """
+    return picture(name).resize((size, size), Image.Resampling.LANCZOS)
+
+
+@functools.lru_cache(maxsize=16)
 def _picture(name: str, seed: int, size: int) -> Image.Image:
-    if name in STORED and (seed, size) == (DEFAULT_SEED, SIZE):
+    if (seed, size) == (DEFAULT_SEED, SIZE):
         stored: Image.Image = Image.open(stored_path(name)).convert("RGB")
         return stored
     return draw(name, seed, size)

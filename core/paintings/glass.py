@@ -1,13 +1,15 @@
 """A painting of stained glass: coloured pieces with lead between them, like a rose window."""
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from core.paintings.pixel_math import Array, blur, mix, pixel_grid, smoothstep
 
 
 def paint(rng: np.random.Generator, side: int) -> Array:
     """Draw pieces of coloured glass in rings around a centre, with lead between the pieces."""
+    # Imported here, because it takes longer than opening all stored paintings.
+    from scipy.spatial import KDTree
+
     row, col = pixel_grid(side)
     points = _ring_points(rng)
     distances, which = KDTree(points).query(np.stack([row, col], -1), k=2)

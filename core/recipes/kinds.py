@@ -6,10 +6,12 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.variations import VariationsRecipe
 
 # The classes of recipes, by their ``kind`` in JSON.
 KINDS: dict[str, type[Recipe]] = {
-    kind.kind: kind for kind in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe)
+    it.kind: it
+    for it in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe, VariationsRecipe)
 }
 
 

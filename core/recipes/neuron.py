@@ -12,8 +12,8 @@ from core.recipes.recipe import Recipe, require_fingerprint
 # than common machines have.
 SIZE_RANGE = (16, 1024)
 STEPS_RANGE = (1, 10_000)
-# Enough for a clear picture; more steps only sharpen it.
-STEPS = 64
+# Enough for a clear picture of most units; more steps only sharpen it.
+STEPS = 32
 UNITS_AT_MOST = 4096
 # On a CPU, larger batches would take the same time per unit, and previews would come less often.
 BATCH = 16
@@ -60,6 +60,7 @@ class NeuronRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "neurons"
+    version: ClassVar[int] = 3
 
     layer: str = ""
     units: tuple[int, ...] = ()

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -113,7 +114,12 @@ class Recipe:
             ExplorerError: the text is no recipe of this kind and version, or a field is unknown,
                 missing, of the wrong type or out of range.
         """
-        content = parse_object(text)
+        return cls.from_object(parse_object(text), older)
+
+    @classmethod
+    def from_object(cls: type[R], described: Mapping[str, Any], older: bool = False) -> R:
+        """Read a recipe from the JSON object that ``to_json`` writes, as ``from_json`` does."""
+        content = dict(described)
         if content.pop("kind", None) != cls.kind:
             raise ExplorerError(f"this is no {cls.kind} recipe")
         version = content.pop("version", None)
@@ -139,6 +145,21 @@ class Recipe:
     def key(self) -> str:
         """The recipe's identifier: 32 hexadecimal digits of the SHA-256 of its JSON."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class GridRecipe(Recipe):
+    """A recipe of many pictures, each of which is a part."""
+
+    @property
+    def pictures(self) -> tuple[int, ...]:
+        """The numbers of the pictures, in the order of ``parts``."""
+        return tuple(range(len(self.parts())))
+
+    @classmethod
+    def picture_number(cls, part_index: int, number: int) -> int:
+        """Return the part's index, because each part has one picture."""
+        return part_index
 
 
 def parse_object(text: str) -> dict[str, Any]:

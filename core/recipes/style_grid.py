@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from core.errors import ExplorerError, quoted, unknown
-from core.recipes.recipe import Recipe, require_fingerprint
+from core.recipes.recipe import GridRecipe, require_fingerprint
 from core.recipes.style import StyleRecipe
 
 # Range of the number of layers; more pictures do not fit side by side.
@@ -45,7 +45,7 @@ class StyleCell:
 
 
 @dataclass(frozen=True)
-class StyleDepthsRecipe(Recipe):
+class StyleDepthsRecipe(GridRecipe):
     """One photograph in the style of one painting, with layers of different depths.
 
     Attributes:
@@ -128,16 +128,6 @@ class StyleDepthsRecipe(Recipe):
     def layer(self) -> str:
         """The names of all layers in one text, which users can search: ``conv1 + conv2``."""
         return " + ".join(self.layers)
-
-    @property
-    def pictures(self) -> tuple[int, ...]:
-        """The numbers of the pictures, in the order of ``parts``."""
-        return tuple(range(len(self.parts())))
-
-    @classmethod
-    def picture_number(cls, part_index: int, number: int) -> int:
-        """Return the part's index, because each part has one picture."""
-        return part_index
 
     def parts(self) -> tuple[StyleRecipe, ...]:
         """Return the recipes of all pictures, each once, in the order of the grid."""

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.checkpoints.outline import open_file
 from core.errors import ExplorerError
 from core.files import write_file
 from core.sketchworld.concepts import CONCEPTS
 from core.sketchworld.seeds import World
 
 LABELS = Path(__file__).with_name("labels.json")
+WEIGHTS_FILE = Path(__file__).with_name("sketchnet.safetensors")
 CLEAR = 0.1  # smallest IoU (intersection over union) of a label that counts as clear
 DIGITS = 4  # decimals of an IoU in the labels file
 COLUMNS = ("concept", "iou", "threshold")  # columns of the labels file; each row is a unit
@@ -63,27 +65,6 @@ class Labels:
     measured_on: World
     layers: Mapping[str, tuple[Label, ...]]
 
-    def search(self, text: str, least: float = 0.0) -> list[Label]:
-        """Return the labels that match a text, the highest IoU first.
-
-        Each word of the text must be the beginning of a word in the name of the concept or of the
-        kind. For example, "eye", "edge rising" and "tex" are valid texts; "tex" matches all labels
-        of the kind "texture". Labels with an IoU below `least` are left out.
-        """
-        prefixes = text.lower().replace(",", " ").split()
-
-        def matches(label: Label) -> bool:
-            words = f"{label.concept} {label.kind}".replace(",", " ").split()
-            return all(any(word.startswith(prefix) for word in words) for prefix in prefixes)
-
-        labels = [
-            label
-            for row in self.layers.values()
-            for label in row
-            if label.iou >= least and matches(label)
-        ]
-        return sorted(labels, key=lambda label: (-label.iou, label.layer, label.unit))
-
 
 def write(labels: Labels, path: Path = LABELS) -> None:
     """Write labels as JSON with a line for each unit; an existing file is replaced atomically."""
@@ -103,6 +84,14 @@ def write(labels: Labels, path: Path = LABELS) -> None:
     ]
     text = "\n".join(["{", *lines, ' "layers": {', ",\n".join(layers), " }", "}"]) + "\n"
     write_file(path, text.encode())
+
+
+def read_classes(path: Path = WEIGHTS_FILE) -> tuple[str, ...]:
+    """Return the names of the classes, in the order of the logits, from the head of a weights file.
+
+    Raises BadCheckpoint when the file cannot be read.
+    """
+    return next(iter(open_file(path).content.classes), ())
 
 
 def load(path: Path = LABELS) -> Labels:

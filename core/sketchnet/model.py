@@ -10,8 +10,9 @@ VGG's three linear layers, so images of any size from 16 x 16 pixels on can be u
 
 import functools
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 
@@ -63,7 +64,8 @@ class SketchNet(nn.Sequential):
             for letter in CONVOLUTIONS:
                 suffix = f"{stage}{letter}"
                 convolution = nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm)
-                nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+                if not convolution.weight.is_meta:  # for these, torch would import its compiler
+                    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
                 self.add_module(f"conv{suffix}", convolution)
                 if batch_norm:
                     normalisation = nn.BatchNorm2d(width)
@@ -148,13 +150,27 @@ def from_state(state: StateDict, file: str) -> SketchNet:
     weights. `file` is the name of the file for error messages. Raises BadCheckpoint when the
     weights are not those of a SketchNet.
     """
-    stages = [name for name in sorted(state) if re.fullmatch(r"conv[1-9]b\.bias", name)]
-    widths = tuple(max(state[name].numel(), 1) for name in stages) or WIDTHS
     head = state.get("logits.bias")
-    with torch.device("meta"):
-        model = SketchNet(1 if head is None else max(head.numel(), 1), widths=widths)
+    widths = widths_in({name: tuple(value.shape) for name, value in state.items()})
+    model = meta(1 if head is None else max(head.numel(), 1), widths)
     load_state(model, state, file, "sketchnet")
     return model.eval()
+
+
+def meta(classes: int, widths: tuple[int, ...] = WIDTHS) -> SketchNet:
+    """Build a folded network on the meta device, whose weights are to be replaced."""
+    with torch.device("meta"):
+        return SketchNet(classes, widths=widths)
+
+
+def widths_in(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the number of channels in each stage, from shapes of a file's tensors by path."""
+    stages: dict[str, int] = {}
+    for path in sorted(shapes):
+        found = re.search(r"(?:^|\.)(conv[1-9]b)\.bias$", path)
+        if found and shapes[path]:
+            stages.setdefault(found[1], max(math.prod(shapes[path]), 1))
+    return tuple(stages[stage] for stage in sorted(stages)) or WIDTHS
 
 
 @functools.cache

@@ -6,6 +6,7 @@ finished image. All masks are bool [size, size].
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +95,24 @@ class Annotation:
             if key not in self._masks:
                 self._masks[key] = np.zeros((self.size, self.size), dtype=np.bool_)
             self._masks[key][rows, cols] |= covered
+
+    def add_part(
+        self,
+        names: tuple[str, ...],
+        rows: slice,
+        cols: slice,
+        covered: Mask,
+        details: Mapping[str, Mask],
+    ) -> None:
+        """Add a mark, and its details as further marks.
+
+        Args:
+            names, rows, cols, covered: as for ``add_mark``.
+            details: where in the window each detail is, such as the outline, by its name.
+        """
+        self.add_mark(names, rows, cols, covered)
+        for name, where in details.items():
+            self.add_mark((*names, name), rows, cols, covered & where)
 
     def _stays_visible(
         self, figure: int, name: str, innermost: int, names: tuple[str, ...]

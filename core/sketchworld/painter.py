@@ -229,15 +229,13 @@ class PartPainter:
 
         Args:
             concept: name of the part, such as "petal".
-            shape: function of the part coordinates (u, v) that returns the signed distance to the
-                edge of the part, negative inside.
+            shape: signed distance to the edge at part coordinates (u, v), negative inside.
             fill: colour, float32 [3].
             at: origin of the part in figure coordinates.
             reach: radius around this origin outside of which `shape` is positive.
             turn: rotation of the part in the figure, in radians.
             line: width of the outline in scene units; None for `self.light.line`.
-            pattern: signed distance, as `shape`. Where it is negative, the part has the colour
-                `ink`, elsewhere the colour `fill`.
+            pattern: as `shape`; where it is negative, the colour is `ink` instead of `fill`.
             ink: colour of the pattern, float32 [3].
             alpha: opacity, from 0 to 1.
             shadow: whether the part casts a shadow.
@@ -249,8 +247,7 @@ class PartPainter:
         part_pose = PartPose(self.pose if pose is None else pose, at, turn, reach)
         if shadow and self.light.shadow > 0.0:
             self._draw_shadow(shape, part_pose)
-        width = self.light.line if line is None else line
-        width = min(width, LINE_SHARE * part_pose.size)
+        width = min(self.light.line if line is None else line, LINE_SHARE * part_pose.size)
         window = self._window(part_pose, width + self.pixel)
         if window is None:
             return
@@ -261,22 +258,33 @@ class PartPainter:
             share = np.clip(0.5 - pattern(window.u, window.v) * per_pixel, 0.0, 1.0)
             colour = colour + (ink[:, None, None] - colour) * share
         half = width / (2.0 * self.pixel)
-        if width > 0.0:
+        covered = self._paint(window, colour, distance, half, alpha) >= COVERED
+        if self.annotation is not None:
+            right_angles = window.within(corners, CORNER / part_pose.pose.scale)
+            details = {OUTLINE: (distance >= -half) & (half > 0.0), RIGHT_ANGLE: right_angles}
+            self.annotation.add_part((concept, *also), window.rows, window.cols, covered, details)
+
+    def _paint(
+        self, window: PaintWindow, colour: Array, distance: Array, half: float, alpha: float
+    ) -> Array:
+        """Paint a part and its outline on the image; return how much of each pixel they cover.
+
+        Args:
+            window: the pixels that the part may cover.
+            colour: colour of the part at each pixel, float32 [3, h, w].
+            distance: signed distance to the edge of the part in pixels, [h, w].
+            half: half the width of the outline in pixels; 0 for none.
+            alpha: opacity, from 0 to 1.
+        """
+        if half > 0.0:
             stroke = self.palette.line[:, None, None]
             colour = stroke + (colour - stroke) * np.clip(0.5 - half - distance, 0.0, 1.0)
-        coverage = np.clip(0.5 + half - distance, 0.0, 1.0)
+        coverage: Array = np.clip(0.5 + half - distance, 0.0, 1.0)
         if alpha < 1.0:
             coverage = coverage * np.float32(alpha)
         pixels = self.image[:, window.rows, window.cols]
         pixels += coverage * (colour - pixels)
-        if self.annotation is not None:
-            covered, names = coverage >= COVERED, (concept, *also)
-            self.annotation.add_mark(names, window.rows, window.cols, covered)
-            for name, where in (
-                (OUTLINE, (distance >= -half) & (width > 0.0)),
-                (RIGHT_ANGLE, window.within(corners, CORNER / part_pose.pose.scale)),
-            ):
-                self.annotation.add_mark((*names, name), window.rows, window.cols, covered & where)
+        return coverage
 
     def _draw_shadow(self, shape: Distance, part_pose: PartPose) -> None:
         """Draw the shadow of a part: with a soft edge, and shifted away from the light."""

@@ -34,13 +34,15 @@ This module chooses the layers:
   ``features.8``, and for content ``features.5``. An assignment of Stanford's course CS231n is
   similar: it uses ``features.1``, ``.4``, ``.6`` and ``.7`` for style and ``features.3`` for
   content.
-- VGG-19: conv1_1 to conv5_1 for style, conv4_2 for content, and average instead of maximum pooling,
-  all from Gatys, Ecker and Bethge (CVPR 2016, section 3 and figure 2). The activations are those
-  after the ReLUs, as in neural-style (J. Johnson 2015). These settings are from the literature.
-  They were not tuned here, as VGG's weights were not available to this project.
+- VGG: the first layer at each of its five resolutions for style (conv1_1 to conv5_1), the second
+  layer at the fourth (conv4_2) for content, and average instead of maximum pooling, all from Gatys,
+  Ecker and Bethge (CVPR 2016, section 3 and figure 2). The activations are those after the ReLUs,
+  as in neural-style (J. Johnson 2015). Content has half the weight of style, and the optimisation
+  begins at 128 pixels: with the values above, a photograph turns into a copy of the painting.
 - Other networks: for style five layers, evenly spaced over the shallower two thirds of the depth,
   as in the three networks above, and for content the deepest of the five. ResNets that are not
-  robustly trained give poor style (Nakano 2019).
+  robustly trained give poor style (Nakano 2019). ``docs/networks.md`` has a table of what this
+  gives for each family of networks.
 """
 
 import math
@@ -48,14 +50,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.networks.depth_sampling import evenly_spaced
+from core.networks.known_networks import SKETCHNET
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.networks.registry import SKETCHNET
 from core.recipes.style import StyleRecipe
 
 # Largest relative depth of the style layers, and their number, for networks that are not in
 # ``DEFAULTS``.
 MAX_DEPTH, LAYERS = 0.67, 5
+# How the names of all VGGs begin, and at how many resolutions their convolutions work.
+VGG, VGG_RESOLUTIONS = "vgg", 5
+# Settings of VGG besides its layers. They keep the photograph: at 64 pixels its deepest style layer
+# has so few positions that it determines where in the painting each thing is.
+VGG_SETTINGS: dict[str, Any] = {"pooling": "average", "smallest": 128, "balance": 0.5}
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     SKETCHNET: {
@@ -73,12 +80,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         ),
         "content_layers": ("features.5",),
     },
-    # conv1_1, conv2_1, conv3_1, conv4_1, conv5_1; conv4_2.
-    "vgg19": {
-        "style_layers": ("features.1", "features.6", "features.11", "features.20", "features.29"),
-        "content_layers": ("features.22",),
-        "pooling": "average",
-    },
 }
 
 
@@ -86,11 +87,35 @@ def default_settings(network: Network) -> dict[str, Any]:
     """Return the default settings of a ``StyleRecipe`` for a network."""
     if network.architecture in DEFAULTS:
         return dict(DEFAULTS[network.architecture])
+    family = family_settings(network.architecture)
+    if family and (layers_by_name := _gatys_layers(network)):
+        return {**layers_by_name, **family}
     layers = style_layers(network)
     return {
         "style_layers": tuple(it.name for it in layers),
         "content_layers": (layers[-1].name,),
+        **family,
     }
+
+
+def family_settings(name: str) -> dict[str, Any]:
+    """Return the default settings, besides layers, that suit a network's family, by its name."""
+    return dict(VGG_SETTINGS) if name.lower().removeprefix("timm.").startswith(VGG) else {}
+
+
+def _gatys_layers(network: Network) -> dict[str, Any]:
+    """Return the layers of Gatys, Ecker and Bethge in a VGG, with or without its head.
+
+    For a network that is only called VGG, return ``{}``.
+    """
+    stages: dict[tuple[int, int] | None, list[str]] = {}
+    for layer in network.shown:
+        if layer.size is not None:
+            stages.setdefault(layer.stride, []).append(layer.name)
+    names = list(stages.values())[:VGG_RESOLUTIONS]
+    if len(names) < VGG_RESOLUTIONS or len(names[3]) < 2:
+        return {}
+    return {"style_layers": tuple(it[0] for it in names), "content_layers": (names[3][1],)}
 
 
 def variation_weight(layers: Sequence[Layer]) -> float:
@@ -125,9 +150,13 @@ def position_spacing(layer: Layer) -> float:
 
 
 def style_layers(network: Network) -> list[Layer]:
-    """Return layers with positions, evenly spaced by index up to ``MAX_DEPTH``."""
-    layers = [it for it in network.shown if it.size is not None] or [
-        it for it in network.layers if it.size is not None
-    ]
+    """Return layers with positions, evenly spaced by index up to ``MAX_DEPTH``.
+
+    Branches of a block are left out: the block joins them.
+    """
+    shown = [it for it in network.shown if it.size is not None]
+    layers = [
+        it for it in shown if not any(it.name.startswith(f"{block.name}.") for block in shown)
+    ] or [it for it in network.layers if it.size is not None]
     shallow = [it for it in layers if it.depth <= MAX_DEPTH] or layers[:1]
     return evenly_spaced(shallow, LAYERS)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from core.fixed_order import mean_per_image, norm
+from core.images.channels import COLOUR
 from core.images.resize import reduced_size, resize_image
 from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
@@ -44,6 +45,7 @@ class StyleInputs:
         start: initial image ``[1, 3, H, W]``; None if the recipe names none.
         size: (height, width) of the resulting image.
         device: device of all tensors.
+        channels: number of channels of the images.
     """
 
     photograph: Tensor | None
@@ -53,6 +55,7 @@ class StyleInputs:
     start: Tensor | None
     size: tuple[int, int]
     device: torch.device
+    channels: int = COLOUR
 
     @property
     def mask(self) -> Tensor | None:
@@ -113,7 +116,7 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
     norms: dict[str, float] = {}
     for start, kind in ((inputs.content, "style"), (painting, "content")):
         image = (
-            noise_image(recipe.seed, size)
+            noise_image(recipe.seed, size, network.channels)
             if start is None
             else resize_image(start, size).clamp(0, 1)
         )
@@ -123,26 +126,27 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
             if term.name.startswith(kind):
                 loss = term.loss(term.sums(activations[term.layer], LayerWindow())).sum()
                 (gradient,) = torch.autograd.grad(loss, image, retain_graph=True)
-                norms[term.name] = norm(gradient) * (size[0] * size[1]) ** 0.5
+                norms[term.name] = float(norm(gradient)) * (size[0] * size[1]) ** 0.5
     # If a painting has the same style as the content image, its style losses have a gradient of
     # about 0. Without the lower bound, these losses would be multiplied by a huge factor.
     least = MIN_RELATIVE_NORM * max(norms.values())
     return {name: max(norm, least) or 1.0 for name, norm in norms.items()}
 
 
-def noise_image(seed: int, size: tuple[int, int]) -> Tensor:
-    """Return grey noise as an initial image of (height, width), ``[1, 3, H, W]`` in ``[0, 1]``."""
-    noise = torch.randn((1, 3, *size), generator=torch.Generator().manual_seed(seed))
+def noise_image(seed: int, size: tuple[int, int], channels: int = COLOUR) -> Tensor:
+    """Return noise around grey as an initial image of (height, width), ``[1, C, H, W]``."""
+    noise = torch.randn((1, channels, *size), generator=torch.Generator().manual_seed(seed))
     return (0.5 + NOISE * noise).clamp(0, 1)
 
 
 def plan_tiles(network: Network, recipe: StyleRecipe) -> Tiles:
     """Return the tiles of a large image.
 
-    The margin of a tile is half the largest receptive field, but at most a quarter of its side.
+    The margin of a tile is half the largest local receptive field, but at most a quarter of its
+    side.
     """
     layers = [network.layer(name) for name in (*recipe.content_layers, *recipe.style_layers)]
-    reach = max((max(it.receptive_field) for it in layers if it.receptive_field), default=0)
+    reach = max((max(it.local_field) for it in layers if it.local_field), default=0)
     margin = -(-(reach // 2 + 1) // GRID) * GRID
     return Tiles(recipe.tile, min(margin, recipe.tile // 4))
 

@@ -32,9 +32,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from core.devices import exact, like
 from core.fixed_order import one_thread, squares_per_image, sum_per_image
+from core.images.resize import resize_linearly
 from core.images.tiles import Box
 from core.optim.objectives import TINY
 from core.style.moments import Sums, moments, product_sums, squared_norm
@@ -167,7 +168,7 @@ def wasserstein(
     Args:
         layer, style, mask, name: see ``gram``.
     """
-    target_gram, target_mean = _exact(style.gram), _exact(style.mean)
+    target_gram, target_mean = exact(style.gram), exact(style.mean)
     target = target_gram - torch.outer(target_mean, target_mean)
     jitter = JITTER * target.diagonal().mean().clamp(min=TINY) * torch.eye(len(target)).to(target)
     target = target + jitter
@@ -177,23 +178,16 @@ def wasserstein(
     energy = target_gram.trace().clamp(min=TINY)
 
     def loss(sums: Sums) -> Tensor:
-        products, count, weighted = (_exact(it) for it in sums)
+        products, count, weighted = map(exact, sums)
         mean = weighted / count[:, None]
         covariance = products / count[:, None, None] - mean[:, :, None] * mean[:, None] + jitter
         trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
         squared = (mean - target_mean).square().sum(1)
         roots = _RootTrace.apply(covariance, root, sums[0].dtype)
         distance = squared + trace + target.trace() - 2 * roots
-        result: Tensor = (distance.clamp(min=0) / energy).to(sums[0])
-        return result
+        return like(distance.clamp(min=0) / energy, sums[0])
 
     return LossTerm(name or f"style {layer}", layer, _masked(moments, mask), loss)
-
-
-def _exact(values: Tensor) -> Tensor:
-    """Return values in float64; on the CPU if their device has no float64."""
-    device = "cpu" if values.device.type == "mps" else values.device
-    return values.to(device, torch.float64)
 
 
 class _RootTrace(torch.autograd.Function):
@@ -226,8 +220,7 @@ class _RootTrace(torch.autograd.Function):
 
 def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize a mask ``[1, 1, H, W]`` to the positions of a layer: ``[h, w]`` in ``[0, 1]``."""
-    resized = F.interpolate(mask, size, mode="bilinear", antialias=True, align_corners=False)
-    return resized[0, 0].clamp(0, 1)
+    return resize_linearly(mask, size)[0, 0].clamp(0, 1)
 
 
 def _masked(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.devices import like
 from core.fixed_order import squares_per_image, sum_per_image
 from core.optim.activations import at_least_float32, sum_precision
 
@@ -39,9 +40,10 @@ def product_sums(activations: Tensor, weight: Tensor | None) -> Sums:
     if weights is not None:
         rows = at_least_float32(rows)
     weighted = rows.detach() if weights is None else rows.detach() * weights
-    total = float(rows.shape[1]) if weight is None else float(sum_per_image(weight[None]))
     products: Tensor = _WeightedGram.apply(rows, weighted)
-    return products, products.new_full((len(products),), total)
+    if weight is None:
+        return products, products.new_full((len(products),), rows.shape[1])
+    return products, like(sum_per_image(weight[None]), products).repeat(len(products))
 
 
 def _rows(activations: Tensor) -> Tensor:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from core.devices import falls_back
 from core.images.resize import resize_image
 from core.optim.canvases import Canvas, inverse_frequency
 from core.optim.lbfgs import LBFGS
+from core.optim.optimisers import Adam
 
 # Decay rates of Adam's moments (BETAS), and of the average of the image over steps.
 BETAS = (0.9, 0.99)
@@ -55,18 +57,24 @@ class FrequencyPreconditioner:
 
     def __init__(self, size: tuple[int, int]) -> None:
         """Compute the scale of each frequency for images of (height, width)."""
-        self.size = size
         self.scale = inverse_frequency(size) ** PRECONDITIONER_POWER  # [H, W // 2 + 1]
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return gradients ``[N, C, H, W]`` with damped high frequencies."""
-        scale = self.scale.to(gradient)
-        damped = torch.empty_like(gradient)
-        # Channel by channel to save memory: a spectrum is as large as its image.
-        for channel in range(gradient.shape[1]):
-            spectrum = torch.fft.rfft2(gradient[:, channel]) * scale
-            damped[:, channel] = torch.fft.irfft2(spectrum, s=self.size)
-        return damped
+        # Converted once, and not at every step.
+        self.scale = self.scale.to(gradient)
+        return _damped(gradient, self.scale)
+
+
+@falls_back
+def _damped(gradient: Tensor, scale: Tensor) -> Tensor:
+    """Return gradients ``[N, C, H, W]`` whose frequencies are multiplied by ``scale``."""
+    damped = torch.empty_like(gradient)
+    # Channel by channel to save memory: a spectrum is as large as its image.
+    for channel in range(gradient.shape[1]):
+        spectrum = torch.fft.rfft2(gradient[:, channel]) * scale
+        damped[:, channel] = torch.fft.irfft2(spectrum, s=gradient.shape[2:])
+    return damped
 
 
 class StyleCanvas(Canvas):
@@ -126,9 +134,7 @@ class StyleCanvas(Canvas):
             preconditioner = FrequencyPreconditioner((height, width))
             self._lbfgs = LBFGS(self.values, learning_rate, preconditioner)
             return self._lbfgs
-        adam = torch.optim.Adam(
-            self.parameters(), lr=learning_rate, betas=BETAS, eps=damping, fused=True
-        )
+        adam = Adam(self.parameters(), lr=learning_rate, betas=BETAS, eps=damping, fused=True)
         if self._initial_state is not None:
             state, layout = self._initial_state, torch.contiguous_format
             adam.state[self.values] = {

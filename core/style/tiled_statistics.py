@@ -94,7 +94,10 @@ def layer_sizes(
     of the full width.
     """
     shorter = min(STRIP, *size)
-    strips = (torch.zeros(1, 3, size[0], shorter), torch.zeros(1, 3, shorter, size[1]))
+    strips = (
+        torch.zeros(1, network.channels, *strip)
+        for strip in ((size[0], shorter), (shorter, size[1]))
+    )
     vertical, horizontal = (network.activations(strip, names) for strip in strips)
     return {name: (vertical[name].shape[2], horizontal[name].shape[3]) for name in names}
 

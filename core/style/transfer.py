@@ -18,13 +18,14 @@ import torch
 from torch import Tensor
 
 from core.errors import ExplorerError
-from core.images import colours, image_io
+from core.images import colours
+from core.images.channels import COLOUR, open_image
 from core.images.colours import with_chroma_of
 from core.images.resize import resize_image
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
-from core.progress import LossHistory, Progress, downsample_curve
+from core.progress import LossHistory, Progress, ShownInNotebooks, downsample_curve
 from core.recipes.style import StyleRecipe
 from core.style.defaults import default_settings, variation_weight
 from core.style.loss_builder import (
@@ -46,12 +47,12 @@ MIN_EXTRA_GROWTH = 0.1
 
 
 @dataclass(frozen=True)
-class StylePicture:
+class StylePicture(ShownInNotebooks):
     """The finished picture of a style transfer.
 
     Attributes:
         part: always 0.
-        image: ``[3, H, W]``, RGB in ``[0, 1]``, on the CPU.
+        image: ``[C, H, W]`` in ``[0, 1]``, on the CPU, with the channels of the network's images.
         facts: ``losses``, JSON with an entry for each loss by name: ``start`` and ``end``, its
             values at full size for the initial and the final image, and ``curve``, its values
             over all steps of all sizes.
@@ -123,7 +124,7 @@ def render(
     """
     check(network, recipe)
     network = style_variant(network, recipe.pooling)
-    opened = open_inputs(recipe, inputs, network.device)
+    opened = open_inputs(recipe, inputs, network.device, network.channels)
     norms = gradient_norms(network, recipe, opened)
     sizes = plan_scales(recipe, opened.size)
     total = recipe.steps * sum(height * width for height, width in sizes)
@@ -139,8 +140,8 @@ def render(
         settings = _settings(network, recipe, size)
         for _ in ascend(network, losses, canvas, settings, PADDING, generator):
             done += size[0] * size[1]
-            for name, value in losses.latest.items():
-                curves[name].append(float(value[0]))
+            for name, value in _numbers(losses).items():
+                curves[name].append(value)
             yield Progress(done, total, {0: canvas.result[0]}, history=history)
         image, adam_state = canvas.result, canvas.adam_state
     start = evaluate_losses(network, recipe, losses, initial_image(recipe, opened, sizes[-1]))
@@ -199,7 +200,7 @@ def initial_image(recipe: StyleRecipe, inputs: StyleInputs, size: tuple[int, int
     image = inputs.content if recipe.init == "content" else inputs.start
     if image is not None:
         return resize_image(image, size).clamp(0, 1)
-    return noise_image(recipe.seed, size).to(inputs.device)
+    return noise_image(recipe.seed, size, inputs.channels).to(inputs.device)
 
 
 def evaluate_losses(
@@ -211,11 +212,23 @@ def evaluate_losses(
     padded = PADDING(image)
     cover = tile_windows(network, layers, plan_tiles(network, recipe), _size(padded))
     losses.value_from_sums(sum_over_tiles(extractor, losses, padded, cover), image)
-    return {name: float(value[0]) for name, value in losses.latest.items()}
+    return _numbers(losses)
+
+
+def _numbers(losses: LossSum) -> dict[str, float]:
+    """Return the unweighted losses of the last evaluation by name.
+
+    The host asks the device for all of them at once, because it waits for each request.
+    """
+    values = torch.stack([value[0] for value in losses.latest.values()])
+    return dict(zip(losses.latest, values.tolist(), strict=True))
 
 
 def open_inputs(
-    recipe: StyleRecipe, inputs: Mapping[str, bytes], device: torch.device
+    recipe: StyleRecipe,
+    inputs: Mapping[str, bytes],
+    device: torch.device,
+    channels: int = COLOUR,
 ) -> StyleInputs:
     """Open the images of a recipe, and match their colours as ``recipe.colours`` says.
 
@@ -223,12 +236,10 @@ def open_inputs(
         ExplorerError: an image is missing, or a mask is black everywhere.
     """
 
-    def open_one(fingerprint: str, longer: int | None) -> Tensor:
+    def open_one(fingerprint: str, longer: int | None, channels: int = channels) -> Tensor:
         if fingerprint not in inputs:
             raise ExplorerError(f"the picture {fingerprint} that this one needs is not here")
-        picture = image_io.open_picture(inputs[fingerprint])
-        scaled = picture if longer is None else image_io.resize_longer_side(picture, longer)
-        return image_io.to_tensor(scaled).to(device)
+        return open_image(inputs[fingerprint], channels, longer).to(device)
 
     photograph = open_one(recipe.content, recipe.size) if recipe.content else None
     size = (recipe.size, recipe.size) if photograph is None else _size(photograph)
@@ -241,12 +252,16 @@ def open_inputs(
         paintings = [colours.match_luma(it, photograph) for it in paintings]
         content = colours.to_grey(photograph)
     masks = [
-        resize_image(open_one(it, None).mean(1, keepdim=True), size).clamp(0, 1) if it else None
+        resize_image(open_one(it, None, COLOUR).mean(1, keepdim=True), size).clamp(0, 1)
+        if it
+        else None
         for it in recipe.masks
     ]
     if any(it is not None and not bool(it.any()) for it in masks):
         raise ExplorerError("a mask is black everywhere; paint white where its style belongs")
-    return StyleInputs(photograph, content, tuple(paintings), tuple(masks), start, size, device)
+    return StyleInputs(
+        photograph, content, tuple(paintings), tuple(masks), start, size, device, channels
+    )
 
 
 def _canvas(

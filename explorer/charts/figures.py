@@ -16,6 +16,15 @@ SMALL_HEIGHT = 190
 LEGEND_HEIGHT = 60
 # Right margin in pixels: the last label of an axis extends beyond the end of the axis.
 LABEL_MARGIN = 24
+# Largest number of bars that stand side by side, the height of a bar that lies with its gap, and
+# the space beside lying bars for the value of the longest one, in pixels.
+UPRIGHT_AT_MOST = 8
+BAR_HEIGHT = 22
+VALUE_WIDTH = 44
+# Height of a line of labels above a histogram, in pixels.
+LABEL_LINE = 16
+# Opacity of the strongest cells of a heat map; the words on it are legible in both themes.
+FULL_COLOUR = 0.55
 # Height of one row of a heat map, in pixels.
 ROW_HEIGHT = 30
 # Plotly's colour scale Magma with another first colour, because Streamlit replaces Magma's own.
@@ -50,30 +59,33 @@ def histogram(
     shares = 100 * counts / max(len(values), 1)
     width = edges[1] - edges[0]
     bars = go.Bar(
-        name=f"{what}, %, by the middle of a span of activations",
+        name=f"{what}, %, by activation (middle of each bar)",
         x=edges[:-1] + width / 2,
         y=shares,
         width=width,
         customdata=np.stack([edges[:-1], edges[1:]], 1),
         marker={"color": colour, "line": {"width": 0}},
-        hovertemplate=f"%{{y:.1f}} % of {what} excite it to %{{customdata[0]:.3g}} to "
+        hovertemplate=f"%{{y:.1f}}% of {what} excite it to %{{customdata[0]:.3g}} to "
         "%{customdata[1]:.3g}<extra></extra>",
     )
     figure = go.Figure(bars)
-    for name, value in marks.items():
+    for line, (name, value) in enumerate(marks.items()):
         figure.add_vline(value, line={"color": GREY, "width": 1, "dash": "dot"})
+        right = value > (edges[0] + edges[-1]) / 2
         figure.add_annotation(
             x=value,
             y=1,
             yref="paper",
             text=name,
             showarrow=False,
-            xanchor="right" if value > (edges[0] + edges[-1]) / 2 else "left",
+            xanchor="right" if right else "left",
             yanchor="bottom",
-            xshift=-4 if value > (edges[0] + edges[-1]) / 2 else 4,
-            font={"size": 12, "color": GREY},
+            xshift=-4 if right else 4,
+            yshift=LABEL_LINE * line,  # values may be close, so every label has a line of its own
+            font={"size": 12},
         )
-    _lay_out(figure, HEIGHT, top=22, bargap=0, showlegend=False)
+    top = LABEL_LINE * len(marks) + LABEL_LINE // 2
+    _lay_out(figure, HEIGHT, top=top, bargap=0, showlegend=False)
     figure.update_xaxes(title=None, zeroline=False, showgrid=False)
     # Most images activate a neuron little. On a linear axis, the other bars would be invisible.
     figure.update_yaxes(title=f"{what}, %", type="log", dtick=1, gridcolor=GRID)
@@ -106,12 +118,14 @@ def loss_curves(
             },
             hovertemplate=f"{name}: %{{y:.2g}}<extra></extra>",
         )
-    legend = {"itemclick": False, "itemdoubleclick": False, "orientation": "h", "y": -0.15}
+    # At the bottom of the figure: relative to the axes, it covers them in a window that grows.
+    legend = {"itemclick": False, "itemdoubleclick": False, "orientation": "h"}
+    legend |= {"yref": "container", "y": 0, "yanchor": "bottom"}
     height = HEIGHT + LEGEND_HEIGHT
     _lay_out(figure, height, top=8, right=LABEL_MARGIN, hovermode="x", legend=legend)
-    figure.update_xaxes(range=[0, 100], showgrid=False, ticksuffix=" %", zeroline=False)
+    figure.update_xaxes(range=[0, 100], showgrid=False, ticksuffix="%", zeroline=False)
     figure.update_yaxes(
-        title="cost",
+        title="loss",
         type="log",
         range=_decades(it for curve in curves.values() for it in curve if it > LEAST_LOSS),
         dtick=1,
@@ -163,7 +177,7 @@ def heatmap(
             zmax=top,
             colorscale=[
                 [0, f"rgba({red}, {green}, {blue}, 0.04)"],
-                [1, f"rgba({red}, {green}, {blue}, 0.75)"],
+                [1, f"rgba({red}, {green}, {blue}, {FULL_COLOUR})"],
             ],
             showscale=False,
             xgap=3,
@@ -276,33 +290,49 @@ def bars(
 ) -> go.Figure:
     """Draw values by layer as a bar chart; the bars have the colours of the layers' depths.
 
+    Many bars lie, one beneath the other: on a phone, upright ones would be narrower than the values
+    that are written above them.
+
     Args:
         values: the values by series name, then by layer. The first series has the layers' colours,
             the others are grey.
         colours: colours by layer; a bar whose name is not a layer has the middle one of them.
         format_value: returns the text above the bar of a value.
-        height: height of the figure in pixels.
+        height: height of the figure in pixels; lying bars have the height that they need.
     """
     figure = go.Figure()
     default = list(colours.values())[len(colours) // 2]
+    count = sum(map(len, values.values()))
+    lying = count > UPRIGHT_AT_MOST
+    names, lengths = ("y", "x") if lying else ("x", "y")
     for number, (name, row) in enumerate(values.items()):
         colour = [colours.get(it, default) for it in row] if number == 0 else PALE_GREY
         figure.add_bar(
             name=name,
-            x=list(row),
-            y=list(row.values()),
+            **{names: list(row), lengths: list(row.values())},
+            orientation="h" if lying else "v",
             text=[format_value(it) for it in row.values()],
             textposition="outside",
+            # Plotly would shrink or turn words that are wider than their bar.
+            constraintext="none",
+            textangle=0,
+            textfont={"size": 12},
             cliponaxis=False,
             marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"%{{x}}: %{{text}}<extra>{name}</extra>",
+            hovertemplate=f"%{{{names}}}: %{{text}}<extra>{name}</extra>",
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    _lay_out(figure, height, top=28, showlegend=len(values) > 1, legend=legend)
+    top = 28 if len(values) > 1 or not lying else 0
+    if lying:
+        height = top + BAR_HEIGHT * count
+    right = VALUE_WIDTH if lying else 0
+    _lay_out(figure, height, top, right, showlegend=len(values) > 1, legend=legend)
     figure.update_layout(bargap=0.25, bargroupgap=0.05)
-    figure.update_xaxes(title=None, showgrid=False, type="category")
-    zero_line = {"zeroline": True, "zerolinecolor": GREY}
-    figure.update_yaxes(title=None, showgrid=False, showticklabels=False, **zero_line)
+    words: dict[str, Any] = {"title": None, "showgrid": False, "type": "category"}
+    zero: dict[str, Any] = {"title": None, "showgrid": False, "showticklabels": False}
+    zero |= {"zeroline": True, "zerolinecolor": GREY}
+    figure.update_xaxes(zero if lying else words)
+    figure.update_yaxes(words | {"autorange": "reversed"} if lying else zero)
     return figure
 
 

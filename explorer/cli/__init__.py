@@ -19,21 +19,29 @@ from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
     atlas,
     dream_depths,
     dreams,
+    examples,
     gram,
     index,
     jobs,
     labels,
+    lessons,
     networks,
     neurons,
+    probe,
     replay,
     report,
     serve,
     style,
     style_depths,
+    weights,
 )
+from explorer.cli.command_io import printing_warnings
 from explorer.cli.options import cli
 
 __all__ = ["cli", "main"]
+
+# The error of a command that fails for a reason that a warning has told already.
+SAID = "so this command cannot be done"
 
 
 def main() -> None:
@@ -41,14 +49,16 @@ def main() -> None:
 
     Errors of the operating system, such as a full disk, end the command in the same way.
     """
+    printed: set[str] = set()
     try:
-        with _terminated_like_interrupted():
+        with _terminated_like_interrupted(), printing_warnings() as printed:
             try:
                 cli()
             finally:
                 sys.stdout.flush()
     except ExplorerError as error:
-        _fail(str(error))
+        # The store warns when it is opened that nothing can be saved, and refuses later to save.
+        _fail(SAID if str(error) in printed else str(error))
     except BrokenPipeError:
         # The reader of the output, such as `head`, has seen enough.
         _discard_output()

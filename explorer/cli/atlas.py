@@ -26,6 +26,7 @@ def atlas(
     ] = "",
     seed: options.Seed = 0,
     weights: options.WeightsFile = None,
+    classes: options.ClassesFile = None,
     engine: Annotated[
         str, typer.Option(help="What works on it: local (this machine) or ray (a cluster).")
     ] = "local",
@@ -46,7 +47,7 @@ def atlas(
     from explorer.engine import configure_engine
 
     configure_engine(engine, address)
-    session = NetworkSession(network, weights, device)
+    session = NetworkSession(network, weights, device, classes)
     loaded = session.network
     recipes = _recipes(loaded, layers, seed)
     session.remember_weights()

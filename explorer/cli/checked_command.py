@@ -21,6 +21,7 @@ from typer.models import ParameterInfo
 from core.errors import QUOTED_CHARACTERS, ExplorerError, named, quoted
 from core.files import FILE, FOLDER, check_path
 from core.numbers import read_decimal, read_whole
+from explorer.cli.own_module import with_module
 
 # Bounds of numbers whose options name none.
 WHOLE_RANGE = (0, 2**31 - 1)
@@ -75,7 +76,13 @@ class Program(typer.Typer):
 
     def command(self, *names: Any, **settings: Any) -> Callable[[F], F]:
         """Return the decorator that makes a command of a function."""
-        return super().command(*names, **{"cls": CheckedCommand, **settings})
+        add = super().command(*names, **{"cls": CheckedCommand, **settings})
+
+        def decorate(function: F) -> F:
+            add(with_module(function))
+            return function
+
+        return decorate
 
 
 @functools.cache

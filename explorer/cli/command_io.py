@@ -1,15 +1,16 @@
 """Functions that commands share: printing, parsing names, reading and writing files."""
 
+import contextlib
 import json
+import logging
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from core.files import require_path
+from core.files import is_there, require_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,6 +34,29 @@ def print_note(words: str) -> None:
     Console(stderr=True, soft_wrap=True).print(words, highlight=False, markup=False)
 
 
+class _Printer(logging.Handler):
+    """Prints warnings on standard error, and remembers their messages."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.printed: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.printed.add(record.getMessage())
+        print_note(self.format(record))
+
+
+@contextlib.contextmanager
+def printing_warnings() -> Iterator[set[str]]:
+    """Print the explorer's warnings within the ``with`` statement; yield those printed so far."""
+    printer, logger = _Printer(), logging.getLogger("explorer")
+    logger.addHandler(printer)
+    try:
+        yield printer.printed
+    finally:
+        logger.removeHandler(printer)
+
+
 def print_json(content: Any) -> None:
     """Print JSON on standard output."""
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
@@ -52,7 +76,7 @@ def open_image(text: str) -> "Image":
     from core.images import image_io
 
     shipped = (*samples.SAMPLES, *samples.STYLES, *paintings.PAINTINGS)
-    if text not in shipped or Path(text).is_file():
+    if text not in shipped or is_there(text):
         hint = f"; name one, or one of ours: {', '.join(shipped)}"
         return image_io.open_picture(require_path(text, hint=hint))
     return paintings.picture(text) if text in paintings.PAINTINGS else samples.picture(text)

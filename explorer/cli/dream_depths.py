@@ -14,6 +14,7 @@ from explorer.cli.command_io import print_json, print_note, print_table, split_n
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.recipe_fields import DREAM, DREAM_DEPTHS, page_default, recipe_settings
+from explorer.text.formatting import percent
 
 if TYPE_CHECKING:
     from core.experiments.concept_growth import DreamMeasures
@@ -39,7 +40,7 @@ def dream_depths(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Dream one picture at several depths, and tell what the network sees in each."""
+    """Dream one picture at several depths, and print what the network takes each dream for."""
     from core.analysis import probe
     from core.dreams import depth_series
     from core.experiments import concept_growth
@@ -65,7 +66,7 @@ def dream_depths(
         print_json({**files, **settings, **words, "depths": rows})
         return
     print_table(
-        ("layer", "depth", "taken for (probability)", "labels whose neurons grew most"),
+        ("layer", "depth", "taken for (probability)", "labels whose neurons respond more"),
         (
             (layer.name, f"{layer.depth:.2f}", _classes(it), ", ".join(_grown(it)))
             for layer, it in zip(chosen, measures, strict=True)
@@ -102,7 +103,7 @@ def _draw_row(dreams: list[bytes], titles: list[str], measures: "list[DreamMeasu
 
 
 def _classes(measures: "DreamMeasures", count: int = 3) -> str:
-    return ", ".join(f"{name} {share:.0%}" for name, share in measures.classes[:count])
+    return ", ".join(f"{name} {percent(share)}" for name, share in measures.classes[:count])
 
 
 def _grown(measures: "DreamMeasures") -> list[str]:

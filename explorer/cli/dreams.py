@@ -11,9 +11,11 @@ from core.files import check_output, write_file
 from core.numbers import read_decimal
 from core.recipes.dream import FRAMES_RANGE, DreamRecipe
 from explorer.cli import options
+from explorer.cli import vary as variations
 from explorer.cli.command_io import print_note
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
+from explorer.cli.vary import Vary
 from explorer.recipe_fields import DREAM, recipe_settings
 
 if TYPE_CHECKING:
@@ -26,9 +28,7 @@ READABLE = (-1000.0, 1000.0)
 
 LayerNames = Annotated[
     str,
-    typer.Argument(
-        help="A layer's name, or several with what each has to say: relu3b:1,relu5b:0.5."
-    ),
+    typer.Argument(help="A layer's name, or several with a weight for each: relu3b:1,relu5b:0.5."),
 ]
 Picture = Annotated[str, argument(DREAM, "image")]
 FilmOut = Annotated[Path, typer.Option(help="Where the film goes, .mp4 or .gif.")]
@@ -59,17 +59,23 @@ def dream(
     keep_colours: KeepColours = False,
     size: Size = DreamRecipe.size,
     seed: options.Seed = DreamRecipe.seed,
+    vary: Vary = None,
     weights: options.WeightsFile = None,
     fresh: options.Fresh = False,
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Let a network see more of what it sees already in a picture."""
+    """Dream: change a picture so that a layer responds more strongly to it."""
     settings = recipe_settings(DREAM, locals())
     check_output(out)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image, guide=guide, mask=mask)
-    recipe, pictures = _dream(session, layer, units, fresh, settings)
+    recipe = _plan(session, layer, units, settings)
+    if vary:
+        variations.make(session, variations.plan(recipe, vary), out, fresh, as_json)
+        return
+    # Pictures that ship with the project are lossy, so files are made without them.
+    pictures = session.run(recipe, fresh, shipped=False)
     write_file(out, pictures[0].image)
     _report(session, recipe, pictures, out, as_json)
 
@@ -97,7 +103,7 @@ def dream_zoom(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Fall into a picture: each frame enlarges and turns the last, and dreams a little more."""
+    """Make a film that zooms into a picture: each frame enlarges and turns the last, and dreams."""
     settings = recipe_settings(DREAM, locals())
     check_output(out, FILMS)
     session = NetworkSession(network, weights, device)
@@ -167,23 +173,32 @@ def _store_images(session: NetworkSession, **names: str | None) -> dict[str, str
 def _dream(
     session: NetworkSession, layer: str, units: str, fresh: bool, settings: dict[str, Any]
 ) -> "tuple[DreamRecipe, list[StoredPicture]]":
-    """Render a dream as a job, and return the recipe and the frames of the dream in order.
+    """Render a film as a job, and return its recipe and its frames in order.
+
+    Args:
+        session, layer, units, settings: as for ``_plan``.
+        fresh: whether to render also the frames that are in the store.
+    """
+    recipe = _plan(session, layer, units, settings)
+    return recipe, session.run(recipe, fresh, shipped=False)
+
+
+def _plan(session: NetworkSession, layer: str, units: str, settings: dict[str, Any]) -> DreamRecipe:
+    """Return the recipe of a dream.
 
     Args:
         session: the session of the command.
         layer: text with layers, as for ``parse_layers``.
         units: text with units or a direction, as for ``_parse_direction``.
-        fresh: whether to render also the frames that are in the store.
         settings: the other fields of the recipe.
     """
     from core.dreams import render_dreams
 
     names, shares = parse_layers(layer)
     chosen, towards = _parse_direction(session.network, names, units)
-    recipe = render_dreams.plan(
+    return render_dreams.plan(
         session.network, names, units=chosen, towards=towards, shares=shares, **settings
     )
-    return recipe, session.run(recipe, fresh)
 
 
 def _write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
@@ -258,6 +273,6 @@ def _report(
     if as_json:
         session.print_report(recipe, out, **facts)
         return
-    words = f"{out}: {recipe.layer} sees {float(facts['activation']):.3g} times as much as before"
+    words = f"{out}: {recipe.layer} responds {float(facts['activation']):.3g} times as strongly"
     Console(soft_wrap=True).print(words, highlight=False, markup=False)
     print_note(f"{session.seconds:.1f} s")

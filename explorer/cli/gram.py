@@ -8,6 +8,7 @@ import typer
 from core.files import check_output, write_file
 from explorer.cli import options
 from explorer.cli.command_io import open_image, print_json, print_table
+from explorer.cli.network_session import load_network
 from explorer.cli.options import cli
 
 if TYPE_CHECKING:
@@ -32,19 +33,18 @@ def gram(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Show which neurons of a layer fire together in a picture: its style there."""
+    """Show which neurons of a layer fire together in a picture, which is its style."""
     from core.images import image_io
-    from core.networks import registry
     from core.style import gram_matrix
     from explorer.charts import figures
 
     check_output(out, (".html",))
-    loaded = registry.load(network, weights, device)
+    loaded = load_network(network, weights, device)
     picture = image_io.to_tensor(image_io.resize_longer_side(open_image(image), size))
     found = gram_matrix.channel_correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
     figure = figures.cosine_matrix(found.cosines, found.order(), names)
-    title = f"{loaded.name} {found.layer}: who fires together in {Path(image).name}"
+    title = f"{loaded.name} {found.layer}: which neurons fire together in {Path(image).name}"
     figure.update_layout(title=title)
     write_file(out, figure.to_html(include_plotlyjs=True).encode())
     if as_json:

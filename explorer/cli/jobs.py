@@ -17,13 +17,13 @@ from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
 from explorer.store.database import NothingSaved
 from explorer.store.results import Store
+from explorer.text.formatting import percent
 
 JobId = Annotated[str, typer.Argument(help="A job's id; `jobs` and `gallery` show them.")]
 
-# Selects open jobs in the order of the queue, then failed and interrupted jobs, the latest first.
-UNFINISHED = """
-WHERE state IN ('open', 'failed', 'interrupted') AND deleted IS NULL
-ORDER BY state <> 'open', CASE WHEN state = 'open' THEN rank END, ended DESC, queued
+# Selects failed and interrupted jobs, the latest first.
+STOPPED = """
+WHERE state IN ('failed', 'interrupted') AND deleted IS NULL ORDER BY ended DESC, queued
 """
 
 
@@ -34,9 +34,10 @@ def jobs(as_json: options.AsJson = False) -> None:
     # A listing shows dead workers' jobs as interrupted even if this cannot be stored.
     with contextlib.suppress(NothingSaved):
         processes.mark_interrupted(store)
-    listed = Jobs(store).select(UNFINISHED)
+    queue = Jobs(store)
+    listed = [*(it for it in queue.open() if it.deleted is None), *queue.select(STOPPED)]
     if as_json:
-        print_json([{**_facts(job), **_progress(job)} for job in listed])
+        print_json([{**_facts(job, store), **_progress(job)} for job in listed])
         return
     if not listed:
         print_note("nothing waits or runs")
@@ -44,7 +45,13 @@ def jobs(as_json: options.AsJson = False) -> None:
     print_table(
         ("id", "what", "state", "done", ""),
         (
-            (it.id, Text(entry_title(it)), it.state, f"{it.fraction:.0%}", Text(_remark(it)))
+            (
+                it.id,
+                Text(entry_title(it, store)),
+                it.state,
+                percent(it.fraction),
+                Text(_remark(it)),
+            )
             for it in listed
         ),
     )
@@ -63,7 +70,7 @@ def gallery(
     found = Gallery(Jobs(Store()))
     made = found.entries(Search(kind, network, layer, starred), per_page=limit)
     if as_json:
-        print_json([{**_facts(job), **_made(found, job)} for job in made])
+        print_json([{**_facts(job, found.jobs.store), **_made(found, job)} for job in made])
         return
     if not made:
         print_note("nothing of this kind has been made yet")
@@ -76,7 +83,7 @@ def _entry_row(found: Gallery, job: Job) -> tuple[str | Text, ...]:
     facts = _made(found, job)
     when = datetime.fromisoformat(facts["when"]).astimezone().strftime("%Y-%m-%d %H:%M")
     star = "\N{BLACK STAR}" if job.starred else ""
-    return job.id, star, Text(entry_title(job)), when, str(facts["pictures"])
+    return job.id, star, Text(found.title(job)), when, str(facts["pictures"])
 
 
 @cli.command()
@@ -87,7 +94,7 @@ def cancel(job_id: JobId) -> None:
     if not job.open:
         raise ExplorerError(f"job {job.id} is {job.state} already")
     queue.cancel(job.key)
-    print_note(f"stopped {entry_title(job)}")
+    print_note(f"stopped {entry_title(job, queue.store)}")
 
 
 @cli.command()
@@ -101,13 +108,13 @@ def resume(job_id: JobId, device: options.DeviceName = "auto") -> None:
     from explorer.cli.run_job import run_job, visitor_name
 
     run_job(store, queue.resume(job.key, visitor_name()), device)
-    print_note(f"finished {entry_title(job)}")
+    print_note(f"finished {entry_title(job, store)}")
 
 
-def _facts(job: Job) -> dict[str, Any]:
+def _facts(job: Job, store: Store) -> dict[str, Any]:
     """Return the facts that ``jobs`` and ``gallery`` both list about a job, as JSON values."""
     names = ("id", "key", "kind", "network", "layer", "title", "state")
-    return {"what": entry_title(job), **{it: getattr(job, it) for it in names}}
+    return {"what": entry_title(job, store), **{it: getattr(job, it) for it in names}}
 
 
 def _progress(job: Job) -> dict[str, Any]:

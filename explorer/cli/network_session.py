@@ -8,12 +8,44 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.cli.command_io import open_image, print_json
 from explorer.recipe_fields import FIELDS
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from core.networks.network import Network
     from core.recipes.recipe import Recipe
     from explorer.store.results import StoredPicture
+
+
+def load_network(
+    name: str, weights: Path | None, device: str = "auto", classes: Path | None = None
+) -> "Network":
+    """Load the network that a command names.
+
+    Args:
+        name: name of a network, or of a checkpoint of the library, such as ``resnet18:birds``.
+        weights: the file after ``--weights``.
+        device: the device of the command line.
+        classes: the file after ``--classes``.
+
+    Raises:
+        ExplorerError: there is no such network or device, or a file does not fit.
+    """
+    from core.checkpoints import class_names
+    from core.networks import registry
+
+    names = () if classes is None else class_names.read_class_names(classes)
+    return registry.load(name, weights_file(name, weights), device, names)
+
+
+def weights_file(name: str, weights: Path | None) -> Path | None:
+    """Return the weights file of a network: the one that a command names, or the library's."""
+    if weights is not None or ":" not in name:
+        return weights
+    from explorer.library import catalogue
+
+    return catalogue.weights_file(name)
 
 
 class NetworkSession:
@@ -26,33 +58,36 @@ class NetworkSession:
         seconds: total duration of all calls of ``run`` so far.
     """
 
-    def __init__(self, name: str, weights: Path | None, device: str) -> None:
+    def __init__(
+        self, name: str, weights: Path | None, device: str, classes: Path | None = None
+    ) -> None:
         """Load a network and open the store.
 
         Raises:
             ExplorerError: there is no such network or device, or the weights do not fit.
         """
-        from core.networks import registry
         from explorer.rendering import render_recipe
         from explorer.store.results import Store
 
-        self.network = registry.load(name, weights, device)
+        weights = weights_file(name, weights)
+        self.network = load_network(name, weights, device, classes)
         render_recipe.remember_network(self.network, device)
         self.store = Store()
         self.device = device
         self.seconds = 0.0
         self._weights = weights
 
-    def store_image(self, picture: "Image") -> str:
+    def store_image(self, picture: "Image", title: str = "") -> str:
         """Store an input image of a recipe, and return its fingerprint.
 
         Args:
             picture: an upright RGB image.
+            title: what the gallery calls it.
         """
         from core.images import image_io
 
         fingerprint = image_io.fingerprint(picture)
-        self.store.put_input(fingerprint, image_io.encode_png(picture))
+        self.store.put_input(fingerprint, image_io.encode_png(picture), title)
         return fingerprint
 
     def store_named(self, kind: str, name: str | None) -> str:
@@ -75,7 +110,7 @@ class NetworkSession:
         picture = open_image(name)
         if max(picture.size) > longest:
             picture = image_io.resize_longer_side(picture, longest)
-        return self.store_image(picture)
+        return self.store_image(picture, formatting.picture_title(Path(name).name))
 
     def store_all(self, kind: str, names: Iterable[str] | None) -> tuple[str, ...]:
         """Store several images as ``store_named`` does, and return their fingerprints."""

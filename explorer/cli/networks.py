@@ -1,24 +1,30 @@
 """Commands that list networks and their layers."""
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict, fields
+from typing import Annotated, Any
 
 import typer
 
+from core.networks import known_networks
+from core.networks.known_networks import TIMM, KnownLayer, find_architecture
 from explorer.cli import options
 from explorer.cli.command_io import print_json, print_table
+from explorer.cli.network_session import weights_file
 from explorer.cli.options import cli
-
-if TYPE_CHECKING:
-    from core.networks.layers import Layer
 
 
 @cli.command()
-def networks(as_json: options.AsJson = False) -> None:
+def networks(
+    search: Annotated[
+        str, typer.Option(help="Only networks whose name has this text, timm's among them.")
+    ] = "",
+    as_json: options.AsJson = False,
+) -> None:
     """List the networks that can be explored."""
-    from core.networks.registry import describe_networks
+    from explorer.library import catalogue
 
-    rows = describe_networks()
+    every = (*known_networks.describe_networks(), *catalogue.describe_checkpoints())
+    rows = [it for it in every if search in it.name and (search or it.ready or it.source != TIMM)]
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -30,31 +36,45 @@ def networks(as_json: options.AsJson = False) -> None:
             for it, when in zip(rows, ready, strict=True)
         ),
     )
+    if not search and len(rows) < len(every):
+        typer.echo(f"and {len(every) - len(rows)} of timm; --search TEXT lists those with TEXT")
 
 
 @cli.command()
 def layers(
     network: options.NetworkName,
     weights: options.WeightsFile = None,
-    every: Annotated[bool, typer.Option("--all", help="Also layers few people want.")] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Also layers that are seldom used; this loads the network."),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """List a network's layers from the image to the logits."""
-    from core.networks.registry import load
+    weights = weights_file(network, weights)
+    known = known_networks.known_networks()[find_architecture(network, weights is not None)]
+    rows: tuple[KnownLayer, ...] = known.layers
+    height, width = known.input_size
+    if every or weights is not None or not rows:
+        from core.networks.registry import load
 
-    loaded = load(network, weights, device="cpu")
-    rows = loaded.layers if every else loaded.shown
+        loaded = load(network, weights, device="cpu")
+        rows = loaded.layers if every else loaded.shown
+        height, width = loaded.input_size
     if as_json:
         print_json([_layer_facts(row) for row in rows])
         return
-    height, width = loaded.input_size
     print_table(
-        ("layer", "channels", "stride", "receptive field", f"output at {height} x {width}"),
+        (
+            *("layer", "channels", "stride", "local receptive field", "exact receptive field"),
+            f"output at {height} x {width}",
+        ),
         (
             (
                 it.name,
                 str(it.channels),
                 _times(it.stride),
+                _times(it.local_field) or "the whole picture",
                 _times(it.receptive_field) or "the whole picture",
                 _times(it.size),
             )
@@ -63,9 +83,8 @@ def layers(
     )
 
 
-def _layer_facts(layer: "Layer") -> dict[str, Any]:
-    names = ("name", "node", "channels", "stride", "receptive_field", "size", "depth", "shown")
-    return {name: getattr(layer, name) for name in names}
+def _layer_facts(layer: KnownLayer) -> dict[str, Any]:
+    return {field.name: getattr(layer, field.name) for field in fields(KnownLayer)}
 
 
 def _times(size: tuple[int, int] | None) -> str:

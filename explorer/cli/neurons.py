@@ -32,7 +32,7 @@ def neurons(
     layer: options.LayerName,
     units: Annotated[str, option(NEURONS, "units")] = "",
     size: Annotated[int | None, option(NEURONS, "size")] = None,
-    steps: Annotated[int, option(NEURONS, "steps")] = NeuronRecipe.steps,
+    steps: Annotated[int | None, option(NEURONS, "steps")] = None,
     seed: options.Seed = NeuronRecipe.seed,
     objective: Annotated[str, option(NEURONS, "objective")] = NeuronRecipe.objective,
     canvas: Annotated[str, option(NEURONS, "canvas")] = NeuronRecipe.canvas,
@@ -44,6 +44,7 @@ def neurons(
     l2: Annotated[float, option(NEURONS, "l2", "--l2")] = 0.0,
     blur: Annotated[float, option(NEURONS, "blur")] = 0.0,
     weights: options.WeightsFile = None,
+    classes: options.ClassesFile = None,
     out: Annotated[Path | None, typer.Option(help="Write one montage, a PNG.")] = None,
     fresh: options.Fresh = False,
     device: options.DeviceName = "auto",
@@ -57,7 +58,7 @@ def neurons(
     settings = recipe_settings(NEURONS, locals())
     if out is not None:
         check_output(out)
-    session = NetworkSession(network, weights, device)
+    session = NetworkSession(network, weights, device, classes)
     found = session.network.layer(layer)
     settings |= {
         "count": diversity,
@@ -96,9 +97,15 @@ def _objective(name: str, network: "Network", layer: "Layer") -> str:
     """
     if name != LOGIT:
         return name
-    if layer != network.shown[-1]:
+    logits = network.class_layer
+    if logits is None:
         raise ExplorerError(
-            f"logits are in {network.shown[-1].name}, not in {layer.name}; "
+            f"{network.name} tells no classes apart, so it has no logits; take the objective "
+            "channel"
+        )
+    if layer != logits:
+        raise ExplorerError(
+            f"logits are in {logits.name}, not in {layer.name}; "
             "name that layer, or take the objective channel"
         )
     return NeuronRecipe.objective
@@ -109,12 +116,12 @@ def _store_spectrum(store: "Store", folder: Path | None) -> str:
 
     If there is no folder, return "".
     """
+    if folder is None:
+        return ""
     from core.datasets.sources import FolderSource
     from core.errors import BadPicture
     from core.optim import natural_spectrum
 
-    if folder is None:
-        return ""
     require_path(folder, FOLDER)
 
     def pictures() -> "Iterator[Image]":

@@ -39,14 +39,36 @@ def argument(kind: str, name: str) -> Any:
 
 NetworkName = Annotated[str, typer.Argument(help="A network's name; `networks` lists them.")]
 LayerName = Annotated[str, typer.Argument(help="A layer's name; `layers` lists them.")]
+LayerNames = Annotated[str, typer.Option(help="Layers, such as relu2b,relu4b.")]
+CollectionName = Annotated[
+    str, typer.Option(help="A folder, tar or zip, sketchworld:5000, or torchvision:NAME[:SPLIT].")
+]
+IndexFile = Annotated[Path, typer.Argument(help="An index that `index` made.")]
 ImageName = Annotated[str, argument(STYLE, "content")]
 PngOut = Annotated[Path, typer.Option(help="Where the picture goes, a PNG.")]
 WeightsFile = Annotated[
     Path | None,
-    typer.Option("--weights", help="A checkpoint of your own: .safetensors or .pth."),
+    typer.Option("--weights", help="A checkpoint of your own: .safetensors, .pth or .ckpt."),
+]
+ClassesFile = Annotated[
+    Path | None,
+    typer.Option("--classes", help="A file of class names, one a line, for --weights."),
 ]
 LOWEST_SEED, HIGHEST_SEED = SEED_RANGE
 Seed = Annotated[int, typer.Option(help=SEED.help, min=LOWEST_SEED, max=HIGHEST_SEED)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Make anew what is in the store.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        envvar="EXPLORER_ENGINE",
+        help="What does the work: local (this machine) or ray (a cluster).",
+    ),
+]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        envvar="EXPLORER_RAY_ADDRESS", help="Of a Ray cluster, such as 10.0.0.1:6379 or auto."
+    ),
+]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]

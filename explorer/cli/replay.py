@@ -39,7 +39,7 @@ def replay(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Make a saved picture again from nothing, and tell whether it is the same."""
+    """Make a saved picture again from its recipe, and tell whether it is the same."""
     from core.recipes import kinds
     from explorer.rendering import png_metadata, replay
 

@@ -24,15 +24,16 @@ def report(
     ] = None,
     size: Annotated[int | None, typer.Option(help="Of the pictures, in pixels.")] = None,
     weights: options.WeightsFile = None,
+    classes: options.ClassesFile = None,
     device: options.DeviceName = "auto",
 ) -> None:
-    """Write the report of a layer or a neuron: one HTML file that stands by itself."""
+    """Write a report on a layer or a neuron: one HTML file that needs no other file."""
     from core.index import reader
     from core.neurons import render_neurons
     from explorer.reports import html_report
 
     check_output(out, (".html", ".htm"))
-    session = NetworkSession(network, weights, device)
+    session = NetworkSession(network, weights, device, classes)
     loaded = session.network
     found = loaded.layer(layer)
     opened = None if index is None else reader.open_index(index)

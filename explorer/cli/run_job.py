@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import ExplorerError
 from core.recipes.recipe import Recipe
+from explorer import cores
 from explorer.cli.command_io import print_note
 from explorer.jobs import processes, worker, worker_locks
 from explorer.jobs.job import Job
@@ -23,6 +24,7 @@ from explorer.rendering import render_recipe
 from explorer.store.database import NothingSaved
 from explorer.store.results import Store, StoredPicture
 from explorer.text import recipe_summary
+from explorer.text.formatting import percent
 
 INTERRUPTED = 130
 # Seconds between two updates of the bar.
@@ -79,7 +81,7 @@ def run_job(store: Store, job: Job, device: str = "auto") -> None:
     queue = Jobs(store)
     name = processes.new_worker_name()
     own_worker = worker.Worker(
-        store, name, functools.partial(render_recipe.render_updates, device=device)
+        store, name, cores.sharing(functools.partial(render_recipe.render_updates, device=device))
     )
     interrupted = False
     with worker_locks.hold_lock(store, name):
@@ -135,7 +137,7 @@ def _unfinished(queue: Jobs, key: str) -> bool:
 
 def _exit_interrupted(job: Job) -> None:
     """Print whether an interrupted job has stopped or continues for other users, and exit."""
-    words = f"stopped at {job.fraction:.0%}; `resume {job.id}` goes on with what is left"
+    words = f"stopped at {percent(job.fraction)}; `resume {job.id}` goes on with what is left"
     if job.open:
         words = "left; somebody else waits for this, so it goes on"
     print_note(words)

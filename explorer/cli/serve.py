@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
+from core.errors import ExplorerError
+from explorer import own_code
+from explorer.cli import options
 from explorer.cli.options import cli
+
+# If no page is opened for so long, the server prepares itself for the first one.
+ALONE_SECONDS = 5.0
 
 
 @cli.callback(invoke_without_command=True)
@@ -36,19 +42,8 @@ def app(
             "times."
         ),
     ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            envvar="EXPLORER_ENGINE",
-            help="What works on jobs: local (this machine) or ray (a cluster).",
-        ),
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            envvar="EXPLORER_RAY_ADDRESS", help="Of a Ray cluster, such as 10.0.0.1:6379 or auto."
-        ),
-    ] = None,
+    engine: options.EngineName = "local",
+    address: options.ClusterAddress = None,
     index: Annotated[
         list[Path] | None,
         typer.Option(help="An index that pages look things up in; may be given several times."),
@@ -62,10 +57,14 @@ def app(
     ] = None,
 ) -> None:
     """Start the app in the browser."""
-    from explorer.engine import configure_engine
+    from explorer.engine import RAY, configure_engine
     from explorer.server import access
 
     configure_engine(engine, address)
+    if engine == RAY and own_code.arguments():
+        raise ExplorerError(
+            "a cluster does not run code of your own; leave out --module, or choose --engine local"
+        )
     allowed = access.create_access(host, allow_host or (), not no_token)
     if index:
         from explorer.library import indexes
@@ -75,15 +74,20 @@ def app(
         from explorer.library import catalogue as collections
 
         collections.configure(library)
-    threading.Thread(target=_warm_up, daemon=True).start()
+    threading.Thread(target=prepare, daemon=True).start()
     from explorer.server.run_app import run_app
 
     run_app(allowed, host, port)
 
 
-def _warm_up() -> None:
-    """Import slow modules while the server and the browser start; then start the workers."""
-    import core.networks.registry  # noqa: F401
-    from explorer.ui import server_state
+def prepare() -> None:
+    """Prepare the pages and start the workers, unless a page that is opened soon does so itself.
 
+    This would slow down the server's start and the first page.
+    """
+    from explorer.ui import preparation, server_state
+
+    if server_state.opened.wait(ALONE_SECONDS):
+        return
+    preparation.prepare()
     server_state.work()

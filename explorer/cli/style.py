@@ -10,10 +10,12 @@ from core.files import check_output, write_file
 from core.numbers import read_decimals
 from core.recipes.style import SHARE_RANGE, StyleRecipe
 from explorer.cli import options
+from explorer.cli import vary as variations
 from explorer.cli.command_io import print_note, print_table
 from explorer.cli.dreams import parse_layers
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
+from explorer.cli.vary import Vary
 from explorer.recipe_fields import STYLE, recipe_settings
 
 # None means the default, which may depend on the network.
@@ -60,6 +62,7 @@ def style(
     method: Method = None,
     rate: Rate = None,
     seed: options.Seed = StyleRecipe.seed,
+    vary: Vary = None,
     weights: options.WeightsFile = None,
     fresh: options.Fresh = False,
     device: options.DeviceName = "auto",
@@ -82,6 +85,12 @@ def style(
         "start": session.store_named(STYLE, start),
         "masks": session.store_all(STYLE, mask),
     }
+    if vary:
+        from core.style import transfer
+
+        recipe = variations.plan(transfer.plan(session.network, **settings), vary)
+        variations.make(session, recipe, out, fresh, as_json)
+        return
     _paint(session, settings, out, fresh, as_json)
 
 
@@ -89,7 +98,7 @@ def style(
 def texture(
     network: options.NetworkName,
     style: StyleImage,
-    layers: Annotated[str, typer.Argument(help="The layers that speak: relu1a,relu2a.")],
+    layers: Annotated[str, typer.Argument(help="The style layers: relu1a,relu2a.")],
     out: options.PngOut,
     size: Size = StyleRecipe.size,
     steps: Steps = None,
@@ -118,7 +127,7 @@ def texture(
 def reconstruct(
     network: options.NetworkName,
     content: options.ImageName,
-    layer: Annotated[str, typer.Argument(help="What this layer knows of it; or several.")],
+    layer: Annotated[str, typer.Argument(help="The layer that it is made from, or several.")],
     out: options.PngOut,
     size: Size = StyleRecipe.size,
     steps: Steps = None,
@@ -132,7 +141,7 @@ def reconstruct(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Reconstruct a picture, from noise, from what one layer sees in it."""
+    """Make a picture again from noise, from nothing but the activations of one layer."""
     settings = recipe_settings(STYLE, locals())
     check_output(out)
     settings |= {**_layers("content", layer), "init": "noise"}

@@ -14,6 +14,7 @@ from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.cli.style import Balance, Loss, Size, Steps, StyleImage
 from explorer.recipe_fields import STYLE, STYLE_DEPTHS, recipe_settings
+from explorer.text.formatting import percent
 
 if TYPE_CHECKING:
     from core.experiments.style_grid_measures import GridMeasures
@@ -43,7 +44,7 @@ def style_depths(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Paint one picture by every depth of style and content, as one labelled sheet."""
+    """Paint one picture with style and content from every depth, as one labelled sheet."""
     from core.style import grid
     from explorer.rendering import render_recipe
 
@@ -120,7 +121,7 @@ def _rows(network: "Network", depths: "Mapping[str, GridMeasures]") -> Iterator[
             layer,
             f"{network.layer(layer).depth:.2f}",
             f"{statistics.mean(it.gram.values()):.2f}",
-            f"{it.edges:.0%}",
+            f"{percent(it.edges)}",
             f"{it.to_painting:.0f}",
             "not asked" if it.eyes is None else f"{2**it.eyes:.1f} times",
             grown,

@@ -17,9 +17,10 @@ from typing import Any
 
 from core.datasets import sources
 from core.datasets.image_source import ImageEntry, ImageSource
-from core.errors import ExplorerError, named
+from core.errors import ExplorerError
 from core.index import build
 from core.index.accumulator import IndexAccumulator
+from core.index.opening_log import crash_reason
 from core.index.plan import IndexPlan
 from core.networks import registry
 from core.networks.network import Network
@@ -155,7 +156,7 @@ def _run_shards(
 def _skip(plan: IndexPlan, text: str, entry: ImageEntry) -> IndexAccumulator:
     """Return the result for an image that ended the process that opened it."""
     accumulator = IndexAccumulator.empty(plan, text)
-    accumulator.skipped[entry.name] = f"{named(entry.name)} ended the process that opened it"
+    accumulator.skipped[entry.name] = crash_reason(entry.name)
     return accumulator
 
 

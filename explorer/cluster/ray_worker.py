@@ -23,8 +23,8 @@ from typing import Any
 import ray
 from ray import exceptions
 
-from core.errors import ExplorerError, named
-from core.files import make_folder, write_file
+from core.errors import ExplorerError, named, reason_of
+from core.files import file_and_part, make_folder, with_part, write_file
 from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
@@ -86,7 +86,7 @@ class Cluster:
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
             raise ExplorerError(
                 f"the Ray cluster {named(address or 'of this machine')} cannot be joined "
-                f"({_first_line(error)}); see docs/ray.md"
+                f"({reason_of(error, typed=True)}); see docs/ray.md"
             ) from error
         # A task that dies is not retried: it would probably die again, and may harm other tasks.
         self._task = ray.remote(num_returns="streaming", max_retries=0)(_render)
@@ -177,12 +177,8 @@ def describe_loss(error: Exception) -> str:
     for kind, message in LOSSES.items():
         if isinstance(error, kind):
             return message
-    return f"the Ray cluster could not do this ({_first_line(error)}); what was finished is kept"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    reason = reason_of(error, typed=True)
+    return f"the Ray cluster could not do this ({reason}); what was finished is kept"
 
 
 @dataclass(frozen=True)
@@ -193,10 +189,12 @@ class SharedCheckpoint:
         name: name of the file: fingerprint of the weights, and the file extension.
         data: reference to the file's bytes in Ray's object store. A machine that already has the
             file does not fetch them.
+        part: which of several state dicts in the file is meant; "" to choose one.
     """
 
     name: str
     data: Any
+    part: str = ""
 
     def file(self) -> Path:
         """Return the path of the checkpoint on this machine; write the file if it does not exist.
@@ -212,7 +210,7 @@ class SharedCheckpoint:
         kept = sorted(folder.iterdir(), key=lambda it: it.stat().st_mtime, reverse=True)
         for old in kept[CHECKPOINTS_AT_MOST:]:
             old.unlink(missing_ok=True)
-        return path
+        return with_part(path, self.part)
 
 
 @functools.lru_cache(maxsize=CHECKPOINTS_AT_MOST)
@@ -226,11 +224,12 @@ def share_checkpoint(weights: str, path: Path) -> SharedCheckpoint:
     Raises:
         ExplorerError: the file cannot be read.
     """
+    file, part = file_and_part(path)
     try:
-        data = path.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise ExplorerError(f"the weights file {named(path)} cannot be read: {error}") from error
-    return SharedCheckpoint(weights + path.suffix, ray.put(data))
+        raise ExplorerError(f"the weights file {named(file)} cannot be read: {error}") from error
+    return SharedCheckpoint(weights + file.suffix, ray.put(data), part)
 
 
 def _render(
@@ -310,7 +309,7 @@ def _fail_waiting_jobs(store: Store, name: str, reason: ExplorerError) -> None:
 
 
 def main() -> None:
-    """Let a Ray cluster work on the jobs until the process that started this one ends."""
+    """Run the jobs on a Ray cluster until the process that started this one ends."""
     parser = argparse.ArgumentParser(
         prog="python -m explorer.cluster.ray_worker", description=main.__doc__
     )

@@ -132,9 +132,14 @@ class PictureReader:
 
 
 def recipe_settings(job: Job) -> dict[str, Any]:
-    """Return the fields of an entry's recipe by name; the recipe may be of an older version."""
+    """Return the fields of an entry's recipe by name; the recipe may be of an older version.
+
+    Of variations, the fields of the base are among them.
+    """
     content: dict[str, Any] = json.loads(job.json)
-    return {name: it for name, it in content.items() if name not in ("kind", "version")}
+    # The settings that variations have in common are those of their base.
+    settings = {**content, **content.pop("base", {})}
+    return {name: it for name, it in settings.items() if name not in ("kind", "version", "base")}
 
 
 def _part_order(job: Job) -> dict[int, int]:

@@ -15,6 +15,7 @@ from explorer.gallery.pictures import PictureReader
 from explorer.jobs import ownership
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
+from explorer.store.results import Store
 from explorer.text import recipe_summary
 
 # Divisible by two, three, five and six, so that rows of these lengths are complete.
@@ -30,7 +31,9 @@ AND (:kind = '' OR kind = :kind)
 AND (:network = '' OR network = :network)
 AND (:layer = '' OR layer = :layer)
 AND (NOT :starred OR starred)
-AND (:text = '' OR instr(lower(title || ' ' || network || ' ' || layer), lower(:text)))
+AND (:text = '' OR instr(lower(title || ' ' || network || ' ' || layer), lower(:text))
+     OR EXISTS (SELECT 1 FROM inputs WHERE inputs.title <> ''
+                AND instr(lower(inputs.title), lower(:text)) AND instr(recipe, fingerprint)))
 """
 # Selects the ended jobs that have a finished part or a preview. A part for which there are shipped
 # pictures is finished.
@@ -57,8 +60,8 @@ class Search:
     Attributes:
         kind, network, layer: exact values of the recipe's fields.
         starred: whether to find starred entries only.
-        text: text that occurs in the title or in the name of the network or layer; upper and lower
-            case are the same.
+        text: text that occurs in the title, in the name of the network or layer, or in the title of
+            a picture that the recipe starts from; upper and lower case are the same.
     """
 
     kind: str = ""
@@ -109,6 +112,17 @@ class Gallery(PictureReader):
         values = {**asdict(search), "count": per_page, "first": (page - 1) * per_page}
         return self.jobs.select(chosen, values)
 
+    def beside(self, key: str) -> tuple[str | None, str | None]:
+        """Return the keys of the entries before and after one, newest first; None for none."""
+        statement = (
+            f"WITH listed AS (SELECT key, lag(key) OVER ({NEWEST}) AS newer, "
+            f"lead(key) OVER ({NEWEST}) AS older FROM jobs WHERE {MATCHES} AND {SHOWABLE}) "
+            "SELECT newer, older FROM listed WHERE key = :own"
+        )
+        with self._store.reading() as connection:
+            row = connection.execute(statement, {**asdict(Search()), "own": key}).fetchone()
+        return (None, None) if row is None else (row[0], row[1])
+
     def count(self, search: Search) -> int:
         """Return the number of entries that match a search."""
         statement = f"SELECT count(*) FROM jobs WHERE {MATCHES} AND {SHOWABLE}"
@@ -147,8 +161,12 @@ class Gallery(PictureReader):
         except ExplorerError:
             raise ExplorerError(f"there is nothing {quoted(beginning)} in the gallery") from None
         if job.deleted is not None:
-            raise ExplorerError(f"{entry_title(job)} was deleted from the gallery")
+            raise ExplorerError(f"{self.title(job)} was deleted from the gallery")
         return job
+
+    def title(self, job: Job) -> str:
+        """Return the title of an entry, as ``entry_title`` does."""
+        return entry_title(job, self._store)
 
     def total_bytes(self, jobs: Sequence[Job]) -> int:
         """Return the total size of the finished pictures of some entries, in bytes."""
@@ -253,12 +271,17 @@ class Gallery(PictureReader):
                     connection.execute(change, (value, key))
 
 
-def entry_title(job: Job) -> str:
-    """Return the title of an entry, or a description of the recipe if the entry has no title."""
+def entry_title(job: Job, store: Store) -> str:
+    """Return the title of an entry, or a description of the recipe if the entry has no title.
+
+    The description has the titles of the pictures that the recipe starts from: the names of
+    uploaded files, or of samples.
+    """
     if job.title:
         return job.title
     try:
-        return recipe_summary.describe_recipe(job.recipe)
+        recipe = job.recipe
+        return recipe_summary.describe_recipe(recipe, store.input_titles(recipe.inputs))
     except ExplorerError:
         # The recipe is of an older version and cannot be read.
         return " ".join(it for it in (job.network, job.layer, job.kind) if it)

@@ -14,7 +14,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from core.errors import ExplorerError
-from explorer.gallery import queries
 from explorer.gallery.pictures import GalleryPicture
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
@@ -64,7 +63,7 @@ def check_size(gallery: Gallery, jobs: Sequence[Job]) -> None:
 
 def _add_entry(file: zipfile.ZipFile, gallery: Gallery, job: Job) -> dict[str, Any]:
     """Add the files of one entry, and return its description for the manifest."""
-    folder, ended = f"{portable_name(queries.entry_title(job))}-{job.id}", _end_time(job)
+    folder, ended = f"{portable_name(gallery.title(job))}-{job.id}", _end_time(job)
     _write(file, f"{folder}/recipe.json", job.json.encode(), ended)
     refs = [it for it in gallery.picture_refs(job) if it.finished]
     pictures = []
@@ -76,7 +75,7 @@ def _add_entry(file: zipfile.ZipFile, gallery: Gallery, job: Job) -> dict[str, A
             pictures.append({"file": path, "part": number, "exact": picture.exact, "facts": facts})
     return {
         "title": job.title,
-        "name": queries.entry_title(job),
+        "name": gallery.title(job),
         "key": job.key,
         "state": job.state,
         "made": ended.isoformat(timespec="seconds"),
@@ -86,9 +85,9 @@ def _add_entry(file: zipfile.ZipFile, gallery: Gallery, job: Job) -> dict[str, A
     }
 
 
-def picture_file_name(job: Job, picture: GalleryPicture) -> str:
-    """Return the file name for one picture of an entry."""
-    name = portable_name(f"{job.network} {job.layer} {job.kind}")
+def picture_file_name(job: Job, picture: GalleryPicture, title: str = "") -> str:
+    """Return the file name for one picture of an entry, which begins with the title, if any."""
+    name = portable_name(title or f"{job.network} {job.layer} {job.kind}")
     extension = "png" if picture.exact else "webp"
     return f"{name}-{picture.ref.number:04d}.{extension}"
 

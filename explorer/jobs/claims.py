@@ -1,11 +1,15 @@
 """The operations of workers on the job queue: claiming, reporting, finishing parts of jobs.
 
-A worker claims one part of a job (see ``Recipe.parts``) at a time, so that no other worker renders
-the same part. Workers take turns between visitors, so that a long job of one visitor does not delay
-the short jobs of others. A claim is a row in the store. It is deleted when its part has been
-finished, has failed, or is released. If the worker of a claim is dead, the job was interrupted.
+A worker claims a part of a job (see ``Recipe.parts``), so that no other worker renders the same
+part. ``explorer.jobs.queue_order`` decides which part is next. A claim is a row in the store. It is
+deleted when its part has been finished, has failed, or is released. If the worker of a claim is
+dead, the job was interrupted.
+
+Of several claims of a worker, the latest is that of the part that it is rendering; the other parts
+are paused.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,28 +18,19 @@ from dataclasses import dataclass
 from core.errors import ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
-from explorer.jobs.job_queue import ASKED, end_job
+from explorer.jobs.job_queue import end_job
+from explorer.jobs.queue_order import NEEDED, NEXT_PARTS, Decision, Need, decide
+from explorer.jobs.watchers import UNWATCHED, drop_unwatched
 from explorer.store.results import Store, StoredPicture
 
-# The kinds of recipes whose parts must be rendered in order, as a list for SQL.
-IN_ORDER = ", ".join(f"'{kind}'" for kind, recipe in kinds.KINDS.items() if recipe.in_order)
-# While others are served, a visitor's jobs that nobody asked for wait at most about this long.
-UNSERVED_SECONDS = 30.0
-# Selects the unfinished parts of open jobs that no worker has claimed and that may start now.
-CLAIMABLE = f"""
-FROM jobs JOIN parts ON parts.job = jobs.key LEFT JOIN turns USING (visitor)
-WHERE jobs.state = 'open' AND NOT parts.done
-      AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.result = parts.result)
-      AND (jobs.kind NOT IN ({IN_ORDER}) OR NOT EXISTS
-           (SELECT 1 FROM parts AS earlier WHERE earlier.job = parts.job
-            AND earlier.position < parts.position AND NOT earlier.done))
-"""
 # Marks the jobs that contain a result as done if all of their parts are done.
 COMPLETE = """
 UPDATE jobs SET state = 'done', message = '', ended = :now
 WHERE state <> 'done' AND key IN (SELECT job FROM parts WHERE result = :result)
       AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.job = jobs.key AND NOT parts.done)
 """
+# The job of the part that a worker is rendering.
+RENDERED_JOB = "SELECT job FROM claims WHERE worker = ? ORDER BY rowid DESC LIMIT 1"
 
 
 @dataclass(frozen=True)
@@ -46,42 +41,45 @@ class Claim:
         job: key of the job.
         recipe: recipe of the part.
         worker: name of the worker.
-        since: when the part was claimed, in seconds since 1970.
     """
 
     job: str
     recipe: Recipe
     worker: str
-    since: float
 
 
 class Claims:
     """The operations of workers on the job queue in a store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+        networks: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
+        """Prepare the operations.
+
+        Args:
+            store: the store with the job queue.
+            clock: returns the time in seconds since 1970.
+            networks: returns the architectures that the worker can load; the jobs of others wait
+                for a worker that can, unless they are asked for by name. None for all.
+        """
         self.store = store
         self._clock = clock
+        self._networks = networks
 
     def claim(self, worker: str, only: str | None = None) -> Claim | None:
         """Claim the next part; return None if no part can be claimed.
 
-        Parts of jobs with a smaller rank come first, and so do parts of a visitor for whom nothing
-        was done in ``UNSERVED_SECONDS``. Among these, the visitor who has waited longest for a turn
-        comes first; of one visitor's jobs, those with a smaller rank, and then the one that was
-        submitted first.
+        The order is that of ``explorer.jobs.queue_order``.
 
         Args:
             worker: name of the worker.
             only: key of the only job whose parts may be claimed; None for all jobs.
         """
-        next_part = (
-            f"SELECT jobs.key, jobs.recipe, jobs.visitor, parts.position, parts.result {CLAIMABLE}"
-            "AND (:only IS NULL OR jobs.key = :only) "
-            "ORDER BY CASE WHEN max(coalesce(turns.served, 0), jobs.queued) < :long_ago THEN 0 "
-            "ELSE jobs.rank END, coalesce(turns.served, 0), jobs.rank, jobs.queued, parts.position "
-            "LIMIT 1"
-        )
-        values = {"only": only, "long_ago": self._clock() - UNSERVED_SECONDS}
+        values = {"only": only, "now": self._clock(), "networks": self._loadable(only)}
+        next_part = f"{NEXT_PARTS} LIMIT 1"
         with self.store.reading() as connection:
             # Idle workers call this often, so the first query takes no write lock.
             if connection.execute(next_part, values).fetchone() is None:
@@ -102,7 +100,13 @@ class Claims:
             claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
             connection.execute(claim, (result, job, worker, now))
             connection.execute("INSERT OR REPLACE INTO turns VALUES (?, ?)", (visitor, now))
-        return Claim(job, part, worker, now)
+        return Claim(job, part, worker)
+
+    def _loadable(self, only: str | None) -> str | None:
+        """Return the architectures whose jobs are served, as JSON; None for all."""
+        if self._networks is None or only is not None:
+            return None
+        return json.dumps(list(self._networks()))
 
     def report(
         self,
@@ -129,25 +133,43 @@ class Claims:
                 rows = [(key, part, image, history) for part, image in previews.items()]
                 connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
-    def should_continue(self, claim: Claim) -> bool:
-        """Whether a worker should continue to render the part that it has claimed.
+    def decide(self, claim: Claim, turn_over: bool = False) -> Decision:
+        """Return what a worker does with the part that it has claimed.
 
-        It should stop if no job with this part is open any more, or if an unclaimed part of a job
-        of the same visitor with a smaller rank can be rendered now. Jobs of other visitors wait for
-        their turn.
+        Args:
+            claim: the claim of the part.
+            turn_over: as for ``queue_order.decide``.
         """
-        rank = (
-            "SELECT min(jobs.rank), jobs.visitor FROM claims JOIN parts USING (result) "
-            "JOIN jobs ON jobs.key = parts.job "
-            "WHERE claims.result = ? AND claims.worker = ? AND jobs.state = 'open'"
-        )
-        urgent = f"SELECT 1 {CLAIMABLE} AND jobs.rank < ? AND jobs.visitor = ? LIMIT 1"
+        values = {
+            "result": claim.recipe.key,
+            "worker": claim.worker,
+            "now": self._clock(),
+            "networks": self._loadable(None),
+        }
         with self.store.reading() as connection:
-            values = (claim.recipe.key, claim.worker)
-            best = connection.execute(rank, values).fetchone()
-            if best[0] is None:
-                return False
-            return best[0] == ASKED or connection.execute(urgent, best).fetchone() is None
+            rows = connection.execute(NEEDED, values).fetchall()
+        return decide([Need(*row) for row in rows], turn_over)
+
+    def pause(self, claim: Claim) -> None:
+        """Store that a worker leaves a part for a while, to claim another one."""
+        with self.store.transaction() as connection:
+            self._add_time(connection, claim)
+            self._restart_time(connection, claim)
+
+    def resume(self, claim: Claim) -> None:
+        """Store that a worker goes on with a part; a pause does not count as time spent on it."""
+        with self.store.transaction() as connection:
+            self._restart_time(connection, claim)
+
+    def drop_unwatched(self) -> None:
+        """Delete the open jobs that nobody asked for and that nobody watches any more."""
+        values = {"now": self._clock()}
+        with self.store.reading() as connection:
+            # Supervisors call this often, so the first query takes no write lock.
+            if connection.execute(UNWATCHED, values).fetchone() is None:
+                return
+        with self.store.transaction() as connection:
+            drop_unwatched(connection, values["now"])
 
     def finish(self, claim: Claim, pictures: Sequence[StoredPicture], seconds: float) -> None:
         """Store the result of a part, and mark jobs whose last missing part it was as done."""
@@ -175,6 +197,8 @@ class Claims:
     ) -> None:
         """Delete the claims of workers that no longer run, and end the jobs that they worked on.
 
+        Jobs whose parts were paused stay open.
+
         Args:
             workers: names of the workers.
             state: new state of the jobs, ``failed`` or ``interrupted``; None leaves them open.
@@ -182,10 +206,9 @@ class Claims:
         """
         with self.store.transaction() as connection:
             for worker in workers:
-                rows = connection.execute("SELECT job FROM claims WHERE worker = ?", (worker,))
-                for (job,) in rows.fetchall():
-                    if state is not None:
-                        end_job(connection, job, state, message, self._clock())
+                rendered = connection.execute(RENDERED_JOB, (worker,)).fetchone()
+                if state is not None and rendered is not None:
+                    end_job(connection, rendered[0], state, message, self._clock())
                 connection.execute("DELETE FROM claims WHERE worker = ?", (worker,))
 
     def claiming_workers(self) -> list[tuple[str, bool]]:
@@ -202,7 +225,21 @@ class Claims:
 
         If the claim has been deleted already, nothing is changed.
         """
+        self._add_time(connection, claim)
         delete = "DELETE FROM claims WHERE result = ? AND worker = ?"
-        if connection.execute(delete, (claim.recipe.key, claim.worker)).rowcount:
-            spent = "UPDATE jobs SET spent = spent + ? WHERE key = ?"
-            connection.execute(spent, (self._clock() - claim.since, claim.job))
+        connection.execute(delete, (claim.recipe.key, claim.worker))
+
+    def _add_time(self, connection: sqlite3.Connection, claim: Claim) -> None:
+        """Add the time since a part was claimed or resumed to the time spent on its job."""
+        own = "FROM claims WHERE result = :result AND worker = :worker"
+        spent = (
+            f"UPDATE jobs SET spent = spent + :now - (SELECT since {own}) "
+            f"WHERE key = (SELECT job {own})"
+        )
+        values = {"now": self._clock(), "result": claim.recipe.key, "worker": claim.worker}
+        connection.execute(spent, values)
+
+    def _restart_time(self, connection: sqlite3.Connection, claim: Claim) -> None:
+        """Set the start of the time spent on a claimed part to now."""
+        since = "UPDATE claims SET since = ? WHERE result = ? AND worker = ?"
+        connection.execute(since, (self._clock(), claim.recipe.key, claim.worker))

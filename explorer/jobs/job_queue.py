@@ -1,28 +1,26 @@
-"""The job queue in the store: submitting, watching, cancelling and resuming jobs.
+"""The job queue in the store: submitting, watching, leaving, cancelling and resuming jobs.
 
 A job is a recipe that is rendered part by part. There is one job for equal recipes: if an equal
 recipe is submitted while the job is open, no second job is created; if the job is done, its stored
-result is used. The operations of workers are in ``explorer.jobs.claims``. This module renders
-nothing and does not import PyTorch.
+result is used. The operations of workers are in ``explorer.jobs.claims``, the order of the queue is
+in ``explorer.jobs.queue_order``. This module renders nothing and does not import PyTorch.
 """
 
 import contextlib
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from core.errors import ExplorerError, quoted
-from core.recipes import kinds
 from core.recipes.recipe import Recipe
-from explorer.jobs.job import SNAPSHOT, Job, job_from_row
+from explorer.jobs.job import EVERYBODY, Job
 from explorer.jobs.ownership import is_guest, may_change
+from explorer.jobs.queue_order import ASKED, WATCHING_SECONDS
+from explorer.jobs.queue_reader import QueueReader
+from explorer.jobs.watchers import drop_unwatched, record_leaving, record_look
 from explorer.jobs.worker_locks import dead_workers
 from explorer.store.database import NothingSaved
-from explorer.store.results import Store
 
-# Ranks: jobs that a user asked for come before jobs that a page starts without being asked.
-ASKED, UNASKED = 0, 1
 # While this many jobs are open, no other job can be submitted; nor by a guest who has this many.
 OPEN_AT_MOST, OPEN_OF_GUEST = 200, 40
 # The owner of a job after it was submitted once more: somebody who asks for what nobody had asked
@@ -31,20 +29,28 @@ NEW_OWNER = (
     "CASE WHEN :rank = 0 AND (jobs.rank > 0 OR jobs.deleted IS NOT NULL) "
     "THEN :visitor ELSE jobs.owner END"
 )
-# A visitor watches a job if the page has asked for the job's state within this time.
-WATCHING_SECONDS = 10.0
+# Joins a job that is in the right state already.
+JOIN = f"""
+UPDATE jobs SET owner = {NEW_OWNER}, rank = min(rank, :rank), deleted = NULL,
+       visitor = CASE WHEN rank > :rank THEN :visitor ELSE visitor END
+WHERE key = :key
+"""
+# A job that its owner leaves within this many seconds goes to the gallery's bin.
+SOON_SECONDS = 20.0
+# Ends a job that was asked for, and that its visitor has left.
+LEAVE = f"""
+UPDATE jobs SET state = 'cancelled', ended = :now,
+       deleted = CASE WHEN owner = :visitor AND queued > :now - {SOON_SECONDS} THEN :now END
+WHERE key = :key AND state = 'open' AND rank = {ASKED}
+"""
 
 
 class QueueFull(ExplorerError):
     """The error for a job that is refused because too many jobs are open already."""
 
 
-class Jobs:
+class Jobs(QueueReader):
     """The job queue in a store; safe to use from several threads and processes."""
-
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
-        self.store = store
-        self._clock = clock
 
     def submit(
         self,
@@ -53,6 +59,7 @@ class Jobs:
         rank: int = ASKED,
         fresh: bool = False,
         shipped: bool = True,
+        looked: float | None = None,
     ) -> Job:
         """Submit a recipe: join an open job, use stored results, or queue a new job.
 
@@ -63,9 +70,10 @@ class Jobs:
             rank: ``ASKED``, or ``UNASKED`` for pictures that a page shows without being asked.
             fresh: whether to render all parts, including those whose result is in the store.
             shipped: whether shipped pictures, which are lossy, count as results.
+            looked: as for ``watch``.
 
-            Returns:
-                The job. It is done already if the store has the results of all of its parts.
+        Returns:
+            The job. It is done already if the store has the results of all of its parts.
 
         Raises:
             QueueFull: too many jobs are open, or too many of this visitor, who is a guest.
@@ -79,10 +87,12 @@ class Jobs:
                 )
         keys = [part.key for part in recipe.parts()]
         present = set() if fresh else self.store.present(keys, shipped)
+        now = self._clock()
         with self.store.transaction() as connection:
             self._free_parts(connection, keys)
+            drop_unwatched(connection, now)
             self._queue(connection, recipe, visitor, rank, [(it, it in present) for it in keys])
-            _watch(connection, recipe.key, visitor, self._clock())
+            record_look(connection, recipe.key, visitor, now, now if looked is None else looked)
         job = self.get(recipe.key)
         assert job is not None
         return job
@@ -119,14 +129,10 @@ class Jobs:
         """
         key, now = recipe.key, self._clock()
         done = all(part_done for _, part_done in parts)
+        state = "done" if done else "open"
         existing = connection.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
-        if existing is not None and existing[0] == ("done" if done else "open"):
-            join = (
-                f"UPDATE jobs SET owner = {NEW_OWNER}, visitor = CASE WHEN rank > :rank "
-                "THEN :visitor ELSE visitor END, rank = min(rank, :rank), deleted = NULL "
-                "WHERE key = :key"
-            )
-            connection.execute(join, {"key": key, "rank": rank, "visitor": visitor})
+        if existing is not None and existing[0] == state:
+            connection.execute(JOIN, {"key": key, "rank": rank, "visitor": visitor})
             return
         if not done:
             _check_room(connection, visitor)
@@ -136,7 +142,7 @@ class Jobs:
             "network": recipe.network,
             "layer": getattr(recipe, "layer", ""),
             "recipe": recipe.to_json(),
-            "state": "done" if done else "open",
+            "state": state,
             "rank": rank,
             "visitor": visitor,
             "now": now,
@@ -144,123 +150,51 @@ class Jobs:
         }
         connection.execute(
             "INSERT INTO jobs VALUES (:key, :kind, :network, :layer, :recipe, :state, :rank, "
-            ":visitor, '', :now, :ended, 0.0, '', 0, NULL, :visitor) "
+            ":visitor, '', :now, :ended, 0.0, '', 0, NULL, :visitor, '') "
             "ON CONFLICT (key) DO UPDATE SET state = excluded.state, message = '', "
             f"owner = {NEW_OWNER}, rank = min(rank, excluded.rank), visitor = excluded.visitor, "
-            "queued = excluded.queued, ended = excluded.ended, spent = 0.0, deleted = NULL",
+            "queued = excluded.queued, ended = excluded.ended, spent = 0.0, deleted = NULL, "
+            "stopped_by = ''",
             row,
         )
         connection.execute("DELETE FROM parts WHERE job = ?", (key,))
-        connection.executemany(
-            "INSERT INTO parts VALUES (?, ?, ?, ?, ?)",
-            [(key, at, part, ready, not ready) for at, (part, ready) in enumerate(parts)],
-        )
+        rows = [(key, at, part, ready, not ready) for at, (part, ready) in enumerate(parts)]
+        connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?)", rows)
 
-    def get(self, key: str) -> Job | None:
-        """Return a job by its key, or None if it does not exist."""
-        jobs = self.select("WHERE key = :key", {"key": key})
-        return jobs[0] if jobs else None
-
-    def find(self, beginning: str) -> Job:
-        """Return a job by the first digits of its key.
-
-        Raises:
-            ExplorerError: no job has a key with this beginning, or several jobs have.
-        """
-        jobs = self.select("WHERE substr(key, 1, :n) = :it", {"n": len(beginning), "it": beginning})
-        if not beginning or not jobs:
-            raise ExplorerError(
-                f"there is no job {quoted(beginning)}; `jobs` lists those that wait or run"
-            )
-        if len(jobs) > 1:
-            raise ExplorerError(
-                f"{len(jobs)} jobs begin with {quoted(beginning)}; write more digits"
-            )
-        return jobs[0]
-
-    def open(self) -> list[Job]:
-        """Return the waiting and running jobs, in the order of the queue."""
-        return self.select("WHERE state = 'open' ORDER BY rank, queued")
-
-    def select(self, clause: str, values: Mapping[str, object] | None = None) -> list[Job]:
-        """Return the jobs that an SQL clause selects from the table ``jobs``.
-
-        Args:
-            clause: for example ``WHERE key = :key``.
-            values: the values of the clause's parameters by name, here ``{"key": "0f3c..."}``.
-
-        A job whose worker is dead is returned as interrupted, even if nobody has marked it yet.
-        """
-        with self.store.reading() as connection:
-            workers = connection.execute("SELECT DISTINCT worker FROM claims").fetchall()
-            dead = json.dumps(dead_workers(self.store, [name for (name,) in workers]))
-            cursor = connection.execute(
-                f"{SNAPSHOT} {clause}", {"now": self._clock(), "dead": dead, **(values or {})}
-            )
-            names = [column[0] for column in cursor.description]
-            return [job_from_row(dict(zip(names, row, strict=True))) for row in cursor]
-
-    def parts(self, key: str) -> list[str]:
-        """Return the keys of the recipes of a job's parts, in the order of the parts.
-
-        The store has the result of a part under the same key.
-        """
-        with self.store.reading() as connection:
-            rows = connection.execute(
-                "SELECT result FROM parts WHERE job = ? ORDER BY position", (key,)
-            )
-            return [result for (result,) in rows]
-
-    def previews(self, key: str) -> dict[int, bytes]:
-        """Return the latest previews of a job's unfinished pictures, as WebP, by picture number."""
-        with self.store.reading() as connection:
-            rows = connection.execute(
-                "SELECT kind, position, sketches.part, image "
-                "FROM jobs JOIN parts ON parts.job = jobs.key JOIN sketches USING (result) "
-                "WHERE jobs.key = ? AND NOT parts.done",
-                (key,),
-            )
-            return {
-                kinds.KINDS.get(kind, Recipe).picture_number(position, part): image
-                for kind, position, part, image in rows
-            }
-
-    def history(self, key: str) -> str:
-        """Return the loss curves of a job's first unfinished part, as JSON.
-
-        The format is that of ``explorer.rendering.render_recipe.history_json``. The text is "" if
-        there are no loss curves.
-        """
-        with self.store.reading() as connection:
-            row = connection.execute(
-                "SELECT course FROM parts JOIN sketches USING (result) "
-                "WHERE parts.job = ? AND NOT parts.done ORDER BY position LIMIT 1",
-                (key,),
-            ).fetchone()
-            return "" if row is None else str(row[0])
-
-    def watch(self, key: str, visitor: str) -> None:
+    def watch(self, key: str, visitor: str, looked: float | None = None) -> None:
         """Record that a visitor watches a job now.
 
         A job cannot be cancelled by one visitor while other visitors watch it.
-        """
-        now = self._clock()
-        recent = "SELECT 1 FROM watchers WHERE job = ? AND visitor = ? AND seen > ?"
-        with self.store.reading() as connection:
-            if connection.execute(recent, (key, visitor, now - WATCHING_SECONDS / 3)).fetchone():
-                return
-        # If the store cannot be written, no job is open that could be cancelled.
-        with contextlib.suppress(NothingSaved), self.store.transaction() as connection:
-            _watch(connection, key, visitor, now)
-
-    def cancel(self, key: str, visitor: str | None = None) -> Job:
-        """Cancel a job unless other visitors watch it; the results of finished parts are kept.
-
-        A guest can cancel only a job that they submitted themselves.
 
         Args:
             key: key of the job.
-            visitor: the visitor who cancels the job; None to cancel it even if visitors watch it.
+            visitor: the visitor.
+            looked: when the visitor opened what shows the job, in seconds since 1970; by default
+                now. What was opened last comes first (``explorer.jobs.queue_order``).
+        """
+        now = self._clock()
+        recent = (
+            "SELECT 1 FROM watchers WHERE job = :key AND visitor = :visitor "
+            f"AND seen > :now - {WATCHING_SECONDS / 3} AND (:looked IS NULL OR looked >= :looked)"
+        )
+        values = {"key": key, "visitor": visitor, "now": now, "looked": looked}
+        with self.store.reading() as connection:
+            if connection.execute(recent, values).fetchone():
+                return
+        # If the store cannot be written, no job is open that could be cancelled.
+        with contextlib.suppress(NothingSaved), self.store.transaction() as connection:
+            record_look(connection, key, visitor, now, now if looked is None else looked)
+
+    def cancel(self, key: str, visitor: str | None = None) -> Job:
+        """Cancel a job on purpose, unless others watch it; the results of finished parts are kept.
+
+        A guest can cancel only a job that they submitted themselves. For others than the visitor
+        who cancelled it, pages submit the job again (``Job.stopped_for``).
+
+        Args:
+            key: key of the job.
+            visitor: the visitor who cancels the job; None to cancel it for everybody, even if
+                visitors watch it.
 
         Returns:
             The job, cancelled or still open.
@@ -269,38 +203,46 @@ class Jobs:
             ExplorerError: there is no such job.
         """
         now = self._clock()
-        others = "SELECT count(*) FROM watchers WHERE job = ? AND visitor <> ? AND seen > ?"
         with self.store.transaction() as connection:
-            watching = 0
-            if visitor is not None:
-                leave = "DELETE FROM watchers WHERE job = ? AND visitor = ?"
-                connection.execute(leave, (key, visitor))
-                watching = _count(connection, others, (key, visitor, now - WATCHING_SECONDS))
-            row = connection.execute("SELECT visitor FROM jobs WHERE key = ?", (key,)).fetchone()
-            if not watching and row is not None and may_change(visitor, row[0]):
+            submitter = record_leaving(connection, key, visitor, now)
+            if submitter is not None and may_change(visitor, submitter):
+                stopped = "UPDATE jobs SET stopped_by = ? WHERE key = ? AND state = 'open'"
+                connection.execute(stopped, (EVERYBODY if visitor is None else visitor, key))
                 end_job(connection, key, "cancelled", "", now)
         return self._existing(key)
+
+    def leave(self, key: str, visitor: str) -> None:
+        """Stop a job that a visitor no longer looks at, unless others watch it.
+
+        If it is the visitor's own and younger than ``SOON_SECONDS``, the gallery does not keep it.
+        What nobody had asked for is dropped.
+
+        Args:
+            key: key of the job.
+            visitor: the visitor. A guest stops only a job that they submitted themselves.
+        """
+        now = self._clock()
+        # If the store cannot be written, the job stays; that harms nobody.
+        with contextlib.suppress(NothingSaved), self.store.transaction() as connection:
+            submitter = record_leaving(connection, key, visitor, now)
+            drop_unwatched(connection, now)
+            if submitter is not None and may_change(visitor, submitter):
+                connection.execute(LEAVE, {"key": key, "visitor": visitor, "now": now})
 
     def withdraw(self, keys: Iterable[str], visitor: str) -> None:
         """Delete jobs that a page started without being asked, after a visitor has left the page.
 
         Args:
-            keys: keys of the jobs. A job is kept if a user asked for it, a worker renders a part of
-                it, or other visitors watch it.
+            keys: keys of the jobs. A job is kept if a user asked for it, or other visitors watch
+                it. If a worker is at it, the worker gives up first.
             visitor: the visitor who has left the page.
         """
-        leave = "DELETE FROM watchers WHERE job = ? AND visitor = ?"
-        forget = (
-            "DELETE FROM jobs WHERE key = ? AND state = 'open' AND rank = ? AND NOT EXISTS "
-            "(SELECT 1 FROM watchers WHERE job = jobs.key AND seen > ?) AND NOT EXISTS "
-            "(SELECT 1 FROM parts JOIN claims USING (result) WHERE parts.job = jobs.key)"
-        )
-        recent = self._clock() - WATCHING_SECONDS
+        now = self._clock()
         # If the store cannot be written, the jobs stay; that harms nobody.
         with contextlib.suppress(NothingSaved), self.store.transaction() as connection:
             for key in keys:
-                connection.execute(leave, (key, visitor))
-                connection.execute(forget, (key, UNASKED, recent))
+                record_leaving(connection, key, visitor, now)
+            drop_unwatched(connection, now)
 
     def resume(self, key: str, visitor: str = "") -> Job:
         """Queue a cancelled, failed or interrupted job again; finished parts are not repeated.
@@ -316,14 +258,6 @@ class Jobs:
         if job is None:
             raise ExplorerError(f"there is no job {quoted(key)}")
         return job
-
-
-def _watch(connection: sqlite3.Connection, key: str, visitor: str, now: float) -> None:
-    watch = (
-        "INSERT OR REPLACE INTO watchers SELECT key, ?, ? FROM jobs WHERE key = ? "
-        "AND state = 'open'"
-    )
-    connection.execute(watch, (visitor, now, key))
 
 
 def end_job(connection: sqlite3.Connection, key: str, state: str, message: str, now: float) -> None:

@@ -23,7 +23,8 @@ from explorer.store.results import Store
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
-# How often a supervisor searches for dead workers that other processes started.
+# How often a supervisor searches for dead workers that other processes started, and for jobs that
+# nobody watches any more.
 SWEEP_SECONDS = 2.0
 # How long a supervisor waits after the store could not be read or written.
 REST_SECONDS = 5.0
@@ -154,6 +155,7 @@ class ProcessSupervisor(abc.ABC):
             try:
                 if time.monotonic() - last_sweep >= SWEEP_SECONDS:
                     mark_interrupted(self._store, self._running_workers())
+                    self._claims.drop_unwatched()
                     last_sweep = time.monotonic()
                 self._check_processes()
             except ExplorerError as error:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 from core.numbers import read_whole
+from explorer import own_code
 from explorer.jobs.processes import (
     ProcessSupervisor,
     describe_exit,
@@ -26,6 +27,8 @@ WORKERS_AT_MOST = 64
 # A worker that still renders a job this long after it was cancelled is killed. Workers themselves
 # notice a cancelled job only between two steps.
 PATIENCE_SECONDS = 0.6
+# The same if the worker has paused another part, which would be lost.
+PATIENCE_WITH_PAUSED_SECONDS = 10.0
 # The delay before a restart doubles each time a worker dies soon after its start, up to this value.
 RESTART_SECONDS = 30.0
 
@@ -129,23 +132,21 @@ class Supervisor(ProcessSupervisor):
     def _start(self, slot: WorkerSlot) -> None:
         slot.name, slot.started = new_worker_name(), time.monotonic()
         slot.cancelled_since, slot.killed = None, False
-        arguments = [slot.name, str(self._store.path)]
-        if len(self._slots) > 1:
-            # Each worker gets a share of the processors. If each used all of them, workers would
-            # be many times slower.
-            threads = max(1, (os.cpu_count() or 1) // len(self._slots))
-            arguments += ["--threads", str(threads)]
-        slot.process = start_process("explorer.jobs.worker", arguments)
+        options = [slot.name, str(self._store.path), *own_code.arguments()]
+        slot.process = start_process("explorer.jobs.worker", options)
 
     def _kill_cancelled(self) -> None:
-        """Kill the workers that still work on a job ``PATIENCE_SECONDS`` after it was cancelled."""
+        """Kill the workers that still work on a job some time after it was cancelled."""
         now = time.monotonic()
-        cancelled = {name for name, needed in self._claims.claiming_workers() if not needed}
+        claims = self._claims.claiming_workers()
+        cancelled = {name for name, needed in claims if not needed}
+        busy = {name for name, needed in claims if needed}
         for slot in self._slots:
+            patience = PATIENCE_WITH_PAUSED_SECONDS if slot.name in busy else PATIENCE_SECONDS
             if slot.name not in cancelled:
                 slot.cancelled_since = None
             elif slot.cancelled_since is None:
                 slot.cancelled_since = now
-            elif now - slot.cancelled_since > PATIENCE_SECONDS and slot.process is not None:
+            elif now - slot.cancelled_since > patience and slot.process is not None:
                 slot.killed = True
                 slot.process.kill()

@@ -18,6 +18,10 @@ from explorer.store.results import Store
 ENDING = ".lock"
 # A younger file may belong to a worker that has created it and is about to lock it.
 STARTING_SECONDS = 5.0
+# For this time a worker that was alive counts as alive without another look at its lock.
+ALIVE_SECONDS = 1.0
+# When the lock of each worker was last seen held, on the monotonic clock.
+_seen_alive: dict[Path, float] = {}
 
 
 class WorkerLock:
@@ -63,6 +67,26 @@ def hold_lock(store: Store, name: str) -> Iterator[WorkerLock]:
 def dead_workers(store: Store, names: Iterable[str]) -> list[str]:
     """Return the names in ``names`` whose workers are dead."""
     return [name for name in names if _is_dead(_lock_file(store, name))]
+
+
+def known_dead_workers(store: Store, names: Iterable[str]) -> list[str]:
+    """Return the names in ``names`` whose workers are dead, as was seen in ``ALIVE_SECONDS``.
+
+    Pages ask for this many times in a second, and each look at a lock opens a file.
+    """
+    now = time.monotonic()
+    for file in [it for it, seen in _seen_alive.copy().items() if now - seen > ALIVE_SECONDS]:
+        _seen_alive.pop(file, None)
+    dead = []
+    for name in names:
+        file = _lock_file(store, name)
+        if file in _seen_alive:
+            continue
+        if _is_dead(file):
+            dead.append(name)
+        else:
+            _seen_alive[file] = now
+    return dead
 
 
 def remove_stale_locks(store: Store) -> None:

@@ -10,12 +10,14 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import BadCheckpoint, ExplorerError, named, unknown
-from core.files import FOLDER, make_folder, require_path
+from core.files import FOLDER, is_there, make_folder, require_path, unusable
+from core.networks import known_networks
+from core.networks.known_networks import NetworkInfo
 from explorer.jobs import ownership
 from explorer.library import background_task, checkpoint_task, disk_quota, index_task
 from explorer.paths import checkpoints_folder, home
@@ -23,11 +25,13 @@ from explorer.store.results import Store
 
 # The environment variable with the folders that ``app --library`` names. The command sets it.
 VARIABLE = "EXPLORER_LIBRARY"
+# The source of the networks of checkpoints.
+OWN = "added here"
 # Separates architecture and title in file names, because some systems do not allow a colon.
 SEPARATOR = "--"
 TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 # The largest size of an uploaded checkpoint in megabytes, and the largest number of checkpoints.
-LARGEST_FILE, OWN_AT_MOST = 128, 24
+LARGEST_FILE, OWN_AT_MOST = 1024, 24
 # Endings of the files that may be uploaded. The format is found in the content.
 ENDINGS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")
 # Held while an upload is read, so that several of them do not fill the memory together.
@@ -86,12 +90,15 @@ def list_collections() -> dict[str, ImageCollection]:
     found: dict[str, ImageCollection] = {}
     for text in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         root = Path(text)
-        if not root.is_dir():
+        try:
+            inside = sorted(root.iterdir())
+        except OSError:
+            # It is no folder (any more), or may not be read.
             continue
         found.setdefault(root.name, ImageCollection(root.name, root))
-        for inner in sorted(root.iterdir()):
+        for inner in inside:
             name = f"{root.name}/{inner.name}"
-            fits = inner.is_dir() or inner.suffix.lower() in ARCHIVES
+            fits = is_there(inner, FOLDER) or inner.suffix.lower() in ARCHIVES
             if fits and not inner.name.startswith(".") and _within(inner, root):
                 found.setdefault(name, ImageCollection(name, inner))
     return found
@@ -108,7 +115,7 @@ def find_collection(name: str) -> ImageCollection:
     if name not in allowed:
         raise unknown("collection", name, allowed)
     path = allowed[name].path
-    for folder, below, files in os.walk(path) if path.is_dir() else ():
+    for folder, below, files in os.walk(path) if is_there(path, FOLDER) else ():
         for inner in (*below, *files):
             if not _within(Path(folder) / inner, path):
                 raise ExplorerError(
@@ -133,8 +140,42 @@ def list_checkpoints() -> dict[str, OwnCheckpoint]:
     return {name: OwnCheckpoint(name, file) for name, file in zip(names, files, strict=True)}
 
 
+def describe_checkpoints() -> tuple[NetworkInfo, ...]:
+    """Return a description of the network of each checkpoint of the library."""
+    known = {it.name: it for it in known_networks.describe_networks()}
+    return tuple(
+        replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
+        for name, it in list_checkpoints().items()
+        if it.architecture in known
+    )
+
+
+def weights_file(name: str) -> Path | None:
+    """Return the file of a checkpoint of the library by the name of its network.
+
+    Args:
+        name: name of a network, such as ``resnet18:birds``.
+
+    Returns:
+        The file; None if the library has no checkpoints.
+
+    Raises:
+        UnknownName: the library has others, and none of this name.
+    """
+    own = list_checkpoints()
+    if own and name not in own:
+        raise unknown("checkpoint", name, own, "the library")
+    return own[name].file if own else None
+
+
 def add_checkpoint(
-    architecture: str, title: str, file: str, content: bytes, visitor: str | None = None
+    architecture: str,
+    title: str,
+    file: str,
+    content: bytes,
+    visitor: str | None = None,
+    classes: Sequence[str] = (),
+    report: Callable[[float], object] = lambda _: None,
 ) -> str:
     """Check that an uploaded checkpoint fits its network, and store it as safetensors.
 
@@ -142,47 +183,59 @@ def add_checkpoint(
     one after the other.
 
     Args:
-        architecture: name of a network of the catalogue.
+        architecture: name of a network of the catalogue; "" for the one that the content fits.
         title: the title in the network's name, such as ``birds``.
         file: name of the uploaded file, for error messages.
         content: the content of the file: safetensors, or of ``torch.save``.
         visitor: the visitor to whom the checkpoint belongs; None for the machine's user.
+        classes: the names of the classes; by default those in the file.
+        report: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         The name of the network, such as ``resnet18:birds``.
 
     Raises:
         ExplorerError: the title is invalid or taken, or there is no room for it.
+        FitsAnother: the content fits another network.
         BadCheckpoint: the file is too large, cannot be read, or does not fit the network.
     """
     _check_upload(title, content)
-    name = f"{architecture}:{title}"
     folder = checkpoints_folder()
     make_folder(folder)
-    out = folder / f"{architecture}{SEPARATOR}{title}.safetensors"
     store = Store()
     if not _READING.acquire(timeout=checkpoint_task.SECONDS):
         raise ExplorerError("others are adding checkpoints at the moment; try again later")
     try:
-        _check_place(name)
+        _check_place(architecture and f"{architecture}:{title}")
         disk_quota.make_room(store, len(content), visitor)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            # Error messages contain the names of these files, so they get that of the upload.
-            path = Path(file)
-            ending = path.suffix.lower() if path.suffix.lower() in ENDINGS else ENDINGS[0]
-            stem = re.sub(r"[^\w.-]", "_", path.stem)[:40] or "sent"
-            own = f"{stem}{ending}"
-            upload, clean = (Path(temporary) / part / own for part in ("sent", "clean"))
+            upload, clean = (Path(temporary) / it / _plain_file(file) for it in ("sent", "clean"))
             for it in (upload, clean):
                 it.parent.mkdir()
             upload.write_bytes(content)
-            fingerprint = checkpoint_task.convert(name, upload, clean)
+            made = checkpoint_task.convert(architecture, upload, clean, classes, report)
+            upload.unlink()
+            name = f"{made.network}:{title}"
+            _check_place(name)
+            # As float32, it may be larger than what was sent.
+            disk_quota.make_room(store, clean.stat().st_size, visitor)
+            out = folder / f"{made.network}{SEPARATOR}{title}.safetensors"
             clean.replace(out)
+    except OSError as error:
+        raise unusable(folder, error, "written") from error
     finally:
         _READING.release()
-    store.remember_checkpoint(name, fingerprint, out)
+    store.remember_checkpoint(name, made.fingerprint, out)
     store.set_checkpoint_owner(name, visitor or "")
     return name
+
+
+def _plain_file(file: str) -> str:
+    """Return the name of an upload as a plain file name, because error messages contain it."""
+    path = Path(file)
+    ending = path.suffix.lower() if path.suffix.lower() in ENDINGS else ENDINGS[0]
+    stem = re.sub(r"[^\w.-]", "_", path.stem)[:40] or "sent"
+    return f"{stem}{ending}"
 
 
 def removable_checkpoints(store: Store, visitor: str | None = None) -> list[str]:
@@ -214,7 +267,11 @@ def remove_checkpoint(name: str, visitor: str | None = None) -> None:
 
 
 def _check_place(name: str) -> None:
-    """Check that a network's name is free, and that one more checkpoint may be added."""
+    """Check that a network's name is free, and that one more checkpoint may be added.
+
+    Args:
+        name: the name; "" if it is not known yet.
+    """
     known = list_checkpoints()
     if name in known:
         raise ExplorerError(f"there is a {name} already; choose another title")
@@ -230,7 +287,10 @@ def _check_upload(title: str, content: bytes) -> None:
             "a title has small letters, digits and hyphens, up to 32, such as birds-2"
         )
     if len(content) > LARGEST_FILE * 2**20:
-        raise BadCheckpoint(f"the file has more than {LARGEST_FILE} MB")
+        raise BadCheckpoint(
+            f"the file has more than {LARGEST_FILE:,} MB; send model.state_dict() alone, or name "
+            "the file on the command line with --weights"
+        )
 
 
 def start_download(network: str, visitor: str | None = None) -> None:

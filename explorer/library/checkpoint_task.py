@@ -1,71 +1,169 @@
 """A process of its own that reads what a visitor has sent, with limits of memory and time.
 
-It is run as ``python -m explorer.library.checkpoint_task NETWORK FILE OUT``. The file is first
-checked without PyTorch. Then its tensors are read, written as safetensors, and loaded into the
-network. The process prints one line of JSON: the ``fingerprint`` of the network's weights, or the
-``problem``.
+It is run as ``python -m explorer.library.checkpoint_task FILE OUT``. The file is first checked
+without PyTorch. Then its tensors are loaded into the network, and the network's tensors are
+written as safetensors. The process prints lines of JSON: the ``share`` that is done, and at the end
+the ``network`` and the ``fingerprint`` of its weights, or the ``problem`` and the networks that the
+file ``fits``.
 """
 
 import argparse
 import contextlib
 import json
+import math
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.checkpoints import outline
-from core.errors import BadCheckpoint, ExplorerError, named
+from core.checkpoints.outline import OpenedFile
+from core.errors import BadCheckpoint, ExplorerError, FitsAnother, named
+from core.networks import known_timm
 from explorer.paths import ROOT
 
 MODULE = "explorer.library.checkpoint_task"
-# The process may take so many seconds, and so many bytes more than the libraries themselves. A file
-# is read twice, as float32, which may be twice the size of the file.
-SECONDS = 120
-CHECK_BYTES, READ_BYTES = 512 * 2**20, 1536 * 2**20
+# The process may take so many seconds, and for large files more: a second for so many bytes.
+SECONDS, BYTES_PER_SECOND = 120, 8_000_000
+# The process may take so many bytes more than the libraries themselves. While the network is built,
+# its weights are in memory up to twice, as float32, beside one tensor of the file.
+CHECK_BYTES, READ_BYTES, READ_TIMES = 512 * 2**20, 1024 * 2**20, 2.5
+FLOAT_BYTES = 4
 TOO_MUCH = "takes more memory or time to read than an uploaded file may; send a smaller state dict"
+# Shares of the work that are done once the file is checked, and once the network is loaded.
+CHECKED, LOADED = 0.05, 0.8
 
 
-def convert(name: str, sent: Path, out: Path) -> str:
-    """Write a clean copy of a sent file as safetensors; return the fingerprint of the weights.
+@dataclass(frozen=True)
+class Converted:
+    """What came of a sent file: the network that it fits, and the fingerprint of the weights."""
+
+    network: str
+    fingerprint: str
+
+
+def convert(
+    network: str,
+    sent: Path,
+    out: Path,
+    classes: Sequence[str] = (),
+    report: Callable[[float], object] = lambda _: None,
+) -> Converted:
+    """Write a clean copy of a sent file as safetensors.
 
     Args:
-        name: name of the network, such as ``resnet18:birds``.
+        network: the architecture; "" for the one that the file fits.
         sent: the file that a visitor has sent.
         out: the file to write.
+        classes: the names of the classes; by default those in the file.
+        report: called with the share of the work that is done, from 0 to 1.
 
     Raises:
+        FitsAnother: the file fits another network.
         BadCheckpoint: the file cannot be read, does not fit the network, or takes too much memory
             or time.
     """
-    command = [sys.executable, "-m", MODULE, name, str(sent), str(out)]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=ROOT, timeout=SECONDS
-        )
-        answer = json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise BadCheckpoint(f"{named(sent.name)} {TOO_MUCH}") from error
+    command = [sys.executable, "-m", MODULE, str(sent), str(out), "--network", network]
+    seconds = SECONDS + sent.stat().st_size / BYTES_PER_SECOND
+    answer: dict[str, Any] = {}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        timer = threading.Timer(seconds, process.kill)
+        timer.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(list(classes)))
+                process.stdin.close()
+            for line in process.stdout:
+                with contextlib.suppress(ValueError):
+                    answer = json.loads(line)
+                if "share" in answer:
+                    report(answer["share"])
+        finally:
+            timer.cancel()
+            process.kill()
+    if "fits" in answer:
+        raise FitsAnother(answer["problem"], answer["fits"])
     if "problem" in answer:
         raise BadCheckpoint(answer["problem"])
-    fingerprint: str = answer["fingerprint"]
-    return fingerprint
+    if "fingerprint" not in answer:
+        raise BadCheckpoint(f"{named(sent.name)} {TOO_MUCH}")
+    return Converted(answer["network"], answer["fingerprint"])
 
 
-def _convert_here(name: str, sent: Path, out: Path) -> str:
+def _convert_here(network: str, sent: Path, out: Path, classes: Sequence[str]) -> Converted:
     """Do the work of ``convert`` in this process."""
     with _memory_limit(CHECK_BYTES):
-        outline.read_outline(sent)
+        opened = outline.open_file(sent)
+        network = network or _fitting(opened)
+        needed = _needed_bytes(opened)
+    _say(share=CHECKED)
     from core.checkpoints import weights_files
-    from core.networks import registry
+    from core.networks import registry, torchvision_models  # noqa: F401 (before the limit)
 
-    with _memory_limit(READ_BYTES):
-        weights_files.write_safetensors(out, *weights_files.read_checkpoint(sent))
-        return registry.load(name, out, "cpu").fingerprint
+    if network.startswith(known_timm.PREFIX):
+        from core.networks import timm_models  # noqa: F401 (before the limit)
+
+    with _memory_limit(needed):
+        loaded = registry.load(network, sent, "cpu", classes)
+        _say(share=LOADED)
+        known = loaded.labels if loaded.labels and loaded.labels[0] != "class 0" else None
+        weights_files.write_safetensors(out, loaded.module.state_dict(), known)
+        return Converted(network, loaded.fingerprint)
+
+
+def _fitting(opened: OpenedFile) -> str:
+    """Return the network of the catalogue that a file fits.
+
+    Raises:
+        BadCheckpoint: it fits none.
+    """
+    from core.networks import parameter_shapes
+
+    found = parameter_shapes.networks_that_fit(opened.content)
+    if not found:
+        raise BadCheckpoint(
+            f"{opened.name} fits no network of the catalogue; choose the network that it is of, to "
+            "see what differs"
+        )
+    return found[0]
+
+
+def _needed_bytes(opened: OpenedFile) -> int:
+    """Return how many bytes reading a file may take.
+
+    Raises:
+        BadCheckpoint: this machine has not as many.
+    """
+    values = sum(math.prod(it.shape) for it in opened.content.tensors.values())
+    # A file cannot hold more values than it has bytes; half of the types have two bytes for each.
+    values = min(values, opened.path.stat().st_size // 2)
+    needed = READ_BYTES + int(READ_TIMES * FLOAT_BYTES * values)
+    free = _free_bytes()
+    if free is not None and needed > free:
+        raise BadCheckpoint(
+            f"{opened.name} takes {needed / 1e6:,.0f} MB of memory to read, and this machine has "
+            f"{free / 1e6:,.0f} MB left; send a smaller one, or try again later"
+        )
+    return needed
+
+
+def _free_bytes() -> int | None:
+    """Return how much memory this machine can still give, in bytes; None if it does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
 
 
 @contextlib.contextmanager
-def _memory_limit(more: int) -> Any:
+def _memory_limit(more: int) -> Iterator[None]:
     """Limit the memory of this process to ``more`` bytes than it has, where the system can."""
     try:
         import resource
@@ -83,23 +181,33 @@ def _memory_limit(more: int) -> Any:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+def _say(**facts: object) -> None:
+    """Print a line of JSON at once."""
+    sys.stdout.write(f"{json.dumps(facts)}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
-    """Read a sent file, and print the result as JSON."""
+    """Read a sent file; the names of the classes, a JSON list, come on standard input."""
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=main.__doc__)
-    parser.add_argument("network", help="name of the network")
     parser.add_argument("sent", type=Path, help="the file that a visitor has sent")
     parser.add_argument("out", type=Path, help="the safetensors file to write")
+    parser.add_argument("--network", default="", help="the network; by default the one that fits")
     args = parser.parse_args()
+    classes = json.loads(sys.stdin.read() or "[]")
     try:
-        answer = {"fingerprint": _convert_here(args.network, args.sent, args.out)}
+        done = _convert_here(args.network, args.sent, args.out, classes)
+    except FitsAnother as error:
+        _say(problem=str(error), fits=error.networks)
     except ExplorerError as error:
-        answer = {"problem": str(error)}
+        _say(problem=str(error))
     except (MemoryError, RuntimeError) as error:
         # PyTorch reports that it cannot allocate memory as a RuntimeError.
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        answer = {"problem": f"{named(args.sent.name)} {TOO_MUCH}"}
-    sys.stdout.write(f"{json.dumps(answer)}\n")
+        _say(problem=f"{named(args.sent.name)} {TOO_MUCH}")
+    else:
+        _say(network=done.network, fingerprint=done.fingerprint)
 
 
 if __name__ == "__main__":

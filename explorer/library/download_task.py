@@ -1,14 +1,17 @@
 """The background task that downloads published weights.
 
-It is run as ``python -m explorer.library.download_task NETWORK``. torchvision downloads the file
-and checks its hash. The progress is the size of the partial file that torchvision writes.
+It is run as ``python -m explorer.library.download_task NETWORK``. torchvision or timm downloads the
+file and checks its hash. The progress is the size of the partial file that they write.
 """
 
 import argparse
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ExplorerError, named
+from core.networks import known_networks, known_timm
 from explorer.library import background_task
 
 POLL_SECONDS = 0.2
@@ -21,31 +24,53 @@ def download_with_progress(name: str) -> None:
     Raises:
         ExplorerError: there is no such network, or the download fails.
     """
-    from core.networks import registry
+    if name in known_timm.known_timm():
+        _download_timm(name)
+        return
+    from core.networks import torchvision_models
 
-    if name not in registry.list_networks():
+    if name not in torchvision_models.list_classifiers():
         raise ExplorerError(f"there is no network {named(name)}")
-    weights = registry.published_weights(name)
-    file = registry.weights_file(weights)
+    weights = torchvision_models.published_weights(name)
+    file = torchvision_models.weights_file(weights)
     total = int(float(weights.meta["_file_size"]) * BYTES_PER_MB)
     delete_partial_downloads(file)
+    with _progress(lambda: file.parent.glob(f"{file.name}.*"), total):
+        torchvision_models.download(name, progress=False)
+
+
+def _download_timm(name: str) -> None:
+    from core.networks import timm_models
+
+    network = known_timm.known_timm()[name]
+    total = round(known_networks.known_networks()[name].megabytes * BYTES_PER_MB)
+    with _progress(lambda: network.folder.glob("blobs/*.incomplete"), total):
+        timm_models.load_published(name)
+
+
+@contextmanager
+def _progress(partial_files: Callable[[], Iterator[Path]], total: int) -> Iterator[None]:
+    """Report the size of a partial file every ``POLL_SECONDS`` while a download runs.
+
+    Args:
+        partial_files: returns the file that the download writes, or none yet.
+        total: size of the complete file in bytes.
+    """
     finished = threading.Event()
-    arguments = (file, total, finished)
-    reporter = threading.Thread(target=_report_size, args=arguments, daemon=True)
+
+    def report() -> None:
+        while not finished.wait(POLL_SECONDS):
+            sizes = [it.stat().st_size for it in partial_files() if it.is_file()]
+            background_task.report_progress(min(max(sizes, default=0), total), total)
+
+    reporter = threading.Thread(target=report, daemon=True)
     reporter.start()
     try:
-        registry.download(name, progress=False)
+        yield
     finally:
         finished.set()
         reporter.join()
     background_task.report_progress(total, total)
-
-
-def _report_size(file: Path, total: int, finished: threading.Event) -> None:
-    """Report the size of the partial file every ``POLL_SECONDS`` until the download is finished."""
-    while not finished.wait(POLL_SECONDS):
-        sizes = [it.stat().st_size for it in file.parent.glob(f"{file.name}.*") if it.is_file()]
-        background_task.report_progress(min(max(sizes, default=0), total), total)
 
 
 def delete_partial_downloads(file: Path) -> None:

@@ -16,6 +16,7 @@ import filelock
 
 from core.errors import ExplorerError
 from core.files import make_folder
+from explorer import cores, own_code
 from explorer.library import background_task
 from explorer.paths import home
 
@@ -54,7 +55,7 @@ def task_arguments(
     """
     options = {"--network": network, "--weights": str(weights or "")}
     given = [part for name, value in options.items() if value for part in (name, value)]
-    return [*given, "--images", images or DRAWINGS, str(out)]
+    return [*given, "--images", images or DRAWINGS, str(out), *own_code.arguments()]
 
 
 def open_or_discard(file: Path) -> "Index | None":
@@ -106,8 +107,12 @@ def build_with_progress(
         source = sources.find_source(images)
         plan = build.plan_index(loaded, source, k=KEPT, by=build.STATISTICS)
         partial = build.open_accumulator(plan, source, out, resume=True)
-        for step in build.build_index(loaded, source, partial, out, save_seconds=SAVE_SECONDS):
-            background_task.report_progress(step.done, step.total)
+        with cores.joined(cores.BACKGROUND) as share:
+            steps = build.build_index(
+                loaded, source, partial, out, save_seconds=SAVE_SECONDS, busy=share.count
+            )
+            for step in steps:
+                background_task.report_progress(step.done, step.total)
 
 
 @contextlib.contextmanager
@@ -127,7 +132,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="a checkpoint of one's own")
     parser.add_argument("--images", default=DRAWINGS, help="the collection (%(default)s)")
     parser.add_argument("out", type=Path, help="the index to make")
+    own_code.add_argument(parser)
     args = parser.parse_args()
+    own_code.expect(args.module)
     background_task.run_task(
         lambda: build_with_progress(args.out, args.images, args.network, args.weights)
     )

@@ -16,8 +16,8 @@ from core.datasets.sources import SKETCHWORLD
 from core.errors import ExplorerError
 from core.index import reader
 from core.index.reader import Index
+from core.networks.known_networks import SKETCHNET
 from core.networks.network import Network
-from core.networks.registry import SKETCHNET
 from explorer.jobs import supervisor
 from explorer.library import background_task, index_task
 from explorer.library.background_task import BackgroundTask

@@ -5,11 +5,12 @@ draws the preview of one page with SketchNet, by the same calls of ``core`` as t
 command again when the weights or the gradient ascent change.
 """
 
-import argparse
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from PIL import Image, ImageChops, ImageOps
 from rich.console import Console
 from rich.progress import track
@@ -29,6 +30,7 @@ from core.recipes.recipe import Recipe
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
 from core.style import transfer
+from explorer.prebuilt.pictures import known_words
 from explorer.rendering import render_recipe
 from explorer.store.results import Store
 from explorer.ui.home import front_page
@@ -114,7 +116,7 @@ def neuron(network: Network) -> Image.Image:
 
 
 def _render_unit(network: Network, layer: str, unit: int, size: int) -> Image.Image:
-    recipe = render_neurons.plan(network, layer, [unit], size=size, steps=192)
+    recipe = render_neurons.plan(network, layer, [unit], size=size, steps=96)
     *_, last = render_neurons.render(network, recipe)
     return image_io.to_picture(last.pictures[0].image)
 
@@ -205,6 +207,13 @@ def library(network: Network) -> Image.Image:
     )
 
 
+def glossary(network: Network) -> Image.Image:
+    """Draw a picture, where a unit responds to it, and the picture of that unit, side by side."""
+    return _side_by_side(
+        [samples.picture("village"), probe(network), _render_unit(network, *HOUSE_UNIT, 224)]
+    )
+
+
 # The function that draws the preview of each page.
 PREVIEW_FUNCTIONS: dict[str, Callable[[Network], Image.Image]] = {
     "layers": layers,
@@ -217,19 +226,20 @@ PREVIEW_FUNCTIONS: dict[str, Callable[[Network], Image.Image]] = {
     "lessons": lessons,
     "library": library,
     "gallery": gallery,
+    "glossary": glossary,
 }
 
 
-def main() -> None:
+def main(
+    pages: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"Of: {', '.join(PREVIEW_FUNCTIONS)}; by default all."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="A folder.")] = front_page.PREVIEWS,
+) -> None:
     """Render the previews of all pages, or of the named ones."""
-    parser = argparse.ArgumentParser(
-        prog="python -m explorer.prebuilt.page_previews", description=main.__doc__
-    )
-    parser.add_argument("pages", nargs="*", choices=[[], *PREVIEW_FUNCTIONS], help="which pages")
-    parser.add_argument("--out", type=Path, default=front_page.PREVIEWS, help="a folder")
-    args = parser.parse_args()
-    write_previews(args.out, args.pages)
+    write_previews(out, known_words(pages, tuple(PREVIEW_FUNCTIONS)))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -14,16 +14,19 @@ recipes change. Tests render some of the pictures again and compare them with th
 
 import io
 import sqlite3
-import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
 from core import paintings
+from core.errors import quoted
 from core.files import replacing
 from core.images import image_io
 from core.networks import registry
@@ -43,8 +46,11 @@ from explorer.ui.style import style_view
 
 # Lossy compression keeps the project small; the loss is not visible at the size of a tile.
 WEBP_QUALITY = 88
-# The name of the group of paintings on the command line.
+# Without loss, the quality is the effort to make the file small.
+LOSSLESS_EFFORT = 100
+# The name of the group of paintings on the command line; the others are called as their files.
 PAINTINGS = "paintings"
+GROUPS = (PAINTINGS, NEURONS.stem, STYLES.stem)
 
 
 def recipes(network: Network) -> list[NeuronRecipe]:
@@ -88,32 +94,59 @@ def write_pictures(path: Path, what: str) -> None:
                 recipe, [encode(picture) for picture in last.pictures], time.monotonic() - started
             )
         store.close()
-        with closing(sqlite3.connect(partial)) as connection:
-            # A file in write-ahead mode cannot be opened in a read-only folder.
-            connection.execute("PRAGMA journal_mode = DELETE")
-            connection.execute("VACUUM")
+        pack(partial)
 
 
-def encode(picture: Picture) -> StoredPicture:
-    """Encode a picture as a lossy WebP."""
+def pack(path: Path) -> None:
+    """Make the file of a closed store as small as possible, and usable in a read-only folder."""
+    with closing(sqlite3.connect(path)) as connection:
+        # A file in write-ahead mode cannot be opened in a read-only folder.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("VACUUM")
+
+
+def encode(picture: Picture, lossless: bool = False) -> StoredPicture:
+    """Encode a picture as a WebP, lossy by default."""
     buffer = io.BytesIO()
     image: Image.Image = image_io.to_picture(picture.image)
-    image.save(buffer, "WEBP", quality=WEBP_QUALITY, method=6)
+    quality = LOSSLESS_EFFORT if lossless else WEBP_QUALITY
+    image.save(buffer, "WEBP", lossless=lossless, quality=quality, method=6)
     return StoredPicture(picture.part, buffer.getvalue(), picture.facts)
 
 
 def write_paintings() -> None:
     """Draw the paintings that ship as files, and write them as lossless WebP."""
-    for name in paintings.STORED:
+    for name in paintings.PAINTINGS:
         drawn = paintings.draw(name)
         with replacing(paintings.stored_path(name)) as partial:
-            drawn.save(partial, "WEBP", lossless=True, quality=100, method=6)
+            drawn.save(partial, "WEBP", lossless=True, quality=LOSSLESS_EFFORT, method=6)
+
+
+def known_words(given: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
+    """Return the words that a command was given; all if there are none.
+
+    Raises:
+        BadParameter: one of them is not known.
+    """
+    for word in given or ():
+        if word not in known:
+            raise typer.BadParameter(f"{quoted(word)} is none of {', '.join(known)}")
+    return given or known
+
+
+def main(
+    groups: Annotated[
+        list[str] | None, typer.Argument(help=f"Of: {', '.join(GROUPS)}; by default all.")
+    ] = None,
+) -> None:
+    """Render the pictures that ship with the project, and replace their files."""
+    chosen = known_words(groups, GROUPS)
+    if PAINTINGS in chosen:
+        write_paintings()
+    for file in (NEURONS, STYLES):
+        if file.stem in chosen:
+            write_pictures(file, file.name)
 
 
 if __name__ == "__main__":
-    groups = sys.argv[1:] or (PAINTINGS, NEURONS.stem, STYLES.stem)
-    if PAINTINGS in groups:
-        write_paintings()
-    for file in (NEURONS, STYLES):
-        if file.stem in groups:
-            write_pictures(file, file.name)
+    typer.run(main)

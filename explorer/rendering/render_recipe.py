@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor
 
 from core import allocator
 from core.dreams import render_dreams
-from core.figures import style_grid_sheet
+from core.figures import style_grid_sheet, variations_sheet
 from core.images import image_io
 from core.networks import registry
+from core.networks.known_networks import torchvision_version
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.progress import LossHistory, Picture, Progress, downsample_curve
@@ -30,6 +30,7 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.variations import VariationsRecipe
 from core.style import transfer
 from core.style.transfer import StylePicture
 from explorer.rendering import png_metadata
@@ -47,13 +48,13 @@ NETWORKS_AT_MOST = 2
 Renderer = Callable[[Network, Any, Mapping[str, bytes]], Iterator[Progress]]
 
 
-def _render_style_depths(
-    network: Network, recipe: StyleDepthsRecipe, inputs: Mapping[str, bytes]
+def _render_parts(
+    network: Network, recipe: Recipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
-    """Render a style grid picture by picture; each picture is one part of the recipe."""
+    """Render a grid picture by picture; each picture is one part of the recipe."""
     parts = recipe.parts()
     for number, part in enumerate(parts):
-        for it in transfer.render(network, part, inputs):
+        for it in RENDERERS[part.kind](network, part, inputs):
             pictures = tuple(StylePicture(number, one.image, one.facts) for one in it.pictures)
             yield Progress(number * it.total + it.done, len(parts) * it.total, {}, pictures)
 
@@ -63,7 +64,8 @@ RENDERERS: dict[str, Renderer] = {
     NeuronRecipe.kind: render_neurons.render,
     DreamRecipe.kind: render_dreams.render,
     StyleRecipe.kind: transfer.render,
-    StyleDepthsRecipe.kind: _render_style_depths,
+    StyleDepthsRecipe.kind: _render_parts,
+    VariationsRecipe.kind: _render_parts,
 }
 
 
@@ -174,6 +176,9 @@ def render_sheet(
         return image_io.encode_png(
             style_grid_sheet.draw_grid_sheet(network, recipe, inputs or {}, encoded), text
         )
+    if isinstance(recipe, VariationsRecipe):
+        opened = [image_io.open_picture(it.image) for it in pictures]
+        return image_io.encode_png(variations_sheet.draw_variations(recipe, opened), text)
     tiles = torch.cat([image_io.to_tensor(image_io.open_picture(it.image)) for it in pictures])
     return image_io.encode_png(image_io.to_picture(image_io.montage(tiles)), text)
 
@@ -189,7 +194,7 @@ def software(device: torch.device) -> str:
 
     All of them affect rounding. An example is ``torch 2.4.0, torchvision 0.19.0, cpu``.
     """
-    return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device.type}"
+    return f"torch {torch.__version__}, torchvision {torchvision_version()}, {device.type}"
 
 
 def history_json(history: LossHistory) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
+from explorer import cores
 from explorer.rendering.png_metadata import open_png
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
@@ -65,7 +66,8 @@ def render_again(
     from explorer.rendering import render_recipe  # This import loads PyTorch.
 
     pictures: list[StoredPicture] = []
-    for update in render_recipe.render_updates(recipe, checkpoint, inputs, device):
+    render = cores.sharing(render_recipe.render_updates)
+    for update in render(recipe, checkpoint, inputs, device):
         if on_update is not None:
             on_update(update)
         for picture in update.pictures:

@@ -39,12 +39,15 @@ def crop_url(index: Index, network: Network, layer: str, unit: int, hit: Hit, ho
         network, layer, unit: the unit.
         hit: the image, and the position in it that activates the unit. If the receptive field is
             the whole image, the unit's effective receptive field is outlined.
-        how: the attribution to overlay, one of ``crops.EVIDENCE``; "" for the crop alone.
+        how: the attribution to overlay, one of ``crops.OVERLAYS``; ``crops.SURROUNDINGS`` for a
+            wider crop; "" for the crop alone.
 
     Raises:
         ExplorerError: as for ``crops.crop_hit`` and ``crops.attribution_overlay``.
     """
-    if how:
+    if how == crops.SURROUNDINGS:
+        crop = crops.crop_surroundings(index, layer, hit, (network, unit))
+    elif how:
         crop = crops.attribution_overlay(index, network, layer, unit, hit, how)
     else:
         crop = crops.crop_hit(index, layer, hit, (network, unit))

@@ -10,13 +10,14 @@ import json
 import re
 from typing import Any
 
-from core.datasets import bundled
 from core.errors import ExplorerError, quoted
+from core.networks import known_networks
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
+from core.recipes.variations import VariationsRecipe
 
 # Fields that are not written like other settings: ``plan`` takes the first two from the network,
 # and the seed is always written first.
@@ -30,12 +31,14 @@ def python_script(recipe: Recipe, part: int | None = None) -> str:
     """Write a script that renders the pictures of a recipe and saves them.
 
     Args:
-        recipe: a recipe of neurons, a dream, a style, or styles at several depths.
+        recipe: a recipe of neurons, a dream, a style, styles at several depths, or variations.
         part: number of the picture to save; None for all of them.
 
     Raises:
         ExplorerError: the recipe is of another kind.
     """
+    if isinstance(recipe, VariationsRecipe):
+        return _variations_script(recipe, part)
     if isinstance(recipe, NeuronRecipe):
         module, plan = "neurons", _neuron_arguments(recipe)
     elif isinstance(recipe, DreamRecipe):
@@ -106,7 +109,36 @@ def _style_grid_lines(recipe: StyleDepthsRecipe, part: int | None) -> list[str]:
     ]
 
 
+def _variations_script(recipe: VariationsRecipe, part: int | None) -> str:
+    """Write a script that renders one picture of variations, or all pictures and the sheet."""
+    if part is not None:
+        return python_script(recipe.parts()[part], 0)
+    single = python_script(recipe.single).splitlines()
+    start = next(at for at, line in enumerate(single) if line.startswith("*_, last"))
+    module = "dreams" if isinstance(recipe.single, DreamRecipe) else "style"
+    arguments = ["recipe", _string(recipe.across), repr(recipe.across_values)]
+    arguments += [_string(recipe.down), repr(recipe.down_values)] if recipe.down else []
+    imports = "from core.recipes.variations import plan_variations"
+    at = 1 + max(at for at, line in enumerate(single[:start]) if line.startswith("from "))
+    lines = [
+        *single[:at],
+        "from core.figures import draw_variations",
+        imports,
+        *single[at:start],
+        *_call_lines("variations = plan_variations", arguments),
+        "made = []",
+        "for number, part in enumerate(variations.parts()):",
+        f"    *_, last = {module}.render(network, part, inputs)",
+        "    made.append(images.to_picture(last.pictures[0].image))",
+        '    made[-1].save(f"{number}.png")',
+        'draw_variations(variations, made).save("sheet.png")',
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _load_line(recipe: Recipe) -> str:
+    if recipe.network.partition(":")[0] not in known_networks.catalogue():
+        return "network = make()  # your own function, which --module names"
     if ":" in recipe.network:
         return f'network = networks.load({_string(recipe.network)}, Path("weights.safetensors"))'
     return f"network = networks.load({_string(recipe.network)})"
@@ -140,6 +172,9 @@ def _builtin_source(fingerprint: str) -> str | None:
 
     None if the picture is not a sample or a painting of the project.
     """
+    # Pictures of neurons have no inputs, so their scripts need no numpy either.
+    from core.datasets import bundled
+
     found = bundled.find(fingerprint)
     return None if found is None else f"{found.module}.picture({_string(found.name)})"
 

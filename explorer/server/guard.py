@@ -31,7 +31,7 @@ CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
 UPLOADS = "/_stcore/upload_file/"
 # The total size of uploaded files that may be in memory, in bytes. One file may have up to
 # Streamlit's ``server.maxUploadSize``.
-UPLOADED_AT_MOST = 512 * 2**20
+UPLOADED_AT_MOST = 1280 * 2**20
 
 
 class Guard:

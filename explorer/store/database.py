@@ -39,11 +39,12 @@ from explorer.store.schema import VERSION
 
 LOG = logging.getLogger(__name__)
 FILE_NAME = "explorer.sqlite3"
-# The read-only SQLite files that ship with the project: the pictures of SketchNet's units, and the
-# pictures that the Style pages show by default.
-NEURONS, STYLES = SHIPPED = (
+# The read-only SQLite files that ship with the project: the pictures of SketchNet's units, those
+# that the Style pages show by default, and those that other pages show before the first click.
+NEURONS, STYLES, FIRST_VIEWS = SHIPPED = (
     Path(__file__).with_name("sketchnet.sqlite3"),
     Path(__file__).with_name("styles.sqlite3"),
+    Path(__file__).with_name("first_views.sqlite3"),
 )
 # After this time it is tried again whether a store can be written that could not.
 RETRY_SECONDS = 5.0

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,24 @@ def copy_readable(damaged: Path, path: Path) -> int:
                 order = ", ".join(f"{it} {direction}" for it in columns)
                 # A damaged page ends the reading in this direction.
                 with suppress(sqlite3.Error):
-                    for row in old.execute(f"SELECT * FROM {table} ORDER BY {order}"):
-                        _copy(new, table, row)
+                    rows = old.execute(f"SELECT * FROM {table} ORDER BY {order}")
+                    names = [column[0] for column in rows.description]
+                    for row in rows:
+                        _copy(new, table, names, row)
         new.execute("COMMIT")
         (count,) = new.execute("SELECT count(*) FROM results").fetchone()
     return int(count)
 
 
-def _copy(new: sqlite3.Connection, table: str, row: tuple[Any, ...]) -> None:
-    """Insert a row unless it is there, or its content does not fit."""
+def _copy(new: sqlite3.Connection, table: str, names: Sequence[str], row: tuple[Any, ...]) -> None:
+    """Insert a row unless it is there, or its content does not fit.
+
+    Args:
+        new: connection to the new store.
+        table: name of the table.
+        names: names of the row's columns; the damaged store may be of an older version.
+        row: the values.
+    """
     if table in ("results", "jobs") and _recipe_key(row[4]) != row[0]:
         return
     if table == "pictures" and not _is_json(row[3]):
@@ -57,7 +67,7 @@ def _copy(new: sqlite3.Connection, table: str, row: tuple[Any, ...]) -> None:
     marks = ", ".join("?" * len(row))
     # A damaged row may break the rules of its table.
     with suppress(sqlite3.Error):
-        new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+        new.execute(f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({marks})", row)
 
 
 def _recipe_key(text: Any) -> str:

@@ -8,7 +8,6 @@ in read-only files of the same schema, which are searched as well.
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,29 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ExplorerError, named
+from core.files import file_and_part, is_there
 from core.recipes.recipe import Recipe
-from explorer.store.database import SHIPPED, Database, NothingSaved
-
-# Uploaded pictures that no result or job uses are kept up to this total size.
-UNUSED_BYTES = 256 * 1024**2
-# As long as the store cannot be written, this many input pictures are kept in memory.
-UNSAVED_AT_MOST = 16
-PUT_INPUT = """
-INSERT INTO inputs VALUES (?, ?, NULL) ON CONFLICT DO UPDATE SET sent = NULL
-"""
-PUT_UPLOAD = """
-INSERT INTO inputs VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET sent = excluded.sent WHERE sent IS NOT NULL
-"""
-# Selects the uploaded pictures that no result or job uses, the latest first; the picture with the
-# given fingerprint is left out.
-UNUSED = """
-SELECT fingerprint, length(image) FROM inputs
-WHERE sent IS NOT NULL AND fingerprint != ?
-AND NOT EXISTS (SELECT 1 FROM results WHERE instr(recipe, fingerprint))
-AND NOT EXISTS (SELECT 1 FROM jobs WHERE instr(recipe, fingerprint))
-ORDER BY sent DESC
-"""
+from explorer.store.inputs import InputStore
 
 
 @dataclass(frozen=True)
@@ -86,7 +65,7 @@ class StoredResult:
     pictures: Mapping[int, StoredPicture]
 
 
-class Store(Database):
+class Store(InputStore):
     """A store of results by their recipe's key, and of input pictures by their fingerprint.
 
     An input picture is one that a recipe starts from. Several threads may use the same object.
@@ -94,11 +73,6 @@ class Store(Database):
     Raises:
         ExplorerError: by every method, if the file cannot be opened, read or written.
     """
-
-    def __init__(self, path: Path | None = None, shipped: Sequence[Path] | None = SHIPPED) -> None:
-        super().__init__(path, shipped)
-        # Input pictures that could not be stored, by their fingerprints.
-        self._unsaved: dict[str, bytes] = {}
 
     def get(self, key: str, shipped: bool = True) -> StoredResult | None:
         """Return the finished result of a recipe, or None if it does not exist.
@@ -146,6 +120,15 @@ class Store(Database):
             for row in rows:
                 return self._picture(*row)
         return None
+
+    def facts(self, keys: Iterable[str]) -> dict[int, Mapping[str, float | bool | str]]:
+        """Return the facts of all pictures of some results, by ``part``, without the images."""
+        statement = "SELECT part, facts FROM pictures WHERE key IN (SELECT value FROM json_each(?))"
+        found: dict[int, Mapping[str, float | bool | str]] = {}
+        for rows in self._rows(statement, (json.dumps(list(keys)),)):
+            for part, facts in rows:
+                found.setdefault(int(part), self._picture(part, b"", facts).facts)
+        return found
 
     def samples(self, key: str, count: int) -> list[StoredPicture]:
         """Return up to ``count`` pictures of the result of a recipe, those of silent units last.
@@ -218,47 +201,6 @@ class Store(Database):
         connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         connection.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", rows)
 
-    def put_input(self, fingerprint: str, image: bytes) -> None:
-        """Store the PNG of an input picture under its fingerprint.
-
-        If the store cannot be written, the picture is kept in memory, so that pages can show it.
-        """
-        try:
-            with self.transaction() as connection:
-                connection.execute(PUT_INPUT, (fingerprint, image))
-        except NothingSaved:
-            self._keep_unsaved(fingerprint, image)
-
-    def put_upload(self, fingerprint: str, image: bytes) -> None:
-        """Store a picture that a visitor uploaded, and delete old uploads.
-
-        Of the other uploads that no result or job uses, the latest are kept, up to
-        ``UNUSED_BYTES`` in total, so that uploads do not fill the disk. If the store cannot be
-        written, the picture is kept in memory.
-        """
-        try:
-            with self.transaction() as connection:
-                connection.execute(PUT_UPLOAD, (fingerprint, image, time.time()))
-                kept_bytes = 0
-                for unused, size in connection.execute(UNUSED, (fingerprint,)).fetchall():
-                    kept_bytes += size
-                    if kept_bytes > UNUSED_BYTES:
-                        connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (unused,))
-        except NothingSaved:
-            self._keep_unsaved(fingerprint, image)
-
-    def _keep_unsaved(self, fingerprint: str, image: bytes) -> None:
-        self._unsaved[fingerprint] = image
-        while len(self._unsaved) > UNSAVED_AT_MOST:
-            self._unsaved.pop(next(iter(self._unsaved)), None)
-
-    def input(self, fingerprint: str) -> bytes | None:
-        """Return the PNG of the input picture with a fingerprint, or None if it does not exist."""
-        statement = "SELECT image FROM inputs WHERE fingerprint = ?"
-        with self.reading() as connection:
-            found = connection.execute(statement, (fingerprint,)).fetchone()
-        return self._unsaved.get(fingerprint) if found is None else bytes(found[0])
-
     def remember_checkpoint(self, network: str, weights: str, path: Path) -> None:
         """Store the path of a user's own checkpoint, so that workers can load it.
 
@@ -279,7 +221,10 @@ class Store(Database):
         statement = "SELECT path FROM checkpoints WHERE weights = ?"
         with self.reading() as connection:
             found = connection.execute(statement, (weights,)).fetchone()
-        return Path(found[0]) if found is not None and Path(found[0]).is_file() else None
+        if found is None:
+            return None
+        path = Path(found[0])
+        return path if is_there(file_and_part(path)[0]) else None
 
     def set_checkpoint_owner(self, network: str, owner: str | None) -> None:
         """Store to whom an uploaded checkpoint belongs.

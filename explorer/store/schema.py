@@ -3,7 +3,7 @@
 A file of an older version is upgraded when it is opened. A file of a newer version is refused.
 """
 
-VERSION = 5
+VERSION = 7
 
 # The statements that each version adds to the version before; a new file gets all of them.
 SCHEMA = {
@@ -103,5 +103,15 @@ CREATE TABLE checkpoint_owners (
     network TEXT PRIMARY KEY,      -- name of the checkpoint's network, such as resnet18:birds
     owner   TEXT NOT NULL          -- identifier of the visitor who added it
 ) STRICT;
+""",
+    6: """
+-- When the visitor opened what shows the job, in seconds since 1970.
+ALTER TABLE watchers ADD COLUMN looked REAL NOT NULL DEFAULT 0;
+-- Who stopped it on purpose: the identifier of a visitor, or 'everybody', or ''.
+ALTER TABLE jobs ADD COLUMN stopped_by TEXT NOT NULL DEFAULT '';
+""",
+    7: """
+-- What it is called: the name of an uploaded file without its ending, or the title of a sample.
+ALTER TABLE inputs ADD COLUMN title TEXT NOT NULL DEFAULT '';
 """,
 }

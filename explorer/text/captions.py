@@ -4,13 +4,28 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from explorer.recipe_fields import FIELDS, RecipeField
+from explorer.recipe_fields import DREAM, FIELDS, STYLE, VARIATIONS, RecipeField
 from explorer.text import recipe_summary
 
 # The settings that come first, in this order. The others follow in the order of the recipe's JSON.
 FIRST_ROWS = ("network", "layer", "units", "size", "steps", "seed", "weights")
 STATES = {"cancelled": "stopped", "interrupted": "interrupted", "failed": "failed"}
 LONGEST = 60
+VARIED = {
+    "across": "From left to right",
+    "across_values": "Its values",
+    "down": "From top to bottom",
+    "down_values": "Its values, too",
+}
+# The fields of each kind of recipe; of variations, also those of their base.
+CAPTIONED = {
+    **FIELDS,
+    VARIATIONS: {
+        **FIELDS[STYLE],
+        **FIELDS[DREAM],
+        **{name: RecipeField(name, caption=words) for name, words in VARIED.items()},
+    },
+}
 TIME_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -42,7 +57,7 @@ def setting_rows(kind: str, settings: Mapping[str, Any]) -> dict[str, str]:
         settings: values of the recipe's fields by name. The recipe may be of an older version, with
             other fields.
     """
-    fields = FIELDS.get(kind, {})
+    fields = CAPTIONED.get(kind, {})
     known = [it for it in FIRST_ROWS if it in settings]
     names = (*known, *(it for it in settings if it not in FIRST_ROWS))
     described = {it: fields.get(it, RecipeField(it)) for it in names}

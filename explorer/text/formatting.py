@@ -1,11 +1,17 @@
-"""Formatting of durations, probabilities and percentiles, and escaping of text that users wrote."""
+"""Formatting of durations and percentages, and escaping of text that users wrote.
 
+Every percentage of the pages and of the command line is written by a function of this module.
+"""
+
+import re
 import string
 
-# A probability below this is written as "under 0.1 %", and one as close to 1 as "over 99.9 %".
+# A probability below this is written as "under 0.1%", and one as close to 1 as "over 99.9%".
 LEAST_PROBABILITY = 0.001
 # A percentile of at least this is written as "above all".
 ABOVE_ALL = 99.95
+# Longest name of a file, without its ending, and longest title of a picture.
+STEM_AT_MOST, TITLE_AT_MOST = 120, 60
 
 
 def about_seconds(seconds: float) -> str:
@@ -15,17 +21,27 @@ def about_seconds(seconds: float) -> str:
     return f"about {round(seconds / 60)} min"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share as a percentage: ``84%`` for 0.84.
+
+    Args:
+        share: 0 for nothing, 1 for all.
+        digits: number of digits after the decimal point.
+    """
+    return f"{share:.{digits}%}"
+
+
 def probability(share: float) -> str:
-    """Return the probability of a class as text: ``84.5 %`` for 0.845."""
+    """Return the probability of a class as text: ``84.5%`` for 0.845."""
     if share < LEAST_PROBABILITY:
-        return f"under {100 * LEAST_PROBABILITY:.1f} %"
+        return f"under {percent(LEAST_PROBABILITY, 1)}"
     if share > 1 - LEAST_PROBABILITY:
-        return f"over {100 * (1 - LEAST_PROBABILITY):.1f} %"
-    return f"{100 * share:.1f} %"
+        return f"over {percent(1 - LEAST_PROBABILITY, 1)}"
+    return percent(share, 1)
 
 
 def standing(percentile: float) -> str:
-    """Return how few images have a higher activation, as text: ``top 0.3 %`` for 99.7.
+    """Return how few images have a higher activation, as text: ``top 0.3%`` for 99.7.
 
     So nobody takes the percentile of an activation for the probability of a class.
 
@@ -34,8 +50,27 @@ def standing(percentile: float) -> str:
     """
     if percentile >= ABOVE_ALL:
         return "above all"
-    above = 100 - percentile
-    return f"top {above:.1f} %" if above < 10 else f"top {above:.0f} %"
+    above = (100 - percentile) / 100
+    return f"top {percent(above, 1 if above < 0.1 else 0)}"
+
+
+def file_stem(words: str) -> str:
+    """Return a text as the name of a file without its ending: letters, digits, dots and hyphens.
+
+    ``dream My cat! relu3b`` becomes ``dream-My-cat-relu3b``. It has at most ``STEM_AT_MOST``
+    characters.
+    """
+    return re.sub(r"[^\w.]+", "-", words)[:STEM_AT_MOST].strip("-.") or "picture"
+
+
+def picture_title(file_name: str) -> str:
+    """Return the title of a picture with a file name: ``garden`` for ``garden.jpg``.
+
+    It has at most ``TITLE_AT_MOST`` characters, and is empty if no printable ones are left.
+    """
+    printable = "".join(it if it.isprintable() else " " for it in file_name)
+    stem = printable.rpartition(".")[0] or printable
+    return " ".join(stem.split())[:TITLE_AT_MOST].strip()
 
 
 def escape_markdown(text: str) -> str:

@@ -1,21 +1,46 @@
 """Short descriptions of recipes for users. This module does not import PyTorch."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import LAYER_OBJECTIVES, NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.variations import VariationsRecipe
 from explorer.recipe_fields import FIELDS
 
 # ``spans`` lists at most this many runs of consecutive numbers, and counts the other numbers.
 RUNS_AT_MOST = 4
 
 
-def describe_recipe(recipe: Recipe) -> str:
-    """Return a short description of a recipe, such as ``sketchnet relu3b, neurons 0-63``."""
+def describe_recipe(recipe: Recipe, titles: Mapping[str, str] | None = None) -> str:
+    """Return a short description of a recipe, such as ``sketchnet relu3b, neurons 0-63``.
+
+    Args:
+        recipe: a recipe of any kind.
+        titles: titles of pictures that the recipe starts from, by fingerprint; they come first.
+    """
+    if isinstance(recipe, VariationsRecipe):
+        names = " and ".join(it for it in (recipe.across, recipe.down) if it).replace("_", " ")
+        return f"{describe_recipe(recipe.single, titles)}, variations of {names}"
+    pictures = _describe_pictures(recipe, titles or {})
+    return f"{pictures}: {_describe_settings(recipe)}" if pictures else _describe_settings(recipe)
+
+
+def _describe_pictures(recipe: Recipe, titles: Mapping[str, str]) -> str:
+    """Return the titles of the pictures that a recipe starts from: ``cat in the style of dots``."""
+    if isinstance(recipe, StyleRecipe | StyleDepthsRecipe):
+        styles = recipe.styles if isinstance(recipe, StyleRecipe) else (recipe.style,)
+        painted = " and ".join(titles[it] for it in styles if it in titles)
+        content = titles.get(recipe.content, "")
+        return f"{content} in the style of {painted}" if content and painted else content or painted
+    image = recipe.image if isinstance(recipe, DreamRecipe | NeuronRecipe) else ""
+    return titles.get(image, "")
+
+
+def _describe_settings(recipe: Recipe) -> str:
     if isinstance(recipe, NeuronRecipe):
         subject = ", ".join([_subject(recipe), *_manner(recipe)])
         return f"{recipe.network} {recipe.layer}, {subject}"

@@ -52,7 +52,9 @@ def numbers_of(figure: go.Figure) -> Numbers:
             for line, values in zip(lines, trace.z, strict=True):
                 found[line] = dict(zip(columns, map(_plain, values), strict=True))
         else:
-            points = zip(_names(trace.x, None), map(_plain, trace.y), strict=True)
+            lying = trace.type == "bar" and trace.orientation == "h"
+            places, values = (trace.y, trace.x) if lying else (trace.x, trace.y)
+            points = zip(_names(places, None), map(_plain, values), strict=True)
             found[trace.name or f"series {at + 1}"] = dict(points)
     return found
 

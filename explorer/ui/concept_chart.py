@@ -41,7 +41,7 @@ def show_growth(
     """
     if unit_labels.labels_of(network) is None:
         return False
-    html_snippets.section("Whose neurons grew", line)
+    html_snippets.section("Which things its neurons see more of", line)
     table = concept_growth.growth_table(grown, LABELS, HIGHLIGHTED)
     colour = depth_colours.depth_colour(0.5)
     figure = figures.heatmap(table, list(columns), "{:.1f}".format, colour, 2**full)

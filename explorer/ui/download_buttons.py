@@ -54,7 +54,7 @@ def python_button(recipe: Recipe, part: int | None, key: str) -> None:
     with st.popover("Python", icon=":material/code:", key=name, on_change="rerun") as asked:
         if not asked.open:
             return
-        st.caption("The same picture, with the library alone:")
+        st.caption("This Python program makes the same picture without the app:")
         # Writing the code takes a moment: the input images are compared with the project's
         # samples, some of which may have to be drawn first.
         with st.spinner("Writing it ...", show_time=True):
@@ -80,7 +80,7 @@ def report_button(name: str, write: Callable[[], str], key: str) -> None:
         key=f"report {key}",
         icon=":material/description:",
         on_click="ignore",
-        help="One HTML file with pictures, numbers and code, which needs nothing else",
+        help="One HTML file with the pictures, numbers and code; any browser opens it",
     )
 
 

@@ -1,4 +1,6 @@
-"""The choice of an input image: one of the samples, an uploaded file, or a photo from the camera.
+"""The choice of an input image: one of the samples, or a picture of the visitor's own.
+
+Pictures of one's own are uploaded, dropped or pasted on the page, or taken with the camera.
 
 The URL has the name of the chosen image. For a sample it is the sample's name. For an uploaded
 image it is the fingerprint of the pixels, which is also the key of the image in the store. So a
@@ -10,32 +12,34 @@ link can be opened again, and a URL cannot name a file of the server.
 """
 
 import functools
-import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import paintings
 from core.datasets import samples
-from core.errors import BadPicture, unknown
+from core.errors import BadPicture, ExplorerError, UnknownName, named, unknown
 from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import paths, thumbnails
 from explorer.library import disk_quota
 from explorer.rendering.recipe_inputs import LONGEST_UPLOAD
-from explorer.ui import link_problems, server_state, urls
+from explorer.text import formatting
+from explorer.ui import link_problems, picture_upload, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
-# Largest image that a browser may upload, in megabytes; checkpoints may be larger.
-LARGEST_FILE = 20
 TILE_PIXELS = 128
 # Number of opened images that stay in memory, and number of their thumbnails.
 OPENED_AT_MOST, SMALL_AT_MOST = 24, 256
-KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+# The title of a picture of a visitor's own that has none.
 OWN = "your picture"
+# Number of a visitor's own pictures that can be chosen beside the samples, the latest first.
+OWN_AT_MOST = 24
 # Style images: the project's own paintings, and textures.
 PAINTED: Mapping[str, str] = {
     **{name: it.title for name, it in PAINTINGS.items()},
@@ -43,6 +47,8 @@ PAINTED: Mapping[str, str] = {
 }
 PHOTOGRAPHS: Mapping[str, str] = {name: it.title for name, it in samples.SAMPLES.items()}
 TITLES = {**PHOTOGRAPHS, **PAINTED}
+# What an image is for on pages with one choice, and what becomes of one that is dropped there.
+PICTURE, DROPPED = "Picture", "It becomes the picture of this page."
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def pick_image(
     name: str,
     default: str,
     problems: list[str],
-    label: str = "Picture",
+    label: str = PICTURE,
     among: Mapping[str, str] = PHOTOGRAPHS,
 ) -> PickedImage:
     """Show images to choose from, and return the one that the URL names.
@@ -150,7 +156,8 @@ def _opened(folder: Path, name: str) -> PickedImage:
     stored = server_state.store().input(name)
     if stored is None:
         raise unknown("picture", name, TITLES)
-    return PickedImage(name, OWN, image_io.open_picture(stored))
+    title = server_state.store().input_titles([name]).get(name, OWN)
+    return PickedImage(name, title, image_io.open_picture(stored))
 
 
 def small_url(picture: PickedImage, pixels: int) -> str:
@@ -160,57 +167,87 @@ def small_url(picture: PickedImage, pixels: int) -> str:
 
 @functools.lru_cache(maxsize=SMALL_AT_MOST)
 def _small(folder: Path, name: str, pixels: int) -> str:
-    return thumbnails.thumbnail(image_io.encode_png(_opened(folder, name).picture), pixels)
+    return thumbnails.shrink(_opened(folder, name).picture, pixels)
 
 
 def store_input(picture: PickedImage) -> str:
     """Write an image into the store, and return its fingerprint, by which recipes name it."""
-    if server_state.store().input(picture.fingerprint) is None:
-        server_state.store().put_upload(picture.fingerprint, image_io.encode_png(picture.picture))
-    return picture.fingerprint
+    fingerprint, store = picture.fingerprint, server_state.store()
+    title = "" if picture.title == OWN else picture.title
+    if store.input(fingerprint) is None or (title and not store.input_titles([fingerprint])):
+        store.put_upload(fingerprint, image_io.encode_png(picture.picture), title)
+    return fingerprint
 
 
-def accept_upload(content: bytes) -> PickedImage:
+def accept_upload(content: bytes, file_name: str = "") -> PickedImage:
     """Open an uploaded file, and store its image, as ``store_image`` does.
+
+    Args:
+        content: the file.
+        file_name: its name, of which the image's title is made.
 
     Raises:
         BadPicture: the file is no image, damaged or too large.
         DiskFull: there is no room for it.
     """
-    if len(content) > LARGEST_FILE * 2**20:
-        raise BadPicture(f"it has more than {LARGEST_FILE} MB")
+    if len(content) > picture_upload.LARGEST_FILE * 2**20:
+        raise BadPicture(f"it has more than {picture_upload.LARGEST_FILE} MB")
     disk_quota.make_room(server_state.store(), len(content), server_state.visitor())
-    return store_image(image_io.open_picture(content))
+    return store_image(image_io.open_picture(content), formatting.picture_title(file_name) or OWN)
 
 
-def store_image(opened: Image.Image) -> PickedImage:
+def store_image(opened: Image.Image, title: str = OWN) -> PickedImage:
     """Store an upright RGB image, reduced if its longer side exceeds ``LONGEST_UPLOAD``."""
     if max(opened.size) > LONGEST_UPLOAD:
         opened = image_io.resize_longer_side(opened, LONGEST_UPLOAD)
-    own = PickedImage(image_io.fingerprint(opened), OWN, opened)
+    own = PickedImage(image_io.fingerprint(opened), title, opened)
     store_input(own)
-    return own
+    return find_image(own.name)
+
+
+def accept_uploads(files: Sequence[UploadedFile]) -> tuple[list[PickedImage], list[str]]:
+    """Accept the first ``AT_ONCE`` of some uploaded files, and remember them as the visitor's own.
+
+    Returns:
+        The images, and a sentence on each file that cannot be used.
+    """
+    images, problems = [], []
+    for file in files[: picture_upload.AT_ONCE]:
+        try:
+            images.append(accept_upload(file.getvalue(), file.name))
+        except ExplorerError as error:
+            which = "This picture" if len(files) == 1 else named(file.name)
+            problems.append(f"{which} cannot be used: {error}")
+    if len(files) > picture_upload.AT_ONCE:
+        problems.append(f"at most {picture_upload.AT_ONCE} pictures are taken at once")
+    names = [it.name for it in images]
+    st.session_state[OWN] = list(dict.fromkeys([*names, *own_names()]))[:OWN_AT_MOST]
+    return images, problems
+
+
+def own_names() -> list[str]:
+    """Return the names of the pictures that the visitor brought to this session, latest first."""
+    names: list[str] = st.session_state.setdefault(OWN, [])
+    return names
 
 
 def _show_choice(
     name: str, picked: PickedImage | None, label: str, among: Mapping[str, str], optional: bool
 ) -> None:
-    """Show the samples, the upload of a visitor's image, and the button "Use none" if optional."""
+    """Show the samples and the visitor's own pictures, their upload, and "Use none" if optional."""
     picked_name = "" if picked is None else picked.name
-    tiles = [_tile(it, picked_name) for it in among]
-    if picked is not None and picked_name not in among:
-        url = _square(picked.picture)
-        tiles.append(PictureTile(picked_name, picked.title, url, caption=picked.title, chosen=True))
+    own = dict.fromkeys(it for it in (picked_name, *own_names()) if it and it not in among)
+    tiles = [*(_tile(it, picked_name) for it in among), *_own_tiles(own, picked_name)]
     with st.container(key=f"choose {name}"):
         clicked = tile_grid(
             tiles,
             f"{name} tiles",
             f"{label}: samples",
             lambda it: urls.update_query(**{name: it}),
-            columns=len(tiles),
+            columns=len(among),
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            _upload(name, label)
+            sent = picture_upload.upload_popover(name, label)
             if picked is not None and optional:
                 st.button(
                     "Use none",
@@ -218,32 +255,33 @@ def _show_choice(
                     type="tertiary",
                     on_click=lambda: urls.update_query(**{name: None}),
                 )
+    if not optional:
+        sent += picture_upload.drop_zone(name, DROPPED if label == PICTURE else label)
+    if sent:
+        _take(name, sent)
+    picture_upload.show_problems(name)
     if clicked:
         st.rerun()
 
 
-def _upload(name: str, label: str) -> None:
-    """Show the upload of a visitor's image, or of a photo from the camera."""
-    # The number increases after every upload: the widgets get new keys, so they are empty again.
-    number: int = st.session_state.setdefault(f"{name} taken", 0)
-    with st.popover("Your own picture", icon=":material/add_a_photo:", key=f"{name} own {number}"):
-        sent = st.file_uploader(
-            f"{label}: a file of at most {LARGEST_FILE} MB",
-            KINDS,
-            key=f"{name} file {number}",
-            max_upload_size=LARGEST_FILE,
-        )
-        if st.toggle("Use the camera", key=f"{name} camera {number}"):
-            photo = st.camera_input(
-                "Camera", key=f"{name} photo {number}", label_visibility="collapsed"
-            )
-            sent = photo or sent
-        if sent is None:
-            return
-        with link_problems.show_errors("This picture cannot be used"):
-            urls.update_query(**{name: accept_upload(sent.getvalue()).name})
-            st.session_state[f"{name} taken"] = number + 1
-            st.rerun()
+def _take(name: str, files: Sequence[UploadedFile]) -> None:
+    """Choose the first of some uploaded files, keep the others to choose from, and rerun."""
+    images, problems = accept_uploads(files)
+    if images:
+        urls.update_query(**{name: images[0].name})
+    if len(images) > 1:
+        st.toast(f"{len(images)} pictures are here, beside the samples. The first one is chosen.")
+    picture_upload.finish(name, problems)
+
+
+def _own_tiles(names: Iterable[str], picked: str) -> Iterator[PictureTile]:
+    """Yield the tiles of images that are no samples of this choice, if they still exist."""
+    titles = {**TITLES, **server_state.store().input_titles(names)}
+    for name in names:
+        title = titles.get(name, OWN)
+        with suppress(UnknownName):
+            url = _small(paths.home(), name, TILE_PIXELS)
+            yield PictureTile(name, title, url, caption=title, chosen=name == picked)
 
 
 def _tile(sample: str, picked: str) -> PictureTile:
@@ -255,11 +293,8 @@ def _tile(sample: str, picked: str) -> PictureTile:
 @functools.lru_cache(maxsize=len(TITLES))
 def thumbnail(sample: str) -> str:
     """Return a thumbnail of a sample as a URL."""
-    if sample in paintings.STORED:
-        return _square(image_io.resize_longer_side(paintings.picture(sample), TILE_PIXELS))
-    # All other paintings are drawn by code, which is fast at a small size.
     if sample in PAINTINGS:
-        return _square(paintings.picture(sample, size=TILE_PIXELS))
+        return _square(paintings.small_picture(sample, TILE_PIXELS))
     return _square(samples.picture(sample))
 
 
@@ -267,6 +302,4 @@ def _square(picture: Image.Image) -> str:
     """Return a thumbnail of the central square of an image as a URL."""
     side = min(picture.size)
     left, top = ((length - side) // 2 for length in picture.size)
-    buffer = io.BytesIO()
-    picture.crop((left, top, left + side, top + side)).save(buffer, "PNG")
-    return thumbnails.thumbnail(buffer.getvalue(), TILE_PIXELS)
+    return thumbnails.shrink(picture.crop((left, top, left + side, top + side)), TILE_PIXELS)

@@ -6,11 +6,14 @@ import streamlit as st
 
 from core.errors import unknown
 from core.index.reader import Index
+from core.networks.known_networks import title_of
 from core.networks.network import Network
 from explorer.jobs.ownership import is_guest
 from explorer.library import index_task, indexes
 from explorer.text import formatting
 from explorer.ui import job_status, server_state, url_controls, urls
+
+FIND = "Find the drawings that excite it"
 
 
 def chosen_index(network: Network, problems: list[str]) -> Index | None:
@@ -41,7 +44,9 @@ def index_selectbox(network: Network) -> None:
     )
 
 
-def show_missing_index(network: Network, where: str, what: str, ask: bool = False) -> None:
+def show_missing_index(
+    network: Network, where: str, what: str, ask: bool = False, label: str = FIND
+) -> None:
     """Show how an index of a network is built, and the progress while it is built.
 
     Args:
@@ -50,6 +55,7 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
         what: what the page would show with an index, such as ``the pictures that excite it most``.
         ask: whether the app waits for a click before it builds the index; else it starts
             immediately. Without effect for networks whose index the app cannot build.
+        label: text of the button for this click.
     """
     if not indexes.can_build(network):
         st.caption(
@@ -67,13 +73,14 @@ def show_missing_index(network: Network, where: str, what: str, ask: bool = Fals
         now = indexes.build_task(network)
         with st.container(key=f"making {where}", horizontal=True, vertical_alignment="center"):
             if now is None:
-                _button(network, "Find its pictures", where, "image_search")
+                _button(network, label, where, "image_search")
             elif now.open:
                 share = now.done / now.total if now.total else 0.0
                 left = now.seconds_left
                 st.progress(
                     share,
-                    f"Showing {network.name} {now.total or 5000:,} drawings, once"
+                    f"{title_of(network.name)} looks at {now.total or 5000:,} drawings, once, to "
+                    "find what excites each neuron"
                     + ("" if left is None else f": {formatting.about_seconds(left)} left"),
                 )
                 # It belongs to the app: guests cannot stop it.

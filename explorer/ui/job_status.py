@@ -1,112 +1,29 @@
-"""Jobs on a page: request them, show their progress, and rerun the page when one starts or ends."""
+"""Jobs on a page: show their progress, and rerun the page when one starts or ends."""
 
 import contextlib
+import functools
 import itertools
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from pathlib import Path
 
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.recipes.recipe import Recipe
-from explorer.gallery.queries import Gallery
+from explorer import paths
 from explorer.jobs.job import Job
-from explorer.jobs.job_queue import ASKED, UNASKED, QueueFull
 from explorer.jobs.ownership import may_change
-from explorer.library import disk_quota
-from explorer.library.disk_quota import DiskFull
-from explorer.store.database import NothingSaved
+from explorer.store import durations
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
-from explorer.ui import server_state
+from explorer.text.formatting import percent
+from explorer.ui import job_requests, server_state, urls
+from explorer.ui.job_requests import Requested
 from explorer.ui.link_problems import toast_problem
-
-# What came of a request: a job, a sentence that says why there is none, or None if the result is
-# finished already.
-Requested: TypeAlias = Job | str | None
 
 # Seconds after which the state of an open job (waiting or running) is read again.
 POLL_SECONDS = 0.6
 # Seconds after which a job is requested again if it was refused because the queue was full.
 RETRY_SECONDS = 3.0
-# A job that is abandoned within this many seconds is deleted from the gallery.
-SOON_SECONDS = 20.0
-
-
-def request(recipe: Recipe, rank: int = ASKED) -> Job | str:
-    """Submit a recipe, and record that the visitor watches its job.
-
-    A job that exists and is not done is returned unchanged, so a stopped job stays stopped.
-
-    Args:
-        recipe: the recipe to render.
-        rank: ``ASKED`` if the visitor asked for it, else ``UNASKED``, a low priority.
-
-    Returns:
-        The job, or a sentence that says that the queue is full, or that nothing can be saved.
-    """
-    jobs, visitor = server_state.jobs(), server_state.visitor()
-    job = jobs.get(recipe.key)
-    if job is not None and job.state != "done":
-        jobs.watch(job.key, visitor)
-        return job
-    try:
-        return submit(recipe, rank)
-    except (QueueFull, DiskFull, NothingSaved) as refused:
-        return str(refused)
-
-
-def submit(recipe: Recipe, rank: int = ASKED) -> Job:
-    """Submit a recipe in the visitor's name.
-
-    Args:
-        recipe, rank: as for ``request``.
-
-    Raises:
-        QueueFull, DiskFull: there is no room for another job, or for its pictures.
-    """
-    jobs, visitor = server_state.jobs(), server_state.visitor()
-    disk_quota.make_room(jobs.store, 0, visitor)
-    return jobs.submit(recipe, visitor, rank)
-
-
-def request_exclusive(recipe: Recipe, place: str, asked: bool) -> Requested:
-    """Request a recipe for a part of a page that shows one result, and abandon the previous one.
-
-    Args:
-        recipe: the recipe of the result that is shown now.
-        place: name of the part of the page, such as ``painting``.
-        asked: whether the visitor chose any of the recipe's settings.
-
-    Returns:
-        The same as ``request``; None if the result is finished and the visitor chose nothing.
-    """
-    before = st.session_state.get(place)
-    st.session_state[place] = recipe.key
-    if before is not None and before != recipe.key:
-        abandon(before)
-    if server_state.store().present([recipe.key]) and not asked:
-        return None
-    return request(recipe, ASKED if asked else UNASKED)
-
-
-def abandon(key: str) -> None:
-    """Stop a job that is no longer shown; delete it if it is younger than ``SOON_SECONDS``.
-
-    Args:
-        key: key of the job's recipe.
-    """
-    jobs, visitor = server_state.jobs(), server_state.visitor()
-    job = jobs.get(key)
-    if job is None or not job.open:
-        return
-    # If the store cannot be written, the job stays.
-    with contextlib.suppress(NothingSaved):
-        if time.time() - job.queued < SOON_SECONDS:
-            Gallery(jobs, visitor=visitor).delete([key])
-        else:
-            jobs.cancel(key, visitor)
 
 
 def poll_interval(*asked: Requested, seconds: float = POLL_SECONDS) -> float | None:
@@ -135,6 +52,8 @@ def follow(
     The whole page runs again if
 
     - a job was started or has ended,
+    - a job has to be requested again, because it stopped when others had left it, or was dropped
+      while this page was in a hidden tab,
     - a job was refused because the queue was full, so that it is requested again, or
     - ``show`` returns another value than ``state``.
 
@@ -149,10 +68,13 @@ def follow(
 
     def look() -> None:
         jobs, visitor = server_state.jobs(), server_state.visitor()
-        now = [jobs.get(it.key) or it if isinstance(it, Job) else it for it in asked]
+        found = jobs.get_all([it.key for it in asked if isinstance(it, Job)])
+        if any(_is_lost(it, found) for it in asked):
+            st.rerun()
+        now = [found.get(it.key, it) if isinstance(it, Job) else it for it in asked]
         for job in now:
             if isinstance(job, Job) and job.open:
-                jobs.watch(job.key, visitor)
+                jobs.watch(job.key, visitor, urls.looked())
         changed = show(now) != state
         switched = [_is_open(it) for it in now] != [_is_open(it) for it in asked]
         retry = next(looks) > 0 and any(isinstance(it, str) for it in asked)
@@ -173,13 +95,22 @@ def _is_open(job: Requested) -> bool:
     return isinstance(job, Job) and job.open
 
 
-def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
+def _is_lost(job: Requested, found: Mapping[str, Job]) -> bool:
+    """Whether a job was open and is gone, or stopped without this visitor's doing."""
+    if not isinstance(job, Job) or not job.open:
+        return False
+    return job.key not in found or job_requests.is_left(found[job.key])
+
+
+def show_progress(job: Job, doing: Callable[[float], str], where: str, stop: bool = True) -> None:
     """Show the progress of a job, with a button to stop it, if the visitor may, or to resume it.
 
     Args:
         job: a job that is not done.
         doing: returns the finished fraction in words, such as ``5 of 64 neurons``.
         where: name of the part of the page, for widgets' keys: several parts may show one job.
+        stop: False for a part of the page beside its main one, so that a page has one such button.
+            The gallery has one for every job.
     """
     key = f"{where} {job.key}"
     with st.container(key=f"job {key}", horizontal=True, vertical_alignment="center"):
@@ -188,8 +119,8 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str) -> None:
         elif job.state == "waiting":
             st.markdown(waiting_text(job))
         else:
-            st.markdown(f"{stopped_text(job)} ({doing(job.fraction)} finished)")
-        if job.open and may_change(server_state.visitor(), job.visitor):
+            st.markdown(f"{stopped_text(job)} ({doing(job.fraction)})")
+        if stop and job.open and may_change(server_state.visitor(), job.visitor):
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
         elif not job.open:
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
@@ -260,16 +191,36 @@ def stopped_text(job: Job) -> str:
 
 
 def time_left(job: Job) -> str:
-    """Return the time that a job still takes, such as ``, about 2 min left``; "" if unknown."""
-    return (
-        "" if job.seconds_left is None else f", {formatting.about_seconds(job.seconds_left)} left"
-    )
+    """Return the time that a job still takes, such as ``, about 2 min left``; "" if unknown.
+
+    Before it has begun, it is estimated from what was made here before: ``, about 2 min in all``.
+    """
+    if job.seconds_left is not None:
+        return f", {formatting.about_seconds(job.seconds_left)} left"
+    seconds = _expected(paths.home(), job.key)
+    return f", {formatting.about_seconds(seconds)} in all" if seconds else ""
+
+
+@functools.lru_cache(maxsize=256)
+def _expected(folder: Path, key: str) -> float | None:
+    """Estimate the seconds that a job takes, once, as pages look at jobs often.
+
+    Args:
+        folder: the data folder; part of the cache's key only.
+        key: key of the job.
+    """
+    job = server_state.jobs().get(key)
+    # The recipe of an older version cannot be read, and has no estimate.
+    with contextlib.suppress(ExplorerError):
+        if job is not None:
+            return durations.estimate_seconds(server_state.store(), job.recipe)
+    return None
 
 
 def waiting_text(job: Job) -> str:
     """Return how many jobs are before a waiting job, in a sentence."""
     if job.before == 0:
-        return "Starting ..."
+        return f"Starting ...{time_left(job).replace(',', '', 1)}"
     first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
     return f"Waiting: {first} first{time_left(job)}."
 
@@ -284,45 +235,11 @@ def _stop(key: str) -> None:
 def _go_on(key: str) -> None:
     job = server_state.jobs().get(key)
     if job is not None:
-        submit(job.recipe)
+        job_requests.submit(job.recipe)
 
 
 # Encoded previews of unfinished pictures, by the recipe's key and the picture's number in it.
 Previews = Mapping[tuple[str, int], bytes]
-
-
-class JobRequests:
-    """The jobs with low priority that one run of a page requests, in the order of the page.
-
-    Attributes:
-        jobs: by the recipe's key, its job, or a sentence that says why there is none.
-    """
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, Job | str] = {}
-
-    def ask(self, recipes: Sequence[Recipe]) -> list[Job | str]:
-        """Request the recipes that have no result yet, with low priority.
-
-        Jobs that visitors ask for explicitly come first.
-
-        Returns:
-            For each recipe without a result, its job, or a sentence that says why there is none.
-        """
-        here = server_state.store().present([recipe.key for recipe in recipes])
-        missing = {it.key: it for it in recipes if it.key not in here}
-        for key, recipe in missing.items():
-            if key not in self.jobs:
-                self.jobs[key] = request(recipe, UNASKED)
-        return [self.jobs[key] for key in missing]
-
-    def settle(self) -> None:
-        """Withdraw jobs that the previous run of a page requested and this run did not."""
-        open_now = {key for key, job in self.jobs.items() if isinstance(job, Job) and job.open}
-        left: set[str] = st.session_state.get("filling", set()) - open_now
-        if left:
-            server_state.jobs().withdraw(left, server_state.visitor())
-        st.session_state["filling"] = open_now
 
 
 def show_while_running(
@@ -330,6 +247,7 @@ def show_while_running(
     asked: Sequence[Job | str],
     doing: Callable[[float], str] | None,
     show: Callable[[Previews], None],
+    stop: bool = True,
 ) -> None:
     """Show the results and the progress of jobs, and rerun the page when a job has ended.
 
@@ -338,6 +256,7 @@ def show_while_running(
         asked: result of ``JobRequests.ask``: jobs, or sentences that say why there is none.
         doing: returns the finished fraction of a job in words; None to show only stopped jobs.
         show: shows the results; called with the previews of those that are unfinished.
+        stop: as in ``show_progress``.
     """
 
     def look(now: Sequence[Requested]) -> None:
@@ -348,7 +267,7 @@ def show_while_running(
         refused = [it for it in asked if isinstance(it, str)]
         with st.container(key=f"{key}-status"):
             if unfinished:
-                show_progress(unfinished[0], doing or "{:.0%}".format, key)
+                show_progress(unfinished[0], doing or percent, key, stop)
             elif refused:
                 st.caption(refused[0])
 

@@ -50,4 +50,4 @@ def toast_problem() -> Iterator[None]:
 def show_problems(problems: Sequence[str]) -> None:
     """Show the first problem of a link, if there is any."""
     for problem in problems[:1]:
-        st.warning(f"This link does not fit: {formatting.escape_markdown(problem)}")
+        st.warning(f"A problem with this link: {formatting.escape_markdown(problem)}")

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.errors import ExplorerError
-from core.networks import Layer, Network, depth_sampling, registry
+from core.networks import SKETCHNET, Layer, Network, depth_sampling, known_networks
+from core.networks.known_networks import NetworkInfo
 from explorer.ui import server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 
@@ -14,18 +15,18 @@ from explorer.ui.components import html_snippets
 FIRST_DEPTH = 0.6
 
 
-def network_name(infos: Mapping[str, registry.NetworkInfo], problems: list[str]) -> str:
+def network_name(infos: Mapping[str, NetworkInfo], problems: list[str]) -> str:
     """Return the name of the network in the URL; SketchNet if the URL names none or an unknown one.
 
     For an unknown one, a sentence is appended to ``problems``.
     """
-    return urls.one_of("network", infos, registry.SKETCHNET, problems)
+    return urls.one_of("network", infos, SKETCHNET, problems)
 
 
 def network_selectbox(
-    infos: Mapping[str, registry.NetworkInfo],
+    infos: Mapping[str, NetworkInfo],
     problems: list[str],
-    keep: Sequence[str] = ("show", "picture", "style"),
+    keep: Sequence[str] = ("show", "picture", "style", "diagram", "maps"),
 ) -> str:
     """Show the choice of a network, and return its name.
 
@@ -38,14 +39,17 @@ def network_selectbox(
 
     def caption(name: str) -> str:
         info = infos[name]
-        return name if info.ready else f"{name} · {info.download_mb:.0f} MB download"
+        title = known_networks.title_of(name)
+        return title if info.ready else f"{title} · {info.download_mb:.0f} MB download"
 
     def pick(chosen: str) -> None:
         urls.replace_query(network=chosen, **{it: st.query_params.get(it) for it in keep})
 
+    # timm has too many networks for one list; the Library finds them by name.
+    listed = [it for it in infos if it == name or infos[it].ready or infos[it].source != "timm"]
     st.selectbox(
         "Network",
-        list(infos),
+        listed,
         format_func=caption,
         label_visibility="collapsed",
         **url_controls.bind("network", name, pick),
@@ -53,13 +57,13 @@ def network_selectbox(
     return name
 
 
-def load_network(info: registry.NetworkInfo) -> Network | None:
+def load_network(info: NetworkInfo) -> Network | None:
     """Load a network; if its weights have to be downloaded, wait for a click first.
 
     Returns:
         The network; None before the click, or if loading fails, which is then shown.
     """
-    name = info.name
+    name, title = info.name, known_networks.title_of(info.name)
     slot = st.empty()
     if not info.ready:
         with slot.container():
@@ -68,7 +72,7 @@ def load_network(info: registry.NetworkInfo) -> Network | None:
                 return None
     if st.session_state.get("opened") != name:
         with slot:
-            html_snippets.skeleton(f"Opening {name} ..." if info.ready else f"Fetching {name} ...")
+            html_snippets.skeleton(f"{'Opening' if info.ready else 'Fetching'} {title} ...")
     try:
         network = server_state.network(name)
     except ExplorerError as error:

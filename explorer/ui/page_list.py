@@ -1,6 +1,6 @@
 """The list of all pages, which the navigation and the home page read.
 
-A new page needs an entry in ``PAGES`` and a file in ``pages/``. This module does not import
+A new page needs an entry in ``SECTIONS`` and a file in ``pages/``. This module does not import
 PyTorch, so that the home page is shown immediately. ``python -m explorer.prebuilt.page_previews``
 renders the picture of each page that the home page shows.
 """
@@ -20,16 +20,18 @@ class Page:
         name: name of the page's file in ``pages/``, of its picture, and its path in the URL.
         icon: name of one of Streamlit's Material icons.
         line: a sentence on what a visitor does on the page.
+        named: the title, if it is another word than ``name``.
     """
 
     name: str
     icon: str
     line: str
+    named: str = ""
 
     @property
     def title(self) -> str:
         """Title in the navigation, and beneath the picture on the home page."""
-        return self.name.replace("_", " ").capitalize()
+        return self.named or self.name.capitalize()
 
     @property
     def page(self) -> str:
@@ -37,30 +39,61 @@ class Page:
         return str(urls.PAGES / f"{self.name}.py")
 
 
-PAGES = (
-    Page("lessons", "school", "Begin here: seven claims about networks, to try and to measure."),
-    Page("layers", "layers", "What every neuron of a layer wants to see, from edges to things."),
-    Page(
-        "neuron",
-        "center_focus_strong",
-        "One neuron close by: its pictures, its kin, and what excites it.",
+# All pages, by the section of the navigation and of the home page that they are in.
+SECTIONS: dict[str, tuple[Page, ...]] = {
+    "Learn": (
+        Page("lessons", "school", "Begin here: seven short lessons, each with something to try."),
+        Page("glossary", "dictionary", "Every term of these pages, in one or two sentences."),
     ),
-    Page("probe", "colorize", "Which neurons know a picture of yours, and where in it they fire."),
-    Page("dream", "bedtime", "Let a layer dream over a picture, as deep as you choose."),
-    Page("depths", "view_column", "The same picture dreamt at several depths, with numbers."),
-    Page("style", "palette", "Paint a picture in the style of another, and choose who speaks."),
-    Page(
-        "style_depths",
-        "grid_view",
-        "Every depth of style with every depth of content, and the wrong ones.",
+    "Explore": (
+        Page(
+            "layers", "layers", "What every neuron of a layer wants to see, from edges to things."
+        ),
+        Page(
+            "neuron",
+            "center_focus_strong",
+            "One neuron: its pictures, what excites it, and which neurons are similar.",
+        ),
+        Page("probe", "colorize", "Which neurons respond to your picture, and where in it."),
     ),
-    Page("gallery", "photo_library", "Everything made so far: compare, name, save and open again."),
-    Page(
-        "library",
-        "local_library",
-        "Other networks, weights of your own, and collections to ask neurons with.",
+    "Create": (
+        Page(
+            "dream",
+            "bedtime",
+            "Change a picture so that a layer responds more: it begins to dream.",
+        ),
+        Page(
+            "depths",
+            "view_column",
+            "The same picture dreamt by several layers, side by side, with numbers.",
+            "Dreams by layer",
+        ),
+        Page(
+            "style",
+            "palette",
+            "Paint a picture in the style of another one, and choose the layers.",
+        ),
+        Page(
+            "style_depths",
+            "grid_view",
+            "Style from shallow to deep layers with content from shallow to deep, with numbers.",
+            "Styles by layer",
+        ),
     ),
-)
+    "Yours": (
+        Page(
+            "gallery",
+            "photo_library",
+            "Everything made so far: compare, name, save and open again.",
+        ),
+        Page(
+            "library",
+            "local_library",
+            "Other networks, your own weights, and collections of pictures to look through.",
+        ),
+    ),
+}
+PAGES = tuple(page for pages in SECTIONS.values() for page in pages)
 
 
 def find_page(name: str) -> Page:

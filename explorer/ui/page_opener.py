@@ -66,7 +66,7 @@ def open_page(
     left, right = st.columns(columns, gap="large")
     with left, st.container(key=sidebar_key):
         name = network_picker.network_selectbox(infos, problems)
-        sidebar = st.container()
+        sidebar = st.container(key="page-controls")
     with right:
         network = network_picker.load_network(infos[name])
         if network is None:

@@ -1,6 +1,8 @@
 """Opening a PNG that was saved from the app, on the page and with the settings of its recipe.
 
-A visitor drops the file anywhere on a page, or chooses it in the gallery. The file may come from
+A visitor drops the file anywhere on a page, or chooses it in the gallery. Other pictures that are
+dropped or pasted become the picture of the page (``picture_upload.drop_zone``); on a page without a
+choice of a picture, they are dreamt over. The file may come from
 another source than the app, so the recipe in its text chunks is validated like any untrusted text.
 """
 
@@ -15,32 +17,51 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.variations import VariationsRecipe
 from explorer.rendering import png_metadata, recipe_inputs
 from explorer.text import formatting
-from explorer.ui import server_state, url_codecs
-from explorer.ui.components import html_snippets
+from explorer.ui import picture_upload, server_state, url_codecs, urls
+from explorer.ui.components import drop_target
 
 # For each kind of recipe with input images, the title of the page on which they can be chosen.
 STARTING = {
     DreamRecipe.kind: "Dream",
     StyleRecipe.kind: "Style",
-    StyleDepthsRecipe.kind: "Style depths",
+    StyleDepthsRecipe.kind: "Styles by layer",
 }
 # Errors are shortened to this many characters: they quote recipes, which may have long texts.
 WORDS_AT_MOST = 400
 
 
 def show_target() -> None:
-    """Accept pictures that are dropped anywhere on the page, and go to the page of their recipe."""
+    """Accept what is dropped or pasted anywhere on the page; open a recipe that a picture has."""
     with st.container(key="drop"):
-        dropped = html_snippets.drop_target("drop target")
+        # The style sheet hides what has a key with "drop-" at its beginning.
+        dropped = drop_target.drop_target("target")
     if dropped is None:
+        picture_upload.show_problems(picture_upload.ANYWHERE)
         return
     try:
         recipe, part = read_drop(dropped)
         open_recipe(recipe, part)
     except ExplorerError as error:
         show_problem(error)
+
+
+def show_fallback() -> None:
+    """Accept pictures on pages that have no choice of a picture, and open the Dream page."""
+    files = picture_upload.drop_zone(picture_upload.ANYWHERE, "Dream over this picture")
+    if not files:
+        return
+    # Imported late: it imports PyTorch, which takes seconds.
+    from explorer.ui import image_picker
+
+    images, problems = image_picker.accept_uploads(files)
+    if images:
+        network = st.query_params.get("network")
+        query = urls.as_query(network=network, picture=images[0].name)
+        st.switch_page(urls.DREAM, query_params=query)
+    picture_upload.finish(picture_upload.ANYWHERE, problems)
 
 
 def show_problem(error: ExplorerError) -> None:
@@ -53,7 +74,7 @@ def read_drop(dropped: str) -> tuple[Recipe, int | None]:
     """Return the recipe in a dropped picture.
 
     Args:
-        dropped: JSON of what the browser read in the file, from ``html_snippets.drop_target``.
+        dropped: JSON of what the browser read in the file, from ``drop_target.drop_target``.
 
     Returns:
         The recipe, and the number of the picture among the recipe's pictures; None for all.
@@ -99,6 +120,8 @@ def check_shown(recipe: Recipe) -> None:
     from core.neurons import render_neurons
     from core.style import transfer
 
+    if isinstance(recipe, VariationsRecipe):
+        recipe = recipe.single
     page = STARTING.get(recipe.kind)
     if page and recipe_inputs.restore_inputs(server_state.store(), recipe) is not None:
         raise ExplorerError(

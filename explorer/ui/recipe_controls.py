@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from core.recipes.recipe import Recipe
+from core.recipes.style import StyleRecipe
 from explorer.recipe_fields import FIELDS, RecipeField, page_default, page_fields, query_fields
+from explorer.text import glossary
 from explorer.ui import urls
 
 
@@ -27,7 +29,13 @@ def draw_field(
         also: more numbers to choose from, besides ``field.choices``.
         on_change: called with the field when a visitor has changed it.
     """
-    common: dict[str, Any] = {"key": key, "on_change": on_change, "args": (field,)}
+    help_text = glossary.help_text(field.title)
+    common: dict[str, Any] = {
+        "key": key,
+        "on_change": on_change,
+        "args": (field,),
+        "help": help_text,
+    }
     if field.choices:
         stops = sorted({*field.choices, *also, value})
         return st.select_slider(field.title, stops, value, format_func=field.label, **common)
@@ -54,12 +62,15 @@ class RecipeControls:
         identity: text at the end of each widget's key; it differs between recipes, so that the
             widgets of a new recipe start with the recipe's values.
         forgotten: parameters that are removed from the URL with every change.
+        written: names of fields whose default depends on the network; the URL always has them once
+            they have been changed.
     """
 
     kind: str
     values: Mapping[str, Any]
     identity: str
     forgotten: tuple[str, ...] = ()
+    written: frozenset[str] = frozenset()
 
     def draw(self, *names: str) -> None:
         """Show the controls of the fields with the given names."""
@@ -71,7 +82,9 @@ class RecipeControls:
         """Show the controls of all fields that have a control, except the fields in ``without``."""
         self.draw(*(it.name for it in page_fields(self.kind, without)))
 
-    def draw_more(self, without: Iterable[str] = (), others: Iterable[str] = ()) -> None:
+    def draw_more(
+        self, without: Iterable[str] = (), others: Iterable[str] = (), note: str = ""
+    ) -> None:
         """Show a popover with the controls of all fields, and with a button that resets them.
 
         The button removes all fields from the URL. It is shown if the URL has any.
@@ -79,13 +92,16 @@ class RecipeControls:
         Args:
             without: names of fields whose controls are not shown.
             others: more parameters of the URL that the button removes.
+            note: a line beneath the controls; may be empty.
         """
         settings = {*(it.query for it in query_fields(self.kind)), *others}
         with st.popover("More", icon=":material/tune:", width="stretch", key="more"):
             self.draw_all(without)
+            if note:
+                st.caption(note)
             if settings & set(st.query_params):
                 st.button(
-                    "Back to the usual",
+                    "Back to the usual settings",
                     key="usual",
                     on_click=lambda: urls.update_query(**dict.fromkeys(settings)),
                 )
@@ -96,11 +112,16 @@ class RecipeControls:
     def _write_url(self, field: RecipeField) -> None:
         """Write the value of a field's widget into the URL; a default value is left out."""
         value = st.session_state[self._key(field)]
-        usual = value == page_default(self.kind, field.name)
+        usual = field.name not in self.written and value == page_default(self.kind, field.name)
         text = None if usual else field.flag or str(value)
         urls.update_query(**{field.query: text}, **dict.fromkeys(self.forgotten))
 
 
 def recipe_controls(recipe: Recipe, forgotten: tuple[str, ...] = ()) -> RecipeControls:
     """Return the controls of a recipe."""
-    return RecipeControls(recipe.kind, vars(recipe), recipe.key, forgotten)
+    written = frozenset[str]()
+    if isinstance(recipe, StyleRecipe):
+        from core.style.defaults import family_settings  # This import loads PyTorch.
+
+        written = frozenset(family_settings(recipe.network))
+    return RecipeControls(recipe.kind, vars(recipe), recipe.key, forgotten, written)

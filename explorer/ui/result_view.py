@@ -13,7 +13,8 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.style import StyleRecipe
 from explorer import thumbnails
 from explorer.store.results import StoredPicture
-from explorer.ui import download_buttons, job_status, server_state
+from explorer.text.formatting import percent
+from explorer.ui import download_buttons, job_requests, job_status, server_state
 from explorer.ui.components import image_viewers
 from explorer.ui.image_picker import PickedImage
 
@@ -47,12 +48,12 @@ class ResultView:
     above: float = 24.75
 
     def show(
-        self, job: job_status.Requested, seconds: float, tools: Callable[[StoredPicture], None]
+        self, job: job_requests.Requested, seconds: float, tools: Callable[[StoredPicture], None]
     ) -> StoredPicture | None:
         """Show the result on top of the original, and update it while it is made.
 
         Args:
-            job: result of ``job_status.request_exclusive`` for the recipe.
+            job: result of ``job_requests.request_exclusive`` for the recipe.
             seconds: seconds after which the job is read again while it is open.
             tools: shows the buttons beneath a finished result.
 
@@ -62,7 +63,7 @@ class ResultView:
         before = original_url(self.original.fingerprint, self.recipe.size)
 
         def show(
-            found: StoredPicture | None, preview: bytes | None, now: job_status.Requested
+            found: StoredPicture | None, preview: bytes | None, now: job_requests.Requested
         ) -> None:
             after = thumbnails.data_url(preview) if preview else None
             after = picture_url(found.image) if found else after
@@ -79,7 +80,7 @@ class ResultView:
             )
             job_status.show_status(
                 now,
-                lambda fraction: f"{fraction:.0%} {self.done}",
+                lambda fraction: f"{percent(fraction)} {self.done}",
                 self.recipe.kind,
                 lambda: self.save_button(preview, "Save it as it is") if preview else None,
                 lambda: tools(found) if found else None,

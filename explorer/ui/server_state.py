@@ -10,14 +10,17 @@ import gc
 import secrets
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
+from core.networks import known_networks
+from core.networks.known_networks import SKETCHNET
+from explorer import cores
 from explorer.jobs.job_queue import Jobs
 from explorer.jobs.ownership import VISITOR_HEADER
 from explorer.paths import home
@@ -27,20 +30,19 @@ from explorer.text import formatting
 
 if TYPE_CHECKING:
     from core.networks.network import Network
-    from core.networks.registry import NetworkInfo
     from core.recipes.recipe import Recipe
     from explorer.engine import Engine
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
-# ``NetworkInfo.source`` of the networks whose weights a visitor has added.
-OWN = "added here"
 # Number of loaded networks that stay in memory: the most recently used ones.
 NETWORKS_AT_MOST = 4
 # The engine (the workers) of each data folder. A server has one folder; tests use several.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
+# Set as soon as a first page is opened.
+opened = threading.Event()
 # For each type of argument that Streamlit cannot tell apart: what tells its objects apart.
 HASHES: dict[str | type[Any], Callable[[Any], Any]] = {
     "core.networks.network.Network": attrgetter("fingerprint"),
@@ -51,11 +53,24 @@ HASHES: dict[str | type[Any], Callable[[Any], Any]] = {
 }
 # Number of imported modules when ``gc.freeze`` was last called.
 _imported = 0
+# The store of ``using``.
+_used: Store | None = None
 
 
 def store() -> Store:
-    """Return the store in the data folder."""
-    return _store(home())
+    """Return the store in the data folder, or that of ``using``."""
+    return _used or _store(home())
+
+
+@contextmanager
+def using(store: Store) -> Iterator[None]:
+    """Use another store within the ``with`` statement, in commands that run pages."""
+    global _used
+    _used = store
+    try:
+        yield
+    finally:
+        _used = None
 
 
 @functools.lru_cache(maxsize=4)
@@ -130,7 +145,18 @@ def cached(
         entries: number of results that stay in memory, the most recent ones.
         words: what the page shows while the function runs; False for nothing.
     """
-    return st.cache_resource(max_entries=entries, show_spinner=words, hash_funcs=HASHES)
+
+    def decorate(function: Callable[Params, Result]) -> Callable[Params, Result]:
+        @functools.wraps(function)
+        def compute(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+            with cores.joined(cores.PAGE):
+                return function(*args, **kwargs)
+
+        cache = st.cache_resource(max_entries=entries, show_spinner=words, hash_funcs=HASHES)
+        cached_function: Callable[Params, Result] = cache(compute)
+        return cached_function
+
+    return decorate
 
 
 @st.cache_resource(max_entries=NETWORKS_AT_MOST, show_spinner=False)
@@ -150,21 +176,14 @@ def network(name: str) -> "Network":
     return registry.load(name, None if own is None else own.file)
 
 
-def network_infos() -> dict[str, "NetworkInfo"]:
+def network_infos() -> dict[str, known_networks.NetworkInfo]:
     """Return all networks by name.
 
     SketchNet is the first, then come those whose weights are on this machine, then all others.
     """
-    from core.networks import registry
     from explorer.library import catalogue
 
-    infos = registry.describe_networks()
-    known = {info.name: info for info in infos}
-    own = [
-        replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
-        for name, it in catalogue.list_checkpoints().items()
-        if it.architecture in known
-    ]
-    infos = (*infos[:1], *own, *infos[1:])
-    ordered = sorted(infos, key=lambda info: (info.name != registry.SKETCHNET, not info.ready))
+    infos = known_networks.describe_networks()
+    infos = (*infos[:1], *catalogue.describe_checkpoints(), *infos[1:])
+    ordered = sorted(infos, key=lambda info: (info.name != SKETCHNET, not info.ready))
     return {info.name: info for info in ordered}

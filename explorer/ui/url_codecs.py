@@ -15,8 +15,15 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
-from explorer.recipe_fields import PAGE_DEFAULTS, RecipeField, page_default, query_fields
-from explorer.ui import urls
+from core.recipes.variations import VariationsRecipe
+from explorer.recipe_fields import (
+    PAGE_DEFAULTS,
+    VARIATIONS,
+    RecipeField,
+    page_default,
+    query_fields,
+)
+from explorer.ui import urls, variation_codec
 
 if TYPE_CHECKING:
     from core.networks.layers import Layer
@@ -42,6 +49,8 @@ def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str
         return urls.STYLE, style_to_query(recipe)
     if isinstance(recipe, StyleDepthsRecipe):
         return urls.STYLE_DEPTHS, style_depths_to_query(recipe)
+    if isinstance(recipe, VariationsRecipe):
+        return _link_to_variations(recipe, part)
     if not isinstance(recipe, NeuronRecipe):
         raise ExplorerError(f"no page shows recipes of the kind {quoted(recipe.kind)}")
     if part is not None and part not in recipe.pictures:
@@ -49,6 +58,19 @@ def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str
     if part is None and len(recipe.units) > 1:
         return urls.LAYERS, _layer_query(recipe)
     return urls.NEURON, neuron_to_query(recipe, recipe.pictures[0] if part is None else part)
+
+
+def _link_to_variations(recipe: VariationsRecipe, part: int | None) -> tuple[str, dict[str, str]]:
+    """Return what ``link_to`` does: the page of one of the pictures, or of all of them."""
+    if part is not None:
+        if part not in recipe.pictures:
+            raise ExplorerError(f"the recipe of this picture does not make picture {part}")
+        return link_to(recipe.parts()[part])
+    page, query = link_to(recipe.single)
+    query["size"] = str(recipe.size)
+    if recipe.size == page_default(VARIATIONS, "size"):
+        del query["size"]
+    return page, query | variation_codec.variations_query(recipe)
 
 
 def read_fields(kind: str, query: Mapping[str, str]) -> dict[str, Any]:
@@ -200,17 +222,18 @@ def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
     from core.style import defaults
 
     shown = _fields_of(recipe, "content", "styles")
-    pooling = defaults.DEFAULTS.get(recipe.network, {}).get("pooling", StyleRecipe.pooling)
+    family = defaults.family_settings(recipe.network)
     transfer = recipe.subject == "style" and len(recipe.styles) == 1
-    if not transfer or recipe != StyleRecipe(
-        recipe.network, recipe.weights, pooling=pooling, **shown
-    ):
+    if not transfer or recipe != StyleRecipe(recipe.network, recipe.weights, **{**family, **shown}):
         raise ExplorerError(
             "no page shows textures and reconstructions alone, mixtures of paintings, regions "
             "or what is painted with other settings than those of the Style page"
         )
     query = {"network": recipe.network, "picture": recipe.content, "style": recipe.styles[0]}
-    return query | write_fields(recipe)
+    # A value that depends on the network is never left out.
+    fields = query_fields(recipe.kind)
+    own = {it.query: _write(it, shown[it.name]) for it in fields if it.name in family}
+    return query | own | write_fields(recipe)
 
 
 def style_from_query(
@@ -233,7 +256,7 @@ def style_from_query(
 
 
 def style_depths_to_query(recipe: StyleDepthsRecipe) -> dict[str, str]:
-    """Return the query of the page Style depths with the settings of a style grid.
+    """Return the query of the page Styles by layer with the settings of a style grid.
 
     The layers are not part of the query, as the page chooses them. So it may show other layers than
     those of the recipe.
@@ -247,7 +270,7 @@ def style_depths_to_query(recipe: StyleDepthsRecipe) -> dict[str, str]:
 def style_depths_from_query(
     query: Mapping[str, str], network: "Network", content: str, style: str, shows: Sequence[str]
 ) -> StyleDepthsRecipe:
-    """Return the recipe of the style grid that the query of the page Style depths describes.
+    """Return the recipe of the style grid that the query of the page Styles by layer describes.
 
     Args:
         query: parameters and values of the URL.

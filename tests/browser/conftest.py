@@ -59,7 +59,11 @@ def open_tab(
 
     At the end, fail if the page had errors, or wanted what its Content Security Policy forbids.
     """
-    context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900})
+    context = browser.new_context(
+        base_url=server,
+        viewport={"width": 1280, "height": 900},
+        reduced_motion="reduce",  # animations keep a processor busy that draws without a GPU
+    )
     tab = context.new_page()
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))

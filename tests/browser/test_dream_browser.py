@@ -79,7 +79,7 @@ def test_a_dream_grows_stops_and_keeps_what_is_there(page: Page) -> None:
 def test_a_file_that_is_no_picture_gets_one_sentence(page: Page) -> None:
     page.goto("/dream?picture=coffee&size=256")
     page.get_by_role("button", name="Your own picture").first.click(timeout=DREAMT)
-    page.locator('input[type="file"]').first.set_input_files(
+    page.locator('[data-testid="stPopoverBody"] input[type="file"]').first.set_input_files(
         {"name": "cat.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
     expect(page.get_by_text("This picture cannot be used")).to_be_visible(timeout=DREAMT)

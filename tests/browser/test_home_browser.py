@@ -31,7 +31,7 @@ def test_from_the_front_to_a_neuron_and_to_a_page(page: Page) -> None:
 
 def test_a_link_to_what_is_not_there_gets_one_sentence(page: Page) -> None:
     page.goto("/?layer=nowhere")
-    expect(page.get_by_text("This link does not fit")).to_be_visible(timeout=LOADED)
+    expect(page.get_by_text("A problem with this link")).to_be_visible(timeout=LOADED)
     expect(page).to_have_url(re.compile("/layers"))
 
 

@@ -1,6 +1,7 @@
 """The Layers page in a real browser, drawn by SketchNet."""
 
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -16,7 +17,7 @@ expect, Page = playwright.expect, playwright.Page
 pytestmark = pytest.mark.browser
 
 DRAWN = 60_000  # milliseconds
-TABS_AT_MOST = 20
+TABS_AT_MOST = 30
 IN_TILE = "document.activeElement?.shadowRoot?.activeElement?.classList.contains('tile')"
 
 
@@ -98,3 +99,79 @@ def test_a_phone_has_the_list_of_layers_above_the_grid(page: Page, layers: tuple
     assert layer_list["y"] + layer_list["height"] <= grid["y"]
     assert grid["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+IN_NODE = IN_TILE.replace("tile", "node")
+
+
+def boxes(page: Page) -> list[dict[str, float]]:
+    """Return the places of the diagram's nodes on the page, all at the same moment."""
+    nodes = page.locator(".graph .node")
+    return nodes.evaluate_all("all => all.map(it => it.getBoundingClientRect().toJSON())")
+
+
+def test_the_diagram_leads_to_a_layer_by_click_and_by_keyboard(
+    page: Page, layers: tuple[str, ...]
+) -> None:
+    show(page, f"/?layer={layers[0]}")
+    page.get_by_role("button", name="See the whole network").click()
+    expect(page.locator(".graph .node img")).to_have_count(len(layers) + 1, timeout=DRAWN)
+    expect(page.locator(".graph path.edge")).to_have_count(len(layers))
+    page.locator('.tile[data-id="sea"]').click()
+    expect(page).to_have_url(re.compile("picture=sea"))
+    page.locator(f'.graph .node[data-id="{layers[3]}"]').click()
+    expect(page).to_have_url(re.compile(f"layer={layers[3]}"))
+    expect(page.get_by_role("heading", name=layers[3], exact=True)).to_be_visible()
+
+    page.goto("/layers?diagram=open")
+    first = page.locator(f'.graph .node[data-id="{layers[0]}"]')
+    expect(first.locator("img")).to_be_visible(timeout=DRAWN)
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(IN_NODE)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"layer={layers[1]}"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_diagram_fits_the_page_and_its_nodes_do_not_overlap(
+    page: Page, layers: tuple[str, ...], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/layers?diagram=open")
+    expect(page.locator(".graph .node img")).to_have_count(len(layers) + 1, timeout=DRAWN)
+    found = boxes(page)
+    assert all(it["x"] >= 0 and it["x"] + it["width"] <= width for it in found)
+    for one, other in itertools.combinations(found, 2):
+        beside = abs(one["x"] - other["x"]) >= one["width"]
+        beneath = abs(one["y"] - other["y"]) >= min(one["height"], other["height"])
+        assert beside or beneath
+    assert len({round(it["y"]) for it in found}) > 1  # it continues on a second line
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_search_by_keyboard_opens_what_it_finds(page: Page) -> None:
+    show(page, "/layers?layer=relu3b")
+    box = page.get_by_role("textbox", name="Find neurons")
+    box.fill("eyes")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile("layer=relu3b.*find=eyes"))
+    first = page.locator(".tile").first
+    expect(first).to_have_attribute("aria-label", re.compile("^neuron 35, eye, .*called|has"))
+    expect(page.get_by_text('The name has "eye"', exact=True)).to_be_visible()
+    box.press("Enter")
+    expect(page).to_have_url(re.compile("/neuron.*layer=logits.*unit=35"))
+    expect(page.locator(".large-picture")).to_be_visible(timeout=DRAWN)
+    # The way back leads out of the page: Streamlit keeps an entry with the query of the neuron.
+    page.go_back()
+    expect(page).to_have_url(re.compile("/layers"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("/layers.*find=eyes"))
+    show(page, "/layers?layer=relu3b&find=eyes")
+    expect(box).to_have_value("eyes")
+    box.fill("relu4b:121")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile("/neuron.*layer=relu4b.*unit=121"))
+    expect(page.locator(".large-picture")).to_be_visible(timeout=DRAWN)

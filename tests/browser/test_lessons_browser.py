@@ -14,7 +14,7 @@ MADE = 90_000  # milliseconds; a worker imports PyTorch first
 
 def test_try_guess_and_be_told(page: Page) -> None:
     page.goto("/lessons")
-    says = page.get_by_role("heading", name="What relu1a says of it whole")
+    says = page.get_by_role("heading", name="Unusually active in relu1a, whole picture")
     expect(says).to_be_visible(timeout=MADE)
     page.get_by_role("slider", name="Depth", exact=True).press("ArrowRight")
     expect(page).to_have_url(re.compile("layer=relu1b"))
@@ -40,19 +40,19 @@ def test_try_guess_and_be_told(page: Page) -> None:
 def test_a_picture_is_made_while_one_looks(page: Page) -> None:
     page.goto("/lessons?lesson=3&picture=rocket")
     expect(page.get_by_text("of the edges kept")).to_be_visible(timeout=MADE)
-    expect(page.get_by_role("img", name="what relu3b knows of it")).to_be_visible()
+    expect(page.get_by_role("img", name="what relu3b records of it")).to_be_visible()
 
 
 def test_a_lesson_that_does_not_exist_gets_one_sentence(page: Page) -> None:
     page.goto("/lessons?lesson=12")
-    expect(page.get_by_text("This link does not fit: lesson is 12")).to_be_visible(timeout=MADE)
+    expect(page.get_by_text("A problem with this link: lesson is 12")).to_be_visible(timeout=MADE)
     expect(page.get_by_text("Lines, then things").first).to_be_visible()
 
 
 def test_a_phone_sees_it_all(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/lessons?lesson=5")
-    expect(page.get_by_text("content costs 0%")).to_be_visible(timeout=MADE)
+    expect(page.get_by_text("content loss 0%")).to_be_visible(timeout=MADE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # The experiment is between the text and the question.
     expect(page.get_by_role("button", name="Show what was measured")).to_be_visible(timeout=MADE)

@@ -23,7 +23,7 @@ def test_weights_are_added_and_what_is_none_gets_one_sentence(page: Page) -> Non
     box.fill(SMALL)
     page.get_by_role("option", name=SMALL, exact=True).click()
     page.get_by_label("Title").fill("birds")
-    files = page.locator('input[type="file"]')
+    files = page.get_by_test_id("stForm").locator('input[type="file"]')
     bad = {"name": "cat.safetensors", "mimeType": "application/octet-stream", "buffer": b"no"}
     files.set_input_files(bad)
     page.get_by_role("button", name="Add it").click()

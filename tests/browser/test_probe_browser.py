@@ -6,6 +6,8 @@ import re
 import pytest
 from PIL import Image
 
+from tests.browser.dropping import drop
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect, Page = playwright.expect, playwright.Page
 
@@ -16,11 +18,11 @@ INDEXED = 150_000
 
 
 def send(page: Page, name: str, kind: str, content: bytes) -> None:
-    """Upload an image."""
+    """Upload an image, also while the page runs; the field that it replaces is retained then."""
     page.get_by_role("button", name="Your own picture").click()
-    page.locator('input[type="file"]').last.set_input_files(
-        {"name": name, "mimeType": kind, "buffer": content}
-    )
+    page.locator(
+        '[data-testid="stPopoverBody"] .stElementContainer:not([data-retained]) input[type="file"]'
+    ).set_input_files({"name": name, "mimeType": kind, "buffer": content})
 
 
 def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
@@ -34,7 +36,7 @@ def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
     expect(page).to_have_url(re.compile(r"row=48\b.*col=16\b"))
-    expect(page.get_by_role("heading", name="Neurons that fire at the mark")).to_be_visible()
+    expect(page.get_by_role("heading", name="Neurons that respond at the mark")).to_be_visible()
     expect(page.locator(".pick .place")).to_be_visible()
 
     tile = page.locator('.tile[data-id^="relu4b "]').first
@@ -49,7 +51,7 @@ def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
     expect(page.locator(".tiles.pairs img.beside").first).to_be_visible(timeout=DRAWN)
 
     page.get_by_role("button", name="Whole picture").click()
-    expect(page.get_by_role("heading", name="Neurons that know this picture")).to_be_visible()
+    expect(page.get_by_role("heading", name="Neurons that respond to this picture")).to_be_visible()
     expect(page).not_to_have_url(re.compile("row="))
     page.go_back()
     expect(page).to_have_url(re.compile("layer=relu4b"))
@@ -76,9 +78,12 @@ def test_a_file_of_ones_own_and_one_that_is_no_picture(page: Page) -> None:
 
     buffer = io.BytesIO()
     Image.radial_gradient("L").convert("RGB").save(buffer, "JPEG")
-    page.locator('input[type="file"]').last.set_input_files(
-        {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
-    )
+    send(page, "mine.jpg", "image/jpeg", buffer.getvalue())
     expect(page).to_have_url(re.compile("picture=[0-9a-f]{32}"), timeout=DRAWN)
-    expect(page.locator('.tile[aria-label="your picture"]')).to_be_visible(timeout=DRAWN)
+    expect(page.locator('.tile[aria-label="mine"]')).to_be_visible(timeout=DRAWN)
     expect(page.get_by_text("This picture cannot be used")).not_to_be_visible()
+    # The page still runs, and has two fields: a new one, and that which it replaces.
+    another = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(another, "PNG")
+    drop(page, {"another.png": another.getvalue()}, 0.8)
+    expect(page.locator('.tile.open[aria-label="another"]')).to_be_visible(timeout=DRAWN)

@@ -25,18 +25,18 @@ def test_choose_paint_compare_and_save(page: Page, tmp_path: Path) -> None:
     after = page.locator(".compare .after")
     save = page.get_by_role("button", name="Save as PNG")
     expect(save).to_be_visible(timeout=PAINTED)
-    expect(after).to_have_attribute("alt", "Coffee in a pointillist's dots")
+    expect(after).to_have_attribute("alt", "Coffee in the style of a pointillist's dots")
 
     page.get_by_role("button", name="a woodcut").click()
     expect(page).to_have_url(re.compile("style=woodcut"))
-    expect(after).to_have_attribute("alt", "Coffee in a woodcut", timeout=PAINTED)
+    expect(after).to_have_attribute("alt", "Coffee in the style of a woodcut", timeout=PAINTED)
 
     # The sliders of layers, by keyboard: fewer style layers, a shallower content layer.
     page.get_by_role("slider", name="Style to", exact=True).press("ArrowLeft")
     expect(page).to_have_url(re.compile("style_layers=relu1a.*relu3a(&|$)"))
     page.get_by_role("slider", name="Content at", exact=True).press("ArrowLeft")
     expect(page).to_have_url(re.compile("content_layers=relu3a"))
-    expect(after).to_have_attribute("alt", "Coffee in a woodcut", timeout=PAINTED)
+    expect(after).to_have_attribute("alt", "Coffee in the style of a woodcut", timeout=PAINTED)
     expect(save).to_be_visible(timeout=PAINTED)
     expect(page.locator(".st-key-losses .legendtext").first).to_have_text("content relu3a")
 
@@ -74,7 +74,7 @@ def test_a_painting_grows_stops_and_keeps_what_is_there(page: Page) -> None:
 def test_a_file_that_is_no_painting_gets_one_sentence(page: Page) -> None:
     page.goto(f"/style?picture=coffee&style=dots&{SMALL}")
     page.get_by_role("button", name="Your own picture").last.click(timeout=PAINTED)
-    page.locator('input[type="file"]').first.set_input_files(
+    page.locator('[data-testid="stPopoverBody"] input[type="file"]').first.set_input_files(
         {"name": "art.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
     expect(page.get_by_text("This picture cannot be used")).to_be_visible(timeout=PAINTED)
@@ -88,7 +88,7 @@ def test_a_phone_sees_the_whole_picture(page: Page) -> None:
     box = page.locator(".compare").bounding_box()
     assert box is not None and 300 < box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    last = page.locator(".st-key-curves .xtick text", has_text="100 %")
+    last = page.locator(".st-key-curves .xtick text", has_text="100%")
     expect(last).to_be_visible(timeout=PAINTED)
     label, chart = (
         last.bounding_box(),

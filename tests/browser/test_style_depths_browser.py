@@ -1,4 +1,4 @@
-"""The Style depths page in a real browser, painted by SketchNet."""
+"""The page Styles by layer in a real browser, painted by SketchNet."""
 
 import re
 
@@ -17,9 +17,7 @@ def test_cells_fill_in_and_open_large(page: Page) -> None:
     page.goto(f"/style_depths?{QUICK}")
     cells = page.locator(".matrix .cell img")
     expect(cells).to_have_count(16, timeout=PAINTED)
-    expect(page.get_by_text("Do eyes grow when the deepest layer is asked")).to_be_visible(
-        timeout=PAINTED
-    )
+    expect(page.get_by_text("Do neurons of eyes respond more")).to_be_visible(timeout=PAINTED)
     page.get_by_role("button", name="Style by relu3a, content by relu1b").click()
     expect(page).to_have_url(re.compile("cell=matrix-2-1"))
     dialog = page.get_by_role("dialog")
@@ -60,7 +58,7 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
 
 def test_a_bad_link_gets_one_sentence(page: Page) -> None:
     page.goto("/style_depths?view=together&picture=coffee&style=dots&layer=nowhere")
-    expect(page.get_by_text("This link does not fit: no layer")).to_be_visible(timeout=PAINTED)
+    expect(page.get_by_text("A problem with this link: no layer")).to_be_visible(timeout=PAINTED)
     expect(page.locator(".st-key-pair")).to_be_visible(timeout=PAINTED)
 
 

@@ -4,10 +4,11 @@ import ast
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import QUOTED_CHARACTERS, named, quoted, unknown
+from core.errors import QUOTED_CHARACTERS, named, quoted, reason_of, unknown
 from tests.conftest import ROOT
 
 # Texts with every kind of character, among them control characters and lone surrogates.
@@ -69,3 +70,16 @@ def test_no_message_repeats_a_value_by_itself() -> None:
                 if isinstance(part, ast.FormattedValue) and part.conversion == ord("r")
             ]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("error", "plain", "typed"),
+    [
+        (ValueError("no such size\nat line 3"), "no such size", "ValueError: no such size"),
+        (KeyError(), "KeyError", "KeyError"),
+        (OSError("\n  the disk is full \n"), "the disk is full", "OSError: the disk is full"),
+    ],
+)
+def test_the_reason_of_an_error_is_one_line(error: Exception, plain: str, typed: str) -> None:
+    assert reason_of(error) == plain
+    assert reason_of(error, typed=True) == typed

@@ -17,7 +17,7 @@ def test_a_seed_is_a_painting(name: str) -> None:
     assert np.abs(one - np.asarray(paintings.picture(name, 1, 96), dtype=float)).mean() > 1
 
 
-@pytest.mark.parametrize("name", paintings.STORED)
+@pytest.mark.parametrize("name", paintings.PAINTINGS)
 def test_one_that_is_kept_is_what_would_be_drawn(name: str) -> None:
     drawn, kept = np.asarray(paintings.draw(name)), np.asarray(paintings.picture(name))
     assert kept.shape == drawn.shape == (paintings.SIZE, paintings.SIZE, 3)
@@ -27,7 +27,7 @@ def test_one_that_is_kept_is_what_would_be_drawn(name: str) -> None:
     assert differ < 0.01, "run python -m explorer.prebuilt.pictures paintings: its manner changed"
 
 
-@pytest.mark.parametrize("name", paintings.STORED)
+@pytest.mark.parametrize("name", paintings.PAINTINGS)
 def test_one_that_is_kept_takes_no_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(rng: np.random.Generator, side: int) -> Array:
         raise AssertionError("it is drawn")
@@ -35,12 +35,16 @@ def test_one_that_is_kept_takes_no_time(name: str, monkeypatch: pytest.MonkeyPat
     slow = paintings.Painting("drawn", never)
     monkeypatch.setattr(paintings, "PAINTINGS", {name: slow})
     paintings._picture.cache_clear()
+    paintings.small_picture.cache_clear()
     assert paintings.picture(name).mode == "RGB"
+    assert paintings.small_picture(name, 96).size == (96, 96)
     for other in ({"seed": 1}, {"size": 96}):
         with pytest.raises(AssertionError, match="it is drawn"):
             paintings.picture(name, **other)
 
 
 def test_names_are_checked() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'mosaic'"):
+        paintings.small_picture("mosiac", 96)
     with pytest.raises(UnknownName, match="did you mean 'mosaic'"):
         paintings.picture("mosiac")

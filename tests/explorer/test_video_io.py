@@ -1,7 +1,9 @@
 """Tests of videos: another program reads every frame back, with almost the same colours."""
 
+import http.server
 import io
 import subprocess
+import threading
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -86,3 +88,44 @@ def test_what_is_no_film_is_one_sentence(tmp_path: Path, name: str) -> None:
         found, _ = video_io.read_frames(path, 10)
         list(found)
     assert name in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_playlist_reads_nothing_from_the_web(tmp_path: Path) -> None:
+    asked = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        path = tmp_path / "list.m3u8"
+        address = f"http://127.0.0.1:{server.server_port}/part.ts"
+        path.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}\n")
+        with pytest.raises(ExplorerError):
+            video_io.read_frames(path, 10)
+        server.shutdown()
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n",
+        "ffconcat version 1.0\nfile secret.mp4\n",
+    ],
+)
+def test_a_playlist_reads_no_other_file(tmp_path: Path, words: str) -> None:
+    frames = [io.BytesIO() for _ in range(5)]
+    for number, frame in enumerate(frames):
+        Image.new("RGB", (64, 48), (50 * number, 0, 0)).save(frame, "PNG")
+    film = video_io.encode_video([it.getvalue() for it in frames], ".mp4", 10)
+    (tmp_path / "secret.mp4").write_bytes(film)
+    path = tmp_path / "list.mp4"
+    path.write_text(words)
+    with pytest.raises(ExplorerError, match=r"list\.mp4 cannot be opened as a film"):
+        video_io.read_frames(path, 10)

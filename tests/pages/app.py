@@ -1,5 +1,7 @@
 """The app without a browser: functions that open and read a page, for the tests of all pages."""
 
+import re
+
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
@@ -26,5 +28,5 @@ def query(app: AppTest) -> dict[str, str]:
 
 
 def html(app: AppTest) -> str:
-    """Return all HTML that the page wrote with ``st.html``."""
-    return "".join(it.proto.body for it in app.get("html"))
+    """Return all HTML that the page wrote with ``st.html``, without the marks of terms."""
+    return re.sub(r"</?dfn[^>]*>", "", "".join(it.proto.body for it in app.get("html")))

@@ -11,10 +11,10 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from core.errors import ExplorerError
-from core.networks import registry
+from core.networks import known_networks, registry
+from core.networks.known_networks import NetworkInfo
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.networks.registry import NetworkInfo
 from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
@@ -70,7 +70,7 @@ def open_stand_in(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterato
     def small(network: Network, layer: Layer) -> int:
         return SIZE
 
-    monkeypatch.setattr(registry, "describe_networks", lambda: infos)
+    monkeypatch.setattr(known_networks, "describe_networks", lambda: infos)
     monkeypatch.setattr(registry, "load", stand_in.load)
     monkeypatch.setattr(render_neurons, "plan", stand_in.plan)
     monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, stand_in.render)
@@ -83,12 +83,24 @@ def open_stand_in(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def work_off(app: AppTest) -> AppTest:
-    """Finish the jobs that the page has submitted, as a worker does, and run it again."""
-    worker = Worker(server_state.store(), "test", render_recipe.render_updates)
+    """Finish the jobs that the page has submitted, as a worker does, and run it again.
+
+    The visitor watches the jobs meanwhile, as a page in a browser does.
+    """
+    jobs = server_state.jobs()
+
+    def watch(*_: object) -> None:
+        if "visitor" in app.session_state:
+            for job in jobs.open():
+                jobs.watch(job.key, app.session_state["visitor"])
+
+    worker = Worker(jobs.store, "test", render_recipe.render_updates, watch)
+    watch()
     while worker.run_next_part():
         while worker.run_next_part():
-            pass
+            watch()
         app.run()
+        watch()
     assert not app.exception
     return app
 

@@ -1,4 +1,4 @@
-"""The Dream and Depths pages, run without a browser on a tiny stand-in for SketchNet."""
+"""The pages Dream and Dreams by layer, run without a browser on a tiny stand-in for SketchNet."""
 
 import json
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from core.errors import ExplorerError
 from core.recipes.dream import DreamRecipe
 from explorer.gallery.queries import Gallery, Search
 from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
+from explorer.ui.dream import dream_page, dream_view
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.stand_in import StandIn, open_stand_in, visit, work_off
@@ -61,9 +62,55 @@ def test_the_url_says_how_it_is_dreamt(stand_in: StandIn) -> None:
         stand_in.network, ["3"], cat, 7, units=(2, 4), strength=1.5, size=64, octaves=2, steps=2
     )
     assert found == expected
-    assert "Only neuron 2, neuron 4 dreams" in html(app)
+    assert "changed for neuron 2, neuron 4 alone" in html(app)
     app.button(key="all").click().run()
     assert "unit" not in query(app)
+
+
+def test_the_small_dreams_are_the_samples_until_those_of_ones_own_picture_are_there(
+    stand_in: StandIn,
+) -> None:
+    def captions(app: AppTest) -> list[str]:
+        found = [it.value for it in app.caption if "small dreams show" in it.value.lower()]
+        assert all(it.startswith(dream_page.CLICK) for it in found)
+        return [it.removeprefix(f"{dream_page.CLICK} ") for it in found]
+
+    assert captions(open_at("dream")) == []
+    assert captions(visit("dream")) == ["The small dreams show: astronaut."]
+    app = open_at("dream", picture="cat")
+    (words,) = captions(app)
+    assert words == (
+        "The small dreams show, as an example: astronaut; those of cat are on the way."
+    )
+    samples = [it["picture"] for it in component(app, "stops")["stops"]]
+    assert all(samples)
+    work_off(app)
+    assert captions(app) == ["The small dreams show: cat."]
+    own = [it["picture"] for it in component(app, "stops")["stops"]]
+    assert all(own) and not set(own) & set(samples)
+
+
+def test_who_has_half_of_the_small_dreams_is_told() -> None:
+    words = dream_view.describe_examples("cat", "astronaut", 5, 7)
+    assert (
+        words
+        == "The small dreams show: cat (5 of 12); the others still show the example, astronaut."
+    )
+    assert dream_view.describe_examples("cat", "astronaut", 0, 0) == ""
+
+
+def test_who_opens_what_another_visitor_left_sees_it_begin(stand_in: StandIn) -> None:
+    app = open_at("dream", layer="3", **QUICK)
+    app.query_params["layer"] = stand_in.network.shown[0].name
+    app.run()
+    (left,) = server_state.jobs().select("WHERE rank = 0 AND state = 'cancelled'")
+    other = open_at("dream", layer="3", **QUICK)
+    assert not any("Stopped" in it.value for it in other.markdown)
+    job = server_state.jobs().get(left.key)
+    assert job is not None and job.state == "waiting"
+    # Of the new visitor's jobs it comes first, before the examples above the slider.
+    others = [it.before for it in server_state.jobs().open() if it.rank > 0]
+    assert others and job.before < min(others)
 
 
 def test_a_saved_dream_leads_back_to_its_settings(stand_in: StandIn) -> None:

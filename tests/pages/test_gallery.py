@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -13,9 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import ExplorerError
 from core.images import image_io
-from core.networks import registry
+from core.networks import known_networks, registry
+from core.networks.known_networks import NetworkInfo
 from core.networks.network import Network
-from core.networks.registry import NetworkInfo
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer.gallery.queries import Gallery, Search
@@ -44,7 +45,7 @@ def _tiny_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def load(name: str, weights: Path | None = None) -> Network:
         return network
 
-    monkeypatch.setattr(registry, "describe_networks", lambda: infos)
+    monkeypatch.setattr(known_networks, "describe_networks", lambda: infos)
     monkeypatch.setattr(registry, "load", load)
     st.cache_resource.clear()
     yield
@@ -123,13 +124,34 @@ def test_filters_stand_in_the_url() -> None:
     assert len(cards(app)) == 1
     app.toggle(key="starred").set_value(True).run()
     assert query(app) == {"layer": "3", "starred": "1"}
-    assert "Nothing fits" in html(app)
+    assert "Nothing found" in html(app)
     app.button(key="everything").click().run()
     assert query(app) == {}
     assert len(cards(app)) == 2
     assert len(cards(open_gallery(text="sketch", layer="3"))) == 1
     assert len(cards(open_gallery(layer="nowhere"))) == 0
-    assert "Nothing fits" in html(open_gallery(text="x" * 1000))
+    assert "Nothing found" in html(open_gallery(text="x" * 1000))
+
+
+def bar(app: AppTest) -> dict[str, Any]:
+    """Return the data of the bar of presenter mode."""
+    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    return dict(next(it for it in found if "where" in it))
+
+
+def test_pictures_are_presented_one_by_one() -> None:
+    older, newer = make(recipe(0, 1, seed=1)), make(recipe(2, seed=2))
+    app = open_gallery(open=newer.id)
+    app.button(key="present").click().run()
+    assert query(app) == {"open": newer.id, "present": "1"}
+    assert 'class="presented"' in html(app) and not app.text_input
+    assert bar(app) == {"where": "", "back": False, "forward": True}
+    second = open_gallery(open=older.id, present="2")
+    assert bar(second) == {"where": "2 of 2", "back": True, "forward": False}
+    assert "large-picture" in html(second) and not second.warning
+    assert bar(open_gallery(open=older.id, present="1"))["forward"]
+    beyond = open_gallery(open=older.id, present="3")
+    assert ["present is 3" in it.value for it in beyond.warning] == [True]
 
 
 def test_an_entry_is_renamed_and_starred() -> None:

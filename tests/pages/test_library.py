@@ -6,6 +6,7 @@ import pytest
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
+from core.networks import known_timm
 from explorer.library import catalogue, index_task
 from explorer.ui import server_state
 from tests.core.picture_folders import fill
@@ -22,12 +23,20 @@ def test_it_lists_what_is_here_and_says_what_the_owner_can_do() -> None:
     app = open_at("library")
     assert "layers?network=sketchnet" in html(app)
     assert any("--library FOLDER" in it.value for it in app.caption)
-    assert len(app.selectbox(key="published").options) == 80
+    published = app.selectbox(key="published").options
+    assert len([it for it in published if not it.startswith("timm.")]) == 80
+    assert any(it.startswith("timm.resnet18 ") for it in published) == known_timm.is_installed()
     assert app.button(key=next(it.key for it in app.button if it.label == "Download"))
 
 
-def add(app: AppTest, title: str, content: bytes, name: str = "mine.safetensors") -> AppTest:
-    app.selectbox(key="architecture").select(SMALL)
+def add(
+    app: AppTest,
+    title: str,
+    content: bytes,
+    name: str = "mine.safetensors",
+    architecture: str = SMALL,
+) -> AppTest:
+    app.selectbox(key="architecture").select(architecture)
     app.text_input(key="title").input(title)
     app.get("file_uploader")[0].upload(name, content, "application/octet-stream")
     submit = next(it for it in app.button if it.label == "Add it")
@@ -47,6 +56,28 @@ def test_a_checkpoint_is_added_and_a_bad_one_gets_one_sentence() -> None:
     add(app, "birds", save(checkpoint()))
     assert not app.error
     assert f"network={SMALL}:birds" in html(app)
+
+
+def test_a_file_of_another_network_is_added_as_that_one_with_its_classes() -> None:
+    app = open_at("library")
+    if not hasattr(app.get("file_uploader")[0], "upload"):
+        pytest.skip("this Streamlit cannot upload in tests; the browser's tests do")
+    app.text_area(key="class names").input("robin\nwren\nowl\ntit\njay")
+    add(app, "birds", save(checkpoint()), architecture="resnet18")
+    assert f"fits {SMALL}, not resnet18" in app.error[0].value.replace("\\", "")
+    app.button(key="fits").click().run()
+    assert not app.exception and not app.error
+    assert f"network={SMALL}:birds" in html(app)
+    assert server_state.network(f"{SMALL}:birds").labels[:2] == ("robin", "wren")
+
+
+def test_the_network_is_found_out_if_none_is_chosen() -> None:
+    app = open_at("library")
+    if not hasattr(app.get("file_uploader")[0], "upload"):
+        pytest.skip("this Streamlit cannot upload in tests; the browser's tests do")
+    add(app, "found", save(checkpoint()), architecture="")
+    assert not app.error
+    assert f"network={SMALL}:found" in html(app)
 
 
 def test_collections_that_the_owner_allows_are_offered(tmp_path: Path) -> None:

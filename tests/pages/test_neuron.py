@@ -21,10 +21,11 @@ from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
 from explorer import layer_pages
-from explorer.jobs.job_queue import UNASKED
+from explorer.jobs.queue_order import UNASKED
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, server_state, urls
+from explorer.ui.neuron import questions
 from explorer.ui.neuron.pictures import NeuronView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -53,7 +54,7 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) ->
     app = see(layer=layer.name, unit="2")
     page = html(app)
     assert "large-picture" in page and "unfinished" not in page
-    for words in ("Receptive field", "Fine grain", "Not measured", "Seen from several sides"):
+    for words in ("Receptive field", "Fine grain", "Not measured", "More pictures of it"):
         assert words in page
     rows = tiles(app)
     assert set(rows) == {"sketchnet", "similar", "Excited", "Inhibited"}
@@ -62,6 +63,28 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) ->
     every = [tile for row in rows.values() for tile in row]
     assert all(tile["picture"] and not tile["preview"] for tile in every)
     assert not app.warning and not app.error
+
+
+def test_a_neuron_is_presented_alone(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1]
+    app = see(layer=layer.name, unit="0", view="2")
+    app.button(key="present").click().run()
+    assert query(app)["present"] == "1"
+    work_off(app)
+    assert 'class="presented"' in html(app) and "<img" in html(app)
+    assert not tiles(app) and not [it for it in app.button if it.key == "next"]
+    data = [json.loads(it.proto.json) for it in app.get("bidi_component")]
+    (bar,) = (it for it in data if "where" in it)
+    assert (bar["back"], bar["forward"]) == (False, True)
+    assert f"neuron 0 of {layer.name}" in html(app) or "Neuron 0" in html(app)
+    last = see(layer=layer.name, unit=str(layer.channels - 1), present="2")
+    assert ["present is 2" in it.value for it in last.warning] == [True]
+
+
+def test_only_the_large_picture_has_a_button_to_stop_it(stand_in: StandIn) -> None:
+    app = open_at("neuron", layer=stand_in.network.shown[1].name, unit="2", seed="5")
+    assert len([it for it in app.markdown if it.value.startswith(("Starting", "Waiting"))]) > 1
+    assert [it.label for it in app.button].count("Stop") == 1
 
 
 def test_what_is_looked_at_first_is_asked_for_first(stand_in: StandIn) -> None:
@@ -371,11 +394,11 @@ def test_evidence_is_shown_on_request(stand_in: StandIn, tmp_path: Path) -> None
     index_of(stand_in.network, tmp_path)
     layer = stand_in.network.shown[1].name
     seen = {}
-    for how in ("", "heat", "guided", "deconvolution"):
+    for how in ("", "around", "heat", "guided", "deconvolution"):
         app = see(layer=layer, unit="2", **({"evidence": how} if how else {}))
         assert not app.warning
         seen[how] = tiles(app)["crops"][0]["picture"]
-    assert None not in seen.values() and len(set(seen.values())) == 4
+    assert None not in seen.values() and len(set(seen.values())) == 5
 
 
 def test_the_spread_over_the_collection_the_labels_and_the_ruler(
@@ -417,5 +440,33 @@ def test_a_bad_link_to_its_pictures_says_so(
 ) -> None:
     index_of(stand_in.network, tmp_path)
     app = see(layer=stand_in.network.shown[1].name, unit="2", **link)
-    assert "This link does not fit" in app.warning[0].value
+    assert "A problem with this link" in app.warning[0].value
     assert tiles(app)["crops"]
+
+
+def test_questions_about_a_picture_are_answered(stand_in: StandIn) -> None:
+    network = stand_in.network
+    page = html(see(layer=network.shown[1].name, unit="2"))
+    assert "Why does it have no label?" in page
+    assert "Why does it not look like a photograph?" in page
+    last = network.shown[-1]
+    assert f"Should it look like its class, {network.labels[0]}?" in html(
+        see(layer=last.name, unit="0")
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "view", "asked"),
+    [
+        ({"activation": 0.0, "fineness": 0.9}, "", ["Why is this picture grey?"]),
+        ({"activation": 0.0, "fineness": 0.05}, urls.NEGATIVE, []),
+        ({"activation": 2.0, "fineness": 0.5}, "", ["Why is this picture so noisy?"]),
+        ({"activation": 2.0, "fineness": 0.05}, "", []),
+    ],
+)
+def test_a_grey_or_noisy_picture_is_explained(
+    facts: dict[str, float], view: str, asked: list[str]
+) -> None:
+    picture = StoredPicture(0, b"", {"silent": not facts["activation"], **facts})
+    assert [question for question, _ in questions.problems(picture, view)] == asked
+    assert questions.problems(None, view) == []

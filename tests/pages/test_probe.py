@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis import probe
 from core.images import image_io
 from core.sketchworld.world import CLASSES
-from explorer.jobs.job_queue import UNASKED
+from explorer.jobs.queue_order import UNASKED
 from explorer.ui import image_picker, server_state
 from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
@@ -69,7 +69,7 @@ def test_without_an_index_it_ranks_by_activation_and_says_how_to_have_one(
     stand_in: StandIn,
 ) -> None:
     app = visit("probe")
-    assert "Ranked by their activation" in html(app)
+    assert "the highest activation come first" in html(app)
     assert any("explorer index" in it.value for it in app.caption)
     assert all(tile["beside"] is None for some in tiles(app).values() for tile in some)
     assert all(tile["picture"] for some in tiles(app).values() for tile in some)
@@ -78,7 +78,7 @@ def test_without_an_index_it_ranks_by_activation_and_says_how_to_have_one(
 def test_a_place_ranks_the_neurons_that_fire_there(stand_in: StandIn, tmp_path: Path) -> None:
     index = index_of(stand_in.network, tmp_path)
     app = visit("probe", row="13", col="4")
-    assert "fire at the mark" in html(app)
+    assert "respond at the mark" in html(app)
     height, width = stand_in.network.input_size
     assert picture(app)["place"] == pytest.approx([13.5 / height, 4.5 / width])
     sight = probe.probe_image(stand_in.network, image_picker.find_image("village").picture, index)
@@ -131,7 +131,7 @@ def test_a_picture_of_ones_own_is_probed(stand_in: StandIn, tmp_path: Path) -> N
 )
 def test_a_bad_link_says_so_and_shows_the_usual(stand_in: StandIn, link: dict[str, str]) -> None:
     app = visit("probe", **link)
-    assert "This link does not fit" in app.warning[0].value
+    assert "A problem with this link" in app.warning[0].value
     assert picture(app)["picture"] and tiles(app)
 
 
@@ -151,13 +151,13 @@ def test_a_collection_that_is_gone_is_told_once(stand_in: StandIn, tmp_path: Pat
 def test_probabilities_and_percentiles_look_different(stand_in: StandIn, tmp_path: Path) -> None:
     index_of(stand_in.network, tmp_path)
     app = visit("probe")
-    assert "(probability)" in html(app) and re.search(r"</i>\d+\.\d %</dd>", html(app))
+    assert "(probability)" in html(app) and re.search(r"</i>\d+\.\d%</dd>", html(app))
     captions = [tile["caption"] for some in tiles(app).values() for tile in some]
     assert captions
-    assert all(re.search(r"\N{MIDDLE DOT} (top \d+(\.\d)? %|above all)$", it) for it in captions)
+    assert all(re.search(r"\N{MIDDLE DOT} (top \d+(\.\d)?%|above all)$", it) for it in captions)
     layer = stand_in.network.shown[1]
     chosen = html(visit("probe", layer=layer.name, unit="2"))
-    assert re.search(r", (top \d+(\.\d)? %|above all) of 20 pictures", chosen)
+    assert re.search(r", (top \d+(\.\d)?%|above all) of 20 pictures", chosen)
 
 
 def test_a_network_of_drawings_says_so_for_photographs(

@@ -1,10 +1,13 @@
 """Pages with indexes of strangers, and of images whose names are no UTF-8."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from core.datasets import sources
 from core.index import build
@@ -25,12 +28,18 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 @pytest.mark.parametrize("page", ["neuron", "layers", "library", "probe", "home"])
 def test_broken_indexes_take_no_page_down(stand_in: StandIn, tmp_path: Path, page: str) -> None:
-    content = index_of(stand_in.network, tmp_path).path.read_bytes()
-    folder = home() / FOLDER
+    path = index_of(stand_in.network, tmp_path).path
+    content, folder = path.read_bytes(), home() / FOLDER
     for number, broken in enumerate((b"", content[:999], content[:-1], content[:8] + b"{" * 999)):
         (folder / f"a{number}{ENDING}").write_bytes(broken)
     # The tables of ids are at the end.
     (folder / f"b{ENDING}").write_bytes(content[:-400] + bytes(400))
+    with safe_open(path, framework="np") as file:
+        tables = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        manifest = json.loads(file.metadata()["manifest"])
+    for lost in ("complete", "plan", "source"):
+        text = json.dumps({name: value for name, value in manifest.items() if name != lost})
+        (folder / f"c-{lost}{ENDING}").write_bytes(save(tables, {"manifest": text}))
     app = open_at(page)
     assert not app.exception and not app.error
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.errors import ExplorerError
-from core.networks.registry import SKETCHNET
+from core.networks.known_networks import SKETCHNET
 from core.progress import LossHistory
 from core.recipes.style import StyleRecipe
 from core.style import defaults, transfer
@@ -20,6 +21,7 @@ from explorer.jobs.claims import Claims
 from explorer.recipe_fields import PAGE_DEFAULTS, STYLE
 from explorer.rendering import render_recipe
 from explorer.ui import image_picker, png_drop, server_state, url_codecs, urls
+from explorer.ui.image_picker import PickedImage
 from explorer.ui.style import style_view
 from tests.conftest import tiny_module
 from tests.explorer.workers import alive
@@ -65,7 +67,7 @@ def test_there_is_a_painting_before_the_first_click(stand_in: StandIn) -> None:
     app = visit("style")
     shown = component(app, "before")
     assert shown["after"] and shown["after"] != shown["before"]
-    assert "Cat in a pointillist" in html(app)
+    assert "Cat in the style of a pointillist" in html(app)
     speaking = component(app, "stops")
     able = [it.name for it in stand_in.network.shown if it.size is not None]
     assert [it["name"] for it in speaking["stops"]] == able
@@ -214,3 +216,16 @@ def test_what_the_page_does_not_make_is_refused(stand_in: StandIn) -> None:
             url_codecs.link_to(other)
     with pytest.raises(ExplorerError, match="on the Style page"):
         png_drop.check_shown(replace(found, content="f" * 32))
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "words"),
+    [
+        ("cat", "a mosaic", "cat in the style of a mosaic"),
+        ("your picture", "a mosaic", "your picture in the style of a mosaic"),
+        ("your picture", "your picture", "your picture in the style of another picture"),
+    ],
+)
+def test_two_pictures_of_ones_own_are_told_apart(content: str, style: str, words: str) -> None:
+    picked = (PickedImage(it, it, Image.new("RGB", (4, 4))) for it in (content, style))
+    assert style_view.describe_pair(*picked) == words

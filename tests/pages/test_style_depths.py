@@ -1,4 +1,4 @@
-"""The Style depths page, run without a browser on a tiny stand-in for SketchNet."""
+"""The page Styles by layer, run without a browser on a tiny stand-in for SketchNet."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.images import image_io
+from core.networks.known_networks import SKETCHNET
 from core.networks.network import Network
-from core.networks.registry import SKETCHNET
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults, grid
@@ -116,7 +116,7 @@ def test_rows_show_more_layers_one_alone_and_each_half(stand_in: StandIn) -> Non
     assert all(cell["picture"] for it in shown for row in it["rows"] for cell in row["cells"])
     assert [it["proportion"] for it in shown][2] == "1 / 1"
     assert [[row["head"] for row in it["rows"]] for it in shown] == [[None]] * 4
-    assert html(app).count("3 for content") == 2
+    assert html(app).count("content from 3.") == 2
 
 
 def test_a_click_shows_one_large_with_a_way_to_paint_it(stand_in: StandIn) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.networks.registry import SKETCHNET
+from core.networks.known_networks import SKETCHNET
 from core.style import defaults
 from explorer.paths import home
 from explorer.store.database import FILE_NAME

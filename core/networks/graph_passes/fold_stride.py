@@ -7,9 +7,12 @@ computes the same sums, and its gradient is fast.
 """
 
 import copy
+from typing import TypeGuard
 
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+
+from core.networks.module_parts import has_hooks
 
 # Channels of an image; only the first convolution reads the image directly.
 COLOURS = 3
@@ -80,10 +83,11 @@ def _plain_convolution(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
     return convolution
 
 
-def can_fold(part: object) -> bool:
+def can_fold(part: object) -> TypeGuard[nn.Conv2d]:
     """Whether a module is a strided convolution of an RGB image that can be folded."""
     return (
-        isinstance(part, nn.Conv2d)
+        type(part) is nn.Conv2d
+        and not has_hooks(part)
         and part.in_channels == COLOURS
         and part.stride[0] == part.stride[1] > 1
         and part.dilation == (1, 1)
@@ -95,7 +99,8 @@ def can_fold(part: object) -> bool:
 
 def fold_strided_conv(network: fx.GraphModule) -> fx.GraphModule:
     """Replace each module of a graph that can be folded, in place; return the graph."""
-    for path, part in list(network.named_modules()):
+    for path in {str(node.target) for node in network.graph.nodes if node.op == "call_module"}:
+        part = network.get_submodule(path)
         if can_fold(part):
             network.set_submodule(path, FoldedConvolution(part))
     return network

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from core.networks.graph_passes.fold_stride import FoldedConvolution
-from core.networks.tracing import operation_of, relu_ceiling
+from core.networks.redirected_relu import relu_ceiling
+from core.networks.tracing import operation_of
 
 
 class FusedConvolution(nn.Module):
@@ -152,7 +153,8 @@ class _FusedFunction(torch.autograd.Function):
 def can_fuse(part: object) -> bool:
     """Whether a module is a convolution that ``FusedConvolution`` can replace."""
     return (
-        isinstance(part, nn.Conv2d)
+        # Subclasses may compute otherwise.
+        type(part) is nn.Conv2d
         and part.weight.device.type == "cpu"
         and part.weight.dtype in (torch.bfloat16, torch.float32)
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]

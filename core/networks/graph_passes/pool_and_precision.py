@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from core.networks.tracing import operation_of, relu_ceiling
+from core.networks.module_parts import has_hooks
+from core.networks.redirected_relu import relu_ceiling
+from core.networks.tracing import operation_of
 
 
 def pool_before_relu(network: fx.GraphModule) -> fx.GraphModule:
@@ -43,12 +45,22 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
 
     Otherwise autocast would convert the weights at every step. The graph is changed in place. Its
     modules are replaced by converted copies, because other graphs may share the original modules.
+    A module with others in it, such as the attention of a transformer, is copied as a whole. A
+    module with hooks stays, because its hooks may read its weights.
     """
-    for path, part in list(network.named_modules()):
-        casts = isinstance(part, nn.Conv2d | nn.Linear)
-        if casts and part.weight.dtype == torch.float32:
-            network.set_submodule(path, copy.deepcopy(part).bfloat16())
+    for path in {str(node.target) for node in network.graph.nodes if node.op == "call_module"}:
+        part = network.get_submodule(path)
+        if any(map(_casts, part.modules())) and not any(map(has_hooks, part.modules())):
+            copied = copy.deepcopy(part)
+            for inner in filter(_casts, copied.modules()):
+                inner.bfloat16()
+            network.set_submodule(path, copied)
     return network
+
+
+def _casts(part: nn.Module) -> bool:
+    """Whether autocast converts the weights of a module, which are float32, to bfloat16."""
+    return type(part) in (nn.Conv2d, nn.Linear) and part.weight.dtype == torch.float32
 
 
 def _relus_before(network: fx.GraphModule, pool: fx.Node) -> list[fx.Node]:

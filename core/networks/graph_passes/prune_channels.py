@@ -7,13 +7,16 @@ remaining channels stay the same.
 
 import copy
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from core.networks.tracing import operation_of, redirected_relu, relu_ceiling
+from core.devices import memory_format
+from core.networks.redirected_relu import redirected_relu, relu_ceiling
+from core.networks.tracing import operation_of
 
 # Modules that process every channel independently and in the same way.
 CHANNELWISE = (
@@ -106,6 +109,8 @@ class _Pruning:
             return self._copy_node(node, args, part)
         if operation is torch.cat:
             return self._concatenation(node, channels)
+        if operation is F.batch_norm:
+            return self._batch_norm(node, channels)
         if _is_channelwise(self._network, node, operation):
             (source,) = node.all_input_nodes
             return self._copy_node(node, (self._follow(source, node, channels), *node.args[1:]))
@@ -132,6 +137,30 @@ class _Pruning:
             return parts[0]
         return self._copy_node(node, (parts, *node.args[1:]))
 
+    def _batch_norm(self, node: fx.Node, channels: list[int]) -> fx.Node:
+        """Prune the function ``batch_norm``, as in timm's ``BatchNormAct2d``."""
+        source = node.args[0]
+        if not isinstance(source, fx.Node):
+            raise CannotPrune
+        args = [self._follow(source, node, channels)]
+        args += (self._select(node, it, channels) for it in node.args[1:])
+        kwargs = {name: self._select(node, it, channels) for name, it in node.kwargs.items()}
+        pruned = self._copy_node(node, args)
+        pruned.kwargs = kwargs
+        return pruned
+
+    def _select(self, before: fx.Node, value: Any, channels: list[int]) -> Any:
+        """Return a new node with some channels of a parameter or buffer; other values stay."""
+        if not isinstance(value, fx.Node):
+            return value
+        if value.op != "get_attr":
+            raise CannotPrune
+        tensor: Tensor = attrgetter(str(value.target))(self._network)
+        path = f"{self._prefix}_{self._parts}"
+        self._parts += 1
+        self._network.register_buffer(path, tensor.detach()[channels], persistent=False)
+        return self._add_node(before, "get_attr", path, ())
+
     def _width(self, node: fx.Node) -> int:
         """Return the number of channels of a node."""
         operation = operation_of(self._network, node)
@@ -139,6 +168,8 @@ class _Pruning:
             return operation.out_channels
         if isinstance(operation, nn.BatchNorm2d):
             return operation.num_features
+        if operation is F.batch_norm:
+            return self._width(node.all_input_nodes[0])
         if operation is torch.cat:
             return sum(self._width(source) for source in node.all_input_nodes)
         if _is_channelwise(self._network, node, operation):
@@ -154,9 +185,14 @@ class _Pruning:
 
     def _copy_node(self, node: fx.Node, args: Any, target: str = "") -> fx.Node:
         """Insert a copy of a node before the original, with new arguments or a new module path."""
+        return self._add_node(node, node.op, target or node.target, args)
+
+    def _add_node(self, node: fx.Node, operation: str, target: Any, args: Any) -> fx.Node:
+        """Insert a node before another one, with the keyword arguments of that one."""
+        kwargs = dict(node.kwargs) if operation == node.op else {}
         with self._network.graph.inserting_before(node):
             new_node: fx.Node = self._network.graph.create_node(
-                node.op, target or node.target, tuple(args), dict(node.kwargs)
+                operation, target, tuple(args), kwargs
             )
         self._new_nodes.append(new_node)
         return new_node
@@ -197,6 +233,6 @@ def _select_channels(
 def _select_rows(value: Tensor | None, channels: list[int]) -> nn.Parameter | None:
     if value is None:
         return None
-    layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
+    layout = memory_format(value.device) if value.ndim == 4 else torch.contiguous_format
     rows = value.detach()[channels].contiguous(memory_format=layout)
     return nn.Parameter(rows, requires_grad=False)

@@ -53,6 +53,17 @@ function cover(frame, pictures) {
   });
 }
 
+// The arrow keys move from card to card, whichever of a card's buttons has the focus.
+function move(cards, event) {
+  const columns = getComputedStyle(cards).gridTemplateColumns.split(" ").length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  const all = [...cards.children];
+  const next = step && all[all.indexOf(event.target.closest(".card")) + step];
+  if (!next) return;
+  event.preventDefault();
+  next.querySelector(".open").focus();
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const cards = parentElement.querySelector(".cards");
   cards.setAttribute("aria-label", data.label);
@@ -69,6 +80,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (star) shine(button, button.getAttribute("aria-pressed") !== "true", "it");
     setTriggerValue("act", `${star ? "star" : "open"} ${card.dataset.id}`);
   };
+  cards.onkeydown = (event) => move(cards, event);
   cards.onchange = (event) => {
     const card = event.target.closest(".card");
     card.classList.toggle("chosen", event.target.checked);

@@ -20,6 +20,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const look = () => {
     const stop = stops[Number(slider.value)];
     slider.setAttribute("aria-valuetext", stop.words);
+    box.querySelector(".ends b").textContent = stop.name;
     box.style.setProperty("--colour", stop.colour);
     for (const each of row.children) each.classList.toggle("chosen", each.dataset.name === stop.name);
   };

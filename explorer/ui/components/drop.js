@@ -1,4 +1,5 @@
-// Accepts a PNG that is dropped anywhere on the page, and sends its text chunks with the recipe.
+// Accepts pictures that are dropped or pasted anywhere on the page. Of a PNG that was made here, its
+// text chunks with the recipe are sent. Other pictures are put into an upload field of the page.
 
 const LARGEST = 64 * 2 ** 20;
 const LONGEST = 200_000;
@@ -8,19 +9,17 @@ const mounted = new WeakMap();
 
 class Problem extends Error {}
 
+// Returns the text chunks of a PNG that was made here; null for any other file.
 async function read(file) {
   if (file.size > LARGEST) throw new Problem(`it is larger than ${LARGEST / 2 ** 20} MB`);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (!SIGNATURE.every((byte, place) => bytes[place] === byte)) {
-    throw new Problem("it is no PNG, and only a PNG that was made here says how it was made");
-  }
+  if (!SIGNATURE.every((byte, place) => bytes[place] === byte)) return null;
   const found = {};
   for (const data of texts(bytes)) {
     const [keyword, text] = await decode(data);
     if (WANTED.includes(keyword) && !(keyword in found)) found[keyword] = text;
   }
-  if (!("recipe" in found)) throw new Problem("it does not say how it was made");
-  return found;
+  return "recipe" in found ? found : null;
 }
 
 // Returns the contents of all iTXt chunks (Unicode text) of a PNG.
@@ -74,54 +73,189 @@ async function inflate(bytes) {
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
-async function message(files) {
-  if (files.length !== 1) return { problem: "only one picture can be opened at a time" };
-  try {
-    return { name: files[0].name, ...(await read(files[0])) };
-  } catch (error) {
-    const known = error instanceof Problem;
-    return { name: files[0].name, problem: known ? error.message : "it cannot be read" };
+// Milliseconds between two looks at the upload fields, and after which none is waited for any more.
+const LOOK = 100;
+const PATIENCE = 60_000;
+
+// The upload fields of the page: one for each choice of a picture, else that of the whole page.
+// While the page runs, Streamlit retains the fields that new ones replace; nobody reads them.
+function fields({ zones, fallback }) {
+  const found = [...document.querySelectorAll(`[class*="st-key-${zones}"] input[type="file"]`)]
+    .filter((it) => !it.closest("[data-retained]"));
+  const chosen = found.filter((it) => !it.closest(`.st-key-${zones}${fallback}`));
+  return chosen.length ? chosen : found;
+}
+
+// The name of the choice that a field belongs to: the rest of its container's class.
+function choiceOf(field, { zones }) {
+  const key = `st-key-${zones}`;
+  const classes = [...field.closest(`[class*="${key}"]`).classList];
+  return classes.find((it) => it.startsWith(key)).slice(key.length);
+}
+
+const nameOf = (field) =>
+  field.closest('[data-testid="stFileUploader"]')?.querySelector("label")?.textContent ?? "";
+
+// A picture without a useful name: browsers call everything that is pasted "image.png".
+function renamed(file) {
+  const kind = file.type.split("/")[1];
+  return new File([file], `pasted picture.${kind === "jpeg" ? "jpg" : kind}`, { type: file.type });
+}
+
+// Checks what the upload fields would refuse without a word, as they are invisible.
+function check(file, data) {
+  const ending = file.name.split(".").pop().toLowerCase();
+  if (!data.kinds.includes(ending)) throw new Problem("it is no picture that can be opened here");
+  if (file.size > data.largest * 2 ** 20) throw new Problem(`it is larger than ${data.largest} MB`);
+}
+
+const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+// Waits until a condition holds; returns what it returned, or undefined after too long.
+async function until(condition) {
+  for (let spent = 0; spent < PATIENCE; spent += LOOK) {
+    const found = condition();
+    if (found) return found;
+    await wait(LOOK);
   }
+  return undefined;
+}
+
+// Puts files into an upload field, as if a visitor had chosen them there.
+function hand(field, files) {
+  const transfer = new DataTransfer();
+  for (const file of files) transfer.items.add(file);
+  field.files = transfer.files;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+// Takes what was dropped or pasted. Returns what to send; null if the pictures are uploaded.
+async function take(files, place, data, overlay) {
+  let file = files[0];
+  try {
+    if (files.length === 1) {
+      const recipe = await read(file);
+      if (recipe) return { name: file.name, ...recipe };
+    }
+    // One more than are taken, so that the page tells that they are too many.
+    const chosen = files.slice(0, data.most + 1);
+    for (file of chosen) check(file, data);
+    overlay.say(chosen.length > 1 ? `Opening ${chosen.length} pictures ...` : "Opening it ...");
+    const field = await until(() => place(fields(data)));
+    if (!field) throw new Problem("the page did not open; try it again");
+    hand(field, chosen);
+    // When the page has taken the files, it replaces the field by an empty one.
+    await until(() => !field.isConnected);
+    return null;
+  } catch (error) {
+    const words = error instanceof Problem ? error.message : "it cannot be read";
+    const several = files.length > 1 ? `${file.name}: ` : "";
+    return { name: file.name, problem: several + words };
+  } finally {
+    overlay.hide();
+  }
+}
+
+// The layer above the page: the zones that files can be dropped on, or a sentence.
+function layer(element) {
+  const open = (shown) => {
+    if (element.matches(":popover-open") !== shown) element.togglePopover(shown);
+  };
+  const zone = (title, words) => {
+    const box = document.createElement("div");
+    box.className = "zone";
+    box.appendChild(document.createElement("b")).textContent = title;
+    box.appendChild(document.createElement("span")).textContent = words;
+    return box;
+  };
+  return {
+    offer(labels, over) {
+      const key = JSON.stringify(labels);
+      if (element.dataset.zones !== key) {
+        const note = "A picture that was made here opens with its settings.";
+        const boxes = labels.map((it) =>
+          labels.length > 1 ? zone(it, "Drop a picture here") : zone("Drop a picture", it),
+        );
+        boxes[0].lastChild.append(document.createElement("br"), note);
+        element.replaceChildren(...boxes);
+        element.dataset.zones = key;
+      }
+      [...element.children].forEach((it, at) => it.classList.toggle("over", at === over));
+      open(true);
+    },
+    say(words) {
+      element.replaceChildren(zone(words, ""));
+      delete element.dataset.zones;
+      open(true);
+    },
+    hide: () => open(false),
+  };
 }
 
 const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 // A file that is dropped on one of Streamlit's upload fields is handled by that field.
 const elsewhere = (event) =>
   event.composedPath().some((it) => it.dataset?.testid === "stFileUploaderDropzone");
+const writing = (element) =>
+  element?.matches?.('input:not([type="range"]), textarea, [contenteditable="true"]');
 
-function listen(overlay, signal, drop) {
-  const show = (shown) => {
-    if (overlay.matches(":popover-open") !== shown) overlay.togglePopover(shown);
-  };
+function listen(overlay, signal, data, drop) {
+  // Zones share the width of the window.
+  const zoneAt = (event, zones) =>
+    Math.min(zones - 1, Math.floor((event.clientX / window.innerWidth) * zones));
   const over = (event) => {
     if (!brings(event)) return;
-    show(!elsewhere(event));
-    if (!elsewhere(event)) event.preventDefault();
+    const labels = fields(data).map(nameOf);
+    if (elsewhere(event)) return overlay.hide();
+    event.preventDefault();
+    overlay.offer(labels.length ? labels : [""], zoneAt(event, labels.length || 1));
   };
   const options = { signal, capture: true };
   document.addEventListener("dragenter", over, options);
   document.addEventListener("dragover", over, options);
-  document.addEventListener("dragleave", (event) => event.relatedTarget ?? show(false), options);
-  document.addEventListener("dragend", () => show(false), options);
+  document.addEventListener("dragleave", (event) => event.relatedTarget ?? overlay.hide(), options);
+  document.addEventListener("dragend", () => overlay.hide(), options);
   document.addEventListener(
     "drop",
     (event) => {
-      show(false);
+      overlay.hide();
       if (!brings(event) || elsewhere(event)) return;
       event.preventDefault();
       event.stopPropagation();
-      drop(event.dataTransfer.files);
+      const at = zoneAt(event, fields(data).length || 1);
+      drop([...event.dataTransfer.files], (found) => found[at] ?? found[0]);
+    },
+    options,
+  );
+  document.addEventListener(
+    "paste",
+    (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (!files.length || writing(event.composedPath()[0])) return;
+      event.preventDefault();
+      // A choice under the pointer gets the picture, else the first one of the page.
+      const pointed = (it) => document.querySelector(`.st-key-choose-${choiceOf(it, data)}:hover`);
+      const named = files.map((it) => (it.name === "image.png" ? renamed(it) : it));
+      drop(named, (found) => found.find(pointed) ?? found[0]);
     },
     options,
   );
 }
 
-export default function ({ parentElement, setTriggerValue }) {
+// What was dropped before has to be taken first: the field that it is in takes nothing else.
+let taken = Promise.resolve();
+
+export default function ({ data, parentElement, setTriggerValue }) {
   mounted.get(parentElement)?.abort();
   const listening = new AbortController();
   mounted.set(parentElement, listening);
-  listen(parentElement.querySelector(".drop"), listening.signal, async (files) => {
-    setTriggerValue("drop", JSON.stringify(await message(files)));
+  const overlay = layer(parentElement.querySelector(".drop"));
+  listen(overlay, listening.signal, data, (files, place) => {
+    if (!files.length) return;
+    taken = taken.then(async () => {
+      const sent = await take(files, place, data, overlay);
+      if (sent) setTriggerValue("drop", JSON.stringify(sent));
+    });
   });
   return () => listening.abort();
 }

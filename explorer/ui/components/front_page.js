@@ -34,8 +34,22 @@ function page(state, parent) {
   const made = link("page", state, parent);
   const frame = element("span", "cover", made);
   if (state.url) image(frame, state.url, "");
-  element("b", "", made, state.title);
-  element("small", "", made, state.line);
+  const words = element("span", "words", made);
+  element("b", "", words, state.title);
+  element("small", "", words, state.line);
+}
+
+// A row of sections. If it has only a few links, their words are beside their pictures.
+function row(sections, parent) {
+  const count = sections.reduce((sum, each) => sum + each.pages.length, 0);
+  const made = element("div", count < 3 ? "row few" : "row", parent);
+  made.style.setProperty("--count", count);
+  for (const each of sections) {
+    const section = element("section", "section", made);
+    section.style.setProperty("--span", each.pages.length);
+    element("h2", "", section, each.title);
+    for (const it of each.pages) page(it, section);
+  }
 }
 
 const SHOWN = new WeakMap();
@@ -50,7 +64,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     columns.replaceChildren();
     pages.replaceChildren();
     for (const each of data.columns) column(each, columns);
-    for (const each of data.pages) page(each, pages);
+    for (const each of data.rows) row(each, pages);
   }
   home.onclick = (event) => {
     const chosen = event.target.closest("a");

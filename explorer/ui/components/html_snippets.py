@@ -13,29 +13,14 @@ import streamlit as st
 
 from explorer.charts import depth_colours
 from explorer.thumbnails import data_url
+from explorer.ui import preparation
 from explorer.ui.components.mount import mount_component
+from explorer.ui.components.term_marks import mark_terms
 
 PAGE_ASSETS = Path(__file__).parent.parent / "page_assets"
 # The logo without the app's name is for the browser tab, the logo with the name for the page's top.
 MARK = PAGE_ASSETS / "mark.svg"
 LOGO = PAGE_ASSETS / "logo.svg"
-
-
-def drop_target(key: str) -> str | None:
-    """Show an invisible component that accepts an image file dropped anywhere on the page.
-
-    Args:
-        key: the widget's key.
-
-    Returns:
-        A JSON object about the file that was dropped just now: its ``name``, and either the PNG
-        text chunks ``recipe`` and ``part`` or a ``problem``; None if no file was dropped.
-    """
-    html = (
-        '<div class="drop" popover="manual"><b>Drop a picture made here</b>'
-        "<span>It opens with the settings that it was made with.</span></div>"
-    )
-    return mount_component("drop", html, key, {}, "drop", None)
 
 
 def start_at_top(key: str) -> None:
@@ -48,7 +33,7 @@ def start_at_top(key: str) -> None:
 
 
 def heading(title: str, text: str, depth: float = 0.5) -> None:
-    """Show a heading with a line of text beneath it.
+    """Show a heading with a line of text beneath it, in which terms of the glossary are marked.
 
     Args:
         title: the title.
@@ -58,13 +43,13 @@ def heading(title: str, text: str, depth: float = 0.5) -> None:
     colour = depth_colours.depth_colour(depth)
     st.html(
         f'<div class="heading"><h2><i style="background:{colour}"></i>{escape(title)}</h2>'
-        f"<p>{escape(text)}</p></div>"
+        f"<p>{mark_terms(text)}</p></div>"
     )
 
 
 def section(title: str, text: str = "") -> None:
-    """Show the title of a section, and a line of text beneath it."""
-    line = f"<p>{escape(text, quote=False)}</p>" if text else ""
+    """Show the title of a section, and a line of text with marked terms beneath it."""
+    line = f"<p>{mark_terms(text)}</p>" if text else ""
     st.html(f'<div class="section"><h3>{escape(title, quote=False)}</h3>{line}</div>')
 
 
@@ -74,9 +59,11 @@ def side_heading(text: str) -> None:
 
 
 def facts_html(words: str, rows: Mapping[str, str]) -> str:
-    """Return HTML, for ``st.html``, of a sentence and a list of names with their values."""
-    pairs = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
-    return f'<p class="fact-words">{escape(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
+    """Return HTML of a sentence and a list of names with their values; terms are marked."""
+    pairs = (
+        f"<dt>{mark_terms(name)}</dt><dd>{mark_terms(value)}</dd>" for name, value in rows.items()
+    )
+    return f'<p class="fact-words">{mark_terms(words)}</p><dl class="facts">{"".join(pairs)}</dl>'
 
 
 def large_picture_html(url: str, alt: str, silent: bool = False) -> str:
@@ -109,6 +96,18 @@ def page_css(name: str) -> None:
     st.html(PAGE_ASSETS / f"{name}.css")
 
 
+def complete_navigation(menu: int) -> None:
+    """Mark the menu of the navigation that has the open page, as Streamlit marks only links.
+
+    This adds an invisible component, which also names the navigation of phones.
+
+    Args:
+        menu: place of the menu in the navigation, from 1; 0 if no menu has the page.
+    """
+    with st.container(key="navigation"):
+        mount_component("navigation", "<span></span>", "menus", {"menu": menu}, "nothing", None)
+
+
 def skeleton(words: str, whole: bool = False) -> None:
     """Show the outline of a grid of images while the page loads.
 
@@ -121,11 +120,17 @@ def skeleton(words: str, whole: bool = False) -> None:
     st.html(f'<div class="{kind}"><p role="status">{escape(words)}</p><div>{cells}</div></div>')
 
 
-def warm_up() -> None:
-    """Import PyTorch, which takes some seconds the first time; meanwhile show a ``skeleton``."""
+def warm_up(page: Path) -> None:
+    """Import what a page needs, which takes some seconds the first time; show a ``skeleton``.
+
+    Args:
+        page: the page's file.
+    """
     slot = st.empty()
-    if "core.networks.registry" not in sys.modules:
+    missing = [it for it in preparation.imported_modules(page) if it not in sys.modules]
+    if missing:
         with slot:
             skeleton("Starting ...", whole=True)
-        importlib.import_module("core.networks.registry")
+        for name in missing:
+            importlib.import_module(name)
         slot.empty()

@@ -80,6 +80,12 @@ function reveal(list, row) {
   }
 }
 
+// Whenever the list gets another size, such as when a phone is turned.
+const SIZES = new ResizeObserver((changed) => changed.forEach(({ target }) => {
+  const selected = target.querySelector('.layer-row[aria-current="true"]');
+  if (selected) reveal(target, selected);
+}));
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector(".layer-list");
   const bottom = list.querySelector(".bottom");
@@ -87,6 +93,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     for (const row of list.querySelectorAll(".layer-row")) row.remove();
     list.dataset.set = data.set;
     delete list.dataset.selected;
+    SIZES.observe(list);
   }
   data.rows.forEach((state, place) => {
     let row = list.querySelectorAll(".layer-row")[place];

@@ -8,6 +8,7 @@ from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
+from explorer.text.formatting import percent
 from explorer.ui.components.mount import mount_component
 
 THUMBNAIL_PIXELS = 128
@@ -31,7 +32,7 @@ def slider_stop(
     """
     return {
         "name": layer.name,
-        "words": f"{layer.name}, depth {layer.depth:.0%}",
+        "words": f"{layer.name}, depth {percent(layer.depth)}",
         "colour": depth_colours.depth_colour(layer.depth),
         "example": example,
         "picture": None if image is None else thumbnails.thumbnail(image, pixels),
@@ -95,7 +96,8 @@ def depth_slider(
     html = (
         '<div class="depth"><div class="examples" aria-hidden="true"></div><div class="track">'
         '<input type="range" min="0" step="1" aria-label="Depth"></div>'
-        '<div class="ends" aria-hidden="true"><span>shallow</span><span>deep</span></div></div>'
+        '<div class="ends" aria-hidden="true"><span>shallow</span><b></b><span>deep</span></div>'
+        "</div>"
     )
     data = {"set": label, "selected": selected, "stops": stops}
     return mount_component("depth_slider", html, key, data, "pick", on_pick)

@@ -60,12 +60,13 @@ function patch(cell, state) {
 function move(box, columns, event) {
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
   const cells = [...box.querySelectorAll(".cell")];
-  const next = cells[cells.indexOf(event.target) + step];
-  if (!step || !next) return;
+  let next = cells.indexOf(event.target);
+  if (!step || next < 0) return;
   event.preventDefault();
-  if (!next.disabled) {
-    enter(box, next);
-    next.focus();
+  do next += step; while (cells[next]?.disabled); // images that are not there yet are passed over
+  if (cells[next]) {
+    enter(box, cells[next]);
+    cells[next].focus();
   }
 }
 

@@ -10,7 +10,7 @@ function make() {
   tile.className = "tile";
   const frame = tile.appendChild(span("frame"));
   frame.appendChild(span("tag")).append(span("title"), span("note"));
-  tile.appendChild(span("caption"));
+  tile.append(span("caption"), span("detail"));
   return tile;
 }
 
@@ -24,7 +24,7 @@ function patch(tile, state) {
   const before = DIGEST.get(tile);
   const waiting = !state.picture;
   tile.dataset.id = state.id;
-  tile.disabled = waiting || state.preview;
+  tile.disabled = (waiting || state.preview) && !state.opens;
   tile.setAttribute("aria-label", state.label);
   tile.classList.toggle("waiting", waiting);
   tile.classList.toggle("preview", state.preview);
@@ -35,6 +35,7 @@ function patch(tile, state) {
   tile.querySelector(".title").textContent = state.title;
   tile.querySelector(".note").textContent = state.note;
   tile.querySelector(".caption").textContent = state.caption;
+  tile.querySelector(".detail").textContent = state.detail;
   if (before !== state.picture) {
     tile.classList.toggle("arrived", before === null && !waiting);
     show(tile.querySelector(".frame"), state.picture, "own");
@@ -65,13 +66,13 @@ function move(grid, event) {
   const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
   const tiles = [...grid.children];
-  const here = tiles.indexOf(event.target.closest(".tile"));
-  const next = tiles[here + step];
-  if (!step || here < 0) return;
+  let next = tiles.indexOf(event.target.closest(".tile"));
+  if (!step || next < 0) return;
   event.preventDefault();
-  if (next && !next.disabled) {
-    enter(grid, next);
-    next.focus();
+  do next += step; while (tiles[next]?.disabled); // pictures that are not there yet are passed over
+  if (tiles[next]) {
+    enter(grid, tiles[next]);
+    tiles[next].focus();
   }
 }
 
@@ -109,6 +110,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   grid.classList.toggle("few", !data.columns && data.tiles.length <= 8);
   grid.classList.toggle("row", data.columns > 0);
   grid.style.setProperty("--across", data.columns);
+  grid.style.setProperty("--narrow", data.columns > 4 ? Math.ceil(data.columns / 2) : data.columns);
   if (grid.dataset.set !== data.set) {
     grid.replaceChildren();
     grid.dataset.set = data.set;

@@ -17,9 +17,12 @@ class PictureTile:
         title, note: texts at the left and at the right of the picture's lower edge, shown while the
             pointer is on the picture.
         caption: text beneath the picture, always shown; may be empty.
-        preview: whether the picture is unfinished; a click on it then has no effect.
+        detail: a second line of text beneath the caption; may be empty.
+        preview: whether the picture is unfinished; a click on it then has no
+            effect, unless it ``opens``.
         silent: whether the picture leaves its unit at zero.
         chosen: whether the picture is the selected one.
+        opens: whether a click opens the unit even if its picture is missing or unfinished.
         beside: in a grid of pairs, URL of the second picture; None while there is none.
     """
 
@@ -29,9 +32,11 @@ class PictureTile:
     title: str = ""
     note: str = ""
     caption: str = ""
+    detail: str = ""
     preview: bool = False
     silent: bool = False
     chosen: bool = False
+    opens: bool = False
     beside: str | None = None
 
 

@@ -1,6 +1,7 @@
-"""The parts of the Depths page: dreams side by side, links to the Dream page, and charts."""
+"""The parts of the page Dreams by layer: dreams in a row, links to the Dream page, charts."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -12,7 +13,17 @@ from core.networks import Layer, Network
 from core.recipes.dream import DreamRecipe
 from explorer.charts import depth_colours, figures
 from explorer.text import formatting, layer_summary
-from explorer.ui import chart, concept_chart, job_status, server_state, url_codecs, urls
+from explorer.text.formatting import percent
+from explorer.ui import (
+    chart,
+    concept_chart,
+    incremental,
+    job_requests,
+    job_status,
+    server_state,
+    url_codecs,
+    urls,
+)
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
 from explorer.ui.image_picker import PickedImage
@@ -37,24 +48,30 @@ def show_dreams(
         layers: the layer of each dream.
         recipes: the recipe of each dream.
     """
-    requests = job_status.JobRequests()
+    requests = job_requests.JobRequests()
     asked = requests.ask(recipes)
     finished = sum(server_state.finished_image(it) is not None for it in recipes)
     total = len(recipes)
-    measured: Sequence[DreamMeasures] = []
-    if finished == total:
-        measured = measure(network, recipes)
+    measured: Sequence[DreamMeasures] | None = None
 
-    def show(previews: job_status.Previews) -> None:
+    def show(previews: job_status.Previews, measured: Sequence[DreamMeasures] | None) -> None:
         images = []
         for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
             image, preview = server_state.finished_image(recipe), previews.get((recipe.key, 0))
             images.append(_captioned(layer, image, preview, measured[at] if measured else None))
         figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
 
-    job_status.show_while_running(
-        "depths", asked, lambda _: f"{finished} of {total} depths dreamt", show
-    )
+    if finished == total:
+        measured = incremental.draw_then_measure(
+            " ".join(it.key for it in recipes), partial(show, {}), lambda: measure(network, recipes)
+        )
+    else:
+        job_status.show_while_running(
+            "depths",
+            asked,
+            lambda _: f"{finished} of {total} layers dreamt",
+            lambda previews: show(previews, None),
+        )
     show_links(layers, recipes)
     if measured:
         show_charts(network, layers, measured)
@@ -74,8 +91,8 @@ def _captioned(
 ) -> CaptionedImage:
     """Return a dream with a caption: its layer, and the classes that the network predicts."""
     classes = "\N{NO-BREAK SPACE}"
-    if measured is not None:
-        likeliest = (f"{it} {share:.0%}" for it, share in measured.classes[:2])
+    if measured is not None and measured.classes:
+        likeliest = (f"{it} {percent(share)}" for it, share in measured.classes[:2])
         classes = "taken for " + ", ".join(likeliest)
     return captioned(
         image,
@@ -91,7 +108,7 @@ def _captioned(
 def show_links(layers: Sequence[Layer], recipes: Sequence[DreamRecipe]) -> None:
     """Show for every dream a link that opens the dream on the Dream page."""
     with st.container(key="depths-ways", horizontal=True, vertical_alignment="center"):
-        st.caption("Dream on with")
+        st.caption("Open one on the Dream page:")
         for layer, recipe in zip(layers, recipes, strict=True):
             query = url_codecs.dream_to_query(recipe)
             del query["size"]
@@ -110,19 +127,22 @@ def show_charts(
     """
     names = [layer.name for layer in layers]
     line = (
-        "How many times as much the neurons of a label answer to the dream as to the picture, "
-        "against a usual neuron of their layer. The layer that dreamt is not asked."
+        "For each label: how many times as strongly its neurons respond to the dream as to the "
+        "picture, compared with a typical neuron of their layer. The layer that dreamt is left "
+        "out."
     )
     grown = [it.grown for it in measured]
     if concept_chart.show_growth(network, names, grown, FULL, line, f"{network.name}-depths"):
         st.html(f'<p class="fact-words">{escape(describe_growth(names, measured))}</p>')
+    if not network.labels:
+        return
     html_snippets.section(
-        "What the network takes each for", "The probability of its likeliest classes."
+        "What the network takes each dream for", "The probabilities of the likeliest classes."
     )
     if words := probe.caveat(network):
         st.caption(formatting.escape_markdown(words))
     colour = depth_colours.depth_colour(0.5)
-    table = figures.heatmap(tabulate_classes(measured), names, "{:.0%}".format, colour, 1.0)
+    table = figures.heatmap(tabulate_classes(measured), names, percent, colour, 1.0)
     chart.show_chart(table, "classes", f"{network.name}-depths-classes")
 
 
@@ -153,6 +173,6 @@ def describe_growth(names: Sequence[str], measured: Sequence[DreamMeasures]) -> 
         return ""
     value, name, rank, total = max(values)
     return (
-        f"Why so many eyes? Their neurons grow most where {name} dreams: {2**value:.1f} times, "
-        f"place {rank} of {total} labels."
+        f"Why so many eyes? Neurons with the label eye respond most to the dream of {name}: "
+        f"{2**value:.1f} times as strongly as before, rank {rank} of {total} labels."
     )

@@ -50,8 +50,8 @@ def show_comparison(found: queries.Gallery, jobs: Sequence[Job]) -> None:
         st.columns(len(jobs), gap="medium"), jobs, _same_parts(found, jobs), tables, strict=True
     ):
         with column:
-            html_snippets.heading(queries.entry_title(job), captions.state_caption(job))
-            st.html(_mosaic(found.read_pictures(places), queries.entry_title(job)))
+            html_snippets.heading(found.title(job), captions.state_caption(job))
+            st.html(_mosaic(found.read_pictures(places), found.title(job)))
             st.html(_table({name: table.get(name, "\N{EN DASH}") for name in names}, differing))
             st.button(
                 "Open",

@@ -13,7 +13,16 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
-from explorer.ui import job_status, page_list, url_codecs, url_controls, urls
+from explorer.text.formatting import percent
+from explorer.ui import (
+    job_requests,
+    job_status,
+    page_list,
+    presenter,
+    url_codecs,
+    url_controls,
+    urls,
+)
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.gallery import captions
@@ -33,17 +42,19 @@ LINKS = {
     urls.NEURON: "Open the neuron",
     urls.DREAM: "Open in Dream",
     urls.STYLE: "Open in Style",
-    urls.STYLE_DEPTHS: "Open in Style depths",
+    urls.STYLE_DEPTHS: "Open in Styles by layer",
 }
 
 
 def show_entry(found: Gallery, job: Job) -> None:
     """Show one entry: its pictures, its settings, and buttons to rename, save or delete it."""
-    back_button()
+    with st.container(key="entry-way", horizontal=True, horizontal_alignment="distribute"):
+        back_button()
+        presenter.show_button()
     places = found.picture_refs(job)
     left, right = st.columns([5, 3], gap="large")
     with right:
-        html_snippets.heading(queries.entry_title(job), captions.state_caption(job))
+        html_snippets.heading(found.title(job), captions.state_caption(job))
         st.html(html_snippets.facts_html("", captions.setting_rows(job)))
         _change(found, job)
     with left:
@@ -101,17 +112,17 @@ def _pictures(found: Gallery, job: Job, sheet: int) -> None:
     """Show one sheet of an entry's pictures, and update it while the entry's job runs."""
     stopped = job.state != "done"
 
-    def show(now: Sequence[job_status.Requested]) -> None:
+    def show(now: Sequence[job_requests.Requested]) -> None:
         (job,) = (it for it in now if isinstance(it, Job))
         if stopped:
-            job_status.show_progress(job, "{:.0%}".format, "entry")
+            job_status.show_progress(job, percent, "entry")
         places = found.picture_refs(job)
         shown = found.read_pictures(places[(sheet - 1) * SHEET : sheet * SHEET])
         if len(places) == 1 and shown:
-            _one(job, shown[0])
+            _one(found, job, shown[0])
         elif shown:
             tiles = [_tile(job, it) for it in shown]
-            label = f"Pictures of {queries.entry_title(job)}, sheet {sheet}"
+            label = f"Pictures of {found.title(job)}, sheet {sheet}"
             if tile_grid(tiles, "tiles", label, lambda it: urls.update_query(picture=it)):
                 st.rerun()
 
@@ -142,13 +153,13 @@ def _large(found: Gallery, job: Job, place: PictureRef) -> None:
     if not shown:
         st.markdown("This picture is gone.")
         return
-    _one(job, shown[0])
+    _one(found, job, shown[0])
 
 
-def _one(job: Job, shown: GalleryPicture) -> None:
+def _one(found: Gallery, job: Job, shown: GalleryPicture) -> None:
     """Show one picture large, with a button that saves it and a link to the page of its recipe."""
     part = shown.ref.number
-    alt = f"{captions.picture_noun(job).capitalize()} {part} of {queries.entry_title(job)}"
+    alt = f"{captions.picture_noun(job).capitalize()} {part} of {found.title(job)}"
     if not shown.ref.finished:
         st.html(html_snippets.large_preview_html(shown.image, f"{alt}, unfinished"))
         return
@@ -164,11 +175,11 @@ def _one(job: Job, shown: GalleryPicture) -> None:
         st.download_button(
             f"Save as {'PNG' if shown.exact else 'WebP'}",
             shown.image,
-            zip_export.picture_file_name(job, shown),
+            zip_export.picture_file_name(job, shown, found.title(job)),
             f"image/{kind}",
             key="save",
             on_click="ignore",
-            help=None if shown.exact else "It came with the explorer, made smaller with loss.",
+            help=None if shown.exact else "It came with the explorer in a compressed form.",
         )
         _link(job, part)
 
@@ -281,6 +292,6 @@ def delete_entries(found: Gallery, keys: Sequence[str]) -> None:
         st.session_state["deleted"] = gone
     st.session_state["chosen"] = [it for it in st.session_state.get("chosen", []) if it not in gone]
     if len(gone) < len(keys):
-        st.toast("What belongs to somebody else, or what they wait for, stays.")
+        st.toast("Not deleted: entries of somebody else, and those that somebody waits for.")
     else:
         urls.update_query(open=None, compare=None, picture=None, sheet=None)

@@ -14,6 +14,7 @@ from explorer.gallery.queries import Gallery, Search
 from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
 from explorer.text import captions, formatting
+from explorer.text.formatting import percent
 from explorer.ui import job_status, page_list, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
@@ -49,7 +50,7 @@ def show_undo(found: Gallery) -> None:
 
     with st.container(key="undo", horizontal=True, vertical_alignment="center"):
         job = found.jobs.get(keys[0])
-        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else queries.entry_title(job)
+        what = f"{len(keys)} entries" if len(keys) > 1 or job is None else found.title(job)
         st.markdown(f"{formatting.escape_markdown(what)} deleted.")
         st.button("Undo", key="take back", on_click=undo)
         st.button("", icon=":material/close:", key="forget", type="tertiary", on_click=forget)
@@ -127,12 +128,12 @@ def show_row(found: Gallery, job: Job) -> None:
         )
         with st.container(gap=None):
             st.button(
-                formatting.escape_markdown(queries.entry_title(job)),
+                formatting.escape_markdown(found.title(job)),
                 key=f"look-{job.key}",
                 type="tertiary",
                 on_click=lambda: urls.update_query(open=job.id),
             )
-            job_status.show_progress(job, "{:.0%}".format, "gallery")
+            job_status.show_progress(job, percent, "gallery")
 
 
 def thumbnail(shown: GalleryPicture) -> str:
@@ -201,17 +202,20 @@ def filter_by(name: str, value: str) -> None:
 def show_nothing(search: Search) -> None:
     """Show that there are no entries, or none that match the filters, and what to do."""
     if search != Search():
-        st.html('<div class="nothing"><h3>Nothing fits</h3><p>Look for less at once.</p></div>')
+        st.html(
+            '<div class="nothing"><h3>Nothing found</h3>'
+            "<p>Remove a filter, or search for a shorter word.</p></div>"
+        )
         with st.container(horizontal_alignment="center"):
             st.button("Show everything", key="everything", on_click=urls.replace_query)
         return
     st.html(
         '<div class="nothing"><i></i><h3>Nothing made yet</h3>'
-        "<p>Open a layer whose neurons are not drawn yet, or draw one neuron with settings of your "
-        "own: whatever you make stands here, with how it was made.</p></div>"
+        "<p>Make a dream of your own picture, give it a style, or draw a neuron differently: "
+        "whatever you make is kept here, with its settings.</p></div>"
     )
     with st.container(horizontal_alignment="center"):
-        page_list.page_link(urls.LAYERS, "Go to the layers")
+        page_list.page_link(urls.DREAM, "Make a dream")
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:
@@ -251,7 +255,7 @@ def show_cards(found: Gallery, jobs: Sequence[Job], page: int) -> None:
     cards = [
         tiles.Card(
             id=job.key,
-            name=queries.entry_title(job),
+            name=found.title(job),
             note=note(job),
             pictures=cover(found, path, job.key, job.state, job.ended),
             starred=job.starred,

@@ -4,6 +4,7 @@ What is loaded are the networks and the indexes on this machine.
 """
 
 import functools
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from explorer.ui.components.mount import mount_component
 # defines it imports PyTorch.
 SKETCHNET = "sketchnet"
 FEATURED_PIXELS = 160
+# Largest number of links to pages side by side.
+DOORS_IN_ROW = 5
 PREVIEWS = Path(__file__).parent / "previews"
 
 # For each layer of SketchNet, three units that are typical of what the layer responds to. They
@@ -58,21 +61,44 @@ def show_front(key: str) -> str | None:
         '</div><p class="ends"><span>shallow: edges and colours</span><span>deep: whole things'
         '</span></p><nav class="pages" aria-label="Pages"></nav></div>'
     )
-    pages = [
-        {
-            "id": f"page {it.name}",
-            "href": it.name,
-            "title": it.title,
-            "line": it.line,
-            "url": preview_url(it.name),
-        }
-        for it in page_list.PAGES
+    sections = page_list.SECTIONS
+    rows = [
+        [{"title": it, "pages": [_door(page) for page in sections[it]]} for it in row]
+        for row in pack_sections({name: len(pages) for name, pages in sections.items()})
     ]
-    data = {"columns": [_column(layer) for layer in FEATURED_UNITS], "pages": pages}
+    data = {"columns": [column(layer) for layer in FEATURED_UNITS], "rows": rows}
     return mount_component("front_page", html, key, data, "go", None)
 
 
-def _column(layer: str) -> dict[str, Any]:
+def pack_sections(sizes: Mapping[str, int], most: int = DOORS_IN_ROW) -> list[list[str]]:
+    """Divide sections into rows that hold whole sections in their order.
+
+    Args:
+        sizes: number of pages by section.
+        most: largest number of pages in a row. A section with more pages has a row of its own.
+    """
+    rows: list[list[str]] = []
+    for section, size in sizes.items():
+        if rows and sum(sizes[it] for it in rows[-1]) + size <= most:
+            rows[-1].append(section)
+        else:
+            rows.append([section])
+    return rows
+
+
+def _door(page: page_list.Page) -> dict[str, str]:
+    """Return what the home page shows of a page: title, line, picture and link."""
+    return {
+        "id": f"page {page.name}",
+        "href": page.name,
+        "title": page.title,
+        "line": page.line,
+        "url": preview_url(page.name),
+    }
+
+
+def column(layer: str) -> dict[str, Any]:
+    """Return the data of a layer's column: its name, its colour, and pictures with links."""
     units = FEATURED_UNITS[layer]
     found = server_state.store().shipped_units(SKETCHNET, layer, units)
     depth = list(FEATURED_UNITS).index(layer) / (len(FEATURED_UNITS) - 1)
@@ -112,7 +138,7 @@ def loaded_html() -> str:
         "Other networks": f"{others or 'none here yet'}; {len(infos) - 1} can be opened",
         "Pictures": f"{len(samples.SAMPLES)} samples, {len(paintings.PAINTINGS)} paintings, "
         "and any of your own",
-        "What excites neurons": names or "5,000 drawings, looked through when first asked for",
+        "What excites neurons": names or "found in 5,000 drawings when you first ask",
     }
     cells = (f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in rows.items())
     return f'<dl class="loaded">{"".join(cells)}</dl>'

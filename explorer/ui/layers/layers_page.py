@@ -13,11 +13,18 @@ from core.networks import Layer, Network
 from core.neurons import render_neurons
 from explorer import layer_pages
 from explorer.jobs.job import Job
-from explorer.jobs.job_queue import UNASKED
+from explorer.jobs.queue_order import UNASKED
 from explorer.library import indexes
 from explorer.reports import crop_images, html_report
 from explorer.text import formatting
-from explorer.ui import download_buttons, job_status, network_picker, server_state, urls
+from explorer.ui import (
+    download_buttons,
+    job_requests,
+    job_status,
+    network_picker,
+    server_state,
+    urls,
+)
 from explorer.ui.components.layer_pickers import layer_list
 from explorer.ui.incremental import MadeSoFar, show_while_making
 from explorer.ui.layers import neuron_grid
@@ -32,14 +39,22 @@ SAMPLE_POLL_SECONDS = 2.0
 # What can be shown of each unit, by the word in the URL: the label in the control, and a sentence
 # above the pictures.
 SHOWN = {
-    "": ("What they want", "Each picture is what one neuron wants to see most."),
+    "": (
+        "What they want",
+        "Each picture is what one neuron wants to see most. A word names what it picks out, if "
+        "that is clear.",
+    ),
     urls.CROPS: (
         "What they find",
-        "Each square has the nine crops of {} that excite one neuron most.",
+        "Each square has nine crops: the parts of {} that excite one neuron most.",
     ),
-    urls.BOTH: ("Both", "What each neuron wants to see, and what of {} excites it most."),
+    urls.BOTH: (
+        "Both",
+        "Left: what one neuron wants to see. Right: what excites it most among {}.",
+    ),
 }
 CLICK = "Click one to see it large."
+GREY = "A grey picture does not excite its neuron."
 
 
 def read_place(network: Network, problems: list[str]) -> tuple[Layer, int]:
@@ -107,7 +122,7 @@ def show_units(network: Network, layer: Layer, page: int, shown: str, index: Ind
     store = server_state.store()
     keys = {part.key for part in recipe.parts()}
     complete = store.present(keys) == keys
-    job = None if complete or shown == urls.CROPS else job_status.request(recipe)
+    job = None if complete or shown == urls.CROPS else job_requests.request(recipe)
     collection = "" if index is None else indexes.describe_index(index)
     hint = f"{SHOWN[shown][1].format(collection)} {CLICK}"
     makers = {}
@@ -115,7 +130,7 @@ def show_units(network: Network, layer: Layer, page: int, shown: str, index: Ind
         units = layer_pages.units_of(layer, page)
         makers = {unit: partial(crop_images.crop_sheet, index, layer.name, unit) for unit in units}
 
-    def show(crops: MadeSoFar[int], job: job_status.Requested) -> None:
+    def show(crops: MadeSoFar[int], job: job_requests.Requested) -> None:
         found = store.pictures(recipe)
         with st.container(key="status"):
             if isinstance(job, Job) and len(found) < len(recipe.pictures):
@@ -125,7 +140,9 @@ def show_units(network: Network, layer: Layer, page: int, shown: str, index: Ind
                     f"Some pictures cannot be shown: {formatting.escape_markdown(crops.problem)}"
                 )
             else:
-                st.caption(job if isinstance(job, str) else hint)
+                grey = shown != urls.CROPS and any(it.silent for it in found.values())
+                words = f"{hint} {GREY}" if grey else hint
+                st.caption(job if isinstance(job, str) else words)
         previews = {} if job is None else server_state.jobs().previews(recipe.key)
         opened = neuron_grid.show_tiles(
             network, layer, page, found, previews, shown, crops.pictures
@@ -155,32 +172,29 @@ def show_layer_list(network: Network, selected: Layer, complete: bool) -> None:
     def pick(layer: str) -> None:
         urls.go_to(network=network.name, layer=layer)
 
-    def show(_: Sequence[object]) -> bool:
+    def show(_: Sequence[object]) -> object:
         recipes = {it: layer_pages.sample_recipe(network, it) for it in network.shown}
         store = server_state.store()
         samples = {layer: store.samples(it.key, SAMPLES) for layer, it in recipes.items()}
-        picked = layer_list(samples, selected.name, "layer list", network.name, pick)
-        job = None if filling is None else server_state.jobs().get(filling)
-        return picked is not None or (job is not None and not job.open)
+        return layer_list(samples, selected.name, "layer list", network.name, pick)
 
-    job_status.follow([], show, None if filling is None else SAMPLE_POLL_SECONDS, False)
+    job_status.follow([filling], show, None if filling is None else SAMPLE_POLL_SECONDS)
 
 
-def fill_next(network: Network) -> str | None:
+def fill_next(network: Network) -> Job | None:
     """Request the sample units of the first layer that has none.
 
     Returns:
-        The key of the job; None if all layers have samples, if the job queue is full, or if a
-        layer took longer than ``SAMPLE_SECONDS``.
+        The job; None if all layers have samples, if the job queue is full, or if a layer took
+        longer than ``SAMPLE_SECONDS``.
     """
-    jobs = server_state.jobs()
     for layer in network.shown:
         recipe = layer_pages.sample_recipe(network, layer)
         if server_state.store().present([recipe.key]):
             continue
-        job = jobs.get(recipe.key) or job_status.request(recipe, UNASKED)
+        job = job_requests.request(recipe, UNASKED)
         if isinstance(job, str) or job.spent > SAMPLE_SECONDS:
             return None
         if job.open:
-            return job.key
+            return job
     return None

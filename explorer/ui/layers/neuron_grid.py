@@ -65,6 +65,8 @@ def show_tiles(
         else:
             own = unit_tile(unit, name, found.get(unit), previews.get(unit))
             pictures.append(replace(own, beside=seen))
+    # Every tile has a caption, so that the rows are even.
+    pictures = [replace(it, caption=it.caption or f"neuron {it.id}") for it in pictures]
     label = f"{network.name} {layer.name}, page {page} {show}".rstrip()
     return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
 

@@ -6,6 +6,7 @@ The pictures that the Layers page has drawn are used; a recipe draws only those 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.analysis import unit_labels
 from core.networks import Layer, Network
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
@@ -61,6 +62,13 @@ class SmallPictures:
             preview = previews.get((self.recipe.key, unit))
         place = f"{self.layer.name} {unit}"
         return neuron_grid.unit_tile(unit, caption, self.find(unit), preview, place, pixels)
+
+
+def clearest_picture(network: Network, layer: Layer) -> bytes | None:
+    """Return the encoded picture of a layer's unit with the clearest label; None if not drawn."""
+    unit = unit_labels.clearest_unit(network, layer.name) or 0
+    found = SmallPictures(network, layer).find(unit)
+    return None if found is None else found.image
 
 
 def plan_small_pictures(network: Network, layer: Layer, units: Sequence[int]) -> SmallPictures:

@@ -6,28 +6,37 @@ from core.analysis import unit_labels
 from core.dreams import render_dreams
 from core.experiments import concept_growth, style_grid_measures
 from core.images import image_io
-from core.networks import Layer, Network, registry
+from core.networks import SKETCHNET, Layer, Network
 from core.recipes.dream import DreamRecipe
 from explorer.ui import image_picker, page_list, server_state, urls
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.lessons import lesson_context
+from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 SAMPLE = "cat"
 SIZE, OCTAVES = 256, 3
 
 
-def recipe(network: Network, picture: PickedImage, layer: str) -> DreamRecipe:
+def recipe(
+    network: Network, picture: PickedImage, layer: str, octaves: int = OCTAVES
+) -> DreamRecipe:
     """Return the recipe of a small dream of one layer.
 
     Args:
         network: the network that dreams.
         picture: the image that the dream starts from.
         layer: name of the layer whose activation is maximised.
+        octaves: number of sizes at which the dream is rendered.
     """
     return render_dreams.plan(
-        network, [layer], image_picker.store_input(picture), size=SIZE, octaves=OCTAVES
+        network, [layer], image_picker.store_input(picture), size=SIZE, octaves=octaves
     )
+
+
+def chosen_layer(context: LessonContext) -> str:
+    """Return the name of the layer that the URL names; by default that of the slider."""
+    names = [it.name for it in layers_of(context.network)]
+    return urls.one_of("layer", names, names[min(1, len(names) - 1)], [])
 
 
 def layers_of(network: Network) -> list[Layer]:
@@ -47,13 +56,18 @@ def stage(context: LessonContext) -> None:
         if image is None:
             return (), ("\N{NO-BREAK SPACE}",)
         value = grown(network, picture, {layer.name: image})[layer.name]
-        return (), (f"eyes see {value:.1f} times as much in it",)
+        return (), (f"neurons of eyes: {value:.1f} times as active",)
 
     dream, title = recipe(network, picture, layer.name), f"dreamt by {layer.name}"
     colour = lesson_context.layer_colour(layer)
     lesson_context.show_result(context, "dreamt", dream, title, [picture], describe, colour)
     query = {"network": network.name, "layer": layer.name, "picture": picture.name}
-    page_list.page_link(urls.DREAM, "Dream on with this layer", **query)
+    page_list.page_link(urls.DREAM, "Open this layer on the Dream page", **query)
+
+
+def choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all layers that the lesson offers."""
+    return [{"layer": it.name} for it in layers_of(network)]
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -79,10 +93,19 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
     deepest = list(values)[-1]
     return MeasuredAnswer(
         right,
-        f"Where {right} dreams, neurons of eyes see {values[right]:.1f} times as much as usual "
-        f"ones; where {deepest} does, {values[deepest]:.1f} times.",
-        {"neurons of eyes, times as much": values},
+        f"For the dream of {right}, neurons of eyes are {values[right]:.1f} times as active as for "
+        f"the picture; for that of {deepest}, {values[deepest]:.1f} times.",
+        {"activation of eye neurons, times": values},
         "{:.1f}".format,
+        feedback.highest(
+            right,
+            {name: f"{value:.1f}" for name, value in values.items()},
+            "for the dream of {} it is {} times",
+        ),
+        "The reason: an eye is a dot in a ring, small and frequent. It needs few layers, and "
+        "deeper ones look for larger things."
+        if right != deepest
+        else "",
     )
 
 
@@ -97,7 +120,7 @@ def grown(network: Network, picture: PickedImage, made: dict[str, bytes]) -> dic
         picture: the original image.
         made: the encoded dream of each layer.
     """
-    judge = server_state.network(registry.SKETCHNET)
+    judge = server_state.network(SKETCHNET)
     labels = unit_labels.clear_labels(judge)
     named = sorted({it.layer for it in labels})
     small = image_io.to_tensor(image_io.resize_longer_side(picture.picture, SIZE))

@@ -1,8 +1,11 @@
 """Lesson 4: style, measured as the correlations between units' activations in a painting."""
 
+import functools
 from collections.abc import Sequence
 
 import streamlit as st
+import torch
+from PIL import Image
 
 from core import paintings
 from core.analysis import unit_labels
@@ -11,21 +14,27 @@ from core.images import image_io
 from core.networks import Layer, Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
+from explorer import thumbnails
 from explorer.charts import figures
-from explorer.ui import chart, image_picker, job_status, server_state, url_controls, urls
+from explorer.text.formatting import percent
+from explorer.ui import chart, job_status, server_state, url_controls, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.layers import neuron_grid, small_pictures
-from explorer.ui.lessons import lesson_context
+from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.remembered import remembered
 
 ONE, OTHER = "swirls", "mosaic"
+# Name of the second painting if it is the first one, cut into squares in random order; and the
+# number of squares along each side.
+SHUFFLED, SQUARES = "shuffled", 8
 # Side in pixels at which paintings are given to the network; halves of paintings have half of it as
 # their width.
 SIZE = 256
 NEURONS = 24
 SQUARE_PIXELS = 300
-PLACES, TOGETHER, ALIKE = "what fires where", "what fires together", "both alike"
+PLACES, TOGETHER, ALIKE = "which fire where", "which fire together", "both the same"
 CLEARLY = 0.1
 
 
@@ -36,19 +45,19 @@ def stage(context: LessonContext) -> None:
     paintings_picked = []
     for column, default, name in zip(columns, (ONE, OTHER), ("painting", "beside"), strict=True):
         with column:
-            paintings_picked.append(_pick_painting(context, default, name))
+            _pick_painting(context, default, name)
+            paintings_picked.append(picked_painting(name, default))
     able = [it for it in network.shown if it.size is not None]
     layer = lesson_context.layer_slider(context, able, min(3, len(able) - 1))
-    found = [cached_correlations(network, it.name, layer.name) for it in paintings_picked]
+    found = [cached_correlations(network, it, layer.name) for it in paintings_picked]
     energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
     order = [it for it in found[0].order() if it in strongest]
     order += sorted(strongest - set(order))
     names = [_name(network, layer, unit) for unit in range(layer.channels)]
-    for column, picked, it in zip(columns, paintings_picked, found, strict=True):
+    for column, name, it in zip(columns, paintings_picked, found, strict=True):
         with column:
-            url = image_picker.small_url(picked, lesson_context.THUMBNAIL_PIXELS)
-            figure_row([CaptionedImage(picked.title, url)])
+            figure_row([CaptionedImage(title_of(name), painting_url(name))])
             square = figures.cosine_matrix(it.cosines, order, names, SQUARE_PIXELS)
             square.update_traces(showscale=False)
             square.update_layout(
@@ -59,27 +68,64 @@ def stage(context: LessonContext) -> None:
             square.update_xaxes(showticklabels=False, ticks="")
             square.update_yaxes(showticklabels=False, ticks="")
             key = f"square {context.key} {column is columns[0]}"
-            chart.show_chart(square, key, f"together-{layer.name}-{picked.name}")
+            chart.show_chart(square, key, f"together-{layer.name}-{name}".replace(" ", "-"))
     _show_pair(context, layer, found, paintings_picked)
 
 
-def _pick_painting(context: LessonContext, default: str, name: str) -> image_picker.PickedImage:
-    """Show the choice of one of the two paintings, and return the chosen painting.
+def _pick_painting(context: LessonContext, default: str, name: str) -> None:
+    """Show the choice of one of the two paintings.
 
     Args:
         context: the lesson.
         default: name of the painting that is chosen by default.
         name: parameter of the URL's query with the name of the painting.
     """
-    picked = lesson_context.find_painting(default, name, context.problems)
+    known = [*PAINTINGS, SHUFFLED] if name == "beside" else list(PAINTINGS)
+    picked = urls.one_of(name, known, default, context.problems)
     st.segmented_control(
         f"Which {name}",
-        list(PAINTINGS),
+        known,
         required=True,
         label_visibility="collapsed",
-        **url_controls.bind(name, picked.name, lambda it: urls.update_query(**{name: it})),
+        **url_controls.bind(name, picked, lambda it: urls.update_query(**{name: it})),
     )
-    return picked
+
+
+def picked_painting(name: str, default: str) -> str:
+    """Return the painting that a parameter of the URL names, as ``painting_image`` takes it.
+
+    Args:
+        name: name of the parameter, ``painting`` or ``beside``.
+        default: name of the painting if the URL names none, or an unknown one.
+    """
+    picked = urls.one_of(name, [*PAINTINGS, SHUFFLED], default, [])
+    if picked != SHUFFLED:
+        return picked
+    return default if name != "beside" else f"{picked_painting('painting', ONE)} {SHUFFLED}"
+
+
+def title_of(name: str) -> str:
+    """Return the title of a painting, such as ``a mosaic`` or ``a mosaic, shuffled``."""
+    painting, _, shuffled = name.partition(" ")
+    title = PAINTINGS[painting].title
+    return f"{title}, {shuffled}" if shuffled else title
+
+
+def painting_image(name: str) -> Image.Image:
+    """Draw a painting with sides of ``SIZE`` pixels; ``mosaic shuffled`` has shuffled squares."""
+    painting, _, shuffled = name.partition(" ")
+    picture = paintings.small_picture(painting, SIZE)
+    if not shuffled:
+        return picture
+    generator = torch.Generator().manual_seed(0)
+    squares = lesson_measures.shuffle_squares(image_io.to_tensor(picture), SQUARES, generator)
+    return image_io.to_picture(squares[0])
+
+
+@functools.lru_cache(maxsize=16)
+def painting_url(name: str) -> str:
+    """Return a small version of ``painting_image`` as a URL, cached."""
+    return thumbnails.shrink(painting_image(name), lesson_context.THUMBNAIL_PIXELS)
 
 
 def _name(network: Network, layer: Layer, unit: int) -> str:
@@ -90,21 +136,22 @@ def _show_pair(
     context: LessonContext,
     layer: Layer,
     found: Sequence[ChannelCorrelations],
-    picked: Sequence[image_picker.PickedImage],
+    picked: Sequence[str],
 ) -> None:
     """Show the pair of units whose correlation differs most between the two paintings."""
-    one, other = picked
+    one, other = map(title_of, picked)
     pairs = found[0].differing_pairs(found[1], 1)
-    if not pairs or one.name == other.name:
+    if not pairs or one == other:
         st.caption("Choose two paintings that differ.")
         return
     first, second, more = pairs[0]
     cosines = [float(it.cosines[first, second]) for it in found]
-    where = one.title if more > 0 else other.title
+    where = one if more > 0 else other
     st.html(
-        f'<p class="fact-words lesson-pair">These two keep company most unlike: together '
-        f"{cosines[0]:.2f} in {one.title}, {cosines[1]:.2f} in {other.title}. What they want to "
-        f"see stands together in {where}.</p>"
+        f'<p class="fact-words lesson-pair">These two neurons differ most between the paintings. '
+        f"How often they fire together (0 never, 1 always): {cosines[0]:.2f} in {one}, "
+        f"{cosines[1]:.2f} in {other}. So what they look for occurs together in {where}."
+        "</p>"
     )
     pictures = small_pictures.plan_small_pictures(context.network, layer, sorted({first, second}))
 
@@ -121,8 +168,14 @@ def _show_pair(
 @server_state.cached(64)
 def cached_correlations(network: Network, painting: str, layer: str) -> ChannelCorrelations:
     """Return the correlations between the units of a layer in a painting, cached."""
-    image = image_io.to_tensor(paintings.picture(painting, size=SIZE))
+    image = image_io.to_tensor(painting_image(painting))
     return channel_correlations(network, image, layer)
+
+
+def choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all layers that have positions, and of the shuffled painting."""
+    layers = [{"layer": it.name} for it in network.shown if it.size is not None]
+    return [*layers, {"beside": SHUFFLED}]
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -145,19 +198,30 @@ def answer(context: LessonContext) -> MeasuredAnswer:
         right = ALIKE
     return MeasuredAnswer(
         right,
-        f"By what fires together {by_style:.0%} of the halves find their own, by what fires where "
-        f"{by_place:.0%}, mean over the layers; chance would be 11 %.",
+        f"Comparing which neurons fire together finds the right half in {percent(by_style)} of all "
+        f"cases, comparing which fire where in {percent(by_place)} (mean over the layers); "
+        f"guessing would in {percent(1 / (2 * len(PAINTINGS) - 1))}.",
         {TOGETHER: style, PLACES: places},
-        "{:.0%}".format,
+        percent,
+        feedback.by_option(
+            {
+                PLACES: "But the halves of a painting show different things at the same place.",
+                TOGETHER: "But here, places tell more than what fires together.",
+                ALIKE: "But one of them is right clearly more often.",
+            }
+        ),
+        "The reason: the same strokes and colours are in both halves, only at other places."
+        if right == TOGETHER
+        else "",
     )
 
 
-@server_state.cached(8, "Comparing ten halves of paintings ...")
+@remembered(8, "Comparing ten halves of paintings ...")
 def nearest_half(network: Network) -> dict[str, tuple[float, float]]:
     """Return by layer the share of halves whose nearest half is from the same painting.
 
     The first share compares halves by the correlations of units, the second by their activations
     position by position.
     """
-    every = [image_io.to_tensor(paintings.picture(it, size=SIZE)) for it in PAINTINGS]
+    every = [image_io.to_tensor(paintings.small_picture(it, SIZE)) for it in PAINTINGS]
     return lesson_measures.nearest_half_accuracy(network, every)

@@ -2,30 +2,44 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import TypeVar
 
 import streamlit as st
 from torch import Tensor
 
-from core.analysis import unit_labels
 from core.images import image_io
 from core.networks import Layer, Network, depth_sampling
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
 from explorer.charts import depth_colours, figures
+from explorer.text.formatting import percent
 from explorer.ui import chart as ui_chart
-from explorer.ui import image_picker, job_status, link_problems, server_state, urls
+from explorer.ui import (
+    image_picker,
+    incremental,
+    job_requests,
+    job_status,
+    link_problems,
+    presenter,
+    server_state,
+    urls,
+)
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
 from explorer.ui.components.layer_pickers import depth_slider, slider_stop
+from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.layers.small_pictures import SmallPictures
-from explorer.ui.lessons.texts import Lesson
+from explorer.ui.layers.small_pictures import clearest_picture
+from explorer.ui.lessons.feedback import Feedback
+from explorer.ui.lessons.texts import Belief, Lesson
 
 Name = TypeVar("Name")
 
 DEPTHS = 5
+# The answer to the question which layer is the first one that reaches something, if none does.
+NO_LAYER = "no layer"
 THUMBNAIL_PIXELS = 320
 # Side in pixels of the pictures of example units above the slider.
 EXAMPLE_PIXELS = 96
@@ -45,7 +59,7 @@ class LessonContext:
     lesson: Lesson
     network: Network
     problems: list[str]
-    requests: job_status.JobRequests = field(default_factory=job_status.JobRequests)
+    requests: job_requests.JobRequests = field(default_factory=job_requests.JobRequests)
 
     @property
     def key(self) -> str:
@@ -63,12 +77,16 @@ class MeasuredAnswer:
         values: the measured numbers for the chart: for each series its name, and in the series the
             number by layer or by case, such as ``balance 0.02``.
         written: formats one of the numbers as text.
+        of_guess: returns a sentence on what was measured of a wrong guess, one of the options.
+        reason: why it is so, in a sentence; may be empty.
     """
 
     right: str
     words: str
     values: Mapping[str, Mapping[str, float]]
     written: Callable[[float], str]
+    of_guess: Feedback
+    reason: str = ""
 
 
 def sample_layers(network: Network, count: int = DEPTHS) -> list[Layer]:
@@ -93,9 +111,7 @@ def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) ->
     name = urls.one_of("layer", names, names[first], context.problems, network.name)
     stops = []
     for layer in layers:
-        unit = unit_labels.clearest_unit(network, layer.name) or 0
-        found = SmallPictures(network, layer).find(unit)
-        image = None if found is None else found.image
+        image = clearest_picture(network, layer)
         stops.append(slider_stop(layer, image, pixels=EXAMPLE_PIXELS))
 
     def pick(layer: str) -> None:
@@ -166,7 +182,9 @@ def show_recipes(
         Whether the results of all recipes were finished when this run of the page began.
     """
     asked = context.requests.ask(recipes)
-    job_status.show_while_running(f"{key} {context.key}", asked, "{:.0%} made".format, show)
+    job_status.show_while_running(
+        f"{key} {context.key}", asked, lambda it: f"{percent(it)} made", show
+    )
     return not asked
 
 
@@ -194,16 +212,23 @@ def show_result(
         size: (height, width) of the images' frames; by default the size of the first original.
     """
 
-    def show(previews: job_status.Previews) -> None:
-        image = server_state.finished_image(recipe)
-        *lines, last = (tuple(it) for it in describe(image))
+    pixels = presenter.PICTURE_PIXELS if presenter.is_on() else THUMBNAIL_PIXELS
+
+    def draw(
+        image: bytes | None, preview: bytes | None, lines: Sequence[Sequence[str]] | None
+    ) -> None:
+        *beneath, last = lines or [()] * (len(originals) + 1)
         images = [
-            CaptionedImage(it.title, image_picker.small_url(it, THUMBNAIL_PIXELS), words)
-            for it, words in zip(originals, lines, strict=True)
+            CaptionedImage(it.title, image_picker.small_url(it, pixels), tuple(words))
+            for it, words in zip(originals, beneath, strict=True)
         ]
-        preview = previews.get((recipe.key, 0))
-        result = captioned(image, preview, THUMBNAIL_PIXELS, title, last, colour)
+        result = captioned(image, preview, pixels, title, tuple(last), colour)
         figure_row([*images, result], size or originals[0].size)
+
+    def show(previews: job_status.Previews) -> None:
+        image, preview = server_state.finished_image(recipe), previews.get((recipe.key, 0))
+        name = f"{recipe.key} {image is not None}"
+        incremental.draw_then_measure(name, partial(draw, image, preview), lambda: describe(image))
 
     show_recipes(context, key, [recipe], show)
 
@@ -227,51 +252,91 @@ def image_tensor(image: bytes) -> Tensor:
 
 
 def ask_question(
-    context: LessonContext, options: Sequence[str], answer: Callable[[], MeasuredAnswer | None]
-) -> None:
-    """Show the question of a lesson, and after a click on a button the measured answer.
+    context: LessonContext,
+    asked: Lesson | Belief,
+    options: Sequence[str],
+    answer: Callable[[], MeasuredAnswer | None],
+) -> bool:
+    """Show a question, and after a click on a button the measured answer.
 
     Args:
         context: the lesson.
+        asked: the lesson itself or one of its beliefs, with the question.
         options: the possible answers.
         answer: measures the answer; returns None while images for the measurement are being made.
+
+    Returns:
+        Whether the measured answer is shown.
     """
-    st.html(
-        f'<div class="section lesson-question"><h3>{escape(context.lesson.question)}</h3></div>'
-    )
-    guess = st.pills("Your guess", list(options), key=f"guess {context.key}")
-    key = f"answered {context.key}"
+    name = _key_of(context, asked)
+    guess = show_question(context, asked, options)
+    key = f"answered {name}"
     if not st.session_state.get(key):
         st.button(
             "Show what was measured",
-            key=f"tell {context.key}",
+            key=f"tell {name}",
             type="primary",
             icon=":material/straighten:",
             on_click=lambda: st.session_state.update({key: True}),
         )
-        return
-    with st.container(key="lesson-answer"):
-        found = None
-        with link_problems.show_errors("This cannot be measured"):
-            found = answer()
+        return False
+    with st.container(key=f"lesson-answer {asked.name}"):
+        found = measure(answer)
         if found is not None:
-            show_answer(context, found, guess)
+            show_verdict(asked, found, guess)
+            show_values(context, asked, found)
+    return found is not None
 
 
-def show_answer(context: LessonContext, found: MeasuredAnswer, guess: str | None) -> None:
-    """Show a measured answer as a sentence and a chart.
+def _key_of(context: LessonContext, asked: Lesson | Belief) -> str:
+    """Return the end of the keys of a question's widgets."""
+    return f"{context.key} {asked.name}".rstrip()
+
+
+def show_question(
+    context: LessonContext, asked: Lesson | Belief, options: Sequence[str]
+) -> str | None:
+    """Show a question with the possible answers, and return the one that the visitor guesses."""
+    st.html(f'<div class="section lesson-question"><h3>{escape(asked.question)}</h3></div>')
+    return st.pills("Your guess", list(options), key=f"guess {_key_of(context, asked)}")
+
+
+def measure(answer: Callable[[], MeasuredAnswer | None]) -> MeasuredAnswer | None:
+    """Return what ``answer`` returns; show its error and return None if there is one."""
+    with link_problems.show_errors("This cannot be measured"):
+        return answer()
+    return None
+
+
+def show_verdict(asked: Lesson | Belief, found: MeasuredAnswer, guess: str | None) -> None:
+    """Show a measured answer in sentences.
 
     Args:
-        context: the lesson.
+        asked: the lesson itself or one of its beliefs, with the question.
         found: the measured answer.
         guess: the option that the visitor guessed, if any.
     """
-    verdict = f"{'Right' if guess == found.right else 'Measured'}: {found.right}."
     st.html(
-        f'<p class="verdict"><b>{escape(verdict)}</b> {escape(found.words)}</p>'
-        f'<p class="fact-words lesson-method">{escape(context.lesson.method)}</p>'
+        f'<p class="verdict">{verdict_html(found, guess)}</p>'
+        f'<p class="fact-words lesson-method">{mark_terms(asked.method)}</p>'
     )
+
+
+def show_values(context: LessonContext, asked: Lesson | Belief, found: MeasuredAnswer) -> None:
+    """Show the measured numbers of an answer as a chart."""
     layers = {it.name: layer_colour(it) for it in context.network.shown}
-    chart = figures.bars(found.values, layers, found.written)
-    name = f"lesson-{context.lesson.number}-{context.network.name}"
-    ui_chart.show_chart(chart, f"chart {context.key}", name)
+    chart = presenter.enlarge(figures.bars(found.values, layers, found.written))
+    name = "-".join(filter(None, ("lesson", str(context.lesson.number), asked.name)))
+    ui_chart.show_chart(
+        chart, f"chart {context.key} {asked.name}", f"{name}-{context.network.name}"
+    )
+
+
+def verdict_html(found: MeasuredAnswer, guess: str | None) -> str:
+    """Return HTML of a measured answer in sentences, which take up the visitor's guess, if any."""
+    if guess is None or guess == found.right:
+        verdict, of_guess = f"{'Measured' if guess is None else 'Right'}: {found.right}.", ""
+    else:
+        verdict, of_guess = f"You chose {guess}; it is {found.right}.", found.of_guess(guess)
+    words = " ".join(filter(None, (of_guess, found.words, found.reason)))
+    return f"<b>{escape(verdict)}</b> {escape(words)}"

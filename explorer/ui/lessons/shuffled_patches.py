@@ -17,12 +17,14 @@ from core.images.center_crop import CenterCrop
 from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.text import layer_summary
+from explorer.text.formatting import percent
 from explorer.ui import image_picker, job_status, link_problems, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.layers import neuron_grid, small_pictures
-from explorer.ui.lessons import lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons import feedback, lesson_context
+from explorer.ui.lessons.lesson_context import NO_LAYER, LessonContext, MeasuredAnswer
+from explorer.ui.lessons.remembered import remembered
 
 SAMPLE = "village"
 # Numbers of squares along each side to choose from, and the default.
@@ -62,17 +64,25 @@ def stage(context: LessonContext) -> None:
         columns = st.columns(2, gap="medium")
         for column, (name, response) in zip(columns, responses.items(), strict=True):
             with column:
-                html_snippets.side_heading(f"What {layer.name} says of it {name}")
+                html_snippets.side_heading(f"Unusually active in {layer.name}, {name} picture")
                 _show_units(context, layer, response, f"{name} {picked.name} {parts}")
 
 
-def _pick_parts(context: LessonContext) -> int:
-    parts = USUAL_PARTS
-    with link_problems.collect(context.problems):
+def _chosen_parts(problems: list[str]) -> int:
+    """Return the number of squares along each side that the URL names, or the default.
+
+    A sentence is appended to ``problems`` if the URL has another number.
+    """
+    with link_problems.collect(problems):
         number = urls.number("squares", (PARTS[0], PARTS[-1])) or USUAL_PARTS
         if number not in PARTS:
             raise ExplorerError(f"squares is {number}; it can be {', '.join(map(str, PARTS))}")
-        parts = number
+        return number
+    return USUAL_PARTS
+
+
+def _pick_parts(context: LessonContext) -> int:
+    parts = _chosen_parts(context.problems)
     st.segmented_control(
         "Squares along each side",
         PARTS,
@@ -91,11 +101,13 @@ def respond(network: Network, picked: image_picker.PickedImage, parts: int) -> M
         picked: the image.
         parts: number of squares along each side; 1 to leave the image as it is.
     """
-    image = crops.network_input(picked.picture, CenterCrop(picked.size, network.input_size))
+    image = crops.network_input(
+        picked.picture, CenterCrop(picked.size, network.input_size, network.framing)
+    )
     shuffled = lesson_measures.shuffle_squares(image, parts, torch.Generator().manual_seed(0))
     small = image_io.to_picture(shuffled[0])
     large = small.resize((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.BICUBIC)
-    url = thumbnails.thumbnail(image_io.encode_png(large), SHOWN_PIXELS)
+    url = thumbnails.shrink(large, SHOWN_PIXELS)
     return MeanResponse(url, lesson_measures.mean_activations(network, shuffled))
 
 
@@ -120,7 +132,7 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
             caption = unit_labels.unit_name(network, layer, unit) or f"neuron {unit}"
             tiles.append(pictures.tile(unit, caption, previews))
         label = f"{network.name} {layer.name} {place}"
-        neuron_grid.link_grid(network, tiles, f"says {name}", label, COUNT)
+        neuron_grid.link_grid(network, tiles, f"unusual {name}", label, COUNT)
 
     lesson_context.show_recipes(context, name, pictures.recipes, show)
 
@@ -146,6 +158,12 @@ def _usual_means(network: Network) -> dict[str, Tensor]:
     return lesson_measures.mean_activations(network, lesson_measures.draw_images(network))
 
 
+def choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all layers, and of all numbers of squares."""
+    layers = [{"layer": it.name} for it in network.shown]
+    return [*layers, *({"squares": str(it)} for it in PARTS)]
+
+
 def options(context: LessonContext) -> Sequence[str]:
     """Return the possible answers: the names of the layers."""
     return [it.name for it in context.network.shown]
@@ -153,20 +171,30 @@ def options(context: LessonContext) -> Sequence[str]:
 
 def answer(context: LessonContext) -> MeasuredAnswer:
     """Measure how much shuffled squares change the mean activations of each layer."""
-    parts = int(st.session_state["squares"])
+    parts = _chosen_parts([])
     found = shuffle_effect(context.network, parts)
-    right = next((name for name, value in found.items() if value >= HALF), "no layer")
+    right = next((name for name, value in found.items() if value >= HALF), NO_LAYER)
     first, last = next(iter(found.items())), list(found.items())[-1]
     return MeasuredAnswer(
         right,
-        f"In {layer_summary.times((parts, parts))} squares, {first[0]} moves {first[1]:.0%} as far "
-        f"as another picture would move it, {last[0]} {last[1]:.0%}.",
-        {"moved, as a share of another picture": found},
-        "{:.0%}".format,
+        f"Shuffling {layer_summary.times((parts, parts))} squares changes {first[0]} by "
+        f"{percent(first[1])} of what a different picture does, {last[0]} by {percent(last[1])}.",
+        {"change by shuffling, as a share of the change by another picture": found},
+        percent,
+        feedback.first_layer(
+            right,
+            found,
+            lambda value: value >= HALF,
+            "changes by {} of what a different picture does",
+            "less than half",
+        ),
+        feedback.field_against(
+            feedback.find_layer(context.network, right), min(context.network.input_size) // parts
+        ),
     )
 
 
-@server_state.cached(16, "Looking at 32 pictures, whole and shuffled ...")
+@remembered(16, "Looking at 32 pictures, whole and shuffled ...")
 def shuffle_effect(network: Network, parts: int) -> dict[str, float]:
     """Return by layer how much shuffled squares change the mean activations, cached.
 

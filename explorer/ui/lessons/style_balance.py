@@ -10,9 +10,10 @@ from core.images import image_io
 from core.networks.network import Network
 from core.recipes.style import StyleRecipe
 from core.style import transfer
+from explorer.text.formatting import percent
 from explorer.ui import image_picker, server_state, url_controls, urls
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.lessons import lesson_context
+from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
 SAMPLE, PAINTING = "astronaut", "swirls"
@@ -66,11 +67,14 @@ def balance_stage(context: LessonContext) -> None:
 
     def describe(image: bytes | None) -> Sequence[Sequence[str]]:
         losses = relative(measured(network, picture, painting, [] if image is None else [image]))
-        lines = [(f"content costs {content:.0%}, style {style:.0%}",) for content, style in losses]
+        lines = [
+            (f"content loss {percent(content)}, style loss {percent(style)}",)
+            for content, style in losses
+        ]
         return [*lines, ()][:3]
 
     originals = [picture, painting]
-    lesson_context.show_result(context, "both", both, "both at once", originals, describe)
+    lesson_context.show_result(context, "both", both, "the result", originals, describe)
 
 
 def _balance(context: LessonContext) -> float:
@@ -80,7 +84,7 @@ def _balance(context: LessonContext) -> float:
         context.problems.append(f"balance is {text}; it can be {', '.join(known)}")
     balance = known.get(text, USUAL)
     st.select_slider(
-        "How much content has to say beside style",
+        "Balance: how much the content counts",
         BALANCES,
         format_func="{:g}".format,
         **url_controls.bind("balance", balance, lambda it: urls.update_query(balance=f"{it:g}")),
@@ -125,6 +129,11 @@ def relative(losses: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
     return [(mean("content", it) / content, mean("style", it) / style) for it in losses]
 
 
+def balance_choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all balances."""
+    return [{"balance": f"{it:g}"} for it in BALANCES]
+
+
 def balance_options(context: LessonContext) -> Sequence[str]:
     """Return the possible answers: less, about the same, or more."""
     return LESS_COST, SAME_COST, MORE_COST
@@ -147,13 +156,26 @@ def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
     right = MORE_COST if ratio > 1 + CLEARLY else LESS_COST if ratio < 1 - CLEARLY else SAME_COST
     return MeasuredAnswer(
         right,
-        f"Style then costs {ratio:.1f} times as much, and content {by[MORE][0]:.0%} instead of "
-        f"{by[USUAL][0]:.0%}: what one wins the other loses.",
+        f"The style loss becomes {ratio:.1f} times as large, and the content loss goes from "
+        f"{percent(by[USUAL][0])} to {percent(by[MORE][0])}: what one gains the other loses.",
         {
-            "style costs": {f"balance {at:g}": cost[1] for at, cost in by.items()},
-            "content costs": {f"balance {at:g}": cost[0] for at, cost in by.items()},
+            "style loss": {f"balance {at:g}": cost[1] for at, cost in by.items()},
+            "content loss": {f"balance {at:g}": cost[0] for at, cost in by.items()},
         },
-        "{:.0%}".format,
+        percent,
+        feedback.by_option(
+            {
+                LESS_COST: "But the picture stays nearer to the photograph, and that is what lacks "
+                "the painting's style.",
+                SAME_COST: "But the same pixels have to serve both, so a change for one costs the "
+                "other.",
+                MORE_COST: "But with this network, the two hardly compete.",
+            }
+        ),
+        "The reason: only the sum of both losses is made small. If content counts ten times as "
+        "much, changes that help the style and harm the content are taken back."
+        if right == MORE_COST
+        else "",
     )
 
 
@@ -163,10 +185,15 @@ def layers_stage(context: LessonContext) -> None:
     layers = lesson_context.sample_layers(context.network)
     layer = lesson_context.layer_slider(context, layers, min(1, len(layers) - 1))
     alone = recipe(context.network, picture, painting, style_layers=(layer.name,))
-    title, colour = f"style by {layer.name} alone", lesson_context.layer_colour(layer)
+    title, colour = f"style from {layer.name} only", lesson_context.layer_colour(layer)
     lesson_context.show_result(
-        context, "alone", alone, title, [painting], lambda _: ((), ()), colour, picture.size
+        context, "alone", alone, title, [picture, painting], lambda _: ((), (), ()), colour
     )
+
+
+def layers_choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all layers that the lesson offers."""
+    return [{"layer": it.name} for it in lesson_context.sample_layers(network)]
 
 
 def layers_options(context: LessonContext) -> Sequence[str]:
@@ -185,7 +212,7 @@ def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
         it: recipe(context.network, picture, painting, style_layers=(it,))
         for it in layers_options(context)
     }
-    made = lesson_context.make_all(context, "each alone", recipes)
+    made = lesson_context.make_all(context, "single layers", recipes)
     if made is None:
         return None
     values = carried(context.network, picture, painting, made)
@@ -193,10 +220,19 @@ def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
     least = min(values, key=lambda name: values[name])
     return MeasuredAnswer(
         right,
-        f"Alone it goes {values[right]:.0%} of the way to the painting, at all depths together; "
-        f"{least} goes {values[least]:.0%}.",
-        {"of the way to the painting": values},
-        "{:.0%}".format,
+        f"Used alone, it brings the picture {percent(values[right])} of the way to the painting's "
+        f"style; {least} brings it {percent(values[least])}.",
+        {"share of the painting's style": values},
+        percent,
+        feedback.highest(
+            right,
+            {name: percent(value) for name, value in values.items()},
+            "{} brings the picture {} of the way",
+        ),
+        "The reason: shallow layers see colours and dots, deep ones whole things, and a style is "
+        "mostly strokes, which lie between."
+        if right in list(made)[1:-1]
+        else "",
     )
 
 

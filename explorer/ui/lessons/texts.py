@@ -23,6 +23,31 @@ class Lesson:
     question: str
     method: str
 
+    @property
+    def name(self) -> str:
+        """No name: the question of a lesson itself is not named, unlike those of its beliefs."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Something that people often believe wrongly, with a question that shows what is true.
+
+    Attributes:
+        name: a word that names the belief in widgets' keys and files.
+        lesson: number of the lesson to which it belongs.
+        belief: what people believe, in a sentence.
+        words: what is true instead, and what the reader can try.
+        question, method: as for a lesson.
+    """
+
+    name: str
+    lesson: int
+    belief: str
+    words: str
+    question: str
+    method: str
+
 
 LESSONS = (
     Lesson(
@@ -33,61 +58,66 @@ LESSONS = (
         (
             "Cut a picture into squares and shuffle them. All its lines, colours and textures are "
             "still there; its things are not. A layer that knows only lines should hardly notice.",
-            "Below stand the neurons that answer unusually strongly to either picture. Go deeper, "
-            "and see where they begin to differ.",
+            "Under each picture are the neurons that respond to it more than to most pictures. "
+            "The slider has the layers in order, each with its short name, from the picture to the "
+            "answer. Move it to a deeper layer, and see where the two rows begin to differ.",
         ),
-        "From which layer on does shuffling move it at least half as far as another picture would?",
-        "What a layer says is the mean of its activations over the picture. Measured is how far "
-        "that moves when squares are shuffled, as a share of how far other pictures are, over "
-        "eight samples and 24 drawings, with four orders.",
+        "From which layer on does shuffling change the activations at least half as much as "
+        "showing a different picture does?",
+        "The activations of each neuron are averaged over the picture. Measured is how much these "
+        "averages change when the squares are shuffled, as a share of how much they differ between "
+        "two pictures: the mean over eight samples and 24 drawings, each shuffled four times.",
     ),
     Lesson(
         2,
         "Ask a neuron",
-        "Feed it pictures, and see which excite it most: a neuron of the first layer asks for a "
-        "colour or a line of one angle, a later one for stripes or rings.",
+        "Show it pictures, and see which excite it most: a neuron of the first layer responds to a "
+        "colour or to a line of one angle, a later one to stripes or rings.",
         (
-            "A square of nine: the nine places, in 720 drawings, that excite one neuron more than "
-            "all others, cut to what it could see of them. That is how Zeiler and Fergus opened "
-            "networks in 2014.",
-            "Walk through the neurons of a layer, then go deeper. What do the nine have in common?",
+            "The square shows nine crops: the nine places, in 720 drawings, that excite one neuron "
+            "most, each cut to the part that the neuron sees. Zeiler and Fergus looked into "
+            "networks in this way in 2014.",
+            "Look at several neurons of a layer, then go deeper. What do the nine have in common?",
         ),
-        "In the deepest layer, how many of a neuron's nine show the same kind of drawing?",
-        "Of each neuron's nine drawings those are counted that belong to the commonest of the 72 "
-        "classes among them, mean over all neurons of the layer. Nine drawings taken by chance "
-        "agree a little, too.",
+        "In the deepest layer, how many of a neuron's nine drawings show the same kind of thing?",
+        "Every drawing belongs to one of 72 classes. Counted is how many of a neuron's nine belong "
+        "to the class that is most frequent among them; the result is the mean over all neurons of "
+        "the layer. Nine drawings taken at random agree a little, too.",
     ),
     Lesson(
         3,
         "Content",
-        "The content of a picture is its activations at some inner layer; two pictures have the "
-        "same content where the squared error between these is small.",
+        "The content of a picture is its activations at some layer; two pictures have the same "
+        "content if these activations hardly differ, place by place.",
         (
             "The second picture began as noise. Step by step it was changed until one layer "
-            "saw in it what it sees in yours. So it shows what the layer still knows, and what it "
-            "has let go of.",
-            "Start shallow: nothing is lost. Then go deeper.",
+            "had the same activations for it as for the first picture. So it shows what this layer "
+            "still records; whatever it does not record came out at random.",
+            "Begin with a shallow layer: almost nothing is lost. Then go deeper.",
         ),
-        "At which layer are less than two thirds of the picture's edges left where they were?",
-        "Edges are the tenth of all pixels where the light is steepest. One is kept where the "
-        "other picture has one within a pixel; what chance alone would keep is taken off.",
+        "Which is the first layer that keeps less than two thirds of the picture's edges?",
+        "Edges are the tenth of all pixels where the brightness changes most. An edge is kept if "
+        "the second picture has one there, or one pixel beside; the share that two unrelated "
+        "pictures have in common by chance is subtracted.",
     ),
     Lesson(
         4,
-        "Style is company",
-        "Style is which neurons fire together: in one painting the edge detector and the swirl "
-        "detector do, in another one they may not.",
+        "Style",
+        "Style is which neurons fire together: in one painting the detectors of edges and swirls "
+        "are active at the same places, in another one they are not.",
         (
-            "Each square shows one painting in one layer. A bright spot: two neurons that fire in "
-            "the same places. The neurons stand in the same order in both, so that squares can be "
-            "compared.",
-            "Look for blocks that only one of the paintings has.",
+            "Each square is a Gram matrix: one painting, seen by one layer. It has a row and a "
+            "column for each neuron, and is bright where two neurons fire at the same places: "
+            "always on the diagonal, where a neuron meets itself. Both squares have the neurons in "
+            "the same order, so you can compare them.",
+            "Choose two paintings and a layer, and look for bright blocks that only one of the "
+            "squares has.",
         ),
-        "Cut paintings in two. By what does a half find its other half: by what fires where, or "
-        "by what fires together?",
-        "Each of our five paintings is cut into a left and a right half. The nearest half is "
-        "looked for by the cosine of activations, place by place, and by that of the correlations "
-        "between channels (Gram matrices). The share of halves that find their own, by layer.",
+        "Cut five paintings in two. What helps more to find the other half of each: comparing "
+        "which neurons fire at each place, or comparing which neurons fire together?",
+        "Each of the five paintings is cut into a left and a right half. For each half the most "
+        "similar one of the other nine is found: once by the activations at each place, once by "
+        "the Gram matrix, with the cosine similarity. The chart shows how often it is right.",
     ),
     Lesson(
         5,
@@ -95,45 +125,136 @@ LESSONS = (
         "Style transfer makes a third picture that does as well as possible by both measures: the "
         "content of one, the style of another.",
         (
-            "The photograph has all of the content, and its style costs much. The painting has all "
-            "of the style, and its content costs much. The third picture is worked on, from the "
-            "photograph on, until both costs together are small.",
-            "The balance says how much content has to say. Turn it both ways.",
+            "The photograph has exactly its own content, so its content loss is 0%; but it lacks "
+            "the painting's style, so its style loss is 100%. For the painting it is the other way "
+            "round. The third picture begins as the photograph, and is changed step by step until "
+            "both losses together are small.",
+            "The balance says how much the content loss counts. Move it both ways.",
         ),
-        "Let content have ten times as much to say as usual. What does style then cost?",
-        "Both costs of the finished picture, each relative to what there is to lose: style to the "
-        "photograph's cost of style, content to the painting's cost of content.",
+        "Let content count ten times as much as usual. What happens to the style loss?",
+        "Both losses of the finished picture, as shares: the style loss of the photograph and the "
+        "content loss of the painting count as 100%.",
     ),
     Lesson(
         6,
         "The wrong layers",
-        "Which layers speak for style is a choice, and it is most fun to find out the wrong ones.",
+        "Which layers the style is taken from is a choice, and some choices are wrong.",
         (
-            "Here one layer alone speaks for style. A shallow one brings colours and the grain of "
-            "the paint, a middle one strokes and shapes; and a deep one?",
-            "Which of them would you call wrong?",
+            "Here the style is taken from one layer only. A shallow layer brings colours and the "
+            "grain of the paint, a middle one brings strokes and shapes. And a deep one?",
+            "Try each of them. Which would you call wrong?",
         ),
-        "Which layer alone carries most of the painting's style?",
-        "The picture's costs of style at five depths, not only at the one that spoke, as a share "
-        "of the photograph's: how much of the way to the painting it has gone, mean over the five.",
+        "Which layer brings most of the painting's style when it is used alone?",
+        "The style loss is measured at five depths, not only at the layer that was used. 0% is "
+        "the style of the photograph, 100% that of the painting; the result is the mean over the "
+        "five depths.",
     ),
     Lesson(
         7,
         "The eyes of dreams",
-        "Dreams are full of eyes. Perhaps because too deep a layer takes complex things for "
-        "matters of style; and eyes are simple, and common, so that they come early.",
+        "Dreams are full of eyes. Perhaps because eyes are simple and frequent, so that layers of "
+        "medium depth already have detectors for them.",
         (
-            "A dream changes a picture so that a layer sees more of what it sees in it already. "
-            "Some of SketchNet's neurons are known to stand for eyes, so one can ask how much more "
-            "they see in the dream.",
-            "Dream shallow, dream deep: where do you see them?",
+            "A dream changes a picture so that one layer responds more strongly to it: what the "
+            "layer half sees becomes visible. Some of SketchNet's neurons have the label eye, so "
+            "we can measure how much more they respond to the dream.",
+            "Try a shallow and a deep layer: where do you see eyes?",
         ),
-        "At which depth do the eyes come?",
-        "How many times as much the neurons of SketchNet that stand for an eye, its iris or its "
-        "pupil answer to the dream as to the picture, against usual neurons of their layers. If "
-        "SketchNet dreams, the dreaming layer itself is not asked.",
+        "The dream of which layer has most eyes?",
+        "How many times as strongly the neurons with the label eye, iris or pupil respond to the "
+        "dream as to the picture, compared with typical neurons of their layers. If SketchNet "
+        "dreams, the layer that dreamt is left out.",
     ),
 )
+
+
+BELIEFS = (
+    Belief(
+        "trained",
+        2,
+        "Neurons look for things because the network is built that way.",
+        "Before training, a network has the same layers and neurons, but random weights. "
+        "Show the same 720 drawings to such a network: each of its neurons has its nine, too. "
+        "After the measurement, the nine of the neuron that is chosen in the experiment are shown, "
+        "with the trained and with random weights.",
+        "In the deepest layer of the network with random weights, how many of a neuron's nine "
+        "drawings show the same kind of thing?",
+        "As for the question of the lesson, for the network as it is and with random weights.",
+    ),
+    Belief(
+        "fool",
+        2,
+        "A neuron's picture shows how it sees real pictures.",
+        "Geirhos and others showed in 2024 that it can fool: they built networks whose pictures "
+        "show whatever was wanted, while real pictures take another way through the network. "
+        "Choose the logits in the experiment, and some classes: what do both share?",
+        "The picture of a class excites its class. In which layers is it processed like drawings "
+        "of the class?",
+        "Each class has a picture and nine drawings. Their mean activations are compared by cosine "
+        "similarity. 100%: the picture is as similar to the drawings as these are to one another. "
+        "0%: it is as similar as drawings of other classes. Half counts as alike.",
+    ),
+    Belief(
+        "seed",
+        3,
+        "There is one right picture, and the computer finds it.",
+        "The second picture begins with noise, and the seed decides which noise. Choose another "
+        "seed in the experiment, first with a shallow layer, then with a deep one.",
+        "Two seeds give two pictures. At which layer do they first have less than half of their "
+        "edges in common?",
+        "Both pictures are made from the activations of one layer, with seed 0 and seed 1. Edges "
+        "in common are counted as in the lesson, without those in common by chance.",
+    ),
+    Belief(
+        "places",
+        4,
+        "Style transfer pastes pieces of the painting into the picture.",
+        "Choose shuffled in the experiment: the second painting is then the first one, cut into 64 "
+        "squares in random order. Do the Gram matrices differ? Then choose a different painting.",
+        "Put all places of a layer into a random order, the same for all neurons. How does that "
+        "change the Gram matrix?",
+        "The first painting's activations are shuffled, and compared with those of the painting "
+        "itself: once by the Gram matrix, once place by place. 100% is the difference between the "
+        "two paintings that are chosen in the experiment.",
+    ),
+    Belief(
+        "learning",
+        7,
+        "The network learns while it dreams.",
+        "Training and dreaming both take small steps that follow a gradient. But what do these "
+        "steps change? Measure it, then choose another picture or layer, and measure again.",
+        "How many of the network's weights change while it dreams?",
+        "A small dream of the chosen layer is made, and all weights and pixels are compared before "
+        "and after.",
+    ),
+    Belief(
+        "data",
+        7,
+        "Dreams are full of dogs and eyes because networks prefer them.",
+        "Many networks learned from ImageNet, where 118 of 1,000 classes are breeds of dogs; they "
+        "dream of dogs. SketchNet has never seen a dog, only drawings of 72 classes. Choose a "
+        "layer in the middle: what do you find in its dream?",
+        "Which of these parts is in most of the drawings that SketchNet learned from?",
+        "Two new drawings of each class are made, for every pixel of which it is known what it "
+        "shows. Counted is in how many of them the part is visible.",
+    ),
+    Belief(
+        "sizes",
+        7,
+        "A dream is made in one go, at its full size.",
+        "A dream is made small first, then enlarged and dreamt again, several times. These sizes "
+        "are called octaves. On the Dream page, under More, you can choose their number.",
+        "Dream at three sizes instead of one. What happens to the large forms?",
+        "Measured is the change: the dream minus the picture. Large forms are what is left of it "
+        "after averaging over squares with a side of a twelfth of the picture; the number is their "
+        "share of all contrast.",
+    ),
+)
+
+
+def beliefs_of(lesson: Lesson) -> tuple[Belief, ...]:
+    """Return the common beliefs that belong to a lesson."""
+    return tuple(it for it in BELIEFS if it.lesson == lesson.number)
 
 
 def find_lesson(number: int) -> Lesson:

@@ -2,7 +2,7 @@
 
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -13,24 +13,32 @@ from core.experiments import lesson_measures
 from core.files import make_folder
 from core.index import build, reader
 from core.networks import Layer, Network, depth_sampling
-from explorer import paths, thumbnails
+from core.networks.known_networks import title_of
+from explorer import cores, thumbnails
 from explorer.library import index_task
 from explorer.reports import crop_images
 from explorer.text import formatting
-from explorer.ui import link_problems, page_list, server_state, urls
+from explorer.ui import link_problems, page_list, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers.small_pictures import SmallPictures
-from explorer.ui.lessons import lesson_context
+from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.remembered import folder, remembered
 from explorer.ui.url_controls import bind
 
 # The collection of images: ten drawings of each class. The network needs a tenth of a second for
 # twelve drawings.
 DRAWINGS = "sketchworld:720"
-FOLDER = "lessons"
+# SketchNet's index of the collection ships with the project. ``explorer.prebuilt.lesson_index``
+# makes it.
+SHIPPED = Path(__file__).with_name("drawings.index")
 PIXELS = 320
 FIRST_DEPTH = 0.6
 GUESSES = ("1 to 3", "4 or 5", "6 or 7", "8 or 9")
+REASON = (
+    "The reason: training made the network tell things apart, and only after many layers is a "
+    "thing the same number for all its drawings."
+)
 _BUILDING = threading.Lock()
 
 
@@ -47,7 +55,7 @@ def stage(context: LessonContext) -> None:
         st.html(
             html_snippets.large_picture_html(sheet, f"Nine crops that excite neuron {unit} most")
         )
-        st.caption("What excites it most, out of 720 drawings")
+        st.caption("What excites it most, out of 720 drawings; empty parts lie beyond their edges")
     with right:
         found = SmallPictures(context.network, layer).find(unit)
         if found is not None:
@@ -57,13 +65,26 @@ def stage(context: LessonContext) -> None:
     name = unit_labels.unit_name(context.network, layer, unit)
     share = lesson_measures.most_common_share(labels(index, layer.name, unit))
     title = f"Neuron {unit} of {layer.name}"
-    title += f", measured to stand for {name}" if name else ""
+    title += f" has the label {name}" if name else ""
     st.markdown(
         f"{formatting.escape_markdown(title)}. "
-        f"Of its nine, {round(share * lesson_measures.NINE)} show the same kind."
+        f"Of its nine drawings, {round(share * lesson_measures.NINE)} show the same kind of thing."
     )
     query = {"network": context.network.name, "layer": layer.name, "unit": str(unit)}
     page_list.page_link(urls.NEURON, "Open this neuron", **query)
+
+
+def chosen_unit(context: LessonContext) -> tuple[Layer, int]:
+    """Return the layer and the unit that the URL names; by default those of ``stage``."""
+    layers = context.network.shown
+    names = [it.name for it in layers]
+    usual = names[depth_sampling.nearest_to_depth(layers, FIRST_DEPTH)]
+    layer = layers[names.index(urls.one_of("layer", names, usual, []))]
+    unit = unit_labels.clearest_unit(context.network, layer.name) or 0
+    with link_problems.collect([]):
+        named = urls.number("unit", (0, layer.channels - 1))
+        return layer, unit if named is None else named
+    return layer, unit
 
 
 def _unit(context: LessonContext, layer: Layer) -> int:
@@ -71,10 +92,9 @@ def _unit(context: LessonContext, layer: Layer) -> int:
 
     The default is the unit with the clearest label.
     """
-    unit = unit_labels.clearest_unit(context.network, layer.name) or 0
     with link_problems.collect(context.problems):
-        named = urls.number("unit", (0, layer.channels - 1))
-        unit = unit if named is None else named
+        urls.number("unit", (0, layer.channels - 1))
+    _, unit = chosen_unit(context)
     st.number_input(
         f"Neuron of {layer.name}, 0 to {layer.channels - 1}",
         0,
@@ -87,10 +107,15 @@ def _unit(context: LessonContext, layer: Layer) -> int:
 def open_index(network: Network) -> reader.Index:
     """Open the index of dataset examples for the lesson; build it first if it is missing.
 
+    For the SketchNet that ships, the index ships, too.
+
     Raises:
         ExplorerError: the index cannot be built.
     """
-    file = paths.home() / FOLDER / f"{network.name}-{network.fingerprint}.index"
+    shipped = _opened(SHIPPED)
+    if not shipped.misfit(network):
+        return shipped
+    file = folder() / f"{network.name}-{network.fingerprint}.index"
     with _BUILDING:
         before = index_task.open_or_discard(file)
         if before is None or not before.complete:
@@ -105,13 +130,14 @@ def _build(network: Network, file: Path) -> None:
         build.plan_index(network, source), source, file, resume=True
     )
     slot = st.empty()
-    for step in build.build_index(network, source, accumulator, file):
-        words = f"Showing {network.name} {step.total} drawings, once"
-        slot.progress(step.done / max(step.total, 1), words)
+    with cores.joined(cores.PAGE) as share:
+        for step in build.build_index(network, source, accumulator, file, busy=share.count):
+            words = f"{title_of(network.name)} looks at {step.total} drawings, once"
+            slot.progress(step.done / max(step.total, 1), words)
     slot.empty()
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=5)
 def _opened(file: Path) -> reader.Index:
     return reader.open_index(file)
 
@@ -119,6 +145,11 @@ def _opened(file: Path) -> reader.Index:
 def labels(index: reader.Index, layer: str, unit: int) -> list[str]:
     """Return the classes of the nine images with the highest activation of a unit."""
     return [index.label(hit.picture) for hit in index.top(layer, unit)[: lesson_measures.NINE]]
+
+
+def choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all layers."""
+    return [{"layer": it.name} for it in network.shown]
 
 
 def options(context: LessonContext) -> Sequence[str]:
@@ -134,14 +165,21 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     found = agreement(context.network)
     by_chance = lesson_measures.chance_agreement(kinds())
     (first, shallow), (last, deep) = next(iter(found.items())), list(found.items())[-1]
-    nine = lesson_measures.NINE
+    nine, counts = lesson_measures.NINE, in_nine(found)
     return MeasuredAnswer(
         guess_of(deep * nine),
-        f"{deep * nine:.1f} of nine in {last}, {shallow * nine:.1f} in {first}; nine taken by "
-        f"chance agree in {by_chance * nine:.1f}.",
-        {"of nine, of the same kind": {name: value * nine for name, value in found.items()}},
+        f"{deep * nine:.1f} of nine in {last}, {shallow * nine:.1f} in {first}; of nine drawings "
+        f"taken at random, {by_chance * nine:.1f}.",
+        {"of nine, of the same kind": counts},
         "{:.1f}".format,
+        feedback.counted({"": counts}, guess_of),
+        REASON,
     )
+
+
+def in_nine(shares: Mapping[str, float]) -> dict[str, float]:
+    """Return by layer the number of nine images for the share of them."""
+    return {name: share * lesson_measures.NINE for name, share in shares.items()}
 
 
 def guess_of(count: float) -> str:
@@ -158,7 +196,7 @@ def kinds() -> list[str]:
     return [source.label(entry.name) for entry in source.entries()]
 
 
-@server_state.cached(8, "Comparing the nine of every neuron ...")
+@remembered(8, "Comparing the nine drawings of every neuron ...")
 def agreement(network: Network) -> dict[str, float]:
     """Return by layer the share of a unit's nine images with the same class, mean over units."""
     return lesson_measures.label_agreement(open_index(network))

@@ -8,6 +8,7 @@ from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks import Layer
 from explorer.library import indexes
+from explorer.text.formatting import percent
 
 UNKNOWN = "Not measured"
 # For SketchWorld's drawings: the share that the badge needs, its CSS class, title and explanation.
@@ -17,18 +18,19 @@ LEVELS = (
         LIKE_RANDOM,
         "fair",
         "Tells classes apart in part",
-        "That is more than random weights reach, but most neurons with a clear label reach "
-        f"{SELECTIVE:.0%}.",
+        "That is more than neurons with random weights reach, but most neurons with a clear label "
+        "reach "
+        f"{percent(SELECTIVE)}.",
     ),
     (
         -1.0,
         "poor",
         "Does not tell classes apart",
-        "Random weights do as well. It may respond to something simple, such as an edge or a "
-        "colour.",
+        "Neurons with random weights reach as much. It may respond to something simple, such as an "
+        "edge or a colour.",
     ),
 )
-NO_VERDICT = "How much random weights reach is not known for these pictures, so this is no verdict."
+NO_VERDICT = "How much neurons with random weights reach is not known here, so this is no verdict."
 
 
 def badge_html(index: Index | None, layer: Layer, unit: int) -> str:
@@ -48,7 +50,9 @@ def badge_html(index: Index | None, layer: Layer, unit: int) -> str:
 def _badge(index: Index | None, layer: Layer, unit: int) -> tuple[str, str, str]:
     """Return the CSS class of the badge, its title, and its explanation."""
     if index is None:
-        words = "Whether this neuron tells classes apart is measured on pictures: see below."
+        words = (
+            "To see whether this neuron tells classes apart, find what excites it, further down."
+        )
         return "unknown", UNKNOWN, words
     if layer.name not in [it.name for it in index.plan.layers]:
         return "unknown", UNKNOWN, f"The index of pictures does not have {layer.name}."
@@ -61,11 +65,11 @@ def _badge(index: Index | None, layer: Layer, unit: int) -> tuple[str, str, str]
         return "unknown", UNKNOWN, f"{error}."
     share = max(0.0, float(measured.shares[unit]))
     words = (
-        f"What a {noun} shows (one of {measured.classes} classes) explains {share:.0%} of how "
+        f"What a {noun} shows (one of {measured.classes} classes) explains {percent(share)} of how "
         "strongly the neuron responds."
     )
     if not index.plan.collection.startswith(SKETCHWORLD):
-        return "unknown", f"Classes explain {share:.0%}", f"{words} {NO_VERDICT}"
+        return "unknown", f"Classes explain {percent(share)}", f"{words} {NO_VERDICT}"
     return next(
         (kind, title, f"{words} {meaning}")
         for least, kind, title, meaning in LEVELS

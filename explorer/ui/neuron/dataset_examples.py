@@ -20,6 +20,7 @@ from explorer.reports import crop_images
 from explorer.reports.crop_images import CROPS_PER_SHEET
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
+from explorer.text.formatting import percent
 from explorer.ui import chart, image_picker, index_picker, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -32,15 +33,18 @@ MOST, BETWEEN, LEAST = "", "between", "least"
 WHICH = {MOST: "Most", BETWEEN: "Between", LEAST: "Least"}
 EVIDENCE = {
     "": "Crop",
+    crops.SURROUNDINGS: "With surroundings",
     crops.HEAT: "Heat map",
     attribution.GUIDED: "Guided backprop",
     attribution.DECONVOLUTION: "Deconvolution",
 }
 STORIES = {
-    "": "Cut to exactly what the neuron saw; click one to look closer.",
+    "": "Cut to exactly what the neuron saw: beyond the picture's border there is nothing. Click "
+    "one to look closer.",
+    crops.SURROUNDINGS: "What the neuron saw is framed, within its picture.",
     crops.HEAT: "Bright is where the neuron is excited.",
-    attribution.GUIDED: "What passes back from the neuron to the pixels, through what excited it "
-    "only (guided backpropagation).",
+    attribution.GUIDED: "Which pixels raised the activation: the gradient, along those paths that "
+    "were active and raised it (guided backpropagation).",
     attribution.DECONVOLUTION: "The neuron's activation projected back to the pixels, as Zeiler "
     "and Fergus did. Only positive signals pass back, so sometimes nothing is left.",
 }
@@ -65,7 +69,9 @@ def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) 
         index_picker.show_missing_index(network, "neuron", "the pictures that excite it", ask=True)
         return
     if layer.name not in [it.name for it in index.plan.layers]:
-        st.caption(f"This index does not know {layer.name}; index that layer, too.")
+        st.caption(
+            f"This index does not have {layer.name}. Make an index with this layer to see more."
+        )
         return
     index_picker.index_selectbox(network)
     left, right = st.columns([1, 1], gap="large")
@@ -90,7 +96,9 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
     found = find_hits(index, network, layer, unit, which)
     if not found:
         noun = indexes.image_noun(index, 1)
-        st.caption(f"No {noun} excites this neuron: all {index.count:,} leave it where it is.")
+        st.caption(
+            f"No {noun} excites this neuron: its activation is the same for all {index.count:,}."
+        )
         return
     problem = ""
     if how in attribution.PROJECTIONS and (
@@ -148,7 +156,8 @@ def find_hits(
         located = [probe.locate_maximum(index, network, layer, unit, it) for it in sampled]
         shares = [index.percentile(layer, unit, it.value) for it in sampled]
         return tuple(
-            (hit, f"above {share:.0f} %") for hit, share in zip(located, shares, strict=True)
+            (hit, f"above {percent(share / 100)}")
+            for hit, share in zip(located, shares, strict=True)
         )
     some = (index.least if which == LEAST else index.top)(layer, unit)[:CROPS_PER_SHEET]
     return tuple((hit, hit_label(index, hit.picture)) for hit in some)
@@ -251,7 +260,7 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
     )
     what = "mean over the picture" if by == "mean" else "at the highest place"
     return (
-        f'<h4 class="side">Its own picture beside them</h4>{drawn}'
+        f'<h4 class="side">Its own picture compared with them</h4>{drawn}'
         f'<p class="ruler-words">{escape(words)} ({what})</p>'
     )
 
@@ -270,7 +279,7 @@ def compare_values(own: float, best: float, median: float, noun: str, words: str
         return f"{_times(own / best)} times the best of {words}{usual}."
     if own > best:
         return f"More than any of {words}."
-    share = f": {own / best:.0%} of it" if best > 0 and own > 0 else ""
+    share = f": {percent(own / best)} of it" if best > 0 and own > 0 else ""
     return f"Less than the best of {words}{share}."
 
 

@@ -9,7 +9,8 @@ from explorer import thumbnails
 from explorer.recipe_fields import NEURONS, page_fields
 from explorer.reports import html_report
 from explorer.store.results import StoredPicture
-from explorer.ui import download_buttons, index_picker, job_status, server_state, urls
+from explorer.text.formatting import percent
+from explorer.ui import download_buttons, index_picker, job_requests, job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.link_problems import toast_problem
 from explorer.ui.neuron.pictures import NeuronView, RenderSettings, UnitPicture
@@ -19,12 +20,12 @@ from explorer.ui.recipe_controls import draw_field
 # of a wide page on a screen of high resolution.
 LARGE_PIXELS = 768
 LOSSY = (
-    "This picture came with the explorer, made smaller with loss. It takes a moment to draw it "
-    "here once more, exactly as its recipe says, so that the file can be replayed."
+    "This picture came with the explorer in a compressed form. A click draws it again in full "
+    "quality, which takes a moment; the PNG then has all settings inside."
 )
 
 
-def request_picture(take: UnitPicture) -> job_status.Requested:
+def request_picture(take: UnitPicture) -> job_requests.Requested:
     """Request the large picture if it is missing.
 
     Returns:
@@ -33,13 +34,14 @@ def request_picture(take: UnitPicture) -> job_status.Requested:
     """
     stored = take.find()
     if stored is None:
-        return job_status.request(take.recipe)
-    return (
-        None if download_buttons.is_png(stored.image) else server_state.jobs().get(take.recipe.key)
-    )
+        return job_requests.request(take.recipe)
+    if download_buttons.is_png(stored.image):
+        return None
+    job = server_state.jobs().get(take.recipe.key)
+    return None if job is None or job_requests.is_left(job) else job
 
 
-def show_picture(neuron: NeuronView, view: str, job: job_status.Requested) -> None:
+def show_picture(neuron: NeuronView, view: str, job: job_requests.Requested) -> None:
     """Show a picture of a unit large, with the progress of its job, its buttons and its settings.
 
     Args:
@@ -50,14 +52,14 @@ def show_picture(neuron: NeuronView, view: str, job: job_status.Requested) -> No
     take = neuron.large(view)
     stored = take.find()
 
-    def show(now: Sequence[job_status.Requested]) -> bool:
+    def show(now: Sequence[job_requests.Requested]) -> bool:
         (job,) = now
         st.html(_picture(neuron, view, take, stored))
         with st.container(key="large-picture-status", horizontal=True, vertical_alignment="center"):
             if isinstance(job, str):
                 st.caption(job)
             elif job is not None and job.state != "done":
-                job_status.show_progress(job, "{:.0%}".format, "large")
+                job_status.show_progress(job, percent, "large")
             elif stored is not None:
                 _tools(neuron, take, stored)
             _choose(neuron, view)
@@ -67,16 +69,21 @@ def show_picture(neuron: NeuronView, view: str, job: job_status.Requested) -> No
         job_status.follow([job], show, job_status.poll_interval(job), False)
 
 
+def alt_text(neuron: NeuronView, view: str) -> str:
+    """Return what the large picture of a unit shows, for screen readers."""
+    verb = "wants least" if view == urls.NEGATIVE else "wants to see"
+    return f"What neuron {neuron.unit} of {neuron.layer.name} {verb}"
+
+
 def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:
     """Return HTML of the finished picture, else of its preview, else of an empty frame."""
-    verb = "wants least" if view == urls.NEGATIVE else "wants to see"
-    who = f"neuron {neuron.unit} of {neuron.layer.name}"
+    alt = alt_text(neuron, view)
     if stored is None:
         preview = server_state.jobs().previews(take.recipe.key).get(take.number)
-        return html_snippets.large_preview_html(preview, f"What {who} {verb}, unfinished")
+        return html_snippets.large_preview_html(preview, f"{alt}, unfinished")
     url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
     silent = stored.silent and view != urls.NEGATIVE
-    return html_snippets.large_picture_html(url, f"What {who} {verb}", silent)
+    return html_snippets.large_picture_html(url, alt, silent)
 
 
 def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None:
@@ -102,7 +109,7 @@ def _tools(neuron: NeuronView, take: UnitPicture, stored: StoredPicture) -> None
 
 @toast_problem()
 def _prepare(take: UnitPicture) -> None:
-    job_status.submit(take.recipe)
+    job_requests.submit(take.recipe)
 
 
 def _choose(neuron: NeuronView, view: str) -> None:
@@ -131,7 +138,7 @@ def _choose(neuron: NeuronView, view: str) -> None:
             # run again.
             st.rerun()
         if now != usual and st.button(
-            "Back to the usual ones",
+            "Back to the usual settings",
             key="usual",
             on_click=lambda: go_to_settings(neuron, usual, view),
         ):

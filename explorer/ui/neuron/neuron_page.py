@@ -1,31 +1,48 @@
 """The parts of the Neuron page: links, the large picture, facts on it, and the unit's badge."""
 
-from html import escape
-
 import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from core.neurons.fine_grain import GRAINY
 from core.neurons.recipe_objective import negative_note
 from explorer import layer_pages
 from explorer.charts import depth_colours
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
-from explorer.ui import index_picker, job_status, link_problems, page_list, server_state, urls
+from explorer.text.formatting import percent
+from explorer.ui import (
+    index_picker,
+    job_requests,
+    link_problems,
+    page_list,
+    presenter,
+    server_state,
+    urls,
+)
 from explorer.ui.components import html_snippets
-from explorer.ui.neuron import badge, dataset_examples, large_picture, related, ruler
+from explorer.ui.components.term_marks import mark_terms
+from explorer.ui.neuron import (
+    badge,
+    dataset_examples,
+    large_picture,
+    questions,
+    related,
+    ruler,
+)
 from explorer.ui.neuron.pictures import NeuronView
 from explorer.ui.neuron.similarity import RenderedUnits, rendered_units
 
 STORIES = {
-    "": "This picture began as noise. Step by step it was changed so that the neuron answers more "
-    "strongly: it shows what the neuron looks for.",
-    urls.NEGATIVE: "This picture was changed so that the neuron answers less and less: it shows "
-    "what the neuron wants least.",
+    "": "This feature visualization began as noise. Step by step it was changed so that the neuron "
+    "responds more strongly: it shows what the neuron looks for.",
+    urls.NEGATIVE: "This picture was changed so that the neuron responds less and less: it shows "
+    "the opposite of what the neuron looks for.",
 }
 VARIANT = (
-    "One of four pictures that all excite the neuron, and were made to differ from one another."
+    "One of four pictures that all excite the neuron. They were made to differ from one another: "
+    "what they share is what matters to it."
 )
 
 
@@ -35,6 +52,7 @@ def show_links(network: Network, layer: Layer, unit: int) -> None:
     with st.container(key="way", horizontal=True, vertical_alignment="center"):
         icon = ":material/arrow_back:"
         st.page_link(urls.LAYERS, label=layer.name, icon=icon, query_params=query)
+        presenter.show_button()
         for arrow, other in (("arrow_back_ios_new", unit - 1), ("arrow_forward_ios", unit + 1)):
             there = 0 <= other < layer.channels
             st.button(
@@ -57,13 +75,14 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
         view: which picture of the unit is large, one of ``urls.VIEWS`` or "".
         problems: problems of the link, in sentences; more may be appended.
     """
-    requests, warning = job_status.JobRequests(), st.container()
+    requests, warning = job_requests.JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
     with left:
         large_picture.show_picture(neuron, view, large_picture.request_picture(neuron.large(view)))
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
+        questions.show_questions(neuron, view, stored)
         place = {"network": neuron.network.name, "layer": neuron.layer.name}
         page_list.page_link(urls.DREAM, "Dream with this neuron", **place, unit=neuron.unit)
         badge_place = st.container(key="badge")
@@ -91,13 +110,13 @@ def show_title(neuron: NeuronView, view: str) -> None:
     """Show the name of the unit, and a sentence on what its large picture shows."""
     layer, unit = neuron.layer, neuron.unit
     name = unit_labels.unit_name(neuron.network, layer, unit)
-    where = f"of {layer.name} in {neuron.network.name}"
+    where = f"of {layer.name} in {title_of(neuron.network.name)}"
     title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
     html_snippets.heading(title, line, layer.depth)
     words = STORIES.get(view, VARIANT)
     if note := negative_note(neuron.network, neuron.large(view).recipe):
-        words += f" {escape(note)}."
-    st.html(f'<p class="fact-words">{words}</p>')
+        words += f" {note}."
+    st.html(f'<p class="fact-words">{mark_terms(words)}</p>')
 
 
 def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[str, str]:
@@ -110,7 +129,7 @@ def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[s
     if stored is not None:
         grain = float(stored.facts["fineness"])
         more = ", more than photographs have" if grain > GRAINY else ""
-        rows["Fine grain"] = f"{grain:.0%} of the picture{more}"
+        rows["Fine grain"] = f"{percent(grain)} of the picture{more}"
         where = ", mean over the picture" if layer.size else ""
         rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
         if stored.silent and view != urls.NEGATIVE:

@@ -11,7 +11,8 @@ from core.analysis import unit_labels
 from core.networks import Layer, Network, connectivity
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
-from explorer.ui import job_status, server_state, urls
+from explorer.text.formatting import percent
+from explorer.ui import job_requests, job_status, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers import neuron_grid
@@ -29,7 +30,7 @@ INPUTS_AT_MOST = 256
 CAPTIONS = {"": "most wanted", urls.NEGATIVE: "least wanted"}
 
 
-def show_variants(neuron: NeuronView, view: str, requests: job_status.JobRequests) -> None:
+def show_variants(neuron: NeuronView, view: str, requests: job_requests.JobRequests) -> None:
     """Show all pictures of the unit as small tiles; a click on one makes it the large picture.
 
     Args:
@@ -56,11 +57,11 @@ def show_variants(neuron: NeuronView, view: str, requests: job_status.JobRequest
             st.rerun()
 
     html_snippets.section(
-        "Seen from several sides",
+        "More pictures of it",
         "Four pictures that excite it, made to differ as much as they can: what they share is "
         "what matters to it. The last one shows what it wants least.",
     )
-    job_status.show_while_running("views", asked, "{:.0%}".format, show)
+    job_status.show_while_running("views", asked, percent, show, stop=False)
 
 
 def _variant(
@@ -90,7 +91,7 @@ def show_similar(
     neuron: NeuronView,
     drawn: similarity.RenderedUnits | None,
     own: StoredPicture | None,
-    requests: job_status.JobRequests,
+    requests: job_requests.JobRequests,
 ) -> None:
     """Show the units of the layer with the most similar pictures; a click opens a unit's page.
 
@@ -112,8 +113,8 @@ def show_similar(
         nearest = drawn.nearest(unit, signature, count)
     html_snippets.section(
         "Similar neurons",
-        f"To {layer.name} their pictures look most like this one's; the number is the cosine of "
-        "what the layer sees.",
+        f"The neurons whose pictures {layer.name} finds most like this one's. The number is the "
+        "cosine similarity: 1 is the same.",
     )
     if own is not None and own.silent:
         st.caption("Its picture does not excite it, so it is not compared with those of others.")
@@ -132,11 +133,15 @@ def show_similar(
 
     total = len(page.units)
     job_status.show_while_running(
-        "similar", asked, lambda it: f"{int(it * total)} of {total} neurons of the layer", show
+        "similar",
+        asked,
+        lambda it: f"{int(it * total)} of {total} neurons of the layer",
+        show,
+        stop=False,
     )
 
 
-def show_inputs(neuron: NeuronView, requests: job_status.JobRequests) -> None:
+def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
     """Show the units of the previous layer with the largest weights to a unit.
 
     A click opens the page of such an input unit.
@@ -159,8 +164,8 @@ def show_inputs(neuron: NeuronView, requests: job_status.JobRequests) -> None:
     asked = requests.ask(pictures.recipes)
     html_snippets.section(
         f"Listens to {source.name}",
-        "Its strongest connections to the layer before, read from the weights. The number is the "
-        "strength against the strongest of all.",
+        "The neurons of the layer before with the strongest connections to it, read from the "
+        "weights. The strongest connection counts 1.",
     )
     most = abs(inputs[0].weight)
 
@@ -178,7 +183,7 @@ def show_inputs(neuron: NeuronView, requests: job_status.JobRequests) -> None:
                 else:
                     st.caption("no neuron")
 
-    job_status.show_while_running("listens", asked, "{:.0%}".format, show)
+    job_status.show_while_running("listens", asked, percent, show, stop=False)
 
 
 @server_state.cached(INPUTS_AT_MOST)

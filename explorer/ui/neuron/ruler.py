@@ -73,5 +73,5 @@ def rank_text(value: float, others: Sequence[float]) -> str:
     below = sum(it < value for it in others)
     return (
         f"Its own picture excites it to {value:.3g}. Of the {len(others)} other neurons drawn in "
-        f"this layer, {below} reach less with theirs."
+        f"this layer, each of them a thin line, {below} reach less with theirs."
     )

@@ -54,7 +54,7 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
             are darkened. None to show the image without a heat map.
     """
     picture = picked.picture
-    frame = CenterCrop((picture.height, picture.width), network.input_size)
+    frame = CenterCrop((picture.height, picture.width), network.input_size, network.framing)
     top, left, bottom, right = frame.window
     scale = min(SHOWN_PIXELS / max(bottom - top, right - left), 4.0)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))

@@ -13,11 +13,13 @@ from core.datasets.samples import DRAWN
 from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images
 from explorer.text import formatting, layer_summary
-from explorer.ui import incremental, index_picker, job_status, page_list, urls
+from explorer.text.formatting import percent
+from explorer.ui import incremental, index_picker, job_requests, job_status, page_list, urls
 from explorer.ui.components import html_snippets, image_viewers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
@@ -59,7 +61,7 @@ class ProbeView:
 
     @property
     def selected(self) -> tuple[str, int] | None:
-        """Name of the layer and number of the selected unit; None if no unit is selected."""
+        """The selected layer's name and unit's number; None if no unit is selected."""
         return None if self.layer is None else (self.layer.name, self.unit)
 
 
@@ -115,7 +117,7 @@ def show_picture(view: ProbeView) -> None:
         heatmaps.heatmap_url(network, view.picked, view.selected),
         network.input_size,
         "pick",
-        f"{view.picked.title}, as {network.name} sees it: choose a place",
+        f"{view.picked.title}, as {title_of(network.name)} sees it: choose a place",
         pick,
         middle,
         box,
@@ -126,10 +128,14 @@ def show_picture(view: ProbeView) -> None:
         elif view.position is None:
             st.caption("Click a place to see which neurons fire there.")
         else:
-            st.caption("Ranked by what they answer at the mark.")
+            st.caption("Ranked by their activation at the mark.")
         show_links(view)
     if layer is None:
-        html_snippets.side_heading(f"{network.name} takes it for (probability)")
+        html_snippets.side_heading(f"What {title_of(network.name)} takes it for (probability)")
+        if not view.result.classes:
+            st.caption(
+                "It tells no classes apart: its last layer is missing, or it has another purpose."
+            )
         st.html(classes_html(view.result))
         if view.picked.name not in DRAWN and (words := probe.caveat(network)):
             st.caption(formatting.escape_markdown(words))
@@ -140,7 +146,7 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
     name = unit_labels.unit_name(view.network, layer, response.unit)
     who = f"<b>Neuron {response.unit}</b> of {escape(layer.name)}"
     who += f", {escape(name)}" if name else ""
-    much = f"excited to {response.value:.3g}"
+    much = f"activation {response.value:.3g}"
     if response.percentile is not None and view.index is not None:
         standing = formatting.standing(response.percentile)
         much += f", {standing} of {escape(indexes.describe_index(view.index))}"
@@ -200,7 +206,7 @@ def show_units(view: ProbeView) -> None:
     sheets = incremental.make_in_time(makers)
     if sheets.problem:
         st.caption(f"Some pictures cannot be shown: {formatting.escape_markdown(sheets.problem)}")
-    requests = job_status.JobRequests()
+    requests = job_requests.JobRequests()
     pictures = {
         it: plan_small_pictures(network, it, [one.unit for one in found[it]]) for it in layers
     }
@@ -224,7 +230,7 @@ def show_units(view: ProbeView) -> None:
             if tile_grid(tiles, key, label, select, len(tiles), pairs=pairs):
                 st.rerun()
 
-    job_status.show_while_running("known", asked, "{:.0%}".format, show)
+    job_status.show_while_running("known", asked, percent, show, stop=False)
     if not sheets.complete:
         incremental.rerun_soon()
     requests.settle()
@@ -232,12 +238,13 @@ def show_units(view: ProbeView) -> None:
 
 def show_ranking(view: ProbeView) -> None:
     """Show a heading on how the units are ranked, and the choice of the index."""
-    where = "know this picture" if view.position is None else "fire at the mark"
-    order = "their activation"
+    where = "to this picture" if view.position is None else "at the mark"
+    first = "The neurons with the highest activation come first"
     if view.index is not None:
-        order = f"how few of {indexes.describe_index(view.index)} do better"
-    line = f"Ranked by {order}; from the answer back to the picture."
-    html_snippets.heading(f"Neurons that {where}", line)
+        collection = indexes.describe_index(view.index)
+        first = f"First come the neurons that respond to few of {collection} as strongly"
+    line = f"{first}; deep layers at the top, shallow ones at the bottom."
+    html_snippets.heading(f"Neurons that respond {where}", line)
     if view.index is None:
         index_picker.show_missing_index(
             view.network, "probe", "how unusual an activation is, and the crops beside"

@@ -1,1 +1,1 @@
-"""The Style and Style depths pages."""
+"""The pages Style and Styles by layer."""

@@ -1,4 +1,4 @@
-"""The parts of the view "Who fires together" of the page Style depths.
+"""The parts of the view "Which neurons fire together" of the page Styles by layer.
 
 It shows the Gram matrices of a layer for a style and a content image, and pairs of units.
 """
@@ -15,7 +15,8 @@ from core.images import image_io
 from core.networks import Layer, Network
 from core.style.gram_matrix import ChannelCorrelations
 from explorer.charts import figures
-from explorer.ui import chart, job_status, link_problems, urls
+from explorer.text.formatting import percent
+from explorer.ui import chart, job_requests, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
@@ -54,7 +55,7 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
         selected: the layer that is selected now.
     """
     names = [it.name for it in style_view.style_layers(network)]
-    key = f"company {network.name} {selected.name}"
+    key = f"together {network.name} {selected.name}"
     st.select_slider(
         "Layer: shallow to deep",
         names if selected.name in names else [*names, selected.name],
@@ -67,16 +68,17 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
 def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
     """Show both Gram matrices, the selected pair of units, and ``gram_view.notable_pairs``."""
     names = unit_names(network, view.layer)
-    requests = job_status.JobRequests()
+    requests = job_requests.JobRequests()
     pairs = gram_view.notable_pairs(view)
     units = {*pair, *(unit for some in pairs.values() for both in some for unit in both)}
     pictures = plan_small_pictures(network, view.layer, sorted(units))
     asked = requests.ask(pictures.recipes)
     html_snippets.section(
-        "Style is who fires with whom",
-        f"Each square is a Gram matrix, of the {len(view.order)} neurons of {view.layer.name} that "
-        "fire most: bright where two of them fire in the same places. Like company stands "
-        "together, in the painting's order in both. Click a place for its two neurons.",
+        "Style is which neurons fire together",
+        f"Each square is a Gram matrix of the {len(view.order)} most active neurons of "
+        f"{view.layer.name}, with a row and a column for each neuron. It is bright where two of "
+        "them fire at the same places. Neurons that often fire together stand side by side, in "
+        "the same order in both squares. Click a place to see its two neurons.",
     )
     sides = (("Style", view.style, view.painted), ("Content", view.content, view.seen))
     for column, (part, picked, found) in zip(st.columns(2), sides, strict=True):
@@ -94,7 +96,7 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
             if tile_grid(tiles, f"pairs {title}", label, choose_pair, PAIRS, pairs=True):
                 st.rerun()
 
-    job_status.show_while_running("company", asked, "{:.0%}".format, show)
+    job_status.show_while_running("together", asked, percent, show, stop=False)
     requests.settle()
 
 
@@ -143,7 +145,7 @@ def _show_pair(
         html_snippets.heading(
             f"Neurons {' and '.join(names[unit] for unit in pair)}",
             f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
-            "(1: always in the same places; 0: never).",
+            "(1: always in the same places; 0: never). The pairs below have the same two numbers.",
             layer.depth,
         )
         for column, unit in zip(st.columns(2), pair, strict=True):

@@ -80,7 +80,10 @@ def layer_of(network: Network, problems: list[str]) -> Layer:
     with link_problems.collect(problems):
         layer = network.layer(st.query_params.get("layer", first.name))
         if layer.size is None:
-            raise ExplorerError(f"layer {layer.name} has no places to fire together in")
+            raise ExplorerError(
+                f"layer {layer.name} has one number for the whole picture and no places; choose "
+                "an earlier layer"
+            )
         return layer
     return first
 

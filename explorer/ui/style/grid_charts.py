@@ -1,6 +1,6 @@
 """Charts of measures of style transfers, by the layer that is used for style."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import streamlit as st
@@ -10,6 +10,7 @@ from core.experiments.style_grid_measures import GridMeasures
 from core.networks.network import Network
 from core.recipes.style_grid import StyleDepthsRecipe
 from explorer.charts import depth_colours, figures
+from explorer.text.formatting import percent
 from explorer.ui import chart, concept_chart, server_state
 from explorer.ui.components import html_snippets
 
@@ -44,12 +45,12 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
     colours = {it: depth_colours.depth_colour(network.layer(it).depth) for it in names}
     html_snippets.section(
         "What each depth of style does",
-        "What is kept of the photograph, what is taken from the painting, and whether eyes come: "
-        "means over the depths of content.",
+        "What is kept of the photograph, what is taken from the painting, and whether eyes "
+        "appear. Each bar is the mean of one row of pictures.",
     )
-    charts = [
-        ("Edges kept", "of the photograph, beyond chance", "edges", "{:.0%}"),
-        ("Colours", "distance to the painting's, in CIELAB", "colours", "{:.0f}"),
+    charts: list[tuple[str, str, str, Callable[[float], str]]] = [
+        ("Edges kept", "of the photograph's, without those by chance", "edges", percent),
+        ("Colours", "difference from the painting's: 0 is the same", "colours", "{:.0f}".format),
     ]
     values: dict[str, list[float]] = {
         "edges": [it.edges for it in measured.values()],
@@ -58,19 +59,20 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
     eyes = [it.eyes for it in measured.values() if it.eyes is not None]
     if len(eyes) == len(measured):
         values["eyes"] = [2**it for it in eyes]
-        charts.append(("Eyes", "how much their neurons grew, times", "eyes", "{:.2f}"))
+        charts.append(("Eyes", "their neurons: 1 is as active as before", "eyes", "{:.2f}".format))
     for column, (title, line, name, form) in zip(st.columns(len(charts)), charts, strict=True):
         with column:
             st.html(f'<h4 class="side">{title}</h4><p class="quiet">{line}</p>')
             rows = {title: dict(zip(names, values[name], strict=True))}
-            figure = figures.bars(rows, colours, form.format, figures.SMALL_HEIGHT)
+            figure = figures.bars(rows, colours, form, figures.SMALL_HEIGHT)
             chart.show_chart(figure, f"{name} chart", f"style-depths-{name}")
     if len(eyes) == len(measured):
         st.html(f'<p class="fact-words">{escape(eyes_answer(names, values["eyes"]))}</p>')
     show_grams(names, measured)
     line = (
-        "How many times as much the neurons of a label answer to the painted picture as to the "
-        "photograph, against a usual neuron of their layer. The layer that spoke is not asked."
+        "For each label: how many times as strongly its neurons respond to the painted picture as "
+        "to the photograph, compared with a typical neuron of their layer. The style layer itself "
+        "is left out."
     )
     grown = [it.grown for it in measured.values()]
     concept_chart.show_growth(network, names, grown, FULL, line, "style-depths")
@@ -88,13 +90,13 @@ def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> No
     """
     html_snippets.section(
         "How much of the painting's style is missing",
-        "At each layer (rows), where the layer above spoke for style: 0% where neurons fire "
-        "together exactly as in the painting.",
+        "Rows: the layer at which it is measured. Columns: the layer that the style was taken "
+        "from. 0% means that neurons fire together exactly as in the painting.",
     )
     layers = list(next(iter(measured.values())).gram)
     colour = depth_colours.depth_colour(0.5)
     table = {layer: [it.gram[layer] for it in measured.values()] for layer in layers}
-    figure = figures.heatmap(table, list(names), "{:.0%}".format, colour, 1.0)
+    figure = figures.heatmap(table, list(names), percent, colour, 1.0)
     chart.show_chart(figure, "grams", "style-depths-missing")
 
 
@@ -108,7 +110,8 @@ def eyes_answer(names: Sequence[str], eyes: Sequence[float]) -> str:
     at = max(range(len(eyes)), key=eyes.__getitem__)
     deep = eyes[-1]
     first = (
-        f"Do eyes grow when the deepest layer is asked for style? {'Yes' if deep > 1 else 'No'}: "
-        f"{deep:.2f} times with {names[-1]}, against {eyes[0]:.2f} with {names[0]}."
+        f"Do neurons of eyes respond more when style is taken from the deepest layer? "
+        f"{'Yes' if deep > 1 else 'No'}: {deep:.2f} times as strongly with {names[-1]}, "
+        f"{eyes[0]:.2f} times with {names[0]}."
     )
-    return first if at == len(eyes) - 1 else f"{first} They grow most with {names[at]}."
+    return first if at == len(eyes) - 1 else f"{first} They respond most with {names[at]}."

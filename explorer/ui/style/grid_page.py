@@ -1,4 +1,4 @@
-"""The parts of the page Style depths with images: grids, and one image large in a dialog."""
+"""The parts of the page Styles by layer with images: grids, and one image large in a dialog."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import streamlit as st
 from core.networks.network import Network
 from core.recipes.style_grid import MATRIX
 from explorer import thumbnails
-from explorer.ui import download_buttons, job_status, page_list, server_state, urls
+from explorer.ui import download_buttons, job_requests, job_status, page_list, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.style import grid_charts, style_grid_view
 from explorer.ui.style.style_view import StyleGridView
@@ -19,7 +19,7 @@ def show_pictures(network: Network, view: StyleGridView) -> None:
     """Show each image of a view when it is finished, and charts when all images are finished."""
     recipe = view.recipe
     total = len(recipe.pictures)
-    job = job_status.request_exclusive(recipe, "style depths", view.asked)
+    job = job_requests.request_exclusive(recipe, "style depths", view.asked)
     finished = images_of(view)
 
     def show(previews: job_status.Previews) -> None:

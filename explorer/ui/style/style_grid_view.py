@@ -21,19 +21,23 @@ from explorer.ui.style.style_view import StyleGridView
 # The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
 ROWS = (NESTED, SINGLE, TEXTURE, CONTENT)
 TITLES = {
-    MATRIX: "Which depth speaks for style, and which for content",
-    NESTED: "Style by ever more layers",
-    SINGLE: "Style by one layer alone",
+    MATRIX: "Style from one depth, content from another",
+    NESTED: "Style from more and more layers",
+    SINGLE: "Style from one layer alone",
     TEXTURE: "Style alone: textures",
-    CONTENT: "Content alone: what a layer still knows",
+    CONTENT: "Content alone: what a layer still records",
 }
 LINES = {
-    MATRIX: "Same pictures, seed and balance; only who speaks differs. Click one to see it large.",
-    NESTED: "All layers from the first to the one above speak for style, {content} for content.",
-    SINGLE: "Only the layer above speaks for style, {content} for content. The deep ones are the "
-    "wrong ones to ask for style.",
-    TEXTURE: "From noise, with all layers to the one above: the painting without any picture.",
-    CONTENT: "From noise, with the layer above: what it does not know is painted at will.",
+    MATRIX: "Rows: the layer that the style comes from. Columns: the layer that the content comes "
+    "from. All else is the same. Click a picture to see it large.",
+    NESTED: "The style comes from all layers up to the one named above the picture, the content "
+    "from {content}.",
+    SINGLE: "The style comes from the one layer named above the picture, the content from "
+    "{content}. Deep layers make poor style layers.",
+    TEXTURE: "Each began as noise and was given the painting's style at all layers up to the one "
+    "named above it. There is no photograph in it.",
+    CONTENT: "Each began as noise and was given the photograph's content at the layer named above "
+    "it. What this layer does not record came out at random.",
 }
 THUMBNAIL_PIXELS = 256
 

@@ -6,7 +6,16 @@ from core.networks.network import Network
 from core.style import defaults
 from explorer.charts import depth_colours, figures
 from explorer.store.results import StoredPicture
-from explorer.ui import chart, download_buttons, image_picker, job_status, urls
+from explorer.text import formatting
+from explorer.ui import (
+    chart,
+    download_buttons,
+    image_picker,
+    job_requests,
+    job_status,
+    same_for_others,
+    urls,
+)
 from explorer.ui.components import html_snippets, style_sliders
 from explorer.ui.result_view import ResultView
 from explorer.ui.style import style_view
@@ -22,14 +31,15 @@ ABOVE = 28.0
 
 def show_head(network: Network, transfer: StyleView) -> None:
     """Show a heading with the titles of both images, and a sentence on content and style."""
-    line = "Content is what a layer sees; style is how the neurons of layers fire together."
+    line = "Content is what a layer sees where; style is which neurons of the layers fire together."
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
         html_snippets.heading(_title(transfer), line, depth)
 
 
 def _title(transfer: StyleView) -> str:
-    return f"{transfer.content.title.capitalize()} in {transfer.style.title}"
+    words = style_view.describe_pair(transfer.content, transfer.style)
+    return words[:1].upper() + words[1:]
 
 
 def show_layers(network: Network, transfer: StyleView) -> None:
@@ -51,17 +61,17 @@ def show_layers(network: Network, transfer: StyleView) -> None:
         st.rerun()
 
 
-def show_transfer(network: Network, transfer: StyleView, job: job_status.Requested) -> None:
+def show_transfer(network: Network, transfer: StyleView, job: job_requests.Requested) -> None:
     """Show the result on top of the content image, its buttons, and its loss curves."""
     recipe = transfer.recipe
-    titles = f"{transfer.content.title} in {transfer.style.title}".replace(" ", "-")
+    titles = style_view.describe_pair(transfer.content, transfer.style)
     view = ResultView(
         recipe=recipe,
         original=transfer.content,
         label=_title(transfer),
         place=f"{recipe.content} {recipe.styles[0]} {network.name}",
         done="painted",
-        file_name=f"{titles}-{recipe.network}",
+        file_name=formatting.file_stem(f"{titles} {recipe.network}"),
         word="painted",
         above=ABOVE,
     )
@@ -74,14 +84,16 @@ def show_transfer(network: Network, transfer: StyleView, job: job_status.Request
             key="again",
             icon=":material/brush:",
             on_click=lambda: image_picker.continue_with(recipe.key),
-            help="The painted picture becomes the content of the next one.",
+            help="The result becomes the content picture of the next one.",
         )
+        same_for_others.show_button(recipe, "content")
 
     stored = view.show(job, POLL_SECONDS, tools)
     html_snippets.section(
-        "How it comes nearer",
-        "What each layer still lacks, step by step; every size begins with what the smaller one "
-        "left.",
+        "How the picture approached both",
+        "The loss of each layer, step by step: how far the picture still is from the painting's "
+        "style or the photograph's content. It is made small first and then enlarged; each new "
+        "size begins where the smaller one ended.",
     )
     running = stored is None and job_status.poll_interval(job) is not None
     with st.container(key="curves"):
@@ -105,9 +117,11 @@ def show_curves(network: Network, key: str, stored: StoredPicture | None) -> Non
     else:
         curves, share = style_view.stored_curves(stored.facts), 1.0
     if not curves:
-        st.caption("The curves begin with the first strokes.")
+        st.caption("The curves appear after the first steps.")
         return
     depths = {name: network.layer(name.split()[1]).depth for name in curves}
-    colours = {name: depth_colours.depth_colour(depth) for name, depth in depths.items()}
+    # The layers' own colours are hardly different, as all style layers are shallow.
+    spread = depth_colours.spread_colours(depths.values())
+    colours = {name: spread[depth] for name, depth in depths.items()}
     figure = figures.loss_curves(curves, colours, share)
     chart.show_chart(figure, "losses", f"{network.name}-style-losses")

@@ -45,6 +45,15 @@ StyleView: TypeAlias = StyleRecipeView[StyleRecipe]
 StyleGridView: TypeAlias = StyleRecipeView[StyleDepthsRecipe]
 
 
+def describe_pair(content: PickedImage, style: PickedImage) -> str:
+    """Return what a style transfer of two images shows, such as ``cat in the style of a mosaic``.
+
+    Two images of the visitor's own have the same title, so the second one is told apart.
+    """
+    source = "another picture" if style.title == content.title else style.title
+    return f"{content.title} in the style of {source}"
+
+
 def read_view(
     network: Network,
     content: PickedImage,

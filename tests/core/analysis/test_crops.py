@@ -194,3 +194,32 @@ def test_a_replaced_image_is_named_and_not_cropped(tmp_path: Path, tiny: Network
     Image.new("RGB", (33, 21)).save(folder / hit.picture)
     with pytest.raises(BadPicture, match="has changed since it was indexed; make the index anew"):
         crops.crop_hit(index, "3", hit)
+
+
+def test_surroundings_contain_the_crop_and_stay_inside_the_image(
+    made: tuple[Network, Index],
+) -> None:
+    _, index = made
+    at_borders = 0
+    for layer in index.plan.layers:
+        for hit in index.top(layer.name, 0)[:4]:
+            cut = crops.crop_hit(index, layer.name, hit)
+            wide = crops.crop_surroundings(index, layer.name, hit)
+            if cut.whole:
+                assert wide == cut
+                continue
+            assert wide.outline is not None
+            top, left, bottom, right = wide.outline
+            inner = wide.picture.crop((left, top, right, bottom))
+            assert inner.tobytes() == cut.picture.tobytes()
+            assert (wide.picture.height, wide.picture.width) == wide.reach
+            expected = [
+                min(side, max(round(crops.WIDER * reach), end - start))
+                for side, reach, start, end in zip(
+                    hit.size, cut.reach, cut.box[:2], cut.box[2:], strict=True
+                )
+            ]
+            assert list(wide.reach) == expected
+            assert min(wide.box) >= 0 and wide.box[2] <= hit.size[0] and wide.box[3] <= hit.size[1]
+            at_borders += 0 in cut.box[:2]
+    assert at_borders

@@ -79,6 +79,17 @@ def test_a_header_of_any_length_is_one_of_safetensors(tmp_path: Path) -> None:
         assert list(checkpoints.read_checkpoint(tmp_path / "a.safetensors")[0]) == ["w"]
 
 
+@pytest.mark.parametrize("length", [0x8B1F, 0x120808])
+def test_a_header_whose_length_begins_like_another_format_is_read(
+    length: int, tmp_path: Path
+) -> None:
+    """These are the first bytes of gzip archives and of ONNX files."""
+    header = b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    content = struct.pack("<Q", length) + header.ljust(length) + bytes(8)
+    (tmp_path / "a.safetensors").write_bytes(content)
+    assert list(checkpoints.read_checkpoint(tmp_path / "a.safetensors")[0]) == ["w"]
+
+
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 DTYPES = (*FLOATING, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
 
@@ -196,7 +207,7 @@ def test_a_file_is_checked_without_pytorch_and_in_little_memory(tmp_path: Path) 
         "from core.errors import BadCheckpoint\n"
         "for name in sys.argv[1:]:\n"
         "    try:\n"
-        "        print(len(outline.read_outline(Path(name)).tensors))\n"
+        "        print(len(outline.open_file(Path(name)).content.tensors))\n"
         "    except BadCheckpoint as error:\n"
         "        print(error)\n"
         "status = Path('/proc/self/status').read_text()\n"

@@ -270,6 +270,14 @@ def test_srgb_and_profiles_that_do_not_fit_change_nothing(content: bytes) -> Non
     assert np.array_equal(found, coloured())
 
 
+def test_a_profile_that_makes_white_dark_is_ignored() -> None:
+    columns = (xyz(*column * 0.1) for column in ADOBE.T)
+    tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True))
+    dark = profile(b"RGB ", {**tags, **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma(2.2))})
+    picture = coloured()
+    assert np.array_equal(opened(Image.fromarray(picture), icc_profile=dark), picture)
+
+
 def test_what_was_opened_carries_no_profile_on() -> None:
     for content in (SRGB_PROFILE, ADOBE_RGB):
         png = encoded(Image.fromarray(coloured()), icc_profile=content)

@@ -1,7 +1,10 @@
 """Tests of the index against storing and sorting all values, for all ways of building it."""
 
+import itertools
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +44,11 @@ def squeezenet() -> Network:
 def build_and_open(
     network: Network, folder: Path | str, out: Path, **options: object
 ) -> reader.Index:
-    how = {name: options.pop(name) for name in ("workers", "batch", "resume") if name in options}
+    how = {
+        name: options.pop(name)
+        for name in ("workers", "batch", "resume", "busy")
+        if name in options
+    }
     source = sources.find_source(str(folder))
     plan = build.plan_index(network, source, **options)  # type: ignore[arg-type]
     tally = build.open_accumulator(plan, source, out, bool(how.pop("resume", False)))
@@ -104,6 +111,9 @@ def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_pat
         out = tmp_path / f"{number}"
         build_and_open(network, folder, out, workers=workers, batch=batch)
         assert out.read_bytes() == whole.read_bytes()
+    busy = itertools.cycle((1, 3, 2)).__next__
+    build_and_open(network, folder, tmp_path / "busy", workers=3, batch=2, busy=busy)
+    assert (tmp_path / "busy").read_bytes() == whole.read_bytes()
     source = sources.find_source(str(folder))
     plan = build.plan_index(network, source)
     # Build three parts and merge them in reverse order.
@@ -119,6 +129,29 @@ def test_batches_workers_order_and_restarts_change_nothing(folder: Path, tmp_pat
     first.complete = True
     first.save(tmp_path / "merged")
     assert (tmp_path / "merged").read_bytes() == whole.read_bytes()
+
+
+def test_only_as_many_threads_as_allowed_compute(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed, running, most = 2, 0, 0
+    lock = threading.Lock()
+    scan = Scanner.scan
+
+    def counted(self: Scanner, *given: Any) -> Any:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        try:
+            return scan(self, *given)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr(Scanner, "scan", counted)
+    build_and_open(squeezenet(), folder, tmp_path / "x", workers=6, batch=1, busy=lambda: allowed)
+    assert most == allowed
 
 
 def test_groups_as_a_gpu_computes_them_give_the_same(

@@ -132,6 +132,7 @@ def test_vision_transformer_gives_channels_then_tokens() -> None:
     module = vision_transformer.VisionTransformer(32, 8, 2, 2, 12, 20, num_classes=7)
     shapes = channels_of(module, (32, 32))
     assert shapes == {
+        "conv_proj": (2, 12, 4, 4),
         "encoder.layers.encoder_layer_0": (2, 12, 17),
         "encoder.layers.encoder_layer_1": (2, 12, 17),
         "heads.head": (2, 7),
@@ -142,6 +143,7 @@ def test_swin_gives_channels_then_rows_and_columns() -> None:
     module = swin_transformer.SwinTransformer([4, 4], 8, [1, 2], [2, 2], [2, 2], num_classes=7)
     shapes = channels_of(module, (24, 40))
     assert shapes == {
+        "features.0": (2, 8, 6, 10),
         "features.1.0": (2, 8, 6, 10),
         "features.2": (2, 16, 3, 5),
         "features.3.0": (2, 16, 3, 5),
@@ -150,7 +152,7 @@ def test_swin_gives_channels_then_rows_and_columns() -> None:
     }
     catalogue = layers.list_layers(module, (24, 40))
     merged = layers.find_layer(catalogue, "features.2", "swin")
-    assert (merged.stride, merged.receptive_field) == ((8, 8), None)
+    assert (merged.stride, merged.receptive_field) == ((8, 8), (16, 16))
 
 
 def test_convnext_gives_channels_first_inside_its_blocks() -> None:

@@ -106,3 +106,19 @@ def test_a_network_takes_images_of_any_size(height: int, width: int, for_gradien
     if height >= least[0] and width >= least[1]:
         assert seen.shape == network.module(image).shape
     assert seen.numel() > 0 and bool(seen.isfinite().all())
+
+
+def test_the_search_costs_less_than_one_image_of_the_input_size() -> None:
+    tried: list[int] = []
+
+    class Counted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = stack([("conv", 7, 7, 2, 0), ("max", 3, 3, 2, 0), ("conv", 5, 3, 2, 0)])
+
+        def forward(self, image: Tensor) -> dict[str, Tensor]:
+            tried.append(image.shape[2] * image.shape[3])
+            return {"last": self.body(image)}
+
+    assert SizeRule(Counted(), (224, 160)).least == (27, 19)
+    assert sum(tried) < 224 * 160

@@ -14,8 +14,8 @@ from core.analysis import attribution
 from core.datasets.sources import SketchWorldSource
 from core.errors import BadCheckpoint, ExplorerError, UnknownName
 from core.index import build
+from core.networks import known_networks, registry, torchvision_models
 from core.networks import network as network_module
-from core.networks import registry
 from core.networks.network import Network
 from tests.core.weights_cases import WRAPPINGS, wrapped
 
@@ -31,19 +31,19 @@ def saved(path: Path, state: dict[str, Tensor]) -> Path:
 
 
 def test_names_start_with_sketchnet_and_hold_classifiers_only() -> None:
-    names = registry.list_networks()
+    names = known_networks.list_networks()
     assert names[0] == "sketchnet"
     assert {"alexnet", "vgg19", "squeezenet1_0", "resnet50", "vit_b_16"} <= set(names)
     assert not {"fcn_resnet50", "raft_large", "r3d_18"} & set(names)
 
 
 def test_catalogue_knows_what_is_ready() -> None:
-    before = {info.name: info for info in registry.describe_networks()}
+    before = {info.name: info for info in known_networks.describe_networks()}
     assert before["sketchnet"].ready and not before["alexnet"].ready
-    file = registry.weights_file(registry.published_weights("alexnet"))
+    file = torchvision_models.weights_file(torchvision_models.published_weights("alexnet"))
     file.parent.mkdir(parents=True)
     file.touch()
-    assert {info.name: info for info in registry.describe_networks()}["alexnet"].ready
+    assert {info.name: info for info in known_networks.describe_networks()}["alexnet"].ready
     assert before["alexnet"].parameters == 61_100_840 and before["alexnet"].download_mb > 200
 
 
@@ -83,8 +83,10 @@ def test_a_checkpoint_computes_what_its_network_computed(
 def test_pictures_of_another_size_are_fitted_where_only_one_size_fits(tmp_path: Path) -> None:
     state = random_weights("vit_b_32")
     network = registry.load("vit_b_32", saved(tmp_path / "own.safetensors", state), "cpu")
-    assert network.fixed_size and network.input_size == (224, 224)
     last = network.shown[-1].name
+    assert network.size_step([last]) == 0 and network.input_size == (224, 224)
+    # The patches before the position embeddings may be of any size.
+    assert network.size_step(["conv_proj"]) == 1
     assert network.activations(torch.rand(1, 3, 60, 90), [last])[last].shape == (1, 1000)
 
 
@@ -180,7 +182,7 @@ def test_an_unknown_network_is_met_with_the_nearest() -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     file = saved(tmp_path / "own.safetensors", random_weights("squeezenet1_1"))
     with pytest.raises(
-        BadCheckpoint, match=r"own\.safetensors does not fit resnet18; tensors \d+ missing"
+        BadCheckpoint, match=r"own\.safetensors fits squeezenet1_1, not resnet18; name that network"
     ):
         registry.load("resnet18", file)
 

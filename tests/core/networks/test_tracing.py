@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
 
-from core.networks import layers, tracing
-from core.networks.tracing import OutputNode, redirected_relu, trace, truncate
+from core.networks import layers, torchvision_models, tracing
+from core.networks.redirected_relu import redirected_relu
+from core.networks.tracing import OutputNode, trace, truncate
 
 
 def cut_at(module: nn.Module, *nodes: str, redirect_relu: bool = False) -> nn.Module:
@@ -264,3 +265,45 @@ def test_networks_in_other_threads_run_while_one_is_traced() -> None:
     assert None not in traces
     assert tracing._TRACING.acquire(blocking=False)
     tracing._TRACING.release()
+
+
+class Numbered(nn.Module):
+    """Modules and functions whose own names end like counters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(3, 3, 1)
+        self.conv_2 = nn.Conv2d(3, 3, 1)
+        self.conv_1_2 = nn.Conv2d(3, 3, 1)
+        self.conv_1_3 = nn.Conv2d(3, 3, 1)
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.scale_1 = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv_1(x) + self.conv_2(x) + self.conv_1(x)
+        x = self.conv_1_2(x) + self.conv_1_3(x) + self.conv(x) + self.conv_1_2(x)
+        return F.relu(F.relu(x) * self.scale_1 + self.scale_1)
+
+
+class Nested(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second_1 = Numbered(), Numbered()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.second_1(self.first(x)) + self.first(x) + 1)
+
+
+NETWORKS = ("googlenet", "shufflenet_v2_x0_5", "swin_t", "vit_b_32", "mobilenet_v3_small")
+
+
+@pytest.mark.parametrize("name", ["", *NETWORKS])
+def test_nodes_have_the_names_that_torchvision_gives_them(name: str) -> None:
+    from torchvision.models.feature_extraction import NodePathTracer
+
+    module = torchvision_models.build(name) if name else Nested()
+    reference = NodePathTracer()
+    reference.trace(module.eval())
+    traced = trace(module)
+    assert traced is not None
+    assert list(traced.names.values()) == list(reference.node_to_qualname.values())

@@ -11,6 +11,7 @@ from core.errors import ExplorerError
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.neurons.render_neurons import NeuronPicture, plan, render
+from core.optim.canvases import Pixels
 from core.recipes import neuron
 from tests.conftest import as_network, tiny_module
 
@@ -196,3 +197,53 @@ def test_suggested_sizes_follow_the_receptive_field(tiny: Network) -> None:
     assert (
         sizes[tiny.shown[-1].name] == 24
     )  # its receptive field is the whole image: the input size
+
+
+@pytest.mark.parametrize(
+    ("field", "input_side", "size"),
+    [
+        *((14, 224, 48), (40, 224, 128), (92, 224, 128), (128, 224, 128)),
+        # features.12 of SqueezeNet, features.25 and features.29 of VGG-16, EfficientNet-Lite0.
+        *((155, 224, 160), (132, 224, 144), (196, 224, 192), (787, 224, 192), (None, 224, 128)),
+        # relu5b and the logits of SketchNet.
+        *((140, 64, 96), (None, 64, 64)),
+    ],
+)
+def test_an_image_is_as_large_as_a_large_field(
+    tiny: Network, field: int | None, input_side: int, size: int
+) -> None:
+    network = dataclasses.replace(tiny, input_size=(input_side, input_side))
+    layer = dataclasses.replace(
+        network.layer("3"), local_field=None if field is None else (field, field)
+    )
+    assert render_neurons.suggested_size(network, layer) == size
+
+
+@pytest.mark.parametrize(
+    ("field", "input_side", "steps"),
+    [
+        *((3, 224, 32), (107, 224, 32), (155, 224, 40), (None, 224, 40), (787, 224, 64)),
+        *((140, 64, 32), (None, 64, 32)),
+    ],
+)
+def test_units_that_see_more_than_their_picture_shows_take_more_steps(
+    tiny: Network, field: int | None, input_side: int, steps: int
+) -> None:
+    # The last two are relu5b and the logits of SketchNet, whose pictures show the whole input.
+    network = dataclasses.replace(tiny, input_size=(input_side, input_side))
+    sees = None if field is None else (field, field)
+    layer = dataclasses.replace(network.layer("3"), receptive_field=sees, local_field=sees)
+    assert render_neurons.suggested_steps(network, layer) == steps
+    assert render_neurons.suggested_steps(network, layer, "neuron") == 64
+
+
+def test_steps_that_are_not_named_suit_layer_and_objective(tiny: Network) -> None:
+    assert plan(tiny, "3", [1]).steps == neuron.STEPS
+    assert plan(tiny, "3", [1], objective="neuron").steps == render_neurons.POSITION_STEPS
+    assert plan(tiny, "3", [1], steps=9, objective="neuron").steps == 9
+
+
+def test_more_steps_are_smaller_steps(tiny: Network) -> None:
+    canvas = Pixels((5, 7), [0], torch.device("cpu"))
+    rates = [render_neurons.learning_rate(canvas, steps) for steps in (1, 32, 50, 128, 500)]
+    assert rates == pytest.approx([0.5, 0.5, 0.4, 0.25, 0.25])

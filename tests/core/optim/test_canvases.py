@@ -153,6 +153,13 @@ def test_copies_a_picture(kind: str, photograph: Tensor) -> None:
     assert torch.allclose(canvas(), soft, atol=1e-3)
 
 
+def test_the_optimiser_has_the_decay_rates_of_the_canvas() -> None:
+    canvas = Pixels((5, 7), [0], CPU)
+    canvas.betas = (0.2, 0.8)
+    (group,) = canvas.optimiser(0.1, 0.7).param_groups
+    assert (group["lr"], group["eps"], group["betas"]) == (0.1, 0.7, (0.2, 0.8))
+
+
 @pytest.mark.parametrize("kind", [Pixels, Fourier])
 def test_gradcheck(kind: type[Pixels | Fourier]) -> None:
     canvas = kind((5, 6), [0], CPU).double()

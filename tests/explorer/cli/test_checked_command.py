@@ -218,5 +218,6 @@ def test_commands_that_look_work_without_a_place_to_save(
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["rendered"] == 0
     made = run("neurons", "sketchnet", "relu1a", "--units", "0", "--size", "16", "--steps", "1")
-    check(made)
-    assert made.stderr.startswith("error: nothing can be saved: the store ")
+    said, error = made.stderr.splitlines()
+    assert made.returncode == 1 and said.startswith("nothing can be saved: the store ")
+    assert error == f"error: {cli.SAID}"

@@ -16,6 +16,9 @@ from core.errors import ExplorerError
 from core.images import image_io
 from explorer import cli, video_io
 from explorer.cli.dreams import parse_layers
+from explorer.jobs.job_queue import Jobs
+from explorer.rendering import png_metadata
+from explorer.store.results import Store, StoredPicture
 
 RUNNER = CliRunner()
 FAST = ("--size", "128", "--octaves", "2", "--steps", "2")
@@ -50,6 +53,22 @@ def test_pictures_of_ours_go_by_name(cat: Path, tmp_path: Path) -> None:
     assert one.read_bytes() == other.read_bytes()
     refused = RUNNER.invoke(cli.cli, ["dream", "sketchnet", "relu2b", "kat", "--out", str(one)])
     assert isinstance(refused.exception, ExplorerError) and "no file kat" in str(refused.exception)
+
+
+def test_a_dream_that_came_along_is_dreamt_anew_for_a_file(
+    cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = tmp_path / "one.png", tmp_path / "other.png"
+    words = ("dream", "sketchnet", "relu2b", str(cat), *FAST, "--out")
+    run(*words, str(one))
+    recipe, _ = png_metadata.read_recipe(one.read_bytes())
+    lossy = Store(tmp_path / "shipped.sqlite3", shipped=())
+    lossy.put(recipe, [StoredPicture(0, b"RIFF", {"activation": 1.0, "change": 0.1})], 1.0)
+    lossy.close()
+    monkeypatch.setattr(Store.__init__, "__defaults__", (None, (lossy.path,)))
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path / "new"))
+    run(*words, str(other))
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_what_was_dreamt_is_kept(cat: Path, tmp_path: Path) -> None:
@@ -91,6 +110,26 @@ def test_a_film_is_dreamt_over(tmp_path: Path, kind: str) -> None:
     assert made.info["duration"] == pytest.approx(1000 / 12, abs=10)
 
 
+def test_variations_are_one_job_and_one_sheet_that_replays(cat: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    words = ("dream", "sketchnet", "relu2b", str(cat), *FAST, "--out", str(out))
+    told = json.loads(run(*words, "--vary", "strength=0.5,1", "--vary", "seed=0,1,2", "--json"))
+    assert told["kind"] == "variations" and told["across_values"] == [0.5, 1.0]
+    assert len(told["jobs"]) == 6
+    (job,) = Jobs(Store()).select("")
+    assert job.state == "done" and job.kind == "variations"
+    with Image.open(out) as sheet:
+        assert sheet.width > 2 * 128 and sheet.height > 3 * 85
+    again = json.loads(run("replay", str(out), "--json"))
+    assert again["identical"]
+
+
+def test_the_name_of_the_file_is_in_the_gallery(cat: Path, tmp_path: Path) -> None:
+    run("dream", "sketchnet", "relu2b", str(cat), *FAST, "--out", str(tmp_path / "a.png"))
+    (entry,) = json.loads(run("gallery", "--json"))
+    assert entry["what"].startswith(f"{cat.stem}: sketchnet relu2b, dream")
+
+
 def test_a_direction_of_neurons(cat: Path, tmp_path: Path) -> None:
     words = ("dream", "sketchnet", "relu4b", str(cat), *FAST, "--json", "--out")
     told = json.loads(run(*words, str(tmp_path / "a.png"), "--units", "3:1, 40:-0.5"))
@@ -109,6 +148,10 @@ def test_a_direction_of_neurons(cat: Path, tmp_path: Path) -> None:
         (("relu4b", "{cat}", "--strength", "50"), "strength"),
         (("relu4b", "{cat}", "--size", "5"), "size"),
         (("relu4b", "{cat}", "--out", "{folder}/a.jpg"), r".png"),
+        (("relu4b", "{cat}", "--vary", "size=1,2"), "no setting 'size'"),
+        (("relu4b", "{cat}", "--vary", "strength"), "write the values"),
+        (("relu4b", "{cat}", "--vary", "strength=1,x"), "strength is"),
+        (("relu4b", "{cat}", *("--vary", "seed=1") * 3), "once or twice"),
     ],
 )
 def test_refusals_are_one_sentence(

@@ -133,10 +133,10 @@ def test_a_probe_tells_probabilities_from_percentiles(
     image = next(iter(sorted(pictures.rglob("*.png"))))
     compared = run("probe", "sketchnet", image, "--index", out).stdout
     first, table = compared.split("\n", 1)
-    assert first.startswith("probabilities: ") and re.search(r" \d+\.\d %", first)
+    assert first.startswith("probabilities: ") and re.search(r" \d+\.\d%", first)
     assert "among 30 pictures" in table
-    assert re.search(r"\d+ \(top \d+(\.\d)? %\)|\(above all\)", table)
-    assert not re.search(r"\d \(\d+\.\d %\)", table), "a percentile in the style of a probability"
+    assert re.search(r"\d+ \(top \d+(\.\d)?%\)|\(above all\)", table)
+    assert not re.search(r"\d \(\d+\.\d%\)", table), "a percentile in the style of a probability"
 
 
 def test_sketchnet_says_that_it_knows_drawings_only(
@@ -144,7 +144,7 @@ def test_sketchnet_says_that_it_knows_drawings_only(
 ) -> None:
     pictures, _, _ = made
     image = next(iter(sorted(pictures.rglob("*.png"))))
-    assert "sketchnet knows drawings only" in run("probe", "sketchnet", image).stderr
+    assert "SketchNet knows drawings only" in run("probe", "sketchnet", image).stderr
     told = json.loads(run("probe", "sketchnet", image, "--json").stdout)
     assert "photograph" in told["caveat"]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     load: Callable[..., Network] = registry.load
 
-    def counting(name: str, weights: Path | None = None, device: str = "auto") -> Network:
+    def counting(name: str, *options: Any, **settings: Any) -> Network:
         names.append(name)
-        return load(name, weights, device)
+        return load(name, *options, **settings)
 
     monkeypatch.setattr(registry, "load", counting)
     render_recipe.forget_networks()

@@ -107,7 +107,7 @@ def test_every_kind_of_picture(
     ("arguments", "message"),
     [
         (["layers", "sketchnett"], "no network 'sketchnett'; did you mean 'sketchnet'?"),
-        (["layers", "resnet18", "--weights", "{weights}"], "does not fit resnet18"),
+        (["layers", "resnet18", "--weights", "{weights}"], "not resnet18; name that network"),
         (["layers", "resnet18", "--weights", "gone.pth"], "there is no weights file gone.pth"),
         (["neurons", "{net}", "fetures.3"], "did you mean 'features.3'?"),
         (["neurons", "{net}", "features.3", "--units", "128"], "its units are 0 to 127"),
@@ -156,7 +156,7 @@ def test_an_unwritable_store_is_one_sentence(
     assert done.returncode == 1 and done.stdout == ""
     # The store says it when it is opened, and the command when it would save something.
     first, second = done.stderr.splitlines()
-    assert second == f"error: {first}" and first.startswith("nothing can be saved: the store ")
+    assert second == f"error: {cli.SAID}" and first.startswith("nothing can be saved: the store ")
     assert "EXPLORER_HOME" in first
 
 

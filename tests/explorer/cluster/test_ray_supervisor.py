@@ -241,7 +241,8 @@ def test_a_cluster_outlives_the_server_and_the_server_the_cluster(
     with ExitStack() as stack:
         cluster_process = stack.enter_context(head(port))
         _kill_server(jobs, key)
-        assert state(jobs, key).state == "interrupted"  # a look shows it; nothing has stored it yet
+        # A look shows it; nothing has stored it yet.
+        wait(lambda: state(jobs, key).state == "interrupted", TURN_SECONDS)
         server = engine.create_engine(store)
         assert isinstance(server, RaySupervisor)
         server.start()

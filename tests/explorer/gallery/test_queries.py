@@ -14,12 +14,13 @@ from PIL import Image, PngImagePlugin
 from core.errors import ExplorerError
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
-from explorer.gallery import queries, zip_export
+from explorer.gallery import zip_export
 from explorer.gallery.pictures import recipe_settings
 from explorer.gallery.queries import BIN_SECONDS, TITLE_AT_MOST, Gallery, Search
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
-from explorer.jobs.job_queue import UNASKED, Jobs
+from explorer.jobs.job_queue import Jobs
+from explorer.jobs.queue_order import UNASKED
 from explorer.store.results import Store, StoredPicture
 from explorer.ui.gallery import entry as gallery_entry
 from tests.conftest import Clock
@@ -110,12 +111,29 @@ def test_what_was_made_last_comes_first(found: Gallery, clock: Clock) -> None:
     assert found.count(EVERYTHING) == 3
 
 
-def test_only_what_was_asked_for_and_has_something_to_show_stands_in_it(found: Gallery) -> None:
+def test_the_entries_beside_one_are_those_before_and_after_it(found: Gallery, clock: Clock) -> None:
+    made = []
+    for seed in range(3):
+        clock.now += 1
+        made.append(make(found, recipe(seed=seed)).key)
+    oldest, middle, newest = made
+    assert found.beside(newest) == (None, middle)
+    assert found.beside(middle) == (newest, oldest)
+    assert found.beside(oldest) == (middle, None)
+    found.delete([middle])
+    assert found.beside(newest) == (None, oldest)
+    assert found.beside(middle) == (None, None)
+
+
+def test_only_what_was_asked_for_and_has_something_to_show_stands_in_it(
+    found: Gallery, clock: Clock
+) -> None:
     filling, waiting, cancelled = (recipe(seed=it) for it in (1, 2, 3))
     found.jobs.submit(filling, rank=UNASKED)
-    claim = Claims(found.jobs.store).claim("w")
+    claims = Claims(found.jobs.store, clock)
+    claim = claims.claim("w")
     assert claim is not None
-    Claims(found.jobs.store).finish(claim, pictures(filling, lambda _: False), 1.0)
+    claims.finish(claim, pictures(filling, lambda _: False), 1.0)
     found.jobs.submit(waiting)
     found.jobs.submit(cancelled)
     found.jobs.cancel(cancelled.key)
@@ -203,13 +221,13 @@ def test_a_cover_prefers_living_neurons_and_reads_few(found: Gallery) -> None:
 
 def test_names_are_bounded_and_plain(found: Gallery) -> None:
     job = make(found, recipe(layer="features.7"))
-    assert "features.7" in queries.entry_title(job)
+    assert "features.7" in found.title(job)
     found.rename(job.key, "\u202e Eyes \n")
-    assert queries.entry_title(get(found, recipe(layer="features.7"))) == "Eyes"
+    assert found.title(get(found, recipe(layer="features.7"))) == "Eyes"
     with pytest.raises(ExplorerError, match="has 81 characters"):
         found.rename(job.key, "x" * (TITLE_AT_MOST + 1))
     found.rename(job.key, "")
-    assert "features.7" in queries.entry_title(get(found, recipe(layer="features.7")))
+    assert "features.7" in found.title(get(found, recipe(layer="features.7")))
 
 
 def test_what_is_deleted_comes_back(found: Gallery) -> None:
@@ -337,7 +355,7 @@ def test_a_recipe_of_an_older_version_still_has_a_name(found: Gallery) -> None:
     with found.jobs.store.transaction() as connection:
         connection.execute("UPDATE jobs SET recipe = json_set(recipe, '$.version', 0)")
     job = get(found, recipe())
-    assert queries.entry_title(job) == "tiny 3 neurons"
+    assert found.title(job) == "tiny 3 neurons"
     assert recipe_settings(job)["steps"] == 2
     assert units(found, job) == list(range(BATCH))
 

@@ -12,7 +12,8 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.jobs import job_queue as queue
 from explorer.jobs.claims import Claim, Claims
-from explorer.jobs.job_queue import ASKED, UNASKED, Jobs, QueueFull
+from explorer.jobs.job_queue import Jobs, QueueFull
+from explorer.jobs.queue_order import ASKED, UNASKED, Decision
 from explorer.jobs.worker import gather_inputs
 from explorer.store.results import Store, StoredPicture
 from tests.conftest import Clock
@@ -173,9 +174,10 @@ def test_frames_that_are_there_are_kept(jobs: Jobs, claims: Claims) -> None:
 
 def test_visitors_take_turns_part_by_part(jobs: Jobs, claims: Claims, clock: Clock) -> None:
     long, short, other = recipe(4, seed=1), recipe(1, seed=2), recipe(2, seed=3)
-    jobs.submit(long, "greedy")
+    opened = clock.now
+    jobs.submit(long, "greedy", looked=opened)
     clock.now += 1
-    jobs.submit(other, "greedy")
+    jobs.submit(other, "greedy", looked=opened)
     order = []
     for step in range(7):
         clock.now += 1
@@ -185,7 +187,7 @@ def test_visitors_take_turns_part_by_part(jobs: Jobs, claims: Claims, clock: Clo
         assert claim is not None
         order.append(claim.job)
         finish(claims, claim)
-    # Visitors whose jobs were never claimed come first; of one visitor's jobs, the oldest.
+    # Visitors whose jobs were never claimed come first; of one page's jobs, the oldest.
     assert order == [long.key, short.key, *[long.key] * 3, *[other.key] * 2]
 
 
@@ -207,9 +209,9 @@ def test_what_nobody_asked_for_gives_way(jobs: Jobs, claims: Claims) -> None:
     filling, asked = recipe(2, seed=1), recipe(1, seed=2)
     jobs.submit(filling, "me", UNASKED)
     claim = claims.claim("w")
-    assert claim is not None and claims.should_continue(claim)
+    assert claim is not None and claims.decide(claim) is Decision.CONTINUE
     jobs.submit(asked, "me", ASKED)
-    assert not claims.should_continue(claim)
+    assert claims.decide(claim) is Decision.RELEASE
     claims.release(claim)
     assert work_off(claims) == [asked.key, filling.key, filling.key]
     # A later submission with a smaller rank lowers the rank of the job.
@@ -222,10 +224,10 @@ def test_a_cancelled_job_keeps_what_is_there(jobs: Jobs, claims: Claims) -> None
     jobs.submit(asked, "me")
     finish(claims, claims.claim("w"))
     claim = claims.claim("w")
-    assert claim is not None and claims.should_continue(claim)
+    assert claim is not None and claims.decide(claim) is Decision.CONTINUE
     claims.report(claim, 1, 2, {BATCH: b"half"})
     assert jobs.cancel(asked.key, "me").state == "cancelled"
-    assert not claims.should_continue(claim)
+    assert claims.decide(claim) is Decision.RELEASE
     assert claims.claiming_workers() == [("w", False)]
     claims.release(claim)
     assert claims.claim("w") is None
@@ -275,9 +277,9 @@ def test_a_shared_part_goes_on_for_the_job_that_still_wants_it(jobs: Jobs, claim
     claim = claims.claim("w")
     assert claim is not None and claim.job == recipe(1).key
     jobs.cancel(recipe(1).key)
-    assert claims.should_continue(claim)
+    assert claims.decide(claim) is Decision.CONTINUE
     jobs.cancel(recipe(2).key)
-    assert not claims.should_continue(claim)
+    assert claims.decide(claim) is Decision.RELEASE
 
 
 def test_a_failure_ends_its_job_and_no_other(jobs: Jobs, claims: Claims) -> None:
@@ -318,7 +320,7 @@ def test_a_lost_worker_ends_what_it_was_at(jobs: Jobs, claims: Claims) -> None:
     # Reports of a worker whose claim was deleted are ignored.
     claims.report(lost[0], 9, 10, {0: b"late"})
     assert jobs.previews(lost[0].job) == {}
-    assert not claims.should_continue(lost[0])
+    assert claims.decide(lost[0]) is Decision.RELEASE
 
 
 def test_a_long_queue_says_busy(jobs: Jobs, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

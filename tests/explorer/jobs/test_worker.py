@@ -18,6 +18,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import BATCH, NeuronRecipe
 from core.recipes.recipe import Recipe
 from explorer.jobs import supervisor, worker
+from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
 from explorer.jobs.supervisor import Supervisor
@@ -162,6 +163,119 @@ def test_an_interrupt_lets_go_of_the_part(store: Store) -> None:
     assert job is not None and job.state == "waiting"
 
 
+class Interleaved:
+    """Renders parts of some steps each, and does something between the steps of the first part."""
+
+    def __init__(self, steps: int, between: Callable[[int], None]) -> None:
+        self.steps, self.between = steps, between
+        # The seed of each part and its steps in the order in which they were rendered.
+        self.order: list[tuple[int, int]] = []
+
+    def __call__(self, asked: Recipe, *_: object) -> Iterator[Update]:
+        for step in range(self.steps):
+            self.order.append((asked.seed, step))
+            if asked.seed == 0:
+                self.between(step)
+            yield Update(step, self.steps, {0: b"preview"})
+        yield Update(self.steps, self.steps, {}, painted(asked))
+
+
+def submit_unwatched(store: Store) -> str:
+    """Submit a job that nobody has watched for a minute; return its key."""
+    return Jobs(store, lambda: time.time() - 60).submit(recipe(), "anne").key
+
+
+def show(store: Store, seed: int) -> str:
+    """Submit a job that somebody watches; return its key."""
+    return Jobs(store).submit(recipe(seed=seed), "bert").key
+
+
+def test_a_part_pauses_for_what_is_watched_and_goes_on_where_it_was(store: Store) -> None:
+    jobs = Jobs(store)
+    keys = [submit_unwatched(store)]
+
+    def show_twice(step: int) -> None:
+        if step in (1, 2):
+            keys.append(show(store, step))
+
+    compute = Interleaved(4, show_twice)
+    pausing = Worker(store, "w", compute, pauses=True)
+    assert pausing.run_next_part() and not pausing.run_next_part()
+    others = [[(seed, step) for step in range(4)] for seed in (1, 2)]
+    assert compute.order == [(0, 0), (0, 1), *others[0], (0, 2), *others[1], (0, 3)]
+    assert [job.state for job in jobs.get_all(keys).values()] == ["done"] * 3
+    assert all(store.pictures(recipe(seed=seed)) for seed in range(3))
+
+
+def test_a_command_finishes_its_part_first(store: Store) -> None:
+    submit_unwatched(store)
+    compute = Interleaved(3, lambda step: show(store, 1))
+    assert Worker(store, "w", compute).run_next_part()
+    assert compute.order == [(0, step) for step in range(3)]
+
+
+def test_a_paused_part_does_not_wait_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "UNSERVED_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "TURN_SECONDS", 1000.0)
+    submit_unwatched(store)
+    for seed in (1, 2):
+        show(store, seed)
+    compute = Interleaved(3, lambda step: None)
+    pausing = Worker(store, "w", compute, pauses=True)
+    while pausing.run_next_part():
+        pass
+    seeds = [seed for seed, _ in compute.order]
+    # One part of another job, then its own turn to the end.
+    assert len(seeds) == 9 and seeds[0] == 0 and seeds[1:4] != [0] * 3 and seeds[4:6] == [0, 0]
+
+
+def test_a_paused_part_that_is_stopped_is_released_meanwhile(store: Store) -> None:
+    jobs = Jobs(store)
+    stopped = submit_unwatched(store)
+    claims: list[int] = []
+
+    def compute(asked: Recipe, *_: object) -> Iterator[Update]:
+        yield Update(0, 9, {0: b"preview"})
+        if asked.seed == 0:
+            shown = show(store, 1)
+            yield Update(1, 9, {0: b"preview"})
+            found = jobs.get(shown)
+            assert found is not None and found.state == "done"
+            yield Update(2, 9, {0: b"preview"})
+            raise AssertionError("it was stopped")
+        claims.append(len(Claims(store).claiming_workers()))
+        jobs.cancel(stopped)
+        yield Update(1, 9, {0: b"preview"})
+        claims.append(len(Claims(store).claiming_workers()))
+        yield Update(9, 9, {}, painted(asked))
+
+    assert Worker(store, "w", compute, pauses=True).run_next_part()
+    assert claims == [2, 1]
+    job = jobs.get(stopped)
+    assert job is not None and (job.state, job.message) == ("cancelled", "")
+
+
+def test_what_fails_in_a_pause_is_not_the_paused_part(store: Store) -> None:
+    jobs = Jobs(store)
+    key = submit_unwatched(store)
+
+    def compute(asked: Recipe, *_: object) -> Iterator[Update]:
+        yield Update(0, 2, {0: b"preview"})
+        if asked.seed == 1:
+            raise ExplorerError("no layer '3' in tiny")
+        show(store, 1)
+        yield Update(1, 2, {0: b"preview"})
+        yield Update(2, 2, {}, painted(asked))
+
+    assert Worker(store, "w", compute, pauses=True).run_next_part()
+    other = jobs.get(recipe(seed=1).key)
+    assert other is not None and other.state == "failed"
+    job = jobs.get(key)
+    assert job is not None and job.state == "done"
+
+
 def test_the_living_are_told_from_the_dead(store: Store) -> None:
     with hold_lock(store, "alive"):
         assert dead_workers(store, ["alive", "dead"]) == ["dead"]
@@ -194,6 +308,49 @@ def plan(units: int, size: int, steps: int, seed: int = 0) -> NeuronRecipe:
     return render_neurons.plan(network, "relu2a", range(units), size=size, steps=steps, seed=seed)
 
 
+# A worker whose work leaves an object that refers to itself, as truncated networks do. It prints
+# how many of them are alive when a part begins, and ends when there is nothing to do.
+LEAVING = """
+import gc, sys, weakref
+from explorer.jobs import worker
+from explorer.rendering import render_recipe
+from explorer.rendering.update import Update
+from explorer.store.results import StoredPicture
+
+class Knot:
+    pass
+
+alive = weakref.WeakSet()
+
+def render(recipe, checkpoint, inputs):
+    print(len(alive), flush=True)
+    knot = Knot()
+    knot.itself = knot
+    alive.add(knot)
+    pictures = tuple(StoredPicture(unit, b"PNG", {}) for unit in recipe.units)
+    yield Update(1, 1, {}, pictures)
+
+def rest(seconds):
+    raise SystemExit
+
+gc.disable()
+render_recipe.render_updates = render
+worker.time.sleep = rest
+worker.main()
+"""
+
+
+def test_nothing_of_a_finished_part_stays_in_memory(store: Store) -> None:
+    for seed in range(3):
+        # A worker serves the networks that it can load.
+        Jobs(store).submit(plan(1, 16, 1, seed))
+    line = [sys.executable, "-c", LEAVING, "somebody", str(store.path)]
+    # A worker ends when its standard input does.
+    with started(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read().split() == ["0", "0", "0"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is for POSIX systems")
 def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch
@@ -205,8 +362,8 @@ def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
     running.start()
     try:
         until(jobs, doomed, lambda job: job.fraction > 0)
-        quick = jobs.submit(plan(2, 16, 3)).key
         os.kill(running.processes[0], signal.SIGKILL)
+        quick = jobs.submit(plan(2, 16, 3)).key
         # Until the supervisor has noticed it, the job is listed as interrupted.
         failed = until(jobs, doomed, lambda job: job.state == "failed")
         assert "the worker was killed (SIGKILL)" in failed.message
@@ -228,6 +385,22 @@ def test_a_killed_worker_fails_one_job_and_the_queue_goes_on(
     finally:
         running.stop()
     assert running.processes == []
+
+
+def test_a_worker_process_serves_what_is_watched_in_the_middle_of_a_part(store: Store) -> None:
+    jobs = Jobs(store)
+    long = Jobs(store, lambda: time.time() - 60).submit(plan(2, 96, 1500), "anne").key
+    running = Supervisor(store, 1)
+    running.start()
+    try:
+        until(jobs, long, lambda job: job.state == "running" and job.fraction > 0)
+        quick = jobs.submit(plan(2, 16, 3, seed=1), "bert").key
+        assert until(jobs, quick, lambda job: not job.open).state == "done"
+        paused = jobs.get(long)
+        assert paused is not None and paused.open and 0 < paused.fraction < 1
+        until(jobs, long, lambda job: job.state == "running" and job.fraction > paused.fraction)
+    finally:
+        running.stop()
 
 
 SERVER = """

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,27 @@ def test_a_listing_says_the_truth_where_nothing_can_be_marked(
     with pytest.raises(NothingSaved):
         processes.mark_interrupted(store)
     assert [it.state for it in jobs.open()] == ["interrupted"]
+
+
+def test_a_page_looks_at_the_lock_of_a_living_worker_once_a_second(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, claims = Jobs(store), Claims(store)
+    key = jobs.submit(RECIPE).key
+    with alive(store, "w"):
+        assert claims.claim("w") is not None
+        looked: list[str] = []
+        is_dead = worker_locks._is_dead
+
+        def look(file: Path) -> bool:
+            looked.append(file.name)
+            return is_dead(file)
+
+        now = [1000.0]
+        monkeypatch.setattr(worker_locks, "_is_dead", look)
+        monkeypatch.setattr(worker_locks.time, "monotonic", lambda: now[0])
+        states = {job.state for _ in range(5) if (job := jobs.get(key)) is not None}
+        assert states == {"running"} and looked == ["w.lock"]
+    now[0] += worker_locks.ALIVE_SECONDS + 0.1
+    job = jobs.get(key)
+    assert job is not None and job.state == "interrupted"

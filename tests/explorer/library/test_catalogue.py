@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from core.errors import BadCheckpoint, ExplorerError, UnknownName
+from core.errors import BadCheckpoint, ExplorerError, FitsAnother, UnknownName
 from core.networks import registry
 from explorer.jobs import ownership
 from explorer.jobs.ownership import NotYours
@@ -27,7 +27,7 @@ from explorer.store.results import Store
 from explorer.ui import server_state
 from tests.conftest import ROOT
 from tests.core.picture_folders import fill
-from tests.core.weights_cases import REFUSED
+from tests.unprivileged import as_nobody, let_everybody_in
 
 PATIENCE = 90.0
 SMALL = "squeezenet1_1"
@@ -90,8 +90,9 @@ def test_what_does_not_fit_is_too_large_or_there_already_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = sent(tmp_path)
-    with pytest.raises(BadCheckpoint, match="does not fit resnet18"):
+    with pytest.raises(FitsAnother, match="fits squeezenet1_1, not resnet18") as caught:
         catalogue.add_checkpoint("resnet18", "birds", "a.safetensors", content)
+    assert caught.value.networks == (SMALL,)
     catalogue.add_checkpoint(SMALL, "birds", "a.safetensors", content)
     with pytest.raises(ExplorerError, match="already"):
         catalogue.add_checkpoint(SMALL, "birds", "a.safetensors", content)
@@ -123,21 +124,53 @@ def test_reading_an_upload_takes_bounded_time_and_memory(
     with pytest.raises(BadCheckpoint, match=r"mine\.pth takes more memory or time"):
         catalogue.add_checkpoint(SMALL, "birds", "mine.pth", sent(tmp_path, ".pth"))
     assert not list(checkpoints_folder().iterdir())
-    torch.save({"w": torch.ones(20_000_000)}, tmp_path / "large.pth")
-    code = (
-        "from explorer.library import checkpoint_task; checkpoint_task.READ_BYTES = 50_000_000; "
-        "checkpoint_task.main()"
-    )
-    command = [sys.executable, "-c", code, "resnet18:a", str(tmp_path / "large.pth"), "out"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE)
-    assert "large.pth takes more memory or time" in json.loads(done.stdout)["problem"]
+    file = tmp_path / "large.pth"
+    file.write_bytes(sent(tmp_path, ".pth"))
+    setting = "from explorer.library import checkpoint_task as task; task.READ_TIMES = 0; "
+    for code, words in (
+        (f"{setting} task.READ_BYTES = 1_000_000; task.main()", "takes more memory or time"),
+        (f"{setting} task.READ_BYTES = 2**60; task.main()", "and this machine has"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(file), "out", "--network", SMALL],
+            input="[]",
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=PATIENCE,
+        )
+        assert words in json.loads(done.stdout.splitlines()[-1])["problem"]
 
 
-@pytest.mark.parametrize("name", ["one element expanded", "sparse", "long name", "infinite"])
-def test_uploads_that_could_break_something_are_refused_at_the_door(name: str) -> None:
-    make, words = REFUSED[name]
+def test_the_network_is_found_out_and_classes_are_named(tmp_path: Path) -> None:
+    shares: list[float] = []
+    names = ("robin", "wren", "owl", "tit", "jay")
+    content = sent(tmp_path, ".pth")
+    name = catalogue.add_checkpoint("", "birds", "a.ckpt", content, None, names, shares.append)
+    assert name == f"{SMALL}:birds" and 0 < shares[0] < shares[-1] <= 1
+    network = registry.load(name, catalogue.list_checkpoints()[name].file, "cpu")
+    assert network.labels == names
+    with pytest.raises(BadCheckpoint, match=r"1 class names, the last 'robin', and .* 5 classes"):
+        catalogue.add_checkpoint("", "more", "a.ckpt", content, None, ["robin"])
+    torch.save({"layer.weight": torch.ones(2, 2)}, tmp_path / "x.pth")
+    with pytest.raises(BadCheckpoint, match=r"x\.pth fits no network of the catalogue"):
+        catalogue.add_checkpoint("", "more", "x.pth", (tmp_path / "x.pth").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("bias", "words"),
+    [
+        (torch.ones(1).expand(64), "features.0.bias .* repeats 1 stored"),
+        (torch.ones(64).to_sparse(), "features.0.bias .* sparse"),
+        (torch.full((64,), float("inf")), "finite numbers .* features.0.bias"),
+    ],
+)
+def test_uploads_that_could_break_something_are_refused_at_the_door(
+    bias: torch.Tensor, words: str, tmp_path: Path
+) -> None:
+    torch.save({**checkpoint(), "features.0.bias": bias}, tmp_path / "sent.pth")
     with pytest.raises(BadCheckpoint, match=words):
-        catalogue.add_checkpoint(SMALL, "birds", "sent.pth", make())
+        catalogue.add_checkpoint(SMALL, "birds", "sent.pth", (tmp_path / "sent.pth").read_bytes())
     assert not list(checkpoints_folder().iterdir())
 
 
@@ -168,6 +201,33 @@ def test_collections_are_known_by_name_only(allowed: Path, tmp_path: Path) -> No
 def test_only_folders_can_be_allowed(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="there is no folder"):
         catalogue.configure([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
+def test_folders_that_cannot_be_read_are_left_out(tmp_path: Path, mode: int) -> None:
+    """The names in a folder of mode 444 can be listed, but not what they name."""
+    for name in ("closed", "open"):
+        (let_everybody_in(tmp_path) / name / "cats").mkdir(parents=True)
+    (tmp_path / "closed").chmod(mode)
+    code = f"""
+    os.environ[{catalogue.VARIABLE!r}] = os.pathsep.join(sys.argv[1:])
+    print(*catalogue.list_collections())
+    catalogue.find_collection("open")
+    """
+    folders = [tmp_path / name for name in ("closed", "open", "gone")]
+    done = as_nobody("from explorer.library import catalogue", code, *folders)
+    (tmp_path / "closed").chmod(0o755)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["closed"] * (mode == 0o444) + ["open", "open/cats"]
+
+
+def test_an_upload_on_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_bytes(path: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    with pytest.raises(ExplorerError, match="cannot be written \\(No space left on device\\)"):
+        catalogue.add_checkpoint(SMALL, "birds", "a.pth", b"x" * 100)
 
 
 def wait(task: BackgroundTask | None) -> BackgroundTask:
@@ -238,8 +298,9 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/small-{digest}.pth"
     code = (
-        "import sys; from dataclasses import replace; from core.networks import registry\n"
-        f"weights = registry.published_weights({SMALL!r})\n"
+        "import sys; from dataclasses import replace\n"
+        "from core.networks import torchvision_models\n"
+        f"weights = torchvision_models.published_weights({SMALL!r})\n"
         f"weights._value_ = replace(weights.value, url={url!r})\n"
         "from explorer.library import download_task; "
         "sys.argv = ['download_task', sys.argv[-1]]; download_task.main()"

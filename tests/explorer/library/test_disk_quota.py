@@ -8,7 +8,8 @@ from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs import ownership
 from explorer.jobs.claims import Claims
-from explorer.jobs.job_queue import ASKED, UNASKED, Jobs
+from explorer.jobs.job_queue import Jobs
+from explorer.jobs.queue_order import ASKED, UNASKED
 from explorer.library import disk_quota, index_task
 from explorer.library.disk_quota import VARIABLE, DiskFull
 from explorer.paths import checkpoints_folder, home

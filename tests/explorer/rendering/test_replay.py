@@ -206,6 +206,7 @@ def squeezed(megabytes: int) -> bytes:
 
 
 RECIPE = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,)).to_json()
+VERSION = f'"version":{NeuronRecipe.version}'
 
 
 @pytest.mark.parametrize(
@@ -219,8 +220,8 @@ RECIPE = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu1a", units=(3,
         (png(), "no recipe"),
         (png(recipe=""), "must be JSON"),
         (png(recipe="[" * 100_000), "must be JSON"),
-        (png(recipe='{"kind":"neurons","version":2,"extra":1}'), "no setting 'extra'"),
-        (png(recipe=RECIPE.replace('"version":2', '"version":99')), "version 99"),
+        (png(recipe=f'{{"kind":"neurons",{VERSION},"extra":1}}'), "no setting 'extra'"),
+        (png(recipe=RECIPE.replace(VERSION, '"version":99')), "version 99"),
         (png(recipe=RECIPE, part="three"), "which one"),
         (png(recipe=RECIPE, part="-3"), "which one"),
         (png(recipe=RECIPE, part="4"), "does not make picture 4"),

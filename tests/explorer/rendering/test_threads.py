@@ -1,4 +1,4 @@
-"""Every kind of picture is the same, bit for bit, with any number of threads."""
+"""Every kind of picture is the same, bit for bit, with any number of threads and after pauses."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -91,6 +91,8 @@ KINDS: dict[str, Callable[[Network, list[str]], Recipe]] = {
     "reconstruction": lambda *it: style(*it, styles=(), init="noise"),
 }
 
+PAUSED_KINDS = ("neurons", "neurons maco", "dream", "dream tiled", "zoom", "style", "style adam")
+
 
 def rendered(
     network: Network, recipe: Recipe, inputs: dict[str, bytes], threads: tuple[int, ...]
@@ -115,3 +117,24 @@ def test_the_number_of_threads_changes_nothing(
     together = rendered(network, recipe, pictures.inputs, THREADS)
     assert alone and len(alone) == len(together)
     assert all(torch.equal(*pair) for pair in zip(alone, together, strict=True))
+
+
+def test_others_rendered_between_two_steps_change_nothing(
+    network: Network, pictures: Pictures
+) -> None:
+    images = [pictures.keep(scene(shift)) for shift in (0.0, 0.2)]
+    recipes = [KINDS[kind](network, images) for kind in PAUSED_KINDS]
+    torch.set_num_threads(1)
+    found: dict[str, list[Tensor]] = {recipe.key: [] for recipe in recipes}
+    running = {it.key: RENDERERS[it.kind](network, it, pictures.inputs) for it in recipes}
+    while running:
+        for key in list(running):
+            progress = next(running[key], None)
+            if progress is None:
+                del running[key]
+            else:
+                found[key] += [picture.image for picture in progress.pictures]
+    for recipe in recipes:
+        alone = rendered(network, recipe, pictures.inputs, (1,))
+        assert alone and len(alone) == len(found[recipe.key])
+        assert all(torch.equal(*pair) for pair in zip(alone, found[recipe.key], strict=True))

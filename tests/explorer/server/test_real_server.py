@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ PATHS = (
     "/favicon.png",
 )
 STREAM = "/_stcore/stream"
+PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,37 @@ def test_all_answers_have_security_headers(local: RunningApp) -> None:
         assert "x-content-type-options: nosniff" in answer
         assert "referrer-policy: same-origin" in answer
     assert status(local, "/_stcore/metrics", host) == 404
+
+
+# Python imports this module at its start: it notes which names are looked up.
+NOTING = """
+import os, socket
+
+look_up = socket.getaddrinfo
+
+def note(host, *rest, **more):
+    with open(os.environ["ASKED"], "a") as file:
+        print(host.decode() if isinstance(host, bytes) else host, file=file)
+    return look_up(host, *rest, **more)
+
+socket.getaddrinfo = note
+"""
+
+
+def test_nobody_else_is_asked_for_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTING)
+    asked = tmp_path / "asked"
+    asked.write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("ASKED", str(asked))
+    with running_app(tmp_path, "--host", "0.0.0.0", workers=0) as app:
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(r"http://", app.log.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    here = {"", "None", "0.0.0.0", "127.0.0.1", "localhost", "::", "::1", socket.gethostname()}
+    assert {*asked.read_text().split("\n")} <= here
 
 
 def test_no_token_says_so(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from explorer import paths as stores
 from explorer.jobs.job_queue import Jobs
+from explorer.store.recovery import copy_readable
 from explorer.store.results import Store, StoredPicture
-from explorer.store.schema import SCHEMA
+from explorer.store.schema import SCHEMA, VERSION
 from tests.conftest import ROOT
 
 RECIPE = NeuronRecipe("tiny", "0123456789abcdef", layer="3", units=(2, 5), size=64, steps=9)
@@ -133,7 +134,7 @@ def test_all_that_came_along_is_looked_into(store: Store, tmp_path: Path) -> Non
 def test_of_pictures_that_visitors_only_looked_at_the_last_ones_stay(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("explorer.store.results.UNUSED_BYTES", 20)
+    monkeypatch.setattr("explorer.store.inputs.UNUSED_BYTES", 20)
     names = [f"{number:032x}" for number in range(1, 7)]
     used, job, own, *looked_at = names
     store.put(
@@ -168,6 +169,37 @@ def test_a_store_of_before_gets_what_it_lacks(tmp_path: Path) -> None:
     store.put_upload("cd", b"2")
     assert store.input("cd") == b"2"
     store.close()
+
+
+@pytest.mark.parametrize("version", range(2, VERSION))
+def test_jobs_of_every_version_are_kept(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript("".join(SCHEMA[it] for it in range(1, version + 1)))
+        old.execute(
+            "INSERT INTO jobs (key, kind, network, layer, recipe, state, rank, visitor, message, "
+            "queued, spent, title, starred) VALUES (?, ?, ?, ?, ?, 'cancelled', 0, 'me', '', 1.0, "
+            "2.0, 'mine', 1)",
+            (RECIPE.key, RECIPE.kind, RECIPE.network, RECIPE.layer, RECIPE.to_json()),
+        )
+        old.execute("INSERT INTO parts VALUES (?, 0, ?, 0, 1)", (RECIPE.key, RECIPE.key))
+        old.execute(f"PRAGMA user_version = {version}")
+        old.commit()
+    store = Store(path, shipped=())
+    job = Jobs(store).get(RECIPE.key)
+    assert job is not None and (job.title, job.state, job.starred) == ("mine", "cancelled", True)
+    assert Jobs(store).submit(RECIPE, "me").state == "waiting"
+    store.close()
+    # A damaged file of an older version is copied row by row.
+    with closing(sqlite3.connect(path)) as new:
+        new.execute("DELETE FROM jobs")
+        new.commit()
+    with closing(sqlite3.connect(tmp_path / "damaged.sqlite3")) as old:
+        old.executescript("".join(SCHEMA[it] for it in range(1, version + 1)))
+        old.execute("INSERT INTO inputs (fingerprint, image) VALUES ('ab', x'01')")
+        old.commit()
+    copy_readable(tmp_path / "damaged.sqlite3", path)
+    assert Store(path, shipped=()).input("ab") == b"\x01"
 
 
 def test_shipped_results_can_be_left_out(tmp_path: Path, store: Store) -> None:

@@ -12,17 +12,17 @@ from explorer.text import formatting
 @given(st.floats(0, 1), st.floats(0, 100))
 def test_a_percentile_is_not_written_as_a_probability(share: float, percentile: float) -> None:
     probability, standing = formatting.probability(share), formatting.standing(percentile)
-    assert re.fullmatch(r"(under |over )?\d+\.\d %", probability)
-    assert re.fullmatch(r"top \d+(\.\d)? %|above all", standing)
+    assert re.fullmatch(r"(under |over )?\d+\.\d%", probability)
+    assert re.fullmatch(r"top \d+(\.\d)?%|above all", standing)
 
 
 @pytest.mark.parametrize(
     ("percentile", "text"),
     [
-        (99.7, "top 0.3 %"),
-        (95, "top 5.0 %"),
-        (50, "top 50 %"),
-        (0, "top 100 %"),
+        (99.7, "top 0.3%"),
+        (95, "top 5.0%"),
+        (50, "top 50%"),
+        (0, "top 100%"),
         (100, "above all"),
     ],
 )
@@ -31,7 +31,7 @@ def test_the_best_have_the_smallest_numbers(percentile: float, text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.845, "84.5 %"), (0.9996, "over 99.9 %"), (0, "under 0.1 %")]
+    ("share", "text"), [(0.845, "84.5%"), (0.9996, "over 99.9%"), (0, "under 0.1%")]
 )
 def test_probabilities(share: float, text: str) -> None:
     assert formatting.probability(share) == text

@@ -14,9 +14,9 @@ from core.errors import ExplorerError
 from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
-from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.variations import plan_variations
 from explorer.recipe_fields import FIELDS, RecipeField
 from explorer.rendering import png_metadata
 from explorer.text import recipe_summary
@@ -25,7 +25,7 @@ from explorer.ui import url_codecs
 PICTURE, OTHER = "ab" * 16, "cd" * 16
 STYLE = {"content": PICTURE, "styles": (OTHER,), "content_layers": ("c",), "style_layers": ("a",)}
 STAGES: dict[str, Any] = {"style_depths": ("a",), "content_depths": ("b",), "stages": ("a", "b")}
-RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, Any] = {
     "neurons": NeuronRecipe("tiny", "0" * 16, layer="3", units=(2, 5), size=64, steps=9),
     "dream": DreamRecipe("tiny", "0" * 16, layers=("3",), image=PICTURE),
     "style": StyleRecipe("tiny", "0" * 16, **STYLE),  # type: ignore[arg-type]
@@ -33,6 +33,7 @@ RECIPES: dict[str, Recipe] = {
         "tiny", "0" * 16, content=PICTURE, style=OTHER, content_layer="b", **STAGES
     ),
 }
+RECIPES["variations"] = plan_variations(RECIPES["dream"], "strength", (0.5, 1.0), "seed", (0, 1))
 LEAVES = (
     st.none()
     | st.booleans()

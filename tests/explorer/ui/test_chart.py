@@ -20,6 +20,19 @@ def test_bars_give_a_row_for_each_series() -> None:
     assert rows == [["", "a", "b"], ["style", "0.25", "1.0"], ["content", "0.5", "0.125"]]
 
 
+def test_many_bars_lie_and_give_the_same_numbers() -> None:
+    row = {f"layer{number}": number / 10 for number in range(figures.UPRIGHT_AT_MOST)}
+    colours = dict.fromkeys(row, "#123456")
+    upright = figures.bars({"style": row}, colours, "{:.0%}".format)
+    lying = figures.bars({"style": row, "content": row}, colours, "{:.0%}".format)
+    assert (upright.data[0].orientation, lying.data[0].orientation) == ("v", "h")
+    assert chart.numbers_of(upright) == {"style": row}
+    assert chart.numbers_of(lying) == {"style": row, "content": row}
+    # The first name is at the top, and every bar has room for a line of text.
+    assert lying.layout.yaxis.autorange == "reversed"
+    assert lying.layout.height / (2 * len(row)) > 1.5 * lying.data[0].textfont.size
+
+
 def test_tables_give_their_rows_with_gaps() -> None:
     table = {"eye": [1.5, None], "wheel": [0.5, 2.0]}
     figure = figures.heatmap(table, ["shallow", "deep"], "{:.1f}".format, "#123456", 2.0)
@@ -41,6 +54,15 @@ def test_squares_and_histograms_give_theirs() -> None:
     (row,) = chart.numbers_of(figures.histogram(values, {}, "#123456", "drawings")).values()
     assert len(row) == figures.BINS
     assert sum(float(it or 0) for it in row.values()) == 100
+
+
+def test_labels_of_close_values_are_on_lines_of_their_own() -> None:
+    values = np.array([0.0, 1.0], np.float32)
+    marks = {"median": 0.98, "best": 1.0}
+    figure = figures.histogram(values, marks, "#123456", "drawings")
+    places = [it.yshift for it in figure.layout.annotations]
+    assert min(np.diff(sorted(places))) >= figure.layout.annotations[0].font.size
+    assert figure.layout.margin.t >= max(places) + figure.layout.annotations[0].font.size
 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula() -> None:

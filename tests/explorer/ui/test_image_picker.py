@@ -1,6 +1,7 @@
 """The choice of an image: samples, uploads, and invalid links."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def open_page(default: str = "village", **query: str) -> AppTest:
-    app = AppTest.from_string(SCRIPT.format(default=default))
+    app = AppTest.from_string(SCRIPT.format(default=default), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
@@ -130,3 +131,54 @@ def test_a_page_that_runs_again_opens_no_picture_anew(
         image_picker.find_image(own.name)
     with pytest.raises(UnknownName):
         image_picker.small_url(own, 64)
+
+
+def own_of(tiles: list[dict[str, str]]) -> list[str]:
+    return [it["id"] for it in tiles if it["id"] not in image_picker.TITLES]
+
+
+def test_several_pictures_become_a_choice_and_are_called_like_their_files() -> None:
+    app = open_page()
+    pictures = {f"holiday {number}.png": noise(60 + number, 40) for number in (1, 2)}
+    files = [(name, png(it), "image/png") for name, it in pictures.items()]
+    app.file_uploader[0].set_value([*files, ("no.png", b"no picture", "image/png")]).run()
+    assert not app.exception
+    names = [image_io.fingerprint(it) for it in pictures.values()]
+    assert app.query_params["picture"] in (names[0], [names[0]])
+    (tiles,) = (json.loads(it.proto.json)["tiles"] for it in app.get("bidi_component"))
+    own = {it["id"]: it["caption"] for it in tiles if it["id"] not in image_picker.TITLES}
+    assert own == {names[0]: "holiday 1", names[1]: "holiday 2"}
+    (told,) = (it.value for it in app.error)
+    assert told.startswith("no\\.png cannot be used")
+    # The message goes when something else is chosen; the field is empty again.
+    app.query_params["picture"] = names[1]
+    app.run()
+    assert not app.error
+    assert app.text[0].value == f"{names[1]} (62, 40)"
+
+
+def test_a_dropped_picture_is_chosen_and_too_many_are_not_taken() -> None:
+    app = open_page()
+    files = [(f"{number}.png", png(noise(20 + number, 20)), "image/png") for number in range(14)]
+    app.file_uploader(key="picture dropped 0").set_value(files).run()
+    assert "at most 12 pictures" in app.error[0].value
+    (tiles,) = (json.loads(it.proto.json)["tiles"] for it in app.get("bidi_component"))
+    assert len(own_of(tiles)) == 12
+    # A picture that was deleted meanwhile is left out.
+    image_picker._small.cache_clear()
+    image_picker._opened.cache_clear()
+    with server_state.store().transaction() as connection:
+        connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (own_of(tiles)[3],))
+    (tiles,) = (json.loads(it.proto.json)["tiles"] for it in app.run().get("bidi_component"))
+    assert not app.exception and len(own_of(tiles)) == 11
+
+
+def test_a_picture_is_called_like_its_file_and_nobody_else_renames_it() -> None:
+    picture = noise(50, 40)
+    own = image_picker.accept_upload(png(picture), "My  garden\n2.final.JPG")
+    assert own.title == "My garden 2.final"
+    image_picker.accept_upload(png(picture), "other.png")
+    titles = server_state.store().input_titles([own.name])
+    assert titles == {own.name: "My garden 2.final"}
+    assert image_picker.accept_upload(png(noise(51, 40)), "\u202e\n").title == image_picker.OWN
+    assert len(image_picker.accept_upload(png(noise(52, 40)), "x" * 500).title) == 60

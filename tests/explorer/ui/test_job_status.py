@@ -1,37 +1,11 @@
 """Following jobs on a page: the interval between two looks, and when the whole page runs again."""
 
-from collections.abc import Callable
-
 import pytest
-import streamlit as st
 
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.job import Job
 from explorer.ui import job_status, server_state
-
-Body = Callable[[], None]
-
-
-class Rerun(Exception):
-    """The page runs again."""
-
-
-@pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Body, float | None]]:
-    """Every fragment, which runs once at once, and its interval."""
-    found: list[tuple[Body, float | None]] = []
-
-    def fragment(body: Body, run_every: float | None) -> Body:
-        found.append((body, run_every))
-        return body
-
-    def rerun() -> None:
-        raise Rerun
-
-    monkeypatch.setattr(st, "fragment", fragment)
-    monkeypatch.setattr(st, "rerun", rerun)
-    monkeypatch.setattr(server_state, "visitor", lambda: "me")
-    return found
+from tests.explorer.ui.conftest import Body, Rerun
 
 
 def submit() -> Job:

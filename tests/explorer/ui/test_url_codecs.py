@@ -9,6 +9,7 @@ from core.errors import ExplorerError
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.style.defaults import family_settings
 from explorer.ui import url_codecs, urls
 from tests.conftest import ROOT
 
@@ -124,3 +125,19 @@ def test_defaults_of_the_page_are_left_out_of_its_query() -> None:
         "style_layers": ("a", "b"),
         "size": 512,
     }
+
+
+@pytest.mark.parametrize(("balance", "written"), [(0.05, "0.05"), (0.5, "0.5")])
+def test_a_setting_whose_default_depends_on_the_network_is_always_written(
+    balance: float, written: str
+) -> None:
+    # 0.05 is the default of all networks, and 0.5 that of VGG.
+    made = StyleRecipe(
+        *("vgg16", "0123456789abcdef"),
+        content="c" * 32,
+        styles=("5" * 32,),
+        content_layers=("b",),
+        style_layers=("a", "b"),
+        **{**family_settings("vgg16"), "balance": balance},
+    )
+    assert url_codecs.style_to_query(made)["balance"] == written

@@ -7,7 +7,8 @@ from torch import Tensor, fx, nn
 
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
-from core.networks.tracing import OutputNode, redirected_relu, trace, truncate
+from core.networks.redirected_relu import redirected_relu
+from core.networks.tracing import OutputNode, trace, truncate
 
 
 class Fire(nn.Module):

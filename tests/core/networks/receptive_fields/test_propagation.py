@@ -23,7 +23,7 @@ def make_transparent(module: nn.Module) -> nn.Module:
     module.eval().double()
     with torch.no_grad():
         for part in module.modules():
-            if isinstance(part, (nn.Conv2d, nn.Linear)):
+            if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 part.weight.uniform_(0.5, 1.5).div_(part.weight[0].numel())
                 if part.bias is not None:
                     part.bias.zero_()
@@ -74,7 +74,7 @@ def check_layer(
             if row_field is None or col_field is None:
                 continue
             (top, bottom), (left, right) = row_field, col_field
-            assert layer.receptive_box(row, col) == (top, left, bottom, right), (
+            assert layer.receptive_box(row, col, exact=True) == (top, left, bottom, right), (
                 layer.name,
                 row,
                 col,
@@ -85,12 +85,12 @@ def check_layer(
 
 def check_endless(layer: Layer, row: int, col: int) -> None:
     """Check size and position of the box on an endless image, and that it fits the clipped one."""
-    top, left, bottom, right = layer.receptive_box(row, col, clipped=False)
+    top, left, bottom, right = layer.receptive_box(row, col, clipped=False, exact=True)
     height, width = layer.input_size
     assert (bottom - top, right - left) == layer.receptive_field
-    first = layer.receptive_box(0, 0, clipped=False)
+    first = layer.receptive_box(0, 0, clipped=False, exact=True)
     assert (top - first[0], left - first[1]) == (row * layer.stride[0], col * layer.stride[1])
-    inner = layer.receptive_box(row, col)
+    inner = layer.receptive_box(row, col, exact=True)
     if top >= 0 and left >= 0 and bottom <= height and right <= width:
         assert inner == (top, left, bottom, right)
     else:
@@ -301,8 +301,9 @@ def test_whole_picture() -> None:
     gated = layers.list_layers(Gated().eval(), (23, 31))
     after = layers.find_layer(gated, "after", "it")
     assert after.receptive_field is None
+    assert after.local_field == (7, 7)
     assert after.stride == (4, 4)
-    assert after.receptive_box(0, 0, clipped=False) == (0, 0, 23, 31)
+    assert after.receptive_box(0, 0, clipped=False, exact=True) == (0, 0, 23, 31)
     assert layers.find_layer(gated, "mean", "it").stride is None
     alexnet = models.alexnet(num_classes=3)
     logits = entry(alexnet, "classifier.6", (67, 71))

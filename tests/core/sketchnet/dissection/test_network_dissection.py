@@ -220,22 +220,6 @@ def test_labels_come_back_from_their_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_labels_are_found_by_words() -> None:
-    known = some_labels()
-    assert [(found.layer, found.unit) for found in known.search("Eye")] == [
-        ("relu5b", 0),
-        ("relu1a", 1),
-    ]
-    assert [found.concept for found in known.search("ring")] == ["concentric rings"]
-    assert [found.unit for found in known.search("left edge")] == [0]
-    assert [found.concept for found in known.search("object")] == ["key"]
-    assert known.search("ey", least=0.1)[0].layer == "relu5b"
-    assert known.search("") == sorted(
-        (each for row in known.layers.values() for each in row), key=lambda each: -each.iou
-    )
-    assert known.search("dragon") == []
-
-
 @pytest.mark.parametrize("text", ["", "[]", '{"layers": {"a": [["no such thing", 0.1, 1]]}}', "{}"])
 def test_files_that_hold_no_labels_are_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "labels.json"

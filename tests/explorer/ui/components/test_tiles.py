@@ -22,6 +22,24 @@ def test_depth_has_a_colour_from_shallow_to_deep() -> None:
     assert [depth_colours.depth_colour(depth) for depth in (0.0, 0.5, 1.0)] == ends
     assert depth_colours.depth_colour(-1) == ends[0]
     assert depth_colours.depth_colour(2) == ends[-1]
+    shallow = depth_colours.spread_colours([0.2, 0.1, 0.15, 0.1])
+    assert [shallow[it] for it in (0.1, 0.15, 0.2)] == ends
+    assert depth_colours.spread_colours([0.7]) == {0.7: ends[0]}
+
+
+def test_words_on_every_depth_have_enough_contrast() -> None:
+    def luminance(colour: str) -> float:
+        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (
+            it / 12.92 if it <= 0.04045 else ((it + 0.055) / 1.055) ** 2.4 for it in channels
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    colours = [depth_colours.depth_colour(depth / 50) for depth in range(51)]
+    for colour in [*colours, "#757575", "#777777", "#ffffff", "#000000"]:
+        ends = sorted((luminance(colour), luminance(depth_colours.ink_on(colour))))
+        assert (ends[1] + 0.05) / (ends[0] + 0.05) >= 4.5, colour
+    assert {depth_colours.ink_on(it) for it in colours} == {"#000000", "#ffffff"}
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

@@ -1,0 +1,66 @@
+"""Replacement of timm's convolutions with the padding of TensorFlow by padding and a convolution.
+
+The other passes know plain convolutions only.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from core.networks.tracing import operation_of
+
+
+class SamePadding(nn.Module):
+    """Zero padding with which a convolution has one position for each step of its stride.
+
+    If the total padding is odd, the smaller half is in front.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.windows = tuple(
+            zip(convolution.kernel_size, convolution.stride, convolution.dilation, strict=True)
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Pad ``[N, C, H, W]`` with zeros."""
+        pads = []
+        for side, (kernel, stride, dilation) in zip(image.shape[2:], self.windows, strict=True):
+            positions = -(-side // stride)
+            total = max((positions - 1) * stride + dilation * (kernel - 1) + 1 - side, 0)
+            pads.append((total // 2, total - total // 2))
+        (top, bottom), (left, right) = pads
+        return F.pad(image, (left, right, top, bottom))
+
+
+def is_same_convolution(part: object) -> bool:
+    """Whether a module is timm's ``Conv2dSame``."""
+    return isinstance(part, nn.Conv2d) and type(part).__name__ == "Conv2dSame"
+
+
+def separate_padding(network: fx.GraphModule) -> fx.GraphModule:
+    """Replace each ``Conv2dSame`` of a graph, in place; return the graph.
+
+    Values and gradients have the same bits as before.
+    """
+    for count, node in enumerate(list(network.graph.nodes)):
+        part = operation_of(network, node) if node.op == "call_module" else None
+        if not isinstance(part, nn.Conv2d) or not is_same_convolution(part):
+            continue
+        padding, plain = f"same_padding_{count}", f"same_convolution_{count}"
+        network.add_module(padding, SamePadding(part))
+        network.add_module(plain, _without_padding(part))
+        with network.graph.inserting_before(node):
+            padded = network.graph.call_module(padding, node.args)
+        node.target, node.args = plain, (padded,)
+    network.delete_all_unused_submodules()
+    network.recompile()
+    return network
+
+
+def _without_padding(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Return a plain convolution, without padding, with the same weights."""
+    sizes = (convolution.kernel_size, convolution.stride, 0, convolution.dilation)
+    channels = (convolution.in_channels, convolution.out_channels)
+    plain = nn.Conv2d(*channels, *sizes, convolution.groups, device="meta")  # type: ignore[arg-type]
+    plain.weight, plain.bias = convolution.weight, convolution.bias
+    return plain.eval()

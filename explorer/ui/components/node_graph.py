@@ -1,0 +1,111 @@
+"""A component with a graph: nodes with pictures, and edges from left to right between them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from explorer.charts import graph_layout
+from explorer.ui.components.mount import mount_component
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """A node of a graph.
+
+    Attributes:
+        id: text that ``node_graph`` returns after a click on the node.
+        label: description for screen readers.
+        title: text beneath the picture; short.
+        note: a second, paler line of text.
+        picture: URL of the picture; None for an empty frame.
+        colour: CSS colour of the node.
+        group: title of the box that the node is in; nodes of one group have the same title. "" for
+            no box.
+        chosen: whether the node is the selected one.
+        fixed: whether a click has no effect.
+        smooth: whether the picture is a photograph; else each of its pixels is a sharp square.
+    """
+
+    id: str
+    label: str
+    title: str
+    note: str = ""
+    picture: str | None = None
+    colour: str = "currentColor"
+    group: str = ""
+    chosen: bool = False
+    fixed: bool = False
+    smooth: bool = False
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """An edge of a graph.
+
+    Attributes:
+        source, target: ids of the nodes; the edge points from ``source`` to ``target``.
+        weight: strength of the edge: the strongest edges are the thickest. Edges with negative
+            weights are dashed, in another colour.
+        skip: whether the edge goes around nodes that also connect its ends; it is then paler.
+    """
+
+    source: str
+    target: str
+    weight: float = 1.0
+    skip: bool = False
+
+
+def node_graph(
+    nodes: Sequence[GraphNode],
+    edges: Sequence[GraphEdge],
+    key: str,
+    label: str,
+    on_open: Callable[[str], None],
+) -> str | None:
+    """Show a graph, which continues on a new line where the page is too narrow for it.
+
+    Args:
+        nodes: the nodes.
+        edges: the edges, which form no circle.
+        key: the widget's key.
+        label: name of the graph; while it is the same, pictures are exchanged in place.
+        on_open: called with the id of a clicked node before the page runs again.
+
+    Returns:
+        The id of the node that was clicked just now, or None.
+    """
+    layout = graph_layout.lay_out(
+        [node.id for node in nodes], [(edge.source, edge.target) for edge in edges]
+    )
+    heaviest = max((abs(edge.weight) for edge in edges), default=1.0) or 1.0
+    order = {node.id: at for at, node in enumerate(nodes)}
+    data = {
+        "set": label,
+        "label": label,
+        "nodes": [{**vars(node), "place": layout.places[node.id]} for node in nodes],
+        "edges": [
+            {
+                "source": order[edge.source],
+                "target": order[edge.target],
+                "bends": layout.bends[edge.source, edge.target],
+                "share": abs(edge.weight) / heaviest,
+                "kind": "against" if edge.weight < 0 else "skip" if edge.skip else "",
+            }
+            for edge in edges
+        ],
+        "breaks": line_breaks(nodes, layout),
+    }
+    html = (
+        '<div class="graph" role="group"><div class="drawing">'
+        '<svg aria-hidden="true"></svg></div></div>'
+    )
+    return mount_component("node_graph", html, key, data, "open", on_open)
+
+
+def line_breaks(nodes: Sequence[GraphNode], layout: graph_layout.GraphLayout) -> list[int]:
+    """Return the columns before which a new line may begin: the breaks that divide no group."""
+    columns: dict[str, list[int]] = {}
+    for node in nodes:
+        if node.group:
+            columns.setdefault(node.group, []).append(layout.places[node.id][0])
+    inside = {at for found in columns.values() for at in range(min(found) + 1, max(found) + 1)}
+    return [at for at in layout.breaks if at not in inside]

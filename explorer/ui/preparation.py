@@ -1,0 +1,74 @@
+"""Does ahead what the first visit of a page would otherwise wait for.
+
+This is the import of charts, image processing and all computation, which takes a second or two, and
+the small pictures of the samples, which most pages show. The module itself imports none of that.
+"""
+
+import ast
+import functools
+import importlib
+import logging
+import threading
+from pathlib import Path
+
+from explorer.ui import page_list, urls
+
+LOG = logging.getLogger(__name__)
+
+
+def start() -> None:
+    """Call ``prepare`` in a thread of its own, once in this process."""
+    _thread()
+
+
+@functools.cache
+def _thread() -> threading.Thread:
+    thread = threading.Thread(target=_prepare_and_log, name="preparation", daemon=True)
+    thread.start()
+    return thread
+
+
+def _prepare_and_log() -> None:
+    try:
+        prepare()
+    except Exception:
+        # A page that needs what failed tries it again, and shows the reason.
+        LOG.exception("what pages need could not be prepared")
+
+
+def prepare() -> None:
+    """Import what all pages import, and make the small pictures of the samples.
+
+    A page that is opened meanwhile waits only for what it needs itself.
+    """
+    for page in page_list.PAGES:
+        for name in imported_modules(Path(page.page)):
+            importlib.import_module(name)
+    from explorer.ui import image_picker
+
+    for sample in image_picker.TITLES:
+        image_picker.thumbnail(sample)
+
+
+@functools.cache
+def imported_modules(file: Path) -> tuple[str, ...]:
+    """Return the names of the modules that the file of a page imports, in their order.
+
+    For ``from package import name`` these are ``package`` and, if ``name`` is a module of the
+    project, ``package.name``.
+    """
+    found: dict[str, None] = {}
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= dict.fromkeys(it.name for it in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found[node.module] = None
+            names = (f"{node.module}.{it.name}" for it in node.names)
+            found |= dict.fromkeys(it for it in names if _is_module(it))
+    return tuple(found)
+
+
+def _is_module(name: str) -> bool:
+    """Whether a name is that of a module or a package of the project."""
+    path = urls.PAGES.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
