@@ -15,6 +15,8 @@ const PATIENCE = 3000, LOOK = 50, START = 200;
 
 const pictures = () => [...document.querySelectorAll(`[data-testid="stMain"] :is(${PICTURES})`)];
 const isOn = (event, controls) => event.composedPath().some((it) => it.matches?.(controls));
+// Whether a key is for the control that has the focus. One that was clicked is about to lose it.
+const isFor = (event, controls) => isOn(event, controls) && !event.composedPath().includes(clicked);
 
 // Shows one of the pictures of the page alone; the keys then lead through all of them.
 function gallery(dialog) {
@@ -75,9 +77,9 @@ function keys(root, whole) {
     }
     if (document.querySelector(COVERS)) return;
     if (key === "Escape") go("leave");
-    else if (key in WAYS && (REMOTE.includes(key) || !isOn(event, ARROWED))) go(WAYS[key]);
-    else if (key === "Enter" && !isOn(event, ENTERED)) whole.show(0);
-    else if ((key === "f" || key === "F") && !isOn(event, ARROWED)) fill();
+    else if (key in WAYS && (REMOTE.includes(key) || !isFor(event, ARROWED))) go(WAYS[key]);
+    else if (key === "Enter" && !isFor(event, ENTERED)) whole.show(0);
+    else if ((key === "f" || key === "F") && !isFor(event, ARROWED)) fill();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -93,13 +95,24 @@ function fill() {
   else document.exitFullscreen();
 }
 
-// After a click on a control, the arrow keys lead on again, as nobody sees where the focus is.
+const TYPED = 'textarea, input:not([type="range"]):not([type="radio"])';
+// The control that was clicked, until the focus leaves it.
+let clicked = null;
+
+function focused() {
+  let it = document.activeElement;
+  while (it?.shadowRoot?.activeElement) it = it.shadowRoot.activeElement;
+  return it?.matches?.(TYPED) ? null : it;
+}
+
+// After a click on a control, the arrow keys lead on again, as nobody sees where the focus is. A key
+// that is pressed at once comes before the focus has left the control.
 function release(event) {
   if (event.detail === 0) return; // the key Enter or Space
+  clicked = focused();
   setTimeout(() => {
-    let it = document.activeElement;
-    while (it?.shadowRoot?.activeElement) it = it.shadowRoot.activeElement;
-    if (!it?.matches?.('textarea, input:not([type="range"]):not([type="radio"])')) it?.blur?.();
+    focused()?.blur?.();
+    clicked = null;
   });
 }
 

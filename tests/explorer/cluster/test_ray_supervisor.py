@@ -268,8 +268,10 @@ def _kill_server(jobs: Jobs, key: str) -> None:
         assert server.stdout is not None
         speaker = next(int(line) for line in server.stdout if line.strip())
         moving(jobs, key, START_SECONDS)
-        server.kill()
+        # A process that sees its server end gives its claims back; a stopped server has not ended.
+        server.send_signal(signal.SIGSTOP)
         os.kill(speaker, signal.SIGKILL)
+        server.kill()
     (name,) = {name for name, _ in Claims(jobs.store).claiming_workers()}
     wait(lambda: dead_workers(jobs.store, [name]))
 
