@@ -160,7 +160,7 @@ def open_views(
 def visit_together(
     browser: Browser, address: str, orders: Sequence[Sequence[View]], patience: float
 ) -> Iterator[Look]:
-    """Let visitors open views at the same time, each in a browser context of their own.
+    """Open views as visitors at the same time, each in a browser context of their own.
 
     Args:
         browser: the browser.

@@ -147,7 +147,7 @@ def _start(kind: str, number: int, places: Mapping[str, str]) -> "subprocess.Pop
 
 
 def _go(processes: "Sequence[subprocess.Popen[str]]") -> None:
-    """Let processes compute their jobs."""
+    """Run processes that compute their jobs."""
     for process in processes:
         process.stdin.write("go\n")  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]

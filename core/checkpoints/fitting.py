@@ -82,7 +82,7 @@ def _versioned(
 
 
 def adapt_to_version(module: nn.Module, version: int) -> None:
-    """Let a network become what it was in an older version of its library.
+    """Change a network to what it was in an older version of its library.
 
     torchvision's MNASNet builds its first layers anew for a state dict of its first version.
     """

@@ -54,7 +54,7 @@ class NetworkShapes:
 
     @cached_property
     def head(self) -> str:
-        """Name of the weight that computes the logits: the last with a row for each class."""
+        """The name of the weight that computes the logits: the last with a row for each class."""
         weights = (
             name
             for name, shape in reversed(list(self.shapes.items()))
@@ -64,7 +64,7 @@ class NetworkShapes:
 
     @property
     def head_module(self) -> str:
-        """Name of the outermost module in which the logits are computed."""
+        """The name of the outermost module in which the logits are computed."""
         return self.head.partition(".")[0]
 
 

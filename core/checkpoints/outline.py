@@ -52,7 +52,7 @@ class OpenedFile:
 
     @property
     def name(self) -> str:
-        """Name of the file for messages."""
+        """The name of the file for messages."""
         return named(self.path.name)
 
     def declare(self, paths: Mapping[str, str]) -> Mapping[str, DeclaredTensor]:

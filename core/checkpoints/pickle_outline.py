@@ -231,7 +231,7 @@ class PickleMachine:
             self._push(ObjectOutline(symbol.name))
 
     def _build(self, _: Any) -> None:
-        """Give the attributes, a mapping or a pair of mappings, to the object below them."""
+        """Set the attributes, a mapping or a pair of mappings, of the object below them."""
         state = self._pop()
         target = self._stack[-1]
         parts = state[:2] if isinstance(state, tuple) else (state,)

@@ -89,7 +89,7 @@ class Network:
 
     @property
     def architecture(self) -> str:
-        """Name of the architecture without a title: ``resnet18`` for ``resnet18:birds``."""
+        """The name of the architecture without a title: ``resnet18`` for ``resnet18:birds``."""
         return self.name.partition(":")[0]
 
     @property
