@@ -186,8 +186,10 @@ def test_the_keyboard_adds_weights_to_the_library(page: Page) -> None:
     page.wait_for_function(shows, arg="squeezenet1_1", timeout=LOADED)
     tab_to(page, ".st-key-title input")
     page.keyboard.type("birds")
-    tab_to(page, '[data-testid="stFileUploaderDropzone"] button')
-    with page.expect_file_chooser() as chooser:
+    # The browser hands the chooser to the test only if it was told so some time before.
+    with page.expect_file_chooser(timeout=LOADED) as chooser:
+        tab_to(page, '[data-testid="stFileUploaderDropzone"] button')
+        page.wait_for_function(READY, timeout=LOADED)
         press(page, "Enter")
     weights = {"name": "cat.safetensors", "mimeType": "text/plain", "buffer": b"no weights"}
     chooser.value.set_files(weights)
