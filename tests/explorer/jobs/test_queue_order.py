@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.jobs.claims import Claim, Claims
 from explorer.jobs.job_queue import Jobs
-from explorer.jobs.queue_order import ASKED, UNASKED, UNSERVED_SECONDS, WATCHING_SECONDS, Decision
+from explorer.jobs.queue_order import (
+    ASKED,
+    PARTS_AT_MOST,
+    SHORT_TURN_SECONDS,
+    TURN_SECONDS,
+    UNASKED,
+    UNSERVED_SECONDS,
+    WATCHING_SECONDS,
+    Decision,
+)
 from explorer.store.results import Store
 from tests.conftest import Clock
 from tests.explorer.workers import alive
@@ -304,7 +313,7 @@ def test_a_part_that_nobody_watches_pauses_for_anything_that_is_watched(queue: Q
     claim = queue.claim()
     assert claim is not None
     queue.clock.now += WATCHING_SECONDS + 1
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
     for visitor in ("anne", "bert"):
         queue.jobs.submit(shown, visitor, UNASKED)
         assert queue.claims.decide(claim) is Decision.PAUSE
@@ -319,7 +328,7 @@ def test_a_part_pauses_for_what_its_visitor_opened_later(queue: Queue) -> None:
     claim = queue.claim()
     assert claim is not None
     queue.jobs.submit(recipe(3), "anne", UNASKED, looked=queue.clock.now - 1)
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
     queue.clock.now += 1
     queue.jobs.submit(page, "anne", UNASKED)
     assert queue.claims.decide(claim) is Decision.PAUSE
@@ -333,14 +342,60 @@ def test_at_the_end_of_a_turn_another_visitor_comes_first(queue: Queue) -> None:
     queue.jobs.submit(asked, "anne")
     claim = queue.claim()
     assert claim is not None
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
     queue.jobs.submit(other, "bert", UNASKED)
     assert queue.claims.decide(claim) is Decision.CONTINUE
-    assert queue.claims.decide(claim, turn_over=True) is Decision.PAUSE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.PAUSE
     queue.clock.now += WATCHING_SECONDS + 1
     queue.jobs.watch(asked.key, "anne")
     # Nobody watches the other one any more.
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
+
+
+def test_a_turn_is_short_if_somebody_else_has_nothing_to_see_yet(queue: Queue) -> None:
+    asked, other = recipe(1), recipe(2, 2)
+    queue.jobs.submit(asked, "anne")
+    claim = queue.claim()
+    assert claim is not None
+    queue.jobs.submit(other, "bert", UNASKED)
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS / 2) is Decision.CONTINUE
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.PAUSE
+    queue.claims.pause(claim)
+    assert queue.work() == other.key
+    # Bert had his turn just now, and one of his pictures is there.
+    assert queue.claim() == claim
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.CONTINUE
+    queue.clock.now += TURN_SECONDS
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.PAUSE
+    # A job that has not begun hurries again.
+    queue.jobs.submit(recipe(3), "bert")
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.PAUSE
+
+
+def test_a_part_does_not_pause_for_what_its_other_visitors_need_less(queue: Queue) -> None:
+    shown, example = recipe(1), recipe(2)
+    for visitor in ("anne", "bert"):
+        queue.jobs.submit(shown, visitor, UNASKED, looked=queue.clock.now)
+        queue.jobs.submit(example, visitor, UNASKED, looked=queue.clock.now)
+    claim = queue.claim()
+    assert claim is not None and claim.job == shown.key
+    queue.clock.now += TURN_SECONDS
+    # It is Bert's turn, and what comes first for him is the same.
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
+    assert queue.claim() == claim
+
+
+def test_a_worker_with_many_paused_parts_begins_no_other(queue: Queue) -> None:
+    claims = []
+    for seed in range(PARTS_AT_MOST + 1):
+        queue.jobs.submit(recipe(seed), f"visitor {seed}")
+        claims.append(queue.claim())
+        queue.clock.now += 0.1
+    begun = [it.job for it in claims if it is not None]
+    # Visitors whose parts are paused go on in turns; the last one waits.
+    assert begun == [recipe(seed).key for seed in (*range(PARTS_AT_MOST), 0)]
+    assert queue.claim("v") == Claim(recipe(PARTS_AT_MOST).key, recipe(PARTS_AT_MOST), "v")
 
 
 def test_a_paused_job_waits_and_its_pause_is_not_counted(queue: Queue) -> None:
@@ -360,7 +415,7 @@ def test_a_paused_job_waits_and_its_pause_is_not_counted(queue: Queue) -> None:
     assert job is not None and (job.state, job.before, job.fraction) == ("waiting", 1, 0.5)
     assert job.seconds_left == pytest.approx(20, abs=0.1)
     queue.claims.finish(other, [], 1.0)
-    queue.claims.resume(paused)
+    assert queue.claim() == paused
     queue.clock.now += 4
     job = queue.jobs.get(asked.key)
     assert job is not None and job.state == "running"
