@@ -1,7 +1,7 @@
 """The worker: claims parts of jobs, renders them, and stores their progress and results.
 
-A part that takes long pauses when the turn of others comes: it stays in memory as it is, and goes on
-in its next turn, so that nothing is computed twice.
+A part that takes long pauses when the turn of others comes: it stays in memory as it is, and goes
+on in its next turn, so that nothing is computed twice.
 
 The app starts one or more processes ``python -m explorer.jobs.worker``. A command uses the class
 ``Worker`` in the command's process. While a worker runs, it holds a lock on a file that has the
@@ -9,7 +9,6 @@ worker's name, so that other processes can find out that it died (see ``explorer
 """
 
 import argparse
-import contextlib
 import gc
 import logging
 import os

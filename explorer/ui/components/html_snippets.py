@@ -78,10 +78,17 @@ def large_picture_html(url: str, alt: str, silent: bool = False) -> str:
     return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
 
 
-def large_preview_html(webp: bytes | None, alt: str) -> str:
-    """Return HTML of an unfinished image that fills its column; of a frame if there is no image."""
+def large_preview_html(webp: bytes | None, alt: str, sample: str | None = None) -> str:
+    """Return HTML of an unfinished image that fills its column; of a frame if there is no image.
+
+    Args:
+        webp: the unfinished image, encoded; None if there is none.
+        alt: description for screen readers.
+        sample: URL of an image that is shown pale in the frame; None for an empty frame.
+    """
     if webp is None:
-        return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'
+        pale = "" if sample is None else f'<img class="sample" src="{escape(sample)}" alt="">'
+        return f'<div class="large-picture" role="img" aria-label="{escape(alt)}">{pale}</div>'
     return f'<img class="large-picture preview" src="{data_url(webp)}" alt="{escape(alt)}">'
 
 
