@@ -117,7 +117,7 @@ def show_progress(
         if job.state == "running":
             st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{time_left.time_left(job)}")
         elif job.state == "waiting":
-            _show_waiting(job, doing, listed)
+            _show_waiting(job, doing, listed or not stop)
         else:
             st.markdown(f"{stopped_text(job)} ({doing(job.fraction)})")
         if stop and job.open and may_change(server_state.visitor(), job.visitor):
@@ -126,12 +126,13 @@ def show_progress(
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
 
 
-def _show_waiting(job: Job, doing: Callable[[float], str], listed: bool) -> None:
+def _show_waiting(job: Job, doing: Callable[[float], str], brief: bool) -> None:
     """Show how long a job waits: its own progress if it has begun, else that of what comes first.
 
     Args:
         job: a job that waits for its turn.
-        doing, listed: as for ``show_progress``.
+        doing: as for ``show_progress``.
+        brief: whether to leave the progress of other jobs out.
     """
     queue = server_state.jobs().open(often=True)
     at_work = next((it for it in queue if it.state == "running"), None)
@@ -139,7 +140,7 @@ def _show_waiting(job: Job, doing: Callable[[float], str], listed: bool) -> None
         turn = "; another job has its turn" if at_work else ""
         words = f"{doing(job.fraction)}{time_left.time_left(job)}{turn}"
         st.progress(min(job.fraction, 1.0), words)
-    elif at_work is None or listed:
+    elif at_work is None or brief:
         st.markdown(time_left.waiting_text(job, queue))
     else:
         words = f"{time_left.waiting_text(job, queue)} {time_left.at_work_text(at_work)}"

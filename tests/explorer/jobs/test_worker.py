@@ -290,7 +290,8 @@ def test_paused_parts_are_given_back_when_the_worker_ends(store: Store) -> None:
 
     def compute(asked: Recipe, *_: object) -> Iterator[Update]:
         try:
-            show(store, 1)
+            if asked.seed == 0:
+                show(store, 1)
             yield Update(0, 2, {0: b"preview"})
             raise KeyboardInterrupt
         finally:
