@@ -268,12 +268,18 @@ def _work(store: Store, name: str, modules: Sequence[Sequence[str]]) -> None:
         gc.freeze()
         compute = cores.sharing(render_recipe.render_updates)
         worker = Worker(store, name, compute, pauses=True, networks=own_code.networks)
+        cold = True
         try:
             while True:
                 try:
                     lock.hold()
                     if worker.run_next_part():
                         free_memory()
+                        cold = False
+                    elif cold:
+                        cold = False
+                        with cores.joined(cores.JOB):
+                            render_recipe.warm_up()
                     else:
                         time.sleep(IDLE_SECONDS)
                 except (ExplorerError, OSError) as error:

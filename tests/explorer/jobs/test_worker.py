@@ -412,6 +412,7 @@ def rest(seconds):
 
 gc.disable()
 render_recipe.render_updates = render
+render_recipe.warm_up = lambda: None
 worker.time.sleep = rest
 worker.main()
 """
