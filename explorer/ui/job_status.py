@@ -234,6 +234,7 @@ def show_while_running(
     doing: Callable[[float], str] | None,
     show: Callable[[Previews], None],
     stop: bool = True,
+    above: bool = False,
 ) -> None:
     """Show the results and the progress of jobs, and rerun the page when a job has ended.
 
@@ -243,15 +244,17 @@ def show_while_running(
         doing: returns the finished fraction of a job in words; None to show only stopped jobs.
         show: shows the results; called with the previews of those that are unfinished.
         stop: as in ``show_progress``.
+        above: whether the progress is above the results, for results that fill the window.
     """
 
     def look(now: Sequence[Requested]) -> None:
         jobs = [it for it in now if isinstance(it, Job)]
         previews = {job.key: server_state.jobs().previews(job.key) for job in jobs}
+        status = st.container(key=f"{key}-status") if above else None
         show({(key, part): it for key, some in previews.items() for part, it in some.items()})
         unfinished = [it for it in jobs if it.state != "done" and (doing or not it.open)]
         refused = [it for it in asked if isinstance(it, str)]
-        with st.container(key=f"{key}-status"):
+        with status or st.container(key=f"{key}-status"):
             if unfinished:
                 show_progress(unfinished[0], doing or percent, key, stop)
             elif refused:

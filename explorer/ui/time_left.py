@@ -14,7 +14,7 @@ from pathlib import Path
 from core.errors import ExplorerError
 from explorer import paths
 from explorer.jobs.job import Job
-from explorer.jobs.queue_order import TURN_SECONDS
+from explorer.jobs.queue_order import PARTS_AT_MOST, TURN_SECONDS
 from explorer.store import durations
 from explorer.text import formatting
 from explorer.ui import server_state
@@ -47,7 +47,12 @@ def seconds_left(job: Job, queue: Sequence[Job], estimate: Estimate) -> float | 
 
 
 def seconds_before(job: Job, queue: Sequence[Job], estimate: Estimate) -> float | None:
-    """Return after how many seconds a waiting job has its turn; arguments as for the time left."""
+    """Return after how many seconds a waiting job has its turn; arguments as for the time left.
+
+    It is unknown too while workers hold as many parts as they may: then one must be finished first.
+    """
+    if sum(it.state == "running" or it.fraction > 0 for it in queue) >= PARTS_AT_MOST:
+        return None
     own = _sum(_before(job, queue), estimate)
     wait = None if own is None else _shared(own + TURN_SECONDS, job, queue, estimate)
     return None if wait is None else wait - TURN_SECONDS

@@ -39,7 +39,8 @@ def show_pictures(network: Network, view: StyleGridView) -> None:
         return f"{round(fraction * total)} of {total} pictures"
 
     with st.container(key="cells"):
-        job_status.show_while_running("cells", [] if job is None else [job], doing, show)
+        asked = [] if job is None else [job]
+        job_status.show_while_running("cells", asked, doing, show, above=True)
     # The dialog comes before the charts, because the measures take some seconds the first time.
     show_cell(view, finished)
     if len(finished) == total and MATRIX in recipe.shows:

@@ -16,6 +16,7 @@ from core.neurons import render_neurons
 from core.style import transfer
 from explorer.rendering import render_recipe
 
+PICTURE = "ab" * 16
 loaded, load = [], registry.load
 registry.load = lambda *args: loaded.append(args[0]) or load(*args)
 network = load(registry.SKETCHNET)
@@ -26,11 +27,11 @@ before = set(sys.modules)
 image = image_io.encode_png(image_io.to_picture(render_recipe.torch.rand(3, 32, 32)))
 recipes = [
     render_neurons.plan(network, "relu4b", [56], size=32, steps=2),
-    render_dreams.plan(network, ["relu3b"], "a", size=32, steps=1, octaves=1),
-    transfer.plan(network, content="a", styles=("a",), size=32, smallest=32, steps=1),
+    render_dreams.plan(network, ["relu3b"], PICTURE, size=32, steps=1, octaves=1),
+    transfer.plan(network, content=PICTURE, styles=(PICTURE,), size=32, smallest=32, steps=1),
 ]
 for recipe in recipes:
-    next(render_recipe.render_updates(recipe, inputs={"a": image}))
+    next(render_recipe.render_updates(recipe, inputs={PICTURE: image}))
 print(len(loaded), len([it for it in set(sys.modules) - before if it.startswith("torch")]))
 """
 

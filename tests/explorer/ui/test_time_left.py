@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.job import Job
-from explorer.jobs.queue_order import TURN_SECONDS
+from explorer.jobs.queue_order import PARTS_AT_MOST, TURN_SECONDS
 from explorer.ui import server_state, time_left
 
 # Length of a turn in the simulation, in seconds.
@@ -96,6 +96,13 @@ def test_what_is_unknown_of_others_is_bounded_and_of_ones_own_is_not() -> None:
     assert time_left.seconds_left(asked, [replace(other, watched=False), asked], left) == 20
     assert time_left.seconds_left(asked, [mine, asked], left) is None
     assert time_left.seconds_before(asked, [mine, asked], left) is None
+
+
+def test_who_waits_until_a_worker_has_room_is_told_no_time() -> None:
+    begun = [replace(job("b", seed), fraction=0.5) for seed in range(PARTS_AT_MOST)]
+    asked = job("a", 9)
+    assert time_left.seconds_before(asked, [*begun, asked], left) is None
+    assert time_left.seconds_before(asked, [*begun[1:], asked], left) == TURN_SECONDS
 
 
 def test_texts(monkeypatch: pytest.MonkeyPatch) -> None:
