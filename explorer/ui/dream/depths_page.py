@@ -66,7 +66,7 @@ def show_dreams(
             images.append(_captioned(layer, image, preview, facts, samples.get(at)))
         figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
         if any(it.url is None and it.sample for it in images):
-            st.caption(f"Pale, until they are dreamt: {_sample().title}, as an example.")
+            st.caption(f"Faint until they are dreamt: {_sample().title}, as an example.")
 
     if finished == total:
         measured = incremental.draw_then_measure(

@@ -33,7 +33,7 @@ def show_pictures(network: Network, view: StyleGridView) -> None:
         begun = {*images, *(number for _, number in previews)}
         if samples.keys() - begun:
             titles = style_view.describe_pair(sample.content, sample.style)
-            st.caption(f"Pale, until they are painted: {titles}, as an example.")
+            st.caption(f"Faint until they are painted: {titles}, as an example.")
 
     def doing(fraction: float) -> str:
         return f"{round(fraction * total)} of {total} pictures"
