@@ -86,7 +86,7 @@ class Claims:
         self._clock = clock
         self._networks = networks
 
-    def claim(self, worker: str, only: str | None = None) -> Claim | None:
+    def claim(self, worker: str, only: str | None = None, room: bool = True) -> Claim | None:
         """Claim the next part, or one that the worker has paused; None if there is no part.
 
         The order is that of ``explorer.jobs.queue_order``. The time of a pause does not count as
@@ -95,8 +95,9 @@ class Claims:
         Args:
             worker: name of the worker.
             only: key of the only job whose parts may be claimed; None for all jobs.
+            room: whether it may be another part than those that the worker has paused.
         """
-        values = {"only": only, "worker": worker, "now": self._clock()}
+        values = {"only": only, "worker": worker, "room": room, "now": self._clock()}
         values["networks"] = self._loadable(only)
         next_part = f"{NEXT_PARTS} LIMIT 1"
         with self.store.reading() as connection:
@@ -155,14 +156,16 @@ class Claims:
                 rows = [(key, part, image, history) for part, image in previews.items()]
                 connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
-    def decide(self, claim: Claim, seconds: float = 0.0) -> Decision:
+    def decide(self, claim: Claim, seconds: float = 0.0, room: bool = True) -> Decision:
         """Return what a worker does with the part that it has claimed.
 
         Args:
             claim: the claim of the part.
             seconds: seconds since it was claimed the last time.
+            room: as for ``claim``.
         """
         values = {
+            "room": room,
             "result": claim.recipe.key,
             "worker": claim.worker,
             "now": self._clock(),

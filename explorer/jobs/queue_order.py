@@ -69,10 +69,11 @@ IS_PAUSED = """EXISTS (SELECT 1 FROM claims AS later
 IS_OWN = """EXISTS (SELECT 1 FROM claims
                 WHERE claims.result = parts.result AND claims.worker = :worker)"""
 # Whether ``:worker`` can claim a part of a candidate now, or go on with it if it has paused it.
+# ``:room`` tells whether it may begin a part besides those that it has paused.
 CLAIMABLE = f"""
 NOT parts.done
 AND ({IS_OWN} OR NOT EXISTS (SELECT 1 FROM claims WHERE claims.result = parts.result)
-     AND (SELECT count(*) FROM claims WHERE worker = :worker) < {PARTS_AT_MOST})
+     AND :room AND (SELECT count(*) FROM claims WHERE worker = :worker) < {PARTS_AT_MOST})
 AND (kind NOT IN ({IN_ORDER}) OR NOT EXISTS
      (SELECT 1 FROM parts AS earlier WHERE earlier.job = parts.job
       AND earlier.position < parts.position AND NOT earlier.done))

@@ -272,6 +272,20 @@ def test_no_more_than_some_parts_are_in_memory(
     assert all(store.pictures(recipe(seed=seed)) for seed in range(PARTS_AT_MOST + 2))
 
 
+def test_a_worker_with_large_parts_in_memory_begins_no_third_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_turns(monkeypatch, "SHORT_TURN_SECONDS", "TURN_SECONDS")
+    monkeypatch.setattr(worker, "PIXELS_AT_MOST", 2 * BATCH * 16**2 - 1)
+    for seed, visitor in enumerate(("anne", "bert", "carl")):
+        Jobs(store).submit(recipe(seed=seed), visitor)
+    compute = Interleaved(3, lambda step: None)
+    work_off(Worker(store, "w", compute, pauses=True))
+    # Two take turns; the third begins when one of them is finished.
+    assert compute.order[:6] == [(seed, step) for step in range(3) for seed in range(2)]
+    assert compute.order[6:] == [(2, step) for step in range(3)]
+
+
 def test_what_nobody_watches_has_whole_turns_when_it_has_waited_long(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
