@@ -26,7 +26,7 @@ from explorer import cores, own_code
 from explorer.jobs.claims import Claim, Claims
 from explorer.jobs.job import INTERRUPTED
 from explorer.jobs.processes import REST_SECONDS, exit_on_sigterm, exit_with_parent
-from explorer.jobs.queue_order import Decision
+from explorer.jobs.queue_order import Decision, has_room
 from explorer.jobs.worker_locks import hold_lock, remove_lock
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
@@ -39,9 +39,6 @@ LOG = logging.getLogger(__name__)
 # Time between two attempts to claim a part, and between two reports of progress.
 IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
-# While the pictures of the parts that a worker is at have more pixels than this, it begins no third
-# part. A paused style transfer takes about 90 MiB at 320 px and 400 MiB at 1024 px.
-PIXELS_AT_MOST = 2**20
 # Workers run with a lower priority than the server, so that pages stay responsive.
 NICENESS = 10
 
@@ -61,12 +58,6 @@ class OpenPart:
     updates: Iterator[Update]
     pictures: list[StoredPicture] = field(default_factory=list)
     seconds: float = 0.0
-
-    @property
-    def pixels(self) -> int:
-        """The number of pixels of all its pictures, taken for squares."""
-        recipe = self.claim.recipe
-        return int(getattr(recipe, "size", 0)) ** 2 * len(recipe.pictures)
 
     def close(self) -> None:
         """End the rendering, and free its memory."""
@@ -125,7 +116,7 @@ class Worker:
         """
         self._end_last_claim()
         self._release_paused()
-        claim = self._claims.claim(self.name, only, self._has_room(*self._paused.values()))
+        claim = self._claims.claim(self.name, only, self._has_room())
         if claim is None:
             return False
         part = self._paused.pop(claim.recipe.key, None)
@@ -189,8 +180,7 @@ class Worker:
                 continue
             reported = now
             self._claims.report(claim, update.done, update.total, update.previews, update.history)
-            room = self._has_room(part, *self._paused.values())
-            decision = self._claims.decide(claim, now - began, room)
+            decision = self._claims.decide(claim, now - began, self._has_room(part))
             if decision is Decision.RELEASE:
                 self._claims.release(claim)
                 return
@@ -203,8 +193,8 @@ class Worker:
         self._claims.finish(claim, part.pictures, part.seconds + time.monotonic() - began)
 
     def _has_room(self, *parts: OpenPart) -> bool:
-        """Return whether another part may be begun while some are in memory."""
-        return len(parts) < 2 or sum(it.pixels for it in parts) <= PIXELS_AT_MOST
+        """Return whether another part may be begun besides some and the paused ones."""
+        return has_room([it.claim.recipe for it in (*parts, *self._paused.values())])
 
     def _release_paused(self) -> None:
         """Release the paused parts that are not needed any more."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from core.errors import ExplorerError
 from explorer import paths
 from explorer.jobs.job import Job
-from explorer.jobs.queue_order import PARTS_AT_MOST, TURN_SECONDS
+from explorer.jobs.queue_order import TURN_SECONDS, has_room
 from explorer.store import durations
 from explorer.text import formatting
 from explorer.ui import server_state
@@ -51,7 +51,8 @@ def seconds_before(job: Job, queue: Sequence[Job], estimate: Estimate) -> float 
 
     It is unknown too while workers hold as many parts as they may: then one must be finished first.
     """
-    if sum(it.state == "running" or it.fraction > 0 for it in queue) >= PARTS_AT_MOST:
+    begun = [it for it in queue if it.state == "running" or it.fraction > 0]
+    if not has_room([part for it in begun for part in it.recipe.parts()[:1]]):
         return None
     own = _sum(_before(job, queue), estimate)
     wait = None if own is None else _shared(own + TURN_SECONDS, job, queue, estimate)

@@ -11,7 +11,6 @@ from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import Jobs
-from explorer.jobs.queue_order import PARTS_AT_MOST
 from explorer.store.results import Store
 from tests.browser.conftest import open_tab
 from tests.servers import RunningApp, running_app
@@ -47,14 +46,14 @@ def page(browser: Browser, app: RunningApp, request: pytest.FixtureRequest) -> I
 
 
 @contextlib.contextmanager
-def others(app: RunningApp, count: int) -> Iterator[tuple[Jobs, list[str]]]:
-    """Let some visitors watch long jobs of theirs; yields the queue and the jobs' keys."""
+def others(app: RunningApp, size: int) -> Iterator[tuple[Jobs, list[str]]]:
+    """Let two visitors watch long jobs of theirs; yields the queue and the jobs' keys."""
     queue = Jobs(Store(Path(app.log.parent, "home", "explorer.sqlite3")))
     weights = registry.load(registry.SKETCHNET).fingerprint
     visitors: dict[str, str] = {}
-    for seed in range(count):
+    for seed in range(2):
         recipe = NeuronRecipe(
-            "sketchnet", weights, seed, layer="relu2b", units=(7,), size=512, steps=1024
+            "sketchnet", weights, seed, layer="relu2b", units=(7,), size=size, steps=1024
         )
         visitors[queue.submit(recipe, f"visitor {seed}").key] = f"visitor {seed}"
     over = threading.Event()
@@ -76,7 +75,7 @@ def others(app: RunningApp, count: int) -> Iterator[tuple[Jobs, list[str]]]:
 
 
 def test_a_preview_comes_although_others_have_long_jobs(app: RunningApp, page: Page) -> None:
-    with others(app, 2) as (queue, keys):
+    with others(app, 704) as (queue, keys):
         page.goto(f"{PLACE}1")
         expect(page.locator("img.large-picture")).to_be_visible(timeout=DRAWN)
         jobs = queue.get_all(keys)
@@ -84,13 +83,13 @@ def test_a_preview_comes_although_others_have_long_jobs(app: RunningApp, page: P
 
 
 def test_who_waits_sees_how_long_and_what_is_made_meanwhile(app: RunningApp, page: Page) -> None:
-    with others(app, PARTS_AT_MOST) as (queue, keys):
+    with others(app, 1024) as (queue, keys):
         claims = Claims(queue.store)
         page.goto("/glossary")
         expect(page.get_by_role("heading", name="Glossary")).to_be_visible(timeout=DRAWN)
-        while len(claims.claiming_workers()) < PARTS_AT_MOST:
+        while len(claims.claiming_workers()) < len(keys):
             page.wait_for_timeout(100)
-        # The worker holds as many parts as it may, so that the visitor's own has to wait.
+        # The worker has as much in memory as it may, so that the visitor's own has to wait.
         page.goto(f"{PLACE}2")
         bar = page.locator(LARGE).get_by_role("progressbar")
         words = page.locator(LARGE).get_by_test_id("stProgress")

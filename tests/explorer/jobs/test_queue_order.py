@@ -1,7 +1,7 @@
 """The order of the queue, against a slow reference in Python, and what it means for visitors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +19,7 @@ from explorer.jobs.queue_order import (
     UNSERVED_SECONDS,
     WATCHING_SECONDS,
     Decision,
+    has_room,
 )
 from explorer.store.results import Store
 from tests.conftest import Clock
@@ -386,16 +387,27 @@ def test_a_part_does_not_pause_for_what_its_other_visitors_need_less(queue: Queu
     assert queue.claim() == claim
 
 
-def test_a_worker_with_many_paused_parts_begins_no_other(queue: Queue) -> None:
-    claims = []
-    for seed in range(PARTS_AT_MOST + 1):
-        queue.jobs.submit(recipe(seed), f"visitor {seed}")
-        claims.append(queue.claim())
-        queue.clock.now += 0.1
-    begun = [it.job for it in claims if it is not None]
-    # Visitors whose parts are paused go on in turns; the last one waits.
-    assert begun == [recipe(seed).key for seed in (*range(PARTS_AT_MOST), 0)]
-    assert queue.claim("v") == Claim(recipe(PARTS_AT_MOST).key, recipe(PARTS_AT_MOST), "v")
+def test_a_worker_without_room_goes_on_with_what_it_has_paused(queue: Queue) -> None:
+    first, second = recipe(1), recipe(2)
+    queue.jobs.submit(first, "anne")
+    claim = queue.claim()
+    assert claim is not None
+    queue.jobs.submit(second, "bert")
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.PAUSE
+    assert queue.claims.decide(claim, TURN_SECONDS, room=False) is Decision.CONTINUE
+    queue.clock.now += 0.001
+    assert queue.claims.claim("w", room=False) == claim
+    assert queue.claims.claim("v", room=False) is None
+    assert queue.claim("v") == Claim(second.key, second, "v")
+
+
+def test_how_many_parts_a_worker_is_at() -> None:
+    small = recipe(1)
+    large = replace(small, units=(1,), size=1024)
+    assert has_room([]) and has_room([large]) and has_room([small] * (PARTS_AT_MOST - 1))
+    assert not has_room([small] * PARTS_AT_MOST)
+    # Two of 1024 px take as much memory as a worker may have.
+    assert not has_room([large, small])
 
 
 def test_a_paused_job_waits_and_its_pause_is_not_counted(queue: Queue) -> None:

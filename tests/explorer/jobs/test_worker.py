@@ -276,7 +276,7 @@ def test_a_worker_with_large_parts_in_memory_begins_no_third_one(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shorten_turns(monkeypatch, "SHORT_TURN_SECONDS", "TURN_SECONDS")
-    monkeypatch.setattr(worker, "PIXELS_AT_MOST", 2 * BATCH * 16**2 - 1)
+    monkeypatch.setattr("explorer.jobs.queue_order.PIXELS_AT_MOST", 2 * BATCH * 16**2 - 1)
     for seed, visitor in enumerate(("anne", "bert", "carl")):
         Jobs(store).submit(recipe(seed=seed), visitor)
     compute = Interleaved(3, lambda step: None)
