@@ -9,7 +9,6 @@ import pytest
 
 from core.networks import registry
 from core.recipes.neuron import NeuronRecipe
-from explorer.jobs.claims import Claims
 from explorer.jobs.job_queue import Jobs
 from explorer.store.results import Store
 from tests.browser.conftest import open_tab
@@ -84,10 +83,9 @@ def test_a_preview_comes_although_others_have_long_jobs(app: RunningApp, page: P
 
 def test_who_waits_sees_how_long_and_what_is_made_meanwhile(app: RunningApp, page: Page) -> None:
     with others(app, 1024) as (queue, keys):
-        claims = Claims(queue.store)
         page.goto("/glossary")
         expect(page.get_by_role("heading", name="Glossary")).to_be_visible(timeout=DRAWN)
-        while len(claims.claiming_workers()) < len(keys):
+        while not all(it.fraction for it in queue.get_all(keys).values()):
             page.wait_for_timeout(100)
         # The worker has as much in memory as it may, so that the visitor's own has to wait.
         page.goto(f"{PLACE}2")
