@@ -26,14 +26,14 @@ def show_pictures(network: Network, view: StyleGridView) -> None:
 
     def show(previews: job_status.Previews) -> None:
         images = finished if len(finished) == total else images_of(view.recipe)
-        for part in recipe.shows:
-            line = style_grid_view.LINES[part].format(content=recipe.content_layer)
-            html_snippets.section(style_grid_view.TITLES[part], line)
-            style_grid_view.show_grid(network, view, part, previews, images, samples)
         begun = {*images, *(number for _, number in previews)}
         if samples.keys() - begun:
             titles = style_view.describe_pair(sample.content, sample.style)
             st.caption(f"Faint until they are painted: {titles}, as an example.")
+        for part in recipe.shows:
+            line = style_grid_view.LINES[part].format(content=recipe.content_layer)
+            html_snippets.section(style_grid_view.TITLES[part], line)
+            style_grid_view.show_grid(network, view, part, previews, images, samples)
 
     def doing(fraction: float) -> str:
         return f"{round(fraction * total)} of {total} pictures"
