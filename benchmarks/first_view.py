@@ -42,7 +42,7 @@ WATCH = """([selectors, words, calm, tick]) => {
   const look = (root, found) => {
     for (const it of root.querySelectorAll('img, .main-svg')) {
       if (!isSeen(it)) continue;
-      found.own ||= !words && inside(it);
+      found.own ||= !words && !it.matches('.sample') && inside(it);
       found.signs.push(it.tagName === 'IMG' ? `${it.src.length}${it.src.slice(-24)}` : 'chart');
     }
     for (const it of root.querySelectorAll('[data-testid="stProgress"] [role="progressbar"]')) {

@@ -203,27 +203,29 @@ class _Table:
 def joined(weight: int) -> Iterator[CoreShare]:
     """Return a context manager that joins the others, and whose value is the share of the cores.
 
-    It sets the number of PyTorch's threads in this thread, and at the end sets it back. A
-    computation within another one of the same thread uses the share of the outer one.
+    It sets the number of PyTorch's threads in this thread, and at the end sets it back.
+    Computations that take turns in one thread have one share, that of the first; the last one that
+    ends returns it.
 
     Args:
         weight: ``PAGE``, ``JOB`` or ``BACKGROUND``.
     """
-    outer: CoreShare | None = getattr(_thread, "share", None)
-    if outer is not None:
-        yield outer
-        return
     import torch
 
-    before = torch.get_num_threads()
-    share = _thread.share = CoreShare(_folder(), weight, _most_threads())
-    share.apply()
+    share: CoreShare | None = getattr(_thread, "share", None)
+    if share is None:
+        _thread.before, _thread.users = torch.get_num_threads(), 0
+        share = _thread.share = CoreShare(_folder(), weight, _most_threads())
+        share.apply()
+    _thread.users += 1
     try:
         yield share
     finally:
-        _thread.share = None
-        share.leave()
-        torch.set_num_threads(before)
+        _thread.users -= 1
+        if not _thread.users:
+            _thread.share = None
+            share.leave()
+            torch.set_num_threads(_thread.before)
 
 
 def sharing(

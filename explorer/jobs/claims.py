@@ -6,7 +6,7 @@ deleted when its part has been finished, has failed, or is released. If the work
 dead, the job was interrupted.
 
 Of several claims of a worker, the latest is that of the part that it is rendering; the other parts
-are paused.
+are paused. To go on with a paused part, its worker claims it again.
 """
 
 import json
@@ -19,7 +19,17 @@ from core.errors import ExplorerError
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
 from explorer.jobs.job_queue import end_job
-from explorer.jobs.queue_order import NEEDED, NEXT_PARTS, Decision, Need, decide
+from explorer.jobs.queue_order import (
+    NEEDED,
+    NEXT_PARTS,
+    NEXT_TURN,
+    SHORT_TURN_SECONDS,
+    WATCHED_WAITS,
+    Decision,
+    Need,
+    NextTurn,
+    decide,
+)
 from explorer.jobs.watchers import UNWATCHED, drop_unwatched
 from explorer.store.results import Store, StoredPicture
 
@@ -28,6 +38,10 @@ COMPLETE = """
 UPDATE jobs SET state = 'done', message = '', ended = :now
 WHERE state <> 'done' AND key IN (SELECT job FROM parts WHERE result = :result)
       AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.job = jobs.key AND NOT parts.done)
+"""
+# Makes the claim of a paused part the latest one.
+RESUME = """
+UPDATE claims SET rowid = (SELECT max(rowid) + 1 FROM claims), since = :now WHERE result = :result
 """
 # The job of the part that a worker is rendering.
 RENDERED_JOB = "SELECT job FROM claims WHERE worker = ? ORDER BY rowid DESC LIMIT 1"
@@ -41,11 +55,14 @@ class Claim:
         job: key of the job.
         recipe: recipe of the part.
         worker: name of the worker.
+        overdue: whether nobody watches the job, but it had waited so long that it comes before
+            what is watched.
     """
 
     job: str
     recipe: Recipe
     worker: str
+    overdue: bool = False
 
 
 class Claims:
@@ -69,16 +86,19 @@ class Claims:
         self._clock = clock
         self._networks = networks
 
-    def claim(self, worker: str, only: str | None = None) -> Claim | None:
-        """Claim the next part; return None if no part can be claimed.
+    def claim(self, worker: str, only: str | None = None, room: bool = True) -> Claim | None:
+        """Claim the next part, or one that the worker has paused; None if there is no part.
 
-        The order is that of ``explorer.jobs.queue_order``.
+        The order is that of ``explorer.jobs.queue_order``. The time of a pause does not count as
+        time spent on the part.
 
         Args:
             worker: name of the worker.
             only: key of the only job whose parts may be claimed; None for all jobs.
+            room: whether it may be another part than those that the worker has paused.
         """
-        values = {"only": only, "now": self._clock(), "networks": self._loadable(only)}
+        values = {"only": only, "worker": worker, "room": room, "now": self._clock()}
+        values["networks"] = self._loadable(only)
         next_part = f"{NEXT_PARTS} LIMIT 1"
         with self.store.reading() as connection:
             # Idle workers call this often, so the first query takes no write lock.
@@ -88,7 +108,9 @@ class Claims:
             row = connection.execute(next_part, values).fetchone()
             if row is None:
                 return None
-            job, text, visitor, position, result = row
+            job, text, visitor, position, result, overdue = row
+            if overdue:
+                (overdue,) = connection.execute(WATCHED_WAITS, values).fetchone()
             now = self._clock()
             try:
                 part = kinds.read(text).parts()[position]
@@ -97,10 +119,11 @@ class Claims:
                 # fails; other jobs are not affected.
                 end_job(connection, job, "failed", str(error), now)
                 return None
-            claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
-            connection.execute(claim, (result, job, worker, now))
+            if not connection.execute(RESUME, {"result": result, "now": now}).rowcount:
+                claim = "INSERT INTO claims VALUES (?, ?, ?, ?, 0, 1)"
+                connection.execute(claim, (result, job, worker, now))
             connection.execute("INSERT OR REPLACE INTO turns VALUES (?, ?)", (visitor, now))
-        return Claim(job, part, worker)
+        return Claim(job, part, worker, bool(overdue))
 
     def _loadable(self, only: str | None) -> str | None:
         """Return the architectures whose jobs are served, as JSON; None for all."""
@@ -133,33 +156,34 @@ class Claims:
                 rows = [(key, part, image, history) for part, image in previews.items()]
                 connection.executemany("INSERT OR REPLACE INTO sketches VALUES (?, ?, ?, ?)", rows)
 
-    def decide(self, claim: Claim, turn_over: bool = False) -> Decision:
+    def decide(self, claim: Claim, seconds: float = 0.0, room: bool = True) -> Decision:
         """Return what a worker does with the part that it has claimed.
 
         Args:
             claim: the claim of the part.
-            turn_over: as for ``queue_order.decide``.
+            seconds: seconds since it was claimed the last time.
+            room: as for ``claim``.
         """
         values = {
+            "room": room,
             "result": claim.recipe.key,
             "worker": claim.worker,
             "now": self._clock(),
             "networks": self._loadable(None),
         }
         with self.store.reading() as connection:
-            rows = connection.execute(NEEDED, values).fetchall()
-        return decide([Need(*row) for row in rows], turn_over)
+            needs = [Need(*row) for row in connection.execute(NEEDED, values)]
+            row = None
+            if seconds >= SHORT_TURN_SECONDS:
+                row = connection.execute(NEXT_TURN, values).fetchone()
+        return decide(needs, seconds, claim.overdue, None if row is None else NextTurn(*row))
 
     def pause(self, claim: Claim) -> None:
         """Store that a worker leaves a part for a while, to claim another one."""
         with self.store.transaction() as connection:
             self._add_time(connection, claim)
-            self._restart_time(connection, claim)
-
-    def resume(self, claim: Claim) -> None:
-        """Store that a worker goes on with a part; a pause does not count as time spent on it."""
-        with self.store.transaction() as connection:
-            self._restart_time(connection, claim)
+            since = "UPDATE claims SET since = ? WHERE result = ? AND worker = ?"
+            connection.execute(since, (self._clock(), claim.recipe.key, claim.worker))
 
     def drop_unwatched(self) -> None:
         """Delete the open jobs that nobody asked for and that nobody watches any more."""
@@ -238,8 +262,3 @@ class Claims:
         )
         values = {"now": self._clock(), "result": claim.recipe.key, "worker": claim.worker}
         connection.execute(spent, values)
-
-    def _restart_time(self, connection: sqlite3.Connection, claim: Claim) -> None:
-        """Set the start of the time spent on a claimed part to now."""
-        since = "UPDATE claims SET since = ? WHERE result = ? AND worker = ?"
-        connection.execute(since, (self._clock(), claim.recipe.key, claim.worker))

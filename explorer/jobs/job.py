@@ -5,7 +5,7 @@ from typing import Any
 
 from core.recipes import kinds
 from core.recipes.recipe import Recipe
-from explorer.jobs.queue_order import IS_PAUSED
+from explorer.jobs.queue_order import IS_PAUSED, WATCHES
 
 # The remaining time is estimated once more than this fraction of a job's work is done.
 ESTIMATE_FROM = 0.02
@@ -26,6 +26,7 @@ ALIVE = f"""(SELECT *, {IS_PAUSED} AS paused FROM claims
 SNAPSHOT = f"""
 SELECT key, kind, network, layer, recipe AS json, state, rank, message, queued, ended, spent, title,
        starred, deleted, visitor, owner, stopped_by,
+       EXISTS (SELECT 1 FROM watchers WHERE watchers.job = key AND {WATCHES}) AS watched,
        (SELECT count(*) FROM parts WHERE job = key) AS parts,
        (SELECT count(*) FROM parts WHERE job = key AND done) AS finished,
        (SELECT count(*) FROM parts WHERE job = key AND todo) AS todo,
@@ -69,6 +70,7 @@ class Job:
         owner: the visitor to whom the job's entry in the gallery belongs; "" if to nobody.
         stopped_by: the visitor who stopped the job on purpose, or ``EVERYBODY`` if it was stopped
             for all; "" if the job stopped because its visitors left.
+        watched: whether a visitor watches it.
     """
 
     key: str
@@ -91,6 +93,7 @@ class Job:
     visitor: str
     owner: str
     stopped_by: str
+    watched: bool
 
     @property
     def id(self) -> str:
@@ -133,5 +136,6 @@ def job_from_row(row: dict[str, Any], before: int) -> Job:
         pace = (row["spent"] + seconds) / done
         left = pace * (todo - done) / max(working, 1)
     fraction = (finished + under_way) / total
-    row |= {"starred": bool(row["starred"]), "before": before if row["state"] == "waiting" else 0}
+    row |= {it: bool(row[it]) for it in ("starred", "watched")}
+    row |= {"before": before if row["state"] == "waiting" else 0}
     return Job(fraction=fraction, seconds_left=left, **row)

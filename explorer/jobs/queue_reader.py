@@ -53,22 +53,30 @@ class QueueReader:
             )
         return jobs[0]
 
-    def open(self) -> list[Job]:
-        """Return the running jobs, and then the waiting jobs in the order of the queue."""
-        jobs = self.select("WHERE state = 'open'")
+    def open(self, often: bool = False) -> list[Job]:
+        """Return the running jobs, and then the waiting jobs in the order of the queue.
+
+        Args:
+            often: whether this is called often; a worker's death may be noticed a little later.
+        """
+        jobs = self.select("WHERE state = 'open'", often=often)
         return sorted(jobs, key=lambda it: (it.state == "waiting", it.before, it.rank, it.queued))
 
-    def select(self, clause: str, values: Mapping[str, object] | None = None) -> list[Job]:
+    def select(
+        self, clause: str, values: Mapping[str, object] | None = None, often: bool = False
+    ) -> list[Job]:
         """Return the jobs that an SQL clause selects from the table ``jobs``.
 
         Args:
             clause: for example ``WHERE key = :key``.
             values: the values of the clause's parameters by name, here ``{"key": "0f3c..."}``.
+            often: as for ``open``.
 
         A job whose worker is dead is returned as interrupted, even if nobody has marked it yet.
         """
         with self.store.reading() as connection:
-            dead = dead_workers(self.store, _workers(connection))
+            look = known_dead_workers if often else dead_workers
+            dead = look(self.store, _workers(connection))
             return self._read(connection, clause, values or {}, dead)
 
     def _read(

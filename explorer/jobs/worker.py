@@ -1,7 +1,7 @@
 """The worker: claims parts of jobs, renders them, and stores their progress and results.
 
-A part that takes long pauses while other parts come first: it stays in memory as it is, and goes on
-afterwards, so that nothing is computed twice.
+A part that takes long pauses when the turn of others comes: it stays in memory as it is, and goes
+on in its next turn, so that nothing is computed twice.
 
 The app starts one or more processes ``python -m explorer.jobs.worker``. A command uses the class
 ``Worker`` in the command's process. While a worker runs, it holds a lock on a file that has the
@@ -9,14 +9,14 @@ worker's name, so that other processes can find out that it died (see ``explorer
 """
 
 import argparse
-import contextlib
 import gc
 import logging
 import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import allocator
@@ -26,7 +26,7 @@ from explorer import cores, own_code
 from explorer.jobs.claims import Claim, Claims
 from explorer.jobs.job import INTERRUPTED
 from explorer.jobs.processes import REST_SECONDS, exit_on_sigterm, exit_with_parent
-from explorer.jobs.queue_order import TURN_SECONDS, UNSERVED_SECONDS, Decision
+from explorer.jobs.queue_order import Decision, has_room
 from explorer.jobs.worker_locks import hold_lock, remove_lock
 from explorer.rendering.update import Update
 from explorer.store.results import Store, StoredPicture
@@ -41,6 +41,28 @@ IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
 # Workers run with a lower priority than the server, so that pages stay responsive.
 NICENESS = 10
+
+
+@dataclass
+class OpenPart:
+    """A part that a worker has begun.
+
+    Attributes:
+        claim: the claim of the part.
+        updates: renders the rest of it.
+        pictures: the pictures that are finished.
+        seconds: what its turns took, but for the present one.
+    """
+
+    claim: Claim
+    updates: Iterator[Update]
+    pictures: list[StoredPicture] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def close(self) -> None:
+        """End the rendering, and free its memory."""
+        if isinstance(self.updates, Generator):
+            self.updates.close()
 
 
 class Worker:
@@ -66,8 +88,8 @@ class Worker:
             name: a unique name, as ``new_worker_name`` returns it.
             compute: renders a recipe, as ``explorer.rendering.render_recipe.render_updates`` does.
             on_update: called with every update, for example to show progress.
-            pauses: whether a part pauses while others come first. One part at a time is paused, so
-                that at most two take memory.
+            pauses: whether parts pause while others have their turn. Otherwise each part is
+                rendered to its end.
             networks: as for ``Claims``.
         """
         self.name = name
@@ -78,11 +100,13 @@ class Worker:
         self._pauses = pauses
         # The last claim, and why it failed, as long as that is not stored.
         self._failed: tuple[Claim, str] | None = None
-        # The part that is paused while others are rendered.
-        self._paused: Claim | None = None
+        # The parts that are paused, by the keys of their recipes.
+        self._paused: dict[str, OpenPart] = {}
 
     def run_next_part(self, only: str | None = None) -> bool:
-        """Claim and render the next part; return whether a part could be claimed.
+        """Claim the next part, or go on with a paused one; return whether there was a part.
+
+        It is rendered to its end, or until it pauses.
 
         Args:
             only: key of the only job to work on; None for all jobs.
@@ -91,11 +115,15 @@ class Worker:
             ExplorerError: the store cannot be read or written.
         """
         self._end_last_claim()
-        claim = self._claims.claim(self.name, only)
+        self._release_paused()
+        claim = self._claims.claim(self.name, only, self._has_room())
         if claim is None:
             return False
+        part = self._paused.pop(claim.recipe.key, None)
         try:
-            self._render(claim)
+            part = self._begin(claim) if part is None else part
+            part.claim = claim
+            self._render(part)
         except ExplorerError as error:
             self._failed = claim, str(error)
         except MemoryError:
@@ -106,8 +134,18 @@ class Worker:
         except BaseException:
             self._claims.release(claim)
             raise
+        finally:
+            if part is not None and claim.recipe.key not in self._paused:
+                part.close()
         self._end_last_claim()
         return True
+
+    def release_all(self) -> None:
+        """Stop the paused parts, and give them back unfinished."""
+        for part in self._paused.values():
+            part.close()
+            self._claims.release(part.claim)
+        self._paused.clear()
 
     def _end_last_claim(self) -> None:
         """Store that the last part failed, if it did.
@@ -119,70 +157,52 @@ class Worker:
             self._claims.fail(*self._failed)
             self._failed = None
 
-    def _render(self, claim: Claim) -> None:
-        """Render a part and store its result.
-
-        In between, do with it what ``explorer.jobs.queue_order.decide`` says.
-        """
-        started = reported = calm_until = time.monotonic()
-        turn_ends, paused = started + TURN_SECONDS, 0.0
-        pictures: list[StoredPicture] = []
+    def _begin(self, claim: Claim) -> OpenPart:
+        """Prepare the rendering of a part; nothing is rendered yet."""
         recipe = claim.recipe
         inputs = gather_inputs(self._store, recipe)
         updates = self._compute(recipe, self._store.checkpoint(recipe.weights), inputs)
-        with contextlib.closing(updates):  # type: ignore[type-var]
-            for update in updates:
-                pictures += update.pictures
-                if self._on_update is not None:
-                    self._on_update(claim, update)
-                now = time.monotonic()
-                if now - reported < REPORT_SECONDS and not update.previews:
-                    continue
-                reported = now
-                self._claims.report(
-                    claim, update.done, update.total, update.previews, update.history
-                )
-                decision = self._claims.decide(claim, now >= turn_ends)
-                if decision is Decision.RELEASE:
-                    self._claims.release(claim)
-                    return
-                self._release_paused()
-                if decision is Decision.PAUSE and self._may_pause and now >= calm_until:
-                    others_left = self._serve_others(claim)
-                    resumed = time.monotonic()
-                    paused += resumed - now
-                    turn_ends = resumed + TURN_SECONDS
-                    calm_until = turn_ends if others_left else resumed
-        self._claims.finish(claim, pictures, time.monotonic() - started - paused)
+        return OpenPart(claim, updates)
 
-    @property
-    def _may_pause(self) -> bool:
-        return self._pauses and self._paused is None
+    def _render(self, part: OpenPart) -> None:
+        """Render a part and store its result, or do what ``explorer.jobs.queue_order.decide`` says.
 
-    def _serve_others(self, claim: Claim) -> bool:
-        """Render what comes first while a part is paused, for up to about ``UNSERVED_SECONDS``.
-
-        Return whether something still comes first.
+        A part that pauses is kept in ``_paused``.
         """
-        began = time.monotonic()
-        self._claims.pause(claim)
-        self._paused = claim
-        try:
-            while self.run_next_part():
-                free_memory()
-                if self._claims.decide(claim) is not Decision.PAUSE:
-                    return False
-                if time.monotonic() - began >= UNSERVED_SECONDS:
-                    return True
-            return False
-        finally:
-            self._paused = None
-            self._claims.resume(claim)
+        claim = part.claim
+        began = reported = time.monotonic()
+        for update in part.updates:
+            part.pictures += update.pictures
+            if self._on_update is not None:
+                self._on_update(claim, update)
+            now = time.monotonic()
+            if now - reported < REPORT_SECONDS and not update.previews:
+                continue
+            reported = now
+            self._claims.report(claim, update.done, update.total, update.previews, update.history)
+            decision = self._claims.decide(claim, now - began, self._has_room(part))
+            if decision is Decision.RELEASE:
+                self._claims.release(claim)
+                return
+            self._release_paused()
+            if decision is Decision.PAUSE and self._pauses:
+                self._claims.pause(claim)
+                part.seconds += now - began
+                self._paused[claim.recipe.key] = part
+                return
+        self._claims.finish(claim, part.pictures, part.seconds + time.monotonic() - began)
+
+    def _has_room(self, *parts: OpenPart) -> bool:
+        """Return whether another part may be begun besides some and the paused ones."""
+        return has_room([it.claim.recipe for it in (*parts, *self._paused.values())])
 
     def _release_paused(self) -> None:
-        """Release the paused part if it is not needed any more."""
-        if self._paused is not None and self._claims.decide(self._paused) is Decision.RELEASE:
-            self._claims.release(self._paused)
+        """Release the paused parts that are not needed any more."""
+        for key, part in list(self._paused.items()):
+            if self._claims.decide(part.claim) is Decision.RELEASE:
+                del self._paused[key]
+                part.close()
+                self._claims.release(part.claim)
 
 
 def free_memory() -> None:
@@ -252,17 +272,26 @@ def _work(store: Store, name: str, modules: Sequence[Sequence[str]]) -> None:
         gc.freeze()
         compute = cores.sharing(render_recipe.render_updates)
         worker = Worker(store, name, compute, pauses=True, networks=own_code.networks)
-        while True:
-            try:
-                lock.hold()
-                if worker.run_next_part():
-                    free_memory()
-                else:
-                    time.sleep(IDLE_SECONDS)
-            except (ExplorerError, OSError) as error:
-                # The disk may be full, or the data folder may be gone.
-                LOG.warning("%s: %s", name, error)
-                time.sleep(REST_SECONDS)
+        cold = True
+        try:
+            while True:
+                try:
+                    lock.hold()
+                    if worker.run_next_part():
+                        free_memory()
+                        cold = False
+                    elif cold:
+                        cold = False
+                        with cores.joined(cores.JOB):
+                            render_recipe.warm_up()
+                    else:
+                        time.sleep(IDLE_SECONDS)
+                except (ExplorerError, OSError) as error:
+                    # The disk may be full, or the data folder may be gone.
+                    LOG.warning("%s: %s", name, error)
+                    time.sleep(REST_SECONDS)
+        finally:
+            worker.release_all()
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from explorer.store.results import StoredPicture
 PREVIEW_SECONDS = 0.3
 PREVIEW_PIXELS = 512
 PREVIEW_QUALITY = 80
+WARM_UP_PIXELS = 32
 # A process keeps at most this many networks loaded.
 NETWORKS_AT_MOST = 2
 
@@ -122,6 +123,23 @@ def remember_network(network: Network, device: str = "auto") -> None:
     _networks.move_to_end(key)
     while len(_networks) > NETWORKS_AT_MOST:
         _networks.popitem(last=False)
+
+
+def warm_up() -> None:
+    """Load SketchNet, and render and discard a tiny picture.
+
+    What this process does only once, such as loading PyTorch's optimisers, is then done: that is
+    most of the time until the first preview of a small picture.
+
+    Raises:
+        ExplorerError: SketchNet cannot be loaded.
+    """
+    network = registry.load(registry.SKETCHNET)
+    remember_network(network)
+    layer = network.shown[len(network.shown) // 2].name
+    recipe = render_neurons.plan(network, layer, [0], size=WARM_UP_PIXELS, steps=1)
+    for _ in render_updates(recipe):
+        pass
 
 
 def forget_networks() -> None:

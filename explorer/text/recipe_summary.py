@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
+from core.networks.known_networks import title_of
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import LAYER_OBJECTIVES, NeuronRecipe
 from core.recipes.recipe import Recipe
@@ -16,7 +17,7 @@ RUNS_AT_MOST = 4
 
 
 def describe_recipe(recipe: Recipe, titles: Mapping[str, str] | None = None) -> str:
-    """Return a short description of a recipe, such as ``sketchnet relu3b, neurons 0-63``.
+    """Return a short description of a recipe, such as ``SketchNet relu3b, neurons 0-63``.
 
     Args:
         recipe: a recipe of any kind.
@@ -41,16 +42,17 @@ def _describe_pictures(recipe: Recipe, titles: Mapping[str, str]) -> str:
 
 
 def _describe_settings(recipe: Recipe) -> str:
+    network = title_of(recipe.network)
     if isinstance(recipe, NeuronRecipe):
         subject = ", ".join([_subject(recipe), *_manner(recipe)])
-        return f"{recipe.network} {recipe.layer}, {subject}"
+        return f"{network} {recipe.layer}, {subject}"
     if isinstance(recipe, DreamRecipe):
-        return ", ".join([f"{recipe.network} {recipe.layer}", *_dreamt(recipe)])
+        return ", ".join([f"{network} {recipe.layer}", *_dreamt(recipe)])
     if isinstance(recipe, StyleRecipe):
-        return ", ".join([recipe.network, *_styled(recipe)])
+        return ", ".join([network, *_styled(recipe)])
     if isinstance(recipe, StyleDepthsRecipe):
-        return f"{recipe.network}, style at several depths: {', '.join(recipe.shows)}"
-    return f"{recipe.network}, {recipe.kind}"
+        return f"{network}, style at several depths: {', '.join(recipe.shows)}"
+    return f"{network}, {recipe.kind}"
 
 
 def _subject(recipe: NeuronRecipe) -> str:

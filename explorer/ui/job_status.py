@@ -1,22 +1,17 @@
 """Jobs on a page: show their progress, and rerun the page when one starts or ends."""
 
-import contextlib
-import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer import paths
 from explorer.jobs.job import Job
 from explorer.jobs.ownership import may_change
-from explorer.store import durations
 from explorer.store.results import StoredPicture
 from explorer.text import formatting
 from explorer.text.formatting import percent
-from explorer.ui import job_requests, server_state, urls
+from explorer.ui import job_requests, server_state, time_left, urls
 from explorer.ui.job_requests import Requested
 from explorer.ui.link_problems import toast_problem
 
@@ -102,8 +97,12 @@ def _is_lost(job: Requested, found: Mapping[str, Job]) -> bool:
     return job.key not in found or job_requests.is_left(found[job.key])
 
 
-def show_progress(job: Job, doing: Callable[[float], str], where: str, stop: bool = True) -> None:
+def show_progress(
+    job: Job, doing: Callable[[float], str], where: str, stop: bool = True, listed: bool = False
+) -> None:
     """Show the progress of a job, with a button to stop it, if the visitor may, or to resume it.
+
+    While it waits for its first turn, the progress of the job is shown that has its turn now.
 
     Args:
         job: a job that is not done.
@@ -111,19 +110,41 @@ def show_progress(job: Job, doing: Callable[[float], str], where: str, stop: boo
         where: name of the part of the page, for widgets' keys: several parts may show one job.
         stop: False for a part of the page beside its main one, so that a page has one such button.
             The gallery has one for every job.
+        listed: whether the other jobs are shown beside it.
     """
     key = f"{where} {job.key}"
     with st.container(key=f"job {key}", horizontal=True, vertical_alignment="center"):
         if job.state == "running":
-            st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{time_left(job)}")
+            st.progress(min(job.fraction, 1.0), f"{doing(job.fraction)}{time_left.time_left(job)}")
         elif job.state == "waiting":
-            st.markdown(waiting_text(job))
+            _show_waiting(job, doing, listed or not stop)
         else:
             st.markdown(f"{stopped_text(job)} ({doing(job.fraction)})")
         if stop and job.open and may_change(server_state.visitor(), job.visitor):
             st.button("Stop", key=f"stop {key}", on_click=_stop, args=(job.key,))
         elif not job.open:
             st.button("Go on", key=f"go on {key}", on_click=_go_on, args=(job.key,))
+
+
+def _show_waiting(job: Job, doing: Callable[[float], str], brief: bool) -> None:
+    """Show how long a job waits: its own progress if it has begun, else that of what comes first.
+
+    Args:
+        job: a job that waits for its turn.
+        doing: as for ``show_progress``.
+        brief: whether to leave the progress of other jobs out.
+    """
+    queue = server_state.jobs().open(often=True)
+    at_work = next((it for it in queue if it.state == "running"), None)
+    if job.fraction > 0:
+        turn = "; another job has its turn" if at_work else ""
+        words = f"{doing(job.fraction)}{time_left.time_left(job)}{turn}"
+        st.progress(min(job.fraction, 1.0), words)
+    elif at_work is None or brief:
+        st.markdown(time_left.waiting_text(job, queue))
+    else:
+        words = f"{time_left.waiting_text(job, queue)} {time_left.at_work_text(at_work)}"
+        st.progress(min(at_work.fraction, 1.0), words)
 
 
 def follow_picture(
@@ -190,41 +211,6 @@ def stopped_text(job: Job) -> str:
     return formatting.escape_markdown(job.message[:1].upper() + job.message[1:])
 
 
-def time_left(job: Job) -> str:
-    """Return the time that a job still takes, such as ``, about 2 min left``; "" if unknown.
-
-    Before it has begun, it is estimated from what was made here before: ``, about 2 min in all``.
-    """
-    if job.seconds_left is not None:
-        return f", {formatting.about_seconds(job.seconds_left)} left"
-    seconds = _expected(paths.home(), job.key)
-    return f", {formatting.about_seconds(seconds)} in all" if seconds else ""
-
-
-@functools.lru_cache(maxsize=256)
-def _expected(folder: Path, key: str) -> float | None:
-    """Estimate the seconds that a job takes, once, as pages look at jobs often.
-
-    Args:
-        folder: the data folder; part of the cache's key only.
-        key: key of the job.
-    """
-    job = server_state.jobs().get(key)
-    # The recipe of an older version cannot be read, and has no estimate.
-    with contextlib.suppress(ExplorerError):
-        if job is not None:
-            return durations.estimate_seconds(server_state.store(), job.recipe)
-    return None
-
-
-def waiting_text(job: Job) -> str:
-    """Return how many jobs are before a waiting job, in a sentence."""
-    if job.before == 0:
-        return f"Starting ...{time_left(job).replace(',', '', 1)}"
-    first = "1 job comes" if job.before == 1 else f"{job.before} jobs come"
-    return f"Waiting: {first} first{time_left(job)}."
-
-
 @toast_problem()
 def _stop(key: str) -> None:
     if server_state.jobs().cancel(key, server_state.visitor()).open:
@@ -248,6 +234,7 @@ def show_while_running(
     doing: Callable[[float], str] | None,
     show: Callable[[Previews], None],
     stop: bool = True,
+    above: bool = False,
 ) -> None:
     """Show the results and the progress of jobs, and rerun the page when a job has ended.
 
@@ -257,15 +244,17 @@ def show_while_running(
         doing: returns the finished fraction of a job in words; None to show only stopped jobs.
         show: shows the results; called with the previews of those that are unfinished.
         stop: as in ``show_progress``.
+        above: whether the progress is above the results, for results that fill the window.
     """
 
     def look(now: Sequence[Requested]) -> None:
         jobs = [it for it in now if isinstance(it, Job)]
         previews = {job.key: server_state.jobs().previews(job.key) for job in jobs}
+        status = st.container(key=f"{key}-status") if above else None
         show({(key, part): it for key, some in previews.items() for part, it in some.items()})
         unfinished = [it for it in jobs if it.state != "done" and (doing or not it.open)]
         refused = [it for it in asked if isinstance(it, str)]
-        with st.container(key=f"{key}-status"):
+        with status or st.container(key=f"{key}-status"):
             if unfinished:
                 show_progress(unfinished[0], doing or percent, key, stop)
             elif refused:

@@ -1,13 +1,14 @@
 """The parts of the Library page: networks, downloads, and image collections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
 from typing import Any
 
 import streamlit as st
 
-from core.networks import known_timm
+from core.index import Index
+from core.networks import Network, known_timm
 from core.networks.known_networks import NetworkInfo, title_of
 from explorer.library import catalogue, index_task, indexes
 from explorer.text import formatting
@@ -91,8 +92,6 @@ def show_download(others: list[NetworkInfo]) -> None:
 def show_collections(networks: list[str], chosen: str) -> None:
     """Show the indexes of a network, and a form that builds an index of another collection.
 
-    The collections are those that the owner of the server allows.
-
     Args:
         networks: names of the networks to choose from.
         chosen: name of the network that is selected at first.
@@ -111,9 +110,21 @@ def show_collections(networks: list[str], chosen: str) -> None:
         format_func=title_of,
         key="looking",
     )
-    network, title = server_state.network(name), title_of(name)
+    network = server_state.network(name)
     found = indexes.finished_indexes(network)
-    own_index = index_task.index_file_of(network.fingerprint).name.removesuffix(index_task.ENDING)
+    show_indexes(network, name, found)
+    show_new_index(network, name, found)
+
+
+def show_indexes(network: Network, name: str, found: Mapping[str, Index]) -> None:
+    """List the indexes of a network, with links to the dataset examples of its units.
+
+    Args:
+        network: the network.
+        name: its name.
+        found: the indexes by the names of their files.
+    """
+    own_index = _own_index(network)
     rows = [
         f'<tr><td><a href="layers?network={escape(name)}&show=crops&index={escape(it)}" '
         f'target="_self">{escape(indexes.describe_index(each))}</a></td>'
@@ -123,13 +134,22 @@ def show_collections(networks: list[str], chosen: str) -> None:
     if rows:
         st.html(f'<table class="library">{"".join(rows)}</table>')
     else:
-        st.caption(f"{title} has looked at no collection yet.")
+        st.caption(f"{title_of(name)} has looked at no collection yet.")
     for broken in indexes.unreadable_files():
         st.warning(
             f"{formatting.escape_markdown(broken)} is damaged or no index, and left out; whoever "
             "runs this server finds the reason in its log."
         )
-    if own_index not in found and indexes.can_build(network):
+
+
+def show_new_index(network: Network, name: str, found: Mapping[str, Index]) -> None:
+    """Show buttons that build an index: of drawings, and of a collection that the owner allows.
+
+    Args:
+        network, name, found: as for ``show_indexes``.
+    """
+    title = title_of(name)
+    if _own_index(network) not in found and indexes.can_build(network):
         what = "the drawings that excite each neuron"
         index_picker.show_missing_index(network, "library", what, True, "Let it look at drawings")
     allowed = catalogue.list_collections()
@@ -153,3 +173,8 @@ def show_collections(networks: list[str], chosen: str) -> None:
         "Make the index",
         lambda: catalogue.start_index(name, network.fingerprint, source, file, visitor),
     )
+
+
+def _own_index(network: Network) -> str:
+    """Return the name of the index of drawings that the app makes for a network."""
+    return index_task.index_file_of(network.fingerprint).name.removesuffix(index_task.ENDING)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.networks.known_networks import title_of
 from core.recipes.recipe import Recipe
 from explorer import thumbnails
 from explorer.ui import job_requests, job_status, server_state, urls, variations_view
@@ -54,7 +55,7 @@ def show_presets(
     settings: Mapping[str, str],
     shown: Base,
     examples: Examples,
-    label: str,
+    network: str,
     surprise: Callable[[random.Random], Mapping[str, str | None]],
     requests: job_requests.JobRequests,
 ) -> None:
@@ -65,7 +66,7 @@ def show_presets(
         settings: the parameters of the URL that presets set, with the fields of the recipe.
         shown: the recipe of the page.
         examples: the recipes of the presets; examples are requested with low priority.
-        label: name of the set of presets, such as the network's name.
+        network: name of the network.
         surprise: returns random parameters of the URL; None removes a parameter.
         requests: the requests of the page.
     """
@@ -83,7 +84,7 @@ def show_presets(
                 presets, examples.full, examples.own, examples.sample, strict=True
             )
         ]
-        if tile_grid(tiles, "presets", f"Ideas: {label}", pick, columns=len(tiles)):
+        if tile_grid(tiles, "presets", f"Ideas: {title_of(network)}", pick, columns=len(tiles)):
             st.rerun()
 
     with st.container(key="ideas"):

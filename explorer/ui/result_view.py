@@ -45,7 +45,7 @@ class ResultView:
     done: str
     file_name: str
     word: str = "dream"
-    above: float = 24.75
+    above: float = 27.25
 
     def show(
         self, job: job_requests.Requested, seconds: float, tools: Callable[[StoredPicture], None]

@@ -33,6 +33,8 @@ PAGES = {
     "late": (PLACE, "setTimeout(() => { main.innerHTML = picture; }, 1500);"),
     "grey": (f"{PICTURE.replace('own', 'another')}{PLACE}", ""),
     "stuck": (f"{PLACE}{BAR}", ""),
+    # An example in the place of the own picture.
+    "sample": (PLACE.replace("></div>", f">{PICTURE.replace('own', 'own sample')}</div>"), ""),
     "rising": (
         f"{PLACE}{BAR}",
         "let at = 0; setInterval(() => { at += 1; document.querySelector('[role=progressbar]')"
@@ -96,7 +98,7 @@ def test_a_page_that_fills_is_whole(looks: dict[str, Look], name: str) -> None:
     assert look.visitor == list(PAGES).index(name)
 
 
-@pytest.mark.parametrize("name", ["grey", "stuck"])
+@pytest.mark.parametrize("name", ["grey", "stuck", "sample"])
 def test_a_page_without_its_own_picture_fails(looks: dict[str, Look], name: str) -> None:
     look = looks[name]
     assert (look.first, look.whole, look.waits) == (None, None, "a place for a picture")

@@ -205,6 +205,18 @@ def test_depths_are_shown_side_by_side(stand_in: StandIn) -> None:
     assert Gallery(server_state.jobs()).count(Search()) == 0
 
 
+def test_depths_show_the_sample_until_they_are_dreamt(stand_in: StandIn) -> None:
+    count = len(stand_in.network.shown) - 1
+    assert html(visit("depths")).count('class="sample"') == 0
+    app = open_at("depths", picture="cat")
+    assert html(app).count('class="sample"') == count
+    words = "Faint until they are dreamt: astronaut, as an example."
+    assert words in [it.value for it in app.caption]
+    work_off(app)
+    assert html(app).count('class="sample"') == 0
+    assert words not in [it.value for it in app.caption]
+
+
 def test_a_neuron_leads_to_its_dream(stand_in: StandIn) -> None:
     app = visit("neuron", layer="3", unit="2")
     links_there = [it.proto for it in app.get("page_link")]

@@ -52,7 +52,7 @@ def components(app: AppTest) -> list[dict[str, Any]]:
 
 def tiles(app: AppTest) -> dict[str, dict[str, Any]]:
     """Return the tiles of the presets, by their names."""
-    label = "Ideas: sketchnet"
+    label = "Ideas: SketchNet"
     (found,) = (it for it in components(app) if it.get("label") == label)
     return {it["id"]: it for it in found["tiles"]}
 

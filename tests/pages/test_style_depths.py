@@ -92,6 +92,22 @@ def test_cells_fill_in_as_they_finish(stand_in: StandIn) -> None:
     assert server_state.store().pictures(recipe_of(app))[0].image == first
 
 
+def test_cells_show_a_sample_until_they_are_painted(stand_in: StandIn) -> None:
+    def words(app: AppTest) -> list[str]:
+        return [it.value for it in app.caption if it.value.startswith("Faint until")]
+
+    assert not words(visit("style_depths", **QUICK))
+    app = open_at("style_depths", picture="coffee", **QUICK)
+    (shown,) = matrices(app)
+    cells = [cell for row in shown["rows"] for cell in row["cells"]]
+    assert all(cell["sample"] and not cell["picture"] for cell in cells)
+    assert len(words(app)) == 1
+    work_off(app)
+    (shown,) = matrices(app)
+    assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
+    assert not words(app)
+
+
 def worker_turns(count: int) -> None:
     from explorer.jobs.worker import Worker
     from explorer.rendering import render_recipe

@@ -20,6 +20,7 @@ class CaptionedImage:
         colour: CSS colour of a dot before the title; "" for no dot.
         preview: whether the image is unfinished.
         alt: description for screen readers; by default the title.
+        sample: URL of an image that is shown pale while there is no image; None for an empty frame.
     """
 
     title: str
@@ -28,6 +29,7 @@ class CaptionedImage:
     colour: str = ""
     preview: bool = False
     alt: str = ""
+    sample: str | None = None
 
 
 def captioned(
@@ -38,6 +40,7 @@ def captioned(
     words: tuple[str, ...] = (),
     colour: str = "",
     alt: str = "",
+    sample: bytes | None = None,
 ) -> CaptionedImage:
     """Return an image with its caption: the finished image, else its preview, else a frame.
 
@@ -46,12 +49,14 @@ def captioned(
         preview: the unfinished image, encoded as WebP; None if there is none.
         pixels: shorter side of the thumbnail of the finished image.
         title, words, colour, alt: as in ``CaptionedImage``.
+        sample: an image that is shown pale in the frame, encoded; None for an empty frame.
     """
     if image is not None:
         url = thumbnails.thumbnail(image, pixels)
         return CaptionedImage(title, url, words, colour, alt=alt)
     waiting = None if preview is None else thumbnails.data_url(preview)
-    return CaptionedImage(title, waiting, words, colour, preview is not None, alt)
+    pale = None if sample is None else thumbnails.thumbnail(sample, pixels)
+    return CaptionedImage(title, waiting, words, colour, preview is not None, alt, pale)
 
 
 def figure_row(
@@ -73,7 +78,8 @@ def figure_row(
     figures = []
     for it in images:
         alt, title = escape(it.alt or it.title), escape(it.title)
-        shown = f'<div class="place" role="img" aria-label="{alt}, {waiting}"></div>'
+        pale = "" if it.sample is None else f'<img class="sample" src="{it.sample}" alt="">'
+        shown = f'<div class="place" role="img" aria-label="{alt}, {waiting}">{pale}</div>'
         if it.url is not None:
             kind, state = (' class="preview"', ", unfinished") if it.preview else ("", "")
             shown = f'<img{kind} src="{it.url}" alt="{alt}{state}">'

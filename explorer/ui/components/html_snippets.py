@@ -21,6 +21,8 @@ PAGE_ASSETS = Path(__file__).parent.parent / "page_assets"
 # The logo without the app's name is for the browser tab, the logo with the name for the page's top.
 MARK = PAGE_ASSETS / "mark.svg"
 LOGO = PAGE_ASSETS / "logo.svg"
+# Words on the pale picture in the frame of one that has not begun.
+SAMPLE_WORDS = "Until yours begins: the picture with the usual settings"
 
 
 def start_at_top(key: str) -> None:
@@ -78,10 +80,20 @@ def large_picture_html(url: str, alt: str, silent: bool = False) -> str:
     return f'<img class="{kind}" src="{escape(url)}" alt="{escape(alt)}">'
 
 
-def large_preview_html(webp: bytes | None, alt: str) -> str:
-    """Return HTML of an unfinished image that fills its column; of a frame if there is no image."""
+def large_preview_html(webp: bytes | None, alt: str, sample: str | None = None) -> str:
+    """Return HTML of an unfinished image that fills its column; of a frame if there is no image.
+
+    Args:
+        webp: the unfinished image, encoded; None if there is none.
+        alt: description for screen readers.
+        sample: URL of the picture with the usual settings, which is shown pale in the frame; None
+            for an empty frame.
+    """
     if webp is None:
-        return f'<div class="large-picture" role="img" aria-label="{escape(alt)}"></div>'
+        pale = ""
+        if sample is not None:
+            pale = f'<img class="sample" src="{escape(sample)}" alt=""><span>{SAMPLE_WORDS}</span>'
+        return f'<div class="large-picture" role="img" aria-label="{escape(alt)}">{pale}</div>'
     return f'<img class="large-picture preview" src="{data_url(webp)}" alt="{escape(alt)}">'
 
 

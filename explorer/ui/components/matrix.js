@@ -47,12 +47,15 @@ function patch(cell, state) {
   if (state.chosen) cell.setAttribute("aria-current", "true");
   else cell.removeAttribute("aria-current");
   const old = cell.querySelector("img");
-  if (!state.picture) return void old?.remove();
-  if (old?.getAttribute("src") === state.picture) return;
+  const shown = state.picture ?? state.sample;
+  old?.classList.toggle("sample", !state.picture);
+  if (!shown) return void old?.remove();
+  if (old?.getAttribute("src") === shown) return;
   const image = old ?? document.createElement("img");
   image.alt = ""; // the label of the button describes it
+  image.className = state.picture ? "" : "sample";
   image.draggable = false;
-  image.src = state.picture;
+  image.src = shown;
   if (!old) cell.append(image);
 }
 

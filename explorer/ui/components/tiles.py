@@ -20,6 +20,7 @@ class PictureTile:
         detail: a second line of text beneath the caption; may be empty.
         preview: whether the picture is unfinished; a click on it then has no
             effect, unless it ``opens``.
+        sample: in a table, URL of a picture that is shown pale while there is none.
         silent: whether the picture leaves its unit at zero.
         chosen: whether the picture is the selected one.
         opens: whether a click opens the unit even if its picture is missing or unfinished.
@@ -34,6 +35,7 @@ class PictureTile:
     caption: str = ""
     detail: str = ""
     preview: bool = False
+    sample: str | None = None
     silent: bool = False
     chosen: bool = False
     opens: bool = False

@@ -1,6 +1,7 @@
 """The parts of the page Dreams by layer: dreams in a row, links to the Dream page, charts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 
@@ -17,6 +18,7 @@ from explorer.text.formatting import percent
 from explorer.ui import (
     chart,
     concept_chart,
+    image_picker,
     incremental,
     job_requests,
     job_status,
@@ -26,6 +28,7 @@ from explorer.ui import (
 )
 from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
+from explorer.ui.dream import dream_view
 from explorer.ui.image_picker import PickedImage
 
 # Number of classes in the chart: those with the highest probability in any of the dreams.
@@ -53,13 +56,17 @@ def show_dreams(
     finished = sum(server_state.finished_image(it) is not None for it in recipes)
     total = len(recipes)
     measured: Sequence[DreamMeasures] | None = None
+    samples = _sample_dreams(recipes) if finished < total else {}
 
     def show(previews: job_status.Previews, measured: Sequence[DreamMeasures] | None) -> None:
         images = []
         for at, (layer, recipe) in enumerate(zip(layers, recipes, strict=True)):
             image, preview = server_state.finished_image(recipe), previews.get((recipe.key, 0))
-            images.append(_captioned(layer, image, preview, measured[at] if measured else None))
+            facts = measured[at] if measured else None
+            images.append(_captioned(layer, image, preview, facts, samples.get(at)))
         figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
+        if any(it.url is None and it.sample for it in images):
+            st.caption(f"Faint until they are dreamt: {_sample().title}, as an example.")
 
     if finished == total:
         measured = incremental.draw_then_measure(
@@ -78,6 +85,17 @@ def show_dreams(
     requests.settle()
 
 
+def _sample_dreams(recipes: Sequence[DreamRecipe]) -> dict[int, bytes]:
+    """Return the dreams of the sample with the same settings that are finished, by their place."""
+    sample = image_picker.store_input(_sample())
+    dreams = (server_state.finished_image(replace(it, image=sample)) for it in recipes)
+    return {at: it for at, it in enumerate(dreams) if it is not None}
+
+
+def _sample() -> PickedImage:
+    return image_picker.find_image(dream_view.SAMPLE)
+
+
 @server_state.cached(32)
 def measure(network: Network, recipes: Sequence[DreamRecipe]) -> list[DreamMeasures]:
     """Measure finished dreams, cached: predicted classes, and responses of units with labels."""
@@ -87,7 +105,11 @@ def measure(network: Network, recipes: Sequence[DreamRecipe]) -> list[DreamMeasu
 
 
 def _captioned(
-    layer: Layer, image: bytes | None, preview: bytes | None, measured: DreamMeasures | None
+    layer: Layer,
+    image: bytes | None,
+    preview: bytes | None,
+    measured: DreamMeasures | None,
+    sample: bytes | None,
 ) -> CaptionedImage:
     """Return a dream with a caption: its layer, and the classes that the network predicts."""
     classes = "\N{NO-BREAK SPACE}"
@@ -102,6 +124,7 @@ def _captioned(
         (layer_summary.describe_field(layer), classes),
         depth_colours.depth_colour(layer.depth),
         f"Dream of {layer.name}",
+        sample,
     )
 
 

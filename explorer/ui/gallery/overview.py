@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core.errors import ExplorerError
+from core.networks.known_networks import title_of
 from explorer import thumbnails
 from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture
@@ -133,7 +134,7 @@ def show_row(found: Gallery, job: Job) -> None:
                 type="tertiary",
                 on_click=lambda: urls.update_query(open=job.id),
             )
-            job_status.show_progress(job, percent, "gallery")
+            job_status.show_progress(job, percent, "gallery", listed=True)
 
 
 def thumbnail(shown: GalleryPicture) -> str:
@@ -188,7 +189,7 @@ def show_choice(name: str, value: str, choices: Sequence[str]) -> None:
     st.selectbox(
         name.capitalize(),
         ["", *dict.fromkeys([*choices, value] if value else choices)],
-        format_func=lambda it: it or EVERY[name],
+        format_func=lambda it: title_of(it) if it and name == "network" else it or EVERY[name],
         label_visibility="collapsed",
         **bind(name, value, partial(filter_by, name)),
     )

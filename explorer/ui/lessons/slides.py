@@ -80,11 +80,11 @@ def show_slide(context: LessonContext) -> None:
 
 
 def show_claim(context: LessonContext) -> None:
-    """Show the claim of a lesson, a row of pictures, and the words on it."""
+    """Show the claim of a lesson, a row of pictures, and what the next slide shows."""
     title = title_html(context.lesson)
     words = "".join(f"<p>{mark_terms(it)}</p>" for it in context.lesson.words)
     strip = claim_strips.strip_html(context.lesson.number, context.network)
-    st.html(f'<div class="slide claim">{title}{strip}{words}</div>')
+    st.html(f'<div class="slide claim">{title}{strip}<h4>On the next slide</h4>{words}</div>')
 
 
 def title_html(lesson: Lesson) -> str:

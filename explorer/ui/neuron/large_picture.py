@@ -76,11 +76,16 @@ def alt_text(neuron: NeuronView, view: str) -> str:
 
 
 def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:
-    """Return HTML of the finished picture, else of its preview, else of an empty frame."""
+    """Return HTML of the finished picture, else of its preview, else of a frame.
+
+    In the frame is the picture with the usual settings, if it is there.
+    """
     alt = alt_text(neuron, view)
     if stored is None:
         preview = server_state.jobs().previews(take.recipe.key).get(take.number)
-        return html_snippets.large_preview_html(preview, f"{alt}, unfinished")
+        usual = None if preview else neuron.usual_picture(view).find()
+        sample = None if usual is None else thumbnails.thumbnail(usual.image, LARGE_PIXELS)
+        return html_snippets.large_preview_html(preview, f"{alt}, unfinished", sample)
     url = thumbnails.thumbnail(stored.image, LARGE_PIXELS)
     silent = stored.silent and view != urls.NEGATIVE
     return html_snippets.large_picture_html(url, alt, silent)

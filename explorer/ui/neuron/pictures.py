@@ -75,6 +75,10 @@ class NeuronView:
         """
         return self._take(view, self.settings)
 
+    def usual_picture(self, view: str) -> UnitPicture:
+        """Return the large picture of a view with the default settings."""
+        return self._take(view, self.usual)
+
     def small(self, view: str) -> UnitPicture:
         """Return the picture of a view with the default size and number of steps.
 

@@ -5,11 +5,11 @@ from functools import partial
 import streamlit as st
 
 from core.networks.network import Network
-from core.recipes.style_grid import MATRIX
+from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from explorer import thumbnails
 from explorer.ui import download_buttons, job_requests, job_status, page_list, server_state, urls
 from explorer.ui.components import html_snippets
-from explorer.ui.style import grid_charts, style_grid_view
+from explorer.ui.style import grid_charts, style_grid_view, style_view
 from explorer.ui.style.style_view import StyleGridView
 
 LARGE_PIXELS = 768
@@ -20,29 +20,36 @@ def show_pictures(network: Network, view: StyleGridView) -> None:
     recipe = view.recipe
     total = len(recipe.pictures)
     job = job_requests.request_exclusive(recipe, "style depths", view.asked)
-    finished = images_of(view)
+    finished = images_of(view.recipe)
+    sample = style_grid_view.sample_view(view)
+    samples = images_of(sample.recipe) if len(finished) < total else {}
 
     def show(previews: job_status.Previews) -> None:
-        images = finished if len(finished) == total else images_of(view)
+        images = finished if len(finished) == total else images_of(view.recipe)
+        begun = {*images, *(number for _, number in previews)}
+        if samples.keys() - begun:
+            titles = style_view.describe_pair(sample.content, sample.style)
+            st.caption(f"Faint until they are painted: {titles}, as an example.")
         for part in recipe.shows:
             line = style_grid_view.LINES[part].format(content=recipe.content_layer)
             html_snippets.section(style_grid_view.TITLES[part], line)
-            style_grid_view.show_grid(network, view, part, previews, images)
+            style_grid_view.show_grid(network, view, part, previews, images, samples)
 
     def doing(fraction: float) -> str:
         return f"{round(fraction * total)} of {total} pictures"
 
     with st.container(key="cells"):
-        job_status.show_while_running("cells", [] if job is None else [job], doing, show)
+        asked = [] if job is None else [job]
+        job_status.show_while_running("cells", asked, doing, show, above=True)
     # The dialog comes before the charts, because the measures take some seconds the first time.
     show_cell(view, finished)
     if len(finished) == total and MATRIX in recipe.shows:
         grid_charts.show_charts(network, recipe)
 
 
-def images_of(view: StyleGridView) -> dict[int, bytes]:
-    """Return the finished images of a view, encoded, by their numbers in the recipe."""
-    pictures = server_state.store().pictures(view.recipe)
+def images_of(recipe: StyleDepthsRecipe) -> dict[int, bytes]:
+    """Return the finished images of a recipe, encoded, by their numbers."""
+    pictures = server_state.store().pictures(recipe)
     return {number: it.image for number, it in pictures.items()}
 
 

@@ -4,6 +4,7 @@ A grid is the matrix of all pairs of a style and a content layer, or one of four
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -13,9 +14,10 @@ from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, St
 from explorer import thumbnails
 from explorer.charts import depth_colours
 from explorer.text import layer_summary
-from explorer.ui import job_status, urls
+from explorer.ui import image_picker, job_status, urls
 from explorer.ui.components import matrix
 from explorer.ui.components.tiles import PictureTile
+from explorer.ui.style import style_view
 from explorer.ui.style.style_view import StyleGridView
 
 # The parts of a recipe that are rows of images, in the order of Gatys et al. (2016).
@@ -48,6 +50,7 @@ def show_grid(
     part: str,
     previews: job_status.Previews,
     images: Mapping[int, bytes],
+    samples: Mapping[int, bytes],
 ) -> None:
     """Show one part of a recipe: the matrix, or one of the rows.
 
@@ -57,6 +60,7 @@ def show_grid(
         part: the part to show, one of the recipe's ``shows``.
         previews: previews of unfinished images.
         images: the finished images, encoded, by their numbers in the recipe.
+        samples: images that are shown pale where there is nothing else, by the same numbers.
     """
     recipe = view.recipe
     numbers = {it: at for at, it in enumerate(recipe.parts())}
@@ -65,7 +69,8 @@ def show_grid(
     for cell in cells:
         number = numbers[cell.recipe]
         preview = previews.get((recipe.key, number))
-        rows[cell.row].append(_matrix_cell(cell, images.get(number), preview))
+        found = images.get(number), preview, samples.get(number)
+        rows[cell.row].append(_matrix_cell(cell, *found))
     layers = recipe.content_depths if part == MATRIX else recipe.stages
     columns = [
         column_head(network.layer(it), "to " if part in (NESTED, TEXTURE) and at else "")
@@ -87,15 +92,25 @@ def show_grid(
         st.rerun()
 
 
-def _matrix_cell(cell: StyleCell, image: bytes | None, preview: bytes | None) -> PictureTile:
-    """Return a cell of a grid with the finished image, else with the preview, else empty."""
+def sample_view(view: StyleGridView) -> StyleGridView:
+    """Return the same grid of the default content and style image."""
+    content, style = map(image_picker.find_image, (style_view.SAMPLE, style_view.PAINTING))
+    recipe = replace(view.recipe, content=content.fingerprint, style=style.fingerprint)
+    return replace(view, content=content, style=style, recipe=recipe)
+
+
+def _matrix_cell(
+    cell: StyleCell, image: bytes | None, preview: bytes | None, sample: bytes | None
+) -> PictureTile:
+    """Return a cell of a grid with the finished image, else with the preview, else the sample."""
     name, label = cell_name(cell), describe_cell(cell)
     if image is not None:
         url = thumbnails.thumbnail(image, THUMBNAIL_PIXELS)
         return PictureTile(name, label, url, chosen=name == st.query_params.get("cell"))
     if preview is not None:
         return PictureTile(name, f"{label}, unfinished", thumbnails.data_url(preview), preview=True)
-    return PictureTile(name, f"{label}, not painted yet")
+    pale = None if sample is None else thumbnails.thumbnail(sample, THUMBNAIL_PIXELS)
+    return PictureTile(name, f"{label}, not painted yet", sample=pale)
 
 
 def column_head(layer: Layer, before: str = "") -> matrix.MatrixHead:

@@ -127,7 +127,7 @@ def test_variations_are_one_job_and_one_sheet_that_replays(cat: Path, tmp_path: 
 def test_the_name_of_the_file_is_in_the_gallery(cat: Path, tmp_path: Path) -> None:
     run("dream", "sketchnet", "relu2b", str(cat), *FAST, "--out", str(tmp_path / "a.png"))
     (entry,) = json.loads(run("gallery", "--json"))
-    assert entry["what"].startswith(f"{cat.stem}: sketchnet relu2b, dream")
+    assert entry["what"].startswith(f"{cat.stem}: SketchNet relu2b, dream")
 
 
 def test_a_direction_of_neurons(cat: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The order of the queue, against a slow reference in Python, and what it means for visitors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from core.recipes.neuron import BATCH, NeuronRecipe
 from explorer.jobs.claims import Claim, Claims
 from explorer.jobs.job_queue import Jobs
-from explorer.jobs.queue_order import ASKED, UNASKED, UNSERVED_SECONDS, WATCHING_SECONDS, Decision
+from explorer.jobs.queue_order import (
+    ASKED,
+    PARTS_AT_MOST,
+    SHORT_TURN_SECONDS,
+    TURN_SECONDS,
+    UNASKED,
+    UNSERVED_SECONDS,
+    WATCHING_SECONDS,
+    Decision,
+    has_room,
+)
 from explorer.store.results import Store
 from tests.conftest import Clock
 from tests.explorer.workers import alive
@@ -304,7 +314,7 @@ def test_a_part_that_nobody_watches_pauses_for_anything_that_is_watched(queue: Q
     claim = queue.claim()
     assert claim is not None
     queue.clock.now += WATCHING_SECONDS + 1
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
     for visitor in ("anne", "bert"):
         queue.jobs.submit(shown, visitor, UNASKED)
         assert queue.claims.decide(claim) is Decision.PAUSE
@@ -319,7 +329,7 @@ def test_a_part_pauses_for_what_its_visitor_opened_later(queue: Queue) -> None:
     claim = queue.claim()
     assert claim is not None
     queue.jobs.submit(recipe(3), "anne", UNASKED, looked=queue.clock.now - 1)
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
     queue.clock.now += 1
     queue.jobs.submit(page, "anne", UNASKED)
     assert queue.claims.decide(claim) is Decision.PAUSE
@@ -333,14 +343,71 @@ def test_at_the_end_of_a_turn_another_visitor_comes_first(queue: Queue) -> None:
     queue.jobs.submit(asked, "anne")
     claim = queue.claim()
     assert claim is not None
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
     queue.jobs.submit(other, "bert", UNASKED)
     assert queue.claims.decide(claim) is Decision.CONTINUE
-    assert queue.claims.decide(claim, turn_over=True) is Decision.PAUSE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.PAUSE
     queue.clock.now += WATCHING_SECONDS + 1
     queue.jobs.watch(asked.key, "anne")
     # Nobody watches the other one any more.
-    assert queue.claims.decide(claim, turn_over=True) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
+
+
+def test_a_turn_is_short_if_somebody_else_has_nothing_to_see_yet(queue: Queue) -> None:
+    asked, other = recipe(1), recipe(2, 2)
+    queue.jobs.submit(asked, "anne")
+    claim = queue.claim()
+    assert claim is not None
+    queue.jobs.submit(other, "bert", UNASKED)
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS / 2) is Decision.CONTINUE
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.PAUSE
+    queue.claims.pause(claim)
+    assert queue.work() == other.key
+    # Bert had his turn just now, and one of his pictures is there.
+    assert queue.claim() == claim
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.CONTINUE
+    queue.clock.now += TURN_SECONDS
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.CONTINUE
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.PAUSE
+    # A job that has not begun hurries again.
+    queue.jobs.submit(recipe(3), "bert")
+    assert queue.claims.decide(claim, SHORT_TURN_SECONDS) is Decision.PAUSE
+
+
+def test_a_part_does_not_pause_for_what_its_other_visitors_need_less(queue: Queue) -> None:
+    shown, example = recipe(1), recipe(2)
+    for visitor in ("anne", "bert"):
+        queue.jobs.submit(shown, visitor, UNASKED, looked=queue.clock.now)
+        queue.jobs.submit(example, visitor, UNASKED, looked=queue.clock.now)
+    claim = queue.claim()
+    assert claim is not None and claim.job == shown.key
+    queue.clock.now += TURN_SECONDS
+    # It is Bert's turn, and what comes first for him is the same.
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.CONTINUE
+    assert queue.claim() == claim
+
+
+def test_a_worker_without_room_goes_on_with_what_it_has_paused(queue: Queue) -> None:
+    first, second = recipe(1), recipe(2)
+    queue.jobs.submit(first, "anne")
+    claim = queue.claim()
+    assert claim is not None
+    queue.jobs.submit(second, "bert")
+    assert queue.claims.decide(claim, TURN_SECONDS) is Decision.PAUSE
+    assert queue.claims.decide(claim, TURN_SECONDS, room=False) is Decision.CONTINUE
+    queue.clock.now += 0.001
+    assert queue.claims.claim("w", room=False) == claim
+    assert queue.claims.claim("v", room=False) is None
+    assert queue.claim("v") == Claim(second.key, second, "v")
+
+
+def test_how_many_parts_a_worker_is_at() -> None:
+    small = recipe(1)
+    large = replace(small, units=(1,), size=1024)
+    assert has_room([]) and has_room([large]) and has_room([small] * (PARTS_AT_MOST - 1))
+    assert not has_room([small] * PARTS_AT_MOST)
+    # Two of 1024 px take as much memory as a worker may have.
+    assert not has_room([large, small])
 
 
 def test_a_paused_job_waits_and_its_pause_is_not_counted(queue: Queue) -> None:
@@ -360,7 +427,7 @@ def test_a_paused_job_waits_and_its_pause_is_not_counted(queue: Queue) -> None:
     assert job is not None and (job.state, job.before, job.fraction) == ("waiting", 1, 0.5)
     assert job.seconds_left == pytest.approx(20, abs=0.1)
     queue.claims.finish(other, [], 1.0)
-    queue.claims.resume(paused)
+    assert queue.claim() == paused
     queue.clock.now += 4
     job = queue.jobs.get(asked.key)
     assert job is not None and job.state == "running"

@@ -21,6 +21,7 @@ from explorer.jobs import supervisor, worker
 from explorer.jobs.claims import Claims
 from explorer.jobs.job import Job
 from explorer.jobs.job_queue import Jobs
+from explorer.jobs.queue_order import PARTS_AT_MOST
 from explorer.jobs.supervisor import Supervisor
 from explorer.jobs.worker import Worker
 from explorer.jobs.worker_locks import dead_workers, hold_lock
@@ -180,6 +181,12 @@ class Interleaved:
         yield Update(self.steps, self.steps, {}, painted(asked))
 
 
+def work_off(busy: Worker) -> None:
+    """Let a worker work until nothing is left."""
+    while busy.run_next_part():
+        pass
+
+
 def submit_unwatched(store: Store) -> str:
     """Submit a job that nobody has watched for a minute; return its key."""
     return Jobs(store, lambda: time.time() - 60).submit(recipe(), "anne").key
@@ -199,8 +206,7 @@ def test_a_part_pauses_for_what_is_watched_and_goes_on_where_it_was(store: Store
             keys.append(show(store, step))
 
     compute = Interleaved(4, show_twice)
-    pausing = Worker(store, "w", compute, pauses=True)
-    assert pausing.run_next_part() and not pausing.run_next_part()
+    work_off(Worker(store, "w", compute, pauses=True))
     others = [[(seed, step) for step in range(4)] for seed in (1, 2)]
     assert compute.order == [(0, 0), (0, 1), *others[0], (0, 2), *others[1], (0, 3)]
     assert [job.state for job in jobs.get_all(keys).values()] == ["done"] * 3
@@ -214,21 +220,106 @@ def test_a_command_finishes_its_part_first(store: Store) -> None:
     assert compute.order == [(0, step) for step in range(3)]
 
 
-def test_a_paused_part_does_not_wait_for_ever(
+def shorten_turns(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let turns end after every step: the short ones, or both kinds."""
+    monkeypatch.setattr("explorer.jobs.claims.SHORT_TURN_SECONDS", 0.0)
+    for name in names:
+        monkeypatch.setattr(f"explorer.jobs.queue_order.{name}", 0.0)
+
+
+def test_parts_take_turns_and_what_has_nothing_to_show_has_a_preview_first(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "UNSERVED_SECONDS", 0.0)
-    monkeypatch.setattr(worker, "TURN_SECONDS", 1000.0)
+    shorten_turns(monkeypatch, "SHORT_TURN_SECONDS")
+    for seed, visitor in enumerate(("anne", "bert", "carl")):
+        Jobs(store).submit(recipe(seed=seed), visitor)
+    compute = Interleaved(4, lambda step: None)
+    work_off(Worker(store, "w", compute, pauses=True))
+    # With nobody waiting for a first preview, turns are longer than these parts.
+    rest = [(seed, step) for seed in (2, 0, 1) for step in range(1, 4)]
+    assert compute.order == [(0, 0), (1, 0), (2, 0), *rest]
+    # Paused or not, each part is rendered once, and its result is complete.
+    assert all(set(store.pictures(recipe(seed=seed))) == set(range(BATCH)) for seed in range(3))
+
+
+def test_every_visitor_has_a_turn_of_the_same_length(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_turns(monkeypatch, "SHORT_TURN_SECONDS", "TURN_SECONDS")
+    for seed, visitor in enumerate(("anne", "bert", "carl")):
+        Jobs(store).submit(recipe(seed=seed), visitor)
+    compute = Interleaved(4, lambda step: None)
+    work_off(Worker(store, "w", compute, pauses=True))
+    assert compute.order == [(seed, step) for step in range(4) for seed in range(3)]
+
+
+def test_no_more_than_some_parts_are_in_memory(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_turns(monkeypatch, "SHORT_TURN_SECONDS", "TURN_SECONDS")
+    for seed in range(PARTS_AT_MOST + 2):
+        Jobs(store).submit(recipe(seed=seed), f"visitor {seed}")
+    most: list[int] = []
+
+    def compute(asked: Recipe, *_: object) -> Iterator[Update]:
+        for step in range(3):
+            most.append(len(Claims(store).claiming_workers()))
+            yield Update(step, 3, {0: b"preview"})
+        yield Update(3, 3, {}, painted(asked))
+
+    work_off(Worker(store, "w", compute, pauses=True))
+    assert max(most) == PARTS_AT_MOST
+    assert all(store.pictures(recipe(seed=seed)) for seed in range(PARTS_AT_MOST + 2))
+
+
+def test_a_worker_with_large_parts_in_memory_begins_no_third_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_turns(monkeypatch, "SHORT_TURN_SECONDS", "TURN_SECONDS")
+    monkeypatch.setattr("explorer.jobs.queue_order.PIXELS_AT_MOST", 2 * BATCH * 16**2 - 1)
+    for seed, visitor in enumerate(("anne", "bert", "carl")):
+        Jobs(store).submit(recipe(seed=seed), visitor)
+    compute = Interleaved(3, lambda step: None)
+    work_off(Worker(store, "w", compute, pauses=True))
+    # Two take turns; the third begins when one of them is finished.
+    assert compute.order[:6] == [(seed, step) for step in range(3) for seed in range(2)]
+    assert compute.order[6:] == [(2, step) for step in range(3)]
+
+
+def test_what_nobody_watches_has_whole_turns_when_it_has_waited_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     submit_unwatched(store)
     for seed in (1, 2):
         show(store, seed)
     compute = Interleaved(3, lambda step: None)
+    work_off(Worker(store, "w", compute, pauses=True))
+    # It waited for a minute, and its turn does not end while it is at it.
+    assert compute.order[:3] == [(0, step) for step in range(3)]
+
+
+def test_paused_parts_are_given_back_when_the_worker_ends(store: Store) -> None:
+    key = submit_unwatched(store)
+    closed: list[int] = []
+
+    def compute(asked: Recipe, *_: object) -> Iterator[Update]:
+        try:
+            if asked.seed == 0:
+                show(store, 1)
+            yield Update(0, 2, {0: b"preview"})
+            raise KeyboardInterrupt
+        finally:
+            closed.append(asked.seed)
+
     pausing = Worker(store, "w", compute, pauses=True)
-    while pausing.run_next_part():
-        pass
-    seeds = [seed for seed, _ in compute.order]
-    # One part of another job, then its own turn to the end.
-    assert len(seeds) == 9 and seeds[0] == 0 and seeds[1:4] != [0] * 3 and seeds[4:6] == [0, 0]
+    assert pausing.run_next_part() and not closed
+    with pytest.raises(KeyboardInterrupt):
+        pausing.run_next_part()
+    assert closed == [1] and Claims(store).claiming_workers() == [("w", True)]
+    pausing.release_all()
+    assert closed == [1, 0] and Claims(store).claiming_workers() == []
+    job = Jobs(store).get(key)
+    assert job is not None and job.state == "waiting"
 
 
 def test_a_paused_part_that_is_stopped_is_released_meanwhile(store: Store) -> None:
@@ -251,7 +342,7 @@ def test_a_paused_part_that_is_stopped_is_released_meanwhile(store: Store) -> No
         claims.append(len(Claims(store).claiming_workers()))
         yield Update(9, 9, {}, painted(asked))
 
-    assert Worker(store, "w", compute, pauses=True).run_next_part()
+    work_off(Worker(store, "w", compute, pauses=True))
     assert claims == [2, 1]
     job = jobs.get(stopped)
     assert job is not None and (job.state, job.message) == ("cancelled", "")
@@ -269,7 +360,7 @@ def test_what_fails_in_a_pause_is_not_the_paused_part(store: Store) -> None:
         yield Update(1, 2, {0: b"preview"})
         yield Update(2, 2, {}, painted(asked))
 
-    assert Worker(store, "w", compute, pauses=True).run_next_part()
+    work_off(Worker(store, "w", compute, pauses=True))
     other = jobs.get(recipe(seed=1).key)
     assert other is not None and other.state == "failed"
     job = jobs.get(key)
@@ -335,6 +426,7 @@ def rest(seconds):
 
 gc.disable()
 render_recipe.render_updates = render
+render_recipe.warm_up = lambda: None
 worker.time.sleep = rest
 worker.main()
 """

@@ -20,7 +20,7 @@ from explorer.text import recipe_summary
 )
 def test_neurons_are_named_briefly(units: tuple[int, ...], words: str) -> None:
     recipe = NeuronRecipe("sketchnet", "0123456789abcdef", layer="relu3b", units=units)
-    assert recipe_summary.describe_recipe(recipe) == f"sketchnet relu3b, {words}"
+    assert recipe_summary.describe_recipe(recipe) == f"SketchNet relu3b, {words}"
 
 
 @pytest.mark.parametrize(
