@@ -92,11 +92,13 @@ class DeviceTensor(Tensor):
             result = owner.spoil(name, result)
             # What works in place returns the tensor that it was given.
             known = {id(it.held): it for it in ours}
-            wrapped: Any = tree_map(
-                lambda it: known.get(id(it), owner.hold(it)) if isinstance(it, Tensor) else it,
-                result,
-            )
-            return wrapped
+
+            def wrap(value: Any) -> Any:
+                if not isinstance(value, Tensor):
+                    return value
+                return known[id(value)] if id(value) in known else owner.hold(value)
+
+            return tree_map(wrap, result)
 
 
 class _Move(torch.autograd.Function):
@@ -175,9 +177,10 @@ class FakeDevice(TorchFunctionMode):
 
     def wait(self, what: str) -> None:
         """Count that the host waits for the device."""
-        places = [it for it in traceback.extract_stack() if it.filename.startswith(CORE)]
-        place = f"{Path(places[-1].filename).name}:{places[-1].name}" if places else "?"
-        self.waits[f"{place} {what}"] += 1
+        codes = (frame.f_code for frame, _ in traceback.walk_stack(None))
+        place = next((it for it in codes if it.co_filename.startswith(CORE)), None)
+        name = "?" if place is None else f"{Path(place.co_filename).name}:{place.co_name}"
+        self.waits[f"{name} {what}"] += 1
 
     def __enter__(self) -> "FakeDevice":
         # Modules that are moved get new parameters, as tensors of another class need.
