@@ -37,10 +37,9 @@ def with_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_timm, "is_installed", lambda: True)
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "regnet_y_400mf", "vit_b_32", "mnasnet0_5"])
+@pytest.mark.parametrize("name", ["squeezenet1_1", "regnet_y_400mf", "mnasnet0_5"])
 def test_the_table_has_what_torchvision_builds(name: str) -> None:
-    with torch.device("meta"):
-        module = models.get_model(name, weights=None)
+    module = models.get_model(name, weights=None)
     assert read_table(FACTS).shapes(name).shapes == shapes_in(module)
 
 
