@@ -23,7 +23,7 @@ from core.networks.known_timm import PREFIX
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.receptive_fields.gates import hold_gates
-from core.networks.tracing import OutputNode, Trace, trace, truncate
+from core.networks.tracing import OutputNode, Trace, truncate
 from core.neurons import render_neurons
 from core.progress import Progress
 from core.style import transfer
@@ -144,7 +144,7 @@ def check_fields(case: Case) -> None:
     maps = [it for it in found if it.name in names and min(it.size or (0, 0)) > 1]
     image = torch.zeros(1, 3, *size)
     for exact in (True, False):
-        traced = trace(network.module) if exact else hold_gates(network.module, image)
+        traced = network.trace if exact else hold_gates(network.module, image)
         if traced is None:
             return
         for layer in evenly_spaced(maps, FIELD_LAYERS):

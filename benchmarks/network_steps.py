@@ -122,7 +122,7 @@ def plain_step(
     memory: torch.memory_format,
 ) -> Step:
     """Return the step of the same truncated network without a rewritten graph."""
-    body: nn.Module = layers.build_extractor(network.module, list(chosen))
+    body: nn.Module = layers.build_extractor(network.module, network.trace, list(chosen))
     body = body.to(memory_format=memory)  # type: ignore[call-overload]
     mean, std = (torch.tensor(it).view(1, -1, 1, 1) for it in (network.mean, network.std))
     half = precision == torch.bfloat16

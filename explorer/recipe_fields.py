@@ -318,11 +318,12 @@ FIELDS: Mapping[str, Mapping[str, RecipeField]] = {
 }
 # Defaults of pages, and of the command dream-depths, that differ from those of the recipe's class.
 # The Style page renders smaller pictures in fewer steps, because a visitor waits for them. None
-# means that the default depends on the layer; links to the page then always contain the value.
+# means that the default depends on the layer or on the network; links to the page then always
+# contain the value.
 PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
     NEURONS: {"size": None, "steps": None, "seed": None},
     DREAM_DEPTHS: {"size": 384},
-    STYLE: {"size": 384, "steps": 20},
+    STYLE: {"balance": None, "size": 384, "steps": 20},
 }
 
 

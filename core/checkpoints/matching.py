@@ -7,7 +7,7 @@ the paths; those with the same beginning are one *copy* of the network.
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -335,8 +335,7 @@ def _versions(content: FileContent, copy: str) -> dict[str, int]:
     return versions
 
 
-def known_endings(content: FileContent, names: Container[str]) -> set[str]:
-    """Return which names end paths in a file, to see quickly which networks cannot fit."""
+def endings(content: FileContent) -> set[str]:
+    """Return the ends of all paths in a file, to see quickly which networks cannot fit."""
     plain = map(plain_path, content.tensors)
-    endings = (path[start:] for path in plain for start in suffix_starts(path))
-    return {it for it in endings if it in names}
+    return {path[start:] for path in plain for start in suffix_starts(path)}

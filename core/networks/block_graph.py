@@ -14,7 +14,7 @@ from torch import fx, nn
 from core.networks.connectivity import is_transparent
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.networks.tracing import Trace, function_name, trace
+from core.networks.tracing import Trace, function_name
 
 # Name of the node of the input image.
 IMAGE = ""
@@ -107,7 +107,7 @@ def block_graph(network: Network, nodes_at_most: int = NODES_AT_MOST) -> BlockGr
         nodes_at_most: if the graph has more nodes, the branches inside blocks are not shown: every
             layer of ``network.shown`` is then one node.
     """
-    traced = trace(network.module)
+    traced = network.trace
     if traced is None:
         return _chain(network)
     reader = _GraphReader(network, traced)

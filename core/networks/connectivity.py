@@ -14,7 +14,7 @@ from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
 from core.networks.redirected_relu import relu_ceiling
-from core.networks.tracing import COUNTED, Trace, function_name, trace
+from core.networks.tracing import COUNTED, Trace, function_name
 
 # Modules and functions that do not mix channels and lie between a layer's activations and the next
 # layer's weights.
@@ -67,14 +67,14 @@ def before_activation(network: Network, layer: Layer, unit: int) -> UnitRef:
         The unit of the layer before the activation function, also if a concatenation lies between
         them. If there is no such layer, or if the network cannot be traced, the given unit.
     """
-    traced = trace(network.module)
+    traced = network.trace
     origin = None if traced is None else _Backtrace(network, traced).origin(layer, unit)
     return UnitRef(layer.name, unit) if origin is None else origin[0]
 
 
 def is_rectified(network: Network, layer: Layer) -> bool:
     """Whether a layer is the output of a ReLU, so that its activations are never below zero."""
-    traced = trace(network.module)
+    traced = network.trace
     if traced is None:
         parts = dict(network.module.named_modules())
         # The name of a later call of a shared module has a counter at its end.
@@ -93,7 +93,7 @@ def strongest_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connect
         layer. Empty if the graph does not show these units, or if the given unit reads the image
         directly.
     """
-    traced = trace(network.module)
+    traced = network.trace
     if traced is None:
         return ()
     backtrace = _Backtrace(network, traced)

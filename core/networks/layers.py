@@ -272,7 +272,7 @@ def find_layer(layers: Iterable[Layer], name: str, network_name: str) -> Layer:
 
 
 def build_extractor(
-    module: nn.Module, layers: Iterable[Layer], redirect_relu: bool = False
+    module: nn.Module, traced: Trace | None, layers: Iterable[Layer], redirect_relu: bool = False
 ) -> nn.Module:
     """Build a module that computes only what some layers need.
 
@@ -281,6 +281,8 @@ def build_extractor(
 
     Args:
         module: the network that the layers belong to, in evaluation mode.
+        traced: the trace of the network (``tracing.trace``), which is not changed; None if there is
+            none, so that activations are read with hooks.
         layers: the layers whose activations are returned.
         redirect_relu: whether ReLU and ReLU6 use the gradient of ``RedirectedReLU``, so
             that dead units get a gradient.
@@ -290,7 +292,6 @@ def build_extractor(
         ``[N, C, H, W]``, or ``[N, C]`` for fully connected layers, or ``[N, C, T]`` for tokens.
     """
     outputs = tuple(OutputNode(it.node, it.name, it.axis, it.batch_axis) for it in layers)
-    traced = trace(module)
     if traced is None:
         return HookedExtractor(module, outputs, redirect_relu)
     return truncate(traced, outputs, redirect_relu)

@@ -21,7 +21,7 @@ from core.errors import ExplorerError
 from core.images.center_crop import LARGEST, Framing
 from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
-from core.networks import layers
+from core.networks import layers, tracing
 from core.networks.graph_passes.batch_attention import batch_attention
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
@@ -32,7 +32,7 @@ from core.networks.ladder import ladder_html
 from core.networks.layers import Layer
 from core.networks.least_size import SizeRule
 from core.networks.size_steps import next_size, smaller
-from core.networks.tracing import values_in
+from core.networks.tracing import Trace, values_in
 from core.recipes.recipe import Recipe
 
 # A network caches this many extractors.
@@ -73,19 +73,22 @@ class Network:
     framing: Framing = LARGEST
     _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
     _size_rules: Callable[..., SizeRule] = field(init=False, repr=False, compare=False)
-    _takes_any_size: Callable[[], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Extractors are cached because tracing a network takes as long as a few steps of an ascent.
+        # Extractors are cached because building one takes as long as a few steps of an ascent.
         cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
         object.__setattr__(self, "_extractors", cached)
         object.__setattr__(self, "_size_rules", functools.cache(self._build_size_rule))
-        object.__setattr__(self, "_takes_any_size", functools.cache(self._try_size))
 
     def _repr_html_(self) -> str:
         """Show the network in a notebook, as a table of its layers."""
         parameters = sum(it.numel() for it in self.module.parameters())
         return ladder_html(self.name, self.layers, self.channels, parameters, len(self.labels))
+
+    @functools.cached_property
+    def trace(self) -> Trace | None:
+        """The network's operations, for reading only; None if it cannot be traced."""
+        return tracing.trace(self.module)
 
     @property
     def architecture(self) -> str:
@@ -163,9 +166,10 @@ class Network:
         """Return which sizes of images some layers take, see ``size_steps``; 0 for one size."""
         if self.fixed_size is not None:
             return 0 if self.fixed_size else 1
-        return 1 if self._takes_any_size() else self.size_rule(names).step
+        return 1 if self._takes_any_size else self.size_rule(names).step
 
-    def _try_size(self) -> bool:
+    @functools.cached_property
+    def _takes_any_size(self) -> bool:
         """Whether the whole network takes images of another size."""
         image = torch.zeros(1, self.channels, *smaller(self.input_size), device=self.device)
         try:
@@ -182,7 +186,7 @@ class Network:
 
     def _build_size_rule(self, needed: frozenset[Layer]) -> SizeRule:
         outputs = sorted(needed, key=lambda layer: layer.index)
-        body = layers.build_extractor(self.module, outputs)
+        body = layers.build_extractor(self.module, self.trace, outputs)
         return SizeRule(body, self.input_size, self.channels)
 
     def extractor(
@@ -247,7 +251,7 @@ class FeatureExtractor(nn.Module):
         units: Iterable[tuple[str, tuple[int, ...]]] = (),
     ) -> None:
         super().__init__()
-        self.body = layers.build_extractor(network.module, outputs, redirect_relu)
+        self.body = layers.build_extractor(network.module, network.trace, outputs, redirect_relu)
         self.kept_channels: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.body, fx.GraphModule):
             selected = dict(units)

@@ -91,8 +91,8 @@ def misfit(opened: OpenedFile, network: NetworkShapes, fit: NetworkFit) -> BadCh
         return BadCheckpoint(
             f"{opened.name} has no weights of {network.name} below {quoted(opened.part)}; {has}"
         )
-    others = parameter_shapes.networks_that_fit(opened.content, opened.part)
-    if others:
+    fitting_ones = parameter_shapes.networks_that_fit(opened.content, opened.part, opened.path.name)
+    if others := list(fitting_ones):
         return FitsAnother(
             f"{opened.name} fits {list_names(others)}, not {network.name}; name that network "
             "instead",

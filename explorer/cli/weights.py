@@ -21,11 +21,12 @@ def weights(
     from core.networks import parameter_shapes
 
     opened = outline.open_file(file)
-    content, networks = opened.content, parameter_shapes.read_shapes()
+    content, part = opened.content, opened.part
+    found = parameter_shapes.networks_that_fit(content, part, opened.path.name)
     fits = [
         fit
-        for name in parameter_shapes.networks_that_fit(content, opened.part)
-        for fit in matching.all_fits(content, networks[name], opened.part)
+        for network in found.values()
+        for fit in matching.all_fits(content, network, part)
         if fit.fits
     ]
     # The copy that is taken if none is named comes first.
@@ -52,7 +53,7 @@ def weights(
             for network, part, count, names in rows
         ),
     )
-    if len(rows) > 1:
+    if len({fit.copy for fit in fits}) > 1:
         print_note(f"the first is taken; --weights {opened.name}#PART takes another")
 
 

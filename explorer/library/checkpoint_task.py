@@ -125,7 +125,7 @@ def _fitting(opened: OpenedFile) -> str:
     """
     from core.networks import parameter_shapes
 
-    found = parameter_shapes.networks_that_fit(opened.content)
+    found = list(parameter_shapes.networks_that_fit(opened.content, file_name=opened.path.name))
     if not found:
         raise BadCheckpoint(
             f"{opened.name} fits no network of the catalogue; choose the network that it is of, to "

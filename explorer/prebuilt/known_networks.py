@@ -2,7 +2,7 @@
 
 It is run as ``python -m explorer.prebuilt.known_networks``, takes minutes and downloads nothing:
 layers, strides, receptive fields and shapes do not depend on the weights. Of timm's networks, which
-are many, no layers are listed.
+are many, no layers are listed, and tensors only of those that have published weights.
 """
 
 import importlib.metadata
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
+import torch
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -61,6 +62,19 @@ def list_shapes() -> dict[str, NetworkShapes]:
     return shapes
 
 
+def list_timm_shapes() -> dict[str, NetworkShapes]:
+    """Return the tensors of every network of timm that has published weights, by its name."""
+    from core.networks import timm_models
+
+    shapes = {}
+    for name, it in known_timm.read_facts()[1].items():
+        if it.hub:
+            with torch.device("meta"):
+                module = timm_models.build(name)
+            shapes[name] = shapes_of(name, module, timm_models.class_count(name))
+    return shapes
+
+
 def main(
     only: Annotated[
         Literal["torchvision", "timm"] | None, typer.Option(help="Write one of the two.")
@@ -75,7 +89,7 @@ def main(
 
 def write_torchvision() -> None:
     """Write ``known_networks.json`` and ``parameter_shapes.json``."""
-    parameter_shapes.write_shapes(list_shapes())
+    parameter_shapes.write_shapes(list_shapes(), parameter_shapes.FACTS)
     networks = {SKETCHNET: describe_sketchnet()}
     console = Console(stderr=True)
     for name in track(torchvision_models.list_classifiers(), "listing layers", console=console):
@@ -85,7 +99,7 @@ def write_torchvision() -> None:
 
 
 def write_timm() -> None:
-    """Write ``core/networks/known_timm.json``.
+    """Write ``known_timm.json`` and ``timm_shapes.json.gz``.
 
     Raises:
         ExplorerError: timm is not installed.
@@ -96,6 +110,7 @@ def write_timm() -> None:
 
     version = importlib.metadata.version("timm")
     known_timm.write_facts(version, timm_models.list_networks())
+    parameter_shapes.write_shapes(list_timm_shapes(), parameter_shapes.TIMM_FACTS)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from core.recipes.recipe import Recipe
-from core.recipes.style import StyleRecipe
 from explorer.recipe_fields import FIELDS, RecipeField, page_default, page_fields, query_fields
 from explorer.text import glossary
 from explorer.ui import urls
@@ -62,15 +61,12 @@ class RecipeControls:
         identity: text at the end of each widget's key; it differs between recipes, so that the
             widgets of a new recipe start with the recipe's values.
         forgotten: parameters that are removed from the URL with every change.
-        written: names of fields whose default depends on the network; the URL always has them once
-            they have been changed.
     """
 
     kind: str
     values: Mapping[str, Any]
     identity: str
     forgotten: tuple[str, ...] = ()
-    written: frozenset[str] = frozenset()
 
     def draw(self, *names: str) -> None:
         """Show the controls of the fields with the given names."""
@@ -112,16 +108,11 @@ class RecipeControls:
     def _write_url(self, field: RecipeField) -> None:
         """Write the value of a field's widget into the URL; a default value is left out."""
         value = st.session_state[self._key(field)]
-        usual = field.name not in self.written and value == page_default(self.kind, field.name)
+        usual = value == page_default(self.kind, field.name)
         text = None if usual else field.flag or str(value)
         urls.update_query(**{field.query: text}, **dict.fromkeys(self.forgotten))
 
 
 def recipe_controls(recipe: Recipe, forgotten: tuple[str, ...] = ()) -> RecipeControls:
     """Return the controls of a recipe."""
-    written = frozenset[str]()
-    if isinstance(recipe, StyleRecipe):
-        from core.style.defaults import family_settings  # This import loads PyTorch.
-
-        written = frozenset(family_settings(recipe.network))
-    return RecipeControls(recipe.kind, vars(recipe), recipe.key, forgotten, written)
+    return RecipeControls(recipe.kind, vars(recipe), recipe.key, forgotten)

@@ -230,10 +230,7 @@ def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
             "or what is painted with other settings than those of the Style page"
         )
     query = {"network": recipe.network, "picture": recipe.content, "style": recipe.styles[0]}
-    # A value that depends on the network is never left out.
-    fields = query_fields(recipe.kind)
-    own = {it.query: _write(it, shown[it.name]) for it in fields if it.name in family}
-    return query | own | write_fields(recipe)
+    return query | write_fields(recipe)
 
 
 def style_from_query(

@@ -31,7 +31,8 @@ def test_page_defaults_are_of_fields_in_the_table() -> None:
     for kind, defaults in recipe_fields.PAGE_DEFAULTS.items():
         assert set(defaults) <= set(FIELDS[kind])
     assert recipe_fields.page_default("style", "size") == 384
-    assert recipe_fields.page_default("style", "balance") == FIELDS["style"]["balance"].default
+    assert recipe_fields.page_default("style", "balance") is None
+    assert recipe_fields.page_default("style", "variation") == FIELDS["style"]["variation"].default
 
 
 def test_only_numbers_words_and_flags_are_settings() -> None:

@@ -8,6 +8,7 @@ from torchvision.models import convnext, swin_transformer, vision_transformer
 
 from core.errors import ExplorerError, UnknownName
 from core.networks import layers
+from core.networks.tracing import trace
 
 
 def small() -> nn.Sequential:
@@ -46,7 +47,9 @@ def test_the_network_is_left_as_it_was() -> None:
     before = {name: value.clone() for name, value in module.state_dict().items()}
     own = {part: dict(vars(part)) for part in module.modules()}
     wanted = layers.list_layers(module, (11, 8))
-    layers.build_extractor(module, wanted, redirect_relu=True)(torch.rand(2, 3, 11, 8))
+    layers.build_extractor(module, trace(module), wanted, redirect_relu=True)(
+        torch.rand(2, 3, 11, 8)
+    )
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert {part: dict(vars(part)) for part in module.modules()} == own
 
@@ -54,7 +57,9 @@ def test_the_network_is_left_as_it_was() -> None:
 def test_activations_are_those_of_the_network() -> None:
     module = initialised((11, 8))
     image = torch.rand(2, 3, 11, 8)
-    found = layers.build_extractor(module, layers.list_layers(module, (11, 8)))(image)
+    found = layers.build_extractor(module, trace(module), layers.list_layers(module, (11, 8)))(
+        image
+    )
     x = image
     for name, part in module.named_children():
         x = part(x)
@@ -120,7 +125,7 @@ def channels_of(module: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int
     module.eval()
     catalogue = layers.list_layers(module, size)
     with torch.no_grad():
-        found = layers.build_extractor(module, catalogue)(torch.rand(2, 3, *size))
+        found = layers.build_extractor(module, trace(module), catalogue)(torch.rand(2, 3, *size))
     for layer in catalogue:
         value = found[layer.name]
         assert value.shape[:2] == (2, layer.channels), layer.name
@@ -191,7 +196,7 @@ def test_a_network_that_cannot_be_traced_is_watched() -> None:
     assert {layer.receptive_field for layer in catalogue} == {None}
     assert catalogue[0].size == (5, 7)
     image = torch.rand(2, 3, 7, 9)
-    found = layers.build_extractor(module, catalogue[:4])(image)
+    found = layers.build_extractor(module, trace(module), catalogue[:4])(image)
     assert found["block.0"].shape == (2, 4, 5, 7)
     assert found["tokens"].shape == (2, 6, 35)
     assert torch.equal(found["block.1"], module.block(image))

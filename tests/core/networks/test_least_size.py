@@ -11,6 +11,7 @@ from torchvision import models
 
 from core.networks import layers
 from core.networks.least_size import SizeRule
+from core.networks.tracing import trace
 from tests.conftest import as_network
 
 SIDE = 40
@@ -51,7 +52,7 @@ def test_it_is_the_first_size_that_runs(parts: list[tuple[str, int, int, int, in
     heights = [side for side in range(1, SIDE + 1) if runs(module, (side, SIDE))]
     widths = [side for side in range(1, SIDE + 1) if runs(module, (SIDE, side))]
     last = layers.list_layers(module, (SIDE, SIDE))[-1:]
-    found = SizeRule(layers.build_extractor(module, last), (SIDE, SIDE)).least
+    found = SizeRule(layers.build_extractor(module, trace(module), last), (SIDE, SIDE)).least
     assert found == (heights[0], widths[0])
     assert runs(module, found)
 
@@ -73,7 +74,7 @@ def test_networks_of_torchvision(architecture: str, layer: str, side: int, wante
         module = models.get_model(architecture, weights=None, **options).eval()
     listed = layers.list_layers(module, (side, side))
     found = layers.find_layer(listed, layer, architecture)
-    body = layers.build_extractor(module, [found])
+    body = layers.build_extractor(module, trace(module), [found])
     assert SizeRule(body, (side, side)).least == (wanted, wanted)
 
 
@@ -91,7 +92,10 @@ class NeedsValues(nn.Module):
 def test_a_network_that_needs_values_is_run_on_real_images() -> None:
     module = NeedsValues().eval().requires_grad_(False)
     (layer,) = layers.list_layers(module, (20, 20))
-    assert SizeRule(layers.build_extractor(module, [layer]), (20, 20)).least == (5, 4)
+    assert SizeRule(layers.build_extractor(module, trace(module), [layer]), (20, 20)).least == (
+        5,
+        4,
+    )
 
 
 @settings(max_examples=30, deadline=None)

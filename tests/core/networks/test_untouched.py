@@ -17,7 +17,7 @@ from core.analysis import attribution, probe
 from core.datasets.sources import SketchWorldSource
 from core.index import build as index_build
 from core.index.reader import open_index
-from core.networks import connectivity
+from core.networks import connectivity, tracing
 from core.networks import network as network_module
 from core.networks.block_graph import block_graph
 from core.networks.network import Network
@@ -124,6 +124,17 @@ def state(module: nn.Module) -> dict[str, Any]:
     return found
 
 
+def trace_state(traced: Trace | None) -> dict[str, Any]:
+    """Return all that could change in a trace, which all extractors of a network share."""
+    if traced is None:
+        return {}
+    found: dict[str, Any] = {"graph": str(traced.graph), "names": list(traced.names.values())}
+    for path, part in traced.parts.items():
+        inside = state(part) if isinstance(part, nn.Module) else {"": (id(part), part._version)}
+        found |= {f"{path}: {name}": value for name, value in inside.items()}
+    return found
+
+
 def _contents(value: Any) -> Any:
     """Return what is in a dict (of hooks, parameters or submodules), a set, or another value."""
     if isinstance(value, dict):
@@ -144,7 +155,7 @@ def explore(network: Network, layer: str, folder: Path) -> Iterator[str]:
     inputs = {name: data, other: painting}
     shown = network.shown[-1].name
     for settings in ({}, {"negative": True}, {"canvas": "maco"}, {"count": 2, "blur": 0.1}):
-        if "negative" in settings and trace(network.module) is None:
+        if "negative" in settings and network.trace is None:
             continue
         recipe = neurons.plan(network, layer, [0, 2], size=40, steps=3, **settings)  # type: ignore[arg-type]
         list(neurons.render(network, recipe))
@@ -210,10 +221,11 @@ def test_no_module_changes(
         device="cpu",
     )
     assert not differences(original, state(module)), "wrap"
-    copied = state(network.module)
+    copied, traced = state(network.module), trace_state(network.trace)
     for what in explore(network, explored.layer, tmp_path):
         assert not differences(original, state(module)), what
         assert not differences(copied, state(network.module)), what
+        assert not differences(traced, trace_state(network.trace)), what
 
 
 def test_a_change_is_noticed() -> None:
@@ -232,6 +244,21 @@ def test_a_change_is_noticed() -> None:
         assert not differences(before, state(module))
         change(module)
         assert differences(before, state(module))
+
+
+def test_a_network_is_traced_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    explored, traced = built("small"), list[nn.Module]()
+    given = {"device": "cpu", "name": "my_small"}
+    network = networks.wrap(explored.module, explored.size, 0.45, 0.25, **given)  # type: ignore[arg-type]
+
+    def counted(module: nn.Module) -> Trace | None:
+        traced.append(module)
+        return trace(module)
+
+    monkeypatch.setattr(tracing, "trace", counted)
+    for _ in explore(network, explored.layer, tmp_path):
+        assert traced.count(network.module) <= 1
+    assert network.module in traced
 
 
 def test_a_part_of_a_part_is_not_deleted_in_the_network() -> None:

@@ -118,26 +118,29 @@ def test_defaults_of_the_page_are_left_out_of_its_query() -> None:
     common = {"content": "c" * 32, "styles": ("5" * 32,), "content_layers": ("b",)}
     made = StyleRecipe("tiny", "0123456789abcdef", style_layers=("a", "b"), steps=20, **common)
     written = url_codecs.write_fields(made)
-    # The page's own size is not the recipe's.
-    assert written == {"content_layers": "b", "style_layers": "a,b", "size": "512"}
+    # The page's own size is not the recipe's, and the default of the balance is the network's.
+    layers = {"content_layers": "b", "style_layers": "a,b"}
+    assert written == {**layers, "balance": "0.05", "size": "512"}
     assert url_codecs.read_fields("style", written) == {
         "content_layers": ("b",),
         "style_layers": ("a", "b"),
+        "balance": 0.05,
         "size": 512,
     }
 
 
-@pytest.mark.parametrize(("balance", "written"), [(0.05, "0.05"), (0.5, "0.5")])
+@pytest.mark.parametrize(("network", "default"), [("vgg16", 0.5), ("tiny", 0.05)])
+@pytest.mark.parametrize("balance", [0.05, 0.5])
 def test_a_setting_whose_default_depends_on_the_network_is_always_written(
-    balance: float, written: str
+    network: str, default: float, balance: float
 ) -> None:
-    # 0.05 is the default of all networks, and 0.5 that of VGG.
     made = StyleRecipe(
-        *("vgg16", "0123456789abcdef"),
+        *(network, "0123456789abcdef"),
         content="c" * 32,
         styles=("5" * 32,),
         content_layers=("b",),
         style_layers=("a", "b"),
-        **{**family_settings("vgg16"), "balance": balance},
+        **{**family_settings(network), "balance": balance},
     )
-    assert url_codecs.style_to_query(made)["balance"] == written
+    assert family_settings(network).get("balance", StyleRecipe.balance) == default
+    assert url_codecs.style_to_query(made)["balance"] == str(balance)

@@ -12,6 +12,7 @@ from torchvision.models import convnext, vgg
 
 from core.networks import layers
 from core.networks.layers import Layer
+from core.networks.tracing import trace
 
 
 def make_transparent(module: nn.Module) -> nn.Module:
@@ -38,7 +39,7 @@ def brute_force_fields(
     for line in range(size[side]):
         images[line].select(1 + side, line).fill_(math.inf)
     with torch.no_grad():
-        values = layers.build_extractor(module, checked)(images)
+        values = layers.build_extractor(module, trace(module), checked)(images)
     result = {}
     for name, value in values.items():
         changed = ~torch.isclose(value[:-1], value[-1:], rtol=1e-6, atol=0.0)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from core.networks import layers
 from core.networks.layers import Layer
+from core.networks.tracing import trace
 from tests.core.networks.receptive_fields.test_propagation import make_transparent
 
 # (first, end) of the lines of an image that reach a line of a layer; None for no line.
@@ -41,7 +42,7 @@ def after_stride(upsampling: nn.Module) -> nn.Module:
 def measured_lines(module: nn.Module, layer: Layer) -> list[list[Lines]]:
     """Return which rows reach each row of a layer, and which columns each column."""
     image = torch.ones(1, 3, *layer.input_size, dtype=torch.float64, requires_grad=True)
-    value = layers.build_extractor(module, [layer])(image)[layer.name]
+    value = layers.build_extractor(module, trace(module), [layer])(image)[layer.name]
     found: list[list[Lines]] = []
     for side in (2, 3):
         lines: list[Lines] = []
