@@ -22,12 +22,9 @@ from core.images.center_crop import LARGEST, Framing
 from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers
-from core.networks.graph_passes.batch_attention import batch_attention
-from core.networks.graph_passes.fold_stride import fold_strided_conv
-from core.networks.graph_passes.fuse_relu import fuse_conv_relu
-from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
+from core.networks.graph_passes.pool_and_precision import has_depthwise
 from core.networks.graph_passes.prune_channels import prune_channels
-from core.networks.graph_passes.same_padding import separate_padding
+from core.networks.graph_passes.rewrite import rewrite
 from core.networks.ladder import ladder_html
 from core.networks.layers import Layer
 from core.networks.least_size import SizeRule
@@ -233,6 +230,7 @@ class FeatureExtractor(nn.Module):
     Attributes:
         kept_channels: by layer name, the only channels that are computed; all channels of other
             layers are computed.
+        in_half: whether convolutions are computed in bfloat16.
     """
 
     shift: Tensor
@@ -248,14 +246,15 @@ class FeatureExtractor(nn.Module):
     ) -> None:
         super().__init__()
         self.body = layers.build_extractor(network.module, outputs, redirect_relu)
+        slow_in_half = network.device.type == "cpu" and has_depthwise(self.body)
+        self.in_half = for_gradients and has_fast_bfloat16(network.device) and not slow_in_half
         self.kept_channels: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.body, fx.GraphModule):
             selected = dict(units)
             self.kept_channels = {
                 name: selected[name] for name in prune_channels(self.body, selected)
             }
-            self.body = _rewrite(self.body, network.device)
-        self.fast = for_gradients
+            self.body = rewrite(self.body, network.device, self.in_half)
         names = [it.name for it in outputs]
         self.input_size, self.channels = network.input_size, network.channels
         self.size_rule = functools.partial(network.size_rule, names)
@@ -279,7 +278,7 @@ class FeatureExtractor(nn.Module):
         image = with_channels(image, self.channels)
         if image.shape[2:] != self.input_size:
             image = self._fit(image)
-        with autocast(image.device) if self.fast else nullcontext():
+        with autocast(image.device) if self.in_half else nullcontext():
             # If autocast will convert the image to half precision anyway, convert it here already,
             # so that less memory is moved.
             working = Normalisation.apply(image, self.shift, self.scale, working_precision(image))
@@ -301,21 +300,6 @@ class FeatureExtractor(nn.Module):
         rule = self.size_rule()
         # One try is faster than the search for the least size.
         return image if rule.accepts((height, width)) else pad_to_size(image, rule.least)
-
-
-def _rewrite(body: fx.GraphModule, device: torch.device) -> fx.GraphModule:
-    """Return a graph, which is changed, with operations whose gradient is fast on a device.
-
-    The passes that are for CPUs only are left out on other devices.
-    """
-    on_cpu = device.type == "cpu"
-    body = separate_padding(body)
-    if on_cpu:
-        body = fold_strided_conv(batch_attention(body))
-    body = pool_before_relu(body)
-    if has_fast_bfloat16(device):
-        body = weights_to_bfloat16(body)
-    return fuse_conv_relu(body) if on_cpu else body
 
 
 class Normalisation(torch.autograd.Function):

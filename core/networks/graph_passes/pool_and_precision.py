@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from core.networks.module_parts import has_hooks
+from core.networks.module_parts import has_hooks_inside
 from core.networks.redirected_relu import relu_ceiling
 from core.networks.tracing import operation_of
 
@@ -50,12 +50,22 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
     """
     for path in {str(node.target) for node in network.graph.nodes if node.op == "call_module"}:
         part = network.get_submodule(path)
-        if any(map(_casts, part.modules())) and not any(map(has_hooks, part.modules())):
+        if any(map(_casts, part.modules())) and not has_hooks_inside(part):
             copied = copy.deepcopy(part)
             for inner in filter(_casts, copied.modules()):
                 inner.bfloat16()
             network.set_submodule(path, copied)
     return network
+
+
+def has_depthwise(network: nn.Module) -> bool:
+    """Whether a network has convolutions of single channels, which are slow in bfloat16 on a CPU.
+
+    There every other operation would have to gain what they lose, and it does not
+    (``python -m benchmarks.network_steps``).
+    """
+    convolutions = (it for it in network.modules() if isinstance(it, nn.Conv2d))
+    return any(it.groups == it.in_channels > 1 for it in convolutions)
 
 
 def _casts(part: nn.Module) -> bool:
