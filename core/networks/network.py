@@ -1,6 +1,7 @@
 """A loaded network, and extractors of its activations."""
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from core.images.center_crop import LARGEST, Framing
 from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers
-from core.networks.graph_passes.pool_and_precision import has_depthwise
+from core.networks.graph_passes.pool_and_precision import suits_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.graph_passes.rewrite import rewrite
 from core.networks.ladder import ladder_html
@@ -246,8 +247,7 @@ class FeatureExtractor(nn.Module):
     ) -> None:
         super().__init__()
         self.body = layers.build_extractor(network.module, outputs, redirect_relu)
-        slow_in_half = network.device.type == "cpu" and has_depthwise(self.body)
-        self.in_half = for_gradients and has_fast_bfloat16(network.device) and not slow_in_half
+        self.in_half = for_gradients and _suits_half(network, self.body)
         self.kept_channels: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.body, fx.GraphModule):
             selected = dict(units)
@@ -300,6 +300,17 @@ class FeatureExtractor(nn.Module):
         rule = self.size_rule()
         # One try is faster than the search for the least size.
         return image if rule.accepts((height, width)) else pad_to_size(image, rule.least)
+
+
+def _suits_half(network: Network, body: nn.Module) -> bool:
+    """Whether the gradient of a truncated network is faster in bfloat16.
+
+    It depends on the network and on what the device can do, and is the same each time.
+    """
+    if network.device.type != "cpu" or not has_fast_bfloat16(network.device):
+        return has_fast_bfloat16(network.device)
+    positions = {it.node: math.prod(it.size or (1,)) for it in network.layers}
+    return suits_bfloat16(body if isinstance(body, fx.GraphModule) else network.module, positions)
 
 
 class Normalisation(torch.autograd.Function):

@@ -7,10 +7,11 @@ from torch import Tensor, fx, nn
 
 from core import devices
 from core.networks import network as network_module
+from core.networks.graph_passes import pool_and_precision
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.pool_and_precision import (
-    has_depthwise,
     pool_before_relu,
+    suits_bfloat16,
     weights_to_bfloat16,
 )
 from core.networks.redirected_relu import redirected_relu
@@ -157,7 +158,7 @@ def by_channel() -> nn.Sequential:
 
 
 @pytest.mark.parametrize(
-    ("part", "expected"),
+    ("part", "slow"),
     [
         (nn.Conv2d(6, 6, 3, groups=6), True),
         (nn.Conv2d(6, 12, 3, groups=6), True),
@@ -168,8 +169,20 @@ def by_channel() -> nn.Sequential:
         (nn.Conv1d(6, 6, 3, groups=6), False),
     ],
 )
-def test_which_convolutions_are_depthwise(part: nn.Module, expected: bool) -> None:
-    assert has_depthwise(nn.Sequential(nn.ReLU(), nn.Sequential(part))) == expected
+def test_which_convolutions_are_slow_in_half(part: nn.Module, slow: bool) -> None:
+    assert suits_bfloat16(nn.Sequential(nn.ReLU(), nn.Sequential(part)), {}) != slow
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"), [(1, 54 / (54 + 6 * 7 * 4)), (3, 54 * 9 / (54 * 9 + 6 * 7 * 4))]
+)
+def test_the_share_of_multiplications_decides(
+    rows: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = nn.Sequential(nn.Conv2d(6, 6, 3, groups=6), nn.Conv2d(6, 7, 1))
+    for most, suits in ((share - 1e-6, False), (share + 1e-6, True)):
+        monkeypatch.setattr(pool_and_precision, "MOST_DEPTHWISE", most)
+        assert suits_bfloat16(network, {"0": rows**2, "1": 4}) == suits
 
 
 @pytest.mark.parametrize("fast", [True, False])
