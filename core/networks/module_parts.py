@@ -32,6 +32,11 @@ def has_hooks(part: nn.Module) -> bool:
     )
 
 
+def has_hooks_inside(part: nn.Module) -> bool:
+    """Whether hooks run with a module or with any module in it."""
+    return any(map(has_hooks, part.modules()))
+
+
 def without_in_place(part: Any) -> Any:
     """Return a copy of a module that does not work in place and has the same parameters.
 

@@ -1,6 +1,7 @@
 """A loaded network, and extractors of its activations."""
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,12 +23,9 @@ from core.images.center_crop import LARGEST, Framing
 from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers, tracing
-from core.networks.graph_passes.batch_attention import batch_attention
-from core.networks.graph_passes.fold_stride import fold_strided_conv
-from core.networks.graph_passes.fuse_relu import fuse_conv_relu
-from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
+from core.networks.graph_passes.pool_and_precision import suits_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
-from core.networks.graph_passes.same_padding import separate_padding
+from core.networks.graph_passes.rewrite import rewrite
 from core.networks.ladder import ladder_html
 from core.networks.layers import Layer
 from core.networks.least_size import SizeRule
@@ -237,6 +235,7 @@ class FeatureExtractor(nn.Module):
     Attributes:
         kept_channels: by layer name, the only channels that are computed; all channels of other
             layers are computed.
+        in_half: whether convolutions are computed in bfloat16.
     """
 
     shift: Tensor
@@ -252,14 +251,14 @@ class FeatureExtractor(nn.Module):
     ) -> None:
         super().__init__()
         self.body = layers.build_extractor(network.module, network.trace, outputs, redirect_relu)
+        self.in_half = for_gradients and _suits_half(network, self.body)
         self.kept_channels: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.body, fx.GraphModule):
             selected = dict(units)
             self.kept_channels = {
                 name: selected[name] for name in prune_channels(self.body, selected)
             }
-            self.body = _rewrite(self.body, network.device)
-        self.fast = for_gradients
+            self.body = rewrite(self.body, network.device, self.in_half)
         names = [it.name for it in outputs]
         self.input_size, self.channels = network.input_size, network.channels
         self.size_rule = functools.partial(network.size_rule, names)
@@ -283,7 +282,7 @@ class FeatureExtractor(nn.Module):
         image = with_channels(image, self.channels)
         if image.shape[2:] != self.input_size:
             image = self._fit(image)
-        with autocast(image.device) if self.fast else nullcontext():
+        with autocast(image.device) if self.in_half else nullcontext():
             # If autocast will convert the image to half precision anyway, convert it here already,
             # so that less memory is moved.
             working = Normalisation.apply(image, self.shift, self.scale, working_precision(image))
@@ -307,19 +306,15 @@ class FeatureExtractor(nn.Module):
         return image if rule.accepts((height, width)) else pad_to_size(image, rule.least)
 
 
-def _rewrite(body: fx.GraphModule, device: torch.device) -> fx.GraphModule:
-    """Return a graph, which is changed, with operations whose gradient is fast on a device.
+def _suits_half(network: Network, body: nn.Module) -> bool:
+    """Whether the gradient of a truncated network is faster in bfloat16.
 
-    The passes that are for CPUs only are left out on other devices.
+    It depends on the network and on what the device can do, and is the same each time.
     """
-    on_cpu = device.type == "cpu"
-    body = separate_padding(body)
-    if on_cpu:
-        body = fold_strided_conv(batch_attention(body))
-    body = pool_before_relu(body)
-    if has_fast_bfloat16(device):
-        body = weights_to_bfloat16(body)
-    return fuse_conv_relu(body) if on_cpu else body
+    if network.device.type != "cpu" or not has_fast_bfloat16(network.device):
+        return has_fast_bfloat16(network.device)
+    positions = {it.node: math.prod(it.size or (1,)) for it in network.layers}
+    return suits_bfloat16(body if isinstance(body, fx.GraphModule) else network.module, positions)
 
 
 class Normalisation(torch.autograd.Function):

@@ -11,6 +11,8 @@ Activations = Mapping[str, Tensor]
 # Key of the optimised image, ``[N, 3, H, W]`` before the transform, in ``Activations``. No layer
 # can have this name.
 IMAGE = "(image)"
+# The value of a pixel for which no penalty of the image is above 0.
+GREY = 0.5
 
 
 class PartialActivations(dict[str, Tensor]):

@@ -15,7 +15,7 @@ from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim.activations import IMAGE
 from core.optim.canvases import Canvas
-from core.optim.image_pass import ImagePass, Transform
+from core.optim.image_pass import ImagePass, Response, Transform
 from core.optim.objectives import Objective
 
 # An image has converged if the mean of the objective's value over ``patience`` steps exceeds the
@@ -45,8 +45,8 @@ class AscentSettings:
             of single steps noisy.
         redirect_relu_steps: number of steps, at most, in which gradients may pass through inactive
             ReLUs where no other gradient arrives, so that dead units can become active. It applies
-            only while the objective is exactly zero for some image of the batch. (Lucid lets
-            gradients pass in the first 16 steps of every ascent.)
+            only while the network is constant around some image of the batch, see ``_DeadImages``.
+            (Lucid lets gradients pass in the first 16 steps of every ascent.)
         tiles: how to split images that are too large for the network; None for no tiles.
     """
 
@@ -106,7 +106,7 @@ def ascend(
     names = sorted(objective.layers - {IMAGE})
     extractor = network.extractor(names, for_gradients=True, units=objective.units)
     redirected: FeatureExtractor | None = None
-    has_dead_units, redirect_steps_left = False, settings.redirect_relu_steps
+    dead = _DeadImages(settings.redirect_relu_steps)
     rate = canvas.learning_rate if settings.learning_rate is None else settings.learning_rate
     damping = canvas.damping if settings.damping is None else settings.damping
     optimiser = canvas.optimiser(rate, damping)
@@ -116,12 +116,13 @@ def ascend(
     borders = torch.Generator().manual_seed(generator.initial_seed())
     while not schedule.over:
         image = canvas()
-        if has_dead_units and redirected is None:
+        if dead.present and redirected is None:
             redirected = network.extractor(names, True, for_gradients=True, units=objective.units)
-        current = redirected if has_dead_units and redirected else extractor
+        current = redirected if dead.present and redirected else extractor
         canvas.zero_grad()
+        response = Response() if dead.steps_left else None
         image_pass = ImagePass(
-            network, current, image, transform, generator, settings.tiles, borders
+            network, current, image, transform, generator, settings.tiles, borders, response
         )
         for value, fraction in objective.backward(image_pass):
             if fraction < 1:
@@ -132,10 +133,45 @@ def ascend(
         loss = -value.detach().sum()
         optimiser.step(lambda loss=loss: loss)  # type: ignore[misc]
         canvas.finish_step()
-        redirect_steps_left -= has_dead_units
-        has_dead_units = redirect_steps_left > 0 and bool((value == 0).any())
+        if response is not None:
+            dead.update(response)
         schedule.step(value.detach())
         yield Step(schedule.index, schedule.total, value.detach(), image.detach())
+
+
+class _DeadImages:
+    """The images of a batch around which the network is constant, so that no gradient arrives.
+
+    The activations that the objective reads then depend on inactive ReLUs only. A unit behind a
+    ReLU is 0, but a logit has the value that its bias and those before it give.
+
+    Attributes:
+        present: whether there is such an image; gradients are then redirected in the next step.
+        steps_left: number of steps, at most, in which gradients may still be redirected.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.present, self.steps_left = False, steps
+        # Which images are dead, and the objective's values in the last step, both ``[N]``.
+        self._dead: Tensor | None = None
+        self._value: Tensor | None = None
+
+    def update(self, response: Response) -> None:
+        """Find the dead images after a step.
+
+        A redirected gradient does not show whether an image is still dead. An image that was dead
+        remains so until the objective's value is another one.
+        """
+        if not response.gradients:
+            return
+        value = torch.stack(response.values).sum(0)
+        if self.present and self._dead is not None:
+            self.steps_left -= 1
+            dead = self._dead & (value == self._value)
+        else:
+            dead = torch.stack(response.gradients).amax(0) == 0
+        self._dead, self._value = dead, value
+        self.present = self.steps_left > 0 and bool(dead.any())
 
 
 class _Schedule:

@@ -25,7 +25,6 @@ from core.images.tiles import Tiles
 from core.optim.activations import (
     IMAGE,
     Activations,
-    PartialActivations,
     at_least_float32,
     channel_of_each,
     flatten_positions,
@@ -66,17 +65,11 @@ class Objective:
             is one pair after each tile. The last pair has the fraction 1.
         """
         if image_pass.tiles is None:
-            value = self._value_of(image_pass, image_pass.image)
+            value = image_pass.value_of(self, image_pass.image, IMAGE in self.layers)
             (-value.sum()).backward()  # type: ignore[no-untyped-call]
             yield value, 1.0
         else:
             yield from self._backward_tiled(image_pass, image_pass.tiles)
-
-    def _value_of(self, image_pass: ImagePass, image: Tensor) -> Tensor:
-        """Return the values ``[N]`` of images ``[N, 3, H, W]``."""
-        extractor = image_pass.extractor
-        activations = extractor(image_pass.transform(image, image_pass.generator))
-        return self(PartialActivations({**activations, IMAGE: image}, extractor.kept_channels))
 
     def _backward_tiled(
         self, image_pass: ImagePass, tiles: Tiles
@@ -99,7 +92,7 @@ class Objective:
         for number, tile in enumerate(cover, 1):
             image_pass.generator.set_state(state)
             part = detached[..., tile.padded[0], tile.padded[1]].clone().requires_grad_()
-            part_value = self._value_of(image_pass, part)
+            part_value = image_pass.value_of(self, part, IMAGE in self.layers)
             (part_gradient,) = torch.autograd.grad(part_value.sum(), part)
             # The value is a mean over the tile. Multiplied by the tile's area, its gradient is that
             # of a sum, which has the same scale for tiles of all sizes.

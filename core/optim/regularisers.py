@@ -13,12 +13,11 @@ from torch import Tensor
 from core.devices import like
 from core.fixed_order import mean_per_image
 from core.images.resize import pad_by_reflection
-from core.optim.activations import IMAGE, Activations
+from core.optim.activations import GREY, IMAGE, Activations
 from core.optim.objectives import Objective
 
 # Lucid's blur kernel, before normalisation.
 BLUR_KERNEL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
-GREY = 0.5
 
 
 def total_variation() -> Objective:

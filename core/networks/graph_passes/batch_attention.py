@@ -8,7 +8,7 @@ these products took up to a second where a contiguous one takes 2 ms (ViT-B/32, 
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from core.networks.module_parts import has_hooks
+from core.networks.module_parts import has_hooks_inside
 from core.networks.tracing import operation_of
 
 
@@ -43,7 +43,7 @@ def batch_attention(network: fx.GraphModule) -> fx.GraphModule:
         if (
             isinstance(part, nn.MultiheadAttention)
             and _is_plain(part, node)
-            and not any(map(has_hooks, part.modules()))
+            and not has_hooks_inside(part)
         ):
             node.target = f"batched_attention_{count}"
             network.add_module(node.target, BatchedAttention(part).eval())

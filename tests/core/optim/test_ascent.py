@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from core.images.tiles import Tiles
 from core.networks import registry
 from core.networks.network import Network
-from core.optim import objectives
+from core.optim import objectives, regularisers
 from core.optim.activations import IMAGE, Activations
 from core.optim.ascent import AscentSettings, Step, _Schedule, ascend
 from core.optim.canvases import Fourier, Pixels
@@ -101,6 +102,69 @@ def test_a_sleeping_unit_wakes() -> None:
 def test_without_waking_it_sleeps_on() -> None:
     steps = climb(as_network(sleepy(bias=-4.0)), "1", [0, 1], steps=80, redirect_relu_steps=0)
     assert float(steps[-1].value[0]) == 0
+
+
+def numb(bias: float) -> nn.Sequential:
+    """Return a network whose ReLUs of layer 1 are all inactive for grey images."""
+    module = tiny_module()
+    with torch.no_grad():
+        module[0].bias.fill_(bias)  # type: ignore[operator,union-attr]
+    return module
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5], ids=["alone", "with a penalty"])
+def test_a_logit_behind_inactive_relus_wakes(weight: float) -> None:
+    network = as_network(numb(bias=-4.0))
+    logit = network.activations(torch.full((1, 3, 24, 20), 0.5), ["6"])["6"][0]
+    objective = channels("6", [0, 1])
+    if weight:
+        penalty = objectives.proportional_sum(regularisers.contrast(), objective)
+        objective = objective - weight * penalty
+    steps = list(
+        ascend(
+            network,
+            objective,
+            Fourier((24, 20), [0, 1], CPU),
+            AscentSettings(steps=60),
+            RandomAffine(),
+            torch.Generator().manual_seed(0),
+        )
+    )
+    # Not 0: what the biases behind the inactive ReLUs give.
+    assert bool((logit[:2].abs() > 0.01).all())
+    torch.testing.assert_close(steps[0].value, logit[:2], rtol=0.02, atol=0.01)
+    assert bool((steps[-1].value > steps[0].value + 0.1).all())
+
+
+def test_a_living_unit_is_never_redirected(tiny: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a value of 0 nor one that stays the same makes a unit dead."""
+    asked: list[bool] = []
+    extractor = Network.extractor
+
+    def record(self: Network, names: list[str], redirect: bool = False, **options: Any) -> Any:
+        asked.append(redirect)
+        return extractor(self, names, redirect, **options)
+
+    def value(activations: Activations) -> Tensor:
+        plain = channels("3", [0, 1])(activations)
+        return plain - plain.detach()
+
+    monkeypatch.setattr(Network, "extractor", record)
+    canvas = Fourier((24, 20), [0, 1], CPU)
+    start = canvas().detach()
+    steps = list(
+        ascend(
+            tiny,
+            Objective(frozenset({"3"}), value),
+            canvas,
+            AscentSettings(steps=3),
+            still,
+            torch.Generator(),
+        )
+    )
+    assert all(bool((step.value == 0).all()) for step in steps)
+    assert not torch.equal(canvas().detach(), start)
+    assert asked == [False]
 
 
 def test_a_dead_unit_disturbs_nobody() -> None:
