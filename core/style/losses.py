@@ -8,7 +8,7 @@ together, wherever in the image:
     Gram         G = F F^T / P, [C, C];  the sum over entries of (G - A)^2, for the painting's A
     Wasserstein  mean m = F 1 / P, [C], covariance K = G - m m^T, [C, C]; the squared distance
                  between the normal distributions N(m, K) and the painting's N(n, L):
-                 |m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2)
+                 |m - n|^2 + trace(K + L - 2 (L^1/2 K L^1/2)^1/2), see also ``wasserstein``
 
 The first two are from Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural
 Networks" (CVPR 2016). With ``G' = P G``, their style loss of a layer is
@@ -26,6 +26,7 @@ over its tiles. The losses of a large image can therefore be computed exactly, t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,8 @@ EVERYWHERE: Box = (slice(None), slice(None))
 # channel that is always zero has a variance of 0, where the gradient of the square root is
 # infinite.
 JITTER = 1e-4
+# Share of the painting's variance that is compared direction by direction, see ``wasserstein``.
+KEPT = 0.99
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def gram(layer: str, style: StyleTarget, mask: Tensor | None = None, name: str =
 
 
 def wasserstein(
-    layer: str, style: StyleTarget, mask: Tensor | None = None, name: str = ""
+    layer: str, style: StyleTarget, mask: Tensor | None = None, name: str = "", kept: float = KEPT
 ) -> LossTerm:
     """Return the Wasserstein loss of a layer: a squared Wasserstein-2 distance to the painting.
 
@@ -161,61 +164,95 @@ def wasserstein(
     eigenvalues are equal.
     ``JITTER`` times the painting's mean variance is added to the diagonals of both covariances.
 
-    Eigenvalues are computed in float64. Rounding errors of float32, which are in proportion to the
-    largest eigenvalue, would make the small ones larger, and the loss too small: by 7 % of the
-    painting's energy in deep layers, and negative for the painting itself.
+    Eigenvalues take most of the time. Most of the painting's variance lies in few directions, its
+    leading eigenvectors ``V: [C, r]`` with eigenvalues ``S``. Only these are compared one by one.
+    What is orthogonal to them is compared by its total variance, ``k`` and ``l``:
+
+        trace(K + L) - 2 trace (R^T K R)^1/2 - 2 (k l)^1/2,  R = V S^1/2,  k = trace(K - K V V^T)
+
+    The squared distance is the sum of those in orthogonal subspaces or more, and
+    ``(k^1/2 - l^1/2)^2`` is the least that distributions with these variances can have. So this is
+    a lower bound, which is 0 at ``K = L``, too.
+
+    Eigenvalues are computed in float64, and if all are kept, everything else, too. Rounding errors
+    of float32, which are in proportion to the largest eigenvalue, would make the small ones larger,
+    and the loss too small: by 7 % of the painting's energy in deep layers, and negative for the
+    painting itself.
 
     Args:
         layer, style, mask, name: see ``gram``.
+        kept: share of the painting's variance that the leading eigenvectors hold; 1 to compare all
+            directions one by one.
     """
     target_gram, target_mean = exact(style.gram), exact(style.mean)
     target = target_gram - torch.outer(target_mean, target_mean)
-    jitter = JITTER * target.diagonal().mean().clamp(min=TINY) * torch.eye(len(target)).to(target)
-    target = target + jitter
+    channels = len(target)
+    least = JITTER * target.diagonal().mean().clamp(min=TINY)
+    target = target + least * torch.eye(channels).to(target)
     with one_thread():
         values, vectors = torch.linalg.eigh(target)
-        root = vectors * values.clamp(min=0).sqrt() @ vectors.mT
+        values = values.clamp(min=least)
+        minor = int((values.cumsum(0) <= (1 - kept) * values.sum()).sum()) if kept < 1 else 0
+        root = vectors[:, minor:] * values[minor:].sqrt()
+    rest, floor = values[:minor].sum(), least * minor
     energy = target_gram.trace().clamp(min=TINY)
 
     def loss(sums: Sums) -> Tensor:
-        products, count, weighted = map(exact, sums)
+        products, count, weighted = sums if minor else map(exact, sums)
         mean = weighted / count[:, None]
-        covariance = products / count[:, None, None] - mean[:, :, None] * mean[:, None] + jitter
-        trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
-        squared = (mean - target_mean).square().sum(1)
-        roots = _RootTrace.apply(covariance, root, sums[0].dtype)
+        covariance = products / count[:, None, None] - mean[:, :, None] * mean[:, None]
+        trace = exact(covariance.diagonal(dim1=1, dim2=2)).sum(1) + least * channels
+        squared = (exact(mean) - target_mean).square().sum(1)
+        roots, inside = _RootTrace.apply(covariance, like(root, products), values[minor:], least)
+        if minor:
+            # Rounding can make the variance of directions that are never active negative.
+            roots = roots + ((trace - inside).clamp(min=floor) * rest).sqrt()
         distance = squared + trace + target.trace() - 2 * roots
         return like(distance.clamp(min=0) / energy, sums[0])
 
-    return LossTerm(name or f"style {layer}", layer, _masked(moments, mask), loss)
+    # Rounded products disturb only directions whose variance is too small to be kept.
+    sums = functools.partial(moments, exact=not minor)
+    return LossTerm(name or f"style {layer}", layer, _masked(sums, mask), loss)
 
 
 class _RootTrace(torch.autograd.Function):
-    """``trace (R K R)^1/2`` for covariances ``K: [N, C, C]`` and a root ``R: [C, C]``, float64.
+    """``trace (R^T K R)^1/2`` and ``trace (K V V^T)`` for covariances ``K: [N, C, C]``.
 
-    One thread computes it. Several threads would need longer, and round in other ways. The gradient
-    ``R (R K R)^-1/2 R / 2`` is computed in the precision of the activations' sums, which is faster.
+    ``V: [C, r]`` are eigenvectors of ``L``, and ``R = V S^1/2``, with the eigenvalues ``S: [r]``.
+
+    One thread computes it. Several threads would need longer, and round in other ways. Eigenvalues
+    are computed in float64, products in the precision of ``K`` and ``R``, which is faster. The
+    gradient of the roots is ``R (R^T K R)^-1/2 R^T / 2``.
     """
 
     @staticmethod
-    def forward(ctx: Any, covariance: Tensor, root: Tensor, precision: torch.dtype) -> Tensor:
-        """Return the traces, ``[N]``."""
+    def forward(
+        ctx: Any, covariance: Tensor, root: Tensor, scale: Tensor, jitter: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return both traces, float64 ``[N]``, with the jitter in each direction of ``K``."""
         with one_thread():
-            values, vectors = torch.linalg.eigh(root @ covariance @ root)
-        ctx.save_for_backward(values, vectors.to(precision), root.to(precision))
-        total: Tensor = values.clamp(min=0).sqrt().sum(1)
-        return total
+            inner = exact(root.mT @ covariance @ root)
+            inner = (inner + inner.mT) / 2 + torch.diag(jitter * scale)
+            values, vectors = torch.linalg.eigh(inner)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(values, like(vectors, root), root, scale)
+        inside = (inner.diagonal(dim1=1, dim2=2) / scale).sum(1)
+        return values.clamp(min=0).sqrt().sum(1), inside
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, roots: Tensor, inside: Tensor | None) -> tuple[Tensor, None, None, None]:
         """Return the gradient for the covariances; eigenvalues of about 0 have none."""
-        values, vectors, root = ctx.saved_tensors
+        values, vectors, root, scale = ctx.saved_tensors
+        roots = torch.zeros_like(values[:, 0]) if roots is None else roots
         least = torch.finfo(values.dtype).eps * values[:, -1:]
         inverse = torch.where(values > least, values.clamp(min=TINY**2).rsqrt() / 2, 0.0)
         with one_thread():
-            sides = root @ vectors  # [N, C, C]
-            gradient = (sides * inverse[:, None].to(sides)) @ sides.mT
-        return gradients[0][:, None, None] * gradient.to(gradients[0]), None, None
+            weights = like(inverse * roots[:, None], root)
+            inner = (vectors * weights[:, None]) @ vectors.mT  # [N, r, r]
+            if inside is not None:
+                inner = inner + torch.diag_embed(like(inside[:, None] / scale, root))
+            gradient = root @ inner @ root.mT
+        return gradient, None, None, None
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:

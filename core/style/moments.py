@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.devices import like
-from core.fixed_order import squares_per_image, sum_per_image
+from core.fixed_order import one_thread, squares_per_image, sum_per_image
 from core.optim.activations import at_least_float32, sum_precision
 
 Sums = tuple[Tensor, ...]
@@ -18,32 +17,48 @@ Sums = tuple[Tensor, ...]
 CHUNKS = 8
 
 
-def moments(activations: Tensor, weight: Tensor | None = None) -> Sums:
+def moments(activations: Tensor, weight: Tensor | None = None, exact: bool = True) -> Sums:
     """Compute weighted sums over positions of activations and of products of two channels.
 
     Args:
         activations: ``f``, ``[N, C, H, W]``, or ``[N, C]`` for a layer without positions.
         weight: ``w``, the weight of each position, ``[H, W]``; all 1 by default.
+        exact: whether products of activations in half precision are as exact as float32; else their
+            relative errors are about 1e-4, in half of the time.
 
     Returns:
         ``sum w f f^T`` as ``[N, C, C]``, ``sum w`` as ``[N]`` and ``sum w f`` as ``[N, C]``.
     """
-    products, count = product_sums(activations, weight)
+    products, count = product_sums(activations, weight, exact)
     rows, weights = _rows(activations), _weight_column(activations, weight)
     weighted = rows if weights is None else at_least_float32(rows) * weights
-    return products, count, weighted.sum(1, dtype=sum_precision(activations))
+    # Several threads would divide the channels, and sum the last of each share in another order.
+    with one_thread():
+        sums = weighted.sum(1, dtype=sum_precision(activations))
+    return products, count, sums
 
 
-def product_sums(activations: Tensor, weight: Tensor | None) -> Sums:
-    """Compute only ``sum w f f^T``, ``[N, C, C]``, and ``sum w``, ``[N]``, of ``moments``."""
+def product_sums(activations: Tensor, weight: Tensor | None, exact: bool = False) -> Sums:
+    """Compute only ``sum w f f^T``, ``[N, C, C]``, and ``sum w``, ``[N]``, of ``moments``.
+
+    Args:
+        activations, weight, exact: see ``moments``.
+    """
     rows, weights = _rows(activations), _weight_column(activations, weight)
     if weights is not None:
         rows = at_least_float32(rows)
     weighted = rows.detach() if weights is None else rows.detach() * weights
-    products: Tensor = _WeightedGram.apply(rows, weighted)
-    if weight is None:
-        return products, products.new_full((len(products),), rows.shape[1])
-    return products, like(sum_per_image(weight[None]), products).repeat(len(products))
+    products: Tensor = _WeightedGram.apply(rows, weighted, exact)
+    return products, position_count(rows, weights)
+
+
+def position_count(rows: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the sum of the weights ``[P, 1]`` of positions for rows ``[N, P, C]``: ``[N]``."""
+    if weights is None:
+        total = rows.new_full((1,), rows.shape[1], dtype=sum_precision(rows))
+    else:
+        total = sum_per_image(weights[None])
+    return total.repeat(len(rows))
 
 
 def _rows(activations: Tensor) -> Tensor:
@@ -69,32 +84,33 @@ class _WeightedGram(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weighted: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, weighted: Tensor, exact: bool) -> Tensor:
         """Compute ``X^T W X``, ``[N, C, C]``, from ``X`` and ``W X``, each ``[N, P, C]``."""
         ctx.save_for_backward(weighted)
         pairs = zip(rows, weighted, strict=True)
-        return torch.stack([_product(one, other) for one, other in pairs])
+        return torch.stack([_product(one, other, exact) for one, other in pairs])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """Return the gradient for ``X``: ``W X (D + D^T)``, where ``D`` is that of the result."""
         (weighted,) = ctx.saved_tensors
-        return weighted @ (gradient + gradient.mT).to(weighted), None
+        return weighted @ (gradient + gradient.mT).to(weighted), None, None
 
 
-def _product(one: Tensor, other: Tensor) -> Tensor:
+def _product(one: Tensor, other: Tensor, exact: bool) -> Tensor:
     """Compute ``one^T other`` for two tensors ``[P, C]``, in chunks of positions.
 
     In half precision, a matrix product rounds its result to half precision. This would be too
-    coarse for covariances, which would have negative eigenvalues. So the product is computed once
-    more minus the rounded result, which gives what was lost by rounding.
+    coarse for covariances, which would have negative eigenvalues. So if the result is to be
+    ``exact``, the product is computed once more minus the rounded result, which gives what was lost
+    by rounding.
     """
     chunked = len(one) // CHUNKS * CHUNKS
     parts = (it[:chunked].view(CHUNKS, -1, it.shape[1]) for it in (one, other))
     left, right = next(parts).mT, next(parts)
     rounded = torch.matmul(left, right)
     total: Tensor = rounded.sum(0, dtype=sum_precision(one))
-    if rounded.dtype != total.dtype:
+    if exact and rounded.dtype != total.dtype:
         total += torch.baddbmm(rounded, left, right, beta=-1).sum(0, dtype=total.dtype)
     if chunked < len(one):
         total += one[chunked:].to(total).T @ other[chunked:].to(total)

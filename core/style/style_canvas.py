@@ -56,24 +56,43 @@ class FrequencyPreconditioner:
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
-        """Compute the scale of each frequency for images of (height, width)."""
-        self.scale = inverse_frequency(size) ** PRECONDITIONER_POWER  # [H, W // 2 + 1]
+        """Compute the scale of each frequency for images of (height, width).
+
+        Images are padded with zeros to a height and a width whose Fourier transform is fast. The
+        preconditioner stays symmetric and positive definite, as what is padded is cut off again.
+        """
+        height, width = map(_fast_length, size)
+        scale = inverse_frequency((height, width)) ** PRECONDITIONER_POWER
+        self.padded, self.scale = (height, width), scale  # [height, width // 2 + 1]
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return gradients ``[N, C, H, W]`` with damped high frequencies."""
         # Converted once, and not at every step.
         self.scale = self.scale.to(gradient)
-        return _damped(gradient, self.scale)
+        return _damped(gradient, self.scale, self.padded)
+
+
+def _fast_length(length: int) -> int:
+    """Return the least length, at least as large, without prime factors above 5."""
+    rest = length
+    for prime in (2, 3, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return length if rest == 1 else _fast_length(length + 1)
 
 
 @falls_back
-def _damped(gradient: Tensor, scale: Tensor) -> Tensor:
-    """Return gradients ``[N, C, H, W]`` whose frequencies are multiplied by ``scale``."""
+def _damped(gradient: Tensor, scale: Tensor, padded: tuple[int, int]) -> Tensor:
+    """Return gradients ``[N, C, H, W]`` whose frequencies are multiplied by ``scale``.
+
+    ``padded`` is the (height, width) to which they are padded with zeros.
+    """
+    height, width = gradient.shape[2:]
     damped = torch.empty_like(gradient)
     # Channel by channel to save memory: a spectrum is as large as its image.
     for channel in range(gradient.shape[1]):
-        spectrum = torch.fft.rfft2(gradient[:, channel]) * scale
-        damped[:, channel] = torch.fft.irfft2(spectrum, s=gradient.shape[2:])
+        spectrum = torch.fft.rfft2(gradient[:, channel], s=padded) * scale
+        damped[:, channel] = torch.fft.irfft2(spectrum, s=padded)[..., :height, :width]
     return damped
 
 

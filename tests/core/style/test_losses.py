@@ -13,6 +13,7 @@ from core.optim.activations import IMAGE
 from core.style import losses
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, StyleTarget
+from core.style.moments import moments
 
 Array = npt.NDArray[np.float64]
 SHAPE = (5, 4, 7)  # channels, rows, columns, all different
@@ -27,7 +28,7 @@ def seen(seed: int, count: int = 1, dtype: torch.dtype = torch.float64) -> Tenso
 
 
 def style_of(image: Tensor) -> StyleTarget:
-    return StyleTarget.of(losses.moments(image))
+    return StyleTarget.of(moments(image))
 
 
 def gatys_style_loss(picture: Array, painting: Array) -> float:
@@ -94,7 +95,7 @@ def wasserstein(picture: Array, painting: Array) -> float:
 
 def test_wasserstein_is_the_distance_of_normal_distributions() -> None:
     picture, painting = seen(1), seen(2)
-    term = losses.wasserstein("a", style_of(painting))
+    term = losses.wasserstein("a", style_of(painting), kept=1)
     ours = float(term.loss(term.sums(picture, LayerWindow())))
     assert ours == pytest.approx(wasserstein(picture[0].numpy(), painting[0].numpy()), rel=1e-8)
     assert float(term.loss(term.sums(painting, LayerWindow()))) == pytest.approx(0, abs=1e-9)
@@ -142,18 +143,83 @@ def test_wasserstein_is_exact_and_never_negative(
 ) -> None:
     picture, painting = (deep(it, channels, side, decay).to(kind) for it in (seed, seed + 1))
     assume(bool(painting.any()))
-    term = losses.wasserstein("a", style_of(painting))
-    (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
-    (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
-    assert 0 <= itself < 0.001
-    assert ours >= 0
-    assert ours == pytest.approx(exact_distance(picture, painting), rel=0.003, abs=0.001)
+    whole = exact_distance(picture, painting)
+    for kept in (1.0, 0.99, 0.5):
+        term = losses.wasserstein("a", style_of(painting), kept=kept)
+        (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
+        (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
+        assert 0 <= itself < 0.001
+        assert 0 <= ours <= whole * 1.003 + 0.001
+        if kept == 1:
+            assert ours == pytest.approx(whole, rel=0.003, abs=0.001)
+
+
+def distance_in_parts(picture: Tensor, painting: Tensor, basis: Tensor) -> Tensor:
+    """Compute the Wasserstein distance in the span of a basis, and by variance orthogonal to it.
+
+    In float64, in orthonormal coordinates, and by eigenvalues that autograd passes through.
+    """
+
+    def normal(layer: Tensor) -> tuple[Tensor, Tensor]:
+        rows = layer[0].flatten(1).double()
+        return rows.mean(1), torch.cov(rows, correction=0)
+
+    def root(matrix: Tensor) -> Tensor:
+        values, vectors = torch.linalg.eigh(matrix)
+        return vectors * values.sqrt() @ vectors.mT
+
+    (m, k), (n, other) = normal(picture), normal(painting)
+    energy = other.trace() + n.square().sum()
+    jitter = losses.JITTER * other.diagonal().mean() * torch.eye(len(other)).double()
+    turn = torch.linalg.qr(basis, mode="complete").Q
+    k, other = turn.T @ (k + jitter) @ turn, turn.T @ (other + jitter) @ turn
+    r = basis.shape[1]
+    half = root(other[:r, :r])
+    inside = k[:r, :r].trace() + other[:r, :r].trace() - 2 * root(half @ k[:r, :r] @ half).trace()
+    left, rest = k[r:, r:].trace(), other[r:, r:].trace()
+    outside = (left.sqrt() - rest.sqrt()) ** 2 if r < len(k) else 0.0
+    return ((m - n).square().sum() + inside + outside) / energy
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.99, 1.0])
+def test_the_wasserstein_loss_compares_main_directions_and_the_variance_of_the_rest(
+    kept: float,
+) -> None:
+    picture, painting = (deep(it, 30, 9, 2.0).double() for it in (0, 1))
+    term = losses.wasserstein("a", style_of(painting), kept=kept)
+    one, other = (picture.clone().requires_grad_() for _ in range(2))
+    ours = term.loss(term.sums(one, LayerWindow()))
+    covariance = np.cov(painting[0].flatten(1).numpy(), bias=True)
+    covariance += losses.JITTER * np.trace(covariance) / 30 * np.eye(30)
+    shares, vectors = np.linalg.eigh(covariance)
+    count = next(it for it in range(1, 31) if shares[30 - it :].sum() >= kept * shares.sum() - 1e-9)
+    assert (count < 30) == (kept < 1)
+    slow = distance_in_parts(other, painting, torch.from_numpy(vectors[:, 30 - count :].copy()))
+    torch.testing.assert_close(ours[0], slow, rtol=1e-9, atol=1e-12)
+    pairs = ((ours, one), (slow, other))
+    gradients = [torch.autograd.grad(it.sum(), leaf)[0] for it, leaf in pairs]
+    torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_in_half_precision_the_wasserstein_loss_has_the_gradient_of_float64(masked: bool) -> None:
+    picture, painting = (deep(it, 48, 24, 2.0).bfloat16() for it in (0, 1))
+    generator = torch.Generator().manual_seed(3)
+    mask = torch.rand(24, 24, generator=generator) if masked else None
+    term = losses.wasserstein("a", style_of(painting), mask)
+    gradients = []
+    for it in (picture.clone(), picture.double()):
+        it.requires_grad_()
+        loss = term.loss(term.sums(it, LayerWindow())).sum()
+        gradients.append(torch.autograd.grad(loss, it)[0].double())
+    apart = (gradients[0] - gradients[1]).norm()
+    assert float(apart) < 0.02 * float(gradients[1].norm())
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_products_are_as_exact_as_their_sum(kind: torch.dtype) -> None:
     activations = deep(0, 40, 37, 1.0).to(kind)
-    products, _, sums = losses.moments(activations)
+    products, _, sums = moments(activations)
     rows = activations[0].flatten(1).double()
     size = rows.square().sum(1).sqrt()
     apart = (products[0] - rows @ rows.T) / (size[:, None] * size)
@@ -171,13 +237,15 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
     assert picture.grad is not None and bool(picture.grad.isfinite().all())
 
 
-@pytest.mark.parametrize("kind", ["gram", "wasserstein", "content", "masked"])
+@pytest.mark.parametrize("kind", ["gram", "wasserstein", "whole", "coarse", "content", "masked"])
 def test_gradients_are_right(kind: str) -> None:
     picture, other = seen(1, 2).requires_grad_(), seen(2)
     mask = torch.rand(SHAPE[1:], dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     term = {
         "gram": losses.gram("a", style_of(other)),
         "wasserstein": losses.wasserstein("a", style_of(other)),
+        "whole": losses.wasserstein("a", style_of(other), kept=1),
+        "coarse": losses.wasserstein("a", style_of(other), mask, kept=0.5),
         "masked": losses.gram("a", style_of(other), mask),
         "content": losses.content("a", other),
     }[kind]
@@ -197,8 +265,8 @@ def test_a_mask_counts_places_by_its_brightness() -> None:
     picture = seen(1)
     mask = torch.zeros(SHAPE[1:], dtype=torch.float64)
     mask[1:3, 2:5] = 0.25
-    whole = losses.moments(picture, mask)
-    part = losses.moments(picture[..., 1:3, 2:5])
+    whole = moments(picture, mask)
+    part = moments(picture[..., 1:3, 2:5])
     for masked, own in zip(
         StyleTarget.of(whole).__dict__.values(), StyleTarget.of(part).__dict__.values(), strict=True
     ):

@@ -93,7 +93,8 @@ def test_the_first_guess_is_symmetric_and_positive(size: tuple[int, int]) -> Non
     assert float((soft(one) * one).sum()) > 0
 
 
-@pytest.mark.parametrize("size", [(12, 20), (20, 1), (1, 21), (15, 15)])
+# Sizes whose transforms are fast, so that nothing is padded.
+@pytest.mark.parametrize("size", [(12, 20), (20, 1), (1, 25), (15, 15)])
 def test_the_first_guess_damps_waves_by_their_frequency(size: tuple[int, int]) -> None:
     longer = max(size)
     along = torch.arange(longer) / longer

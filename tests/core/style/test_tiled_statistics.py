@@ -16,6 +16,7 @@ from core.optim.transforms import ReflectPad
 from core.style import losses, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import StyleTarget
+from core.style.moments import moments
 from tests.conftest import as_network
 
 TILES = Tiles(96, 32)
@@ -76,7 +77,7 @@ def test_moments_add_up(picture: Tensor) -> None:
     found = network()
     in_tiles = tiled_statistics.moments(found, picture, ["1", "4"], TILES)
     for name, seen in found.activations(picture, ["1", "4"]).items():
-        for one, other in zip(in_tiles[name], losses.moments(seen), strict=True):
+        for one, other in zip(in_tiles[name], moments(seen), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
 
 
@@ -92,8 +93,8 @@ def test_the_gradient_is_that_of_the_whole_picture(picture: Tensor, kind: str) -
     loss = getattr(losses, kind)
     loss_sum = LossSum.of(
         [
-            (1.0, loss("1", StyleTarget.of(losses.moments(seen["1"])))),
-            (0.7, loss("4", StyleTarget.of(losses.moments(seen["4"])), mask)),
+            (1.0, loss("1", StyleTarget.of(moments(seen["1"])))),
+            (0.7, loss("4", StyleTarget.of(moments(seen["4"])), mask)),
             (2.0, losses.content("4", seen["4"])),
         ],
         0.5 * regularisers.squared_variation(),
