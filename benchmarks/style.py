@@ -1,4 +1,7 @@
-"""Benchmark of style transfer: ``python -m benchmarks.style --weights FILE``.
+"""Benchmark of style transfer: ``python -m benchmarks.style``.
+
+``pictures`` measures what ships: seconds to a finished default picture (``style_pictures``).
+``losses`` compares the loss over time with other libraries.
 
 A side is one of the programs that are compared. The loop of PyTorch's tutorial runs for a fixed
 number of steps, and every other side runs for the same time. All images are measured by the same
@@ -10,9 +13,9 @@ time of the bare network's forward and backward passes.
 
 import json
 import math
-import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +27,16 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.machine import processor_name
-from benchmarks.style_sides import SIDES, BareNetwork, Loss, Side, StyleTask, own_steps
+from benchmarks.style_pictures import (
+    NETWORKS,
+    SETTINGS,
+    Plan,
+    find_weights,
+    measure,
+    print_pictures,
+    step_ratio,
+)
+from benchmarks.style_sides import SIDES, Loss, Side, StyleTask
 from core import allocator
 from core.devices import has_fast_bfloat16
 from core.images import image_io
@@ -39,10 +51,6 @@ TUTORIAL, OWN = "tutorial", "explorer"
 LONGER, LARGE = "explorer, longer", "explorer, at full size"
 # Weight of content relative to style.
 BALANCE = 0.02
-# `step_ratio`: number of rounds in which the explorer and the bare network take turns, and number
-# of steps in a turn.
-ROUNDS, TURN = 7, 6
-
 # Factor of tolerance for times, because a step may end a little after one of the ``MARKS``.
 NEARLY = 1.02
 
@@ -119,43 +127,44 @@ def all_sides(task: StyleTask, loss: Loss, steps: int, only: Sequence[str]) -> d
     return found
 
 
-def step_ratio(task: StyleTask, size: tuple[int, int]) -> dict[str, float]:
-    """Time steps of the explorer and of the bare network in turns.
-
-    The bare network runs unchanged and as the explorer rewrites it.
-
-    Returns:
-        Median seconds of a step by name, and the ratios of the bare network's seconds to those of
-        the explorer.
-    """
-    own = own_steps(task, size)
-    steps: dict[str, Callable[[], object]] = {
-        "bare": BareNetwork(task, size),
-        "rewritten": BareNetwork(task, size, rewritten=True),
-        "step": lambda: next(own),
-    }
-    found: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(ROUNDS + 1):
-        for name, step in steps.items():
-            began = time.perf_counter()
-            for _ in range(TURN):
-                step()
-            if number:  # The first round is a warm-up.
-                found[name].append((time.perf_counter() - began) / TURN)
-    seconds = {name: statistics.median(them) for name, them in found.items()}
-    pairs = {name: zip(found[name], found["step"], strict=True) for name in ("bare", "rewritten")}
-    return seconds | {
-        f"{name} of step": statistics.median(limit / step for limit, step in them)
-        for name, them in pairs.items()
-    }
-
-
 def reached(points: Points, goal: float) -> float | None:
     """Return the seconds at which the loss first was at or below ``goal``; None for never."""
     return next((spent for spent, cost in points if cost <= goal), None)
 
 
-def main(
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def pictures(
+    networks: Annotated[str, typer.Option(help="Some networks.")] = ",".join(NETWORKS),
+    settings: Annotated[str, typer.Option(help="Some settings.")] = ",".join(SETTINGS),
+    weights_folder: Annotated[Path | None, typer.Option(help="Where checkpoints are.")] = None,
+    content: Annotated[str, typer.Option(help="A file or a sample.")] = "cat",
+    style: Annotated[str, typer.Option(help="A file or a painting of ours.")] = "swirls",
+    rounds: Annotated[int, typer.Option(help="Pictures of each side.", min=1)] = 3,
+    before: Annotated[Path | None, typer.Option(help="Another checkout, to compare.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
+) -> None:
+    """Time default pictures of the command and of the page, and large ones."""
+    allocator.keep_freed_memory()
+    weights = find_weights(networks.split(","), weights_folder)
+    with tempfile.TemporaryDirectory() as spare:
+        kept = folder or Path(spare)
+        plan = Plan(content, style, weights, settings.split(","), rounds, before, kept)
+        rows: list[dict[str, Any]] = []
+        for row in measure(plan):
+            rows.append(row)
+            print_pictures([row])
+            if out is not None:
+                report = {"machine": _machine(), "pictures": rows}
+                out.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    print_pictures(rows)
+
+
+@app.command()
+def losses(
     content: Annotated[str, typer.Option(help="A file or a sample.")] = "coffee",
     style: Annotated[str, typer.Option(help="A file or a painting of ours.")] = "swirls",
     network: Annotated[str, typer.Option(help="One that is a sequence of modules.")] = "sketchnet",
@@ -168,7 +177,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Where the last pictures go.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
-    """Paint one image in every way, and compare."""
+    """Paint one image in every way, and compare the losses over time."""
     allocator.keep_freed_memory()
     own = {"size": size, "steps": steps, "smallest": smallest}
     # The other libraries use Gram matrices, with a smaller weight of content by default.
@@ -179,12 +188,7 @@ def main(
     seconds = found[TUTORIAL][-1][0]
     ratio = step_ratio(task, loss.size)
     report = {
-        "machine": {
-            "processor": processor_name(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "half precision": has_fast_bfloat16(task.network.device),
-        },
+        "machine": _machine(),
         "network": network,
         "size": loss.size,
         "tutorial steps": tutorial_steps,
@@ -196,6 +200,15 @@ def main(
     _print(report)
     if out is not None:
         out.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "processor": processor_name(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "half precision": has_fast_bfloat16(torch.device("cpu")),
+    }
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -221,4 +234,4 @@ def _print(report: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

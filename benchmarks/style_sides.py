@@ -14,6 +14,7 @@ with the defaults of the library:
 """
 
 import contextlib
+import functools
 import importlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -118,13 +119,14 @@ class Loss:
         costs: sum of the weighted losses; ``__call__`` divides it by the number of pixels.
     """
 
-    def __init__(self, task: StyleTask, size: tuple[int, int]) -> None:
+    def __init__(self, task: StyleTask, size: tuple[int, int], whole: bool = False) -> None:
+        """Build the losses; ``whole`` replaces the bound of the Wasserstein loss by its formula."""
         self.subjects, self.size = task.subjects(), size
         bare = replace(task.recipe, variation=0.0)
         # A network caches its truncated networks. The copy has another cache, so that no other side
         # gets the truncated networks of this precision.
         network = replace(task.network)
-        with exact():
+        with exact(), whole_wasserstein() if whole else contextlib.nullcontext():
             strength = loss_builder.gradient_norms(network, bare, self.subjects)
             self.costs = loss_builder.build_losses(network, bare, self.subjects, size, strength)
             self.extractor = network.extractor(sorted(self.costs.layers - {IMAGE}))
@@ -157,6 +159,17 @@ def exact() -> Iterator[None]:
         yield
     finally:
         network_module.has_fast_bfloat16 = devices.has_fast_bfloat16 = kept
+
+
+@contextlib.contextmanager
+def whole_wasserstein() -> Iterator[None]:
+    """Make Wasserstein losses compare all directions within a ``with`` block."""
+    kept = loss_builder.STYLE_LOSSES["wasserstein"]
+    loss_builder.STYLE_LOSSES["wasserstein"] = functools.partial(kept, kept=1.0)
+    try:
+        yield
+    finally:
+        loss_builder.STYLE_LOSSES["wasserstein"] = kept
 
 
 def tutorial(task: StyleTask) -> Iterator[Tensor]:

@@ -1,22 +1,27 @@
 """The benchmark of style: sides minimise the same loss, and only their own work is timed."""
 
 import importlib.util
+import json
+import runpy
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import style
+from benchmarks import style, style_pictures
 from benchmarks.style_sides import SIDES, Loss, StyleTask
-from core import paintings
+from core import allocator, paintings
 from core.datasets import samples
 from core.images import image_io
 from core.networks import registry
-from core.style import transfer
+from core.style import loss_builder, losses, transfer
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +85,52 @@ def test_what_is_measured_exactly_does_not_slow_down_the_sides(task: StyleTask) 
     }
     fresh = replace(task.network).extractor(layers, for_gradients=True)
     assert kept == {it.dtype for it in fresh.state_dict().values()}
+
+
+def test_a_picture_is_timed_and_saved_by_a_program_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: False)
+    settings = {"size": 48, "smallest": 48, "steps": 2}
+    work = {"network": "sketchnet", "weights": None, "content": "cat", "style": "mosaic"}
+    work |= {"settings": settings, "out": str(tmp_path / "a.png")}
+    monkeypatch.setattr(sys, "argv", ["", json.dumps(work)])
+    runpy.run_path(str(style_pictures.WORKER))["main"]()
+    found = json.loads(capsys.readouterr().out)
+    assert found["seconds"] > 0 and found["peak_mb"] > 100
+    saved = image_io.open_picture((tmp_path / "a.png").read_bytes())
+    assert max(saved.size) == 48
+
+
+def test_sides_of_default_pictures_take_turns_and_are_compared_by_the_whole_loss(
+    task: StyleTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[Path, str]] = []
+    seconds = iter([2.0, 1.0, 4.0, 3.0, 1.0, 9.0])
+
+    def picture(checkout: Path, work: dict[str, Any]) -> dict[str, float]:
+        made.append((checkout, work["settings"].get("loss", "")))
+        content = image_io.open_picture(task.inputs[task.recipe.content])
+        content.save(work["out"])
+        return {"seconds": next(seconds), "peak_mb": 1.0}
+
+    monkeypatch.setattr(style_pictures, "_picture", picture)
+    other = tmp_path / "other"
+    plan = style_pictures.Plan("cat", "swirls", {"sketchnet": None}, ["page"], 2, other, tmp_path)
+    loss = Loss(replace(task, recipe=replace(task.recipe, loss="wasserstein")), (48, 64), True)
+    found = style_pictures._sides(plan, "sketchnet", "page", loss)
+    root = style_pictures.ROOT
+    assert made == 2 * [(root, ""), (root, "gram"), (other, "")]
+    assert found["default"]["seconds"] == 2.5 and found["default"]["all seconds"] == [2.0, 3.0]
+    assert found["default"]["of Gram"] == 2.5
+    assert found["default"]["times as fast as before"] == 2.5
+    assert len({it["exact loss"] for it in found.values()}) == 1
+    assert loss_builder.STYLE_LOSSES["wasserstein"] is losses.wasserstein
+
+
+def test_checkpoints_are_found_by_the_names_of_networks(tmp_path: Path) -> None:
+    (tmp_path / "vgg16_features.safetensors").touch()
+    found = style_pictures.find_weights(["sketchnet", "vgg16"], tmp_path)
+    assert found == {"sketchnet": None, "vgg16": tmp_path / "vgg16_features.safetensors"}
+    with pytest.raises(FileNotFoundError, match="squeezenet1_0"):
+        style_pictures.find_weights(["squeezenet1_0"], tmp_path)
