@@ -1,0 +1,373 @@
+"""Cells of images, and their matches in paintings, for the loss of ``core.style.nearest``.
+
+    cell     4 x 4 pixels of an image
+    column   the activations of all style layers in a cell, one layer after the other: finer layers
+             averaged, coarser ones interpolated. The mean over all cells of the image is
+             subtracted, and each layer is divided by its standard deviation, so that all layers
+             have the same influence on a match
+    match    the cell of the painting whose column has the largest cosine with that of the cell
+
+Images are processed tile by tile, and columns are matched in chunks, which bounds memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.devices import indices_on
+from core.fixed_order import one_thread, squares_per_image, sum_per_image
+from core.images.resize import resize_linearly
+from core.images.tiles import Box, Tiles
+from core.networks.network import Network
+from core.optim.activations import at_least_float32
+from core.optim.objectives import TINY
+
+# Side of a cell in pixels. It divides ``core.images.tiles.GRID``, so that tiles consist of cells.
+CELL = 4
+# Largest number of cells of all paintings of a region. Of larger paintings, evenly spaced cells are
+# used. Matching then takes a time in proportion to the number of pixels of the image.
+CANDIDATES = 4096
+# Weight of the neighbours in a match, and number of sweeps, see ``make_coherent``.
+COHERENCE, SWEEPS = 0.3, 6
+# Steps to the four neighbours of a cell, (down, right).
+NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+# Number of columns that are matched at a time.
+CHUNK = 256
+# Number of groups of candidates, see ``nearest_columns``.
+GROUPS = 8
+
+# Activations in the cells of a rectangle by layer name, ``[rows, cols, K, C]``: K is the number of
+# positions of the layer in a cell, row by row.
+CellValues = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How one layer of an image enters its columns.
+
+    Attributes:
+        mean: mean over all cells, ``[C]``.
+        factor: 1 / standard deviation: the root of the mean squared distance from ``mean``.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+
+@dataclass(frozen=True)
+class PaintingCells:
+    """The cells of a painting, row by row.
+
+    Attributes:
+        size: number of (rows, columns) of cells.
+        values: activations of each layer, ``[M, K, C]`` by layer name; see ``CellValues``.
+        columns: the columns, scaled to a length of 1, ``[M, D]``.
+    """
+
+    size: tuple[int, int]
+    values: Mapping[str, Tensor]
+    columns: Tensor
+
+    def match(self, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return for each column of an image, ``[rows, cols, D]``, its cosine and its match."""
+        count = len(self.columns)
+        spaced = torch.linspace(0, count - 1, min(count, CANDIDATES), dtype=torch.float64)
+        chosen = indices_on(columns.device, spaced.round().long())
+        found = chosen[nearest_columns(columns.flatten(0, 1), self.columns[chosen])]
+        matches = make_coherent(columns, self, found.view(columns.shape[:2]))
+        cosines = (columns * self.columns[matches]).sum(-1)
+        return cosines, matches
+
+
+@dataclass(frozen=True)
+class StyleCells:
+    """Matches of the cells of an image to cells of paintings.
+
+    Attributes:
+        values: activations of each layer in cells of paintings, ``[M, K, C]`` by layer name, where
+            K is the number of positions of the layer in a cell, row by row.
+        matches: for each cell of the image the index of a cell in ``values``, ``[rows, cols]``.
+    """
+
+    values: Mapping[str, Tensor]
+    matches: Tensor
+
+
+def match_cells(
+    network: Network,
+    names: Sequence[str],
+    query: Tensor,
+    paintings: Sequence[tuple[Tensor, float]],
+    mask: Tensor | None,
+    tiles: Tiles,
+) -> StyleCells:
+    """Match the cells of an image to those of paintings.
+
+    Args:
+        network: the network.
+        names: names of the style layers.
+        query: the image, ``[1, 3, H, W]``.
+        paintings: the paintings ``[1, 3, h, w]``, and their weights. Each painting is matched to a
+            share of the cells that is in proportion to its weight.
+        mask: region whose cells are matched, ``[1, 1, H, W]``; None for the whole image. Outside
+            the region, matches have no meaning.
+        tiles: tiles in which activations are computed.
+    """
+    used = [(image, share) for image, share in paintings if share > 0]
+    found = [_painting_cells(network, names, image, tiles) for image, _ in used]
+    size = _grid_size(query)
+    best = query.new_zeros(len(found), *size)
+    matches = torch.zeros(len(found), *size, dtype=torch.long, device=query.device)
+    scaling = _scaling(_cell_values(network, names, query, tiles))
+    for box, values in _cell_values(network, names, query, tiles):
+        columns = _columns(values, scaling)
+        for number, painting in enumerate(found):
+            best[number][box], matches[number][box] = painting.match(columns)
+    owners = torch.zeros(size, dtype=torch.long, device=query.device)
+    within = torch.ones(size, dtype=torch.bool) if mask is None else _covered(mask, size)
+    cells = indices_on(query.device, within)
+    owners[cells] = divide(best[:, cells], [share for _, share in used])
+    first = torch.tensor([0, *(len(it.columns) for it in found[:-1])]).cumsum(0)
+    first = indices_on(query.device, first)
+    values = {name: torch.cat([it.values[name] for it in found]) for name in names}
+    return StyleCells(values, matches.gather(0, owners[None])[0] + first[owners])
+
+
+def nearest_columns(columns: Tensor, candidates: Tensor) -> Tensor:
+    """Return for each column ``[P, D]`` the index of the candidate with the largest dot product.
+
+    Args:
+        columns: ``[P, D]``.
+        candidates: ``[M, D]``.
+
+    Returns:
+        The indices, ``[P]``.
+    """
+    # Products are computed in groups, each by one thread, so that their rounding errors do not
+    # depend on the number of threads. The first candidates are repeated to fill the last group.
+    count = len(candidates)
+    repeated = torch.arange(-(-count // GROUPS) * GROUPS, device=candidates.device) % count
+    groups = candidates[repeated].view(GROUPS, -1, candidates.shape[1])
+    found = []
+    for part in torch.split(columns, CHUNK):
+        products = torch.matmul(groups, part.T.expand(GROUPS, -1, -1))  # [GROUPS, M / GROUPS, p]
+        found.append(products.flatten(0, 1).argmax(0))
+    return torch.cat(found) % count
+
+
+def make_coherent(columns: Tensor, painting: PaintingCells, matches: Tensor) -> Tensor:
+    """Return matches of which more are side by side in the painting, like their cells in the image.
+
+    ``COHERENCE`` times the share of a cell's four neighbours that are matched to the neighbours of
+    its match is added to the cosine of the cell. The same is subtracted for neighbours that have
+    the same match, because even regions would become a repetition of one cell. In turns, a cell
+    adopts the match that continues that of a neighbour if the sum is larger for it (iterated
+    conditional modes, Besag 1986; the proposals are those of PatchMatch, Barnes et al. 2009).
+
+    Args:
+        columns: columns of the image, ``[rows, cols, D]``.
+        painting: the painting.
+        matches: indices of the painting's cells, ``[rows, cols]``.
+    """
+    rows, cols = matches.shape
+    flat, current = columns.flatten(0, 1), matches.clone()
+    parity = sum(torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")) % 2
+    parity = indices_on(matches.device, parity)
+    score = (columns * painting.columns[current]).sum(-1)
+    for _ in range(SWEEPS):
+        for turn in (0, 1):
+            for shift in NEIGHBOURS:
+                beside, proposals = _neighbours(current, painting.size)
+                proposed = proposals[NEIGHBOURS.index(shift)]
+                asked = (parity == turn) & (proposed >= 0) & (proposed != current)
+                cells = asked.flatten().nonzero()[:, 0]
+                old, new = current.flatten()[cells], proposed.flatten()[cells]
+                cosines = (flat[cells] * painting.columns[new]).sum(-1)
+                around = beside.flatten(1)[:, cells]
+                following = proposals.flatten(1)[:, cells]
+                agreed, agreeing = (
+                    (following == it).sum(0) - (around == it).sum(0) for it in (old, new)
+                )
+                gain = cosines - score.flatten()[cells]
+                gain = gain + COHERENCE / len(NEIGHBOURS) * (agreeing - agreed)
+                taken = gain > 0
+                current.view(-1)[cells[taken]] = new[taken]
+                score.view(-1)[cells[taken]] = cosines[taken]
+    return current
+
+
+def _neighbours(matches: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the matches of the neighbours of each cell, and the matches that continue them.
+
+    Args:
+        matches: indices of a painting's cells, ``[rows, cols]``.
+        size: number of (rows, columns) of cells of the painting.
+
+    Returns:
+        For each of ``NEIGHBOURS`` its match, ``[4, rows, cols]``, and the cell of the painting
+        beside this match, ``[4, rows, cols]``; -1 if there is no such neighbour or no such cell.
+    """
+    beside = torch.full((len(NEIGHBOURS), *matches.shape), -1, device=matches.device)
+    following = beside.clone()
+    for at, (down, right) in enumerate(NEIGHBOURS):
+        own = _shifted(matches.shape, (-down, -right))
+        theirs = matches[_shifted(matches.shape, (down, right))]
+        rows, cols = theirs // size[1] - down, theirs % size[1] - right
+        inside = (rows >= 0) & (rows < size[0]) & (cols >= 0) & (cols < size[1])
+        beside[at][own] = theirs
+        following[at][own] = torch.where(inside, rows * size[1] + cols, -1)
+    return beside, following
+
+
+def _shifted(shape: Sequence[int], shift: tuple[int, int]) -> Box:
+    """Return the cells whose place minus ``shift`` is a cell, too."""
+    rows, cols = (
+        slice(max(0, step), length + min(0, step))
+        for length, step in zip(shape, shift, strict=True)
+    )
+    return rows, cols
+
+
+def divide(scores: Tensor, shares: Sequence[float]) -> Tensor:
+    """Divide cells among paintings, each of which gets its share of the cells.
+
+    The first painting gets the cells whose score is largest compared with their best score for any
+    later painting, and so on.
+
+    Args:
+        scores: how well each cell fits each painting, ``[K, P]``.
+        shares: relative number of cells of each painting; all are positive.
+
+    Returns:
+        The index of a painting for each cell, ``[P]``.
+    """
+    owners = torch.full_like(scores[0], len(shares) - 1, dtype=torch.long)
+    left = torch.arange(scores.shape[1], device=scores.device)
+    for painting in range(len(shares) - 1):
+        gain = scores[painting, left] - scores[painting + 1 :, left].amax(0)
+        order = left[gain.argsort(descending=True, stable=True)]
+        count = round(len(left) * shares[painting] / sum(shares[painting:]))
+        owners[order[:count]] = painting
+        left = order[count:].sort().values
+    return owners
+
+
+def _grid_size(image: Tensor) -> tuple[int, int]:
+    """Return how many (rows, columns) of cells an image ``[1, 3, H, W]`` has."""
+    return math.ceil(image.shape[2] / CELL), math.ceil(image.shape[3] / CELL)
+
+
+def _covered(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return which cells a mask ``[1, 1, H, W]`` covers anywhere, bool ``[rows, cols]``."""
+    return F.adaptive_max_pool2d(mask.cpu(), size)[0, 0] > 0
+
+
+@torch.no_grad()
+def _cell_values(
+    network: Network, names: Sequence[str], image: Tensor, tiles: Tiles
+) -> Iterator[tuple[Box, CellValues]]:
+    """Yield for each tile of an image its cells, as (rows, columns), and their activations."""
+    extractor = network.extractor(names, for_gradients=True)
+    for tile in tiles.fixed((image.shape[2], image.shape[3])):
+        part = image[..., tile.padded[0], tile.padded[1]]
+        activations = extractor(part)
+        spans = zip(tile.interior, tile.padded, strict=True)
+        cells, inner = zip(*(_cells_of(*span) for span in spans), strict=True)
+        yield cells, {name: _as_cells(activations[name], _grid_size(part))[inner] for name in names}
+
+
+def _cells_of(interior: slice, padded: slice) -> tuple[slice, slice]:
+    """Return the cells of a tile along one axis, counted in the image and in the padded tile."""
+    first, stop, begin = (
+        interior.start // CELL,
+        math.ceil(interior.stop / CELL),
+        padded.start // CELL,
+    )
+    return slice(first, stop), slice(first - begin, stop - begin)
+
+
+def _as_cells(activations: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return activations ``[1, C, h, w]`` in a grid of cells, ``[rows, cols, K, C]``.
+
+    Coarse layers are interpolated. The positions of a fine layer are divided among the cells.
+    """
+    values = at_least_float32(activations)
+    pooling = positions_in_cell(values.shape[2:], size)
+    if pooling == (1, 1):
+        # Computed by several threads, the values would depend on the number of threads.
+        with one_thread():
+            values = values if tuple(values.shape[2:]) == size else resize_linearly(values, size)
+        return values[0].permute(1, 2, 0)[:, :, None]
+    rows, cols = (
+        indices_on(values.device, _positions_of_cells(length, cells, count))
+        for length, cells, count in zip(values.shape[2:], size, pooling, strict=True)
+    )
+    spread = values[0][:, rows[:, None, :, None], cols[None, :, None, :]]  # [C, rows, cols, k, l]
+    return spread.flatten(3).permute(1, 2, 3, 0)
+
+
+def positions_in_cell(positions: Sequence[int], cells: Sequence[int]) -> tuple[int, int]:
+    """Return how many (rows, columns) of positions of a layer a cell has; 1 for a coarse layer."""
+    rows, cols = (max(1, round(a / b)) for a, b in zip(positions, cells, strict=True))
+    return rows, cols
+
+
+def _positions_of_cells(positions: int, cells: int, count: int) -> Tensor:
+    """Return the positions in each cell along one axis, ``[cells, count]``."""
+    blocks = -(-positions // count)
+    block = ((torch.arange(cells, dtype=torch.float64) + 0.5) * (blocks / cells)).long()
+    return (block[:, None] * count + torch.arange(count)).clamp(max=positions - 1)
+
+
+def _scaling(parts: Iterator[tuple[Box, CellValues]]) -> dict[str, Scaling]:
+    """Compute the scaling of each layer of an image from the activations of all its cells."""
+    sums: dict[str, Tensor] = {}
+    squares: dict[str, Tensor] = {}
+    count = 0
+    for box, values in parts:
+        count += math.prod(it.stop - it.start for it in box)
+        for name, value in values.items():
+            flat = value.mean(2).flatten(0, 1).T  # [C, P]
+            sums[name] = sums.get(name, torch.zeros(())).to(flat) + sum_per_image(flat)
+            squares[name] = squares.get(name, torch.zeros(())).to(flat) + squares_per_image(flat)
+    found = {}
+    for name, total in sums.items():
+        mean = total / count
+        variance = (squares[name] / count - mean.square()).clamp(min=0)
+        found[name] = Scaling(mean, sum_per_image(variance[None])[0].clamp(min=TINY).rsqrt())
+    return found
+
+
+def _columns(values: CellValues, scaling: Mapping[str, Scaling]) -> Tensor:
+    """Return columns of length 1 of activations ``[..., K, C]`` by layer name: ``[..., D]``."""
+    with one_thread():
+        scaled = [
+            (it.mean(-2) - scaling[name].mean) * scaling[name].factor for name, it in values.items()
+        ]
+        return F.normalize(torch.cat(scaled, -1), dim=-1)
+
+
+def _painting_cells(
+    network: Network, names: Sequence[str], painting: Tensor, tiles: Tiles
+) -> PaintingCells:
+    """Return the cells of a painting ``[1, 3, H, W]``."""
+    size = _grid_size(painting)
+    scaling = _scaling(_cell_values(network, names, painting, tiles))
+    values: dict[str, Tensor] = {}
+    columns: Tensor | None = None
+    for box, found in _cell_values(network, names, painting, tiles):
+        own = _columns(found, scaling)
+        columns = own.new_zeros(*size, own.shape[2]) if columns is None else columns
+        columns[box] = own
+        for name, it in found.items():
+            values.setdefault(name, it.new_zeros(*size, *it.shape[2:]))[box] = it
+    if columns is None:
+        raise ValueError("a painting has no cells")
+    flat = {name: it.flatten(0, 1) for name, it in values.items()}
+    return PaintingCells(size, flat, columns.flatten(0, 1))
