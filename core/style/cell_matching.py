@@ -1,19 +1,13 @@
-"""Cells of images, and their matches in paintings, for the loss of ``core.style.nearest``.
+"""Matches of the cells of an image to cells of paintings, for the loss of ``core.style.nearest``.
 
-    cell     4 x 4 pixels of an image
-    column   the activations of all style layers in a cell, one layer after the other: finer layers
-             averaged, coarser ones interpolated. The mean over all cells of the image is
-             subtracted, and each layer is divided by its standard deviation, so that all layers
-             have the same influence on a match
-    match    the cell of the painting whose column has the largest cosine with that of the cell
-
-Images are processed tile by tile, and columns are matched in chunks, which bounds memory.
+The match of a cell is the cell of the painting whose column has the largest cosine with that of the
+cell (``core.style.image_cells`` has columns), or nearly so: neighbours prefer neighbouring matches.
+Columns are compared in chunks, which bounds memory.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,15 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.devices import indices_on
-from core.fixed_order import one_thread, squares_per_image, sum_per_image
-from core.images.resize import resize_linearly
 from core.images.tiles import Box, Tiles
 from core.networks.network import Network
-from core.optim.activations import at_least_float32
-from core.optim.objectives import TINY
+from core.style.image_cells import ImageCells, columns_of, positions_in_cell, scaling_of
 
-# Side of a cell in pixels. It divides ``core.images.tiles.GRID``, so that tiles consist of cells.
-CELL = 4
 # Largest number of cells of all paintings of a region. Of larger paintings, evenly spaced cells are
 # used. Matching then takes a time in proportion to the number of pixels of the image.
 CANDIDATES = 4096
@@ -41,23 +30,6 @@ NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 CHUNK = 256
 # Number of groups of candidates, see ``nearest_columns``.
 GROUPS = 8
-
-# Activations in the cells of a rectangle by layer name, ``[rows, cols, K, C]``: K is the number of
-# positions of the layer in a cell, row by row.
-CellValues = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """How one layer of an image enters its columns.
-
-    Attributes:
-        mean: mean over all cells, ``[C]``.
-        factor: 1 / standard deviation: the root of the mean squared distance from ``mean``.
-    """
-
-    mean: Tensor
-    factor: Tensor
 
 
 @dataclass(frozen=True)
@@ -93,10 +65,12 @@ class StyleCells:
         values: activations of each layer in cells of paintings, ``[M, K, C]`` by layer name, where
             K is the number of positions of the layer in a cell, row by row.
         matches: for each cell of the image the index of a cell in ``values``, ``[rows, cols]``.
+        within: number of (rows, columns) of positions of each layer in a cell; K is their product.
     """
 
     values: Mapping[str, Tensor]
     matches: Tensor
+    within: Mapping[str, tuple[int, int]]
 
 
 def match_cells(
@@ -121,12 +95,13 @@ def match_cells(
     """
     used = [(image, share) for image, share in paintings if share > 0]
     found = [_painting_cells(network, names, image, tiles) for image, _ in used]
-    size = _grid_size(query)
+    read = ImageCells(network, names, query, tiles)
+    size = read.size
     best = query.new_zeros(len(found), *size)
     matches = torch.zeros(len(found), *size, dtype=torch.long, device=query.device)
-    scaling = _scaling(_cell_values(network, names, query, tiles))
-    for box, values in _cell_values(network, names, query, tiles):
-        columns = _columns(values, scaling)
+    scaling = scaling_of(read)
+    for box, values in read:
+        columns = columns_of(values, scaling)
         for number, painting in enumerate(found):
             best[number][box], matches[number][box] = painting.match(columns)
     owners = torch.zeros(size, dtype=torch.long, device=query.device)
@@ -136,7 +111,8 @@ def match_cells(
     first = torch.tensor([0, *(len(it.columns) for it in found[:-1])]).cumsum(0)
     first = indices_on(query.device, first)
     values = {name: torch.cat([it.values[name] for it in found]) for name in names}
-    return StyleCells(values, matches.gather(0, owners[None])[0] + first[owners])
+    within_cell = {name: positions_in_cell(network.layer(name)) for name in names}
+    return StyleCells(values, matches.gather(0, owners[None])[0] + first[owners], within_cell)
 
 
 def nearest_columns(columns: Tensor, candidates: Tensor) -> Tensor:
@@ -258,111 +234,21 @@ def divide(scores: Tensor, shares: Sequence[float]) -> Tensor:
     return owners
 
 
-def _grid_size(image: Tensor) -> tuple[int, int]:
-    """Return how many (rows, columns) of cells an image ``[1, 3, H, W]`` has."""
-    return math.ceil(image.shape[2] / CELL), math.ceil(image.shape[3] / CELL)
-
-
 def _covered(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """Return which cells a mask ``[1, 1, H, W]`` covers anywhere, bool ``[rows, cols]``."""
     return F.adaptive_max_pool2d(mask.cpu(), size)[0, 0] > 0
-
-
-@torch.no_grad()
-def _cell_values(
-    network: Network, names: Sequence[str], image: Tensor, tiles: Tiles
-) -> Iterator[tuple[Box, CellValues]]:
-    """Yield for each tile of an image its cells, as (rows, columns), and their activations."""
-    extractor = network.extractor(names, for_gradients=True)
-    for tile in tiles.fixed((image.shape[2], image.shape[3])):
-        part = image[..., tile.padded[0], tile.padded[1]]
-        activations = extractor(part)
-        spans = zip(tile.interior, tile.padded, strict=True)
-        cells, inner = zip(*(_cells_of(*span) for span in spans), strict=True)
-        yield cells, {name: _as_cells(activations[name], _grid_size(part))[inner] for name in names}
-
-
-def _cells_of(interior: slice, padded: slice) -> tuple[slice, slice]:
-    """Return the cells of a tile along one axis, counted in the image and in the padded tile."""
-    first, stop, begin = (
-        interior.start // CELL,
-        math.ceil(interior.stop / CELL),
-        padded.start // CELL,
-    )
-    return slice(first, stop), slice(first - begin, stop - begin)
-
-
-def _as_cells(activations: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return activations ``[1, C, h, w]`` in a grid of cells, ``[rows, cols, K, C]``.
-
-    Coarse layers are interpolated. The positions of a fine layer are divided among the cells.
-    """
-    values = at_least_float32(activations)
-    pooling = positions_in_cell(values.shape[2:], size)
-    if pooling == (1, 1):
-        # Computed by several threads, the values would depend on the number of threads.
-        with one_thread():
-            values = values if tuple(values.shape[2:]) == size else resize_linearly(values, size)
-        return values[0].permute(1, 2, 0)[:, :, None]
-    rows, cols = (
-        indices_on(values.device, _positions_of_cells(length, cells, count))
-        for length, cells, count in zip(values.shape[2:], size, pooling, strict=True)
-    )
-    spread = values[0][:, rows[:, None, :, None], cols[None, :, None, :]]  # [C, rows, cols, k, l]
-    return spread.flatten(3).permute(1, 2, 3, 0)
-
-
-def positions_in_cell(positions: Sequence[int], cells: Sequence[int]) -> tuple[int, int]:
-    """Return how many (rows, columns) of positions of a layer a cell has; 1 for a coarse layer."""
-    rows, cols = (max(1, round(a / b)) for a, b in zip(positions, cells, strict=True))
-    return rows, cols
-
-
-def _positions_of_cells(positions: int, cells: int, count: int) -> Tensor:
-    """Return the positions in each cell along one axis, ``[cells, count]``."""
-    blocks = -(-positions // count)
-    block = ((torch.arange(cells, dtype=torch.float64) + 0.5) * (blocks / cells)).long()
-    return (block[:, None] * count + torch.arange(count)).clamp(max=positions - 1)
-
-
-def _scaling(parts: Iterator[tuple[Box, CellValues]]) -> dict[str, Scaling]:
-    """Compute the scaling of each layer of an image from the activations of all its cells."""
-    sums: dict[str, Tensor] = {}
-    squares: dict[str, Tensor] = {}
-    count = 0
-    for box, values in parts:
-        count += math.prod(it.stop - it.start for it in box)
-        for name, value in values.items():
-            flat = value.mean(2).flatten(0, 1).T  # [C, P]
-            sums[name] = sums.get(name, torch.zeros(())).to(flat) + sum_per_image(flat)
-            squares[name] = squares.get(name, torch.zeros(())).to(flat) + squares_per_image(flat)
-    found = {}
-    for name, total in sums.items():
-        mean = total / count
-        variance = (squares[name] / count - mean.square()).clamp(min=0)
-        found[name] = Scaling(mean, sum_per_image(variance[None])[0].clamp(min=TINY).rsqrt())
-    return found
-
-
-def _columns(values: CellValues, scaling: Mapping[str, Scaling]) -> Tensor:
-    """Return columns of length 1 of activations ``[..., K, C]`` by layer name: ``[..., D]``."""
-    with one_thread():
-        scaled = [
-            (it.mean(-2) - scaling[name].mean) * scaling[name].factor for name, it in values.items()
-        ]
-        return F.normalize(torch.cat(scaled, -1), dim=-1)
 
 
 def _painting_cells(
     network: Network, names: Sequence[str], painting: Tensor, tiles: Tiles
 ) -> PaintingCells:
     """Return the cells of a painting ``[1, 3, H, W]``."""
-    size = _grid_size(painting)
-    scaling = _scaling(_cell_values(network, names, painting, tiles))
+    read = ImageCells(network, names, painting, tiles)
+    size, scaling = read.size, scaling_of(read)
     values: dict[str, Tensor] = {}
     columns: Tensor | None = None
-    for box, found in _cell_values(network, names, painting, tiles):
-        own = _columns(found, scaling)
+    for box, found in read:
+        own = columns_of(found, scaling)
         columns = own.new_zeros(*size, own.shape[2]) if columns is None else columns
         columns[box] = own
         for name, it in found.items():

@@ -37,7 +37,7 @@ from core.devices import indices_on
 from core.fixed_order import mean_per_image
 from core.images.tiles import Box
 from core.optim.objectives import TINY
-from core.style.cell_matching import StyleCells, positions_in_cell
+from core.style.cell_matching import StyleCells
 from core.style.losses import LayerWindow, LossTerm
 from core.style.moments import Sums, squared_norm
 
@@ -65,7 +65,7 @@ def style_loss(
         name: name of the term; by default derived from the layer.
     """
     values = cells.values[layer].flatten(0, 1)  # [M * K, C]
-    matches = _matched_positions(cells.matches, layer_size)
+    matches = _matched_positions(cells.matches, layer_size, cells.within[layer])
     energies = values.square().mean(1)[matches[0].flatten()]
     energy = mean_per_image(energies[None])[0].clamp(min=TINY)
     count = math.prod(layer_size) * (1.0 if mask is None else float(mean_per_image(mask[None])))
@@ -106,19 +106,19 @@ def matched_image(photograph: Tensor, current: Tensor | None, balance: float) ->
     return current.lerp(photograph, balance / (balance + EVEN_BALANCE))
 
 
-def _matched_positions(matches: Tensor, size: tuple[int, int]) -> Tensor:
+def _matched_positions(matches: Tensor, size: tuple[int, int], within: tuple[int, int]) -> Tensor:
     """Return for each position of a layer which positions of matched cells are its target.
 
     Args:
         matches: match of each cell, ``[rows, cols]``.
         size: number of (rows, columns) of positions of the layer.
+        within: number of (rows, columns) of positions in a cell.
 
     Returns:
         ``[L, H, W]``: cell times K plus position in the cell, where K is the number of positions in
         a cell. Positions of a fine layer have one target each (L is 1). A position of a coarse
         layer covers L cells, and its target is the mean of theirs.
     """
-    within = positions_in_cell(size, matches.shape)
     (rows, row), (cols, col) = (
         _cells_of_positions(*axis) for axis in zip(size, matches.shape, within, strict=True)
     )

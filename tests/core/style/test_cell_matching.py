@@ -1,7 +1,7 @@
 """Matches of cells, compared with slow references that compare every cell with every other."""
 
+import dataclasses
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,9 @@ from core import devices
 from core.images.tiles import Tiles
 from core.networks import network as network_module
 from core.networks.network import Network
-from core.style import cell_matching
-from core.style.cell_matching import CELL, NEIGHBOURS, PaintingCells
+from core.style import cell_matching, image_cells
+from core.style.cell_matching import NEIGHBOURS, PaintingCells
+from core.style.image_cells import CELL
 from tests.conftest import as_network, tiny_module
 
 Array = npt.NDArray[np.float64]
@@ -146,9 +147,9 @@ def test_outside_a_region_no_cell_counts_for_a_share(tiny: Network) -> None:
     assert float(first) == 0.5 and len(found.values["1"]) == 36 + 49
 
 
-def test_the_shape_of_cells_fits_layers_of_any_size(tiny: Network) -> None:
-    checks: list[Callable[[], tuple[int, int]]] = [
-        lambda: cell_matching.positions_in_cell((133, 90), (68, 46)),
-        lambda: cell_matching.positions_in_cell((33, 21), (66, 41)),
-    ]
-    assert [it() for it in checks] == [(2, 2), (1, 1)]
+def test_a_cell_has_as_many_positions_as_the_stride_says(tiny: Network) -> None:
+    layer = tiny.layer("3")
+    assert image_cells.positions_in_cell(layer) == (2, 2)
+    assert image_cells.positions_in_cell(dataclasses.replace(layer, stride=(1, 3))) == (4, 1)
+    assert image_cells.positions_in_cell(dataclasses.replace(layer, stride=(8, 4))) == (1, 1)
+    assert image_cells.positions_in_cell(dataclasses.replace(layer, stride=None)) == (1, 1)

@@ -37,11 +37,12 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
 
 
-def cells(size: tuple[int, int], within: int, count: int = 11) -> StyleCells:
+def cells(size: tuple[int, int], step: int, count: int = 11) -> StyleCells:
     """Return random matches of a grid of cells to ``count`` cells of a painting."""
-    generator = torch.Generator().manual_seed(within)
-    values = torch.randn(count, within, CHANNELS, generator=generator, dtype=torch.float64)
-    return StyleCells({"a": values}, torch.randint(0, count, size, generator=generator))
+    generator = torch.Generator().manual_seed(step)
+    values = torch.randn(count, step**2, CHANNELS, generator=generator, dtype=torch.float64)
+    matches = torch.randint(0, count, size, generator=generator)
+    return StyleCells({"a": values}, matches, {"a": (step, step)})
 
 
 def reference(activations: Array, found: StyleCells, step: int, mask: Array) -> float:
@@ -63,7 +64,7 @@ def reference(activations: Array, found: StyleCells, step: int, mask: Array) -> 
 def test_the_loss_and_its_gradient_are_those_of_the_reference(
     size: tuple[int, int], step: int
 ) -> None:
-    found = cells((7, 6), step * step)
+    found = cells((7, 6), step)
     generator = torch.Generator().manual_seed(1)
     image = torch.randn(1, CHANNELS, *size, generator=generator, dtype=torch.float64)
     mask = torch.rand(size, generator=generator, dtype=torch.float64)
@@ -105,7 +106,8 @@ def test_the_gradient_of_tiles_is_that_of_the_whole_image() -> None:
         "1": torch.rand(9, 16, 5, generator=generator),
         "3": torch.rand(9, 4, 7, generator=generator),
     }
-    found = StyleCells(values, torch.randint(0, 9, (40, 58), generator=generator))
+    matches = torch.randint(0, 9, (40, 58), generator=generator)
+    found = StyleCells(values, matches, {"1": (4, 4), "3": (2, 2)})
     mask = torch.rand(sizes["3"], generator=generator)
     terms = [
         (1.0, nearest.style_loss("1", found, sizes["1"])),
