@@ -214,7 +214,7 @@ def main(
     contents: Annotated[str, typer.Option(help="Files or samples, with commas.")] = CONTENTS,
     styles: Annotated[str, typer.Option(help="Paintings, one for each content.")] = STYLES,
     only: Annotated[str, typer.Option(help="Some of the losses.")] = ",".join(LOSSES),
-    size: Annotated[int, typer.Option(help="Longer side in pixels.", min=64)] = 384,
+    size: Annotated[int, typer.Option(help="Longer side in pixels.", min=64)] = 256,
     steps: Annotated[int | None, typer.Option(help="Steps at each size.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Where the sheet goes.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,

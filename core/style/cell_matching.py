@@ -19,8 +19,8 @@ from core.images.tiles import Box, Tiles
 from core.networks.network import Network
 from core.style.image_cells import ImageCells, columns_of, positions_in_cell, scaling_of
 
-# Largest number of cells of all paintings of a region. Of larger paintings, evenly spaced cells are
-# used. Matching then takes a time in proportion to the number of pixels of the image.
+# Largest number of a painting's cells with which each cell is compared. Of larger paintings, evenly
+# spaced cells are taken, so that the time is in proportion to the number of pixels of the image.
 CANDIDATES = 4096
 # Weight of the neighbours in a match, and number of sweeps, see ``make_coherent``.
 COHERENCE, SWEEPS = 0.3, 6
@@ -151,31 +151,28 @@ def make_coherent(columns: Tensor, painting: PaintingCells, matches: Tensor) -> 
         painting: the painting.
         matches: indices of the painting's cells, ``[rows, cols]``.
     """
-    rows, cols = matches.shape
-    flat, current = columns.flatten(0, 1), matches.clone()
-    parity = sum(torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")) % 2
-    parity = indices_on(matches.device, parity)
-    score = (columns * painting.columns[current]).sum(-1)
-    for _ in range(SWEEPS):
-        for turn in (0, 1):
-            for shift in NEIGHBOURS:
-                beside, proposals = _neighbours(current, painting.size)
-                proposed = proposals[NEIGHBOURS.index(shift)]
-                asked = (parity == turn) & (proposed >= 0) & (proposed != current)
-                cells = asked.flatten().nonzero()[:, 0]
-                old, new = current.flatten()[cells], proposed.flatten()[cells]
-                cosines = (flat[cells] * painting.columns[new]).sum(-1)
-                around = beside.flatten(1)[:, cells]
-                following = proposals.flatten(1)[:, cells]
-                agreed, agreeing = (
-                    (following == it).sum(0) - (around == it).sum(0) for it in (old, new)
-                )
-                gain = cosines - score.flatten()[cells]
-                gain = gain + COHERENCE / len(NEIGHBOURS) * (agreeing - agreed)
-                taken = gain > 0
-                current.view(-1)[cells[taken]] = new[taken]
-                score.view(-1)[cells[taken]] = cosines[taken]
-    return current
+    size = matches.shape
+    parity = (torch.arange(size[0])[:, None] + torch.arange(size[1])).flatten() % 2
+    flat, current = columns.flatten(0, 1), matches.flatten().clone()
+    cosines = (flat * painting.columns[current]).sum(1)
+    turns = [indices_on(matches.device, (parity == it).nonzero()[:, 0]) for it in (0, 1)]
+    for cells in turns * SWEEPS:
+        # Cells of one turn are no neighbours of each other, so all can change at once.
+        beside, following = (
+            it.flatten(1)[:, cells] for it in _neighbours(current.view(size), painting.size)
+        )
+        for proposed in following:
+            asked = ((proposed >= 0) & (proposed != current[cells])).nonzero()[:, 0]
+            old, new = current[cells[asked]], proposed[asked]
+            found = (flat[cells[asked]] * painting.columns[new]).sum(1)
+            before, after = (
+                (following[:, asked] == it).sum(0) - (beside[:, asked] == it).sum(0)
+                for it in (old, new)
+            )
+            gain = found - cosines[cells[asked]] + COHERENCE / len(following) * (after - before)
+            taken = cells[asked[gain > 0]]
+            current[taken], cosines[taken] = new[gain > 0], found[gain > 0]
+    return current.view(size)
 
 
 def _neighbours(matches: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

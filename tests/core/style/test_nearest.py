@@ -72,7 +72,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_reference(
     leaf = image.clone().requires_grad_()
     loss = term.loss(term.sums(leaf, LayerWindow()))
     expected = reference(image[0].numpy(), found, step, mask.numpy())
-    assert float(loss) == pytest.approx(expected, rel=1e-10)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
     (gradient,) = torch.autograd.grad(loss.sum(), leaf)
     for channel, row, col in ((0, 0, 0), (3, size[0] - 1, 2), (4, 5, size[1] - 1)):
         moved = [image.clone() for _ in range(2)]
@@ -215,17 +215,15 @@ def test_a_texture_has_nothing_to_match(tiny: Network, pictures: Pictures) -> No
     with pytest.raises(ExplorerError, match="name one for content, or choose the loss wasserstein"):
         planned(tiny, pictures, content=None, init="noise")
     painting = pictures.keep(stripes())
-    with pytest.raises(ExplorerError, match="name one for content"):
-        StyleDepthsRecipe(
-            "tiny",
-            "0" * 16,
-            content=painting,
-            style=painting,
-            style_depths=("1",),
-            content_depths=("3",),
-            stages=("1",),
-            content_layer="3",
-            shows=("texture",),
-            loss="nearest",
-        )
+    layers = {"style_depths": ("1",), "content_depths": ("3",), "stages": ("1",)}
+    grid = StyleDepthsRecipe(
+        *("tiny", "0" * 16),
+        content=painting,
+        style=painting,
+        content_layer="3",
+        shows=("matrix", "texture"),
+        loss="nearest",
+        **layers,
+    )
+    assert [it.loss for it in grid.parts()] == ["nearest", "wasserstein"]
     assert planned(tiny, pictures, styles=()).subject == "reconstruction"
