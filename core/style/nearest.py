@@ -43,9 +43,9 @@ from core.style.moments import Sums, squared_norm
 
 # Weight of content relative to style at which the photograph and the image so far have the same
 # weight in the average that is matched.
-EVEN_BALANCE = 0.15
-# Number of times that the cells are matched at each size.
-ROUNDS = 3
+EVEN_BALANCE = 0.025
+# Largest number of rounds at each size, and number of steps below which a round is not divided.
+ROUNDS, ROUND_STEPS = 3, 5
 
 
 def style_loss(
@@ -104,6 +104,11 @@ def matched_image(photograph: Tensor, current: Tensor | None, balance: float) ->
     if current is None:
         return photograph
     return current.lerp(photograph, balance / (balance + EVEN_BALANCE))
+
+
+def rounds(steps: int) -> int:
+    """Return the number of rounds into which the steps at a size are divided."""
+    return min(ROUNDS, max(1, steps // ROUND_STEPS))
 
 
 def _matched_positions(matches: Tensor, size: tuple[int, int], within: tuple[int, int]) -> Tensor:

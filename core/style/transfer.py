@@ -186,7 +186,7 @@ def _rounds(
     The losses, and the optimiser's history, are new in every round. There is one round at each
     size, but several for the loss ``nearest``, which matches the image anew in every round.
     """
-    rounds = min(nearest.ROUNDS, recipe.steps) if recipe.loss == NEAREST else 1
+    rounds = nearest.rounds(recipe.steps) if recipe.loss == NEAREST else 1
     for size in sizes:
         for number in range(rounds):
             before, after = (recipe.steps * it // rounds for it in (number, number + 1))
