@@ -128,8 +128,9 @@ def test_the_page_offers_the_loss_that_keeps_shapes(stand_in: StandIn) -> None:
     app.selectbox(key=chosen.key).select(kept).run()
     assert query(app)["loss"] == "nearest"
     again = visit("style", **query(app))
-    found = recipe_of()
-    assert found.loss == "nearest" and not again.warning
+    assert not again.warning and query(again)["loss"] == "nearest"
+    asked = [it.recipe for it in Gallery(server_state.jobs()).entries(Search())]
+    (found,) = [it for it in asked if isinstance(it, StyleRecipe) and it.loss == "nearest"]
     assert url_codecs.link_to(found, 0)[1]["loss"] == "nearest"
 
 
