@@ -67,8 +67,8 @@ class StylePicture(ShownInNotebooks):
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     """Return the recipe of a style transfer, a texture or a reconstruction.
 
-    For settings that are missing or None, the network's defaults are used. For a reconstruction,
-    the default weight of the variation penalty depends on the content layers.
+    For settings that are missing or None, the defaults of network and loss are used. For a
+    reconstruction, the default weight of the variation penalty depends on the content layers.
 
     Args:
         network: the loaded network.
@@ -80,7 +80,7 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
         ExplorerError: a setting is out of range.
     """
     given = {name: value for name, value in settings.items() if value is not None}
-    chosen = {**default_settings(network), **given}
+    chosen = {**default_settings(network, given.get("loss", StyleRecipe.loss)), **given}
     if not chosen.get("styles"):
         chosen["style_layers"] = ()
     if not chosen.get("content"):

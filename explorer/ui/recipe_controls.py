@@ -62,8 +62,8 @@ class RecipeControls:
         identity: text at the end of each widget's key; it differs between recipes, so that the
             widgets of a new recipe start with the recipe's values.
         forgotten: parameters that are removed from the URL with every change.
-        written: names of fields whose default depends on the network; the URL always has them once
-            they have been changed.
+        written: names of fields whose default depends on other choices; the URL always has them
+            once they have been changed.
     """
 
     kind: str
@@ -123,5 +123,5 @@ def recipe_controls(recipe: Recipe, forgotten: tuple[str, ...] = ()) -> RecipeCo
     if isinstance(recipe, StyleRecipe):
         from core.style.defaults import family_settings  # This import loads PyTorch.
 
-        written = frozenset(family_settings(recipe.network))
+        written = frozenset(family_settings(recipe.network, recipe.loss))
     return RecipeControls(recipe.kind, vars(recipe), recipe.key, forgotten, written)

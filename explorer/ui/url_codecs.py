@@ -222,7 +222,7 @@ def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
     from core.style import defaults
 
     shown = _fields_of(recipe, "content", "styles")
-    family = defaults.family_settings(recipe.network)
+    family = defaults.family_settings(recipe.network, recipe.loss)
     transfer = recipe.subject == "style" and len(recipe.styles) == 1
     if not transfer or recipe != StyleRecipe(recipe.network, recipe.weights, **{**family, **shown}):
         raise ExplorerError(
@@ -230,7 +230,7 @@ def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
             "or what is painted with other settings than those of the Style page"
         )
     query = {"network": recipe.network, "picture": recipe.content, "style": recipe.styles[0]}
-    # A value that depends on the network is never left out.
+    # A value that depends on the network or the loss is never left out.
     fields = query_fields(recipe.kind)
     own = {it.query: _write(it, shown[it.name]) for it in fields if it.name in family}
     return query | own | write_fields(recipe)

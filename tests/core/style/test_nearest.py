@@ -163,7 +163,7 @@ def rendered(network: Network, recipe: StyleRecipe, pictures: Pictures) -> Tenso
 
 
 def test_a_render_takes_the_colours_of_the_painting(tiny: Network, pictures: Pictures) -> None:
-    recipe = planned(tiny, pictures, balance=0.01)
+    recipe = planned(tiny, pictures, balance=0.05)
     steps = list(transfer.render(tiny, recipe, pictures.inputs))
     assert len(steps) == 2 * recipe.steps + 1 and steps[-1].done == steps[-1].total
     found = steps[-1].pictures[0]
@@ -232,3 +232,9 @@ def test_a_texture_has_nothing_to_match(tiny: Network, pictures: Pictures) -> No
     )
     assert [it.loss for it in grid.parts()] == ["nearest", "wasserstein"]
     assert planned(tiny, pictures, styles=()).subject == "reconstruction"
+
+
+def test_content_weighs_more_by_default(tiny: Network, pictures: Pictures) -> None:
+    assert planned(tiny, pictures).balance == 0.5
+    assert planned(tiny, pictures, balance=0.05).balance == 0.05
+    assert planned(tiny, pictures, loss="gram").balance == StyleRecipe.balance
