@@ -64,8 +64,8 @@ VGG, VGG_RESOLUTIONS = "vgg", 5
 # has so few positions that it determines where in the painting each thing is.
 VGG_SETTINGS: dict[str, Any] = {"pooling": "average", "smallest": 128, "balance": 0.5}
 
-# Settings of the loss ``nearest``. Its targets are chosen for what the photograph shows, so they fit
-# its content. With a smaller weight of content, faces lose their features.
+# Settings of the loss ``nearest``. Its targets were chosen for the content of the photograph and
+# agree with it. With a smaller weight of content, faces lose their features.
 NEAREST_SETTINGS: dict[str, Any] = {"balance": 0.5}
 
 DEFAULTS: dict[str, dict[str, Any]] = {
