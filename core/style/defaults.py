@@ -67,6 +67,8 @@ VGG_SETTINGS: dict[str, Any] = {"pooling": "average", "smallest": 128, "balance"
 # Settings of the loss ``nearest``. Its targets were chosen for the content of the photograph and
 # agree with it. With a smaller weight of content, faces lose their features.
 NEAREST_SETTINGS: dict[str, Any] = {"balance": 0.5}
+# The same for VGG, with which houses dissolve at a balance of 0.5.
+VGG_NEAREST_SETTINGS: dict[str, Any] = {"balance": 2.0}
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     SKETCHNET: {
@@ -109,9 +111,10 @@ def family_settings(name: str, loss: str = StyleRecipe.loss) -> dict[str, Any]:
         name: name of the network.
         loss: the style loss.
     """
-    settings = dict(NEAREST_SETTINGS) if loss == NEAREST else {}
-    if name.lower().removeprefix("timm.").startswith(VGG):
-        settings |= VGG_SETTINGS
+    vgg = name.lower().removeprefix("timm.").startswith(VGG)
+    settings = dict(VGG_SETTINGS) if vgg else {}
+    if loss == NEAREST:
+        settings |= VGG_NEAREST_SETTINGS if vgg else NEAREST_SETTINGS
     return settings
 
 
