@@ -67,8 +67,8 @@ VGG_SETTINGS: dict[str, Any] = {"pooling": "average", "smallest": 128, "balance"
 # Settings of the loss ``nearest``. Its targets were chosen for the content of the photograph and
 # agree with it. With a smaller weight of content, faces lose their features.
 NEAREST_SETTINGS: dict[str, Any] = {"balance": 0.5}
-# The same for VGG, with which houses dissolve at a balance of 0.5.
-VGG_NEAREST_SETTINGS: dict[str, Any] = {"balance": 2.0}
+# The same for VGG, with which houses dissolve at a balance of 0.5, and are a photograph at 2.
+VGG_NEAREST_SETTINGS: dict[str, Any] = {"balance": 1.0}
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     SKETCHNET: {
