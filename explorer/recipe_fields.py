@@ -262,12 +262,13 @@ STYLE_FIELDS = _table(
     ),
     RecipeField(
         "loss",
-        f"What style is: {' or '.join(style.LOSSES)}.",
+        f"What style is: {', '.join(style.LOSSES)}; nearest keeps shapes.",
         known=style.LOSSES,
         title="What style is",
         words={
             "wasserstein": "which neurons fire together, and how strongly (Wasserstein)",
             "gram": "only which neurons fire together (Gram)",
+            "nearest": "keeps shapes: the nearest place of the painting (neighbours)",
         },
     ),
     RecipeField(

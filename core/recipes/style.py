@@ -21,7 +21,9 @@ RATE_RANGE = (0.01, 10.0)
 # In smaller tiles, the margins would leave little of the image as interior.
 TILE_RANGE = (512, 4096)
 
-LOSSES = ("gram", "wasserstein")
+# The loss that matches each place of the content image to a place of the painting.
+NEAREST = "nearest"
+LOSSES = ("gram", "wasserstein", NEAREST)
 METHODS = ("lbfgs", "adam")
 INITS = ("content", "noise", "picture")
 COLOURS = ("style", "light", "matched")
@@ -133,6 +135,11 @@ class StyleRecipe(Recipe):
             raise ExplorerError("a painting has no fingerprint")
         _require_as_many("shares", self.style_shares, self.styles, "paintings")
         _require_as_many("masks", self.masks, self.styles, "paintings")
+        if self.loss == NEAREST and self.styles and not self.content:
+            raise ExplorerError(
+                "the loss nearest matches a picture; name one for content, or choose the loss "
+                "wasserstein"
+            )
         if any(self.masks) and not self.content:
             raise ExplorerError("masks are regions of a picture; name one for content")
         for fingerprint in (self.content, self.start, *self.styles, *self.masks):

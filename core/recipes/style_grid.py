@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from core.errors import ExplorerError, quoted, unknown
 from core.recipes.recipe import GridRecipe, require_fingerprint
-from core.recipes.style import StyleRecipe
+from core.recipes.style import NEAREST, StyleRecipe
 
 # Range of the number of layers; more pictures do not fit side by side.
 DEPTHS = (1, 8)
@@ -58,7 +58,8 @@ class StyleDepthsRecipe(GridRecipe):
         content_layer: name of the content layer in the sections nested and single.
         shows: the sections that are rendered, some of ``SHOWS``.
         size, smallest, scale, steps, balance, variation, loss, pooling: settings of every picture,
-            as in a ``StyleRecipe``.
+            as in a ``StyleRecipe``. Textures have the default loss instead of ``nearest``, because
+            they have no photograph to match.
         content_variations: values of ``variation`` in the section content, one for each stage;
             empty to use ``variation`` for all.
     """
@@ -166,6 +167,7 @@ class StyleDepthsRecipe(GridRecipe):
         ]
 
     def _recipe(self, style: tuple[str, ...], content: tuple[str, ...]) -> StyleRecipe:
+        unmatched = self.loss == NEAREST and not content
         return StyleRecipe(
             self.network,
             self.weights,
@@ -175,7 +177,7 @@ class StyleDepthsRecipe(GridRecipe):
             content_layers=content,
             style_layers=style,
             balance=self.balance,
-            loss=self.loss,
+            loss=StyleRecipe.loss if unmatched else self.loss,
             size=self.size,
             smallest=self.smallest,
             scale=self.scale,

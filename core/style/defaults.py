@@ -53,7 +53,7 @@ from core.networks.depth_sampling import evenly_spaced
 from core.networks.known_networks import SKETCHNET
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.recipes.style import StyleRecipe
+from core.recipes.style import NEAREST, StyleRecipe
 
 # Largest relative depth of the style layers, and their number, for networks that are not in
 # ``DEFAULTS``.
@@ -63,6 +63,12 @@ VGG, VGG_RESOLUTIONS = "vgg", 5
 # Settings of VGG besides its layers. They keep the photograph: at 64 pixels its deepest style layer
 # has so few positions that it determines where in the painting each thing is.
 VGG_SETTINGS: dict[str, Any] = {"pooling": "average", "smallest": 128, "balance": 0.5}
+
+# Settings of the loss ``nearest``. Its targets were chosen for the content of the photograph and
+# agree with it. With a smaller weight of content, faces lose their features.
+NEAREST_SETTINGS: dict[str, Any] = {"balance": 0.5}
+# The same for VGG, with which houses dissolve at a balance of 0.5, and are a photograph at 2.
+VGG_NEAREST_SETTINGS: dict[str, Any] = {"balance": 1.0}
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     SKETCHNET: {
@@ -83,11 +89,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def default_settings(network: Network) -> dict[str, Any]:
-    """Return the default settings of a ``StyleRecipe`` for a network."""
+def default_settings(network: Network, loss: str = StyleRecipe.loss) -> dict[str, Any]:
+    """Return the default settings of a ``StyleRecipe`` for a network and a style loss."""
+    family = family_settings(network.architecture, loss)
     if network.architecture in DEFAULTS:
-        return dict(DEFAULTS[network.architecture])
-    family = family_settings(network.architecture)
+        return {**DEFAULTS[network.architecture], **family}
     if family and (layers_by_name := _gatys_layers(network)):
         return {**layers_by_name, **family}
     layers = style_layers(network)
@@ -98,9 +104,18 @@ def default_settings(network: Network) -> dict[str, Any]:
     }
 
 
-def family_settings(name: str) -> dict[str, Any]:
-    """Return the default settings, besides layers, that suit a network's family, by its name."""
-    return dict(VGG_SETTINGS) if name.lower().removeprefix("timm.").startswith(VGG) else {}
+def family_settings(name: str, loss: str = StyleRecipe.loss) -> dict[str, Any]:
+    """Return the default settings, besides layers, that suit a network's family and a style loss.
+
+    Args:
+        name: name of the network.
+        loss: the style loss.
+    """
+    vgg = name.lower().removeprefix("timm.").startswith(VGG)
+    settings = dict(VGG_SETTINGS) if vgg else {}
+    if loss == NEAREST:
+        settings |= VGG_NEAREST_SETTINGS if vgg else NEAREST_SETTINGS
+    return settings
 
 
 def _gatys_layers(network: Network) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The losses of a style recipe for an image of one size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +13,8 @@ from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.transforms import ReflectPad
-from core.recipes.style import StyleRecipe
-from core.style import losses, tiled_statistics
+from core.recipes.style import NEAREST, StyleRecipe
+from core.style import cell_matching, losses, nearest, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, LossTerm, StyleTarget
 
@@ -27,7 +27,11 @@ MIN_RELATIVE_NORM = 1e-4
 # Padding of images before the network.
 PADDING = ReflectPad()
 
+# The losses that compare statistics of a whole layer, by name.
 STYLE_LOSSES = {"gram": losses.gram, "wasserstein": losses.wasserstein}
+# Function that builds the style losses of one region, one for each style layer: from the indices of
+# the region's paintings, its padded mask and the end of the names of the losses.
+RegionLosses = Callable[[Sequence[int], Tensor | None, str], list[LossTerm]]
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ def build_losses(
     inputs: StyleInputs,
     size: tuple[int, int],
     norms: Mapping[str, float] | None = None,
+    current: Tensor | None = None,
 ) -> LossSum:
     """Build the weighted style and content losses for an image of (height, width).
 
@@ -85,10 +90,12 @@ def build_losses(
         size: (height, width) of the image.
         norms: gradient norm of each loss by the name of the loss, see ``gradient_norms``. The
             weight of a loss is divided by its norm. All norms are 1 by default.
+        current: the image so far, ``[1, 3, height, width]``, from which the loss ``nearest`` takes
+            its targets; None for the content image alone.
     """
     pixels = float(size[0] * size[1])
     weighted = _content_terms(network, recipe, inputs, size)
-    weighted += _style_terms(network, recipe, inputs, size)
+    weighted += _style_terms(network, recipe, inputs, size, current)
     norms = {} if norms is None else norms
     terms = [(pixels * weight / norms.get(it.name, 1.0), it) for weight, it in weighted]
     variation = regularisers.squared_variation() * (recipe.variation * pixels)
@@ -170,43 +177,102 @@ def _content_terms(
 
 
 def _style_terms(
-    network: Network, recipe: StyleRecipe, inputs: StyleInputs, size: tuple[int, int]
+    network: Network,
+    recipe: StyleRecipe,
+    inputs: StyleInputs,
+    size: tuple[int, int],
+    current: Tensor | None,
 ) -> list[tuple[float, LossTerm]]:
     """Return the weighted style losses, one for each region and layer.
 
-    Paintings with the same mask share a region, whose target is the average of their statistics.
-    The weight of a region is its share of the area, so that the gradient of a pixel does not depend
-    on the size of its region.
+    Paintings with the same mask share a region. The weight of a region is its share of the area, so
+    that the gradient of a pixel does not depend on the size of its region.
     """
     if not recipe.styles:
         return []
-    names = recipe.style_layers
-    weights = _normalise(recipe.style_weights, len(names))
-    shares = _normalise(recipe.style_shares, len(recipe.styles))
-    targets = [_style_targets(network, recipe, it, size) for it in inputs.styles]
+    weights = _normalise(recipe.style_weights, len(recipe.style_layers))
     fingerprints = recipe.masks or ("",) * len(recipe.styles)
     masks = inputs.masks or (None,) * len(recipe.styles)
     regions = list(dict.fromkeys(fingerprints))
-    region_masks = (masks[fingerprints.index(region)] for region in regions)
+    region_masks = [masks[fingerprints.index(region)] for region in regions]
     areas = [1.0 if mask is None else float(mean_per_image(mask)) for mask in region_masks]
-    padded = (size[0] + 2 * PADDING.width, size[1] + 2 * PADDING.width)
-    layer_sizes = tiled_statistics.layer_sizes(network, names, padded) if any(regions) else {}
+    terms_of = (
+        _nearest_losses(network, recipe, inputs, size, current)
+        if recipe.loss == NEAREST
+        else _statistics_losses(network, recipe, inputs, size)
+    )
     terms = []
-    for number, region in enumerate(regions):
+    for number, (region, mask, area) in enumerate(zip(regions, region_masks, areas, strict=True)):
         members = [at for at, it in enumerate(fingerprints) if it == region]
-        mask = masks[members[0]]
         padded_mask = None if mask is None else PADDING(resize_image(mask, size))
         suffix = f" in region {number + 1}" if len(regions) > 1 else ""
-        for name, weight in zip(names, weights, strict=True):
+        pairs = zip(weights, terms_of(members, padded_mask, suffix), strict=True)
+        terms += [(weight * area / sum(areas), term) for weight, term in pairs]
+    return terms
+
+
+def _statistics_losses(
+    network: Network, recipe: StyleRecipe, inputs: StyleInputs, size: tuple[int, int]
+) -> RegionLosses:
+    """Return what builds losses that compare statistics of a region with those of its paintings.
+
+    The target of a region is the average of the statistics of its paintings.
+    """
+    shares = _normalise(recipe.style_shares, len(recipe.styles))
+    targets = [_style_targets(network, recipe, it, size) for it in inputs.styles]
+
+    def build(members: Sequence[int], mask: Tensor | None, suffix: str) -> list[LossTerm]:
+        terms = []
+        layer_masks = _layer_masks(network, recipe.style_layers, mask)
+        for name in recipe.style_layers:
             target = StyleTarget.mixed(
                 [targets[at][name] for at in members], [shares[at] for at in members]
             )
-            layer_mask = None
-            if padded_mask is not None:
-                layer_mask = losses.resize_mask(padded_mask, layer_sizes[name])
-            term = STYLE_LOSSES[recipe.loss](name, target, layer_mask, f"style {name}{suffix}")
-            terms.append((weight * areas[number] / sum(areas), term))
-    return terms
+            loss = STYLE_LOSSES[recipe.loss]
+            terms.append(loss(name, target, layer_masks.get(name), f"style {name}{suffix}"))
+        return terms
+
+    return build
+
+
+def _nearest_losses(
+    network: Network,
+    recipe: StyleRecipe,
+    inputs: StyleInputs,
+    size: tuple[int, int],
+    current: Tensor | None,
+) -> RegionLosses:
+    """Return what builds losses that compare each cell of a region with its match in a painting."""
+    names, tiles = recipe.style_layers, plan_tiles(network, recipe)
+    photograph = inputs.content
+    if photograph is None:
+        raise ValueError("the loss nearest needs a content image")
+    query = PADDING(
+        nearest.matched_image(resize_image(photograph, size).clamp(0, 1), current, recipe.balance)
+    )
+    shares = _normalise(recipe.style_shares, len(recipe.styles))
+    layer_sizes = tiled_statistics.layer_sizes(network, names, (query.shape[2], query.shape[3]))
+
+    def build(members: Sequence[int], mask: Tensor | None, suffix: str) -> list[LossTerm]:
+        paintings = [(resize_style(recipe, inputs.styles[at], size), shares[at]) for at in members]
+        cells = cell_matching.match_cells(network, names, query, paintings, mask, tiles)
+        layer_masks = _layer_masks(network, names, mask)
+        return [
+            nearest.style_loss(
+                name, cells, layer_sizes[name], layer_masks.get(name), f"style {name}{suffix}"
+            )
+            for name in names
+        ]
+
+    return build
+
+
+def _layer_masks(network: Network, names: Sequence[str], mask: Tensor | None) -> dict[str, Tensor]:
+    """Return a padded mask ``[1, 1, H, W]`` at the positions of each layer; empty without one."""
+    if mask is None:
+        return {}
+    sizes = tiled_statistics.layer_sizes(network, names, (mask.shape[2], mask.shape[3]))
+    return {name: losses.resize_mask(mask, size) for name, size in sizes.items()}
 
 
 def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -> Tensor:

@@ -10,7 +10,7 @@ losses alone, the result is a texture; with content losses alone, it is a recons
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
 from core.progress import LossHistory, Progress, ShownInNotebooks, downsample_curve
-from core.recipes.style import StyleRecipe
+from core.recipes.style import NEAREST, StyleRecipe
+from core.style import nearest
 from core.style.defaults import default_settings, variation_weight
 from core.style.loss_builder import (
     PADDING,
@@ -66,8 +67,8 @@ class StylePicture(ShownInNotebooks):
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     """Return the recipe of a style transfer, a texture or a reconstruction.
 
-    For settings that are missing or None, the network's defaults are used. For a reconstruction,
-    the default weight of the variation penalty depends on the content layers.
+    For settings that are missing or None, the defaults of network and loss are used. For a
+    reconstruction, the default weight of the variation penalty depends on the content layers.
 
     Args:
         network: the loaded network.
@@ -79,7 +80,7 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
         ExplorerError: a setting is out of range.
     """
     given = {name: value for name, value in settings.items() if value is not None}
-    chosen = {**default_settings(network), **given}
+    chosen = {**default_settings(network, given.get("loss", StyleRecipe.loss)), **given}
     if not chosen.get("styles"):
         chosen["style_layers"] = ()
     if not chosen.get("content"):
@@ -133,11 +134,12 @@ def render(
     curves: dict[str, list[float]] = defaultdict(list)
     history = LossHistory(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
-    for size in sizes:
-        losses = build_losses(network, recipe, opened, size, norms)
+    for number, (size, steps) in enumerate(_rounds(recipe, sizes)):
         image = upscale(image, initial_image(recipe, opened, size), recipe)
+        current = image if number else None
+        losses = build_losses(network, recipe, opened, size, norms, current)
         canvas = _canvas(recipe, opened, image, adam_state)
-        settings = _settings(network, recipe, size)
+        settings = _settings(network, recipe, size, steps)
         for _ in ascend(network, losses, canvas, settings, PADDING, generator):
             done += size[0] * size[1]
             for name, value in _numbers(losses).items():
@@ -174,6 +176,21 @@ def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, i
         (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
         for factor in (*factors, 1.0)
     ]
+
+
+def _rounds(
+    recipe: StyleRecipe, sizes: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], int]]:
+    """Yield the size and the number of steps of every round of an optimisation.
+
+    The losses, and the optimiser's history, are new in every round. There is one round at each
+    size, but several for the loss ``nearest``, which matches the image anew in every round.
+    """
+    rounds = nearest.rounds(recipe.steps) if recipe.loss == NEAREST else 1
+    for size in sizes:
+        for number in range(rounds):
+            before, after = (recipe.steps * it // rounds for it in (number, number + 1))
+            yield size, after - before
 
 
 def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:
@@ -284,10 +301,12 @@ def _canvas(
     return StyleCanvas(image, recipe.rate, recipe.method, resized, base, mask)
 
 
-def _settings(network: Network, recipe: StyleRecipe, size: tuple[int, int]) -> AscentSettings:
-    """Return the settings of the ascent at one size."""
+def _settings(
+    network: Network, recipe: StyleRecipe, size: tuple[int, int], steps: int
+) -> AscentSettings:
+    """Return the settings of the ascent in one round."""
     tiles = plan_tiles(network, recipe) if max(size) > recipe.tile else None
-    return AscentSettings(recipe.steps, cooldown=0, patience=0, redirect_relu_steps=0, tiles=tiles)
+    return AscentSettings(steps, cooldown=0, patience=0, redirect_relu_steps=0, tiles=tiles)
 
 
 def _size(image: Tensor) -> tuple[int, int]:

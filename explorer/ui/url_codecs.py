@@ -222,7 +222,7 @@ def style_to_query(recipe: StyleRecipe) -> dict[str, str]:
     from core.style import defaults
 
     shown = _fields_of(recipe, "content", "styles")
-    family = defaults.family_settings(recipe.network)
+    family = defaults.family_settings(recipe.network, recipe.loss)
     transfer = recipe.subject == "style" and len(recipe.styles) == 1
     if not transfer or recipe != StyleRecipe(recipe.network, recipe.weights, **{**family, **shown}):
         raise ExplorerError(

@@ -121,6 +121,19 @@ def test_the_url_says_how_it_is_painted(stand_in: StandIn) -> None:
     assert not app.warning
 
 
+def test_the_page_offers_the_loss_that_keeps_shapes(stand_in: StandIn) -> None:
+    app = visit("style", picture="coffee", **QUICK)
+    chosen = next(it for it in app.selectbox if it.key.startswith("loss "))
+    kept = next(it for it in chosen.options if it.startswith("keeps shapes"))
+    app.selectbox(key=chosen.key).select(kept).run()
+    assert query(app)["loss"] == "nearest"
+    again = visit("style", **query(app))
+    assert not again.warning and query(again)["loss"] == "nearest"
+    asked = [it.recipe for it in Gallery(server_state.jobs()).entries(Search())]
+    (found,) = [it for it in asked if isinstance(it, StyleRecipe) and it.loss == "nearest"]
+    assert url_codecs.link_to(found, 0)[1]["loss"] == "nearest"
+
+
 def test_a_saved_painting_leads_back_to_its_settings(stand_in: StandIn) -> None:
     visit("style", picture="coffee", colours="light", balance="0.25", seed="7", **QUICK)
     found = recipe_of()

@@ -48,3 +48,8 @@ def test_what_is_only_called_vgg_has_the_layers_of_any_network() -> None:
     named = default_settings(dataclasses.replace(tiny, name="vgg-like"))
     assert named == {**default_settings(tiny), **family_settings("vgg-like")}
     assert default_settings(tiny).keys() == {"style_layers", "content_layers"}
+
+
+def test_the_nearest_loss_has_a_balance_of_its_own(tiny: Network) -> None:
+    assert default_settings(tiny, "nearest") == {**default_settings(tiny), "balance": 0.5}
+    assert family_settings("vgg16", "nearest") == {**family_settings("vgg16"), "balance": 1.0}

@@ -84,6 +84,14 @@ def test_several_paintings_masks_and_colours(cat: Path, tmp_path: Path) -> None:
     assert (told["colours"], told["loss"]) == ("light", "wasserstein")
 
 
+def test_the_nearest_loss_replays(cat: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    words = ("style", "sketchnet", str(cat), "mosaic", "--loss", "nearest", "--out", str(out))
+    told = json.loads(run(*words, *FAST, "--json"))
+    assert told["loss"] == "nearest"
+    assert json.loads(run("replay", str(out), "--json"))["identical"]
+
+
 def test_textures_and_reconstructions(cat: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     run("texture", "sketchnet", "mosaic", "relu1a,relu2a", "--out", str(out), *FAST)
@@ -121,6 +129,7 @@ def test_what_fires_together_becomes_a_heat_map(cat: Path, tmp_path: Path) -> No
         (("style", "{cat}", "swirls", "--size", "9"), "size"),
         (("style", "{cat}", "swirls", "--out", "{folder}/a.jpg"), ".png"),
         (("texture", "swirls", "logits"), "no places"),
+        (("texture", "swirls", "relu1a", "--loss", "nearest"), "name one for content"),
         (("reconstruct", "{cat}", "relu"), "no layer"),
         (("gram", "{cat}", "relu9b", "--out", "{folder}/a.html"), "no layer"),
     ],

@@ -112,13 +112,23 @@ KINDS: dict[str, Callable[[Network, list[str]], Recipe]] = {
     "style adam": lambda *it: style(*it, method="adam"),
     "style gram": lambda *it: style(*it, loss="gram", colours="matched"),
     "style mask": lambda *it: style(*it, masks=(it[1][1],), colours="light"),
+    "style nearest": lambda *it: style(*it, loss="nearest"),
     "style tiled": lambda *it: style(*it, size=541, steps=1, smallest=541, tile=512),
     "style depths": style_depths,
     "texture": lambda *it: style(*it, content="", init="noise"),
     "reconstruction": lambda *it: style(*it, styles=(), init="noise"),
 }
 
-PAUSED_KINDS = ("neurons", "neurons maco", "dream", "dream tiled", "zoom", "style", "style adam")
+PAUSED_KINDS = (
+    "neurons",
+    "neurons maco",
+    "dream",
+    "dream tiled",
+    "zoom",
+    "style",
+    "style adam",
+    "style nearest",
+)
 
 
 def rendered(

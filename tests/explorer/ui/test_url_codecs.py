@@ -144,3 +144,19 @@ def test_a_setting_whose_default_depends_on_the_network_is_always_written(
     )
     assert family_settings(network).get("balance", StyleRecipe.balance) == default
     assert url_codecs.style_to_query(made)["balance"] == str(balance)
+
+
+@pytest.mark.parametrize("balance", [0.05, 0.5])
+def test_the_balance_of_the_nearest_loss_is_always_written(balance: float) -> None:
+    # 0.05 is the default of other losses, and 0.5 that of this one.
+    made = StyleRecipe(
+        *("sketchnet", "0123456789abcdef"),
+        content="c" * 32,
+        styles=("5" * 32,),
+        content_layers=("b",),
+        style_layers=("a", "b"),
+        loss="nearest",
+        balance=balance,
+    )
+    query = url_codecs.style_to_query(made)
+    assert (query["balance"], query["loss"]) == (f"{balance:g}", "nearest")
