@@ -15,7 +15,7 @@ from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor, Network
 from core.optim.activations import IMAGE
 from core.optim.canvases import Canvas
-from core.optim.image_pass import ImagePass, Response, Transform
+from core.optim.image_pass import ImagePass, NetworkResponse, Transform
 from core.optim.objectives import Objective
 
 # An image has converged if the mean of the objective's value over ``patience`` steps exceeds the
@@ -120,7 +120,7 @@ def ascend(
             redirected = network.extractor(names, True, for_gradients=True, units=objective.units)
         current = redirected if dead.present and redirected else extractor
         canvas.zero_grad()
-        response = Response() if dead.steps_left else None
+        response = NetworkResponse() if dead.steps_left else None
         image_pass = ImagePass(
             network, current, image, transform, generator, settings.tiles, borders, response
         )
@@ -156,7 +156,7 @@ class _DeadImages:
         self._dead: Tensor | None = None
         self._value: Tensor | None = None
 
-    def update(self, response: Response) -> None:
+    def update(self, response: NetworkResponse) -> None:
         """Find the dead images after a step.
 
         A redirected gradient does not show whether an image is still dead. An image that was dead

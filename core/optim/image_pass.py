@@ -14,7 +14,7 @@ Transform = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
-class Response:
+class NetworkResponse:
     """How a network responded in a pass. The lists have an entry for each tile.
 
     Attributes:
@@ -55,7 +55,7 @@ class ImagePass:
     generator: torch.Generator
     tiles: Tiles | None
     borders: torch.Generator
-    response: Response | None = None
+    response: NetworkResponse | None = None
 
     def value_of(
         self, objective: Callable[[Activations], Tensor], image: Tensor, reads_image: bool

@@ -22,7 +22,7 @@ BATCH_NORM = inspect.signature(F.batch_norm)
 
 
 @dataclass(frozen=True)
-class Normalisation:
+class FixedStatistics:
     """What a batch normalisation with fixed statistics computes with, each tensor ``[C]``."""
 
     running_mean: Tensor
@@ -59,7 +59,7 @@ def fold_batch_norm(network: fx.GraphModule) -> fx.GraphModule:
     return network
 
 
-def _normalisation(network: fx.GraphModule, node: fx.Node) -> Normalisation | None:
+def _normalisation(network: fx.GraphModule, node: fx.Node) -> FixedStatistics | None:
     """Return the settings of a node; None if it is no batch normalisation with fixed statistics."""
     operation = operation_of(network, node)
     if type(operation) is nn.BatchNorm2d:
@@ -70,11 +70,11 @@ def _normalisation(network: fx.GraphModule, node: fx.Node) -> Normalisation | No
         found = {name: _constant(network, it) for name, it in bound.arguments.items()}
     else:
         return None
-    settings = {it.name: found[it.name] for it in fields(Normalisation)}
+    settings = {it.name: found[it.name] for it in fields(FixedStatistics)}
     # In training, or without statistics of its own, it uses those of the batch.
     fixed = found["training"] is False and settings["running_mean"] is not None
     computed = any(isinstance(it, fx.Node) for it in settings.values())
-    return Normalisation(**settings) if fixed and not computed else None
+    return FixedStatistics(**settings) if fixed and not computed else None
 
 
 def _constant(network: fx.GraphModule, value: Any) -> Any:
@@ -83,7 +83,7 @@ def _constant(network: fx.GraphModule, value: Any) -> Any:
     return attrgetter(str(value.target))(network) if is_parameter else value
 
 
-def _folded(convolution: nn.Conv2d, norm: Normalisation) -> nn.Conv2d:
+def _folded(convolution: nn.Conv2d, norm: FixedStatistics) -> nn.Conv2d:
     """Return a convolution with weights of its own that also normalises its result."""
 
     def wide(values: Tensor | None) -> Tensor | None:
