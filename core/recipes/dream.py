@@ -58,7 +58,7 @@ class DreamRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "dream"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     in_order: ClassVar[bool] = True
 
     layers: tuple[str, ...] = ()

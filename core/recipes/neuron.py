@@ -60,7 +60,7 @@ class NeuronRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "neurons"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     layer: str = ""
     units: tuple[int, ...] = ()

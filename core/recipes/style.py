@@ -68,7 +68,7 @@ class StyleRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     content: str = ""
     styles: tuple[str, ...] = ()

@@ -64,7 +64,7 @@ class StyleDepthsRecipe(GridRecipe):
     """
 
     kind: ClassVar[str] = "style-depths"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     content: str = ""
     style: str = ""
