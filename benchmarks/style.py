@@ -152,6 +152,7 @@ def pictures(
     weights = find_weights(networks.split(","), weights_folder)
     with tempfile.TemporaryDirectory() as spare:
         kept = folder or Path(spare)
+        kept.mkdir(parents=True, exist_ok=True)
         plan = Plan(content, style, weights, settings.split(","), rounds, before, kept)
         rows: list[dict[str, Any]] = []
         for row in measure(plan):
