@@ -39,6 +39,8 @@ FOCUSED = """() => {
   while (it?.shadowRoot?.activeElement) it = it.shadowRoot.activeElement;
   return it;
 }"""
+# Script that waits until the page was drawn: nobody presses two keys between two pictures.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 TABS_AT_MOST = 60
 # How far the page is scrolled, in pixels.
 SCROLLED = """document.querySelector('[data-testid="stMain"]').scrollTop"""
@@ -62,9 +64,10 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def press(page: Page, keys: str) -> None:
-    """Press keys one after the other, such as ``ArrowRight Enter``."""
+    """Press keys such as ``ArrowRight Enter``; the page is drawn after each of them."""
     for key in keys.split():
         page.keyboard.press(key)
+        page.evaluate(DRAWN)
 
 
 def faults_of(page: Page) -> str:
