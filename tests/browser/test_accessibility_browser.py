@@ -64,10 +64,11 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def press(page: Page, keys: str) -> None:
-    """Press keys such as ``ArrowRight Enter``; the page is drawn after each of them."""
-    for key in keys.split():
+    """Press keys such as ``ArrowRight Enter``; the page is drawn between them."""
+    for number, key in enumerate(keys.split()):
+        if number:
+            page.evaluate(DRAWN)
         page.keyboard.press(key)
-        page.evaluate(DRAWN)
 
 
 def faults_of(page: Page) -> str:
