@@ -23,6 +23,7 @@ from core.images.center_crop import LARGEST, Framing
 from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers, tracing
+from core.networks.extractor_cache import ExtractorCache
 from core.networks.graph_passes.pool_and_precision import suits_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.graph_passes.rewrite import rewrite
@@ -33,8 +34,6 @@ from core.networks.size_steps import next_size, smaller
 from core.networks.tracing import Trace, values_in
 from core.recipes.recipe import Recipe
 
-# A network caches this many extractors.
-EXTRACTORS_AT_MOST = 4
 NO_UNITS: Mapping[str, Iterable[int]] = MappingProxyType({})
 
 
@@ -69,12 +68,12 @@ class Network:
     fingerprint: str
     device: torch.device
     framing: Framing = LARGEST
-    _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
+    _extractors: "ExtractorCache[FeatureExtractor]" = field(init=False, repr=False, compare=False)
     _size_rules: Callable[..., SizeRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Extractors are cached because building one takes as long as a few steps of an ascent.
-        cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
+        cached = ExtractorCache(self.module, functools.partial(FeatureExtractor, self))
         object.__setattr__(self, "_extractors", cached)
         object.__setattr__(self, "_size_rules", functools.cache(self._build_size_rule))
 
@@ -212,7 +211,7 @@ class Network:
         selected = tuple(
             (name, tuple(sorted(set(channels)))) for name, channels in sorted(units.items())
         )
-        return self._extractors(
+        return self._extractors.get(
             tuple(map(self.layer, names)), redirect_relu, for_gradients, selected
         )
 
