@@ -1,6 +1,7 @@
 """Tests of the limits of the truncated networks that a network keeps."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from core.networks import extractor_cache, registry
 from core.networks.extractor_cache import ExtractorCache, bytes_of_its_own
+from core.networks.graph_passes.fuse_relu import FusedConvolution
 
 FLOAT_BYTES = 4
 
@@ -77,6 +79,27 @@ def test_an_extractor_takes_what_it_copies() -> None:
     own = bytes_of_its_own(plain, sketchnet.module)
     # The buffers of the normalisation: shift and scale of each channel.
     assert own == 2 * 3 * torch.finfo(torch.float32).bits // 8
-    fast = sketchnet.extractor(["relu3b"], for_gradients=True)
-    copied = bytes_of_its_own(fast, sketchnet.module)
-    assert copied > own or not fast.in_half
+
+
+def test_reordered_kernels_are_counted() -> None:
+    convolution = nn.Conv2d(16, 32, 3, padding=1).requires_grad_(False)
+    fused = FusedConvolution(convolution, relu=True)
+    assert bytes_of_its_own(fused, convolution) == 0
+    image = torch.rand(1, 16, 8, 8, requires_grad=True)
+    fused(image).sum().backward()
+    # One kernel for the result, and one for the gradient.
+    assert bytes_of_its_own(fused, convolution) == 2 * convolution.weight.numel() * FLOAT_BYTES
+
+
+def test_dropped_extractors_are_freed_at_once(
+    built: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extractor_cache, "COLLECT_ABOVE", 10 * 1024)
+    cache = ExtractorCache(nn.Identity(), built)
+    first = cache.get(20)
+    # As a graph and its nodes do.
+    first.itself = [first]
+    freed = weakref.ref(first)
+    del first
+    cache.get(30)
+    assert freed() is None
