@@ -89,6 +89,12 @@ def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField
 SEED = RecipeField("seed", "Seed of all random numbers.", bounds=SEED_RANGE)
 UNITS = RecipeField("units", caption="Neurons")
 SIZE = RecipeField("size", unit="px")
+SWITCHED = RecipeField(
+    "switched",
+    "Turn neurons off meanwhile: relu5b:17,relu4b:3; or relu4b:3:0.5 with a factor from 0 to 3.",
+    query="off",
+    caption="Switched neurons",
+)
 STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with a weight for each."
 
 # In this and the following tables, the order is that of the controls on pages.
@@ -192,6 +198,7 @@ DREAM_FIELDS = _table(
         "zoom", "How much larger each frame shows the middle of the last.", bounds=dream.ZOOM_RANGE
     ),
     RecipeField("turn", "Degrees, counter-clockwise, between frames.", bounds=dream.TURN_RANGE),
+    SWITCHED,
 )
 
 DREAM_DEPTHS_FIELDS = {
@@ -284,6 +291,7 @@ STYLE_FIELDS = _table(
     RecipeField("pooling", f"Pooling: {', '.join(style.POOLINGS)}.", known=style.POOLINGS),
     RecipeField("method", f"Optimiser: {' or '.join(style.METHODS)}.", known=style.METHODS),
     RecipeField("rate", "Length of a step of the optimiser.", bounds=style.RATE_RANGE),
+    SWITCHED,
 )
 
 STYLE_DEPTHS_FIELDS = _table(

@@ -5,8 +5,9 @@ Both images can be chosen.
 
 import streamlit as st
 
+from core.recipes.switched_units import read_switched
 from core.recipes.variations import VariationsRecipe
-from explorer.ui import job_requests, link_problems, url_codecs, variations_view
+from explorer.ui import job_requests, link_problems, switches, url_codecs, variations_view
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import style_page, style_presets, style_view
@@ -30,6 +31,7 @@ def show(page: OpenPage) -> None:
         times = variations_view.describe_times(transfer.recipe)
         controls.draw_more(without=("balance",), note=times)
     style_page.show_head(network, transfer)
+    switches.show_list(network, read_switched(transfer.recipe.switched))
     link_problems.show_problems(page.problems)
     with st.container(key="style-layers"):
         style_page.show_layers(network, transfer)

@@ -22,6 +22,7 @@ from core.images import colours
 from core.images.channels import COLOUR, open_image
 from core.images.colours import with_chroma_of
 from core.images.resize import resize_image
+from core.networks.interventions import named_units, switched_network
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
@@ -88,6 +89,8 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     for name in ("content_layers", "style_layers"):
         names = [network.layer(it).name for it in chosen[name]]
         chosen[name] = tuple(dict.fromkeys(names))
+    if switched := chosen.get("switched"):
+        chosen["switched"] = named_units(network, switched)
     if chosen["content_layers"] and not chosen["style_layers"]:
         layers = [network.layer(it) for it in chosen["content_layers"]]
         chosen.setdefault("variation", variation_weight(layers))
@@ -106,6 +109,7 @@ def check(network: Network, recipe: StyleRecipe) -> None:
     for name in (*recipe.content_layers, *recipe.style_layers):
         if network.layer(name).size is None:
             raise ExplorerError(f"layer {name} of {network.name} has no places; choose another")
+    switched_network(network, recipe.switched)
 
 
 def render(
@@ -124,7 +128,7 @@ def render(
         ExplorerError: the recipe is for other weights, or an input is missing.
     """
     check(network, recipe)
-    network = style_variant(network, recipe.pooling)
+    network = switched_network(style_variant(network, recipe.pooling), recipe.switched)
     opened = open_inputs(recipe, inputs, network.device, network.channels)
     norms = gradient_norms(network, recipe, opened)
     sizes = plan_scales(recipe, opened.size)

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from core.errors import ExplorerError, named
 from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
+    ablate,
     atlas,
     dream_depths,
     dreams,

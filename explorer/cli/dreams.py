@@ -12,7 +12,7 @@ from core.numbers import read_decimal
 from core.recipes.dream import FRAMES_RANGE, DreamRecipe
 from explorer.cli import options
 from explorer.cli import vary as variations
-from explorer.cli.command_io import print_note
+from explorer.cli.command_io import print_note, split_names
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.cli.vary import Vary
@@ -41,6 +41,7 @@ Guide = Annotated[str | None, option(DREAM, "guide")]
 Mask = Annotated[str | None, option(DREAM, "mask")]
 KeepColours = Annotated[bool, option(DREAM, "keep_colours", "--keep-colours")]
 Size = Annotated[int, option(DREAM, "size")]
+Off = Annotated[str, option(DREAM, "switched", "--off")]
 
 
 @cli.command()
@@ -57,6 +58,7 @@ def dream(
     guide: Guide = None,
     mask: Mask = None,
     keep_colours: KeepColours = False,
+    off: Off = "",
     size: Size = DreamRecipe.size,
     seed: options.Seed = DreamRecipe.seed,
     vary: Vary = None,
@@ -70,6 +72,7 @@ def dream(
     check_output(out)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image, guide=guide, mask=mask)
+    settings["switched"] = split_names(off)
     recipe = _plan(session, layer, units, settings)
     if vary:
         variations.make(session, variations.plan(recipe, vary), out, fresh, as_json)
@@ -96,6 +99,7 @@ def dream_zoom(
     steps: Steps = 4,
     strength: Strength = DreamRecipe.strength,
     keep_colours: KeepColours = False,
+    off: Off = "",
     size: Size = 256,
     seed: options.Seed = DreamRecipe.seed,
     weights: options.WeightsFile = None,
@@ -108,6 +112,7 @@ def dream_zoom(
     check_output(out, FILMS)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image)
+    settings["switched"] = split_names(off)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
     _write_film(out, pictures, rate)
     _report(session, recipe, pictures, out, as_json)
@@ -133,6 +138,7 @@ def dream_film(
     guide: Guide = None,
     mask: Mask = None,
     keep_colours: KeepColours = False,
+    off: Off = "",
     size: Size = 320,
     seed: options.Seed = DreamRecipe.seed,
     weights: options.WeightsFile = None,
@@ -155,6 +161,7 @@ def dream_film(
     first, *others = [session.store_image(it) for it in resized]
     settings |= {"image": first, "clip": tuple(others), "frames": len(resized)}
     settings |= _store_images(session, guide=guide, mask=mask)
+    settings["switched"] = split_names(off)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
     _write_film(out, pictures, rate or min(60, max(1, round(clip_rate))))
     _report(session, recipe, pictures, out, as_json)

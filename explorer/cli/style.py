@@ -11,7 +11,7 @@ from core.numbers import read_decimals
 from core.recipes.style import SHARE_RANGE, StyleRecipe
 from explorer.cli import options
 from explorer.cli import vary as variations
-from explorer.cli.command_io import print_note, print_table
+from explorer.cli.command_io import print_note, print_table, split_names
 from explorer.cli.dreams import parse_layers
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
@@ -30,6 +30,7 @@ Method = Annotated[str | None, option(STYLE, "method")]
 Rate = Annotated[float | None, option(STYLE, "rate")]
 Variation = Annotated[float | None, option(STYLE, "variation")]
 Pooling = Annotated[str | None, option(STYLE, "pooling")]
+Off = Annotated[str, option(STYLE, "switched", "--off")]
 StyleScale = Annotated[float, option(STYLE, "style_scale")]
 
 
@@ -61,6 +62,7 @@ def style(
     pooling: Pooling = None,
     method: Method = None,
     rate: Rate = None,
+    off: Off = "",
     seed: options.Seed = StyleRecipe.seed,
     vary: Vary = None,
     weights: options.WeightsFile = None,
@@ -76,6 +78,7 @@ def style(
         **_layers("style", style_layers),
         "colours": colours or ("light" if keep_colours else None),
         "init": "picture" if start is not None else init,
+        "switched": split_names(off),
         "style_shares": read_decimals("one of the shares", shares, SHARE_RANGE) if shares else (),
     }
     session = NetworkSession(network, weights, device)
