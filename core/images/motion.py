@@ -1,4 +1,4 @@
-"""Motion between the frames of dream films: zoom, rotation and optical flow."""
+"""Motion between the frames of films: zoom, rotation, optical flow and what it uncovers."""
 
 import math
 
@@ -16,6 +16,9 @@ FLOW_SIDE = 192
 # Root mean square difference between a frame and the moved previous frame at which the detail of
 # the previous dream fades to 1/e: with this difference, the pixels probably show another object.
 FADE_DIFFERENCE = 0.08
+# Largest squared distance between a pixel and the place to which both flows lead: a share of the
+# squared lengths of the flows, and a number of squared pixels of the size of the flow.
+RELATIVE_GAP, LEAST_GAP = 0.01, 0.5
 
 
 def zoom_and_rotate(image: Tensor, zoom: float, turn: float) -> Tensor:
@@ -57,10 +60,8 @@ def match_tone(image: Tensor, like: Tensor, change: float) -> Tensor:
 def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     """Move the detail that a dream added to a frame of a clip with the motion to the next frame.
 
-    Motion is estimated as dense optical flow (Le Besnerais and Champagnat, "Dense optical flow by
-    iterative local window registration", 2005, by scikit-image). The detail fades where the
-    previous frame, moved by this flow, differs from the next frame, for example where an object has
-    moved away from the background.
+    The detail fades where the previous frame, moved by the optical flow, differs from the next
+    frame, for example where an object has moved away from the background.
 
     Args:
         detail: ``[1, 3, H, W]``, the change that the dream made to the previous frame.
@@ -68,26 +69,108 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     """
     device = detail.device
     detail, before, now = detail.cpu(), before.cpu(), now.cpu()
+    positions = _positions(optical_flow(now, before), now)
+    moved = _sample(detail, positions) * _likeness(before, now, positions)
+    return moved.to(device)
+
+
+def carry(image: Tensor, before: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+    """Move an image of the previous frame of a clip with the motion to the next frame.
+
+    A pixel is visible in both frames if the flow to the previous frame and the flow back lead to
+    nearly the same place (Sundaram, Brox and Keutzer, "Dense point trajectories by GPU-accelerated
+    large displacement optical flow", 2010), if that place is within the previous frame, and as far
+    as both frames look alike there (``FADE_DIFFERENCE``).
+
+    Args:
+        image: ``[1, C, H, W]`` in ``[0, 1]``, such as the painted previous frame.
+        before, now: the previous and the next frame, ``[1, C, H, W]`` in ``[0, 1]``.
+
+    Returns:
+        The moved image, ``[1, C, H, W]`` in ``[0, 1]``, and how visible what it shows is in both
+        frames, ``[1, 1, H, W]`` from 0 (uncovered) to 1.
+    """
+    device = image.device
+    image, before, now = image.cpu(), before.cpu(), now.cpu()
+    backward, forward = optical_flow(now, before), optical_flow(before, now)
+    positions = _positions(backward, now)
+    inside = (positions.abs() <= 1).all(3)[:, None].to(now)
+    # The mask is made a little smaller, as a pixel beside an edge has colours of both sides, and
+    # then smooth, so that no line is seen where painting begins.
+    seen = 1 - F.max_pool2d(1 - consistency(backward, forward), 3, 1, 1)
+    with one_thread():
+        seen = F.interpolate(seen, now.shape[2:], mode="bilinear", align_corners=False)
+    visible = seen * inside * _likeness(before, now, positions)
+    moved = _sample(image, positions).clamp(0, 1)
+    return moved.to(device), visible.to(device)
+
+
+def optical_flow(start: Tensor, end: Tensor) -> Tensor:
+    """Estimate for each pixel of an image where the other image shows the same.
+
+    Motion is estimated as dense optical flow (Le Besnerais and Champagnat, "Dense optical flow by
+    iterative local window registration", 2005, by scikit-image).
+
+    Args:
+        start, end: ``[1, C, H, W]`` in ``[0, 1]``, on the CPU.
+
+    Returns:
+        ``[1, 2, h, w]``, by how many pixels of this smaller size (``FLOW_SIDE``) to go down and
+        right.
+    """
     # Imported here because the import is slow and only clips need it.
     from skimage.registration import optical_flow_ilk
 
-    height, width = now.shape[2:]
+    height, width = start.shape[2:]
     scale = min(1.0, FLOW_SIDE / max(height, width))
     size = (max(16, round(height * scale)), max(16, round(width * scale)))
-    old, new = (resize_image(it, size).mean(1)[0].numpy() for it in (before, now))
-    displacement = optical_flow_ilk(new, old)  # type: ignore[no-untyped-call]
-    flow = np.stack(displacement).astype(np.float32)  # [2, h, w]: down, right
-    shift = torch.from_numpy(flow)[None].to(now)
+    one, other = (resize_image(it, size).mean(1)[0].numpy() for it in (start, end))
+    displacement = optical_flow_ilk(one, other)  # type: ignore[no-untyped-call]
+    return torch.from_numpy(np.stack(displacement).astype(np.float32))[None].to(start)
+
+
+def consistency(backward: Tensor, forward: Tensor) -> Tensor:
+    """Return 1 for each pixel from which both flows lead back to nearly the same place, else 0.
+
+    The limit grows with the length of the flows, as in equation 5 of Ruder, Dosovitskiy and Brox,
+    "Artistic style transfer for videos", 2016.
+
+    Args:
+        backward, forward: ``[1, 2, h, w]``, the flow from the next frame to the previous one and
+            that from the previous frame to the next one, in pixels down and right.
+
+    Returns:
+        ``[1, 1, h, w]``.
+    """
+    positions = _positions(backward, backward)
+    back = F.grid_sample(forward, positions, "bilinear", padding_mode="border", align_corners=False)
+    apart = (backward + back).square().sum(1, keepdim=True)
+    lengths = (backward.square() + back.square()).sum(1, keepdim=True)
+    return (apart <= RELATIVE_GAP * lengths + LEAST_GAP).to(backward)
+
+
+def _positions(flow: Tensor, image: Tensor) -> Tensor:
+    """Return where each pixel of an image comes from, ``[1, H, W, 2]``, (x, y) from -1 to 1.
+
+    Args:
+        flow: ``[1, 2, h, w]``, as ``optical_flow`` returns it.
+        image: an image ``[1, C, H, W]``, of which only the size matters.
+    """
+    height, width = image.shape[2:]
     # Convert pixels to coordinates that run from -1 to 1 along both axes.
-    shift = shift * shift.new_tensor([2 / size[0], 2 / size[1]]).view(1, 2, 1, 1)
+    size = flow.shape[2:]
+    shift = flow * flow.new_tensor([2 / size[0], 2 / size[1]]).view(1, 2, 1, 1)
     with one_thread():
         shift = F.interpolate(shift, [height, width], mode="bilinear", align_corners=False)
     identity = F.affine_grid(torch.eye(2, 3)[None], [1, 3, height, width], align_corners=False)
-    positions = identity.to(now) + shift.flip(1).permute(0, 2, 3, 1)
+    return identity.to(flow) + shift.flip(1).permute(0, 2, 3, 1)
+
+
+def _likeness(before: Tensor, now: Tensor, positions: Tensor) -> Tensor:
+    """Return from 0 to 1 how alike the moved previous frame and the next one are, [1, 1, H, W]."""
     difference = (_sample(before, positions) - now).square().mean(1, keepdim=True)
     difference = F.avg_pool2d(difference, 5, 1, 2, count_include_pad=False)
-    moved = _sample(detail, positions) * torch.exp(-difference / FADE_DIFFERENCE**2)
-    return moved.to(device)
+    return torch.exp(-difference / FADE_DIFFERENCE**2)
 
 
 def _sample(image: Tensor, positions: Tensor) -> Tensor:
