@@ -55,22 +55,26 @@ def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     return _read_video(path, at_most)
 
 
-def read_clip(path: Path, at_most: int, size: int) -> tuple[list[Image.Image], float]:
+def read_clip(
+    path: Path, at_most: int, size: int, enlarge: bool = True
+) -> tuple[list[Image.Image], float]:
     """Read a video in a small size, so that a long one fits in memory.
 
     Args:
         path, at_most: as for ``read_frames``.
         size: longer side of the result in pixels.
+        enlarge: whether to enlarge smaller videos to this size.
 
     Returns:
-        The frames, upright RGB images whose longer side has ``size`` pixels, and the frames per
-        second.
+        The frames, upright RGB images, and the frames per second.
 
     Raises:
         ExplorerError, BadPicture: as for ``read_frames``, or the video has no frame.
     """
     images, rate = read_frames(path, at_most)
-    resized = [resize_longer_side(it, size) for it in images]
+    resized = [
+        it if max(it.size) < size and not enlarge else resize_longer_side(it, size) for it in images
+    ]
     if not resized:
         raise BadPicture(f"there is no picture in {named(path)}")
     return resized, rate

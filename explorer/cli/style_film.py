@@ -19,6 +19,7 @@ from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.cli.style import StyleImage, named_layers
 from explorer.recipe_fields import STYLE, STYLE_FILM, recipe_settings
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from explorer.store.results import StoredPicture
@@ -69,14 +70,14 @@ def style_film(
     pictures, film_rate = video_io.read_clip(film, frames, size)
     recipes.check_count(len(pictures), film)
     session = NetworkSession(network, weights, device)
-    first, *others = [session.store_image(it) for it in pictures]
+    stored = session.store_film(pictures, film_rate, formatting.picture_title(film.name))
     settings |= {
         **named_layers("content", content_layers),
         **named_layers("style", style_layers),
         "style_shares": read_decimals("one of the shares", shares, SHARE_RANGE) if shares else (),
         "styles": session.store_all(STYLE, [style, *(beside or [])]),
-        "content": first,
-        "clip": tuple(others),
+        "content": stored.frames[0],
+        "clip": stored.frames[1:],
         "frames": len(pictures),
     }
     recipe = films.plan(session.network, **settings)
