@@ -45,10 +45,8 @@ def python_script(recipe: Recipe, part: int | None = None) -> str:
     elif isinstance(recipe, DreamRecipe):
         module, plan = "dreams", _dream_arguments(recipe)
     elif isinstance(recipe, StyleFilmRecipe):
-        module, plan = (
-            "film",
-            ["network", *_setting_arguments(recipe, StyleFilmRecipe, (), POOLING)],
-        )
+        module = "film"
+        plan = ["network", *_setting_arguments(recipe, StyleFilmRecipe, (), ("pooling",))]
     elif isinstance(recipe, StyleRecipe):
         module, plan = "style", _style_arguments(recipe)
     elif isinstance(recipe, StyleDepthsRecipe):
