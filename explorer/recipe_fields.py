@@ -323,7 +323,6 @@ STYLE_FILM_FIELDS = _table(
         summary="keep {:g}",
     ),
     *(STYLE_FIELDS[it] for it in ("colours", "loss", "seed", "variation", "pooling")),
-    *(STYLE_FIELDS[it] for it in ("method", "rate")),
 )
 
 STYLE_DEPTHS_FIELDS = _table(
