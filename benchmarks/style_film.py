@@ -7,12 +7,17 @@ flicker    root mean square difference, in percent of the range, between a paint
            before, moved by the exact motion, where the same is visible in both by the drawing
 long       the same for frames that are ``LONG`` apart
 style      the style losses relative to frame by frame: 1.05 is 5 % more loss, so less style
+strength   share of the film's own distance from the painting's style that is gone, relative to
+           frame by frame; the losses of the unpainted frame are where single transfers start
 content    the same for the content losses
 light      mean of the last frames, minus that of the same frames frame by frame, in percent
 contrast   standard deviation of the last frames relative to frame by frame
 colour     mean distance of their colours from grey, relative to frame by frame
 detail     mean squared difference of neighbouring pixels, relative: below 1 is smeared
 time       seconds relative to frame by frame
+
+``--flow`` measures the estimated motion alone: its mean error in pixels, and how much of what is
+visible in both frames, and of what is not, counts as visible.
 
 ``--sheet`` draws frames of both ways below each other. Look at it: no figure shows ghosts.
 """
@@ -37,7 +42,7 @@ from benchmarks.machine import processor_name
 from benchmarks.moving_scenes import SIZE, Scene, scenes
 from core import allocator
 from core.figures.layout import blank_sheet, draw_text
-from core.images import image_io
+from core.images import image_io, motion
 from core.networks import registry
 from core.networks.network import Network
 from core.recipes.style_film import StyleFilmRecipe
@@ -46,6 +51,8 @@ from explorer.cli.command_io import open_image, split_names
 
 # Distance in frames of the column ``long``, and the share of the film that counts as its end.
 LONG, END = 6, 0.25
+# The rim of a frame, in pixels, where new things come in and nothing is to be found.
+BORDER = 8
 # Layout of the sheet in pixels, and how many frames it shows.
 GAP, HEADING, SHOWN = 4, 22, 6
 
@@ -57,11 +64,13 @@ class Painted:
     Attributes:
         frames: ``[T, 3, H, W]`` in ``[0, 1]``.
         losses: for each frame its losses at the end, by name.
+        starts: for each frame the same at the start; of a single transfer, those of its content.
         seconds: how long it took.
     """
 
     frames: Tensor
     losses: tuple[dict[str, float], ...]
+    starts: tuple[dict[str, float], ...]
     seconds: float
 
 
@@ -72,6 +81,7 @@ class Measures:
     flicker: float
     long: float
     style: float
+    strength: float
     content: float
     light: float
     contrast: float
@@ -140,11 +150,13 @@ def _named(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _painted(found: Sequence[tuple[Tensor, Any]], began: float) -> Painted:
-    ends = (
-        {name: float(it["end"]) for name, it in json.loads(str(losses)).items()}
-        for _, losses in found
+    losses = [json.loads(str(it)) for _, it in found]
+    starts, ends = (
+        tuple({name: float(it[when]) for name, it in each.items()} for each in losses)
+        for when in ("start", "end")
     )
-    return Painted(torch.stack([it for it, _ in found]), tuple(ends), time.perf_counter() - began)
+    frames = torch.stack([it for it, _ in found])
+    return Painted(frames, ends, starts, time.perf_counter() - began)
 
 
 def measure(scene: Scene, painted: Painted, single: Painted) -> Measures:
@@ -152,18 +164,25 @@ def measure(scene: Scene, painted: Painted, single: Painted) -> Measures:
     last = max(1, round(END * len(painted.frames)))
     end, other = (it.frames[-last:] for it in (painted, single))
 
-    def losses(kind: str) -> float:
-        ratios = []
-        for one, two in zip(painted.losses, single.losses, strict=True):
-            names = [it for it in two if it.startswith(kind)]
-            ratios.append(sum(one[it] for it in names) / sum(two[it] for it in names))
-        return statistics.fmean(ratios)
+    def total(losses: dict[str, float], kind: str) -> float:
+        return sum(it for name, it in losses.items() if name.startswith(kind))
+
+    def relative(kind: str) -> float:
+        pairs = zip(painted.losses, single.losses, strict=True)
+        return statistics.fmean(total(one, kind) / total(two, kind) for one, two in pairs)
+
+    def strength(side: Painted) -> float:
+        pairs = zip(side.losses, single.starts, strict=True)
+        return statistics.fmean(
+            1 - total(it, "style") / total(start, "style") for it, start in pairs
+        )
 
     return Measures(
         flicker=warp_error(scene, painted.frames),
         long=warp_error(scene, painted.frames, min(LONG, len(painted.frames) - 1)),
-        style=losses("style"),
-        content=losses("content"),
+        style=relative("style"),
+        strength=strength(painted) / strength(single),
+        content=relative("content"),
         light=100 * float(end.mean() - other.mean()),
         contrast=float(end.std() / other.std()),
         colour=_chroma(end) / _chroma(other),
@@ -178,6 +197,40 @@ def _chroma(frames: Tensor) -> float:
 
 def _detail(frames: Tensor) -> float:
     return float(sum(frames.diff(dim=it).square().mean() for it in (2, 3)))
+
+
+def flow_errors(scene: Scene, smooth: bool, number: int = 6) -> dict[str, float]:
+    """Return how far the estimated motion between two frames of a scene is from the exact one.
+
+    Args:
+        scene: the drawn scene.
+        smooth: which flow is measured, see ``motion.optical_flow``.
+        number: number of the later frame.
+    """
+    before, now = scene.frame(number - 1), scene.frame(number)
+    places, visible = scene.motion(number)
+    backward, forward = (motion.optical_flow(*it, smooth) for it in ((now, before), (before, now)))
+    found, seen = motion.visibility(before, now, backward, forward)
+    apart = (found - places).square().sum(3).sqrt()[:, None] * (SIZE / 2)
+    inner = torch.zeros_like(visible)
+    inner[..., BORDER:-BORDER, BORDER:-BORDER] = True
+    hidden = ~visible & inner
+    return {
+        "error": float(apart[visible].mean()),
+        "visible": float(seen[visible].mean()),
+        "hidden": float(seen[hidden].mean()) if bool(hidden.any()) else 0.0,
+    }
+
+
+def print_flows() -> None:
+    """Measure both kinds of flow in each scene, and print a table."""
+    table = Table("scene", "flow", "error", "visible", "hidden")
+    for scene in scenes():
+        for smooth in (False, True):
+            found = flow_errors(scene, smooth)
+            name = "smooth" if smooth else "in windows"
+            table.add_row(scene.name, name, *(f"{it:.3f}" for it in found.values()))
+    Console(width=100).print(table)
 
 
 def draw_sheet(rows: Sequence[tuple[str, Tensor]]) -> Image.Image:
@@ -206,10 +259,14 @@ def main(
         str, typer.Option(help="Weights of the temporal loss, with commas.")
     ] = f"{StyleFilmRecipe.keep:g}",
     only: Annotated[str, typer.Option(help="Some of the scenes; all by default.")] = "",
+    flow: Annotated[bool, typer.Option("--flow", help="Measure the motion alone.")] = False,
     sheet: Annotated[Path | None, typer.Option(help="Where the sheet goes.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
     """Paint each scene as a film and frame by frame, measure, and print a table."""
+    if flow:
+        print_flows()
+        return
     allocator.keep_freed_memory()
     loaded = registry.load(network, weights, device="cpu")
     table = Table("scene", "painting", "painted", *Measures.__annotations__)

@@ -15,7 +15,7 @@ from core.recipes.style import STYLE_STEPS, StyleRecipe
 STYLE_FILM_SIZES = (32, 2048)
 PIXELS_AT_MOST = 100_000_000
 # Number of sizes, the largest ones, at which frames after the first are painted.
-LATER_SIZES = 2
+LATER_SIZES = 3
 # Weight of the temporal loss relative to the style loss. With larger weights, every frame is the
 # moved frame before.
 KEEP_RANGE = (0.0, 1000.0)

@@ -155,7 +155,10 @@ class _Frame:
         self._moved, content = self._carried, now
         if recipe.colours == "light":
             content, self._moved = colours.to_grey(now), colours.to_grey(self._moved)
-        start = content.lerp(self._moved, self._visible)
+        # What is uncovered has the colours of the painted frames from the first step on. Few steps
+        # would leave the film's own colours there, which then spread from frame to frame.
+        uncovered = colours.match_colours(content, self._moved)
+        start = uncovered.lerp(self._moved, self._visible)
         self._keep = recipe.keep
         self.opened = replace(opened, photograph=now, content=content, start=start)
         settings = {it.name: getattr(recipe, it.name) for it in fields(StyleRecipe)}

@@ -77,11 +77,13 @@ def test_flicker_and_drift_are_told() -> None:
     exact = style_film.warp_error(scene, frames)
     assert style_film.warp_error(scene, noisy) > 10 * exact
     losses = ({"style a": 1.0, "content b": 2.0},) * 4
-    single = style_film.Painted(frames, losses, 2.0)
+    starts = ({"style a": 11.0, "content b": 0.0},) * 4
+    single = style_film.Painted(frames, losses, starts, 2.0)
     worse = ({"style a": 1.5, "content b": 1.0},) * 4
     grey = frames.lerp(frames.mean((1, 2, 3), keepdim=True), 0.5) + 0.1
-    found = style_film.measure(scene, style_film.Painted(grey, worse, 1.0), single)
+    found = style_film.measure(scene, style_film.Painted(grey, worse, starts, 1.0), single)
     assert (found.style, found.content, found.time) == (1.5, 0.5, 0.5)
+    assert found.strength == pytest.approx((1 - 1.5 / 11) / (1 - 1.0 / 11))
     assert found.light == pytest.approx(10, abs=0.1)
     assert found.contrast == pytest.approx(0.5, rel=0.05)
     assert found.colour == pytest.approx(0.5, rel=1e-3)

@@ -121,10 +121,10 @@ def test_flows_agree_where_one_leads_back(seed: int) -> None:
     assert 0.1 < float(found.mean()) < 0.9
 
 
-def ground(height: int, width: int, seed: int) -> Tensor:
+def ground(height: int, width: int, seed: int, coarse: int = 5) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(1, 3, height // 5, width // 5, generator=generator)
-    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+    values = torch.rand(1, 3, height // coarse, width // coarse, generator=generator)
+    return torch.nn.functional.interpolate(values, (height, width), mode="bicubic").clamp(0, 1)
 
 
 def test_what_is_painted_moves_along_and_new_borders_are_uncovered() -> None:
@@ -142,16 +142,16 @@ def test_what_is_painted_moves_along_and_new_borders_are_uncovered() -> None:
 
 
 def test_what_an_object_uncovers_is_not_visible_before() -> None:
-    back, object_ = ground(96, 128, 1), ground(96, 128, 7)
+    back, object_ = (ground(96, 128, seed, coarse=9) for seed in (1, 7))
     before, now = back.clone(), back.clone()
     before[..., 30:66, 40:76] = object_[..., 30:66, 40:76]
-    now[..., 30:66, 52:88] = object_[..., 30:66, 40:76]
+    now[..., 30:66, 46:82] = object_[..., 30:66, 40:76]
     painted = before.flip(1)
     moved, visible = carry(painted, before, now)
-    uncovered = visible[..., 34:62, 42:50]
-    assert float(uncovered.mean()) < 0.15
+    uncovered = visible[..., 34:62, 41:45]
+    assert float(uncovered.mean()) < 0.2
     assert float(visible[..., 4:20, 4:120].mean()) > 0.9
-    on_object = (..., slice(38, 58), slice(62, 78))
+    on_object = (..., slice(38, 58), slice(56, 72))
     assert float(visible[on_object].mean()) > 0.6
     assert float((moved - now.flip(1))[on_object].abs().mean()) < 0.05
 

@@ -52,7 +52,7 @@ def test_parts_and_what_they_go_on_from() -> None:
         ({"frames": 5}, "has no frame 4"),
         ({"first": 2, "frames": 3}, "has no frame 4"),
         ({"frames": 0}, "frames is 0"),
-        ({"styles": ()}, "name both"),
+        ({"styles": (), "style_layers": ()}, "name both"),
         ({"init": "noise"}, "leave init out"),
         ({"size": 4000}, "size is 4000"),
         ({"frame_steps": 0}, "frame_steps is 0"),
