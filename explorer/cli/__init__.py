@@ -34,6 +34,7 @@ from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
     serve,
     style,
     style_depths,
+    style_film,
     weights,
 )
 from explorer.cli.command_io import printing_warnings

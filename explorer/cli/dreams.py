@@ -114,7 +114,7 @@ def dream_zoom(
     settings |= _store_images(session, image=image)
     settings["switched"] = split_names(off)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
-    _write_film(out, pictures, rate)
+    write_film(out, pictures, rate)
     _report(session, recipe, pictures, out, as_json)
 
 
@@ -147,23 +147,19 @@ def dream_film(
     as_json: options.AsJson = False,
 ) -> None:
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
-    from core.images import image_io
     from explorer import video_io
 
     settings = recipe_settings(DREAM, locals())
     check_output(out, FILMS)
-    images, clip_rate = video_io.read_frames(clip, frames)
     # A film has many frames, so they are stored at the size of the dream.
-    resized = [image_io.resize_longer_side(it, size) for it in images]
-    if not resized:
-        raise ExplorerError(f"there is no picture in {named(clip)}")
+    resized, clip_rate = video_io.read_clip(clip, frames, size)
     session = NetworkSession(network, weights, device)
     first, *others = [session.store_image(it) for it in resized]
     settings |= {"image": first, "clip": tuple(others), "frames": len(resized)}
     settings |= _store_images(session, guide=guide, mask=mask)
     settings["switched"] = split_names(off)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
-    _write_film(out, pictures, rate or min(60, max(1, round(clip_rate))))
+    write_film(out, pictures, rate or video_io.whole_rate(clip_rate))
     _report(session, recipe, pictures, out, as_json)
 
 
@@ -208,7 +204,14 @@ def _plan(session: NetworkSession, layer: str, units: str, settings: dict[str, A
     )
 
 
-def _write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
+def write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
+    """Write pictures as a film whose format is that of the file's ending.
+
+    Args:
+        out: the file, which ends in one of ``FILMS``.
+        pictures: the frames in their order.
+        rate: frames per second.
+    """
     from explorer import video_io
 
     write_file(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))

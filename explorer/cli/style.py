@@ -74,8 +74,8 @@ def style(
     settings = recipe_settings(STYLE, locals())
     check_output(out)
     settings |= {
-        **_layers("content", content_layers),
-        **_layers("style", style_layers),
+        **named_layers("content", content_layers),
+        **named_layers("style", style_layers),
         "colours": colours or ("light" if keep_colours else None),
         "init": "picture" if start is not None else init,
         "switched": split_names(off),
@@ -120,7 +120,7 @@ def texture(
     """Make a texture: the style of a picture alone, from noise."""
     settings = recipe_settings(STYLE, locals())
     check_output(out)
-    settings |= {**_layers("style", layers), "init": "noise"}
+    settings |= {**named_layers("style", layers), "init": "noise"}
     session = NetworkSession(network, weights, device)
     settings["styles"] = session.store_all(STYLE, [style])
     _paint(session, settings, out, fresh, as_json)
@@ -147,13 +147,13 @@ def reconstruct(
     """Make a picture again from noise, from nothing but the activations of one layer."""
     settings = recipe_settings(STYLE, locals())
     check_output(out)
-    settings |= {**_layers("content", layer), "init": "noise"}
+    settings |= {**named_layers("content", layer), "init": "noise"}
     session = NetworkSession(network, weights, device)
     settings["content"] = session.store_named(STYLE, content)
     _paint(session, settings, out, fresh, as_json)
 
 
-def _layers(term: str, text: str | None) -> dict[str, Any]:
+def named_layers(term: str, text: str | None) -> dict[str, Any]:
     """Return layers and their weights as settings of a recipe; ``{}`` if there is no text.
 
     Args:

@@ -8,6 +8,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import LAYER_OBJECTIVES, NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.recipes.switched_units import OFF, read_switched
 from core.recipes.variations import VariationsRecipe
@@ -85,6 +86,9 @@ def _dreamt(recipe: DreamRecipe) -> list[str]:
 def _styled(recipe: StyleRecipe) -> list[str]:
     """Return words for the layers of style and content, and for non-default settings."""
     words = []
+    if isinstance(recipe, StyleFilmRecipe):
+        one = f"frame {recipe.first} of a film"
+        words.append(one if recipe.frames == 1 else f"film of {recipe.frames} frames")
     if recipe.styles:
         noun = "style" if recipe.content else "texture"
         words.append(f"{noun} of {_run(recipe.style_layers)}")
