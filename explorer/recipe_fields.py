@@ -330,7 +330,7 @@ STYLE_FILM_FIELDS = _table(
         label="{:g}".format,
         summary="keep {:g}",
     ),
-    *(STYLE_FIELDS[it] for it in ("colours", "loss", "seed", "variation", "pooling")),
+    *(STYLE_FIELDS[it] for it in ("colours", "loss", "seed", "variation", "pooling", "switched")),
 )
 
 STYLE_DEPTHS_FIELDS = _table(

@@ -24,7 +24,6 @@ from core.images.channels import open_image
 from core.images.motion import carry
 from core.images.resize import resize_image
 from core.networks.network import Network
-from core.networks.variants import style_variant
 from core.optim.activations import IMAGE, Activations
 from core.optim.objectives import Objective
 from core.progress import Progress
@@ -74,8 +73,7 @@ def render(
         ExplorerError: the recipe is for other weights, an input is missing, or the frames have
             different shapes.
     """
-    transfer.check(network, recipe)
-    network = style_variant(network, recipe.pooling)
+    network = transfer.prepared_network(network, recipe)
     opened = transfer.open_inputs(recipe, inputs, network.device, network.channels)
     norms = gradient_norms(network, recipe, opened)
     sizes = transfer.plan_scales(recipe, opened.size)

@@ -116,6 +116,16 @@ def check(network: Network, recipe: StyleRecipe) -> None:
     switched_network(network, recipe.switched)
 
 
+def prepared_network(network: Network, recipe: StyleRecipe) -> Network:
+    """Return the network with which a recipe is painted: its pooling, and units switched off.
+
+    Raises:
+        ExplorerError: as for ``check``.
+    """
+    check(network, recipe)
+    return switched_network(style_variant(network, recipe.pooling), recipe.switched)
+
+
 def render(
     network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes]
 ) -> Iterator[Progress]:
@@ -131,8 +141,7 @@ def render(
     Raises:
         ExplorerError: the recipe is for other weights, or an input is missing.
     """
-    check(network, recipe)
-    network = switched_network(style_variant(network, recipe.pooling), recipe.switched)
+    network = prepared_network(network, recipe)
     opened = open_inputs(recipe, inputs, network.device, network.channels)
     norms = gradient_norms(network, recipe, opened)
     yield from paint(network, recipe, opened, norms, plan_scales(recipe, opened.size))

@@ -13,7 +13,7 @@ from core.recipes.dream import FRAMES_RANGE
 from core.recipes.style import SHARE_RANGE
 from core.recipes.style_film import StyleFilmRecipe
 from explorer.cli import options
-from explorer.cli.command_io import print_note
+from explorer.cli.command_io import print_note, split_names
 from explorer.cli.dreams import FILMS, FilmOut, write_film
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
@@ -53,6 +53,7 @@ def style_film(
     style_scale: Annotated[float, option(STYLE_FILM, "style_scale")] = StyleFilmRecipe.style_scale,
     variation: Annotated[float | None, option(STYLE_FILM, "variation")] = None,
     pooling: Annotated[str | None, option(STYLE_FILM, "pooling")] = None,
+    off: Annotated[str, option(STYLE_FILM, "switched", "--off")] = "",
     seed: options.Seed = StyleFilmRecipe.seed,
     weights: options.WeightsFile = None,
     fresh: options.Fresh = False,
@@ -74,6 +75,7 @@ def style_film(
     settings |= {
         **named_layers("content", content_layers),
         **named_layers("style", style_layers),
+        "switched": split_names(off),
         "style_shares": read_decimals("one of the shares", shares, SHARE_RANGE) if shares else (),
         "styles": session.store_all(STYLE, [style, *(beside or [])]),
         "content": stored.frames[0],

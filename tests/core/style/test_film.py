@@ -126,10 +126,11 @@ def test_a_film_is_the_same_in_one_piece_or_frame_by_frame(
     assert torch.equal(last, together[2])
 
 
+@pytest.mark.parametrize("switched", [(), ("1:2", "3:0:2")])
 def test_the_first_frame_is_a_style_transfer(
-    tiny: Network, pictures: Pictures, painting: Tensor
+    tiny: Network, pictures: Pictures, painting: Tensor, switched: tuple[str, ...]
 ) -> None:
-    recipe = planned(tiny, pictures, panned(2), painting)
+    recipe = planned(tiny, pictures, panned(2), painting, switched=switched)
     single = transfer.plan(
         tiny,
         **{
@@ -142,6 +143,7 @@ def test_the_first_frame_is_a_style_transfer(
                 "size",
                 "smallest",
                 "steps",
+                "switched",
             )
         },
     )
