@@ -7,7 +7,8 @@ import typer
 
 from core.recipes.recipe import SEED_RANGE
 from explorer.cli.checked_command import CheckedGroup, Program
-from explorer.recipe_fields import FIELDS, SEED, STYLE
+from explorer.recipe_fields import FIELDS, STYLE
+from explorer.recipe_fields.field import SEED
 
 cli = Program(
     cls=CheckedGroup,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from explorer.recipe_fields import DREAM, FIELDS, STYLE, SWITCHED, VARIATIONS, RecipeField
+from explorer.recipe_fields import DREAM, FIELDS, STYLE, VARIATIONS
+from explorer.recipe_fields.field import SWITCHED, RecipeField
 from explorer.text import recipe_summary
 
 # The settings that come first, in this order. The others follow in the order of the recipe's JSON.

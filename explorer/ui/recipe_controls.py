@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from core.recipes.recipe import Recipe
-from explorer.recipe_fields import FIELDS, RecipeField, page_default, page_fields, query_fields
+from explorer.recipe_fields import FIELDS, page_default, page_fields, query_fields
+from explorer.recipe_fields.field import RecipeField
 from explorer.text import glossary
 from explorer.ui import urls
 

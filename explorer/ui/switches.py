@@ -9,7 +9,7 @@ from core.errors import ExplorerError
 from core.networks import Layer, Network
 from core.networks.interventions import with_units_switched
 from core.recipes.switched_units import FACTORS, OFF, UNCHANGED, SwitchedUnit, read_switched
-from explorer.recipe_fields import SWITCHED
+from explorer.recipe_fields.field import SWITCHED
 from explorer.text.formatting import escape_markdown
 from explorer.ui import url_controls, urls
 

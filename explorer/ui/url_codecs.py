@@ -18,13 +18,8 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from core.recipes.variations import VariationsRecipe
-from explorer.recipe_fields import (
-    PAGE_DEFAULTS,
-    VARIATIONS,
-    RecipeField,
-    page_default,
-    query_fields,
-)
+from explorer.recipe_fields import PAGE_DEFAULTS, VARIATIONS, page_default, query_fields
+from explorer.recipe_fields.field import RecipeField
 from explorer.rendering import film_inputs
 from explorer.ui import urls, variation_codec
 

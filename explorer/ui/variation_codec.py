@@ -12,7 +12,8 @@ from core.numbers import read_decimal, read_whole
 from core.recipes.dream import DreamRecipe
 from core.recipes.style import StyleRecipe
 from core.recipes.variations import VARIED, VariationsRecipe, plan_variations
-from explorer.recipe_fields import DREAM, FIELDS, STYLE, RecipeField
+from explorer.recipe_fields import DREAM, FIELDS, STYLE
+from explorer.recipe_fields.field import RecipeField
 
 Base: TypeAlias = DreamRecipe | StyleRecipe
 

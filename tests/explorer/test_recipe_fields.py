@@ -4,7 +4,8 @@ import pytest
 
 from core.recipes.kinds import KINDS
 from explorer import recipe_fields
-from explorer.recipe_fields import FIELDS, RecipeField
+from explorer.recipe_fields import FIELDS
+from explorer.recipe_fields.field import RecipeField
 
 ROWS = [(kind, field) for kind, fields in FIELDS.items() for field in fields.values()]
 

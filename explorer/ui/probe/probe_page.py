@@ -17,7 +17,7 @@ from core.networks.known_networks import title_of
 from core.recipes.switched_units import OFF, SwitchedUnit
 from explorer.charts import depth_colours
 from explorer.library import indexes
-from explorer.recipe_fields import SWITCHED
+from explorer.recipe_fields.field import SWITCHED
 from explorer.reports import crop_images
 from explorer.text import formatting, layer_summary
 from explorer.text.formatting import percent

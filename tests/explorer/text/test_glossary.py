@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from core.errors import UnknownName
-from explorer.recipe_fields import DREAM_FIELDS, FIELDS, STYLE_FIELDS
+from explorer.recipe_fields import DREAM_FIELDS, FIELDS
+from explorer.recipe_fields.style_fields import STYLE_FIELDS
 from explorer.text import glossary
 
 

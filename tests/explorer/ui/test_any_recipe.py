@@ -17,7 +17,8 @@ from core.recipes.neuron import NeuronRecipe
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.recipes.variations import plan_variations
-from explorer.recipe_fields import FIELDS, RecipeField
+from explorer.recipe_fields import FIELDS
+from explorer.recipe_fields.field import RecipeField
 from explorer.rendering import png_metadata
 from explorer.text import recipe_summary
 from explorer.ui import url_codecs
