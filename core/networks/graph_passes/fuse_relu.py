@@ -7,6 +7,7 @@ a convolution too, where possible. ``python -m benchmarks.neurons`` and ``benchm
 measure the gain.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, cast
@@ -33,9 +34,17 @@ class FusedConvolution(nn.Module):
         self.forward_kernel = _ReorderedKernel(
             convolution, convolution.weight.detach(), convolution.padding
         )
-        self.backward_kernel = _transposed(convolution) if _can_transpose(convolution) else None
-        weight = convolution.weight.detach()
-        self.backward_weight = weight.float() if is_strided_by_channel(convolution) else weight
+
+    @functools.cached_property
+    def backward_kernel(self) -> "_ReorderedKernel | None":
+        """The kernel that computes the gradient with respect to the input, if there is one."""
+        return _transposed(self.plain) if _can_transpose(self.plain) else None
+
+    @functools.cached_property
+    def backward_weight(self) -> Tensor:
+        """The weights with which torch computes this gradient if there is no such kernel."""
+        weight = self.plain.weight.detach()
+        return weight.float() if is_strided_by_channel(self.plain) else weight
 
     def forward(self, image: Tensor) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``."""
@@ -135,8 +144,9 @@ def _transposed(convolution: nn.Conv2d) -> _ReorderedKernel:
     swapped. It is applied with padding, because an input pixel near the border contributes to fewer
     output positions.
     """
+    weight = convolution.weight.detach()
     # [groups, K / groups, C / groups, h, w]
-    grouped = convolution.weight.detach().unflatten(0, (convolution.groups, -1))
+    grouped = weight.view(convolution.groups, -1, *weight.shape[1:])
     flipped = grouped.transpose(1, 2).flatten(0, 1).flip(2, 3).contiguous()
     return _ReorderedKernel(convolution, flipped, _transposed_padding(convolution))
 
