@@ -1,7 +1,6 @@
 """A loaded network, and extractors of its activations."""
 
 import functools
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers, tracing
 from core.networks.extractor_cache import ExtractorCache
-from core.networks.graph_passes.pool_and_precision import suits_bfloat16
+from core.networks.graph_passes.fuse_relu import can_fuse, is_strided_by_channel
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.graph_passes.rewrite import rewrite
 from core.networks.ladder import ladder_html
@@ -323,5 +322,7 @@ def _suits_half(network: Network, body: nn.Module) -> bool:
     """
     if network.device.type != "cpu" or not has_fast_bfloat16(network.device):
         return has_fast_bfloat16(network.device)
-    positions = {it.node: math.prod(it.size or (1,)) for it in network.layers}
-    return suits_bfloat16(body if isinstance(body, fx.GraphModule) else network.module, positions)
+    # What is read with hooks stays as it is.
+    traced = isinstance(body, fx.GraphModule)
+    parts = (body if traced else network.module).modules()
+    return not any(is_strided_by_channel(it) and not (traced and can_fuse(it)) for it in parts)

@@ -7,6 +7,7 @@ a convolution too, where possible. ``python -m benchmarks.neurons`` and ``benchm
 measure the gain.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, cast
@@ -31,7 +32,17 @@ class FusedConvolution(nn.Module):
         self.relu = relu
         self.plain = convolution
         self.forward_kernel = _ReorderedKernel(convolution, convolution.padding)
-        self.backward_kernel = _transposed(convolution) if _can_transpose(convolution) else None
+
+    @functools.cached_property
+    def backward_kernel(self) -> "_ReorderedKernel | None":
+        """The kernel that computes the gradient with respect to the input, if there is one."""
+        return _transposed(self.plain) if _can_transpose(self.plain) else None
+
+    @functools.cached_property
+    def backward_weight(self) -> Tensor:
+        """The weights with which torch computes this gradient if there is no such kernel."""
+        weight = self.plain.weight.detach()
+        return weight.float() if is_strided_by_channel(self.plain) else weight
 
     @property
     def kernel_bytes(self) -> int:
@@ -60,12 +71,14 @@ class FusedConvolution(nn.Module):
         """
         if self.backward_kernel is not None:
             return self.backward_kernel.convolve(gradient)
-        conv = self.plain
+        conv, weight = self.plain, self.backward_weight
         settings = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
+        # Only the shape of the image is read.
+        like_image = torch.empty_like(image, dtype=weight.dtype)
         input_gradient: Tensor = torch.ops.aten.convolution_backward(
-            gradient, image, conv.weight, None, *settings, (True, False, False)
+            gradient.to(weight.dtype), like_image, weight, None, *settings, (True, False, False)
         )[0]
-        return input_gradient
+        return input_gradient.to(image.dtype)
 
 
 class _ReorderedKernel:
@@ -82,6 +95,7 @@ class _ReorderedKernel:
         groups = convolution.groups
         self.settings = ([*padding], [*convolution.stride], [*convolution.dilation], groups)
         self._weight, self._transposed = convolution.weight.detach(), transposed
+        self._groups = groups
         self._reordered: tuple[torch.Size, Tensor] | None = None
 
     @property
@@ -104,9 +118,11 @@ class _ReorderedKernel:
         cached = self._reordered
         if cached is None or cached[0] != shape:
             # The plain kernel is not kept: it would take as much memory again.
-            plain = self._weight  # [K, C, h, w]
+            plain = self._weight  # [K, C / groups, h, w]
             if self._transposed:
-                plain = plain.flip(2, 3).transpose(0, 1).contiguous()
+                # [groups, K / groups, C / groups, h, w]
+                grouped = plain.view(self._groups, -1, *plain.shape[1:])
+                plain = grouped.transpose(1, 2).flatten(0, 1).flip(2, 3).contiguous()
             weight = torch.ops.mkldnn._reorder_convolution_weight(
                 plain.contiguous(memory_format=torch.channels_last), *self.settings, [*shape]
             )
@@ -114,11 +130,23 @@ class _ReorderedKernel:
         return cached[1]
 
 
+def is_strided_by_channel(part: object) -> bool:
+    """Whether a module is a convolution with a stride that computes each channel from one channel.
+
+    In bfloat16, oneDNN computes the gradient of these with a kernel for dense convolutions, which
+    takes 10 to 150 times as long as the one for float32.
+    """
+    return (
+        isinstance(part, nn.Conv2d)
+        and part.groups == part.in_channels > 1
+        and part.stride != (1, 1)
+    )
+
+
 def _can_transpose(convolution: nn.Conv2d) -> bool:
     """Whether a convolution with stride 1 can compute the gradient with respect to the input."""
     return (
         convolution.stride == convolution.dilation == (1, 1)
-        and convolution.groups == 1
         # Otherwise some output positions depend on padding only, and contribute nothing to the
         # gradient.
         and all(padding >= 0 for padding in _transposed_padding(convolution))
@@ -129,9 +157,9 @@ def _transposed(convolution: nn.Conv2d) -> _ReorderedKernel:
     """Return the kernel for the gradient with respect to the input.
 
     Convolving the gradient with respect to the output with this kernel gives that gradient. It is
-    the original kernel flipped in both directions, with input and output channels swapped. It is
-    applied with padding, because an input pixel near the border contributes to fewer output
-    positions.
+    the original kernel flipped in both directions, with input and output channels of each group
+    swapped. It is applied with padding, because an input pixel near the border contributes to fewer
+    output positions.
     """
     return _ReorderedKernel(convolution, _transposed_padding(convolution), transposed=True)
 

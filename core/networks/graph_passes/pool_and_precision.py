@@ -5,7 +5,6 @@ Activations and gradients have exactly the same bits as before.
 
 import copy
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,10 +14,6 @@ from torch import fx, nn
 from core.networks.module_parts import has_hooks_inside
 from core.networks.redirected_relu import relu_ceiling
 from core.networks.tracing import operation_of
-
-# The largest share of a network's multiplications that depthwise convolutions may have in bfloat16.
-# It is 1% in EfficientNetV2-S, which gains, and 3% to 25% in networks that lose.
-MOST_DEPTHWISE = 0.02
 
 
 def pool_before_relu(network: fx.GraphModule) -> fx.GraphModule:
@@ -61,27 +56,6 @@ def weights_to_bfloat16(network: fx.GraphModule) -> fx.GraphModule:
                 inner.bfloat16()
             network.set_submodule(path, copied)
     return network
-
-
-def suits_bfloat16(network: nn.Module, positions: Mapping[str, int]) -> bool:
-    """Whether a network is faster in bfloat16 on a CPU that computes in it.
-
-    Convolutions of single channels are several times slower than in float32 there, all others
-    faster (``python -m benchmarks.network_steps``). So it depends on their share of the
-    multiplications, whatever the size of the images.
-
-    Args:
-        network: the network, or its graph.
-        positions: the number of positions of the result of each module, by its path.
-    """
-    depthwise, total = 0, 0
-    for path, part in network.named_modules():
-        if isinstance(part, nn.Conv2d | nn.Linear):
-            multiplications = part.weight.numel() * positions.get(path, 1)
-            total += multiplications
-            if isinstance(part, nn.Conv2d) and part.groups == part.in_channels > 1:
-                depthwise += multiplications
-    return depthwise <= MOST_DEPTHWISE * total
 
 
 def _casts(part: nn.Module) -> bool:

@@ -4,6 +4,7 @@ import torch
 from torch import fx
 
 from core.networks.graph_passes.batch_attention import batch_attention
+from core.networks.graph_passes.constants import constants_to_bfloat16, fold_constants
 from core.networks.graph_passes.fold_batch_norm import fold_batch_norm
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
@@ -22,10 +23,10 @@ def rewrite(body: fx.GraphModule, device: torch.device, in_half: bool) -> fx.Gra
         in_half: whether it will run under autocast to bfloat16.
     """
     on_cpu = device.type == "cpu"
-    body = fold_batch_norm(separate_padding(body))
+    body = fold_constants(fold_batch_norm(separate_padding(body)))
     if on_cpu:
         body = fold_strided_conv(batch_attention(body))
     body = pool_before_relu(body)
     if in_half:
-        body = weights_to_bfloat16(body)
+        body = constants_to_bfloat16(weights_to_bfloat16(body))
     return fuse_conv_relu(body) if on_cpu else body

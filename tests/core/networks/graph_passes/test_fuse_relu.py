@@ -8,10 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from core import devices
+from core.networks import network as network_module
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.fuse_relu import FusedConvolution, can_fuse, fuse_conv_relu
 from core.networks.graph_passes.pool_and_precision import pool_before_relu
-from core.networks.tracing import OutputNode, trace, truncate
+from core.networks.tracing import OutputNode, never_trace, trace, truncate
+from tests.conftest import as_network
 
 
 class Fire(nn.Module):
@@ -68,6 +71,14 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "strided": stack(nn.Conv2d(3, 6, 3), RELU, nn.Conv2d(6, 4, 3, 2, 1), RELU),
     "dilated": stack(nn.Conv2d(3, 6, 3, dilation=2, padding=2), RELU),
     "by channel": stack(nn.Conv2d(3, 6, 1), RELU, nn.Conv2d(6, 6, 3, groups=6), RELU),
+    "by channel, strided": stack(
+        *(nn.Conv2d(3, 6, 1), RELU, nn.Conv2d(6, 12, (3, 5), (2, 1), 1, groups=6), RELU),
+        *(nn.Conv2d(12, 12, 3, 3, dilation=(1, 2), groups=12), nn.Conv2d(12, 4, 1)),
+    ),
+    "in groups": stack(
+        *(nn.Conv2d(3, 6, 1), RELU, nn.Conv2d(6, 9, (3, 2), padding=1, groups=3), RELU),
+        *(nn.Conv2d(9, 6, 3, 2, groups=3), nn.Conv2d(6, 12, 3, padding=(2, 1), groups=2)),
+    ),
     "wide padding": stack(nn.Conv2d(3, 6, (1, 3), padding=(1, 2)), RELU),
     "average pooling": stack(nn.Conv2d(3, 6, 3), RELU, nn.AvgPool2d(2), nn.Conv2d(6, 4, 3), RELU),
     "maximum pooling": stack(nn.Conv2d(3, 6, 3), RELU, nn.MaxPool2d(2), nn.Conv2d(6, 4, 3), RELU),
@@ -185,3 +196,56 @@ def test_images_of_several_sizes_take_turns() -> None:
         (own,) = torch.autograd.grad(fused(image), image, slope)
         (other,) = torch.autograd.grad(wanted, image, slope)
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_of_a_strided_convolution_by_channel_is_rounded_once() -> None:
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(6, 6, 3, 2, 1, groups=6).bfloat16().requires_grad_(False)
+    fused = FusedConvolution(convolution, relu=False)
+    image, pull = torch.randn(2, 6, 13, 18).bfloat16(), torch.randn(2, 6, 7, 9).bfloat16()
+    exact = copy.deepcopy(convolution).double()
+    leaf = image.double().requires_grad_()
+    (right,) = torch.autograd.grad(exact(leaf), leaf, pull.double())
+    found = fused.input_gradient(pull, image)
+    assert found.dtype == torch.bfloat16 and bool(found.any())
+    # Half a unit in the last place, and as much for sums in float32.
+    torch.testing.assert_close(found.double(), right, rtol=2**-8, atol=1e-6)
+
+
+def by_channel(kernel: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), kernel, nn.ReLU(), nn.Conv2d(6, 4, 1))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    ("kernel", "traceable", "slow"),
+    [
+        (nn.Conv2d(6, 6, 3, 2, groups=6), True, False),
+        (nn.Conv2d(6, 6, 3, 2, groups=6), False, True),
+        (nn.Conv2d(6, 6, 3, groups=6), False, False),
+        (nn.Conv2d(6, 6, 3, 2), False, False),
+        # Reflecting padding is not fused.
+        (nn.Conv2d(6, 6, 3, 2, 1, groups=6, padding_mode="reflect"), True, True),
+    ],
+)
+def test_which_networks_are_computed_in_half(
+    kernel: nn.Module, traceable: bool, slow: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (devices, network_module):
+        monkeypatch.setattr(place, "has_fast_bfloat16", lambda device: fast)
+    module = by_channel(kernel)
+    if not traceable:
+        never_trace(module)
+    network = as_network(module)
+    image = torch.rand(2, 3, 24, 20)
+    half = fast and not slow
+    for redirected in (False, True):
+        extractor = network.extractor(["4"], redirected, for_gradients=True)
+        assert extractor.in_half == half
+        assert extractor(image)["4"].dtype == (torch.bfloat16 if half else torch.float32)
+        if traceable:
+            weights = {it.dtype for it in extractor.body.parameters()}
+            assert weights == {torch.bfloat16 if half else torch.float32}
+    exact = network.extractor(["4"])
+    assert not exact.in_half and exact(image)["4"].dtype == torch.float32

@@ -5,18 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from core import devices
-from core.networks import network as network_module
-from core.networks.graph_passes import pool_and_precision
 from core.networks.graph_passes.fold_stride import fold_strided_conv
-from core.networks.graph_passes.pool_and_precision import (
-    pool_before_relu,
-    suits_bfloat16,
-    weights_to_bfloat16,
-)
+from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
 from core.networks.redirected_relu import redirected_relu
 from core.networks.tracing import OutputNode, trace, truncate
-from tests.conftest import as_network
 
 
 class Fire(nn.Module):
@@ -147,59 +139,3 @@ def test_double_precision_stays() -> None:
     image = torch.randn(1, 3, 9, 12, dtype=torch.float64)
     (seen,) = network(image).values()
     assert seen.dtype == torch.float64
-
-
-def by_channel() -> nn.Sequential:
-    """A network with a depthwise convolution in its middle."""
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 12, 3, groups=6), nn.ReLU(), nn.Conv2d(12, 4, 1)
-    )
-
-
-@pytest.mark.parametrize(
-    ("part", "slow"),
-    [
-        (nn.Conv2d(6, 6, 3, groups=6), True),
-        (nn.Conv2d(6, 12, 3, groups=6), True),
-        (nn.Conv2d(6, 6, 3, groups=3), False),
-        (nn.Conv2d(6, 6, 3), False),
-        # Of a single channel, every convolution is one of single channels.
-        (nn.Conv2d(1, 6, 3), False),
-        (nn.Conv1d(6, 6, 3, groups=6), False),
-    ],
-)
-def test_which_convolutions_are_slow_in_half(part: nn.Module, slow: bool) -> None:
-    assert suits_bfloat16(nn.Sequential(nn.ReLU(), nn.Sequential(part)), {}) != slow
-
-
-@pytest.mark.parametrize(
-    ("rows", "share"), [(1, 54 / (54 + 6 * 7 * 4)), (3, 54 * 9 / (54 * 9 + 6 * 7 * 4))]
-)
-def test_the_share_of_multiplications_decides(
-    rows: int, share: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    network = nn.Sequential(nn.Conv2d(6, 6, 3, groups=6), nn.Conv2d(6, 7, 1))
-    for most, suits in ((share - 1e-6, False), (share + 1e-6, True)):
-        monkeypatch.setattr(pool_and_precision, "MOST_DEPTHWISE", most)
-        assert suits_bfloat16(network, {"0": rows**2, "1": 4}) == suits
-
-
-@pytest.mark.parametrize("fast", [True, False])
-@pytest.mark.parametrize(("layer", "depthwise"), [("1", False), ("3", True), ("4", True)])
-def test_depthwise_convolutions_are_computed_in_float32(
-    layer: str, depthwise: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for place in (devices, network_module):
-        monkeypatch.setattr(place, "has_fast_bfloat16", lambda device: fast)
-    network = as_network(by_channel())
-    image = torch.rand(2, 3, 24, 20)
-    half = fast and not depthwise
-    for redirected in (False, True):
-        extractor = network.extractor([layer], redirected, for_gradients=True)
-        assert extractor.in_half == half
-        weights = {it.dtype for it in extractor.body.parameters()}
-        assert weights == {torch.bfloat16 if half else torch.float32}
-        assert extractor(image)[layer].dtype == (torch.bfloat16 if half else torch.float32)
-    exact = network.extractor([layer])
-    assert not exact.in_half and exact(image)[layer].dtype == torch.float32
