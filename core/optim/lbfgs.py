@@ -206,7 +206,9 @@ def _dot_products(vector: Tensor, basis: Tensor) -> Tensor:
         it[:, :whole].view(len(it), whole // DOT_BLOCK, DOT_BLOCK).transpose(0, 1)
         for it in (vector[None], basis)
     )
-    partial = torch.cat([torch.bmm(left, right.mT)[:, 0], (basis[:, whole:] @ vector[whole:])[None]])
+    partial = torch.cat(
+        [torch.bmm(left, right.mT)[:, 0], (basis[:, whole:] @ vector[whole:])[None]]
+    )
     return exact(partial.cpu()).sum(0)
 
 
@@ -231,7 +233,8 @@ def _two_loop_coefficients(products: Tensor, slots: list[int]) -> Tensor:
     coefficients = [-1.0, *[0.0] * (len(rows) - 1)]
 
     def along(row: int) -> float:
-        return sum(map(operator.mul, coefficients, rows[row]))
+        total: float = sum(map(operator.mul, coefficients, rows[row]))
+        return total
 
     weights: dict[int, float] = {}
     for step in (1 + 2 * slot for slot in reversed(slots)):

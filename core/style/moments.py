@@ -7,8 +7,10 @@ activations in half precision.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from core.devices import like
 from core.fixed_order import one_thread, squares_per_image, sum_per_image
 from core.optim.activations import at_least_float32, sum_precision
 
@@ -45,6 +47,30 @@ def product_sums(activations: Tensor, weight: Tensor | None, exact: bool = False
     rows, weights = _rows(activations), _weight_column(activations, weight)
     products, _ = _Moments.apply(rows, weights, exact, False)
     return products, position_count(rows, weights)
+
+
+def projected_moments(
+    activations: Tensor, basis: Tensor, centre: Tensor, weight: Tensor | None = None
+) -> Sums:
+    """Compute weighted sums over positions for a few directions instead of all channels.
+
+    With ``R`` for the basis and ``c`` for the centre, ``y`` is ``R^T (f - c)`` followed by a 1.
+    Products of ``y`` take less time than those of all channels, and are more exact: activations
+    have large means, near which half precision is coarse.
+
+    Args:
+        activations: ``f``, ``[N, C, H, W]``, or ``[N, C]`` for a layer without positions.
+        basis: ``R``, ``[C, r]``.
+        centre: ``c``, ``[C]``.
+        weight: ``w``, the weight of each position, ``[H, W]``; all 1 by default.
+
+    Returns:
+        ``sum w y y^T`` as ``[N, r + 1, r + 1]``, ``sum w`` as ``[N]``, ``sum w f`` as ``[N, C]``
+        and ``sum w |f|^2`` as ``[N]``.
+    """
+    rows, weights = _rows(activations), _weight_column(activations, weight)
+    products, sums, squares = _ProjectedMoments.apply(rows, weights, basis, centre)
+    return products, position_count(rows, weights), sums, squares
 
 
 def position_count(rows: Tensor, weights: Tensor | None) -> Tensor:
@@ -120,6 +146,54 @@ class _Moments(torch.autograd.Function):
         if weights is not None:
             constant = weights * constant
         return torch.baddbmm(constant, weighted, both), None, None, None
+
+
+class _ProjectedMoments(torch.autograd.Function):
+    """The sums of ``projected_moments`` that depend on the activations ``X: [N, P, C]``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, weights: Tensor | None, basis: Tensor, centre: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``Y^T W Y``, and the sums over positions of ``W X`` and ``W X^2``.
+
+        Args:
+            ctx: state for the backward pass.
+            rows: ``X``.
+            weights: the diagonal of ``W``, ``[P, 1]``; None for 1 everywhere.
+            basis: ``R``, ``[C, r]``.
+            centre: ``c``, ``[C]``.
+        """
+        if weights is not None:
+            rows = at_least_float32(rows)
+        basis, centre = like(basis, rows), like(centre, rows)
+        # A column of zeros and a constant of 1 are the last entry of ``y``.
+        shift = F.pad(-(centre @ basis), (0, 1), value=1.0)
+        projected = F.linear(rows, F.pad(basis, (0, 1)).mT.contiguous(), shift)
+        weighted = rows if weights is None else rows * weights
+        other = projected if weights is None else projected * weights
+        ctx.save_for_backward(weighted, other, basis)
+        pairs = zip(projected, other, strict=True)
+        products = torch.stack([_product(one, two, False) for one, two in pairs])
+        squares = squares_per_image(rows) if weights is None else sum_per_image(rows * weighted)
+        return products, _sum(weighted, False), squares
+
+    @staticmethod
+    def backward(
+        ctx: Any, products: Tensor, sums: Tensor, squares: Tensor
+    ) -> tuple[Tensor, None, None, None]:
+        """Return the gradient for ``X``: ``W (Y (D + D^T) R^T + 1 d^T + 2 e X)``.
+
+        ``R`` has a last column of 0 here. ``D``, ``d`` and ``e`` are the gradients of the results.
+        """
+        weighted, projected, basis = ctx.saved_tensors
+        both = (products + products.mT)[..., :-1]
+        with one_thread():
+            factors = both @ basis.to(both).mT  # [N, r + 1, C]
+        # The last entry of ``y`` is 1.
+        factors[:, -1] += sums
+        scaled = weighted * (2 * squares)[:, None, None].to(weighted)
+        return scaled.baddbmm_(projected, factors.to(weighted)), None, None, None
 
 
 def _sum(rows: Tensor, exact: bool) -> Tensor:

@@ -75,7 +75,7 @@ def separate_padding(network: fx.GraphModule) -> fx.GraphModule:
 
 
 def _padding_of(part: object) -> nn.Module | None:
-    """Return a module that pads as a convolution does; None if the other passes know its padding."""
+    """Return a module that pads as a convolution does; None if the other passes know how."""
     if isinstance(part, nn.Conv2d) and is_same_convolution(part):
         return SamePadding(part)
     if (

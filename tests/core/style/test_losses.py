@@ -13,7 +13,7 @@ from core.optim.activations import IMAGE
 from core.style import losses
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, StyleTarget
-from core.style.moments import moments
+from core.style.moments import moments, projected_moments
 
 Array = npt.NDArray[np.float64]
 SHAPE = (5, 4, 7)  # channels, rows, columns, all different
@@ -225,6 +225,50 @@ def test_products_are_as_exact_as_their_sum(kind: torch.dtype) -> None:
     apart = (products[0] - rows @ rows.T) / (size[:, None] * size)
     assert float(apart.abs().max()) < 1e-5
     assert float(((sums[0] - rows.sum(1)) / size).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_projected_moments_are_those_of_the_directions(kind: torch.dtype, masked: bool) -> None:
+    activations = torch.cat([deep(it, 40, 37, 1.0) for it in (0, 1)]).to(kind)
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.randn(40, 9, generator=generator, dtype=torch.float64)
+    centre = activations.double().mean((0, 2, 3)) * 1.1
+    mask = torch.rand(37, 37, generator=generator) if masked else None
+    weight = torch.ones(37, 37) if mask is None else mask
+    products, count, sums, squares = projected_moments(activations, basis, centre, mask)
+    near = {"rtol": 1e-9 if kind == torch.float64 else 0.01, "atol": 1e-9}
+    for image in range(2):
+        slow = torch.zeros(10, 10, dtype=torch.float64)
+        values, lengths = torch.zeros(40, dtype=torch.float64), 0.0
+        for row in range(37):
+            for col in range(37):
+                f, w = activations[image, :, row, col].double(), weight[row, col].double()
+                y = torch.cat([basis.T @ (f - centre), torch.ones(1).double()])
+                slow += w * torch.outer(y, y)
+                values += w * f
+                lengths += float(w * (f @ f))
+        size = slow.diagonal().sqrt()
+        scaled = [it / torch.outer(size, size) for it in (products[image].double(), slow)]
+        torch.testing.assert_close(*scaled, rtol=0, atol=near["rtol"])
+        torch.testing.assert_close(sums[image].double(), values, **near)
+        assert float(squares[image]) == pytest.approx(lengths, rel=near["rtol"])
+        assert float(count[image]) == pytest.approx(float(weight.sum()), rel=1e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_of_projected_moments_are_right(masked: bool) -> None:
+    picture = seen(1, 2).requires_grad_()
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.randn(SHAPE[0], 3, generator=generator, dtype=torch.float64)
+    centre = torch.rand(SHAPE[0], generator=generator, dtype=torch.float64)
+    mask = torch.rand(SHAPE[1:], dtype=torch.float64, generator=generator) if masked else None
+
+    def sums(it: Tensor) -> tuple[Tensor, ...]:
+        products, _, values, squares = projected_moments(it, basis, centre, mask)
+        return products, values, squares
+
+    assert torch.autograd.gradcheck(sums, picture)
 
 
 def test_wasserstein_takes_channels_that_never_fire() -> None:
