@@ -47,6 +47,9 @@ EVERYWHERE: Box = (slice(None), slice(None))
 JITTER = 1e-4
 # Share of the painting's variance that is compared direction by direction, see ``wasserstein``.
 KEPT = 0.99
+# Number of channels from which on activations are projected on these directions before they are
+# multiplied. With fewer channels, more passes over the activations would take longer than that.
+PROJECTED = 256
 
 
 @dataclass(frozen=True)
@@ -243,24 +246,31 @@ class _Directions:
         """The number of other directions."""
         return self.channels - len(self.scale)
 
+    @property
+    def projects(self) -> bool:
+        """Whether activations are projected on the directions, see ``PROJECTED``."""
+        return self.others > 0 and self.channels >= PROJECTED
+
     def sums(self, activations: Tensor, weight: Tensor | None) -> Sums:
         """Return the sums over positions that ``statistics`` needs."""
-        if self.others:
+        if self.projects:
             return projected_moments(activations, self.root, self.mean, weight)
-        return moments(activations, weight)
+        # Rounded products disturb only directions whose variance is too small to be kept.
+        return moments(activations, weight, exact=not self.others)
 
     def statistics(self, sums: Sums) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean ``[N, C]``, ``R^T K R`` as ``[N, r, r]`` and ``trace K`` as ``[N]``."""
         products, count, values, *squares = sums if self.others else map(exact, sums)
-        mean = exact(values) / exact(count)[:, None]
-        average = products / count[:, None, None]
+        average, mean = products / count[:, None, None], values / count[:, None]
         if squares:
             centred = average[:, -1, :-1]
             inner = average[:, :-1, :-1] - centred[:, :, None] * centred[:, None]
-            return mean, inner, exact(squares[0] / count) - mean.square().sum(1)
+            trace = exact(squares[0] / count) - exact(mean).square().sum(1)
+            return exact(mean), inner, trace
         covariance = average - mean[:, :, None] * mean[:, None]
-        inner = on_one_thread(lambda it: self.root.mT @ it @ self.root, covariance)
-        return mean, inner, covariance.diagonal(dim1=1, dim2=2).sum(1)
+        root = like(self.root, covariance)
+        inner = on_one_thread(lambda it: root.mT @ it @ root, covariance)
+        return exact(mean), inner, exact(covariance.diagonal(dim1=1, dim2=2)).sum(1)
 
 
 class _RootTrace(torch.autograd.Function):

@@ -1,5 +1,8 @@
 """Content and style losses, compared with NumPy references written from the papers."""
 
+import itertools
+from unittest import mock
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -25,6 +28,12 @@ def seen(seed: int, count: int = 1, dtype: torch.dtype = torch.float64) -> Tenso
     mixed = torch.randn(SHAPE[0], SHAPE[0], generator=generator, dtype=torch.float64)
     plain = torch.randn((count, *SHAPE), generator=generator, dtype=torch.float64)
     return torch.einsum("cd,ndhw->nchw", mixed, plain).abs().to(dtype) + 0.1
+
+
+@pytest.fixture(params=[losses.PROJECTED, 1], ids=["", "projected"])
+def _projected(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Project activations of layers with few channels, too."""
+    monkeypatch.setattr(losses, "PROJECTED", request.param)
 
 
 def style_of(image: Tensor) -> StyleTarget:
@@ -144,10 +153,11 @@ def test_wasserstein_is_exact_and_never_negative(
     picture, painting = (deep(it, channels, side, decay).to(kind) for it in (seed, seed + 1))
     assume(bool(painting.any()))
     whole = exact_distance(picture, painting)
-    for kept in (1.0, 0.99, 0.5):
+    for kept, projected in itertools.product((1.0, 0.99, 0.5), (losses.PROJECTED, 1)):
         term = losses.wasserstein("a", style_of(painting), kept=kept)
-        (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
-        (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
+        with mock.patch.object(losses, "PROJECTED", projected):
+            (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
+            (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
         assert 0 <= itself < 0.001
         assert 0 <= ours <= whole * 1.003 + 0.001
         if kept == 1:
@@ -181,6 +191,7 @@ def distance_in_parts(picture: Tensor, painting: Tensor, basis: Tensor) -> Tenso
     return ((m - n).square().sum() + inside + outside) / energy
 
 
+@pytest.mark.usefixtures("_projected")
 @pytest.mark.parametrize("kept", [0.5, 0.9, 0.99, 1.0])
 def test_the_wasserstein_loss_compares_main_directions_and_the_variance_of_the_rest(
     kept: float,
@@ -201,6 +212,7 @@ def test_the_wasserstein_loss_compares_main_directions_and_the_variance_of_the_r
     torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.usefixtures("_projected")
 @pytest.mark.parametrize("masked", [False, True])
 def test_in_half_precision_the_wasserstein_loss_has_the_gradient_of_float64(masked: bool) -> None:
     picture, painting = (deep(it, 48, 24, 2.0).bfloat16() for it in (0, 1))
@@ -281,6 +293,7 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
     assert picture.grad is not None and bool(picture.grad.isfinite().all())
 
 
+@pytest.mark.usefixtures("_projected")
 @pytest.mark.parametrize("kind", ["gram", "wasserstein", "whole", "coarse", "content", "masked"])
 def test_gradients_are_right(kind: str) -> None:
     picture, other = seen(1, 2).requires_grad_(), seen(2)
